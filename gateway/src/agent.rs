@@ -1,0 +1,146 @@
+//! The agent that works on a prompt, seen from the gateway: a turn is a sequence of [`TurnEvent`]s.
+//!
+//! An agent talks to models and runs tools. It writes no rows and sends no frames; the gateway does, on what the
+//! agent reports. That keeps every write and every frame of a turn in `turn`, whichever agent runs.
+
+pub mod script;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use futures_util::future::LocalBoxFuture;
+use tokio::sync::Notify;
+
+use crate::session::SessionId;
+
+/// Makes agents, one for each live record.
+pub trait Agents {
+    /// Builds the agent of a session. May take long, and may fail.
+    ///
+    /// Cancel safe: dropping the future leaves nothing behind.
+    fn build(&self, session: &SessionId) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>>;
+}
+
+/// The agent of one live record.
+pub trait Agent {
+    /// Starts work on a prompt. The turn begins when it is first asked for an event.
+    fn start(&self, prompt: &str) -> Box<dyn Turn>;
+}
+
+/// The work on one prompt.
+pub trait Turn {
+    /// What happens next. After [`TurnEvent::Finished`], `Failed` or `Interrupted` it must not be called again.
+    ///
+    /// Not cancel safe: a dropped call loses the event it was waiting for.
+    fn next<'a>(&'a mut self, interrupt: &'a Interrupt) -> LocalBoxFuture<'a, TurnEvent>;
+}
+
+/// One thing that happens in a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TurnEvent {
+    /// A piece of the answer, streamed.
+    Delta {
+        /// The piece.
+        text: String,
+    },
+    /// A whole message of the agent, after its deltas.
+    Said {
+        /// The text.
+        text: String,
+    },
+    /// The agent calls a tool.
+    ToolStarted {
+        /// The call.
+        call: ToolCall,
+    },
+    /// The tool has answered, or was stopped by an interrupt.
+    ToolFinished {
+        /// The call.
+        call: ToolCall,
+        /// What the tool says.
+        result: String,
+    },
+    /// The context is about to be compressed: its summary is being written.
+    Compressing {
+        /// How the rows are to show it.
+        mode: CompressionMode,
+    },
+    /// The summary is there.
+    Compressed {
+        /// How the rows are to show it.
+        mode: CompressionMode,
+        /// What replaces all but the last message.
+        summary: String,
+    },
+    /// The agent wants all messages so far to be stored.
+    Flush,
+    /// The end: the answer.
+    Finished {
+        /// The answer's text.
+        text: String,
+    },
+    /// The end: the agent gave up.
+    Failed {
+        /// What it says.
+        message: String,
+    },
+    /// The end: somebody interrupted.
+    Interrupted,
+}
+
+/// One call of a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolCall {
+    /// Unique in its turn.
+    pub id: String,
+    /// The tool.
+    pub name: String,
+    /// What it is asked to do.
+    pub args: String,
+}
+
+/// How a compression shows in the rows (spec §8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CompressionMode {
+    /// What the configuration says.
+    Default,
+    /// The session goes on under a new id.
+    Rotate,
+    /// The messages are replaced, the id stays.
+    InPlace,
+}
+
+/// Why an agent could not be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BuildError(pub String);
+
+/// The wish that a turn should stop. Raised once, seen by everyone who holds it.
+#[derive(Debug, Default)]
+pub struct Interrupt {
+    raised: Cell<bool>,
+    waiters: Notify,
+}
+
+impl Interrupt {
+    /// Asks the turn to stop.
+    pub fn raise(&self) {
+        self.raised.set(true);
+        self.waiters.notify_waiters();
+    }
+
+    /// Whether somebody has asked.
+    pub fn is_raised(&self) -> bool {
+        self.raised.get()
+    }
+
+    /// Waits until somebody asks. Cancel safe.
+    pub async fn raised(&self) {
+        // Made before the test: a waiter that exists when `raise` runs is woken by it.
+        let raised = self.waiters.notified();
+        if !self.is_raised() {
+            raised.await;
+        }
+    }
+}

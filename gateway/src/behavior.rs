@@ -1,0 +1,223 @@
+//! Behaviour as a value: what releases do differently, in groups.
+//!
+//! A group lives in the file that reads it and its fields are private there, so the compiler enforces one reader.
+//! In each field the first alternative is the default: reading only first alternatives reads the good gateway.
+//! A *planted bug* is [`Behavior::default`] with one field [`set`](Behavior::set) to another alternative.
+
+use crate::lifecycle::{attach, claim, close, finish, flush, grace, interrupt, resume};
+use crate::rotation;
+
+/// How a gateway behaves wherever releases differ.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Behavior {
+    /// The orphan timer.
+    pub grace: grace::Grace,
+    /// Who gets a session's events.
+    pub attach: attach::Attach,
+    /// Bringing a stored session back.
+    pub resume: resume::Resume,
+    /// Accepting a prompt.
+    pub claim: claim::Claim,
+    /// Storing messages.
+    pub flush: flush::Flush,
+    /// Going on under another id.
+    pub rotation: rotation::Rotation,
+    /// Ending sessions.
+    pub close: close::Close,
+    /// Ending turns.
+    pub finish: finish::Finish,
+    /// Stopping turns.
+    pub interrupt: interrupt::Stop,
+}
+
+/// One thing that releases do differently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// `group.field`.
+    pub name: String,
+    /// What it decides.
+    pub about: &'static str,
+    /// The first is the default.
+    pub alternatives: &'static [Alternative],
+    /// The one in force.
+    pub value: &'static str,
+}
+
+/// One way to do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alternative {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does, with the defect it is.
+    pub about: &'static str,
+}
+
+/// A group of fields, made by the `group!` macro.
+pub(crate) trait Group {
+    /// The group's name.
+    const NAME: &'static str;
+
+    /// Its fields with their present values.
+    fn fields(&self) -> Vec<Field>;
+
+    /// Sets a field; `None` when there is no such field or alternative.
+    fn set(&mut self, field: &str, alternative: &str) -> Option<()>;
+}
+
+impl Behavior {
+    /// Sets `group.field` to an alternative.
+    pub fn set(&mut self, field: &str, alternative: &str) -> Result<(), UnknownBehavior> {
+        let known = self.fields();
+        let Some((group, name)) = field.split_once('.').filter(|_| known.iter().any(|known| known.name == field))
+        else {
+            let fields = known.into_iter().map(|known| known.name).collect();
+            return Err(UnknownBehavior::Field { found: field.to_owned(), known: fields });
+        };
+        let set = self
+            .groups()
+            .into_iter()
+            .find(|known| known.0 == group)
+            .and_then(|(_, group)| group.set(name, alternative));
+        set.ok_or_else(|| {
+            let alternatives =
+                known.into_iter().find(|known| known.name == field).map_or(&[][..], |known| known.alternatives);
+            UnknownBehavior::Alternative {
+                field: field.to_owned(),
+                found: alternative.to_owned(),
+                known: alternatives.iter().map(|known| known.name).collect(),
+            }
+        })
+    }
+
+    /// Every field with its alternatives and its present value.
+    pub fn fields(&self) -> Vec<Field> {
+        let mut all = Vec::new();
+        let mut copy = self.clone();
+        for (_, group) in copy.groups() {
+            all.extend(group.fields());
+        }
+        all
+    }
+
+    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 9] {
+        [
+            erase(&mut self.grace),
+            erase(&mut self.attach),
+            erase(&mut self.resume),
+            erase(&mut self.claim),
+            erase(&mut self.flush),
+            erase(&mut self.rotation),
+            erase(&mut self.close),
+            erase(&mut self.finish),
+            erase(&mut self.interrupt),
+        ]
+    }
+}
+
+/// [`Group`] without its constant, so that groups of different types fit in one list.
+trait ErasedGroup {
+    fn fields(&self) -> Vec<Field>;
+    fn set(&mut self, field: &str, alternative: &str) -> Option<()>;
+}
+
+impl<G: Group> ErasedGroup for G {
+    fn fields(&self) -> Vec<Field> {
+        Group::fields(self)
+    }
+
+    fn set(&mut self, field: &str, alternative: &str) -> Option<()> {
+        Group::set(self, field, alternative)
+    }
+}
+
+fn erase<G: Group>(group: &mut G) -> (&'static str, &mut dyn ErasedGroup) {
+    (G::NAME, group)
+}
+
+/// An override that names nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownBehavior {
+    /// No such field.
+    #[error("unknown behavior `{found}`, expected one of {}", list(known))]
+    Field {
+        /// What was found.
+        found: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// No such alternative.
+    #[error("unknown alternative `{found}` of `{field}`, expected one of {}", list(known))]
+    Alternative {
+        /// The field.
+        field: String,
+        /// What was found.
+        found: String,
+        /// What there is.
+        known: Vec<&'static str>,
+    },
+}
+
+fn list(names: &[impl AsRef<str>]) -> String {
+    names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+/// Declares a group: its struct with private fields, and an enum of alternatives for each field, the first the default.
+macro_rules! group {
+    (
+        $(#[doc = $about:literal])+
+        $group:ident $name:literal {
+            $(
+                $(#[doc = $field_about:literal])+
+                $field:ident: $kind:ident {
+                    $( $(#[doc = $alternative_about:literal])+ $alternative:ident $text:literal, )+
+                }
+            )+
+        }
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct $group { $( $field: $kind, )+ }
+
+        $(
+            $(#[doc = $field_about])+
+            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+            enum $kind { $( $(#[doc = $alternative_about])+ $alternative, )+ }
+
+            impl $kind {
+                const ALL: &'static [Self] = &[ $( Self::$alternative, )+ ];
+                const ALTERNATIVES: &'static [$crate::behavior::Alternative] = &[ $(
+                    $crate::behavior::Alternative { name: $text, about: concat!($($alternative_about),+).trim_ascii() },
+                )+ ];
+            }
+
+            impl Default for $kind {
+                fn default() -> Self {
+                    Self::ALL[0]
+                }
+            }
+        )+
+
+        impl $crate::behavior::Group for $group {
+            const NAME: &'static str = $name;
+
+            fn fields(&self) -> Vec<$crate::behavior::Field> {
+                vec![ $( $crate::behavior::Field {
+                    name: format!("{}.{}", $name, stringify!($field)),
+                    about: concat!($($field_about),+).trim_ascii(),
+                    alternatives: $kind::ALTERNATIVES,
+                    value: $kind::ALTERNATIVES[self.$field as usize].name,
+                }, )+ ]
+            }
+
+            fn set(&mut self, field: &str, alternative: &str) -> Option<()> {
+                $( if field == stringify!($field) {
+                    let place = $kind::ALTERNATIVES.iter().position(|known| known.name == alternative)?;
+                    self.$field = $kind::ALL[place];
+                    return Some(());
+                } )+
+                None
+            }
+        }
+    };
+}
+pub(crate) use group;

@@ -1,0 +1,55 @@
+//! Building a session's agent: a little after `session.create`, or when the first prompt needs it.
+
+use std::rc::Rc;
+
+use crate::clock::Millis;
+use crate::server::Gateway;
+use crate::session::{AgentState, Session, Stage};
+use crate::spawn::TaskName;
+
+/// Builds the agent after `delay`, unless it is built or begun by then.
+pub(crate) fn later(gateway: &Rc<Gateway>, session: &Session, delay: Millis) {
+    let name = TaskName::session(session.id(), "build-timer");
+    let (later, session) = (Rc::clone(gateway), session.clone());
+    gateway.env.spawn(name, async move {
+        later.env.sleep(delay).await;
+        if session.read(|record| record.stage != Stage::Finalized) {
+            start(&later, &session);
+        }
+    });
+}
+
+/// Begins to build the agent, unless that has been done.
+pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session) {
+    let begins = session.change(|record| {
+        let unbuilt = matches!(record.agent.state, AgentState::Unbuilt);
+        if unbuilt {
+            record.agent.state = AgentState::Building;
+        }
+        unbuilt
+    });
+    if begins {
+        let (building, session) = (Rc::clone(gateway), session.clone());
+        gateway.env.spawn(TaskName::session(session.id(), "build"), async move { build(&building, &session).await });
+    }
+}
+
+async fn build(gateway: &Gateway, session: &Session) {
+    let built = gateway.env.agents.build(session.id()).await;
+    session.change(|record| {
+        record.agent.state = match built {
+            // Nobody will use it any more.
+            _ if record.stage == Stage::Finalized => AgentState::Unbuilt,
+            Ok(agent) => AgentState::Ready(agent),
+            Err(error) => AgentState::Failed(format!("agent init failed: {error}")),
+        };
+    });
+    let failure = session.read(|record| match &record.agent.state {
+        AgentState::Failed(message) => Some(message.clone()),
+        _ => None,
+    });
+    match failure {
+        Some(message) => session.emit("error", serde_json::json!({"message": message})),
+        None => gateway.emit_info(session),
+    }
+}

@@ -1,0 +1,61 @@
+//! What can be set, with its defaults. A scenario's `[gateway]` table holds these same keys.
+
+use serde::{Deserialize, Serialize};
+
+use crate::agent::CompressionMode;
+use crate::clock::Millis;
+
+/// A gateway's settings (spec §6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How long a session without a client is kept for its return. Zero switches the orphan timer off.
+    pub orphan_grace: Millis,
+    /// How long after `session.create` its agent is built.
+    pub build_delay: Millis,
+    /// How long a prompt waits for its agent.
+    pub agent_wait: Millis,
+    /// What a compression that names no mode does.
+    pub compression: Compression,
+    /// The `source` column of new rows.
+    pub source: String,
+    /// The `model` column of new rows.
+    pub model: String,
+}
+
+/// The setting behind [`CompressionMode::Default`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// What the release does by itself.
+    #[default]
+    ReleaseDefault,
+    /// The session goes on under a new id.
+    Rotate,
+    /// The messages are replaced, the id stays.
+    InPlace,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            orphan_grace: Millis::from_secs(20),
+            build_delay: Millis(50),
+            agent_wait: Millis::from_secs(30),
+            compression: Compression::default(),
+            source: "tui".to_owned(),
+            model: "scripted".to_owned(),
+        }
+    }
+}
+
+impl Compression {
+    /// The mode this setting asks for.
+    pub fn mode(self) -> CompressionMode {
+        match self {
+            Self::ReleaseDefault => CompressionMode::Default,
+            Self::Rotate => CompressionMode::Rotate,
+            Self::InPlace => CompressionMode::InPlace,
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! An AI-agent session gateway whose every contact with the outside goes through a trait.
+//!
+//! In the order a frame goes through it: [`transport`] brings it, [`server`] reads it, `rpc` parses it, `method`
+//! answers it, [`session`] and [`registry`] hold what is live, `lifecycle` decides without I/O, `turn` works on a
+//! prompt with an [`agent`], `rotation`, `reaper` and `finalize` change what is stored, and [`store`] keeps the rows.
+//! Start at [`Gateway`].
+//!
+//! What is outside is an [`env::Env`]; how releases differ is a [`behavior::Behavior`].
+
+pub mod agent;
+pub mod behavior;
+mod build;
+pub mod clock;
+pub mod config;
+pub mod entropy;
+pub mod env;
+mod finalize;
+pub mod lifecycle;
+mod method;
+mod persist;
+pub mod real;
+mod reaper;
+pub mod registry;
+pub mod release;
+pub mod rotation;
+mod rpc;
+pub mod server;
+pub mod session;
+pub mod spawn;
+pub mod store;
+pub mod transport;
+mod turn;
+
+pub use server::Gateway;

@@ -1,0 +1,13 @@
+//! What happens to a session, decided without I/O: no async, no clock, no store.
+//!
+//! Each function takes what is known of the session and returns a decision; the async code around it carries the
+//! decision out. One file per group of behaviour, each the only reader of its group.
+
+pub mod attach;
+pub mod claim;
+pub mod close;
+pub mod finish;
+pub mod flush;
+pub mod grace;
+pub mod interrupt;
+pub mod resume;

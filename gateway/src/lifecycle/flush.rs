@@ -1,0 +1,56 @@
+//! Storing messages: at which moments of a turn, and in which transactions.
+
+use crate::behavior::group;
+
+group! {
+    /// Storing messages.
+    Flush "flush" {
+        /// When a turn's messages are stored.
+        when: When {
+            /// The prompt when it is accepted, then at each message and before a compression.
+            EachStep "each_step",
+            /// At the end of the turn; a kill loses all of it, a compression what it replaces (B3, B4).
+            AtEnd "at_end",
+        }
+        /// What one transaction holds.
+        unit: Unit {
+            /// All messages that are not stored yet.
+            Batch "batch",
+            /// One message; the count of stored ones moves only after the last (B6).
+            Message "message",
+        }
+    }
+}
+
+/// A moment at which a turn could store its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// A message of the agent or of a tool is complete.
+    Step,
+    /// A compression is about to replace messages.
+    Compression,
+    /// The agent asks for it.
+    Asked,
+    /// The turn has ended with an answer or an interrupt.
+    End,
+    /// The turn has raised.
+    Failure,
+}
+
+impl Flush {
+    /// Whether messages are stored now.
+    pub fn wanted(&self, moment: Moment) -> bool {
+        match self.when {
+            When::EachStep => true,
+            When::AtEnd => matches!(moment, Moment::Asked | Moment::End),
+        }
+    }
+
+    /// Whether all messages go in one transaction.
+    pub fn in_one_transaction(&self) -> bool {
+        match self.unit {
+            Unit::Batch => true,
+            Unit::Message => false,
+        }
+    }
+}

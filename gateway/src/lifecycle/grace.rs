@@ -1,0 +1,57 @@
+//! The orphan grace: what its timer finds, and how many timers there are.
+
+use crate::behavior::group;
+use crate::session::{Attachment, Record, Stage};
+
+group! {
+    /// The orphan timer.
+    Grace "grace" {
+        /// What a timer does that fires while the detached session is still at work.
+        expiry: Expiry {
+            /// It is armed again, until the turn is over.
+            Rearm "rearm",
+            /// It returns for good, and nobody looks again (S1, hermes-agent#44045).
+            OneShot "one_shot",
+        }
+        /// What becomes of a timer when the client comes back, or drops again.
+        timers: Timers {
+            /// One timer per record: a return disarms it, a new detachment starts a whole grace.
+            Single "single",
+            /// Each detachment adds a timer that nobody disarms; an old one reaps in the middle of a new grace (S3).
+            Pile "pile",
+        }
+    }
+}
+
+/// What to do when a timer fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expired {
+    /// End the session.
+    Reap,
+    /// Look again after another grace.
+    Rearm,
+    /// Nothing: the session is not an orphan, or somebody else ends it.
+    StandDown,
+}
+
+impl Grace {
+    /// An armed timer fires.
+    pub fn on_expiry(&self, record: &Record) -> Expired {
+        match (&record.attachment, record.stage) {
+            (Attachment::Live(_), _) | (_, Stage::Closing(_) | Stage::Finalized) => Expired::StandDown,
+            (Attachment::Detached, Stage::Open) if !record.is_running() => Expired::Reap,
+            (Attachment::Detached, Stage::Open | Stage::Opening) => match self.expiry {
+                Expiry::Rearm => Expired::Rearm,
+                Expiry::OneShot => Expired::StandDown,
+            },
+        }
+    }
+
+    /// Whether armed timers are disarmed when a client attaches, and when another timer takes over.
+    pub fn disarms(&self) -> bool {
+        match self.timers {
+            Timers::Single => true,
+            Timers::Pile => false,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The methods of the gateway, by name (spec §4).
+
+mod create;
+mod end;
+mod listing;
+mod prompt;
+mod resume;
+
+use std::rc::Rc;
+
+use serde_json::{Map, Value};
+
+use crate::registry::Link;
+use crate::rpc::{self, Error, code};
+use crate::server::Gateway;
+use crate::session::Session;
+
+/// Whether a method holds up the connection it came on, or runs beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// The connection's next frame is read after the answer.
+    Inline,
+    /// The answer may be overtaken by those of later requests.
+    Long,
+}
+
+/// How a method runs.
+pub(crate) fn pace(method: &str) -> Pace {
+    match method {
+        "session.resume" => Pace::Long,
+        _ => Pace::Inline,
+    }
+}
+
+/// Carries out a request.
+pub(crate) async fn call(
+    gateway: &Rc<Gateway>,
+    link: &Link,
+    method: &str,
+    params: Map<String, Value>,
+) -> Result<Value, Error> {
+    match method {
+        "session.create" => create::create(gateway, link, rpc::params(params)?),
+        "session.resume" => resume::resume(gateway, link, rpc::params(params)?).await,
+        "session.activate" => resume::activate(gateway, link, &rpc::params(params)?),
+        "session.close" => end::close(gateway, &rpc::params(params)?).await,
+        "session.interrupt" => end::interrupt(gateway, &rpc::params(params)?),
+        "session.active_list" => listing::active(gateway, &rpc::params(params)?),
+        "session.list" => listing::stored(gateway, &rpc::params(params)?).await,
+        "prompt.submit" => prompt::submit(gateway, link, rpc::params(params)?).await,
+        unknown => Err(Error::new(code::UNKNOWN_METHOD, format!("unknown method `{unknown}`"))),
+    }
+}
+
+/// The parameter that most methods have.
+#[derive(serde::Deserialize)]
+pub(crate) struct OfSession {
+    session_id: String,
+}
+
+impl OfSession {
+    fn find(&self, gateway: &Gateway) -> Result<Session, Error> {
+        find(gateway, &self.session_id)
+    }
+}
+
+fn find(gateway: &Gateway, id: &str) -> Result<Session, Error> {
+    let found = gateway.sessions.find(id);
+    found.ok_or_else(|| Error::new(code::SESSION_NOT_FOUND, format!("session not found: {id}")))
+}

@@ -1,0 +1,74 @@
+//! `session.create`: a live record, no row yet.
+
+use std::rc::Rc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::build;
+use crate::clock::Now;
+use crate::entropy::{Purpose, Stream};
+use crate::reaper;
+use crate::registry::Link;
+use crate::rpc::Error;
+use crate::server::Gateway;
+use crate::session::{
+    AgentSlot, AgentState, Attachment, Facts, Record, Session, SessionId, Stage, Transcript, stored_id,
+};
+use crate::store::StoredId;
+
+/// Parameters; `cols` and others that only concern a screen are ignored.
+#[derive(Deserialize)]
+pub(super) struct Create {
+    title: Option<String>,
+    cwd: Option<String>,
+}
+
+/// Registers a new session on the connection and has its agent built a little later.
+pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Result<Value, Error> {
+    let now = gateway.env.now();
+    let key = stored_id(now.wall, gateway.env.draw(Stream::Client(link.connection.name()), Purpose::StoredId));
+    let mut record = new_record(key, now);
+    record.facts.cwd = params.cwd;
+    record.facts.pending_title = params.title;
+    let session = register(gateway, link, record);
+    build::later(gateway, &session, gateway.config.build_delay);
+    Ok(session.read(|record| {
+        json!({
+            "session_id": session.id().as_str(),
+            "stored_session_id": record.key.as_str(),
+            "message_count": 0,
+            "messages": [],
+            "info": record.info(&gateway.config.model),
+        })
+    }))
+}
+
+/// A record at its beginning, which nobody is attached to yet.
+pub(super) fn new_record(key: StoredId, now: Now) -> Record {
+    Record {
+        key: key.clone(),
+        stage: Stage::Open,
+        attachment: Attachment::Detached,
+        agent: AgentSlot { state: AgentState::Unbuilt, row: key, next: None },
+        turn: None,
+        transcript: Transcript::default(),
+        timers: Vec::new(),
+        facts: Facts {
+            created_at: now,
+            last_active: now,
+            started_at: now.wall,
+            cwd: None,
+            pending_title: None,
+            stale_interrupt: false,
+        },
+    }
+}
+
+/// Registers a record under a new runtime id drawn for the client, and attaches the client.
+pub(super) fn register(gateway: &Rc<Gateway>, link: &Link, record: Record) -> Session {
+    let bits = gateway.env.draw(Stream::Client(link.connection.name()), Purpose::SessionId);
+    let session = gateway.sessions.register(SessionId::from_bits(bits), record);
+    reaper::attach(gateway, &session, link);
+    session
+}

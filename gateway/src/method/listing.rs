@@ -1,0 +1,68 @@
+//! `session.active_list` and `session.list`.
+
+use std::rc::Rc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::rpc::{Error, code};
+use crate::server::Gateway;
+use crate::session::{Session, Stage};
+use crate::store::{Role, SessionRow};
+
+#[derive(Deserialize)]
+pub(super) struct ActiveList {
+    current_session_id: Option<String>,
+}
+
+/// The live sessions, in the order in which they were registered.
+pub(super) fn active(gateway: &Rc<Gateway>, params: &ActiveList) -> Result<Value, Error> {
+    let current = params.current_session_id.as_deref();
+    let live = gateway.sessions.all();
+    let shown = live.iter().filter(|session| session.read(|record| record.stage != Stage::Finalized));
+    let sessions: Vec<Value> = shown.map(|session| entry(gateway, session, current)).collect();
+    Ok(json!({"sessions": sessions}))
+}
+
+fn entry(gateway: &Gateway, session: &Session, current: Option<&str>) -> Value {
+    session.read(|record| {
+        let prompt = record.transcript.messages.iter().find(|message| message.role == Role::User);
+        let preview: String =
+            prompt.and_then(|message| message.content.as_deref()).unwrap_or("").chars().take(160).collect();
+        json!({
+            "id": session.id().as_str(),
+            "session_key": record.key.as_str(),
+            "title": record.facts.pending_title.as_deref().unwrap_or(""),
+            "preview": preview,
+            "model": gateway.config.model,
+            "message_count": record.transcript.messages.len(),
+            "started_at": record.facts.started_at.as_seconds(),
+            "last_active": record.facts.last_active.wall.as_seconds(),
+            "status": record.status(),
+            "current": current == Some(session.id().as_str()),
+        })
+    })
+}
+
+#[derive(Deserialize)]
+pub(super) struct List {
+    limit: Option<u32>,
+}
+
+/// The stored sessions, newest first, a compressed chain as its tip.
+pub(super) async fn stored(gateway: &Rc<Gateway>, params: &List) -> Result<Value, Error> {
+    let rows = gateway.rows.list(params.limit.unwrap_or(200)).await;
+    let rows = rows.map_err(|error| Error::new(code::LIST_FAILED, format!("cannot list sessions: {error}")))?;
+    Ok(json!({"sessions": rows.iter().map(listed).collect::<Vec<_>>()}))
+}
+
+fn listed(row: &SessionRow) -> Value {
+    json!({
+        "id": row.id.as_str(),
+        "title": row.title.as_deref().unwrap_or(""),
+        "preview": "",
+        "started_at": row.started_at.as_seconds(),
+        "message_count": row.message_count,
+        "source": row.source,
+    })
+}

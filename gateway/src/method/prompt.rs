@@ -1,0 +1,106 @@
+//! `prompt.submit`: the claim of a session by a turn.
+
+use std::rc::Rc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::agent::Interrupt;
+use crate::build;
+use crate::clock::Now;
+use crate::lifecycle::claim::{Claimed, FirstWrite};
+use crate::reaper;
+use crate::registry::Link;
+use crate::rpc::{Error, code};
+use crate::server::Gateway;
+use crate::session::{Record, Session, TurnState};
+use crate::spawn::TaskName;
+use crate::store::{NewMessage, NewSession, Role};
+use crate::turn;
+
+#[derive(Deserialize)]
+pub(super) struct Submit {
+    session_id: String,
+    text: String,
+}
+
+/// Claims the session, stores the prompt, answers, and starts the turn.
+pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -> Result<Value, Error> {
+    let session = super::find(gateway, &params.session_id)?;
+    let behavior = &gateway.behavior;
+    if behavior.attach.prompt_binds_early() {
+        reaper::attach(gateway, &session, link);
+    }
+    let now = gateway.env.now();
+    match session.change(|record| claim(gateway, record, &params.text, now)) {
+        Claimed::Start => reaper::attach(gateway, &session, link),
+        Claimed::Busy => return Err(Error::new(code::BUSY, "session busy")),
+        Claimed::Unavailable => {
+            return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
+        }
+    }
+    if let Err(error) = store_prompt(gateway, &session, &params.text, now).await {
+        release(gateway, &session);
+        return Err(error);
+    }
+    if !session.read(|record| behavior.claim.still_wanted(record)) {
+        release(gateway, &session);
+        return Err(Error::passing(code::STORED_NOT_FOUND, "the session was closed meanwhile, retry"));
+    }
+    build::start(gateway, &session);
+    let name = TaskName::session(session.id(), "turn");
+    gateway.env.spawn(name, turn::run(Rc::clone(gateway), session));
+    Ok(json!({"status": "streaming"}))
+}
+
+/// The turn holds the session from here on; nobody else can claim it.
+fn claim(gateway: &Gateway, record: &mut Record, text: &str, now: Now) -> Claimed {
+    let decision = gateway.behavior.claim.decide(record);
+    if decision == Claimed::Start {
+        let interrupt = Rc::new(Interrupt::default());
+        if std::mem::take(&mut record.facts.stale_interrupt) {
+            interrupt.raise();
+        }
+        record.turn = Some(TurnState { interrupt, user: text.to_owned(), assistant: String::new() });
+        record.facts.last_active = now;
+    }
+    decision
+}
+
+async fn store_prompt(gateway: &Gateway, session: &Session, text: &str, now: Now) -> Result<(), Error> {
+    let message = NewMessage::text(Role::User, text, now.wall);
+    let row = session.change(|record| {
+        record.transcript.messages.push(message.clone());
+        row_of(gateway, record, now)
+    });
+    match gateway.behavior.claim.first_write() {
+        FirstWrite::RowAndPrompt => {
+            if let Err(error) = gateway.rows.start_turn(row, message).await {
+                session.change(|record| record.transcript.messages.pop());
+                return Err(Error::new(code::STORAGE, format!("the prompt was not accepted: {error}")));
+            }
+            session.change(|record| record.transcript.saved = record.transcript.messages.len());
+        }
+        // Errors are swallowed by the releases that go this way.
+        FirstWrite::RowAlone => drop(gateway.rows.create_session(row).await),
+    }
+    Ok(())
+}
+
+fn row_of(gateway: &Gateway, record: &Record, now: Now) -> NewSession {
+    NewSession {
+        id: record.agent.row.clone(),
+        source: gateway.config.source.clone(),
+        model: Some(gateway.config.model.clone()),
+        parent: None,
+        started_at: now.wall,
+        cwd: record.facts.cwd.clone(),
+        title: record.facts.pending_title.clone(),
+    }
+}
+
+/// The claimed turn does not start after all.
+fn release(gateway: &Gateway, session: &Session) {
+    session.change(|record| record.turn = None);
+    gateway.emit_info(session);
+}

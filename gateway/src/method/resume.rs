@@ -1,0 +1,211 @@
+//! `session.resume` and `session.activate`: a client comes back to a session.
+
+use std::rc::Rc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::OfSession;
+use super::create::{new_record, register};
+use crate::build;
+use crate::clock::Millis;
+use crate::lifecycle::resume::Live;
+use crate::reaper;
+use crate::registry::Link;
+use crate::rpc::{Error, code};
+use crate::server::Gateway;
+use crate::session::{Session, Stage, Transcript};
+use crate::spawn::Window;
+use crate::store::{MessageRow, SessionRow, StoreError, StoredId};
+
+/// How often a resume follows a chain that moves on under it. Beyond that something is broken.
+const HOPS_MAX: u32 = 100;
+
+#[derive(Deserialize)]
+pub(super) struct Resume {
+    session_id: Option<String>,
+}
+
+/// Attaches to the live session of a stored id or title, or brings the stored one back to life.
+pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -> Result<Value, Error> {
+    let asked = params.session_id.filter(|id| !id.is_empty());
+    let asked = asked.ok_or_else(|| Error::new(code::SESSION_ID_REQUIRED, "session_id required"))?;
+    let row = lookup(gateway, &asked).await?;
+    let mut target = match gateway.behavior.resume.tip_rule() {
+        Some(rule) => gateway.rows.tip(row.id.clone(), rule).await.map_err(failed)?,
+        None => row.id.clone(),
+    };
+    for _ in 0..HOPS_MAX {
+        if let Some(session) = live(gateway, &target) {
+            match session.read(|record| gateway.behavior.resume.on_live(record)) {
+                Live::Attach => return Ok(attach_live(gateway, &session, link)),
+                Live::Wait => session.until(|record| (record.stage != Stage::Opening).then_some(())).await,
+                Live::Refuse => {
+                    return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed, retry"));
+                }
+            }
+        } else {
+            match bring_back(gateway, link, &target, &row).await? {
+                Opened::Here(payload) => return Ok(payload),
+                Opened::MovedOn(tip) => target = tip,
+            }
+        }
+    }
+    Err(Error::passing(code::RESUME_FAILED, "the session keeps moving on, retry"))
+}
+
+/// `session.activate`: the live payload, and the events to this connection.
+pub(super) fn activate(gateway: &Rc<Gateway>, link: &Link, params: &OfSession) -> Result<Value, Error> {
+    let session = params.find(gateway)?;
+    if session.read(|record| gateway.behavior.resume.on_live(record)) != Live::Attach {
+        return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
+    }
+    if gateway.behavior.attach.activate_binds() {
+        reaper::attach(gateway, &session, link);
+    }
+    session.change(|record| record.facts.last_active = gateway.env.now());
+    Ok(payload(gateway, &session))
+}
+
+/// What became of an attempt to bring a row back.
+enum Opened {
+    /// It is live on this connection.
+    Here(Value),
+    /// The chain goes on at another row.
+    MovedOn(StoredId),
+}
+
+async fn bring_back(gateway: &Rc<Gateway>, link: &Link, target: &StoredId, row: &SessionRow) -> Result<Opened, Error> {
+    if gateway.behavior.resume.registers_first() {
+        register_then_reopen(gateway, link, target, row).await
+    } else {
+        reopen_then_register(gateway, link, target, row).await
+    }
+}
+
+/// The record stands in the registry while its row is opened: another resume waits for it, an end too.
+async fn register_then_reopen(
+    gateway: &Rc<Gateway>,
+    link: &Link,
+    target: &StoredId,
+    row: &SessionRow,
+) -> Result<Opened, Error> {
+    let mut record = new_record(target.clone(), gateway.env.now());
+    record.stage = Stage::Opening;
+    record.facts.started_at = row.started_at;
+    let session = register(gateway, link, record);
+    let opened = match reopen(gateway, target).await {
+        Ok(tip) if tip == *target => gateway.rows.messages(target.clone()).await.map(Ok),
+        Ok(tip) => Ok(Err(tip)),
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok(Ok(messages)) => {
+            session.change(|record| {
+                record.transcript = transcript(messages);
+                record.stage = Stage::Open;
+            });
+            build::later(gateway, &session, gateway.config.build_delay);
+            Ok(Opened::Here(payload(gateway, &session)))
+        }
+        Ok(Err(tip)) => {
+            forget(gateway, &session);
+            Ok(Opened::MovedOn(tip))
+        }
+        Err(error) => {
+            forget(gateway, &session);
+            Err(failed(error))
+        }
+    }
+}
+
+async fn reopen_then_register(
+    gateway: &Rc<Gateway>,
+    link: &Link,
+    target: &StoredId,
+    row: &SessionRow,
+) -> Result<Opened, Error> {
+    let tip = reopen(gateway, target).await.map_err(failed)?;
+    if tip != *target {
+        return Ok(Opened::MovedOn(tip));
+    }
+    gateway.env.window(Window::ReopenedNotRegistered).await;
+    let messages = gateway.rows.messages(target.clone()).await.map_err(failed)?;
+    // Somebody else may have brought it back meanwhile: then theirs is the session.
+    if let Some(session) = live(gateway, target) {
+        return Ok(Opened::Here(attach_live(gateway, &session, link)));
+    }
+    let mut record = new_record(target.clone(), gateway.env.now());
+    record.facts.started_at = row.started_at;
+    record.transcript = transcript(messages);
+    let session = register(gateway, link, record);
+    build::later(gateway, &session, Millis::ZERO);
+    Ok(Opened::Here(payload(gateway, &session)))
+}
+
+/// Clears the row's end; the row that is now open.
+async fn reopen(gateway: &Gateway, target: &StoredId) -> Result<StoredId, StoreError> {
+    if gateway.behavior.resume.reopens_tip() {
+        let tip = gateway.rows.reopen_tip(target.clone()).await?;
+        tip.ok_or(StoreError::NoSession)
+    } else {
+        gateway.rows.reopen(target.clone()).await?;
+        Ok(target.clone())
+    }
+}
+
+/// A record that was registered too early leaves without a trace: its row is not its own.
+fn forget(gateway: &Gateway, session: &Session) {
+    gateway.sessions.remove(session);
+    session.change(|record| {
+        record.stage = Stage::Finalized;
+        record.timers.clear();
+    });
+}
+
+async fn lookup(gateway: &Gateway, asked: &str) -> Result<SessionRow, Error> {
+    let by_id = gateway.rows.session(StoredId::new(asked)).await.map_err(failed)?;
+    let found = match by_id {
+        Some(row) => Some(row),
+        None => gateway.rows.titled(asked.to_owned()).await.map_err(failed)?,
+    };
+    found.ok_or_else(|| Error::new(code::STORED_NOT_FOUND, format!("stored session not found: {asked}")))
+}
+
+fn live(gateway: &Gateway, target: &StoredId) -> Option<Session> {
+    gateway.sessions.find_by(|record| gateway.behavior.resume.is_live(record, target))
+}
+
+fn attach_live(gateway: &Rc<Gateway>, session: &Session, link: &Link) -> Value {
+    reaper::attach(gateway, session, link);
+    session.change(|record| record.facts.last_active = gateway.env.now());
+    payload(gateway, session)
+}
+
+fn transcript(rows: Vec<MessageRow>) -> Transcript {
+    Transcript::stored(rows.into_iter().map(|row| row.message).collect())
+}
+
+/// What a client is told about a session it comes back to.
+fn payload(gateway: &Gateway, session: &Session) -> Value {
+    session.read(|record| {
+        let inflight =
+            record.turn.as_ref().map(|turn| json!({"user": turn.user, "assistant": turn.assistant, "streaming": true}));
+        json!({
+            "session_id": session.id().as_str(),
+            "resumed": record.agent.row.as_str(),
+            "session_key": record.key.as_str(),
+            "message_count": record.transcript.messages.len(),
+            "messages": record.transcript.shown(),
+            "info": record.info(&gateway.config.model),
+            "inflight": inflight,
+            "running": record.is_running(),
+            "started_at": record.facts.started_at.as_seconds(),
+            "status": record.status(),
+        })
+    })
+}
+
+fn failed(error: StoreError) -> Error {
+    Error::new(code::RESUME_FAILED, format!("resume failed: {error}"))
+}

@@ -1,0 +1,3 @@
+//! The machine: the only part of the gateway that touches it.
+
+pub mod sqlite;

@@ -1,0 +1,79 @@
+//! The orphan grace: a session whose client is gone is kept for its return, then ended.
+
+use std::rc::Rc;
+
+use tokio::sync::oneshot;
+
+use crate::clock::Millis;
+use crate::finalize;
+use crate::lifecycle::grace::Expired;
+use crate::registry::Link;
+use crate::server::Gateway;
+use crate::session::{Attachment, GraceTimer, Session};
+use crate::spawn::TaskName;
+
+/// A connection is gone: its sessions lose their client, each with a whole grace from now.
+pub(crate) fn detach_all(gateway: &Rc<Gateway>, link: &Link) {
+    for session in gateway.sessions.unlink(link) {
+        session.change(|record| record.attachment = Attachment::Detached);
+        arm(gateway, &session);
+    }
+}
+
+/// Gives a session's events to a connection; its grace is over.
+///
+/// The connection may have died while the request was being answered. Nobody would detach it again, so the session
+/// goes straight into a new grace.
+pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
+    if !gateway.sessions.is_linked(link) && !gateway.behavior.attach.binds_dead() {
+        session.change(|record| record.attachment = Attachment::Detached);
+        return arm(gateway, session);
+    }
+    session.change(|record| {
+        record.attachment = Attachment::Live(link.clone());
+        if gateway.behavior.grace.disarms() {
+            record.timers.clear();
+        }
+    });
+}
+
+/// Starts the grace. A grace of zero means that orphans are kept for ever.
+fn arm(gateway: &Rc<Gateway>, session: &Session) {
+    let grace = gateway.config.orphan_grace;
+    if grace == Millis::ZERO {
+        return;
+    }
+    let (id, deadline) = (gateway.next_timer(), gateway.env.now().uptime + grace);
+    let (disarm, disarmed) = oneshot::channel::<()>();
+    session.change(|record| {
+        if gateway.behavior.grace.disarms() {
+            record.timers.clear();
+        }
+        record.timers.push(GraceTimer { id, deadline, disarm });
+    });
+    let (waiting, session) = (Rc::clone(gateway), session.clone());
+    gateway.env.spawn(TaskName::session(session.id(), "grace"), async move {
+        tokio::select! {
+            biased; // a timer that was disarmed at the instant it would fire is disarmed
+            _ = disarmed => return,
+            () = waiting.env.sleep_until(deadline) => {}
+        }
+        expire(&waiting, &session, id).await;
+    });
+}
+
+async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64) {
+    let decision = session.change(|record| {
+        // Identity: a timer that is no longer in the list was disarmed while it was waking up.
+        let armed = record.timers.iter().position(|timer| timer.id == id)?;
+        record.timers.remove(armed);
+        Some(gateway.behavior.grace.on_expiry(record))
+    });
+    match decision {
+        Some(Expired::Reap) => {
+            finalize::end(gateway, session, gateway.behavior.close.reap_reason()).await;
+        }
+        Some(Expired::Rearm) => arm(gateway, session),
+        Some(Expired::StandDown) | None => {}
+    }
+}

@@ -1,0 +1,111 @@
+//! The live sessions, and the links to clients. All access goes through here.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::session::{Attachment, Record, Session, SessionId};
+use crate::store::StoredId;
+use crate::transport::Connection;
+
+/// A connection that the server has accepted. Its number tells it from an earlier connection of the same client.
+#[derive(Clone)]
+pub struct Link {
+    /// Counts accepted connections.
+    pub number: u64,
+    /// The connection.
+    pub connection: Rc<dyn Connection>,
+}
+
+/// The live sessions, in the order in which they were registered.
+#[derive(Default)]
+pub struct Registry {
+    sessions: RefCell<BTreeMap<u64, Session>>,
+    links: RefCell<BTreeMap<u64, Link>>,
+    count: Cell<u64>,
+    revision: Rc<Cell<u64>>,
+}
+
+impl Registry {
+    /// Counts changes of membership and of any record: equal numbers mean that nothing has changed.
+    pub fn revision(&self) -> u64 {
+        self.revision.get()
+    }
+
+    /// The live sessions, oldest first.
+    pub fn all(&self) -> Vec<Session> {
+        self.sessions.borrow().values().cloned().collect()
+    }
+
+    /// The session with a runtime id.
+    pub fn find(&self, id: &str) -> Option<Session> {
+        self.sessions.borrow().values().find(|session| session.id().as_str() == id).cloned()
+    }
+
+    /// The first session whose record matches.
+    pub(crate) fn find_by(&self, matches: impl Fn(&Record) -> bool) -> Option<Session> {
+        self.sessions.borrow().values().find(|session| session.read(&matches)).cloned()
+    }
+
+    /// The session that writes a row, or is about to.
+    pub fn owner_of(&self, row: &StoredId) -> Option<Session> {
+        self.find_by(|record| record.owns(row))
+    }
+
+    /// Adds a record.
+    pub(crate) fn register(&self, id: SessionId, record: Record) -> Session {
+        self.touch();
+        let session = Session::new(id, record, Rc::clone(&self.revision));
+        self.sessions.borrow_mut().insert(self.next(), session.clone());
+        session
+    }
+
+    /// Takes a record out; false if it was not there any more.
+    pub(crate) fn remove(&self, session: &Session) -> bool {
+        self.touch();
+        let mut sessions = self.sessions.borrow_mut();
+        let before = sessions.len();
+        sessions.retain(|_, known| !known.is(session));
+        sessions.len() < before
+    }
+
+    /// Whether this very record is registered.
+    pub fn contains(&self, session: &Session) -> bool {
+        self.sessions.borrow().values().any(|known| known.is(session))
+    }
+
+    /// The connections that are being served.
+    pub fn links(&self) -> Vec<Link> {
+        self.links.borrow().values().cloned().collect()
+    }
+
+    /// Whether a connection is still being served.
+    pub fn is_linked(&self, link: &Link) -> bool {
+        self.links.borrow().contains_key(&link.number)
+    }
+
+    /// Adds a connection.
+    pub(crate) fn link(&self, connection: Rc<dyn Connection>) -> Link {
+        self.touch();
+        let link = Link { number: self.next(), connection };
+        self.links.borrow_mut().insert(link.number, link.clone());
+        link
+    }
+
+    /// Forgets a connection, and names the sessions that were attached to it.
+    pub(crate) fn unlink(&self, link: &Link) -> Vec<Session> {
+        self.touch();
+        self.links.borrow_mut().remove(&link.number);
+        let attached = |record: &Record| matches!(&record.attachment, Attachment::Live(to) if to.number == link.number);
+        self.all().into_iter().filter(|session| session.read(attached)).collect()
+    }
+
+    fn next(&self) -> u64 {
+        self.count.set(self.count.get() + 1);
+        self.count.get()
+    }
+
+    fn touch(&self) {
+        self.revision.set(self.revision.get() + 1);
+    }
+}

@@ -1,0 +1,151 @@
+//! The releases whose behaviour the gateway can show, each as its differences from the next newer one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::behavior::Behavior;
+
+/// A release of the modelled gateway, or ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Release {
+    /// hermes-agent 0.16.0 (2026.6.5).
+    V0_16_0,
+    /// Ours: every known defect fixed. The only one that `gateway serve` runs.
+    #[default]
+    Current,
+}
+
+/// What 0.16.0 does otherwise than `current`.
+const V0_16_0: &[(&str, &str)] = &[
+    ("grace.expiry", "one_shot"),
+    ("grace.timers", "pile"),
+    ("attach.prompt", "before_busy_check"),
+    ("attach.activate", "answers_only"),
+    ("attach.dead_connection", "binds"),
+    ("resume.target", "exact"),
+    ("resume.live_match", "session_key"),
+    ("resume.order", "reopen_then_register"),
+    ("resume.reopen", "unconditional"),
+    ("claim.row", "plain_insert"),
+    ("flush.when", "at_end"),
+    ("flush.unit", "message"),
+    ("rotation.procedure", "separate_steps"),
+    ("rotation.key", "after_turn"),
+    ("rotation.default_mode", "rotate"),
+    ("close.turn", "left_running"),
+    ("close.order", "pop_then_end"),
+    ("close.reap_reason", "tui_close"),
+    ("finish.running", "cleared_after_complete"),
+    ("interrupt.idle", "sticky"),
+];
+
+impl Release {
+    /// Oldest first; the last is `current`.
+    pub const ALL: [Self; 2] = [Self::V0_16_0, Self::Current];
+
+    /// Its name, as scenario files and the command line write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::V0_16_0 => "0.16.0",
+            Self::Current => "current",
+        }
+    }
+
+    /// How it behaves.
+    pub fn behavior(self) -> Behavior {
+        let mut behavior = match self.next_newer() {
+            Some(newer) => newer.behavior(),
+            None => Behavior::default(),
+        };
+        for (field, alternative) in self.differences() {
+            behavior.set(field, alternative).expect("a release's differences name real fields");
+        }
+        behavior
+    }
+
+    /// Field and alternative, where this release differs from the next newer one.
+    pub const fn differences(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::V0_16_0 => V0_16_0,
+            Self::Current => &[],
+        }
+    }
+
+    fn next_newer(self) -> Option<Self> {
+        let place = Self::ALL.iter().position(|release| *release == self)?;
+        Self::ALL.get(place + 1).copied()
+    }
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Release {
+    type Err = UnknownRelease;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRelease> {
+        let known = Self::ALL.into_iter().find(|release| release.name() == text);
+        known.ok_or_else(|| UnknownRelease { found: text.to_owned() })
+    }
+}
+
+impl TryFrom<String> for Release {
+    type Error = UnknownRelease;
+
+    fn try_from(text: String) -> Result<Self, UnknownRelease> {
+        text.parse()
+    }
+}
+
+impl From<Release> for String {
+    fn from(release: Release) -> Self {
+        release.name().to_owned()
+    }
+}
+
+/// A name that is no release.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown release `{found}`, expected one of {}", known())]
+pub struct UnknownRelease {
+    found: String,
+}
+
+fn known() -> String {
+    Release::ALL.map(|release| format!("`{release}`")).join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every difference names a field and an alternative that exist, and changes something.
+    #[test]
+    fn differences_are_real() {
+        for release in Release::ALL {
+            for (field, alternative) in release.differences() {
+                let mut behavior = release.next_newer().expect("`current` differs from nothing").behavior();
+                let before = behavior.clone();
+                behavior.set(field, alternative).unwrap_or_else(|error| panic!("{release}: {error}"));
+                assert_ne!(behavior, before, "{release}: {field} = {alternative} changes nothing");
+            }
+        }
+    }
+
+    /// Names read back.
+    #[test]
+    fn names_read_back() {
+        for release in Release::ALL {
+            assert_eq!(release.name().parse(), Ok(release));
+        }
+        assert_eq!(
+            "0.16".parse::<Release>().unwrap_err().to_string(),
+            "unknown release `0.16`, expected one of `0.16.0`, `current`"
+        );
+    }
+}

@@ -1,0 +1,173 @@
+//! Compression: the conversation is replaced by its summary, in place or under another id (spec §8).
+//!
+//! A rotation is a procedure: a list of [`RotationStep`]s that one executor carries out.
+
+use crate::agent::CompressionMode;
+use crate::behavior::group;
+use crate::entropy::{Purpose, Stream};
+use crate::lifecycle::flush::Moment;
+use crate::persist;
+use crate::server::Gateway;
+use crate::session::{Record, Session, Transcript, stored_id};
+use crate::spawn::Window;
+use crate::store::{EndReason, NewMessage, NewSession, Role, StoreError, StoredId};
+
+group! {
+    /// Going on under another id.
+    Rotation "rotation" {
+        /// How the parent is ended and the child begun.
+        procedure: Procedure {
+            /// In one transaction.
+            Atomic "atomic",
+            /// One statement after the other: a failure in between leaves an ended parent without a child (B1, B2).
+            SeparateSteps "separate_steps",
+        }
+        /// When the record's key follows the agent's row.
+        key: KeySync {
+            /// At once.
+            AtOnce "at_once",
+            /// After the turn; meanwhile the session is not found under its new id (S23).
+            AfterTurn "after_turn",
+        }
+        /// What a compression does that names no mode.
+        default_mode: DefaultMode {
+            /// The messages are replaced, the id stays.
+            InPlace "in_place",
+            /// The session goes on under a new id.
+            Rotate "rotate",
+        }
+    }
+}
+
+/// One step of a rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RotationStep {
+    /// Parent, child, title and messages in one transaction; then the switch in memory.
+    Rotate,
+    /// The parent's row is ended with `compression`.
+    EndParent,
+    /// The agent goes on under the child's id, in memory.
+    SwitchId,
+    /// The child's row is inserted.
+    InsertChild,
+    /// The child gets the next title of the lineage.
+    Title,
+}
+
+impl Rotation {
+    /// The steps of a rotation, in order.
+    pub fn steps(&self) -> &'static [RotationStep] {
+        match self.procedure {
+            Procedure::Atomic => &[RotationStep::Rotate],
+            Procedure::SeparateSteps => {
+                &[RotationStep::EndParent, RotationStep::SwitchId, RotationStep::InsertChild, RotationStep::Title]
+            }
+        }
+    }
+
+    /// Whether the record's key follows at once.
+    pub fn syncs_key_at_once(&self) -> bool {
+        match self.key {
+            KeySync::AtOnce => true,
+            KeySync::AfterTurn => false,
+        }
+    }
+
+    /// The mode in force when a compression asks for `asked` and the configuration says `configured`.
+    fn mode(&self, asked: CompressionMode, configured: CompressionMode) -> DefaultMode {
+        let mode = if asked == CompressionMode::Default { configured } else { asked };
+        match (mode, self.default_mode) {
+            (CompressionMode::InPlace, _) | (CompressionMode::Default, DefaultMode::InPlace) => DefaultMode::InPlace,
+            (CompressionMode::Rotate, _) | (CompressionMode::Default, DefaultMode::Rotate) => DefaultMode::Rotate,
+        }
+    }
+}
+
+/// Replaces the conversation by `summary` and its last message. On an error the conversation stays as it is.
+pub(crate) async fn compress(
+    gateway: &Gateway,
+    session: &Session,
+    asked: CompressionMode,
+    summary: String,
+) -> Result<(), StoreError> {
+    persist::flush(gateway, session, Moment::Compression).await?;
+    let at = gateway.env.now().wall;
+    let messages = session.read(|record| compacted(&record.transcript, NewMessage::text(Role::User, summary, at)));
+    match gateway.behavior.rotation.mode(asked, gateway.config.compression.mode()) {
+        DefaultMode::InPlace => {
+            let row = session.read(|record| record.agent.row.clone());
+            gateway.rows.compact(row, messages.clone()).await?;
+            session.change(|record| record.transcript = rewritten(&record.transcript, messages, Saved::All));
+            Ok(())
+        }
+        DefaultMode::Rotate => rotate(gateway, session, messages).await,
+    }
+}
+
+async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>) -> Result<(), StoreError> {
+    let at = gateway.env.now().wall;
+    let id = stored_id(at, gateway.env.draw(Stream::Session(session.id()), Purpose::StoredId));
+    let parent = session.read(|record| record.agent.row.clone());
+    let child = NewSession {
+        id: id.clone(),
+        source: gateway.config.source.clone(),
+        model: Some(gateway.config.model.clone()),
+        parent: Some(parent.clone()),
+        started_at: at,
+        cwd: None,
+        title: None,
+    };
+    for step in gateway.behavior.rotation.steps() {
+        match step {
+            RotationStep::Rotate => {
+                // Both ids are owned until the answer: a resume of either finds this record.
+                session.change(|record| record.agent.next = Some(id.clone()));
+                let rotated = gateway.rows.rotate(parent.clone(), at, child.clone(), messages.clone()).await;
+                session.change(|record| record.agent.next = None);
+                rotated?;
+                session.change(|record| switch(gateway, record, &id, messages.clone(), Saved::All));
+            }
+            RotationStep::EndParent => {
+                gateway.rows.end(parent.clone(), at, EndReason::Compression).await?;
+                gateway.env.window(Window::ParentEndedChildMissing).await;
+            }
+            // The next flush writes the compacted messages to the child.
+            RotationStep::SwitchId => {
+                session.change(|record| switch(gateway, record, &id, messages.clone(), Saved::Nothing));
+            }
+            // Errors from here on are only logged by the releases that go this way.
+            RotationStep::InsertChild => drop(gateway.rows.create_session(child.clone()).await),
+            RotationStep::Title => drop(gateway.rows.continue_title(id.clone(), parent.clone()).await),
+        }
+    }
+    Ok(())
+}
+
+/// The record goes on under `id` with the compacted messages.
+fn switch(gateway: &Gateway, record: &mut Record, id: &StoredId, messages: Vec<NewMessage>, saved: Saved) {
+    record.agent.row = id.clone();
+    if gateway.behavior.rotation.syncs_key_at_once() {
+        record.key = id.clone();
+    }
+    record.transcript = rewritten(&record.transcript, messages, saved);
+}
+
+/// How much of a compacted conversation the database has.
+#[derive(Clone, Copy)]
+enum Saved {
+    All,
+    Nothing,
+}
+
+fn rewritten(before: &Transcript, messages: Vec<NewMessage>, saved: Saved) -> Transcript {
+    let saved = match saved {
+        Saved::All => messages.len(),
+        Saved::Nothing => 0,
+    };
+    Transcript { messages, saved, version: before.version + 1 }
+}
+
+/// The summary and the last message, which is all that a compression leaves.
+fn compacted(transcript: &Transcript, summary: NewMessage) -> Vec<NewMessage> {
+    std::iter::once(summary).chain(transcript.messages.last().cloned()).collect()
+}

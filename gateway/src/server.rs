@@ -1,0 +1,98 @@
+//! The gateway: accepts connections, reads their frames, answers them.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use futures_util::future::join_all;
+
+use crate::behavior::Behavior;
+use crate::config::Config;
+use crate::env::Env;
+use crate::finalize;
+use crate::method::{self, Pace};
+use crate::reaper;
+use crate::registry::{Link, Registry};
+use crate::rpc::{self, Request};
+use crate::session::Session;
+use crate::spawn::TaskName;
+use crate::store::{EndReason, Rows};
+use crate::transport::{Connection, Transport};
+
+/// A gateway: its live sessions, and what it runs on.
+pub struct Gateway {
+    pub(crate) env: Env,
+    pub(crate) rows: Rows,
+    pub(crate) config: Config,
+    pub(crate) behavior: Behavior,
+    /// The live sessions.
+    pub sessions: Registry,
+    timers: Cell<u64>,
+}
+
+impl Gateway {
+    /// A gateway without sessions.
+    pub fn new(env: Env, config: Config, behavior: Behavior) -> Rc<Self> {
+        let rows = Rows::new(Rc::clone(&env.store));
+        Rc::new(Self { env, rows, config, behavior, sessions: Registry::default(), timers: Cell::new(0) })
+    }
+
+    /// Serves the transport's connections, each in a task of its own, until it has no more.
+    pub async fn serve(self: Rc<Self>, transport: Rc<dyn Transport>) {
+        while let Some(connection) = transport.accept().await {
+            let name = TaskName::client(connection.name(), "reader");
+            let gateway = Rc::clone(&self);
+            self.env.spawn(name, async move { read(gateway, connection).await });
+        }
+    }
+
+    /// Ends every live session. Their turns are stopped first, all at once.
+    pub async fn shutdown(&self) {
+        let sessions = self.sessions.all();
+        join_all(sessions.iter().map(|session| finalize::end(self, session, EndReason::TuiShutdown))).await;
+    }
+
+    pub(crate) fn emit_info(&self, session: &Session) {
+        session.emit("session.info", session.read(|record| record.info(&self.config.model)));
+    }
+
+    pub(crate) fn next_timer(&self) -> u64 {
+        self.timers.set(self.timers.get() + 1);
+        self.timers.get()
+    }
+}
+
+/// Reads a connection's frames until it ends, however it ends.
+async fn read(gateway: Rc<Gateway>, connection: Rc<dyn Connection>) {
+    let link = gateway.sessions.link(connection);
+    if link.connection.send(rpc::ready()).is_ok() {
+        while let Ok(Some(frame)) = link.connection.receive().await {
+            handle(&gateway, &link, &frame).await;
+        }
+    }
+    reaper::detach_all(&gateway, &link);
+}
+
+async fn handle(gateway: &Rc<Gateway>, link: &Link, frame: &str) {
+    match rpc::parse(frame) {
+        None => {}
+        Some(Err((id, error))) => answer(link, Some(id), Err(error)),
+        Some(Ok(request)) if method::pace(&request.method) == Pace::Long => {
+            let name = TaskName::client(link.connection.name(), "request");
+            let (gateway, link) = (Rc::clone(gateway), link.clone());
+            gateway.env.clone().spawn(name, async move { dispatch(&gateway, &link, request).await });
+        }
+        Some(Ok(request)) => dispatch(gateway, link, request).await,
+    }
+}
+
+async fn dispatch(gateway: &Rc<Gateway>, link: &Link, request: Request) {
+    let outcome = method::call(gateway, link, &request.method, request.params).await;
+    answer(link, request.id, outcome);
+}
+
+fn answer(link: &Link, id: Option<serde_json::Value>, outcome: Result<serde_json::Value, rpc::Error>) {
+    if let Some(id) = id {
+        // A peer that is gone needs no answer; the reader will see the end.
+        let _ = link.connection.send(rpc::response(id, outcome));
+    }
+}

@@ -1,0 +1,298 @@
+//! A live session: its record, and the handle through which everyone reads and changes it.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tokio::sync::{Notify, oneshot};
+
+use crate::agent::{Agent, Interrupt};
+use crate::clock::{Now, Uptime, Wall};
+use crate::registry::Link;
+use crate::rpc;
+use crate::store::{EndReason, NewMessage, StoredId};
+
+/// The runtime id of a live record: eight hex digits, what clients pass as `session_id` (spec §1).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(Arc<str>);
+
+/// A handle on a live record. Clones share the record; tasks keep one and look again after every await.
+#[derive(Clone)]
+pub struct Session(Rc<Shared>);
+
+struct Shared {
+    id: SessionId,
+    record: RefCell<Record>,
+    /// Told whenever the stage, the agent or the turn changes.
+    changed: Notify,
+    /// Counts changes over all sessions, so that an observer knows when to look.
+    revision: Rc<Cell<u64>>,
+}
+
+/// Everything that is known of a live session.
+pub struct Record {
+    /// The stored id that clients know (`session_key`). Old releases let it lag behind the agent's row in a turn.
+    pub key: StoredId,
+    /// Where in its life it is.
+    pub stage: Stage,
+    /// Where its events go.
+    pub attachment: Attachment,
+    /// The agent and the row it writes.
+    pub agent: AgentSlot,
+    /// The turn that holds it, from the claim to the end.
+    pub turn: Option<TurnState>,
+    /// What has been said.
+    pub transcript: Transcript,
+    /// The orphan timers that are armed; more than one only in releases that pile them up.
+    pub timers: Vec<GraceTimer>,
+    /// What does not change the lifecycle.
+    pub facts: Facts,
+}
+
+/// Where in its life a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Registered, its row is being brought back.
+    Opening,
+    /// In use.
+    Open,
+    /// Somebody is ending it; nobody may attach any more.
+    Closing(EndReason),
+    /// Ended. Never comes back.
+    Finalized,
+}
+
+/// Where a session's events go.
+#[derive(Clone)]
+pub enum Attachment {
+    /// To this connection.
+    Live(Link),
+    /// Nowhere: its client is gone.
+    Detached,
+}
+
+/// The agent of a record and the row it writes under.
+pub struct AgentSlot {
+    /// How far it is.
+    pub state: AgentState,
+    /// The row the agent writes (`agent.session_id`).
+    pub row: StoredId,
+    /// The row a rotation under way will switch to; the record owns both meanwhile.
+    pub next: Option<StoredId>,
+}
+
+/// How far the agent is.
+pub enum AgentState {
+    /// Not begun.
+    Unbuilt,
+    /// Under way.
+    Building,
+    /// There.
+    Ready(Rc<dyn Agent>),
+    /// It could not be built.
+    Failed(String),
+}
+
+/// The turn that holds a record.
+pub struct TurnState {
+    /// How to stop it.
+    pub interrupt: Rc<Interrupt>,
+    /// The prompt.
+    pub user: String,
+    /// The answer so far.
+    pub assistant: String,
+}
+
+/// What has been said, and how much of it is stored.
+#[derive(Default)]
+pub struct Transcript {
+    /// Oldest first.
+    pub messages: Vec<NewMessage>,
+    /// How many of them are stored.
+    pub saved: usize,
+    /// Counts write-backs.
+    pub version: u64,
+}
+
+/// An armed orphan timer. Dropping it disarms it.
+pub struct GraceTimer {
+    /// Which one: a timer that fires must find itself still armed.
+    pub id: u64,
+    /// When it fires.
+    pub deadline: Uptime,
+    /// Held only to be dropped: the timer's task ends when it is.
+    pub disarm: oneshot::Sender<()>,
+}
+
+/// What a record knows beside its lifecycle.
+pub struct Facts {
+    /// When it was registered.
+    pub created_at: Now,
+    /// When it was last used: created, prompted, resumed, or a turn's end.
+    pub last_active: Now,
+    /// When its row began.
+    pub started_at: Wall,
+    /// The working folder, if one was chosen.
+    pub cwd: Option<String>,
+    /// A title asked for before the row exists.
+    pub pending_title: Option<String>,
+    /// Some releases keep an interrupt that came while idle, and stop the next turn with it.
+    pub stale_interrupt: bool,
+}
+
+impl Session {
+    /// A handle on a new record.
+    pub(crate) fn new(id: SessionId, record: Record, revision: Rc<Cell<u64>>) -> Self {
+        Self(Rc::new(Shared { id, record: RefCell::new(record), changed: Notify::new(), revision }))
+    }
+
+    /// Its runtime id.
+    pub fn id(&self) -> &SessionId {
+        &self.0.id
+    }
+
+    /// Reads the record.
+    pub fn read<T>(&self, read: impl FnOnce(&Record) -> T) -> T {
+        read(&self.0.record.borrow())
+    }
+
+    /// Changes the record, and tells those who wait for a change.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Record) -> T) -> T {
+        self.0.revision.set(self.0.revision.get() + 1);
+        let result = change(&mut self.0.record.borrow_mut());
+        self.0.changed.notify_waiters();
+        result
+    }
+
+    /// Waits until `look` sees something in the record. Cancel safe.
+    pub(crate) async fn until<T>(&self, mut look: impl FnMut(&Record) -> Option<T>) -> T {
+        loop {
+            // Made before the look: a change between the two is not missed.
+            let changed = self.0.changed.notified();
+            if let Some(seen) = self.read(&mut look) {
+                return seen;
+            }
+            changed.await;
+        }
+    }
+
+    /// Sends an event to whoever is attached; without a client it is lost.
+    pub(crate) fn emit(&self, kind: &str, payload: Value) {
+        self.read(|record| {
+            if let Attachment::Live(link) = &record.attachment {
+                // A dead connection is the reader's business: it detaches the session when it sees the end.
+                let _ = link.connection.send(rpc::event(kind, &self.0.id, payload));
+            }
+        });
+    }
+
+    /// Whether both handles are on one record.
+    pub fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Record {
+    /// Whether a turn holds it.
+    pub fn is_running(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// Whether this record writes the row `id`, or is about to.
+    pub fn owns(&self, id: &StoredId) -> bool {
+        self.key == *id || self.agent.row == *id || self.agent.next.as_ref() == Some(id)
+    }
+
+    /// The live status clients see (spec §2).
+    pub fn status(&self) -> &'static str {
+        match (&self.agent.state, &self.turn) {
+            (AgentState::Building, _) => "starting",
+            (_, Some(_)) => "working",
+            (_, None) => "idle",
+        }
+    }
+
+    /// The payload of `session.info`, and the `info` of results.
+    pub(crate) fn info(&self, model: &str) -> Value {
+        json!({
+            "model": model,
+            "tools": {},
+            "skills": {},
+            "cwd": self.facts.cwd.as_deref().unwrap_or(""),
+            "branch": "",
+            "running": self.is_running(),
+            "lazy": !matches!(self.agent.state, AgentState::Ready(_)),
+            "profile_name": "default",
+        })
+    }
+}
+
+impl Transcript {
+    /// A transcript whose messages are all stored.
+    pub(crate) fn stored(messages: Vec<NewMessage>) -> Self {
+        let saved = messages.len();
+        Self { messages, saved, version: 0 }
+    }
+
+    /// Messages as clients see them.
+    pub(crate) fn shown(&self) -> Vec<Value> {
+        let text = |message: &NewMessage| message.content.clone().unwrap_or_default();
+        self.messages.iter().map(|message| json!({"role": message.role.as_str(), "text": text(message)})).collect()
+    }
+}
+
+impl SessionId {
+    /// The id drawn as `bits`.
+    pub fn from_bits(bits: u64) -> Self {
+        Self(format!("{:08x}", bits as u32).into())
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for SessionId {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The stored id of a session that starts at `wall` (UTC) and drew `bits`.
+pub(crate) fn stored_id(wall: Wall, bits: u64) -> StoredId {
+    let seconds = i64::try_from(wall.0 / 1000).unwrap_or(i64::MAX);
+    // Out of range only beyond the year 9999.
+    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    StoredId::new(format!(
+        "{:04}{:02}{:02}_{:02}{:02}{:02}_{:06x}",
+        at.year(),
+        u8::from(at.month()),
+        at.day(),
+        at.hour(),
+        at.minute(),
+        at.second(),
+        bits & 0xff_ffff
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The form of spec §1: date, time, six hex digits.
+    #[test]
+    fn ids_have_the_documented_form() {
+        assert_eq!(stored_id(Wall(1_767_225_600_123), 0xabc_def0_1234).as_str(), "20260101_000000_f01234");
+        assert_eq!(SessionId::from_bits(0x1_0000_00ff).as_str(), "000000ff");
+    }
+}

@@ -1,0 +1,77 @@
+//! Starting tasks, and the named windows of old releases.
+
+use std::fmt;
+use std::rc::Rc;
+
+use futures_util::future::LocalBoxFuture;
+
+use crate::session::SessionId;
+
+/// Runs the gateway's tasks, all on one thread.
+pub trait Spawn {
+    /// Starts a task. It runs until it returns; nothing aborts it.
+    fn spawn(&self, name: TaskName, task: LocalBoxFuture<'static, ()>);
+
+    /// A place between two statements where an older release lets others in. Ready at once in production.
+    fn window(&self, window: Window) -> LocalBoxFuture<'static, ()>;
+}
+
+/// A task's name: whose it is and what it does, printed `work/turn`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskName {
+    /// Whose task this is.
+    pub owner: Owner,
+    /// What it does.
+    pub role: &'static str,
+}
+
+/// Whom a task serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The gateway itself.
+    Gateway,
+    /// A client, by its connection's name.
+    Client(Rc<str>),
+    /// A live session.
+    Session(SessionId),
+}
+
+/// A race window between two plain statements of an older release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Window {
+    /// Between taking a record out of the registry and ending its row (spec §12, W5).
+    PoppedNotEnded,
+    /// Between reopening a row and registering its record (spec §12, W6).
+    ReopenedNotRegistered,
+    /// Between ending a rotated parent and inserting its child (spec §12, W10).
+    ParentEndedChildMissing,
+    /// Between `message.complete` and clearing `running` (spec §12, W12).
+    CompleteStillRunning,
+}
+
+impl TaskName {
+    /// A task of the gateway itself.
+    pub fn gateway(role: &'static str) -> Self {
+        Self { owner: Owner::Gateway, role }
+    }
+
+    /// A task of one client's connection.
+    pub fn client(name: &str, role: &'static str) -> Self {
+        Self { owner: Owner::Client(name.into()), role }
+    }
+
+    /// A task of one live session.
+    pub fn session(sid: &SessionId, role: &'static str) -> Self {
+        Self { owner: Owner::Session(sid.clone()), role }
+    }
+}
+
+impl fmt::Display for TaskName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.owner {
+            Owner::Gateway => write!(f, "gateway/{}", self.role),
+            Owner::Client(name) => write!(f, "{name}/{}", self.role),
+            Owner::Session(sid) => write!(f, "{sid}/{}", self.role),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The contract of a [`Store`] as a test that any implementation can run, on any executor.
+//!
+//! It awaits nothing but the store, so it runs on a runtime as well as inside a simulator. The store has to be free
+//! of planted faults: a lost answer or an injected error is not what this looks for.
+
+use std::rc::Rc;
+
+use super::{EndReason, MessageRow, NewMessage, NewSession, Role, Rows, Store, StoreError, StoredId, TipRule, Written};
+use crate::clock::Wall;
+
+/// Runs every claim, each on an empty store made by `new`.
+///
+/// # Panics
+///
+/// If a claim does not hold.
+pub async fn holds(new: impl AsyncFn() -> Rc<dyn Store>) {
+    calls_decide_the_order(&Rows::new(new().await)).await;
+    a_dropped_answer_is_no_dropped_call(&Rows::new(new().await)).await;
+    an_awaited_write_is_seen(&Rows::new(new().await)).await;
+    a_failed_transaction_writes_nothing(&Rows::new(new().await)).await;
+    the_first_end_wins(&Rows::new(new().await)).await;
+    a_title_is_held_once(&Rows::new(new().await)).await;
+    a_rotation_is_one_step(&Rows::new(new().await)).await;
+    a_reopened_tip_is_named(&Rows::new(new().await)).await;
+    a_compression_in_place_counts_what_is_left(&Rows::new(new().await)).await;
+}
+
+/// Writes commit in the order of the calls, also when the answers are asked for the other way round.
+async fn calls_decide_the_order(rows: &Rows) {
+    let created = rows.create_session(session("a"));
+    let first = rows.append(id("a"), said(&["one", "two"]));
+    let closed = rows.end(id("a"), Wall(5), EndReason::TuiClose);
+    let second = rows.append(id("a"), said(&["three"]));
+    let reaped = rows.end(id("a"), Wall(9), EndReason::WsOrphanReap);
+
+    assert_eq!(reaped.await, Ok(false), "the call that came second does not end the row");
+    assert_eq!(second.await, Ok(one_row()));
+    assert_eq!(closed.await, Ok(true));
+    assert_eq!(first.await, Ok(one_row()));
+    assert_eq!(created.await, Ok(true));
+    assert_eq!(contents(rows, "a").await, ["one", "two", "three"]);
+    assert_eq!(end_of(rows, "a").await, Some((Wall(5), "tui_close".to_owned())));
+}
+
+/// Nobody waits for the first calls, and still they are carried out, before the one that somebody waits for.
+async fn a_dropped_answer_is_no_dropped_call(rows: &Rows) {
+    drop(rows.create_session(session("a")));
+    drop(rows.append(id("a"), said(&["one"])));
+    drop(rows.session(id("a")));
+    let last = rows.append(id("a"), said(&["two"]));
+    drop(rows.end(id("a"), Wall(5), EndReason::TuiClose));
+
+    assert_eq!(last.await, Ok(one_row()));
+    assert_eq!(contents(rows, "a").await, ["one", "two"]);
+    assert_eq!(rows.end(id("a"), Wall(9), EndReason::TuiClose).await, Ok(false), "the dropped end came first");
+}
+
+/// What a write has answered, the next read knows. A row that is made again stays as it is.
+async fn an_awaited_write_is_seen(rows: &Rows) {
+    assert_eq!(rows.session(id("a")).await, Ok(None));
+    assert_eq!(rows.titled("plan".to_owned()).await, Ok(None));
+    let first = NewSession { title: Some("plan".to_owned()), cwd: Some("/work".to_owned()), ..session("a") };
+    assert_eq!(rows.start_turn(first, message("one")).await, Ok(one_row()));
+
+    let again = NewSession { source: "desktop".to_owned(), started_at: Wall(99_000), ..session("a") };
+    assert_eq!(rows.create_session(again.clone()).await, Ok(false));
+    assert_eq!(rows.start_turn(again, message("two")).await, Ok(one_row()));
+    let row = rows.session(id("a")).await.expect("it reads").expect("the row");
+    assert_eq!((row.source.as_str(), row.started_at, row.message_count), ("tui", Wall(1500), 2));
+    assert_eq!((row.cwd.as_deref(), row.title.as_deref()), (Some("/work"), Some("plan")));
+    assert_eq!(rows.titled("plan".to_owned()).await, Ok(Some(row)));
+    assert_eq!(rows.list(10).await.map(|list| list.len()), Ok(1));
+}
+
+/// A transaction that fails half-way leaves no trace of its first half.
+async fn a_failed_transaction_writes_nothing(rows: &Rows) {
+    let messages = said(&["one", "two"]);
+    assert_eq!(rows.append(id("nobody"), messages.clone()).await, Err(StoreError::NoSession));
+    assert_eq!(rows.append(id("nobody"), Vec::new()).await, Err(StoreError::NoSession));
+    assert_eq!(rows.compact(id("nobody"), messages.clone()).await, Err(StoreError::NoSession));
+    assert_eq!(rows.messages(id("nobody")).await, Ok(Vec::new()));
+
+    let orphan = child_of("nobody", "orphan");
+    let rotated = rows.rotate(id("nobody"), Wall(5), orphan.clone(), messages.clone()).await;
+    assert!(matches!(rotated, Err(StoreError::NotWritten { .. })), "a child needs its parent: {rotated:?}");
+    assert!(matches!(rows.start_turn(orphan, message("one")).await, Err(StoreError::NotWritten { .. })));
+    assert_eq!(rows.session(id("orphan")).await, Ok(None));
+
+    assert_eq!(rows.create_session(session("parent")).await, Ok(true));
+    assert_eq!(rows.create_session(session("taken")).await, Ok(true));
+    let rotated = rows.rotate(id("parent"), Wall(5), child_of("parent", "taken"), messages).await;
+    assert!(matches!(rotated, Err(StoreError::NotWritten { .. })), "the child has to be new: {rotated:?}");
+    assert_eq!(end_of(rows, "parent").await, None, "the end of the parent is taken back");
+    assert_eq!(contents(rows, "taken").await, [""; 0]);
+}
+
+/// A row keeps its first end until it is reopened, then the next one is the first again.
+async fn the_first_end_wins(rows: &Rows) {
+    assert_eq!(rows.end(id("a"), Wall(5), EndReason::TuiClose).await, Ok(false), "there is no row");
+    assert_eq!(rows.create_session(session("a")).await, Ok(true));
+    assert_eq!(rows.end(id("a"), Wall(5), EndReason::WsOrphanReap).await, Ok(true));
+    assert_eq!(rows.end(id("a"), Wall(9), EndReason::TuiShutdown).await, Ok(false));
+    assert_eq!(rows.create_session(session("a")).await, Ok(false));
+    assert_eq!(end_of(rows, "a").await, Some((Wall(5), "ws_orphan_reap".to_owned())));
+
+    assert_eq!(rows.append(id("a"), said(&["late"])).await, Ok(one_row()), "an ended row still takes messages");
+    assert_eq!(end_of(rows, "a").await, Some((Wall(5), "ws_orphan_reap".to_owned())));
+
+    assert_eq!(rows.reopen(id("a")).await, Ok(true));
+    assert_eq!(rows.reopen(id("nobody")).await, Ok(false));
+    assert_eq!(end_of(rows, "a").await, None);
+    assert_eq!(rows.end(id("a"), Wall(9), EndReason::TuiShutdown).await, Ok(true));
+    assert_eq!(end_of(rows, "a").await, Some((Wall(9), "tui_shutdown".to_owned())));
+}
+
+/// A taken title fails where it is the point of the call, and is left out where it is not.
+async fn a_title_is_held_once(rows: &Rows) {
+    let titled = |name: &str| NewSession { title: Some("plan".to_owned()), ..session(name) };
+    assert_eq!(rows.create_session(titled("a")).await, Ok(true));
+    assert_eq!(rows.create_session(titled("b")).await, Ok(true));
+    assert_eq!(title_of(rows, "b").await, None);
+
+    assert_eq!(rows.set_title(id("b"), "plan".to_owned()).await, Err(StoreError::TitleTaken));
+    assert_eq!(rows.set_title(id("a"), "plan".to_owned()).await, Ok(true), "its own title is free for it");
+    assert_eq!(rows.set_title(id("a"), "goal".to_owned()).await, Ok(true));
+    assert_eq!(rows.set_title(id("b"), "plan".to_owned()).await, Ok(true));
+    assert_eq!(rows.set_title(id("nobody"), "other".to_owned()).await, Ok(false));
+
+    assert_eq!(rows.create_session(child_of("a", "c")).await, Ok(true));
+    assert_eq!(rows.continue_title(id("c"), id("a")).await, Ok(true));
+    assert_eq!(title_of(rows, "c").await.as_deref(), Some("goal #2"));
+    assert_eq!(rows.create_session(session("untitled")).await, Ok(true));
+    assert_eq!(rows.continue_title(id("c"), id("untitled")).await, Ok(false));
+    assert_eq!(title_of(rows, "c").await.as_deref(), Some("goal #2"));
+}
+
+/// A rotation ends the parent, makes the child and gives it the messages and the next title.
+async fn a_rotation_is_one_step(rows: &Rows) {
+    let parent = NewSession { title: Some("plan".to_owned()), ..session("a") };
+    assert_eq!(rows.start_turn(parent, message("one")).await, Ok(one_row()));
+    let rotated = rows.rotate(id("a"), Wall(5000), child_of("a", "b"), said(&["sum", "last"])).await;
+    assert_eq!(rotated, Ok(Written { changed: 2, session: None }));
+
+    assert_eq!(end_of(rows, "a").await, Some((Wall(5000), "compression".to_owned())));
+    assert_eq!(contents(rows, "a").await, ["one"]);
+    assert_eq!(title_of(rows, "a").await.as_deref(), Some("plan"));
+    let child = rows.session(id("b")).await.expect("it reads").expect("the child");
+    assert_eq!((child.parent, child.ended_at, child.message_count), (Some(id("a")), None, 2));
+    assert_eq!(child.title.as_deref(), Some("plan #2"));
+    assert_eq!(contents(rows, "b").await, ["sum", "last"]);
+
+    // A parent that was ended already keeps its end, and the rotation goes through.
+    assert_eq!(rows.end(id("b"), Wall(6000), EndReason::TuiClose).await, Ok(true));
+    let rotated = rows.rotate(id("b"), Wall(7000), child_of("b", "c"), Vec::new()).await;
+    assert_eq!(rotated, Ok(one_row()));
+    assert_eq!(end_of(rows, "b").await, Some((Wall(6000), "tui_close".to_owned())));
+    assert_eq!(title_of(rows, "c").await.as_deref(), Some("plan #3"));
+}
+
+/// Reopening a tip opens the end of the chain, and no other row of it.
+async fn a_reopened_tip_is_named(rows: &Rows) {
+    assert_eq!(rows.reopen_tip(id("a")).await, Ok(None), "there is no row");
+    assert_eq!(rows.create_session(session("a")).await, Ok(true));
+    assert_eq!(rows.rotate(id("a"), Wall(5000), child_of("a", "b"), Vec::new()).await.map(|done| done.changed), Ok(2));
+    assert_eq!(rows.end(id("b"), Wall(9000), EndReason::WsOrphanReap).await, Ok(true));
+    assert_eq!(rows.tip(id("a"), TipRule::BestContinuation).await, Ok(id("b")));
+    assert_eq!(rows.tip(id("nobody"), TipRule::StartedAfterEnd).await, Ok(id("nobody")));
+
+    assert_eq!(rows.reopen_tip(id("a")).await, Ok(Some(id("b"))));
+    assert_eq!(end_of(rows, "b").await, None);
+    assert_eq!(end_of(rows, "a").await, Some((Wall(5000), "compression".to_owned())));
+    assert_eq!(rows.reopen_tip(id("b")).await, Ok(Some(id("b"))), "an open tip stays open");
+}
+
+/// Replaced messages stay in the table; the counter follows the active ones.
+async fn a_compression_in_place_counts_what_is_left(rows: &Rows) {
+    assert_eq!(rows.create_session(session("a")).await, Ok(true));
+    let call = NewMessage { tool_calls: Some("[]".to_owned()), ..message("two") };
+    assert_eq!(rows.append(id("a"), vec![message("one"), call, message("three")]).await, Ok(one_row()));
+    let row = rows.session(id("a")).await.expect("it reads").expect("the row");
+    assert_eq!((row.message_count, row.tool_call_count), (3, 1));
+
+    assert_eq!(rows.compact(id("a"), said(&["sum", "last"])).await, Ok(one_row()));
+    let row = rows.session(id("a")).await.expect("it reads").expect("the row");
+    assert_eq!((row.message_count, row.tool_call_count, row.ended_at), (2, 0, None));
+
+    assert_eq!(rows.append(id("a"), said(&["four", "five", "six"])).await, Ok(one_row()));
+    let row = rows.session(id("a")).await.expect("it reads").expect("the row");
+    assert_eq!(row.message_count, 5);
+    let active = rows.messages(id("a")).await.expect("it reads");
+    assert_eq!(texts(&active), ["sum", "last", "four", "five", "six"]);
+    assert_eq!(active.last().map(|last| last.id), Some(8), "the three that were replaced are still there");
+}
+
+fn id(name: &str) -> StoredId {
+    StoredId::new(name)
+}
+
+fn session(name: &str) -> NewSession {
+    NewSession {
+        id: id(name),
+        source: "tui".to_owned(),
+        model: None,
+        parent: None,
+        started_at: Wall(1500),
+        cwd: None,
+        title: None,
+    }
+}
+
+fn child_of(parent: &str, name: &str) -> NewSession {
+    NewSession { parent: Some(id(parent)), started_at: Wall(5000), ..session(name) }
+}
+
+fn message(text: &str) -> NewMessage {
+    NewMessage::text(Role::User, text, Wall(2000))
+}
+
+fn said(texts: &[&str]) -> Vec<NewMessage> {
+    texts.iter().map(|text| message(text)).collect()
+}
+
+fn one_row() -> Written {
+    Written { changed: 1, session: None }
+}
+
+async fn contents(rows: &Rows, name: &str) -> Vec<String> {
+    texts(&rows.messages(id(name)).await.expect("it reads"))
+}
+
+fn texts(messages: &[MessageRow]) -> Vec<String> {
+    messages.iter().map(|row| row.message.content.clone().unwrap_or_default()).collect()
+}
+
+async fn end_of(rows: &Rows, name: &str) -> Option<(Wall, String)> {
+    let row = rows.session(id(name)).await.expect("it reads").expect("the row");
+    row.ended_at.zip(row.end_reason)
+}
+
+async fn title_of(rows: &Rows, name: &str) -> Option<String> {
+    rows.session(id(name)).await.expect("it reads").expect("the row").title
+}

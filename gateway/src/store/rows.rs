@@ -1,0 +1,123 @@
+//! The store's questions and transactions under their own names and types.
+
+use std::rc::Rc;
+
+use super::{
+    EndReason, Found, MessageRow, NewMessage, NewSession, Pending, Read, SessionRow, Store, StoreError, StoredId,
+    TipRule, Write, Written,
+};
+use crate::clock::Wall;
+
+/// A typed face of a [`Store`]. Each method makes its call at once and returns the answer to wait for.
+#[derive(Clone)]
+pub struct Rows(Rc<dyn Store>);
+
+impl Rows {
+    /// The face of `store`.
+    pub fn new(store: Rc<dyn Store>) -> Self {
+        Self(store)
+    }
+
+    /// [`Write::CreateSession`]; true if the row is new.
+    pub fn create_session(&self, session: NewSession) -> Pending<bool> {
+        changed(self.0.write(Write::CreateSession { session }))
+    }
+
+    /// [`Write::StartTurn`].
+    pub fn start_turn(&self, session: NewSession, message: NewMessage) -> Pending<Written> {
+        self.0.write(Write::StartTurn { session, message })
+    }
+
+    /// [`Write::Append`].
+    pub fn append(&self, session: StoredId, messages: Vec<NewMessage>) -> Pending<Written> {
+        self.0.write(Write::Append { session, messages })
+    }
+
+    /// [`Write::End`]; true if this call ended the row.
+    pub fn end(&self, session: StoredId, at: Wall, reason: EndReason) -> Pending<bool> {
+        changed(self.0.write(Write::End { session, at, reason }))
+    }
+
+    /// [`Write::Reopen`]; true if there is such a row.
+    pub fn reopen(&self, session: StoredId) -> Pending<bool> {
+        changed(self.0.write(Write::Reopen { session }))
+    }
+
+    /// [`Write::ReopenTip`]; the row that is now open, `None` if there is no such session.
+    pub fn reopen_tip(&self, session: StoredId) -> Pending<Option<StoredId>> {
+        let pending = self.0.write(Write::ReopenTip { session });
+        Box::pin(async move { Ok(pending.await?.session) })
+    }
+
+    /// [`Write::Rotate`].
+    pub fn rotate(&self, parent: StoredId, at: Wall, child: NewSession, messages: Vec<NewMessage>) -> Pending<Written> {
+        self.0.write(Write::Rotate { parent, at, child, messages })
+    }
+
+    /// [`Write::ContinueTitle`].
+    pub fn continue_title(&self, session: StoredId, parent: StoredId) -> Pending<bool> {
+        changed(self.0.write(Write::ContinueTitle { session, parent }))
+    }
+
+    /// [`Write::Compact`].
+    pub fn compact(&self, session: StoredId, messages: Vec<NewMessage>) -> Pending<Written> {
+        self.0.write(Write::Compact { session, messages })
+    }
+
+    /// [`Write::SetTitle`]; true if there is such a row.
+    pub fn set_title(&self, session: StoredId, title: String) -> Pending<bool> {
+        changed(self.0.write(Write::SetTitle { session, title }))
+    }
+
+    /// [`Read::Session`].
+    pub fn session(&self, id: StoredId) -> Pending<Option<SessionRow>> {
+        found(self.0.read(Read::Session { id }), |found| match found {
+            Found::Session(row) => Some(row),
+            _ => None,
+        })
+    }
+
+    /// [`Read::Titled`].
+    pub fn titled(&self, title: String) -> Pending<Option<SessionRow>> {
+        found(self.0.read(Read::Titled { title }), |found| match found {
+            Found::Session(row) => Some(row),
+            _ => None,
+        })
+    }
+
+    /// [`Read::Messages`].
+    pub fn messages(&self, session: StoredId) -> Pending<Vec<MessageRow>> {
+        found(self.0.read(Read::Messages { session }), |found| match found {
+            Found::Messages(rows) => Some(rows),
+            _ => None,
+        })
+    }
+
+    /// [`Read::Tip`].
+    pub fn tip(&self, session: StoredId, rule: TipRule) -> Pending<StoredId> {
+        found(self.0.read(Read::Tip { session, rule }), |found| match found {
+            Found::Tip(id) => Some(id),
+            _ => None,
+        })
+    }
+
+    /// [`Read::List`].
+    pub fn list(&self, limit: u32) -> Pending<Vec<SessionRow>> {
+        found(self.0.read(Read::List { limit }), |found| match found {
+            Found::List(rows) => Some(rows),
+            _ => None,
+        })
+    }
+}
+
+fn changed(pending: Pending<Written>) -> Pending<bool> {
+    Box::pin(async move { Ok(pending.await?.changed > 0) })
+}
+
+/// An answer of another kind than the question is a broken store, not an error to handle.
+fn found<T: 'static>(pending: Pending<Found>, pick: fn(Found) -> Option<T>) -> Pending<T> {
+    Box::pin(async move {
+        let found: Result<Found, StoreError> = pending.await;
+        Ok(pick(found?).expect("the store answers the question it was asked"))
+    })
+}

@@ -1,0 +1,175 @@
+//! The SQL: the rows of a [`Store`](super::Store) in one SQLite database.
+//!
+//! [`Database`] answers at once and on the thread that asks; production puts it on a thread of its own, a
+//! simulator into its own store. It knows no time and draws nothing: each value in a row comes with the call.
+//!
+//! In the order a call goes through them: [`schema`] makes the tables, [`write`] carries transactions out with the
+//! help of [`title`] and [`tip`], [`read`] answers questions, [`column`] turns values into columns and back.
+
+mod column;
+mod read;
+mod schema;
+#[cfg(test)]
+mod story;
+mod tip;
+mod title;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior, ffi};
+
+use super::{Found, MessageRow, Read, SessionRow, StoreError, Write, Written};
+
+pub use schema::SCHEMA_VERSION;
+
+/// One open database.
+pub struct Database {
+    connection: Connection,
+}
+
+/// Every row there is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dump {
+    /// The session rows in the order in which they were created.
+    pub sessions: Vec<SessionRow>,
+    /// The message rows by id, replaced ones included.
+    pub messages: Vec<MessageRow>,
+}
+
+/// Why a database does not open. A file that was there is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// No file there, no right to it, no folder for it.
+    #[error("cannot open database `{}`: {cause}", path.display())]
+    CannotOpen {
+        /// Where.
+        path: PathBuf,
+        /// What the system or SQLite said.
+        cause: String,
+    },
+    /// The file holds something else.
+    #[error("`{}` is not a database", path.display())]
+    NotADatabase {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A database of another program.
+    #[error("`{}` is a database, but not one of a gateway: it has tables and no schema version", path.display())]
+    NotOurs {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Written by a newer gateway.
+    #[error(
+        "database `{}` has schema version {found}, this gateway knows versions up to {known}; use a newer gateway",
+        path.display()
+    )]
+    NewerSchema {
+        /// Where.
+        path: PathBuf,
+        /// Its schema version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// Written by an older gateway. Nothing here changes old tables.
+    #[error(
+        "database `{}` has schema version {found}, this gateway needs version {known}; use another path",
+        path.display()
+    )]
+    OlderSchema {
+        /// Where.
+        path: PathBuf,
+        /// Its schema version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+}
+
+/// How long a writer waits for another process that holds the file.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// More than there are statements, so that each is prepared once.
+const STATEMENTS_MAX: usize = 64;
+
+impl Database {
+    /// A new database that lives as long as this value.
+    pub fn in_memory() -> Result<Self, OpenError> {
+        let path = Path::new(":memory:");
+        Self::prepare(Connection::open_in_memory().map_err(|error| not_opened(path, &error))?, path)
+    }
+
+    /// The database in the file `path`, made if there is none.
+    ///
+    /// What the file holds is looked at before anything is written, and the tables are made in one transaction.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::prepare(Connection::open(path).map_err(|error| not_opened(path, &error))?, path)
+    }
+
+    /// Carries out one transaction, all of it or nothing.
+    ///
+    /// # Panics
+    ///
+    /// If the child of a [`Write::Rotate`] does not name its parent.
+    pub fn write(&mut self, write: &Write) -> Result<Written, StoreError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let written = write::carry_out(&transaction, write)?;
+        transaction.commit()?;
+        Ok(written)
+    }
+
+    /// Answers a question from one committed state.
+    pub fn read(&self, read: &Read) -> Result<Found, StoreError> {
+        // A question may take several statements; the transaction lets no other process write in between.
+        let snapshot = self.connection.unchecked_transaction()?;
+        read::answer(&snapshot, read)
+    }
+
+    /// Every row, for reports.
+    pub fn dump(&self) -> Result<Dump, StoreError> {
+        let snapshot = self.connection.unchecked_transaction()?;
+        Ok(Dump { sessions: read::all_sessions(&snapshot)?, messages: read::all_messages(&snapshot)? })
+    }
+
+    /// Deletes every row, and message ids start again at 1. Tables and prepared statements stay, which makes this
+    /// several times faster than a new database.
+    pub fn reset(&mut self) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for table in schema::EMPTY_TABLES {
+            transaction.prepare_cached(table)?.execute([])?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    fn prepare(mut connection: Connection, path: &Path) -> Result<Self, OpenError> {
+        let failed = |error| not_opened(path, &error);
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
+        schema::ensure(&mut connection, path)?;
+        // Last, because it changes the file. Where WAL is impossible (in memory, on a network) SQLite keeps the
+        // mode it had and says so, which is no error.
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(failed)?;
+        Ok(Self { connection })
+    }
+}
+
+/// The general meaning of an error. Titles have the only unique index; a taken id is a primary key.
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error() {
+            Some(ffi::Error { extended_code: ffi::SQLITE_CONSTRAINT_UNIQUE, .. }) => Self::TitleTaken,
+            _ => Self::NotWritten { cause: error.to_string() },
+        }
+    }
+}
+
+fn not_opened(path: &Path, error: &rusqlite::Error) -> OpenError {
+    match error.sqlite_error_code() {
+        Some(ffi::ErrorCode::NotADatabase) => OpenError::NotADatabase { path: path.to_owned() },
+        _ => OpenError::CannotOpen { path: path.to_owned(), cause: error.to_string() },
+    }
+}

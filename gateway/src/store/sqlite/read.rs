@@ -1,0 +1,165 @@
+//! The questions.
+
+use rusqlite::{Connection, OptionalExtension, Params};
+
+use super::column::{self, select_messages, select_sessions};
+use super::tip;
+use crate::store::{EndReason, Found, MessageRow, Read, SessionRow, StoreError, StoredId, TipRule};
+
+/// Answers `read`. The caller sees to it that nothing is committed meanwhile.
+pub(super) fn answer(connection: &Connection, read: &Read) -> Result<Found, StoreError> {
+    Ok(match read {
+        Read::Session { id } => Found::Session(session(connection, id)?),
+        Read::Titled { title } => {
+            Found::Session(connection.prepare_cached(TITLED)?.query_row([title], column::session).optional()?)
+        }
+        Read::Messages { session } => Found::Messages(messages(connection, MESSAGES, [session])?),
+        Read::Tip { session, rule } => Found::Tip(tip::tip(connection, session, *rule)?),
+        Read::List { limit } => Found::List(list(connection, *limit)?),
+    })
+}
+
+/// Every session row in the order of creation.
+pub(super) fn all_sessions(connection: &Connection) -> rusqlite::Result<Vec<SessionRow>> {
+    sessions(connection, ALL_SESSIONS, [])
+}
+
+/// Every message row by id.
+pub(super) fn all_messages(connection: &Connection) -> rusqlite::Result<Vec<MessageRow>> {
+    messages(connection, ALL_MESSAGES, [])
+}
+
+fn list(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<SessionRow>> {
+    sessions(connection, ROOTS, [limit])?.into_iter().map(|root| project(connection, root)).collect()
+}
+
+/// A conversation is listed once: a root that was continued stands for its tip, and keeps its place by its start.
+fn project(connection: &Connection, root: SessionRow) -> rusqlite::Result<SessionRow> {
+    if root.end_reason.as_deref() != Some(EndReason::Compression.as_str()) {
+        return Ok(root);
+    }
+    let tip = tip::tip(connection, &root.id, TipRule::BestContinuation)?;
+    let Some(tip) = session(connection, &tip)? else {
+        return Ok(root);
+    };
+    Ok(SessionRow {
+        id: tip.id,
+        ended_at: tip.ended_at,
+        end_reason: tip.end_reason,
+        message_count: tip.message_count,
+        tool_call_count: tip.tool_call_count,
+        title: tip.title,
+        ..root
+    })
+}
+
+fn session(connection: &Connection, id: &StoredId) -> rusqlite::Result<Option<SessionRow>> {
+    connection.prepare_cached(SESSION)?.query_row([id], column::session).optional()
+}
+
+fn sessions(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<Vec<SessionRow>> {
+    connection.prepare_cached(sql)?.query_map(params, column::session)?.collect()
+}
+
+fn messages(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<Vec<MessageRow>> {
+    connection.prepare_cached(sql)?.query_map(params, column::message)?.collect()
+}
+
+const SESSION: &str = select_sessions!("WHERE id = ?1");
+
+const TITLED: &str = select_sessions!("WHERE title = ?1");
+
+const ROOTS: &str =
+    select_sessions!("WHERE parent_session_id IS NULL AND archived = 0 ORDER BY started_at DESC, id DESC LIMIT ?1");
+
+/// Row ids count up as long as no row is deleted alone, and nothing here does that.
+const ALL_SESSIONS: &str = select_sessions!("ORDER BY rowid");
+
+const MESSAGES: &str = select_messages!("WHERE session_id = ?1 AND active = 1 ORDER BY id");
+
+const ALL_MESSAGES: &str = select_messages!("ORDER BY id");
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Database, story};
+    use super::*;
+    use crate::store::{NewMessage, Role, Write};
+
+    #[track_caller]
+    fn check_list(rows: &str, limit: u32, expected: &[&str]) {
+        check_list_of(&story::database(rows), limit, expected);
+    }
+
+    #[track_caller]
+    fn check_list_of(database: &Database, limit: u32, expected: &[&str]) {
+        let Ok(Found::List(rows)) = database.read(&Read::List { limit }) else { panic!("no list") };
+        assert_eq!(rows.iter().map(story::line).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn roots_are_listed_newest_first() {
+        check_list("", 9, &[]);
+        check_list("a@1; b@3 tui_close@4; c@2; d@3", 9, &["d@3", "b@3 tui_close@4", "c@2", "a@1"]);
+        check_list("a@1; b@3; c@2", 2, &["b@3", "c@2"]);
+        check_list("a@1 tui_close@2; b<a@3", 9, &["a@1 tui_close@2"]);
+    }
+
+    /// The tip gives its id, end, counts and title; the root keeps its start, and so its place.
+    #[test]
+    fn a_continued_root_stands_for_its_tip() {
+        let chain = "a@1 said@1 said@2 title=x compression@5; b<a@5 compression@9; c<b@9 said@9 title=y tui_close@12";
+        check_list(&format!("{chain}; d@3"), 9, &["d@3", "c@1 tui_close@12 messages=1 title=y"]);
+        check_list("a@1 said@1 title=x compression@5", 9, &["a@1 compression@5 messages=1 title=x"]);
+    }
+
+    /// A parent whose end was erased hides its child, as in every release (spec §10).
+    #[test]
+    fn a_reopened_root_stands_for_itself() {
+        let mut database = story::database("a@1 compression@5; b<a@5");
+        database.write(&Write::Reopen { session: StoredId::new("a") }).expect("it is written");
+        check_list_of(&database, 9, &["a@1"]);
+    }
+
+    #[test]
+    fn archived_rows_are_not_listed() {
+        let database = story::database("a@1; b@2");
+        database.connection.execute("UPDATE sessions SET archived = 1 WHERE id = 'b'", []).expect("it is written");
+        check_list_of(&database, 9, &["a@1"]);
+    }
+
+    #[test]
+    fn reset_keeps_nothing() {
+        let rows = "a@1 said@1 said@2 title=x compression@5; b<a@5 said@9; c@2";
+        let mut database = story::database(rows);
+        let before = database.dump().expect("rows");
+        assert_eq!(before.messages.iter().map(|row| row.id).collect::<Vec<_>>(), [1, 2, 3]);
+        database.reset().expect("it is reset");
+        let empty = database.dump().expect("no rows");
+        assert!(empty.sessions.is_empty() && empty.messages.is_empty());
+        story::tell(&mut database, rows);
+        assert_eq!(database.dump().expect("rows"), before, "message ids start again at 1, and titles are free");
+    }
+
+    /// Each column of a message comes back as it went in.
+    #[test]
+    fn messages_come_back_whole() {
+        let mut database = story::database("a@1");
+        let calls = NewMessage {
+            content: None,
+            tool_calls: Some("[{\"id\":\"call_1\"}]".to_owned()),
+            ..NewMessage::text(Role::Assistant, "", crate::clock::Wall(1_767_225_600_123))
+        };
+        let result = NewMessage {
+            tool_call_id: Some("call_1".to_owned()),
+            tool_name: Some("shell".to_owned()),
+            ..NewMessage::text(Role::Tool, "it's \u{1F980}\0", crate::clock::Wall(1_767_225_600_124))
+        };
+        let messages = vec![calls, result];
+        let session = StoredId::new("a");
+        let write = Write::Append { session: session.clone(), messages: messages.clone() };
+        database.write(&write).expect("it is written");
+        let Ok(Found::Messages(rows)) = database.read(&Read::Messages { session }) else { panic!("no messages") };
+        assert_eq!(rows.into_iter().map(|row| row.message).collect::<Vec<_>>(), messages);
+        assert_eq!(database.dump().expect("rows").sessions[0].tool_call_count, 1);
+    }
+}

@@ -1,0 +1,107 @@
+//! Tips: where a chain of compressions has led to (spec §10).
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::store::{StoredId, TipRule};
+
+/// The longest chain that is followed. Parents that form a ring end here too.
+const HOPS_MAX: usize = 100;
+
+/// The newest continuation of `start`, itself if it has none or no row.
+pub(super) fn tip(connection: &Connection, start: &StoredId, rule: TipRule) -> rusqlite::Result<StoredId> {
+    let mut statement = connection.prepare_cached(match rule {
+        TipRule::BestContinuation => BEST_CONTINUATION,
+        TipRule::StartedAfterEnd => STARTED_AFTER_END,
+    })?;
+    let mut current = start.clone();
+    for _ in 0..HOPS_MAX {
+        match statement.query_row([&current], |row| row.get(0)).optional()? {
+            Some(child) => current = child,
+            None => break,
+        }
+    }
+    Ok(current)
+}
+
+/// Only a parent whose last word is a compression is continued; one that was reopened is its own tip.
+const BEST_CONTINUATION: &str = "
+SELECT child.id
+FROM sessions AS parent JOIN sessions AS child ON child.parent_session_id = parent.id
+WHERE parent.id = ?1 AND parent.ended_at IS NOT NULL AND parent.end_reason = 'compression'
+ORDER BY
+    CASE WHEN child.ended_at IS NULL THEN 1 WHEN child.end_reason = 'compression' THEN 0 ELSE 2 END,
+    COALESCE((SELECT MAX(timestamp) FROM messages WHERE session_id = child.id), child.started_at) DESC,
+    child.started_at DESC,
+    child.id DESC
+LIMIT 1";
+
+const STARTED_AFTER_END: &str = "
+SELECT child.id
+FROM sessions AS parent JOIN sessions AS child ON child.parent_session_id = parent.id
+WHERE parent.id = ?1 AND parent.ended_at IS NOT NULL AND parent.end_reason = 'compression'
+    AND child.started_at >= parent.ended_at
+ORDER BY child.started_at DESC, child.id DESC
+LIMIT 1";
+
+#[cfg(test)]
+mod tests {
+    use super::super::story;
+    use super::*;
+    use crate::store::{Found, Read, Write};
+
+    #[track_caller]
+    fn check(rows: &str, start: &str, best_continuation: &str, started_after_end: &str) {
+        let database = story::database(rows);
+        let tip = |rule| match database.read(&Read::Tip { session: StoredId::new(start), rule }) {
+            Ok(Found::Tip(id)) => id.to_string(),
+            other => panic!("no tip: {other:?}"),
+        };
+        assert_eq!(tip(TipRule::BestContinuation), best_continuation, "best continuation");
+        assert_eq!(tip(TipRule::StartedAfterEnd), started_after_end, "started after end");
+    }
+
+    #[test]
+    fn without_continuation_a_row_is_its_own_tip() {
+        check("a@0", "a", "a", "a");
+        check("a@0", "missing", "missing", "missing");
+        check("a@0 compression@5", "a", "a", "a");
+        // A child of a row that was not ended by a compression does not continue it.
+        check("a@0 tui_close@5; b<a@6", "a", "a", "a");
+        check("a@0; b<a@6", "a", "a", "a");
+    }
+
+    #[test]
+    fn chains_are_followed_from_any_row_to_the_end() {
+        let chain = "a@0 compression@5; b<a@5 compression@9; c<b@9 tui_close@12";
+        check(chain, "a", "c", "c");
+        check(chain, "b", "c", "c");
+        check(chain, "c", "c", "c");
+    }
+
+    /// Old releases look at the start alone, so a child made before its parent's end is not seen.
+    #[test]
+    fn rules_differ_on_time() {
+        check("a@0 compression@5; b<a@4", "a", "b", "a");
+        check("a@0 compression@5; b<a@4; c<a@5 tui_close@6", "a", "b", "c");
+    }
+
+    #[test]
+    fn best_continuation_is_compressed_then_open_then_latest() {
+        check("a@0 compression@5; b<a@6 compression@7; c<a@8; d<a@9 tui_close@10", "a", "b", "d");
+        check("a@0 compression@5; c<a@8; d<a@9 tui_close@10", "a", "c", "d");
+        check("a@0 compression@5; b<a@6 tui_close@20; c<a@8 tui_close@9", "a", "c", "c");
+        // Activity is the last message where there is one, and then counts more than the start.
+        check("a@0 compression@5; b<a@6 said@30; c<a@8", "a", "b", "c");
+        check("a@0 compression@5; b<a@6 said@8; c<a@8", "a", "c", "c");
+        check("a@0 compression@5; b<a@8; c<a@8", "a", "c", "c");
+    }
+
+    #[test]
+    fn a_ring_ends() {
+        let mut database = story::database("a@0 compression@5; b<a@5 compression@9");
+        database.connection.execute("UPDATE sessions SET parent_session_id = 'b' WHERE id = 'a'", []).expect("a ring");
+        let read = Read::Tip { session: StoredId::new("a"), rule: TipRule::BestContinuation };
+        assert_eq!(database.read(&read), Ok(Found::Tip(StoredId::new("a"))), "after an even number of hops");
+        assert!(database.write(&Write::ReopenTip { session: StoredId::new("a") }).is_ok());
+    }
+}

@@ -1,0 +1,121 @@
+//! Titles of a lineage: `name`, `name #2`, `name #3` …
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::store::StoredId;
+
+/// Gives `session` the next title of its parent's lineage. False if the parent has none, or there is no such row.
+/// The parent keeps its own.
+pub(super) fn carry_on(connection: &Connection, session: &StoredId, parent: &StoredId) -> rusqlite::Result<bool> {
+    let title: Option<Option<String>> =
+        connection.prepare_cached(TITLE)?.query_row([parent], |row| row.get(0)).optional()?;
+    let Some(title) = title.flatten() else {
+        return Ok(false);
+    };
+    let next = next(connection, base(&title))?;
+    Ok(set(connection, session, &next)? > 0)
+}
+
+/// Sets a title; a taken one breaks the unique index.
+pub(super) fn set(connection: &Connection, session: &StoredId, title: &str) -> rusqlite::Result<usize> {
+    connection.prepare_cached(SET_TITLE)?.execute(params![session, title])
+}
+
+/// The title after the highest one that `base` has anywhere, not only in this lineage: the index is over all rows.
+fn next(connection: &Connection, base: &str) -> rusqlite::Result<String> {
+    let mut statement = connection.prepare_cached(TITLES_WITH_BASE)?;
+    let titles = statement.query_map([base], |row| row.get::<_, String>(0))?;
+    let mut highest = 1;
+    for title in titles {
+        highest = highest.max(numbered(&title?).filter(|(name, _)| *name == base).map_or(1, |(_, number)| number));
+    }
+    Ok(format!("{base} #{}", u64::from(highest) + 1))
+}
+
+/// A title without its number.
+fn base(title: &str) -> &str {
+    numbered(title).map_or(title, |(base, _)| base)
+}
+
+/// A title that ends with ` #` and digits, taken apart. A name has to be left, and digits too many are part of it.
+fn numbered(title: &str) -> Option<(&str, u32)> {
+    let (base, digits) = title.rsplit_once(" #")?;
+    let is_number = !base.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().ok().map(|number| (base, number)))?
+}
+
+const TITLE: &str = "SELECT title FROM sessions WHERE id = ?1";
+
+const SET_TITLE: &str = "UPDATE sessions SET title = ?2 WHERE id = ?1";
+
+/// The range is that of a prefix: `$` is the character after `#`. Unlike LIKE it needs no escapes and uses the index.
+const TITLES_WITH_BASE: &str = "
+SELECT title FROM sessions
+WHERE title = ?1 OR (title >= ?1 || ' #' AND title < ?1 || ' $')
+ORDER BY title";
+
+#[cfg(test)]
+mod tests {
+    use super::super::Database;
+    use super::*;
+    use crate::clock::Wall;
+    use crate::store::{NewSession, Write};
+
+    /// Makes rows with these titles, the parent's first, and a child; `None` says that it got no title.
+    #[track_caller]
+    fn check(titles: &[&str], expected: Option<&str>) {
+        let mut database = Database::in_memory().expect("memory");
+        for (number, title) in titles.iter().enumerate() {
+            create(&mut database, &format!("row{number}"), Some(title));
+        }
+        if titles.is_empty() {
+            create(&mut database, "row0", None);
+        }
+        create(&mut database, "child", None);
+        let write = Write::ContinueTitle { session: StoredId::new("child"), parent: StoredId::new("row0") };
+        let written = database.write(&write).expect("it is written");
+        assert_eq!(written.changed, usize::from(expected.is_some()));
+        let dump = database.dump().expect("rows");
+        let child = dump.sessions.last().expect("the child");
+        assert_eq!(child.title.as_deref(), expected);
+        assert_eq!(dump.sessions[0].title.as_deref(), titles.first().copied(), "the parent keeps its title");
+    }
+
+    fn create(database: &mut Database, id: &str, title: Option<&str>) {
+        let session = NewSession {
+            id: StoredId::new(id),
+            source: "tui".to_owned(),
+            model: None,
+            parent: None,
+            started_at: Wall(0),
+            cwd: None,
+            title: title.map(str::to_owned),
+        };
+        database.write(&Write::CreateSession { session }).expect("it is written");
+    }
+
+    #[test]
+    fn numbers_count_up_in_a_lineage() {
+        check(&[], None);
+        check(&["name"], Some("name #2"));
+        check(&["name #2"], Some("name #3"));
+        check(&["name #2", "name", "name #9"], Some("name #10"));
+        check(&["name #9", "name #10"], Some("name #11"));
+    }
+
+    #[test]
+    fn only_the_same_name_counts() {
+        check(&["name", "names #7", "name  #8", "my name #9", "name #2 #5", "Name #4"], Some("name #2"));
+        check(&["name", "name #2b", "name #", "name #-3", "name #+4"], Some("name #2"));
+        check(&["100%", "100_ #5"], Some("100% #2"));
+        check(&["naïve", "naïve #3"], Some("naïve #4"));
+    }
+
+    #[test]
+    fn what_is_no_number_belongs_to_the_name() {
+        check(&["name #two"], Some("name #two #2"));
+        check(&["name #"], Some("name # #2"));
+        check(&[" #4"], Some(" #4 #2"));
+        check(&["name #99999999999"], Some("name #99999999999 #2"));
+    }
+}

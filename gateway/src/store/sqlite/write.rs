@@ -1,0 +1,135 @@
+//! The transactions. The caller begins and commits; here is what happens in between.
+
+use rusqlite::{Connection, params};
+
+use super::{tip, title};
+use crate::clock::Wall;
+use crate::store::{EndReason, NewMessage, NewSession, StoreError, StoredId, TipRule, Write, Written};
+
+/// Does what `write` says. After an error the caller has to roll back.
+pub(super) fn carry_out(connection: &Connection, write: &Write) -> Result<Written, StoreError> {
+    let changed = match write {
+        Write::CreateSession { session } => create_session(connection, session)?,
+        Write::StartTurn { session, message } => {
+            create_session(connection, session)?;
+            append(connection, &session.id, std::slice::from_ref(message))?
+        }
+        Write::Append { session, messages } => append(connection, session, messages)?,
+        Write::End { session, at, reason } => end(connection, session, *at, *reason)?,
+        Write::Reopen { session } => reopen(connection, session)?,
+        Write::ReopenTip { session } => return reopen_tip(connection, session),
+        Write::Rotate { parent, at, child, messages } => rotate(connection, parent, *at, child, messages)?,
+        Write::ContinueTitle { session, parent } => usize::from(title::carry_on(connection, session, parent)?),
+        Write::Compact { session, messages } => compact(connection, session, messages)?,
+        Write::SetTitle { session, title } => title::set(connection, session, title)?,
+    };
+    Ok(Written { changed, session: None })
+}
+
+fn create_session(connection: &Connection, session: &NewSession) -> Result<usize, StoreError> {
+    Ok(execute_with(connection, CREATE_SESSION, session)?)
+}
+
+/// The counters come first: whether there is a row to count in is also whether there may be messages.
+fn append(connection: &Connection, session: &StoredId, messages: &[NewMessage]) -> Result<usize, StoreError> {
+    count_messages(connection, COUNT_MORE, session, messages)?;
+    insert_messages(connection, session, messages)?;
+    Ok(1)
+}
+
+fn end(connection: &Connection, session: &StoredId, at: Wall, reason: EndReason) -> Result<usize, StoreError> {
+    Ok(connection.prepare_cached(END)?.execute(params![session, at, reason])?)
+}
+
+fn reopen(connection: &Connection, session: &StoredId) -> Result<usize, StoreError> {
+    Ok(connection.prepare_cached(REOPEN)?.execute([session])?)
+}
+
+fn reopen_tip(connection: &Connection, session: &StoredId) -> Result<Written, StoreError> {
+    let tip = tip::tip(connection, session, TipRule::BestContinuation)?;
+    let changed = reopen(connection, &tip)?;
+    Ok(Written { changed, session: (changed > 0).then_some(tip) })
+}
+
+fn rotate(
+    connection: &Connection,
+    parent: &StoredId,
+    at: Wall,
+    child: &NewSession,
+    messages: &[NewMessage],
+) -> Result<usize, StoreError> {
+    assert_eq!(child.parent.as_ref(), Some(parent), "the child of a rotation names its parent");
+    let ended = end(connection, parent, at, EndReason::Compression)?;
+    // Unlike a session that is made again, a continuation must be new: a taken id fails, and the parent stays open.
+    let inserted = execute_with(connection, INSERT_SESSION, child)?;
+    title::carry_on(connection, &child.id, parent)?;
+    append(connection, &child.id, messages)?;
+    Ok(ended + inserted)
+}
+
+/// Afterwards the compacted messages are the only active ones, so they are what the counters say.
+fn compact(connection: &Connection, session: &StoredId, messages: &[NewMessage]) -> Result<usize, StoreError> {
+    count_messages(connection, COUNT_ANEW, session, messages)?;
+    connection.prepare_cached(REPLACE_MESSAGES)?.execute([session])?;
+    insert_messages(connection, session, messages)?;
+    Ok(1)
+}
+
+fn execute_with(connection: &Connection, sql: &str, session: &NewSession) -> rusqlite::Result<usize> {
+    let NewSession { id, source, model, parent, started_at, cwd, title } = session;
+    connection.prepare_cached(sql)?.execute(params![id, source, model, parent, started_at, cwd, title])
+}
+
+fn count_messages(
+    connection: &Connection,
+    sql: &str,
+    session: &StoredId,
+    messages: &[NewMessage],
+) -> Result<(), StoreError> {
+    let count = i64::try_from(messages.len()).expect("a batch fits into memory");
+    let calls = i64::try_from(messages.iter().map(NewMessage::calls).sum::<u64>()).expect("as many calls at the most");
+    match connection.prepare_cached(sql)?.execute(params![session, count, calls])? {
+        0 => Err(StoreError::NoSession),
+        _ => Ok(()),
+    }
+}
+
+fn insert_messages(connection: &Connection, session: &StoredId, messages: &[NewMessage]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(INSERT_MESSAGE)?;
+    for message in messages {
+        let NewMessage { role, content, tool_call_id, tool_calls, tool_name, timestamp } = message;
+        statement.execute(params![session, role, content, tool_call_id, tool_calls, tool_name, timestamp])?;
+    }
+    Ok(())
+}
+
+/// The columns and values of a new session. A title that another row has is left out.
+macro_rules! insert_session {
+    ($rest:literal) => {
+        concat!(
+            "INSERT INTO sessions (id, source, model, parent_session_id, started_at, cwd, title) ",
+            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ",
+            "CASE WHEN EXISTS (SELECT 1 FROM sessions WHERE title = ?7) THEN NULL ELSE ?7 END)",
+            $rest
+        )
+    };
+}
+
+const CREATE_SESSION: &str = insert_session!(" ON CONFLICT (id) DO NOTHING");
+
+const INSERT_SESSION: &str = insert_session!("");
+
+const END: &str = "UPDATE sessions SET ended_at = ?2, end_reason = ?3 WHERE id = ?1 AND ended_at IS NULL";
+
+const REOPEN: &str = "UPDATE sessions SET ended_at = NULL, end_reason = NULL WHERE id = ?1";
+
+const COUNT_MORE: &str = "
+UPDATE sessions SET message_count = message_count + ?2, tool_call_count = tool_call_count + ?3 WHERE id = ?1";
+
+const COUNT_ANEW: &str = "UPDATE sessions SET message_count = ?2, tool_call_count = ?3 WHERE id = ?1";
+
+const REPLACE_MESSAGES: &str = "UPDATE messages SET active = 0, compacted = 1 WHERE session_id = ?1 AND active = 1";
+
+const INSERT_MESSAGE: &str = "
+INSERT INTO messages (session_id, role, content, tool_call_id, tool_calls, tool_name, timestamp)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";

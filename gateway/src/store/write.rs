@@ -1,0 +1,254 @@
+//! The rows, and the transactions that change them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Wall;
+
+/// A row's id: `YYYYMMDD_HHMMSS_` and six hex digits (spec §1).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StoredId(pub Arc<str>);
+
+/// One transaction. Each variant says all that it does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    /// Inserts a session row if there is none with its id. An existing row stays as it is, also an ended one.
+    CreateSession {
+        /// The row.
+        session: NewSession,
+    },
+    /// Inserts the session row if there is none, then the turn's first message.
+    StartTurn {
+        /// The row.
+        session: NewSession,
+        /// The user's prompt.
+        message: NewMessage,
+    },
+    /// Appends messages and adds them to the row's counters. Fails with `NoSession` when there is no row.
+    Append {
+        /// The session.
+        session: StoredId,
+        /// Oldest first.
+        messages: Vec<NewMessage>,
+    },
+    /// Ends a row that is open. The first end wins: an ended or missing row stays as it is.
+    End {
+        /// The session.
+        session: StoredId,
+        /// When.
+        at: Wall,
+        /// Why.
+        reason: EndReason,
+    },
+    /// Clears a row's end, whatever its reason.
+    Reopen {
+        /// The session.
+        session: StoredId,
+    },
+    /// Clears the end of a session's tip, found in the same transaction, and names it.
+    /// A row that was ended by a compression and has a continuation is never a tip.
+    ReopenTip {
+        /// Any session of the chain.
+        session: StoredId,
+    },
+    /// A whole rotation: ends the parent with `compression` if it is open, inserts the child, takes the next
+    /// title of the lineage, and appends the compacted messages to the child.
+    Rotate {
+        /// The row that is continued.
+        parent: StoredId,
+        /// When.
+        at: Wall,
+        /// The continuation; its `parent` is the parent's id.
+        child: NewSession,
+        /// What the compression left.
+        messages: Vec<NewMessage>,
+    },
+    /// Gives a continuation the next title of its parent's lineage (`name #2`), if the parent has one.
+    ContinueTitle {
+        /// The continuation.
+        session: StoredId,
+        /// Whose title is continued.
+        parent: StoredId,
+    },
+    /// A compression in place: the messages so far become inactive, the compacted ones are appended.
+    Compact {
+        /// The session.
+        session: StoredId,
+        /// What the compression left.
+        messages: Vec<NewMessage>,
+    },
+    /// Sets a title. Fails with `TitleTaken` when another session has it.
+    SetTitle {
+        /// The session.
+        session: StoredId,
+        /// The title.
+        title: String,
+    },
+}
+
+/// What a new session row holds; the other columns get their defaults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSession {
+    /// Its id.
+    pub id: StoredId,
+    /// Which kind of client made it.
+    pub source: String,
+    /// The model it talks to.
+    pub model: Option<String>,
+    /// The row it continues.
+    pub parent: Option<StoredId>,
+    /// When.
+    pub started_at: Wall,
+    /// The working folder, if one was chosen.
+    pub cwd: Option<String>,
+    /// The title it starts with, dropped if another session has it.
+    pub title: Option<String>,
+}
+
+/// What a new message row holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMessage {
+    /// Who speaks.
+    pub role: Role,
+    /// The text.
+    pub content: Option<String>,
+    /// The call this message answers.
+    pub tool_call_id: Option<String>,
+    /// The calls this message makes, as JSON.
+    pub tool_calls: Option<String>,
+    /// The tool that answers.
+    pub tool_name: Option<String>,
+    /// When.
+    pub timestamp: Wall,
+}
+
+/// Who speaks in a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The client.
+    User,
+    /// The agent.
+    Assistant,
+    /// A tool's result.
+    Tool,
+}
+
+/// A session row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionRow {
+    /// Its id.
+    pub id: StoredId,
+    /// Which kind of client made it.
+    pub source: String,
+    /// The row it continues.
+    pub parent: Option<StoredId>,
+    /// When it began.
+    pub started_at: Wall,
+    /// When it ended; `None` while somebody can still use it.
+    pub ended_at: Option<Wall>,
+    /// Why it ended.
+    pub end_reason: Option<String>,
+    /// Messages counted so far.
+    pub message_count: u64,
+    /// Tool calls counted so far.
+    pub tool_call_count: u64,
+    /// Its title.
+    pub title: Option<String>,
+    /// The working folder.
+    pub cwd: Option<String>,
+    /// The model.
+    pub model: Option<String>,
+}
+
+/// A message row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MessageRow {
+    /// Counts up over all sessions.
+    pub id: i64,
+    /// The session.
+    pub session: StoredId,
+    /// What it says.
+    pub message: NewMessage,
+    /// False once a compression in place has replaced it.
+    pub active: bool,
+}
+
+/// Which children continue a parent that was ended by a compression (spec §10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TipRule {
+    /// Any child: one that was itself continued by a compression before an open one before the rest, then the one
+    /// with the latest activity (its last message, else its start), the latest start, the highest id.
+    BestContinuation,
+    /// A child that started no earlier than the parent ended; the latest.
+    StartedAfterEnd,
+}
+
+/// Why a row ended (spec §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EndReason {
+    /// The client closed the session.
+    TuiClose,
+    /// The gateway shut down.
+    TuiShutdown,
+    /// The orphan grace was over.
+    WsOrphanReap,
+    /// A compression continued the session under another id.
+    Compression,
+}
+
+impl EndReason {
+    /// The value of the `end_reason` column.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TuiClose => "tui_close",
+            Self::TuiShutdown => "tui_shutdown",
+            Self::WsOrphanReap => "ws_orphan_reap",
+            Self::Compression => "compression",
+        }
+    }
+}
+
+impl Role {
+    /// The value of the `role` column.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::Tool => "tool",
+        }
+    }
+}
+
+impl StoredId {
+    /// An id from text.
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StoredId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl NewMessage {
+    /// What somebody says.
+    pub fn text(role: Role, content: impl Into<String>, timestamp: Wall) -> Self {
+        Self { role, content: Some(content.into()), tool_call_id: None, tool_calls: None, tool_name: None, timestamp }
+    }
+
+    /// How many tool calls this message makes.
+    pub fn calls(&self) -> u64 {
+        u64::from(self.tool_calls.is_some())
+    }
+}

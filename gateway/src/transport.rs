@@ -1,0 +1,33 @@
+//! Connections to clients: whole text frames, in order, in both directions.
+
+use std::rc::Rc;
+
+use futures_util::future::LocalBoxFuture;
+
+/// Where connections come from.
+pub trait Transport {
+    /// The next client, or `None` when no more will come. Cancel safe: a client not yet taken stays queued.
+    fn accept(&self) -> LocalBoxFuture<'_, Option<Rc<dyn Connection>>>;
+}
+
+/// One client's connection. Both ends see frames in the order they were sent.
+pub trait Connection {
+    /// Who this is, for task names and logs; a client that comes back has the same name.
+    fn name(&self) -> &str;
+
+    /// The next frame, `None` after an orderly close, or [`Died`] when the socket is gone without one.
+    ///
+    /// Cancel safe: an unread frame stays queued.
+    fn receive(&self) -> LocalBoxFuture<'_, Result<Option<String>, Died>>;
+
+    /// Queues a frame for the client. Returns at once; `Err` means that the client will never see it.
+    fn send(&self, frame: String) -> Result<(), Died>;
+
+    /// Closes from our side; [`receive`](Self::receive) then returns `None`.
+    fn close(&self);
+}
+
+/// The connection broke without a close frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection died without a close frame")]
+pub struct Died;

@@ -1,0 +1,184 @@
+//! One turn, from the prompt to its last event (spec §5).
+//!
+//! The agent says what happens; here it is stored, shown and, at the end, written back. A turn holds its session
+//! from the claim in `prompt.submit` until [`finish`] frees it.
+
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use crate::agent::{Agent, Interrupt, ToolCall, TurnEvent};
+use crate::lifecycle::flush::Moment;
+use crate::persist;
+use crate::rotation;
+use crate::server::Gateway;
+use crate::session::{AgentState, Session};
+use crate::spawn::Window;
+use crate::store::{NewMessage, Role, StoreError};
+
+/// How a turn ended.
+enum Ending {
+    Complete { text: String },
+    Interrupted,
+    Failed { message: String },
+}
+
+/// Works on the prompt that holds the session.
+pub(crate) async fn run(gateway: Rc<Gateway>, session: Session) {
+    let Some((prompt, interrupt)) =
+        session.read(|record| record.turn.as_ref().map(|turn| (turn.user.clone(), Rc::clone(&turn.interrupt))))
+    else {
+        return;
+    };
+    let ending = match agent_ready(&gateway, &session).await {
+        Ok(agent) => {
+            session.emit("message.start", Value::Null);
+            converse(&gateway, &session, &*agent, &prompt, &interrupt).await
+        }
+        Err(message) => Ending::Failed { message },
+    };
+    finish(&gateway, &session, ending).await;
+}
+
+/// The session's agent, waited for as long as the configuration allows.
+async fn agent_ready(gateway: &Gateway, session: &Session) -> Result<Rc<dyn Agent>, String> {
+    let ready = session.until(|record| match &record.agent.state {
+        AgentState::Ready(agent) => Some(Ok(Rc::clone(agent))),
+        AgentState::Failed(message) => Some(Err(message.clone())),
+        AgentState::Unbuilt | AgentState::Building => None,
+    });
+    tokio::select! {
+        biased; // an agent that is ready at the last instant is ready
+        ready = ready => ready,
+        () = gateway.env.sleep(gateway.config.agent_wait) => Err("agent init timed out".to_owned()),
+    }
+}
+
+async fn converse(
+    gateway: &Gateway,
+    session: &Session,
+    agent: &dyn Agent,
+    prompt: &str,
+    interrupt: &Interrupt,
+) -> Ending {
+    let mut turn = agent.start(prompt);
+    loop {
+        let event = turn.next(interrupt).await;
+        let step = match event {
+            TurnEvent::Finished { text } => {
+                say(gateway, session, &text);
+                return Ending::Complete { text };
+            }
+            TurnEvent::Failed { message } => return Ending::Failed { message },
+            TurnEvent::Interrupted => return Ending::Interrupted,
+            other => other,
+        };
+        if let Err(error) = carry_out(gateway, session, step).await {
+            // The messages stay unsaved and go with the next flush; the client learns of it.
+            session.emit("status.update", json!({"kind": "status", "text": format!("not stored: {error}")}));
+        }
+    }
+}
+
+/// Stores and shows one step of a turn.
+async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Result<(), StoreError> {
+    match step {
+        TurnEvent::Delta { text } => {
+            session.change(|record| {
+                if let Some(turn) = &mut record.turn {
+                    turn.assistant.push_str(&text);
+                }
+            });
+            session.emit("message.delta", json!({"text": text}));
+            Ok(())
+        }
+        TurnEvent::Said { text } => {
+            say(gateway, session, &text);
+            persist::flush(gateway, session, Moment::Step).await
+        }
+        TurnEvent::ToolStarted { call } => {
+            push(session, call_message(gateway, &call));
+            session.emit("tool.start", json!({"tool_id": call.id, "name": call.name, "context": ""}));
+            persist::flush(gateway, session, Moment::Step).await
+        }
+        TurnEvent::ToolFinished { call, result } => {
+            push(session, result_message(gateway, &call, &result));
+            let stored = persist::flush(gateway, session, Moment::Step).await;
+            session.emit(
+                "tool.complete",
+                json!({"tool_id": call.id, "name": call.name, "args": call.args, "result": result}),
+            );
+            stored
+        }
+        TurnEvent::Compressing { .. } => {
+            session.emit("status.update", json!({"kind": "compressing", "text": "compressing the conversation"}));
+            Ok(())
+        }
+        TurnEvent::Compressed { mode, summary } => rotation::compress(gateway, session, mode, summary).await,
+        TurnEvent::Flush => persist::flush(gateway, session, Moment::Asked).await,
+        TurnEvent::Finished { .. } | TurnEvent::Failed { .. } | TurnEvent::Interrupted => {
+            unreachable!("the end of a turn is not one of its steps")
+        }
+    }
+}
+
+/// Stores the rest, frees the session and tells its client, in the order that the release has.
+async fn finish(gateway: &Gateway, session: &Session, ending: Ending) {
+    let moment = match ending {
+        Ending::Failed { .. } => Moment::Failure,
+        Ending::Complete { .. } | Ending::Interrupted => Moment::End,
+    };
+    // What cannot be stored stays in the transcript and is tried again with the next flush, at the latest at the end.
+    let _ = persist::flush(gateway, session, moment).await;
+    session.change(|record| {
+        record.key = record.agent.row.clone();
+        record.transcript.version += 1;
+    });
+    let frees_first = gateway.behavior.finish.frees_first();
+    if frees_first {
+        free(gateway, session);
+    }
+    match ending {
+        Ending::Complete { text } => complete(session, &text, "complete"),
+        Ending::Interrupted => complete(session, "", "interrupted"),
+        Ending::Failed { message } => session.emit("error", json!({"message": message})),
+    }
+    if !frees_first {
+        gateway.env.window(Window::CompleteStillRunning).await;
+        free(gateway, session);
+    }
+    gateway.emit_info(session);
+}
+
+fn complete(session: &Session, text: &str, status: &str) {
+    session.emit("message.complete", json!({"text": text, "usage": {}, "status": status}));
+}
+
+fn free(gateway: &Gateway, session: &Session) {
+    let now = gateway.env.now();
+    session.change(|record| {
+        record.turn = None;
+        record.facts.last_active = now;
+    });
+}
+
+fn say(gateway: &Gateway, session: &Session, text: &str) {
+    push(session, NewMessage::text(Role::Assistant, text, gateway.env.now().wall));
+}
+
+fn push(session: &Session, message: NewMessage) {
+    session.change(|record| record.transcript.messages.push(message));
+}
+
+fn call_message(gateway: &Gateway, call: &ToolCall) -> NewMessage {
+    let calls = json!([{"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.args}}]);
+    NewMessage { tool_calls: Some(calls.to_string()), ..NewMessage::text(Role::Assistant, "", gateway.env.now().wall) }
+}
+
+fn result_message(gateway: &Gateway, call: &ToolCall, result: &str) -> NewMessage {
+    NewMessage {
+        tool_call_id: Some(call.id.clone()),
+        tool_name: Some(call.name.clone()),
+        ..NewMessage::text(Role::Tool, result, gateway.env.now().wall)
+    }
+}

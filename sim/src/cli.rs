@@ -1,0 +1,51 @@
+//! The command line, a thin layer on the library. Only this module prints.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line is for")]
+
+mod human;
+mod json;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Finds, reproduces and keeps fixed the bugs that live between a session's clients, timers, turns and rows
+#[derive(Parser)]
+#[command(name = "sim", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run scenarios and compare them with their expectations and snapshots
+    Run(run::Arguments),
+}
+
+/// What every usage error and every bad file exits with.
+const USAGE: u8 = 2;
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    // A panic of a simulated task is an outcome that the report tells; the hook would tell it a second time.
+    std::panic::set_hook(Box::new(|_| {}));
+    match std::panic::catch_unwind(|| match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
+    }) {
+        Ok(Ok(code)) => ExitCode::from(code),
+        Ok(Err(error)) => {
+            eprintln!("{error:?}");
+            ExitCode::from(USAGE)
+        }
+        Err(panic) => {
+            let text =
+                panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            eprintln!(
+                "error: the simulator itself panicked, please report it: {}",
+                text.unwrap_or("without a message")
+            );
+            ExitCode::from(crate::Outcome::Panicked.exit_code())
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Claims about the gateway that hold in every run, whatever the schedule.
+//!
+//! One file per claim. A claim is judged by [`Oracle`] while the run goes on; what it finds is a [`Violation`].
+
+mod detached_rows_end;
+mod live_rows_stay_open;
+mod oracle;
+mod rows_match_mirror;
+
+use gateway::clock::{Millis, Uptime};
+use gateway::registry::Registry;
+use serde::Serialize;
+
+pub(crate) use oracle::Oracle;
+
+use crate::rows::Tables;
+use crate::world::mirror::Mirror;
+use crate::world::names::Names;
+
+/// A named claim.
+pub struct Invariant {
+    /// Its name, which is the name of its file.
+    pub name: &'static str,
+    /// What it claims, in a sentence.
+    pub about: &'static str,
+    pub(crate) claim: Claim,
+}
+
+/// What kind of claim it is, and how it is judged.
+pub(crate) enum Claim {
+    /// Holds after each event.
+    Always(fn(&View<'_>) -> Vec<Breach>),
+    /// When its condition begins, it has so long to end.
+    Within(fn(&View<'_>) -> Vec<Condition>),
+    /// Holds at rest, after the heal phase.
+    AtRest(fn(&View<'_>, &Tables) -> Vec<Breach>),
+}
+
+/// Every invariant, in the order in which they are judged.
+pub const ALL: [&Invariant; 3] =
+    [&detached_rows_end::INVARIANT, &live_rows_stay_open::INVARIANT, &rows_match_mirror::INVARIANT];
+
+/// A claim that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// The claim.
+    pub invariant: &'static str,
+    /// When it was seen, in milliseconds of uptime.
+    pub at_ms: u64,
+    /// What was seen.
+    pub detail: String,
+}
+
+/// What an invariant can see.
+pub(crate) struct View<'a> {
+    /// The orphan grace in force.
+    pub(crate) grace: Millis,
+    /// How long the store may take over the writes that end a session.
+    pub(crate) slack: Millis,
+    pub(crate) sessions: &'a Registry,
+    pub(crate) rows: &'a Mirror,
+    pub(crate) names: &'a Names,
+}
+
+/// Something that is wrong now.
+pub(crate) struct Breach {
+    /// Of what; one violation is reported for each.
+    pub(crate) subject: String,
+    pub(crate) detail: String,
+}
+
+/// Something that is not wrong yet.
+pub(crate) struct Condition {
+    /// Of what; it is the same condition as long as it is about the same subject.
+    pub(crate) subject: String,
+    /// How long it may last.
+    pub(crate) within: Millis,
+    /// What to say when it has lasted too long.
+    pub(crate) detail: fn(&str, Uptime) -> String,
+}

@@ -1,0 +1,33 @@
+//! A row that nobody can use any more is ended: within a grace after its session has lost its client and is at rest,
+//! or after it has lost its session (I1 of spec §15; hermes-agent#44045).
+
+use gateway::clock::{Millis, Uptime};
+use gateway::session::{Attachment, Record, Stage};
+
+use super::{Claim, Condition, Invariant, View};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "detached_rows_end",
+    about: "an open row is ended within a grace after its client is gone and no turn runs",
+    claim: Claim::Within(begun),
+};
+
+fn begun(view: &View<'_>) -> Vec<Condition> {
+    // A grace of zero means that orphans are kept.
+    if view.grace == Millis::ZERO {
+        return Vec::new();
+    }
+    let open = view.rows.rows().iter().filter(|row| row.ended_at.is_none());
+    let unused = open.filter(|row| !view.sessions.owner_of(&row.id).is_some_and(|session| session.read(in_use)));
+    unused.map(|row| Condition { subject: view.rows.alias(&row.id), within: view.grace + view.slack, detail }).collect()
+}
+
+/// Somebody can still use it, or it is being brought back or ended at this moment.
+fn in_use(record: &Record) -> bool {
+    let attached = matches!(record.attachment, Attachment::Live(_));
+    attached || record.is_running() || record.stage != Stage::Open
+}
+
+fn detail(row: &str, since: Uptime) -> String {
+    format!("row {row} is still open, though since {since} it has no client and no turn")
+}

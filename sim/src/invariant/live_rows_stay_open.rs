@@ -1,0 +1,33 @@
+//! The row of a session that is in use is open, or not there yet (I2 of spec §15).
+
+use gateway::session::{Record, Session, Stage};
+
+use super::{Breach, Claim, Invariant, View};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "live_rows_stay_open",
+    about: "the row of a live session is open, or not there before the first prompt",
+    claim: Claim::Always(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    view.sessions.all().iter().filter_map(|session| breach(view, session)).collect()
+}
+
+fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+    session.read(|record| {
+        let row = view.rows.row(&record.agent.row)?;
+        let reason = row.end_reason.as_deref()?;
+        if record.stage != Stage::Open || rotates(record, reason) {
+            return None;
+        }
+        let (session, row) = (view.names.label(session.id()), view.rows.alias(&row.id));
+        let detail = format!("session {session} is live, but its row {row} is ended `{reason}`");
+        Some(Breach { subject: session, detail })
+    })
+}
+
+/// Within a turn, a parent is ended a little before the record goes on under the child's id.
+fn rotates(record: &Record, reason: &str) -> bool {
+    reason == "compression" && record.is_running()
+}

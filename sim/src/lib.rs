@@ -1,0 +1,37 @@
+//! Runs scenarios against the gateway under virtual time and a schedule it controls.
+//!
+//! In the order in which a run goes through them: a [`scenario`] is read, a [`strategy`] decides and the [`tape`]
+//! records, the [`simulation`] advances the world of clock, network, store and clients, [`invariant`]s watch, the
+//! [`trace`] remembers, and a [`report`] tells what came of it, with the [`rows`] that are left. Start at [`Simulator`].
+//!
+//! ```
+//! use sim::{Release, Scenario, Simulator};
+//!
+//! let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/issues/44045_turn_outlives_grace.toml");
+//! let scenario = Scenario::load(path.as_ref())?;
+//! let report = Simulator::new().run(&scenario, Release::V0_16_0);
+//! println!("{}: {}\n{}\n{}", report.release, report.outcome, report.rows, report.trace);
+//! assert_eq!(report.violations[0].invariant, "detached_rows_end");
+//! # Ok::<(), sim::scenario::ScenarioError>(())
+//! ```
+
+mod chooser;
+pub mod cli;
+pub mod invariant;
+mod pool;
+pub mod prng;
+pub mod report;
+pub mod rows;
+pub mod scenario;
+pub mod simulation;
+pub mod snapshot;
+pub mod strategy;
+pub mod tape;
+pub mod trace;
+pub mod verdict;
+mod world;
+
+pub use gateway::release::Release;
+pub use report::{Outcome, Report};
+pub use scenario::Scenario;
+pub use simulation::Simulator;

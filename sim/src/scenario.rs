@@ -1,0 +1,313 @@
+//! A scenario: one file, one story, the input of a run and the form in which a found failure is kept.
+//!
+//! In the order a file goes through them: [`find`] lists the files, `parse` reads TOML into values that remember
+//! where they stood, `step` turns the flat table of a step into an [`Action`], `check` looks across steps, and
+//! `print` writes a scenario as the file it would be read from. What is wrong with a file is a [`ScenarioError`].
+//!
+//! ```
+//! use std::path::Path;
+//! use sim::scenario::{Action, Scenario};
+//!
+//! let text = r#"
+//! about = "A client comes and goes."
+//!
+//! [[steps]]
+//! at = "0s"
+//! client = "desktop"
+//! do = "connect"
+//! "#;
+//! let scenario = Scenario::parse(Path::new("scenarios/visit.toml"), text, &[])?;
+//! assert_eq!(scenario.name, "visit");
+//! assert_eq!(scenario.steps[0].action, Action::Connect);
+//! assert_eq!(Scenario::parse(&scenario.path, &scenario.to_toml(), &[])?, scenario);
+//! # Ok::<(), sim::scenario::ScenarioError>(())
+//! ```
+
+mod check;
+mod error;
+mod find;
+mod parse;
+mod print;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gateway::agent::script::TurnScript;
+use gateway::clock::Millis;
+use gateway::config::Config;
+use gateway::release::Release;
+use serde::{Deserialize, Serialize};
+
+pub use self::error::ScenarioError;
+pub use self::find::{Found, find};
+
+/// What happens in a run, and what is expected of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    /// The file's stem; also the stem of its snapshot.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// One sentence: what the scenario shows.
+    pub about: String,
+    /// The public issues it belongs to, as `project#number`.
+    pub issues: Vec<String>,
+    /// The releases it runs against, in the order of the file. Left out: `current` alone.
+    pub releases: Vec<Release>,
+    /// Where the strategy's choices start. Left out: 0.
+    pub seed: u64,
+    /// The end of the script's time. Left out: [`Scenario::default_until`].
+    pub until: Millis,
+    /// The gateway's settings.
+    pub gateway: Config,
+    /// Single fields of the release's behaviour that are set otherwise: `group.field` and alternative.
+    pub behavior: Vec<(String, String)>,
+    /// Between the clients and the gateway.
+    pub network: Network,
+    /// Between the gateway and its database.
+    pub store: StoreSettings,
+    /// What the agent does, by the name that a prompt gives.
+    pub turns: BTreeMap<String, TurnScript>,
+    /// The script, in order of time; steps of the same instant stay in the order of the file.
+    pub steps: Vec<Step>,
+    /// How a run is to end, for the releases where the file says so.
+    pub expect: BTreeMap<Release, Expected>,
+}
+
+/// One line of the script.
+#[derive(Clone, Debug, Eq)]
+pub struct Step {
+    /// When, from the start of the run.
+    pub at: Millis,
+    /// Who acts.
+    pub client: String,
+    /// What is done.
+    pub action: Action,
+    /// The line of the file on which the step begins; 0 for a step that stands in no file.
+    pub line: usize,
+}
+
+/// What a client does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// `connect`: opens a connection.
+    Connect,
+    /// `close`: ends the connection in order.
+    Close,
+    /// `drop`: the connection dies without a close frame.
+    Drop,
+    /// `session.create`
+    Create {
+        /// Key `as`: what the script calls the session from here on.
+        name: String,
+        /// The title to ask for.
+        title: Option<String>,
+    },
+    /// `prompt.submit`
+    Prompt {
+        /// To which session.
+        session: String,
+        /// What is asked.
+        prompt: Prompt,
+    },
+    /// `session.resume`
+    Resume {
+        /// Which session.
+        session: String,
+        /// Key `id`: by which of its ids.
+        target: ResumeTarget,
+        /// Key `as`: a name of its own for the session that answers.
+        name: Option<String>,
+    },
+    /// `session.activate`
+    Activate {
+        /// Which session.
+        session: String,
+    },
+    /// `session.close`
+    CloseSession {
+        /// Which session.
+        session: String,
+    },
+    /// `session.interrupt`
+    Interrupt {
+        /// Which session.
+        session: String,
+    },
+    /// `session.active_list`
+    ActiveList,
+    /// `session.list`
+    List,
+}
+
+/// What a prompt asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    /// A turn of the file's `[turns]`.
+    Turn(String),
+    /// Any other text, which the scripted agent answers with itself.
+    Text(String),
+}
+
+/// The id by which a client resumes a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResumeTarget {
+    /// The id that the client knows.
+    #[default]
+    Stored,
+    /// The id at the tip of the session's lineage, which another client may have moved.
+    Tip,
+}
+
+/// How long something takes: drawn between two bounds, both included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Latency {
+    /// At least.
+    pub min: Millis,
+    /// At most.
+    pub max: Millis,
+}
+
+/// The `[network]` table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// How long a frame is on its way, in either direction. Left out: no time.
+    pub latency: Latency,
+}
+
+/// The `[store]` table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// From the call to the commit. Left out: no time.
+    pub before_commit: Latency,
+    /// From the commit to the answer. Left out: no time.
+    pub after_commit: Latency,
+}
+
+/// How a run is to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// With this outcome.
+    Outcome(ExpectedOutcome),
+    /// With a violation of each of these invariants.
+    Violates(Vec<String>),
+}
+
+/// An outcome that a file can expect. A violation is expected by the invariant's name, with `violates`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpectedOutcome {
+    /// Nothing was found.
+    Passed,
+    /// The gateway panicked.
+    Panicked,
+    /// Something was left at the end.
+    NotAtRest,
+    /// The run reached a limit.
+    Limit,
+}
+
+impl Scenario {
+    /// Reads the text of a scenario file. `invariants` are the names that `violates` may hold.
+    pub fn parse(path: &Path, text: &str, invariants: &[&str]) -> Result<Self, ScenarioError> {
+        check::scenario(&error::Source { path, text }, invariants)
+    }
+
+    /// Reads a scenario file.
+    pub fn load(path: &Path, invariants: &[&str]) -> Result<Self, ScenarioError> {
+        let bytes = fs::read(path).map_err(|error| ScenarioError::unreadable(path, &error))?;
+        match str::from_utf8(&bytes) {
+            Ok(text) => Self::parse(path, text, invariants),
+            Err(error) => Err(ScenarioError::not_text(path, &bytes, error.valid_up_to())),
+        }
+    }
+
+    /// The end of the script's time when the file gives none: the last step, and then the length of every turn that
+    /// a prompt names, one after the other, and three times the grace.
+    pub fn default_until(&self) -> Millis {
+        let last_step = self.steps.iter().map(|step| step.at).max().unwrap_or_default();
+        let turns = self.steps.iter().filter_map(|step| match &step.action {
+            Action::Prompt { prompt: Prompt::Turn(turn), .. } => self.turns.get(turn),
+            _ => None,
+        });
+        turns.fold(last_step + self.gateway.orphan_grace.times(3), |sum, turn| sum + turn.length())
+    }
+}
+
+/// Two steps are equal when they do the same; where they stand does not count.
+impl PartialEq for Step {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at && self.client == other.client && self.action == other.action
+    }
+}
+
+impl Action {
+    /// The session that the action is about, by its name in the script.
+    pub fn session(&self) -> Option<&str> {
+        match self {
+            Self::Prompt { session, .. }
+            | Self::Resume { session, .. }
+            | Self::Activate { session }
+            | Self::CloseSession { session }
+            | Self::Interrupt { session } => Some(session),
+            Self::Connect | Self::Close | Self::Drop | Self::Create { .. } | Self::ActiveList | Self::List => None,
+        }
+    }
+
+    /// The name that the action gives to a session.
+    pub fn names(&self) -> Option<&str> {
+        match self {
+            Self::Create { name, .. } => Some(name),
+            Self::Resume { name, .. } => name.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// How `do` calls it.
+    pub fn word(&self) -> &'static str {
+        step::Word::of(self).name()
+    }
+}
+
+impl Prompt {
+    /// What is sent: the scripted agent knows a turn by its name.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Turn(text) | Self::Text(text) => text,
+        }
+    }
+}
+
+impl ResumeTarget {
+    /// How `id` calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::Tip => "tip",
+        }
+    }
+}
+
+impl ExpectedOutcome {
+    /// How `outcome` calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Panicked => "panicked",
+            Self::NotAtRest => "not_at_rest",
+            Self::Limit => "limit",
+        }
+    }
+}
+
+impl Latency {
+    /// Always the same.
+    pub const fn fixed(length: Millis) -> Self {
+        Self { min: length, max: length }
+    }
+}

@@ -1,0 +1,202 @@
+//! What a file must hold as a whole: values that only make sense next to others.
+//!
+//! The first mistake is told, in the order of the file as far as that is possible.
+
+mod script;
+
+use gateway::behavior::{Behavior, UnknownBehavior};
+use gateway::clock::Millis;
+use gateway::release::Release;
+use toml::Spanned;
+
+use super::error::Source;
+use super::parse::{self, Entries, Names, RawExpected, RawStep};
+use super::step::{PlacedStep, list};
+use super::{Expected, Latency, Network, Scenario, ScenarioError, StoreSettings};
+
+/// Reads a file and checks it.
+pub(super) fn scenario(source: &Source<'_>, invariants: &[&str]) -> Result<Scenario, ScenarioError> {
+    not_empty(source)?;
+    let raw = parse::read(source)?;
+    let about = about(source, raw.about.as_ref())?;
+    let releases = releases(source, raw.releases.as_ref())?;
+    let behavior = behavior(source, raw.behavior)?;
+    let network = Network { latency: latency(source, raw.network.latency.as_ref())? };
+    let store = StoreSettings {
+        before_commit: latency(source, raw.store.before_commit.as_ref())?,
+        after_commit: latency(source, raw.store.after_commit.as_ref())?,
+    };
+    let steps = steps(source, raw.steps)?;
+    script::check(source, &steps, &raw.turns)?;
+    let expect = expect(source, raw.expect, &releases, invariants)?;
+    let mut scenario = Scenario {
+        name: source.path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        path: source.path.to_owned(),
+        about,
+        issues: raw.issues,
+        releases,
+        seed: raw.seed,
+        until: Millis::ZERO,
+        gateway: raw.gateway,
+        behavior,
+        network,
+        store,
+        turns: raw.turns,
+        steps: steps.into_iter().map(|placed| placed.step).collect(),
+        expect: expect.into_iter().collect(),
+    };
+    scenario.until = until(source, raw.until, &scenario)?;
+    Ok(scenario)
+}
+
+fn not_empty(source: &Source<'_>) -> Result<(), ScenarioError> {
+    let says_nothing = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    if source.text.lines().all(says_nothing) {
+        return Err(source.error(0..0, "empty scenario").with_help(
+            "a scenario needs `about = \"…\"` and at least one `[[steps]]` table with `at`, `client` and `do`",
+        ));
+    }
+    Ok(())
+}
+
+fn about(source: &Source<'_>, about: Option<&Spanned<String>>) -> Result<String, ScenarioError> {
+    let error = match about {
+        Some(about) if !about.get_ref().trim().is_empty() => return Ok(about.get_ref().clone()),
+        Some(about) => source.error(about.span(), "empty `about`"),
+        None => source.error(0..0, "missing `about`"),
+    };
+    Err(error.with_help("say in one sentence what the scenario shows"))
+}
+
+fn releases(
+    source: &Source<'_>,
+    releases: Option<&Spanned<Vec<Spanned<Release>>>>,
+) -> Result<Vec<Release>, ScenarioError> {
+    let Some(releases) = releases else { return Ok(vec![Release::Current]) };
+    let mut seen = Vec::new();
+    for release in releases.get_ref() {
+        if seen.contains(release.get_ref()) {
+            let message = format!("release `{}` is listed twice", release.get_ref());
+            return Err(source.error(release.span(), message).with_help("each release runs once; drop the second"));
+        }
+        seen.push(*release.get_ref());
+    }
+    if seen.is_empty() {
+        let help =
+            format!("leave `releases` out for `current` alone; known are {}", list(&Release::ALL.map(Release::name)));
+        return Err(source.error(releases.span(), "empty `releases`").with_help(help));
+    }
+    Ok(seen)
+}
+
+/// Each override is tried on the current behaviour: all releases have the same fields.
+fn behavior(
+    source: &Source<'_>,
+    entries: Entries<String, Spanned<String>>,
+) -> Result<Vec<(String, String)>, ScenarioError> {
+    let mut behavior = Behavior::default();
+    let mut overrides = Vec::new();
+    for (field, alternative) in entries.0 {
+        behavior.set(field.get_ref(), alternative.get_ref()).map_err(|error| {
+            let place = match error {
+                UnknownBehavior::Field { .. } => field.span(),
+                UnknownBehavior::Alternative { .. } => alternative.span(),
+            };
+            source
+                .error(place, error.to_string())
+                .with_help("a line of `[behavior]` changes one field: \"group.field\" = \"alternative\"")
+        })?;
+        overrides.push((field.into_inner(), alternative.into_inner()));
+    }
+    Ok(overrides)
+}
+
+fn latency(source: &Source<'_>, latency: Option<&Spanned<Latency>>) -> Result<Latency, ScenarioError> {
+    let Some(latency) = latency else { return Ok(Latency::default()) };
+    let Latency { min, max } = *latency.get_ref();
+    if min > max {
+        let message = format!("latency from `{}` to `{}`", String::from(min), String::from(max));
+        return Err(source.error(latency.span(), message).with_help("the shorter bound comes first"));
+    }
+    Ok(Latency { min, max })
+}
+
+fn steps(source: &Source<'_>, raw: Vec<Spanned<RawStep>>) -> Result<Vec<PlacedStep>, ScenarioError> {
+    if raw.is_empty() {
+        return Err(source
+            .error(0..0, "a scenario needs at least one step")
+            .with_help("a step is a `[[steps]]` table with `at`, `client` and `do`"));
+    }
+    let steps: Result<Vec<PlacedStep>, ScenarioError> =
+        raw.into_iter().map(|step| PlacedStep::read(source, step)).collect();
+    let mut steps = steps?;
+    steps.sort_by_key(|placed| placed.step.at);
+    Ok(steps)
+}
+
+fn until(source: &Source<'_>, until: Option<Spanned<Millis>>, scenario: &Scenario) -> Result<Millis, ScenarioError> {
+    let Some(until) = until else { return Ok(scenario.default_until()) };
+    match scenario.steps.last() {
+        Some(last) if last.at > *until.get_ref() => {
+            let (until_text, last_text) = (String::from(*until.get_ref()), String::from(last.at));
+            Err(source
+                .error(until.span(), format!("`until` is `{until_text}`, but the last step is at `{last_text}`"))
+                .with_help(format!("the step is in line {}; left out, `until` lies well behind it", last.line)))
+        }
+        _ => Ok(until.into_inner()),
+    }
+}
+
+fn expect(
+    source: &Source<'_>,
+    entries: Entries<Release, RawExpected>,
+    releases: &[Release],
+    invariants: &[&str],
+) -> Result<Vec<(Release, Expected)>, ScenarioError> {
+    let mut expect = Vec::new();
+    for (release, raw) in entries.0 {
+        let place = release.span();
+        let release = release.into_inner();
+        if !releases.contains(&release) {
+            let names: Vec<&str> = releases.iter().map(|release| release.name()).collect();
+            return Err(source
+                .error(place, format!("`expect` for `{release}`, which the scenario does not run against"))
+                .with_help(format!(
+                    "it runs against {}; add the release to `releases`, or drop the table",
+                    list(&names)
+                )));
+        }
+        let expected = match (raw.outcome, raw.violates) {
+            (Some(outcome), None) => Expected::Outcome(outcome.into_inner()),
+            (None, Some(violates)) => Expected::Violates(violated(source, violates, invariants)?),
+            (Some(_), Some(violates)) => {
+                let place = source.key("violates", violates.span());
+                return Err(source.error(place, "both `outcome` and `violates`").with_help(EXPECT_HELP));
+            }
+            (None, None) => return Err(source.error(place, "neither `outcome` nor `violates`").with_help(EXPECT_HELP)),
+        };
+        expect.push((release, expected));
+    }
+    Ok(expect)
+}
+
+const EXPECT_HELP: &str = "a release is expected to end with an `outcome` or to be caught by what it `violates`";
+
+fn violated(source: &Source<'_>, names: Spanned<Names>, invariants: &[&str]) -> Result<Vec<String>, ScenarioError> {
+    let place = names.span();
+    let names = match names.into_inner() {
+        Names::One(name) => vec![Spanned::new(place.clone(), name)],
+        Names::Many(names) => names,
+    };
+    let help = || format!("invariants are {}", list(invariants));
+    if names.is_empty() {
+        return Err(source.error(place, "empty `violates`").with_help(help()));
+    }
+    for name in &names {
+        if !invariants.contains(&name.get_ref().as_str()) {
+            let message = format!("unknown invariant `{}`", name.get_ref());
+            return Err(source.error(name.span(), message).with_help(help()));
+        }
+    }
+    Ok(names.into_iter().map(Spanned::into_inner).collect())
+}

@@ -1,0 +1,125 @@
+//! Finds scenario files: those that are named, and all that lie in the folders that are named.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::ScenarioError;
+
+/// A scenario file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    /// The path as it was named, or the named folder's path and the rest of the way.
+    pub path: PathBuf,
+    /// Whether the file was named itself; otherwise it lay in a folder that was.
+    pub named: bool,
+}
+
+/// The scenario files behind `paths`, each once, sorted by path.
+///
+/// A folder stands for all `*.toml` files below it, without those whose name (or whose folder's name) starts with a
+/// dot: editors leave such files behind. A named file may be called anything; that it is one is seen when it is read.
+pub fn find(paths: &[PathBuf]) -> Result<Vec<Found>, ScenarioError> {
+    // One file can be reached by several paths, so the key is the path without `..` and links.
+    let mut found: BTreeMap<PathBuf, Found> = BTreeMap::new();
+    for path in paths {
+        if path.is_dir() {
+            let mut files = Vec::new();
+            files_below(path, &mut files)?;
+            if files.is_empty() {
+                return Err(ScenarioError::of_path(path, "no scenario in this folder")
+                    .with_help("scenario files end in `.toml`; subfolders are searched as well"));
+            }
+            for file in files {
+                found.entry(real(&file)?).or_insert(Found { path: file, named: false });
+            }
+        } else {
+            // A file that was named and lies in a named folder was named.
+            found.insert(real(path)?, Found { path: path.clone(), named: true });
+        }
+    }
+    let mut found: Vec<Found> = found.into_values().collect();
+    found.sort();
+    Ok(found)
+}
+
+fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), ScenarioError> {
+    let unreadable = |error| ScenarioError::unreadable(folder, &error);
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        // The entry's own type: a link to a folder is not followed, so no loop of links can be.
+        if entry.file_type().map_err(unreadable)?.is_dir() {
+            files_below(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn real(path: &Path) -> Result<PathBuf, ScenarioError> {
+    path.canonicalize().map_err(|error| ScenarioError::unreadable(path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with the files that matter, and some that must not.
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        for sub in ["issues/deep", "empty", ".git"] {
+            fs::create_dir_all(root.join(sub)).expect("a subfolder");
+        }
+        for file in ["b.toml", "a.toml", "issues/deep/c.toml", "issues/note.md", ".git/x.toml", ".#a.toml"] {
+            fs::write(root.join(file), "").expect("a file");
+        }
+        folder
+    }
+
+    #[track_caller]
+    fn check(paths: &[&str], expected: &[(&str, bool)]) {
+        let folder = folder();
+        let paths: Vec<PathBuf> = paths.iter().map(|path| folder.path().join(path)).collect();
+        let expected: Vec<Found> =
+            expected.iter().map(|(path, named)| Found { path: folder.path().join(path), named: *named }).collect();
+        assert_eq!(find(&paths).expect("files"), expected);
+    }
+
+    #[track_caller]
+    fn check_error(path: &str, expected: &str) {
+        let folder = folder();
+        let error = find(&[folder.path().join(path)]).expect_err("nothing there");
+        assert_eq!(error.message(), expected);
+        assert_eq!(error.path(), folder.path().join(path));
+    }
+
+    /// Folders are searched to the bottom, in the order of paths, past files that are no scenarios.
+    #[test]
+    fn folders_are_searched() {
+        check(&["."], &[("./a.toml", false), ("./b.toml", false), ("./issues/deep/c.toml", false)]);
+        check(&["issues", "a.toml"], &[("a.toml", true), ("issues/deep/c.toml", false)]);
+        check(&["issues/note.md"], &[("issues/note.md", true)]);
+        check(&[], &[]);
+    }
+
+    /// A file counts once however often and by whatever path it is reached, and then as named.
+    #[test]
+    fn a_file_counts_once() {
+        check(&["issues", "issues/deep/c.toml"], &[("issues/deep/c.toml", true)]);
+        check(&["issues/deep/c.toml", "issues"], &[("issues/deep/c.toml", true)]);
+        check(&["a.toml", "issues/../a.toml"], &[("issues/../a.toml", true)]);
+    }
+
+    /// A path that leads to no scenario is a mistake, not an empty list: a run of nothing must not pass.
+    #[test]
+    fn nothing_is_an_error() {
+        check_error("empty", "no scenario in this folder");
+        check_error("gone.toml", "no such file or directory");
+    }
+}

@@ -1,0 +1,188 @@
+//! The file as it is written: raw types, in which each value still knows where it stood.
+//!
+//! Only what TOML and single values can get wrong is found here. Keys that depend on other keys are optional in the
+//! raw types, so that `step` and `check` can say what is missing and why.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use gateway::agent::script::TurnScript;
+use gateway::clock::Millis;
+use gateway::config::Config;
+use gateway::release::Release;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use super::error::Source;
+use super::{ExpectedOutcome, Latency, ScenarioError};
+
+/// A whole file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawScenario {
+    pub(super) about: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) issues: Vec<String>,
+    pub(super) releases: Option<Spanned<Vec<Spanned<Release>>>>,
+    #[serde(default)]
+    pub(super) seed: u64,
+    pub(super) until: Option<Spanned<Millis>>,
+    #[serde(default)]
+    pub(super) gateway: Config,
+    #[serde(default)]
+    pub(super) behavior: Entries<String, Spanned<String>>,
+    #[serde(default)]
+    pub(super) network: RawNetwork,
+    #[serde(default)]
+    pub(super) store: RawStore,
+    #[serde(default)]
+    pub(super) turns: BTreeMap<String, TurnScript>,
+    #[serde(default)]
+    pub(super) steps: Vec<Spanned<RawStep>>,
+    #[serde(default)]
+    pub(super) expect: Entries<Release, RawExpected>,
+}
+
+/// `[network]`
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawNetwork {
+    pub(super) latency: Option<Spanned<Latency>>,
+}
+
+/// `[store]`
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawStore {
+    pub(super) before_commit: Option<Spanned<Latency>>,
+    pub(super) after_commit: Option<Spanned<Latency>>,
+}
+
+/// One table of `[[steps]]`: all keys that any step has.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawStep {
+    pub(super) at: Option<Spanned<Millis>>,
+    pub(super) client: Option<Spanned<String>>,
+    #[serde(rename = "do")]
+    pub(super) word: Option<Spanned<String>>,
+    #[serde(rename = "as")]
+    pub(super) name: Option<Spanned<String>>,
+    pub(super) title: Option<Spanned<String>>,
+    pub(super) session: Option<Spanned<String>>,
+    pub(super) turn: Option<Spanned<String>>,
+    pub(super) text: Option<Spanned<String>>,
+    pub(super) id: Option<Spanned<String>>,
+}
+
+/// `[expect.RELEASE]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawExpected {
+    pub(super) outcome: Option<Spanned<ExpectedOutcome>>,
+    pub(super) violates: Option<Spanned<Names>>,
+}
+
+/// A table whose keys are free, in the order of the file.
+pub(super) struct Entries<K, V>(pub(super) Vec<(Spanned<K>, V)>);
+
+/// `"name"` or `["a", "b"]`.
+pub(super) enum Names {
+    One(String),
+    Many(Vec<Spanned<String>>),
+}
+
+/// Reads the text, as far as it can be read without knowing what the words mean.
+pub(super) fn read(source: &Source<'_>) -> Result<RawScenario, ScenarioError> {
+    toml::from_str(source.text).map_err(|error| source.toml_error(&error))
+}
+
+impl<K, V> Default for Entries<K, V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Entries<K, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder<K, V>(PhantomData<(K, V)>);
+
+        impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for InOrder<K, V> {
+            type Value = Entries<K, V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder(PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMany;
+
+        impl<'de> Visitor<'de> for OneOrMany {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name or a list of names")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Names, E> {
+                Ok(Names::One(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = list.next_element()? {
+                    names.push(name);
+                }
+                Ok(Names::Many(names))
+            }
+        }
+
+        deserializer.deserialize_any(OneOrMany)
+    }
+}
+
+/// `"5ms"` or `["1ms", "20ms"]`. That the bounds are in order is checked by who knows the place.
+impl<'de> Deserialize<'de> for Latency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FixedOrBounds;
+
+        impl<'de> Visitor<'de> for FixedOrBounds {
+            type Value = Latency;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a length such as \"5ms\", or two as in [\"1ms\", \"20ms\"]")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Latency, E> {
+                Millis::try_from(text.to_owned()).map(Latency::fixed).map_err(E::custom)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Latency, A::Error> {
+                let mut bound = |place| list.next_element()?.ok_or_else(|| A::Error::invalid_length(place, &self));
+                let latency = Latency { min: bound(0)?, max: bound(1)? };
+                match list.next_element::<Millis>()? {
+                    Some(_) => Err(A::Error::invalid_length(3, &self)),
+                    None => Ok(latency),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(FixedOrBounds)
+    }
+}

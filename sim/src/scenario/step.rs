@@ -1,0 +1,251 @@
+//! The words of `do`, the keys that go with each, and the way from the flat table of a step to its [`Action`].
+
+use std::ops::Range;
+
+use toml::Spanned;
+
+use super::error::Source;
+use super::parse::RawStep;
+use super::{Action, Prompt, ResumeTarget, ScenarioError, Step};
+
+/// A word of `do`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    Connect,
+    Close,
+    Drop,
+    Create,
+    Prompt,
+    Resume,
+    Activate,
+    CloseSession,
+    Interrupt,
+    ActiveList,
+    List,
+}
+
+/// A step and the places of its words.
+pub(super) struct PlacedStep {
+    pub(super) step: Step,
+    raw: RawStep,
+    whole: Range<usize>,
+}
+
+impl Word {
+    const ALL: [Self; 11] = [
+        Self::Connect,
+        Self::Close,
+        Self::Drop,
+        Self::Create,
+        Self::Prompt,
+        Self::Resume,
+        Self::Activate,
+        Self::CloseSession,
+        Self::Interrupt,
+        Self::ActiveList,
+        Self::List,
+    ];
+
+    /// As it is written.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Close => "close",
+            Self::Drop => "drop",
+            Self::Create => "session.create",
+            Self::Prompt => "prompt.submit",
+            Self::Resume => "session.resume",
+            Self::Activate => "session.activate",
+            Self::CloseSession => "session.close",
+            Self::Interrupt => "session.interrupt",
+            Self::ActiveList => "session.active_list",
+            Self::List => "session.list",
+        }
+    }
+
+    /// The word for what is done.
+    pub(super) const fn of(action: &Action) -> Self {
+        match action {
+            Action::Connect => Self::Connect,
+            Action::Close => Self::Close,
+            Action::Drop => Self::Drop,
+            Action::Create { .. } => Self::Create,
+            Action::Prompt { .. } => Self::Prompt,
+            Action::Resume { .. } => Self::Resume,
+            Action::Activate { .. } => Self::Activate,
+            Action::CloseSession { .. } => Self::CloseSession,
+            Action::Interrupt { .. } => Self::Interrupt,
+            Action::ActiveList => Self::ActiveList,
+            Action::List => Self::List,
+        }
+    }
+
+    /// The keys that it takes besides those of every step.
+    const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Connect | Self::Close | Self::Drop | Self::ActiveList | Self::List => &[],
+            Self::Create => &["as", "title"],
+            Self::Prompt => &["session", "turn", "text"],
+            Self::Resume => &["session", "id", "as"],
+            Self::Activate | Self::CloseSession | Self::Interrupt => &["session"],
+        }
+    }
+
+    /// The same as a help.
+    fn help(self) -> String {
+        let name = self.name();
+        match self {
+            Self::Prompt => format!("`{name}` takes `session` and exactly one of `turn` and `text`"),
+            Self::Create => format!("`{name}` takes `as`, the name of the session in this file, and may take `title`"),
+            Self::Resume => format!("`{name}` takes `session` and may take `id` and `as`"),
+            _ if self.keys().is_empty() => format!("`{name}` takes only `at`, `client` and `do`"),
+            _ => format!("`{name}` takes {}", list(self.keys())),
+        }
+    }
+}
+
+impl PlacedStep {
+    /// Reads one table of `[[steps]]`.
+    pub(super) fn read(source: &Source<'_>, raw: Spanned<RawStep>) -> Result<Self, ScenarioError> {
+        let whole = raw.span();
+        let raw = raw.into_inner();
+        let reading = Reading { source, raw: &raw, whole: whole.clone() };
+        let step = reading.step()?;
+        Ok(Self { step, raw, whole })
+    }
+
+    /// Where the value of a key stands; the step itself for a key that it does not have.
+    pub(super) fn place(&self, key: &str) -> Range<usize> {
+        let given = self.raw.texts().into_iter().find(|(name, _)| *name == key);
+        given.and_then(|(_, value)| value).map_or_else(|| self.whole.clone(), Spanned::span)
+    }
+}
+
+/// Names in back quotes, with commas.
+pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    quoted.join(", ")
+}
+
+impl RawStep {
+    /// The keys whose values are text.
+    fn texts(&self) -> [(&'static str, Option<&Spanned<String>>); 8] {
+        [
+            ("client", self.client.as_ref()),
+            ("do", self.word.as_ref()),
+            ("as", self.name.as_ref()),
+            ("title", self.title.as_ref()),
+            ("session", self.session.as_ref()),
+            ("turn", self.turn.as_ref()),
+            ("text", self.text.as_ref()),
+            ("id", self.id.as_ref()),
+        ]
+    }
+}
+
+/// A step on its way from the table to the action.
+struct Reading<'a> {
+    source: &'a Source<'a>,
+    raw: &'a RawStep,
+    whole: Range<usize>,
+}
+
+impl Reading<'_> {
+    fn step(&self) -> Result<Step, ScenarioError> {
+        let line = self.source.line(self.whole.start);
+        let at = *self.of_every_step("at", self.raw.at.as_ref())?.get_ref();
+        let client = self.of_every_step("client", self.raw.client.as_ref())?.get_ref().clone();
+        let word = self.word()?;
+        self.no_stray_key(word)?;
+        Ok(Step { at, client, action: self.action(word)?, line })
+    }
+
+    fn action(&self, word: Word) -> Result<Action, ScenarioError> {
+        let session = || self.needed(word, "session", self.raw.session.as_ref());
+        Ok(match word {
+            Word::Connect => Action::Connect,
+            Word::Close => Action::Close,
+            Word::Drop => Action::Drop,
+            Word::Create => {
+                let name = self.needed(word, "as", self.raw.name.as_ref())?;
+                Action::Create { name, title: text(self.raw.title.as_ref()) }
+            }
+            Word::Prompt => Action::Prompt { session: session()?, prompt: self.prompt(word)? },
+            Word::Resume => {
+                Action::Resume { session: session()?, target: self.target()?, name: text(self.raw.name.as_ref()) }
+            }
+            Word::Activate => Action::Activate { session: session()? },
+            Word::CloseSession => Action::CloseSession { session: session()? },
+            Word::Interrupt => Action::Interrupt { session: session()? },
+            Word::ActiveList => Action::ActiveList,
+            Word::List => Action::List,
+        })
+    }
+
+    fn word(&self) -> Result<Word, ScenarioError> {
+        let found = self.of_every_step("do", self.raw.word.as_ref())?;
+        let word = Word::ALL.into_iter().find(|word| word.name() == found.get_ref());
+        word.ok_or_else(|| {
+            self.source
+                .error(found.span(), format!("unknown step `{}`", found.get_ref()))
+                .with_help(format!("steps are {}", list(&Word::ALL.map(Word::name))))
+        })
+    }
+
+    fn no_stray_key(&self, word: Word) -> Result<(), ScenarioError> {
+        for (key, value) in self.raw.texts() {
+            let Some(value) = value else { continue };
+            if !["client", "do"].contains(&key) && !word.keys().contains(&key) {
+                let place = self.source.key(key, value.span());
+                let message = format!("`{key}` does not go with `{}`", word.name());
+                return Err(self.source.error(place, message).with_help(word.help()));
+            }
+        }
+        Ok(())
+    }
+
+    fn prompt(&self, word: Word) -> Result<Prompt, ScenarioError> {
+        match (&self.raw.turn, &self.raw.text) {
+            (Some(turn), None) => Ok(Prompt::Turn(turn.get_ref().clone())),
+            (None, Some(text)) => Ok(Prompt::Text(text.get_ref().clone())),
+            (None, None) => {
+                let message = format!("`{}` needs `turn` or `text`", word.name());
+                Err(self.source.error(self.whole.clone(), message).with_help(word.help()))
+            }
+            (Some(_), Some(text)) => {
+                let place = self.source.key("text", text.span());
+                let message = format!("`{}` has both `turn` and `text`", word.name());
+                Err(self.source.error(place, message).with_help(word.help()))
+            }
+        }
+    }
+
+    fn target(&self) -> Result<ResumeTarget, ScenarioError> {
+        let Some(found) = &self.raw.id else { return Ok(ResumeTarget::default()) };
+        let known = [ResumeTarget::Stored, ResumeTarget::Tip].into_iter().find(|known| known.name() == found.get_ref());
+        known.ok_or_else(|| {
+            self.source.error(found.span(), format!("unknown `id` to resume by: `{}`", found.get_ref())).with_help(
+                "`id` is `stored`, the id that the client knows and the default, or `tip`, the end of its lineage",
+            )
+        })
+    }
+
+    fn needed(&self, word: Word, key: &str, value: Option<&Spanned<String>>) -> Result<String, ScenarioError> {
+        text(value).ok_or_else(|| {
+            let message = format!("`{}` needs `{key}`", word.name());
+            self.source.error(self.whole.clone(), message).with_help(word.help())
+        })
+    }
+
+    fn of_every_step<'v, T>(&self, key: &str, value: Option<&'v Spanned<T>>) -> Result<&'v Spanned<T>, ScenarioError> {
+        value.ok_or_else(|| {
+            self.source
+                .error(self.whole.clone(), format!("a step needs `{key}`"))
+                .with_help("every step has `at`, `client` and `do`")
+        })
+    }
+}
+
+fn text(value: Option<&Spanned<String>>) -> Option<String> {
+    value.map(|value| value.get_ref().clone())
+}

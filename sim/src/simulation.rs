@@ -1,0 +1,275 @@
+//! One run: a scenario under a release, from the first step to the last look at rest.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use gateway::Gateway;
+use gateway::behavior::Behavior;
+use gateway::clock::{Millis, Uptime};
+use gateway::registry::Registry;
+use gateway::release::Release;
+use gateway::session::{Attachment, Record};
+use gateway::spawn::TaskName;
+use gateway::store::sqlite::Database;
+
+use crate::invariant::{Oracle, View};
+use crate::pool::Step as PoolStep;
+use crate::report::{Live, Outcome, Report};
+use crate::rows::Tables;
+use crate::scenario::{Scenario, Step};
+use crate::strategy::{Fifo, Strategy};
+use crate::trace::Site;
+use crate::world::World;
+use crate::world::client::Client;
+use crate::world::store::Kept;
+
+/// How many events a run may have. A scenario of an hour has some hundreds; more than this is a loop.
+const EVENTS_MAX: u64 = 1_000_000;
+
+/// How long the heal phase may last: beyond every timer a gateway has.
+const HEAL_MAX: Millis = Millis::from_secs(7 * 86_400);
+
+/// Runs scenarios, one after the other, on one database that is emptied in between.
+pub struct Simulator {
+    database: Kept,
+}
+
+impl Simulator {
+    /// A simulator with a fresh database in memory.
+    ///
+    /// # Panics
+    /// When SQLite cannot open a database in memory.
+    pub fn new() -> Self {
+        let database = Database::in_memory().expect("SQLite opens a database in memory");
+        Self { database: Rc::new(RefCell::new(database)) }
+    }
+
+    /// Runs a scenario under a release, each choice the first: the scripted schedule.
+    pub fn run(&mut self, scenario: &Scenario, release: Release) -> Report {
+        self.run_with(scenario, release, Box::new(Fifo))
+    }
+
+    /// Runs a scenario under a release, with a strategy that makes the choices.
+    ///
+    /// # Panics
+    /// When called inside a tokio runtime, or when the scenario has a behavior that does not exist (a scenario that
+    /// was parsed has none).
+    pub fn run_with(&mut self, scenario: &Scenario, release: Release, strategy: Box<dyn Strategy>) -> Report {
+        let mut behavior = release.behavior();
+        for (field, alternative) in &scenario.behavior {
+            behavior.set(field, alternative).expect("a parsed scenario overrides fields that exist");
+        }
+        self.database.borrow_mut().reset().expect("a database in memory can be emptied");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = runtime.expect("a runtime without I/O can always be built");
+        // Unconstrained: otherwise all tasks share one budget, and tokio forces yields that nobody chose.
+        runtime.block_on(tokio::task::unconstrained(async {
+            let world = World::new(scenario, strategy, Rc::clone(&self.database));
+            Run::new(world, scenario, release, behavior).finish().await
+        }))
+    }
+}
+
+impl Default for Simulator {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+struct Run<'a> {
+    world: World,
+    scenario: &'a Scenario,
+    release: Release,
+    gateway: Rc<Gateway>,
+    clients: Vec<Rc<Client>>,
+    oracle: Oracle,
+    /// What the oracle has seen: registry and store revisions.
+    seen: (u64, u64),
+    /// Why the run ended early.
+    broken: Option<(Outcome, String)>,
+}
+
+impl<'a> Run<'a> {
+    fn new(world: World, scenario: &'a Scenario, release: Release, behavior: Behavior) -> Self {
+        let gateway = Gateway::new(world.env.clone(), scenario.gateway.clone(), behavior);
+        let serving = Rc::clone(&gateway).serve(Rc::clone(&world.network) as _);
+        world.env.spawn(TaskName::gateway("acceptor"), serving);
+        let mut by_client: BTreeMap<&str, Vec<Step>> = BTreeMap::new();
+        for step in &scenario.steps {
+            by_client.entry(&step.client).or_default().push(step.clone());
+        }
+        // In the order in which the file names them, which is also the scripted order at one instant.
+        let mut names: Vec<&str> = Vec::new();
+        for step in &scenario.steps {
+            if !names.contains(&step.client.as_str()) {
+                names.push(&step.client);
+            }
+        }
+        let steps = |name: &str| by_client.get(name).cloned().unwrap_or_default();
+        let clients = names.into_iter().map(|name| Client::start(name, steps(name), &world)).collect();
+        Self { world, scenario, release, gateway, clients, oracle: Oracle::default(), seen: (0, 0), broken: None }
+    }
+
+    /// Hurt, then heal, then a last look.
+    async fn finish(mut self) -> Report {
+        let end = Uptime(self.scenario.until.0);
+        self.advance(end).await;
+        let (rows, live) = (self.tables(), self.live());
+        self.heal(end).await;
+        if self.broken.is_none() {
+            self.rest();
+        }
+        self.report(rows, live)
+    }
+
+    /// Runs on until nothing more happens up to and at `until`.
+    async fn advance(&mut self, until: Uptime) {
+        while self.broken.is_none() {
+            match self.world.stage.pool.step() {
+                PoolStep::Ran => {
+                    self.world.stage.count_event();
+                    self.look();
+                }
+                PoolStep::Panicked(message) => self.broken = Some((Outcome::Panicked, message)),
+                PoolStep::Idle => {
+                    // All that happens at this instant has happened.
+                    self.oracle.judge(self.world.stage.now());
+                    let next = [self.world.stage.clock.next(), self.oracle.next()].into_iter().flatten().min();
+                    match next.filter(|next| *next <= until) {
+                        Some(next) => self.world.stage.clock.jump(next).await,
+                        None => break,
+                    }
+                }
+            }
+            if self.world.stage.events() >= EVENTS_MAX {
+                self.broken = Some((Outcome::Limit, format!("{EVENTS_MAX} events")));
+            }
+            if let Some(divergence) = self.world.stage.chooser.divergence() {
+                self.broken = Some((Outcome::Nondeterministic, divergence.to_string()));
+            }
+        }
+    }
+
+    /// Faults off, clients gone, and time until nothing is armed any more.
+    async fn heal(&mut self, end: Uptime) {
+        if self.broken.is_some() {
+            return;
+        }
+        self.world.stage.clock.jump(end).await;
+        self.world.stage.enter(Site::Heal, "faults off, clients leave".to_owned());
+        self.world.stage.chooser.heal();
+        self.world.stage.pool.drop_tasks(|label| label.ends_with("/script"));
+        for client in &self.clients {
+            client.leave();
+        }
+        self.world.network.close();
+        self.advance(end + HEAL_MAX).await;
+    }
+
+    /// At rest nothing may be left that nobody owns.
+    fn rest(&mut self) {
+        let tables = self.tables();
+        let now = self.world.stage.now();
+        let mirror = self.world.store.mirror();
+        self.oracle.rest(now, &view(self.scenario, &self.gateway.sessions, &mirror, &self.world), &tables);
+        drop(mirror);
+        let mut left: Vec<String> = Vec::new();
+        for label in self.world.stage.pool.labels() {
+            if !label.starts_with("store/") {
+                left.push(format!("task {label}"));
+            }
+        }
+        for session in self.gateway.sessions.all() {
+            let label = self.world.stage.names.label(session.id());
+            left.extend(
+                session
+                    .read(|record| leftover(&self.gateway.sessions, record))
+                    .map(|what| format!("session {label} {what}")),
+            );
+            if self.scenario.gateway.orphan_grace > Millis::ZERO {
+                left.push(format!("session {label}"));
+            }
+        }
+        if !left.is_empty() {
+            self.broken = Some((Outcome::NotAtRest, format!("left at rest: {}", left.join(", "))));
+        }
+    }
+
+    fn look(&mut self) {
+        let seen = (self.gateway.sessions.revision(), self.world.store.revision());
+        if seen != self.seen {
+            self.seen = seen;
+            let mirror = self.world.store.mirror();
+            let view = view(self.scenario, &self.gateway.sessions, &mirror, &self.world);
+            self.oracle.look(self.world.stage.now(), &view);
+        }
+    }
+
+    fn tables(&self) -> Tables {
+        let dump = self.world.store.dump().expect("a database in memory can be read");
+        Tables { sessions: dump.sessions, messages: dump.messages }
+    }
+
+    fn live(&self) -> Live {
+        let sessions = self.gateway.sessions.all();
+        let turns = self.world.stage.pool.labels();
+        Live {
+            timers: sessions.iter().map(|session| session.read(|record| record.timers.len())).sum(),
+            sessions: sessions.len(),
+            turns: turns
+                .iter()
+                .filter(|label| label.split('#').next().is_some_and(|role| role.ends_with("/turn")))
+                .count(),
+            connections: self.gateway.sessions.links().len(),
+        }
+    }
+
+    fn report(self, rows: Tables, live: Live) -> Report {
+        // Tasks hold the stage and the stage holds the pool: they must be dropped for the run's memory to be freed.
+        self.world.stage.pool.drop_tasks(|_| true);
+        let violations = self.oracle.violations().to_vec();
+        let (outcome, detail) = match self.broken {
+            // What ended the run early outranks what was found before: the run is not whole.
+            Some((outcome, detail)) if outcome != Outcome::NotAtRest || violations.is_empty() => {
+                (outcome, Some(detail))
+            }
+            _ if !violations.is_empty() => (Outcome::Violated, None),
+            _ => (Outcome::Passed, None),
+        };
+        Report {
+            scenario: self.scenario.path.display().to_string(),
+            release: self.release,
+            outcome,
+            detail,
+            violations,
+            rows,
+            live,
+            uptime: self.world.stage.now(),
+            trace: self.world.stage.take_trace(),
+            tape: self.world.stage.chooser.take_tape(),
+        }
+    }
+}
+
+fn view<'a>(
+    scenario: &Scenario,
+    sessions: &'a Registry,
+    rows: &'a crate::world::mirror::Mirror,
+    world: &'a World,
+) -> View<'a> {
+    // A session is ended by at most four writes in a row: what is not stored yet, the title, the end, a spare.
+    let store = &scenario.store;
+    let slack = (store.before_commit.max + store.after_commit.max).times(4);
+    View { grace: scenario.gateway.orphan_grace, slack, sessions, rows, names: &world.stage.names }
+}
+
+/// What a record that is left at rest must not have.
+fn leftover(sessions: &Registry, record: &Record) -> Option<&'static str> {
+    match &record.attachment {
+        Attachment::Live(link) if !sessions.is_linked(link) => Some("is attached to a connection that is gone"),
+        _ if record.is_running() => Some("is running"),
+        _ if !record.timers.is_empty() => Some("has an armed timer"),
+        _ => None,
+    }
+}

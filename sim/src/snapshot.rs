@@ -1,0 +1,201 @@
+//! The rows of a scenario under all its releases, side by side, as committed text.
+//!
+//! A fact on which all releases agree is one line; otherwise each release has a line of its own below the fact's name,
+//! `absent` where it does not have the fact at all.
+//!
+//! ```text
+//! releases: 0.16.0, current
+//!
+//! s2.started_at = 5.000s
+//! s2.end_reason
+//!   0.16.0 = NULL
+//!   current = ws_orphan_reap
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use gateway::release::Release;
+
+use crate::rows::Fact;
+
+const ABSENT: &str = "absent";
+
+/// The facts of a scenario, by release.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    releases: BTreeMap<Release, Vec<Fact>>,
+}
+
+impl Snapshot {
+    /// Adds the facts of a release.
+    pub fn insert(&mut self, release: Release, facts: Vec<Fact>) {
+        self.releases.insert(release, facts);
+    }
+
+    /// The facts of a release, if the snapshot has it.
+    pub fn facts(&self, release: Release) -> Option<&[Fact]> {
+        self.releases.get(&release).map(Vec::as_slice)
+    }
+
+    /// Where the snapshot of a scenario below a folder `scenarios` is; other files have none.
+    pub fn path(scenario: &Path) -> Option<PathBuf> {
+        let parts: Vec<_> = scenario.components().collect();
+        let place = parts.iter().rposition(|part| part.as_os_str() == "scenarios")?;
+        let mut path: PathBuf = parts[..place].iter().collect();
+        path.push("snapshots");
+        path.extend(&parts[place + 1..]);
+        path.set_extension("snap");
+        Some(path)
+    }
+
+    /// Every name of a fact, in an order that keeps each release's own.
+    fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for facts in self.releases.values() {
+            let mut place = 0;
+            for (name, _) in facts {
+                match names.iter().position(|known| known == name) {
+                    Some(known) => place = known + 1,
+                    None => {
+                        names.insert(place, name);
+                        place += 1;
+                    }
+                }
+            }
+        }
+        names
+    }
+}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let releases: Vec<&str> = self.releases.keys().map(|release| release.name()).collect();
+        writeln!(f, "releases: {}\n", releases.join(", "))?;
+        for name in self.names() {
+            let value =
+                |facts: &Vec<Fact>| facts.iter().find(|fact| fact.0 == name).map_or(ABSENT, |fact| &fact.1).to_owned();
+            let values: Vec<String> = self.releases.values().map(value).collect();
+            if values.iter().all(|value| *value == values[0]) {
+                writeln!(f, "{name} = {}", values[0])?;
+                continue;
+            }
+            writeln!(f, "{name}")?;
+            for (release, value) in self.releases.keys().zip(values) {
+                writeln!(f, "  {release} = {value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Snapshot {
+    type Err = BadSnapshot;
+
+    /// Reads what `Display` writes, with or without insta's header.
+    fn from_str(text: &str) -> Result<Self, BadSnapshot> {
+        let mut snapshot = Self::default();
+        let mut name = "";
+        for (number, line) in body(text) {
+            let bad = || BadSnapshot { line: number, found: line.to_owned() };
+            if let Some(releases) = line.strip_prefix("releases: ") {
+                for release in releases.split(", ") {
+                    snapshot.insert(release.parse().map_err(|_| bad())?, Vec::new());
+                }
+            } else if let Some(fact) = line.strip_prefix("  ") {
+                let (release, value) = fact.split_once(" = ").ok_or_else(bad)?;
+                let release: Release = release.parse().map_err(|_| bad())?;
+                let facts = snapshot.releases.get_mut(&release).ok_or_else(bad)?;
+                if value != ABSENT {
+                    facts.push((name.to_owned(), value.to_owned()));
+                }
+            } else if let Some((name, value)) = line.split_once(" = ") {
+                snapshot.releases.values_mut().for_each(|facts| facts.push((name.to_owned(), value.to_owned())));
+            } else if !line.is_empty() {
+                name = line;
+            }
+        }
+        Ok(snapshot)
+    }
+}
+
+/// The numbered lines below insta's header.
+fn body(text: &str) -> Vec<(usize, &str)> {
+    let lines: Vec<(usize, &str)> = text.lines().enumerate().map(|(place, line)| (place + 1, line)).collect();
+    let header = lines.first().is_some_and(|(_, line)| *line == "---");
+    let end = lines.iter().skip(1).position(|(_, line)| *line == "---");
+    match end.filter(|_| header) {
+        Some(end) => lines[end + 2..].to_vec(),
+        None => lines,
+    }
+}
+
+/// The facts that differ, each as a line: `s2.end_reason: expected NULL, found ws_orphan_reap`.
+pub fn differences(expected: &[Fact], found: &[Fact]) -> Vec<String> {
+    let expected: BTreeMap<&str, &str> = expected.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let found: BTreeMap<&str, &str> = found.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let mut names: Vec<&str> = expected.keys().chain(found.keys()).copied().collect();
+    names.sort_unstable();
+    names.dedup();
+    let value = |facts: &BTreeMap<&str, &str>, name: &str| {
+        facts.get(name).map_or(ABSENT.to_owned(), |value| (*value).to_owned())
+    };
+    let pairs = names.into_iter().map(|name| (name, value(&expected, name), value(&found, name)));
+    let differing = pairs.filter(|(_, expected, found)| expected != found);
+    differing.map(|(name, expected, found)| format!("{name}: expected {expected}, found {found}")).collect()
+}
+
+/// A snapshot file that does not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} is no fact: `{found}`")]
+pub struct BadSnapshot {
+    line: usize,
+    found: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(pairs: &[(&str, &str)]) -> Vec<Fact> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    /// Facts that agree are one line, others a line a release; the text reads back, below a header too.
+    #[test]
+    fn releases_stand_side_by_side() {
+        let mut snapshot = Snapshot::default();
+        snapshot.insert(Release::V0_16_0, facts(&[("s1.id", "a"), ("s1.end_reason", "NULL")]));
+        snapshot.insert(Release::Current, facts(&[("s1.id", "a"), ("s1.end_reason", "x = y"), ("m1", "hello")]));
+        let text = "releases: 0.16.0, current\n\ns1.id = a\ns1.end_reason\n  0.16.0 = NULL\n  current = x = y\n\
+                    m1\n  0.16.0 = absent\n  current = hello\n";
+        assert_eq!(snapshot.to_string(), text);
+        assert_eq!(text.parse(), Ok(snapshot.clone()));
+        assert_eq!(format!("---\nsource: x\n---\n{text}").parse(), Ok(snapshot));
+    }
+
+    /// A line that is no fact is named.
+    #[test]
+    fn what_does_not_read_is_named() {
+        let error = "releases: 0.16.0\ns1\n  current = 3\n".parse::<Snapshot>().unwrap_err();
+        assert_eq!(error.to_string(), "line 3 is no fact: `  current = 3`");
+    }
+
+    /// Each difference names both sides.
+    #[test]
+    fn differences_name_both_sides() {
+        let (expected, found) = (facts(&[("a", "1"), ("b", "2")]), facts(&[("b", "3"), ("c", "4")]));
+        let lines = ["a: expected 1, found absent", "b: expected 2, found 3", "c: expected absent, found 4"];
+        assert_eq!(differences(&expected, &found), lines);
+    }
+
+    /// The stem stays, and the folders below `scenarios`.
+    #[test]
+    fn snapshots_mirror_scenarios() {
+        let path = |scenario: &str| Snapshot::path(Path::new(scenario));
+        assert_eq!(path("x/scenarios/issues/a.toml"), Some(PathBuf::from("x/snapshots/issues/a.snap")));
+        assert_eq!(path("elsewhere/a.toml"), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! The choices of a run, in order. A run is a pure function of scenario, release and tape.
+//!
+//! A tape prints to text and parses back: one choice a line, `site: picked | other | other`, in the order in which the
+//! alternatives stood, the picked one marked with `*`.
+//!
+//! ```text
+//! ready: desktop/script | *work/grace | work/turn
+//! store.before_commit: *0.001s | 0.010s
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+
+/// One decision among several alternatives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Where it was taken.
+    pub site: String,
+    /// The alternatives' labels, in their canonical order.
+    pub among: Vec<String>,
+    /// Which of them was picked.
+    pub pick: usize,
+}
+
+/// The choices of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tape {
+    /// In the order in which they were taken.
+    pub choices: Vec<Choice>,
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.site)?;
+        for (place, label) in self.among.iter().enumerate() {
+            let (bar, mark) = (if place > 0 { " | " } else { "" }, if place == self.pick { "*" } else { "" });
+            write!(f, "{bar}{mark}{label}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Tape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.choices.iter().try_for_each(|choice| writeln!(f, "{choice}"))
+    }
+}
+
+impl FromStr for Tape {
+    type Err = BadTape;
+
+    fn from_str(text: &str) -> Result<Self, BadTape> {
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let choices =
+            lines.map(|(place, line)| choice(line).ok_or_else(|| BadTape { line: place + 1, found: line.to_owned() }));
+        Ok(Self { choices: choices.collect::<Result<_, _>>()? })
+    }
+}
+
+fn choice(line: &str) -> Option<Choice> {
+    let (site, alternatives) = line.split_once(": ")?;
+    let marked: Vec<&str> = alternatives.split(" | ").collect();
+    let mut picks = marked.iter().enumerate().filter(|(_, label)| label.starts_with('*')).map(|(place, _)| place);
+    let pick = picks.next()?;
+    if picks.next().is_some() || site.is_empty() {
+        return None;
+    }
+    let among = marked.into_iter().map(|label| label.strip_prefix('*').unwrap_or(label).to_owned()).collect();
+    Some(Choice { site: site.to_owned(), among, pick })
+}
+
+/// A line that is no choice.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} of the tape is no choice: `{found}`, expected `site: label | *picked label | label`")]
+pub struct BadTape {
+    line: usize,
+    found: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::Config;
+
+    use super::*;
+
+    fn any_choice() -> impl Strategy<Value = Choice> {
+        let label = "[a-z0-9_.-]{1,8}(/[a-z#0-9]{1,8})?";
+        ("[a-z_.]{1,10}", prop::collection::vec(label, 1..5), any::<prop::sample::Index>()).prop_map(
+            |(site, among, pick)| {
+                let pick = pick.index(among.len());
+                Choice { site, among, pick }
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(Config { cases: 200, failure_persistence: None, ..Config::default() })]
+
+        /// Text and tape are inverse.
+        #[test]
+        fn tapes_read_back(choices in prop::collection::vec(any_choice(), 0..6)) {
+            let tape = Tape { choices };
+            prop_assert_eq!(tape.to_string().parse::<Tape>(), Ok(tape));
+        }
+    }
+
+    /// A line without exactly one pick is refused with its number.
+    #[test]
+    fn bad_lines_are_named() {
+        for text in ["ready: *a | b\nready: a | b", "ready: *a | b\nnonsense", "ready: *a\nready: *a | *b"] {
+            let error = text.parse::<Tape>().unwrap_err();
+            assert!(error.to_string().starts_with("line 2 of the tape"), "{error}");
+        }
+    }
+}

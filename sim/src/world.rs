@@ -1,0 +1,115 @@
+//! The world a simulated gateway lives in: time, network, store, clients, entropy and tasks, all under one schedule.
+
+pub(crate) mod client;
+pub(crate) mod clock;
+mod entropy;
+pub(crate) mod mirror;
+pub(crate) mod names;
+pub(crate) mod network;
+mod spawn;
+pub(crate) mod store;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use gateway::agent::script::ScriptedAgents;
+use gateway::clock::{Clock, Millis, Uptime};
+use gateway::env::Env;
+
+use crate::chooser::{Chooser, Faults};
+use crate::pool::Pool;
+use crate::scenario::{Latency, Scenario};
+use crate::strategy::Strategy;
+use crate::trace::{Site, Trace};
+use entropy::SeededEntropy;
+use names::Names;
+use network::Network;
+use spawn::PoolSpawn;
+use store::{Kept, SimStore};
+
+/// What every part of a run shares.
+pub(crate) struct Stage {
+    pub(crate) clock: VirtualClock,
+    pub(crate) chooser: Rc<Chooser>,
+    pub(crate) pool: Rc<Pool>,
+    pub(crate) names: Names,
+    trace: RefCell<Trace>,
+}
+
+pub(crate) use clock::VirtualClock;
+
+impl Stage {
+    fn new(strategy: Box<dyn Strategy>) -> Rc<Self> {
+        let chooser = Rc::new(Chooser::new(strategy));
+        Rc::new(Self {
+            clock: VirtualClock::new(),
+            pool: Rc::new(Pool::new(Rc::clone(&chooser))),
+            chooser,
+            names: Names::default(),
+            trace: RefCell::default(),
+        })
+    }
+
+    /// Virtual uptime.
+    pub(crate) fn now(&self) -> Uptime {
+        self.clock.now().uptime
+    }
+
+    /// Something happened, in the task that runs.
+    pub(crate) fn enter(&self, site: Site, text: String) {
+        self.trace.borrow_mut().enter(self.now(), &self.pool.current(), site, text);
+    }
+
+    /// A task was given its turn.
+    pub(crate) fn count_event(&self) {
+        self.trace.borrow_mut().event(self.now(), &self.pool.current());
+    }
+
+    /// How many events there were.
+    pub(crate) fn events(&self) -> u64 {
+        self.trace.borrow().events()
+    }
+
+    /// The trace so far, leaving an empty one.
+    pub(crate) fn take_trace(&self) -> Trace {
+        self.trace.take()
+    }
+
+    /// One latency out of a range: its least, its middle or its most. In the heal phase always its least.
+    pub(crate) fn latency(&self, site: &str, range: Latency) -> Millis {
+        let middle = Millis(range.min.0.midpoint(range.max.0));
+        let mut lengths = vec![range.min, middle, range.max];
+        lengths.dedup();
+        if self.chooser.faults() == Faults::Off {
+            return range.min;
+        }
+        let labels: Vec<String> = lengths.iter().map(Millis::to_string).collect();
+        lengths[self.chooser.choose(site, &labels.iter().map(String::as_str).collect::<Vec<_>>())]
+    }
+}
+
+/// A whole world, ready for a gateway.
+pub(crate) struct World {
+    pub(crate) stage: Rc<Stage>,
+    pub(crate) network: Rc<Network>,
+    pub(crate) store: Rc<SimStore>,
+    pub(crate) env: Env,
+}
+
+impl World {
+    /// The world of a scenario, on a database that is empty.
+    pub(crate) fn new(scenario: &Scenario, strategy: Box<dyn Strategy>, database: Kept) -> Self {
+        let stage = Stage::new(strategy);
+        let network = Network::new(Rc::clone(&stage), scenario.network.latency);
+        let store = SimStore::new(Rc::clone(&stage), &scenario.store, database);
+        let clock: Rc<dyn Clock> = Rc::new(stage.clock.clone());
+        let env = Env {
+            clock: Rc::clone(&clock),
+            store: Rc::clone(&store) as _,
+            agents: Rc::new(ScriptedAgents::new(clock, scenario.turns.clone())),
+            entropy: Rc::new(SeededEntropy::new(Rc::clone(&stage), scenario.seed)),
+            spawn: Rc::new(PoolSpawn::new(Rc::clone(&stage))),
+        };
+        Self { stage, network, store, env }
+    }
+}

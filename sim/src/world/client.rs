@@ -1,0 +1,178 @@
+//! Scripted clients: each follows its steps of the scenario in a task of its own, and hears its connection in another.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use gateway::clock::{Clock, Uptime};
+use gateway::store::StoredId;
+use serde_json::{Value, json};
+
+use super::names::{Ids, Named};
+use super::network::{ClientEnd, Network};
+use super::store::SimStore;
+use super::{Stage, World};
+use crate::scenario::{Action, Prompt, ResumeTarget, Step};
+use crate::trace::Site;
+
+/// One client of the scenario.
+pub(crate) struct Client {
+    name: String,
+    stage: Rc<Stage>,
+    network: Rc<Network>,
+    store: Rc<SimStore>,
+    connection: RefCell<Option<ClientEnd>>,
+    requests: Cell<u64>,
+    /// Requests without an answer, and the session name that hangs on it.
+    pending: RefCell<BTreeMap<u64, Option<String>>>,
+}
+
+/// Why a step could not be carried out.
+struct Skipped(String);
+
+impl Client {
+    /// Starts a client on its steps, which are in the order of time.
+    pub(crate) fn start(name: &str, steps: Vec<Step>, world: &World) -> Rc<Self> {
+        let client = Rc::new(Self {
+            name: name.to_owned(),
+            stage: Rc::clone(&world.stage),
+            network: Rc::clone(&world.network),
+            store: Rc::clone(&world.store),
+            connection: RefCell::default(),
+            requests: Cell::new(0),
+            pending: RefCell::default(),
+        });
+        client.stage.pool.spawn(format!("{name}/script"), Box::pin(Rc::clone(&client).follow(steps)));
+        client
+    }
+
+    /// Closes the connection, if there is one: the script is over.
+    pub(crate) fn leave(&self) {
+        if let Some(connection) = self.connection.borrow_mut().take() {
+            self.stage.enter(Site::Connection, format!("{} leaves", self.name));
+            connection.close();
+        }
+        self.forget_pending();
+    }
+
+    async fn follow(self: Rc<Self>, steps: Vec<Step>) {
+        for step in steps {
+            self.stage.clock.sleep_until(Uptime(step.at.0)).await;
+            if let Err(Skipped(why)) = self.act(&step.action).await {
+                self.stage.enter(Site::Script, format!("line {}: skipped, {why}", step.line));
+            }
+        }
+    }
+
+    async fn act(self: &Rc<Self>, action: &Action) -> Result<(), Skipped> {
+        match action {
+            Action::Connect => self.connect(),
+            Action::Close => self.end(ClientEnd::close, "closes")?,
+            Action::Drop => self.end(ClientEnd::die, "dies")?,
+            Action::Create { name, title } => {
+                self.stage.names.expect(&self.name, name);
+                let params = title.as_ref().map_or_else(|| json!({}), |title| json!({"title": title}));
+                self.request("session.create", params, Some(name.clone()))?;
+            }
+            Action::Prompt { session, prompt } => {
+                let ids = self.ids(session).await?;
+                let (Prompt::Turn(text) | Prompt::Text(text)) = prompt;
+                self.request("prompt.submit", json!({"session_id": ids.runtime, "text": text}), None)?;
+            }
+            Action::Resume { session, target, name } => {
+                let ids = self.ids(session).await?;
+                let name = name.as_ref().unwrap_or(session);
+                let stored = match target {
+                    ResumeTarget::Stored => ids.stored,
+                    ResumeTarget::Tip => self.store.mirror().newest(&StoredId::new(ids.stored)).to_string(),
+                };
+                self.stage.names.expect(&self.name, name);
+                self.request("session.resume", json!({"session_id": stored}), Some(name.clone()))?;
+            }
+            Action::Activate { session } => self.of_session("session.activate", session).await?,
+            Action::CloseSession { session } => self.of_session("session.close", session).await?,
+            Action::Interrupt { session } => self.of_session("session.interrupt", session).await?,
+            Action::ActiveList => self.request("session.active_list", json!({}), None)?,
+            Action::List => self.request("session.list", json!({}), None)?,
+        }
+        Ok(())
+    }
+
+    fn connect(self: &Rc<Self>) {
+        let connection = self.network.connect(&self.name);
+        self.stage.enter(Site::Connection, format!("{} connects", self.name));
+        *self.connection.borrow_mut() = Some(connection.clone());
+        self.stage.pool.spawn(format!("{}/inbox", self.name), Box::pin(Rc::clone(self).hear(connection)));
+    }
+
+    fn end(&self, how: fn(&ClientEnd), word: &str) -> Result<(), Skipped> {
+        let connection = self.connection.borrow_mut().take();
+        let connection = connection.ok_or_else(|| Skipped("the gateway has closed the connection".to_owned()))?;
+        self.stage.enter(Site::Connection, format!("{} {word}", self.name));
+        how(&connection);
+        self.forget_pending();
+        Ok(())
+    }
+
+    async fn of_session(&self, method: &str, session: &str) -> Result<(), Skipped> {
+        let ids = self.ids(session).await?;
+        self.request(method, json!({"session_id": ids.runtime}), None)
+    }
+
+    async fn ids(&self, session: &str) -> Result<Ids, Skipped> {
+        match self.stage.names.settled(session).await {
+            Named::Known(ids) => Ok(ids),
+            Named::Failed => Err(Skipped(format!("session `{session}` never came to be"))),
+        }
+    }
+
+    /// Sends a request; `names` is what its answer will be called.
+    fn request(&self, method: &str, params: Value, names: Option<String>) -> Result<(), Skipped> {
+        let connection = self.connection.borrow().clone();
+        let connection = connection.ok_or_else(|| Skipped("the gateway has closed the connection".to_owned()))?;
+        let id = self.requests.get() + 1;
+        self.requests.set(id);
+        self.pending.borrow_mut().insert(id, names);
+        let frame = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string();
+        self.stage.enter(Site::Sent, frame.clone());
+        connection.send(frame);
+        Ok(())
+    }
+
+    async fn hear(self: Rc<Self>, connection: ClientEnd) {
+        while let Some(frame) = connection.receive().await {
+            self.stage.enter(Site::Received, frame.clone());
+            let value: Value = serde_json::from_str(&frame).expect("the gateway sends JSON");
+            if let Some(id) = value.get("id").and_then(Value::as_u64) {
+                self.answered(id, &value);
+            }
+        }
+    }
+
+    fn answered(&self, id: u64, response: &Value) {
+        let Some(Some(name)) = self.pending.borrow_mut().remove(&id) else {
+            return;
+        };
+        self.stage.names.expect_no_more(&self.name, &name);
+        let result = &response["result"];
+        let text = |key: &str| result.get(key).and_then(Value::as_str).map(str::to_owned);
+        let ids = text("session_id").zip(text("stored_session_id").or_else(|| text("session_key")));
+        match ids {
+            Some((runtime, stored)) => self.stage.names.settle(&name, Named::Known(Ids { runtime, stored })),
+            None => self.fail(&name),
+        }
+    }
+
+    /// Answers that will never come leave their sessions without a name, unless they have one from before.
+    fn forget_pending(&self) {
+        for name in std::mem::take(&mut *self.pending.borrow_mut()).into_values().flatten() {
+            self.fail(&name);
+        }
+    }
+
+    fn fail(&self, name: &str) {
+        if self.stage.names.look(name).is_none() {
+            self.stage.names.settle(name, Named::Failed);
+        }
+    }
+}

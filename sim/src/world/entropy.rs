@@ -1,0 +1,38 @@
+//! Seeded random numbers, one stream per client or session, so that ids do not depend on who else is there.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use gateway::entropy::{Entropy, Purpose, Stream};
+use gateway::session::SessionId;
+
+use super::Stage;
+use crate::prng::Prng;
+
+pub(super) struct SeededEntropy {
+    stage: Rc<Stage>,
+    seed: u64,
+    streams: RefCell<BTreeMap<String, Prng>>,
+}
+
+impl SeededEntropy {
+    pub(super) fn new(stage: Rc<Stage>, seed: u64) -> Self {
+        Self { stage, seed, streams: RefCell::default() }
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn draw(&self, stream: Stream<'_>, purpose: Purpose) -> u64 {
+        let name = match stream {
+            Stream::Client(name) => format!("entropy.client.{name}"),
+            Stream::Session(id) => format!("entropy.session.{}", self.stage.names.label(id)),
+        };
+        let mut streams = self.streams.borrow_mut();
+        let bits = streams.entry(name).or_insert_with_key(|name| Prng::stream(self.seed, name)).next();
+        if let (Stream::Client(client), Purpose::SessionId) = (stream, purpose) {
+            self.stage.names.drawn(client, SessionId::from_bits(bits));
+        }
+        bits
+    }
+}

@@ -1,0 +1,145 @@
+//! A plain model of the session rows, fed by the writes that were committed.
+//!
+//! Invariants read the mirror: it needs no query, and it is written down a second time, without SQL, so that a mistake
+//! in the SQL shows. At rest the tables are compared with it.
+
+use gateway::clock::Wall;
+use gateway::store::{EndReason, NewSession, SessionRow, StoredId, Write, Written};
+
+/// The session rows, in the order in which they were inserted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Mirror {
+    rows: Vec<SessionRow>,
+}
+
+impl Mirror {
+    /// All rows.
+    pub(crate) fn rows(&self) -> &[SessionRow] {
+        &self.rows
+    }
+
+    /// One row.
+    pub(crate) fn row(&self, id: &StoredId) -> Option<&SessionRow> {
+        self.rows.iter().find(|row| row.id == *id)
+    }
+
+    /// What a row is called in reports: `s1` for the first, and so on.
+    pub(crate) fn alias(&self, id: &StoredId) -> String {
+        let place = self.rows.iter().position(|row| row.id == *id);
+        place.map_or_else(|| id.to_string(), |place| format!("s{}", place + 1))
+    }
+
+    /// The newest row of the chain that starts with `id`: what a client finds that looks the tables up.
+    pub(crate) fn newest(&self, id: &StoredId) -> StoredId {
+        let mut newest = id.clone();
+        // A child is inserted after its parent, so one pass in order of insertion follows the whole chain.
+        for row in &self.rows {
+            if row.parent.as_ref() == Some(&newest) {
+                newest = row.id.clone();
+            }
+        }
+        newest
+    }
+
+    /// A transaction was committed.
+    pub(crate) fn apply(&mut self, write: &Write, written: &Written) {
+        match write {
+            Write::CreateSession { session } => self.insert(session),
+            Write::StartTurn { session, message } => {
+                self.insert(session);
+                self.count(&session.id, 1, message.calls());
+            }
+            Write::Append { session, messages } => {
+                self.count(session, messages.len() as u64, messages.iter().map(|message| message.calls()).sum());
+            }
+            Write::End { session, at, reason } => self.end(session, *at, *reason),
+            Write::Reopen { session } => self.open(session),
+            Write::ReopenTip { .. } => {
+                if let Some(tip) = &written.session {
+                    self.open(tip);
+                }
+            }
+            Write::Rotate { parent, at, child, messages } => {
+                self.end(parent, *at, EndReason::Compression);
+                self.insert(child);
+                self.continue_title(&child.id, parent);
+                self.count(&child.id, messages.len() as u64, messages.iter().map(|message| message.calls()).sum());
+            }
+            Write::ContinueTitle { session, parent } => self.continue_title(session, parent),
+            Write::Compact { session, messages } => self.change(session, |row| {
+                row.message_count = messages.len() as u64;
+            }),
+            Write::SetTitle { session, title } => self.change(session, |row| row.title = Some(title.clone())),
+        }
+    }
+
+    fn insert(&mut self, session: &NewSession) {
+        if self.row(&session.id).is_some() {
+            return;
+        }
+        let free = |title: &String| self.rows.iter().all(|row| row.title.as_ref() != Some(title));
+        let title = session.title.clone().filter(free);
+        self.rows.push(SessionRow {
+            id: session.id.clone(),
+            source: session.source.clone(),
+            parent: session.parent.clone(),
+            started_at: session.started_at,
+            ended_at: None,
+            end_reason: None,
+            message_count: 0,
+            tool_call_count: 0,
+            title,
+            cwd: session.cwd.clone(),
+            model: session.model.clone(),
+        });
+    }
+
+    fn end(&mut self, id: &StoredId, at: Wall, reason: EndReason) {
+        self.change(id, |row| {
+            if row.ended_at.is_none() {
+                row.ended_at = Some(at);
+                row.end_reason = Some(reason.as_str().to_owned());
+            }
+        });
+    }
+
+    fn open(&mut self, id: &StoredId) {
+        self.change(id, |row| {
+            row.ended_at = None;
+            row.end_reason = None;
+        });
+    }
+
+    fn count(&mut self, id: &StoredId, messages: u64, calls: u64) {
+        self.change(id, |row| {
+            row.message_count += messages;
+            row.tool_call_count += calls;
+        });
+    }
+
+    fn continue_title(&mut self, id: &StoredId, parent: &StoredId) {
+        let Some(title) = self.row(parent).and_then(|row| row.title.clone()) else {
+            return;
+        };
+        let base = numbered(&title).map_or(title.as_str(), |(base, _)| base);
+        let number = |title: &str| match numbered(title) {
+            Some((of, number)) if of == base => Some(number),
+            _ => (title == base).then_some(1),
+        };
+        let highest = self.rows.iter().filter_map(|row| number(row.title.as_deref()?)).max().unwrap_or(0);
+        let next = format!("{base} #{}", highest + 1);
+        self.change(id, |row| row.title = Some(next));
+    }
+
+    fn change(&mut self, id: &StoredId, change: impl FnOnce(&mut SessionRow)) {
+        if let Some(row) = self.rows.iter_mut().find(|row| row.id == *id) {
+            change(row);
+        }
+    }
+}
+
+/// `name #2` is the second of `name`.
+fn numbered(title: &str) -> Option<(&str, u64)> {
+    let (base, number) = title.rsplit_once(" #")?;
+    Some((base, number.parse().ok()?))
+}

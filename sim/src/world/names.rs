@@ -1,0 +1,91 @@
+//! What the sessions of a run are called: the names of the scenario, the ids the gateway gave them.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+
+use gateway::session::SessionId;
+use tokio::sync::Notify;
+
+/// Names of sessions and of tasks.
+#[derive(Default)]
+pub(crate) struct Names {
+    sessions: RefCell<BTreeMap<String, Named>>,
+    changed: Notify,
+    /// Names a client has asked for and the gateway has not drawn an id for yet.
+    expected: RefCell<BTreeMap<String, VecDeque<String>>>,
+    labels: RefCell<BTreeMap<SessionId, String>>,
+    label_counts: RefCell<BTreeMap<String, u32>>,
+}
+
+/// What clients know of a session of the scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// Its ids.
+    Known(Ids),
+    /// The request that would have named it was refused, or its answer will never come.
+    Failed,
+}
+
+/// A session's ids as a client was told them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ids {
+    /// What most methods take.
+    pub(crate) runtime: String,
+    /// What `session.resume` takes.
+    pub(crate) stored: String,
+}
+
+impl Names {
+    /// The answer is there, or will never be.
+    pub(crate) fn settle(&self, name: &str, named: Named) {
+        self.sessions.borrow_mut().insert(name.to_owned(), named);
+        self.changed.notify_waiters();
+    }
+
+    /// What is known of a name now.
+    pub(crate) fn look(&self, name: &str) -> Option<Named> {
+        self.sessions.borrow().get(name).cloned()
+    }
+
+    /// Waits until a name is settled. Cancel safe.
+    pub(crate) async fn settled(&self, name: &str) -> Named {
+        loop {
+            // Made before the look, so that a change in between is not missed.
+            let changed = self.changed.notified();
+            if let Some(named) = self.look(name) {
+                return named;
+            }
+            changed.await;
+        }
+    }
+
+    /// The next record that the gateway registers for `client` is called `name`.
+    pub(crate) fn expect(&self, client: &str, name: &str) {
+        self.expected.borrow_mut().entry(client.to_owned()).or_default().push_back(name.to_owned());
+    }
+
+    /// The request that would have registered it was answered; true names are taken by then.
+    pub(crate) fn expect_no_more(&self, client: &str, name: &str) {
+        if let Some(expected) = self.expected.borrow_mut().get_mut(client)
+            && let Some(place) = expected.iter().position(|known| known == name)
+        {
+            expected.remove(place);
+        }
+    }
+
+    /// The gateway drew a runtime id for `client`: from now on the record has a label.
+    pub(crate) fn drawn(&self, client: &str, id: SessionId) {
+        let expected = self.expected.borrow_mut().get_mut(client).and_then(VecDeque::pop_front);
+        let name = expected.unwrap_or_else(|| format!("{client}-session"));
+        let mut counts = self.label_counts.borrow_mut();
+        let count = counts.entry(name.clone()).or_default();
+        *count += 1;
+        let label = if *count == 1 { name } else { format!("{name}~{count}") };
+        self.labels.borrow_mut().insert(id, label);
+    }
+
+    /// What a live record is called in task labels and reports: `work`, and `work~2` for a second record of it.
+    pub(crate) fn label(&self, id: &SessionId) -> String {
+        self.labels.borrow().get(id).cloned().unwrap_or_else(|| id.to_string())
+    }
+}

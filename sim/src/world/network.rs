@@ -1,0 +1,210 @@
+//! Simulated connections: whole frames, in order in each direction, each with a latency of its own.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use gateway::clock::{Clock, Uptime};
+use gateway::transport::{Connection, Died, Transport};
+use tokio::sync::Notify;
+
+use super::Stage;
+use crate::scenario::Latency;
+
+/// Brings clients to the gateway.
+pub(crate) struct Network {
+    stage: Rc<Stage>,
+    latency: Latency,
+    arrivals: RefCell<VecDeque<Rc<dyn Connection>>>,
+    arrived: Notify,
+    closed: Cell<bool>,
+}
+
+/// A client's end of a connection.
+#[derive(Clone)]
+pub(crate) struct ClientEnd {
+    to_gateway: Rc<Pipe>,
+    to_client: Rc<Pipe>,
+}
+
+struct GatewayEnd {
+    name: Rc<str>,
+    from_client: Rc<Pipe>,
+    to_client: Rc<Pipe>,
+}
+
+/// One direction of a connection.
+struct Pipe {
+    stage: Rc<Stage>,
+    /// The site of its latency choices.
+    site: String,
+    latency: Latency,
+    queue: RefCell<VecDeque<(Uptime, Item)>>,
+    changed: Notify,
+    /// The receiver has seen the end, or the sender has given up.
+    over: Cell<bool>,
+}
+
+/// What travels through a pipe.
+enum Item {
+    Frame(String),
+    Close,
+    Death,
+}
+
+impl Network {
+    pub(crate) fn new(stage: Rc<Stage>, latency: Latency) -> Rc<Self> {
+        Rc::new(Self { stage, latency, arrivals: RefCell::default(), arrived: Notify::new(), closed: Cell::new(false) })
+    }
+
+    /// A new connection of a client.
+    pub(crate) fn connect(&self, name: &str) -> ClientEnd {
+        let pipe = |direction: &str| Pipe::new(&self.stage, format!("net.{name}.{direction}"), self.latency);
+        let (to_gateway, to_client) = (pipe("out"), pipe("in"));
+        let end =
+            GatewayEnd { name: name.into(), from_client: Rc::clone(&to_gateway), to_client: Rc::clone(&to_client) };
+        self.arrivals.borrow_mut().push_back(Rc::new(end));
+        self.arrived.notify_waiters();
+        ClientEnd { to_gateway, to_client }
+    }
+
+    /// No more clients will come.
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+        self.arrived.notify_waiters();
+    }
+}
+
+impl Transport for Network {
+    fn accept(&self) -> LocalBoxFuture<'_, Option<Rc<dyn Connection>>> {
+        async move {
+            loop {
+                let arrived = self.arrived.notified();
+                if let Some(connection) = self.arrivals.borrow_mut().pop_front() {
+                    return Some(connection);
+                }
+                if self.closed.get() {
+                    return None;
+                }
+                arrived.await;
+            }
+        }
+        .boxed_local()
+    }
+}
+
+impl ClientEnd {
+    pub(crate) fn send(&self, frame: String) {
+        self.to_gateway.push(Item::Frame(frame));
+    }
+
+    /// The next frame, `None` when the connection is over.
+    pub(crate) async fn receive(&self) -> Option<String> {
+        self.to_client.receive().await.ok().flatten()
+    }
+
+    /// Ends the connection with a close frame.
+    pub(crate) fn close(&self) {
+        self.to_gateway.push(Item::Close);
+        self.to_client.stop();
+    }
+
+    /// Ends the connection without one. Frames on their way to the gateway still arrive; those to the client do not.
+    pub(crate) fn die(&self) {
+        self.to_gateway.push(Item::Death);
+        self.to_client.stop();
+    }
+}
+
+impl Connection for GatewayEnd {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn receive(&self) -> LocalBoxFuture<'_, Result<Option<String>, Died>> {
+        self.from_client.receive().boxed_local()
+    }
+
+    fn send(&self, frame: String) -> Result<(), Died> {
+        // A gateway learns of a death when its reader does; what it sends until then is lost on the way.
+        if self.from_client.over.get() {
+            return Err(Died);
+        }
+        self.to_client.push(Item::Frame(frame));
+        Ok(())
+    }
+
+    fn close(&self) {
+        self.to_client.push(Item::Close);
+        self.from_client.stop();
+    }
+}
+
+impl Pipe {
+    fn new(stage: &Rc<Stage>, site: String, latency: Latency) -> Rc<Self> {
+        Rc::new(Self {
+            stage: Rc::clone(stage),
+            site,
+            latency,
+            queue: RefCell::default(),
+            changed: Notify::new(),
+            over: Cell::new(false),
+        })
+    }
+
+    fn push(&self, item: Item) {
+        if self.over.get() {
+            return;
+        }
+        let arrival = self.stage.now() + self.stage.latency(&self.site, self.latency);
+        let mut queue = self.queue.borrow_mut();
+        // In order: a frame never overtakes the one before it.
+        let arrival = queue.back().map_or(arrival, |(before, _)| arrival.max(*before));
+        queue.push_back((arrival, item));
+        drop(queue);
+        self.changed.notify_waiters();
+    }
+
+    /// The receiver hears no more.
+    fn stop(&self) {
+        self.over.set(true);
+        self.queue.borrow_mut().clear();
+        self.changed.notify_waiters();
+    }
+
+    async fn receive(&self) -> Result<Option<String>, Died> {
+        loop {
+            let changed = self.changed.notified();
+            if self.over.get() {
+                return Ok(None);
+            }
+            let head = self.queue.borrow().front().map(|(arrival, _)| *arrival);
+            match head {
+                Some(arrival) if arrival <= self.stage.now() => return self.take(),
+                // Nothing overtakes the head, so its arrival is the next thing that can happen, or a stop.
+                Some(arrival) => tokio::select! {
+                    biased; // both only lead to another look
+                    () = changed => {}
+                    () = self.stage.clock.sleep_until(arrival) => {}
+                },
+                None => changed.await,
+            }
+        }
+    }
+
+    fn take(&self) -> Result<Option<String>, Died> {
+        match self.queue.borrow_mut().pop_front() {
+            Some((_, Item::Frame(frame))) => Ok(Some(frame)),
+            Some((_, Item::Close)) | None => {
+                self.over.set(true);
+                Ok(None)
+            }
+            Some((_, Item::Death)) => {
+                self.over.set(true);
+                Err(Died)
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The simulated store: the production SQLite code on a database in memory, behind schedule points.
+//!
+//! Writes go through one task, `store/writer`, in the order of their calls, as production's go through one thread;
+//! reads through another, `store/reader`. Each step of these tasks is a choice among the ready, and the scenario may
+//! give a commit a latency before it and its answer one after it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gateway::clock::{Clock, Millis};
+use gateway::store::sqlite::{Database, Dump};
+use gateway::store::{Found, Pending, Read, Store, StoreError, Write, Written};
+use tokio::sync::{mpsc, oneshot};
+
+use super::Stage;
+use super::mirror::Mirror;
+use crate::scenario::{Latency, StoreSettings};
+use crate::trace::Site;
+
+/// A database that is kept from run to run.
+pub(crate) type Kept = Rc<RefCell<Database>>;
+
+/// The store of a run.
+pub(crate) struct SimStore {
+    writes: mpsc::UnboundedSender<Call<Write, Written>>,
+    reads: mpsc::UnboundedSender<Call<Read, Found>>,
+    mirror: Rc<RefCell<Mirror>>,
+    revision: Rc<Cell<u64>>,
+    database: Kept,
+}
+
+/// A call and where its answer goes.
+struct Call<Q, A> {
+    question: Q,
+    answer: oneshot::Sender<Result<A, StoreError>>,
+}
+
+struct Workers {
+    stage: Rc<Stage>,
+    database: Kept,
+    before_commit: Latency,
+    after_commit: Latency,
+    mirror: Rc<RefCell<Mirror>>,
+    revision: Rc<Cell<u64>>,
+}
+
+impl SimStore {
+    pub(crate) fn new(stage: Rc<Stage>, settings: &StoreSettings, database: Kept) -> Rc<Self> {
+        let (writes, written) = mpsc::unbounded_channel();
+        let (reads, asked) = mpsc::unbounded_channel();
+        let (mirror, revision) = (Rc::<RefCell<Mirror>>::default(), Rc::<Cell<u64>>::default());
+        let workers = Rc::new(Workers {
+            stage: Rc::clone(&stage),
+            database: Rc::clone(&database),
+            before_commit: settings.before_commit,
+            after_commit: settings.after_commit,
+            mirror: Rc::clone(&mirror),
+            revision: Rc::clone(&revision),
+        });
+        stage.pool.spawn("store/writer".to_owned(), Box::pin(Rc::clone(&workers).write(written)));
+        stage.pool.spawn("store/reader".to_owned(), Box::pin(workers.read(asked)));
+        Rc::new(Self { writes, reads, mirror, revision, database })
+    }
+
+    /// What the rows must be, by what was written.
+    pub(crate) fn mirror(&self) -> std::cell::Ref<'_, Mirror> {
+        self.mirror.borrow()
+    }
+
+    /// All rows as the tables hold them.
+    pub(crate) fn dump(&self) -> Result<Dump, StoreError> {
+        self.database.borrow().dump()
+    }
+
+    /// Counts committed transactions.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision.get()
+    }
+}
+
+impl Store for SimStore {
+    fn write(&self, write: Write) -> Pending<Written> {
+        call(&self.writes, write)
+    }
+
+    fn read(&self, read: Read) -> Pending<Found> {
+        call(&self.reads, read)
+    }
+}
+
+/// Queues at the call; the future only waits.
+fn call<Q: 'static, A: 'static>(queue: &mpsc::UnboundedSender<Call<Q, A>>, question: Q) -> Pending<A> {
+    let (answer, answered) = oneshot::channel();
+    let queued = queue.send(Call { question, answer });
+    Box::pin(async move {
+        queued.map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    })
+}
+
+impl Workers {
+    async fn write(self: Rc<Self>, mut calls: mpsc::UnboundedReceiver<Call<Write, Written>>) {
+        while let Some(Call { question, answer }) = calls.recv().await {
+            self.pass("store.before_commit", self.before_commit).await;
+            let result = self.database.borrow_mut().write(&question);
+            self.stage.enter(Site::Commit, format!("{question:?} -> {result:?}"));
+            if let Ok(written) = &result {
+                self.mirror.borrow_mut().apply(&question, written);
+                self.revision.set(self.revision.get() + 1);
+            }
+            self.reply(answer, result);
+        }
+    }
+
+    async fn read(self: Rc<Self>, mut calls: mpsc::UnboundedReceiver<Call<Read, Found>>) {
+        while let Some(Call { question, answer }) = calls.recv().await {
+            let result = self.database.borrow_mut().read(&question);
+            self.stage.enter(Site::Lookup, format!("{question:?} -> {result:?}"));
+            // A caller that is gone does not wait.
+            let _ = answer.send(result);
+        }
+    }
+
+    /// Answers now, or after the latency, which holds up this answer but no other commit.
+    fn reply(&self, answer: oneshot::Sender<Result<Written, StoreError>>, result: Result<Written, StoreError>) {
+        let length = self.stage.latency("store.after_commit", self.after_commit);
+        if length == Millis::ZERO {
+            let _ = answer.send(result);
+            return;
+        }
+        let due = self.stage.clock.sleep_until(self.stage.now() + length);
+        let late = async move {
+            due.await;
+            let _ = answer.send(result);
+        };
+        self.stage.pool.spawn("store/answer".to_owned(), Box::pin(late));
+    }
+
+    async fn pass(&self, site: &str, range: Latency) {
+        let length = self.stage.latency(site, range);
+        if length > Millis::ZERO {
+            self.stage.clock.sleep_until(self.stage.now() + length).await;
+        }
+    }
+}
