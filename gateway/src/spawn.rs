@@ -4,6 +4,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use futures_util::future::LocalBoxFuture;
+use serde::{Deserialize, Serialize};
 
 use crate::session::SessionId;
 
@@ -37,7 +38,8 @@ pub enum Owner {
 }
 
 /// A race window between two plain statements of an older release.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Window {
     /// Between taking a record out of the registry and ending its row (spec §12, W5).
     PoppedNotEnded,
@@ -47,6 +49,18 @@ pub enum Window {
     ParentEndedChildMissing,
     /// Between `message.complete` and clearing `running` (spec §12, W12).
     CompleteStillRunning,
+}
+
+impl Window {
+    /// Its name in scenario files and on tapes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PoppedNotEnded => "popped_not_ended",
+            Self::ReopenedNotRegistered => "reopened_not_registered",
+            Self::ParentEndedChildMissing => "parent_ended_child_missing",
+            Self::CompleteStillRunning => "complete_still_running",
+        }
+    }
 }
 
 impl TaskName {

@@ -1,6 +1,6 @@
 //! A scenario: one file, one story, the input of a run and the form in which a found failure is kept.
 //!
-//! In the order a file goes through them: [`find`] lists the files, `parse` reads TOML into values that remember
+//! In the order a file goes through them: [`find()`] lists the files, `parse` reads TOML into values that remember
 //! where they stood, `step` turns the flat table of a step into an [`Action`], `check` looks across steps, and
 //! `print` writes a scenario as the file it would be read from. What is wrong with a file is a [`ScenarioError`].
 //!
@@ -16,16 +16,17 @@
 //! client = "desktop"
 //! do = "connect"
 //! "#;
-//! let scenario = Scenario::parse(Path::new("scenarios/visit.toml"), text, &[])?;
+//! let scenario = Scenario::parse(Path::new("scenarios/visit.toml"), text)?;
 //! assert_eq!(scenario.name, "visit");
 //! assert_eq!(scenario.steps[0].action, Action::Connect);
-//! assert_eq!(Scenario::parse(&scenario.path, &scenario.to_toml(), &[])?, scenario);
+//! assert_eq!(Scenario::parse(&scenario.path, &scenario.to_toml())?, scenario);
 //! # Ok::<(), sim::scenario::ScenarioError>(())
 //! ```
 
 mod check;
 mod error;
 mod find;
+mod nearest;
 mod parse;
 mod print;
 mod step;
@@ -40,7 +41,8 @@ use gateway::agent::script::TurnScript;
 use gateway::clock::Millis;
 use gateway::config::Config;
 use gateway::release::Release;
-use serde::{Deserialize, Serialize};
+use gateway::spawn::Window;
+use serde::Deserialize;
 
 pub use self::error::ScenarioError;
 pub use self::find::{Found, find};
@@ -70,6 +72,8 @@ pub struct Scenario {
     pub network: Network,
     /// Between the gateway and its database.
     pub store: StoreSettings,
+    /// How long the race windows of old releases stay open. Left out: only for who is ready at that instant.
+    pub windows: BTreeMap<Window, Latency>,
     /// What the agent does, by the name that a prompt gives.
     pub turns: BTreeMap<String, TurnScript>,
     /// The script, in order of time; steps of the same instant stay in the order of the file.
@@ -154,8 +158,7 @@ pub enum Prompt {
 }
 
 /// The id by which a client resumes a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ResumeTarget {
     /// The id that the client knows.
     #[default]
@@ -199,7 +202,7 @@ pub enum Expected {
 }
 
 /// An outcome that a file can expect. A violation is expected by the invariant's name, with `violates`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpectedOutcome {
     /// Nothing was found.
@@ -213,16 +216,16 @@ pub enum ExpectedOutcome {
 }
 
 impl Scenario {
-    /// Reads the text of a scenario file. `invariants` are the names that `violates` may hold.
-    pub fn parse(path: &Path, text: &str, invariants: &[&str]) -> Result<Self, ScenarioError> {
-        check::scenario(&error::Source { path, text }, invariants)
+    /// Reads the text of a scenario file.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ScenarioError> {
+        check::scenario(&error::Source { path, text })
     }
 
     /// Reads a scenario file.
-    pub fn load(path: &Path, invariants: &[&str]) -> Result<Self, ScenarioError> {
+    pub fn load(path: &Path) -> Result<Self, ScenarioError> {
         let bytes = fs::read(path).map_err(|error| ScenarioError::unreadable(path, &error))?;
         match str::from_utf8(&bytes) {
-            Ok(text) => Self::parse(path, text, invariants),
+            Ok(text) => Self::parse(path, text),
             Err(error) => Err(ScenarioError::not_text(path, &bytes, error.valid_up_to())),
         }
     }

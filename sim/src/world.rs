@@ -108,7 +108,7 @@ impl World {
             store: Rc::clone(&store) as _,
             agents: Rc::new(ScriptedAgents::new(clock, scenario.turns.clone())),
             entropy: Rc::new(SeededEntropy::new(Rc::clone(&stage), scenario.seed)),
-            spawn: Rc::new(PoolSpawn::new(Rc::clone(&stage))),
+            spawn: Rc::new(PoolSpawn::new(Rc::clone(&stage), scenario.windows.clone())),
         };
         Self { stage, network, store, env }
     }

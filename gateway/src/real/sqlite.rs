@@ -69,7 +69,7 @@ impl SqliteThread {
 
 impl Store for SqliteThread {
     fn write(&self, write: Write) -> Pending<Written> {
-        self.enqueue(|answer| Job::Write(write, answer))
+        self.enqueue(|answer| Job::Write(Box::new(write), answer))
     }
 
     fn read(&self, read: Read) -> Pending<Found> {
@@ -83,7 +83,7 @@ struct Running {
 }
 
 enum Job {
-    Write(Write, Answer<Written>),
+    Write(Box<Write>, Answer<Written>),
     Read(Read, Answer<Found>),
 }
 
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(last.await, Ok(true), "the answer came before the close, and is still there");
         assert_eq!(rows.create_session(session("late")).await, Err(StoreError::Closed));
         assert_eq!(rows.list(1).await, Err(StoreError::Closed));
-        let dump = Database::open(&path).and_then(|database| Ok(database.dump().expect("rows"))).expect("it opens");
+        let dump = Database::open(&path).expect("it opens").dump().expect("rows");
         assert_eq!(dump.sessions.len(), 101);
     }
 

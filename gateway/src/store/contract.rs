@@ -13,16 +13,17 @@ use crate::clock::Wall;
 /// # Panics
 ///
 /// If a claim does not hold.
-pub async fn holds(new: impl AsyncFn() -> Rc<dyn Store>) {
-    calls_decide_the_order(&Rows::new(new().await)).await;
-    a_dropped_answer_is_no_dropped_call(&Rows::new(new().await)).await;
-    an_awaited_write_is_seen(&Rows::new(new().await)).await;
-    a_failed_transaction_writes_nothing(&Rows::new(new().await)).await;
-    the_first_end_wins(&Rows::new(new().await)).await;
-    a_title_is_held_once(&Rows::new(new().await)).await;
-    a_rotation_is_one_step(&Rows::new(new().await)).await;
-    a_reopened_tip_is_named(&Rows::new(new().await)).await;
-    a_compression_in_place_counts_what_is_left(&Rows::new(new().await)).await;
+pub async fn holds<S: Store + 'static>(new: impl AsyncFn() -> Rc<S>) {
+    let new = async || Rows::new(new().await);
+    calls_decide_the_order(&new().await).await;
+    a_dropped_answer_is_no_dropped_call(&new().await).await;
+    an_awaited_write_is_seen(&new().await).await;
+    a_failed_transaction_writes_nothing(&new().await).await;
+    the_first_end_wins(&new().await).await;
+    a_title_is_held_once(&new().await).await;
+    a_rotation_is_one_step(&new().await).await;
+    a_reopened_tip_is_named(&new().await).await;
+    a_compression_in_place_counts_what_is_left(&new().await).await;
 }
 
 /// Writes commit in the order of the calls, also when the answers are asked for the other way round.
@@ -34,7 +35,7 @@ async fn calls_decide_the_order(rows: &Rows) {
     let reaped = rows.end(id("a"), Wall(9), EndReason::WsOrphanReap);
 
     assert_eq!(reaped.await, Ok(false), "the call that came second does not end the row");
-    assert_eq!(second.await, Ok(one_row()));
+    assert_eq!(second.await, Ok(one_row()), "the row that it needs was called for first");
     assert_eq!(closed.await, Ok(true));
     assert_eq!(first.await, Ok(one_row()));
     assert_eq!(created.await, Ok(true));

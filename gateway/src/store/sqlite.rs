@@ -3,8 +3,8 @@
 //! [`Database`] answers at once and on the thread that asks; production puts it on a thread of its own, a
 //! simulator into its own store. It knows no time and draws nothing: each value in a row comes with the call.
 //!
-//! In the order a call goes through them: [`schema`] makes the tables, [`write`] carries transactions out with the
-//! help of [`title`] and [`tip`], [`read`] answers questions, [`column`] turns values into columns and back.
+//! In the order a call goes through them: `schema` makes the tables, `write` carries transactions out with the
+//! help of `title` and `tip`, `read` answers questions, `column` turns values into columns and back.
 
 mod column;
 mod read;

@@ -7,7 +7,6 @@ use gateway::release::Release;
 use miette::{IntoDiagnostic, miette};
 
 use super::{human, json};
-use crate::invariant;
 use crate::scenario::{self, Found, Scenario};
 use crate::simulation::Simulator;
 use crate::strategy::{Fifo, Random, Strategy};
@@ -81,10 +80,9 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
 
 /// Reads every file before the first run: a bad one stops the command before it prints anything.
 fn load(arguments: &Arguments) -> miette::Result<Vec<(Found, Scenario)>> {
-    let known: Vec<&str> = invariant::ALL.iter().map(|invariant| invariant.name).collect();
     let mut scenarios = Vec::new();
     for found in scenario::find(&arguments.paths)? {
-        let scenario = Scenario::load(&found.path, &known)?;
+        let scenario = Scenario::load(&found.path)?;
         scenarios.push((found, scenario));
     }
     Ok(scenarios)

@@ -4,18 +4,23 @@
 
 mod script;
 
+use std::collections::BTreeMap;
+
+use gateway::agent::script::TurnScript;
 use gateway::behavior::{Behavior, UnknownBehavior};
 use gateway::clock::Millis;
 use gateway::release::Release;
 use toml::Spanned;
 
+use crate::invariant;
+
 use super::error::Source;
-use super::parse::{self, Entries, Names, RawExpected, RawStep};
+use super::parse::{self, Entries, Item, Names, RawExpected, RawStep, RawTurn};
 use super::step::{PlacedStep, list};
 use super::{Expected, Latency, Network, Scenario, ScenarioError, StoreSettings};
 
 /// Reads a file and checks it.
-pub(super) fn scenario(source: &Source<'_>, invariants: &[&str]) -> Result<Scenario, ScenarioError> {
+pub(super) fn scenario(source: &Source<'_>) -> Result<Scenario, ScenarioError> {
     not_empty(source)?;
     let raw = parse::read(source)?;
     let about = about(source, raw.about.as_ref())?;
@@ -26,9 +31,14 @@ pub(super) fn scenario(source: &Source<'_>, invariants: &[&str]) -> Result<Scena
         before_commit: latency(source, raw.store.before_commit.as_ref())?,
         after_commit: latency(source, raw.store.after_commit.as_ref())?,
     };
+    let mut windows = BTreeMap::new();
+    for (window, range) in raw.windows.0 {
+        windows.insert(window.into_inner(), latency(source, Some(&range))?);
+    }
     let steps = steps(source, raw.steps)?;
-    script::check(source, &steps, &raw.turns)?;
-    let expect = expect(source, raw.expect, &releases, invariants)?;
+    let turns = raw.turns.into_iter().map(|(name, turn)| (name, turn_script(turn))).collect();
+    script::check(source, &steps, &turns)?;
+    let expect = expect(source, raw.expect, &releases)?;
     let mut scenario = Scenario {
         name: source.path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         path: source.path.to_owned(),
@@ -41,7 +51,8 @@ pub(super) fn scenario(source: &Source<'_>, invariants: &[&str]) -> Result<Scena
         behavior,
         network,
         store,
-        turns: raw.turns,
+        windows,
+        turns,
         steps: steps.into_iter().map(|placed| placed.step).collect(),
         expect: expect.into_iter().collect(),
     };
@@ -70,11 +81,11 @@ fn about(source: &Source<'_>, about: Option<&Spanned<String>>) -> Result<String,
 
 fn releases(
     source: &Source<'_>,
-    releases: Option<&Spanned<Vec<Spanned<Release>>>>,
+    releases: Option<&Spanned<Vec<Item<Release>>>>,
 ) -> Result<Vec<Release>, ScenarioError> {
     let Some(releases) = releases else { return Ok(vec![Release::Current]) };
     let mut seen = Vec::new();
-    for release in releases.get_ref() {
+    for Item(release) in releases.get_ref() {
         if seen.contains(release.get_ref()) {
             let message = format!("release `{}` is listed twice", release.get_ref());
             return Err(source.error(release.span(), message).with_help("each release runs once; drop the second"));
@@ -121,6 +132,10 @@ fn latency(source: &Source<'_>, latency: Option<&Spanned<Latency>>) -> Result<La
     Ok(Latency { min, max })
 }
 
+fn turn_script(raw: RawTurn) -> TurnScript {
+    TurnScript { steps: raw.steps.into_iter().map(|Item(step)| step.into_inner()).collect() }
+}
+
 fn steps(source: &Source<'_>, raw: Vec<Spanned<RawStep>>) -> Result<Vec<PlacedStep>, ScenarioError> {
     if raw.is_empty() {
         return Err(source
@@ -151,7 +166,6 @@ fn expect(
     source: &Source<'_>,
     entries: Entries<Release, RawExpected>,
     releases: &[Release],
-    invariants: &[&str],
 ) -> Result<Vec<(Release, Expected)>, ScenarioError> {
     let mut expect = Vec::new();
     for (release, raw) in entries.0 {
@@ -168,7 +182,7 @@ fn expect(
         }
         let expected = match (raw.outcome, raw.violates) {
             (Some(outcome), None) => Expected::Outcome(outcome.into_inner()),
-            (None, Some(violates)) => Expected::Violates(violated(source, violates, invariants)?),
+            (None, Some(violates)) => Expected::Violates(violated(source, violates)?),
             (Some(_), Some(violates)) => {
                 let place = source.key("violates", violates.span());
                 return Err(source.error(place, "both `outcome` and `violates`").with_help(EXPECT_HELP));
@@ -182,13 +196,14 @@ fn expect(
 
 const EXPECT_HELP: &str = "a release is expected to end with an `outcome` or to be caught by what it `violates`";
 
-fn violated(source: &Source<'_>, names: Spanned<Names>, invariants: &[&str]) -> Result<Vec<String>, ScenarioError> {
+fn violated(source: &Source<'_>, names: Spanned<Names>) -> Result<Vec<String>, ScenarioError> {
     let place = names.span();
     let names = match names.into_inner() {
         Names::One(name) => vec![Spanned::new(place.clone(), name)],
         Names::Many(names) => names,
     };
-    let help = || format!("invariants are {}", list(invariants));
+    let invariants = invariant::ALL.map(|invariant| invariant.name);
+    let help = || format!("invariants are {}", list(&invariants));
     if names.is_empty() {
         return Err(source.error(place, "empty `violates`").with_help(help()));
     }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 
+use super::nearest::nearest;
+
 /// A file that is no scenario.
 ///
 /// `Display` is one line, `scenarios/x.toml:30:6: unknown step`; as a [`Diagnostic`] it shows the place in the text
@@ -137,8 +139,10 @@ impl Source<'_> {
 
     /// A mistake that the TOML reader found. Its message names what it expected; it says `field` where we say `key`.
     pub(super) fn toml_error(&self, error: &toml::de::Error) -> ScenarioError {
-        let message = error.message().replacen("unknown field", "unknown key", 1);
-        let hint = HINTS.iter().find(|(sign, _)| message.contains(sign)).map(|(_, hint)| *hint);
+        let message =
+            error.message().replacen("unknown field", "unknown key", 1).replacen("missing field", "missing key", 1);
+        let hint = HINTS.iter().find(|(sign, _)| message.contains(sign)).map(|(_, hint)| (*hint).to_owned());
+        let hint = hint.or_else(|| meant(&message));
         let positioned = self.error(error.span().unwrap_or(0..0), message);
         match hint {
             Some(hint) => positioned.with_help(hint),
@@ -160,17 +164,25 @@ impl Source<'_> {
     }
 
     fn place(&self, span: Range<usize>) -> Place {
-        let start = span.start.min(self.text.len());
+        // Bytes that are not UTF-8 have been replaced by longer ones.
+        let start = self.text.floor_char_boundary(span.start);
         let line_start = self.text[..start].rfind('\n').map_or(0, |end| end + 1);
         // A whole table is shown by its first line.
         let line_end = self.text[start..].find(['\r', '\n']).map_or(self.text.len(), |length| start + length);
-        let end = span.end.clamp(start, line_end);
+        let end = self.text.ceil_char_boundary(span.end).clamp(start, line_end);
         Place {
             line: self.line(start),
             column: self.text[line_start..start].chars().count() + 1,
             span: (start, end - start).into(),
         }
     }
+}
+
+/// The word that was meant, when the message quotes the one it found and then those that it knows.
+fn meant(message: &str) -> Option<String> {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let found = quoted.next().filter(|_| message.starts_with("unknown"))?;
+    nearest(found, quoted).map(|word| format!("did you mean `{word}`?"))
 }
 
 /// What messages of the TOML reader, and of the gateway's types, leave unsaid: a part of the message, the help.
@@ -180,6 +192,7 @@ const HINTS: &[(&str, &str)] = &[
     ("invalid type: map, expected a string", "a key that contains a dot is written in quotes: \"grace.expiry\""),
     ("invalid type: map, expected a sequence", "each step is a table of its own under `[[steps]]`, with two brackets"),
     ("unknown variant `violated`", "a violation is expected by name: violates = \"detached_rows_end\""),
-    ("missing field `steps`", "a turn is a list of steps: steps = [{ reply = \"done\" }]"),
+    ("missing key `steps`", "a turn is a list of steps: steps = [{ reply = \"done\" }]"),
+    ("expected u64", "a seed is a whole number, 0 or more"),
     ("duplicate key", "each key stands once; each step has a `[[steps]]` line of its own"),
 ];

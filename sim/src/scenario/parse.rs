@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-use gateway::agent::script::TurnScript;
+use gateway::agent::script::TurnStep;
 use gateway::clock::Millis;
 use gateway::config::Config;
 use gateway::release::Release;
+use gateway::spawn::Window;
+use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::error::Source;
@@ -25,7 +26,7 @@ pub(super) struct RawScenario {
     pub(super) about: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) issues: Vec<String>,
-    pub(super) releases: Option<Spanned<Vec<Spanned<Release>>>>,
+    pub(super) releases: Option<Spanned<Vec<Item<Release>>>>,
     #[serde(default)]
     pub(super) seed: u64,
     pub(super) until: Option<Spanned<Millis>>,
@@ -38,7 +39,9 @@ pub(super) struct RawScenario {
     #[serde(default)]
     pub(super) store: RawStore,
     #[serde(default)]
-    pub(super) turns: BTreeMap<String, TurnScript>,
+    pub(super) windows: Entries<Window, Spanned<Latency>>,
+    #[serde(default)]
+    pub(super) turns: BTreeMap<String, RawTurn>,
     #[serde(default)]
     pub(super) steps: Vec<Spanned<RawStep>>,
     #[serde(default)]
@@ -58,6 +61,13 @@ pub(super) struct RawNetwork {
 pub(super) struct RawStore {
     pub(super) before_commit: Option<Spanned<Latency>>,
     pub(super) after_commit: Option<Spanned<Latency>>,
+}
+
+/// `[turns.NAME]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTurn {
+    pub(super) steps: Vec<Item<TurnStep>>,
 }
 
 /// One table of `[[steps]]`: all keys that any step has.
@@ -84,6 +94,12 @@ pub(super) struct RawExpected {
     pub(super) outcome: Option<Spanned<ExpectedOutcome>>,
     pub(super) violates: Option<Spanned<Names>>,
 }
+
+/// An element of a list whose mistakes have the element's place.
+///
+/// The `toml` crate gives an error of a `try_from` the place of the whole list, unless there is a newtype around it.
+#[derive(Deserialize)]
+pub(super) struct Item<T>(pub(super) Spanned<T>);
 
 /// A table whose keys are free, in the order of the file.
 pub(super) struct Entries<K, V>(pub(super) Vec<(Spanned<K>, V)>);
@@ -174,9 +190,12 @@ impl<'de> Deserialize<'de> for Latency {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Latency, A::Error> {
-                let mut bound = |place| list.next_element()?.ok_or_else(|| A::Error::invalid_length(place, &self));
+                let mut bound = |place| match list.next_element::<Item<Millis>>()? {
+                    Some(Item(length)) => Ok(length.into_inner()),
+                    None => Err(A::Error::invalid_length(place, &self)),
+                };
                 let latency = Latency { min: bound(0)?, max: bound(1)? };
-                match list.next_element::<Millis>()? {
+                match list.next_element::<Item<Millis>>()? {
                     Some(_) => Err(A::Error::invalid_length(3, &self)),
                     None => Ok(latency),
                 }

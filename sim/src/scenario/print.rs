@@ -64,6 +64,8 @@ impl Scenario {
             "[store]",
             &latencies(&[("before_commit", self.store.before_commit), ("after_commit", self.store.after_commit)]),
         );
+        let windows: Vec<_> = self.windows.iter().map(|(window, range)| (window.name(), *range)).collect();
+        page.settings("[windows]", &latencies(&windows));
     }
 }
 
@@ -210,7 +212,7 @@ mod tests {
     use crate::scenario::tests::EXAMPLE;
 
     fn read(text: &str) -> Scenario {
-        Scenario::parse(Path::new("scenarios/example.toml"), text, &["detached_rows_end"]).expect("a good file")
+        Scenario::parse(Path::new("scenarios/example.toml"), text).expect("a good file")
     }
 
     /// The file of the design is printed as it is written, without its comments.

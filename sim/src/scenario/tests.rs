@@ -1,6 +1,13 @@
-//! Files, good and bad.
+//! Files that are read, files that cannot be, and how a mistake is shown.
+
+mod mistakes;
+mod round_trip;
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
 use super::*;
+
+/// Uses nearly all there is. The tests of `print` hold that it is printed as it stands.
 pub(super) const EXAMPLE: &str = r#"about = "A turn outlives the grace after its client is gone; the continuation row must still be ended."
 issues = ["hermes-agent#44045", "hermes-agent#44102"]
 releases = ["0.16.0", "current"]
@@ -67,9 +74,109 @@ violates = "detached_rows_end"
 [expect.current]
 outcome = "passed"
 "#;
-#[test]
-fn dbg() {
-    for text in [EXAMPLE] {
-        println!("{:?}", Scenario::parse(Path::new("a/b.toml"), text, &["detached_rows_end"]));
+
+fn parse(text: &str) -> Result<Scenario, ScenarioError> {
+    Scenario::parse(Path::new("x.toml"), text)
+}
+
+#[track_caller]
+fn check_text(found: &str, expected: &str) {
+    match expected.strip_suffix('…') {
+        Some(beginning) => assert!(found.starts_with(beginning), "`{found}` does not begin with `{beginning}`"),
+        None => assert_eq!(found, expected),
     }
+}
+
+/// A mistake outside of the text has the path for its place.
+#[test]
+fn files_that_cannot_be_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let check = |name: &str, expected: &str| {
+        let error = Scenario::load(&folder.path().join(name)).expect_err("a bad file");
+        let path = format!("{}/", folder.path().display());
+        check_text(&error.to_string().replace(&path, ""), expected);
+    };
+    fs::write(folder.path().join("latin.toml"), b"# fine\nabout = \"caf\xe9\"\n").expect("a file");
+    check("latin.toml", "latin.toml:2:13: not UTF-8: byte 0xe9 at offset 19");
+    check("gone.toml", "gone.toml: no such file or directory");
+    fs::create_dir(folder.path().join("folder.toml")).expect("a folder");
+    check("folder.toml", "folder.toml: cannot be read: …");
+    fs::write(folder.path().join("good.toml"), EXAMPLE).expect("a file");
+    let good = Scenario::load(&folder.path().join("good.toml")).expect("a good file");
+    assert_eq!(good.name, "good");
+}
+
+fn shown(error: &ScenarioError) -> String {
+    let mut page = String::new();
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(200);
+    handler.render_report(&mut page, error).expect("a report");
+    page
+}
+
+/// The diagnostic shows the line, marks the word and says what helps.
+#[test]
+fn diagnostics_show_the_place() {
+    let error = parse(&EXAMPLE.replace("\"drop\"", "\"crush\"")).expect_err("a bad file");
+    let page = shown(&error);
+    for part in ["[x.toml:46:6]", "46 │ do = \"crush\"", "── here", "help: steps are `connect`"] {
+        assert!(page.contains(part), "no `{part}` in:\n{page}");
+    }
+    let pathless = ScenarioError::of_path(Path::new("gone.toml"), "no such file or directory");
+    assert!(pathless.source_code().is_none() && pathless.labels().is_none());
+    let latin = ScenarioError::not_text(Path::new("x.toml"), b"about = \"caf\xe9\"\n", 12);
+    assert!(shown(&latin).contains("[x.toml:1:13]"));
+}
+
+/// A file that ends too early, wherever that is, has a place to show, also when nothing is left to mark there.
+#[test]
+fn every_beginning_of_a_file_is_read_or_shown() {
+    let text = EXAMPLE.replace("about = \"A", "about = \"Ä");
+    for (end, _) in text.char_indices() {
+        if let Err(error) = parse(&text[..end]) {
+            let page = shown(&error);
+            assert!(page.contains("[x.toml:"), "no snippet when cut at {end}:\n{page}");
+            assert!(error.column().is_some() && error.line() <= Some(text[..end].lines().count().max(1)), "{error:?}");
+        }
+    }
+}
+
+/// A file is read to the last key, and what it leaves out has the documented value.
+#[test]
+fn the_example_is_read() {
+    let example = parse(EXAMPLE).expect("a good file");
+    assert_eq!(example.releases, [Release::V0_16_0, Release::Current]);
+    assert_eq!(example.seed, 0);
+    assert_eq!(example.gateway, Config { orphan_grace: Millis::from_secs(15), ..Config::default() });
+    assert_eq!(example.behavior, [("grace.expiry".to_owned(), "one_shot".to_owned())]);
+    assert_eq!(example.network.latency, Latency { min: Millis(1), max: Millis(20) });
+    assert_eq!(example.store.before_commit, Latency::default());
+    assert_eq!(example.store.after_commit, Latency::fixed(Millis(5)));
+    // The last step at 90 s, one turn of 40 s, three graces of 15 s.
+    assert_eq!(example.until, Millis::from_secs(90 + 40 + 45));
+    assert_eq!(example.steps[2].line, 36);
+    assert_eq!(example.steps[2].action.word(), "prompt.submit");
+    let resume =
+        Action::Resume { session: "work".to_owned(), target: ResumeTarget::Tip, name: Some("again".to_owned()) };
+    assert_eq!(example.steps[5].action, resume);
+    assert_eq!(example.expect[&Release::V0_16_0], Expected::Violates(vec!["detached_rows_end".to_owned()]));
+    assert_eq!(example.expect[&Release::Current], Expected::Outcome(ExpectedOutcome::Passed));
+}
+
+/// Steps are followed in order of time; those of one instant stay as they are written.
+#[test]
+fn steps_are_sorted_by_time() {
+    let step =
+        |at: &str, client: &str, rest: &str| format!("[[steps]]\nat = \"{at}\"\nclient = \"{client}\"\n{rest}\n");
+    let text = [
+        "about = \"x\"\n".to_owned(),
+        step("2s", "a", "do = \"session.list\""),
+        step("1s", "b", "do = \"connect\""),
+        step("0s", "a", "do = \"connect\""),
+        step("1s", "a", "do = \"session.active_list\""),
+    ]
+    .concat();
+    let scenario = parse(&text).expect("a good file");
+    let order: Vec<(u64, &str, usize)> =
+        scenario.steps.iter().map(|step| (step.at.0, step.client.as_str(), step.line)).collect();
+    assert_eq!(order, [(0, "a", 10), (1000, "b", 6), (1000, "a", 14), (2000, "a", 2)]);
 }

@@ -4,7 +4,7 @@
 //! in the SQL shows. At rest the tables are compared with it.
 
 use gateway::clock::Wall;
-use gateway::store::{EndReason, NewSession, SessionRow, StoredId, Write, Written};
+use gateway::store::{EndReason, NewMessage, NewSession, SessionRow, StoredId, Write, Written};
 
 /// The session rows, in the order in which they were inserted.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,7 +50,7 @@ impl Mirror {
                 self.count(&session.id, 1, message.calls());
             }
             Write::Append { session, messages } => {
-                self.count(session, messages.len() as u64, messages.iter().map(|message| message.calls()).sum());
+                self.count(session, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
             }
             Write::End { session, at, reason } => self.end(session, *at, *reason),
             Write::Reopen { session } => self.open(session),
@@ -63,11 +63,12 @@ impl Mirror {
                 self.end(parent, *at, EndReason::Compression);
                 self.insert(child);
                 self.continue_title(&child.id, parent);
-                self.count(&child.id, messages.len() as u64, messages.iter().map(|message| message.calls()).sum());
+                self.count(&child.id, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
             }
             Write::ContinueTitle { session, parent } => self.continue_title(session, parent),
             Write::Compact { session, messages } => self.change(session, |row| {
                 row.message_count = messages.len() as u64;
+                row.tool_call_count = messages.iter().map(NewMessage::calls).sum();
             }),
             Write::SetTitle { session, title } => self.change(session, |row| row.title = Some(title.clone())),
         }
@@ -141,5 +142,5 @@ impl Mirror {
 /// `name #2` is the second of `name`.
 fn numbered(title: &str) -> Option<(&str, u64)> {
     let (base, number) = title.rsplit_once(" #")?;
-    Some((base, number.parse().ok()?))
+    Some((base, u64::from(number.parse::<u32>().ok()?)))
 }

@@ -1,21 +1,26 @@
 //! Tasks of the gateway, in the pool under labels that the scenario's author can read.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use futures_util::future::LocalBoxFuture;
+use gateway::clock::{Clock, Millis};
 use gateway::spawn::{Owner, Spawn, TaskName, Window};
 
 use super::Stage;
+use crate::scenario::Latency;
 
 pub(super) struct PoolSpawn {
     stage: Rc<Stage>,
+    /// How long the race windows of old releases stay open.
+    windows: BTreeMap<Window, Latency>,
 }
 
 impl PoolSpawn {
-    pub(super) fn new(stage: Rc<Stage>) -> Self {
-        Self { stage }
+    pub(super) fn new(stage: Rc<Stage>, windows: BTreeMap<Window, Latency>) -> Self {
+        Self { stage, windows }
     }
 }
 
@@ -28,8 +33,13 @@ impl Spawn for PoolSpawn {
         self.stage.pool.spawn(label, task);
     }
 
-    fn window(&self, _window: Window) -> LocalBoxFuture<'static, ()> {
-        Box::pin(LetOthersGo { gone: false })
+    fn window(&self, window: Window) -> LocalBoxFuture<'static, ()> {
+        let range = self.windows.get(&window).copied().unwrap_or_default();
+        let length = self.stage.latency(&format!("window.{}", window.name()), range);
+        if length == Millis::ZERO {
+            return Box::pin(LetOthersGo { gone: false });
+        }
+        self.stage.clock.sleep_until(self.stage.now() + length)
     }
 }
 

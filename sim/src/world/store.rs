@@ -143,3 +143,52 @@ impl Workers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gateway::store::contract;
+
+    use super::*;
+    use crate::pool::Step;
+    use crate::strategy::{Fifo, Random, Strategy};
+
+    /// Runs the contract of every store on this one, with latencies before and after each commit.
+    fn check(strategy: Box<dyn Strategy>) {
+        let range = Latency { min: Millis::ZERO, max: Millis(9) };
+        let settings = StoreSettings { before_commit: range, after_commit: range };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.expect("a runtime").block_on(tokio::task::unconstrained(async {
+            let stage = Stage::new(strategy);
+            let held = Rc::<Cell<bool>>::default();
+            let (done, shared) = (Rc::clone(&held), Rc::clone(&stage));
+            let suite = async move {
+                contract::holds(async || {
+                    let database = Database::in_memory().expect("a database in memory");
+                    SimStore::new(Rc::clone(&shared), &settings, Rc::new(RefCell::new(database)))
+                })
+                .await;
+                done.set(true);
+            };
+            stage.pool.spawn("contract".to_owned(), Box::pin(suite));
+            loop {
+                match (stage.pool.step(), stage.clock.next()) {
+                    (Step::Ran, _) => {}
+                    (Step::Panicked(message), _) => panic!("{message}"),
+                    (Step::Idle, Some(next)) => stage.clock.jump(next).await,
+                    (Step::Idle, None) => break,
+                }
+            }
+            stage.pool.drop_tasks(|_| true);
+            assert!(held.get(), "the suite runs to its end");
+        }));
+    }
+
+    /// What a gateway may rely on in production, it may rely on here, in whatever order things happen.
+    #[test]
+    fn the_contract_of_stores_holds() {
+        check(Box::new(Fifo));
+        for seed in 0..50 {
+            check(Box::new(Random::new(seed)));
+        }
+    }
+}

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use gateway::agent::script::TurnScript;
 
-use super::super::error::Source;
-use super::super::step::{PlacedStep, list};
-use super::super::{Action, Prompt, ScenarioError, Step};
+use crate::scenario::error::Source;
+use crate::scenario::step::{PlacedStep, list};
+use crate::scenario::{Action, Prompt, ScenarioError, Step};
 
 /// Checks each step against those before it.
 pub(super) fn check(
@@ -130,12 +130,19 @@ impl<'a> Script<'a> {
 
     /// Names stand in the labels of tasks, such as `work/turn`.
     fn name_is_good(&self, placed: &PlacedStep, key: &str, name: &str) -> Result<(), ScenarioError> {
+        let kind = if key == "client" { "client" } else { "session" };
         let mistake = |message: String, help: &str| Err(self.source.error(placed.place(key), message).with_help(help));
         let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
         if name.is_empty() || !name.chars().all(is_plain) {
-            mistake(format!("bad name `{name}`"), "names of clients and sessions are letters, digits, `_` and `-`")
+            mistake(
+                format!("bad {kind} name `{name}`"),
+                "names of clients and sessions are letters, digits, `_` and `-`",
+            )
         } else if RESERVED.contains(&name) {
-            mistake(format!("reserved name `{name}`"), "`gateway` and `store` are parts of the simulator in each trace")
+            mistake(
+                format!("reserved {kind} name `{name}`"),
+                "`gateway` and `store` are parts of the simulator in each trace",
+            )
         } else {
             Ok(())
         }

@@ -1,0 +1,42 @@
+//! The word that somebody may have meant.
+
+/// The word of `known` that is nearest to `found`, if it is near at all: at most a third of its letters differ.
+pub(super) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distances = known.into_iter().map(|word| (distance(found, word), word));
+    let (distance, word) = distances.min_by_key(|(distance, _)| *distance)?;
+    (distance * 3 <= word.chars().count()).then_some(word)
+}
+
+/// How many letters must be put in, taken out or replaced to make one word of the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    // After each letter of `one`: the distances of what was read so far to each beginning of `other`.
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (read, letter) in one.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = read + 1;
+        for (place, known) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != *known);
+            diagonal = row[place + 1];
+            row[place + 1] = replaced.min(diagonal + 1).min(row[place] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A slip of the finger is near, another word is not.
+    #[test]
+    fn near_words() {
+        let known = ["issues", "about", "at"];
+        assert_eq!(nearest("isues", known), Some("issues"));
+        assert_eq!(nearest("abuot", known), None);
+        assert_eq!(nearest("aboot", known), Some("about"));
+        assert_eq!(nearest("crush", known), None);
+        assert_eq!(nearest("x", []), None);
+        assert_eq!((distance("", "abc"), distance("kitten", "sitting"), distance("ü", "u")), (3, 3, 1));
+    }
+}

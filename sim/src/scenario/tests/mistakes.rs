@@ -1,0 +1,434 @@
+//! Bad files. Most are the example with one change, so that the change is the mistake.
+
+use super::{EXAMPLE, check_text, parse};
+
+/// `expected` is `line:column: message`. What is expected can end in `…`, where the gateway's own lists begin.
+#[track_caller]
+fn check_error(text: &str, expected: &str, help: &str) {
+    let error = parse(text).expect_err("a bad file");
+    check_text(&error.to_string(), &format!("x.toml:{expected}"));
+    check_text(error.help().unwrap_or_default(), help);
+}
+
+/// The example with `old` replaced by `new`, once.
+#[track_caller]
+fn check_change(old: &str, new: &str, expected: &str, help: &str) {
+    assert!(EXAMPLE.contains(old), "`{old}` is not in the example");
+    check_error(&EXAMPLE.replacen(old, new, 1), expected, help);
+}
+
+/// A file that says nothing says what it lacks.
+#[test]
+fn a_file_without_a_story() {
+    check_error(
+        "",
+        "1:1: empty scenario",
+        r#"a scenario needs `about = "…"` and at least one `[[steps]]` table with `at`, `client` and `do`"#,
+    );
+    check_error(
+        "# later\n\n",
+        "1:1: empty scenario",
+        r#"a scenario needs `about = "…"` and at least one `[[steps]]` table with `at`, `client` and `do`"#,
+    );
+    check_error("issues = []\n", "1:1: missing `about`", "say in one sentence what the scenario shows");
+    check_error("about = \" \"\n", "1:9: empty `about`", "say in one sentence what the scenario shows");
+    check_error(
+        "about = \"x\"\n",
+        "1:1: a scenario needs at least one step",
+        "a step is a `[[steps]]` table with `at`, `client` and `do`",
+    );
+    check_error(
+        "about = \"x\"\nsteps = []\n",
+        "1:1: a scenario needs at least one step",
+        "a step is a `[[steps]]` table with `at`, `client` and `do`",
+    );
+}
+
+/// What TOML and single values get wrong has the place of the word and what was expected.
+#[test]
+fn toml_and_values() {
+    check_change("about = ", "about ", "1:7: key with no value, expected `=`", "");
+    check_change(
+        "issues =",
+        "isues =",
+        "2:1: unknown key `isues`, expected one of `about`, `issues`, `releases`, `seed`, `until`, `gateway`, `behavior`, `network`, `store`, `windows`, `turns`, `steps`, `expect`",
+        "did you mean `issues`?",
+    );
+    check_change(
+        "releases =",
+        "about =",
+        "3:1: duplicate key",
+        "each key stands once; each step has a `[[steps]]` line of its own",
+    );
+    check_change(
+        "orphan_grace =",
+        "orphan_grease =",
+        "6:1: unknown key `orphan_grease`, expected one of …",
+        "did you mean `orphan_grace`?",
+    );
+    check_change(
+        r#""15s""#,
+        "15",
+        "6:16: invalid type: integer `15`, expected a string",
+        r#"text stands in quotes, and a length of time is text with a unit: "5s""#,
+    );
+    check_change(
+        r#""15s""#,
+        r#""a while""#,
+        "6:16: not a time: `a while`, expected a length such as `0s`, `250ms` or `1m 30s`",
+        "",
+    );
+    check_change(
+        r#""1ms", "20ms""#,
+        r#""1ms""#,
+        r#"12:11: invalid length 1, expected a length such as "5ms", or two as in ["1ms", "20ms"]"#,
+        "",
+    );
+    check_change(
+        r#"["1ms", "20ms"]"#,
+        r#"["1ms", "2ms", "3ms"]"#,
+        r#"12:11: invalid length 3, expected a length such as "5ms", or two as in ["1ms", "20ms"]"#,
+        "",
+    );
+    check_change(
+        r#"["1ms", "20ms"]"#,
+        r#""fast""#,
+        "12:11: not a time: `fast`, expected a length such as `0s`, `250ms` or `1m 30s`",
+        "",
+    );
+    check_change(
+        r#"["1ms", "20ms"]"#,
+        r#"["20ms", "1ms"]"#,
+        "12:11: latency from `20ms` to `1ms`",
+        "the shorter bound comes first",
+    );
+    check_change(
+        r#""5ms""#,
+        r#"["5ms", "1us"]"#,
+        "15:24: time `1us` is finer than a millisecond, the grain of the clock",
+        "",
+    );
+    check_change(
+        r#"at = "1s""#,
+        r#"at = "-1s""#,
+        "37:6: negative time `-1s`, expected a length such as `0s`, `250ms` or `1m 30s`",
+        "times count from the start of the run, which is `0s`",
+    );
+    check_change(
+        r#"at = "1s""#,
+        "at = 1",
+        "37:6: invalid type: integer `1`, expected a string",
+        r#"text stands in quotes, and a length of time is text with a unit: "5s""#,
+    );
+    check_change(
+        "about =",
+        "seed = -1\nabout =",
+        "1:8: invalid value: integer `-1`, expected u64",
+        "a seed is a whole number, 0 or more",
+    );
+    check_change(
+        "[[steps]]",
+        "[steps]",
+        "30:3: duplicate key",
+        "each key stands once; each step has a `[[steps]]` line of its own",
+    );
+    check_error(
+        "about = \"x\"\n\n[steps]\nat = \"0s\"\n",
+        "3:1: invalid type: map, expected a sequence",
+        "each step is a table of its own under `[[steps]]`, with two brackets",
+    );
+    check_error(
+        "about = \"ü\"\r\nsteps = [{ client = \"zoë\", at = \"0s\", do = \"crush\" }]\r\n",
+        "2:44: unknown step `crush`",
+        "steps are `connect`, `close`, `drop`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.active_list`, `session.list`",
+    );
+    check_change(
+        r#""grace.expiry""#,
+        "grace.expiry",
+        "9:1: invalid type: map, expected a string",
+        r#"a key that contains a dot is written in quotes: "grace.expiry""#,
+    );
+}
+
+/// Turns are checked by the gateway's own types; their places survive.
+#[test]
+fn turns() {
+    check_change("steps = [\n", "step = [\n", "18:1: unknown key `step`, expected `steps`", "did you mean `steps`?");
+    check_change("steps = [\n", "steps = []\nname = [\n", "19:1: unknown key `name`, expected `steps`", "");
+    check_change(
+        "[turns.refactor]",
+        "[turns.empty]\n[turns.refactor]",
+        "17:1: missing key `steps`",
+        r#"a turn is a list of steps: steps = [{ reply = "done" }]"#,
+    );
+    check_change(
+        r#"takes = "4s""#,
+        r#"take = "4s""#,
+        "19:26: unknown key `take`, expected one of …",
+        "did you mean `takes`?",
+    );
+    check_change(r#", takes = "4s""#, "", r#"19:5: `tool` needs `takes`, for example `takes = "4s"`"#, "");
+    check_change(r#""rotate""#, r#""shrink""#, "20:18: unknown variant `shrink`, expected one of …", "");
+    check_change("{ reply", r#"{ say = "so", reply"#, "22:5: a turn step has exactly one of …", "");
+}
+
+/// Releases and behaviour are those of the gateway.
+#[test]
+fn releases_and_behavior() {
+    check_change(
+        r#"["0.16.0", "current"]"#,
+        r#"["0.16"]"#,
+        "3:13: unknown release `0.16`, expected one of …",
+        "did you mean `0.16.0`?",
+    );
+    check_change(
+        r#""0.16.0", "current""#,
+        r#""current", "current""#,
+        "3:24: release `current` is listed twice",
+        "each release runs once; drop the second",
+    );
+    check_change(
+        r#"["0.16.0", "current"]"#,
+        "[]",
+        "3:12: empty `releases`",
+        "leave `releases` out for `current` alone; known are …",
+    );
+    check_change(
+        r#""grace.expiry""#,
+        r#""grace""#,
+        "9:1: unknown behavior `grace`, expected one of …",
+        r#"a line of `[behavior]` changes one field: "group.field" = "alternative""#,
+    );
+    check_change(
+        r#""one_shot""#,
+        r#""nonsense""#,
+        "9:18: unknown alternative `nonsense` of `grace.expiry`, expected one of …",
+        r#"a line of `[behavior]` changes one field: "group.field" = "alternative""#,
+    );
+}
+
+/// An expectation speaks of a release that runs and of an invariant that exists.
+#[test]
+fn expectations() {
+    check_change(
+        "releases =",
+        "#",
+        "61:9: `expect` for `0.16.0`, which the scenario does not run against",
+        "it runs against `current`; add the release to `releases`, or drop the table",
+    );
+    check_change("[expect.current]", "[expect.now]", "64:9: unknown release `now`, expected one of …", "");
+    check_change(
+        r#""detached_rows_end""#,
+        r#""rows_are_nice""#,
+        "62:12: unknown invariant `rows_are_nice`",
+        "invariants are `detached_rows_end`, `live_rows_stay_open`, `rows_match_mirror`",
+    );
+    check_change(
+        r#""detached_rows_end""#,
+        r#"["detached_rows_end", "rows_are_nice"]"#,
+        "62:34: unknown invariant `rows_are_nice`",
+        "invariants are `detached_rows_end`, `live_rows_stay_open`, `rows_match_mirror`",
+    );
+    check_change(
+        r#""detached_rows_end""#,
+        "[]",
+        "62:12: empty `violates`",
+        "invariants are `detached_rows_end`, `live_rows_stay_open`, `rows_match_mirror`",
+    );
+    check_change(
+        r#""detached_rows_end""#,
+        "5",
+        "62:12: invalid type: integer `5`, expected a name or a list of names",
+        r#"text stands in quotes, and a length of time is text with a unit: "5s""#,
+    );
+    check_change(
+        r#""passed""#,
+        r#""violated""#,
+        "65:11: unknown variant `violated`, expected one of `passed`, `panicked`, `not_at_rest`, `limit`",
+        r#"a violation is expected by name: violates = "detached_rows_end""#,
+    );
+    check_change(
+        r#"outcome = "passed""#,
+        "",
+        "64:9: neither `outcome` nor `violates`",
+        "a release is expected to end with an `outcome` or to be caught by what it `violates`",
+    );
+    check_change(
+        "outcome =",
+        "violates = \"detached_rows_end\"\noutcome =",
+        "65:1: both `outcome` and `violates`",
+        "a release is expected to end with an `outcome` or to be caught by what it `violates`",
+    );
+}
+
+/// A step has a word that exists and the keys that go with it.
+#[test]
+fn words_and_keys() {
+    check_change(
+        r#""drop""#,
+        r#""crush""#,
+        "46:6: unknown step `crush`",
+        "steps are `connect`, `close`, `drop`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.active_list`, `session.list`",
+    );
+    check_change(r#"do = "drop""#, "", "43:1: a step needs `do`", "every step has `at`, `client` and `do`");
+    check_change("at = \"6s\"\n", "", "43:1: a step needs `at`", "every step has `at`, `client` and `do`");
+    check_change("client = \"phone\"\n", "", "48:1: a step needs `client`", "every step has `at`, `client` and `do`");
+    check_change(
+        "as = \"work\"\n",
+        "",
+        "30:1: `session.create` needs `as`",
+        "`session.create` takes `as`, the name of the session in this file, and may take `title`",
+    );
+    check_change(
+        "session = \"work\"\n",
+        "",
+        "36:1: `prompt.submit` needs `session`",
+        "`prompt.submit` takes `session` and exactly one of `turn` and `text`",
+    );
+    check_change(
+        "turn = \"refactor\"\n",
+        "",
+        "36:1: `prompt.submit` needs `turn` or `text`",
+        "`prompt.submit` takes `session` and exactly one of `turn` and `text`",
+    );
+    check_change(
+        r#"turn = "refactor""#,
+        "turn = \"refactor\"\ntext = \"hello\"",
+        "42:1: `prompt.submit` has both `turn` and `text`",
+        "`prompt.submit` takes `session` and exactly one of `turn` and `text`",
+    );
+    check_change(
+        r#"do = "drop""#,
+        "do = \"drop\"\nsession = \"work\"",
+        "47:1: `session` does not go with `drop`",
+        "`drop` takes only `at`, `client` and `do`",
+    );
+    check_change(
+        r#"as = "work""#,
+        "as = \"work\"\nturn = \"refactor\"",
+        "35:1: `turn` does not go with `session.create`",
+        "`session.create` takes `as`, the name of the session in this file, and may take `title`",
+    );
+    check_change(
+        r#"id = "tip""#,
+        r#"id = "root""#,
+        "58:6: unknown `id` to resume by: `root`",
+        "`id` is `stored`, the id that the client knows and the default, or `tip`, the end of its lineage",
+    );
+    check_change(
+        r#"turn = "refactor""#,
+        r#"turns = "refactor""#,
+        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`",
+        "did you mean `turn`?",
+    );
+}
+
+/// A client acts while it is connected, and its name fits into a label.
+#[test]
+fn clients() {
+    check_change(
+        r#"do = "connect""#,
+        r#"do = "close""#,
+        "27:10: client `desktop` acts before it connects",
+        r#"a client's first step is `do = "connect"`; steps run in order of `at`, then of the file"#,
+    );
+    check_change(
+        r#"do = "drop""#,
+        r#"do = "connect""#,
+        "46:6: client `desktop` connects while it is connected",
+        "it connected at 0s, in line 25; `close` or `drop` it first",
+    );
+    check_change(
+        r#"at = "1s""#,
+        r#"at = "7s""#,
+        "38:10: client `desktop` acts after its `drop`",
+        "the `drop` is at 6s, in line 43; `connect` again first",
+    );
+    check_change(
+        "client = \"phone\"\ndo = \"session",
+        "client = \"desktop\"\ndo = \"session",
+        "55:10: client `desktop` acts after its `drop`",
+        "the `drop` is at 6s, in line 43; `connect` again first",
+    );
+    check_change(
+        r#"client = "phone""#,
+        r#"client = "my phone""#,
+        "50:10: bad client name `my phone`",
+        "names of clients and sessions are letters, digits, `_` and `-`",
+    );
+    check_change(
+        r#"client = "phone""#,
+        r#"client = "gateway""#,
+        "50:10: reserved client name `gateway`",
+        "`gateway` and `store` are parts of the simulator in each trace",
+    );
+    check_change(
+        r#"client = "phone""#,
+        r#"client = """#,
+        "50:10: bad client name ``",
+        "names of clients and sessions are letters, digits, `_` and `-`",
+    );
+}
+
+/// A session has a name before it is used, and one name is one session.
+#[test]
+fn sessions_and_turns() {
+    check_change(
+        "at = \"0s\"\nclient = \"desktop\"\ndo = \"session",
+        "at = \"2s\"\nclient = \"desktop\"\ndo = \"session",
+        "40:11: session `work` is used before it is named",
+        "it is named at 2s, in line 30; steps run in order of `at`, then of the file",
+    );
+    check_change(
+        r#"session = "work""#,
+        r#"session = "wrok""#,
+        "40:11: unknown session `wrok`",
+        "sessions named so far are `work`",
+    );
+    check_change(
+        r#"as = "work""#,
+        r#"as = "store""#,
+        "34:6: reserved session name `store`",
+        "`gateway` and `store` are parts of the simulator in each trace",
+    );
+    check_change(
+        r#"as = "again""#,
+        r#"as = "work""#,
+        "59:6: session `work` is named twice",
+        "the first is at 0s, in line 30",
+    );
+    check_change(
+        r#"turn = "refactor""#,
+        r#"turn = "refactr""#,
+        "41:8: unknown turn `refactr`",
+        "defined turns are `refactor`",
+    );
+    check_change(
+        r#"turn = "refactor""#,
+        r#"text = "refactor""#,
+        "41:8: text `refactor` is the name of a turn",
+        r#"write `turn = "refactor"`, or send another text"#,
+    );
+    let bare = "about = \"x\"\n[[steps]]\nat = \"0s\"\nclient = \"a\"\ndo = \"connect\"\n[[steps]]\nat = \"0s\"\nclient = \"a\"\n";
+    let nameless = format!("{bare}do = \"session.close\"\nsession = \"work\"\n");
+    check_error(
+        &nameless,
+        "10:11: unknown session `work`",
+        r#"no session has a name yet; `session.create` with `as = "work"` gives one"#,
+    );
+    let turnless = format!(
+        "{bare}do = \"session.create\"\nas = \"work\"\n[[steps]]\nat = \"0s\"\nclient = \"a\"\ndo = \"prompt.submit\"\nsession = \"work\"\nturn = \"build\"\n"
+    );
+    check_error(&turnless, "16:8: unknown turn `build`", "no turn is defined; a `[turns.build]` table does so");
+}
+
+/// The script's time does not end before the script.
+#[test]
+fn the_end() {
+    check_change(
+        "issues =",
+        "until = \"1m\"\nissues =",
+        "2:9: `until` is `1m`, but the last step is at `1m 30s`",
+        "the step is in line 54; left out, `until` lies well behind it",
+    );
+}

@@ -1,0 +1,135 @@
+//! Random scenarios, printed and read back.
+
+use gateway::agent::CompressionMode;
+use gateway::agent::script::{OnInterrupt, TurnStep};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, TestRunner};
+
+use crate::scenario::*;
+
+/// Whatever scenario there is, its file reads back as the same scenario.
+#[test]
+fn scenarios_read_back() {
+    // Written out: the same cases on every machine, and nothing kept outside of the repository.
+    let config = ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() };
+    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let outcome = TestRunner::new_with_rng(config, random).run(&scenarios(), |scenario| {
+        let text = scenario.to_toml();
+        let read = Scenario::parse(&scenario.path, &text);
+        let read = read.map_err(|error| TestCaseError::fail(format!("{error:?} in\n{text}")))?;
+        prop_assert_eq!(read, scenario);
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+fn scenarios() -> impl Strategy<Value = Scenario> {
+    let turns = vec((texts(), vec(turn_steps(), 0..4)), 0..3);
+    let settings =
+        (lengths(), select(vec![Config::default().source, "cli \"x\"".to_owned()]), latencies(), latencies());
+    let draws = vec((0..30_000_u64, 0..2_usize, 0..9_u8, texts()), 0..12);
+    let expected = prop_oneof![
+        Just(Expected::Outcome(ExpectedOutcome::NotAtRest)),
+        vec(select(crate::invariant::ALL.map(|invariant| invariant.name).to_vec()), 1..3)
+            .prop_map(|names| Expected::Violates(names.into_iter().map(str::to_owned).collect())),
+    ];
+    let head = (texts(), vec(texts(), 0..3), any::<u64>(), any::<bool>(), proptest::option::of(0..1000_u64));
+    (head, settings, turns, draws, expected).prop_map(|(head, settings, turns, draws, expected)| {
+        let (about, issues, seed, both, until_after_last_step) = head;
+        let (orphan_grace, source, latency, after_commit) = settings;
+        let turns = turns.into_iter().map(|(name, steps)| (format!("turn {name}"), TurnScript { steps })).collect();
+        let steps = script(draws, &turns);
+        let behavior = Release::V0_16_0.differences().iter().take(issues.len());
+        let mut scenario = Scenario {
+            name: "random".to_owned(),
+            path: PathBuf::from("found/random.toml"),
+            about,
+            issues,
+            releases: if both { vec![Release::Current, Release::V0_16_0] } else { vec![Release::Current] },
+            seed,
+            until: Millis::ZERO,
+            gateway: Config { orphan_grace, source, ..Config::default() },
+            behavior: behavior.map(|(field, alternative)| ((*field).to_owned(), (*alternative).to_owned())).collect(),
+            network: Network { latency },
+            store: StoreSettings { before_commit: Latency::default(), after_commit },
+            windows: BTreeMap::from([(Window::PoppedNotEnded, Latency { min: Millis(1), max: Millis(1 + seed % 9) })]),
+            turns,
+            steps,
+            expect: BTreeMap::from([(Release::Current, expected)]),
+        };
+        scenario.until = match until_after_last_step {
+            Some(after) => scenario.steps.last().map(|step| step.at + Millis(after)).unwrap_or_default(),
+            None => scenario.default_until(),
+        };
+        scenario
+    })
+}
+
+/// A script that the checks accept: what a draw asks for is done as soon as its client is connected.
+fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScript>) -> Vec<Step> {
+    let mut at = Millis::ZERO;
+    let mut connected = [false; 2];
+    let mut sessions = 0;
+    let mut steps = Vec::new();
+    for (gap, client, kind, text) in draws {
+        at = at + Millis(gap);
+        let session = format!("s-{}", gap % sessions.max(1));
+        let action = match kind {
+            _ if !connected[client] => Action::Connect,
+            0 => Action::Close,
+            1 => Action::Drop,
+            2 => Action::List,
+            3 => Action::Create { name: format!("s-{sessions}"), title: Some(text) },
+            _ if sessions == 0 => Action::Create { name: format!("s-{sessions}"), title: None },
+            4 => Action::Prompt {
+                session,
+                prompt: turns.keys().next().map_or(Prompt::Text(text), |turn| Prompt::Turn(turn.clone())),
+            },
+            5 => Action::Prompt { session, prompt: Prompt::Text(text) },
+            6 => Action::Resume { session, target: ResumeTarget::Tip, name: Some(format!("s-{sessions}")) },
+            7 => Action::Resume { session, target: ResumeTarget::Stored, name: None },
+            _ => Action::Interrupt { session },
+        };
+        match action {
+            Action::Connect => connected[client] = true,
+            Action::Close | Action::Drop => connected[client] = false,
+            _ => sessions += u64::from(action.names().is_some()),
+        }
+        steps.push(Step { at, client: format!("client_{client}"), action, line: 0 });
+    }
+    if steps.is_empty() {
+        steps.push(Step { at, client: "client_0".to_owned(), action: Action::Connect, line: 0 });
+    }
+    steps
+}
+
+fn turn_steps() -> impl Strategy<Value = TurnStep> {
+    let interrupt = select(vec![OnInterrupt::Stop, OnInterrupt::SitThrough]);
+    let mode = select(vec![CompressionMode::Default, CompressionMode::Rotate, CompressionMode::InPlace]);
+    prop_oneof![
+        (texts(), lengths(), interrupt).prop_map(|(name, takes, interrupt)| TurnStep::Tool { name, takes, interrupt }),
+        (mode, lengths()).prop_map(|(mode, takes)| TurnStep::Compress { mode, takes }),
+        lengths().prop_map(|takes| TurnStep::Sleep { takes }),
+        texts().prop_map(|text| TurnStep::Say { text }),
+        texts().prop_map(|message| TurnStep::Error { message }),
+        texts().prop_map(|text| TurnStep::Reply { text }),
+        Just(TurnStep::Flush),
+    ]
+}
+
+/// Any text, with a letter in it, so that it is not empty.
+fn texts() -> impl Strategy<Value = String> {
+    vec(any::<char>(), 0..12).prop_map(|letters| format!("x{}", String::from_iter(letters)))
+}
+
+fn lengths() -> impl Strategy<Value = Millis> {
+    prop_oneof![0..5000_u64, 0..100_000_000_000_u64].prop_map(Millis)
+}
+
+fn latencies() -> impl Strategy<Value = Latency> {
+    (lengths(), lengths()).prop_map(|(one, other)| Latency { min: one.min(other), max: one.max(other) })
+}

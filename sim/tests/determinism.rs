@@ -1,0 +1,120 @@
+//! One scenario, one tape: one run, byte for byte, wherever and however often it runs.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use sim::strategy::{Random, Replay};
+use sim::{Release, Scenario, Simulator};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace")
+}
+
+fn scenarios() -> Vec<PathBuf> {
+    let found = sim::scenario::find(&[root().join("scenarios")]).expect("there are scenarios");
+    found.into_iter().map(|found| found.path).collect()
+}
+
+/// What is compared: the digest, and all that is printed of the run.
+fn fingerprint(simulator: &mut Simulator, scenario: &Scenario, release: Release, seed: u64) -> String {
+    let report = simulator.run_with(scenario, release, Box::new(Random::new(seed)));
+    format!("{} {} {}\n{}{}", report.trace.digest(), report.trace.events(), report.outcome, report.trace, report.rows)
+}
+
+/// A run leaves nothing behind that another would see: fresh and emptied databases give the same trace.
+#[test]
+fn a_database_that_was_emptied_is_as_good_as_a_fresh_one() {
+    let mut kept = Simulator::new();
+    for path in scenarios() {
+        let scenario = Scenario::load(&path).expect("scenarios are readable");
+        for &release in &scenario.releases {
+            for seed in 0..3 {
+                let fresh = fingerprint(&mut Simulator::new(), &scenario, release, seed);
+                assert_eq!(fresh, fingerprint(&mut kept, &scenario, release, seed), "{release} {}", path.display());
+                assert_eq!(fresh, fingerprint(&mut kept, &scenario, release, seed), "{release} {}", path.display());
+            }
+        }
+    }
+}
+
+/// The tape holds every choice: replayed strictly, it gives the run again.
+#[test]
+fn a_tape_gives_its_run_again() {
+    let mut simulator = Simulator::new();
+    for path in scenarios() {
+        let scenario = Scenario::load(&path).expect("scenarios are readable");
+        for &release in &scenario.releases {
+            let first = simulator.run_with(&scenario, release, Box::new(Random::new(9)));
+            let tape = first.tape.to_string().parse().expect("a tape reads back");
+            let again = simulator.run_with(&scenario, release, Box::new(Replay::new(tape)));
+            assert_eq!(again.detail, first.detail);
+            assert_eq!(again.trace.digest(), first.trace.digest(), "{release} {}", path.display());
+            assert_eq!(again.tape, first.tape);
+        }
+    }
+}
+
+/// Debug and release builds, other processes, time zones, languages, environments and working directories agree.
+///
+/// Method: the release build is made by the cargo that runs this test, in the workspace's own target folder, where
+/// README's first command has left it already; both binaries run all scenarios and print digests.
+#[test]
+fn builds_and_surroundings_do_not_matter() {
+    let release = release_build();
+    let debug = PathBuf::from(env!("CARGO_BIN_EXE_sim"));
+    let expected = digests(&debug, root(), &[]);
+    assert!(expected.len() > 1, "there is more than one run to compare");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let surroundings: [&[(&str, &str)]; 3] = [
+        &[("TZ", "Pacific/Chatham"), ("LANG", "de_DE.UTF-8"), ("LC_ALL", "de_DE.UTF-8")],
+        &[("TZ", "America/Caracas"), ("RUST_BACKTRACE", "1"), ("SIM_SEED", "77"), ("PROPTEST_CASES", "1")],
+        &[],
+    ];
+    for variables in surroundings {
+        for binary in [&debug, &release] {
+            for folder in [root(), elsewhere.path()] {
+                let found = digests(binary, folder, variables);
+                assert_eq!(found, expected, "{} in {} with {variables:?}", binary.display(), folder.display());
+            }
+        }
+    }
+}
+
+fn release_build() -> PathBuf {
+    let target = Path::new(env!("CARGO_BIN_EXE_sim")).ancestors().nth(2).expect("binaries are in target/PROFILE");
+    let cargo = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--locked", "-p", "sim", "--bin", "sim", "--target-dir"])
+        .arg(target)
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
+    target.join("release").join("sim")
+}
+
+/// Digest and event count of every run, under the scripted schedule and a random one.
+fn digests(binary: &Path, folder: &Path, variables: &[(&str, &str)]) -> Vec<(String, String, String, u64)> {
+    let mut digests = Vec::new();
+    for strategy in ["fifo", "random"] {
+        let output = Command::new(binary)
+            .args(["run", "--format", "json", "--seed", "5", "--strategy", strategy])
+            .arg(root().join("scenarios"))
+            .current_dir(folder)
+            .env_clear()
+            .envs(variables.iter().copied())
+            .output()
+            .expect("the binary runs");
+        let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+        for run in document["runs"].as_array().expect("runs") {
+            let text = |key: &str| run[key].as_str().unwrap_or_default().to_owned();
+            digests.push((
+                text("scenario"),
+                text("release"),
+                text("digest"),
+                run["events"].as_u64().unwrap_or_default(),
+            ));
+        }
+    }
+    digests
+}
