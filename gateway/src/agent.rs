@@ -11,14 +11,12 @@ use std::rc::Rc;
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::Notify;
 
-use crate::session::SessionId;
-
 /// Makes agents, one for each live record.
 pub trait Agents {
-    /// Builds the agent of a session. May take long, and may fail.
+    /// Builds an agent. May take long, and may fail.
     ///
     /// Cancel safe: dropping the future leaves nothing behind.
-    fn build(&self, session: &SessionId) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>>;
+    fn build(&self) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>>;
 }
 
 /// The agent of one live record.

@@ -4,7 +4,7 @@
 //! In each field the first alternative is the default: reading only first alternatives reads the good gateway.
 //! A *planted bug* is [`Behavior::default`] with one field [`set`](Behavior::set) to another alternative.
 
-use crate::lifecycle::{attach, claim, close, finish, flush, grace, interrupt, resume};
+use crate::lifecycle::{attach, claim, close, finish, flush, grace, idle, interrupt, process, queue, resume};
 use crate::rotation;
 
 /// How a gateway behaves wherever releases differ.
@@ -18,16 +18,24 @@ pub struct Behavior {
     pub resume: resume::Resume,
     /// Accepting a prompt.
     pub claim: claim::Claim,
+    /// Prompts that wait for the turn before them.
+    pub queue: queue::Queue,
     /// Storing messages.
     pub flush: flush::Flush,
     /// Going on under another id.
     pub rotation: rotation::Rotation,
     /// Ending sessions.
     pub close: close::Close,
+    /// Sessions that nobody has used for long.
+    pub idle: idle::Idle,
     /// Ending turns.
     pub finish: finish::Finish,
     /// Stopping turns.
     pub interrupt: interrupt::Stop,
+    /// The gateway's end.
+    pub shutdown: process::Shutdown,
+    /// The gateway's beginning.
+    pub startup: process::Startup,
 }
 
 /// One thing that releases do differently.
@@ -99,17 +107,21 @@ impl Behavior {
         all
     }
 
-    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 9] {
+    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 13] {
         [
             erase(&mut self.grace),
             erase(&mut self.attach),
             erase(&mut self.resume),
             erase(&mut self.claim),
+            erase(&mut self.queue),
             erase(&mut self.flush),
             erase(&mut self.rotation),
             erase(&mut self.close),
+            erase(&mut self.idle),
             erase(&mut self.finish),
             erase(&mut self.interrupt),
+            erase(&mut self.shutdown),
+            erase(&mut self.startup),
         ]
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session) {
 }
 
 async fn build(gateway: &Gateway, session: &Session) {
-    let built = gateway.env.agents.build(session.id()).await;
+    let built = gateway.env.agents.build().await;
     session.change(|record| {
         record.agent.state = match built {
             // Nobody will use it any more.

@@ -15,12 +15,29 @@ pub struct Config {
     pub build_delay: Millis,
     /// How long a prompt waits for its agent.
     pub agent_wait: Millis,
+    /// What a prompt does to a session at work.
+    pub busy_input_mode: BusyInput,
+    /// How long a session without a client may be idle before it is ended. Counted in whole scans.
+    pub session_ttl: Millis,
+    /// How many live sessions there may be; zero for any number. Left out: what the release does by itself.
+    pub max_live_sessions: Option<u32>,
     /// What a compression that names no mode does.
     pub compression: Compression,
     /// The `source` column of new rows.
     pub source: String,
     /// The `model` column of new rows.
     pub model: String,
+}
+
+/// What a prompt does to a session at work (spec §4.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BusyInput {
+    /// It interrupts the turn that runs, and is next.
+    #[default]
+    Interrupt,
+    /// It waits for the turn that runs.
+    Queue,
 }
 
 /// The setting behind [`CompressionMode::Default`].
@@ -42,6 +59,9 @@ impl Default for Config {
             orphan_grace: Millis::from_secs(20),
             build_delay: Millis(50),
             agent_wait: Millis::from_secs(30),
+            busy_input_mode: BusyInput::default(),
+            session_ttl: Millis::from_secs(6 * 3600),
+            max_live_sessions: None,
             compression: Compression::default(),
             source: "tui".to_owned(),
             model: "scripted".to_owned(),

@@ -1,6 +1,9 @@
 //! Ending a session: its turn, its row, its record.
 
+use serde_json::json;
+
 use crate::clock::Millis;
+use crate::lifecycle::close::{Actor, Popping};
 use crate::lifecycle::flush::Moment;
 use crate::persist;
 use crate::server::Gateway;
@@ -12,23 +15,22 @@ use crate::store::{EndReason, StoreError};
 const RETRY: Millis = Millis::from_secs(1);
 
 /// Ends a session once. False if somebody else ends or has ended it, and then only after they are done.
-pub(crate) async fn end(gateway: &Gateway, session: &Session, reason: EndReason) -> bool {
+pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> bool {
     let close = &gateway.behavior.close;
     // A record that is being brought back is first brought back.
     session.until(|record| (record.stage != Stage::Opening).then_some(())).await;
-    let begun = session.change(|record| {
-        let begins = close.may_begin(record);
-        if begins {
-            record.stage = Stage::Closing(reason);
-            record.timers.clear();
-        }
-        begins
-    });
-    if !begun {
+    let popping = close.popping(actor);
+    let lock = match popping {
+        Popping::BeforeEndLocked => Some(gateway.resume_lock.lock().await),
+        Popping::AfterEnd | Popping::BeforeEnd => None,
+    };
+    let reason = close.reason(actor);
+    if !begin(gateway, session, reason) {
+        drop(lock);
         session.until(|record| (record.stage == Stage::Finalized).then_some(())).await;
         return false;
     }
-    if close.pops_first() {
+    if popping != Popping::AfterEnd {
         gateway.sessions.remove(session);
         gateway.env.window(Window::PoppedNotEnded).await;
     }
@@ -43,21 +45,36 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, reason: EndReason)
         record.stage = Stage::Finalized;
         record.agent.state = AgentState::Unbuilt;
     });
+    drop(lock);
+    true
+}
+
+/// Marks the session as being ended, if nobody else has.
+fn begin(gateway: &Gateway, session: &Session, reason: EndReason) -> bool {
+    let cancelled = session.change(|record| {
+        if !gateway.behavior.close.may_begin(record) {
+            return None;
+        }
+        record.stage = Stage::Closing(reason);
+        record.timers.clear();
+        record.idle_timer = None;
+        Some(if gateway.behavior.close.joins_turn() { std::mem::take(&mut record.queue) } else { Vec::new() })
+    });
+    let Some(cancelled) = cancelled else { return false };
+    for _ in cancelled {
+        session.emit("error", json!({"message": "the session was closed before this prompt had its turn"}));
+    }
     true
 }
 
 /// Interrupts the turn, if one runs, and waits until it has left the session.
 async fn stop_turn(session: &Session) {
-    session.read(|record| {
-        if let Some(turn) = &record.turn {
-            turn.interrupt.raise();
-        }
-    });
+    session.interrupt();
     session.until(|record| (!record.is_running()).then_some(())).await;
 }
 
 /// Ends the row that the agent writes, which after rotations is the tip of the chain.
-async fn end_row(gateway: &Gateway, session: &Session, reason: EndReason) {
+pub(crate) async fn end_row(gateway: &Gateway, session: &Session, reason: EndReason) {
     loop {
         let row = session.read(|record| record.agent.row.clone());
         match gateway.rows.end(row, gateway.env.now().wall, reason).await {

@@ -9,5 +9,8 @@ pub mod close;
 pub mod finish;
 pub mod flush;
 pub mod grace;
+pub mod idle;
 pub mod interrupt;
+pub mod process;
+pub mod queue;
 pub mod resume;

@@ -3,7 +3,7 @@
 mod create;
 mod end;
 mod listing;
-mod prompt;
+pub(crate) mod prompt;
 mod resume;
 
 use std::rc::Rc;

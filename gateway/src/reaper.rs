@@ -6,17 +6,28 @@ use tokio::sync::oneshot;
 
 use crate::clock::Millis;
 use crate::finalize;
+use crate::idle;
+use crate::lifecycle::close::Actor;
 use crate::lifecycle::grace::Expired;
 use crate::registry::Link;
 use crate::server::Gateway;
-use crate::session::{Attachment, GraceTimer, Session};
+use crate::session::{Attachment, Session, Timer};
 use crate::spawn::TaskName;
 
 /// A connection is gone: its sessions lose their client, each with a whole grace from now.
 pub(crate) fn detach_all(gateway: &Rc<Gateway>, link: &Link) {
     for session in gateway.sessions.unlink(link) {
         session.change(|record| record.attachment = Attachment::Detached);
+        let closes = session.read(|record| record.facts.close_on_disconnect);
+        if closes && gateway.behavior.close.closes_on_disconnect() {
+            let (closing, session) = (Rc::clone(gateway), session.clone());
+            gateway.env.spawn(TaskName::session(session.id(), "disconnect"), async move {
+                finalize::end(&closing, &session, Actor::Disconnect).await;
+            });
+            continue;
+        }
         arm(gateway, &session);
+        idle::rearm(gateway, &session);
     }
 }
 
@@ -27,10 +38,12 @@ pub(crate) fn detach_all(gateway: &Rc<Gateway>, link: &Link) {
 pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
     if !gateway.sessions.is_linked(link) && !gateway.behavior.attach.binds_dead() {
         session.change(|record| record.attachment = Attachment::Detached);
-        return arm(gateway, session);
+        arm(gateway, session);
+        return idle::rearm(gateway, session);
     }
     session.change(|record| {
         record.attachment = Attachment::Live(link.clone());
+        record.idle_timer = None;
         if gateway.behavior.grace.disarms() {
             record.timers.clear();
         }
@@ -49,7 +62,7 @@ fn arm(gateway: &Rc<Gateway>, session: &Session) {
         if gateway.behavior.grace.disarms() {
             record.timers.clear();
         }
-        record.timers.push(GraceTimer { id, deadline, disarm });
+        record.timers.push(Timer { id, deadline, disarm });
     });
     let (waiting, session) = (Rc::clone(gateway), session.clone());
     gateway.env.spawn(TaskName::session(session.id(), "grace"), async move {
@@ -71,7 +84,7 @@ async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64) {
     });
     match decision {
         Some(Expired::Reap) => {
-            finalize::end(gateway, session, gateway.behavior.close.reap_reason()).await;
+            finalize::end(gateway, session, Actor::OrphanTimer).await;
         }
         Some(Expired::Rearm) => arm(gateway, session),
         Some(Expired::StandDown) | None => {}

@@ -13,43 +13,88 @@ use crate::behavior::Behavior;
 pub enum Release {
     /// hermes-agent 0.16.0 (2026.6.5).
     V0_16_0,
+    /// hermes-agent 0.17.0 (2026.6.19).
+    V0_17_0,
+    /// hermes-agent 0.18.2 (2026.7.7.2).
+    V0_18_2,
+    /// hermes-agent 0.19.0 (2026.7.20).
+    V0_19_0,
+    /// No release: 0.19.0 with the change that hermes-agent#44102 proposes.
+    V0_19_0Rearm,
     /// Ours: every known defect fixed. The only one that `gateway serve` runs.
     #[default]
     Current,
 }
 
-/// What 0.16.0 does otherwise than `current`.
-const V0_16_0: &[(&str, &str)] = &[
-    ("grace.expiry", "one_shot"),
+/// What 0.19.0 with re-arming does otherwise than `current`: everything but the one-shot timer.
+const V0_19_0_REARM: &[(&str, &str)] = &[
     ("grace.timers", "pile"),
     ("attach.prompt", "before_busy_check"),
-    ("attach.activate", "answers_only"),
     ("attach.dead_connection", "binds"),
-    ("resume.target", "exact"),
-    ("resume.live_match", "session_key"),
+    ("resume.live_match", "agent_row"),
     ("resume.order", "reopen_then_register"),
     ("resume.reopen", "unconditional"),
     ("claim.row", "plain_insert"),
-    ("flush.when", "at_end"),
+    ("queue.slots", "one_merged"),
+    ("queue.delivery", "pinned"),
+    ("queue.drain", "after_normal_turn"),
     ("flush.unit", "message"),
-    ("rotation.procedure", "separate_steps"),
+    ("rotation.procedure", "steps_and_write"),
     ("rotation.key", "after_turn"),
-    ("rotation.default_mode", "rotate"),
     ("close.turn", "left_running"),
     ("close.order", "pop_then_end"),
-    ("close.reap_reason", "tui_close"),
+    ("close.reap_order", "pop_then_end"),
+    ("idle.victims", "not_tested_again"),
+    ("idle.cap", "off_unless_set"),
     ("finish.running", "cleared_after_complete"),
+    ("shutdown.on_term", "leaves_rows"),
+    ("shutdown.turns", "cut_off"),
+    ("startup.sweep", "none"),
+];
+
+/// What 0.19.0 does otherwise than with re-arming.
+const V0_19_0: &[(&str, &str)] = &[("grace.expiry", "one_shot")];
+
+/// What 0.18.2 does otherwise than 0.19.0.
+const V0_18_2: &[(&str, &str)] =
+    &[("rotation.procedure", "steps"), ("close.order", "under_resume_lock"), ("close.reap_order", "under_resume_lock")];
+
+/// What 0.17.0 does otherwise than 0.18.2.
+const V0_17_0: &[(&str, &str)] = &[
+    ("resume.live_match", "session_key"),
+    ("resume.build", "before_registration"),
+    ("claim.busy", "reject"),
+    ("flush.when", "prompt_and_end"),
+    ("rotation.default_mode", "rotate"),
+    ("finish.interrupted", "silent"),
     ("interrupt.idle", "sticky"),
+    ("idle.cap", "none"),
+];
+
+/// What 0.16.0 does otherwise than 0.17.0.
+const V0_16_0: &[(&str, &str)] = &[
+    ("attach.activate", "answers_only"),
+    ("resume.target", "exact"),
+    ("flush.when", "at_end"),
+    ("close.reap_order", "pop_then_end"),
+    ("close.reap_reason", "tui_close"),
+    ("close.on_disconnect", "ignored"),
+    ("idle.reaper", "none"),
 ];
 
 impl Release {
     /// Oldest first; the last is `current`.
-    pub const ALL: [Self; 2] = [Self::V0_16_0, Self::Current];
+    pub const ALL: [Self; 6] =
+        [Self::V0_16_0, Self::V0_17_0, Self::V0_18_2, Self::V0_19_0, Self::V0_19_0Rearm, Self::Current];
 
     /// Its name, as scenario files and the command line write it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::V0_16_0 => "0.16.0",
+            Self::V0_17_0 => "0.17.0",
+            Self::V0_18_2 => "0.18.2",
+            Self::V0_19_0 => "0.19.0",
+            Self::V0_19_0Rearm => "0.19.0+rearm",
             Self::Current => "current",
         }
     }
@@ -70,6 +115,10 @@ impl Release {
     pub const fn differences(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::V0_16_0 => V0_16_0,
+            Self::V0_17_0 => V0_17_0,
+            Self::V0_18_2 => V0_18_2,
+            Self::V0_19_0 => V0_19_0,
+            Self::V0_19_0Rearm => V0_19_0_REARM,
             Self::Current => &[],
         }
     }
@@ -145,7 +194,7 @@ mod tests {
         }
         assert_eq!(
             "0.16".parse::<Release>().unwrap_err().to_string(),
-            "unknown release `0.16`, expected one of `0.16.0`, `current`"
+            "unknown release `0.16`, expected one of `0.16.0`, `0.17.0`, `0.18.2`, `0.19.0`, `0.19.0+rearm`, `current`"
         );
     }
 }

@@ -19,8 +19,11 @@ group! {
         procedure: Procedure {
             /// In one transaction.
             Atomic "atomic",
-            /// One statement after the other: a failure in between leaves an ended parent without a child (B1, B2).
-            SeparateSteps "separate_steps",
+            /// One statement after the other, then the messages: a failure in between leaves an ended parent without
+            /// a child (B1, B2).
+            StepsAndWrite "steps_and_write",
+            /// One statement after the other; the messages follow with the turn's next ones.
+            Steps "steps",
         }
         /// When the record's key follows the agent's row.
         key: KeySync {
@@ -52,6 +55,8 @@ pub enum RotationStep {
     InsertChild,
     /// The child gets the next title of the lineage.
     Title,
+    /// The compacted messages are stored under the child.
+    WriteMessages,
 }
 
 impl Rotation {
@@ -59,7 +64,14 @@ impl Rotation {
     pub fn steps(&self) -> &'static [RotationStep] {
         match self.procedure {
             Procedure::Atomic => &[RotationStep::Rotate],
-            Procedure::SeparateSteps => {
+            Procedure::StepsAndWrite => &[
+                RotationStep::EndParent,
+                RotationStep::SwitchId,
+                RotationStep::InsertChild,
+                RotationStep::Title,
+                RotationStep::WriteMessages,
+            ],
+            Procedure::Steps => {
                 &[RotationStep::EndParent, RotationStep::SwitchId, RotationStep::InsertChild, RotationStep::Title]
             }
         }
@@ -137,6 +149,7 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
             }
             // Errors from here on are only logged by the releases that go this way.
             RotationStep::InsertChild => drop(gateway.rows.create_session(child.clone()).await),
+            RotationStep::WriteMessages => persist::flush(gateway, session, Moment::Compression).await?,
             RotationStep::Title => drop(gateway.rows.continue_title(id.clone(), parent.clone()).await),
         }
     }

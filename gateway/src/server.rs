@@ -4,17 +4,22 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use futures_util::future::join_all;
+use tokio::sync::Mutex;
 
 use crate::behavior::Behavior;
 use crate::config::Config;
 use crate::env::Env;
 use crate::finalize;
+use crate::idle;
+use crate::lifecycle::close::Actor;
+use crate::lifecycle::process::Signal;
 use crate::method::{self, Pace};
 use crate::reaper;
 use crate::registry::{Link, Registry};
 use crate::rpc::{self, Request};
 use crate::session::Session;
 use crate::spawn::TaskName;
+use crate::startup;
 use crate::store::{EndReason, Rows};
 use crate::transport::{Connection, Transport};
 
@@ -26,6 +31,8 @@ pub struct Gateway {
     pub(crate) behavior: Behavior,
     /// The live sessions.
     pub sessions: Registry,
+    /// Held by old releases while they look for a live session, and while some of them end one.
+    pub(crate) resume_lock: Mutex<()>,
     timers: Cell<u64>,
 }
 
@@ -33,11 +40,13 @@ impl Gateway {
     /// A gateway without sessions.
     pub fn new(env: Env, config: Config, behavior: Behavior) -> Rc<Self> {
         let rows = Rows::new(Rc::clone(&env.store));
-        Rc::new(Self { env, rows, config, behavior, sessions: Registry::default(), timers: Cell::new(0) })
+        let (sessions, resume_lock, timers) = (Registry::default(), Mutex::default(), Cell::default());
+        Rc::new(Self { env, rows, config, behavior, sessions, resume_lock, timers })
     }
 
     /// Serves the transport's connections, each in a task of its own, until it has no more.
     pub async fn serve(self: Rc<Self>, transport: Rc<dyn Transport>) {
+        startup::sweep(&self).await;
         while let Some(connection) = transport.accept().await {
             let name = TaskName::client(connection.name(), "reader");
             let gateway = Rc::clone(&self);
@@ -45,10 +54,26 @@ impl Gateway {
         }
     }
 
-    /// Ends every live session. Their turns are stopped first, all at once.
-    pub async fn shutdown(&self) {
+    /// Ends every live session, as far as the release does on this signal. Turns are stopped first, all at once.
+    pub async fn shutdown(&self, signal: Signal) {
+        if !self.behavior.shutdown.ends_rows(signal) {
+            return;
+        }
         let sessions = self.sessions.all();
-        join_all(sessions.iter().map(|session| finalize::end(self, session, EndReason::TuiShutdown))).await;
+        if self.behavior.shutdown.joins_turns() {
+            join_all(sessions.iter().map(|session| finalize::end(self, session, Actor::Shutdown))).await;
+        } else {
+            join_all(sessions.iter().map(|session| finalize::end_row(self, session, EndReason::TuiShutdown))).await;
+        }
+    }
+
+    /// Looks at every session as the idle reaper does at a scan.
+    pub async fn scan_idle(self: &Rc<Self>) {
+        if self.behavior.idle.scans() {
+            for session in self.sessions.all() {
+                idle::scan(self, &session).await;
+            }
+        }
     }
 
     pub(crate) fn emit_info(&self, session: &Session) {

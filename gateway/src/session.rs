@@ -46,8 +46,12 @@ pub struct Record {
     pub turn: Option<TurnState>,
     /// What has been said.
     pub transcript: Transcript,
+    /// Prompts that wait for the turn to end, oldest first.
+    pub queue: Vec<Queued>,
     /// The orphan timers that are armed; more than one only in releases that pile them up.
-    pub timers: Vec<GraceTimer>,
+    pub timers: Vec<Timer>,
+    /// The idle timer, armed while nobody is attached and no turn runs.
+    pub idle_timer: Option<Timer>,
     /// What does not change the lifecycle.
     pub facts: Facts,
 }
@@ -106,6 +110,15 @@ pub struct TurnState {
     pub assistant: String,
 }
 
+/// A prompt that waits.
+#[derive(Clone)]
+pub struct Queued {
+    /// The prompt.
+    pub text: String,
+    /// The connection it came on.
+    pub link: Link,
+}
+
 /// What has been said, and how much of it is stored.
 #[derive(Default)]
 pub struct Transcript {
@@ -117,8 +130,8 @@ pub struct Transcript {
     pub version: u64,
 }
 
-/// An armed orphan timer. Dropping it disarms it.
-pub struct GraceTimer {
+/// An armed timer of a session. Dropping it disarms it.
+pub struct Timer {
     /// Which one: a timer that fires must find itself still armed.
     pub id: u64,
     /// When it fires.
@@ -139,6 +152,8 @@ pub struct Facts {
     pub cwd: Option<String>,
     /// A title asked for before the row exists.
     pub pending_title: Option<String>,
+    /// Whether it is closed with its connection instead of getting a grace.
+    pub close_on_disconnect: bool,
     /// Some releases keep an interrupt that came while idle, and stop the next turn with it.
     pub stale_interrupt: bool,
 }
@@ -177,6 +192,15 @@ impl Session {
             }
             changed.await;
         }
+    }
+
+    /// Asks the turn that runs to stop.
+    pub(crate) fn interrupt(&self) {
+        self.read(|record| {
+            if let Some(turn) = &record.turn {
+                turn.interrupt.raise();
+            }
+        });
     }
 
     /// Sends an event to whoever is attached; without a client it is lost.

@@ -64,6 +64,8 @@ pub enum Read {
         /// Which children continue a parent.
         rule: TipRule,
     },
+    /// The sessions whose row is open, oldest first.
+    Open,
     /// Root sessions, newest first.
     List {
         /// How many at the most.
@@ -80,6 +82,8 @@ pub enum Found {
     Messages(Vec<MessageRow>),
     /// To [`Read::Tip`].
     Tip(StoredId),
+    /// To [`Read::Open`].
+    Open(Vec<StoredId>),
     /// To [`Read::List`].
     List(Vec<SessionRow>),
 }

@@ -8,11 +8,14 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use crate::agent::{Agent, Interrupt, ToolCall, TurnEvent};
+use crate::idle;
 use crate::lifecycle::flush::Moment;
+use crate::lifecycle::queue::Before;
+use crate::method::prompt;
 use crate::persist;
 use crate::rotation;
 use crate::server::Gateway;
-use crate::session::{AgentState, Session};
+use crate::session::{AgentState, Queued, Session};
 use crate::spawn::Window;
 use crate::store::{NewMessage, Role, StoreError};
 
@@ -30,14 +33,16 @@ pub(crate) async fn run(gateway: Rc<Gateway>, session: Session) {
     else {
         return;
     };
-    let ending = match agent_ready(&gateway, &session).await {
+    let (ending, before) = match agent_ready(&gateway, &session).await {
         Ok(agent) => {
             session.emit("message.start", Value::Null);
-            converse(&gateway, &session, &*agent, &prompt, &interrupt).await
+            // An error stays with the messages, which go with the next flush.
+            let _ = persist::flush(&gateway, &session, Moment::Start).await;
+            (converse(&gateway, &session, &*agent, &prompt, &interrupt).await, Before::Worked)
         }
-        Err(message) => Ending::Failed { message },
+        Err(message) => (Ending::Failed { message }, Before::NeverBegan),
     };
-    finish(&gateway, &session, ending).await;
+    finish(&gateway, &session, ending, before).await;
 }
 
 /// The session's agent, waited for as long as the configuration allows.
@@ -123,7 +128,10 @@ async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Res
 }
 
 /// Stores the rest, frees the session and tells its client, in the order that the release has.
-async fn finish(gateway: &Gateway, session: &Session, ending: Ending) {
+async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: Ending, before: Before) {
+    if matches!(ending, Ending::Interrupted) && gateway.behavior.finish.says_interrupted() {
+        say(gateway, session, "Operation interrupted.");
+    }
     let moment = match ending {
         Ending::Failed { .. } => Moment::Failure,
         Ending::Complete { .. } | Ending::Interrupted => Moment::End,
@@ -135,8 +143,9 @@ async fn finish(gateway: &Gateway, session: &Session, ending: Ending) {
         record.transcript.version += 1;
     });
     let frees_first = gateway.behavior.finish.frees_first();
+    let mut next = None;
     if frees_first {
-        free(gateway, session);
+        next = free(gateway, session, before);
     }
     match ending {
         Ending::Complete { text } => complete(session, &text, "complete"),
@@ -145,21 +154,27 @@ async fn finish(gateway: &Gateway, session: &Session, ending: Ending) {
     }
     if !frees_first {
         gateway.env.window(Window::CompleteStillRunning).await;
-        free(gateway, session);
+        next = free(gateway, session, before);
     }
     gateway.emit_info(session);
+    match next {
+        Some(next) => prompt::start_next(gateway, session, next).await,
+        None => idle::rearm(gateway, session),
+    }
 }
 
 fn complete(session: &Session, text: &str, status: &str) {
     session.emit("message.complete", json!({"text": text, "usage": {}, "status": status}));
 }
 
-fn free(gateway: &Gateway, session: &Session) {
+/// Nobody holds the session any more, unless a prompt has waited for that.
+fn free(gateway: &Rc<Gateway>, session: &Session, before: Before) -> Option<Queued> {
     let now = gateway.env.now();
     session.change(|record| {
         record.turn = None;
         record.facts.last_active = now;
     });
+    prompt::claim_next(gateway, session, before)
 }
 
 fn say(gateway: &Gateway, session: &Session, text: &str) {

@@ -20,7 +20,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Agent, Agents, BuildError, CompressionMode, Interrupt, ToolCall, Turn, TurnEvent};
 use crate::clock::{Clock, Millis};
-use crate::session::SessionId;
 
 /// What a turn does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,7 +108,7 @@ impl ScriptedAgents {
 }
 
 impl Agents for ScriptedAgents {
-    fn build(&self, _session: &SessionId) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>> {
+    fn build(&self) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>> {
         let agent = ScriptedAgent { clock: Rc::clone(&self.clock), turns: Rc::clone(&self.turns) };
         async move { Ok(Rc::new(agent) as Rc<dyn Agent>) }.boxed_local()
     }

@@ -1,11 +1,19 @@
 //! Accepting a prompt: may it start, and how its row comes to be.
 
 use crate::behavior::group;
+use crate::config::BusyInput;
 use crate::session::{Record, Stage};
 
 group! {
     /// Accepting a prompt.
     Claim "claim" {
+        /// What becomes of a prompt to a session at work.
+        busy: BusyPrompt {
+            /// What `busy_input_mode` says: it waits its turn, and may interrupt the one that runs.
+            Policy "policy",
+            /// It is refused.
+            Reject "reject",
+        }
         /// How the first prompt's row is inserted.
         row: RowInsert {
             /// In one transaction with the prompt; then the code looks whether the session is still open.
@@ -21,8 +29,12 @@ group! {
 pub enum Claimed {
     /// It holds the session and starts.
     Start,
-    /// Another turn holds the session.
-    Busy,
+    /// Another turn holds the session: it is refused.
+    Refuse,
+    /// Another turn holds the session: it waits.
+    Enqueue,
+    /// Another turn holds the session: that turn is interrupted, and it waits.
+    EnqueueAndInterrupt,
     /// The session is being ended, or brought back.
     Unavailable,
 }
@@ -38,9 +50,13 @@ pub enum FirstWrite {
 
 impl Claim {
     /// A prompt has arrived.
-    pub fn decide(&self, record: &Record) -> Claimed {
+    pub fn decide(&self, record: &Record, mode: BusyInput) -> Claimed {
         match record.stage {
-            Stage::Open if record.is_running() => Claimed::Busy,
+            Stage::Open if record.is_running() => match (self.busy, mode) {
+                (BusyPrompt::Policy, BusyInput::Interrupt) => Claimed::EnqueueAndInterrupt,
+                (BusyPrompt::Policy, BusyInput::Queue) => Claimed::Enqueue,
+                (BusyPrompt::Reject, _) => Claimed::Refuse,
+            },
             Stage::Open => Claimed::Start,
             Stage::Opening | Stage::Closing(_) | Stage::Finalized => Claimed::Unavailable,
         }

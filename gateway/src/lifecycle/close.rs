@@ -14,12 +14,30 @@ group! {
             /// It runs on without its session, and may rotate to a row that nobody owns (S9).
             LeftRunning "left_running",
         }
-        /// When the record leaves the registry.
+        /// When the record of a session that a client closes leaves the registry.
         order: Order {
             /// After its row is ended; meanwhile nobody may attach.
             EndThenPop "end_then_pop",
+            /// Before, and no resume can look for it until the row is ended (spec §4.6).
+            UnderResumeLock "under_resume_lock",
             /// Before: a resume in between reopens the row, which then ends under a live session (S4).
             PopThenEnd "pop_then_end",
+        }
+        /// When the record of an orphan leaves the registry.
+        reap_order: ReapOrder {
+            /// After its row is ended; meanwhile nobody may attach.
+            EndThenPop "end_then_pop",
+            /// Before, and no resume can look for it until the row is ended.
+            UnderResumeLock "under_resume_lock",
+            /// Before: a resume in between reopens the row, which then ends under a live session (S4).
+            PopThenEnd "pop_then_end",
+        }
+        /// What a session does that was made to be closed with its connection.
+        on_disconnect: OnDisconnect {
+            /// It is closed.
+            Closes "closes",
+            /// It gets a grace like any other.
+            Ignored "ignored",
         }
         /// What a reaped row says.
         reap_reason: ReapReason {
@@ -29,6 +47,34 @@ group! {
             TuiClose "tui_close",
         }
     }
+}
+
+/// Who ends a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A client, with `session.close`.
+    Client,
+    /// The orphan timer.
+    OrphanTimer,
+    /// The end of the connection it was made to be closed with.
+    Disconnect,
+    /// The idle reaper.
+    IdleReaper,
+    /// The cap on live sessions.
+    Cap,
+    /// The gateway's own end.
+    Shutdown,
+}
+
+/// When a record leaves the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Popping {
+    /// After its row is ended.
+    AfterEnd,
+    /// Before, with the resume lock held until then.
+    BeforeEndLocked,
+    /// Before.
+    BeforeEnd,
 }
 
 impl Close {
@@ -45,19 +91,36 @@ impl Close {
         }
     }
 
-    /// Whether the record leaves the registry before its row is ended.
-    pub fn pops_first(&self) -> bool {
-        match self.order {
-            Order::EndThenPop => false,
-            Order::PopThenEnd => true,
+    /// When the record leaves the registry, by who ends it.
+    pub fn popping(&self, actor: Actor) -> Popping {
+        match (actor, self.order, self.reap_order) {
+            (Actor::OrphanTimer, _, ReapOrder::EndThenPop) => Popping::AfterEnd,
+            (Actor::OrphanTimer, _, ReapOrder::UnderResumeLock) => Popping::BeforeEndLocked,
+            (Actor::OrphanTimer, _, ReapOrder::PopThenEnd) => Popping::BeforeEnd,
+            (_, Order::EndThenPop, _) => Popping::AfterEnd,
+            (Actor::Client, Order::UnderResumeLock, _) => Popping::BeforeEndLocked,
+            // Reapers and disconnects take no lock in any release (W5).
+            (_, Order::UnderResumeLock | Order::PopThenEnd, _) => Popping::BeforeEnd,
         }
     }
 
-    /// The reason that an orphan's row gets.
-    pub fn reap_reason(&self) -> EndReason {
-        match self.reap_reason {
-            ReapReason::Actor => EndReason::WsOrphanReap,
-            ReapReason::TuiClose => EndReason::TuiClose,
+    /// Whether a session made for it is closed with its connection.
+    pub fn closes_on_disconnect(&self) -> bool {
+        match self.on_disconnect {
+            OnDisconnect::Closes => true,
+            OnDisconnect::Ignored => false,
+        }
+    }
+
+    /// The reason that the row gets.
+    pub fn reason(&self, actor: Actor) -> EndReason {
+        match (actor, self.reap_reason) {
+            (Actor::OrphanTimer, ReapReason::Actor) => EndReason::WsOrphanReap,
+            (Actor::Client, _) | (Actor::OrphanTimer, ReapReason::TuiClose) => EndReason::TuiClose,
+            (Actor::Disconnect, _) => EndReason::WsDisconnect,
+            (Actor::IdleReaper, _) => EndReason::IdleTimeout,
+            (Actor::Cap, _) => EndReason::LruEvict,
+            (Actor::Shutdown, _) => EndReason::TuiShutdown,
         }
     }
 }

@@ -12,10 +12,25 @@ group! {
             /// After it: a fast client's next prompt is refused (S27).
             ClearedAfterComplete "cleared_after_complete",
         }
+        /// What the conversation says of an interrupt.
+        interrupted: Interrupted {
+            /// A message of the agent that the operation was interrupted.
+            Said "said",
+            /// Nothing (the recordings of 0.16.0 and 0.17.0).
+            Silent "silent",
+        }
     }
 }
 
 impl Finish {
+    /// Whether an interrupted turn ends with a message that says so.
+    pub fn says_interrupted(&self) -> bool {
+        match self.interrupted {
+            Interrupted::Said => true,
+            Interrupted::Silent => false,
+        }
+    }
+
     /// Whether the session is freed before `message.complete` is sent.
     pub fn frees_first(&self) -> bool {
         match self.running {

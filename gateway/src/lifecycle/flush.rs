@@ -9,6 +9,8 @@ group! {
         when: When {
             /// The prompt when it is accepted, then at each message and before a compression.
             EachStep "each_step",
+            /// The prompt at the turn's start, the rest before a compression and at the end; a kill loses it (B4).
+            PromptAndEnd "prompt_and_end",
             /// At the end of the turn; a kill loses all of it, a compression what it replaces (B3, B4).
             AtEnd "at_end",
         }
@@ -25,6 +27,8 @@ group! {
 /// A moment at which a turn could store its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
+    /// The turn starts.
+    Start,
     /// A message of the agent or of a tool is complete.
     Step,
     /// A compression is about to replace messages.
@@ -42,6 +46,7 @@ impl Flush {
     pub fn wanted(&self, moment: Moment) -> bool {
         match self.when {
             When::EachStep => true,
+            When::PromptAndEnd => !matches!(moment, Moment::Step | Moment::Failure),
             When::AtEnd => matches!(moment, Moment::Asked | Moment::End),
         }
     }

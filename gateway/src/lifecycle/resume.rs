@@ -18,6 +18,8 @@ group! {
         live_match: LiveMatch {
             /// The one that writes the row, or is about to.
             Owner "owner",
+            /// The one whose agent writes it; a rotation under way is not seen.
+            AgentRow "agent_row",
             /// The one whose key it is; the key lags behind a rotation until the turn ends (S23).
             SessionKey "session_key",
         }
@@ -34,6 +36,13 @@ group! {
             Tip "tip",
             /// The end of the row, whatever the reason (A10).
             Unconditional "unconditional",
+        }
+        /// When the agent of a session is built that comes back.
+        build: Build {
+            /// A little later, as after a creation.
+            Deferred "deferred",
+            /// Before the record is registered; the answer waits for it, and so does everybody else's (spec §4.4).
+            BeforeRegistration "before_registration",
         }
     }
 }
@@ -62,6 +71,7 @@ impl Resume {
     pub fn is_live(&self, record: &Record, target: &StoredId) -> bool {
         match self.live_match {
             LiveMatch::Owner => record.owns(target),
+            LiveMatch::AgentRow => record.agent.row == *target,
             LiveMatch::SessionKey => record.key == *target,
         }
     }
@@ -80,6 +90,14 @@ impl Resume {
         match self.order {
             Order::RegisterThenReopen => true,
             Order::ReopenThenRegister => false,
+        }
+    }
+
+    /// Whether the agent is built before the record is registered.
+    pub fn builds_first(&self) -> bool {
+        match self.build {
+            Build::Deferred => false,
+            Build::BeforeRegistration => true,
         }
     }
 

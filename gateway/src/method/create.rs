@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::build;
 use crate::clock::Now;
 use crate::entropy::{Purpose, Stream};
+use crate::idle;
 use crate::reaper;
 use crate::registry::Link;
 use crate::rpc::Error;
@@ -22,6 +23,8 @@ use crate::store::StoredId;
 pub(super) struct Create {
     title: Option<String>,
     cwd: Option<String>,
+    #[serde(default)]
+    close_on_disconnect: bool,
 }
 
 /// Registers a new session on the connection and has its agent built a little later.
@@ -31,8 +34,10 @@ pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Resu
     let mut record = new_record(key, now);
     record.facts.cwd = params.cwd;
     record.facts.pending_title = params.title;
+    record.facts.close_on_disconnect = params.close_on_disconnect;
     let session = register(gateway, link, record);
     build::later(gateway, &session, gateway.config.build_delay);
+    idle::cap_later(gateway);
     Ok(session.read(|record| {
         json!({
             "session_id": session.id().as_str(),
@@ -53,13 +58,16 @@ pub(super) fn new_record(key: StoredId, now: Now) -> Record {
         agent: AgentSlot { state: AgentState::Unbuilt, row: key, next: None },
         turn: None,
         transcript: Transcript::default(),
+        queue: Vec::new(),
         timers: Vec::new(),
+        idle_timer: None,
         facts: Facts {
             created_at: now,
             last_active: now,
             started_at: now.wall,
             cwd: None,
             pending_title: None,
+            close_on_disconnect: false,
             stale_interrupt: false,
         },
     }

@@ -6,31 +6,37 @@ use serde_json::{Value, json};
 
 use super::OfSession;
 use crate::finalize;
+use crate::lifecycle::close::Actor;
 use crate::lifecycle::interrupt::Hits;
 use crate::rpc::Error;
 use crate::server::Gateway;
-use crate::store::EndReason;
 
 /// Ends a session; answers when its row is ended. An unknown session is not an error: it is closed.
 pub(super) async fn close(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Value, Error> {
     let Ok(session) = params.find(gateway) else {
         return Ok(json!({"closed": false}));
     };
-    let closed = finalize::end(gateway, &session, EndReason::TuiClose).await;
+    let closed = finalize::end(gateway, &session, Actor::Client).await;
     Ok(json!({"closed": closed}))
 }
 
 /// Asks the turn to stop.
 pub(super) fn interrupt(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Value, Error> {
     let session = params.find(gateway)?;
-    session.change(|record| match gateway.behavior.interrupt.hits(record) {
-        Hits::Turn => {
-            if let Some(turn) = &record.turn {
-                turn.interrupt.raise();
+    let cancelled = session.change(|record| {
+        match gateway.behavior.interrupt.hits(record) {
+            Hits::Turn => {
+                if let Some(turn) = &record.turn {
+                    turn.interrupt.raise();
+                }
             }
+            Hits::NextTurn => record.facts.stale_interrupt = true,
+            Hits::Nobody => {}
         }
-        Hits::NextTurn => record.facts.stale_interrupt = true,
-        Hits::Nobody => {}
+        std::mem::take(&mut record.queue)
     });
+    for _ in cancelled {
+        session.emit("error", json!({"message": "cancelled before it had its turn"}));
+    }
     Ok(json!({"status": "interrupted"}))
 }

@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 use crate::agent::Interrupt;
 use crate::build;
 use crate::clock::Now;
+use crate::idle;
 use crate::lifecycle::claim::{Claimed, FirstWrite};
+use crate::lifecycle::queue::Before;
 use crate::reaper;
 use crate::registry::Link;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{Record, Session, TurnState};
+use crate::session::{Attachment, Queued, Record, Session, TurnState};
 use crate::spawn::TaskName;
 use crate::store::{NewMessage, NewSession, Role};
 use crate::turn;
@@ -34,7 +36,13 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
     let now = gateway.env.now();
     match session.change(|record| claim(gateway, record, &params.text, now)) {
         Claimed::Start => reaper::attach(gateway, &session, link),
-        Claimed::Busy => return Err(Error::new(code::BUSY, "session busy")),
+        Claimed::Refuse => return Err(Error::new(code::BUSY, "session busy")),
+        Claimed::Enqueue => return Ok(enqueue(gateway, &session, link, params.text)),
+        Claimed::EnqueueAndInterrupt => {
+            // The turn that runs now is the one that is meant, and no later one.
+            session.interrupt();
+            return Ok(enqueue(gateway, &session, link, params.text));
+        }
         Claimed::Unavailable => {
             return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
         }
@@ -55,16 +63,59 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
 
 /// The turn holds the session from here on; nobody else can claim it.
 fn claim(gateway: &Gateway, record: &mut Record, text: &str, now: Now) -> Claimed {
-    let decision = gateway.behavior.claim.decide(record);
+    let decision = gateway.behavior.claim.decide(record, gateway.config.busy_input_mode);
     if decision == Claimed::Start {
-        let interrupt = Rc::new(Interrupt::default());
-        if std::mem::take(&mut record.facts.stale_interrupt) {
-            interrupt.raise();
-        }
-        record.turn = Some(TurnState { interrupt, user: text.to_owned(), assistant: String::new() });
-        record.facts.last_active = now;
+        hold(record, text, now);
     }
     decision
+}
+
+fn hold(record: &mut Record, text: &str, now: Now) {
+    let interrupt = Rc::new(Interrupt::default());
+    if std::mem::take(&mut record.facts.stale_interrupt) {
+        interrupt.raise();
+    }
+    record.turn = Some(TurnState { interrupt, user: text.to_owned(), assistant: String::new() });
+    record.facts.last_active = now;
+}
+
+/// The prompt waits for the turn that runs.
+fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) -> Value {
+    reaper::attach(gateway, session, link);
+    session.change(|record| {
+        gateway.behavior.queue.push(&mut record.queue, Queued { text, link: link.clone() });
+        record.facts.last_active = gateway.env.now();
+    });
+    json!({"status": "queued"})
+}
+
+/// The next prompt that waits claims the session, in the step in which the turn before has freed it.
+pub(crate) fn claim_next(gateway: &Rc<Gateway>, session: &Session, before: Before) -> Option<Queued> {
+    let now = gateway.env.now();
+    let next = session.change(|record| {
+        if record.queue.is_empty() || !gateway.behavior.queue.drains(record, before) {
+            return None;
+        }
+        let next = record.queue.remove(0);
+        hold(record, &next.text, now);
+        Some(next)
+    })?;
+    if let Some(link) = gateway.behavior.queue.binds(&next) {
+        session.change(|record| record.attachment = Attachment::Live(link));
+    }
+    Some(next)
+}
+
+/// Starts the turn of a prompt that waited and holds the session.
+pub(crate) async fn start_next(gateway: &Rc<Gateway>, session: &Session, next: Queued) {
+    let now = gateway.env.now();
+    if let Err(error) = store_prompt(gateway, session, &next.text, now).await {
+        session.emit("error", json!({"message": error.message}));
+        release(gateway, session);
+        return;
+    }
+    let name = TaskName::session(session.id(), "turn");
+    gateway.env.spawn(name, turn::run(Rc::clone(gateway), session.clone()));
 }
 
 async fn store_prompt(gateway: &Gateway, session: &Session, text: &str, now: Now) -> Result<(), Error> {
@@ -100,7 +151,8 @@ fn row_of(gateway: &Gateway, record: &Record, now: Now) -> NewSession {
 }
 
 /// The claimed turn does not start after all.
-fn release(gateway: &Gateway, session: &Session) {
+fn release(gateway: &Rc<Gateway>, session: &Session) {
     session.change(|record| record.turn = None);
+    idle::rearm(gateway, session);
     gateway.emit_info(session);
 }

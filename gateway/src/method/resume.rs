@@ -7,14 +7,15 @@ use serde_json::{Value, json};
 
 use super::OfSession;
 use super::create::{new_record, register};
+use crate::agent::Agent;
 use crate::build;
-use crate::clock::Millis;
+use crate::idle;
 use crate::lifecycle::resume::Live;
 use crate::reaper;
 use crate::registry::Link;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{Session, Stage, Transcript};
+use crate::session::{AgentState, Session, Stage, Transcript};
 use crate::spawn::Window;
 use crate::store::{MessageRow, SessionRow, StoreError, StoredId};
 
@@ -36,7 +37,11 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
         None => row.id.clone(),
     };
     for _ in 0..HOPS_MAX {
-        if let Some(session) = live(gateway, &target) {
+        let found = {
+            let _lock = gateway.resume_lock.lock().await;
+            live(gateway, &target)
+        };
+        if let Some(session) = found {
             match session.read(|record| gateway.behavior.resume.on_live(record)) {
                 Live::Attach => return Ok(attach_live(gateway, &session, link)),
                 Live::Wait => session.until(|record| (record.stage != Stage::Opening).then_some(())).await,
@@ -106,6 +111,7 @@ async fn register_then_reopen(
                 record.stage = Stage::Open;
             });
             build::later(gateway, &session, gateway.config.build_delay);
+            idle::cap_later(gateway);
             Ok(Opened::Here(payload(gateway, &session)))
         }
         Ok(Err(tip)) => {
@@ -131,6 +137,11 @@ async fn reopen_then_register(
     }
     gateway.env.window(Window::ReopenedNotRegistered).await;
     let messages = gateway.rows.messages(target.clone()).await.map_err(failed)?;
+    let agent = match gateway.behavior.resume.builds_first() {
+        true => Some(build_now(gateway).await?),
+        false => None,
+    };
+    let _lock = gateway.resume_lock.lock().await;
     // Somebody else may have brought it back meanwhile: then theirs is the session.
     if let Some(session) = live(gateway, target) {
         return Ok(Opened::Here(attach_live(gateway, &session, link)));
@@ -138,9 +149,22 @@ async fn reopen_then_register(
     let mut record = new_record(target.clone(), gateway.env.now());
     record.facts.started_at = row.started_at;
     record.transcript = transcript(messages);
+    let built = agent.is_some();
+    if let Some(agent) = agent {
+        record.agent.state = AgentState::Ready(agent);
+    }
     let session = register(gateway, link, record);
-    build::later(gateway, &session, Millis::ZERO);
+    if !built {
+        build::later(gateway, &session, gateway.config.build_delay);
+    }
+    idle::cap_later(gateway);
     Ok(Opened::Here(payload(gateway, &session)))
+}
+
+/// Builds the agent of a record that is not there yet.
+async fn build_now(gateway: &Gateway) -> Result<Rc<dyn Agent>, Error> {
+    let built = gateway.env.agents.build().await;
+    built.map_err(|error| Error::new(code::RESUME_FAILED, format!("agent init failed: {error}")))
 }
 
 /// Clears the row's end; the row that is now open.

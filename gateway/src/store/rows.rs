@@ -101,6 +101,14 @@ impl Rows {
         })
     }
 
+    /// [`Read::Open`].
+    pub fn open(&self) -> Pending<Vec<StoredId>> {
+        found(self.0.read(Read::Open), |found| match found {
+            Found::Open(ids) => Some(ids),
+            _ => None,
+        })
+    }
+
     /// [`Read::List`].
     pub fn list(&self, limit: u32) -> Pending<Vec<SessionRow>> {
         found(self.0.read(Read::List { limit }), |found| match found {

@@ -196,6 +196,14 @@ pub enum EndReason {
     TuiShutdown,
     /// The orphan grace was over.
     WsOrphanReap,
+    /// The connection it was made to be closed with is gone.
+    WsDisconnect,
+    /// Nobody had used it for long.
+    IdleTimeout,
+    /// There were too many live sessions.
+    LruEvict,
+    /// An earlier process had left it open.
+    StartupOrphanReap,
     /// A compression continued the session under another id.
     Compression,
 }
@@ -207,6 +215,10 @@ impl EndReason {
             Self::TuiClose => "tui_close",
             Self::TuiShutdown => "tui_shutdown",
             Self::WsOrphanReap => "ws_orphan_reap",
+            Self::WsDisconnect => "ws_disconnect",
+            Self::IdleTimeout => "idle_timeout",
+            Self::LruEvict => "lru_evict",
+            Self::StartupOrphanReap => "startup_orphan_reap",
             Self::Compression => "compression",
         }
     }

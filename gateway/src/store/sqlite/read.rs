@@ -15,6 +15,7 @@ pub(super) fn answer(connection: &Connection, read: &Read) -> Result<Found, Stor
         }
         Read::Messages { session } => Found::Messages(messages(connection, MESSAGES, [session])?),
         Read::Tip { session, rule } => Found::Tip(tip::tip(connection, session, *rule)?),
+        Read::Open => Found::Open(sessions(connection, OPEN, [])?.into_iter().map(|row| row.id).collect()),
         Read::List { limit } => Found::List(list(connection, *limit)?),
     })
 }
@@ -74,6 +75,8 @@ const ROOTS: &str =
 
 /// Row ids count up as long as no row is deleted alone, and nothing here does that.
 const ALL_SESSIONS: &str = select_sessions!("ORDER BY rowid");
+
+const OPEN: &str = select_sessions!("WHERE ended_at IS NULL ORDER BY rowid");
 
 const MESSAGES: &str = select_messages!("WHERE session_id = ?1 AND active = 1 ORDER BY id");
 

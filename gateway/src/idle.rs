@@ -1,0 +1,102 @@
+//! Sessions that nobody has used for long, and too many of them, are ended.
+//!
+//! Nothing polls: a session that nobody uses any more arms a timer for the first scan at which it can be due.
+
+use std::rc::Rc;
+
+use tokio::sync::oneshot;
+
+use crate::clock::{Millis, Uptime};
+use crate::finalize;
+use crate::lifecycle::close::Actor;
+use crate::lifecycle::idle;
+use crate::registry::Registry;
+use crate::server::Gateway;
+use crate::session::{Attachment, Record, Session, Timer};
+use crate::spawn::{TaskName, Window};
+
+/// How long after a session was added the cap is looked at (spec §6).
+const CAP_DELAY: Millis = Millis(100);
+
+/// The session may have become idle: arms its timer, or leaves it disarmed while somebody uses it.
+pub(crate) fn rearm(gateway: &Rc<Gateway>, session: &Session) {
+    if !gateway.behavior.idle.scans() {
+        return;
+    }
+    let (id, now) = (gateway.next_timer(), gateway.env.now().uptime);
+    let armed = session.change(|record| {
+        record.idle_timer = None;
+        let due = idle::due(record, gateway.config.session_ttl);
+        let deadline = idle::scan_after(due.max(now));
+        is_evictable(&gateway.sessions, record).then(|| {
+            let (disarm, disarmed) = oneshot::channel::<()>();
+            record.idle_timer = Some(Timer { id, deadline, disarm });
+            (deadline, disarmed)
+        })
+    });
+    if let Some((deadline, disarmed)) = armed {
+        let (waiting, session) = (Rc::clone(gateway), session.clone());
+        gateway.env.spawn(TaskName::session(session.id(), "idle"), async move {
+            tokio::select! {
+                biased; // a timer that was disarmed at the instant it would fire is disarmed
+                _ = disarmed => return,
+                () = waiting.env.sleep_until(deadline) => {}
+            }
+            scan(&waiting, &session).await;
+        });
+    }
+}
+
+/// Ends a session if it is idle for too long, otherwise waits on.
+pub(crate) async fn scan(gateway: &Rc<Gateway>, session: &Session) {
+    session.change(|record| record.idle_timer = None);
+    let now = gateway.env.now().uptime;
+    if is_victim(gateway, session, now) {
+        evict(gateway, session, Actor::IdleReaper).await;
+    } else {
+        rearm(gateway, session);
+    }
+}
+
+/// A session was added: ends the ones used least recently beyond the cap, a little later.
+pub(crate) fn cap_later(gateway: &Rc<Gateway>) {
+    let Some(cap) = gateway.behavior.idle.cap(gateway.config.max_live_sessions) else {
+        return;
+    };
+    if gateway.sessions.all().len() <= cap {
+        return;
+    }
+    let capping = Rc::clone(gateway);
+    gateway.env.spawn(TaskName::gateway("cap"), async move {
+        capping.env.sleep(CAP_DELAY).await;
+        let live = capping.sessions.all();
+        let excess = live.len().saturating_sub(cap);
+        let evictable = |session: &Session| session.read(|record| is_evictable(&capping.sessions, record));
+        let mut victims: Vec<Session> = live.into_iter().filter(|session| evictable(session)).collect();
+        victims.sort_by_key(|session| session.read(|record| record.facts.last_active.uptime));
+        for session in victims.into_iter().take(excess) {
+            evict(&capping, &session, Actor::Cap).await;
+        }
+    });
+}
+
+async fn evict(gateway: &Rc<Gateway>, session: &Session, actor: Actor) {
+    if !gateway.behavior.idle.tests_again() {
+        gateway.env.window(Window::VictimChosen).await;
+    }
+    finalize::end(gateway, session, actor).await;
+}
+
+fn is_victim(gateway: &Gateway, session: &Session, now: Uptime) -> bool {
+    session
+        .read(|record| is_evictable(&gateway.sessions, record) && idle::due(record, gateway.config.session_ttl) < now)
+}
+
+/// Whether nobody uses it, which a connection that is gone does not do.
+fn is_evictable(sessions: &Registry, record: &Record) -> bool {
+    let served = match &record.attachment {
+        Attachment::Live(link) => sessions.is_linked(link),
+        Attachment::Detached => false,
+    };
+    idle::is_evictable(record, served)
+}

@@ -1,0 +1,82 @@
+//! Sessions that nobody has used for long, and too many of them.
+
+use crate::behavior::group;
+use crate::clock::{Millis, Uptime};
+use crate::session::{AgentState, Record, Stage};
+
+/// The idle reaper looks at multiples of this uptime (spec §6).
+pub const SCAN: Millis = Millis::from_secs(300);
+
+group! {
+    /// Sessions that nobody has used for long.
+    Idle "idle" {
+        /// Whether there is an idle reaper.
+        reaper: Reaper {
+            /// There is.
+            Scans "scans",
+            /// There is none (A2).
+            None "none",
+        }
+        /// Whether a victim is looked at again at the moment it is ended.
+        victims: Victims {
+            /// It is.
+            TestedAgain "tested_again",
+            /// It is not: somebody who takes it up in between loses it (S7).
+            NotTestedAgain "not_tested_again",
+        }
+        /// How many live sessions there may be when the configuration does not say.
+        cap: Cap {
+            /// Sixteen.
+            Sixteen "sixteen",
+            /// Any number: the default is not read (A24).
+            OffUnlessSet "off_unless_set",
+            /// Any number, and the setting is unknown.
+            None "none",
+        }
+    }
+}
+
+impl Idle {
+    /// Whether there is an idle reaper.
+    pub fn scans(&self) -> bool {
+        match self.reaper {
+            Reaper::Scans => true,
+            Reaper::None => false,
+        }
+    }
+
+    /// Whether a victim is looked at again.
+    pub fn tests_again(&self) -> bool {
+        match self.victims {
+            Victims::TestedAgain => true,
+            Victims::NotTestedAgain => false,
+        }
+    }
+
+    /// How many live sessions there may be; `None` for any number.
+    pub fn cap(&self, configured: Option<u32>) -> Option<usize> {
+        let cap = match self.cap {
+            Cap::Sixteen => configured.or(Some(16)),
+            Cap::OffUnlessSet => configured,
+            Cap::None => None,
+        };
+        cap.filter(|cap| *cap > 0).map(|cap| cap as usize)
+    }
+}
+
+/// Whether a session could be ended because nobody uses it. `served` says whether its connection still is.
+pub fn is_evictable(record: &Record, served: bool) -> bool {
+    let built = !matches!(record.agent.state, AgentState::Building);
+    record.stage == Stage::Open && !record.is_running() && built && !served
+}
+
+/// When a session that is evictable has been idle for longer than `ttl`.
+pub fn due(record: &Record, ttl: Millis) -> Uptime {
+    let facts = &record.facts;
+    facts.last_active.uptime.max(facts.created_at.uptime) + ttl
+}
+
+/// The first scan after `due`.
+pub fn scan_after(due: Uptime) -> Uptime {
+    Uptime((due.0 / SCAN.0 + 1) * SCAN.0)
+}

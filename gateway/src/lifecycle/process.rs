@@ -1,0 +1,74 @@
+//! The gateway's own beginning and end.
+
+use crate::behavior::group;
+
+group! {
+    /// The gateway's end.
+    Shutdown "shutdown" {
+        /// What a SIGTERM does.
+        on_term: OnTerm {
+            /// What a SIGINT does: every session is ended.
+            EndsRows "ends_rows",
+            /// The process is gone before a row is ended (the recordings).
+            LeavesRows "leaves_rows",
+        }
+        /// What happens to turns that run.
+        turns: Turns {
+            /// They are interrupted and waited for.
+            Joined "joined",
+            /// They are cut off; what is not stored is lost.
+            CutOff "cut_off",
+        }
+    }
+}
+
+group! {
+    /// The gateway's beginning.
+    Startup "startup" {
+        /// What becomes of rows that an earlier process left open.
+        sweep: Sweep {
+            /// After a grace for their clients to come back, they are ended.
+            AfterGrace "after_grace",
+            /// Nothing (A3).
+            None "none",
+        }
+    }
+}
+
+/// How the gateway is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Signal {
+    /// SIGINT.
+    Int,
+    /// SIGTERM.
+    Term,
+}
+
+impl Shutdown {
+    /// Whether a signal ends the rows of live sessions.
+    pub fn ends_rows(&self, signal: Signal) -> bool {
+        match (signal, self.on_term) {
+            (Signal::Int, _) | (Signal::Term, OnTerm::EndsRows) => true,
+            (Signal::Term, OnTerm::LeavesRows) => false,
+        }
+    }
+
+    /// Whether turns are interrupted and waited for.
+    pub fn joins_turns(&self) -> bool {
+        match self.turns {
+            Turns::Joined => true,
+            Turns::CutOff => false,
+        }
+    }
+}
+
+impl Startup {
+    /// Whether rows left open are swept.
+    pub fn sweeps(&self) -> bool {
+        match self.sweep {
+            Sweep::AfterGrace => true,
+            Sweep::None => false,
+        }
+    }
+}

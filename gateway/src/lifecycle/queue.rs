@@ -1,0 +1,70 @@
+//! Prompts that wait for the turn before them.
+
+use crate::behavior::group;
+use crate::registry::Link;
+use crate::session::{Queued, Record, Stage};
+
+group! {
+    /// Prompts that wait for the turn before them.
+    Queue "queue" {
+        /// How many may wait.
+        slots: Slots {
+            /// Any number, each a turn of its own.
+            Each "each",
+            /// One: a second text is appended to the first after a blank line (spec §4.3).
+            OneMerged "one_merged",
+        }
+        /// Who gets the events of a prompt that has waited.
+        delivery: Delivery {
+            /// Whoever is attached when it starts.
+            Attached "attached",
+            /// The connection it came on, though that may be dead by then (S19).
+            Pinned "pinned",
+        }
+        /// When a waiting prompt gets its turn.
+        drain: Drain {
+            /// After every turn, however it ended, while the session is open.
+            AfterEachTurn "after_each_turn",
+            /// After a turn that began its work, also when the session was closed meanwhile (S20, S30).
+            AfterNormalTurn "after_normal_turn",
+        }
+    }
+}
+
+/// How the turn before ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// It had an agent, and came to an end.
+    Worked,
+    /// It never began.
+    NeverBegan,
+}
+
+impl Queue {
+    /// Adds a prompt to those that wait.
+    pub fn push(&self, waiting: &mut Vec<Queued>, prompt: Queued) {
+        match (self.slots, waiting.last_mut()) {
+            (Slots::OneMerged, Some(slot)) => {
+                slot.text = format!("{}\n\n{}", slot.text, prompt.text);
+                slot.link = prompt.link;
+            }
+            (Slots::Each | Slots::OneMerged, _) => waiting.push(prompt),
+        }
+    }
+
+    /// Whether the next prompt gets its turn now.
+    pub fn drains(&self, record: &Record, before: Before) -> bool {
+        match self.drain {
+            Drain::AfterEachTurn => record.stage == Stage::Open,
+            Drain::AfterNormalTurn => before == Before::Worked,
+        }
+    }
+
+    /// The connection that a waiting prompt is bound to when it starts, if it is not whoever is attached.
+    pub fn binds(&self, prompt: &Queued) -> Option<Link> {
+        match self.delivery {
+            Delivery::Attached => None,
+            Delivery::Pinned => Some(prompt.link.clone()),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What an earlier process left behind: rows that are open, though nobody serves them any more.
+//!
+//! A gateway owns its database, so every row that is open at its start is an orphan. Its client has a grace to come
+//! back; then the row is ended.
+
+use std::rc::Rc;
+
+use crate::clock::Millis;
+use crate::server::Gateway;
+use crate::spawn::TaskName;
+use crate::store::{EndReason, StoredId};
+
+/// Starts the sweep, unless there is nothing to sweep or the grace is switched off.
+pub(crate) async fn sweep(gateway: &Rc<Gateway>) {
+    let grace = gateway.config.orphan_grace;
+    if !gateway.behavior.startup.sweeps() || grace == Millis::ZERO {
+        return;
+    }
+    // Without an answer there is nothing to go by; the next start looks again.
+    let Ok(open) = gateway.rows.open().await else { return };
+    if open.is_empty() {
+        return;
+    }
+    let sweeping = Rc::clone(gateway);
+    gateway.env.spawn(TaskName::gateway("sweep"), async move {
+        sweeping.env.sleep(grace).await;
+        for row in open {
+            end(&sweeping, row).await;
+        }
+    });
+}
+
+async fn end(gateway: &Gateway, row: StoredId) {
+    if gateway.sessions.owner_of(&row).is_some() {
+        return;
+    }
+    // First end wins, and a resume that opens the row afterwards registered its record before this call was made or
+    // makes its own call after it; either way the row is open while the record is live.
+    let _ = gateway.rows.end(row, gateway.env.now().wall, EndReason::StartupOrphanReap).await;
+}
