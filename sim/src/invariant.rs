@@ -57,7 +57,8 @@ pub(crate) struct View<'a> {
     pub(crate) grace: Millis,
     /// How long the store may take over the writes that end a session.
     pub(crate) slack: Millis,
-    pub(crate) sessions: &'a Registry,
+    /// The live sessions; none while the gateway is down.
+    pub(crate) sessions: Option<&'a Registry>,
     pub(crate) rows: &'a Mirror,
     pub(crate) names: &'a Names,
 }

@@ -26,7 +26,15 @@ pub(crate) struct Pool {
     chooser: Rc<Chooser>,
 }
 
+/// Whose task it is: a kill takes the gateway's and leaves the world's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Gateway,
+    World,
+}
+
 struct Task {
+    side: Side,
     label: Rc<str>,
     future: LocalBoxFuture<'static, ()>,
     wake: Arc<TaskWake>,
@@ -67,13 +75,13 @@ impl Pool {
     }
 
     /// Adds a task, ready at once. A label that is taken gets a number: `work/turn`, `work/turn#2`.
-    pub(crate) fn spawn(&self, label: String, future: LocalBoxFuture<'static, ()>) {
+    pub(crate) fn spawn(&self, side: Side, label: String, future: LocalBoxFuture<'static, ()>) {
         let label = self.unique(label);
         let id = self.count.get();
         self.count.set(id + 1);
         let wake = Arc::new(TaskWake { id, queued: AtomicBool::new(false), ready: Arc::clone(&self.ready) });
         wake.wake_by_ref();
-        self.tasks.borrow_mut().insert(id, Task { label, future, wake });
+        self.tasks.borrow_mut().insert(id, Task { side, label, future, wake });
     }
 
     /// Gives one ready task its turn.
@@ -105,15 +113,17 @@ impl Pool {
         Rc::clone(&self.current.borrow())
     }
 
-    /// The labels of all tasks that have not returned, oldest first.
-    pub(crate) fn labels(&self) -> Vec<Rc<str>> {
-        self.tasks.borrow().values().map(|task| Rc::clone(&task.label)).collect()
+    /// The labels of the gateway's tasks that have not returned, oldest first.
+    pub(crate) fn gateway_labels(&self) -> Vec<Rc<str>> {
+        let tasks = self.tasks.borrow();
+        let gateways = tasks.values().filter(|task| task.side == Side::Gateway);
+        gateways.map(|task| Rc::clone(&task.label)).collect()
     }
 
-    /// Drops every task whose label matches.
-    pub(crate) fn drop_tasks(&self, matches: impl Fn(&str) -> bool) {
-        let (dropped, kept) =
-            std::mem::take(&mut *self.tasks.borrow_mut()).into_iter().partition(|(_, task)| matches(&task.label));
+    /// Drops every task that matches. Not the one that runs: it is not in the pool meanwhile.
+    pub(crate) fn drop_tasks(&self, matches: impl Fn(Side, &str) -> bool) {
+        let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
+        let (dropped, kept) = tasks.into_iter().partition(|(_, task)| matches(task.side, &task.label));
         *self.tasks.borrow_mut() = kept;
         // Dropped outside the borrow: a future's drop may wake other tasks.
         drop::<BTreeMap<u64, Task>>(dropped);

@@ -40,6 +40,7 @@ use std::path::{Path, PathBuf};
 use gateway::agent::script::TurnScript;
 use gateway::clock::Millis;
 use gateway::config::Config;
+use gateway::lifecycle::process::Signal;
 use gateway::release::Release;
 use gateway::spawn::Window;
 use serde::Deserialize;
@@ -74,6 +75,8 @@ pub struct Scenario {
     pub store: StoreSettings,
     /// How long the race windows of old releases stay open. Left out: only for who is ready at that instant.
     pub windows: BTreeMap<Window, Latency>,
+    /// How the agent comes to be.
+    pub agent: AgentSettings,
     /// What the agent does, by the name that a prompt gives.
     pub turns: BTreeMap<String, TurnScript>,
     /// The script, in order of time; steps of the same instant stay in the order of the file.
@@ -87,7 +90,7 @@ pub struct Scenario {
 pub struct Step {
     /// When, from the start of the run.
     pub at: Millis,
-    /// Who acts.
+    /// Who acts; [`PROCESS`] for a step that happens to the gateway itself.
     pub client: String,
     /// What is done.
     pub action: Action,
@@ -110,6 +113,8 @@ pub enum Action {
         name: String,
         /// The title to ask for.
         title: Option<String>,
+        /// What becomes of it when its connection ends.
+        on_disconnect: OnDisconnect,
     },
     /// `prompt.submit`
     Prompt {
@@ -146,6 +151,30 @@ pub enum Action {
     ActiveList,
     /// `session.list`
     List,
+    /// `gateway.kill`: memory, timers and writes under way are gone; what was committed stays.
+    Kill,
+    /// `gateway.signal`: the gateway is asked to end.
+    Signal {
+        /// Which signal.
+        signal: Signal,
+    },
+    /// `gateway.restart`: a new process on the same database.
+    Restart,
+    /// `gateway.scan_idle`: the idle reaper scans now.
+    ScanIdle,
+}
+
+/// The name under which steps stand that happen to the gateway itself. No client can have it.
+pub const PROCESS: &str = "gateway";
+
+/// What becomes of a session when its connection ends: key `close_on_disconnect`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDisconnect {
+    /// It is kept for a grace.
+    #[default]
+    Keep,
+    /// It is closed.
+    Close,
 }
 
 /// What a prompt asks for.
@@ -190,6 +219,13 @@ pub struct StoreSettings {
     pub before_commit: Latency,
     /// From the commit to the answer. Left out: no time.
     pub after_commit: Latency,
+}
+
+/// The `[agent]` table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AgentSettings {
+    /// How long an agent takes to build. Left out: no time.
+    pub build: Millis,
 }
 
 /// How a run is to end.
@@ -250,6 +286,11 @@ impl PartialEq for Step {
 }
 
 impl Action {
+    /// Whether it happens to the gateway itself, and not through a client.
+    pub fn is_of_process(&self) -> bool {
+        matches!(self, Self::Kill | Self::Signal { .. } | Self::Restart | Self::ScanIdle)
+    }
+
     /// The session that the action is about, by its name in the script.
     pub fn session(&self) -> Option<&str> {
         match self {
@@ -258,7 +299,7 @@ impl Action {
             | Self::Activate { session }
             | Self::CloseSession { session }
             | Self::Interrupt { session } => Some(session),
-            Self::Connect | Self::Close | Self::Drop | Self::Create { .. } | Self::ActiveList | Self::List => None,
+            _ => None,
         }
     }
 

@@ -10,7 +10,6 @@ use gateway::clock::{Millis, Uptime};
 use gateway::registry::Registry;
 use gateway::release::Release;
 use gateway::session::{Attachment, Record};
-use gateway::spawn::TaskName;
 use gateway::store::sqlite::Database;
 
 use crate::invariant::{Oracle, View};
@@ -22,6 +21,8 @@ use crate::strategy::{Fifo, Strategy};
 use crate::trace::Site;
 use crate::world::World;
 use crate::world::client::Client;
+use crate::world::mirror::Mirror;
+use crate::world::process::Process;
 use crate::world::store::Kept;
 
 /// How many events a run may have. A scenario of an hour has some hundreds; more than this is a loop.
@@ -81,20 +82,18 @@ struct Run<'a> {
     world: World,
     scenario: &'a Scenario,
     release: Release,
-    gateway: Rc<Gateway>,
+    process: Rc<Process>,
     clients: Vec<Rc<Client>>,
     oracle: Oracle,
-    /// What the oracle has seen: registry and store revisions.
-    seen: (u64, u64),
+    /// What the oracle has seen: process generation, registry and store revisions.
+    seen: (u64, u64, u64),
     /// Why the run ended early.
     broken: Option<(Outcome, String)>,
 }
 
 impl<'a> Run<'a> {
     fn new(world: World, scenario: &'a Scenario, release: Release, behavior: Behavior) -> Self {
-        let gateway = Gateway::new(world.env.clone(), scenario.gateway.clone(), behavior);
-        let serving = Rc::clone(&gateway).serve(Rc::clone(&world.network) as _);
-        world.env.spawn(TaskName::gateway("acceptor"), serving);
+        let process = Process::new(&world, scenario.gateway.clone(), behavior);
         let mut by_client: BTreeMap<&str, Vec<Step>> = BTreeMap::new();
         for step in &scenario.steps {
             by_client.entry(&step.client).or_default().push(step.clone());
@@ -107,8 +106,8 @@ impl<'a> Run<'a> {
             }
         }
         let steps = |name: &str| by_client.get(name).cloned().unwrap_or_default();
-        let clients = names.into_iter().map(|name| Client::start(name, steps(name), &world)).collect();
-        Self { world, scenario, release, gateway, clients, oracle: Oracle::default(), seen: (0, 0), broken: None }
+        let clients = names.into_iter().map(|name| Client::start(name, steps(name), &world, &process)).collect();
+        Self { world, scenario, release, process, clients, oracle: Oracle::default(), seen: (0, 0, 0), broken: None }
     }
 
     /// Hurt, then heal, then a last look.
@@ -159,7 +158,7 @@ impl<'a> Run<'a> {
         self.world.stage.clock.jump(end).await;
         self.world.stage.enter(Site::Heal, "faults off, clients leave".to_owned());
         self.world.stage.chooser.heal();
-        self.world.stage.pool.drop_tasks(|label| label.ends_with("/script"));
+        self.world.stage.pool.drop_tasks(|_, label| label.ends_with("/script"));
         for client in &self.clients {
             client.leave();
         }
@@ -170,26 +169,19 @@ impl<'a> Run<'a> {
     /// At rest nothing may be left that nobody owns.
     fn rest(&mut self) {
         let tables = self.tables();
-        let now = self.world.stage.now();
-        let mirror = self.world.store.mirror();
-        self.oracle.rest(now, &view(self.scenario, &self.gateway.sessions, &mirror, &self.world), &tables);
+        let (now, mirror, gateway) = (self.world.stage.now(), self.world.store.mirror(), self.process.gateway());
+        self.oracle.rest(now, &view(self.scenario, gateway.as_deref(), &mirror, &self.world), &tables);
         drop(mirror);
-        let mut left: Vec<String> = Vec::new();
-        for label in self.world.stage.pool.labels() {
-            if !label.starts_with("store/") {
-                left.push(format!("task {label}"));
-            }
-        }
-        for session in self.gateway.sessions.all() {
+        let tasks = self.world.stage.pool.gateway_labels();
+        let mut left: Vec<String> = tasks.iter().map(|label| format!("task {label}")).collect();
+        for session in gateway.iter().flat_map(|gateway| gateway.sessions.all()) {
             let label = self.world.stage.names.label(session.id());
-            left.extend(
-                session
-                    .read(|record| leftover(&self.gateway.sessions, record))
-                    .map(|what| format!("session {label} {what}")),
-            );
-            if self.scenario.gateway.orphan_grace > Millis::ZERO {
-                left.push(format!("session {label}"));
-            }
+            let sessions = gateway.as_deref().map(|gateway| &gateway.sessions);
+            let what = session.read(|record| sessions.and_then(|sessions| leftover(sessions, record)));
+            // With a grace of zero, sessions without a client are kept for ever.
+            let kept = self.scenario.gateway.orphan_grace == Millis::ZERO;
+            let what = what.or((!kept).then_some("is still live"));
+            left.extend(what.map(|what| format!("session {label} {what}")));
         }
         if !left.is_empty() {
             self.broken = Some((Outcome::NotAtRest, format!("left at rest: {}", left.join(", "))));
@@ -197,11 +189,13 @@ impl<'a> Run<'a> {
     }
 
     fn look(&mut self) {
-        let seen = (self.gateway.sessions.revision(), self.world.store.revision());
+        let gateway = self.process.gateway();
+        let registry = gateway.as_ref().map_or(0, |gateway| gateway.sessions.revision());
+        let seen = (self.process.generation(), registry, self.world.store.revision());
         if seen != self.seen {
             self.seen = seen;
             let mirror = self.world.store.mirror();
-            let view = view(self.scenario, &self.gateway.sessions, &mirror, &self.world);
+            let view = view(self.scenario, gateway.as_deref(), &mirror, &self.world);
             self.oracle.look(self.world.stage.now(), &view);
         }
     }
@@ -212,22 +206,20 @@ impl<'a> Run<'a> {
     }
 
     fn live(&self) -> Live {
-        let sessions = self.gateway.sessions.all();
-        let turns = self.world.stage.pool.labels();
+        let Some(gateway) = self.process.gateway() else { return Live::default() };
+        let sessions = gateway.sessions.all();
+        let tasks = self.world.stage.pool.gateway_labels();
         Live {
             timers: sessions.iter().map(|session| session.read(|record| record.timers.len())).sum(),
             sessions: sessions.len(),
-            turns: turns
-                .iter()
-                .filter(|label| label.split('#').next().is_some_and(|role| role.ends_with("/turn")))
-                .count(),
-            connections: self.gateway.sessions.links().len(),
+            turns: tasks.iter().filter(|label| is_turn(label)).count(),
+            connections: gateway.sessions.links().len(),
         }
     }
 
     fn report(self, rows: Tables, live: Live) -> Report {
         // Tasks hold the stage and the stage holds the pool: they must be dropped for the run's memory to be freed.
-        self.world.stage.pool.drop_tasks(|_| true);
+        self.world.stage.pool.drop_tasks(|_, _| true);
         let violations = self.oracle.violations().to_vec();
         let (outcome, detail) = match self.broken {
             // What ended the run early outranks what was found before: the run is not whole.
@@ -252,16 +244,17 @@ impl<'a> Run<'a> {
     }
 }
 
-fn view<'a>(
-    scenario: &Scenario,
-    sessions: &'a Registry,
-    rows: &'a crate::world::mirror::Mirror,
-    world: &'a World,
-) -> View<'a> {
+fn view<'a>(scenario: &Scenario, gateway: Option<&'a Gateway>, rows: &'a Mirror, world: &'a World) -> View<'a> {
     // A session is ended by at most four writes in a row: what is not stored yet, the title, the end, a spare.
     let store = &scenario.store;
     let slack = (store.before_commit.max + store.after_commit.max).times(4);
+    let sessions = gateway.map(|gateway| &gateway.sessions);
     View { grace: scenario.gateway.orphan_grace, slack, sessions, rows, names: &world.stage.names }
+}
+
+/// Whether a label is a turn's: `work/turn`, `work/turn#2`.
+fn is_turn(label: &str) -> bool {
+    label.split('#').next().is_some_and(|label| label.ends_with("/turn"))
 }
 
 /// What a record that is left at rest must not have.

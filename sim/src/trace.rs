@@ -41,6 +41,8 @@ pub enum Site {
     Received,
     /// A connection opened, closed or died.
     Connection,
+    /// The gateway's process started or ended.
+    Process,
     /// The store committed a transaction, or refused to.
     Commit,
     /// The store answered a question.
@@ -117,6 +119,7 @@ impl Site {
             Self::Sent => "sent",
             Self::Received => "received",
             Self::Connection => "connection",
+            Self::Process => "process",
             Self::Commit => "commit",
             Self::Lookup => "lookup",
             Self::Heal => "heal",

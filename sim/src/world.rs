@@ -6,6 +6,7 @@ mod entropy;
 pub(crate) mod mirror;
 pub(crate) mod names;
 pub(crate) mod network;
+pub(crate) mod process;
 mod spawn;
 pub(crate) mod store;
 
@@ -106,7 +107,7 @@ impl World {
         let env = Env {
             clock: Rc::clone(&clock),
             store: Rc::clone(&store) as _,
-            agents: Rc::new(ScriptedAgents::new(clock, scenario.turns.clone())),
+            agents: Rc::new(ScriptedAgents::new(clock, scenario.turns.clone(), scenario.agent.build)),
             entropy: Rc::new(SeededEntropy::new(Rc::clone(&stage), scenario.seed)),
             spawn: Rc::new(PoolSpawn::new(Rc::clone(&stage), scenario.windows.clone())),
         };

@@ -98,19 +98,27 @@ impl TurnScript {
 pub struct ScriptedAgents {
     clock: Rc<dyn Clock>,
     turns: Rc<BTreeMap<String, TurnScript>>,
+    build: Millis,
 }
 
 impl ScriptedAgents {
-    /// Agents that know `turns` and wait on `clock`.
-    pub fn new(clock: Rc<dyn Clock>, turns: BTreeMap<String, TurnScript>) -> Self {
-        Self { clock, turns: Rc::new(turns) }
+    /// Agents that know `turns`, wait on `clock` and take `build` to come to be.
+    pub fn new(clock: Rc<dyn Clock>, turns: BTreeMap<String, TurnScript>, build: Millis) -> Self {
+        Self { clock, turns: Rc::new(turns), build }
     }
 }
 
 impl Agents for ScriptedAgents {
     fn build(&self) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>> {
         let agent = ScriptedAgent { clock: Rc::clone(&self.clock), turns: Rc::clone(&self.turns) };
-        async move { Ok(Rc::new(agent) as Rc<dyn Agent>) }.boxed_local()
+        let (clock, length) = (Rc::clone(&self.clock), self.build);
+        async move {
+            if length > Millis::ZERO {
+                clock.sleep_until(clock.now().uptime + length).await;
+            }
+            Ok(Rc::new(agent) as Rc<dyn Agent>)
+        }
+        .boxed_local()
     }
 }
 

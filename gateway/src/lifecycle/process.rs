@@ -36,13 +36,22 @@ group! {
 }
 
 /// How the gateway is asked to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// SIGINT.
     Int,
     /// SIGTERM.
     Term,
+}
+
+impl Signal {
+    /// Its name, without `SIG`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Int => "INT",
+            Self::Term => "TERM",
+        }
+    }
 }
 
 impl Shutdown {

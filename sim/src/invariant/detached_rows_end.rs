@@ -13,12 +13,12 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
-    // A grace of zero means that orphans are kept.
-    if view.grace == Millis::ZERO {
+    // A gateway that is down can end nothing. A grace of zero means that orphans are kept.
+    let Some(sessions) = view.sessions.filter(|_| view.grace > Millis::ZERO) else {
         return Vec::new();
-    }
+    };
     let open = view.rows.rows().iter().filter(|row| row.ended_at.is_none());
-    let unused = open.filter(|row| !view.sessions.owner_of(&row.id).is_some_and(|session| session.read(in_use)));
+    let unused = open.filter(|row| !sessions.owner_of(&row.id).is_some_and(|session| session.read(in_use)));
     unused.map(|row| Condition { subject: view.rows.alias(&row.id), within: view.grace + view.slack, detail }).collect()
 }
 

@@ -17,7 +17,7 @@ use crate::invariant;
 use super::error::Source;
 use super::parse::{self, Entries, Item, Names, RawExpected, RawStep, RawTurn};
 use super::step::{PlacedStep, list};
-use super::{Expected, Latency, Network, Scenario, ScenarioError, StoreSettings};
+use super::{AgentSettings, Expected, Latency, Network, Scenario, ScenarioError, StoreSettings};
 
 /// Reads a file and checks it.
 pub(super) fn scenario(source: &Source<'_>) -> Result<Scenario, ScenarioError> {
@@ -52,6 +52,7 @@ pub(super) fn scenario(source: &Source<'_>) -> Result<Scenario, ScenarioError> {
         network,
         store,
         windows,
+        agent: AgentSettings { build: raw.agent.build },
         turns,
         steps: steps.into_iter().map(|placed| placed.step).collect(),
         expect: expect.into_iter().collect(),

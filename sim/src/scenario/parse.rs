@@ -41,6 +41,8 @@ pub(super) struct RawScenario {
     #[serde(default)]
     pub(super) windows: Entries<Window, Spanned<Latency>>,
     #[serde(default)]
+    pub(super) agent: RawAgent,
+    #[serde(default)]
     pub(super) turns: BTreeMap<String, RawTurn>,
     #[serde(default)]
     pub(super) steps: Vec<Spanned<RawStep>>,
@@ -61,6 +63,14 @@ pub(super) struct RawNetwork {
 pub(super) struct RawStore {
     pub(super) before_commit: Option<Spanned<Latency>>,
     pub(super) after_commit: Option<Spanned<Latency>>,
+}
+
+/// `[agent]`
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAgent {
+    #[serde(default)]
+    pub(super) build: Millis,
 }
 
 /// `[turns.NAME]`
@@ -85,6 +95,8 @@ pub(super) struct RawStep {
     pub(super) turn: Option<Spanned<String>>,
     pub(super) text: Option<Spanned<String>>,
     pub(super) id: Option<Spanned<String>>,
+    pub(super) signal: Option<Spanned<String>>,
+    pub(super) close_on_disconnect: Option<Spanned<bool>>,
 }
 
 /// `[expect.RELEASE]`

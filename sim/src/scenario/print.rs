@@ -9,7 +9,7 @@ use gateway::release::Release;
 use serde::Serialize;
 use toml::{Table, Value};
 
-use super::{Action, Expected, Latency, Prompt, ResumeTarget, Scenario, Step};
+use super::{Action, AgentSettings, Expected, Latency, OnDisconnect, Prompt, ResumeTarget, Scenario, Step};
 
 impl Scenario {
     /// The text of a file that reads back as this scenario.
@@ -66,6 +66,9 @@ impl Scenario {
         );
         let windows: Vec<_> = self.windows.iter().map(|(window, range)| (window.name(), *range)).collect();
         page.settings("[windows]", &latencies(&windows));
+        if self.agent != AgentSettings::default() {
+            page.settings("[agent]", &[("build".to_owned(), length(self.agent.build))]);
+        }
     }
 }
 
@@ -113,7 +116,9 @@ fn write_turn(page: &mut Page, name: &str, turn: &TurnScript) {
 fn write_step(page: &mut Page, step: &Step) {
     page.table("[[steps]]");
     page.line("at", &length(step.at));
-    page.line("client", &quoted(&step.client));
+    if !step.action.is_of_process() {
+        page.line("client", &quoted(&step.client));
+    }
     page.line("do", &quoted(step.action.word()));
     if let Some(session) = step.action.session() {
         page.line("session", &quoted(session));
@@ -127,8 +132,17 @@ fn write_step(page: &mut Page, step: &Step) {
     if let Some(name) = step.action.names() {
         page.line("as", &quoted(name));
     }
-    if let Action::Create { title: Some(title), .. } = &step.action {
-        page.line("title", &quoted(title));
+    match &step.action {
+        Action::Create { title, on_disconnect, .. } => {
+            if let Some(title) = title {
+                page.line("title", &quoted(title));
+            }
+            if *on_disconnect == OnDisconnect::Close {
+                page.line("close_on_disconnect", "true");
+            }
+        }
+        Action::Signal { signal } => page.line("signal", &quoted(signal.name())),
+        _ => {}
     }
 }
 

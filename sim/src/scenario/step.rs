@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use gateway::lifecycle::process::Signal;
 use toml::Spanned;
 
 use super::error::Source;
 use super::parse::RawStep;
-use super::{Action, Prompt, ResumeTarget, ScenarioError, Step};
+use super::{Action, OnDisconnect, PROCESS, Prompt, ResumeTarget, ScenarioError, Step};
 
 /// A word of `do`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,10 @@ pub(super) enum Word {
     Interrupt,
     ActiveList,
     List,
+    Kill,
+    Signal,
+    Restart,
+    ScanIdle,
 }
 
 /// A step and the places of its words.
@@ -32,7 +37,7 @@ pub(super) struct PlacedStep {
 }
 
 impl Word {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 15] = [
         Self::Connect,
         Self::Close,
         Self::Drop,
@@ -44,6 +49,10 @@ impl Word {
         Self::Interrupt,
         Self::ActiveList,
         Self::List,
+        Self::Kill,
+        Self::Signal,
+        Self::Restart,
+        Self::ScanIdle,
     ];
 
     /// As it is written.
@@ -60,6 +69,10 @@ impl Word {
             Self::Interrupt => "session.interrupt",
             Self::ActiveList => "session.active_list",
             Self::List => "session.list",
+            Self::Kill => "gateway.kill",
+            Self::Signal => "gateway.signal",
+            Self::Restart => "gateway.restart",
+            Self::ScanIdle => "gateway.scan_idle",
         }
     }
 
@@ -77,17 +90,28 @@ impl Word {
             Action::Interrupt { .. } => Self::Interrupt,
             Action::ActiveList => Self::ActiveList,
             Action::List => Self::List,
+            Action::Kill => Self::Kill,
+            Action::Signal { .. } => Self::Signal,
+            Action::Restart => Self::Restart,
+            Action::ScanIdle => Self::ScanIdle,
         }
+    }
+
+    /// Whether it happens to the gateway itself, and not through a client.
+    const fn is_of_process(self) -> bool {
+        matches!(self, Self::Kill | Self::Signal | Self::Restart | Self::ScanIdle)
     }
 
     /// The keys that it takes besides those of every step.
     const fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Connect | Self::Close | Self::Drop | Self::ActiveList | Self::List => &[],
-            Self::Create => &["as", "title"],
-            Self::Prompt => &["session", "turn", "text"],
-            Self::Resume => &["session", "id", "as"],
-            Self::Activate | Self::CloseSession | Self::Interrupt => &["session"],
+            Self::Connect | Self::Close | Self::Drop | Self::ActiveList | Self::List => &["client"],
+            Self::Kill | Self::Restart | Self::ScanIdle => &[],
+            Self::Signal => &["signal"],
+            Self::Create => &["client", "as", "title"],
+            Self::Prompt => &["client", "session", "turn", "text"],
+            Self::Resume => &["client", "session", "id", "as"],
+            Self::Activate | Self::CloseSession | Self::Interrupt => &["client", "session"],
         }
     }
 
@@ -96,10 +120,14 @@ impl Word {
         let name = self.name();
         match self {
             Self::Prompt => format!("`{name}` takes `session` and exactly one of `turn` and `text`"),
-            Self::Create => format!("`{name}` takes `as`, the name of the session in this file, and may take `title`"),
+            Self::Create => format!(
+                "`{name}` takes `as`, the name of the session in this file, and may take `title` and `close_on_disconnect`"
+            ),
             Self::Resume => format!("`{name}` takes `session` and may take `id` and `as`"),
-            _ if self.keys().is_empty() => format!("`{name}` takes only `at`, `client` and `do`"),
-            _ => format!("`{name}` takes {}", list(self.keys())),
+            Self::Signal => format!("`{name}` takes `signal`, which is `INT` or `TERM`, and no `client`"),
+            _ if self.is_of_process() => format!("`{name}` takes only `at` and `do`"),
+            _ if self.keys() == ["client"] => format!("`{name}` takes only `at`, `client` and `do`"),
+            _ => format!("`{name}` takes {}", list(&self.keys()[1..])),
         }
     }
 }
@@ -129,7 +157,7 @@ pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
 
 impl RawStep {
     /// The keys whose values are text.
-    fn texts(&self) -> [(&'static str, Option<&Spanned<String>>); 8] {
+    fn texts(&self) -> [(&'static str, Option<&Spanned<String>>); 9] {
         [
             ("client", self.client.as_ref()),
             ("do", self.word.as_ref()),
@@ -139,6 +167,7 @@ impl RawStep {
             ("turn", self.turn.as_ref()),
             ("text", self.text.as_ref()),
             ("id", self.id.as_ref()),
+            ("signal", self.signal.as_ref()),
         ]
     }
 }
@@ -154,8 +183,11 @@ impl Reading<'_> {
     fn step(&self) -> Result<Step, ScenarioError> {
         let line = self.source.line(self.whole.start);
         let at = *self.of_every_step("at", self.raw.at.as_ref())?.get_ref();
-        let client = self.of_every_step("client", self.raw.client.as_ref())?.get_ref().clone();
         let word = self.word()?;
+        let client = match word.is_of_process() {
+            true => PROCESS.to_owned(),
+            false => self.of_every_step("client", self.raw.client.as_ref())?.get_ref().clone(),
+        };
         self.no_stray_key(word)?;
         Ok(Step { at, client, action: self.action(word)?, line })
     }
@@ -168,7 +200,9 @@ impl Reading<'_> {
             Word::Drop => Action::Drop,
             Word::Create => {
                 let name = self.needed(word, "as", self.raw.name.as_ref())?;
-                Action::Create { name, title: text(self.raw.title.as_ref()) }
+                let closes = self.raw.close_on_disconnect.as_ref().is_some_and(|closes| *closes.get_ref());
+                let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
+                Action::Create { name, title: text(self.raw.title.as_ref()), on_disconnect }
             }
             Word::Prompt => Action::Prompt { session: session()?, prompt: self.prompt(word)? },
             Word::Resume => {
@@ -179,6 +213,10 @@ impl Reading<'_> {
             Word::Interrupt => Action::Interrupt { session: session()? },
             Word::ActiveList => Action::ActiveList,
             Word::List => Action::List,
+            Word::Kill => Action::Kill,
+            Word::Signal => Action::Signal { signal: self.signal(word)? },
+            Word::Restart => Action::Restart,
+            Word::ScanIdle => Action::ScanIdle,
         })
     }
 
@@ -195,13 +233,29 @@ impl Reading<'_> {
     fn no_stray_key(&self, word: Word) -> Result<(), ScenarioError> {
         for (key, value) in self.raw.texts() {
             let Some(value) = value else { continue };
-            if !["client", "do"].contains(&key) && !word.keys().contains(&key) {
+            if key != "do" && !word.keys().contains(&key) {
                 let place = self.source.key(key, value.span());
                 let message = format!("`{key}` does not go with `{}`", word.name());
                 return Err(self.source.error(place, message).with_help(word.help()));
             }
         }
-        Ok(())
+        match &self.raw.close_on_disconnect {
+            Some(closes) if word != Word::Create => {
+                let place = self.source.key("close_on_disconnect", closes.span());
+                let message = format!("`close_on_disconnect` does not go with `{}`", word.name());
+                Err(self.source.error(place, message).with_help(word.help()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn signal(&self, word: Word) -> Result<Signal, ScenarioError> {
+        let name = self.needed(word, "signal", self.raw.signal.as_ref())?;
+        let known = [Signal::Int, Signal::Term].into_iter().find(|known| known.name() == name);
+        known.ok_or_else(|| {
+            let place = self.raw.signal.as_ref().map_or_else(|| self.whole.clone(), Spanned::span);
+            self.source.error(place, format!("unknown signal `{name}`")).with_help(word.help())
+        })
     }
 
     fn prompt(&self, word: Word) -> Result<Prompt, ScenarioError> {

@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 
 use super::names::{Ids, Named};
 use super::network::{ClientEnd, Network};
+use super::process::Process;
 use super::store::SimStore;
 use super::{Stage, World};
-use crate::scenario::{Action, Prompt, ResumeTarget, Step};
+use crate::pool::Side;
+use crate::scenario::{Action, OnDisconnect, Prompt, ResumeTarget, Step};
 use crate::trace::Site;
 
 /// One client of the scenario.
@@ -21,6 +23,7 @@ pub(crate) struct Client {
     stage: Rc<Stage>,
     network: Rc<Network>,
     store: Rc<SimStore>,
+    process: Rc<Process>,
     connection: RefCell<Option<ClientEnd>>,
     requests: Cell<u64>,
     /// Requests without an answer, and the session name that hangs on it.
@@ -32,17 +35,19 @@ struct Skipped(String);
 
 impl Client {
     /// Starts a client on its steps, which are in the order of time.
-    pub(crate) fn start(name: &str, steps: Vec<Step>, world: &World) -> Rc<Self> {
+    pub(crate) fn start(name: &str, steps: Vec<Step>, world: &World, process: &Rc<Process>) -> Rc<Self> {
         let client = Rc::new(Self {
             name: name.to_owned(),
             stage: Rc::clone(&world.stage),
             network: Rc::clone(&world.network),
             store: Rc::clone(&world.store),
+            process: Rc::clone(process),
             connection: RefCell::default(),
             requests: Cell::new(0),
             pending: RefCell::default(),
         });
-        client.stage.pool.spawn(format!("{name}/script"), Box::pin(Rc::clone(&client).follow(steps)));
+        let script = Box::pin(Rc::clone(&client).follow(steps));
+        client.stage.pool.spawn(Side::World, format!("{name}/script"), script);
         client
     }
 
@@ -66,12 +71,13 @@ impl Client {
 
     async fn act(self: &Rc<Self>, action: &Action) -> Result<(), Skipped> {
         match action {
-            Action::Connect => self.connect(),
+            Action::Connect => self.connect()?,
             Action::Close => self.end(ClientEnd::close, "closes")?,
             Action::Drop => self.end(ClientEnd::die, "dies")?,
-            Action::Create { name, title } => {
+            Action::Create { name, title, on_disconnect } => {
                 self.stage.names.expect(&self.name, name);
-                let params = title.as_ref().map_or_else(|| json!({}), |title| json!({"title": title}));
+                let closes = *on_disconnect == OnDisconnect::Close;
+                let params = json!({"title": title, "close_on_disconnect": closes});
                 self.request("session.create", params, Some(name.clone()))?;
             }
             Action::Prompt { session, prompt } => {
@@ -94,20 +100,29 @@ impl Client {
             Action::Interrupt { session } => self.of_session("session.interrupt", session).await?,
             Action::ActiveList => self.request("session.active_list", json!({}), None)?,
             Action::List => self.request("session.list", json!({}), None)?,
+            Action::Kill => self.process.kill(),
+            Action::Signal { signal } => self.process.signal(*signal),
+            Action::Restart => self.process.start(),
+            Action::ScanIdle => self.process.scan_idle().await,
         }
         Ok(())
     }
 
-    fn connect(self: &Rc<Self>) {
+    fn connect(self: &Rc<Self>) -> Result<(), Skipped> {
+        if !self.process.is_up() {
+            return Err(Skipped("the gateway is down".to_owned()));
+        }
         let connection = self.network.connect(&self.name);
         self.stage.enter(Site::Connection, format!("{} connects", self.name));
         *self.connection.borrow_mut() = Some(connection.clone());
-        self.stage.pool.spawn(format!("{}/inbox", self.name), Box::pin(Rc::clone(self).hear(connection)));
+        let inbox = Box::pin(Rc::clone(self).hear(connection));
+        self.stage.pool.spawn(Side::World, format!("{}/inbox", self.name), inbox);
+        Ok(())
     }
 
     fn end(&self, how: fn(&ClientEnd), word: &str) -> Result<(), Skipped> {
         let connection = self.connection.borrow_mut().take();
-        let connection = connection.ok_or_else(|| Skipped("the gateway has closed the connection".to_owned()))?;
+        let connection = connection.ok_or_else(|| Skipped("the connection is gone".to_owned()))?;
         self.stage.enter(Site::Connection, format!("{} {word}", self.name));
         how(&connection);
         self.forget_pending();
@@ -129,7 +144,7 @@ impl Client {
     /// Sends a request; `names` is what its answer will be called.
     fn request(&self, method: &str, params: Value, names: Option<String>) -> Result<(), Skipped> {
         let connection = self.connection.borrow().clone();
-        let connection = connection.ok_or_else(|| Skipped("the gateway has closed the connection".to_owned()))?;
+        let connection = connection.ok_or_else(|| Skipped("the connection is gone".to_owned()))?;
         let id = self.requests.get() + 1;
         self.requests.set(id);
         self.pending.borrow_mut().insert(id, names);
@@ -146,6 +161,11 @@ impl Client {
             if let Some(id) = value.get("id").and_then(Value::as_u64) {
                 self.answered(id, &value);
             }
+        }
+        if self.connection.borrow().as_ref().is_some_and(|present| present.is(&connection)) {
+            self.stage.enter(Site::Connection, format!("{} finds its connection gone", self.name));
+            *self.connection.borrow_mut() = None;
+            self.forget_pending();
         }
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct Network {
     arrivals: RefCell<VecDeque<Rc<dyn Connection>>>,
     arrived: Notify,
     closed: Cell<bool>,
+    /// What a kill of the gateway severs.
+    established: RefCell<Vec<ClientEnd>>,
 }
 
 /// A client's end of a connection.
@@ -56,7 +58,14 @@ enum Item {
 
 impl Network {
     pub(crate) fn new(stage: Rc<Stage>, latency: Latency) -> Rc<Self> {
-        Rc::new(Self { stage, latency, arrivals: RefCell::default(), arrived: Notify::new(), closed: Cell::new(false) })
+        Rc::new(Self {
+            stage,
+            latency,
+            arrivals: RefCell::default(),
+            arrived: Notify::new(),
+            closed: Cell::new(false),
+            established: RefCell::default(),
+        })
     }
 
     /// A new connection of a client.
@@ -67,7 +76,20 @@ impl Network {
             GatewayEnd { name: name.into(), from_client: Rc::clone(&to_gateway), to_client: Rc::clone(&to_client) };
         self.arrivals.borrow_mut().push_back(Rc::new(end));
         self.arrived.notify_waiters();
-        ClientEnd { to_gateway, to_client }
+        let client = ClientEnd { to_gateway, to_client };
+        let mut established = self.established.borrow_mut();
+        established.retain(|end| !end.to_gateway.over.get());
+        established.push(client.clone());
+        client
+    }
+
+    /// The gateway is gone: every connection breaks, in both directions, with all that was on its way.
+    pub(crate) fn sever(&self) {
+        self.arrivals.borrow_mut().clear();
+        for end in self.established.take() {
+            end.to_gateway.stop();
+            end.to_client.stop();
+        }
     }
 
     /// No more clients will come.
@@ -96,6 +118,11 @@ impl Transport for Network {
 }
 
 impl ClientEnd {
+    /// Whether both are ends of one connection.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.to_gateway, &other.to_gateway)
+    }
+
     pub(crate) fn send(&self, frame: String) {
         self.to_gateway.push(Item::Frame(frame));
     }

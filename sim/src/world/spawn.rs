@@ -10,6 +10,7 @@ use gateway::clock::{Clock, Millis};
 use gateway::spawn::{Owner, Spawn, TaskName, Window};
 
 use super::Stage;
+use crate::pool::Side;
 use crate::scenario::Latency;
 
 pub(super) struct PoolSpawn {
@@ -30,7 +31,7 @@ impl Spawn for PoolSpawn {
             Owner::Session(id) => format!("{}/{}", self.stage.names.label(id), name.role),
             Owner::Gateway | Owner::Client(_) => name.to_string(),
         };
-        self.stage.pool.spawn(label, task);
+        self.stage.pool.spawn(Side::Gateway, label, task);
     }
 
     fn window(&self, window: Window) -> LocalBoxFuture<'static, ()> {

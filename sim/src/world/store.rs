@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Stage;
 use super::mirror::Mirror;
+use crate::pool::Side;
 use crate::scenario::{Latency, StoreSettings};
 use crate::trace::Site;
 
@@ -22,11 +23,17 @@ pub(crate) type Kept = Rc<RefCell<Database>>;
 
 /// The store of a run.
 pub(crate) struct SimStore {
-    writes: mpsc::UnboundedSender<Call<Write, Written>>,
-    reads: mpsc::UnboundedSender<Call<Read, Found>>,
+    /// The ends of the workers' queues; none while the gateway is down.
+    queues: RefCell<Option<Queues>>,
+    workers: Rc<Workers>,
     mirror: Rc<RefCell<Mirror>>,
     revision: Rc<Cell<u64>>,
     database: Kept,
+}
+
+struct Queues {
+    writes: mpsc::UnboundedSender<Call<Write, Written>>,
+    reads: mpsc::UnboundedSender<Call<Read, Found>>,
 }
 
 /// A call and where its answer goes.
@@ -46,8 +53,6 @@ struct Workers {
 
 impl SimStore {
     pub(crate) fn new(stage: Rc<Stage>, settings: &StoreSettings, database: Kept) -> Rc<Self> {
-        let (writes, written) = mpsc::unbounded_channel();
-        let (reads, asked) = mpsc::unbounded_channel();
         let (mirror, revision) = (Rc::<RefCell<Mirror>>::default(), Rc::<Cell<u64>>::default());
         let workers = Rc::new(Workers {
             stage: Rc::clone(&stage),
@@ -57,9 +62,26 @@ impl SimStore {
             mirror: Rc::clone(&mirror),
             revision: Rc::clone(&revision),
         });
-        stage.pool.spawn("store/writer".to_owned(), Box::pin(Rc::clone(&workers).write(written)));
-        stage.pool.spawn("store/reader".to_owned(), Box::pin(workers.read(asked)));
-        Rc::new(Self { writes, reads, mirror, revision, database })
+        let store = Self { queues: RefCell::default(), workers, mirror, revision, database };
+        store.open();
+        Rc::new(store)
+    }
+
+    /// Opens the database for a new process.
+    pub(crate) fn open(&self) {
+        let (writes, written) = mpsc::unbounded_channel();
+        let (reads, asked) = mpsc::unbounded_channel();
+        let pool = &self.workers.stage.pool;
+        let workers = || Rc::clone(&self.workers);
+        pool.spawn(Side::World, "store/writer".to_owned(), Box::pin(workers().write(written)));
+        pool.spawn(Side::World, "store/reader".to_owned(), Box::pin(workers().read(asked)));
+        *self.queues.borrow_mut() = Some(Queues { writes, reads });
+    }
+
+    /// The process is gone: what it called for and what is not committed will never be.
+    pub(crate) fn sever(&self) {
+        *self.queues.borrow_mut() = None;
+        self.workers.stage.pool.drop_tasks(|_, label| label.starts_with("store/"));
     }
 
     /// What the rows must be, by what was written.
@@ -80,20 +102,22 @@ impl SimStore {
 
 impl Store for SimStore {
     fn write(&self, write: Write) -> Pending<Written> {
-        call(&self.writes, write)
+        call(self.queues.borrow().as_ref().map(|queues| &queues.writes), write)
     }
 
     fn read(&self, read: Read) -> Pending<Found> {
-        call(&self.reads, read)
+        call(self.queues.borrow().as_ref().map(|queues| &queues.reads), read)
     }
 }
 
 /// Queues at the call; the future only waits.
-fn call<Q: 'static, A: 'static>(queue: &mpsc::UnboundedSender<Call<Q, A>>, question: Q) -> Pending<A> {
+fn call<Q, A: 'static>(queue: Option<&mpsc::UnboundedSender<Call<Q, A>>>, question: Q) -> Pending<A> {
     let (answer, answered) = oneshot::channel();
-    let queued = queue.send(Call { question, answer });
+    let queued = queue.is_some_and(|queue| queue.send(Call { question, answer }).is_ok());
     Box::pin(async move {
-        queued.map_err(|_| StoreError::Closed)?;
+        if !queued {
+            return Err(StoreError::Closed);
+        }
         answered.await.map_err(|_| StoreError::Closed)?
     })
 }
@@ -133,7 +157,7 @@ impl Workers {
             due.await;
             let _ = answer.send(result);
         };
-        self.stage.pool.spawn("store/answer".to_owned(), Box::pin(late));
+        self.stage.pool.spawn(Side::World, "store/answer".to_owned(), Box::pin(late));
     }
 
     async fn pass(&self, site: &str, range: Latency) {
@@ -169,7 +193,7 @@ mod tests {
                 .await;
                 done.set(true);
             };
-            stage.pool.spawn("contract".to_owned(), Box::pin(suite));
+            stage.pool.spawn(Side::World, "contract".to_owned(), Box::pin(suite));
             loop {
                 match (stage.pool.step(), stage.clock.next()) {
                     (Step::Ran, _) => {}
@@ -178,7 +202,7 @@ mod tests {
                     (Step::Idle, None) => break,
                 }
             }
-            stage.pool.drop_tasks(|_| true);
+            stage.pool.drop_tasks(|_, _| true);
             assert!(held.get(), "the suite runs to its end");
         }));
     }

@@ -41,6 +41,13 @@ impl<'a> Script<'a> {
     fn client(&mut self, placed: &'a PlacedStep) -> Result<(), ScenarioError> {
         let step = &placed.step;
         let client = step.client.as_str();
+        if step.action.is_of_process() {
+            if matches!(step.action, Action::Kill | Action::Signal { .. }) {
+                // Their connections die with the process.
+                self.clients.clear();
+            }
+            return Ok(());
+        }
         self.name_is_good(placed, "client", client)?;
         match (self.clients.get(client), &step.action) {
             (Some(Step { action: Action::Connect, at, line, .. }), Action::Connect) => {

@@ -51,7 +51,7 @@ fn toml_and_values() {
     check_change(
         "issues =",
         "isues =",
-        "2:1: unknown key `isues`, expected one of `about`, `issues`, `releases`, `seed`, `until`, `gateway`, `behavior`, `network`, `store`, `windows`, `turns`, `steps`, `expect`",
+        "2:1: unknown key `isues`, expected one of `about`, `issues`, `releases`, `seed`, `until`, `gateway`, `behavior`, `network`, `store`, `windows`, `agent`, `turns`, `steps`, `expect`",
         "did you mean `issues`?",
     );
     check_change(
@@ -140,7 +140,7 @@ fn toml_and_values() {
     check_error(
         "about = \"ü\"\r\nsteps = [{ client = \"zoë\", at = \"0s\", do = \"crush\" }]\r\n",
         "2:44: unknown step `crush`",
-        "steps are `connect`, `close`, `drop`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.active_list`, `session.list`",
+        "steps are `connect`, `close`, `drop`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `gateway.scan_idle`",
     );
     check_change(
         r#""grace.expiry""#,
@@ -268,7 +268,7 @@ fn words_and_keys() {
         r#""drop""#,
         r#""crush""#,
         "46:6: unknown step `crush`",
-        "steps are `connect`, `close`, `drop`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.active_list`, `session.list`",
+        "steps are `connect`, `close`, `drop`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `gateway.scan_idle`",
     );
     check_change(r#"do = "drop""#, "", "43:1: a step needs `do`", "every step has `at`, `client` and `do`");
     check_change("at = \"6s\"\n", "", "43:1: a step needs `at`", "every step has `at`, `client` and `do`");

@@ -57,6 +57,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             network: Network { latency },
             store: StoreSettings { before_commit: Latency::default(), after_commit },
             windows: BTreeMap::from([(Window::PoppedNotEnded, Latency { min: Millis(1), max: Millis(1 + seed % 9) })]),
+            agent: AgentSettings { build: Millis(seed % 7) },
             turns,
             steps,
             expect: BTreeMap::from([(Release::Current, expected)]),
@@ -83,8 +84,12 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             0 => Action::Close,
             1 => Action::Drop,
             2 => Action::List,
-            3 => Action::Create { name: format!("s-{sessions}"), title: Some(text) },
-            _ if sessions == 0 => Action::Create { name: format!("s-{sessions}"), title: None },
+            3 => {
+                Action::Create { name: format!("s-{sessions}"), title: Some(text), on_disconnect: OnDisconnect::Close }
+            }
+            _ if sessions == 0 => {
+                Action::Create { name: format!("s-{sessions}"), title: None, on_disconnect: OnDisconnect::Keep }
+            }
             4 => Action::Prompt {
                 session,
                 prompt: turns.keys().next().map_or(Prompt::Text(text), |turn| Prompt::Turn(turn.clone())),

@@ -1,0 +1,116 @@
+//! The gateway as a process: it starts, is killed, is asked to end, and starts again on the same database.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gateway::Gateway;
+use gateway::behavior::Behavior;
+use gateway::config::Config;
+use gateway::env::Env;
+use gateway::lifecycle::process::Signal;
+use gateway::spawn::TaskName;
+
+use super::network::Network;
+use super::store::SimStore;
+use super::{Stage, World};
+use crate::pool::Side;
+use crate::trace::Site;
+
+/// The gateway's process.
+pub(crate) struct Process {
+    stage: Rc<Stage>,
+    network: Rc<Network>,
+    store: Rc<SimStore>,
+    env: Env,
+    config: Config,
+    behavior: Behavior,
+    gateway: RefCell<Option<Rc<Gateway>>>,
+    /// Counts starts and ends.
+    generation: Cell<u64>,
+}
+
+impl Process {
+    /// A gateway that is up, with its database open.
+    pub(crate) fn new(world: &World, config: Config, behavior: Behavior) -> Rc<Self> {
+        let process = Rc::new(Self {
+            stage: Rc::clone(&world.stage),
+            network: Rc::clone(&world.network),
+            store: Rc::clone(&world.store),
+            env: world.env.clone(),
+            config,
+            behavior,
+            gateway: RefCell::default(),
+            generation: Cell::new(0),
+        });
+        process.serve();
+        process
+    }
+
+    /// The gateway, while it is up.
+    pub(crate) fn gateway(&self) -> Option<Rc<Gateway>> {
+        self.gateway.borrow().clone()
+    }
+
+    /// Counts starts and ends.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.get()
+    }
+
+    /// Whether it is up.
+    pub(crate) fn is_up(&self) -> bool {
+        self.gateway.borrow().is_some()
+    }
+
+    /// Starts a new process, unless one is up.
+    pub(crate) fn start(&self) {
+        if !self.is_up() {
+            self.stage.enter(Site::Process, "starts".to_owned());
+            self.store.open();
+            self.serve();
+        }
+    }
+
+    /// Ends the process without a word: sockets and store first, then its tasks.
+    pub(crate) fn kill(&self) {
+        if self.is_up() {
+            self.stage.enter(Site::Process, "is killed".to_owned());
+            self.end();
+        }
+    }
+
+    /// Asks the gateway to end; the process ends when it has.
+    pub(crate) fn signal(self: &Rc<Self>, signal: Signal) {
+        let Some(gateway) = self.gateway() else { return };
+        self.stage.enter(Site::Process, format!("gets SIG{}", signal.name()));
+        let process = Rc::clone(self);
+        let ending = async move {
+            gateway.shutdown(signal).await;
+            process.stage.enter(Site::Process, "ends".to_owned());
+            process.end();
+        };
+        self.stage.pool.spawn(Side::Gateway, "gateway/shutdown".to_owned(), Box::pin(ending));
+    }
+
+    /// Lets the idle reaper scan now.
+    pub(crate) async fn scan_idle(&self) {
+        if let Some(gateway) = self.gateway() {
+            gateway.scan_idle().await;
+        }
+    }
+
+    fn serve(&self) {
+        let gateway = Gateway::new(self.env.clone(), self.config.clone(), self.behavior.clone());
+        let serving = Rc::clone(&gateway).serve(Rc::clone(&self.network) as _);
+        self.env.spawn(TaskName::gateway("acceptor"), serving);
+        *self.gateway.borrow_mut() = Some(gateway);
+        self.generation.set(self.generation.get() + 1);
+    }
+
+    fn end(&self) {
+        self.network.sever();
+        self.store.sever();
+        self.stage.pool.drop_tasks(|side, _| side == Side::Gateway);
+        *self.gateway.borrow_mut() = None;
+        self.generation.set(self.generation.get() + 1);
+    }
+}
