@@ -18,6 +18,7 @@
 mod chooser;
 pub mod cli;
 pub mod invariant;
+pub mod observation;
 mod pool;
 pub mod prng;
 pub mod report;

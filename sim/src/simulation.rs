@@ -13,6 +13,7 @@ use gateway::session::{Attachment, Record};
 use gateway::store::sqlite::Database;
 
 use crate::invariant::{Oracle, View};
+use crate::observation::{Memory, Observation};
 use crate::pool::Step as PoolStep;
 use crate::report::{Live, Outcome, Report};
 use crate::rows::Tables;
@@ -57,6 +58,21 @@ impl Simulator {
     /// When called inside a tokio runtime, or when the scenario has a behavior that does not exist (a scenario that
     /// was parsed has none).
     pub fn run_with(&mut self, scenario: &Scenario, release: Release, strategy: Box<dyn Strategy>) -> Report {
+        self.observe(scenario, release, strategy, &[]).0
+    }
+
+    /// The same, with a look at rows and memory at each of the `instants` (which are in order and not after the end of
+    /// the script's time) and at that end.
+    ///
+    /// # Panics
+    /// As [`run_with`](Self::run_with).
+    pub fn observe(
+        &mut self,
+        scenario: &Scenario,
+        release: Release,
+        strategy: Box<dyn Strategy>,
+        instants: &[Uptime],
+    ) -> (Report, Vec<Observation>) {
         let mut behavior = release.behavior();
         for (field, alternative) in &scenario.behavior {
             behavior.set(field, alternative).expect("a parsed scenario overrides fields that exist");
@@ -67,7 +83,7 @@ impl Simulator {
         // Unconstrained: otherwise all tasks share one budget, and tokio forces yields that nobody chose.
         runtime.block_on(tokio::task::unconstrained(async {
             let world = World::new(scenario, strategy, Rc::clone(&self.database));
-            Run::new(world, scenario, release, behavior).finish().await
+            Run::new(world, scenario, release, behavior).finish(instants).await
         }))
     }
 }
@@ -111,15 +127,24 @@ impl<'a> Run<'a> {
     }
 
     /// Hurt, then heal, then a last look.
-    async fn finish(mut self) -> Report {
+    async fn finish(mut self, instants: &[Uptime]) -> (Report, Vec<Observation>) {
         let end = Uptime(self.scenario.until.0);
-        self.advance(end).await;
-        let (rows, live) = (self.tables(), self.live());
+        let mut observations = Vec::new();
+        for instant in instants.iter().copied().chain([end]) {
+            self.advance(instant).await;
+            observations.push(self.observe(instant));
+        }
         self.heal(end).await;
         if self.broken.is_none() {
             self.rest();
         }
-        self.report(rows, live)
+        (self.report(&observations), observations)
+    }
+
+    fn observe(&self, at: Uptime) -> Observation {
+        let tasks = self.world.stage.pool.gateway_labels();
+        let look = |gateway: Rc<Gateway>| Memory::look(&gateway, &self.world.stage.names, &tasks);
+        Observation { at, rows: self.tables(), memory: self.process.gateway().map(look) }
     }
 
     /// Runs on until nothing more happens up to and at `until`.
@@ -205,19 +230,15 @@ impl<'a> Run<'a> {
         Tables { sessions: dump.sessions, messages: dump.messages }
     }
 
-    fn live(&self) -> Live {
-        let Some(gateway) = self.process.gateway() else { return Live::default() };
-        let sessions = gateway.sessions.all();
-        let tasks = self.world.stage.pool.gateway_labels();
-        Live {
-            timers: sessions.iter().map(|session| session.read(|record| record.timers.len())).sum(),
-            sessions: sessions.len(),
-            turns: tasks.iter().filter(|label| is_turn(label)).count(),
-            connections: gateway.sessions.links().len(),
-        }
-    }
-
-    fn report(self, rows: Tables, live: Live) -> Report {
+    fn report(self, observations: &[Observation]) -> Report {
+        let end = observations.last().cloned();
+        let (rows, memory) = end.map(|end| (end.rows, end.memory.unwrap_or_default())).unwrap_or_default();
+        let live = Live {
+            sessions: memory.sessions.len(),
+            timers: memory.orphan_timers,
+            turns: memory.turns + memory.turns_without_session,
+            connections: memory.connections,
+        };
         // Tasks hold the stage and the stage holds the pool: they must be dropped for the run's memory to be freed.
         self.world.stage.pool.drop_tasks(|_, _| true);
         let violations = self.oracle.violations().to_vec();
@@ -250,11 +271,6 @@ fn view<'a>(scenario: &Scenario, gateway: Option<&'a Gateway>, rows: &'a Mirror,
     let slack = (store.before_commit.max + store.after_commit.max).times(4);
     let sessions = gateway.map(|gateway| &gateway.sessions);
     View { grace: scenario.gateway.orphan_grace, slack, sessions, rows, names: &world.stage.names }
-}
-
-/// Whether a label is a turn's: `work/turn`, `work/turn#2`.
-fn is_turn(label: &str) -> bool {
-    label.split('#').next().is_some_and(|label| label.ends_with("/turn"))
 }
 
 /// What a record that is left at rest must not have.

@@ -14,6 +14,8 @@ pub(crate) struct Names {
     /// Names a client has asked for and the gateway has not drawn an id for yet.
     expected: RefCell<BTreeMap<String, VecDeque<String>>>,
     labels: RefCell<BTreeMap<SessionId, String>>,
+    /// In the order in which they were drawn.
+    drawn: RefCell<Vec<SessionId>>,
     label_counts: RefCell<BTreeMap<String, u32>>,
 }
 
@@ -81,7 +83,14 @@ impl Names {
         let count = counts.entry(name.clone()).or_default();
         *count += 1;
         let label = if *count == 1 { name } else { format!("{name}~{count}") };
+        self.drawn.borrow_mut().push(id.clone());
         self.labels.borrow_mut().insert(id, label);
+    }
+
+    /// `m1` for the first record of the run.
+    pub(crate) fn alias(&self, id: &SessionId) -> String {
+        let place = self.drawn.borrow().iter().position(|drawn| drawn == id);
+        place.map_or_else(|| id.to_string(), |place| format!("m{}", place + 1))
     }
 
     /// What a live record is called in task labels and reports: `work`, and `work~2` for a second record of it.

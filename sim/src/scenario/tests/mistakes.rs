@@ -277,7 +277,7 @@ fn words_and_keys() {
         "as = \"work\"\n",
         "",
         "30:1: `session.create` needs `as`",
-        "`session.create` takes `as`, the name of the session in this file, and may take `title`",
+        "`session.create` takes `as`, the name of the session in this file, and may take `title` and `close_on_disconnect`",
     );
     check_change(
         "session = \"work\"\n",

@@ -1,0 +1,105 @@
+//! What stands in the tables and in the gateway's memory at one instant of a run.
+
+use gateway::Gateway;
+use gateway::clock::Uptime;
+use gateway::session::{AgentState, Attachment, Record, Session, Stage};
+use gateway::store::StoredId;
+
+use crate::rows::Tables;
+use crate::world::names::Names;
+
+/// A look at everything at one instant, after all that happens at it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// When.
+    pub at: Uptime,
+    /// The rows.
+    pub rows: Tables,
+    /// What is live; none while the gateway is down.
+    pub memory: Option<Memory>,
+}
+
+/// What is live in a gateway.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The registered records, oldest first.
+    pub sessions: Vec<LiveSession>,
+    /// Armed orphan timers.
+    pub orphan_timers: usize,
+    /// Connections that are served.
+    pub connections: usize,
+    /// Turns of registered records.
+    pub turns: usize,
+    /// Turns that run on although their record is not registered any more.
+    pub turns_without_session: usize,
+}
+
+/// One registered record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveSession {
+    /// `m1` for the first record of the run, also if it is gone by now.
+    pub alias: String,
+    /// The stored id that clients know.
+    pub key: StoredId,
+    /// The row that its agent writes.
+    pub row: StoredId,
+    /// Whether its agent is built.
+    pub ready: bool,
+    /// Whether a turn holds it.
+    pub running: bool,
+    /// Whether it is ended.
+    pub finalized: bool,
+    /// Where its events go.
+    pub target: EventTarget,
+    /// Whether a prompt waits.
+    pub queued: bool,
+}
+
+/// Where a session's events go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventTarget {
+    /// To a connection that is served.
+    Served,
+    /// To a connection that is gone.
+    Gone,
+    /// Nowhere.
+    Detached,
+}
+
+impl Memory {
+    /// Looks at a gateway; `tasks` are the labels of its tasks.
+    pub(crate) fn look(gateway: &Gateway, names: &Names, tasks: &[std::rc::Rc<str>]) -> Self {
+        let sessions = gateway.sessions.all();
+        let labels: Vec<String> = sessions.iter().map(|session| names.label(session.id())).collect();
+        let turns = tasks.iter().filter_map(|label| label.split('#').next()?.strip_suffix("/turn"));
+        let (owned, lost): (Vec<&str>, Vec<&str>) = turns.partition(|of| labels.iter().any(|label| label == of));
+        Self {
+            orphan_timers: sessions.iter().map(|session| session.read(|record| record.timers.len())).sum(),
+            sessions: sessions.iter().map(|session| live(gateway, names, session)).collect(),
+            connections: gateway.sessions.links().len(),
+            turns: owned.len(),
+            turns_without_session: lost.len(),
+        }
+    }
+}
+
+fn live(gateway: &Gateway, names: &Names, session: &Session) -> LiveSession {
+    session.read(|record| LiveSession {
+        alias: names.alias(session.id()),
+        key: record.key.clone(),
+        row: record.agent.row.clone(),
+        ready: matches!(record.agent.state, AgentState::Ready(_)),
+        running: record.is_running(),
+        finalized: record.stage == Stage::Finalized,
+        target: target(gateway, record),
+        queued: !record.queue.is_empty(),
+    })
+}
+
+fn target(gateway: &Gateway, record: &Record) -> EventTarget {
+    match &record.attachment {
+        Attachment::Live(link) if gateway.sessions.is_linked(link) => EventTarget::Served,
+        Attachment::Live(_) => EventTarget::Gone,
+        Attachment::Detached => EventTarget::Detached,
+    }
+}
