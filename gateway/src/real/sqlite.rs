@@ -31,6 +31,7 @@ impl SqliteThread {
     }
 
     /// Starts the thread for a database that is open.
+    #[expect(clippy::disallowed_methods, reason = "the store's thread, the one that the gateway has besides its own")]
     pub fn start(database: Database) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel();
         let thread = Builder::new().name("store".to_owned()).spawn(move || work(database, &queue))?;
@@ -69,7 +70,7 @@ impl SqliteThread {
 
 impl Store for SqliteThread {
     fn write(&self, write: Write) -> Pending<Written> {
-        self.enqueue(|answer| Job::Write(write, answer))
+        self.enqueue(|answer| Job::Write(Box::new(write), answer))
     }
 
     fn read(&self, read: Read) -> Pending<Found> {
@@ -83,7 +84,7 @@ struct Running {
 }
 
 enum Job {
-    Write(Write, Answer<Written>),
+    Write(Box<Write>, Answer<Written>),
     Read(Read, Answer<Found>),
 }
 
