@@ -30,6 +30,9 @@ const USAGE: u8 = 2;
 pub fn main() -> ExitCode {
     // A panic of a simulated task is an outcome that the report tells; the hook would tell it a second time.
     std::panic::set_hook(Box::new(|_| {}));
+    // A place that is broken over two lines is found neither by an editor nor by a search.
+    miette::set_hook(Box::new(|_| Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())))
+        .expect("it is set once, here");
     match std::panic::catch_unwind(|| match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
     }) {

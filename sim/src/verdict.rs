@@ -62,7 +62,9 @@ pub fn judge(mut report: Report, scenario: &Scenario, reference: &Reference) -> 
 impl Reference {
     /// The snapshot of a scenario file, if it has or must have one.
     pub fn find(scenario: &Scenario) -> Result<Self, UnreadableSnapshot> {
-        let Some(path) = Snapshot::path(&scenario.path) else {
+        // Whether a file lies inside `scenarios/` must not depend on where the command is run.
+        let place = scenario.path.canonicalize().unwrap_or_else(|_| scenario.path.clone());
+        let Some(path) = Snapshot::path(&place) else {
             return Ok(Self::None);
         };
         match fs::read_to_string(&path) {
