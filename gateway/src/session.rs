@@ -11,6 +11,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::agent::{Agent, Interrupt};
 use crate::clock::{Now, Uptime, Wall};
+use crate::lifecycle::close::Actor;
 use crate::registry::Link;
 use crate::rpc;
 use crate::store::{EndReason, NewMessage, StoredId};
@@ -38,6 +39,8 @@ pub struct Record {
     pub key: StoredId,
     /// Where in its life it is.
     pub stage: Stage,
+    /// Who ends or has ended it.
+    pub ended_by: Option<Ended>,
     /// Where its events go.
     pub attachment: Attachment,
     /// The agent and the row it writes.
@@ -64,9 +67,18 @@ pub enum Stage {
     /// In use.
     Open,
     /// Somebody is ending it; nobody may attach any more.
-    Closing(EndReason),
+    Closing,
     /// Ended. Never comes back.
     Finalized,
+}
+
+/// Who ends a session, and what its row will say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Who.
+    pub actor: Actor,
+    /// Under which reason.
+    pub reason: EndReason,
 }
 
 /// Where a session's events go.

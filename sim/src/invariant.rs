@@ -3,12 +3,17 @@
 //! One file per claim. A claim is judged by [`Oracle`] while the run goes on; what it finds is a [`Violation`].
 
 mod detached_rows_end;
+mod ended_rows_stay_still;
 mod live_rows_stay_open;
+mod one_open_row_per_chain;
+mod one_record_per_row;
 mod oracle;
+mod reason_names_the_actor;
 mod rows_match_mirror;
 
 use gateway::clock::{Millis, Uptime};
 use gateway::registry::Registry;
+use gateway::session::Session;
 use serde::Serialize;
 
 pub(crate) use oracle::Oracle;
@@ -37,8 +42,15 @@ pub(crate) enum Claim {
 }
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 3] =
-    [&detached_rows_end::INVARIANT, &live_rows_stay_open::INVARIANT, &rows_match_mirror::INVARIANT];
+pub const ALL: [&Invariant; 7] = [
+    &detached_rows_end::INVARIANT,
+    &live_rows_stay_open::INVARIANT,
+    &one_open_row_per_chain::INVARIANT,
+    &one_record_per_row::INVARIANT,
+    &ended_rows_stay_still::INVARIANT,
+    &reason_names_the_actor::INVARIANT,
+    &rows_match_mirror::INVARIANT,
+];
 
 /// A claim that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -59,6 +71,8 @@ pub(crate) struct View<'a> {
     pub(crate) slack: Millis,
     /// The live sessions; none while the gateway is down.
     pub(crate) sessions: Option<&'a Registry>,
+    /// Every session that was ever seen, also those that are ended.
+    pub(crate) known: &'a [Session],
     pub(crate) rows: &'a Mirror,
     pub(crate) names: &'a Names,
 }

@@ -58,7 +58,7 @@ impl Claim {
                 (BusyPrompt::Reject, _) => Claimed::Refuse,
             },
             Stage::Open => Claimed::Start,
-            Stage::Opening | Stage::Closing(_) | Stage::Finalized => Claimed::Unavailable,
+            Stage::Opening | Stage::Closing | Stage::Finalized => Claimed::Unavailable,
         }
     }
 

@@ -38,7 +38,7 @@ impl Grace {
     /// An armed timer fires.
     pub fn on_expiry(&self, record: &Record) -> Expired {
         match (&record.attachment, record.stage) {
-            (Attachment::Live(_), _) | (_, Stage::Closing(_) | Stage::Finalized) => Expired::StandDown,
+            (Attachment::Live(_), _) | (_, Stage::Closing | Stage::Finalized) => Expired::StandDown,
             (Attachment::Detached, Stage::Open) if !record.is_running() => Expired::Reap,
             (Attachment::Detached, Stage::Open | Stage::Opening) => match self.expiry {
                 Expiry::Rearm => Expired::Rearm,

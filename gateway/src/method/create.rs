@@ -54,6 +54,7 @@ pub(super) fn new_record(key: StoredId, now: Now) -> Record {
     Record {
         key: key.clone(),
         stage: Stage::Open,
+        ended_by: None,
         attachment: Attachment::Detached,
         agent: AgentSlot { state: AgentState::Unbuilt, row: key, next: None },
         turn: None,

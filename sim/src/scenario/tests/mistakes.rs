@@ -221,19 +221,19 @@ fn expectations() {
         r#""detached_rows_end""#,
         r#""rows_are_nice""#,
         "62:12: unknown invariant `rows_are_nice`",
-        "invariants are `detached_rows_end`, `live_rows_stay_open`, `rows_match_mirror`",
+        "invariants are `detached_rows_end`, `live_rows_stay_open`, …",
     );
     check_change(
         r#""detached_rows_end""#,
         r#"["detached_rows_end", "rows_are_nice"]"#,
         "62:34: unknown invariant `rows_are_nice`",
-        "invariants are `detached_rows_end`, `live_rows_stay_open`, `rows_match_mirror`",
+        "invariants are `detached_rows_end`, `live_rows_stay_open`, …",
     );
     check_change(
         r#""detached_rows_end""#,
         "[]",
         "62:12: empty `violates`",
-        "invariants are `detached_rows_end`, `live_rows_stay_open`, `rows_match_mirror`",
+        "invariants are `detached_rows_end`, `live_rows_stay_open`, …",
     );
     check_change(
         r#""detached_rows_end""#,
@@ -307,7 +307,7 @@ fn words_and_keys() {
         r#"as = "work""#,
         "as = \"work\"\nturn = \"refactor\"",
         "35:1: `turn` does not go with `session.create`",
-        "`session.create` takes `as`, the name of the session in this file, and may take `title`",
+        "`session.create` takes `as`, the name of the session in this file, and may take `title` and `close_on_disconnect`",
     );
     check_change(
         r#"id = "tip""#,
@@ -318,7 +318,7 @@ fn words_and_keys() {
     check_change(
         r#"turn = "refactor""#,
         r#"turns = "refactor""#,
-        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`",
+        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`, `signal`, `close_on_disconnect`",
         "did you mean `turn`?",
     );
 }
