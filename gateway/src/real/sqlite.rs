@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(last.await, Ok(true), "the answer came before the close, and is still there");
         assert_eq!(rows.create_session(session("late")).await, Err(StoreError::Closed));
         assert_eq!(rows.list(1).await, Err(StoreError::Closed));
-        let dump = Database::open(&path).and_then(|database| Ok(database.dump().expect("rows"))).expect("it opens");
+        let dump = Database::open(&path).expect("it opens").dump().expect("rows");
         assert_eq!(dump.sessions.len(), 101);
     }
 
