@@ -24,7 +24,7 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
         Popping::BeforeEndLocked => Some(gateway.resume_lock.lock().await),
         Popping::AfterEnd | Popping::BeforeEnd => None,
     };
-    let ended = Ended { actor, reason: close.reason(actor) };
+    let ended = Ended { actor, reason: close.reason(actor), at: gateway.env.now().uptime };
     if !begin(gateway, session, ended) {
         drop(lock);
         session.until(|record| (record.stage == Stage::Finalized).then_some(())).await;

@@ -79,6 +79,8 @@ pub struct Ended {
     pub actor: Actor,
     /// Under which reason.
     pub reason: EndReason,
+    /// When they began.
+    pub at: Uptime,
 }
 
 /// Where a session's events go.
@@ -87,7 +89,10 @@ pub enum Attachment {
     /// To this connection.
     Live(Link),
     /// Nowhere: its client is gone.
-    Detached,
+    Detached {
+        /// Since when.
+        since: Uptime,
+    },
 }
 
 /// The agent of a record and the row it writes under.
@@ -263,6 +268,13 @@ impl Record {
             "lazy": !matches!(self.agent.state, AgentState::Ready(_)),
             "profile_name": "default",
         })
+    }
+}
+
+impl Attachment {
+    /// Whether it is to this connection.
+    pub fn is_to(&self, link: &Link) -> bool {
+        matches!(self, Self::Live(to) if to.number == link.number)
     }
 }
 

@@ -207,9 +207,13 @@ impl<'a> Run<'a> {
     fn rest(&mut self) {
         let tables = self.tables();
         let (now, mirror, gateway) = (self.world.stage.now(), self.world.store.mirror(), self.process.gateway());
-        self.oracle.rest(now, &view(self.scenario, &self.world, &self.known, gateway.as_deref(), &mirror), &tables);
-        drop(mirror);
         let tasks = self.world.stage.pool.gateway_labels();
+        self.oracle.rest(
+            now,
+            &view(self.scenario, &self.world, &self.known, &tasks, gateway.as_deref(), &mirror),
+            &tables,
+        );
+        drop(mirror);
         let mut left: Vec<String> = tasks.iter().map(|label| format!("task {label}")).collect();
         for session in gateway.iter().flat_map(|gateway| gateway.sessions.all()) {
             let label = self.world.stage.names.label(session.id());
@@ -237,7 +241,8 @@ impl<'a> Run<'a> {
                 }
             }
             let mirror = self.world.store.mirror();
-            let view = view(self.scenario, &self.world, &self.known, gateway.as_deref(), &mirror);
+            let tasks = self.world.stage.pool.gateway_labels();
+            let view = view(self.scenario, &self.world, &self.known, &tasks, gateway.as_deref(), &mirror);
             self.oracle.look(self.world.stage.now(), &view);
         }
     }
@@ -287,6 +292,7 @@ fn view<'a>(
     scenario: &Scenario,
     world: &'a World,
     known: &'a [Session],
+    tasks: &'a [Rc<str>],
     gateway: Option<&'a Gateway>,
     rows: &'a Mirror,
 ) -> View<'a> {
@@ -294,7 +300,7 @@ fn view<'a>(
     let store = &scenario.store;
     let slack = (store.before_commit.max + store.after_commit.max).times(4);
     let sessions = gateway.map(|gateway| &gateway.sessions);
-    View { grace: scenario.gateway.orphan_grace, slack, sessions, known, rows, names: &world.stage.names }
+    View { grace: scenario.gateway.orphan_grace, slack, sessions, known, tasks, rows, names: &world.stage.names }
 }
 
 /// What a record that is left at rest must not have.

@@ -39,8 +39,8 @@ impl Grace {
     pub fn on_expiry(&self, record: &Record) -> Expired {
         match (&record.attachment, record.stage) {
             (Attachment::Live(_), _) | (_, Stage::Closing | Stage::Finalized) => Expired::StandDown,
-            (Attachment::Detached, Stage::Open) if !record.is_running() => Expired::Reap,
-            (Attachment::Detached, Stage::Open | Stage::Opening) => match self.expiry {
+            (Attachment::Detached { .. }, Stage::Open) if !record.is_running() => Expired::Reap,
+            (Attachment::Detached { .. }, Stage::Open | Stage::Opening) => match self.expiry {
                 Expiry::Rearm => Expired::Rearm,
                 Expiry::OneShot => Expired::StandDown,
             },

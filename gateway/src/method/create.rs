@@ -55,7 +55,7 @@ pub(super) fn new_record(key: StoredId, now: Now) -> Record {
         key: key.clone(),
         stage: Stage::Open,
         ended_by: None,
-        attachment: Attachment::Detached,
+        attachment: Attachment::Detached { since: now.uptime },
         agent: AgentSlot { state: AgentState::Unbuilt, row: key, next: None },
         turn: None,
         transcript: Transcript::default(),

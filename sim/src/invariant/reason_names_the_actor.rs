@@ -18,7 +18,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     session.read(|record| {
-        let Ended { actor, reason } = record.ended_by?;
+        let Ended { actor, reason, .. } = record.ended_by?;
         let row = view.rows.row(&record.agent.row)?;
         // Another end may have come first, and the first end wins: only this actor's own word is judged.
         if row.end_reason.as_deref() != Some(reason.as_str()) || reason == right_reason(actor) {

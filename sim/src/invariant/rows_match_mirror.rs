@@ -56,6 +56,7 @@ mod tests {
             slack: Millis::ZERO,
             sessions: Some(&sessions),
             known: &[],
+            tasks: &[],
             rows: &mirror,
             names: &names,
         };
