@@ -2,7 +2,9 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line is for")]
 
 mod human;
+mod import;
 mod json;
+mod parity;
 mod run;
 
 use std::process::ExitCode;
@@ -21,6 +23,10 @@ struct Arguments {
 enum Command {
     /// Run scenarios and compare them with their expectations and snapshots
     Run(run::Arguments),
+    /// Run recordings of the real gateway and compare what they left behind
+    Parity(parity::Arguments),
+    /// Print a recording's script as a scenario file
+    Import(import::Arguments),
 }
 
 /// What every usage error and every bad file exits with.
@@ -35,6 +41,8 @@ pub fn main() -> ExitCode {
         .expect("it is set once, here");
     match std::panic::catch_unwind(|| match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Parity(arguments) => parity::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
     }) {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(error)) => {

@@ -1,0 +1,114 @@
+//! `sim parity`: recordings of the real gateway against ours.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use gateway::release::Release;
+use serde::Serialize;
+
+use super::run::{Format, release};
+use crate::parity::{Cell, Difference};
+use crate::recording::Recording;
+use crate::report::Outcome;
+use crate::simulation::Simulator;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// A folder of recordings, or one recording
+    #[arg(default_value = "scenarios/upstream", value_name = "DIR")]
+    path: PathBuf,
+    /// Compare only these releases
+    #[arg(long = "release", value_name = "R", value_parser = release)]
+    releases: Vec<Release>,
+    /// How to print what came of it
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    cells: &'a [Cell],
+    equal: usize,
+    differing: usize,
+}
+
+/// Compares every recording under every release that it has.
+pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
+    let recordings = Recording::load_all(&arguments.path)?;
+    let mut simulator = Simulator::new();
+    let mut cells = Vec::new();
+    for recording in &recordings {
+        for (release, recorded) in &recording.cells {
+            if arguments.releases.is_empty() || arguments.releases.contains(release) {
+                cells.push(Cell::run(&mut simulator, recording, *release, recorded)?);
+            }
+        }
+    }
+    if cells.is_empty() {
+        return Err(miette::miette!("no recording has any of the releases asked for"));
+    }
+    match arguments.format {
+        Format::Human => print(arguments, &cells),
+        Format::Json => {
+            let differing = cells.iter().filter(|cell| !cell.equal).count();
+            let document = Document { cells: &cells, equal: cells.len() - differing, differing };
+            println!("{}", serde_json::to_string_pretty(&document).expect("a comparison is plain data"));
+        }
+    }
+    let all_equal = cells.iter().all(|cell| cell.equal);
+    Ok(if all_equal { 0 } else { Outcome::RowsDiffer.exit_code() })
+}
+
+/// What differs, cell by cell; then a table of recordings and releases.
+fn print(arguments: &Arguments, cells: &[Cell]) {
+    for cell in cells.iter().filter(|cell| !cell.equal) {
+        println!("{} under {}: {} differences", cell.recording, cell.release, cell.differences.len());
+        cell.differences.iter().for_each(print_difference);
+        if cell.repeatable != true {
+            println!("    the real gateway did not do the same twice: {}", cell.repeatable);
+        }
+    }
+    let differing = cells.iter().filter(|cell| !cell.equal).count();
+    if differing > 0 {
+        println!();
+    }
+    print_table(cells);
+    match differing {
+        0 => println!("\n{} cells, all equal", cells.len()),
+        _ => {
+            println!("\n{} cells, {differing} DIFFER", cells.len());
+            println!("again: sim parity {} --format json", arguments.path.display());
+        }
+    }
+}
+
+fn print_difference(difference: &Difference) {
+    let rule = difference.rule.as_ref().map(|rule| format!(", not {rule}")).unwrap_or_default();
+    println!("    {}: recorded {}, ours {}{rule}", difference.place, difference.recorded, difference.simulated);
+}
+
+/// A line a recording, a column a release: `=`, the number of differences, or nothing where nothing was recorded. A `~`
+/// marks cells that the real gateway did not repeat.
+fn print_table(cells: &[Cell]) {
+    let mut releases: Vec<&str> = Vec::new();
+    let mut lines: BTreeMap<&str, BTreeMap<&str, &Cell>> = BTreeMap::new();
+    for cell in cells {
+        if !releases.contains(&cell.release) {
+            releases.push(cell.release);
+        }
+        lines.entry(&cell.recording).or_default().insert(cell.release, cell);
+    }
+    let width = lines.keys().map(|name| name.len()).max().unwrap_or_default();
+    let header: String = releases.iter().map(|release| format!("  {release:>12}")).collect();
+    println!("{:width$}{header}", "");
+    for (name, of_release) in lines {
+        let column = |release: &&str| {
+            let text = of_release.get(release).map(|cell| {
+                let marks = if cell.repeatable == true { "" } else { " ~" };
+                if cell.equal { format!("={marks}") } else { format!("{}{marks}", cell.differences.len()) }
+            });
+            format!("  {:>12}", text.unwrap_or_default())
+        };
+        println!("{name:width$}{}", releases.iter().map(column).collect::<String>());
+    }
+}

@@ -1,0 +1,177 @@
+//! Compares what was recorded with what was seen. Times have a tolerance; all else is equal or differs.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Difference;
+use crate::recording::timing::Timing;
+use crate::recording::{Cell, Memory, Recording, Row, Session};
+
+/// How far a time may be from the recorded one, in seconds; recorded ones are rounded to 0.1.
+const TOLERANCE: f64 = 0.25;
+
+/// The differences of a cell.
+#[derive(Default)]
+pub(super) struct Differences(Vec<Difference>);
+
+/// The moments of a script: when they were recorded, when they were driven, in seconds after the zero.
+pub(super) struct Times(Vec<Moment>);
+
+struct Moment {
+    name: String,
+    recorded: f64,
+    driven: f64,
+}
+
+impl Differences {
+    pub(super) fn add(
+        &mut self,
+        place: impl Into<String>,
+        recorded: impl Serialize,
+        simulated: impl Serialize,
+        rule: Option<String>,
+    ) {
+        let value = |serialized: Result<Value, serde_json::Error>| serialized.expect("what is compared is plain data");
+        self.0.push(Difference {
+            place: place.into(),
+            recorded: value(serde_json::to_value(recorded)),
+            simulated: value(serde_json::to_value(simulated)),
+            rule,
+        });
+    }
+
+    pub(super) fn into_list(self) -> Vec<Difference> {
+        self.0
+    }
+
+    fn equal<T: Serialize + PartialEq>(&mut self, place: String, recorded: &T, simulated: &T) {
+        if recorded != simulated {
+            self.add(place, recorded, simulated, None);
+        }
+    }
+}
+
+impl Times {
+    pub(super) fn new(recording: &Recording, recorded: &Cell, timing: &Timing) -> Self {
+        let mut moments = Vec::new();
+        for ((step, entry), instant) in recording.steps.iter().zip(&recorded.client_log).zip(&timing.instants) {
+            if let Some(recorded) = entry.t {
+                let driven = (*instant - timing.zero).0 as f64 / 1000.0;
+                moments.push(Moment { name: format!("`{}` at {recorded}", step.word), recorded, driven });
+            }
+        }
+        Self(moments)
+    }
+
+    /// What is wrong with a time, if something is: too far away, or on the other side of a step.
+    fn judge(&self, recorded: f64, simulated: f64) -> Option<String> {
+        // Steps before the zero have no recorded time, so what they cause has none either.
+        if recorded >= 0.0 && (recorded - simulated).abs() > TOLERANCE + f64::EPSILON {
+            return Some(format!("within {TOLERANCE} s"));
+        }
+        let crossed = self.0.iter().find(|moment| {
+            // Equal recorded times are rounded: which was first is not known.
+            let tied = (recorded - moment.recorded).abs() < 1e-6;
+            // All that happens at the instant of a step happens after it.
+            !tied && (recorded > moment.recorded) != (simulated >= moment.driven)
+        });
+        crossed.map(|moment| format!("on the same side of {}", moment.name))
+    }
+}
+
+pub(super) fn rows(found: &mut Differences, place: &str, recorded: &[Row], simulated: &[Row], times: &Times) {
+    for (was, is) in recorded.iter().zip(simulated) {
+        row(found, &format!("{place}.{}", was.id), was, is, times);
+    }
+    for missing in recorded.iter().skip(simulated.len()) {
+        found.add(format!("{place}.{}", missing.id), missing, Value::Null, None);
+    }
+    for surplus in simulated.iter().skip(recorded.len()) {
+        found.add(format!("{place}.{}", surplus.id), Value::Null, surplus, None);
+    }
+}
+
+fn row(found: &mut Differences, place: &str, was: &Row, is: &Row, times: &Times) {
+    let at = |column: &str| format!("{place}.{column}");
+    found.equal(at("id"), &was.id, &is.id);
+    found.equal(at("source"), &was.source, &is.source);
+    found.equal(at("parent_session_id"), &was.parent_session_id, &is.parent_session_id);
+    time(found, at("started_at"), Some(was.started_at), Some(is.started_at), times);
+    time(found, at("ended_at"), was.ended_at, is.ended_at, times);
+    found.equal(at("end_reason"), &was.end_reason, &is.end_reason);
+    found.equal(at("message_count"), &was.message_count, &is.message_count);
+    found.equal(at("messages"), &was.messages, &is.messages);
+    found.equal(at("messages_active"), &was.messages_active, &is.messages_active);
+    // Old cells may not have judged these two.
+    if was.ghost.is_some() {
+        found.equal(at("ghost"), &was.ghost, &is.ghost);
+    }
+    if was.held_in_memory.is_some() {
+        found.equal(at("held_in_memory"), &was.held_in_memory, &is.held_in_memory);
+    }
+}
+
+fn time(found: &mut Differences, place: String, was: Option<f64>, is: Option<f64>, times: &Times) {
+    match (was, is) {
+        (Some(recorded), Some(simulated)) => {
+            if let Some(rule) = times.judge(recorded, simulated) {
+                found.add(place, recorded, simulated, Some(rule));
+            }
+        }
+        (None, None) => {}
+        _ => found.add(place, was, is, None),
+    }
+}
+
+pub(super) fn memory(found: &mut Differences, place: &str, recorded: Option<&Memory>, simulated: Option<&Memory>) {
+    let (Some(was), Some(is)) = (recorded, simulated) else {
+        if recorded.is_some() != simulated.is_some() {
+            found.add(place, recorded, simulated, None);
+        }
+        return;
+    };
+    let at = |name: &str| format!("{place}.{name}");
+    found.equal(at("live_sessions"), &was.live_sessions, &is.live_sessions);
+    found.equal(at("reap_timers"), &was.reap_timers, &is.reap_timers);
+    found.equal(at("turns_running"), &was.turns_running, &is.turns_running);
+    found.equal(at("turns_without_session"), &was.turns_without_session, &is.turns_without_session);
+    for (was, is) in was.sessions.iter().zip(&is.sessions) {
+        session(found, &at(&format!("sessions.{}", was.sid)), was, is);
+    }
+    for missing in was.sessions.iter().skip(is.sessions.len()) {
+        found.add(at(&format!("sessions.{}", missing.sid)), missing, Value::Null, None);
+    }
+    for surplus in is.sessions.iter().skip(was.sessions.len()) {
+        found.add(at(&format!("sessions.{}", surplus.sid)), Value::Null, surplus, None);
+    }
+}
+
+fn session(found: &mut Differences, place: &str, was: &Session, is: &Session) {
+    let at = |name: &str| format!("{place}.{name}");
+    found.equal(at("sid"), &was.sid, &is.sid);
+    found.equal(at("session_key"), &was.session_key, &is.session_key);
+    // A record without an agent writes no row; ours has reserved its id.
+    if was.agent_session_id.is_some() {
+        found.equal(at("agent_session_id"), &was.agent_session_id, &is.agent_session_id);
+    }
+    found.equal(at("ready"), &was.ready, &is.ready);
+    found.equal(at("running"), &was.running, &is.running);
+    found.equal(at("finalized"), &was.finalized, &is.finalized);
+    found.equal(at("transport"), &was.transport, &is.transport);
+    found.equal(at("queued_prompt"), &was.queued_prompt, &is.queued_prompt);
+}
+
+/// Which client got how many results. Other deliveries that a recording may list are not compared.
+pub(super) fn delivered(
+    found: &mut Differences,
+    recorded: &BTreeMap<String, BTreeMap<String, u64>>,
+    simulated: &BTreeMap<String, u64>,
+) {
+    for (client, kinds) in recorded {
+        let was = kinds.get("message.complete").copied().unwrap_or_default();
+        let is = simulated.get(client).copied().unwrap_or_default();
+        found.equal(format!("delivered.{client}.message.complete"), &was, &is);
+    }
+}

@@ -1,0 +1,119 @@
+//! What a run shows, in the words of a recording.
+
+use std::collections::BTreeMap;
+
+use gateway::clock::{Uptime, Wall};
+use gateway::release::Release;
+use gateway::store::StoredId;
+
+use crate::observation::{self, EventTarget, LiveSession, Observation};
+use crate::recording::{Memory, Row, Session};
+use crate::rows::Tables;
+use crate::trace::{Site, Trace};
+use crate::world::clock::EPOCH;
+
+/// Rows and memory at one instant.
+pub(super) struct Seen {
+    pub(super) rows: Vec<Row>,
+    pub(super) memory: Option<Memory>,
+}
+
+impl Seen {
+    /// In the middle of a run.
+    pub(super) fn of(look: &Observation, release: Release, zero: Uptime) -> Self {
+        let tables = &look.rows;
+        let rows = (0..tables.sessions.len()).map(|place| row(tables, place, zero)).collect();
+        Self { rows, memory: look.memory.as_ref().map(|live| memory(live, tables, release)) }
+    }
+
+    /// At the end, where a recording also says which rows are ghosts.
+    pub(super) fn at_end(look: &Observation, release: Release, zero: Uptime) -> Self {
+        let mut seen = Self::of(look, release, zero);
+        let nobody = observation::Memory::default();
+        let live = look.memory.as_ref().unwrap_or(&nobody);
+        for (row, stored) in seen.rows.iter_mut().zip(&look.rows.sessions) {
+            let holders: Vec<&LiveSession> =
+                live.sessions.iter().filter(|session| session.row == stored.id || session.key == stored.id).collect();
+            row.held_in_memory = Some(!holders.is_empty());
+            row.ghost = Some(row.ended_at.is_none() && !holders.iter().any(|holder| will_end(holder, live)));
+        }
+        seen
+    }
+}
+
+/// Whether a live record's row still has somebody who will end it: a client, a turn, or an armed timer.
+fn will_end(session: &LiveSession, live: &observation::Memory) -> bool {
+    session.target == EventTarget::Served || session.running || live.orphan_timers > 0
+}
+
+fn row(tables: &Tables, place: usize, zero: Uptime) -> Row {
+    let row = &tables.sessions[place];
+    let messages = || tables.messages.iter().filter(|message| message.session == row.id);
+    Row {
+        id: tables.alias(&row.id),
+        source: row.source.clone(),
+        parent_session_id: row.parent.as_ref().map(|parent| tables.alias(parent)),
+        started_at: seconds(row.started_at, zero),
+        ended_at: row.ended_at.map(|at| seconds(at, zero)),
+        end_reason: row.end_reason.clone(),
+        message_count: row.message_count,
+        title: None,
+        messages: messages().count() as u64,
+        messages_active: messages().filter(|message| message.active).count() as u64,
+        ghost: None,
+        held_in_memory: None,
+    }
+}
+
+fn memory(live: &observation::Memory, tables: &Tables, release: Release) -> Memory {
+    Memory {
+        live_sessions: live.sessions.len() as u64,
+        reap_timers: live.orphan_timers as u64,
+        turns_running: (live.turns + live.turns_without_session) as u64,
+        turns_without_session: live.turns_without_session as u64,
+        sessions: live.sessions.iter().map(|session| self::session(session, tables, release)).collect(),
+    }
+}
+
+fn session(session: &LiveSession, tables: &Tables, release: Release) -> Session {
+    let alias = |id: &StoredId| match tables.sessions.iter().any(|row| row.id == *id) {
+        true => tables.alias(id),
+        false => "(no row)".to_owned(),
+    };
+    let transport = match (session.target, release) {
+        (EventTarget::Served, _) => "ws-live",
+        (EventTarget::Gone, _) => "ws-closed",
+        // It has no sentinel of its own for a session without a client.
+        (EventTarget::Detached, Release::V0_16_0) => "stdio",
+        (EventTarget::Detached, _) => "detached",
+    };
+    Session {
+        sid: session.alias.clone(),
+        session_key: alias(&session.key),
+        agent_session_id: Some(alias(&session.row)),
+        ready: session.ready,
+        running: session.running,
+        finalized: session.finalized,
+        transport: transport.to_owned(),
+        queued_prompt: session.queued,
+    }
+}
+
+fn seconds(wall: Wall, zero: Uptime) -> f64 {
+    let milliseconds = i128::from(wall.0) - i128::from(EPOCH.0) - i128::from(zero.0);
+    milliseconds as f64 / 1000.0
+}
+
+/// How many `message.complete` each client got until the script's end.
+pub(super) fn delivered(trace: &Trace, end: Uptime) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for entry in trace.entries().iter().filter(|entry| entry.site == Site::Received && entry.at <= end) {
+        let frame: serde_json::Value = serde_json::from_str(&entry.text).unwrap_or_default();
+        if frame["params"]["type"] == "message.complete" {
+            // The task's label is `c1/inbox`, with a number for a second connection.
+            let client = entry.task.split('/').next().unwrap_or_default();
+            *counts.entry(client.to_owned()).or_default() += 1;
+        }
+    }
+    counts
+}

@@ -1,0 +1,126 @@
+//! Recordings of the real gateway: a script, and per release what it left behind.
+//!
+//! `format` is the JSON as it is written, `step` makes each flat step an [`Act`], `settings` turns environment and
+//! configuration into those of a scenario, [`timing`] tells when each step happens, and `convert` puts it all together
+//! as a [`Scenario`](crate::Scenario). What is wrong with a file is a [`RecordingError`] that names file and place.
+
+mod convert;
+mod error;
+mod format;
+mod settings;
+mod step;
+#[cfg(test)]
+mod tests;
+pub mod timing;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gateway::agent::script::TurnScript;
+use gateway::clock::Millis;
+use gateway::config::Config;
+use gateway::release::Release;
+
+pub use self::convert::Timed;
+pub use self::error::RecordingError;
+pub use self::format::{AgentEntry, Cell, LogEntry, Memory, Probe, Row, Session};
+pub use self::step::{Act, RecordedStep};
+
+/// One script and what each release did with it.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// The file.
+    pub path: PathBuf,
+    /// The script's name.
+    pub name: String,
+    /// What it shows, in words.
+    pub about: String,
+    /// The grace; zero for none.
+    pub grace: Millis,
+    /// What the turns do.
+    pub turns: BTreeMap<String, TurnScript>,
+    /// What the clients do.
+    pub steps: Vec<RecordedStep>,
+    /// Which of the steps is the zero of all times.
+    pub zero: usize,
+    /// What each release did.
+    pub cells: Vec<(Release, Cell)>,
+    env: settings::Variables,
+    config: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Recording {
+    /// Reads a recording.
+    pub fn load(path: &Path) -> Result<Self, RecordingError> {
+        let text = fs::read_to_string(path).map_err(|error| RecordingError::new(path, "", error.to_string()))?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads the text of a recording.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, RecordingError> {
+        let raw: format::Document = serde_json::from_str(text).map_err(|error| {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            RecordingError::new(path, place, error.to_string())
+        })?;
+        let of_file = |(place, message): (String, String)| RecordingError::new(path, place, message);
+        let steps = raw.steps.into_iter().enumerate().map(|(index, step)| step.read(index));
+        let steps: Vec<RecordedStep> = steps.collect::<Result<_, _>>().map_err(of_file)?;
+        let zero = step::zero(&steps).map_err(of_file)?;
+        let mut turns = BTreeMap::new();
+        for (name, script) in raw.scripts {
+            let steps = script.into_iter().enumerate().map(|(index, step)| step.read(&name, index));
+            let steps = steps.collect::<Result<_, _>>().map_err(of_file)?;
+            turns.insert(name, TurnScript { steps });
+        }
+        let mut cells = Vec::new();
+        for (name, cell) in raw.recorded {
+            let place = format!("recorded.{name}");
+            let release: Release = name.parse().map_err(|error| RecordingError::new(path, &place, format!("{error}")))?;
+            cell.check(&steps).map_err(|(at, message)| RecordingError::new(path, format!("{place}.{at}"), message))?;
+            cells.push((release, cell));
+        }
+        let recording = Self {
+            path: path.to_owned(),
+            name: raw.script,
+            about: raw.about,
+            grace: format::millis(raw.grace_s).unwrap_or_default(),
+            turns,
+            steps,
+            zero,
+            cells,
+            env: raw.env,
+            config: raw.config,
+        };
+        step::check(&recording.steps, &recording.turns).map_err(of_file)?;
+        recording.settings()?;
+        Ok(recording)
+    }
+
+    /// All recordings of a folder, by name. A folder without one is a mistake: a comparison of nothing must not pass.
+    pub fn load_all(folder: &Path) -> Result<Vec<Self>, RecordingError> {
+        let failed = |error: std::io::Error| RecordingError::new(folder, "", error.to_string());
+        if folder.is_file() {
+            return Ok(vec![Self::load(folder)?]);
+        }
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            if !hidden && path.extension().is_some_and(|extension| extension == "json") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        if paths.is_empty() {
+            return Err(RecordingError::new(folder, "", "no recording in this folder: they end in `.json`"));
+        }
+        paths.iter().map(|path| Self::load(path)).collect()
+    }
+
+    /// The gateway's settings that the recording asks for.
+    fn settings(&self) -> Result<Config, RecordingError> {
+        let settings = settings::read(self.grace, &self.env, &self.config);
+        settings.map_err(|(place, message)| RecordingError::new(&self.path, place, message))
+    }
+}

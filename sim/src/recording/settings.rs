@@ -1,0 +1,70 @@
+//! Environment and configuration of the recorded gateway, as settings of ours. What we do not know is an error.
+
+use std::collections::BTreeMap;
+
+use gateway::clock::Millis;
+use gateway::config::{BusyInput, Compression, Config};
+use serde_json::{Map, Value};
+
+use super::error::Misplaced;
+use super::format::millis;
+
+/// Environment variables; their values may be written as numbers.
+pub(super) type Variables = BTreeMap<String, Value>;
+
+/// The settings that a recording asks for.
+pub(super) fn read(grace: Millis, env: &Variables, config: &Map<String, Value>) -> Result<Config, Misplaced> {
+    let mut settings = Config { orphan_grace: grace, ..Config::default() };
+    for (name, value) in env {
+        variable(&mut settings, name, value).map_err(|message| (format!("env.{name}"), message))?;
+    }
+    section(&mut settings, "", config)?;
+    Ok(settings)
+}
+
+fn variable(settings: &mut Config, name: &str, value: &Value) -> Result<(), String> {
+    match name {
+        "HERMES_TUI_SESSION_TTL_S" => settings.session_ttl = seconds(value)?,
+        "HERMES_TUI_WS_ORPHAN_REAP_GRACE_S" => settings.orphan_grace = seconds(value)?,
+        _ => return Err("an environment variable that the gateway does not have".to_owned()),
+    }
+    Ok(())
+}
+
+/// Settings are named by their path, `display.busy_input_mode`.
+fn section(settings: &mut Config, above: &str, config: &Map<String, Value>) -> Result<(), Misplaced> {
+    for (key, value) in config {
+        let name = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
+        match value {
+            Value::Object(inner) => section(settings, &name, inner)?,
+            _ => setting(settings, &name, value).map_err(|message| (format!("config.{name}"), message))?,
+        }
+    }
+    Ok(())
+}
+
+fn setting(settings: &mut Config, name: &str, value: &Value) -> Result<(), String> {
+    match (name, value) {
+        ("display.busy_input_mode", Value::String(mode)) => {
+            settings.busy_input_mode = serde_json::from_value::<BusyInput>(value.clone())
+                .map_err(|_| format!("a mode that the gateway does not have: `{mode}`"))?;
+        }
+        ("compression.in_place", Value::Bool(in_place)) => {
+            settings.compression = if *in_place { Compression::InPlace } else { Compression::Rotate };
+        }
+        ("max_live_sessions" | "dashboard.max_live_sessions" | "sessions.max_live_sessions", Value::Number(number)) => {
+            let most = number.as_u64().and_then(|number| u32::try_from(number).ok());
+            settings.max_live_sessions = Some(most.ok_or_else(|| format!("no number of sessions: {number}"))?);
+        }
+        _ => return Err(format!("a setting that the gateway does not have: {value}")),
+    }
+    Ok(())
+}
+
+fn seconds(value: &Value) -> Result<Millis, String> {
+    let seconds = match value {
+        Value::String(text) => text.trim().parse().ok(),
+        other => other.as_f64(),
+    };
+    seconds.and_then(millis).ok_or_else(|| format!("no number of seconds: {value}"))
+}
