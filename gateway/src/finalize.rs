@@ -56,7 +56,9 @@ fn begin(gateway: &Gateway, session: &Session, reason: EndReason) -> bool {
             return None;
         }
         record.stage = Stage::Closing(reason);
-        record.timers.clear();
+        if gateway.behavior.grace.disarms() {
+            record.timers.clear();
+        }
         record.idle_timer = None;
         Some(if gateway.behavior.close.joins_turn() { std::mem::take(&mut record.queue) } else { Vec::new() })
     });
