@@ -163,7 +163,13 @@ pub struct Facts {
 impl Session {
     /// A handle on a new record.
     pub(crate) fn new(id: SessionId, record: Record, revision: Rc<Cell<u64>>) -> Self {
-        Self(Rc::new(Shared { id, record: RefCell::new(record), changed: Notify::new(), listed: Cell::new(true), revision }))
+        Self(Rc::new(Shared {
+            id,
+            record: RefCell::new(record),
+            changed: Notify::new(),
+            listed: Cell::new(true),
+            revision,
+        }))
     }
 
     /// Its runtime id.

@@ -76,7 +76,8 @@ impl Recording {
         let mut cells = Vec::new();
         for (name, cell) in raw.recorded {
             let place = format!("recorded.{name}");
-            let release: Release = name.parse().map_err(|error| RecordingError::new(path, &place, format!("{error}")))?;
+            let release: Release =
+                name.parse().map_err(|error| RecordingError::new(path, &place, format!("{error}")))?;
             cell.check(&steps).map_err(|(at, message)| RecordingError::new(path, format!("{place}.{at}"), message))?;
             cells.push((release, cell));
         }

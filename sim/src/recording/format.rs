@@ -185,7 +185,10 @@ impl Cell {
         }
         let asked = steps.iter().filter(|step| step.is_probe()).count();
         if self.probes.len() != asked {
-            return Err(("probes".to_owned(), format!("{} of the {asked} that the script asks for", self.probes.len())));
+            return Err((
+                "probes".to_owned(),
+                format!("{} of the {asked} that the script asks for", self.probes.len()),
+            ));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::cmp::max;
 
 use gateway::clock::{Millis, Uptime};
 
-use super::{Act, Cell, Recording, RecordedStep};
+use super::{Act, Cell, RecordedStep, Recording};
 use crate::scenario::Action;
 
 /// The virtual instant of the step that is the zero of all times.
