@@ -57,7 +57,9 @@ fn begin(gateway: &Gateway, session: &Session, ended: Ended) -> bool {
         }
         record.stage = Stage::Closing;
         record.ended_by = Some(ended);
-        record.timers.clear();
+        if gateway.behavior.grace.disarms() {
+            record.timers.clear();
+        }
         record.idle_timer = None;
         Some(if gateway.behavior.close.joins_turn() { std::mem::take(&mut record.queue) } else { Vec::new() })
     });

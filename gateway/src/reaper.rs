@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use tokio::sync::oneshot;
 
-use crate::clock::Millis;
+use crate::clock::{Millis, Uptime};
 use crate::finalize;
 use crate::idle;
 use crate::lifecycle::close::Actor;
-use crate::lifecycle::grace::Expired;
+use crate::lifecycle::grace::{Duty, Expired};
 use crate::registry::Link;
 use crate::server::Gateway;
 use crate::session::{Attachment, Session, Timer};
@@ -66,14 +66,18 @@ fn arm(gateway: &Rc<Gateway>, session: &Session) {
     if grace == Millis::ZERO {
         return;
     }
-    let (id, deadline) = (gateway.next_timer(), gateway.env.now().uptime + grace);
+    if gateway.behavior.grace.disarms() {
+        session.change(|record| record.timers.clear());
+    }
+    for duty in gateway.behavior.grace.duties() {
+        arm_one(gateway, session, gateway.env.now().uptime + grace, *duty);
+    }
+}
+
+fn arm_one(gateway: &Rc<Gateway>, session: &Session, deadline: Uptime, duty: Duty) {
+    let id = gateway.next_timer();
     let (disarm, disarmed) = oneshot::channel::<()>();
-    session.change(|record| {
-        if gateway.behavior.grace.disarms() {
-            record.timers.clear();
-        }
-        record.timers.push(Timer { id, deadline, disarm });
-    });
+    session.change(|record| record.timers.push(Timer { id, deadline, disarm }));
     let (waiting, session) = (Rc::clone(gateway), session.clone());
     gateway.env.spawn(TaskName::session(session.id(), "grace"), async move {
         tokio::select! {
@@ -81,16 +85,16 @@ fn arm(gateway: &Rc<Gateway>, session: &Session) {
             _ = disarmed => return,
             () = waiting.env.sleep_until(deadline) => {}
         }
-        expire(&waiting, &session, id).await;
+        expire(&waiting, &session, id, duty).await;
     });
 }
 
-async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64) {
+async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64, duty: Duty) {
     let decision = session.change(|record| {
         // Identity: a timer that is no longer in the list was disarmed while it was waking up.
         let armed = record.timers.iter().position(|timer| timer.id == id)?;
         record.timers.remove(armed);
-        Some(gateway.behavior.grace.on_expiry(record))
+        Some(gateway.behavior.grace.on_expiry(record, duty))
     });
     match decision {
         Some(Expired::Reap) => {

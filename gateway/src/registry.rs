@@ -63,6 +63,7 @@ impl Registry {
     /// Takes a record out; false if it was not there any more.
     pub(crate) fn remove(&self, session: &Session) -> bool {
         self.touch();
+        session.unlist();
         let mut sessions = self.sessions.borrow_mut();
         let before = sessions.len();
         sessions.retain(|_, known| !known.is(session));

@@ -26,8 +26,9 @@ pub enum Release {
     Current,
 }
 
-/// What 0.19.0 with re-arming does otherwise than `current`: everything but the one-shot timer.
+/// What 0.19.0 with re-arming does otherwise than `current`.
 const V0_19_0_REARM: &[(&str, &str)] = &[
+    ("grace.expiry", "rearm_beside"),
     ("grace.timers", "pile"),
     ("attach.prompt", "before_busy_check"),
     ("attach.dead_connection", "binds"),

@@ -29,6 +29,8 @@ struct Shared {
     record: RefCell<Record>,
     /// Told whenever the stage, the agent or the turn changes.
     changed: Notify,
+    /// Whether it is registered. Events find their way by the registry, so those of a record that has left go nowhere.
+    listed: Cell<bool>,
     /// Counts changes over all sessions, so that an observer knows when to look.
     revision: Rc<Cell<u64>>,
 }
@@ -178,7 +180,13 @@ pub struct Facts {
 impl Session {
     /// A handle on a new record.
     pub(crate) fn new(id: SessionId, record: Record, revision: Rc<Cell<u64>>) -> Self {
-        Self(Rc::new(Shared { id, record: RefCell::new(record), changed: Notify::new(), revision }))
+        Self(Rc::new(Shared {
+            id,
+            record: RefCell::new(record),
+            changed: Notify::new(),
+            listed: Cell::new(true),
+            revision,
+        }))
     }
 
     /// Its runtime id.
@@ -220,8 +228,16 @@ impl Session {
         });
     }
 
+    /// It has left the registry.
+    pub(crate) fn unlist(&self) {
+        self.0.listed.set(false);
+    }
+
     /// Sends an event to whoever is attached; without a client it is lost.
     pub(crate) fn emit(&self, kind: &str, payload: Value) {
+        if !self.0.listed.get() {
+            return;
+        }
         self.read(|record| {
             if let Attachment::Live(link) = &record.attachment {
                 // A dead connection is the reader's business: it detaches the session when it sees the end.

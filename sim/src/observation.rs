@@ -24,7 +24,7 @@ pub struct Observation {
 pub struct Memory {
     /// The registered records, oldest first.
     pub sessions: Vec<LiveSession>,
-    /// Armed orphan timers.
+    /// Armed orphan timers, also those of records that are gone.
     pub orphan_timers: usize,
     /// Connections that are served.
     pub connections: usize,
@@ -71,10 +71,14 @@ impl Memory {
     pub(crate) fn look(gateway: &Gateway, names: &Names, tasks: &[std::rc::Rc<str>]) -> Self {
         let sessions = gateway.sessions.all();
         let labels: Vec<String> = sessions.iter().map(|session| names.label(session.id())).collect();
-        let turns = tasks.iter().filter_map(|label| label.split('#').next()?.strip_suffix("/turn"));
-        let (owned, lost): (Vec<&str>, Vec<&str>) = turns.partition(|of| labels.iter().any(|label| label == of));
+        let of_role =
+            |role: &'static str| tasks.iter().filter_map(move |label| label.split('#').next()?.strip_suffix(role));
+        let is_registered = |of: &&str| labels.iter().any(|label| label == of);
+        let (owned, lost): (Vec<&str>, Vec<&str>) = of_role("/turn").partition(is_registered);
+        let lost_timers = of_role("/grace").filter(|of| !is_registered(of)).count();
         Self {
-            orphan_timers: sessions.iter().map(|session| session.read(|record| record.timers.len())).sum(),
+            orphan_timers: lost_timers
+                + sessions.iter().map(|session| session.read(|record| record.timers.len())).sum::<usize>(),
             sessions: sessions.iter().map(|session| live(gateway, names, session)).collect(),
             connections: gateway.sessions.links().len(),
             turns: owned.len(),

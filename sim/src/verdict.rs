@@ -54,6 +54,10 @@ pub fn judge(mut report: Report, scenario: &Scenario, reference: &Reference) -> 
             && scenario.releases.contains(&report.release));
     if wrong_rows && expected {
         report.outcome = Outcome::RowsDiffer;
+        if rows == Comparison::NoSnapshot {
+            report.detail =
+                Some("no snapshot; `INSTA_UPDATE=always cargo test -p sim --test scenarios` writes it".to_owned());
+        }
         expected = false;
     }
     Verdict { report, expected, rows }

@@ -10,6 +10,9 @@ group! {
         expiry: Expiry {
             /// It is armed again, until the turn is over.
             Rearm "rearm",
+            /// It returns for good; a second timer that each detachment arms beside it arms both again (the recordings
+            /// of hermes-agent#44102).
+            RearmBeside "rearm_beside",
             /// It returns for good, and nobody looks again (S1, hermes-agent#44045).
             OneShot "one_shot",
         }
@@ -34,15 +37,37 @@ pub enum Expired {
     StandDown,
 }
 
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// To end the session or to be armed again, whichever is right.
+    Either,
+    /// To end the session.
+    Reap,
+    /// To have the timers armed again.
+    Rearm,
+}
+
 impl Grace {
+    /// The timers that a detachment arms.
+    pub fn duties(&self) -> &'static [Duty] {
+        match self.expiry {
+            Expiry::Rearm | Expiry::OneShot => &[Duty::Either],
+            Expiry::RearmBeside => &[Duty::Reap, Duty::Rearm],
+        }
+    }
+
     /// An armed timer fires.
-    pub fn on_expiry(&self, record: &Record) -> Expired {
+    pub fn on_expiry(&self, record: &Record, duty: Duty) -> Expired {
         match (&record.attachment, record.stage) {
             (Attachment::Live(_), _) | (_, Stage::Closing | Stage::Finalized) => Expired::StandDown,
-            (Attachment::Detached { .. }, Stage::Open) if !record.is_running() => Expired::Reap,
-            (Attachment::Detached { .. }, Stage::Open | Stage::Opening) => match self.expiry {
-                Expiry::Rearm => Expired::Rearm,
-                Expiry::OneShot => Expired::StandDown,
+            (Attachment::Detached { .. }, Stage::Open) if !record.is_running() => match duty {
+                Duty::Either | Duty::Reap => Expired::Reap,
+                Duty::Rearm => Expired::StandDown,
+            },
+            (Attachment::Detached { .. }, Stage::Open | Stage::Opening) => match (self.expiry, duty) {
+                (Expiry::Rearm, _) | (Expiry::RearmBeside, Duty::Rearm) => Expired::Rearm,
+                (Expiry::RearmBeside | Expiry::OneShot, _) => Expired::StandDown,
             },
         }
     }

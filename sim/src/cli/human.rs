@@ -7,15 +7,15 @@ use crate::rows::{ListedSession, Tables};
 use crate::scenario::Found;
 use crate::verdict::{Comparison, Verdict};
 
-/// Prints every run, then how many were as expected.
-pub(super) fn print(verdicts: &[(Found, Verdict)]) {
+/// Prints every run, then how many were as expected. `schedule` is what the way back to a run needs beside its file.
+pub(super) fn print(verdicts: &[(Found, Verdict)], schedule: &str) {
     let mut scenario = "";
     for (found, verdict) in verdicts {
         if scenario != verdict.report.scenario {
             scenario = &verdict.report.scenario;
             out!("{scenario}");
         }
-        print_run(found, verdict);
+        print_run(found, verdict, schedule);
     }
     let unexpected = verdicts.iter().filter(|(_, verdict)| !verdict.expected).count();
     let runs = verdicts.len();
@@ -25,7 +25,7 @@ pub(super) fn print(verdicts: &[(Found, Verdict)]) {
     }
 }
 
-fn print_run(found: &Found, verdict: &Verdict) {
+fn print_run(found: &Found, verdict: &Verdict, schedule: &str) {
     let report = &verdict.report;
     let judged = if verdict.expected { "as expected" } else { "NOT as expected" };
     out!("  {:<14} {:<10} {judged}{}", report.release, report.outcome, ends(report));
@@ -46,7 +46,7 @@ fn print_run(found: &Found, verdict: &Verdict) {
         print_live(report.live);
     }
     if !verdict.expected {
-        out!("      again: sim run {} --release {} --format json", report.scenario, report.release);
+        out!("      again: sim run '{}' --release {}{schedule}", report.scenario, report.release);
     }
 }
 

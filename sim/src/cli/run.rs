@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         ));
     }
     match arguments.format {
-        Format::Human => human::print(&verdicts),
+        Format::Human => human::print(&verdicts, &schedule(arguments)),
         Format::Json => json::print(&verdicts),
     }
     let first = verdicts.iter().find(|(_, verdict)| !verdict.expected);
@@ -93,7 +93,16 @@ fn releases(arguments: &Arguments, found: &Found, scenario: &Scenario) -> Vec<Re
         return scenario.releases.clone();
     }
     let listed = |release: &Release| found.named || scenario.releases.contains(release);
-    arguments.releases.iter().copied().filter(listed).collect()
+    let asked = Release::ALL.into_iter().filter(|release| arguments.releases.contains(release));
+    asked.filter(listed).collect()
+}
+
+/// The flags that a run's schedule needs, if it is not the scripted one.
+fn schedule(arguments: &Arguments) -> String {
+    match arguments.strategy {
+        Schedule::Fifo => String::new(),
+        Schedule::Random => format!(" --strategy random --seed {}", arguments.seed),
+    }
 }
 
 fn strategy(arguments: &Arguments) -> Box<dyn Strategy> {
