@@ -31,6 +31,9 @@ pub trait Turn {
     ///
     /// Not cancel safe: a dropped call loses the event it was waiting for.
     fn next<'a>(&'a mut self, interrupt: &'a Interrupt) -> LocalBoxFuture<'a, TurnEvent>;
+
+    /// Tells the answer to the question that [`next`](Self::next) returned last; empty if there was none.
+    fn answer(&mut self, text: String);
 }
 
 /// One thing that happens in a turn.
@@ -57,6 +60,11 @@ pub enum TurnEvent {
         call: ToolCall,
         /// What the tool says.
         result: String,
+    },
+    /// The agent asks its user, and goes on when it has been told the answer ([`Turn::answer`]).
+    Asked {
+        /// What it asks.
+        question: Question,
     },
     /// The context is about to be compressed: its summary is being written.
     Compressing {
@@ -95,6 +103,49 @@ pub struct ToolCall {
     pub name: String,
     /// What it is asked to do.
     pub args: String,
+}
+
+/// A question to the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// What kind of answer is wanted.
+    pub kind: QuestionKind,
+    /// What is asked.
+    pub text: String,
+}
+
+/// What kind of answer a question wants (spec §4.14).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuestionKind {
+    /// A text.
+    Clarify,
+    /// A password for `sudo`.
+    Sudo,
+    /// A secret to keep.
+    Secret,
+    /// Leave to run a command.
+    Approval,
+}
+
+impl QuestionKind {
+    /// The event that asks it.
+    pub fn event(self) -> &'static str {
+        match self {
+            Self::Clarify => "clarify.request",
+            Self::Sudo => "sudo.request",
+            Self::Secret => "secret.request",
+            Self::Approval => "approval.request",
+        }
+    }
+
+    /// The answer when nobody answers in time.
+    pub fn unanswered(self) -> &'static str {
+        match self {
+            Self::Clarify | Self::Sudo | Self::Secret => "",
+            Self::Approval => "deny",
+        }
+    }
 }
 
 /// How a compression shows in the rows (spec §8).

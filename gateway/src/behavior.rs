@@ -4,7 +4,9 @@
 //! In each field the first alternative is the default: reading only first alternatives reads the good gateway.
 //! A *planted bug* is [`Behavior::default`] with one field [`set`](Behavior::set) to another alternative.
 
-use crate::lifecycle::{agents, attach, claim, close, finish, flush, grace, idle, interrupt, process, queue, resume};
+use crate::lifecycle::{
+    agents, attach, claim, close, events, finish, flush, grace, idle, interrupt, process, queue, resume,
+};
 use crate::rotation;
 
 /// How a gateway behaves wherever releases differ.
@@ -26,6 +28,8 @@ pub struct Behavior {
     pub flush: flush::Flush,
     /// Going on under another id.
     pub rotation: rotation::Rotation,
+    /// Events.
+    pub events: events::Events,
     /// Ending sessions.
     pub close: close::Close,
     /// Sessions that nobody has used for long.
@@ -109,7 +113,7 @@ impl Behavior {
         all
     }
 
-    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 14] {
+    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 15] {
         [
             erase(&mut self.grace),
             erase(&mut self.attach),
@@ -119,6 +123,7 @@ impl Behavior {
             erase(&mut self.queue),
             erase(&mut self.flush),
             erase(&mut self.rotation),
+            erase(&mut self.events),
             erase(&mut self.close),
             erase(&mut self.idle),
             erase(&mut self.finish),

@@ -15,6 +15,12 @@ pub struct Config {
     pub build_delay: Millis,
     /// How long a prompt waits for its agent.
     pub agent_wait: Millis,
+    /// How long a question waits for a text or a secret.
+    pub clarify_timeout: Millis,
+    /// How long a question waits for a password.
+    pub sudo_timeout: Millis,
+    /// How long a question waits for leave to run a command.
+    pub approval_timeout: Millis,
     /// What a prompt does to a session at work.
     pub busy_input_mode: BusyInput,
     /// How long a session without a client may be idle before it is ended. Counted in whole scans.
@@ -59,6 +65,9 @@ impl Default for Config {
             orphan_grace: Millis::from_secs(20),
             build_delay: Millis(50),
             agent_wait: Millis::from_secs(30),
+            clarify_timeout: Millis::from_secs(300),
+            sudo_timeout: Millis::from_secs(120),
+            approval_timeout: Millis::from_secs(60),
             busy_input_mode: BusyInput::default(),
             session_ttl: Millis::from_secs(6 * 3600),
             max_live_sessions: None,

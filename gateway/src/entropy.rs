@@ -26,4 +26,6 @@ pub enum Purpose {
     SessionId,
     /// The stored id of a new row.
     StoredId,
+    /// The id of a question to a user.
+    QuestionId,
 }

@@ -7,6 +7,7 @@ pub mod agents;
 pub mod attach;
 pub mod claim;
 pub mod close;
+pub mod events;
 pub mod finish;
 pub mod flush;
 pub mod grace;

@@ -2,14 +2,17 @@
 
 mod create;
 mod end;
+mod events;
 mod listing;
 pub(crate) mod prompt;
+mod respond;
 mod resume;
 
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
+use crate::agent::QuestionKind;
 use crate::registry::Link;
 use crate::rpc::{self, Error, code};
 use crate::server::Gateway;
@@ -47,6 +50,11 @@ pub(crate) async fn call(
         "session.interrupt" => end::interrupt(gateway, &rpc::params(params)?),
         "session.active_list" => listing::active(gateway, &rpc::params(params)?),
         "session.list" => listing::stored(gateway, &rpc::params(params)?).await,
+        "session.events.since" => events::since(gateway, &rpc::params(params)?),
+        "clarify.respond" => respond::respond(gateway, QuestionKind::Clarify, rpc::params(params)?),
+        "sudo.respond" => respond::respond(gateway, QuestionKind::Sudo, rpc::params(params)?),
+        "secret.respond" => respond::respond(gateway, QuestionKind::Secret, rpc::params(params)?),
+        "approval.respond" => respond::approve(gateway, rpc::params(params)?),
         "prompt.submit" => prompt::submit(gateway, link, rpc::params(params)?).await,
         unknown => Err(Error::new(code::UNKNOWN_METHOD, format!("unknown method `{unknown}`"))),
     }

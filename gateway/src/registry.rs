@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::event_log::EventLog;
 use crate::session::{Record, Session, SessionId};
 use crate::store::StoredId;
 use crate::transport::Connection;
@@ -53,9 +54,9 @@ impl Registry {
     }
 
     /// Adds a record.
-    pub(crate) fn register(&self, id: SessionId, record: Record) -> Session {
+    pub(crate) fn register(&self, id: SessionId, record: Record, events: Option<EventLog>) -> Session {
         self.touch();
-        let session = Session::new(id, record, Rc::clone(&self.revision));
+        let session = Session::new(id, record, events, Rc::clone(&self.revision));
         self.sessions.borrow_mut().insert(self.next(), session.clone());
         session
     }

@@ -42,6 +42,8 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("resume.order", "reopen_then_register"),
     ("resume.reopen", "unconditional"),
     ("claim.row", "plain_insert"),
+    ("events.replay", "lost"),
+    ("events.questions", "not_shown"),
     ("queue.slots", "one_merged"),
     ("queue.delivery", "pinned"),
     ("queue.drain", "after_normal_turn"),

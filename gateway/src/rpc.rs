@@ -106,12 +106,17 @@ pub(crate) fn response(id: Value, outcome: Result<Value, Error>) -> String {
     frame.to_string()
 }
 
-/// An event frame of a session.
-pub(crate) fn event(kind: &str, session: &SessionId, payload: Value) -> String {
+/// The parameters of an event of a session.
+pub(crate) fn event(kind: &str, session: &SessionId, payload: Value) -> Value {
     let mut params = json!({"type": kind, "session_id": session.as_str()});
     if !payload.is_null() {
         params["payload"] = payload;
     }
+    params
+}
+
+/// An event frame.
+pub(crate) fn event_frame(params: &Value) -> String {
     json!({"jsonrpc": "2.0", "method": "event", "params": params}).to_string()
 }
 

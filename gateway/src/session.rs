@@ -11,7 +11,9 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::agent::{Agent, Interrupt};
 use crate::clock::{Now, Uptime, Wall};
+use crate::event_log::EventLog;
 use crate::lifecycle::close::Actor;
+use crate::question::OpenQuestion;
 use crate::registry::Link;
 use crate::rpc;
 use crate::store::{EndReason, NewMessage, StoredId};
@@ -27,6 +29,8 @@ pub struct Session(Rc<Shared>);
 struct Shared {
     id: SessionId,
     record: RefCell<Record>,
+    /// Its last events, if the release keeps them. Not in the record: an event is no change of the lifecycle.
+    events: RefCell<Option<EventLog>>,
     /// Told whenever the stage, the agent or the turn changes.
     changed: Notify,
     /// Whether it is registered. Events find their way by the registry, so those of a record that has left go nowhere.
@@ -51,6 +55,8 @@ pub struct Record {
     pub turn: Option<TurnState>,
     /// What has been said.
     pub transcript: Transcript,
+    /// The question of the turn that waits for its answer.
+    pub question: Option<OpenQuestion>,
     /// Prompts that wait for the turn to end, oldest first.
     pub queue: Vec<Queued>,
     /// The orphan timers that are armed; more than one only in releases that pile them up.
@@ -179,10 +185,11 @@ pub struct Facts {
 
 impl Session {
     /// A handle on a new record.
-    pub(crate) fn new(id: SessionId, record: Record, revision: Rc<Cell<u64>>) -> Self {
+    pub(crate) fn new(id: SessionId, record: Record, events: Option<EventLog>, revision: Rc<Cell<u64>>) -> Self {
         Self(Rc::new(Shared {
             id,
             record: RefCell::new(record),
+            events: RefCell::new(events),
             changed: Notify::new(),
             listed: Cell::new(true),
             revision,
@@ -233,17 +240,26 @@ impl Session {
         self.0.listed.set(false);
     }
 
-    /// Sends an event to whoever is attached; without a client it is lost.
+    /// Sends an event to whoever is attached, and keeps it for whoever comes back, if the release does.
     pub(crate) fn emit(&self, kind: &str, payload: Value) {
         if !self.0.listed.get() {
             return;
         }
+        let mut params = rpc::event(kind, &self.0.id, payload);
+        if let Some(events) = &mut *self.0.events.borrow_mut() {
+            params["seq"] = events.keep(&params).into();
+        }
         self.read(|record| {
             if let Attachment::Live(link) = &record.attachment {
                 // A dead connection is the reader's business: it detaches the session when it sees the end.
-                let _ = link.connection.send(rpc::event(kind, &self.0.id, payload));
+                let _ = link.connection.send(rpc::event_frame(&params));
             }
         });
+    }
+
+    /// Looks at the events that are kept; `None` where the release keeps none.
+    pub(crate) fn events<T>(&self, look: impl FnOnce(&EventLog) -> T) -> Option<T> {
+        self.0.events.borrow().as_ref().map(look)
     }
 
     /// Whether both handles are on one record.
@@ -266,6 +282,7 @@ impl Record {
     /// The live status clients see (spec §2).
     pub fn status(&self) -> &'static str {
         match (&self.agent.state, &self.turn) {
+            _ if self.question.is_some() => "waiting",
             (AgentState::Building, _) => "starting",
             (_, Some(_)) => "working",
             (_, None) => "idle",

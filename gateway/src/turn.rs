@@ -14,6 +14,7 @@ use crate::lifecycle::interrupt::Minds;
 use crate::lifecycle::queue::Before;
 use crate::method::prompt;
 use crate::persist;
+use crate::question;
 use crate::rotation;
 use crate::server::Gateway;
 use crate::session::{AgentState, Queued, Session};
@@ -107,6 +108,11 @@ async fn converse(
             }
             TurnEvent::Failed { message } => return Ending::Failed { message },
             TurnEvent::Interrupted => return Ending::Interrupted,
+            TurnEvent::Asked { question } => {
+                let text = question::ask(gateway, session, question, interrupt).await;
+                turn.answer(text);
+                continue;
+            }
             other => other,
         };
         if let Err(error) = carry_out(gateway, session, step).await {
@@ -152,8 +158,8 @@ async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Res
         }
         TurnEvent::Compressed { mode, summary } => rotation::compress(gateway, session, mode, summary).await,
         TurnEvent::Flush => persist::flush(gateway, session, Moment::Asked).await,
-        TurnEvent::Finished { .. } | TurnEvent::Failed { .. } | TurnEvent::Interrupted => {
-            unreachable!("the end of a turn is not one of its steps")
+        TurnEvent::Asked { .. } | TurnEvent::Finished { .. } | TurnEvent::Failed { .. } | TurnEvent::Interrupted => {
+            unreachable!("questions and ends are carried out where they are seen")
         }
     }
 }

@@ -19,7 +19,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use serde::{Deserialize, Serialize};
 
-use super::{Agent, Agents, BuildError, CompressionMode, Interrupt, ToolCall, Turn, TurnEvent};
+use super::{Agent, Agents, BuildError, CompressionMode, Interrupt, Question, QuestionKind, ToolCall, Turn, TurnEvent};
 use crate::clock::{Clock, Millis};
 
 /// What a turn does.
@@ -53,6 +53,13 @@ pub enum TurnStep {
     /// `{ say = "text" }`: a streamed message of the agent in the middle of the turn.
     Say {
         /// The text.
+        text: String,
+    },
+    /// `{ ask = "clarify", text = "which one?" }`: a question to the user; the answer is the result of a tool call.
+    Ask {
+        /// What kind of answer is wanted.
+        kind: QuestionKind,
+        /// What is asked.
         text: String,
     },
     /// `{ sleep = "2s" }`: time only, as for a slow model.
@@ -140,7 +147,13 @@ impl Agent for ScriptedAgent {
             Some(script) => script.steps.iter().cloned().collect(),
             None => VecDeque::from([TurnStep::Reply { text: prompt.to_owned() }]),
         };
-        Box::new(ScriptedTurn { clock: Rc::clone(&self.clock), steps, queue: VecDeque::new(), calls: 0 })
+        Box::new(ScriptedTurn {
+            clock: Rc::clone(&self.clock),
+            steps,
+            queue: VecDeque::new(),
+            calls: 0,
+            answer: String::new(),
+        })
     }
 }
 
@@ -150,6 +163,8 @@ struct ScriptedTurn {
     /// Moments of the present step that are still to come.
     queue: VecDeque<Moment>,
     calls: u32,
+    /// The answer to the last question.
+    answer: String,
 }
 
 /// A step of the script is one or more moments: what passes, then what is told.
@@ -158,6 +173,8 @@ enum Moment {
     Pass(Millis, OnInterrupt),
     /// The end of a tool call, whose result depends on whether it was interrupted.
     ToolEnds(ToolCall),
+    /// The end of a question, whose result is its answer.
+    AnswerEnds(ToolCall),
 }
 
 impl Turn for ScriptedTurn {
@@ -171,6 +188,9 @@ impl Turn for ScriptedTurn {
                         let result = if interrupt.is_raised() { "interrupted" } else { "ok" }.to_owned();
                         return TurnEvent::ToolFinished { call, result };
                     }
+                    Some(Moment::AnswerEnds(call)) => {
+                        return TurnEvent::ToolFinished { call, result: std::mem::take(&mut self.answer) };
+                    }
                     None if interrupt.is_raised() => return TurnEvent::Interrupted,
                     None => self.begin_step(),
                 }
@@ -178,15 +198,23 @@ impl Turn for ScriptedTurn {
         }
         .boxed_local()
     }
+
+    fn answer(&mut self, text: String) {
+        self.answer = text;
+    }
 }
 
 impl ScriptedTurn {
+    fn call(&mut self, name: String) -> ToolCall {
+        self.calls += 1;
+        ToolCall { id: format!("call_{}", self.calls), name, args: "{}".to_owned() }
+    }
+
     fn begin_step(&mut self) {
         let step = self.steps.pop_front().unwrap_or_else(|| TurnStep::Reply { text: "done".to_owned() });
         let moments = match step {
             TurnStep::Tool { name, takes, interrupt } => {
-                self.calls += 1;
-                let call = ToolCall { id: format!("call_{}", self.calls), name, args: "{}".to_owned() };
+                let call = self.call(name);
                 vec![
                     Moment::Tell(TurnEvent::ToolStarted { call: call.clone() }),
                     Moment::Pass(takes, interrupt),
@@ -200,6 +228,14 @@ impl ScriptedTurn {
             ],
             TurnStep::Say { text } => {
                 vec![Moment::Tell(TurnEvent::Delta { text: text.clone() }), Moment::Tell(TurnEvent::Said { text })]
+            }
+            TurnStep::Ask { kind, text } => {
+                let call = self.call("ask".to_owned());
+                vec![
+                    Moment::Tell(TurnEvent::ToolStarted { call: call.clone() }),
+                    Moment::Tell(TurnEvent::Asked { question: Question { kind, text } }),
+                    Moment::AnswerEnds(call),
+                ]
             }
             TurnStep::Sleep { takes } => vec![Moment::Pass(takes, OnInterrupt::Stop)],
             TurnStep::Flush => vec![Moment::Tell(TurnEvent::Flush)],
@@ -235,6 +271,10 @@ struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     say: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    ask: Option<QuestionKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     sleep: Option<Millis>,
     #[serde(skip_serializing_if = "Option::is_none")]
     flush: Option<bool>,
@@ -253,7 +293,7 @@ struct Written {
 pub enum BadTurnStep {
     /// Not exactly one of the words.
     #[error(
-        "a turn step has exactly one of `tool`, `compress`, `say`, `sleep`, `flush`, `error`, `reply`; found {found}"
+        "a turn step has exactly one of `tool`, `compress`, `say`, `ask`, `sleep`, `flush`, `error`, `reply`; found {found}"
     )]
     NotOneWord {
         /// How many were found.
@@ -282,11 +322,12 @@ impl TryFrom<Written> for TurnStep {
     type Error = BadTurnStep;
 
     fn try_from(written: Written) -> Result<Self, BadTurnStep> {
-        let Written { tool, compress, say, sleep, flush, error, reply, takes, interruptible } = written;
+        let Written { tool, compress, say, ask, text, sleep, flush, error, reply, takes, interruptible } = written;
         let words = [
             tool.is_some(),
             compress.is_some(),
             say.is_some(),
+            ask.is_some(),
             sleep.is_some(),
             flush.is_some(),
             error.is_some(),
@@ -296,12 +337,19 @@ impl TryFrom<Written> for TurnStep {
         if found != 1 {
             return Err(BadTurnStep::NotOneWord { found });
         }
-        if let Some(name) = tool {
+        if let Some(name) = tool.filter(|_| text.is_none()) {
             let takes = takes.ok_or(BadTurnStep::NoLength { step: "tool" })?;
             let interrupt = if interruptible == Some(false) { OnInterrupt::SitThrough } else { OnInterrupt::Stop };
             return Ok(Self::Tool { name, takes, interrupt });
         }
         let stray = |key, step| Err(BadTurnStep::StrayKey { key, step });
+        if let Some(kind) = ask {
+            return match (takes, interruptible) {
+                (Some(_), _) => stray("takes", "ask"),
+                (_, Some(_)) => stray("interruptible", "ask"),
+                (None, None) => Ok(Self::Ask { kind, text: text.unwrap_or_default() }),
+            };
+        }
         if let Some(mode) = compress {
             let takes = takes.ok_or(BadTurnStep::NoLength { step: "compress" })?;
             return if interruptible.is_some() {
@@ -324,6 +372,7 @@ impl TryFrom<Written> for TurnStep {
             return Err(BadTurnStep::NoFlush);
         };
         match (takes, interruptible) {
+            _ if text.is_some() => stray("text", word),
             (Some(_), _) => stray("takes", word),
             (_, Some(_)) => stray("interruptible", word),
             (None, None) => Ok(step),
@@ -343,6 +392,9 @@ impl From<TurnStep> for Written {
             },
             TurnStep::Compress { mode, takes } => Self { compress: Some(mode), takes: Some(takes), ..none },
             TurnStep::Say { text } => Self { say: Some(text), ..none },
+            TurnStep::Ask { kind, text } => {
+                Self { ask: Some(kind), text: Some(text).filter(|text| !text.is_empty()), ..none }
+            }
             TurnStep::Sleep { takes } => Self { sleep: Some(takes), ..none },
             TurnStep::Flush => Self { flush: Some(true), ..none },
             TurnStep::Error { message } => Self { error: Some(message), ..none },

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::build;
 use crate::clock::Now;
 use crate::entropy::{Purpose, Stream};
+use crate::event_log::EventLog;
 use crate::idle;
 use crate::reaper;
 use crate::registry::Link;
@@ -59,6 +60,7 @@ pub(super) fn new_record(key: StoredId, now: Now) -> Record {
         agent: AgentSlot { state: AgentState::Unbuilt, row: key, next: None },
         turn: None,
         transcript: Transcript::default(),
+        question: None,
         queue: Vec::new(),
         timers: Vec::new(),
         idle_timer: None,
@@ -77,7 +79,8 @@ pub(super) fn new_record(key: StoredId, now: Now) -> Record {
 /// Registers a record under a new runtime id drawn for the client, and attaches the client.
 pub(super) fn register(gateway: &Rc<Gateway>, link: &Link, record: Record) -> Session {
     let bits = gateway.env.draw(Stream::Client(link.connection.name()), Purpose::SessionId);
-    let session = gateway.sessions.register(SessionId::from_bits(bits), record);
+    let events = gateway.behavior.events.keeps().then(EventLog::default);
+    let session = gateway.sessions.register(SessionId::from_bits(bits), record, events);
     reaper::attach(gateway, &session, link);
     session
 }

@@ -9,6 +9,7 @@ use super::OfSession;
 use super::create::{new_record, register};
 use crate::agent::Agent;
 use crate::build;
+use crate::event_log::EventLog;
 use crate::idle;
 use crate::lifecycle::resume::Live;
 use crate::reaper;
@@ -212,7 +213,7 @@ fn transcript(rows: Vec<MessageRow>) -> Transcript {
 
 /// What a client is told about a session it comes back to.
 fn payload(gateway: &Gateway, session: &Session) -> Value {
-    session.read(|record| {
+    let mut payload = session.read(|record| {
         let inflight =
             record.turn.as_ref().map(|turn| json!({"user": turn.user, "assistant": turn.assistant, "streaming": true}));
         json!({
@@ -227,7 +228,17 @@ fn payload(gateway: &Gateway, session: &Session) -> Value {
             "started_at": record.facts.started_at.as_seconds(),
             "status": record.status(),
         })
-    })
+    });
+    if let Some(latest) = session.events(EventLog::latest) {
+        payload["latest_seq"] = latest.into();
+    }
+    if gateway.behavior.events.asks_again() {
+        payload["pending"] = session.read(|record| {
+            let asked = record.question.iter().map(|asked| json!({"type": asked.event(), "payload": asked.payload}));
+            asked.collect()
+        });
+    }
+    payload
 }
 
 fn failed(error: StoreError) -> Error {

@@ -1,0 +1,65 @@
+//! The last events of a session, numbered, so that a client that comes back can ask for what it has missed.
+
+use std::collections::VecDeque;
+
+use serde_json::{Value, json};
+
+/// How many events are kept (spec §13).
+const EVENTS_MAX: usize = 512;
+
+/// A session's numbered events. Bounded: the oldest make room.
+#[derive(Default)]
+pub(crate) struct EventLog {
+    latest: u64,
+    kept: VecDeque<(u64, Value)>,
+}
+
+impl EventLog {
+    /// Numbers an event and keeps it; the number.
+    pub(crate) fn keep(&mut self, params: &Value) -> u64 {
+        self.latest += 1;
+        if self.kept.len() == EVENTS_MAX {
+            self.kept.pop_front();
+        }
+        let mut params = params.clone();
+        params["seq"] = self.latest.into();
+        self.kept.push_back((self.latest, params));
+        self.latest
+    }
+
+    /// The number of the last event, 0 before the first.
+    pub(crate) fn latest(&self) -> u64 {
+        self.latest
+    }
+
+    /// Every event after `seen`. `truncated` says that some of them are not kept any more.
+    pub(crate) fn since(&self, seen: u64) -> Value {
+        let events: Vec<&Value> = self.kept.iter().filter(|(seq, _)| *seq > seen).map(|(_, event)| event).collect();
+        let oldest = self.kept.front().map_or(self.latest + 1, |(seq, _)| *seq);
+        json!({"events": events, "latest_seq": self.latest, "truncated": seen + 1 < oldest})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seqs(answer: &Value) -> Vec<u64> {
+        let events = answer["events"].as_array().expect("events");
+        events.iter().filter_map(|event| event["seq"].as_u64()).collect()
+    }
+
+    /// Nothing is told twice, nothing is left out, and what is gone is said to be gone.
+    #[test]
+    fn events_after_a_number_are_told() {
+        let mut log = EventLog::default();
+        assert_eq!(log.since(0), json!({"events": [], "latest_seq": 0, "truncated": false}));
+        for number in 1..=600 {
+            assert_eq!(log.keep(&json!({"type": "message.delta"})), number);
+        }
+        assert_eq!(seqs(&log.since(598)), [599, 600]);
+        assert_eq!(seqs(&log.since(600)), [0_u64; 0]);
+        assert_eq!((log.since(88)["truncated"].clone(), seqs(&log.since(88)).len()), (json!(false), 512));
+        assert_eq!(log.since(87)["truncated"], json!(true));
+    }
+}

@@ -1,0 +1,74 @@
+//! Questions of an agent to its user in the middle of a turn, and their answers (spec §4.14).
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use crate::agent::{Interrupt, Question, QuestionKind};
+use crate::clock::Millis;
+use crate::config::Config;
+use crate::entropy::{Purpose, Stream};
+use crate::server::Gateway;
+use crate::session::Session;
+
+/// A question that waits for its answer.
+pub struct OpenQuestion {
+    /// What an answer names; approvals are named by their session.
+    pub id: String,
+    /// The kind of question.
+    pub kind: QuestionKind,
+    /// The event that asks it.
+    pub(crate) payload: Value,
+    answer: oneshot::Sender<String>,
+}
+
+impl OpenQuestion {
+    /// Gives the answer.
+    pub(crate) fn answer(self, text: String) {
+        // The turn may have ended at this very instant; then nobody wants the answer any more.
+        let _ = self.answer.send(text);
+    }
+
+    /// The event that asks the question.
+    pub(crate) fn event(&self) -> &'static str {
+        self.kind.event()
+    }
+}
+
+/// Asks, and waits for the answer: of the client, of an interrupt or of the clock, whichever is first.
+pub(crate) async fn ask(gateway: &Gateway, session: &Session, question: Question, interrupt: &Interrupt) -> String {
+    let bits = gateway.env.draw(Stream::Session(session.id()), Purpose::QuestionId);
+    let id = format!("{:08x}", bits as u32);
+    let payload = payload(&question, &id);
+    let (answer, answered) = oneshot::channel();
+    let timeout = timeout(&gateway.config, question.kind);
+    session.change(|record| {
+        record.question = Some(OpenQuestion { id: id.clone(), kind: question.kind, payload: payload.clone(), answer });
+    });
+    session.emit(question.kind.event(), payload);
+    let text = tokio::select! {
+        biased; // an answer that has been given counts, also against an interrupt of the same instant
+        text = answered => text.unwrap_or_default(),
+        () = interrupt.raised() => String::new(),
+        () = gateway.env.sleep(timeout) => question.kind.unanswered().to_owned(),
+    };
+    session.change(|record| record.question = None);
+    text
+}
+
+fn payload(question: &Question, id: &str) -> Value {
+    let text = &question.text;
+    match question.kind {
+        QuestionKind::Clarify => json!({"question": text, "choices": [], "request_id": id}),
+        QuestionKind::Sudo => json!({"request_id": id}),
+        QuestionKind::Secret => json!({"prompt": text, "env_var": "", "request_id": id}),
+        QuestionKind::Approval => json!({"command": text, "description": text, "choices": ["once", "deny"]}),
+    }
+}
+
+fn timeout(config: &Config, kind: QuestionKind) -> Millis {
+    match kind {
+        QuestionKind::Clarify | QuestionKind::Secret => config.clarify_timeout,
+        QuestionKind::Sudo => config.sudo_timeout,
+        QuestionKind::Approval => config.approval_timeout,
+    }
+}
