@@ -1,0 +1,53 @@
+//! What virtual time costs: nothing. A day of silence against a few seconds of it, and a whole scenario for scale.
+//!
+//! Compared within one run, in turns, so that a busy machine slows all of them alike. Run it with
+//! `cargo bench -p sim --bench idle`.
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a benchmark measures real time")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measures")]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use sim::{Release, Scenario, Simulator};
+
+/// Rounds, each of which runs every case so many times.
+const ROUNDS: usize = 11;
+const RUNS: u32 = 200;
+
+fn main() {
+    let cases = [
+        ("24 s idle", idle("24s")),
+        ("24 h idle", idle("24h")),
+        ("#44045", scenario(include_str!("../../scenarios/issues/44045_turn_outlives_grace.toml"))),
+    ];
+    let mut simulator = Simulator::new();
+    let mut times: Vec<Vec<Duration>> = vec![Vec::new(); cases.len()];
+    for _ in 0..ROUNDS {
+        for (place, (_, scenario)) in cases.iter().enumerate() {
+            let started = Instant::now();
+            for _ in 0..RUNS {
+                simulator.run(scenario, Release::Current);
+            }
+            times[place].push(started.elapsed() / RUNS);
+        }
+    }
+    println!("per run, {ROUNDS} rounds of {RUNS} runs: median (least to most)");
+    for ((name, _), times) in cases.iter().zip(&mut times) {
+        times.sort();
+        println!("{name:<12} {:>9.1?} ({:.1?} to {:.1?})", times[ROUNDS / 2], times[0], times[ROUNDS - 1]);
+    }
+    println!("24 h / 24 s: {:.2}", times[1][ROUNDS / 2].as_secs_f64() / times[0][ROUNDS / 2].as_secs_f64());
+}
+
+fn idle(length: &str) -> Scenario {
+    scenario(&format!(
+        "about = \"A session is left alone.\"\nuntil = \"{length}\"\n\
+         [[steps]]\nat = \"0s\"\nclient = \"desktop\"\ndo = \"connect\"\n\
+         [[steps]]\nat = \"0s\"\nclient = \"desktop\"\ndo = \"session.create\"\nas = \"work\"\n\
+         [[steps]]\nat = \"1s\"\nclient = \"desktop\"\ndo = \"prompt.submit\"\nsession = \"work\"\ntext = \"hello\"\n"
+    ))
+}
+
+fn scenario(text: &str) -> Scenario {
+    Scenario::parse(Path::new("bench.toml"), text).unwrap_or_else(|error| panic!("{error}"))
+}
