@@ -4,7 +4,7 @@
 //! In each field the first alternative is the default: reading only first alternatives reads the good gateway.
 //! A *planted bug* is [`Behavior::default`] with one field [`set`](Behavior::set) to another alternative.
 
-use crate::lifecycle::{attach, claim, close, finish, flush, grace, idle, interrupt, process, queue, resume};
+use crate::lifecycle::{agents, attach, claim, close, finish, flush, grace, idle, interrupt, process, queue, resume};
 use crate::rotation;
 
 /// How a gateway behaves wherever releases differ.
@@ -14,6 +14,8 @@ pub struct Behavior {
     pub grace: grace::Grace,
     /// Who gets a session's events.
     pub attach: attach::Attach,
+    /// Building agents.
+    pub build: agents::Build,
     /// Bringing a stored session back.
     pub resume: resume::Resume,
     /// Accepting a prompt.
@@ -107,10 +109,11 @@ impl Behavior {
         all
     }
 
-    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 13] {
+    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 14] {
         [
             erase(&mut self.grace),
             erase(&mut self.attach),
+            erase(&mut self.build),
             erase(&mut self.resume),
             erase(&mut self.claim),
             erase(&mut self.queue),

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::clock::Millis;
 use crate::server::Gateway;
-use crate::session::{AgentState, Session, Stage};
+use crate::session::{AgentState, Record, Session, Stage};
 use crate::spawn::TaskName;
 
 /// Builds the agent after `delay`, unless it is built or begun by then.
@@ -13,7 +13,8 @@ pub(crate) fn later(gateway: &Rc<Gateway>, session: &Session, delay: Millis) {
     let (later, session) = (Rc::clone(gateway), session.clone());
     gateway.env.spawn(name, async move {
         later.env.sleep(delay).await;
-        if session.read(|record| record.stage != Stage::Finalized) {
+        let untouched = |record: &Record| matches!(record.agent.state, AgentState::Unbuilt);
+        if session.read(|record| record.stage != Stage::Finalized && untouched(record)) {
             start(&later, &session);
         }
     });
@@ -22,11 +23,11 @@ pub(crate) fn later(gateway: &Rc<Gateway>, session: &Session, delay: Millis) {
 /// Begins to build the agent, unless that has been done.
 pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session) {
     let begins = session.change(|record| {
-        let unbuilt = matches!(record.agent.state, AgentState::Unbuilt);
-        if unbuilt {
+        let begins = gateway.behavior.build.begins(&record.agent.state);
+        if begins {
             record.agent.state = AgentState::Building;
         }
-        unbuilt
+        begins
     });
     if begins {
         let (building, session) = (Rc::clone(gateway), session.clone());

@@ -7,7 +7,7 @@ use crate::lifecycle::close::{Actor, Popping};
 use crate::lifecycle::flush::Moment;
 use crate::persist;
 use crate::server::Gateway;
-use crate::session::{AgentState, Session, Stage};
+use crate::session::{AgentState, Ended, Session, Stage};
 use crate::spawn::Window;
 use crate::store::{EndReason, StoreError};
 
@@ -24,8 +24,8 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
         Popping::BeforeEndLocked => Some(gateway.resume_lock.lock().await),
         Popping::AfterEnd | Popping::BeforeEnd => None,
     };
-    let reason = close.reason(actor);
-    if !begin(gateway, session, reason) {
+    let ended = Ended { actor, reason: close.reason(actor), at: gateway.env.now().uptime };
+    if !begin(gateway, session, ended) {
         drop(lock);
         session.until(|record| (record.stage == Stage::Finalized).then_some(())).await;
         return false;
@@ -39,7 +39,7 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
         // What cannot be stored now is lost with the record, but the row must still be ended.
         let _ = persist::flush(gateway, session, Moment::End).await;
     }
-    end_row(gateway, session, reason).await;
+    end_row(gateway, session, ended.reason).await;
     gateway.sessions.remove(session);
     session.change(|record| {
         record.stage = Stage::Finalized;
@@ -50,12 +50,13 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
 }
 
 /// Marks the session as being ended, if nobody else has.
-fn begin(gateway: &Gateway, session: &Session, reason: EndReason) -> bool {
+fn begin(gateway: &Gateway, session: &Session, ended: Ended) -> bool {
     let cancelled = session.change(|record| {
         if !gateway.behavior.close.may_begin(record) {
             return None;
         }
-        record.stage = Stage::Closing(reason);
+        record.stage = Stage::Closing;
+        record.ended_by = Some(ended);
         if gateway.behavior.grace.disarms() {
             record.timers.clear();
         }

@@ -96,7 +96,7 @@ fn is_victim(gateway: &Gateway, session: &Session, now: Uptime) -> bool {
 fn is_evictable(sessions: &Registry, record: &Record) -> bool {
     let served = match &record.attachment {
         Attachment::Live(link) => sessions.is_linked(link),
-        Attachment::Detached => false,
+        Attachment::Detached { .. } => false,
     };
     idle::is_evictable(record, served)
 }

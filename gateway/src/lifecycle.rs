@@ -3,6 +3,7 @@
 //! Each function takes what is known of the session and returns a decision; the async code around it carries the
 //! decision out. One file per group of behaviour, each the only reader of its group.
 
+pub mod agents;
 pub mod attach;
 pub mod claim;
 pub mod close;

@@ -12,23 +12,35 @@ use crate::lifecycle::grace::{Duty, Expired};
 use crate::registry::Link;
 use crate::server::Gateway;
 use crate::session::{Attachment, Session, Timer};
-use crate::spawn::TaskName;
+use crate::spawn::{TaskName, Window};
 
 /// A connection is gone: its sessions lose their client, each with a whole grace from now.
-pub(crate) fn detach_all(gateway: &Rc<Gateway>, link: &Link) {
-    for session in gateway.sessions.unlink(link) {
-        session.change(|record| record.attachment = Attachment::Detached);
-        let closes = session.read(|record| record.facts.close_on_disconnect);
-        if closes && gateway.behavior.close.closes_on_disconnect() {
-            let (closing, session) = (Rc::clone(gateway), session.clone());
-            gateway.env.spawn(TaskName::session(session.id(), "disconnect"), async move {
-                finalize::end(&closing, &session, Actor::Disconnect).await;
-            });
-            continue;
-        }
-        arm(gateway, &session);
-        idle::rearm(gateway, &session);
+pub(crate) async fn detach_all(gateway: &Rc<Gateway>, link: &Link) {
+    let snapshot = gateway.sessions.unlink(link);
+    let by_snapshot = gateway.behavior.attach.detaches_by_snapshot();
+    if by_snapshot {
+        gateway.env.window(Window::DetachSnapshot).await;
     }
+    for session in snapshot {
+        if by_snapshot || session.read(|record| record.attachment.is_to(link)) {
+            detach(gateway, &session);
+        }
+    }
+}
+
+fn detach(gateway: &Rc<Gateway>, session: &Session) {
+    let since = gateway.env.now().uptime;
+    session.change(|record| record.attachment = Attachment::Detached { since });
+    let closes = session.read(|record| record.facts.close_on_disconnect);
+    if closes && gateway.behavior.close.closes_on_disconnect() {
+        let (closing, session) = (Rc::clone(gateway), session.clone());
+        gateway.env.spawn(TaskName::session(session.id(), "disconnect"), async move {
+            finalize::end(&closing, &session, Actor::Disconnect).await;
+        });
+        return;
+    }
+    arm(gateway, session);
+    idle::rearm(gateway, session);
 }
 
 /// Gives a session's events to a connection; its grace is over.
@@ -37,9 +49,7 @@ pub(crate) fn detach_all(gateway: &Rc<Gateway>, link: &Link) {
 /// goes straight into a new grace.
 pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
     if !gateway.sessions.is_linked(link) && !gateway.behavior.attach.binds_dead() {
-        session.change(|record| record.attachment = Attachment::Detached);
-        arm(gateway, session);
-        return idle::rearm(gateway, session);
+        return detach(gateway, session);
     }
     session.change(|record| {
         record.attachment = Attachment::Live(link.clone());

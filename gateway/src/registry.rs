@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::session::{Attachment, Record, Session, SessionId};
+use crate::session::{Record, Session, SessionId};
 use crate::store::StoredId;
 use crate::transport::Connection;
 
@@ -97,8 +97,8 @@ impl Registry {
     pub(crate) fn unlink(&self, link: &Link) -> Vec<Session> {
         self.touch();
         self.links.borrow_mut().remove(&link.number);
-        let attached = |record: &Record| matches!(&record.attachment, Attachment::Live(to) if to.number == link.number);
-        self.all().into_iter().filter(|session| session.read(attached)).collect()
+        let attached = |session: &Session| session.read(|record| record.attachment.is_to(link));
+        self.all().into_iter().filter(attached).collect()
     }
 
     fn next(&self) -> u64 {

@@ -32,6 +32,12 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("grace.timers", "pile"),
     ("attach.prompt", "before_busy_check"),
     ("attach.dead_connection", "binds"),
+    ("attach.disconnect", "snapshot"),
+    ("build.failure", "sticky"),
+    ("claim.liveness", "not_checked"),
+    ("claim.sections", "tested_then_claimed"),
+    ("interrupt.busy", "turn_of_the_moment"),
+    ("interrupt.waiting", "cleared"),
     ("resume.live_match", "agent_row"),
     ("resume.order", "reopen_then_register"),
     ("resume.reopen", "unconditional"),
@@ -57,8 +63,13 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
 const V0_19_0: &[(&str, &str)] = &[("grace.expiry", "one_shot")];
 
 /// What 0.18.2 does otherwise than 0.19.0.
-const V0_18_2: &[(&str, &str)] =
-    &[("rotation.procedure", "steps"), ("close.order", "under_resume_lock"), ("close.reap_order", "under_resume_lock")];
+const V0_18_2: &[(&str, &str)] = &[
+    ("claim.sections", "one"),
+    ("interrupt.busy", "turn_at_work"),
+    ("rotation.procedure", "steps"),
+    ("close.order", "under_resume_lock"),
+    ("close.reap_order", "under_resume_lock"),
+];
 
 /// What 0.17.0 does otherwise than 0.18.2.
 const V0_17_0: &[(&str, &str)] = &[
@@ -69,12 +80,14 @@ const V0_17_0: &[(&str, &str)] = &[
     ("rotation.default_mode", "rotate"),
     ("finish.interrupted", "silent"),
     ("interrupt.idle", "sticky"),
+    ("interrupt.waiting", "looked_at_later"),
     ("idle.cap", "none"),
 ];
 
 /// What 0.16.0 does otherwise than 0.17.0.
 const V0_16_0: &[(&str, &str)] = &[
     ("attach.activate", "answers_only"),
+    ("attach.disconnect", "rechecked"),
     ("resume.target", "exact"),
     ("flush.when", "at_end"),
     ("close.reap_order", "pop_then_end"),

@@ -94,7 +94,7 @@ async fn read(gateway: Rc<Gateway>, connection: Rc<dyn Connection>) {
             handle(&gateway, &link, &frame).await;
         }
     }
-    reaper::detach_all(&gateway, &link);
+    reaper::detach_all(&gateway, &link).await;
 }
 
 async fn handle(gateway: &Rc<Gateway>, link: &Link, frame: &str) {

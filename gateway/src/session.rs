@@ -11,6 +11,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::agent::{Agent, Interrupt};
 use crate::clock::{Now, Uptime, Wall};
+use crate::lifecycle::close::Actor;
 use crate::registry::Link;
 use crate::rpc;
 use crate::store::{EndReason, NewMessage, StoredId};
@@ -40,6 +41,8 @@ pub struct Record {
     pub key: StoredId,
     /// Where in its life it is.
     pub stage: Stage,
+    /// Who ends or has ended it.
+    pub ended_by: Option<Ended>,
     /// Where its events go.
     pub attachment: Attachment,
     /// The agent and the row it writes.
@@ -66,9 +69,20 @@ pub enum Stage {
     /// In use.
     Open,
     /// Somebody is ending it; nobody may attach any more.
-    Closing(EndReason),
+    Closing,
     /// Ended. Never comes back.
     Finalized,
+}
+
+/// Who ends a session, and what its row will say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Who.
+    pub actor: Actor,
+    /// Under which reason.
+    pub reason: EndReason,
+    /// When they began.
+    pub at: Uptime,
 }
 
 /// Where a session's events go.
@@ -77,7 +91,10 @@ pub enum Attachment {
     /// To this connection.
     Live(Link),
     /// Nowhere: its client is gone.
-    Detached,
+    Detached {
+        /// Since when.
+        since: Uptime,
+    },
 }
 
 /// The agent of a record and the row it writes under.
@@ -267,6 +284,13 @@ impl Record {
             "lazy": !matches!(self.agent.state, AgentState::Ready(_)),
             "profile_name": "default",
         })
+    }
+}
+
+impl Attachment {
+    /// Whether it is to this connection.
+    pub fn is_to(&self, link: &Link) -> bool {
+        matches!(self, Self::Live(to) if to.number == link.number)
     }
 }
 

@@ -41,6 +41,18 @@ pub enum Owner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
+    /// Between the list of a dead connection's sessions and detaching them (spec §12, W2).
+    DetachSnapshot,
+    /// Between finding a session and claiming it for a prompt (spec §12, W3).
+    FoundNotClaimed,
+    /// Between seeing that no turn is at work and claiming the session (spec §12, W14).
+    TestedNotClaimed,
+    /// Between claiming a session and inserting its row (spec §12, W7).
+    ClaimedNotInserted,
+    /// Between the acknowledgement of a prompt's interrupt and its arrival (S16).
+    InterruptOnItsWay,
+    /// Between the last look for an interrupt and the turn's start (spec §12, W13).
+    TurnNotStarted,
     /// Between taking a record out of the registry and ending its row (spec §12, W5).
     PoppedNotEnded,
     /// Between reopening a row and registering its record (spec §12, W6).
@@ -57,6 +69,12 @@ impl Window {
     /// Its name in scenario files and on tapes.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::DetachSnapshot => "detach_snapshot",
+            Self::FoundNotClaimed => "found_not_claimed",
+            Self::TestedNotClaimed => "tested_not_claimed",
+            Self::ClaimedNotInserted => "claimed_not_inserted",
+            Self::InterruptOnItsWay => "interrupt_on_its_way",
+            Self::TurnNotStarted => "turn_not_started",
             Self::PoppedNotEnded => "popped_not_ended",
             Self::ReopenedNotRegistered => "reopened_not_registered",
             Self::ParentEndedChildMissing => "parent_ended_child_missing",

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::agent::{Agent, Interrupt, ToolCall, TurnEvent};
 use crate::idle;
 use crate::lifecycle::flush::Moment;
+use crate::lifecycle::interrupt::Minds;
 use crate::lifecycle::queue::Before;
 use crate::method::prompt;
 use crate::persist;
@@ -21,9 +22,15 @@ use crate::store::{NewMessage, Role, StoreError};
 
 /// How a turn ended.
 enum Ending {
-    Complete { text: String },
+    Complete {
+        text: String,
+    },
     Interrupted,
-    Failed { message: String },
+    Failed {
+        message: String,
+    },
+    /// Nobody is told.
+    Silent,
 }
 
 /// Works on the prompt that holds the session.
@@ -33,30 +40,54 @@ pub(crate) async fn run(gateway: Rc<Gateway>, session: Session) {
     else {
         return;
     };
-    let (ending, before) = match agent_ready(&gateway, &session).await {
+    let (ending, before) = match agent_ready(&gateway, &session, &interrupt).await {
         Ok(agent) => {
+            let interrupt = start(&gateway, &session, interrupt).await;
             session.emit("message.start", Value::Null);
             // An error stays with the messages, which go with the next flush.
             let _ = persist::flush(&gateway, &session, Moment::Start).await;
             (converse(&gateway, &session, &*agent, &prompt, &interrupt).await, Before::Worked)
         }
-        Err(message) => (Ending::Failed { message }, Before::NeverBegan),
+        Err(ending) => (ending, Before::NeverBegan),
     };
     finish(&gateway, &session, ending, before).await;
 }
 
-/// The session's agent, waited for as long as the configuration allows.
-async fn agent_ready(gateway: &Gateway, session: &Session) -> Result<Rc<dyn Agent>, String> {
+/// The session's agent, waited for as long as the configuration allows, or how the turn ends without one.
+async fn agent_ready(gateway: &Gateway, session: &Session, interrupt: &Interrupt) -> Result<Rc<dyn Agent>, Ending> {
     let ready = session.until(|record| match &record.agent.state {
         AgentState::Ready(agent) => Some(Ok(Rc::clone(agent))),
-        AgentState::Failed(message) => Some(Err(message.clone())),
+        AgentState::Failed(message) => Some(Err(Ending::Failed { message: message.clone() })),
         AgentState::Unbuilt | AgentState::Building => None,
     });
-    tokio::select! {
+    let minds = gateway.behavior.interrupt.while_waiting();
+    let ready = tokio::select! {
         biased; // an agent that is ready at the last instant is ready
         ready = ready => ready,
-        () = gateway.env.sleep(gateway.config.agent_wait) => Err("agent init timed out".to_owned()),
+        () = interrupt.raised(), if minds == Minds::AtOnce => Err(Ending::Interrupted),
+        () = gateway.env.sleep(gateway.config.agent_wait) => {
+            Err(Ending::Failed { message: "agent init timed out".to_owned() })
+        }
+    };
+    match ready {
+        Ok(_) if minds == Minds::LaterAndForgets && interrupt.is_raised() => Err(Ending::Silent),
+        ready => ready,
     }
+}
+
+/// The turn begins. Some releases forget an interrupt that has come since they last looked.
+async fn start(gateway: &Gateway, session: &Session, interrupt: Rc<Interrupt>) -> Rc<Interrupt> {
+    if gateway.behavior.interrupt.while_waiting() != Minds::LaterAndForgets {
+        return interrupt;
+    }
+    gateway.env.window(Window::TurnNotStarted).await;
+    let fresh = Rc::new(Interrupt::default());
+    session.change(|record| {
+        if let Some(turn) = &mut record.turn {
+            turn.interrupt = Rc::clone(&fresh);
+        }
+    });
+    fresh
 }
 
 async fn converse(
@@ -133,7 +164,7 @@ async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: Ending, before
         say(gateway, session, "Operation interrupted.");
     }
     let moment = match ending {
-        Ending::Failed { .. } => Moment::Failure,
+        Ending::Failed { .. } | Ending::Silent => Moment::Failure,
         Ending::Complete { .. } | Ending::Interrupted => Moment::End,
     };
     // What cannot be stored stays in the transcript and is tried again with the next flush, at the latest at the end.
@@ -151,6 +182,7 @@ async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: Ending, before
         Ending::Complete { text } => complete(session, &text, "complete"),
         Ending::Interrupted => complete(session, "", "interrupted"),
         Ending::Failed { message } => session.emit("error", json!({"message": message})),
+        Ending::Silent => {}
     }
     if !frees_first {
         gateway.env.window(Window::CompleteStillRunning).await;

@@ -1,6 +1,15 @@
 //! The command line, a thin layer on the library. Only this module prints.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line is for")]
 
+/// Prints a line to stdout. Whoever reads may have seen enough (`sim … | head`): that is no error of ours.
+macro_rules! out {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout().lock(), $($text)*);
+    }};
+}
+
+mod behavior;
 mod human;
 mod import;
 mod json;
@@ -23,6 +32,8 @@ struct Arguments {
 enum Command {
     /// Run scenarios and compare them with their expectations and snapshots
     Run(run::Arguments),
+    /// Print what releases do differently, from the code
+    Behavior(behavior::Arguments),
     /// Run recordings of the real gateway and compare what they left behind
     Parity(parity::Arguments),
     /// Print a recording's script as a scenario file
@@ -36,8 +47,12 @@ const USAGE: u8 = 2;
 pub fn main() -> ExitCode {
     // A panic of a simulated task is an outcome that the report tells; the hook would tell it a second time.
     std::panic::set_hook(Box::new(|_| {}));
+    // A place that is broken over two lines is found neither by an editor nor by a search.
+    miette::set_hook(Box::new(|_| Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())))
+        .expect("it is set once, here");
     match std::panic::catch_unwind(|| match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Behavior(arguments) => behavior::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
     }) {

@@ -1,14 +1,24 @@
 //! Claims about the gateway that hold in every run, whatever the schedule.
 //!
-//! One file per claim. A claim is judged by [`Oracle`] while the run goes on; what it finds is a [`Violation`].
+//! One file per claim. A claim is judged while the run goes on; what is found is a [`Violation`].
 
 mod detached_rows_end;
+mod ended_rows_stay_still;
+mod grace_is_whole;
 mod live_rows_stay_open;
+mod one_open_row_per_chain;
+mod one_record_per_row;
+mod one_turn_per_record;
 mod oracle;
+mod reason_names_the_actor;
 mod rows_match_mirror;
+mod running_means_turn;
+
+use std::rc::Rc;
 
 use gateway::clock::{Millis, Uptime};
 use gateway::registry::Registry;
+use gateway::session::Session;
 use serde::Serialize;
 
 pub(crate) use oracle::Oracle;
@@ -37,8 +47,18 @@ pub(crate) enum Claim {
 }
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 3] =
-    [&detached_rows_end::INVARIANT, &live_rows_stay_open::INVARIANT, &rows_match_mirror::INVARIANT];
+pub const ALL: [&Invariant; 10] = [
+    &detached_rows_end::INVARIANT,
+    &grace_is_whole::INVARIANT,
+    &live_rows_stay_open::INVARIANT,
+    &one_open_row_per_chain::INVARIANT,
+    &one_record_per_row::INVARIANT,
+    &one_turn_per_record::INVARIANT,
+    &running_means_turn::INVARIANT,
+    &ended_rows_stay_still::INVARIANT,
+    &reason_names_the_actor::INVARIANT,
+    &rows_match_mirror::INVARIANT,
+];
 
 /// A claim that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -59,8 +79,20 @@ pub(crate) struct View<'a> {
     pub(crate) slack: Millis,
     /// The live sessions; none while the gateway is down.
     pub(crate) sessions: Option<&'a Registry>,
+    /// Every session that was ever seen, also those that are ended.
+    pub(crate) known: &'a [Session],
+    /// The labels of the gateway's tasks.
+    pub(crate) tasks: &'a [Rc<str>],
     pub(crate) rows: &'a Mirror,
     pub(crate) names: &'a Names,
+}
+
+impl View<'_> {
+    /// How many turns run for the record with this label.
+    pub(crate) fn turns_of(&self, label: &str) -> usize {
+        let of = |task: &Rc<str>| task.split('#').next().and_then(|task| task.strip_suffix("/turn")) == Some(label);
+        self.tasks.iter().filter(|task| of(task)).count()
+    }
 }
 
 /// Something that is wrong now.

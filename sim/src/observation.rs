@@ -104,6 +104,6 @@ fn target(gateway: &Gateway, record: &Record) -> EventTarget {
     match &record.attachment {
         Attachment::Live(link) if gateway.sessions.is_linked(link) => EventTarget::Served,
         Attachment::Live(_) => EventTarget::Gone,
-        Attachment::Detached => EventTarget::Detached,
+        Attachment::Detached { .. } => EventTarget::Detached,
     }
 }

@@ -19,11 +19,11 @@ impl Prng {
         let hash = name
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-        Self::new(Self::new(seed ^ hash).next())
+        Self::new(Self::new(seed ^ hash).draw())
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -37,7 +37,7 @@ impl Prng {
     /// When `bound` is zero.
     pub fn below(&mut self, bound: usize) -> usize {
         assert!(bound > 0, "there is no number below zero");
-        ((u128::from(self.next()) * bound as u128) >> 64) as usize
+        ((u128::from(self.draw()) * bound as u128) >> 64) as usize
     }
 }
 
@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn numbers_are_frozen() {
         let mut prng = Prng::new(1_234_567);
-        let drawn: Vec<u64> = (0..5).map(|_| prng.next()).collect();
+        let drawn: Vec<u64> = (0..5).map(|_| prng.draw()).collect();
         let golden = [
             6_457_827_717_110_365_317,
             3_203_168_211_198_807_973,
@@ -63,9 +63,9 @@ mod tests {
     /// Streams of one seed differ, and a stream is always the same.
     #[test]
     fn streams_are_apart() {
-        assert_ne!(Prng::stream(1, "a").next(), Prng::stream(1, "b").next());
-        assert_ne!(Prng::stream(1, "a").next(), Prng::stream(2, "a").next());
-        assert_eq!(Prng::stream(1, "a").next(), Prng::stream(1, "a").next());
+        assert_ne!(Prng::stream(1, "a").draw(), Prng::stream(1, "b").draw());
+        assert_ne!(Prng::stream(1, "a").draw(), Prng::stream(2, "a").draw());
+        assert_eq!(Prng::stream(1, "a").draw(), Prng::stream(1, "a").draw());
     }
 
     /// Bounded draws reach every number and no other.

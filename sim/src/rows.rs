@@ -24,7 +24,7 @@ pub struct Tables {
 pub type Fact = (String, String);
 
 impl Tables {
-    /// Every fact, row after row, column after column in the order of the schema, messages last.
+    /// Every fact: row after row, column after column in the order of the schema, then the row's messages.
     pub fn facts(&self) -> Vec<Fact> {
         let mut facts = Vec::new();
         for (place, row) in self.sessions.iter().enumerate() {
@@ -38,8 +38,11 @@ impl Tables {
             fact("message_count", row.message_count.to_string());
             fact("tool_call_count", row.tool_call_count.to_string());
             fact("title", or_null(row.title.clone()));
+            let messages = self.messages.iter().filter(|message| message.session == row.id);
+            for (place, message) in messages.enumerate() {
+                fact(&format!("m{}", place + 1), said(message));
+            }
         }
-        facts.extend(self.messages.iter().map(|row| self.message(row)));
         facts
     }
 
@@ -64,17 +67,6 @@ impl Tables {
             title: row.title.clone(),
         };
         self.sessions.iter().enumerate().map(listed).collect()
-    }
-
-    /// A message is one fact, numbered over all sessions: `m3 = s1 tool "ok" at 5.000s`.
-    fn message(&self, row: &MessageRow) -> Fact {
-        let message = &row.message;
-        let (session, role) = (self.alias(&row.session), message.role.as_str());
-        let text = serde_json::Value::from(message.content.as_deref().unwrap_or_default());
-        let call = if message.tool_calls.is_some() { " with a tool call" } else { "" };
-        let replaced = if row.active { "" } else { ", replaced" };
-        let value = format!("{session} {role} {text}{call} at {}{replaced}", time(message.timestamp));
-        (format!("m{}", row.id), value)
     }
 }
 
@@ -106,6 +98,15 @@ pub struct ListedSession {
     pub message_count: u64,
     /// Its title.
     pub title: Option<String>,
+}
+
+/// A message is one fact: `s1.m3 = tool "ok" at 5.000s`.
+fn said(row: &MessageRow) -> String {
+    let message = &row.message;
+    let text = serde_json::Value::from(message.content.as_deref().unwrap_or_default());
+    let call = if message.tool_calls.is_some() { " with a tool call" } else { "" };
+    let replaced = if row.active { "" } else { ", replaced" };
+    format!("{} {text}{call} at {}{replaced}", message.role.as_str(), time(message.timestamp))
 }
 
 fn time(wall: Wall) -> String {

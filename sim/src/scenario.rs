@@ -61,7 +61,7 @@ pub struct Scenario {
     pub issues: Vec<String>,
     /// The releases it runs against, in the order of the file. Left out: `current` alone.
     pub releases: Vec<Release>,
-    /// Where the strategy's choices start. Left out: 0.
+    /// Where the ids come from; the strategy has a seed of its own. Left out: 0.
     pub seed: u64,
     /// The end of the script's time. Left out: [`Scenario::default_until`].
     pub until: Millis,
@@ -226,6 +226,8 @@ pub struct StoreSettings {
 pub struct AgentSettings {
     /// How long an agent takes to build. Left out: no time.
     pub build: Millis,
+    /// How many of the first builds fail. Left out: none.
+    pub failures: u32,
 }
 
 /// How a run is to end.

@@ -9,7 +9,7 @@ use gateway::behavior::Behavior;
 use gateway::clock::{Millis, Uptime};
 use gateway::registry::Registry;
 use gateway::release::Release;
-use gateway::session::{Attachment, Record};
+use gateway::session::{Attachment, Record, Session};
 use gateway::store::sqlite::Database;
 
 use crate::invariant::{Oracle, View};
@@ -101,6 +101,8 @@ struct Run<'a> {
     process: Rc<Process>,
     clients: Vec<Rc<Client>>,
     oracle: Oracle,
+    /// Every session that was ever live.
+    known: Vec<Session>,
     /// What the oracle has seen: process generation, registry and store revisions.
     seen: (u64, u64, u64),
     /// Why the run ended early.
@@ -123,7 +125,17 @@ impl<'a> Run<'a> {
         }
         let steps = |name: &str| by_client.get(name).cloned().unwrap_or_default();
         let clients = names.into_iter().map(|name| Client::start(name, steps(name), &world, &process)).collect();
-        Self { world, scenario, release, process, clients, oracle: Oracle::default(), seen: (0, 0, 0), broken: None }
+        Self {
+            world,
+            scenario,
+            release,
+            process,
+            clients,
+            oracle: Oracle::default(),
+            known: Vec::new(),
+            seen: (0, 0, 0),
+            broken: None,
+        }
     }
 
     /// Hurt, then heal, then a last look.
@@ -195,9 +207,13 @@ impl<'a> Run<'a> {
     fn rest(&mut self) {
         let tables = self.tables();
         let (now, mirror, gateway) = (self.world.stage.now(), self.world.store.mirror(), self.process.gateway());
-        self.oracle.rest(now, &view(self.scenario, gateway.as_deref(), &mirror, &self.world), &tables);
-        drop(mirror);
         let tasks = self.world.stage.pool.gateway_labels();
+        self.oracle.rest(
+            now,
+            &view(self.scenario, &self.world, &self.known, &tasks, gateway.as_deref(), &mirror),
+            &tables,
+        );
+        drop(mirror);
         let mut left: Vec<String> = tasks.iter().map(|label| format!("task {label}")).collect();
         for session in gateway.iter().flat_map(|gateway| gateway.sessions.all()) {
             let label = self.world.stage.names.label(session.id());
@@ -219,8 +235,14 @@ impl<'a> Run<'a> {
         let seen = (self.process.generation(), registry, self.world.store.revision());
         if seen != self.seen {
             self.seen = seen;
+            for session in gateway.iter().flat_map(|gateway| gateway.sessions.all()) {
+                if !self.known.iter().any(|known| known.is(&session)) {
+                    self.known.push(session);
+                }
+            }
             let mirror = self.world.store.mirror();
-            let view = view(self.scenario, gateway.as_deref(), &mirror, &self.world);
+            let tasks = self.world.stage.pool.gateway_labels();
+            let view = view(self.scenario, &self.world, &self.known, &tasks, gateway.as_deref(), &mirror);
             self.oracle.look(self.world.stage.now(), &view);
         }
     }
@@ -265,12 +287,20 @@ impl<'a> Run<'a> {
     }
 }
 
-fn view<'a>(scenario: &Scenario, gateway: Option<&'a Gateway>, rows: &'a Mirror, world: &'a World) -> View<'a> {
+/// What the invariants see. Not a method, so that the oracle can be changed meanwhile.
+fn view<'a>(
+    scenario: &Scenario,
+    world: &'a World,
+    known: &'a [Session],
+    tasks: &'a [Rc<str>],
+    gateway: Option<&'a Gateway>,
+    rows: &'a Mirror,
+) -> View<'a> {
     // A session is ended by at most four writes in a row: what is not stored yet, the title, the end, a spare.
     let store = &scenario.store;
     let slack = (store.before_commit.max + store.after_commit.max).times(4);
     let sessions = gateway.map(|gateway| &gateway.sessions);
-    View { grace: scenario.gateway.orphan_grace, slack, sessions, rows, names: &world.stage.names }
+    View { grace: scenario.gateway.orphan_grace, slack, sessions, known, tasks, rows, names: &world.stage.names }
 }
 
 /// What a record that is left at rest must not have.

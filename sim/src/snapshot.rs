@@ -1,14 +1,14 @@
 //! The rows of a scenario under all its releases, side by side, as committed text.
 //!
-//! A fact on which all releases agree is one line; otherwise each release has a line of its own below the fact's name,
-//! `absent` where it does not have the fact at all.
+//! A fact on which all releases agree is one line; otherwise each value has a line of its own below the fact's name,
+//! with the releases that have it, `absent` where they do not have the fact at all.
 //!
 //! ```text
-//! releases: 0.16.0, current
+//! releases: 0.16.0, 0.17.0, current
 //!
 //! s2.started_at = 5.000s
 //! s2.end_reason
-//!   0.16.0 = NULL
+//!   0.16.0, 0.17.0 = NULL
 //!   current = ws_orphan_reap
 //! ```
 
@@ -75,16 +75,23 @@ impl fmt::Display for Snapshot {
         let releases: Vec<&str> = self.releases.keys().map(|release| release.name()).collect();
         writeln!(f, "releases: {}\n", releases.join(", "))?;
         for name in self.names() {
-            let value =
-                |facts: &Vec<Fact>| facts.iter().find(|fact| fact.0 == name).map_or(ABSENT, |fact| &fact.1).to_owned();
-            let values: Vec<String> = self.releases.values().map(value).collect();
-            if values.iter().all(|value| *value == values[0]) {
-                writeln!(f, "{name} = {}", values[0])?;
+            let value = |facts: &Vec<Fact>| facts.iter().find(|fact| fact.0 == name).map(|fact| fact.1.clone());
+            // Releases with one value share a line, in the order in which the values first appear.
+            let mut values: Vec<(String, Vec<&str>)> = Vec::new();
+            for (release, facts) in &self.releases {
+                let value = value(facts).unwrap_or_else(|| ABSENT.to_owned());
+                match values.iter_mut().find(|(known, _)| *known == value) {
+                    Some((_, releases)) => releases.push(release.name()),
+                    None => values.push((value, vec![release.name()])),
+                }
+            }
+            if let [(value, _)] = values.as_slice() {
+                writeln!(f, "{name} = {value}")?;
                 continue;
             }
             writeln!(f, "{name}")?;
-            for (release, value) in self.releases.keys().zip(values) {
-                writeln!(f, "  {release} = {value}")?;
+            for (value, releases) in values {
+                writeln!(f, "  {} = {value}", releases.join(", "))?;
             }
         }
         Ok(())
@@ -105,11 +112,13 @@ impl FromStr for Snapshot {
                     snapshot.insert(release.parse().map_err(|_| bad())?, Vec::new());
                 }
             } else if let Some(fact) = line.strip_prefix("  ") {
-                let (release, value) = fact.split_once(" = ").ok_or_else(bad)?;
-                let release: Release = release.parse().map_err(|_| bad())?;
-                let facts = snapshot.releases.get_mut(&release).ok_or_else(bad)?;
-                if value != ABSENT {
-                    facts.push((name.to_owned(), value.to_owned()));
+                let (releases, value) = fact.split_once(" = ").ok_or_else(bad)?;
+                for release in releases.split(", ") {
+                    let release: Release = release.parse().map_err(|_| bad())?;
+                    let facts = snapshot.releases.get_mut(&release).ok_or_else(bad)?;
+                    if value != ABSENT {
+                        facts.push((name.to_owned(), value.to_owned()));
+                    }
                 }
             } else if let Some((name, value)) = line.split_once(" = ") {
                 snapshot.releases.values_mut().for_each(|facts| facts.push((name.to_owned(), value.to_owned())));
@@ -168,9 +177,10 @@ mod tests {
     fn releases_stand_side_by_side() {
         let mut snapshot = Snapshot::default();
         snapshot.insert(Release::V0_16_0, facts(&[("s1.id", "a"), ("s1.end_reason", "NULL")]));
+        snapshot.insert(Release::V0_17_0, facts(&[("s1.id", "a"), ("s1.end_reason", "NULL")]));
         snapshot.insert(Release::Current, facts(&[("s1.id", "a"), ("s1.end_reason", "x = y"), ("m1", "hello")]));
-        let text = "releases: 0.16.0, current\n\ns1.id = a\ns1.end_reason\n  0.16.0 = NULL\n  current = x = y\n\
-                    m1\n  0.16.0 = absent\n  current = hello\n";
+        let text = "releases: 0.16.0, 0.17.0, current\n\ns1.id = a\ns1.end_reason\n  0.16.0, 0.17.0 = NULL\n  \
+                    current = x = y\nm1\n  0.16.0, 0.17.0 = absent\n  current = hello\n";
         assert_eq!(snapshot.to_string(), text);
         assert_eq!(text.parse(), Ok(snapshot.clone()));
         assert_eq!(format!("---\nsource: x\n---\n{text}").parse(), Ok(snapshot));

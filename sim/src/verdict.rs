@@ -59,10 +59,24 @@ pub fn judge(mut report: Report, scenario: &Scenario, reference: &Reference) -> 
     Verdict { report, expected, rows }
 }
 
+impl Verdict {
+    /// What a command exits with whose first unexpected run this is. A violation that was expected and did not come
+    /// is as bad as one that came unexpected: the defect that the file shows is not shown any more.
+    pub fn exit_code(&self) -> u8 {
+        match (self.expected, self.report.outcome) {
+            (true, _) => 0,
+            (false, Outcome::Passed) => Outcome::Violated.exit_code(),
+            (false, outcome) => outcome.exit_code(),
+        }
+    }
+}
+
 impl Reference {
     /// The snapshot of a scenario file, if it has or must have one.
     pub fn find(scenario: &Scenario) -> Result<Self, UnreadableSnapshot> {
-        let Some(path) = Snapshot::path(&scenario.path) else {
+        // Whether a file lies inside `scenarios/` must not depend on where the command is run.
+        let place = scenario.path.canonicalize().unwrap_or_else(|_| scenario.path.clone());
+        let Some(path) = Snapshot::path(&place) else {
             return Ok(Self::None);
         };
         match fs::read_to_string(&path) {

@@ -107,7 +107,12 @@ impl World {
         let env = Env {
             clock: Rc::clone(&clock),
             store: Rc::clone(&store) as _,
-            agents: Rc::new(ScriptedAgents::new(clock, scenario.turns.clone(), scenario.agent.build)),
+            agents: Rc::new(ScriptedAgents::new(
+                clock,
+                scenario.turns.clone(),
+                scenario.agent.build,
+                scenario.agent.failures,
+            )),
             entropy: Rc::new(SeededEntropy::new(Rc::clone(&stage), scenario.seed)),
             spawn: Rc::new(PoolSpawn::new(Rc::clone(&stage), scenario.windows.clone())),
         };

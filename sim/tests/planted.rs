@@ -15,7 +15,7 @@ fn check_caught(field: &str, alternative: &str, invariant: &str, story: &str) {
     scenario.behavior.push((field.to_owned(), alternative.to_owned()));
     let planted = simulator.run(&scenario, Release::Current);
     let caught: BTreeSet<_> = planted.violations.iter().map(|violation| violation.invariant).collect();
-    assert_eq!(caught, BTreeSet::from([invariant]), "{field} = {alternative}: {:?}", planted.violations);
+    assert!(caught.contains(invariant), "{field} = {alternative}: {:?}", planted.violations);
 }
 
 /// The defect the project starts from (hermes-agent#44045): a timer that fires once and never looks again.

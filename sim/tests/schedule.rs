@@ -74,6 +74,6 @@ fn steps_on_a_session_that_never_came_to_be_are_skipped() {
     );
     let report = Simulator::new().run(&scenario, Release::Current);
     let skipped = report.trace.entries().iter().find(|entry| entry.site == Site::Script).map(|entry| &*entry.text);
-    assert_eq!(skipped, Some("line 18: skipped, session `work` never came to be"));
+    assert_eq!(skipped, Some("line 21: skipped, session `work` never came to be"));
     assert_eq!(report.outcome, sim::Outcome::Passed);
 }

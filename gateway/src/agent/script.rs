@@ -11,6 +11,7 @@
 //!
 //! A prompt names a turn by its whole text. A prompt that names none is answered with itself.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
@@ -99,12 +100,13 @@ pub struct ScriptedAgents {
     clock: Rc<dyn Clock>,
     turns: Rc<BTreeMap<String, TurnScript>>,
     build: Millis,
+    failures: Cell<u32>,
 }
 
 impl ScriptedAgents {
-    /// Agents that know `turns`, wait on `clock` and take `build` to come to be.
-    pub fn new(clock: Rc<dyn Clock>, turns: BTreeMap<String, TurnScript>, build: Millis) -> Self {
-        Self { clock, turns: Rc::new(turns), build }
+    /// Agents that know `turns` and wait on `clock`. Each takes `build` to come to be; the first `failures` do not.
+    pub fn new(clock: Rc<dyn Clock>, turns: BTreeMap<String, TurnScript>, build: Millis, failures: u32) -> Self {
+        Self { clock, turns: Rc::new(turns), build, failures: Cell::new(failures) }
     }
 }
 
@@ -112,9 +114,14 @@ impl Agents for ScriptedAgents {
     fn build(&self) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>> {
         let agent = ScriptedAgent { clock: Rc::clone(&self.clock), turns: Rc::clone(&self.turns) };
         let (clock, length) = (Rc::clone(&self.clock), self.build);
+        let fails = self.failures.get() > 0;
+        self.failures.set(self.failures.get().saturating_sub(1));
         async move {
             if length > Millis::ZERO {
                 clock.sleep_until(clock.now().uptime + length).await;
+            }
+            if fails {
+                return Err(BuildError("the script says so".to_owned()));
             }
             Ok(Rc::new(agent) as Rc<dyn Agent>)
         }

@@ -12,6 +12,13 @@ group! {
             /// Before it is known whether it will be: a refused prompt takes the session over too.
             BeforeBusyCheck "before_busy_check",
         }
+        /// What the end of a connection does to the sessions it had.
+        disconnect: Disconnect {
+            /// It detaches those that are still attached to it.
+            Rechecked "rechecked",
+            /// It detaches those that were when it began, also if another client has them by now (S2).
+            Snapshot "snapshot",
+        }
         /// Whether `session.activate` binds.
         activate: Activate {
             /// It does.
@@ -35,6 +42,14 @@ impl Attach {
         match self.prompt {
             PromptBinds::OnAcceptance => false,
             PromptBinds::BeforeBusyCheck => true,
+        }
+    }
+
+    /// Whether a session that is attached elsewhere by now is detached all the same.
+    pub fn detaches_by_snapshot(&self) -> bool {
+        match self.disconnect {
+            Disconnect::Rechecked => false,
+            Disconnect::Snapshot => true,
         }
     }
 

@@ -14,6 +14,20 @@ group! {
             /// It is refused.
             Reject "reject",
         }
+        /// Whether a prompt is refused by a session that is being ended.
+        liveness: Liveness {
+            /// It is, and may be sent again to the session that comes after.
+            Checked "checked",
+            /// It is not: the turn runs on a record that nobody can reach (S34, S10).
+            NotChecked "not_checked",
+        }
+        /// Whether the test for a turn at work and the claim are one step.
+        sections: Sections {
+            /// They are.
+            One "one",
+            /// They are two: a second prompt in between claims too, and two turns run (S15).
+            TestedThenClaimed "tested_then_claimed",
+        }
         /// How the first prompt's row is inserted.
         row: RowInsert {
             /// In one transaction with the prompt; then the code looks whether the session is still open.
@@ -51,14 +65,34 @@ pub enum FirstWrite {
 impl Claim {
     /// A prompt has arrived.
     pub fn decide(&self, record: &Record, mode: BusyInput) -> Claimed {
-        match record.stage {
-            Stage::Open if record.is_running() => match (self.busy, mode) {
+        let open = match self.liveness {
+            Liveness::Checked => record.stage == Stage::Open,
+            Liveness::NotChecked => true,
+        };
+        match open {
+            true if record.is_running() => match (self.busy, mode) {
                 (BusyPrompt::Policy, BusyInput::Interrupt) => Claimed::EnqueueAndInterrupt,
                 (BusyPrompt::Policy, BusyInput::Queue) => Claimed::Enqueue,
                 (BusyPrompt::Reject, _) => Claimed::Refuse,
             },
-            Stage::Open => Claimed::Start,
-            Stage::Opening | Stage::Closing(_) | Stage::Finalized => Claimed::Unavailable,
+            true => Claimed::Start,
+            false => Claimed::Unavailable,
+        }
+    }
+
+    /// Whether others get a chance between finding the session and claiming it.
+    pub fn looks_up_apart(&self) -> bool {
+        match self.liveness {
+            Liveness::Checked => false,
+            Liveness::NotChecked => true,
+        }
+    }
+
+    /// Whether others get a chance between the test and the claim.
+    pub fn claims_apart(&self) -> bool {
+        match self.sections {
+            Sections::One => false,
+            Sections::TestedThenClaimed => true,
         }
     }
 

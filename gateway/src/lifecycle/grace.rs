@@ -60,12 +60,12 @@ impl Grace {
     /// An armed timer fires.
     pub fn on_expiry(&self, record: &Record, duty: Duty) -> Expired {
         match (&record.attachment, record.stage) {
-            (Attachment::Live(_), _) | (_, Stage::Closing(_) | Stage::Finalized) => Expired::StandDown,
-            (Attachment::Detached, Stage::Open) if !record.is_running() => match duty {
+            (Attachment::Live(_), _) | (_, Stage::Closing | Stage::Finalized) => Expired::StandDown,
+            (Attachment::Detached { .. }, Stage::Open) if !record.is_running() => match duty {
                 Duty::Either | Duty::Reap => Expired::Reap,
                 Duty::Rearm => Expired::StandDown,
             },
-            (Attachment::Detached, Stage::Open | Stage::Opening) => match (self.expiry, duty) {
+            (Attachment::Detached { .. }, Stage::Open | Stage::Opening) => match (self.expiry, duty) {
                 (Expiry::Rearm, _) | (Expiry::RearmBeside, Duty::Rearm) => Expired::Rearm,
                 (Expiry::RearmBeside | Expiry::OneShot, _) => Expired::StandDown,
             },

@@ -13,6 +13,22 @@ group! {
             /// It is kept, and stops the next turn at once (A16).
             Sticky "sticky",
         }
+        /// Which turn a prompt interrupts that comes while one is at work.
+        busy: BusyInterrupt {
+            /// The one that was at work when it came.
+            TurnAtWork "turn_at_work",
+            /// The one that is at work a moment later, which may be its own (S16).
+            TurnOfTheMoment "turn_of_the_moment",
+        }
+        /// What becomes of an interrupt that comes while the turn waits for its agent.
+        waiting: Waiting {
+            /// The turn is over at once.
+            Kept "kept",
+            /// It is looked at when the agent is there; one that comes right after that look is lost (S17).
+            Cleared "cleared",
+            /// It is looked at when the agent is there.
+            LookedAtLater "looked_at_later",
+        }
     }
 }
 
@@ -27,7 +43,35 @@ pub enum Hits {
     Nobody,
 }
 
+/// How a turn that waits for its agent minds an interrupt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Minds {
+    /// At once.
+    AtOnce,
+    /// When the agent is there.
+    Later,
+    /// When the agent is there; then it forgets.
+    LaterAndForgets,
+}
+
 impl Stop {
+    /// Whether a prompt's interrupt goes out on its own, to whichever turn it then finds.
+    pub fn goes_out_late(&self) -> bool {
+        match self.busy {
+            BusyInterrupt::TurnAtWork => false,
+            BusyInterrupt::TurnOfTheMoment => true,
+        }
+    }
+
+    /// How a turn that waits for its agent minds an interrupt.
+    pub fn while_waiting(&self) -> Minds {
+        match self.waiting {
+            Waiting::Kept => Minds::AtOnce,
+            Waiting::Cleared => Minds::LaterAndForgets,
+            Waiting::LookedAtLater => Minds::Later,
+        }
+    }
+
     /// A client asks to stop.
     pub fn hits(&self, record: &Record) -> Hits {
         match (record.is_running(), self.idle) {

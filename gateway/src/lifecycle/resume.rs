@@ -81,7 +81,7 @@ impl Resume {
         match record.stage {
             Stage::Open => Live::Attach,
             Stage::Opening => Live::Wait,
-            Stage::Closing(_) | Stage::Finalized => Live::Refuse,
+            Stage::Closing | Stage::Finalized => Live::Refuse,
         }
     }
 

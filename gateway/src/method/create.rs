@@ -54,7 +54,8 @@ pub(super) fn new_record(key: StoredId, now: Now) -> Record {
     Record {
         key: key.clone(),
         stage: Stage::Open,
-        attachment: Attachment::Detached,
+        ended_by: None,
+        attachment: Attachment::Detached { since: now.uptime },
         agent: AgentSlot { state: AgentState::Unbuilt, row: key, next: None },
         turn: None,
         transcript: Transcript::default(),

@@ -16,7 +16,7 @@ use crate::registry::Link;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
 use crate::session::{Attachment, Queued, Record, Session, TurnState};
-use crate::spawn::TaskName;
+use crate::spawn::{TaskName, Window};
 use crate::store::{NewMessage, NewSession, Role};
 use crate::turn;
 
@@ -33,20 +33,23 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
     if behavior.attach.prompt_binds_early() {
         reaper::attach(gateway, &session, link);
     }
-    let now = gateway.env.now();
-    match session.change(|record| claim(gateway, record, &params.text, now)) {
+    if behavior.claim.looks_up_apart() {
+        gateway.env.window(Window::FoundNotClaimed).await;
+    }
+    match claim(gateway, &session, &params.text).await {
         Claimed::Start => reaper::attach(gateway, &session, link),
         Claimed::Refuse => return Err(Error::new(code::BUSY, "session busy")),
         Claimed::Enqueue => return Ok(enqueue(gateway, &session, link, params.text)),
         Claimed::EnqueueAndInterrupt => {
-            // The turn that runs now is the one that is meant, and no later one.
-            session.interrupt();
-            return Ok(enqueue(gateway, &session, link, params.text));
+            let answer = enqueue(gateway, &session, link, params.text);
+            interrupt(gateway, &session);
+            return Ok(answer);
         }
         Claimed::Unavailable => {
             return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
         }
     }
+    let now = gateway.env.now();
     if let Err(error) = store_prompt(gateway, &session, &params.text, now).await {
         release(gateway, &session);
         return Err(error);
@@ -62,12 +65,36 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
 }
 
 /// The turn holds the session from here on; nobody else can claim it.
-fn claim(gateway: &Gateway, record: &mut Record, text: &str, now: Now) -> Claimed {
-    let decision = gateway.behavior.claim.decide(record, gateway.config.busy_input_mode);
-    if decision == Claimed::Start {
-        hold(record, text, now);
+async fn claim(gateway: &Gateway, session: &Session, text: &str) -> Claimed {
+    let (behavior, mode) = (&gateway.behavior, gateway.config.busy_input_mode);
+    if behavior.claim.claims_apart() {
+        let decision = session.read(|record| behavior.claim.decide(record, mode));
+        if decision != Claimed::Start {
+            return decision;
+        }
+        gateway.env.window(Window::TestedNotClaimed).await;
+        session.change(|record| hold(record, text, gateway.env.now()));
+        return decision;
     }
-    decision
+    session.change(|record| {
+        let decision = behavior.claim.decide(record, mode);
+        if decision == Claimed::Start {
+            hold(record, text, gateway.env.now());
+        }
+        decision
+    })
+}
+
+/// A prompt that waits interrupts the turn at work.
+fn interrupt(gateway: &Rc<Gateway>, session: &Session) {
+    if !gateway.behavior.interrupt.goes_out_late() {
+        return session.interrupt();
+    }
+    let (late, session) = (Rc::clone(gateway), session.clone());
+    gateway.env.spawn(TaskName::session(session.id(), "interrupt"), async move {
+        late.env.window(Window::InterruptOnItsWay).await;
+        session.interrupt();
+    });
 }
 
 fn hold(record: &mut Record, text: &str, now: Now) {
@@ -132,8 +159,11 @@ async fn store_prompt(gateway: &Gateway, session: &Session, text: &str, now: Now
             }
             session.change(|record| record.transcript.saved = record.transcript.messages.len());
         }
-        // Errors are swallowed by the releases that go this way.
-        FirstWrite::RowAlone => drop(gateway.rows.create_session(row).await),
+        FirstWrite::RowAlone => {
+            gateway.env.window(Window::ClaimedNotInserted).await;
+            // Errors are swallowed by the releases that go this way.
+            let _ = gateway.rows.create_session(row).await;
+        }
     }
     Ok(())
 }

@@ -31,6 +31,7 @@ impl SqliteThread {
     }
 
     /// Starts the thread for a database that is open.
+    #[expect(clippy::disallowed_methods, reason = "the store's thread, the one that the gateway has besides its own")]
     pub fn start(database: Database) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel();
         let thread = Builder::new().name("store".to_owned()).spawn(move || work(database, &queue))?;

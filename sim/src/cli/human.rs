@@ -13,40 +13,40 @@ pub(super) fn print(verdicts: &[(Found, Verdict)]) {
     for (found, verdict) in verdicts {
         if scenario != verdict.report.scenario {
             scenario = &verdict.report.scenario;
-            println!("{scenario}");
+            out!("{scenario}");
         }
         print_run(found, verdict);
     }
     let unexpected = verdicts.iter().filter(|(_, verdict)| !verdict.expected).count();
     let runs = verdicts.len();
     match unexpected {
-        0 => println!("\n{runs} runs, all as expected"),
-        _ => println!("\n{runs} runs, {unexpected} NOT as expected"),
+        0 => out!("\n{runs} runs, all as expected"),
+        _ => out!("\n{runs} runs, {unexpected} NOT as expected"),
     }
 }
 
 fn print_run(found: &Found, verdict: &Verdict) {
     let report = &verdict.report;
     let judged = if verdict.expected { "as expected" } else { "NOT as expected" };
-    println!("  {:<14} {:<10} {judged}{}", report.release, report.outcome, ends(report));
+    out!("  {:<14} {:<10} {judged}{}", report.release, report.outcome, ends(report));
     if let Some(detail) = &report.detail {
-        println!("      {detail}");
+        out!("      {detail}");
     }
     for violation in &report.violations {
-        println!("      {} at {}: {}", violation.invariant, Millis(violation.at_ms), violation.detail);
+        out!("      {} at {}: {}", violation.invariant, Millis(violation.at_ms), violation.detail);
     }
     if let Comparison::Differ(lines) = &verdict.rows {
-        lines.iter().for_each(|line| println!("      {line}"));
+        lines.iter().for_each(|line| out!("      {line}"));
     }
     if verdict.rows == Comparison::NoSnapshot {
-        println!("      no snapshot");
+        out!("      no snapshot");
     }
     if found.named || verdict.rows == Comparison::NoSnapshot || !verdict.expected {
         print_rows(&report.rows);
         print_live(report.live);
     }
     if !verdict.expected {
-        println!("      again: sim run {} --release {} --format json", report.scenario, report.release);
+        out!("      again: sim run {} --release {} --format json", report.scenario, report.release);
     }
 }
 
@@ -65,7 +65,7 @@ fn print_rows(rows: &Tables) {
             (Some(ms), reason) => format!("ended {} {}", time(ms), reason.unwrap_or_default()),
             (None, _) => "open".to_owned(),
         };
-        println!(
+        out!(
             "      {} {}{parent}: started {}, {end}, {} messages",
             row.alias,
             row.id,
@@ -77,5 +77,5 @@ fn print_rows(rows: &Tables) {
 
 fn print_live(live: Live) {
     let Live { sessions, timers, turns, connections } = live;
-    println!("      live: {sessions} sessions, {timers} orphan timers, {turns} turns, {connections} connections");
+    out!("      live: {sessions} sessions, {timers} orphan timers, {turns} turns, {connections} connections");
 }

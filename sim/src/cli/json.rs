@@ -39,7 +39,7 @@ struct Rows {
 /// Prints one document with every run.
 pub(super) fn print(verdicts: &[(Found, Verdict)]) {
     let document = Document { runs: verdicts.iter().map(|(_, verdict)| run(verdict)).collect() };
-    println!("{}", serde_json::to_string_pretty(&document).expect("a report is plain data"));
+    out!("{}", serde_json::to_string_pretty(&document).expect("a report is plain data"));
 }
 
 fn run(verdict: &Verdict) -> Run<'_> {

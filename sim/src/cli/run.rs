@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         Format::Json => json::print(&verdicts),
     }
     let first = verdicts.iter().find(|(_, verdict)| !verdict.expected);
-    Ok(first.map_or(0, |(_, verdict)| verdict.report.outcome.exit_code()))
+    Ok(first.map_or(0, |(_, verdict)| verdict.exit_code()))
 }
 
 /// Reads every file before the first run: a bad one stops the command before it prints anything.

@@ -3,6 +3,7 @@
 
 use gateway::clock::{Millis, Uptime};
 use gateway::session::{Attachment, Record, Stage};
+use gateway::store::StoredId;
 
 use super::{Claim, Condition, Invariant, View};
 
@@ -18,7 +19,10 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
         return Vec::new();
     };
     let open = view.rows.rows().iter().filter(|row| row.ended_at.is_none());
-    let unused = open.filter(|row| !sessions.owner_of(&row.id).is_some_and(|session| session.read(in_use)));
+    // Old releases can have two records on one row; the row is in use if one of them is.
+    let live = sessions.all();
+    let used = |id: &StoredId| live.iter().any(|session| session.read(|record| record.owns(id) && in_use(record)));
+    let unused = open.filter(|row| !used(&row.id));
     unused.map(|row| Condition { subject: view.rows.alias(&row.id), within: view.grace + view.slack, detail }).collect()
 }
 

@@ -51,8 +51,15 @@ mod tests {
         mirror.apply(&Write::End { session: id, at: Wall(2), reason: EndReason::TuiClose }, &written);
         let after = Tables { sessions: mirror.rows().to_vec(), messages: Vec::new() };
         let (sessions, names) = (Registry::default(), Names::default());
-        let view =
-            View { grace: Millis::ZERO, slack: Millis::ZERO, sessions: Some(&sessions), rows: &mirror, names: &names };
+        let view = View {
+            grace: Millis::ZERO,
+            slack: Millis::ZERO,
+            sessions: Some(&sessions),
+            known: &[],
+            tasks: &[],
+            rows: &mirror,
+            names: &names,
+        };
         assert!(check(&view, &after).is_empty());
         assert_eq!(check(&view, &before).len(), 1);
     }

@@ -71,6 +71,8 @@ pub(super) struct RawStore {
 pub(super) struct RawAgent {
     #[serde(default)]
     pub(super) build: Millis,
+    #[serde(default)]
+    pub(super) failures: u32,
 }
 
 /// `[turns.NAME]`

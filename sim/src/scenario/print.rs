@@ -66,9 +66,15 @@ impl Scenario {
         );
         let windows: Vec<_> = self.windows.iter().map(|(window, range)| (window.name(), *range)).collect();
         page.settings("[windows]", &latencies(&windows));
-        if self.agent != AgentSettings::default() {
-            page.settings("[agent]", &[("build".to_owned(), length(self.agent.build))]);
+        let AgentSettings { build, failures } = self.agent;
+        let mut agent = Vec::new();
+        if build > Millis::ZERO {
+            agent.push(("build".to_owned(), length(build)));
         }
+        if failures > 0 {
+            agent.push(("failures".to_owned(), failures.to_string()));
+        }
+        page.settings("[agent]", &agent);
     }
 }
 

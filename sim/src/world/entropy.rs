@@ -29,7 +29,7 @@ impl Entropy for SeededEntropy {
             Stream::Session(id) => format!("entropy.session.{}", self.stage.names.label(id)),
         };
         let mut streams = self.streams.borrow_mut();
-        let bits = streams.entry(name).or_insert_with_key(|name| Prng::stream(self.seed, name)).next();
+        let bits = streams.entry(name).or_insert_with_key(|name| Prng::stream(self.seed, name)).draw();
         if let (Stream::Client(client), Purpose::SessionId) = (stream, purpose) {
             self.stage.names.drawn(client, SessionId::from_bits(bits));
         }

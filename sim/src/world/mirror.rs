@@ -10,6 +10,8 @@ use gateway::store::{EndReason, NewMessage, NewSession, SessionRow, StoredId, Wr
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Mirror {
     rows: Vec<SessionRow>,
+    /// Rows that got messages after their end, and the reason of that end.
+    late: Vec<(StoredId, String)>,
 }
 
 impl Mirror {
@@ -27,6 +29,11 @@ impl Mirror {
     pub(crate) fn alias(&self, id: &StoredId) -> String {
         let place = self.rows.iter().position(|row| row.id == *id);
         place.map_or_else(|| id.to_string(), |place| format!("s{}", place + 1))
+    }
+
+    /// Rows that got messages after their end, and the reason of that end.
+    pub(crate) fn written_late(&self) -> &[(StoredId, String)] {
+        &self.late
     }
 
     /// The newest row of the chain that starts with `id`: what a client finds that looks the tables up.
@@ -112,6 +119,9 @@ impl Mirror {
     }
 
     fn count(&mut self, id: &StoredId, messages: u64, calls: u64) {
+        if let Some(reason) = self.row(id).and_then(|row| row.end_reason.clone()) {
+            self.late.push((id.clone(), reason));
+        }
         self.change(id, |row| {
             row.message_count += messages;
             row.tool_call_count += calls;

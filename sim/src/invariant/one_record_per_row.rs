@@ -1,0 +1,32 @@
+//! A row is written by one live session at a time (I4 of spec §15): two agents on one row interleave their messages.
+
+use std::collections::BTreeMap;
+
+use gateway::session::Stage;
+use gateway::store::StoredId;
+
+use super::{Breach, Claim, Invariant, View};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "one_record_per_row",
+    about: "at most one live session writes a row",
+    claim: Claim::Always(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    let mut writers: BTreeMap<StoredId, Vec<String>> = BTreeMap::new();
+    for session in view.sessions.iter().flat_map(|sessions| sessions.all()) {
+        let (row, stage) = session.read(|record| (record.agent.row.clone(), record.stage));
+        if stage != Stage::Finalized {
+            writers.entry(row).or_default().push(view.names.label(session.id()));
+        }
+    }
+    let shared = writers.into_iter().filter(|(_, sessions)| sessions.len() > 1);
+    shared
+        .map(|(row, sessions)| {
+            let row = view.rows.alias(&row);
+            let detail = format!("row {row} is written by the live sessions {}", sessions.join(" and "));
+            Breach { subject: row, detail }
+        })
+        .collect()
+}

@@ -1,0 +1,397 @@
+//! The command line end to end: what it says of bad input, what it prints, and what it exits with.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A turn outlives the grace: fine under `current`, a row that stays open for ever under 0.16.0.
+const GHOST: &str = r#"about = "A turn outlives the grace after its client is gone."
+releases = ["0.16.0", "current"]
+until = "90s"
+
+[turns.refactor]
+steps = [
+    { compress = "rotate", takes = "4s" },
+    { tool = "terminal", takes = "35s" },
+    { reply = "done" },
+]
+
+[[steps]]
+at = "0s"
+client = "desktop"
+do = "connect"
+
+[[steps]]
+at = "0s"
+client = "desktop"
+do = "session.create"
+as = "work"
+
+[[steps]]
+at = "1s"
+client = "desktop"
+do = "prompt.submit"
+session = "work"
+turn = "refactor"
+
+[[steps]]
+at = "6s"
+client = "desktop"
+do = "drop"
+"#;
+
+/// Nothing is wrong with it under any release.
+const VISIT: &str = r#"about = "A client comes and goes."
+
+[[steps]]
+at = "0s"
+client = "desktop"
+do = "connect"
+
+[[steps]]
+at = "1s"
+client = "desktop"
+do = "close"
+"#;
+
+/// A key that does not exist is an error where it stands: it would otherwise be a setting that does nothing.
+#[test]
+fn unknown_key() {
+    check_story("until =", "untill =", &["story.toml:3:1", "unknown key `untill`", "`until`"]);
+    check_story("takes = \"4s\"", "lasts = \"4s\"", &["story.toml:7:28", "unknown key `lasts`", "`takes`"]);
+}
+
+/// A step that does not exist is told with those that do.
+#[test]
+fn unknown_step() {
+    check_story("\"drop\"", "\"crush\"", &["story.toml:33:6", "unknown step `crush`", "`connect`", "`drop`"]);
+}
+
+/// Time starts at zero.
+#[test]
+fn negative_time() {
+    check_story("\"6s\"", "\"-6s\"", &["story.toml:31:6", "negative time `-6s`", "expected a length such as", "`0s`"]);
+}
+
+/// A session has no name before the step that gives it one; which step does, and when, is said.
+#[test]
+fn session_used_before_named() {
+    let create = "at = \"0s\"\nclient = \"desktop\"\ndo = \"session.create\"";
+    let said = ["story.toml:27:11", "session `work` is used before it is named", "named at 2s, in line 17"];
+    check_story(create, &create.replace("0s", "2s"), &said);
+    check_story("session = \"work\"", "session = \"play\"", &["story.toml:27:11", "unknown session `play`", "`work`"]);
+}
+
+/// A prompt can only name a turn that the file defines.
+#[test]
+fn undefined_turn() {
+    check_story(
+        "turn = \"refactor\"",
+        "turn = \"rewrite\"",
+        &["story.toml:28:8", "unknown turn `rewrite`", "`refactor`"],
+    );
+}
+
+/// One name, one session; one name, one turn.
+#[test]
+fn duplicate_names() {
+    let again = "[[steps]]\nat = \"1s\"\nclient = \"desktop\"\ndo = \"session.create\"\nas = \"work\"\n";
+    let twice = format!("{GHOST}{again}").replace("at = \"6s\"", "at = \"9s\"");
+    let said = ["story.toml:38:6", "session `work` is named twice", "in line 17"];
+    check_refused(&["run", "story.toml"], &[("story.toml", twice.as_bytes())], &said);
+    let turn = "[turns.refactor]";
+    check_story(
+        turn,
+        &format!("{turn}\nsteps = []\n{turn}"),
+        &["story.toml:7:8", "duplicate key", "each key stands once"],
+    );
+}
+
+/// Releases are those of the gateway, in a file as on the command line.
+#[test]
+fn unknown_release() {
+    let accepted = ["unknown release `0.1`", "`0.16.0`", "`current`"];
+    check_story("\"0.16.0\"", "\"0.1\"", &[&["story.toml:2:13"], &accepted[..]].concat());
+    let story = [("story.toml", GHOST.as_bytes())];
+    check_refused(&["run", "story.toml", "--release", "0.1"], &story, &[&["--release"], &accepted[..]].concat());
+}
+
+/// An expectation of a violation that no invariant can find would never be met.
+#[test]
+fn unknown_invariant() {
+    let story = format!("{GHOST}\n[expect.current]\nviolates = \"rows_are_nice\"\n");
+    let said =
+        ["story.toml:36:12", "unknown invariant `rows_are_nice`", "`detached_rows_end`", "`live_rows_stay_open`"];
+    check_refused(&["run", "story.toml"], &[("story.toml", story.as_bytes())], &said);
+}
+
+/// A file that says nothing is no scenario that passes.
+#[test]
+fn empty_file() {
+    check_refused(&["run", "story.toml"], &[("story.toml", b"")], &["story.toml", "empty scenario", "`[[steps]]`"]);
+}
+
+/// Neither is a file that is no text; the place is that of the first bad byte.
+#[test]
+fn not_utf8() {
+    let text = b"about = \"x\"\n# caf\xe9\n";
+    let said = ["story.toml:2:6", "not UTF-8", "0xe9", "a scenario file is UTF-8 text"];
+    check_refused(&["run", "story.toml"], &[("story.toml", text)], &said);
+}
+
+/// A run of nothing must not pass, however it comes about.
+#[test]
+fn nothing_to_run() {
+    let notes = [("stories/notes.md", &b"# later"[..]), ("story.toml", VISIT.as_bytes())];
+    check_refused(&["run", "stories"], &notes, &["stories: no scenario in this folder", "`.toml`"]);
+    check_refused(&["run", "gone.toml"], &notes, &["gone.toml: no such file or directory"]);
+    check_refused(&["run", "story.toml", "gone.toml"], &notes, &["gone.toml: no such file or directory"]);
+    check_refused(&["run"], &notes, &["scenarios: no such file or directory"]);
+    let other = ["no scenario lists any of the releases asked for", "`--release`"];
+    check_refused(&["run", ".", "--release", "0.16.0"], &notes, &other);
+}
+
+/// One bad file stops the command before the first run: half a report looks like a whole one.
+#[test]
+fn a_bad_file_among_good_ones() {
+    let files = [("a.toml", VISIT.as_bytes()), ("b.toml", b"about = 1\n"), ("c.toml", VISIT.as_bytes())];
+    check_refused(&["run", "."], &files, &["b.toml:1:9", "invalid type: integer `1`, expected a string"]);
+}
+
+/// What is wrong with the command line itself is told like a bad file.
+#[test]
+fn bad_options() {
+    let files = [("story.toml", VISIT.as_bytes())];
+    check_refused(&["run", "story.toml", "--format", "xml"], &files, &["'xml'", "--format", "human, json"]);
+    check_refused(&["run", "story.toml", "--strategy", "lifo"], &files, &["'lifo'", "--strategy", "fifo, random"]);
+    check_refused(&["run", "story.toml", "--seed", "x"], &files, &["'x'", "--seed"]);
+    check_refused(&["run", "--fast"], &files, &["'--fast'", "Usage: sim run"]);
+    check_refused(&["walk"], &files, &["'walk'", "Usage: sim"]);
+    check_refused(&[], &files, &["Usage: sim", "run"]);
+}
+
+/// `--format json` prints one document with the fields that readers of it rely on, and nothing else.
+#[test]
+fn json_is_one_document() {
+    let runs = json(&["run", "story.toml"], &[("story.toml", GHOST.as_bytes())], 10);
+    let [old, current] = runs.as_slice() else { panic!("one run for each release: {runs:?}") };
+    for run in [old, current] {
+        let fields = [
+            "scenario",
+            "release",
+            "outcome",
+            "expected",
+            "violations",
+            "digest",
+            "events",
+            "uptime_ms",
+            "rows",
+            "live",
+        ];
+        assert_eq!(keys(run), fields);
+        assert_eq!(run["scenario"], "story.toml");
+        assert_eq!(keys(&run["rows"]), ["sessions"]);
+        assert_eq!(keys(&run["live"]), ["sessions", "timers", "turns", "connections"]);
+        assert_eq!(run["digest"].as_str().map(str::len), Some(16), "{}", run["digest"]);
+        assert!(run["events"].as_u64() > Some(0) && run["uptime_ms"].as_u64() >= Some(90_000), "{run}");
+        for row in run["rows"]["sessions"].as_array().expect("rows") {
+            let fields =
+                ["alias", "id", "parent", "source", "started_ms", "ended_ms", "end_reason", "message_count", "title"];
+            assert_eq!(keys(row), fields);
+        }
+    }
+    assert_eq!(
+        (&old["release"], &old["outcome"], &old["expected"]),
+        (&"0.16.0".into(), &"violated".into(), &false.into())
+    );
+    assert_eq!(keys(&old["violations"][0]), ["invariant", "at_ms", "detail"]);
+    assert_eq!(old["violations"][0]["invariant"], "detached_rows_end");
+    assert_eq!(old["violations"][0]["at_ms"], 60_000, "the turn ends at 40 s, the grace is 20 s");
+    assert_eq!((&current["release"], &current["outcome"]), (&"current".into(), &"passed".into()));
+    assert_eq!((&current["expected"], &current["violations"]), (&true.into(), &Value::Array(Vec::new())));
+}
+
+/// The rows of the two runs: times count from the scenario's start, and a parent is told by its alias.
+#[test]
+fn json_rows_tell_the_story() {
+    let rows = |release: &str, code: i32| {
+        let runs = json(&["run", "story.toml", "--release", release], &[("story.toml", GHOST.as_bytes())], code);
+        let field = |row: &Value| {
+            format!(
+                "{} {} {} {} {}",
+                row["alias"], row["parent"], row["started_ms"], row["ended_ms"], row["end_reason"]
+            )
+        };
+        runs[0]["rows"]["sessions"].as_array().expect("rows").iter().map(field).collect::<Vec<_>>()
+    };
+    let parent = r#""s1" null 1000 5000 "compression""#;
+    assert_eq!(rows("0.16.0", 10), [parent, r#""s2" "s1" 5000 null null"#]);
+    assert_eq!(rows("current", 0), [parent, r#""s2" "s1" 5000 46000 "ws_orphan_reap""#]);
+}
+
+/// Without `[expect]` a violation is not expected; with it the run is as its file says, and the command succeeds.
+#[test]
+fn a_violation_exits_10_unless_it_is_expected() {
+    let run = |files: &[(&str, &[u8])], code: i32| check(&["run", "."], files, code, &[]);
+    let expecting = format!("{GHOST}\n[expect.\"0.16.0\"]\nviolates = \"detached_rows_end\"\n");
+    let other = expecting.replace("detached_rows_end", "live_rows_stay_open");
+    let printed = run(&[("story.toml", GHOST.as_bytes())], 10);
+    assert!(printed.contains("detached_rows_end at 60.000s"), "{printed}");
+    assert!(printed.contains("1 NOT as expected"), "{printed}");
+    run(&[("story.toml", expecting.as_bytes())], 0);
+    run(&[("story.toml", other.as_bytes())], 10);
+    run(&[("a.toml", VISIT.as_bytes()), ("b.toml", GHOST.as_bytes()), ("c.toml", expecting.as_bytes())], 10);
+}
+
+/// Inside `scenarios/` every file has a snapshot, or its rows are compared with nothing; elsewhere they are printed.
+#[test]
+fn a_missing_snapshot_exits_15_inside_scenarios_only() {
+    for (path, code) in [("scenarios/visit.toml", 15), ("scenarios/deep/visit.toml", 15), ("stories/visit.toml", 0)] {
+        let folder = path.split('/').next().expect("a folder");
+        let printed = check(&["run", folder], &[(path, VISIT.as_bytes())], code, &[]);
+        assert!(printed.contains("no snapshot"), "{printed}");
+    }
+    check(&["run"], &[("scenarios/visit.toml", VISIT.as_bytes())], 15, &[]);
+}
+
+/// Whether a file lies inside `scenarios/` does not depend on where the command is run or how the file is called.
+#[test]
+fn snapshots_are_found_from_everywhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let inside = folder.path().join("scenarios/deep");
+    fs::create_dir_all(&inside).expect("a folder");
+    fs::write(inside.join("visit.toml"), VISIT).expect("a file");
+    let code = |at: &Path, argument: &str| sim(at, &["run", argument]).status.code();
+    let file = inside.join("visit.toml").display().to_string();
+    for (at, argument) in [(folder.path(), "scenarios"), (&inside, "."), (&inside, "visit.toml"), (&inside, &file)] {
+        assert_eq!(code(at, argument), Some(15), "{argument} in {}", at.display());
+    }
+}
+
+/// `file:line:column` stays in one piece however long it is: editors and people search for it.
+#[test]
+fn a_long_place_is_not_broken() {
+    let path = format!("{}story.toml", "a_folder_with_a_long_name/".repeat(5));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join(&path);
+    fs::create_dir_all(file.parent().expect("its folder")).expect("a folder for it");
+    fs::write(&file, "about = 1\n").expect("a file");
+    let first_line = |path: &str| {
+        let stderr = text(sim(folder.path(), &["run", path]).stderr);
+        stderr.lines().next().unwrap_or_default().to_owned()
+    };
+    let bad = first_line(&path);
+    assert!(bad.contains(&format!("{path}:1:9: invalid type: integer `1`, expected a string")), "{bad}");
+    let gone = first_line(&format!("{path}.gone"));
+    assert!(gone.contains(&format!("{path}.gone: no such file or directory")), "{gone}");
+}
+
+/// Rows that differ from the snapshot are told fact by fact, with both sides.
+#[test]
+fn other_rows_exit_15() {
+    let snapshot = b"releases: current\n\ns1.end_reason = ws_orphan_reap\n";
+    let files = [("scenarios/visit.toml", VISIT.as_bytes()), ("snapshots/visit.snap", &snapshot[..])];
+    let printed = check(&["run"], &files, 15, &[]);
+    assert!(printed.contains("s1.end_reason: expected ws_orphan_reap, found absent"), "{printed}");
+    let files = [("scenarios/visit.toml", VISIT.as_bytes()), ("snapshots/visit.snap", &b"releases: current\n"[..])];
+    check(&["run"], &files, 0, &[]);
+}
+
+/// The help says what happens when an option is left out.
+#[test]
+fn help_mentions_defaults() {
+    let help = check(&["run", "--help"], &[], 0, &[]);
+    for default in ["[default: scenarios]", "[default: human]", "[default: fifo]", "[default: 0]"] {
+        assert!(help.contains(default), "no {default} in\n{help}");
+    }
+    assert!(help.contains("Run scenarios and compare them with their expectations and snapshots\n"), "{help}");
+    assert!(check(&["--help"], &[], 0, &[]).contains("  run "), "the commands are listed");
+    assert!(check(&["--version"], &[], 0, &[]).starts_with("sim "), "the version is told");
+}
+
+/// The story with one change, which is the mistake.
+#[track_caller]
+fn check_story(old: &str, new: &str, said: &[&str]) {
+    assert!(GHOST.contains(old), "`{old}` is not in the story");
+    check_refused(&["run", "story.toml"], &[("story.toml", GHOST.replacen(old, new, 1).as_bytes())], said);
+}
+
+/// Bad input: exit code 2, not a word where results go, and all of `said` where talk goes.
+#[track_caller]
+fn check_refused(arguments: &[&str], files: &[(&str, &[u8])], said: &[&str]) {
+    let printed = check(arguments, files, 2, said);
+    assert_eq!(printed, "", "nothing on stdout");
+}
+
+/// The runs of the document that is printed.
+#[track_caller]
+fn json(arguments: &[&str], files: &[(&str, &[u8])], code: i32) -> Vec<Value> {
+    let printed = check(&[arguments, &["--format", "json"]].concat(), files, code, &[]);
+    let document: Value = serde_json::from_str(&printed).expect("one document");
+    assert_eq!(keys(&document), ["runs"]);
+    document["runs"].as_array().expect("a list of runs").clone()
+}
+
+/// Runs the command in a folder of its own that holds `files`, which it leaves as they are, and returns its stdout.
+/// Without `said` it must say nothing.
+#[track_caller]
+fn check(arguments: &[&str], files: &[(&str, &[u8])], code: i32, said: &[&str]) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (path, content) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("its folder")).expect("a folder for it");
+        fs::write(path, content).expect("a file");
+    }
+    let before = contents(&folder);
+    let Output { status, stdout, stderr } = sim(folder.path(), arguments);
+    let (stdout, stderr) = (text(stdout), text(stderr));
+    assert_eq!(status.code(), Some(code), "{arguments:?} prints\n{stdout}and says\n{stderr}");
+    let one_line = unwrapped(&stderr);
+    for part in said {
+        assert!(one_line.contains(part), "no `{part}` in\n{stderr}");
+    }
+    assert!(!said.is_empty() || stderr.is_empty(), "{arguments:?} says\n{stderr}");
+    assert_eq!(contents(&folder), before, "nothing is written");
+    stdout
+}
+
+fn sim(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sim"));
+    command.args(arguments).current_dir(folder).env_clear();
+    command.output().expect("it runs")
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+/// Without the frame, and with a blank where a line was broken.
+fn unwrapped(stderr: &str) -> String {
+    let words = stderr.split(|letter: char| letter.is_whitespace() || "│×╭╰─·╯".contains(letter));
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn contents(folder: &TempDir) -> BTreeMap<String, Vec<u8>> {
+    let mut contents = BTreeMap::new();
+    contents_below(folder.path(), &mut contents);
+    contents
+}
+
+fn contents_below(folder: &Path, contents: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            contents_below(&path, contents);
+        } else {
+            contents.insert(path.display().to_string(), fs::read(&path).expect("a file"));
+        }
+    }
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().expect("an object").keys().map(String::as_str).collect()
+}
