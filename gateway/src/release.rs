@@ -56,6 +56,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("idle.victims", "not_tested_again"),
     ("idle.cap", "off_unless_set"),
     ("finish.running", "cleared_after_complete"),
+    ("finish.failed", "forgotten"),
     ("shutdown.on_term", "leaves_rows"),
     ("shutdown.turns", "cut_off"),
     ("startup.sweep", "none"),

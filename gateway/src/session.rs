@@ -318,6 +318,13 @@ impl Transcript {
         Self { messages, saved, version: 0 }
     }
 
+    /// What it was before its last message, the prompt of a turn.
+    pub(crate) fn before_last(&self) -> Self {
+        let messages = self.messages[..self.messages.len().saturating_sub(1)].to_vec();
+        let saved = self.saved.min(messages.len());
+        Self { messages, saved, version: self.version }
+    }
+
     /// Messages as clients see them.
     pub(crate) fn shown(&self) -> Vec<Value> {
         let text = |message: &NewMessage| message.content.clone().unwrap_or_default();

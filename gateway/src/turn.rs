@@ -17,7 +17,7 @@ use crate::persist;
 use crate::question;
 use crate::rotation;
 use crate::server::Gateway;
-use crate::session::{AgentState, Queued, Session};
+use crate::session::{AgentState, Queued, Session, Transcript};
 use crate::spawn::Window;
 use crate::store::{NewMessage, Role, StoreError};
 
@@ -41,6 +41,9 @@ pub(crate) async fn run(gateway: Rc<Gateway>, session: Session) {
     else {
         return;
     };
+    // What the conversation goes back to if this turn raises.
+    let forgets = !gateway.behavior.finish.keeps_failed();
+    let history = forgets.then(|| session.read(|record| record.transcript.before_last()));
     let (ending, before) = match agent_ready(&gateway, &session, &interrupt).await {
         Ok(agent) => {
             let interrupt = start(&gateway, &session, interrupt).await;
@@ -51,7 +54,7 @@ pub(crate) async fn run(gateway: Rc<Gateway>, session: Session) {
         }
         Err(ending) => (ending, Before::NeverBegan),
     };
-    finish(&gateway, &session, ending, before).await;
+    finish(&gateway, &session, ending, before, history).await;
 }
 
 /// The session's agent, waited for as long as the configuration allows, or how the turn ends without one.
@@ -165,7 +168,7 @@ async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Res
 }
 
 /// Stores the rest, frees the session and tells its client, in the order that the release has.
-async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: Ending, before: Before) {
+async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: Ending, before: Before, history: Option<Transcript>) {
     if matches!(ending, Ending::Interrupted) && gateway.behavior.finish.says_interrupted() {
         say(gateway, session, "Operation interrupted.");
     }
@@ -173,11 +176,18 @@ async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: Ending, before
         Ending::Failed { .. } | Ending::Silent => Moment::Failure,
         Ending::Complete { .. } | Ending::Interrupted => Moment::End,
     };
-    // What cannot be stored stays in the transcript and is tried again with the next flush, at the latest at the end.
-    let _ = persist::flush(gateway, session, moment).await;
-    session.change(|record| {
-        record.key = record.agent.row.clone();
-        record.transcript.version += 1;
+    let forgotten = history.filter(|_| moment == Moment::Failure);
+    if forgotten.is_none() || before == Before::Worked {
+        // What cannot be stored stays in the transcript and is tried again with the next flush, at the latest at the
+        // end.
+        let _ = persist::flush(gateway, session, moment).await;
+    }
+    session.change(|record| match forgotten {
+        None => {
+            record.key = record.agent.row.clone();
+            record.transcript.version += 1;
+        }
+        Some(history) => record.transcript = history,
     });
     let frees_first = gateway.behavior.finish.frees_first();
     let mut next = None;

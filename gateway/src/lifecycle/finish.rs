@@ -12,6 +12,13 @@ group! {
             /// After it: a fast client's next prompt is refused (S27).
             ClearedAfterComplete "cleared_after_complete",
         }
+        /// What becomes of a turn that raises.
+        failed: Failed {
+            /// It is part of the conversation, and the key follows the row it left.
+            Kept "kept",
+            /// The conversation goes on without it, and the key stays behind a rotation of it (spec 5.11).
+            Forgotten "forgotten",
+        }
         /// What the conversation says of an interrupt.
         interrupted: Interrupted {
             /// A message of the agent that the operation was interrupted.
@@ -23,6 +30,14 @@ group! {
 }
 
 impl Finish {
+    /// Whether a turn that raised is part of the conversation.
+    pub fn keeps_failed(&self) -> bool {
+        match self.failed {
+            Failed::Kept => true,
+            Failed::Forgotten => false,
+        }
+    }
+
     /// Whether an interrupted turn ends with a message that says so.
     pub fn says_interrupted(&self) -> bool {
         match self.interrupted {

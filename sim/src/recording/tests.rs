@@ -144,6 +144,8 @@ fn imports_read_back() {
         assert_eq!(scenario.gateway.session_ttl, Millis::from_secs(10));
         assert_eq!(scenario.turns["A"].length(), Millis::from_secs(18));
         assert_eq!(scenario.steps[0].at, Millis::ZERO);
+        // The script waits for the first session's agent, so that is built before the zero.
+        assert!(scenario.steps[3].at.0 - scenario.steps[1].at.0 > scenario.agent.build.0 + 50);
         let (prompt, interrupt) = (&scenario.steps[3], &scenario.steps[4]);
         assert_eq!(interrupt.at.0 - prompt.at.0, 20_000);
     }

@@ -37,9 +37,7 @@ impl Timing {
     pub fn of_cell(recording: &Recording, cell: &Cell) -> Self {
         let known: Vec<Option<Millis>> =
             recording.steps.iter().zip(&cell.client_log).map(|(step, entry)| driven(step, entry.t)).collect();
-        let mut timing = Self::of_known(recording, ZERO, &known);
-        timing.build = build(recording, cell, &known);
-        timing
+        Self::of_known(recording, ZERO, &known, build(recording, cell, &known))
     }
 
     /// From the script alone, its times `factor` times as long; the first step at the start of the run.
@@ -55,28 +53,24 @@ impl Timing {
                 known.push(None);
             }
         }
-        let mut timing = Self::of_known(recording, Uptime::default(), &known);
+        let mut timing = Self::of_known(recording, Uptime::default(), &known, Millis::ZERO);
         timing.end = timing.end.max(timing.zero + last.times(factor));
         timing
     }
 
-    /// All lengths after the zero `factor` times as long, and the first step at the start of the run.
+    /// All lengths `factor` times as long, and the first step at the start of the run.
     #[must_use]
     pub fn stretched(&self, factor: u64) -> Self {
         let first = self.instants.first().map_or(self.zero, |first| (*first).min(self.zero));
-        let zero = Uptime((self.zero - first).0);
-        let stretch = |instant: Uptime| match instant <= self.zero {
-            true => Uptime((instant - first).0),
-            false => zero + (instant - self.zero).times(factor),
-        };
+        let stretch = |instant: Uptime| Uptime((instant - first).times(factor).0);
         let instants = self.instants.iter().copied().map(stretch).collect();
-        Self { zero, instants, end: stretch(self.end), build: self.build.times(factor) }
+        Self { zero: stretch(self.zero), instants, end: stretch(self.end), build: self.build.times(factor) }
     }
 
     /// `known` are times after the zero. Steps of one instant are a millisecond apart: each is answered before the
     /// next begins, as it was when the script was recorded.
-    fn of_known(recording: &Recording, zero: Uptime, known: &[Option<Millis>]) -> Self {
-        let spacing = spacing_before(recording);
+    fn of_known(recording: &Recording, zero: Uptime, known: &[Option<Millis>], build: Millis) -> Self {
+        let spacing = spacing_before(recording, build);
         let before = spacing.iter().fold(Millis::ZERO, |sum, space| sum + *space);
         let mut instants: Vec<Uptime> = Vec::new();
         let zero = max(zero, Uptime(before.0));
@@ -93,7 +87,7 @@ impl Timing {
         restarts(recording, &mut instants);
         let last = recording.steps.last().map_or(Millis::ZERO, RecordedStep::length);
         let end = instants.last().copied().unwrap_or(zero) + last;
-        Self { zero, instants, end, build: Millis::ZERO }
+        Self { zero, instants, end, build }
     }
 }
 
@@ -104,12 +98,12 @@ fn driven(step: &RecordedStep, recorded: Option<f64>) -> Option<Millis> {
     Some(step.at.filter(is_rounded).unwrap_or(recorded))
 }
 
-/// The time from each step before the zero to the one after it.
-fn spacing_before(recording: &Recording) -> Vec<Millis> {
+/// The time from each step before the zero to the one after it: enough for an agent to be built.
+fn spacing_before(recording: &Recording, build: Millis) -> Vec<Millis> {
     let spacing = |step: &RecordedStep| match step.act {
         // The script does not wait for the agent, so the next step comes at once.
         Act::Do { unready: true, .. } => Millis(1),
-        _ => SPACING + step.length(),
+        _ => SPACING + build + step.length(),
     };
     recording.steps[..recording.zero].iter().map(spacing).collect()
 }
