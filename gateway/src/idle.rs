@@ -58,30 +58,41 @@ pub(crate) async fn scan(gateway: &Rc<Gateway>, session: &Session) {
     }
 }
 
-/// A session was added: ends the ones used least recently beyond the cap, a little later.
+/// A session was added: the cap is looked at a little later.
 pub(crate) fn cap_later(gateway: &Rc<Gateway>) {
-    let Some(cap) = gateway.behavior.idle.cap(gateway.config.max_live_sessions) else {
-        return;
-    };
-    if gateway.sessions.all().len() <= cap {
-        return;
+    if excess(gateway) > 0 {
+        let capping = Rc::clone(gateway);
+        gateway.env.spawn(TaskName::gateway("cap"), async move {
+            capping.env.sleep(CAP_DELAY).await;
+            cap(&capping).await;
+        });
     }
-    let capping = Rc::clone(gateway);
-    gateway.env.spawn(TaskName::gateway("cap"), async move {
-        capping.env.sleep(CAP_DELAY).await;
-        let live = capping.sessions.all();
-        let excess = live.len().saturating_sub(cap);
-        let evictable = |session: &Session| session.read(|record| is_evictable(&capping.sessions, record));
-        let mut victims: Vec<Session> = live.into_iter().filter(|session| evictable(session)).collect();
-        victims.sort_by_key(|session| session.read(|record| record.facts.last_active.uptime));
-        for session in victims.into_iter().take(excess) {
-            evict(&capping, &session, Actor::Cap).await;
-        }
-    });
+}
+
+/// Ends the sessions used least recently beyond the cap, as far as nobody uses them.
+pub(crate) async fn cap(gateway: &Rc<Gateway>) {
+    let excess = excess(gateway);
+    let evictable = |session: &Session| session.read(|record| is_evictable(&gateway.sessions, record));
+    let mut victims: Vec<Session> = gateway.sessions.all().into_iter().filter(|session| evictable(session)).collect();
+    victims.sort_by_key(|session| session.read(|record| record.facts.last_active.uptime));
+    for session in victims.into_iter().take(excess) {
+        evict(gateway, &session, Actor::Cap).await;
+    }
+}
+
+/// How many live sessions there are beyond the cap.
+fn excess(gateway: &Gateway) -> usize {
+    let cap = gateway.behavior.idle.cap(gateway.config.max_live_sessions);
+    cap.map_or(0, |cap| gateway.sessions.all().len().saturating_sub(cap))
 }
 
 async fn evict(gateway: &Rc<Gateway>, session: &Session, actor: Actor) {
-    if !gateway.behavior.idle.tests_again() {
+    if gateway.behavior.idle.tests_again() {
+        // Somebody may have taken it up while another victim was ended.
+        if !session.read(|record| is_evictable(&gateway.sessions, record)) {
+            return;
+        }
+    } else {
         gateway.env.window(Window::VictimChosen).await;
     }
     finalize::end(gateway, session, actor).await;

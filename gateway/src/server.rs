@@ -73,6 +73,8 @@ impl Gateway {
             for session in self.sessions.all() {
                 idle::scan(self, &session).await;
             }
+            // The cap follows each scan (spec §6.4).
+            idle::cap(self).await;
         }
     }
 
