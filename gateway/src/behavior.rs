@@ -4,7 +4,9 @@
 //! In each field the first alternative is the default: reading only first alternatives reads the good gateway.
 //! A *planted bug* is [`Behavior::default`] with one field [`set`](Behavior::set) to another alternative.
 
-use crate::lifecycle::{attach, claim, close, finish, flush, grace, idle, interrupt, process, queue, resume};
+use crate::lifecycle::{
+    attach, claim, close, finish, flush, grace, history, idle, interrupt, lineage, process, queue, resume, steer, title,
+};
 use crate::rotation;
 
 /// How a gateway behaves wherever releases differ.
@@ -32,6 +34,14 @@ pub struct Behavior {
     pub finish: finish::Finish,
     /// Stopping turns.
     pub interrupt: interrupt::Stop,
+    /// Words to a turn that runs.
+    pub steer: steer::Steer,
+    /// Changing what has been said.
+    pub history: history::History,
+    /// Titles that clients give.
+    pub title: title::Title,
+    /// Rows and the rows they come from.
+    pub lineage: lineage::Lineage,
     /// The gateway's end.
     pub shutdown: process::Shutdown,
     /// The gateway's beginning.
@@ -107,7 +117,7 @@ impl Behavior {
         all
     }
 
-    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 13] {
+    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 17] {
         [
             erase(&mut self.grace),
             erase(&mut self.attach),
@@ -120,6 +130,10 @@ impl Behavior {
             erase(&mut self.idle),
             erase(&mut self.finish),
             erase(&mut self.interrupt),
+            erase(&mut self.steer),
+            erase(&mut self.history),
+            erase(&mut self.title),
+            erase(&mut self.lineage),
             erase(&mut self.shutdown),
             erase(&mut self.startup),
         ]

@@ -1,10 +1,18 @@
 //! The methods of the gateway, by name (spec §4).
 
+mod branch;
+mod compress;
 mod create;
+mod delete;
 mod end;
+mod facts;
+mod history;
+mod hold;
 mod listing;
 pub(crate) mod prompt;
 mod resume;
+mod steer;
+mod title;
 
 use std::rc::Rc;
 
@@ -27,7 +35,7 @@ pub(crate) enum Pace {
 /// How a method runs.
 pub(crate) fn pace(method: &str) -> Pace {
     match method {
-        "session.resume" => Pace::Long,
+        "session.resume" | "session.branch" | "session.compress" => Pace::Long,
         _ => Pace::Inline,
     }
 }
@@ -47,6 +55,16 @@ pub(crate) async fn call(
         "session.interrupt" => end::interrupt(gateway, &rpc::params(params)?),
         "session.active_list" => listing::active(gateway, &rpc::params(params)?),
         "session.list" => listing::stored(gateway, &rpc::params(params)?).await,
+        "session.most_recent" => listing::most_recent(gateway).await,
+        "session.history" => history::shown(gateway, &rpc::params(params)?),
+        "session.undo" => history::undo(gateway, &rpc::params(params)?).await,
+        "session.title" => title::title(gateway, rpc::params(params)?).await,
+        "session.steer" => steer::steer(gateway, link, &rpc::params(params)?),
+        "session.status" => facts::status(gateway, &rpc::params(params)?),
+        "session.usage" => facts::usage(gateway, &rpc::params(params)?),
+        "session.compress" => compress::compress(gateway, &rpc::params(params)?).await,
+        "session.branch" => branch::branch(gateway, link, rpc::params(params)?).await,
+        "session.delete" => delete::delete(gateway, rpc::params(params)?).await,
         "prompt.submit" => prompt::submit(gateway, link, rpc::params(params)?).await,
         unknown => Err(Error::new(code::UNKNOWN_METHOD, format!("unknown method `{unknown}`"))),
     }

@@ -47,6 +47,13 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("idle.victims", "not_tested_again"),
     ("idle.cap", "off_unless_set"),
     ("finish.running", "cleared_after_complete"),
+    ("steer.unread", "lost"),
+    ("history.undo", "memory_only"),
+    ("history.cut", "all"),
+    ("history.hold", "none"),
+    ("title.get", "applies_pending"),
+    ("lineage.delete", "session_key"),
+    ("lineage.branch", "row_then_messages"),
     ("shutdown.on_term", "leaves_rows"),
     ("shutdown.turns", "cut_off"),
     ("startup.sweep", "none"),
@@ -68,6 +75,7 @@ const V0_17_0: &[(&str, &str)] = &[
     ("rotation.default_mode", "rotate"),
     ("finish.interrupted", "silent"),
     ("interrupt.idle", "sticky"),
+    ("history.negative", "from_the_end"),
     ("idle.cap", "none"),
 ];
 
@@ -80,6 +88,7 @@ const V0_16_0: &[(&str, &str)] = &[
     ("close.reap_reason", "tui_close"),
     ("close.on_disconnect", "ignored"),
     ("idle.reaper", "none"),
+    ("title.unsaved", "waits"),
 ];
 
 impl Release {

@@ -18,7 +18,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use serde::{Deserialize, Serialize};
 
-use super::{Agent, Agents, BuildError, CompressionMode, Interrupt, ToolCall, Turn, TurnEvent};
+use super::{Agent, Agents, BuildError, CompressError, CompressionMode, Interrupt, ToolCall, Turn, TurnEvent};
 use crate::clock::{Clock, Millis};
 
 /// What a turn does.
@@ -99,18 +99,25 @@ pub struct ScriptedAgents {
     clock: Rc<dyn Clock>,
     turns: Rc<BTreeMap<String, TurnScript>>,
     build: Millis,
+    summary: Millis,
 }
 
 impl ScriptedAgents {
     /// Agents that know `turns`, wait on `clock` and take `build` to come to be.
     pub fn new(clock: Rc<dyn Clock>, turns: BTreeMap<String, TurnScript>, build: Millis) -> Self {
-        Self { clock, turns: Rc::new(turns), build }
+        Self { clock, turns: Rc::new(turns), build, summary: Millis::ZERO }
+    }
+
+    /// The same, but a summary that a client asks for takes `summary` to write.
+    pub fn with_summary(self, summary: Millis) -> Self {
+        Self { summary, ..self }
     }
 }
 
 impl Agents for ScriptedAgents {
     fn build(&self) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>> {
-        let agent = ScriptedAgent { clock: Rc::clone(&self.clock), turns: Rc::clone(&self.turns) };
+        let agent =
+            ScriptedAgent { clock: Rc::clone(&self.clock), turns: Rc::clone(&self.turns), summary: self.summary };
         let (clock, length) = (Rc::clone(&self.clock), self.build);
         async move {
             if length > Millis::ZERO {
@@ -125,7 +132,11 @@ impl Agents for ScriptedAgents {
 struct ScriptedAgent {
     clock: Rc<dyn Clock>,
     turns: Rc<BTreeMap<String, TurnScript>>,
+    summary: Millis,
 }
+
+/// What the scripted agent has to say of any conversation.
+const SUMMARY: &str = "summary of the conversation so far";
 
 impl Agent for ScriptedAgent {
     fn start(&self, prompt: &str) -> Box<dyn Turn> {
@@ -134,6 +145,20 @@ impl Agent for ScriptedAgent {
             None => VecDeque::from([TurnStep::Reply { text: prompt.to_owned() }]),
         };
         Box::new(ScriptedTurn { clock: Rc::clone(&self.clock), steps, queue: VecDeque::new(), calls: 0 })
+    }
+
+    fn compress<'a>(&'a self, interrupt: &'a Interrupt) -> LocalBoxFuture<'a, Result<String, CompressError>> {
+        async move {
+            if self.summary > Millis::ZERO {
+                tokio::select! {
+                    biased; // a summary that is there at the instant of the interrupt is there
+                    () = self.clock.sleep_until(self.clock.now().uptime + self.summary) => {}
+                    () = interrupt.raised() => return Err(CompressError::Interrupted),
+                }
+            }
+            Ok(SUMMARY.to_owned())
+        }
+        .boxed_local()
     }
 }
 
@@ -189,7 +214,7 @@ impl ScriptedTurn {
             TurnStep::Compress { mode, takes } => vec![
                 Moment::Tell(TurnEvent::Compressing { mode }),
                 Moment::Pass(takes, OnInterrupt::SitThrough),
-                Moment::Tell(TurnEvent::Compressed { mode, summary: "summary of the conversation so far".to_owned() }),
+                Moment::Tell(TurnEvent::Compressed { mode, summary: SUMMARY.to_owned() }),
             ],
             TurnStep::Say { text } => {
                 vec![Moment::Tell(TurnEvent::Delta { text: text.clone() }), Moment::Tell(TurnEvent::Said { text })]

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::history;
 use crate::agent::Interrupt;
 use crate::build;
 use crate::clock::Now;
@@ -24,6 +25,7 @@ use crate::turn;
 pub(super) struct Submit {
     session_id: String,
     text: String,
+    truncate_before_user_ordinal: Option<Value>,
 }
 
 /// Claims the session, stores the prompt, answers, and starts the turn.
@@ -33,6 +35,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
     if behavior.attach.prompt_binds_early() {
         reaper::attach(gateway, &session, link);
     }
+    let kept = history::kept(gateway, &session, params.truncate_before_user_ordinal.as_ref())?;
     let now = gateway.env.now();
     match session.change(|record| claim(gateway, record, &params.text, now)) {
         Claimed::Start => reaper::attach(gateway, &session, link),
@@ -47,7 +50,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
             return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
         }
     }
-    if let Err(error) = store_prompt(gateway, &session, &params.text, now).await {
+    if let Err(error) = store(gateway, &session, &params.text, kept, now).await {
         release(gateway, &session);
         return Err(error);
     }
@@ -70,13 +73,20 @@ fn claim(gateway: &Gateway, record: &mut Record, text: &str, now: Now) -> Claime
     decision
 }
 
-fn hold(record: &mut Record, text: &str, now: Now) {
+/// The record has a turn from here on. The interrupt is how to stop it.
+pub(super) fn hold(record: &mut Record, text: &str, now: Now) -> Rc<Interrupt> {
     let interrupt = Rc::new(Interrupt::default());
     if std::mem::take(&mut record.facts.stale_interrupt) {
         interrupt.raise();
     }
-    record.turn = Some(TurnState { interrupt, user: text.to_owned(), assistant: String::new() });
+    record.turn = Some(TurnState {
+        interrupt: Rc::clone(&interrupt),
+        user: text.to_owned(),
+        assistant: String::new(),
+        steers: Vec::new(),
+    });
     record.facts.last_active = now;
+    interrupt
 }
 
 /// The prompt waits for the turn that runs.
@@ -118,6 +128,14 @@ pub(crate) async fn start_next(gateway: &Rc<Gateway>, session: &Session, next: Q
     gateway.env.spawn(name, turn::run(Rc::clone(gateway), session.clone()));
 }
 
+/// Cuts the conversation, if that was asked for, and stores the prompt.
+async fn store(gateway: &Gateway, session: &Session, text: &str, kept: Option<usize>, now: Now) -> Result<(), Error> {
+    if let Some(kept) = kept {
+        history::cut(gateway, session, kept).await?;
+    }
+    store_prompt(gateway, session, text, now).await
+}
+
 async fn store_prompt(gateway: &Gateway, session: &Session, text: &str, now: Now) -> Result<(), Error> {
     let message = NewMessage::text(Role::User, text, now.wall);
     let row = session.change(|record| {
@@ -138,7 +156,8 @@ async fn store_prompt(gateway: &Gateway, session: &Session, text: &str, now: Now
     Ok(())
 }
 
-fn row_of(gateway: &Gateway, record: &Record, now: Now) -> NewSession {
+/// The row of a session that has none yet.
+pub(super) fn row_of(gateway: &Gateway, record: &Record, now: Now) -> NewSession {
     NewSession {
         id: record.agent.row.clone(),
         source: gateway.config.source.clone(),
