@@ -23,6 +23,11 @@ pub trait Agents {
 pub trait Agent {
     /// Starts work on a prompt. The turn begins when it is first asked for an event.
     fn start(&self, prompt: &str) -> Box<dyn Turn>;
+
+    /// Writes a summary that can stand for the conversation so far. May take long.
+    ///
+    /// Cancel safe: dropping the future leaves nothing behind. An interrupt ends it early.
+    fn compress<'a>(&'a self, interrupt: &'a Interrupt) -> LocalBoxFuture<'a, Result<String, CompressError>>;
 }
 
 /// The work on one prompt.
@@ -158,6 +163,17 @@ pub enum CompressionMode {
     Rotate,
     /// The messages are replaced, the id stays.
     InPlace,
+}
+
+/// Why there is no summary.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompressError {
+    /// Somebody interrupted.
+    #[error("interrupted")]
+    Interrupted,
+    /// The agent could not write one.
+    #[error("{0}")]
+    Failed(String),
 }
 
 /// Why an agent could not be built.

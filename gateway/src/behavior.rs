@@ -5,7 +5,8 @@
 //! A *planted bug* is [`Behavior::default`] with one field [`set`](Behavior::set) to another alternative.
 
 use crate::lifecycle::{
-    agents, attach, claim, close, events, finish, flush, grace, idle, interrupt, process, queue, resume,
+    agents, attach, claim, close, events, finish, flush, grace, history, idle, interrupt, lineage, process, queue,
+    resume, steer, title,
 };
 use crate::rotation;
 
@@ -38,6 +39,14 @@ pub struct Behavior {
     pub finish: finish::Finish,
     /// Stopping turns.
     pub interrupt: interrupt::Stop,
+    /// Words to a turn that runs.
+    pub steer: steer::Steer,
+    /// Changing what has been said.
+    pub history: history::History,
+    /// Titles that clients give.
+    pub title: title::Title,
+    /// Rows and the rows they come from.
+    pub lineage: lineage::Lineage,
     /// The gateway's end.
     pub shutdown: process::Shutdown,
     /// The gateway's beginning.
@@ -113,7 +122,7 @@ impl Behavior {
         all
     }
 
-    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 15] {
+    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 19] {
         [
             erase(&mut self.grace),
             erase(&mut self.attach),
@@ -128,6 +137,10 @@ impl Behavior {
             erase(&mut self.idle),
             erase(&mut self.finish),
             erase(&mut self.interrupt),
+            erase(&mut self.steer),
+            erase(&mut self.history),
+            erase(&mut self.title),
+            erase(&mut self.lineage),
             erase(&mut self.shutdown),
             erase(&mut self.startup),
         ]

@@ -61,7 +61,7 @@ fn begin(gateway: &Gateway, session: &Session, ended: Ended) -> bool {
             record.timers.clear();
         }
         record.idle_timer = None;
-        Some(if gateway.behavior.close.joins_turn() { std::mem::take(&mut record.queue) } else { Vec::new() })
+        Some(if gateway.behavior.close.joins_turn() { record.take_waiting() } else { Vec::new() })
     });
     let Some(cancelled) = cancelled else { return false };
     for _ in cancelled {

@@ -1,12 +1,20 @@
 //! The methods of the gateway, by name (spec §4).
 
+mod branch;
+mod compress;
 mod create;
+mod delete;
 mod end;
 mod events;
+mod facts;
+mod history;
+mod hold;
 mod listing;
 pub(crate) mod prompt;
 mod respond;
 mod resume;
+mod steer;
+mod title;
 
 use std::rc::Rc;
 
@@ -30,7 +38,7 @@ pub(crate) enum Pace {
 /// How a method runs.
 pub(crate) fn pace(method: &str) -> Pace {
     match method {
-        "session.resume" => Pace::Long,
+        "session.resume" | "session.branch" | "session.compress" => Pace::Long,
         _ => Pace::Inline,
     }
 }
@@ -55,6 +63,16 @@ pub(crate) async fn call(
         "sudo.respond" => respond::respond(gateway, QuestionKind::Sudo, rpc::params(params)?),
         "secret.respond" => respond::respond(gateway, QuestionKind::Secret, rpc::params(params)?),
         "approval.respond" => respond::approve(gateway, rpc::params(params)?),
+        "session.most_recent" => listing::most_recent(gateway).await,
+        "session.history" => history::shown(gateway, &rpc::params(params)?),
+        "session.undo" => history::undo(gateway, &rpc::params(params)?).await,
+        "session.title" => title::title(gateway, rpc::params(params)?).await,
+        "session.steer" => steer::steer(gateway, link, &rpc::params(params)?),
+        "session.status" => facts::status(gateway, &rpc::params(params)?),
+        "session.usage" => facts::usage(gateway, &rpc::params(params)?),
+        "session.compress" => compress::compress(gateway, &rpc::params(params)?).await,
+        "session.branch" => branch::branch(gateway, link, rpc::params(params)?).await,
+        "session.delete" => delete::delete(gateway, rpc::params(params)?).await,
         "prompt.submit" => prompt::submit(gateway, link, rpc::params(params)?).await,
         unknown => Err(Error::new(code::UNKNOWN_METHOD, format!("unknown method `{unknown}`"))),
     }

@@ -57,6 +57,13 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("idle.cap", "off_unless_set"),
     ("finish.running", "cleared_after_complete"),
     ("finish.failed", "forgotten"),
+    ("steer.unread", "lost"),
+    ("history.undo", "memory_only"),
+    ("history.cut", "all"),
+    ("history.hold", "none"),
+    ("title.get", "applies_pending"),
+    ("lineage.delete", "session_key"),
+    ("lineage.branch", "row_then_messages"),
     ("shutdown.on_term", "leaves_rows"),
     ("shutdown.turns", "cut_off"),
     ("startup.sweep", "none"),
@@ -84,6 +91,7 @@ const V0_17_0: &[(&str, &str)] = &[
     ("finish.interrupted", "silent"),
     ("interrupt.idle", "sticky"),
     ("interrupt.waiting", "looked_at_later"),
+    ("history.negative", "from_the_end"),
     ("idle.cap", "none"),
 ];
 
@@ -97,6 +105,7 @@ const V0_16_0: &[(&str, &str)] = &[
     ("close.reap_reason", "tui_close"),
     ("close.on_disconnect", "ignored"),
     ("idle.reaper", "none"),
+    ("title.unsaved", "waits"),
 ];
 
 impl Release {

@@ -39,11 +39,23 @@ pub(crate) mod code {
     pub(crate) const UNKNOWN_METHOD: i64 = -32601;
     pub(crate) const INVALID_PARAMS: i64 = -32602;
     pub(crate) const SESSION_NOT_FOUND: i64 = 4001;
+    pub(crate) const STEER_TEXT_REQUIRED: i64 = 4002;
+    pub(crate) const BAD_ORDINAL: i64 = 4004;
     pub(crate) const SESSION_ID_REQUIRED: i64 = 4006;
     pub(crate) const STORED_NOT_FOUND: i64 = 4007;
+    pub(crate) const NOTHING_TO_BRANCH: i64 = 4008;
     pub(crate) const BUSY: i64 = 4009;
+    pub(crate) const CANNOT_STEER: i64 = 4010;
+    pub(crate) const CUT_NOT_FOUND: i64 = 4018;
+    pub(crate) const TITLE_REQUIRED: i64 = 4021;
+    pub(crate) const BAD_TITLE: i64 = 4022;
+    pub(crate) const SESSION_ACTIVE: i64 = 4023;
     pub(crate) const RESUME_FAILED: i64 = 5000;
+    pub(crate) const COMPRESS_FAILED: i64 = 5005;
     pub(crate) const LIST_FAILED: i64 = 5006;
+    pub(crate) const TITLE_FAILED: i64 = 5007;
+    pub(crate) const BRANCH_FAILED: i64 = 5008;
+    pub(crate) const DELETE_FAILED: i64 = 5036;
     pub(crate) const STORAGE: i64 = 5071;
 }
 

@@ -133,6 +133,8 @@ pub struct TurnState {
     pub user: String,
     /// The answer so far.
     pub assistant: String,
+    /// Words to it that it has not read yet, oldest first.
+    pub steers: Vec<Queued>,
 }
 
 /// A prompt that waits.
@@ -145,7 +147,7 @@ pub struct Queued {
 }
 
 /// What has been said, and how much of it is stored.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Transcript {
     /// Oldest first.
     pub messages: Vec<NewMessage>,
@@ -272,6 +274,13 @@ impl Record {
     /// Whether a turn holds it.
     pub fn is_running(&self) -> bool {
         self.turn.is_some()
+    }
+
+    /// Takes out what waits for a turn: words to the one that runs, then prompts.
+    pub(crate) fn take_waiting(&mut self) -> Vec<Queued> {
+        let mut waiting = self.turn.as_mut().map(|turn| std::mem::take(&mut turn.steers)).unwrap_or_default();
+        waiting.append(&mut self.queue);
+        waiting
     }
 
     /// Whether this record writes the row `id`, or is about to.

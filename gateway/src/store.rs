@@ -11,7 +11,9 @@ mod write;
 use futures_util::future::LocalBoxFuture;
 
 pub use rows::Rows;
-pub use write::{EndReason, MessageRow, NewMessage, NewSession, Role, SessionRow, StoredId, TipRule, Write};
+pub use write::{
+    BranchTitle, EndReason, MessageRow, NewMessage, NewSession, Replaced, Role, SessionRow, StoredId, TipRule, Write,
+};
 
 /// Keeps rows. The contract, which every implementation is tested on:
 ///
@@ -66,7 +68,7 @@ pub enum Read {
     },
     /// The sessions whose row is open, oldest first.
     Open,
-    /// Root sessions, newest first.
+    /// Root sessions and branches, newest first; none that a tool made for itself.
     List {
         /// How many at the most.
         limit: u32,

@@ -22,7 +22,7 @@ use crate::spawn::Window;
 use crate::store::{NewMessage, Role, StoreError};
 
 /// How a turn ended.
-enum Ending {
+pub(crate) enum Ending {
     Complete {
         text: String,
     },
@@ -58,7 +58,11 @@ pub(crate) async fn run(gateway: Rc<Gateway>, session: Session) {
 }
 
 /// The session's agent, waited for as long as the configuration allows, or how the turn ends without one.
-async fn agent_ready(gateway: &Gateway, session: &Session, interrupt: &Interrupt) -> Result<Rc<dyn Agent>, Ending> {
+pub(crate) async fn agent_ready(
+    gateway: &Gateway,
+    session: &Session,
+    interrupt: &Interrupt,
+) -> Result<Rc<dyn Agent>, Ending> {
     let ready = session.until(|record| match &record.agent.state {
         AgentState::Ready(agent) => Some(Ok(Rc::clone(agent))),
         AgentState::Failed(message) => Some(Err(Ending::Failed { message: message.clone() })),
@@ -147,6 +151,7 @@ async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Res
             persist::flush(gateway, session, Moment::Step).await
         }
         TurnEvent::ToolFinished { call, result } => {
+            let result = read_steers(session, result);
             push(session, result_message(gateway, &call, &result));
             let stored = persist::flush(gateway, session, Moment::Step).await;
             session.emit(
@@ -215,14 +220,24 @@ fn complete(session: &Session, text: &str, status: &str) {
     session.emit("message.complete", json!({"text": text, "usage": {}, "status": status}));
 }
 
-/// Nobody holds the session any more, unless a prompt has waited for that.
-fn free(gateway: &Rc<Gateway>, session: &Session, before: Before) -> Option<Queued> {
+/// Nobody holds the session any more, unless a prompt has waited for that, or words that the turn has not read.
+pub(crate) fn free(gateway: &Rc<Gateway>, session: &Session, before: Before) -> Option<Queued> {
     let now = gateway.env.now();
     session.change(|record| {
-        record.turn = None;
+        let unread = record.turn.take().map(|turn| turn.steers).unwrap_or_default();
+        gateway.behavior.steer.carry_over(unread, &mut record.queue);
         record.facts.last_active = now;
     });
     prompt::claim_next(gateway, session, before)
+}
+
+/// The turn reads what was said to it with the next result of a tool.
+fn read_steers(session: &Session, result: String) -> String {
+    let steers = session.change(|record| {
+        let turn = record.turn.as_mut();
+        turn.map(|turn| std::mem::take(&mut turn.steers)).unwrap_or_default()
+    });
+    steers.into_iter().fold(result, |result, steer| format!("{result}\n\nUser guidance: {}", steer.text))
 }
 
 fn say(gateway: &Gateway, session: &Session, text: &str) {

@@ -147,6 +147,51 @@ pub enum Action {
         /// Which session.
         session: String,
     },
+    /// `session.title`: asks for the title, or gives one.
+    Title {
+        /// Which session.
+        session: String,
+        /// The title to give.
+        title: Option<String>,
+    },
+    /// `session.history`
+    History {
+        /// Which session.
+        session: String,
+    },
+    /// `session.undo`
+    Undo {
+        /// Which session.
+        session: String,
+    },
+    /// `session.steer`
+    Steer {
+        /// Which session.
+        session: String,
+        /// What its turn is told.
+        text: String,
+    },
+    /// `session.compress`
+    Compress {
+        /// Which session.
+        session: String,
+    },
+    /// `session.branch`
+    Branch {
+        /// Which session.
+        session: String,
+        /// Key `as`: what the script calls the branch.
+        name: String,
+    },
+    /// `session.delete`
+    Delete {
+        /// Which session.
+        session: String,
+        /// Key `id`: by which of its ids.
+        target: ResumeTarget,
+    },
+    /// `session.most_recent`
+    MostRecent,
     /// `session.active_list`
     ActiveList,
     /// `session.list`
@@ -186,7 +231,7 @@ pub enum Prompt {
     Text(String),
 }
 
-/// The id by which a client resumes a session.
+/// The id by which a client resumes or deletes a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ResumeTarget {
     /// The id that the client knows.
@@ -300,7 +345,14 @@ impl Action {
             | Self::Resume { session, .. }
             | Self::Activate { session }
             | Self::CloseSession { session }
-            | Self::Interrupt { session } => Some(session),
+            | Self::Interrupt { session }
+            | Self::Title { session, .. }
+            | Self::History { session }
+            | Self::Undo { session }
+            | Self::Steer { session, .. }
+            | Self::Compress { session }
+            | Self::Branch { session, .. }
+            | Self::Delete { session, .. } => Some(session),
             _ => None,
         }
     }
@@ -308,7 +360,7 @@ impl Action {
     /// The name that the action gives to a session.
     pub fn names(&self) -> Option<&str> {
         match self {
-            Self::Create { name, .. } => Some(name),
+            Self::Create { name, .. } | Self::Branch { name, .. } => Some(name),
             Self::Resume { name, .. } => name.as_deref(),
             _ => None,
         }

@@ -19,7 +19,10 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use serde::{Deserialize, Serialize};
 
-use super::{Agent, Agents, BuildError, CompressionMode, Interrupt, Question, QuestionKind, ToolCall, Turn, TurnEvent};
+use super::{
+    Agent, Agents, BuildError, CompressError, CompressionMode, Interrupt, Question, QuestionKind, ToolCall, Turn,
+    TurnEvent,
+};
 use crate::clock::{Clock, Millis};
 
 /// What a turn does.
@@ -108,18 +111,25 @@ pub struct ScriptedAgents {
     turns: Rc<BTreeMap<String, TurnScript>>,
     build: Millis,
     failures: Cell<u32>,
+    summary: Millis,
 }
 
 impl ScriptedAgents {
     /// Agents that know `turns` and wait on `clock`. Each takes `build` to come to be; the first `failures` do not.
     pub fn new(clock: Rc<dyn Clock>, turns: BTreeMap<String, TurnScript>, build: Millis, failures: u32) -> Self {
-        Self { clock, turns: Rc::new(turns), build, failures: Cell::new(failures) }
+        Self { clock, turns: Rc::new(turns), build, failures: Cell::new(failures), summary: Millis::ZERO }
+    }
+
+    /// The same, but a summary that a client asks for takes `summary` to write.
+    pub fn with_summary(self, summary: Millis) -> Self {
+        Self { summary, ..self }
     }
 }
 
 impl Agents for ScriptedAgents {
     fn build(&self) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>> {
-        let agent = ScriptedAgent { clock: Rc::clone(&self.clock), turns: Rc::clone(&self.turns) };
+        let agent =
+            ScriptedAgent { clock: Rc::clone(&self.clock), turns: Rc::clone(&self.turns), summary: self.summary };
         let (clock, length) = (Rc::clone(&self.clock), self.build);
         let fails = self.failures.get() > 0;
         self.failures.set(self.failures.get().saturating_sub(1));
@@ -139,7 +149,11 @@ impl Agents for ScriptedAgents {
 struct ScriptedAgent {
     clock: Rc<dyn Clock>,
     turns: Rc<BTreeMap<String, TurnScript>>,
+    summary: Millis,
 }
+
+/// What the scripted agent has to say of any conversation.
+const SUMMARY: &str = "summary of the conversation so far";
 
 impl Agent for ScriptedAgent {
     fn start(&self, prompt: &str) -> Box<dyn Turn> {
@@ -154,6 +168,20 @@ impl Agent for ScriptedAgent {
             calls: 0,
             answer: String::new(),
         })
+    }
+
+    fn compress<'a>(&'a self, interrupt: &'a Interrupt) -> LocalBoxFuture<'a, Result<String, CompressError>> {
+        async move {
+            if self.summary > Millis::ZERO {
+                tokio::select! {
+                    biased; // a summary that is there at the instant of the interrupt is there
+                    () = self.clock.sleep_until(self.clock.now().uptime + self.summary) => {}
+                    () = interrupt.raised() => return Err(CompressError::Interrupted),
+                }
+            }
+            Ok(SUMMARY.to_owned())
+        }
+        .boxed_local()
     }
 }
 
@@ -224,7 +252,7 @@ impl ScriptedTurn {
             TurnStep::Compress { mode, takes } => vec![
                 Moment::Tell(TurnEvent::Compressing { mode }),
                 Moment::Pass(takes, OnInterrupt::SitThrough),
-                Moment::Tell(TurnEvent::Compressed { mode, summary: "summary of the conversation so far".to_owned() }),
+                Moment::Tell(TurnEvent::Compressed { mode, summary: SUMMARY.to_owned() }),
             ],
             TurnStep::Say { text } => {
                 vec![Moment::Tell(TurnEvent::Delta { text: text.clone() }), Moment::Tell(TurnEvent::Said { text })]

@@ -33,7 +33,7 @@ pub(super) fn interrupt(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Val
             Hits::NextTurn => record.facts.stale_interrupt = true,
             Hits::Nobody => {}
         }
-        std::mem::take(&mut record.queue)
+        record.take_waiting()
     });
     for _ in cancelled {
         session.emit("error", json!({"message": "cancelled before it had its turn"}));

@@ -1,4 +1,4 @@
-//! `session.active_list` and `session.list`.
+//! `session.active_list`, `session.list` and `session.most_recent`.
 
 use std::rc::Rc;
 
@@ -54,6 +54,21 @@ pub(super) async fn stored(gateway: &Rc<Gateway>, params: &List) -> Result<Value
     let rows = gateway.rows.list(params.limit.unwrap_or(200)).await;
     let rows = rows.map_err(|error| Error::new(code::LIST_FAILED, format!("cannot list sessions: {error}")))?;
     Ok(json!({"sessions": rows.iter().map(listed).collect::<Vec<_>>()}))
+}
+
+/// The first of the stored sessions; no ids when there is none.
+pub(super) async fn most_recent(gateway: &Rc<Gateway>) -> Result<Value, Error> {
+    let rows = gateway.rows.list(1).await;
+    let rows = rows.map_err(|error| Error::new(code::LIST_FAILED, format!("cannot list sessions: {error}")))?;
+    Ok(match rows.first() {
+        None => json!({"session_id": null}),
+        Some(row) => json!({
+            "session_id": row.id.as_str(),
+            "title": row.title.as_deref().unwrap_or(""),
+            "started_at": row.started_at.as_seconds(),
+            "source": row.source,
+        }),
+    })
 }
 
 fn listed(row: &SessionRow) -> Value {

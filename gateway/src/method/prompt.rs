@@ -5,6 +5,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::history;
 use crate::agent::Interrupt;
 use crate::build;
 use crate::clock::Now;
@@ -24,6 +25,7 @@ use crate::turn;
 pub(super) struct Submit {
     session_id: String,
     text: String,
+    truncate_before_user_ordinal: Option<Value>,
 }
 
 /// Claims the session, stores the prompt, answers, and starts the turn.
@@ -36,6 +38,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
     if behavior.claim.looks_up_apart() {
         gateway.env.window(Window::FoundNotClaimed).await;
     }
+    let kept = history::kept(gateway, &session, params.truncate_before_user_ordinal.as_ref())?;
     match claim(gateway, &session, &params.text).await {
         Claimed::Start => reaper::attach(gateway, &session, link),
         Claimed::Refuse => return Err(Error::new(code::BUSY, "session busy")),
@@ -50,7 +53,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
         }
     }
     let now = gateway.env.now();
-    if let Err(error) = store_prompt(gateway, &session, &params.text, now).await {
+    if let Err(error) = store(gateway, &session, &params.text, kept, now).await {
         release(gateway, &session);
         return Err(error);
     }
@@ -97,13 +100,20 @@ fn interrupt(gateway: &Rc<Gateway>, session: &Session) {
     });
 }
 
-fn hold(record: &mut Record, text: &str, now: Now) {
+/// The record has a turn from here on. The interrupt is how to stop it.
+pub(super) fn hold(record: &mut Record, text: &str, now: Now) -> Rc<Interrupt> {
     let interrupt = Rc::new(Interrupt::default());
     if std::mem::take(&mut record.facts.stale_interrupt) {
         interrupt.raise();
     }
-    record.turn = Some(TurnState { interrupt, user: text.to_owned(), assistant: String::new() });
+    record.turn = Some(TurnState {
+        interrupt: Rc::clone(&interrupt),
+        user: text.to_owned(),
+        assistant: String::new(),
+        steers: Vec::new(),
+    });
     record.facts.last_active = now;
+    interrupt
 }
 
 /// The prompt waits for the turn that runs.
@@ -145,6 +155,14 @@ pub(crate) async fn start_next(gateway: &Rc<Gateway>, session: &Session, next: Q
     gateway.env.spawn(name, turn::run(Rc::clone(gateway), session.clone()));
 }
 
+/// Cuts the conversation, if that was asked for, and stores the prompt.
+async fn store(gateway: &Gateway, session: &Session, text: &str, kept: Option<usize>, now: Now) -> Result<(), Error> {
+    if let Some(kept) = kept {
+        history::cut(gateway, session, kept).await?;
+    }
+    store_prompt(gateway, session, text, now).await
+}
+
 async fn store_prompt(gateway: &Gateway, session: &Session, text: &str, now: Now) -> Result<(), Error> {
     let message = NewMessage::text(Role::User, text, now.wall);
     let row = session.change(|record| {
@@ -168,7 +186,8 @@ async fn store_prompt(gateway: &Gateway, session: &Session, text: &str, now: Now
     Ok(())
 }
 
-fn row_of(gateway: &Gateway, record: &Record, now: Now) -> NewSession {
+/// The row of a session that has none yet.
+pub(super) fn row_of(gateway: &Gateway, record: &Record, now: Now) -> NewSession {
     NewSession {
         id: record.agent.row.clone(),
         source: gateway.config.source.clone(),

@@ -163,7 +163,7 @@ async fn reopen_then_register(
 }
 
 /// Builds the agent of a record that is not there yet.
-async fn build_now(gateway: &Gateway) -> Result<Rc<dyn Agent>, Error> {
+pub(super) async fn build_now(gateway: &Gateway) -> Result<Rc<dyn Agent>, Error> {
     let built = gateway.env.agents.build().await;
     built.map_err(|error| Error::new(code::RESUME_FAILED, format!("agent init failed: {error}")))
 }
@@ -180,7 +180,7 @@ async fn reopen(gateway: &Gateway, target: &StoredId) -> Result<StoredId, StoreE
 }
 
 /// A record that was registered too early leaves without a trace: its row is not its own.
-fn forget(gateway: &Gateway, session: &Session) {
+pub(super) fn forget(gateway: &Gateway, session: &Session) {
     gateway.sessions.remove(session);
     session.change(|record| {
         record.stage = Stage::Finalized;
@@ -214,8 +214,9 @@ fn transcript(rows: Vec<MessageRow>) -> Transcript {
 /// What a client is told about a session it comes back to.
 fn payload(gateway: &Gateway, session: &Session) -> Value {
     let mut payload = session.read(|record| {
-        let inflight =
-            record.turn.as_ref().map(|turn| json!({"user": turn.user, "assistant": turn.assistant, "streaming": true}));
+        // What holds a session without a prompt is no turn.
+        let turn = record.turn.as_ref().filter(|turn| !turn.user.is_empty());
+        let inflight = turn.map(|turn| json!({"user": turn.user, "assistant": turn.assistant, "streaming": true}));
         json!({
             "session_id": session.id().as_str(),
             "resumed": record.agent.row.as_str(),

@@ -5,7 +5,10 @@
 
 use std::rc::Rc;
 
-use super::{EndReason, MessageRow, NewMessage, NewSession, Role, Rows, Store, StoreError, StoredId, TipRule, Written};
+use super::{
+    BranchTitle, EndReason, MessageRow, NewMessage, NewSession, Replaced, Role, Rows, Store, StoreError, StoredId,
+    TipRule, Written,
+};
 use crate::clock::Wall;
 
 /// Runs every claim, each on an empty store made by `new`.
@@ -24,6 +27,12 @@ pub async fn holds<S: Store + 'static>(new: impl AsyncFn() -> Rc<S>) {
     a_rotation_is_one_step(&new().await).await;
     a_reopened_tip_is_named(&new().await).await;
     a_compression_in_place_counts_what_is_left(&new().await).await;
+    a_title_makes_its_row(&new().await).await;
+    a_conversation_takes_its_title_along(&new().await).await;
+    replaced_messages_are_gone(&new().await).await;
+    a_branch_continues_nobody(&new().await).await;
+    a_failed_branch_leaves_nothing(&new().await).await;
+    a_deleted_row_leaves_its_children(&new().await).await;
 }
 
 /// Writes commit in the order of the calls, also when the answers are asked for the other way round.
@@ -193,6 +202,116 @@ async fn a_compression_in_place_counts_what_is_left(rows: &Rows) {
     assert_eq!(active.last().map(|last| last.id), Some(8), "the three that were replaced are still there");
 }
 
+/// A title for a session without a row makes the row, unless another session has the title.
+async fn a_title_makes_its_row(rows: &Rows) {
+    assert_eq!(rows.name_session(session("a"), "plan".to_owned()).await, Ok(one_row()));
+    assert_eq!(title_of(rows, "a").await.as_deref(), Some("plan"));
+    assert_eq!(rows.name_session(session("b"), "plan".to_owned()).await, Err(StoreError::TitleTaken));
+    assert_eq!(rows.session(id("b")).await, Ok(None), "the row is taken back");
+
+    assert_eq!(rows.end(id("a"), Wall(5), EndReason::TuiClose).await, Ok(true));
+    assert_eq!(rows.name_session(session("a"), "goal".to_owned()).await, Ok(one_row()));
+    assert_eq!(title_of(rows, "a").await.as_deref(), Some("goal"));
+    assert_eq!(end_of(rows, "a").await, Some((Wall(5), "tui_close".to_owned())), "a named row stays as it was");
+}
+
+/// The title of a row that was continued is free for its continuation, and for nobody else.
+async fn a_conversation_takes_its_title_along(rows: &Rows) {
+    let parent = NewSession { title: Some("plan".to_owned()), ..session("a") };
+    assert_eq!(rows.create_session(parent).await, Ok(true));
+    for (parent, child) in [("a", "b"), ("b", "c")] {
+        assert!(rows.rotate(id(parent), Wall(5), child_of(parent, child), Vec::new()).await.is_ok());
+    }
+    assert_eq!(rows.branch(child_of("c", "d"), BranchTitle::None, Vec::new()).await, Ok(one_row()));
+    for other in ["d", "e"] {
+        let named = rows.name_session(session(other), "plan".to_owned()).await;
+        assert_eq!(named, Err(StoreError::TitleTaken), "{other} does not continue the row that has the title");
+    }
+    assert_eq!(rows.name_session(session("c"), "plan".to_owned()).await, Ok(one_row()));
+    assert_eq!((title_of(rows, "a").await, title_of(rows, "c").await.as_deref()), (None, Some("plan")));
+    assert_eq!(title_of(rows, "b").await.as_deref(), Some("plan #2"));
+}
+
+/// What is replaced is not put aside but gone, and the counters follow.
+async fn replaced_messages_are_gone(rows: &Rows) {
+    let missing = rows.replace_messages(id("a"), Vec::new(), Replaced::Active).await;
+    assert_eq!(missing, Err(StoreError::NoSession));
+    assert_eq!(rows.create_session(session("a")).await, Ok(true));
+    assert_eq!(rows.append(id("a"), said(&["one", "two"])).await, Ok(one_row()));
+    assert_eq!(rows.compact(id("a"), said(&["sum", "last"])).await, Ok(one_row()));
+
+    assert_eq!(rows.replace_messages(id("a"), said(&["sum"]), Replaced::Active).await, Ok(one_row()));
+    assert_eq!(contents(rows, "a").await, ["sum"]);
+    assert_eq!(count_of(rows, "a").await, 1);
+    assert_eq!(rows.replace_messages(id("a"), Vec::new(), Replaced::All).await, Ok(one_row()));
+    assert_eq!(contents(rows, "a").await, [""; 0]);
+    assert_eq!(count_of(rows, "a").await, 0);
+}
+
+/// A branch has a parent and goes its own way: the parent's chain does not lead to it, and it is listed by itself.
+async fn a_branch_continues_nobody(rows: &Rows) {
+    let parent = NewSession { title: Some("plan".to_owned()), ..session("a") };
+    assert_eq!(rows.start_turn(parent, message("one")).await, Ok(one_row()));
+    assert_eq!(rows.branch(child_of("a", "b"), BranchTitle::Next, said(&["one"])).await, Ok(one_row()));
+    let row = rows.session(id("b")).await.expect("it reads").expect("the branch");
+    assert_eq!((row.parent, row.branched_from, row.ended_at), (Some(id("a")), Some(id("a")), None));
+    assert_eq!((row.title.as_deref(), row.message_count), (Some("plan #2"), 1));
+    assert_eq!(contents(rows, "b").await, ["one"]);
+    assert_eq!(end_of(rows, "a").await, None);
+
+    assert!(rows.rotate(id("a"), Wall(6), child_of("a", "c"), Vec::new()).await.is_ok());
+    assert_eq!(rows.tip(id("a"), TipRule::BestContinuation).await, Ok(id("c")));
+    assert_eq!(rows.end(id("c"), Wall(7), EndReason::TuiClose).await, Ok(true));
+    assert_eq!(rows.reopen_tip(id("a")).await, Ok(Some(id("c"))));
+    let listed = rows.list(10).await.expect("it lists");
+    assert_eq!(listed.into_iter().map(|row| row.id).collect::<Vec<_>>(), [id("b"), id("c")]);
+}
+
+/// A branch is whole, or not there; titles of branches without a titled parent count up too.
+async fn a_failed_branch_leaves_nothing(rows: &Rows) {
+    assert_eq!(rows.create_session(session("a")).await, Ok(true));
+    let titles = [BranchTitle::Next, BranchTitle::Next, BranchTitle::Asked("plan".to_owned()), BranchTitle::None];
+    for (place, title) in titles.into_iter().enumerate() {
+        let child = child_of("a", &format!("b{place}"));
+        assert_eq!(rows.branch(child, title, Vec::new()).await, Ok(one_row()));
+    }
+    let mut given = Vec::new();
+    for place in 0..4 {
+        given.push(title_of(rows, &format!("b{place}")).await);
+    }
+    let expected = [Some("branch"), Some("branch #2"), Some("plan"), None];
+    assert_eq!(given, expected.map(|title| title.map(str::to_owned)));
+
+    let taken = rows.branch(child_of("a", "c"), BranchTitle::Asked("plan".to_owned()), said(&["one"])).await;
+    assert_eq!(taken, Err(StoreError::TitleTaken));
+    let twice = rows.branch(child_of("a", "b0"), BranchTitle::None, said(&["one"])).await;
+    assert!(matches!(twice, Err(StoreError::NotWritten { .. })), "the branch has to be new: {twice:?}");
+    let orphan = rows.branch(child_of("nobody", "c"), BranchTitle::None, said(&["one"])).await;
+    assert!(matches!(orphan, Err(StoreError::NotWritten { .. })), "a branch needs its parent: {orphan:?}");
+    assert_eq!(rows.session(id("c")).await, Ok(None));
+    assert_eq!((contents(rows, "c").await, contents(rows, "b0").await), (Vec::new(), Vec::new()));
+}
+
+/// A deleted row takes its messages along and its children lose their parent; its id and title are free again.
+async fn a_deleted_row_leaves_its_children(rows: &Rows) {
+    assert_eq!(rows.delete(id("a")).await, Ok(false), "there is no row");
+    let titled = || NewSession { title: Some("plan".to_owned()), ..session("a") };
+    assert_eq!(rows.start_turn(titled(), message("one")).await, Ok(one_row()));
+    assert!(rows.rotate(id("a"), Wall(5), child_of("a", "b"), said(&["sum"])).await.is_ok());
+    assert_eq!(rows.branch(child_of("a", "c"), BranchTitle::None, Vec::new()).await, Ok(one_row()));
+
+    assert_eq!(rows.delete(id("a")).await, Ok(true));
+    assert_eq!(rows.session(id("a")).await, Ok(None));
+    assert_eq!(contents(rows, "a").await, [""; 0]);
+    for child in ["b", "c"] {
+        assert_eq!(rows.session(id(child)).await.expect("it reads").expect("the child").parent, None);
+    }
+    assert_eq!(contents(rows, "b").await, ["sum"]);
+    assert_eq!(rows.append(id("a"), said(&["late"])).await, Err(StoreError::NoSession));
+    assert_eq!(rows.create_session(titled()).await, Ok(true));
+    assert_eq!(title_of(rows, "a").await.as_deref(), Some("plan"));
+}
+
 fn id(name: &str) -> StoredId {
     StoredId::new(name)
 }
@@ -231,6 +350,10 @@ async fn contents(rows: &Rows, name: &str) -> Vec<String> {
 
 fn texts(messages: &[MessageRow]) -> Vec<String> {
     messages.iter().map(|row| row.message.content.clone().unwrap_or_default()).collect()
+}
+
+async fn count_of(rows: &Rows, name: &str) -> u64 {
+    rows.session(id(name)).await.expect("it reads").expect("the row").message_count
 }
 
 async fn end_of(rows: &Rows, name: &str) -> Option<(Wall, String)> {

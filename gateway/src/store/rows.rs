@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::{
-    EndReason, Found, MessageRow, NewMessage, NewSession, Pending, Read, SessionRow, Store, StoreError, StoredId,
-    TipRule, Write, Written,
+    BranchTitle, EndReason, Found, MessageRow, NewMessage, NewSession, Pending, Read, Replaced, SessionRow, Store,
+    StoreError, StoredId, TipRule, Write, Written,
 };
 use crate::clock::Wall;
 
@@ -67,6 +67,31 @@ impl Rows {
     /// [`Write::SetTitle`]; true if there is such a row.
     pub fn set_title(&self, session: StoredId, title: String) -> Pending<bool> {
         changed(self.0.write(Write::SetTitle { session, title }))
+    }
+
+    /// [`Write::NameSession`].
+    pub fn name_session(&self, session: NewSession, title: String) -> Pending<Written> {
+        self.0.write(Write::NameSession { session, title })
+    }
+
+    /// [`Write::ReplaceMessages`].
+    pub fn replace_messages(
+        &self,
+        session: StoredId,
+        messages: Vec<NewMessage>,
+        replaced: Replaced,
+    ) -> Pending<Written> {
+        self.0.write(Write::ReplaceMessages { session, messages, replaced })
+    }
+
+    /// [`Write::Branch`].
+    pub fn branch(&self, child: NewSession, title: BranchTitle, messages: Vec<NewMessage>) -> Pending<Written> {
+        self.0.write(Write::Branch { child, title, messages })
+    }
+
+    /// [`Write::Delete`]; true if there was such a row.
+    pub fn delete(&self, session: StoredId) -> Pending<bool> {
+        changed(self.0.write(Write::Delete { session }))
     }
 
     /// [`Read::Session`].

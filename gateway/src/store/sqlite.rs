@@ -113,7 +113,7 @@ impl Database {
     ///
     /// # Panics
     ///
-    /// If the child of a [`Write::Rotate`] does not name its parent.
+    /// If the child of a [`Write::Rotate`] or a [`Write::Branch`] does not name its parent.
     pub fn write(&mut self, write: &Write) -> Result<Written, StoreError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let written = write::carry_out(&transaction, write)?;

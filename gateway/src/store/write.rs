@@ -87,6 +87,60 @@ pub enum Write {
         /// The title.
         title: String,
     },
+    /// Inserts the session row if there is none, then sets its title, which it takes from an earlier row of its own
+    /// chain of compressions if that has it. Fails with `TitleTaken` when any other session has it.
+    NameSession {
+        /// The row.
+        session: NewSession,
+        /// The title.
+        title: String,
+    },
+    /// Puts messages in the place of those that a session has, and counts anew. Fails with `NoSession` when there is
+    /// no row.
+    ReplaceMessages {
+        /// The session.
+        session: StoredId,
+        /// Oldest first.
+        messages: Vec<NewMessage>,
+        /// Which ones go.
+        replaced: Replaced,
+    },
+    /// Inserts a branch: a row that names the one it was branched from, as parent and in its `model_config`, with a
+    /// title and a copy of the messages. The parent stays as it is. Fails with `TitleTaken` when another session has
+    /// the title asked for.
+    Branch {
+        /// The branch; its `parent` is the row it was branched from, and its `title` is left out.
+        child: NewSession,
+        /// How it is called.
+        title: BranchTitle,
+        /// Oldest first.
+        messages: Vec<NewMessage>,
+    },
+    /// Deletes a session row with its messages. Rows that have it as their parent stay, without a parent.
+    Delete {
+        /// The session.
+        session: StoredId,
+    },
+}
+
+/// Which messages of a session are replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// The active ones. What a compression in place has put aside stays aside.
+    Active,
+    /// All of them.
+    All,
+}
+
+/// How a branch is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BranchTitle {
+    /// So.
+    Asked(String),
+    /// By the next title of its parent's lineage, or of the lineage `branch` when the parent has no title.
+    Next,
+    /// Not at all.
+    None,
 }
 
 /// What a new session row holds; the other columns get their defaults.
@@ -162,6 +216,8 @@ pub struct SessionRow {
     pub cwd: Option<String>,
     /// The model.
     pub model: Option<String>,
+    /// The row it was branched from. A branch has a parent too, but does not continue it.
+    pub branched_from: Option<StoredId>,
 }
 
 /// A message row.
@@ -180,7 +236,7 @@ pub struct MessageRow {
 /// Which children continue a parent that was ended by a compression (spec §10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TipRule {
-    /// Any child: one that was itself continued by a compression before an open one before the rest, then the one
+    /// Any child that is no branch: one that was itself continued by a compression before an open one before the rest, then the one
     /// with the latest activity (its last message, else its start), the latest start, the highest id.
     BestContinuation,
     /// A child that started no earlier than the parent ended; the latest.

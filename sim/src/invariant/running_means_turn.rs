@@ -1,6 +1,7 @@
 //! A session that says it is running has a turn (I5 of spec §15): otherwise it is busy for ever.
 
 use gateway::clock::{Millis, Uptime};
+use gateway::session::Record;
 
 use super::{Claim, Condition, Invariant, View};
 
@@ -15,7 +16,9 @@ const CLAIM: Millis = Millis::from_secs(1);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
     let live = view.sessions.iter().flat_map(|sessions| sessions.all());
-    let running = live.filter(|session| session.read(|record| record.is_running()));
+    // What holds a session without a prompt, such as a compression that a client asked for, is no turn.
+    let prompted = |record: &Record| record.turn.as_ref().is_some_and(|turn| !turn.user.is_empty());
+    let running = live.filter(|session| session.read(prompted));
     let labels = running.map(|session| view.names.label(session.id()));
     let stuck = labels.filter(|label| view.turns_of(label) == 0);
     stuck.map(|subject| Condition { subject, within: view.slack + CLAIM, detail }).collect()

@@ -132,7 +132,10 @@ fn write_step(page: &mut Page, step: &Step) {
     match &step.action {
         Action::Prompt { prompt: Prompt::Turn(turn), .. } => page.line("turn", &quoted(turn)),
         Action::Prompt { prompt: Prompt::Text(text), .. } => page.line("text", &quoted(text)),
-        Action::Resume { target: target @ ResumeTarget::Tip, .. } => page.line("id", &quoted(target.name())),
+        Action::Resume { target: target @ ResumeTarget::Tip, .. }
+        | Action::Delete { target: target @ ResumeTarget::Tip, .. } => page.line("id", &quoted(target.name())),
+        Action::Steer { text, .. } => page.line("text", &quoted(text)),
+        Action::Title { title: Some(title), .. } => page.line("title", &quoted(title)),
         _ => {}
     }
     if let Some(name) = step.action.names() {

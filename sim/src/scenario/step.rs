@@ -21,6 +21,14 @@ pub(super) enum Word {
     Activate,
     CloseSession,
     Interrupt,
+    Title,
+    History,
+    Undo,
+    Steer,
+    Compress,
+    Branch,
+    Delete,
+    MostRecent,
     ActiveList,
     List,
     Kill,
@@ -37,7 +45,7 @@ pub(super) struct PlacedStep {
 }
 
 impl Word {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 23] = [
         Self::Connect,
         Self::Close,
         Self::Drop,
@@ -47,6 +55,14 @@ impl Word {
         Self::Activate,
         Self::CloseSession,
         Self::Interrupt,
+        Self::Title,
+        Self::History,
+        Self::Undo,
+        Self::Steer,
+        Self::Compress,
+        Self::Branch,
+        Self::Delete,
+        Self::MostRecent,
         Self::ActiveList,
         Self::List,
         Self::Kill,
@@ -67,6 +83,14 @@ impl Word {
             Self::Activate => "session.activate",
             Self::CloseSession => "session.close",
             Self::Interrupt => "session.interrupt",
+            Self::Title => "session.title",
+            Self::History => "session.history",
+            Self::Undo => "session.undo",
+            Self::Steer => "session.steer",
+            Self::Compress => "session.compress",
+            Self::Branch => "session.branch",
+            Self::Delete => "session.delete",
+            Self::MostRecent => "session.most_recent",
             Self::ActiveList => "session.active_list",
             Self::List => "session.list",
             Self::Kill => "gateway.kill",
@@ -88,6 +112,14 @@ impl Word {
             Action::Activate { .. } => Self::Activate,
             Action::CloseSession { .. } => Self::CloseSession,
             Action::Interrupt { .. } => Self::Interrupt,
+            Action::Title { .. } => Self::Title,
+            Action::History { .. } => Self::History,
+            Action::Undo { .. } => Self::Undo,
+            Action::Steer { .. } => Self::Steer,
+            Action::Compress { .. } => Self::Compress,
+            Action::Branch { .. } => Self::Branch,
+            Action::Delete { .. } => Self::Delete,
+            Action::MostRecent => Self::MostRecent,
             Action::ActiveList => Self::ActiveList,
             Action::List => Self::List,
             Action::Kill => Self::Kill,
@@ -105,13 +137,19 @@ impl Word {
     /// The keys that it takes besides those of every step.
     const fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Connect | Self::Close | Self::Drop | Self::ActiveList | Self::List => &["client"],
+            Self::Connect | Self::Close | Self::Drop | Self::MostRecent | Self::ActiveList | Self::List => &["client"],
             Self::Kill | Self::Restart | Self::ScanIdle => &[],
             Self::Signal => &["signal"],
             Self::Create => &["client", "as", "title"],
             Self::Prompt => &["client", "session", "turn", "text"],
             Self::Resume => &["client", "session", "id", "as"],
-            Self::Activate | Self::CloseSession | Self::Interrupt => &["client", "session"],
+            Self::Activate | Self::CloseSession | Self::Interrupt | Self::History | Self::Undo | Self::Compress => {
+                &["client", "session"]
+            }
+            Self::Title => &["client", "session", "title"],
+            Self::Steer => &["client", "session", "text"],
+            Self::Branch => &["client", "session", "as"],
+            Self::Delete => &["client", "session", "id"],
         }
     }
 
@@ -124,6 +162,8 @@ impl Word {
                 "`{name}` takes `as`, the name of the session in this file, and may take `title` and `close_on_disconnect`"
             ),
             Self::Resume => format!("`{name}` takes `session` and may take `id` and `as`"),
+            Self::Title => format!("`{name}` takes `session` and may take `title`, which it gives"),
+            Self::Delete => format!("`{name}` takes `session` and may take `id`"),
             Self::Signal => format!("`{name}` takes `signal`, which is `INT` or `TERM`, and no `client`"),
             _ if self.is_of_process() => format!("`{name}` takes only `at` and `do`"),
             _ if self.keys() == ["client"] => format!("`{name}` takes only `at`, `client` and `do`"),
@@ -211,6 +251,20 @@ impl Reading<'_> {
             Word::Activate => Action::Activate { session: session()? },
             Word::CloseSession => Action::CloseSession { session: session()? },
             Word::Interrupt => Action::Interrupt { session: session()? },
+            Word::Title => Action::Title { session: session()?, title: text(self.raw.title.as_ref()) },
+            Word::History => Action::History { session: session()? },
+            Word::Undo => Action::Undo { session: session()? },
+            Word::Steer => {
+                let session = session()?;
+                Action::Steer { session, text: self.needed(word, "text", self.raw.text.as_ref())? }
+            }
+            Word::Compress => Action::Compress { session: session()? },
+            Word::Branch => {
+                let session = session()?;
+                Action::Branch { session, name: self.needed(word, "as", self.raw.name.as_ref())? }
+            }
+            Word::Delete => Action::Delete { session: session()?, target: self.target()? },
+            Word::MostRecent => Action::MostRecent,
             Word::ActiveList => Action::ActiveList,
             Word::List => Action::List,
             Word::Kill => Action::Kill,
@@ -278,9 +332,11 @@ impl Reading<'_> {
         let Some(found) = &self.raw.id else { return Ok(ResumeTarget::default()) };
         let known = [ResumeTarget::Stored, ResumeTarget::Tip].into_iter().find(|known| known.name() == found.get_ref());
         known.ok_or_else(|| {
-            self.source.error(found.span(), format!("unknown `id` to resume by: `{}`", found.get_ref())).with_help(
-                "`id` is `stored`, the id that the client knows and the default, or `tip`, the end of its lineage",
-            )
+            self.source
+                .error(found.span(), format!("unknown `id` to name a session by: `{}`", found.get_ref()))
+                .with_help(
+                    "`id` is `stored`, the id that the client knows and the default, or `tip`, the end of its lineage",
+                )
         })
     }
 

@@ -88,16 +88,21 @@ impl Client {
             Action::Resume { session, target, name } => {
                 let ids = self.ids(session).await?;
                 let name = name.as_ref().unwrap_or(session);
-                let stored = match target {
-                    ResumeTarget::Stored => ids.stored,
-                    ResumeTarget::Tip => self.store.mirror().newest(&StoredId::new(ids.stored)).to_string(),
-                };
+                let stored = self.stored(ids, *target);
                 self.stage.names.expect(&self.name, name);
                 self.request("session.resume", json!({"session_id": stored}), Some(name.clone()))?;
             }
             Action::Activate { session } => self.of_session("session.activate", session).await?,
             Action::CloseSession { session } => self.of_session("session.close", session).await?,
             Action::Interrupt { session } => self.of_session("session.interrupt", session).await?,
+            Action::Title { .. }
+            | Action::History { .. }
+            | Action::Undo { .. }
+            | Action::Steer { .. }
+            | Action::Compress { .. }
+            | Action::Branch { .. }
+            | Action::Delete { .. } => self.work_on(action).await?,
+            Action::MostRecent => self.request("session.most_recent", json!({}), None)?,
             Action::ActiveList => self.request("session.active_list", json!({}), None)?,
             Action::List => self.request("session.list", json!({}), None)?,
             Action::Kill => self.process.kill(),
@@ -127,6 +132,46 @@ impl Client {
         how(&connection);
         self.forget_pending();
         Ok(())
+    }
+
+    /// Steps about what has been said and about the rows it is kept in.
+    async fn work_on(&self, action: &Action) -> Result<(), Skipped> {
+        match action {
+            Action::Title { session, title } => {
+                let ids = self.ids(session).await?;
+                let mut params = json!({"session_id": ids.runtime});
+                if let Some(title) = title {
+                    params["title"] = json!(title);
+                }
+                self.request("session.title", params, None)?;
+            }
+            Action::History { session } => self.of_session("session.history", session).await?,
+            Action::Undo { session } => self.of_session("session.undo", session).await?,
+            Action::Steer { session, text } => {
+                let ids = self.ids(session).await?;
+                self.request("session.steer", json!({"session_id": ids.runtime, "text": text}), None)?;
+            }
+            Action::Compress { session } => self.of_session("session.compress", session).await?,
+            Action::Branch { session, name } => {
+                let ids = self.ids(session).await?;
+                self.stage.names.expect(&self.name, name);
+                self.request("session.branch", json!({"session_id": ids.runtime}), Some(name.clone()))?;
+            }
+            Action::Delete { session, target } => {
+                let stored = self.stored(self.ids(session).await?, *target);
+                self.request("session.delete", json!({"session_id": stored}), None)?;
+            }
+            other => unreachable!("`{}` is not about a conversation", other.word()),
+        }
+        Ok(())
+    }
+
+    /// The stored id that a step means.
+    fn stored(&self, ids: Ids, target: ResumeTarget) -> String {
+        match target {
+            ResumeTarget::Stored => ids.stored,
+            ResumeTarget::Tip => self.store.mirror().newest(&StoredId::new(ids.stored)).to_string(),
+        }
     }
 
     async fn of_session(&self, method: &str, session: &str) -> Result<(), Skipped> {

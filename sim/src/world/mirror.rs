@@ -4,7 +4,7 @@
 //! in the SQL shows. At rest the tables are compared with it.
 
 use gateway::clock::Wall;
-use gateway::store::{EndReason, NewMessage, NewSession, SessionRow, StoredId, Write, Written};
+use gateway::store::{BranchTitle, EndReason, NewMessage, NewSession, SessionRow, StoredId, Write, Written};
 
 /// The session rows, in the order in which they were inserted.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,7 +41,7 @@ impl Mirror {
         let mut newest = id.clone();
         // A child is inserted after its parent, so one pass in order of insertion follows the whole chain.
         for row in &self.rows {
-            if row.parent.as_ref() == Some(&newest) {
+            if row.parent.as_ref() == Some(&newest) && row.branched_from.is_none() {
                 newest = row.id.clone();
             }
         }
@@ -73,11 +73,59 @@ impl Mirror {
                 self.count(&child.id, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
             }
             Write::ContinueTitle { session, parent } => self.continue_title(session, parent),
-            Write::Compact { session, messages } => self.change(session, |row| {
-                row.message_count = messages.len() as u64;
-                row.tool_call_count = messages.iter().map(NewMessage::calls).sum();
-            }),
+            Write::Compact { session, messages } | Write::ReplaceMessages { session, messages, .. } => {
+                self.change(session, |row| {
+                    row.message_count = messages.len() as u64;
+                    row.tool_call_count = messages.iter().map(NewMessage::calls).sum();
+                });
+            }
             Write::SetTitle { session, title } => self.change(session, |row| row.title = Some(title.clone())),
+            Write::NameSession { session, title } => {
+                self.insert(session);
+                self.take_title(&session.id, title);
+                self.change(&session.id, |row| row.title = Some(title.clone()));
+            }
+            Write::Branch { child, title, messages } => {
+                self.insert(child);
+                self.change(&child.id, |row| row.branched_from = child.parent.clone());
+                self.name_branch(child, title);
+                self.count(&child.id, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
+            }
+            Write::Delete { session } => {
+                self.rows.retain(|row| row.id != *session);
+                for row in self.rows.iter_mut().filter(|row| row.parent.as_ref() == Some(session)) {
+                    row.parent = None;
+                }
+            }
+        }
+    }
+
+    /// The rows that a session continues give their title up to it.
+    fn take_title(&mut self, id: &StoredId, title: &str) {
+        let continued = |row: &SessionRow| row.parent.clone().filter(|_| row.branched_from.is_none());
+        let mut next = self.row(id).and_then(continued);
+        while let Some(row) = next.and_then(|id| self.rows.iter_mut().find(|row| row.id == id)) {
+            if row.end_reason.as_deref() != Some("compression") {
+                return;
+            }
+            if row.title.as_deref() == Some(title) {
+                row.title = None;
+            }
+            next = continued(row);
+        }
+    }
+
+    fn name_branch(&mut self, child: &NewSession, title: &BranchTitle) {
+        let titled = child.parent.as_ref().and_then(|parent| self.row(parent)).is_some_and(|row| row.title.is_some());
+        match (title, &child.parent) {
+            (BranchTitle::Asked(title), _) => self.change(&child.id, |row| row.title = Some(title.clone())),
+            (BranchTitle::Next, Some(parent)) if titled => self.continue_title(&child.id, parent),
+            (BranchTitle::Next, _) => {
+                let used = self.rows.iter().any(|row| row.title.as_deref() == Some("branch"));
+                let next = if used { self.next_title("branch") } else { "branch".to_owned() };
+                self.change(&child.id, |row| row.title = Some(next));
+            }
+            (BranchTitle::None, _) => {}
         }
     }
 
@@ -99,6 +147,7 @@ impl Mirror {
             title,
             cwd: session.cwd.clone(),
             model: session.model.clone(),
+            branched_from: None,
         });
     }
 
@@ -132,14 +181,18 @@ impl Mirror {
         let Some(title) = self.row(parent).and_then(|row| row.title.clone()) else {
             return;
         };
-        let base = numbered(&title).map_or(title.as_str(), |(base, _)| base);
+        let next = self.next_title(numbered(&title).map_or(title.as_str(), |(base, _)| base));
+        self.change(id, |row| row.title = Some(next));
+    }
+
+    /// The title after the highest one that `base` has.
+    fn next_title(&self, base: &str) -> String {
         let number = |title: &str| match numbered(title) {
             Some((of, number)) if of == base => Some(number),
             _ => (title == base).then_some(1),
         };
         let highest = self.rows.iter().filter_map(|row| number(row.title.as_deref()?)).max().unwrap_or(0);
-        let next = format!("{base} #{}", highest + 1);
-        self.change(id, |row| row.title = Some(next));
+        format!("{base} #{}", highest.max(1) + 1)
     }
 
     fn change(&mut self, id: &StoredId, change: impl FnOnce(&mut SessionRow)) {

@@ -6,12 +6,21 @@ use rusqlite::{Row, ToSql};
 use crate::clock::Wall;
 use crate::store::{EndReason, MessageRow, NewMessage, Role, SessionRow, StoredId};
 
+/// The row that a branch was branched from, out of the column that says so; `NULL` for any other row.
+macro_rules! branched_from {
+    ($column:literal) => {
+        concat!("CASE WHEN json_valid(", $column, ") THEN json_extract(", $column, ", '$._branched_from') END")
+    };
+}
+
 /// A query for session rows, to be read by [`session`]; the literal is what follows the columns.
 macro_rules! select_sessions {
     ($rest:literal) => {
         concat!(
             "SELECT id, source, parent_session_id, started_at, ended_at, end_reason, message_count, ",
-            "tool_call_count, title, cwd, model FROM sessions ",
+            "tool_call_count, title, cwd, model, ",
+            $crate::store::sqlite::column::branched_from!("model_config"),
+            " AS branched_from FROM sessions ",
             $rest
         )
     };
@@ -28,7 +37,7 @@ macro_rules! select_messages {
     };
 }
 
-pub(super) use {select_messages, select_sessions};
+pub(super) use {branched_from, select_messages, select_sessions};
 
 /// The row of a [`select_sessions`] query.
 pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
@@ -44,6 +53,7 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
         title: row.get("title")?,
         cwd: row.get("cwd")?,
         model: row.get("model")?,
+        branched_from: row.get("branched_from")?,
     })
 }
 

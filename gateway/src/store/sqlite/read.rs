@@ -70,10 +70,14 @@ const SESSION: &str = select_sessions!("WHERE id = ?1");
 
 const TITLED: &str = select_sessions!("WHERE title = ?1");
 
-const ROOTS: &str =
-    select_sessions!("WHERE parent_session_id IS NULL AND archived = 0 ORDER BY started_at DESC, id DESC LIMIT ?1");
+/// What is called `branched_from` is `NULL` in a row that continues its parent.
+const ROOTS: &str = select_sessions!(
+    "WHERE (parent_session_id IS NULL OR branched_from IS NOT NULL) AND archived = 0 AND source <> 'tool'
+    ORDER BY started_at DESC, id DESC LIMIT ?1"
+);
 
-/// Row ids count up as long as no row is deleted alone, and nothing here does that.
+/// A new row's id is above all that there are. One that was deleted may be given again, which does not change the
+/// order of those that are left.
 const ALL_SESSIONS: &str = select_sessions!("ORDER BY rowid");
 
 const OPEN: &str = select_sessions!("WHERE ended_at IS NULL ORDER BY rowid");

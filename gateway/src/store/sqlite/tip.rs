@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::column::branched_from;
 use crate::store::{StoredId, TipRule};
 
 /// The longest chain that is followed. Parents that form a ring end here too.
@@ -24,16 +25,20 @@ pub(super) fn tip(connection: &Connection, start: &StoredId, rule: TipRule) -> r
 }
 
 /// Only a parent whose last word is a compression is continued; one that was reopened is its own tip.
-const BEST_CONTINUATION: &str = "
+const BEST_CONTINUATION: &str = concat!(
+    "
 SELECT child.id
 FROM sessions AS parent JOIN sessions AS child ON child.parent_session_id = parent.id
-WHERE parent.id = ?1 AND parent.ended_at IS NOT NULL AND parent.end_reason = 'compression'
+WHERE parent.id = ?1 AND parent.ended_at IS NOT NULL AND parent.end_reason = 'compression' AND (",
+    branched_from!("child.model_config"),
+    ") IS NULL
 ORDER BY
     CASE WHEN child.ended_at IS NULL THEN 1 WHEN child.end_reason = 'compression' THEN 0 ELSE 2 END,
     COALESCE((SELECT MAX(timestamp) FROM messages WHERE session_id = child.id), child.started_at) DESC,
     child.started_at DESC,
     child.id DESC
-LIMIT 1";
+LIMIT 1"
+);
 
 const STARTED_AFTER_END: &str = "
 SELECT child.id

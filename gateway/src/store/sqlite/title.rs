@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::column::branched_from;
 use crate::store::StoredId;
 
 /// Gives `session` the next title of its parent's lineage. False if the parent has none, or there is no such row.
@@ -14,6 +15,28 @@ pub(super) fn carry_on(connection: &Connection, session: &StoredId, parent: &Sto
     };
     let next = next(connection, base(&title))?;
     Ok(set(connection, session, &next)? > 0)
+}
+
+/// Gives a branch the next title of its parent's lineage. A parent without a title has the lineage `branch`, whose
+/// first title has no number.
+pub(super) fn branch(connection: &Connection, session: &StoredId, parent: &StoredId) -> rusqlite::Result<()> {
+    if !carry_on(connection, session, parent)? {
+        let title = match is_free(connection, UNTITLED)? {
+            true => UNTITLED.to_owned(),
+            false => next(connection, UNTITLED)?,
+        };
+        set(connection, session, &title)?;
+    }
+    Ok(())
+}
+
+/// Takes a title from the rows that a session continues: they are not shown any more, and it is the same conversation.
+pub(super) fn take(connection: &Connection, session: &StoredId, title: &str) -> rusqlite::Result<usize> {
+    connection.prepare_cached(TAKE_FROM_ANCESTORS)?.execute(params![session, title])
+}
+
+fn is_free(connection: &Connection, title: &str) -> rusqlite::Result<bool> {
+    connection.prepare_cached(IS_FREE)?.query_row([title], |row| row.get(0))
 }
 
 /// Sets a title; a taken one breaks the unique index.
@@ -43,6 +66,27 @@ fn numbered(title: &str) -> Option<(&str, u32)> {
     let is_number = !base.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| digits.parse().ok().map(|number| (base, number)))?
 }
+
+/// The lineage of branches whose parent has no title.
+const UNTITLED: &str = "branch";
+
+const IS_FREE: &str = "SELECT NOT EXISTS (SELECT 1 FROM sessions WHERE title = ?1)";
+
+/// A row is continued by the one whose parent it is only when a compression has ended it. `UNION` ends a ring.
+const TAKE_FROM_ANCESTORS: &str = concat!(
+    "
+WITH RECURSIVE continued (id) AS (
+    SELECT ?1
+    UNION
+    SELECT parent.id
+    FROM sessions AS child JOIN continued USING (id) JOIN sessions AS parent ON parent.id = child.parent_session_id
+    WHERE parent.end_reason = 'compression' AND (",
+    branched_from!("child.model_config"),
+    ") IS NULL
+)
+UPDATE sessions SET title = NULL
+WHERE title = ?2 AND id <> ?1 AND id IN (SELECT id FROM continued)"
+);
 
 const TITLE: &str = "SELECT title FROM sessions WHERE id = ?1";
 

@@ -4,7 +4,9 @@ use rusqlite::{Connection, params};
 
 use super::{tip, title};
 use crate::clock::Wall;
-use crate::store::{EndReason, NewMessage, NewSession, StoreError, StoredId, TipRule, Write, Written};
+use crate::store::{
+    BranchTitle, EndReason, NewMessage, NewSession, Replaced, StoreError, StoredId, TipRule, Write, Written,
+};
 
 /// Does what `write` says. After an error the caller has to roll back.
 pub(super) fn carry_out(connection: &Connection, write: &Write) -> Result<Written, StoreError> {
@@ -22,6 +24,10 @@ pub(super) fn carry_out(connection: &Connection, write: &Write) -> Result<Writte
         Write::ContinueTitle { session, parent } => usize::from(title::carry_on(connection, session, parent)?),
         Write::Compact { session, messages } => compact(connection, session, messages)?,
         Write::SetTitle { session, title } => title::set(connection, session, title)?,
+        Write::NameSession { session, title } => name_session(connection, session, title)?,
+        Write::ReplaceMessages { session, messages, replaced } => replace(connection, session, messages, *replaced)?,
+        Write::Branch { child, title, messages } => branch(connection, child, title, messages)?,
+        Write::Delete { session } => delete(connection, session)?,
     };
     Ok(Written { changed, session: None })
 }
@@ -73,6 +79,54 @@ fn compact(connection: &Connection, session: &StoredId, messages: &[NewMessage])
     connection.prepare_cached(REPLACE_MESSAGES)?.execute([session])?;
     insert_messages(connection, session, messages)?;
     Ok(1)
+}
+
+fn name_session(connection: &Connection, session: &NewSession, title: &str) -> Result<usize, StoreError> {
+    create_session(connection, session)?;
+    title::take(connection, &session.id, title)?;
+    Ok(title::set(connection, &session.id, title)?)
+}
+
+fn replace(
+    connection: &Connection,
+    session: &StoredId,
+    messages: &[NewMessage],
+    replaced: Replaced,
+) -> Result<usize, StoreError> {
+    count_messages(connection, COUNT_ANEW, session, messages)?;
+    let delete = match replaced {
+        Replaced::Active => DELETE_ACTIVE,
+        Replaced::All => DELETE_MESSAGES,
+    };
+    connection.prepare_cached(delete)?.execute([session])?;
+    insert_messages(connection, session, messages)?;
+    Ok(1)
+}
+
+fn branch(
+    connection: &Connection,
+    child: &NewSession,
+    title: &BranchTitle,
+    messages: &[NewMessage],
+) -> Result<usize, StoreError> {
+    let parent = child.parent.as_ref().expect("a branch names the session it was branched from");
+    let inserted = execute_with(connection, INSERT_SESSION, child)?;
+    connection.prepare_cached(MARK_BRANCH)?.execute(params![child.id, parent])?;
+    match title {
+        BranchTitle::Asked(title) => drop(title::set(connection, &child.id, title)?),
+        BranchTitle::Next => title::branch(connection, &child.id, parent)?,
+        BranchTitle::None => {}
+    }
+    append(connection, &child.id, messages)?;
+    Ok(inserted)
+}
+
+/// Messages and children first, because they refer to the row.
+fn delete(connection: &Connection, session: &StoredId) -> Result<usize, StoreError> {
+    for statement in [DELETE_MESSAGES, FORGET_PARENT] {
+        connection.prepare_cached(statement)?.execute([session])?;
+    }
+    Ok(connection.prepare_cached(DELETE_SESSION)?.execute([session])?)
 }
 
 fn execute_with(connection: &Connection, sql: &str, session: &NewSession) -> rusqlite::Result<usize> {
@@ -129,6 +183,16 @@ UPDATE sessions SET message_count = message_count + ?2, tool_call_count = tool_c
 const COUNT_ANEW: &str = "UPDATE sessions SET message_count = ?2, tool_call_count = ?3 WHERE id = ?1";
 
 const REPLACE_MESSAGES: &str = "UPDATE messages SET active = 0, compacted = 1 WHERE session_id = ?1 AND active = 1";
+
+const MARK_BRANCH: &str = "UPDATE sessions SET model_config = json_object('_branched_from', ?2) WHERE id = ?1";
+
+const DELETE_ACTIVE: &str = "DELETE FROM messages WHERE session_id = ?1 AND active = 1";
+
+const DELETE_MESSAGES: &str = "DELETE FROM messages WHERE session_id = ?1";
+
+const FORGET_PARENT: &str = "UPDATE sessions SET parent_session_id = NULL WHERE parent_session_id = ?1";
+
+const DELETE_SESSION: &str = "DELETE FROM sessions WHERE id = ?1";
 
 const INSERT_MESSAGE: &str = "
 INSERT INTO messages (session_id, role, content, tool_call_id, tool_calls, tool_name, timestamp)

@@ -31,7 +31,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     let turns = vec((texts(), vec(turn_steps(), 0..4)), 0..3);
     let settings =
         (lengths(), select(vec![Config::default().source, "cli \"x\"".to_owned()]), latencies(), latencies());
-    let draws = vec((0..30_000_u64, 0..2_usize, 0..9_u8, texts()), 0..12);
+    let draws = vec((0..30_000_u64, 0..2_usize, 0..17_u8, texts()), 0..12);
     let expected = prop_oneof![
         Just(Expected::Outcome(ExpectedOutcome::NotAtRest)),
         vec(select(crate::invariant::ALL.map(|invariant| invariant.name).to_vec()), 1..3)
@@ -97,6 +97,14 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             5 => Action::Prompt { session, prompt: Prompt::Text(text) },
             6 => Action::Resume { session, target: ResumeTarget::Tip, name: Some(format!("s-{sessions}")) },
             7 => Action::Resume { session, target: ResumeTarget::Stored, name: None },
+            8 => Action::Title { session, title: Some(text).filter(|_| gap % 2 == 0) },
+            9 => Action::History { session },
+            10 => Action::Undo { session },
+            11 => Action::Steer { session, text },
+            12 => Action::Compress { session },
+            13 => Action::Branch { session, name: format!("s-{sessions}") },
+            14 => Action::Delete { session, target: ResumeTarget::Tip },
+            15 => Action::MostRecent,
             _ => Action::Interrupt { session },
         };
         match action {

@@ -1,0 +1,63 @@
+//! Titles that clients give: which ones are good, and what becomes of one before there is a row.
+
+use crate::behavior::group;
+
+group! {
+    /// Titles that clients give.
+    Title "title" {
+        /// What asking for the title does.
+        get: Get {
+            /// It answers.
+            Reads "reads",
+            /// It also writes a title that was asked for before the row was there (B18).
+            AppliesPending "applies_pending",
+        }
+        /// What becomes of a title for a session without a row.
+        unsaved: Unsaved {
+            /// The row is made for it.
+            CreatesRow "creates_row",
+            /// It waits for the row (spec §4.8).
+            Waits "waits",
+        }
+    }
+}
+
+/// The longest title, in characters.
+pub const LENGTH_MAX: usize = 100;
+
+/// A title that cannot be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadTitle {
+    /// Nothing is left of it.
+    Empty,
+    /// It has more than [`LENGTH_MAX`] characters.
+    TooLong,
+}
+
+impl Title {
+    /// Whether a question for the title writes a waiting one.
+    pub fn get_writes(&self) -> bool {
+        match self.get {
+            Get::Reads => false,
+            Get::AppliesPending => true,
+        }
+    }
+
+    /// Whether a title makes the row that it is for.
+    pub fn creates_row(&self) -> bool {
+        match self.unsaved {
+            Unsaved::CreatesRow => true,
+            Unsaved::Waits => false,
+        }
+    }
+}
+
+/// A title as it is stored.
+pub fn tidy(asked: &str) -> Result<String, BadTitle> {
+    let title = asked.trim();
+    match title.chars().count() {
+        0 => Err(BadTitle::Empty),
+        length if length > LENGTH_MAX => Err(BadTitle::TooLong),
+        _ => Ok(title.to_owned()),
+    }
+}

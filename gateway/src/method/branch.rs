@@ -1,0 +1,142 @@
+//! `session.branch`: a second session that begins with what has been said in a first.
+
+use std::rc::Rc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::create::{new_record, register};
+use super::resume::build_now;
+use crate::build;
+use crate::clock::Now;
+use crate::entropy::{Purpose, Stream};
+use crate::finalize;
+use crate::idle;
+use crate::lifecycle::close::Actor;
+use crate::lifecycle::history;
+use crate::lifecycle::title::{self, BadTitle};
+use crate::registry::Link;
+use crate::rpc::{Error, code};
+use crate::server::Gateway;
+use crate::session::{AgentState, Record, Session, Stage, Transcript, stored_id};
+use crate::store::{BranchTitle, NewMessage, NewSession, StoreError};
+
+#[derive(Deserialize)]
+pub(super) struct Branch {
+    session_id: String,
+    name: Option<String>,
+}
+
+/// Makes a session out of what has been said in another, which goes on as it is.
+pub(super) async fn branch(gateway: &Rc<Gateway>, link: &Link, params: Branch) -> Result<Value, Error> {
+    let parent = super::find(gateway, &params.session_id)?;
+    let title = asked_title(params.name)?;
+    let now = gateway.env.now();
+    let bits = || gateway.env.draw(Stream::Session(parent.id()), Purpose::StoredId);
+    let said = parent.read(|record| record.transcript.messages[..history::settled(record)].to_vec());
+    if said.is_empty() {
+        return Err(Error::new(code::NOTHING_TO_BRANCH, "nothing to branch: the conversation is empty"));
+    }
+    let key = stored_id(now.wall, bits());
+    let child = NewSession {
+        id: key.clone(),
+        source: gateway.config.source.clone(),
+        model: Some(gateway.config.model.clone()),
+        parent: Some(parent.read(|record| record.key.clone())),
+        started_at: now.wall,
+        cwd: parent.read(|record| record.facts.cwd.clone()),
+        title: None,
+    };
+    let session = if gateway.behavior.lineage.branches_at_once() {
+        register_then_write(gateway, link, child, title, said, now).await?
+    } else {
+        write_then_register(gateway, link, child, title, said, now).await?
+    };
+    let row = gateway.rows.session(key.clone()).await.ok().flatten();
+    Ok(json!({
+        "session_id": session.id().as_str(),
+        "stored_session_id": key.as_str(),
+        "title": row.and_then(|row| row.title).unwrap_or_default(),
+        "parent": parent.read(|record| record.key.to_string()),
+    }))
+}
+
+fn asked_title(name: Option<String>) -> Result<BranchTitle, Error> {
+    match name.as_deref().map(title::tidy) {
+        None | Some(Err(BadTitle::Empty)) => Ok(BranchTitle::Next),
+        Some(Ok(title)) => Ok(BranchTitle::Asked(title)),
+        Some(Err(BadTitle::TooLong)) => Err(Error::new(code::BAD_TITLE, "a title has 100 characters at the most")),
+    }
+}
+
+/// The record stands in the registry while its row is written, so that nobody takes the row for an orphan.
+async fn register_then_write(
+    gateway: &Rc<Gateway>,
+    link: &Link,
+    child: NewSession,
+    title: BranchTitle,
+    said: Vec<NewMessage>,
+    now: Now,
+) -> Result<Session, Error> {
+    let mut record = record_of(&child, said.clone(), now);
+    record.stage = Stage::Opening;
+    let session = register(gateway, link, record);
+    let written = gateway.rows.branch(child, title, said).await;
+    session.change(|record| record.stage = Stage::Open);
+    if let Err(error) = written {
+        // Also when the answer was lost: if the row is there, it is ended with its record.
+        finalize::end(gateway, &session, Actor::Client).await;
+        return Err(failed(error));
+    }
+    build::later(gateway, &session, gateway.config.build_delay);
+    idle::cap_later(gateway);
+    Ok(session)
+}
+
+/// The row, then one message after the other, then the agent: whatever fails leaves what was written before it.
+async fn write_then_register(
+    gateway: &Rc<Gateway>,
+    link: &Link,
+    child: NewSession,
+    title: BranchTitle,
+    said: Vec<NewMessage>,
+    now: Now,
+) -> Result<Session, Error> {
+    let texts: Vec<NewMessage> = said.into_iter().map(text_alone).collect();
+    let (first, asked) = match title {
+        BranchTitle::Asked(title) => (BranchTitle::None, Some(title)),
+        next => (next, None),
+    };
+    let broken = |error| Error::new(code::BRANCH_FAILED, format!("branch failed: {error}"));
+    gateway.rows.branch(child.clone(), first, Vec::new()).await.map_err(broken)?;
+    for message in texts.clone() {
+        gateway.rows.append(child.id.clone(), vec![message]).await.map_err(broken)?;
+    }
+    if let Some(title) = asked {
+        gateway.rows.set_title(child.id.clone(), title).await.map_err(broken)?;
+    }
+    let agent = build_now(gateway).await?;
+    let mut record = record_of(&child, texts, now);
+    record.agent.state = AgentState::Ready(agent);
+    let session = register(gateway, link, record);
+    idle::cap_later(gateway);
+    Ok(session)
+}
+
+fn record_of(child: &NewSession, said: Vec<NewMessage>, now: Now) -> Record {
+    let mut record = new_record(child.id.clone(), now);
+    record.facts.cwd = child.cwd.clone();
+    record.transcript = Transcript::stored(said);
+    record
+}
+
+fn text_alone(message: NewMessage) -> NewMessage {
+    NewMessage { tool_call_id: None, tool_calls: None, tool_name: None, ..message }
+}
+
+fn failed(error: StoreError) -> Error {
+    match error {
+        StoreError::TitleTaken => Error::new(code::BAD_TITLE, "another session has this title"),
+        other => Error::new(code::BRANCH_FAILED, format!("branch failed: {other}")),
+    }
+}

@@ -1,0 +1,115 @@
+//! `session.compress`: a client has the conversation replaced by its summary.
+
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use super::{OfSession, hold};
+use crate::agent::{CompressError, CompressionMode, Interrupt};
+use crate::build;
+use crate::rotation;
+use crate::rpc::{Error, code};
+use crate::server::Gateway;
+use crate::session::{Session, Transcript};
+use crate::store::NewMessage;
+use crate::turn::{self, Ending};
+
+/// A conversation with fewer messages is left as it is.
+const MESSAGES_MIN: usize = 4;
+
+/// Compresses the conversation, if it is long enough. Answers when that is done.
+pub(super) async fn compress(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Value, Error> {
+    let session = params.find(gateway)?;
+    let interrupt = hold::take(gateway, &session)?;
+    let before = session.read(|record| Size::of(&record.transcript));
+    let done = match before.messages < MESSAGES_MIN {
+        true => Ok(Done::Nothing),
+        false => {
+            session.emit("status.update", json!({"kind": "compressing", "text": "compressing the conversation"}));
+            summarize(gateway, &session, &interrupt).await
+        }
+    };
+    let next = hold::release(gateway, &session);
+    session.emit("status.update", json!({"kind": "status", "text": "ready"}));
+    let answer = done.map(|done| result(gateway, &session, &before, done));
+    hold::go_on(gateway, &session, next).await;
+    answer
+}
+
+/// What became of a compression.
+enum Done {
+    /// There was too little to compress.
+    Nothing,
+    /// Somebody stopped it.
+    Aborted,
+    /// The conversation is now its summary.
+    Compressed { summary: String },
+}
+
+async fn summarize(gateway: &Rc<Gateway>, session: &Session, interrupt: &Interrupt) -> Result<Done, Error> {
+    let failed = |message: String| Error::new(code::COMPRESS_FAILED, format!("compress failed: {message}"));
+    build::start(gateway, session);
+    let version = session.read(|record| record.transcript.version);
+    let agent = match turn::agent_ready(gateway, session, interrupt).await {
+        Ok(agent) => agent,
+        Err(Ending::Failed { message }) => return Err(failed(message)),
+        Err(_) => return Ok(Done::Aborted),
+    };
+    let summary = match agent.compress(interrupt).await {
+        Ok(summary) => summary,
+        Err(CompressError::Interrupted) => return Ok(Done::Aborted),
+        Err(CompressError::Failed(message)) => return Err(failed(message)),
+    };
+    if interrupt.is_raised() {
+        return Ok(Done::Aborted);
+    }
+    let talk = session.read(|record| record.transcript.clone());
+    let compressed = rotation::compress(gateway, session, CompressionMode::Default, summary.clone()).await;
+    session.change(|record| {
+        record.key = record.agent.row.clone();
+        // Only a session that is not held can have moved on meanwhile. Then what the rows say is not taken over.
+        if version != talk.version {
+            record.transcript = talk;
+        }
+    });
+    compressed.map_err(|error| failed(error.to_string()))?;
+    Ok(Done::Compressed { summary })
+}
+
+/// How long a conversation is.
+struct Size {
+    messages: usize,
+    tokens: usize,
+}
+
+impl Size {
+    fn of(transcript: &Transcript) -> Self {
+        let letters = |message: &NewMessage| message.content.as_deref().map_or(0, |text| text.chars().count());
+        // A rough estimate, as good as one can be that knows no tokenizer: four letters a token.
+        let tokens = transcript.messages.iter().map(letters).sum::<usize>().div_ceil(4);
+        Self { messages: transcript.messages.len(), tokens }
+    }
+}
+
+fn result(gateway: &Gateway, session: &Session, before: &Size, done: Done) -> Value {
+    let (status, summary) = match done {
+        Done::Nothing => ("compressed", String::new()),
+        Done::Aborted => ("aborted", String::new()),
+        Done::Compressed { summary } => ("compressed", summary),
+    };
+    session.read(|record| {
+        let after = Size::of(&record.transcript);
+        json!({
+            "status": status,
+            "removed": before.messages.saturating_sub(after.messages),
+            "before_messages": before.messages,
+            "after_messages": after.messages,
+            "before_tokens": before.tokens,
+            "after_tokens": after.tokens,
+            "summary": summary,
+            "usage": {},
+            "info": record.info(&gateway.config.model),
+            "messages": record.transcript.shown(),
+        })
+    })
+}

@@ -1,0 +1,42 @@
+//! `session.status` and `session.usage`: what is known of a live session.
+
+use serde_json::{Value, json};
+
+use super::OfSession;
+use crate::rpc::Error;
+use crate::server::Gateway;
+use crate::session::Attachment;
+use crate::store::{NewMessage, Role};
+
+/// How the session is.
+pub(super) fn status(gateway: &Gateway, params: &OfSession) -> Result<Value, Error> {
+    let session = params.find(gateway)?;
+    Ok(session.read(|record| {
+        json!({
+            "session_id": session.id().as_str(),
+            "session_key": record.key.as_str(),
+            "model": gateway.config.model,
+            "status": record.status(),
+            "running": record.is_running(),
+            "attached": matches!(record.attachment, Attachment::Live(_)),
+            "queued": record.queue.len(),
+            "message_count": record.transcript.messages.len(),
+            "started_at": record.facts.started_at.as_seconds(),
+            "last_active": record.facts.last_active.wall.as_seconds(),
+        })
+    }))
+}
+
+/// What it has used, as far as the conversation says it. No agent reports tokens, so there are none here.
+pub(super) fn usage(gateway: &Gateway, params: &OfSession) -> Result<Value, Error> {
+    let session = params.find(gateway)?;
+    Ok(session.read(|record| {
+        let messages = &record.transcript.messages;
+        json!({
+            "model": gateway.config.model,
+            "calls": messages.iter().filter(|message| message.role == Role::Assistant).count(),
+            "tool_calls": messages.iter().map(NewMessage::calls).sum::<u64>(),
+            "messages": messages.len(),
+        })
+    }))
+}

@@ -1,0 +1,81 @@
+//! `session.history`, `session.undo`, and the cut of a prompt that replaces what was said after it.
+
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use super::{OfSession, hold};
+use crate::lifecycle::history;
+use crate::rpc::{Error, code};
+use crate::server::Gateway;
+use crate::session::{Record, Session};
+use crate::store::StoreError;
+
+/// What has been said.
+pub(super) fn shown(gateway: &Gateway, params: &OfSession) -> Result<Value, Error> {
+    let session = params.find(gateway)?;
+    Ok(session.read(|record| json!({"count": record.transcript.messages.len(), "messages": record.transcript.shown()})))
+}
+
+/// Takes the last prompt back, with all that followed it.
+pub(super) async fn undo(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Value, Error> {
+    let session = params.find(gateway)?;
+    hold::take(gateway, &session)?;
+    let (length, kept) =
+        session.read(|record| (record.transcript.messages.len(), history::before_last_prompt(&record.transcript)));
+    let undone = match kept < length {
+        true if gateway.behavior.history.undoes_rows() => cut(gateway, &session, kept).await,
+        true => {
+            session.change(|record| forget(record, kept));
+            Ok(())
+        }
+        false => Ok(()),
+    };
+    let next = hold::release(gateway, &session);
+    hold::go_on(gateway, &session, next).await;
+    undone.map(|()| json!({"removed": length - kept}))
+}
+
+/// How many messages a prompt leaves that is to replace those from the user's message `ordinal` on.
+///
+/// A session at work is not cut: the prompt is refused or waits, and what it was to replace may have moved by then.
+pub(super) fn kept(gateway: &Gateway, session: &Session, ordinal: Option<&Value>) -> Result<Option<usize>, Error> {
+    let Some(ordinal) = ordinal.filter(|ordinal| !ordinal.is_null()) else { return Ok(None) };
+    let ordinal = ordinal.as_i64();
+    let ordinal =
+        ordinal.ok_or_else(|| Error::new(code::BAD_ORDINAL, "truncate_before_user_ordinal must be an integer"))?;
+    session.read(|record| {
+        if record.is_running() {
+            return Err(Error::new(code::BUSY, "session busy"));
+        }
+        let kept = gateway.behavior.history.kept(&record.transcript, ordinal);
+        kept.map(Some).ok_or_else(|| Error::new(code::CUT_NOT_FOUND, "the message to replace is not there any more"))
+    })
+}
+
+/// Forgets all but the first `kept` messages, in the rows and in memory. On an error nothing has changed.
+pub(super) async fn cut(gateway: &Gateway, session: &Session, kept: usize) -> Result<(), Error> {
+    let (row, messages) = session.read(|record| {
+        let messages = record.transcript.messages.get(..kept);
+        (record.agent.row.clone(), messages.unwrap_or(&record.transcript.messages).to_vec())
+    });
+    let replaced = gateway.rows.replace_messages(row, messages, gateway.behavior.history.replaces()).await;
+    match replaced {
+        // Without a row there is nothing stored that could come back.
+        Ok(_) | Err(StoreError::NoSession) => {
+            session.change(|record| {
+                forget(record, kept);
+                record.transcript.saved = record.transcript.messages.len();
+            });
+            Ok(())
+        }
+        Err(error) => Err(Error::new(code::STORAGE, format!("the conversation was not cut: {error}"))),
+    }
+}
+
+fn forget(record: &mut Record, kept: usize) {
+    let transcript = &mut record.transcript;
+    transcript.messages.truncate(kept);
+    transcript.saved = transcript.saved.min(transcript.messages.len());
+    transcript.version += 1;
+}

@@ -1,0 +1,46 @@
+//! Holding a session for work on its conversation that is no turn.
+//!
+//! While it is held, a prompt finds it busy, the orphan grace lets it be, and an interrupt or an end stops the work.
+
+use std::rc::Rc;
+
+use crate::agent::Interrupt;
+use crate::idle;
+use crate::lifecycle::queue::Before;
+use crate::method::prompt;
+use crate::rpc::{Error, code};
+use crate::server::Gateway;
+use crate::session::{Queued, Session, Stage};
+use crate::turn;
+
+/// Holds the session, if nothing else does. The interrupt is raised when the work has to stop.
+pub(super) fn take(gateway: &Gateway, session: &Session) -> Result<Rc<Interrupt>, Error> {
+    let now = gateway.env.now();
+    session.change(|record| {
+        if record.is_running() {
+            return Err(Error::new(code::BUSY, "session busy"));
+        }
+        if !gateway.behavior.history.holds() {
+            return Ok(Rc::default());
+        }
+        if record.stage != Stage::Open {
+            return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
+        }
+        Ok(prompt::hold(record, "", now))
+    })
+}
+
+/// The work is done, and the session free; the prompt that has waited for that has claimed it.
+pub(super) fn release(gateway: &Rc<Gateway>, session: &Session) -> Option<Queued> {
+    let next = if gateway.behavior.history.holds() { turn::free(gateway, session, Before::Worked) } else { None };
+    gateway.emit_info(session);
+    next
+}
+
+/// Starts the turn of the prompt that has waited, if there is one.
+pub(super) async fn go_on(gateway: &Rc<Gateway>, session: &Session, next: Option<Queued>) {
+    match next {
+        Some(next) => prompt::start_next(gateway, session, next).await,
+        None => idle::rearm(gateway, session),
+    }
+}

@@ -1,0 +1,42 @@
+//! `session.steer`: words to the turn that runs, without stopping it.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::lifecycle::steer::Steered;
+use crate::registry::Link;
+use crate::rpc::{Error, code};
+use crate::server::Gateway;
+use crate::session::Queued;
+
+#[derive(Deserialize)]
+pub(super) struct Steer {
+    session_id: String,
+    #[serde(default)]
+    text: String,
+}
+
+/// Leaves words for the turn, which reads them with its next tool result.
+pub(super) fn steer(gateway: &Gateway, link: &Link, params: &Steer) -> Result<Value, Error> {
+    let session = super::find(gateway, &params.session_id)?;
+    let text = params.text.trim();
+    if text.is_empty() {
+        return Err(Error::new(code::STEER_TEXT_REQUIRED, "text required"));
+    }
+    let steered = session.read(|record| gateway.behavior.steer.decide(record));
+    let status = match steered {
+        Steered::Waits => {
+            session.change(|record| {
+                if let Some(turn) = &mut record.turn {
+                    turn.steers.push(Queued { text: text.to_owned(), link: link.clone() });
+                }
+                record.facts.last_active = gateway.env.now();
+            });
+            "queued"
+        }
+        Steered::Lost => "queued",
+        Steered::Refused => "rejected",
+        Steered::NoAgent => return Err(Error::new(code::CANNOT_STEER, "the agent cannot be steered")),
+    };
+    Ok(json!({"status": status, "text": text}))
+}

@@ -1,0 +1,75 @@
+//! `session.title`: asks for a title, or gives one.
+
+use std::rc::Rc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::prompt;
+use crate::lifecycle::title::{self, BadTitle};
+use crate::rpc::{Error, code};
+use crate::server::Gateway;
+use crate::session::{Session, Stage};
+use crate::store::{SessionRow, StoreError};
+
+#[derive(Deserialize)]
+pub(super) struct Title {
+    session_id: String,
+    title: Option<String>,
+}
+
+/// The title, given first if there is one to give.
+pub(super) async fn title(gateway: &Rc<Gateway>, params: Title) -> Result<Value, Error> {
+    let session = super::find(gateway, &params.session_id)?;
+    match params.title {
+        None => get(gateway, &session).await,
+        Some(asked) => {
+            let title = title::tidy(&asked).map_err(|bad| match bad {
+                BadTitle::Empty => Error::new(code::TITLE_REQUIRED, "title required"),
+                BadTitle::TooLong => Error::new(code::BAD_TITLE, "a title has 100 characters at the most"),
+            })?;
+            set(gateway, &session, title).await
+        }
+    }
+}
+
+async fn get(gateway: &Gateway, session: &Session) -> Result<Value, Error> {
+    let row = row(gateway, session).await?;
+    let (key, waiting) = session.read(|record| (record.key.clone(), record.facts.pending_title.clone()));
+    let stored = row.as_ref().and_then(|row| row.title.clone());
+    if let (Some(row), None, Some(waiting)) = (&row, &stored, &waiting)
+        && gateway.behavior.title.get_writes()
+        && gateway.rows.set_title(row.id.clone(), waiting.clone()).await.is_ok()
+    {
+        session.change(|record| record.facts.pending_title = None);
+    }
+    let title = stored.or(waiting).unwrap_or_default();
+    Ok(json!({"title": title, "session_key": key.as_str()}))
+}
+
+async fn set(gateway: &Gateway, session: &Session, title: String) -> Result<Value, Error> {
+    if !gateway.behavior.title.creates_row() && row(gateway, session).await?.is_none() {
+        session.change(|record| record.facts.pending_title = Some(title.clone()));
+        return Ok(json!({"pending": true, "title": title}));
+    }
+    if session.read(|record| matches!(record.stage, Stage::Closing | Stage::Finalized)) {
+        return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed, retry"));
+    }
+    // Called for in the step that has found the session in use: an end that comes later ends the row that this makes.
+    let now = gateway.env.now();
+    let row = session.read(|record| prompt::row_of(gateway, record, now));
+    gateway.rows.name_session(row, title.clone()).await.map_err(failed)?;
+    session.change(|record| record.facts.pending_title = None);
+    Ok(json!({"pending": false, "title": title}))
+}
+
+async fn row(gateway: &Gateway, session: &Session) -> Result<Option<SessionRow>, Error> {
+    gateway.rows.session(session.read(|record| record.key.clone())).await.map_err(failed)
+}
+
+fn failed(error: StoreError) -> Error {
+    match error {
+        StoreError::TitleTaken => Error::new(code::BAD_TITLE, "another session has this title"),
+        other => Error::new(code::TITLE_FAILED, format!("title failed: {other}")),
+    }
+}
