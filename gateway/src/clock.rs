@@ -17,6 +17,11 @@ pub trait Clock {
     ///
     /// Cancel safe: dropping the future disarms the timer.
     fn sleep_until(&self, deadline: Uptime) -> LocalBoxFuture<'static, ()>;
+
+    /// The same for a wall time: a machine that was asleep over `deadline` completes it when it wakes.
+    ///
+    /// Cancel safe.
+    fn sleep_until_wall(&self, deadline: Wall) -> LocalBoxFuture<'static, ()>;
 }
 
 /// One reading of a [`Clock`].

@@ -78,12 +78,18 @@ fn arm_one(gateway: &Rc<Gateway>, session: &Session, deadline: Uptime, duty: Dut
     let id = gateway.next_timer();
     let (disarm, disarmed) = oneshot::channel::<()>();
     session.change(|record| record.timers.push(Timer { id, deadline, disarm }));
+    let now = gateway.env.now();
+    let over = if gateway.behavior.grace.counts_sleep() {
+        gateway.env.clock.sleep_until_wall(now.wall + (deadline - now.uptime))
+    } else {
+        gateway.env.sleep_until(deadline)
+    };
     let (waiting, session) = (Rc::clone(gateway), session.clone());
     gateway.env.spawn(TaskName::session(session.id(), "grace"), async move {
         tokio::select! {
             biased; // a timer that was disarmed at the instant it would fire is disarmed
             _ = disarmed => return,
-            () = waiting.env.sleep_until(deadline) => {}
+            () = over => {}
         }
         expire(&waiting, &session, id, duty).await;
     });

@@ -207,6 +207,23 @@ pub enum Action {
     Restart,
     /// `gateway.scan_idle`: the idle reaper scans now.
     ScanIdle,
+    /// `machine.suspend`: the machine sleeps, and wakes at once as far as uptime knows; wall time has moved on.
+    Suspend {
+        /// How far wall time moves.
+        length: Millis,
+    },
+    /// `answer`: the question that the client has last heard from the session.
+    Answer {
+        /// Of which session.
+        session: String,
+        /// The answer.
+        text: String,
+    },
+    /// `session.events.since`: what the client has missed since the last event that it saw.
+    EventsSince {
+        /// Of which session.
+        session: String,
+    },
 }
 
 /// The name under which steps stand that happen to the gateway itself. No client can have it.
@@ -273,6 +290,8 @@ pub struct AgentSettings {
     pub build: Millis,
     /// How many of the first builds fail. Left out: none.
     pub failures: u32,
+    /// How long a summary takes that a client asks for with `session.compress`. Left out: no time.
+    pub summary: Millis,
 }
 
 /// How a run is to end.
@@ -335,7 +354,7 @@ impl PartialEq for Step {
 impl Action {
     /// Whether it happens to the gateway itself, and not through a client.
     pub fn is_of_process(&self) -> bool {
-        matches!(self, Self::Kill | Self::Signal { .. } | Self::Restart | Self::ScanIdle)
+        matches!(self, Self::Kill | Self::Signal { .. } | Self::Restart | Self::ScanIdle | Self::Suspend { .. })
     }
 
     /// The session that the action is about, by its name in the script.
@@ -350,6 +369,8 @@ impl Action {
             | Self::History { session }
             | Self::Undo { session }
             | Self::Steer { session, .. }
+            | Self::Answer { session, .. }
+            | Self::EventsSince { session }
             | Self::Compress { session }
             | Self::Branch { session, .. }
             | Self::Delete { session, .. } => Some(session),

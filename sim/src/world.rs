@@ -19,7 +19,7 @@ use gateway::env::Env;
 
 use crate::chooser::{Chooser, Faults};
 use crate::pool::Pool;
-use crate::scenario::{Latency, Scenario};
+use crate::scenario::{AgentSettings, Latency, Scenario};
 use crate::strategy::Strategy;
 use crate::trace::{Site, Trace};
 use entropy::SeededEntropy;
@@ -104,15 +104,13 @@ impl World {
         let network = Network::new(Rc::clone(&stage), scenario.network.latency);
         let store = SimStore::new(Rc::clone(&stage), &scenario.store, database);
         let clock: Rc<dyn Clock> = Rc::new(stage.clock.clone());
+        let AgentSettings { build, failures, summary } = scenario.agent;
+        let agents =
+            ScriptedAgents::new(Rc::clone(&clock), scenario.turns.clone(), build, failures).with_summary(summary);
         let env = Env {
             clock: Rc::clone(&clock),
             store: Rc::clone(&store) as _,
-            agents: Rc::new(ScriptedAgents::new(
-                clock,
-                scenario.turns.clone(),
-                scenario.agent.build,
-                scenario.agent.failures,
-            )),
+            agents: Rc::new(agents),
             entropy: Rc::new(SeededEntropy::new(Rc::clone(&stage), scenario.seed)),
             spawn: Rc::new(PoolSpawn::new(Rc::clone(&stage), scenario.windows.clone())),
         };

@@ -23,6 +23,13 @@ group! {
             /// Each detachment adds a timer that nobody disarms; an old one reaps in the middle of a new grace (S3).
             Pile "pile",
         }
+        /// On which clock the grace is measured.
+        clock: GraceClock {
+            /// On one that stands still while the machine sleeps.
+            Uptime "uptime",
+            /// On the wall's: a client finds its session gone when it wakes the machine (S26).
+            Wall "wall",
+        }
     }
 }
 
@@ -69,6 +76,14 @@ impl Grace {
                 (Expiry::Rearm, _) | (Expiry::RearmBeside, Duty::Rearm) => Expired::Rearm,
                 (Expiry::RearmBeside | Expiry::OneShot, _) => Expired::StandDown,
             },
+        }
+    }
+
+    /// Whether the grace goes on while the machine sleeps.
+    pub fn counts_sleep(&self) -> bool {
+        match self.clock {
+            GraceClock::Uptime => false,
+            GraceClock::Wall => true,
         }
     }
 

@@ -52,7 +52,7 @@ pub(super) fn scenario(source: &Source<'_>) -> Result<Scenario, ScenarioError> {
         network,
         store,
         windows,
-        agent: AgentSettings { build: raw.agent.build, failures: raw.agent.failures },
+        agent: AgentSettings { build: raw.agent.build, failures: raw.agent.failures, summary: raw.agent.summary },
         turns,
         steps: steps.into_iter().map(|placed| placed.step).collect(),
         expect: expect.into_iter().collect(),

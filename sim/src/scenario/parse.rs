@@ -73,6 +73,8 @@ pub(super) struct RawAgent {
     pub(super) build: Millis,
     #[serde(default)]
     pub(super) failures: u32,
+    #[serde(default)]
+    pub(super) summary: Millis,
 }
 
 /// `[turns.NAME]`
@@ -99,6 +101,7 @@ pub(super) struct RawStep {
     pub(super) id: Option<Spanned<String>>,
     pub(super) signal: Option<Spanned<String>>,
     pub(super) close_on_disconnect: Option<Spanned<bool>>,
+    pub(super) takes: Option<Spanned<Millis>>,
 }
 
 /// `[expect.RELEASE]`

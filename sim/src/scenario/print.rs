@@ -66,13 +66,16 @@ impl Scenario {
         );
         let windows: Vec<_> = self.windows.iter().map(|(window, range)| (window.name(), *range)).collect();
         page.settings("[windows]", &latencies(&windows));
-        let AgentSettings { build, failures } = self.agent;
+        let AgentSettings { build, failures, summary } = self.agent;
         let mut agent = Vec::new();
         if build > Millis::ZERO {
             agent.push(("build".to_owned(), length(build)));
         }
         if failures > 0 {
             agent.push(("failures".to_owned(), failures.to_string()));
+        }
+        if summary > Millis::ZERO {
+            agent.push(("summary".to_owned(), length(summary)));
         }
         page.settings("[agent]", &agent);
     }
@@ -134,7 +137,7 @@ fn write_step(page: &mut Page, step: &Step) {
         Action::Prompt { prompt: Prompt::Text(text), .. } => page.line("text", &quoted(text)),
         Action::Resume { target: target @ ResumeTarget::Tip, .. }
         | Action::Delete { target: target @ ResumeTarget::Tip, .. } => page.line("id", &quoted(target.name())),
-        Action::Steer { text, .. } => page.line("text", &quoted(text)),
+        Action::Steer { text, .. } | Action::Answer { text, .. } => page.line("text", &quoted(text)),
         Action::Title { title: Some(title), .. } => page.line("title", &quoted(title)),
         _ => {}
     }
@@ -150,6 +153,7 @@ fn write_step(page: &mut Page, step: &Step) {
                 page.line("close_on_disconnect", "true");
             }
         }
+        Action::Suspend { length: takes } => page.line("takes", &length(*takes)),
         Action::Signal { signal } => page.line("signal", &quoted(signal.name())),
         _ => {}
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use gateway::clock::Millis;
 use gateway::lifecycle::process::Signal;
 use toml::Spanned;
 
@@ -28,6 +29,8 @@ pub(super) enum Word {
     Compress,
     Branch,
     Delete,
+    Answer,
+    EventsSince,
     MostRecent,
     ActiveList,
     List,
@@ -35,6 +38,7 @@ pub(super) enum Word {
     Signal,
     Restart,
     ScanIdle,
+    Suspend,
 }
 
 /// A step and the places of its words.
@@ -45,7 +49,7 @@ pub(super) struct PlacedStep {
 }
 
 impl Word {
-    const ALL: [Self; 23] = [
+    const ALL: [Self; 26] = [
         Self::Connect,
         Self::Close,
         Self::Drop,
@@ -62,6 +66,8 @@ impl Word {
         Self::Compress,
         Self::Branch,
         Self::Delete,
+        Self::Answer,
+        Self::EventsSince,
         Self::MostRecent,
         Self::ActiveList,
         Self::List,
@@ -69,6 +75,7 @@ impl Word {
         Self::Signal,
         Self::Restart,
         Self::ScanIdle,
+        Self::Suspend,
     ];
 
     /// As it is written.
@@ -90,6 +97,8 @@ impl Word {
             Self::Compress => "session.compress",
             Self::Branch => "session.branch",
             Self::Delete => "session.delete",
+            Self::Answer => "answer",
+            Self::EventsSince => "session.events.since",
             Self::MostRecent => "session.most_recent",
             Self::ActiveList => "session.active_list",
             Self::List => "session.list",
@@ -97,6 +106,7 @@ impl Word {
             Self::Signal => "gateway.signal",
             Self::Restart => "gateway.restart",
             Self::ScanIdle => "gateway.scan_idle",
+            Self::Suspend => "machine.suspend",
         }
     }
 
@@ -119,6 +129,8 @@ impl Word {
             Action::Compress { .. } => Self::Compress,
             Action::Branch { .. } => Self::Branch,
             Action::Delete { .. } => Self::Delete,
+            Action::Answer { .. } => Self::Answer,
+            Action::EventsSince { .. } => Self::EventsSince,
             Action::MostRecent => Self::MostRecent,
             Action::ActiveList => Self::ActiveList,
             Action::List => Self::List,
@@ -126,28 +138,33 @@ impl Word {
             Action::Signal { .. } => Self::Signal,
             Action::Restart => Self::Restart,
             Action::ScanIdle => Self::ScanIdle,
+            Action::Suspend { .. } => Self::Suspend,
         }
     }
 
     /// Whether it happens to the gateway itself, and not through a client.
     const fn is_of_process(self) -> bool {
-        matches!(self, Self::Kill | Self::Signal | Self::Restart | Self::ScanIdle)
+        matches!(self, Self::Kill | Self::Signal | Self::Restart | Self::ScanIdle | Self::Suspend)
     }
 
     /// The keys that it takes besides those of every step.
     const fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Connect | Self::Close | Self::Drop | Self::MostRecent | Self::ActiveList | Self::List => &["client"],
-            Self::Kill | Self::Restart | Self::ScanIdle => &[],
+            Self::Kill | Self::Restart | Self::ScanIdle | Self::Suspend => &[],
             Self::Signal => &["signal"],
             Self::Create => &["client", "as", "title"],
             Self::Prompt => &["client", "session", "turn", "text"],
             Self::Resume => &["client", "session", "id", "as"],
-            Self::Activate | Self::CloseSession | Self::Interrupt | Self::History | Self::Undo | Self::Compress => {
-                &["client", "session"]
-            }
+            Self::Activate
+            | Self::CloseSession
+            | Self::Interrupt
+            | Self::History
+            | Self::Undo
+            | Self::Compress
+            | Self::EventsSince => &["client", "session"],
             Self::Title => &["client", "session", "title"],
-            Self::Steer => &["client", "session", "text"],
+            Self::Steer | Self::Answer => &["client", "session", "text"],
             Self::Branch => &["client", "session", "as"],
             Self::Delete => &["client", "session", "id"],
         }
@@ -165,6 +182,7 @@ impl Word {
             Self::Title => format!("`{name}` takes `session` and may take `title`, which it gives"),
             Self::Delete => format!("`{name}` takes `session` and may take `id`"),
             Self::Signal => format!("`{name}` takes `signal`, which is `INT` or `TERM`, and no `client`"),
+            Self::Suspend => format!("`{name}` takes `takes`, how long the machine sleeps, and no `client`"),
             _ if self.is_of_process() => format!("`{name}` takes only `at` and `do`"),
             _ if self.keys() == ["client"] => format!("`{name}` takes only `at`, `client` and `do`"),
             _ => format!("`{name}` takes {}", list(&self.keys()[1..])),
@@ -271,6 +289,12 @@ impl Reading<'_> {
             Word::Signal => Action::Signal { signal: self.signal(word)? },
             Word::Restart => Action::Restart,
             Word::ScanIdle => Action::ScanIdle,
+            Word::Suspend => Action::Suspend { length: self.length(word)? },
+            Word::Answer => {
+                let session = session()?;
+                Action::Answer { session, text: self.needed(word, "text", self.raw.text.as_ref())? }
+            }
+            Word::EventsSince => Action::EventsSince { session: session()? },
         })
     }
 
@@ -293,6 +317,11 @@ impl Reading<'_> {
                 return Err(self.source.error(place, message).with_help(word.help()));
             }
         }
+        if let Some(takes) = self.raw.takes.as_ref().filter(|_| word != Word::Suspend) {
+            let place = self.source.key("takes", takes.span());
+            let message = format!("`takes` does not go with `{}`", word.name());
+            return Err(self.source.error(place, message).with_help(word.help()));
+        }
         match &self.raw.close_on_disconnect {
             Some(closes) if word != Word::Create => {
                 let place = self.source.key("close_on_disconnect", closes.span());
@@ -301,6 +330,13 @@ impl Reading<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn length(&self, word: Word) -> Result<Millis, ScenarioError> {
+        self.raw.takes.as_ref().map(|takes| *takes.get_ref()).ok_or_else(|| {
+            let message = format!("`{}` needs `takes`", word.name());
+            self.source.error(self.whole.clone(), message).with_help(word.help())
+        })
     }
 
     fn signal(&self, word: Word) -> Result<Signal, ScenarioError> {

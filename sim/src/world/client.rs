@@ -28,6 +28,17 @@ pub(crate) struct Client {
     requests: Cell<u64>,
     /// Requests without an answer, and the session name that hangs on it.
     pending: RefCell<BTreeMap<u64, Option<String>>>,
+    /// By runtime id.
+    heard: RefCell<BTreeMap<String, Heard>>,
+}
+
+/// What a client has heard of a session.
+#[derive(Default)]
+struct Heard {
+    /// The number of the last event.
+    latest: u64,
+    /// The method that answers the last question, and what it names it by.
+    question: Option<(String, Value)>,
 }
 
 /// Why a step could not be carried out.
@@ -45,6 +56,7 @@ impl Client {
             connection: RefCell::default(),
             requests: Cell::new(0),
             pending: RefCell::default(),
+            heard: RefCell::default(),
         });
         let script = Box::pin(Rc::clone(&client).follow(steps));
         client.stage.pool.spawn(Side::World, format!("{name}/script"), script);
@@ -109,6 +121,14 @@ impl Client {
             Action::Signal { signal } => self.process.signal(*signal),
             Action::Restart => self.process.start(),
             Action::ScanIdle => self.process.scan_idle().await,
+            Action::Suspend { length } => self.process.suspend(*length),
+            Action::Answer { session, text } => self.answer(session, text).await?,
+            Action::EventsSince { session } => {
+                let ids = self.ids(session).await?;
+                let last_seen = self.heard.borrow().get(&ids.runtime).map_or(0, |heard| heard.latest);
+                let params = json!({"session_id": ids.runtime, "last_seen": last_seen});
+                self.request("session.events.since", params, None)?;
+            }
         }
         Ok(())
     }
@@ -174,6 +194,32 @@ impl Client {
         }
     }
 
+    /// Answers the last question that was heard from a session.
+    async fn answer(&self, session: &str, text: &str) -> Result<(), Skipped> {
+        let ids = self.ids(session).await?;
+        let question = self.heard.borrow_mut().get_mut(&ids.runtime).and_then(|heard| heard.question.take());
+        let (method, mut params) = question.ok_or_else(|| Skipped(format!("`{session}` has asked nothing")))?;
+        let key = if method == "approval.respond" { "choice" } else { "answer" };
+        params[key] = text.into();
+        self.request(&method, params, None)
+    }
+
+    /// Remembers what an event says that a later step needs.
+    fn listen(&self, event: &Value) {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let Some((session, kind)) = text(&event["session_id"]).zip(text(&event["type"])) else { return };
+        let mut all = self.heard.borrow_mut();
+        let heard = all.entry(session.clone()).or_default();
+        heard.latest = event["seq"].as_u64().unwrap_or(heard.latest);
+        if let Some(asked) = kind.strip_suffix(".request") {
+            let names = match &event["payload"]["request_id"] {
+                Value::Null => json!({"session_id": session}),
+                id => json!({"request_id": id}),
+            };
+            heard.question = Some((format!("{asked}.respond"), names));
+        }
+    }
+
     async fn of_session(&self, method: &str, session: &str) -> Result<(), Skipped> {
         let ids = self.ids(session).await?;
         self.request(method, json!({"session_id": ids.runtime}), None)
@@ -205,6 +251,8 @@ impl Client {
             let value: Value = serde_json::from_str(&frame).expect("the gateway sends JSON");
             if let Some(id) = value.get("id").and_then(Value::as_u64) {
                 self.answered(id, &value);
+            } else {
+                self.listen(&value["params"]);
             }
         }
         if self.connection.borrow().as_ref().is_some_and(|present| present.is(&connection)) {
@@ -215,9 +263,13 @@ impl Client {
     }
 
     fn answered(&self, id: u64, response: &Value) {
-        let Some(Some(name)) = self.pending.borrow_mut().remove(&id) else {
-            return;
-        };
+        let named = self.pending.borrow_mut().remove(&id);
+        let Some(Some(name)) = named else { return };
+        // Questions that are open when a client comes back are told with the session.
+        for asked in response["result"]["pending"].as_array().into_iter().flatten() {
+            let session = &response["result"]["session_id"];
+            self.listen(&json!({"session_id": session, "type": asked["type"], "payload": asked["payload"]}));
+        }
         self.stage.names.expect_no_more(&self.name, &name);
         let result = &response["result"];
         let text = |key: &str| result.get(key).and_then(Value::as_str).map(str::to_owned);

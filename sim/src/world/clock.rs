@@ -21,6 +21,8 @@ pub(crate) struct VirtualClock(Rc<Shared>);
 
 struct Shared {
     now: Cell<Uptime>,
+    /// How far suspends have moved wall time beyond uptime.
+    asleep: Cell<Millis>,
     armed: RefCell<BTreeMap<(Uptime, u64), Waker>>,
     count: Cell<u64>,
     started: tokio::time::Instant,
@@ -32,6 +34,7 @@ impl VirtualClock {
     pub(crate) fn new() -> Self {
         Self(Rc::new(Shared {
             now: Cell::default(),
+            asleep: Cell::default(),
             armed: RefCell::default(),
             count: Cell::default(),
             started: tokio::time::Instant::now(),
@@ -58,22 +61,53 @@ impl VirtualClock {
     }
 }
 
+impl VirtualClock {
+    /// Wall time moves on by `length`, uptime does not. Sleeps that wait for a wall time look again at once.
+    pub(crate) fn suspend(&self, length: Millis) {
+        self.0.asleep.set(self.0.asleep.get() + length);
+        let waiting: Vec<Waker> = self.0.armed.borrow().values().cloned().collect();
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
 impl Clock for VirtualClock {
     fn now(&self) -> Now {
         let uptime = self.0.now.get();
-        Now { uptime, wall: EPOCH + Millis(uptime.0) }
+        Now { uptime, wall: EPOCH + Millis(uptime.0) + self.0.asleep.get() }
     }
 
     fn sleep_until(&self, deadline: Uptime) -> LocalBoxFuture<'static, ()> {
-        Box::pin(Sleep { clock: self.clone(), deadline, armed: None })
+        Box::pin(Sleep { clock: self.clone(), deadline: Deadline::Uptime(deadline), armed: None })
+    }
+
+    fn sleep_until_wall(&self, deadline: Wall) -> LocalBoxFuture<'static, ()> {
+        Box::pin(Sleep { clock: self.clone(), deadline: Deadline::Wall(deadline), armed: None })
     }
 }
 
 /// One wait. Armed at its first poll, disarmed when it is dropped.
 struct Sleep {
     clock: VirtualClock,
-    deadline: Uptime,
-    armed: Option<u64>,
+    deadline: Deadline,
+    armed: Option<(Uptime, u64)>,
+}
+
+/// On which axis a sleep ends.
+#[derive(Clone, Copy)]
+enum Deadline {
+    Uptime(Uptime),
+    Wall(Wall),
+}
+
+impl Sleep {
+    /// The uptime at which it ends if nobody suspends the machine; `None` when it has ended.
+    fn due(&self) -> Option<Uptime> {
+        let now = self.clock.now();
+        match self.deadline {
+            Deadline::Uptime(deadline) => (deadline > now.uptime).then_some(deadline),
+            Deadline::Wall(deadline) => (deadline > now.wall).then(|| now.uptime + Millis(deadline.0 - now.wall.0)),
+        }
+    }
 }
 
 impl Future for Sleep {
@@ -81,22 +115,27 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let shared = Rc::clone(&self.clock.0);
-        if shared.now.get() >= self.deadline {
-            return Poll::Ready(());
-        }
-        let number = *self.armed.get_or_insert_with(|| {
-            shared.count.set(shared.count.get() + 1);
-            shared.count.get()
-        });
-        shared.armed.borrow_mut().insert((self.deadline, number), context.waker().clone());
+        let Some(due) = self.due() else { return Poll::Ready(()) };
+        let number = match self.armed {
+            Some(armed) => {
+                shared.armed.borrow_mut().remove(&armed);
+                armed.1
+            }
+            None => {
+                shared.count.set(shared.count.get() + 1);
+                shared.count.get()
+            }
+        };
+        self.armed = Some((due, number));
+        shared.armed.borrow_mut().insert((due, number), context.waker().clone());
         Poll::Pending
     }
 }
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some(number) = self.armed {
-            self.clock.0.armed.borrow_mut().remove(&(self.deadline, number));
+        if let Some(armed) = self.armed {
+            self.clock.0.armed.borrow_mut().remove(&armed);
         }
     }
 }

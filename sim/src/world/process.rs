@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use gateway::Gateway;
 use gateway::behavior::Behavior;
+use gateway::clock::Millis;
 use gateway::config::Config;
 use gateway::env::Env;
 use gateway::lifecycle::process::Signal;
@@ -96,6 +97,12 @@ impl Process {
         if let Some(gateway) = self.gateway() {
             gateway.scan_idle().await;
         }
+    }
+
+    /// The machine sleeps: wall time moves on, uptime does not.
+    pub(crate) fn suspend(&self, length: Millis) {
+        self.stage.enter(Site::Process, format!("is suspended for {length}"));
+        self.stage.clock.suspend(length);
     }
 
     fn serve(&self) {
