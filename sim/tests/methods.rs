@@ -27,10 +27,16 @@ const PROLOGUE: &str = "
 /// at the end of the script's time. `-` in front says that there is no such fact.
 #[track_caller]
 fn check(release: Release, behavior: &[&str], script: &str, expected: &[&str]) {
+    check_with("", release, behavior, script, expected);
+}
+
+/// The same, with more settings.
+#[track_caller]
+fn check_with(settings: &str, release: Release, behavior: &[&str], script: &str, expected: &[&str]) {
     let steps: String =
         PROLOGUE.lines().chain(script.lines()).filter(|line| !line.trim().is_empty()).map(step).collect();
-    let mut scenario =
-        Scenario::parse(Path::new("methods.toml"), &format!("{TALK}{steps}")).unwrap_or_else(|error| panic!("{error}"));
+    let mut scenario = Scenario::parse(Path::new("methods.toml"), &format!("{TALK}{settings}{steps}"))
+        .unwrap_or_else(|error| panic!("{error}"));
     for change in behavior {
         let (field, alternative) = change.split_once('=').expect("field=alternative");
         scenario.behavior.push((field.to_owned(), alternative.to_owned()));
@@ -137,4 +143,29 @@ fn compress() {
         short,
         &["s2.end_reason = NULL", "s2.message_count = 2", "-s3"],
     );
+}
+
+/// A session that is compressed is held as by a turn (S28): a prompt waits for it or stops it, and so does an end.
+///
+/// Method: the session comes back, and its compression waits for an agent that takes 3 s to come to be.
+#[test]
+fn a_compression_holds_the_session() {
+    let queue = "[gateway]\nbusy_input_mode = \"queue\"\n[agent]\nbuild = \"3s\"\n[behavior]\n\"rotation.default_mode\" = \"rotate\"\n";
+    let back = "20s session.close session=work\n21s session.resume session=work as=again\n22s session.compress session=again\n";
+    let prompt = format!("{back}23s prompt.submit session=again text=three");
+    let waited = ["s1.end_reason = compression", "s2.message_count = 4", "s2.m3 = user \"three\" at 24.050s"];
+    check_with(queue, Release::Current, &[], &prompt, &waited);
+    let interrupt = queue.replace("queue", "interrupt");
+    let stopped = ["-s2", "s1.message_count = 6", "s1.m5 = user \"three\" at 23.000s"];
+    check_with(&interrupt, Release::Current, &[], &prompt, &stopped);
+    let closed = format!("{back}23s session.close session=again");
+    check_with(queue, Release::Current, &[], &closed, &["-s2", "s1.end_reason = tui_close", "s1.ended_at = 23.000s"]);
+}
+
+/// A turn that runs is neither undone nor compressed.
+#[test]
+fn busy_sessions_are_not_cut() {
+    let busy =
+        "10s prompt.submit session=work turn=silent\n11s session.undo session=work\n12s session.compress session=work";
+    check(Release::Current, &[], busy, &["s1.message_count = 6", "s1.end_reason = NULL", "-s2"]);
 }

@@ -50,7 +50,11 @@ async fn summarize(gateway: &Rc<Gateway>, session: &Session, interrupt: &Interru
     let failed = |message: String| Error::new(code::COMPRESS_FAILED, format!("compress failed: {message}"));
     build::start(gateway, session);
     let version = session.read(|record| record.transcript.version);
-    let agent = turn::agent_ready(gateway, session).await.map_err(failed)?;
+    let agent = tokio::select! {
+        biased; // an agent that is ready at the instant of the interrupt is asked, and sees the interrupt itself
+        agent = turn::agent_ready(gateway, session) => agent.map_err(failed)?,
+        () = interrupt.raised() => return Ok(Done::Aborted),
+    };
     let summary = match agent.compress(interrupt).await {
         Ok(summary) => summary,
         Err(CompressError::Interrupted) => return Ok(Done::Aborted),
