@@ -175,6 +175,27 @@ fn each_request_is_answered_under_its_id() {
     });
 }
 
+/// A prompt that names an earlier one takes its place, and that of all that followed it, in memory and in the rows.
+#[test]
+fn a_prompt_replaces_what_it_names() {
+    run(async |bench: &Bench| {
+        let session = bench.session().await;
+        let submit = |text: &str, ordinal: i64| {
+            let params = json!({"session_id": "SID", "text": text, "truncate_before_user_ordinal": ordinal});
+            session.fill(&request("prompt.submit", &params))
+        };
+        let ask = session.fill(&request("prompt.submit", &json!({"session_id": "SID", "text": "two"})));
+        assert_eq!(bench.exchange(&ask).await.expect("an answer")["result"]["status"], "streaming");
+        assert_eq!(bench.exchange(&submit("three", 1)).await.expect("an answer")["result"]["status"], "streaming");
+        assert_eq!(bench.texts(), ["hello", "hello", "three", "three"]);
+        assert_eq!(bench.exchange(&submit("four", 0)).await.expect("an answer")["result"]["status"], "streaming");
+        assert_eq!(bench.texts(), ["four", "four"]);
+        assert_eq!(bench.dump().sessions[0].message_count, 2);
+        let history = session.fill(&request("session.history", &json!({"session_id": "SID"})));
+        assert_eq!(bench.exchange(&history).await.expect("an answer")["result"]["count"], 2);
+    });
+}
+
 /// Ten thousand frames, a good part of them nearly right: each is answered, with a documented code where it is refused,
 /// and then no row has changed. They go to one gateway, whose sessions they make, use and delete on the way.
 #[test]

@@ -98,6 +98,11 @@ impl Bench {
     pub(crate) fn dump(&self) -> Dump {
         self.database.borrow().dump().expect("rows")
     }
+
+    /// What is stored of what was said.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.dump().messages.into_iter().map(|row| row.message.content.unwrap_or_default()).collect()
+    }
 }
 
 impl Ids {
