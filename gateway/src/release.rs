@@ -60,6 +60,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("steer.unread", "lost"),
     ("history.undo", "memory_only"),
     ("history.cut", "all"),
+    ("history.busy", "ignored"),
     ("history.hold", "none"),
     ("title.get", "applies_pending"),
     ("lineage.delete", "session_key"),

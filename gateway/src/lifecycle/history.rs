@@ -28,6 +28,13 @@ group! {
             /// All of them, and those that are left are written again (A19).
             All "all",
         }
+        /// What becomes of a cut whose prompt finds the session at work.
+        busy: BusyCut {
+            /// It is refused with its prompt: what it names may be another message by the time its turn comes.
+            Refused "refused",
+            /// The prompt waits, and what it was to replace stays.
+            Ignored "ignored",
+        }
         /// Whether a compression that a client asks for, or an undo, holds the session as a turn does.
         hold: Hold {
             /// It does: no prompt starts meanwhile, and an end or an interrupt stops it.
@@ -58,6 +65,14 @@ impl History {
             Negative::Refused | Negative::FromTheEnd => usize::try_from(ordinal).ok(),
         };
         asked.get(place?).copied()
+    }
+
+    /// Whether a prompt with a cut is refused while a turn runs.
+    pub fn refuses_busy_cut(&self) -> bool {
+        match self.busy {
+            BusyCut::Refused => true,
+            BusyCut::Ignored => false,
+        }
     }
 
     /// Which rows a cut replaces.

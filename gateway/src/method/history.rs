@@ -38,17 +38,18 @@ pub(super) async fn undo(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Va
 
 /// How many messages a prompt leaves that is to replace those from the user's message `ordinal` on.
 ///
-/// A session at work is not cut: the prompt is refused or waits, and what it was to replace may have moved by then.
+/// A session at work is not cut.
 pub(super) fn kept(gateway: &Gateway, session: &Session, ordinal: Option<&Value>) -> Result<Option<usize>, Error> {
     let Some(ordinal) = ordinal.filter(|ordinal| !ordinal.is_null()) else { return Ok(None) };
     let ordinal = ordinal.as_i64();
     let ordinal =
         ordinal.ok_or_else(|| Error::new(code::BAD_ORDINAL, "truncate_before_user_ordinal must be an integer"))?;
     session.read(|record| {
+        let history = &gateway.behavior.history;
         if record.is_running() {
-            return Err(Error::new(code::BUSY, "session busy"));
+            return if history.refuses_busy_cut() { Err(Error::new(code::BUSY, "session busy")) } else { Ok(None) };
         }
-        let kept = gateway.behavior.history.kept(&record.transcript, ordinal);
+        let kept = history.kept(&record.transcript, ordinal);
         kept.map(Some).ok_or_else(|| Error::new(code::CUT_NOT_FOUND, "the message to replace is not there any more"))
     })
 }

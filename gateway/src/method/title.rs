@@ -48,9 +48,11 @@ async fn get(gateway: &Gateway, session: &Session) -> Result<Value, Error> {
 }
 
 async fn set(gateway: &Gateway, session: &Session, title: String) -> Result<Value, Error> {
-    if !gateway.behavior.title.creates_row() && row(gateway, session).await?.is_none() {
-        session.change(|record| record.facts.pending_title = Some(title.clone()));
-        return Ok(json!({"pending": true, "title": title}));
+    if !gateway.behavior.title.creates_row() {
+        let key = session.read(|record| record.key.clone());
+        let pending = !gateway.rows.set_title(key, title.clone()).await.map_err(failed)?;
+        session.change(|record| record.facts.pending_title = Some(title.clone()).filter(|_| pending));
+        return Ok(json!({"pending": pending, "title": title}));
     }
     if session.read(|record| matches!(record.stage, Stage::Closing | Stage::Finalized)) {
         return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed, retry"));
