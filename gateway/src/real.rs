@@ -1,3 +1,31 @@
 //! The machine: the only part of the gateway that touches it.
+//!
+//! Each file is one trait of the gateway on this machine; [`env()`] puts them together. They belong on a current-thread
+//! runtime of tokio, inside a `LocalSet`: the gateway is one thread, and only the store has another.
 
+pub mod clock;
+pub mod entropy;
+pub mod lock;
+pub mod spawn;
 pub mod sqlite;
+pub mod websocket;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::agent::script::{ScriptedAgents, TurnScript};
+use crate::clock::{Clock, Millis};
+use crate::env::Env;
+use crate::store::Store;
+
+/// What a gateway on this machine runs on: rows in `store`, agents that follow `turns`.
+pub fn env(store: Rc<dyn Store>, turns: BTreeMap<String, TurnScript>) -> Env {
+    let clock: Rc<dyn Clock> = Rc::new(clock::MachineClock::start());
+    Env {
+        clock: Rc::clone(&clock),
+        store,
+        agents: Rc::new(ScriptedAgents::new(clock, turns, Millis::ZERO, 0)),
+        entropy: Rc::new(entropy::SystemEntropy),
+        spawn: Rc::new(spawn::LocalSpawn),
+    }
+}

@@ -1,0 +1,68 @@
+//! The machine's clock.
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "this is where the machine's time comes in")]
+
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+
+use crate::clock::{Clock, Now, Uptime, Wall};
+
+/// Uptime from the monotonic clock, wall time from the system's.
+pub struct MachineClock {
+    started: Instant,
+}
+
+impl MachineClock {
+    /// A clock whose uptime is zero now.
+    pub fn start() -> Self {
+        Self { started: Instant::now() }
+    }
+}
+
+impl Clock for MachineClock {
+    fn now(&self) -> Now {
+        // A machine that believes to live before 1970 gets the first instant there is.
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Now { uptime: Uptime(whole_millis(self.started.elapsed())), wall: Wall(whole_millis(wall)) }
+    }
+
+    fn sleep_until(&self, deadline: Uptime) -> LocalBoxFuture<'static, ()> {
+        // Uptime is rounded down and tokio never wakes early, so at the wake-up `now` has reached the deadline.
+        tokio::time::sleep_until((self.started + Duration::from_millis(deadline.0)).into()).boxed_local()
+    }
+}
+
+fn whole_millis(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Millis;
+
+    /// A timer that fires before its deadline would find that nothing is due yet, and nobody would look again.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_sleep_is_never_short() {
+        let clock = MachineClock::start();
+        for length in 0..20 {
+            let deadline = clock.now().uptime + Millis(length);
+            clock.sleep_until(deadline).await;
+            assert!(clock.now().uptime >= deadline);
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_deadline_that_has_passed_is_no_wait() {
+        let clock = MachineClock::start();
+        clock.sleep_until(Uptime(2)).await;
+        assert_eq!(clock.sleep_until(Uptime(1)).now_or_never(), Some(()));
+    }
+
+    /// Rows of this gateway are written after this test was.
+    #[test]
+    fn wall_time_is_of_our_days() {
+        assert!(MachineClock::start().now().wall > Wall(1_767_225_600_000));
+    }
+}

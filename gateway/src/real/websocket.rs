@@ -1,0 +1,299 @@
+//! Clients that come over WebSocket, one text frame for one message.
+//!
+//! One task takes connections from the listener, one more carries each through its handshake and then moves its
+//! frames: between the socket and two queues, which are all that the gateway sees of it.
+
+mod handshake;
+
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{LocalBoxFuture, pending};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use crate::transport::{Connection, Died, Transport};
+
+/// The one path that leads to the gateway.
+pub const PATH: &str = "/api/ws";
+
+/// How long a client has to take what is still for it once its connection is closed from our side.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How long a listener that the system gives no more connections (too many are open) waits before the next try.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// How many frames of a client wait until the gateway has time for them; the others wait in the socket.
+///
+/// This also bounds how many are handled in one go, without another client getting its turn.
+const INCOMING_MAX: usize = 16;
+
+/// Connections from a listener.
+pub struct WebSocketTransport {
+    arrivals: RefCell<mpsc::UnboundedReceiver<Rc<dyn Connection>>>,
+    /// Closed when the last socket is gone.
+    sockets: RefCell<mpsc::Receiver<Infallible>>,
+}
+
+/// One client. Nobody says yet who they are, so it is called by its address, which is another after a return.
+struct WebSocketConnection {
+    name: Rc<str>,
+    incoming: RefCell<mpsc::Receiver<Incoming>>,
+    /// None once the connection is closed from our side.
+    outgoing: RefCell<Option<mpsc::UnboundedSender<String>>>,
+    closed: Cell<bool>,
+    closing: Notify,
+}
+
+/// What [`Connection::receive`] returns.
+type Incoming = Result<Option<String>, Died>;
+
+type Socket = WebSocketStream<TcpStream>;
+
+impl WebSocketTransport {
+    /// Begins to take connections. Must be called inside a `LocalSet`.
+    #[expect(clippy::disallowed_methods, reason = "sockets have tasks of their own, below the gateway's")]
+    pub fn start(listener: TcpListener) -> Self {
+        let (arrived, arrivals) = mpsc::unbounded_channel();
+        let (socket, sockets) = mpsc::channel(1);
+        tokio::task::spawn_local(listen(listener, arrived, socket));
+        Self { arrivals: RefCell::new(arrivals), sockets: RefCell::new(sockets) }
+    }
+
+    /// Takes no more connections, and lets go of those that the gateway has not taken yet.
+    pub fn stop(&self) {
+        let mut arrivals = self.arrivals.borrow_mut();
+        arrivals.close();
+        while arrivals.try_recv().is_ok() {}
+    }
+
+    /// Waits until every socket is gone. Those that nobody closes may stay for ever.
+    pub async fn drained(&self) {
+        let gone = poll_fn(|context| self.sockets.borrow_mut().poll_recv(context)).await;
+        debug_assert!(gone.is_none(), "nobody can send what does not exist");
+    }
+}
+
+impl Transport for WebSocketTransport {
+    fn accept(&self) -> LocalBoxFuture<'_, Option<Rc<dyn Connection>>> {
+        poll_fn(|context| self.arrivals.borrow_mut().poll_recv(context)).boxed_local()
+    }
+}
+
+impl Connection for WebSocketConnection {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn receive(&self) -> LocalBoxFuture<'_, Incoming> {
+        async move {
+            // Made before the test: a waiter that exists when `close` runs is woken by it.
+            let closing = self.closing.notified();
+            if self.closed.get() {
+                return Ok(None);
+            }
+            tokio::select! {
+                biased; // a connection that is closed has no next frame
+                () = closing => Ok(None),
+                frame = poll_fn(|context| self.incoming.borrow_mut().poll_recv(context)) => frame.unwrap_or(Err(Died)),
+            }
+        }
+        .boxed_local()
+    }
+
+    fn send(&self, frame: String) -> Result<(), Died> {
+        match &*self.outgoing.borrow() {
+            Some(outgoing) => outgoing.send(frame).map_err(|_| Died),
+            None => Err(Died),
+        }
+    }
+
+    fn close(&self) {
+        self.closed.set(true);
+        self.closing.notify_waiters();
+        self.incoming.borrow_mut().close();
+        self.outgoing.take();
+    }
+}
+
+/// Takes connections until nobody wants them any more.
+#[expect(clippy::disallowed_methods, reason = "sockets have tasks and deadlines of their own, below the gateway's")]
+async fn listen(
+    listener: TcpListener,
+    arrived: mpsc::UnboundedSender<Rc<dyn Connection>>,
+    socket: mpsc::Sender<Infallible>,
+) {
+    loop {
+        let taken = tokio::select! {
+            biased; // a transport that has stopped takes nobody
+            () = arrived.closed() => return,
+            taken = listener.accept() => taken,
+        };
+        let Ok((stream, peer)) = taken else {
+            tokio::time::sleep(BREATH).await;
+            continue;
+        };
+        let (arrived, socket) = (arrived.clone(), socket.clone());
+        tokio::task::spawn_local(async move {
+            let handshake = tokio::select! {
+                biased; // a transport that has stopped takes nobody
+                () = arrived.closed() => return,
+                handshake = handshake::shake(stream, PATH) => handshake,
+            };
+            if let Some(stream) = handshake {
+                // Frames are small and each is wanted at once; without this, one waits for the receipt of the other.
+                let _ = stream.get_ref().set_nodelay(true);
+                greet(stream, peer.to_string().into(), arrived).await;
+            }
+            drop(socket);
+        });
+    }
+}
+
+/// Hands a new connection to the gateway, then moves its frames.
+async fn greet(stream: Socket, name: Rc<str>, arrived: mpsc::UnboundedSender<Rc<dyn Connection>>) {
+    let (incoming, received) = mpsc::channel(INCOMING_MAX);
+    let (sent, outgoing) = mpsc::unbounded_channel();
+    let connection = WebSocketConnection {
+        name,
+        incoming: RefCell::new(received),
+        outgoing: RefCell::new(Some(sent)),
+        closed: Cell::new(false),
+        closing: Notify::new(),
+    };
+    // Nobody there to take it: the connection is dropped, and the socket closed as after any other.
+    drop(arrived.send(Rc::new(connection)));
+    drop(arrived);
+    pump(stream, incoming, outgoing).await;
+}
+
+/// Moves frames in both directions until the socket is over.
+#[expect(clippy::disallowed_methods, reason = "a socket's deadline, below the gateway's")]
+async fn pump(socket: Socket, incoming: mpsc::Sender<Incoming>, outgoing: mpsc::UnboundedReceiver<String>) {
+    let (sink, stream) = socket.split();
+    let overdue = async {
+        incoming.closed().await;
+        tokio::time::sleep(FAREWELL).await;
+    };
+    tokio::select! {
+        biased; // what a client said before it died is read before the death shows in a write
+        () = read(stream, &incoming) => {}
+        () = write(sink, outgoing) => drop(incoming.send(Err(Died)).await),
+        () = overdue => {}
+    }
+}
+
+/// Reads until the end, and goes on reading when nobody listens any more: the answer to our own close comes last.
+async fn read(mut stream: SplitStream<Socket>, incoming: &mpsc::Sender<Incoming>) {
+    while let Some(message) = stream.next().await {
+        let told = match message {
+            Ok(Message::Text(text)) => Ok(Some(text.as_str().to_owned())),
+            // The next look at the stream answers it.
+            Ok(Message::Close(_)) => Ok(None),
+            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
+            // We speak text only; what else comes is no client of ours, and its connection ends here.
+            Ok(Message::Binary(_)) | Err(_) => Err(Died),
+        };
+        let died = told.is_err();
+        // Nobody listens after our own close.
+        let _ = incoming.send(told).await;
+        if died {
+            return;
+        }
+    }
+}
+
+/// Writes what the gateway sends, and the close when it will send no more. Ends only when the client cannot be reached.
+async fn write(mut sink: SplitSink<Socket, Message>, mut outgoing: mpsc::UnboundedReceiver<String>) {
+    while let Some(frame) = outgoing.recv().await {
+        if sink.send(Message::text(frame)).await.is_err() {
+            return;
+        }
+    }
+    let farewell = CloseFrame { code: CloseCode::Away, reason: "".into() };
+    if sink.send(Message::Close(Some(farewell))).await.is_ok() {
+        // The answer ends the reading.
+        pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::LocalSet;
+    use tokio_tungstenite::client_async;
+
+    use super::*;
+
+    /// Runs `story` with both ends of one connection.
+    async fn check(story: impl AsyncFnOnce(Rc<dyn Connection>, Socket)) {
+        let connected = async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("its address");
+            let transport = WebSocketTransport::start(listener);
+            let stream = TcpStream::connect(address).await.expect("it listens");
+            let (client, _) = client_async(format!("ws://{address}{PATH}"), stream).await.expect("the handshake");
+            story(transport.accept().await.expect("a client"), client).await;
+            transport.stop();
+            assert!(transport.accept().await.is_none(), "a transport that has stopped brings nobody");
+            transport.drained().await;
+        };
+        LocalSet::new().run_until(connected).await;
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_close_and_a_death_differ() {
+        check(async |connection, mut client| {
+            client.send(Message::text("last words")).await.expect("it is sent");
+            client.close(None).await.expect("it is sent");
+            assert_eq!(connection.receive().await, Ok(Some("last words".to_owned())));
+            assert_eq!(connection.receive().await, Ok(None));
+        })
+        .await;
+        check(async |connection, mut client| {
+            client.send(Message::text("last words")).await.expect("it is sent");
+            drop(client);
+            assert_eq!(connection.receive().await, Ok(Some("last words".to_owned())));
+            assert_eq!(connection.receive().await, Err(Died));
+        })
+        .await;
+    }
+
+    /// Our close takes effect at once, also for who waits for a frame; the client still gets what was sent before it.
+    #[tokio::test(flavor = "current_thread")]
+    async fn our_close_comes_after_our_frames() {
+        check(async |connection, mut client| {
+            connection.send("last words".to_owned()).expect("it is open");
+            let close = async { connection.close() };
+            let (received, ()) = tokio::join!(connection.receive(), close);
+            assert_eq!(received, Ok(None));
+            assert_eq!(connection.receive().await, Ok(None));
+            assert_eq!(connection.send("more".to_owned()), Err(Died));
+            let heard = client.next().await.expect("a frame").expect("a frame");
+            assert_eq!(heard, Message::text("last words"));
+            assert!(client.next().await.expect("a close").expect("a close").is_close());
+        })
+        .await;
+    }
+
+    /// A client that does not take its frames holds nobody up: neither the gateway, which goes on, nor its end.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_client_that_reads_nothing_is_cut_off() {
+        check(async |connection, client| {
+            for _ in 0..64 {
+                connection.send("x".repeat(1024 * 1024)).expect("it is open");
+            }
+            connection.close();
+            std::mem::forget(client);
+        })
+        .await;
+    }
+}
