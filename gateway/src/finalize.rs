@@ -12,7 +12,7 @@ use crate::spawn::Window;
 use crate::store::{EndReason, StoreError};
 
 /// How long to wait before a row whose end could not be stored is tried again.
-const RETRY: Millis = Millis::from_secs(1);
+pub(crate) const RETRY: Millis = Millis::from_secs(1);
 
 /// Ends a session once. False if somebody else ends or has ended it, and then only after they are done.
 pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> bool {

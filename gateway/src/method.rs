@@ -50,6 +50,9 @@ pub(crate) async fn call(
     method: &str,
     params: Map<String, Value>,
 ) -> Result<Value, Error> {
+    if gateway.is_stopping() && begins_something(method) {
+        return Err(Error::passing(code::RESUME_FAILED, "the gateway is shutting down, retry"));
+    }
     match method {
         "session.create" => create::create(gateway, link, rpc::params(params)?),
         "session.resume" => resume::resume(gateway, link, rpc::params(params)?).await,
@@ -76,6 +79,11 @@ pub(crate) async fn call(
         "prompt.submit" => prompt::submit(gateway, link, rpc::params(params)?).await,
         unknown => Err(Error::new(code::UNKNOWN_METHOD, format!("unknown method `{unknown}`"))),
     }
+}
+
+/// Whether a method would leave something to end behind.
+fn begins_something(method: &str) -> bool {
+    matches!(method, "session.create" | "session.resume" | "session.branch" | "session.compress" | "prompt.submit")
 }
 
 /// The parameter that most methods have.

@@ -24,7 +24,7 @@ pub fn env(store: Rc<dyn Store>, turns: BTreeMap<String, TurnScript>) -> Env {
     Env {
         clock: Rc::clone(&clock),
         store,
-        agents: Rc::new(ScriptedAgents::new(clock, turns, Millis::ZERO, 0)),
+        agents: Rc::new(ScriptedAgents::new(clock, turns, Millis::ZERO)),
         entropy: Rc::new(entropy::SystemEntropy),
         spawn: Rc::new(spawn::LocalSpawn),
     }

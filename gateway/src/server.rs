@@ -34,6 +34,7 @@ pub struct Gateway {
     /// Held by old releases while they look for a live session, and while some of them end one.
     pub(crate) resume_lock: Mutex<()>,
     timers: Cell<u64>,
+    stopping: Cell<bool>,
 }
 
 impl Gateway {
@@ -41,7 +42,8 @@ impl Gateway {
     pub fn new(env: Env, config: Config, behavior: Behavior) -> Rc<Self> {
         let rows = Rows::new(Rc::clone(&env.store));
         let (sessions, resume_lock, timers) = (Registry::default(), Mutex::default(), Cell::default());
-        Rc::new(Self { env, rows, config, behavior, sessions, resume_lock, timers })
+        let stopping = Cell::new(false);
+        Rc::new(Self { env, rows, config, behavior, sessions, resume_lock, timers, stopping })
     }
 
     /// Serves the transport's connections, each in a task of its own, until it has no more.
@@ -55,16 +57,24 @@ impl Gateway {
     }
 
     /// Ends every live session, as far as the release does on this signal. Turns are stopped first, all at once.
+    ///
+    /// From here on no session is created, resumed or prompted.
     pub async fn shutdown(&self, signal: Signal) {
         if !self.behavior.shutdown.ends_rows(signal) {
             return;
         }
-        let sessions = self.sessions.all();
-        if self.behavior.shutdown.joins_turns() {
-            join_all(sessions.iter().map(|session| finalize::end(self, session, Actor::Shutdown))).await;
-        } else {
+        if !self.behavior.shutdown.joins_turns() {
+            let sessions = self.sessions.all();
             join_all(sessions.iter().map(|session| finalize::end_row(self, session, EndReason::TuiShutdown))).await;
+            return;
         }
+        self.stopping.set(true);
+        join_all(self.sessions.all().iter().map(|session| finalize::end(self, session, Actor::Shutdown))).await;
+    }
+
+    /// Whether it is being shut down.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.get()
     }
 
     /// Looks at every session as the idle reaper does at a scan.

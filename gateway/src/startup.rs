@@ -6,9 +6,10 @@
 use std::rc::Rc;
 
 use crate::clock::Millis;
+use crate::finalize;
 use crate::server::Gateway;
 use crate::spawn::TaskName;
-use crate::store::{EndReason, StoredId};
+use crate::store::{EndReason, StoreError, StoredId};
 
 /// Starts the sweep, unless there is nothing to sweep or the grace is switched off.
 pub(crate) async fn sweep(gateway: &Rc<Gateway>) {
@@ -31,10 +32,12 @@ pub(crate) async fn sweep(gateway: &Rc<Gateway>) {
 }
 
 async fn end(gateway: &Gateway, row: StoredId) {
-    if gateway.sessions.owner_of(&row).is_some() {
-        return;
+    // Looked at before each try: a client may have come back meanwhile. A resume registers its record before it opens
+    // the row, so either it is seen here, or it opens the row after this end.
+    while gateway.sessions.owner_of(&row).is_none() {
+        match gateway.rows.end(row.clone(), gateway.env.now().wall, EndReason::StartupOrphanReap).await {
+            Ok(_) | Err(StoreError::Closed) => return,
+            Err(_) => gateway.env.sleep(finalize::RETRY).await,
+        }
     }
-    // First end wins, and a resume that opens the row afterwards registered its record before this call was made or
-    // makes its own call after it; either way the row is open while the record is live.
-    let _ = gateway.rows.end(row, gateway.env.now().wall, EndReason::StartupOrphanReap).await;
 }

@@ -115,9 +115,14 @@ pub struct ScriptedAgents {
 }
 
 impl ScriptedAgents {
-    /// Agents that know `turns` and wait on `clock`. Each takes `build` to come to be; the first `failures` do not.
-    pub fn new(clock: Rc<dyn Clock>, turns: BTreeMap<String, TurnScript>, build: Millis, failures: u32) -> Self {
-        Self { clock, turns: Rc::new(turns), build, failures: Cell::new(failures), summary: Millis::ZERO }
+    /// Agents that know `turns`, wait on `clock` and take `build` to come to be.
+    pub fn new(clock: Rc<dyn Clock>, turns: BTreeMap<String, TurnScript>, build: Millis) -> Self {
+        Self { clock, turns: Rc::new(turns), build, failures: Cell::new(0), summary: Millis::ZERO }
+    }
+
+    /// The same, but the first `failures` cannot be built.
+    pub fn with_failures(self, failures: u32) -> Self {
+        Self { failures: Cell::new(failures), ..self }
     }
 
     /// The same, but a summary that a client asks for takes `summary` to write.

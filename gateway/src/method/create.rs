@@ -78,9 +78,14 @@ pub(super) fn new_record(key: StoredId, now: Now) -> Record {
 
 /// Registers a record under a new runtime id drawn for the client, and attaches the client.
 pub(super) fn register(gateway: &Rc<Gateway>, link: &Link, record: Record) -> Session {
-    let bits = gateway.env.draw(Stream::Client(link.connection.name()), Purpose::SessionId);
+    let draw = || gateway.env.draw(Stream::Client(link.connection.name()), Purpose::SessionId);
+    let mut id = SessionId::from_bits(draw());
+    // Thirty-two bits are drawn twice sooner or later.
+    while gateway.sessions.find(id.as_str()).is_some() {
+        id = SessionId::from_bits(draw());
+    }
     let events = gateway.behavior.events.keeps().then(EventLog::default);
-    let session = gateway.sessions.register(SessionId::from_bits(bits), record, events);
+    let session = gateway.sessions.register(id, record, events);
     reaper::attach(gateway, &session, link);
     session
 }

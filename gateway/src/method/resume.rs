@@ -96,6 +96,9 @@ async fn register_then_reopen(
     target: &StoredId,
     row: &SessionRow,
 ) -> Result<Opened, Error> {
+    if gateway.is_stopping() {
+        return Err(Error::passing(code::RESUME_FAILED, "the gateway is shutting down, retry"));
+    }
     let mut record = new_record(target.clone(), gateway.env.now());
     record.stage = Stage::Opening;
     record.facts.started_at = row.started_at;

@@ -31,6 +31,18 @@ impl Clock for MachineClock {
         // Uptime is rounded down and tokio never wakes early, so at the wake-up `now` has reached the deadline.
         tokio::time::sleep_until((self.started + Duration::from_millis(deadline.0)).into()).boxed_local()
     }
+
+    fn sleep_until_wall(&self, deadline: Wall) -> LocalBoxFuture<'static, ()> {
+        let clock = Self { started: self.started };
+        async move {
+            // No timer of ours notices that the machine was asleep, so this one looks at the wall every second. Only
+            // old releases wait on it, and `gateway serve` runs none.
+            while let Some(left) = deadline.0.checked_sub(clock.now().wall.0).filter(|left| *left > 0) {
+                tokio::time::sleep(Duration::from_millis(left.min(1000))).await;
+            }
+        }
+        .boxed_local()
+    }
 }
 
 fn whole_millis(length: Duration) -> u64 {

@@ -137,6 +137,10 @@ impl Clock for Time {
         let now = Rc::clone(&self.0);
         async move { now.set(now.get().max(deadline.0)) }.boxed_local()
     }
+
+    fn sleep_until_wall(&self, deadline: Wall) -> LocalBoxFuture<'static, ()> {
+        self.sleep_until(Uptime(deadline.0.saturating_sub(1_767_225_600_000)))
+    }
 }
 
 #[derive(Default)]
