@@ -5,7 +5,8 @@
 //! A *planted bug* is [`Behavior::default`] with one field [`set`](Behavior::set) to another alternative.
 
 use crate::lifecycle::{
-    attach, claim, close, finish, flush, grace, history, idle, interrupt, lineage, process, queue, resume, steer, title,
+    attach, claim, close, finish, flush, grace, history, idle, interrupt, lineage, list, process, queue, resume, steer,
+    title,
 };
 use crate::rotation;
 
@@ -42,6 +43,8 @@ pub struct Behavior {
     pub title: title::Title,
     /// Rows and the rows they come from.
     pub lineage: lineage::Lineage,
+    /// Listing stored sessions.
+    pub list: list::List,
     /// The gateway's end.
     pub shutdown: process::Shutdown,
     /// The gateway's beginning.
@@ -117,7 +120,7 @@ impl Behavior {
         all
     }
 
-    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 17] {
+    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 18] {
         [
             erase(&mut self.grace),
             erase(&mut self.attach),
@@ -134,6 +137,7 @@ impl Behavior {
             erase(&mut self.history),
             erase(&mut self.title),
             erase(&mut self.lineage),
+            erase(&mut self.list),
             erase(&mut self.shutdown),
             erase(&mut self.startup),
         ]

@@ -53,7 +53,7 @@ pub(crate) async fn call(
         "session.activate" => resume::activate(gateway, link, &rpc::params(params)?),
         "session.close" => end::close(gateway, &rpc::params(params)?).await,
         "session.interrupt" => end::interrupt(gateway, &rpc::params(params)?),
-        "session.active_list" => listing::active(gateway, &rpc::params(params)?),
+        "session.active_list" => listing::active(gateway, &rpc::params(params)?).await,
         "session.list" => listing::stored(gateway, &rpc::params(params)?).await,
         "session.most_recent" => listing::most_recent(gateway).await,
         "session.history" => history::shown(gateway, &rpc::params(params)?),

@@ -77,6 +77,7 @@ const V0_17_0: &[(&str, &str)] = &[
     ("finish.interrupted", "silent"),
     ("interrupt.idle", "sticky"),
     ("history.negative", "from_the_end"),
+    ("list.order", "start"),
     ("idle.cap", "none"),
 ];
 
