@@ -5,8 +5,8 @@
 //! A *planted bug* is [`Behavior::default`] with one field [`set`](Behavior::set) to another alternative.
 
 use crate::lifecycle::{
-    agents, attach, claim, close, events, finish, flush, grace, history, idle, interrupt, lineage, process, queue,
-    resume, steer, title,
+    agents, attach, claim, close, events, finish, flush, grace, history, idle, interrupt, lineage, list, process,
+    queue, resume, steer, title,
 };
 use crate::rotation;
 
@@ -47,6 +47,8 @@ pub struct Behavior {
     pub title: title::Title,
     /// Rows and the rows they come from.
     pub lineage: lineage::Lineage,
+    /// Listing stored sessions.
+    pub list: list::List,
     /// The gateway's end.
     pub shutdown: process::Shutdown,
     /// The gateway's beginning.
@@ -122,7 +124,7 @@ impl Behavior {
         all
     }
 
-    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 19] {
+    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 20] {
         [
             erase(&mut self.grace),
             erase(&mut self.attach),
@@ -141,6 +143,7 @@ impl Behavior {
             erase(&mut self.history),
             erase(&mut self.title),
             erase(&mut self.lineage),
+            erase(&mut self.list),
             erase(&mut self.shutdown),
             erase(&mut self.startup),
         ]

@@ -15,6 +15,7 @@ pub mod history;
 pub mod idle;
 pub mod interrupt;
 pub mod lineage;
+pub mod list;
 pub mod process;
 pub mod queue;
 pub mod resume;

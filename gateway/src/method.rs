@@ -59,7 +59,7 @@ pub(crate) async fn call(
         "session.activate" => resume::activate(gateway, link, &rpc::params(params)?),
         "session.close" => end::close(gateway, &rpc::params(params)?).await,
         "session.interrupt" => end::interrupt(gateway, &rpc::params(params)?),
-        "session.active_list" => listing::active(gateway, &rpc::params(params)?),
+        "session.active_list" => listing::active(gateway, &rpc::params(params)?).await,
         "session.list" => listing::stored(gateway, &rpc::params(params)?).await,
         "session.events.since" => events::since(gateway, &rpc::params(params)?),
         "clarify.respond" => respond::respond(gateway, QuestionKind::Clarify, rpc::params(params)?),

@@ -93,6 +93,7 @@ const V0_17_0: &[(&str, &str)] = &[
     ("interrupt.idle", "sticky"),
     ("interrupt.waiting", "looked_at_later"),
     ("history.negative", "from_the_end"),
+    ("list.order", "start"),
     ("idle.cap", "none"),
 ];
 

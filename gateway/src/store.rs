@@ -10,6 +10,8 @@ mod write;
 
 use futures_util::future::LocalBoxFuture;
 
+use crate::clock::Wall;
+
 pub use rows::Rows;
 pub use write::{
     BranchTitle, EndReason, MessageRow, NewMessage, NewSession, Replaced, Role, SessionRow, StoredId, TipRule, Write,
@@ -68,10 +70,12 @@ pub enum Read {
     },
     /// The sessions whose row is open, oldest first.
     Open,
-    /// Root sessions and branches, newest first; none that a tool made for itself.
+    /// Root sessions and branches, a compressed chain as its tip; none that a tool made for itself.
     List {
         /// How many at the most.
         limit: u32,
+        /// Which come first.
+        order: ListOrder,
     },
 }
 
@@ -87,7 +91,27 @@ pub enum Found {
     /// To [`Read::Open`].
     Open(Vec<StoredId>),
     /// To [`Read::List`].
-    List(Vec<SessionRow>),
+    List(Vec<ListedRow>),
+}
+
+/// The order of a list. Where it does not decide, the latest start does, then the highest id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListOrder {
+    /// The latest activity of the chain first: its last message, else its last start.
+    Activity,
+    /// The latest start of the root first.
+    Start,
+}
+
+/// A conversation in a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListedRow {
+    /// The root's row, with id, end, counts and title of its chain's tip.
+    pub row: SessionRow,
+    /// The beginning of what the user said first in the tip.
+    pub preview: Option<String>,
+    /// When something was last said in the chain, or a row of it began.
+    pub last_active: Wall,
 }
 
 /// Why the store did not do as asked.

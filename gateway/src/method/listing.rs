@@ -1,5 +1,6 @@
 //! `session.active_list`, `session.list` and `session.most_recent`.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde::Deserialize;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
 use crate::session::{Session, Stage};
-use crate::store::{Role, SessionRow};
+use crate::store::{ListedRow, Role};
 
 #[derive(Deserialize)]
 pub(super) struct ActiveList {
@@ -16,15 +17,24 @@ pub(super) struct ActiveList {
 }
 
 /// The live sessions, in the order in which they were registered.
-pub(super) fn active(gateway: &Rc<Gateway>, params: &ActiveList) -> Result<Value, Error> {
+pub(super) async fn active(gateway: &Rc<Gateway>, params: &ActiveList) -> Result<Value, Error> {
+    let mut titles = BTreeMap::new();
+    for session in gateway.sessions.all() {
+        let (row, waiting) = session.read(|record| (record.agent.row.clone(), record.facts.pending_title.clone()));
+        // A title that cannot be read now is shown as none: the list is still right about what is live.
+        let stored = gateway.rows.session(row).await.ok().flatten().and_then(|row| row.title);
+        titles.insert(session.id().clone(), stored.or(waiting).unwrap_or_default());
+    }
     let current = params.current_session_id.as_deref();
+    // Looked at again: some may have come and gone while the titles were read.
     let live = gateway.sessions.all();
     let shown = live.iter().filter(|session| session.read(|record| record.stage != Stage::Finalized));
-    let sessions: Vec<Value> = shown.map(|session| entry(gateway, session, current)).collect();
+    let title = |session: &Session| titles.get(session.id()).map_or("", String::as_str);
+    let sessions: Vec<Value> = shown.map(|session| entry(gateway, session, title(session), current)).collect();
     Ok(json!({"sessions": sessions}))
 }
 
-fn entry(gateway: &Gateway, session: &Session, current: Option<&str>) -> Value {
+fn entry(gateway: &Gateway, session: &Session, title: &str, current: Option<&str>) -> Value {
     session.read(|record| {
         let prompt = record.transcript.messages.iter().find(|message| message.role == Role::User);
         let preview: String =
@@ -32,7 +42,7 @@ fn entry(gateway: &Gateway, session: &Session, current: Option<&str>) -> Value {
         json!({
             "id": session.id().as_str(),
             "session_key": record.key.as_str(),
-            "title": record.facts.pending_title.as_deref().unwrap_or(""),
+            "title": title,
             "preview": preview,
             "model": gateway.config.model,
             "message_count": record.transcript.messages.len(),
@@ -49,20 +59,18 @@ pub(super) struct List {
     limit: Option<u32>,
 }
 
-/// The stored sessions, newest first, a compressed chain as its tip.
+/// The stored sessions, a compressed chain as its tip.
 pub(super) async fn stored(gateway: &Rc<Gateway>, params: &List) -> Result<Value, Error> {
-    let rows = gateway.rows.list(params.limit.unwrap_or(200)).await;
-    let rows = rows.map_err(|error| Error::new(code::LIST_FAILED, format!("cannot list sessions: {error}")))?;
+    let rows = list(gateway, params.limit.unwrap_or(200)).await?;
     Ok(json!({"sessions": rows.iter().map(listed).collect::<Vec<_>>()}))
 }
 
 /// The first of the stored sessions; no ids when there is none.
 pub(super) async fn most_recent(gateway: &Rc<Gateway>) -> Result<Value, Error> {
-    let rows = gateway.rows.list(1).await;
-    let rows = rows.map_err(|error| Error::new(code::LIST_FAILED, format!("cannot list sessions: {error}")))?;
+    let rows = list(gateway, 1).await?;
     Ok(match rows.first() {
         None => json!({"session_id": null}),
-        Some(row) => json!({
+        Some(ListedRow { row, .. }) => json!({
             "session_id": row.id.as_str(),
             "title": row.title.as_deref().unwrap_or(""),
             "started_at": row.started_at.as_seconds(),
@@ -71,12 +79,18 @@ pub(super) async fn most_recent(gateway: &Rc<Gateway>) -> Result<Value, Error> {
     })
 }
 
-fn listed(row: &SessionRow) -> Value {
+async fn list(gateway: &Gateway, limit: u32) -> Result<Vec<ListedRow>, Error> {
+    let rows = gateway.rows.list(limit, gateway.behavior.list.order()).await;
+    rows.map_err(|error| Error::new(code::LIST_FAILED, format!("cannot list sessions: {error}")))
+}
+
+fn listed(ListedRow { row, preview, last_active }: &ListedRow) -> Value {
     json!({
         "id": row.id.as_str(),
         "title": row.title.as_deref().unwrap_or(""),
-        "preview": "",
+        "preview": preview.as_deref().unwrap_or(""),
         "started_at": row.started_at.as_seconds(),
+        "last_active": last_active.as_seconds(),
         "message_count": row.message_count,
         "source": row.source,
     })

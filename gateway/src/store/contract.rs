@@ -6,8 +6,8 @@
 use std::rc::Rc;
 
 use super::{
-    BranchTitle, EndReason, MessageRow, NewMessage, NewSession, Replaced, Role, Rows, Store, StoreError, StoredId,
-    TipRule, Written,
+    BranchTitle, EndReason, ListOrder, MessageRow, NewMessage, NewSession, Replaced, Role, Rows, Store, StoreError,
+    StoredId, TipRule, Written,
 };
 use crate::clock::Wall;
 
@@ -79,7 +79,7 @@ async fn an_awaited_write_is_seen(rows: &Rows) {
     assert_eq!((row.source.as_str(), row.started_at, row.message_count), ("tui", Wall(1500), 2));
     assert_eq!((row.cwd.as_deref(), row.title.as_deref()), (Some("/work"), Some("plan")));
     assert_eq!(rows.titled("plan".to_owned()).await, Ok(Some(row)));
-    assert_eq!(rows.list(10).await.map(|list| list.len()), Ok(1));
+    assert_eq!(rows.list(10, ListOrder::Start).await.map(|list| list.len()), Ok(1));
 }
 
 /// A transaction that fails half-way leaves no trace of its first half.
@@ -259,12 +259,16 @@ async fn a_branch_continues_nobody(rows: &Rows) {
     assert_eq!(contents(rows, "b").await, ["one"]);
     assert_eq!(end_of(rows, "a").await, None);
 
-    assert!(rows.rotate(id("a"), Wall(6), child_of("a", "c"), Vec::new()).await.is_ok());
+    let later = NewSession { started_at: Wall(6000), ..child_of("a", "c") };
+    assert!(rows.rotate(id("a"), Wall(6000), later, Vec::new()).await.is_ok());
     assert_eq!(rows.tip(id("a"), TipRule::BestContinuation).await, Ok(id("c")));
     assert_eq!(rows.end(id("c"), Wall(7), EndReason::TuiClose).await, Ok(true));
     assert_eq!(rows.reopen_tip(id("a")).await, Ok(Some(id("c"))));
-    let listed = rows.list(10).await.expect("it lists");
-    assert_eq!(listed.into_iter().map(|row| row.id).collect::<Vec<_>>(), [id("b"), id("c")]);
+    for (order, first, second) in [(ListOrder::Start, "b", "c"), (ListOrder::Activity, "c", "b")] {
+        let listed = rows.list(10, order).await.expect("it lists");
+        assert_eq!(listed.iter().map(|listed| &listed.row.id).collect::<Vec<_>>(), [&id(first), &id(second)]);
+        assert_eq!(rows.list(1, order).await.map(|listed| listed.len()), Ok(1));
+    }
 }
 
 /// A branch is whole, or not there; titles of branches without a titled parent count up too.

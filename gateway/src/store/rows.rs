@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::{
-    BranchTitle, EndReason, Found, MessageRow, NewMessage, NewSession, Pending, Read, Replaced, SessionRow, Store,
-    StoreError, StoredId, TipRule, Write, Written,
+    BranchTitle, EndReason, Found, ListOrder, ListedRow, MessageRow, NewMessage, NewSession, Pending, Read, Replaced,
+    SessionRow, Store, StoreError, StoredId, TipRule, Write, Written,
 };
 use crate::clock::Wall;
 
@@ -135,8 +135,8 @@ impl Rows {
     }
 
     /// [`Read::List`].
-    pub fn list(&self, limit: u32) -> Pending<Vec<SessionRow>> {
-        found(self.0.read(Read::List { limit }), |found| match found {
+    pub fn list(&self, limit: u32, order: ListOrder) -> Pending<Vec<ListedRow>> {
+        found(self.0.read(Read::List { limit, order }), |found| match found {
             Found::List(rows) => Some(rows),
             _ => None,
         })

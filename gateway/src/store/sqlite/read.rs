@@ -4,7 +4,38 @@ use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::column::{self, select_messages, select_sessions};
 use super::tip;
-use crate::store::{EndReason, Found, MessageRow, Read, SessionRow, StoreError, StoredId, TipRule};
+use crate::clock::Wall;
+use crate::store::{
+    EndReason, Found, ListOrder, ListedRow, MessageRow, Read, SessionRow, StoreError, StoredId, TipRule,
+};
+
+/// When something last happened in each chain, by its root: a row that the literal picks. `UNION` ends a ring.
+macro_rules! activity {
+    ($roots:literal) => {
+        concat!(
+            "WITH RECURSIVE row (id, parent_session_id, branched) AS (SELECT id, parent_session_id, (",
+            $crate::store::sqlite::column::branched_from!("model_config"),
+            ") IS NOT NULL FROM sessions),
+            chain (root, id) AS (
+                SELECT id, id FROM row WHERE ",
+            $roots,
+            "
+                UNION
+                SELECT chain.root, child.id
+                FROM chain JOIN sessions AS parent ON parent.id = chain.id
+                JOIN row AS child ON child.parent_session_id = parent.id AND NOT child.branched
+                WHERE parent.end_reason = 'compression'
+            ),
+            activity (root, at) AS (
+                SELECT root, MAX(at) FROM (
+                    SELECT root, started_at AS at FROM chain JOIN sessions ON sessions.id = chain.id
+                    UNION ALL
+                    SELECT root, timestamp FROM chain JOIN messages ON session_id = chain.id
+                ) GROUP BY root
+            ) "
+        )
+    };
+}
 
 /// Answers `read`. The caller sees to it that nothing is committed meanwhile.
 pub(super) fn answer(connection: &Connection, read: &Read) -> Result<Found, StoreError> {
@@ -16,7 +47,7 @@ pub(super) fn answer(connection: &Connection, read: &Read) -> Result<Found, Stor
         Read::Messages { session } => Found::Messages(messages(connection, MESSAGES, [session])?),
         Read::Tip { session, rule } => Found::Tip(tip::tip(connection, session, *rule)?),
         Read::Open => Found::Open(sessions(connection, OPEN, [])?.into_iter().map(|row| row.id).collect()),
-        Read::List { limit } => Found::List(list(connection, *limit)?),
+        Read::List { limit, order } => Found::List(list(connection, *limit, *order)?),
     })
 }
 
@@ -30,8 +61,19 @@ pub(super) fn all_messages(connection: &Connection) -> rusqlite::Result<Vec<Mess
     messages(connection, ALL_MESSAGES, [])
 }
 
-fn list(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<SessionRow>> {
-    sessions(connection, ROOTS, [limit])?.into_iter().map(|root| project(connection, root)).collect()
+fn list(connection: &Connection, limit: u32, order: ListOrder) -> rusqlite::Result<Vec<ListedRow>> {
+    let roots = match order {
+        ListOrder::Activity => ROOTS_BY_ACTIVITY,
+        ListOrder::Start => ROOTS_BY_START,
+    };
+    sessions(connection, roots, [limit])?.into_iter().map(|root| listed(connection, root)).collect()
+}
+
+fn listed(connection: &Connection, root: SessionRow) -> rusqlite::Result<ListedRow> {
+    let last_active: Wall = connection.prepare_cached(LAST_ACTIVE)?.query_row([&root.id], |row| row.get(0))?;
+    let row = project(connection, root)?;
+    let preview = connection.prepare_cached(PREVIEW)?.query_row([&row.id], |row| row.get(0)).optional()?;
+    Ok(ListedRow { row, preview, last_active })
 }
 
 /// A conversation is listed once: a root that was continued stands for its tip, and keeps its place by its start.
@@ -71,10 +113,25 @@ const SESSION: &str = select_sessions!("WHERE id = ?1");
 const TITLED: &str = select_sessions!("WHERE title = ?1");
 
 /// What is called `branched_from` is `NULL` in a row that continues its parent.
-const ROOTS: &str = select_sessions!(
+const ROOTS_BY_START: &str = select_sessions!(
     "WHERE (parent_session_id IS NULL OR branched_from IS NOT NULL) AND archived = 0 AND source <> 'tool'
     ORDER BY started_at DESC, id DESC LIMIT ?1"
 );
+
+const ROOTS_BY_ACTIVITY: &str = concat!(
+    activity!("parent_session_id IS NULL OR branched"),
+    select_sessions!(
+        "WHERE id IN (SELECT root FROM activity) AND archived = 0 AND source <> 'tool'
+        ORDER BY (SELECT at FROM activity WHERE root = sessions.id) DESC, started_at DESC, id DESC LIMIT ?1"
+    )
+);
+
+const LAST_ACTIVE: &str = concat!(activity!("id = ?1"), "SELECT at FROM activity");
+
+const PREVIEW: &str = "
+SELECT substr(content, 1, 160) FROM messages
+WHERE session_id = ?1 AND active = 1 AND role = 'user' AND content IS NOT NULL
+ORDER BY id LIMIT 1";
 
 /// A new row's id is above all that there are. One that was deleted may be given again, which does not change the
 /// order of those that are left.
@@ -97,10 +154,21 @@ mod tests {
         check_list_of(&story::database(rows), limit, expected);
     }
 
+    /// The same by activity; the time of that stands behind each.
+    #[track_caller]
+    fn check_by_activity(rows: &str, expected: &[&str]) {
+        let database = story::database(rows);
+        let read = Read::List { limit: 9, order: ListOrder::Activity };
+        let Ok(Found::List(rows)) = database.read(&read) else { panic!("no list") };
+        let line = |listed: &ListedRow| format!("{} at {}", listed.row.id, listed.last_active.as_seconds());
+        assert_eq!(rows.iter().map(line).collect::<Vec<_>>(), expected);
+    }
+
     #[track_caller]
     fn check_list_of(database: &Database, limit: u32, expected: &[&str]) {
-        let Ok(Found::List(rows)) = database.read(&Read::List { limit }) else { panic!("no list") };
-        assert_eq!(rows.iter().map(story::line).collect::<Vec<_>>(), expected);
+        let read = Read::List { limit, order: ListOrder::Start };
+        let Ok(Found::List(rows)) = database.read(&read) else { panic!("no list") };
+        assert_eq!(rows.iter().map(|listed| story::line(&listed.row)).collect::<Vec<_>>(), expected);
     }
 
     #[test]
@@ -109,6 +177,27 @@ mod tests {
         check_list("a@1; b@3 tui_close@4; c@2; d@3", 9, &["d@3", "b@3 tui_close@4", "c@2", "a@1"]);
         check_list("a@1; b@3; c@2", 2, &["b@3", "c@2"]);
         check_list("a@1 tui_close@2; b<a@3", 9, &["a@1 tui_close@2"]);
+    }
+
+    #[test]
+    fn activity_is_that_of_the_whole_chain() {
+        check_by_activity("a@1 said@9; b@3; c@5 said@4", &["a at 9", "c at 5", "b at 3"]);
+        check_by_activity("a@1 compression@2; b<a@2 compression@7; c<b@7; d@6", &["c at 7", "d at 6"]);
+        // A child of a row that no compression has ended is not of its chain.
+        check_by_activity("a@1; b<a@9 said@9; c@2", &["c at 2", "a at 1"]);
+    }
+
+    #[test]
+    fn a_preview_is_what_the_user_said_first() {
+        let preview = |rows: &str| {
+            let read = Read::List { limit: 1, order: ListOrder::Start };
+            match story::database(rows).read(&read) {
+                Ok(Found::List(rows)) => rows[0].preview.clone(),
+                other => panic!("no list: {other:?}"),
+            }
+        };
+        assert_eq!(preview("a@1"), None);
+        assert_eq!(preview("a@1 said@1 said@2").as_deref(), Some("hello"));
     }
 
     /// The tip gives its id, end, counts and title; the root keeps its start, and so its place.
