@@ -2,13 +2,13 @@
 
 use gateway::clock::Millis;
 
-use crate::report::{Live, Report};
+use crate::report::{Live, Outcome, Report};
 use crate::rows::{ListedSession, Tables};
 use crate::scenario::Found;
 use crate::verdict::{Comparison, Verdict};
 
 /// Prints every run, then how many were as expected. `schedule` is what the way back to a run needs beside its file.
-pub(super) fn print(verdicts: &[(Found, Verdict)], schedule: &str) {
+pub(super) fn print(verdicts: &[(Found, Verdict)], schedule: &str, trace: bool) {
     let mut scenario = "";
     for (found, verdict) in verdicts {
         if scenario != verdict.report.scenario {
@@ -16,6 +16,9 @@ pub(super) fn print(verdicts: &[(Found, Verdict)], schedule: &str) {
             out!("{scenario}");
         }
         print_run(found, verdict, schedule);
+        if trace {
+            verdict.report.trace.entries().iter().for_each(|entry| out!("      {entry}"));
+        }
     }
     let unexpected = verdicts.iter().filter(|(_, verdict)| !verdict.expected).count();
     let runs = verdicts.len();
@@ -38,7 +41,7 @@ fn print_run(found: &Found, verdict: &Verdict, schedule: &str) {
     if let Comparison::Differ(lines) = &verdict.rows {
         lines.iter().for_each(|line| out!("      {line}"));
     }
-    if verdict.rows == Comparison::NoSnapshot {
+    if verdict.rows == Comparison::NoSnapshot && report.outcome != Outcome::RowsDiffer {
         out!("      no snapshot");
     }
     if found.named || verdict.rows == Comparison::NoSnapshot || !verdict.expected {

@@ -23,6 +23,9 @@ pub(super) struct Arguments {
     /// How to print what came of it
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    /// Print what happened, event by event
+    #[arg(long)]
+    trace: bool,
     /// How to choose among tasks that are ready at one instant; rows are compared with `fifo` only
     #[arg(long, value_enum, default_value_t = Schedule::Fifo)]
     strategy: Schedule,
@@ -71,7 +74,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         ));
     }
     match arguments.format {
-        Format::Human => human::print(&verdicts, &schedule(arguments)),
+        Format::Human => human::print(&verdicts, &schedule(arguments), arguments.trace),
         Format::Json => json::print(&verdicts),
     }
     let first = verdicts.iter().find(|(_, verdict)| !verdict.expected);
