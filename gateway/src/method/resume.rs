@@ -10,7 +10,9 @@ use super::create::{new_record, register};
 use crate::agent::Agent;
 use crate::build;
 use crate::event_log::EventLog;
+use crate::finalize;
 use crate::idle;
+use crate::lifecycle::close::Actor;
 use crate::lifecycle::resume::Live;
 use crate::reaper;
 use crate::registry::Link;
@@ -122,8 +124,10 @@ async fn register_then_reopen(
             forget(gateway, &session);
             Ok(Opened::MovedOn(tip))
         }
+        // The row may have been opened: it is ended again, as that of a session like any other.
         Err(error) => {
-            forget(gateway, &session);
+            session.change(|record| record.stage = Stage::Open);
+            finalize::end(gateway, &session, Actor::Disconnect).await;
             Err(failed(error))
         }
     }

@@ -43,7 +43,7 @@ impl Rows {
         changed(self.0.write(Write::Reopen { session }))
     }
 
-    /// [`Write::ReopenTip`]; the row that is now open, `None` if there is no such session.
+    /// [`Write::ReopenTip`]; the tip, which is open now if it is `session`; `None` if there is no such session.
     pub fn reopen_tip(&self, session: StoredId) -> Pending<Option<StoredId>> {
         let pending = self.0.write(Write::ReopenTip { session });
         Box::pin(async move { Ok(pending.await?.session) })

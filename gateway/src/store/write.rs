@@ -48,10 +48,10 @@ pub enum Write {
         /// The session.
         session: StoredId,
     },
-    /// Clears the end of a session's tip, found in the same transaction, and names it.
-    /// A row that was ended by a compression and has a continuation is never a tip.
+    /// Clears the end of a session that is the tip of its chain; of another it only names the tip, which may have an
+    /// owner who is just ending it. A row that was ended by a compression and has a continuation is never a tip.
     ReopenTip {
-        /// Any session of the chain.
+        /// The session.
         session: StoredId,
     },
     /// A whole rotation: ends the parent with `compression` if it is open, inserts the child, takes the next

@@ -61,9 +61,9 @@ impl Mirror {
             }
             Write::End { session, at, reason } => self.end(session, *at, *reason),
             Write::Reopen { session } => self.open(session),
-            Write::ReopenTip { .. } => {
-                if let Some(tip) = &written.session {
-                    self.open(tip);
+            Write::ReopenTip { session } => {
+                if written.session.as_ref() == Some(session) {
+                    self.open(session);
                 }
             }
             Write::Rotate { parent, at, child, messages } => {

@@ -53,6 +53,9 @@ fn reopen(connection: &Connection, session: &StoredId) -> Result<usize, StoreErr
 
 fn reopen_tip(connection: &Connection, session: &StoredId) -> Result<Written, StoreError> {
     let tip = tip::tip(connection, session, TipRule::BestContinuation)?;
+    if tip != *session {
+        return Ok(Written { changed: 0, session: Some(tip) });
+    }
     let changed = reopen(connection, &tip)?;
     Ok(Written { changed, session: (changed > 0).then_some(tip) })
 }
