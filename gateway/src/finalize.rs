@@ -43,7 +43,9 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     gateway.sessions.remove(session);
     session.change(|record| {
         record.stage = Stage::Finalized;
-        record.agent.state = AgentState::Unbuilt;
+        if !gateway.behavior.build.keeps_after_end() {
+            record.agent.state = AgentState::Unbuilt;
+        }
     });
     drop(lock);
     true
