@@ -30,11 +30,11 @@ pub(super) struct Submit {
 pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -> Result<Value, Error> {
     let session = super::find(gateway, &params.session_id)?;
     let behavior = &gateway.behavior;
-    if behavior.attach.prompt_binds_early() {
-        reaper::attach(gateway, &session, link);
-    }
     if behavior.claim.looks_up_apart() {
         gateway.env.window(Window::FoundNotClaimed).await;
+    }
+    if behavior.attach.prompt_binds_early() {
+        reaper::attach(gateway, &session, link);
     }
     match claim(gateway, &session, &params.text).await {
         Claimed::Start => reaper::attach(gateway, &session, link),
