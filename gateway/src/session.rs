@@ -100,6 +100,8 @@ pub enum Attachment {
     Detached {
         /// Since when.
         since: Uptime,
+        /// The connection they went to before; none at the session's beginning.
+        from: Option<Link>,
     },
 }
 
