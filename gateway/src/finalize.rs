@@ -63,7 +63,11 @@ fn begin(gateway: &Gateway, session: &Session, ended: Ended) -> bool {
             record.timers.clear();
         }
         record.idle_timer = None;
-        Some(if gateway.behavior.close.joins_turn() { std::mem::take(&mut record.queue) } else { Vec::new() })
+        if !gateway.behavior.close.joins_turn() {
+            return Some(Vec::new());
+        }
+        record.facts.over += record.queue.len() as u64;
+        Some(std::mem::take(&mut record.queue))
     });
     let Some(cancelled) = cancelled else { return false };
     for _ in cancelled {

@@ -183,6 +183,10 @@ pub struct Facts {
     pub close_on_disconnect: bool,
     /// Some releases keep an interrupt that came while idle, and stop the next turn with it.
     pub stale_interrupt: bool,
+    /// How many prompts were accepted.
+    pub accepted: u64,
+    /// How many of those are over: answered, failed, cancelled, or said in one turn with the next.
+    pub over: u64,
 }
 
 impl Session {

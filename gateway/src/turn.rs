@@ -178,6 +178,7 @@ async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: Ending, before
     session.change(|record| {
         record.key = record.agent.row.clone();
         record.transcript.version += 1;
+        record.facts.over += 1;
     });
     let frees_first = gateway.behavior.finish.frees_first();
     let mut next = None;

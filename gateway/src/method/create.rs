@@ -72,6 +72,8 @@ pub(super) fn new_record(key: StoredId, now: Now) -> Record {
             pending_title: None,
             close_on_disconnect: false,
             stale_interrupt: false,
+            accepted: 0,
+            over: 0,
         },
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn interrupt(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Val
             Hits::NextTurn => record.facts.stale_interrupt = true,
             Hits::Nobody => {}
         }
+        record.facts.over += record.queue.len() as u64;
         std::mem::take(&mut record.queue)
     });
     for _ in cancelled {

@@ -58,6 +58,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
         release(gateway, &session);
         return Err(Error::passing(code::STORED_NOT_FOUND, "the session was closed meanwhile, retry"));
     }
+    session.change(|record| record.facts.accepted += 1);
     build::start(gateway, &session);
     let name = TaskName::session(session.id(), "turn");
     gateway.env.spawn(name, turn::run(Rc::clone(gateway), session));
@@ -110,7 +111,10 @@ fn hold(record: &mut Record, text: &str, now: Now) {
 fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) -> Value {
     reaper::attach(gateway, session, link);
     session.change(|record| {
+        let waiting = record.queue.len() as u64;
         gateway.behavior.queue.push(&mut record.queue, Queued { text, link: link.clone() });
+        record.facts.accepted += 1;
+        record.facts.over += waiting + 1 - record.queue.len() as u64;
         record.facts.last_active = gateway.env.now();
     });
     json!({"status": "queued"})
@@ -138,6 +142,7 @@ pub(crate) async fn start_next(gateway: &Rc<Gateway>, session: &Session, next: Q
     let now = gateway.env.now();
     if let Err(error) = store_prompt(gateway, session, &next.text, now).await {
         session.emit("error", json!({"message": error.message}));
+        session.change(|record| record.facts.over += 1);
         release(gateway, session);
         return;
     }
