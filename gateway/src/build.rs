@@ -37,10 +37,11 @@ pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session) {
 
 async fn build(gateway: &Gateway, session: &Session) {
     let built = gateway.env.agents.build().await;
+    let keeps = gateway.behavior.build.keeps_after_end();
     session.change(|record| {
         record.agent.state = match built {
             // Nobody will use it any more.
-            _ if record.stage == Stage::Finalized => AgentState::Unbuilt,
+            _ if record.stage == Stage::Finalized && !keeps => AgentState::Unbuilt,
             Ok(agent) => AgentState::Ready(agent),
             Err(error) => AgentState::Failed(format!("agent init failed: {error}")),
         };

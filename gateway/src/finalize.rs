@@ -7,7 +7,7 @@ use crate::lifecycle::close::{Actor, Popping};
 use crate::lifecycle::flush::Moment;
 use crate::persist;
 use crate::server::Gateway;
-use crate::session::{AgentState, Ended, Session, Stage};
+use crate::session::{AgentState, Ended, Record, Session, Stage};
 use crate::spawn::Window;
 use crate::store::{EndReason, StoreError};
 
@@ -24,7 +24,12 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
         Popping::BeforeEndLocked => Some(gateway.resume_lock.lock().await),
         Popping::AfterEnd | Popping::BeforeEnd => None,
     };
-    let ended = Ended { actor, reason: close.reason(actor), at: gateway.env.now().uptime };
+    let ended = Ended {
+        actor,
+        reason: close.reason(actor),
+        at: gateway.env.now().uptime,
+        found_turn: session.read(Record::is_running),
+    };
     if !begin(gateway, session, ended) {
         drop(lock);
         session.until(|record| (record.stage == Stage::Finalized).then_some(())).await;
@@ -43,7 +48,9 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     gateway.sessions.remove(session);
     session.change(|record| {
         record.stage = Stage::Finalized;
-        record.agent.state = AgentState::Unbuilt;
+        if !gateway.behavior.build.keeps_after_end() {
+            record.agent.state = AgentState::Unbuilt;
+        }
     });
     drop(lock);
     true

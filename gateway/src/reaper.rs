@@ -30,7 +30,13 @@ pub(crate) async fn detach_all(gateway: &Rc<Gateway>, link: &Link) {
 
 fn detach(gateway: &Rc<Gateway>, session: &Session) {
     let since = gateway.env.now().uptime;
-    session.change(|record| record.attachment = Attachment::Detached { since });
+    session.change(|record| {
+        let from = match &record.attachment {
+            Attachment::Live(link) => Some(link.clone()),
+            Attachment::Detached { from, .. } => from.clone(),
+        };
+        record.attachment = Attachment::Detached { since, from };
+    });
     let closes = session.read(|record| record.facts.close_on_disconnect);
     if closes && gateway.behavior.close.closes_on_disconnect() {
         let (closing, session) = (Rc::clone(gateway), session.clone());
@@ -45,11 +51,14 @@ fn detach(gateway: &Rc<Gateway>, session: &Session) {
 
 /// Gives a session's events to a connection; its grace is over.
 ///
-/// The connection may have died while the request was being answered. Nobody would detach it again, so the session
-/// goes straight into a new grace.
+/// The connection may have died while the request was being answered. Then it takes nothing over: the session stays
+/// with whoever else has it; one that nobody has goes straight into a new grace, for nobody would detach it again.
 pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
     if !gateway.sessions.is_linked(link) && !gateway.behavior.attach.binds_dead() {
-        return detach(gateway, session);
+        if !is_served(gateway, session) {
+            detach(gateway, session);
+        }
+        return;
     }
     session.change(|record| {
         record.attachment = Attachment::Live(link.clone());
@@ -58,6 +67,14 @@ pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
             record.timers.clear();
         }
     });
+}
+
+/// Whether its events go to a connection that is still there.
+fn is_served(gateway: &Gateway, session: &Session) -> bool {
+    session.read(|record| match &record.attachment {
+        Attachment::Live(link) => gateway.sessions.is_linked(link),
+        Attachment::Detached { .. } => false,
+    })
 }
 
 /// Starts the grace. A grace of zero means that orphans are kept for ever.

@@ -34,6 +34,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("attach.dead_connection", "binds"),
     ("attach.disconnect", "snapshot"),
     ("build.failure", "sticky"),
+    ("build.ended", "kept"),
     ("claim.liveness", "not_checked"),
     ("claim.sections", "tested_then_claimed"),
     ("interrupt.busy", "turn_of_the_moment"),

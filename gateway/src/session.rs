@@ -89,6 +89,8 @@ pub struct Ended {
     pub reason: EndReason,
     /// When they began.
     pub at: Uptime,
+    /// Whether a turn was at work then.
+    pub found_turn: bool,
 }
 
 /// Where a session's events go.
@@ -100,6 +102,8 @@ pub enum Attachment {
     Detached {
         /// Since when.
         since: Uptime,
+        /// The connection they went to before; none at the session's beginning.
+        from: Option<Link>,
     },
 }
 
@@ -183,6 +187,10 @@ pub struct Facts {
     pub close_on_disconnect: bool,
     /// Some releases keep an interrupt that came while idle, and stop the next turn with it.
     pub stale_interrupt: bool,
+    /// How many prompts were accepted.
+    pub accepted: u64,
+    /// How many of those are over: answered, failed, cancelled, or said in one turn with the next.
+    pub over: u64,
 }
 
 impl Session {
@@ -278,6 +286,7 @@ impl Record {
 
     /// Takes out what waits for a turn: words to the one that runs, then prompts.
     pub(crate) fn take_waiting(&mut self) -> Vec<Queued> {
+        self.facts.over += self.queue.len() as u64;
         let mut waiting = self.turn.as_mut().map(|turn| std::mem::take(&mut turn.steers)).unwrap_or_default();
         waiting.append(&mut self.queue);
         waiting

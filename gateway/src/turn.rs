@@ -187,12 +187,15 @@ async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: Ending, before
         // end.
         let _ = persist::flush(gateway, session, moment).await;
     }
-    session.change(|record| match forgotten {
-        None => {
-            record.key = record.agent.row.clone();
-            record.transcript.version += 1;
+    session.change(|record| {
+        record.facts.over += 1;
+        match forgotten {
+            None => {
+                record.key = record.agent.row.clone();
+                record.transcript.version += 1;
+            }
+            Some(history) => record.transcript = history,
         }
-        Some(history) => record.transcript = history,
     });
     let frees_first = gateway.behavior.finish.frees_first();
     let mut next = None;
@@ -225,7 +228,9 @@ pub(crate) fn free(gateway: &Rc<Gateway>, session: &Session, before: Before) -> 
     let now = gateway.env.now();
     session.change(|record| {
         let unread = record.turn.take().map(|turn| turn.steers).unwrap_or_default();
+        let waiting = record.queue.len();
         gateway.behavior.steer.carry_over(unread, &mut record.queue);
+        record.facts.accepted += (record.queue.len() - waiting) as u64;
         record.facts.last_active = now;
     });
     prompt::claim_next(gateway, session, before)

@@ -2,17 +2,23 @@
 //!
 //! One file per claim. A claim is judged while the run goes on; what is found is a [`Violation`].
 
+mod clients_keep_their_sessions;
 mod detached_rows_end;
 mod ended_rows_stay_still;
+mod ended_sessions_rest;
 mod grace_is_whole;
 mod live_rows_stay_open;
 mod one_open_row_per_chain;
 mod one_record_per_row;
 mod one_turn_per_record;
 mod oracle;
+mod prompts_end_once;
 mod reason_names_the_actor;
+mod rotations_are_whole;
 mod rows_match_mirror;
 mod running_means_turn;
+
+mod turns_outlive_their_clients;
 
 use std::rc::Rc;
 
@@ -47,16 +53,21 @@ pub(crate) enum Claim {
 }
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 10] = [
+pub const ALL: [&Invariant; 15] = [
     &detached_rows_end::INVARIANT,
     &grace_is_whole::INVARIANT,
+    &clients_keep_their_sessions::INVARIANT,
     &live_rows_stay_open::INVARIANT,
     &one_open_row_per_chain::INVARIANT,
+    &rotations_are_whole::INVARIANT,
     &one_record_per_row::INVARIANT,
     &one_turn_per_record::INVARIANT,
     &running_means_turn::INVARIANT,
     &ended_rows_stay_still::INVARIANT,
+    &ended_sessions_rest::INVARIANT,
+    &prompts_end_once::INVARIANT,
     &reason_names_the_actor::INVARIANT,
+    &turns_outlive_their_clients::INVARIANT,
     &rows_match_mirror::INVARIANT,
 ];
 

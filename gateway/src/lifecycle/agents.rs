@@ -1,4 +1,4 @@
-//! Building agents: what a failure means for later prompts.
+//! Building agents: what a failure means for later prompts, and the session's end for its agent.
 
 use crate::behavior::group;
 use crate::session::AgentState;
@@ -13,10 +13,25 @@ group! {
             /// Every later prompt fails with the same text (A15).
             Sticky "sticky",
         }
+        /// What becomes of the agent of a session that is ended.
+        ended: OfEnded {
+            /// It is let go; one that comes to be later is not kept.
+            LetGo "let_go",
+            /// It is kept, also one that comes to be later (S11): what was accepted before works on (S10, S30).
+            Kept "kept",
+        }
     }
 }
 
 impl Build {
+    /// Whether an ended session keeps its agent.
+    pub fn keeps_after_end(&self) -> bool {
+        match self.ended {
+            OfEnded::LetGo => false,
+            OfEnded::Kept => true,
+        }
+    }
+
     /// Whether a prompt begins to build the agent.
     pub fn begins(&self, state: &AgentState) -> bool {
         match (state, self.failure) {

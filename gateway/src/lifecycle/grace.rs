@@ -15,6 +15,8 @@ group! {
             RearmBeside "rearm_beside",
             /// It returns for good, and nobody looks again (S1, hermes-agent#44045).
             OneShot "one_shot",
+            /// It ends the session and interrupts its healthy turn (S14, part of no release here).
+            Kill "kill",
         }
         /// What becomes of a timer when the client comes back, or drops again.
         timers: Timers {
@@ -59,7 +61,7 @@ impl Grace {
     /// The timers that a detachment arms.
     pub fn duties(&self) -> &'static [Duty] {
         match self.expiry {
-            Expiry::Rearm | Expiry::OneShot => &[Duty::Either],
+            Expiry::Rearm | Expiry::OneShot | Expiry::Kill => &[Duty::Either],
             Expiry::RearmBeside => &[Duty::Reap, Duty::Rearm],
         }
     }
@@ -75,6 +77,8 @@ impl Grace {
             (Attachment::Detached { .. }, Stage::Open | Stage::Opening) => match (self.expiry, duty) {
                 (Expiry::Rearm, _) | (Expiry::RearmBeside, Duty::Rearm) => Expired::Rearm,
                 (Expiry::RearmBeside | Expiry::OneShot, _) => Expired::StandDown,
+                (Expiry::Kill, _) if record.stage == Stage::Opening => Expired::Rearm,
+                (Expiry::Kill, _) => Expired::Reap,
             },
         }
     }

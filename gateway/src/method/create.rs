@@ -56,7 +56,7 @@ pub(super) fn new_record(key: StoredId, now: Now) -> Record {
         key: key.clone(),
         stage: Stage::Open,
         ended_by: None,
-        attachment: Attachment::Detached { since: now.uptime },
+        attachment: Attachment::Detached { since: now.uptime, from: None },
         agent: AgentSlot { state: AgentState::Unbuilt, row: key, next: None },
         turn: None,
         transcript: Transcript::default(),
@@ -72,6 +72,8 @@ pub(super) fn new_record(key: StoredId, now: Now) -> Record {
             pending_title: None,
             close_on_disconnect: false,
             stale_interrupt: false,
+            accepted: 0,
+            over: 0,
         },
     }
 }

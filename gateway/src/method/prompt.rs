@@ -32,11 +32,11 @@ pub(super) struct Submit {
 pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -> Result<Value, Error> {
     let session = super::find(gateway, &params.session_id)?;
     let behavior = &gateway.behavior;
-    if behavior.attach.prompt_binds_early() {
-        reaper::attach(gateway, &session, link);
-    }
     if behavior.claim.looks_up_apart() {
         gateway.env.window(Window::FoundNotClaimed).await;
+    }
+    if behavior.attach.prompt_binds_early() {
+        reaper::attach(gateway, &session, link);
     }
     let kept = history::kept(gateway, &session, params.truncate_before_user_ordinal.as_ref())?;
     match claim(gateway, &session, &params.text).await {
@@ -61,6 +61,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
         release(gateway, &session);
         return Err(Error::passing(code::STORED_NOT_FOUND, "the session was closed meanwhile, retry"));
     }
+    session.change(|record| record.facts.accepted += 1);
     build::start(gateway, &session);
     let name = TaskName::session(session.id(), "turn");
     gateway.env.spawn(name, turn::run(Rc::clone(gateway), session));
@@ -120,7 +121,10 @@ pub(super) fn hold(record: &mut Record, text: &str, now: Now) -> Rc<Interrupt> {
 fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) -> Value {
     reaper::attach(gateway, session, link);
     session.change(|record| {
+        let waiting = record.queue.len() as u64;
         gateway.behavior.queue.push(&mut record.queue, Queued { text, link: link.clone() });
+        record.facts.accepted += 1;
+        record.facts.over += waiting + 1 - record.queue.len() as u64;
         record.facts.last_active = gateway.env.now();
     });
     json!({"status": "queued"})
@@ -148,6 +152,7 @@ pub(crate) async fn start_next(gateway: &Rc<Gateway>, session: &Session, next: Q
     let now = gateway.env.now();
     if let Err(error) = store_prompt(gateway, session, &next.text, now).await {
         session.emit("error", json!({"message": error.message}));
+        session.change(|record| record.facts.over += 1);
         release(gateway, session);
         return;
     }

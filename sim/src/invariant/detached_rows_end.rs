@@ -2,6 +2,7 @@
 //! or after it has lost its session (I1 of spec §15; hermes-agent#44045).
 
 use gateway::clock::{Millis, Uptime};
+use gateway::registry::Registry;
 use gateway::session::{Attachment, Record, Stage};
 use gateway::store::StoredId;
 
@@ -21,14 +22,15 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let open = view.rows.rows().iter().filter(|row| row.ended_at.is_none());
     // Old releases can have two records on one row; the row is in use if one of them is.
     let live = sessions.all();
-    let used = |id: &StoredId| live.iter().any(|session| session.read(|record| record.owns(id) && in_use(record)));
+    let used =
+        |id: &StoredId| live.iter().any(|session| session.read(|record| record.owns(id) && in_use(sessions, record)));
     let unused = open.filter(|row| !used(&row.id));
     unused.map(|row| Condition { subject: view.rows.alias(&row.id), within: view.grace + view.slack, detail }).collect()
 }
 
 /// Somebody can still use it, or it is being brought back or ended at this moment.
-fn in_use(record: &Record) -> bool {
-    let attached = matches!(record.attachment, Attachment::Live(_));
+fn in_use(sessions: &Registry, record: &Record) -> bool {
+    let attached = matches!(&record.attachment, Attachment::Live(link) if sessions.is_linked(link));
     attached || record.is_running() || record.stage != Stage::Open
 }
 

@@ -1,0 +1,12 @@
+//! Prints `scenarios/README.md`.
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+
+#[path = "../tests/index/absent.rs"]
+mod absent;
+#[expect(dead_code, reason = "the check for gaps is the test's")]
+#[path = "../tests/index/page.rs"]
+mod page;
+
+fn main() {
+    print!("{}", page::page());
+}

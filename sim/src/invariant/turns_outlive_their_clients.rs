@@ -1,0 +1,30 @@
+//! A healthy turn runs to its end though its client is gone (the acceptance rules of a fix of hermes-agent#44045; what
+//! overshot them upstream was S14): a reaper that finds a turn at work waits.
+
+use gateway::lifecycle::close::Actor;
+use gateway::session::{Session, Stage};
+
+use super::{Breach, Claim, Invariant, View};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "turns_outlive_their_clients",
+    about: "no orphan timer and no idle reaper ends a session in the middle of a turn",
+    claim: Claim::Always(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    view.known.iter().filter_map(|session| breach(view, session)).collect()
+}
+
+fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+    session.read(|record| {
+        let ended = record.ended_by.filter(|ended| matches!(ended.actor, Actor::OrphanTimer | Actor::IdleReaper))?;
+        // A prompt may claim a session that is being ended, in releases that let it: that turn is another claim's.
+        if record.stage != Stage::Closing || !ended.found_turn {
+            return None;
+        }
+        let session = view.names.label(session.id());
+        let detail = format!("session {session} is ended by {:?} in the middle of a turn", ended.actor);
+        Some(Breach { subject: session, detail })
+    })
+}
