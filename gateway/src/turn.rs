@@ -52,7 +52,12 @@ pub(crate) async fn run(gateway: Rc<Gateway>, session: Session) {
             let _ = persist::flush(&gateway, &session, Moment::Start).await;
             (converse(&gateway, &session, &*agent, &prompt, &interrupt).await, Before::Worked)
         }
-        Err(ending) => (ending, Before::NeverBegan),
+        Err(ending) => {
+            if !gateway.behavior.claim.keeps_unbegun() {
+                session.change(|record| record.transcript.messages.pop());
+            }
+            (ending, Before::NeverBegan)
+        }
     };
     finish(&gateway, &session, ending, before, history).await;
 }

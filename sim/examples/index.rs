@@ -7,6 +7,7 @@ mod absent;
 #[path = "../tests/index/page.rs"]
 mod page;
 
+#[expect(clippy::print_stdout, reason = "printing the page is all that it does")]
 fn main() {
     print!("{}", page::page());
 }

@@ -33,6 +33,7 @@ group! {
             /// In one transaction with the prompt; then the code looks whether the session is still open.
             WithPrompt "with_prompt",
             /// On its own, errors ignored, without a look: a close in between leaves an open row (S8).
+            /// The prompt follows with the turn; without an agent it is lost (A14).
             PlainInsert "plain_insert",
         }
     }
@@ -101,6 +102,14 @@ impl Claim {
         match self.row {
             RowInsert::WithPrompt => FirstWrite::RowAndPrompt,
             RowInsert::PlainInsert => FirstWrite::RowAlone,
+        }
+    }
+
+    /// Whether a prompt stays in the conversation whose turn never began, for want of an agent.
+    pub fn keeps_unbegun(&self) -> bool {
+        match self.row {
+            RowInsert::WithPrompt => true,
+            RowInsert::PlainInsert => false,
         }
     }
 
