@@ -85,6 +85,8 @@ async fn stop_turn(session: &Session) {
 
 /// Ends the row that the agent writes, which after rotations is the tip of the chain.
 pub(crate) async fn end_row(gateway: &Gateway, session: &Session, reason: EndReason) {
+    let ends = session.read(|record| gateway.behavior.close.ends_row(&record.facts.source, reason));
+    let Some(reason) = ends else { return };
     loop {
         let row = session.read(|record| record.agent.row.clone());
         match gateway.rows.end(row, gateway.env.now().wall, reason).await {

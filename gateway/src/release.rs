@@ -52,6 +52,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("rotation.procedure", "steps_and_write"),
     ("rotation.key", "after_turn"),
     ("close.turn", "left_running"),
+    ("close.foreign", "agent_close"),
     ("close.order", "pop_then_end"),
     ("close.reap_order", "pop_then_end"),
     ("idle.victims", "not_tested_again"),
@@ -76,6 +77,7 @@ const V0_19_0: &[(&str, &str)] = &[("grace.expiry", "one_shot")];
 
 /// What 0.18.2 does otherwise than 0.19.0.
 const V0_18_2: &[(&str, &str)] = &[
+    ("close.foreign", "ended"),
     ("claim.sections", "one"),
     ("interrupt.busy", "turn_at_work"),
     ("rotation.procedure", "steps"),

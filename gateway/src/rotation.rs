@@ -122,7 +122,7 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
     let parent = session.read(|record| record.agent.row.clone());
     let child = NewSession {
         id: id.clone(),
-        source: gateway.config.source.clone(),
+        source: session.read(|record| record.facts.source.clone()),
         model: Some(gateway.config.model.clone()),
         parent: Some(parent.clone()),
         started_at: at,

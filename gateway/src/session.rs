@@ -179,6 +179,8 @@ pub struct Facts {
     pub last_active: Now,
     /// When its row began.
     pub started_at: Wall,
+    /// Which kind of client its row belongs to.
+    pub source: String,
     /// The working folder, if one was chosen.
     pub cwd: Option<String>,
     /// A title asked for before the row exists.

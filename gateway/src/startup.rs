@@ -9,7 +9,7 @@ use crate::clock::Millis;
 use crate::finalize;
 use crate::server::Gateway;
 use crate::spawn::TaskName;
-use crate::store::{EndReason, StoreError, StoredId};
+use crate::store::{EndReason, SessionRow, StoreError, StoredId};
 
 /// Starts the sweep, unless there is nothing to sweep or the grace is switched off.
 pub(crate) async fn sweep(gateway: &Rc<Gateway>) {
@@ -19,6 +19,9 @@ pub(crate) async fn sweep(gateway: &Rc<Gateway>) {
     }
     // Without an answer there is nothing to go by; the next start looks again.
     let Ok(open) = gateway.rows.open().await else { return };
+    let reason = EndReason::StartupOrphanReap;
+    let ours = |row: &SessionRow| gateway.behavior.close.ends_row(&row.source, reason) == Some(reason);
+    let open: Vec<StoredId> = open.into_iter().filter(ours).map(|row| row.id).collect();
     if open.is_empty() {
         return;
     }

@@ -89,7 +89,7 @@ pub enum Found {
     /// To [`Read::Tip`].
     Tip(StoredId),
     /// To [`Read::Open`].
-    Open(Vec<StoredId>),
+    Open(Vec<SessionRow>),
     /// To [`Read::List`].
     List(Vec<ListedRow>),
 }

@@ -6,6 +6,7 @@ mod clients_keep_their_sessions;
 mod detached_rows_end;
 mod ended_rows_stay_still;
 mod ended_sessions_rest;
+mod foreign_rows_stay_open;
 mod grace_is_whole;
 mod live_rows_stay_open;
 mod one_open_row_per_chain;
@@ -53,8 +54,9 @@ pub(crate) enum Claim {
 }
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 15] = [
+pub const ALL: [&Invariant; 16] = [
     &detached_rows_end::INVARIANT,
+    &foreign_rows_stay_open::INVARIANT,
     &grace_is_whole::INVARIANT,
     &clients_keep_their_sessions::INVARIANT,
     &live_rows_stay_open::INVARIANT,

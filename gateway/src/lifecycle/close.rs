@@ -39,6 +39,15 @@ group! {
             /// It gets a grace like any other.
             Ignored "ignored",
         }
+        /// What becomes of a row that belongs to a messaging platform, which goes on using it.
+        foreign: Foreign {
+            /// It stays open: its own gateway ends it.
+            Spared "spared",
+            /// It stays open but for the agent, which ends it as its own (A6).
+            AgentClose "agent_close",
+            /// It is ended like any other (A5).
+            Ended "ended",
+        }
         /// What a reaped row says.
         reap_reason: ReapReason {
             /// `ws_orphan_reap`.
@@ -47,6 +56,26 @@ group! {
             TuiClose "tui_close",
         }
     }
+}
+
+/// Whether rows of a source belong to a messaging platform, and so to another gateway (spec §7).
+pub fn is_foreign(source: &str) -> bool {
+    const OURS: [&str; 13] = [
+        "",
+        "tui",
+        "cli",
+        "webui",
+        "desktop",
+        "cron",
+        "subagent",
+        "test",
+        "local",
+        "acp",
+        "webhook",
+        "api_server",
+        "msgraph_webhook",
+    ];
+    !OURS.contains(&source)
 }
 
 /// Who ends a session.
@@ -101,6 +130,15 @@ impl Close {
             (Actor::Client, Order::UnderResumeLock, _) => Popping::BeforeEndLocked,
             // Reapers and disconnects take no lock in any release (W5).
             (_, Order::UnderResumeLock | Order::PopThenEnd, _) => Popping::BeforeEnd,
+        }
+    }
+
+    /// How a row of this source is ended for `reason`; `None` when it is not ours to end.
+    pub fn ends_row(&self, source: &str, reason: EndReason) -> Option<EndReason> {
+        match (is_foreign(source), self.foreign) {
+            (false, _) | (true, Foreign::Ended) => Some(reason),
+            (true, Foreign::Spared) => None,
+            (true, Foreign::AgentClose) => Some(EndReason::AgentClose),
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) async fn branch(gateway: &Rc<Gateway>, link: &Link, params: Branch) -
     let key = stored_id(now.wall, bits());
     let child = NewSession {
         id: key.clone(),
-        source: gateway.config.source.clone(),
+        source: parent.read(|record| record.facts.source.clone()),
         model: Some(gateway.config.model.clone()),
         parent: Some(parent.read(|record| record.key.clone())),
         started_at: now.wall,
@@ -124,7 +124,7 @@ async fn write_then_register(
 }
 
 fn record_of(child: &NewSession, said: Vec<NewMessage>, now: Now) -> Record {
-    let mut record = new_record(child.id.clone(), now);
+    let mut record = new_record(child.id.clone(), &child.source, now);
     record.facts.cwd = child.cwd.clone();
     record.transcript = Transcript::stored(said);
     record

@@ -24,6 +24,7 @@ use crate::store::StoredId;
 pub(super) struct Create {
     title: Option<String>,
     cwd: Option<String>,
+    source: Option<String>,
     #[serde(default)]
     close_on_disconnect: bool,
 }
@@ -32,7 +33,8 @@ pub(super) struct Create {
 pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Result<Value, Error> {
     let now = gateway.env.now();
     let key = stored_id(now.wall, gateway.env.draw(Stream::Client(link.connection.name()), Purpose::StoredId));
-    let mut record = new_record(key, now);
+    let source = params.source.as_deref().unwrap_or(&gateway.config.source);
+    let mut record = new_record(key, source, now);
     record.facts.cwd = params.cwd;
     record.facts.pending_title = params.title;
     record.facts.close_on_disconnect = params.close_on_disconnect;
@@ -51,7 +53,7 @@ pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Resu
 }
 
 /// A record at its beginning, which nobody is attached to yet.
-pub(super) fn new_record(key: StoredId, now: Now) -> Record {
+pub(super) fn new_record(key: StoredId, source: &str, now: Now) -> Record {
     Record {
         key: key.clone(),
         stage: Stage::Open,
@@ -68,6 +70,7 @@ pub(super) fn new_record(key: StoredId, now: Now) -> Record {
             created_at: now,
             last_active: now,
             started_at: now.wall,
+            source: source.to_owned(),
             cwd: None,
             pending_title: None,
             close_on_disconnect: false,

@@ -195,7 +195,7 @@ async fn store_prompt(gateway: &Gateway, session: &Session, text: &str, now: Now
 pub(super) fn row_of(gateway: &Gateway, record: &Record, now: Now) -> NewSession {
     NewSession {
         id: record.agent.row.clone(),
-        source: gateway.config.source.clone(),
+        source: record.facts.source.clone(),
         model: Some(gateway.config.model.clone()),
         parent: None,
         started_at: now.wall,

@@ -101,7 +101,7 @@ async fn register_then_reopen(
     if gateway.is_stopping() {
         return Err(Error::passing(code::RESUME_FAILED, "the gateway is shutting down, retry"));
     }
-    let mut record = new_record(target.clone(), gateway.env.now());
+    let mut record = new_record(target.clone(), &row.source, gateway.env.now());
     record.stage = Stage::Opening;
     record.facts.started_at = row.started_at;
     let session = register(gateway, link, record);
@@ -154,7 +154,7 @@ async fn reopen_then_register(
     if let Some(session) = live(gateway, target) {
         return Ok(Opened::Here(attach_live(gateway, &session, link)));
     }
-    let mut record = new_record(target.clone(), gateway.env.now());
+    let mut record = new_record(target.clone(), &row.source, gateway.env.now());
     record.facts.started_at = row.started_at;
     record.transcript = transcript(messages);
     let built = agent.is_some();

@@ -127,9 +127,9 @@ impl Rows {
     }
 
     /// [`Read::Open`].
-    pub fn open(&self) -> Pending<Vec<StoredId>> {
+    pub fn open(&self) -> Pending<Vec<SessionRow>> {
         found(self.0.read(Read::Open), |found| match found {
-            Found::Open(ids) => Some(ids),
+            Found::Open(rows) => Some(rows),
             _ => None,
         })
     }

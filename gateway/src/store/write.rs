@@ -258,6 +258,8 @@ pub enum EndReason {
     IdleTimeout,
     /// There were too many live sessions.
     LruEvict,
+    /// An agent ended its own row.
+    AgentClose,
     /// An earlier process had left it open.
     StartupOrphanReap,
     /// A compression continued the session under another id.
@@ -274,6 +276,7 @@ impl EndReason {
             Self::WsDisconnect => "ws_disconnect",
             Self::IdleTimeout => "idle_timeout",
             Self::LruEvict => "lru_evict",
+            Self::AgentClose => "agent_close",
             Self::StartupOrphanReap => "startup_orphan_reap",
             Self::Compression => "compression",
         }

@@ -2,6 +2,7 @@
 //! or after it has lost its session (I1 of spec §15; hermes-agent#44045).
 
 use gateway::clock::{Millis, Uptime};
+use gateway::lifecycle::close::is_foreign;
 use gateway::registry::Registry;
 use gateway::session::{Attachment, Record, Stage};
 use gateway::store::StoredId;
@@ -19,7 +20,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let Some(sessions) = view.sessions.filter(|_| view.grace > Millis::ZERO) else {
         return Vec::new();
     };
-    let open = view.rows.rows().iter().filter(|row| row.ended_at.is_none());
+    let open = view.rows.rows().iter().filter(|row| row.ended_at.is_none() && !is_foreign(&row.source));
     // Old releases can have two records on one row; the row is in use if one of them is.
     let live = sessions.all();
     let used =

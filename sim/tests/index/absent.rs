@@ -22,7 +22,7 @@ pub(crate) const ABSENT: &[(&str, &str)] = &[
     ),
     ("S33", "two processes on one database: the simulator runs one"),
     ("A4", "other programs: the command line and the messaging gateway"),
-    ("A5, A6, A7", "rows of messaging platforms, which belong to another process"),
+    ("A7", "what the messaging platforms' own gateway does then: another process"),
     ("A8", "before 0.16.0; `close_ends_the_tip` would show it"),
     ("A11, A12", "profiles are not modelled: one database"),
     ("A13", "not modelled yet: in-turn flushes cannot fail, since there are no store faults"),

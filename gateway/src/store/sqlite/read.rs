@@ -46,7 +46,7 @@ pub(super) fn answer(connection: &Connection, read: &Read) -> Result<Found, Stor
         }
         Read::Messages { session } => Found::Messages(messages(connection, MESSAGES, [session])?),
         Read::Tip { session, rule } => Found::Tip(tip::tip(connection, session, *rule)?),
-        Read::Open => Found::Open(sessions(connection, OPEN, [])?.into_iter().map(|row| row.id).collect()),
+        Read::Open => Found::Open(sessions(connection, OPEN, [])?),
         Read::List { limit, order } => Found::List(list(connection, *limit, *order)?),
     })
 }

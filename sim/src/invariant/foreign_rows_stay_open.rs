@@ -1,0 +1,24 @@
+//! A row of a messaging platform is not ours to end (I10 of spec §15): its own gateway goes on using it.
+
+use gateway::lifecycle::close::is_foreign;
+
+use super::{Breach, Claim, Invariant, View};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "foreign_rows_stay_open",
+    about: "a row of a messaging platform is ended by its own gateway only, or by a compression",
+    claim: Claim::Always(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    let foreign = view.rows.rows().iter().filter(|row| is_foreign(&row.source));
+    let ended =
+        foreign.filter_map(|row| Some((row, row.end_reason.as_deref().filter(|reason| *reason != "compression")?)));
+    ended
+        .map(|(row, reason)| {
+            let name = view.rows.alias(&row.id);
+            let detail = format!("row {name} of {} is ended `{reason}`", row.source);
+            Breach { subject: name, detail }
+        })
+        .collect()
+}
