@@ -1,7 +1,8 @@
 //! The rows a run leaves, as facts: `s2.end_reason = ws_orphan_reap`.
 //!
-//! Rows are called s1, s2, … in the order in which they were inserted. Times are wall times from the start of the script,
-//! so a suspend shows in them. Nothing is redacted: in a simulator a value that has to be hidden is a leak of determinism.
+//! Rows are called s1, s2, … in the order in which they were inserted. Times are wall times from the start of the
+//! script, so a suspend shows in them. Nothing is redacted: in a simulator a value that has to be hidden is a leak of
+//! determinism.
 
 use std::fmt;
 
