@@ -1,7 +1,8 @@
 //! The rows a run leaves, as facts: `s2.end_reason = ws_orphan_reap`.
 //!
-//! Rows are called s1, s2, … in the order in which they were inserted. Times are uptime. Nothing is redacted: in a
-//! simulator a value that has to be hidden is a leak of determinism.
+//! Rows are called s1, s2, … in the order in which they were inserted. Times are wall times from the start of the
+//! script, so a suspend shows in them. Nothing is redacted: in a simulator a value that has to be hidden is a leak of
+//! determinism.
 
 use std::fmt;
 
@@ -52,7 +53,7 @@ impl Tables {
         place.map_or_else(|| id.to_string(), |place| format!("s{}", place + 1))
     }
 
-    /// The sessions as a report has them: times in milliseconds of uptime.
+    /// The sessions as a report has them: times in milliseconds of wall time from the start of the script.
     pub fn listed(&self) -> Vec<ListedSession> {
         let ms = |wall: Wall| wall.0 - EPOCH.0;
         let listed = |(place, row): (usize, &SessionRow)| ListedSession {

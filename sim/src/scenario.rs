@@ -57,7 +57,7 @@ pub struct Scenario {
     pub path: PathBuf,
     /// One sentence: what the scenario shows.
     pub about: String,
-    /// The public issues it belongs to, as `project#number`.
+    /// What it belongs to: public issues as `project#number`, defects of the catalogue as `S1`.
     pub issues: Vec<String>,
     /// The releases it runs against, in the order of the file. Left out: `current` alone.
     pub releases: Vec<Release>,
