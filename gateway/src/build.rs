@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::clock::Millis;
+use crate::idle;
 use crate::server::Gateway;
 use crate::session::{AgentState, Record, Session, Stage};
 use crate::spawn::TaskName;
@@ -35,7 +36,7 @@ pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session) {
     }
 }
 
-async fn build(gateway: &Gateway, session: &Session) {
+async fn build(gateway: &Rc<Gateway>, session: &Session) {
     let built = gateway.env.agents.build().await;
     let keeps = gateway.behavior.build.keeps_after_end();
     session.change(|record| {
@@ -50,6 +51,8 @@ async fn build(gateway: &Gateway, session: &Session) {
         AgentState::Failed(message) => Some(message.clone()),
         _ => None,
     });
+    // A session whose client left during the build can be idle from now on.
+    idle::rearm(gateway, session);
     match failure {
         Some(message) => session.emit("error", serde_json::json!({"message": message})),
         None => gateway.emit_info(session),

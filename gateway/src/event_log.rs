@@ -36,7 +36,7 @@ impl EventLog {
     pub(crate) fn since(&self, seen: u64) -> Value {
         let events: Vec<&Value> = self.kept.iter().filter(|(seq, _)| *seq > seen).map(|(_, event)| event).collect();
         let oldest = self.kept.front().map_or(self.latest + 1, |(seq, _)| *seq);
-        json!({"events": events, "latest_seq": self.latest, "truncated": seen + 1 < oldest})
+        json!({"events": events, "latest_seq": self.latest, "truncated": seen.saturating_add(1) < oldest})
     }
 }
 
@@ -61,5 +61,6 @@ mod tests {
         assert_eq!(seqs(&log.since(600)), [0_u64; 0]);
         assert_eq!((log.since(88)["truncated"].clone(), seqs(&log.since(88)).len()), (json!(false), 512));
         assert_eq!(log.since(87)["truncated"], json!(true));
+        assert_eq!(log.since(u64::MAX), json!({"events": [], "latest_seq": 600, "truncated": false}));
     }
 }

@@ -12,7 +12,7 @@ use crate::lifecycle::close::Actor;
 use crate::lifecycle::idle;
 use crate::registry::Registry;
 use crate::server::Gateway;
-use crate::session::{Attachment, Record, Session, Timer};
+use crate::session::{Attachment, Record, Session, Stage, Timer};
 use crate::spawn::{TaskName, Window};
 
 /// How long after a session was added the cap is looked at (spec §6).
@@ -71,11 +71,14 @@ pub(crate) fn cap_later(gateway: &Rc<Gateway>) {
 
 /// Ends the sessions used least recently beyond the cap, as far as nobody uses them.
 pub(crate) async fn cap(gateway: &Rc<Gateway>) {
-    let excess = excess(gateway);
     let evictable = |session: &Session| session.read(|record| is_evictable(&gateway.sessions, record));
     let mut victims: Vec<Session> = gateway.sessions.all().into_iter().filter(|session| evictable(session)).collect();
     victims.sort_by_key(|session| session.read(|record| record.facts.last_active.uptime));
-    for session in victims.into_iter().take(excess) {
+    for session in victims {
+        // Counted anew each time: another sweep, or a client, may have ended some meanwhile.
+        if excess(gateway) == 0 {
+            return;
+        }
         evict(gateway, &session, Actor::Cap).await;
     }
 }
@@ -83,7 +86,8 @@ pub(crate) async fn cap(gateway: &Rc<Gateway>) {
 /// How many live sessions there are beyond the cap.
 fn excess(gateway: &Gateway) -> usize {
     let cap = gateway.behavior.idle.cap(gateway.config.max_live_sessions);
-    cap.map_or(0, |cap| gateway.sessions.all().len().saturating_sub(cap))
+    let stays = |session: &&Session| session.read(|record| matches!(record.stage, Stage::Open | Stage::Opening));
+    cap.map_or(0, |cap| gateway.sessions.all().iter().filter(stays).count().saturating_sub(cap))
 }
 
 async fn evict(gateway: &Rc<Gateway>, session: &Session, actor: Actor) {

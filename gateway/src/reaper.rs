@@ -41,7 +41,11 @@ fn detach(gateway: &Rc<Gateway>, session: &Session) {
     if closes && gateway.behavior.close.closes_on_disconnect() {
         let (closing, session) = (Rc::clone(gateway), session.clone());
         gateway.env.spawn(TaskName::session(session.id(), "disconnect"), async move {
-            finalize::end(&closing, &session, Actor::Disconnect).await;
+            // Somebody may have attached to it before this task got its turn.
+            let alone = session.read(|record| matches!(record.attachment, Attachment::Detached { .. }));
+            if alone || closing.behavior.attach.detaches_by_snapshot() {
+                finalize::end(&closing, &session, Actor::Disconnect).await;
+            }
         });
         return;
     }

@@ -5,6 +5,7 @@
 use crate::agent::CompressionMode;
 use crate::behavior::group;
 use crate::entropy::{Purpose, Stream};
+use crate::finalize;
 use crate::lifecycle::flush::Moment;
 use crate::persist;
 use crate::server::Gateway;
@@ -104,7 +105,7 @@ pub(crate) async fn compress(
 ) -> Result<(), StoreError> {
     persist::flush(gateway, session, Moment::Compression).await?;
     let at = gateway.env.now().wall;
-    let messages = session.read(|record| compacted(&record.transcript, NewMessage::text(Role::User, summary, at)));
+    let messages = session.read(|record| compacted(&record.transcript, NewMessage::text(Role::Assistant, summary, at)));
     match gateway.behavior.rotation.mode(asked, gateway.config.compression.mode()) {
         DefaultMode::InPlace => {
             let row = session.read(|record| record.agent.row.clone());
@@ -135,6 +136,10 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
                 // Both ids are owned until the answer: a resume of either finds this record.
                 session.change(|record| record.agent.next = Some(id.clone()));
                 let rotated = gateway.rows.rotate(parent.clone(), at, child.clone(), messages.clone()).await;
+                let rotated = match rotated {
+                    Err(StoreError::Unknown { .. }) => was_inserted(gateway, &id).await,
+                    other => other.map(drop),
+                };
                 session.change(|record| record.agent.next = None);
                 rotated?;
                 session.change(|record| switch(gateway, record, &id, messages.clone(), Saved::All));
@@ -154,6 +159,18 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
         }
     }
     Ok(())
+}
+
+/// After an answer that was lost: whether the child is there, and with it the whole rotation.
+async fn was_inserted(gateway: &Gateway, child: &StoredId) -> Result<(), StoreError> {
+    loop {
+        match gateway.rows.session(child.clone()).await {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) => return Err(StoreError::NotWritten { cause: "the rotation was not committed".to_owned() }),
+            Err(StoreError::Closed) => return Err(StoreError::Closed),
+            Err(_) => gateway.env.sleep(finalize::RETRY).await,
+        }
+    }
 }
 
 /// The record goes on under `id` with the compacted messages.

@@ -1,8 +1,10 @@
 //! The gateway: accepts connections, reads their frames, answers them.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::rc::Rc;
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
@@ -101,12 +103,20 @@ impl Gateway {
 /// Reads a connection's frames until it ends, however it ends.
 async fn read(gateway: Rc<Gateway>, connection: Rc<dyn Connection>) {
     let link = gateway.sessions.link(connection);
-    if link.connection.send(rpc::ready()).is_ok() {
-        while let Ok(Some(frame)) = link.connection.receive().await {
-            handle(&gateway, &link, &frame).await;
+    let reading = async {
+        if link.connection.send(rpc::ready()).is_ok() {
+            while let Ok(Some(frame)) = link.connection.receive().await {
+                handle(&gateway, &link, &frame).await;
+            }
         }
-    }
+    };
+    // A request that panics ends its connection, whose sessions must not stay behind with a client that is gone.
+    let read = AssertUnwindSafe(reading).catch_unwind().await;
+    link.connection.close();
     reaper::detach_all(&gateway, &link).await;
+    if let Err(panic) = read {
+        resume_unwind(panic);
+    }
 }
 
 async fn handle(gateway: &Rc<Gateway>, link: &Link, frame: &str) {

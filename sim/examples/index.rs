@@ -1,5 +1,4 @@
 //! Prints `scenarios/README.md`.
-#![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
 #[path = "../tests/index/absent.rs"]
 mod absent;

@@ -112,12 +112,4 @@ impl Claim {
             RowInsert::PlainInsert => false,
         }
     }
-
-    /// May a claimed turn still start, now that its row is written?
-    pub fn still_wanted(&self, record: &Record) -> bool {
-        match self.row {
-            RowInsert::WithPrompt => record.stage == Stage::Open,
-            RowInsert::PlainInsert => true,
-        }
-    }
 }

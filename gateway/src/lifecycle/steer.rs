@@ -1,7 +1,7 @@
 //! Words to a turn that runs: who reads them, and what becomes of those that nobody has read.
 
 use crate::behavior::group;
-use crate::session::{AgentState, Queued, Record};
+use crate::session::{AgentState, Queued, Record, Stage};
 
 group! {
     /// Words to a turn that runs.
@@ -27,12 +27,15 @@ pub enum Steered {
     Refused,
     /// There is no agent that could read them.
     NoAgent,
+    /// The session is being ended, or brought back.
+    Unavailable,
 }
 
 impl Steer {
     /// Words have arrived.
     pub fn decide(&self, record: &Record) -> Steered {
         match (&record.agent.state, self.unread) {
+            (_, Unread::NextPrompt) if record.stage != Stage::Open => Steered::Unavailable,
             _ if record.is_running() => Steered::Waits,
             (AgentState::Ready(_), Unread::NextPrompt) => Steered::Refused,
             (AgentState::Ready(_), Unread::Lost) => Steered::Lost,

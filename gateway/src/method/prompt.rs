@@ -11,14 +11,16 @@ use crate::build;
 use crate::clock::Now;
 use crate::idle;
 use crate::lifecycle::claim::{Claimed, FirstWrite};
+use crate::lifecycle::flush::Moment;
 use crate::lifecycle::queue::Before;
+use crate::persist;
 use crate::reaper;
 use crate::registry::Link;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
 use crate::session::{Attachment, Queued, Record, Session, TurnState};
 use crate::spawn::{TaskName, Window};
-use crate::store::{NewMessage, NewSession, Role};
+use crate::store::{NewMessage, NewSession, Role, StoreError};
 use crate::turn;
 
 #[derive(Deserialize)]
@@ -57,10 +59,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
         release(gateway, &session);
         return Err(error);
     }
-    if !session.read(|record| behavior.claim.still_wanted(record)) {
-        release(gateway, &session);
-        return Err(Error::passing(code::STORED_NOT_FOUND, "the session was closed meanwhile, retry"));
-    }
+    // A close that came meanwhile has raised the turn's interrupt and waits for it: it starts, and ends at once.
     session.change(|record| record.facts.accepted += 1);
     build::start(gateway, &session);
     let name = TaskName::session(session.id(), "turn");
@@ -153,9 +152,9 @@ pub(crate) async fn start_next(gateway: &Rc<Gateway>, session: &Session, next: Q
     if let Err(error) = store_prompt(gateway, session, &next.text, now).await {
         session.emit("error", json!({"message": error.message}));
         session.change(|record| record.facts.over += 1);
-        release(gateway, session);
-        return;
+        return release(gateway, session);
     }
+    build::start(gateway, session);
     let name = TaskName::session(session.id(), "turn");
     gateway.env.spawn(name, turn::run(Rc::clone(gateway), session.clone()));
 }
@@ -169,18 +168,24 @@ async fn store(gateway: &Gateway, session: &Session, text: &str, kept: Option<us
 }
 
 async fn store_prompt(gateway: &Gateway, session: &Session, text: &str, now: Now) -> Result<(), Error> {
+    let refused = |error: StoreError| Error::new(code::STORAGE, format!("the prompt was not accepted: {error}"));
+    let first_write = gateway.behavior.claim.first_write();
+    if first_write == FirstWrite::RowAndPrompt {
+        // What an earlier turn could not store comes first, so that the rows stay in order.
+        persist::flush(gateway, session, Moment::Asked).await.map_err(refused)?;
+    }
     let message = NewMessage::text(Role::User, text, now.wall);
     let row = session.change(|record| {
         record.transcript.messages.push(message.clone());
         row_of(gateway, record, now)
     });
-    match gateway.behavior.claim.first_write() {
+    match first_write {
         FirstWrite::RowAndPrompt => {
             if let Err(error) = gateway.rows.start_turn(row, message).await {
                 session.change(|record| record.transcript.messages.pop());
-                return Err(Error::new(code::STORAGE, format!("the prompt was not accepted: {error}")));
+                return Err(refused(error));
             }
-            session.change(|record| record.transcript.saved = record.transcript.messages.len());
+            session.change(|record| record.transcript.saved += 1);
         }
         FirstWrite::RowAlone => {
             gateway.env.window(Window::ClaimedNotInserted).await;
@@ -204,9 +209,13 @@ pub(super) fn row_of(gateway: &Gateway, record: &Record, now: Now) -> NewSession
     }
 }
 
-/// The claimed turn does not start after all.
+/// The claimed turn does not start after all; a prompt that waits for it does.
 fn release(gateway: &Rc<Gateway>, session: &Session) {
-    session.change(|record| record.turn = None);
-    idle::rearm(gateway, session);
+    let next = turn::free(gateway, session, Before::NeverBegan);
     gateway.emit_info(session);
+    let Some(next) = next else { return idle::rearm(gateway, session) };
+    let (starting, session) = (Rc::clone(gateway), session.clone());
+    gateway.env.spawn(TaskName::session(session.id(), "next"), async move {
+        start_next(&starting, &session, next).await;
+    });
 }

@@ -116,6 +116,8 @@ async fn register_then_reopen(
                 record.transcript = transcript(messages);
                 record.stage = Stage::Open;
             });
+            // Its client may have left meanwhile.
+            idle::rearm(gateway, &session);
             build::later(gateway, &session, gateway.config.build_delay);
             idle::cap_later(gateway);
             Ok(Opened::Here(payload(gateway, &session)))

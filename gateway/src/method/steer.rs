@@ -36,6 +36,9 @@ pub(super) fn steer(gateway: &Gateway, link: &Link, params: &Steer) -> Result<Va
         }
         Steered::Lost => "queued",
         Steered::Refused => "rejected",
+        Steered::Unavailable => {
+            return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
+        }
         Steered::NoAgent => return Err(Error::new(code::CANNOT_STEER, "the agent cannot be steered")),
     };
     Ok(json!({"status": status, "text": text}))
