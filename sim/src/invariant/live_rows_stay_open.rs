@@ -7,7 +7,7 @@ use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "live_rows_stay_open",
-    about: "the row of a live session is open, or not there before the first prompt",
+    about: "the row of a live session is open, or not there yet",
     claim: Claim::Always(check),
 };
 
@@ -18,6 +18,11 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     session.read(|record| {
+        if record.stage == Stage::Open && view.rows.was_deleted(&record.agent.row) {
+            let session = view.names.label(session.id());
+            let detail = format!("session {session} is live, but its row is deleted");
+            return Some(Breach { subject: session, detail });
+        }
         let row = view.rows.row(&record.agent.row)?;
         let reason = row.end_reason.as_deref()?;
         if record.stage != Stage::Open || rotates(record, reason) {

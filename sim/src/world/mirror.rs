@@ -12,6 +12,9 @@ pub(crate) struct Mirror {
     rows: Vec<SessionRow>,
     /// Rows that got messages after their end, and the reason of that end.
     late: Vec<(StoredId, String)>,
+    /// Rows that were deleted, and the rows that they continued.
+    deleted: Vec<StoredId>,
+    childless: Vec<StoredId>,
 }
 
 impl Mirror {
@@ -34,6 +37,16 @@ impl Mirror {
     /// Rows that got messages after their end, and the reason of that end.
     pub(crate) fn written_late(&self) -> &[(StoredId, String)] {
         &self.late
+    }
+
+    /// Whether a row was deleted.
+    pub(crate) fn was_deleted(&self, id: &StoredId) -> bool {
+        self.deleted.contains(id)
+    }
+
+    /// Whether the row that continued this one was deleted.
+    pub(crate) fn lost_its_child(&self, id: &StoredId) -> bool {
+        self.childless.contains(id)
     }
 
     /// The newest row of the chain that starts with `id`: what a client finds that looks the tables up.
@@ -92,6 +105,9 @@ impl Mirror {
                 self.count(&child.id, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
             }
             Write::Delete { session } => {
+                let parent = self.row(session).and_then(|row| row.parent.clone());
+                self.childless.extend(parent);
+                self.deleted.push(session.clone());
                 self.rows.retain(|row| row.id != *session);
                 for row in self.rows.iter_mut().filter(|row| row.parent.as_ref() == Some(session)) {
                     row.parent = None;
