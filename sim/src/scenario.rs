@@ -281,6 +281,8 @@ pub struct StoreSettings {
     pub before_commit: Latency,
     /// From the commit to the answer. Left out: no time.
     pub after_commit: Latency,
+    /// From the look at the rows to the answer, which is old by then. Left out: no time.
+    pub after_lookup: Latency,
 }
 
 /// The `[agent]` table.

@@ -299,7 +299,7 @@ fn view<'a>(
 ) -> View<'a> {
     // A session is ended by at most four writes in a row: what is not stored yet, the title, the end, a spare.
     let store = &scenario.store;
-    let writes = (store.before_commit.max + store.after_commit.max).times(4);
+    let writes = (store.before_commit.max + store.after_commit.max + store.after_lookup.max).times(4);
     // That an old release takes its time over an end is no leak.
     let slack = writes + scenario.windows.get(&Window::PoppedNotEnded).map_or(Millis::ZERO, |window| window.max);
     let sessions = gateway.map(|gateway| &gateway.sessions);

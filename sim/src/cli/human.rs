@@ -23,7 +23,7 @@ pub(super) fn print(verdicts: &[(Found, Verdict)], schedule: &str, trace: bool) 
     let unexpected = verdicts.iter().filter(|(_, verdict)| !verdict.expected).count();
     let runs = verdicts.len();
     match unexpected {
-        0 => out!("\n{runs} runs, all as expected"),
+        0 => out!("\n{runs} run{}, all as expected", if runs == 1 { "" } else { "s" }),
         _ => out!("\n{runs} runs, {unexpected} NOT as expected"),
     }
 }

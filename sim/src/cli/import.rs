@@ -19,6 +19,6 @@ pub(super) struct Arguments {
 /// Prints the scenario.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let recording = Recording::load(&arguments.recording)?;
-    print!("{}", recording.import(arguments.release)?.to_toml());
+    out!("{}", recording.import(arguments.release)?.to_toml().trim_end());
     Ok(0)
 }

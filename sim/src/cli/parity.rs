@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         Format::Json => {
             let differing = cells.iter().filter(|cell| !cell.equal).count();
             let document = Document { cells: &cells, equal: cells.len() - differing, differing };
-            println!("{}", serde_json::to_string_pretty(&document).expect("a comparison is plain data"));
+            out!("{}", serde_json::to_string_pretty(&document).expect("a comparison is plain data"));
         }
     }
     let all_equal = cells.iter().all(|cell| cell.equal);
@@ -62,29 +62,29 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
 /// What differs, cell by cell; then a table of recordings and releases.
 fn print(arguments: &Arguments, cells: &[Cell]) {
     for cell in cells.iter().filter(|cell| !cell.equal) {
-        println!("{} under {}: {} differences", cell.recording, cell.release, cell.differences.len());
+        out!("{} under {}: {} differences", cell.recording, cell.release, cell.differences.len());
         cell.differences.iter().for_each(print_difference);
         if cell.repeatable != true {
-            println!("    the real gateway did not do the same twice: {}", cell.repeatable);
+            out!("    the real gateway did not do the same twice: {}", cell.repeatable);
         }
     }
     let differing = cells.iter().filter(|cell| !cell.equal).count();
     if differing > 0 {
-        println!();
+        out!();
     }
     print_table(cells);
     match differing {
-        0 => println!("\n{} cells, all equal", cells.len()),
+        0 => out!("\n{} cells, all equal", cells.len()),
         _ => {
-            println!("\n{} cells, {differing} DIFFER", cells.len());
-            println!("again: sim parity {} --format json", arguments.path.display());
+            out!("\n{} cells, {differing} DIFFER", cells.len());
+            out!("again: sim parity {} --format json", arguments.path.display());
         }
     }
 }
 
 fn print_difference(difference: &Difference) {
     let rule = difference.rule.as_ref().map(|rule| format!(", not {rule}")).unwrap_or_default();
-    println!("    {}: recorded {}, ours {}{rule}", difference.place, difference.recorded, difference.simulated);
+    out!("    {}: recorded {}, ours {}{rule}", difference.place, difference.recorded, difference.simulated);
 }
 
 /// A line a recording, a column a release: `=`, the number of differences, or nothing where nothing was recorded. A `~`
@@ -100,7 +100,7 @@ fn print_table(cells: &[Cell]) {
     }
     let width = lines.keys().map(|name| name.len()).max().unwrap_or_default();
     let header: String = releases.iter().map(|release| format!("  {release:>12}")).collect();
-    println!("{:width$}{header}", "");
+    out!("{:width$}{header}", "");
     for (name, of_release) in lines {
         let column = |release: &&str| {
             let text = of_release.get(release).map(|cell| {
@@ -109,6 +109,6 @@ fn print_table(cells: &[Cell]) {
             });
             format!("  {:>12}", text.unwrap_or_default())
         };
-        println!("{name:width$}{}", releases.iter().map(column).collect::<String>());
+        out!("{name:width$}{}", releases.iter().map(column).collect::<String>());
     }
 }

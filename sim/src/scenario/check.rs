@@ -30,6 +30,7 @@ pub(super) fn scenario(source: &Source<'_>) -> Result<Scenario, ScenarioError> {
     let store = StoreSettings {
         before_commit: latency(source, raw.store.before_commit.as_ref())?,
         after_commit: latency(source, raw.store.after_commit.as_ref())?,
+        after_lookup: latency(source, raw.store.after_lookup.as_ref())?,
     };
     let mut windows = BTreeMap::new();
     for (window, range) in raw.windows.0 {

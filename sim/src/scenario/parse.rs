@@ -63,6 +63,7 @@ pub(super) struct RawNetwork {
 pub(super) struct RawStore {
     pub(super) before_commit: Option<Spanned<Latency>>,
     pub(super) after_commit: Option<Spanned<Latency>>,
+    pub(super) after_lookup: Option<Spanned<Latency>>,
 }
 
 /// `[agent]`

@@ -62,7 +62,11 @@ impl Scenario {
         page.settings("[network]", &latencies(&[("latency", self.network.latency)]));
         page.settings(
             "[store]",
-            &latencies(&[("before_commit", self.store.before_commit), ("after_commit", self.store.after_commit)]),
+            &latencies(&[
+                ("before_commit", self.store.before_commit),
+                ("after_commit", self.store.after_commit),
+                ("after_lookup", self.store.after_lookup),
+            ]),
         );
         let windows: Vec<_> = self.windows.iter().map(|(window, range)| (window.name(), *range)).collect();
         page.settings("[windows]", &latencies(&windows));

@@ -47,6 +47,7 @@ struct Workers {
     database: Kept,
     before_commit: Latency,
     after_commit: Latency,
+    after_lookup: Latency,
     mirror: Rc<RefCell<Mirror>>,
     revision: Rc<Cell<u64>>,
 }
@@ -59,6 +60,7 @@ impl SimStore {
             database: Rc::clone(&database),
             before_commit: settings.before_commit,
             after_commit: settings.after_commit,
+            after_lookup: settings.after_lookup,
             mirror: Rc::clone(&mirror),
             revision: Rc::clone(&revision),
         });
@@ -132,7 +134,7 @@ impl Workers {
                 self.mirror.borrow_mut().apply(&question, written);
                 self.revision.set(self.revision.get() + 1);
             }
-            self.reply(answer, result);
+            self.reply("store.after_commit", self.after_commit, answer, result);
         }
     }
 
@@ -140,15 +142,21 @@ impl Workers {
         while let Some(Call { question, answer }) = calls.recv().await {
             let result = self.database.borrow_mut().read(&question);
             self.stage.enter(Site::Lookup, format!("{question:?} -> {result:?}"));
-            // A caller that is gone does not wait.
-            let _ = answer.send(result);
+            self.reply("store.after_lookup", self.after_lookup, answer, result);
         }
     }
 
-    /// Answers now, or after the latency, which holds up this answer but no other commit.
-    fn reply(&self, answer: oneshot::Sender<Result<Written, StoreError>>, result: Result<Written, StoreError>) {
-        let length = self.stage.latency("store.after_commit", self.after_commit);
+    /// Answers now, or after a latency, which holds up this answer but no other commit or lookup.
+    fn reply<A: 'static>(
+        &self,
+        site: &str,
+        range: Latency,
+        answer: oneshot::Sender<Result<A, StoreError>>,
+        result: Result<A, StoreError>,
+    ) {
+        let length = self.stage.latency(site, range);
         if length == Millis::ZERO {
+            // A caller that is gone does not wait.
             let _ = answer.send(result);
             return;
         }
@@ -179,7 +187,7 @@ mod tests {
     /// Runs the contract of every store on this one, with latencies before and after each commit.
     fn check(strategy: Box<dyn Strategy>) {
         let range = Latency { min: Millis::ZERO, max: Millis(9) };
-        let settings = StoreSettings { before_commit: range, after_commit: range };
+        let settings = StoreSettings { before_commit: range, after_commit: range, after_lookup: range };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.expect("a runtime").block_on(tokio::task::unconstrained(async {
             let stage = Stage::new(strategy);

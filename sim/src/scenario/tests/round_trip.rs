@@ -55,7 +55,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             gateway: Config { orphan_grace, source, ..Config::default() },
             behavior: behavior.map(|(field, alternative)| ((*field).to_owned(), (*alternative).to_owned())).collect(),
             network: Network { latency },
-            store: StoreSettings { before_commit: Latency::default(), after_commit },
+            store: StoreSettings { before_commit: Latency::default(), after_commit, after_lookup: after_commit },
             windows: BTreeMap::from([(Window::PoppedNotEnded, Latency { min: Millis(1), max: Millis(1 + seed % 9) })]),
             agent: AgentSettings { build: Millis(seed % 7), failures: (seed % 3) as u32, summary: Millis(seed % 5) },
             turns,
