@@ -54,6 +54,8 @@ async fn set(gateway: &Gateway, session: &Session, title: String) -> Result<Valu
         session.change(|record| record.facts.pending_title = Some(title.clone()).filter(|_| pending));
         return Ok(json!({"pending": pending, "title": title}));
     }
+    // A rotation under way has been called for already: the title would land on the row that it ends (B17).
+    session.until(|record| record.agent.next.is_none().then_some(())).await;
     if session.read(|record| matches!(record.stage, Stage::Closing | Stage::Finalized)) {
         return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed, retry"));
     }
