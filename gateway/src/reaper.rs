@@ -17,14 +17,12 @@ use crate::spawn::{TaskName, Window};
 /// A connection is gone: its sessions lose their client, each with a whole grace from now.
 pub(crate) async fn detach_all(gateway: &Rc<Gateway>, link: &Link) {
     let snapshot = gateway.sessions.unlink(link);
-    let by_snapshot = gateway.behavior.attach.detaches_by_snapshot();
-    if by_snapshot {
+    // Without the window nobody can come between the list and what is done with it.
+    if gateway.behavior.attach.detaches_by_snapshot() {
         gateway.env.window(Window::DetachSnapshot).await;
     }
     for session in snapshot {
-        if by_snapshot || session.read(|record| record.attachment.is_to(link)) {
-            detach(gateway, &session);
-        }
+        detach(gateway, &session);
     }
 }
 
