@@ -9,7 +9,7 @@ use miette::{IntoDiagnostic, miette};
 use super::{human, json};
 use crate::scenario::{self, Found, Scenario};
 use crate::simulation::Simulator;
-use crate::strategy::{Fifo, Random, Strategy};
+use crate::strategy::Plan;
 use crate::verdict::{Reference, Verdict, judge};
 
 #[derive(clap::Args)]
@@ -26,10 +26,11 @@ pub(super) struct Arguments {
     /// Print what happened, event by event
     #[arg(long)]
     trace: bool,
-    /// How to choose among tasks that are ready at one instant; rows are compared with `fifo` only
-    #[arg(long, value_enum, default_value_t = Schedule::Fifo)]
-    strategy: Schedule,
-    /// The seed of a random strategy
+    /// How to choose among tasks that are ready at one instant: fifo, random, urw, pct[:DEPTH], delay[:BOUND] or
+    /// portfolio; rows are compared with `fifo` only
+    #[arg(long, value_name = "S", default_value_t = Plan::Fifo)]
+    strategy: Plan,
+    /// The seed of a strategy that draws
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
 }
@@ -38,14 +39,6 @@ pub(super) struct Arguments {
 pub(super) enum Format {
     Human,
     Json,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Schedule {
-    /// In the order in which they became ready
-    Fifo,
-    /// Any, by the seed
-    Random,
 }
 
 pub(super) fn release(text: &str) -> Result<Release, String> {
@@ -59,11 +52,11 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let mut verdicts: Vec<(Found, Verdict)> = Vec::new();
     for (found, scenario) in scenarios {
         let reference = match arguments.strategy {
-            Schedule::Fifo => Reference::find(&scenario).into_diagnostic()?,
-            Schedule::Random => Reference::OtherSchedule,
+            Plan::Fifo => Reference::find(&scenario).into_diagnostic()?,
+            _ => Reference::OtherSchedule,
         };
         for release in releases(arguments, &found, &scenario) {
-            let report = simulator.run_with(&scenario, release, strategy(arguments));
+            let report = simulator.run_planned(&scenario, release, arguments.strategy, arguments.seed);
             verdicts.push((found.clone(), judge(report, &scenario, &reference)));
         }
     }
@@ -103,14 +96,7 @@ fn releases(arguments: &Arguments, found: &Found, scenario: &Scenario) -> Vec<Re
 /// The flags that a run's schedule needs, if it is not the scripted one.
 fn schedule(arguments: &Arguments) -> String {
     match arguments.strategy {
-        Schedule::Fifo => String::new(),
-        Schedule::Random => format!(" --strategy random --seed {}", arguments.seed),
-    }
-}
-
-fn strategy(arguments: &Arguments) -> Box<dyn Strategy> {
-    match arguments.strategy {
-        Schedule::Fifo => Box::new(Fifo),
-        Schedule::Random => Box::new(Random::new(arguments.seed)),
+        Plan::Fifo => String::new(),
+        plan => format!(" --strategy {plan} --seed {}", arguments.seed),
     }
 }
