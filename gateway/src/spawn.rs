@@ -66,6 +66,21 @@ pub enum Window {
 }
 
 impl Window {
+    /// Every window, in the order in which they are declared.
+    pub const ALL: [Self; 11] = [
+        Self::DetachSnapshot,
+        Self::FoundNotClaimed,
+        Self::TestedNotClaimed,
+        Self::ClaimedNotInserted,
+        Self::InterruptOnItsWay,
+        Self::TurnNotStarted,
+        Self::PoppedNotEnded,
+        Self::ReopenedNotRegistered,
+        Self::ParentEndedChildMissing,
+        Self::VictimChosen,
+        Self::CompleteStillRunning,
+    ];
+
     /// Its name in scenario files and on tapes.
     pub const fn name(self) -> &'static str {
         match self {

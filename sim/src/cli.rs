@@ -10,6 +10,7 @@ macro_rules! out {
 }
 
 mod behavior;
+mod fuzz;
 mod human;
 mod import;
 mod json;
@@ -32,6 +33,8 @@ struct Arguments {
 enum Command {
     /// Run scenarios and compare them with their expectations and snapshots
     Run(run::Arguments),
+    /// Run random scenarios under chosen schedules, and keep what fails as scenario files
+    Fuzz(fuzz::Arguments),
     /// Print what releases do differently, from the code
     Behavior(behavior::Arguments),
     /// Run recordings of the real gateway and compare what they left behind
@@ -43,6 +46,13 @@ enum Command {
 /// What every usage error and every bad file exits with.
 const USAGE: u8 = 2;
 
+/// One field of a behaviour and the alternative it is set to, as a flag writes it.
+fn behavior_flag(text: &str) -> Result<(String, String), String> {
+    let (field, alternative) = text.split_once('=').ok_or("expected FIELD=ALTERNATIVE, as `grace.expiry=one_shot`")?;
+    let set = gateway::behavior::Behavior::default().set(field, alternative);
+    set.map(|()| (field.to_owned(), alternative.to_owned())).map_err(|error| error.to_string())
+}
+
 /// Runs the command line.
 pub fn main() -> ExitCode {
     // A panic of a simulated task is an outcome that the report tells; the hook would tell it a second time.
@@ -52,6 +62,7 @@ pub fn main() -> ExitCode {
         .expect("it is set once, here");
     match std::panic::catch_unwind(|| match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Behavior(arguments) => behavior::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

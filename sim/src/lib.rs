@@ -18,6 +18,8 @@
 mod chooser;
 pub mod cli;
 pub mod coverage;
+pub mod fuzz;
+pub mod generate;
 pub mod invariant;
 pub mod observation;
 pub mod parity;
@@ -27,6 +29,7 @@ pub mod recording;
 pub mod report;
 pub mod rows;
 pub mod scenario;
+pub mod shape;
 pub mod simulation;
 pub mod snapshot;
 pub mod strategy;

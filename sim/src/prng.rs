@@ -39,6 +39,38 @@ impl Prng {
         assert!(bound > 0, "there is no number below zero");
         ((u128::from(self.draw()) * bound as u128) >> 64) as usize
     }
+
+    /// One of several, each as likely as any other.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.below(of.len())]
+    }
+
+    /// True in `hits` of `out_of` cases.
+    ///
+    /// # Panics
+    /// When `out_of` is zero.
+    pub fn hits(&mut self, hits: usize, out_of: usize) -> bool {
+        self.below(out_of) < hits
+    }
+
+    /// One of several, each as likely as its weight says; `None` when no weight is above zero.
+    pub fn weighted<T: Copy>(&mut self, of: &[(u32, T)]) -> Option<T> {
+        let total: u32 = of.iter().map(|(weight, _)| weight).sum();
+        if total == 0 {
+            return None;
+        }
+        let mut drawn = self.below(total as usize) as u32;
+        of.iter().find_map(|(weight, item)| match drawn.checked_sub(*weight) {
+            Some(rest) => {
+                drawn = rest;
+                None
+            }
+            None => Some(*item),
+        })
+    }
 }
 
 #[cfg(test)]

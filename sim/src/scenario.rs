@@ -346,6 +346,12 @@ impl Scenario {
     }
 }
 
+/// Every word that `do` can be.
+#[cfg(test)]
+pub(crate) fn words() -> impl Iterator<Item = &'static str> {
+    step::Word::ALL.into_iter().map(step::Word::name)
+}
+
 /// Two steps are equal when they do the same; where they stand does not count.
 impl PartialEq for Step {
     fn eq(&self, other: &Self) -> bool {

@@ -49,7 +49,7 @@ pub(super) struct PlacedStep {
 }
 
 impl Word {
-    const ALL: [Self; 26] = [
+    pub(super) const ALL: [Self; 26] = [
         Self::Connect,
         Self::Close,
         Self::Drop,
