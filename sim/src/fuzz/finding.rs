@@ -5,7 +5,7 @@ use gateway::release::Release;
 
 use super::Run;
 use crate::report::{Outcome, Report};
-use crate::scenario::{Expected, Scenario};
+use crate::scenario::{Expected, ExpectedOutcome, Scenario};
 use crate::shape::Shape;
 use crate::tape::Tape;
 
@@ -49,7 +49,14 @@ impl Finding {
     /// The scenario as a file that expects what was found.
     pub fn expecting(&self) -> Scenario {
         let mut scenario = self.scenario.clone();
-        scenario.expect = [(self.release, Expected::Violates(vec![self.shape.claim.clone()]))].into();
+        let outcome = match self.outcome {
+            Outcome::Panicked => Some(ExpectedOutcome::Panicked),
+            Outcome::NotAtRest => Some(ExpectedOutcome::NotAtRest),
+            Outcome::Limit => Some(ExpectedOutcome::Limit),
+            _ => None,
+        };
+        let violated = || Expected::Violates(vec![self.shape.claim.clone()]);
+        scenario.expect = [(self.release, outcome.map_or_else(violated, Expected::Outcome))].into();
         scenario
     }
 }

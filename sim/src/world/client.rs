@@ -137,6 +137,10 @@ impl Client {
         if !self.process.is_up() {
             return Err(Skipped("the gateway is down".to_owned()));
         }
+        // Where a kill and a connect fall on one instant, either may be first.
+        if self.connection.borrow().is_some() {
+            return Err(Skipped("the connection is there".to_owned()));
+        }
         let connection = self.network.connect(&self.name);
         self.stage.enter(Site::Connection, format!("{} connects", self.name));
         *self.connection.borrow_mut() = Some(connection.clone());
