@@ -117,8 +117,11 @@ pub(crate) struct Breach {
 
 /// Something that is not wrong yet.
 pub(crate) struct Condition {
-    /// Of what; it is the same condition as long as it is about the same subject.
+    /// Of what.
     pub(crate) subject: String,
+    /// It is the same condition as long as subject and era are the same. Two that follow each other within one event,
+    /// so that nobody sees the moment between them, differ in this.
+    pub(crate) era: Uptime,
     /// How long it may last.
     pub(crate) within: Millis,
     /// What to say when it has lasted too long.

@@ -73,7 +73,14 @@ impl Oracle {
             let key = (invariant.name, condition.subject.clone());
             if !self.reported.contains(&key) {
                 let due = now + condition.within;
-                self.begun.entry(key).or_insert(Begun { since: now, due, condition });
+                let begun = Begun { since: now, due, condition };
+                match self.begun.get_mut(&key) {
+                    Some(known) if known.condition.era == begun.condition.era => {}
+                    Some(known) => *known = begun,
+                    None => {
+                        self.begun.insert(key, begun);
+                    }
+                }
             }
         }
     }
