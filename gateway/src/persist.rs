@@ -12,7 +12,8 @@ pub(crate) async fn flush(gateway: &Gateway, session: &Session, moment: Moment) 
     let flush = &gateway.behavior.flush;
     let (row, unsaved) = session.read(|record| {
         let transcript = &record.transcript;
-        (record.agent.row.clone(), transcript.messages[transcript.saved..].to_vec())
+        // An old release may have cut the conversation while a flush of it was under way: then nothing is unsaved.
+        (record.agent.row.clone(), transcript.messages.get(transcript.saved..).unwrap_or_default().to_vec())
     });
     if !flush.wanted(moment) || unsaved.is_empty() {
         return Ok(());

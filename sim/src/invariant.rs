@@ -90,6 +90,8 @@ pub(crate) struct View<'a> {
     pub(crate) grace: Millis,
     /// How long the store may take over the writes that end a session.
     pub(crate) slack: Millis,
+    /// When the gateway's process started.
+    pub(crate) up_since: Uptime,
     /// The live sessions; none while the gateway is down.
     pub(crate) sessions: Option<&'a Registry>,
     /// Every session that was ever seen, also those that are ended.

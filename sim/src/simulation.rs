@@ -223,7 +223,7 @@ impl<'a> Run<'a> {
         let tasks = self.world.stage.pool.gateway_labels();
         self.oracle.rest(
             now,
-            &view(self.scenario, &self.world, &self.known, &tasks, gateway.as_deref(), &mirror),
+            &view(self.scenario, &self.world, &self.known, &tasks, gateway.as_deref(), self.process.since(), &mirror),
             &tables,
         );
         drop(mirror);
@@ -263,7 +263,15 @@ impl<'a> Run<'a> {
             let mirror = self.world.store.mirror();
             self.observer.look(&self.known, &mirror, &self.world.stage.pool.current());
             let tasks = self.world.stage.pool.gateway_labels();
-            let view = view(self.scenario, &self.world, &self.known, &tasks, gateway.as_deref(), &mirror);
+            let view = view(
+                self.scenario,
+                &self.world,
+                &self.known,
+                &tasks,
+                gateway.as_deref(),
+                self.process.since(),
+                &mirror,
+            );
             self.oracle.look(self.world.stage.now(), &view);
         }
     }
@@ -321,6 +329,7 @@ fn view<'a>(
     known: &'a [Session],
     tasks: &'a [Rc<str>],
     gateway: Option<&'a Gateway>,
+    up_since: Uptime,
     rows: &'a Mirror,
 ) -> View<'a> {
     // A session is ended by at most four writes in a row: what is not stored yet, the title, the end, a spare.
@@ -329,7 +338,16 @@ fn view<'a>(
     // That an old release takes its time over an end is no leak.
     let slack = writes + scenario.windows.get(&Window::PoppedNotEnded).map_or(Millis::ZERO, |window| window.max);
     let sessions = gateway.map(|gateway| &gateway.sessions);
-    View { grace: scenario.gateway.orphan_grace, slack, sessions, known, tasks, rows, names: &world.stage.names }
+    View {
+        grace: scenario.gateway.orphan_grace,
+        slack,
+        up_since,
+        sessions,
+        known,
+        tasks,
+        rows,
+        names: &world.stage.names,
+    }
 }
 
 /// What a record that is left at rest must not have.

@@ -28,7 +28,8 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let unused = open.filter(|row| !used(&row.id));
     let since = |id: &StoredId| {
         let owners = live.iter().filter_map(|session| session.read(|record| record.owns(id).then(|| since(record))?));
-        owners.max().unwrap_or_default()
+        // A process gives what it finds a grace of its own.
+        owners.chain([view.up_since]).max().unwrap_or_default()
     };
     let condition = |row: &SessionRow| Condition {
         subject: view.rows.alias(&row.id),

@@ -52,6 +52,7 @@ mod tests {
         let after = Tables { sessions: mirror.rows().to_vec(), messages: Vec::new() };
         let (sessions, names) = (Registry::default(), Names::default());
         let view = View {
+            up_since: Uptime::default(),
             grace: Millis::ZERO,
             slack: Millis::ZERO,
             sessions: Some(&sessions),
