@@ -88,7 +88,7 @@ const V0_18_2: &[(&str, &str)] = &[
 /// What 0.17.0 does otherwise than 0.18.2.
 const V0_17_0: &[(&str, &str)] = &[
     ("resume.live_match", "session_key"),
-    ("resume.build", "before_registration"),
+    ("resume.build", "before_answer"),
     ("claim.busy", "reject"),
     ("flush.when", "prompt_and_end"),
     ("rotation.default_mode", "rotate"),

@@ -115,6 +115,8 @@ pub struct AgentSlot {
     pub row: StoredId,
     /// The row a rotation under way will switch to; the record owns both meanwhile.
     pub next: Option<StoredId>,
+    /// Whether it was closed with its session. What a release leaves running goes on with it all the same.
+    pub closed: bool,
 }
 
 /// How far the agent is.

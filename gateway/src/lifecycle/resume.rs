@@ -41,8 +41,8 @@ group! {
         build: Build {
             /// A little later, as after a creation.
             Deferred "deferred",
-            /// Before the record is registered; the answer waits for it, and so does everybody else's (spec §4.4).
-            BeforeRegistration "before_registration",
+            /// Before the session is there; the answer waits for it, and so does everybody else's (spec §4.4).
+            BeforeAnswer "before_answer",
         }
     }
 }
@@ -93,11 +93,11 @@ impl Resume {
         }
     }
 
-    /// Whether the agent is built before the record is registered.
+    /// Whether the agent is built before the resume is answered.
     pub fn builds_first(&self) -> bool {
         match self.build {
             Build::Deferred => false,
-            Build::BeforeRegistration => true,
+            Build::BeforeAnswer => true,
         }
     }
 

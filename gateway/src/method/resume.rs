@@ -18,7 +18,7 @@ use crate::reaper;
 use crate::registry::Link;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{AgentState, Session, Stage, Transcript};
+use crate::session::{AgentState, Record, Session, Stage, Transcript};
 use crate::spawn::Window;
 use crate::store::{MessageRow, SessionRow, StoreError, StoredId};
 
@@ -106,19 +106,22 @@ async fn register_then_reopen(
     record.facts.started_at = row.started_at;
     let session = register(gateway, link, record);
     let opened = match reopen(gateway, target).await {
-        Ok(tip) if tip == *target => gateway.rows.messages(target.clone()).await.map(Ok),
+        Ok(tip) if tip == *target => load(gateway, target).await.map(Ok),
         Ok(tip) => Ok(Err(tip)),
-        Err(error) => Err(error),
+        Err(error) => Err(failed(error)),
     };
     match opened {
-        Ok(Ok(messages)) => {
+        Ok(Ok(loaded)) => {
+            let built = loaded.agent.is_some();
             session.change(|record| {
-                record.transcript = transcript(messages);
+                loaded.put_into(record);
                 record.stage = Stage::Open;
             });
             // Its client may have left meanwhile.
             idle::rearm(gateway, &session);
-            build::later(gateway, &session, gateway.config.build_delay);
+            if !built {
+                build::later(gateway, &session, gateway.config.build_delay);
+            }
             idle::cap_later(gateway);
             Ok(Opened::Here(payload(gateway, &session)))
         }
@@ -130,7 +133,7 @@ async fn register_then_reopen(
         Err(error) => {
             session.change(|record| record.stage = Stage::Open);
             finalize::end(gateway, &session, Actor::Disconnect).await;
-            Err(failed(error))
+            Err(error)
         }
     }
 }
@@ -146,11 +149,7 @@ async fn reopen_then_register(
         return Ok(Opened::MovedOn(tip));
     }
     gateway.env.window(Window::ReopenedNotRegistered).await;
-    let messages = gateway.rows.messages(target.clone()).await.map_err(failed)?;
-    let agent = match gateway.behavior.resume.builds_first() {
-        true => Some(build_now(gateway).await?),
-        false => None,
-    };
+    let loaded = load(gateway, target).await?;
     let _lock = gateway.resume_lock.lock().await;
     // Somebody else may have brought it back meanwhile: then theirs is the session.
     if let Some(session) = live(gateway, target) {
@@ -158,17 +157,39 @@ async fn reopen_then_register(
     }
     let mut record = new_record(target.clone(), &row.source, gateway.env.now());
     record.facts.started_at = row.started_at;
-    record.transcript = transcript(messages);
-    let built = agent.is_some();
-    if let Some(agent) = agent {
-        record.agent.state = AgentState::Ready(agent);
-    }
+    let built = loaded.agent.is_some();
+    loaded.put_into(&mut record);
     let session = register(gateway, link, record);
     if !built {
         build::later(gateway, &session, gateway.config.build_delay);
     }
     idle::cap_later(gateway);
     Ok(Opened::Here(payload(gateway, &session)))
+}
+
+/// What a session is brought back with.
+struct Loaded {
+    messages: Vec<MessageRow>,
+    /// Only where it is built before the answer.
+    agent: Option<Rc<dyn Agent>>,
+}
+
+impl Loaded {
+    fn put_into(self, record: &mut Record) {
+        record.transcript = transcript(self.messages);
+        if let Some(agent) = self.agent {
+            record.agent.state = AgentState::Ready(agent);
+        }
+    }
+}
+
+async fn load(gateway: &Gateway, target: &StoredId) -> Result<Loaded, Error> {
+    let messages = gateway.rows.messages(target.clone()).await.map_err(failed)?;
+    let agent = match gateway.behavior.resume.builds_first() {
+        true => Some(build_now(gateway).await?),
+        false => None,
+    };
+    Ok(Loaded { messages, agent })
 }
 
 /// Builds the agent of a record that is not there yet.
