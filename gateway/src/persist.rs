@@ -10,14 +10,16 @@ use crate::store::StoreError;
 /// On an error the messages count as not stored and go with the next call.
 pub(crate) async fn flush(gateway: &Gateway, session: &Session, moment: Moment) -> Result<(), StoreError> {
     let flush = &gateway.behavior.flush;
-    let (row, unsaved) = session.read(|record| {
+    let (row, unsaved, again) = session.read(|record| {
         let transcript = &record.transcript;
-        (record.agent.row.clone(), transcript.messages[transcript.saved..].to_vec())
+        let again = if flush.stores_loaded(moment) { transcript.loaded } else { 0 };
+        let unsaved = transcript.messages[..again].iter().chain(&transcript.messages[transcript.saved..]);
+        (record.agent.row.clone(), unsaved.cloned().collect::<Vec<_>>(), again)
     });
     if !flush.wanted(moment) || unsaved.is_empty() {
         return Ok(());
     }
-    let count = unsaved.len();
+    let count = unsaved.len() - again;
     if flush.in_one_transaction() {
         gateway.rows.append(row, unsaved).await?;
     } else {
@@ -25,6 +27,9 @@ pub(crate) async fn flush(gateway: &Gateway, session: &Session, moment: Moment) 
             gateway.rows.append(row.clone(), vec![message]).await?;
         }
     }
-    session.change(|record| record.transcript.saved += count);
+    session.change(|record| {
+        record.transcript.saved += count;
+        record.transcript.loaded = record.transcript.loaded.saturating_sub(again);
+    });
     Ok(())
 }

@@ -49,6 +49,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("queue.delivery", "pinned"),
     ("queue.drain", "after_normal_turn"),
     ("flush.unit", "message"),
+    ("flush.loaded", "in_turns"),
     ("rotation.procedure", "steps_and_write"),
     ("rotation.key", "after_turn"),
     ("close.turn", "left_running"),

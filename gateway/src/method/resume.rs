@@ -238,7 +238,7 @@ fn attach_live(gateway: &Rc<Gateway>, session: &Session, link: &Link) -> Value {
 }
 
 fn transcript(rows: Vec<MessageRow>) -> Transcript {
-    Transcript::stored(rows.into_iter().map(|row| row.message).collect())
+    Transcript::loaded(rows.into_iter().map(|row| row.message).collect())
 }
 
 /// What a client is told about a session it comes back to.
