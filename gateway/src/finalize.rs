@@ -48,6 +48,7 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     gateway.sessions.remove(session);
     session.change(|record| {
         record.stage = Stage::Finalized;
+        record.agent.closed = matches!(record.agent.state, AgentState::Ready(_));
         if !gateway.behavior.build.keeps_after_end() {
             record.agent.state = AgentState::Unbuilt;
         }

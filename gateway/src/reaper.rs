@@ -116,6 +116,9 @@ fn arm_one(gateway: &Rc<Gateway>, session: &Session, deadline: Uptime, duty: Dut
 }
 
 async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64, duty: Duty) {
+    if duty == Duty::Rearm {
+        gateway.env.window(Window::FirstTimerLooked).await;
+    }
     let decision = session.change(|record| {
         // Identity: a timer that is no longer in the list was disarmed while it was waking up.
         let armed = record.timers.iter().position(|timer| timer.id == id)?;

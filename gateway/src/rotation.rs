@@ -96,17 +96,21 @@ impl Rotation {
     }
 }
 
-/// Replaces the conversation by `summary` and its last message. On an error the conversation stays as it is.
+/// Replaces the conversation by `summary` and its last message, after storing what is not stored yet at this moment.
+/// On an error the conversation stays as it is.
 pub(crate) async fn compress(
     gateway: &Gateway,
     session: &Session,
     asked: CompressionMode,
     summary: String,
+    moment: Moment,
 ) -> Result<(), StoreError> {
-    persist::flush(gateway, session, Moment::Compression).await?;
+    let mode = gateway.behavior.rotation.mode(asked, gateway.config.compression.mode());
+    let moment = if mode == DefaultMode::Rotate { Moment::Rotation } else { moment };
+    persist::flush(gateway, session, moment).await?;
     let at = gateway.env.now().wall;
     let messages = session.read(|record| compacted(&record.transcript, NewMessage::text(Role::Assistant, summary, at)));
-    match gateway.behavior.rotation.mode(asked, gateway.config.compression.mode()) {
+    match mode {
         DefaultMode::InPlace => {
             let row = session.read(|record| record.agent.row.clone());
             gateway.rows.compact(row, messages.clone()).await?;
@@ -194,7 +198,7 @@ fn rewritten(before: &Transcript, messages: Vec<NewMessage>, saved: Saved) -> Tr
         Saved::All => messages.len(),
         Saved::Nothing => 0,
     };
-    Transcript { messages, saved, version: before.version + 1 }
+    Transcript { messages, saved, loaded: 0, version: before.version + 1 }
 }
 
 /// The summary and the last message, which is all that a compression leaves.

@@ -131,6 +131,8 @@ pub enum Action {
         target: ResumeTarget,
         /// Key `as`: a name of its own for the session that answers.
         name: Option<String>,
+        /// Key `lazy`: what the client wants with it.
+        wish: ResumeWish,
     },
     /// `session.activate`
     Activate {
@@ -205,6 +207,12 @@ pub enum Action {
     },
     /// `gateway.restart`: a new process on the same database.
     Restart,
+    /// `cli.new`: another program on the same database leaves the session for a new one, says something there, and ends
+    /// it.
+    CliNew {
+        /// Which session.
+        session: String,
+    },
     /// `gateway.scan_idle`: the idle reaper scans now.
     ScanIdle,
     /// `machine.suspend`: the machine sleeps, and wakes at once as far as uptime knows; wall time has moved on.
@@ -256,6 +264,18 @@ pub enum ResumeTarget {
     Stored,
     /// The id at the tip of the session's lineage, which another client may have moved.
     Tip,
+    /// The title of its row. Only a resume looks for titles.
+    Title,
+}
+
+/// What a client wants that resumes a session: key `lazy`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResumeWish {
+    /// To go on with it.
+    #[default]
+    GoOn,
+    /// To look at it.
+    Look,
 }
 
 /// How long something takes: drawn between two bounds, both included.
@@ -362,7 +382,15 @@ impl PartialEq for Step {
 impl Action {
     /// Whether it happens to the gateway itself, and not through a client.
     pub fn is_of_process(&self) -> bool {
-        matches!(self, Self::Kill | Self::Signal { .. } | Self::Restart | Self::ScanIdle | Self::Suspend { .. })
+        matches!(
+            self,
+            Self::Kill
+                | Self::Signal { .. }
+                | Self::Restart
+                | Self::CliNew { .. }
+                | Self::ScanIdle
+                | Self::Suspend { .. }
+        )
     }
 
     /// The session that the action is about, by its name in the script.
@@ -381,6 +409,7 @@ impl Action {
             | Self::EventsSince { session }
             | Self::Compress { session }
             | Self::Branch { session, .. }
+            | Self::CliNew { session }
             | Self::Delete { session, .. } => Some(session),
             _ => None,
         }
@@ -416,6 +445,7 @@ impl ResumeTarget {
         match self {
             Self::Stored => "stored",
             Self::Tip => "tip",
+            Self::Title => "title",
         }
     }
 }

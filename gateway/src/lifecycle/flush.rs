@@ -21,6 +21,13 @@ group! {
             /// One message; the count of stored ones moves only after the last (B6).
             Message "message",
         }
+        /// How much of a conversation that a resume has loaded counts as stored.
+        loaded: Loaded {
+            /// All of it.
+            Stored "stored",
+            /// What a turn goes on with; a rotation, and a compression that a client asks for, store it again (B5).
+            InTurns "in_turns",
+        }
     }
 }
 
@@ -31,8 +38,10 @@ pub enum Moment {
     Start,
     /// A message of the agent or of a tool is complete.
     Step,
-    /// A compression is about to replace messages.
+    /// A compression in a turn is about to replace messages.
     Compression,
+    /// A rotation is about to leave the row, or a client has asked for a compression.
+    Rotation,
     /// The agent asks for it.
     Asked,
     /// The turn has ended with an answer or an interrupt.
@@ -48,6 +57,14 @@ impl Flush {
             When::EachStep => true,
             When::PromptAndEnd => !matches!(moment, Moment::Step | Moment::Failure),
             When::AtEnd => matches!(moment, Moment::Asked | Moment::End),
+        }
+    }
+
+    /// Whether messages that a resume has loaded are stored again.
+    pub fn stores_loaded(&self, moment: Moment) -> bool {
+        match self.loaded {
+            Loaded::Stored => false,
+            Loaded::InTurns => moment == Moment::Rotation,
         }
     }
 

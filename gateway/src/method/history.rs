@@ -78,5 +78,6 @@ fn forget(record: &mut Record, kept: usize) {
     let transcript = &mut record.transcript;
     transcript.messages.truncate(kept);
     transcript.saved = transcript.saved.min(transcript.messages.len());
+    transcript.loaded = transcript.loaded.min(transcript.messages.len());
     transcript.version += 1;
 }

@@ -11,7 +11,7 @@ use gateway::lifecycle::process::Signal;
 
 use super::swarm::{Feature, Swarm};
 use crate::prng::Prng;
-use crate::scenario::{Action, OnDisconnect, PROCESS, Prompt, ResumeTarget, Scenario, Step};
+use crate::scenario::{Action, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, Scenario, Step};
 
 const CLIENTS: [&str; 3] = ["desktop", "phone", "laptop"];
 const SESSIONS: [&str; 3] = ["work", "chat", "notes"];
@@ -280,7 +280,8 @@ impl Writer<'_> {
         let action = match kind {
             Kind::Resume => {
                 let name = self.prng.hits(1, 4).then(|| self.another_name("again"));
-                Action::Resume { session, target, name }
+                let wish = if self.prng.hits(1, 8) { ResumeWish::Look } else { ResumeWish::default() };
+                Action::Resume { session, target, name, wish }
             }
             Kind::Activate => Action::Activate { session },
             Kind::Close => Action::CloseSession { session },

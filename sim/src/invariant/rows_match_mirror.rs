@@ -23,7 +23,7 @@ fn check(view: &View<'_>, tables: &Tables) -> Vec<Breach> {
 
 #[cfg(test)]
 mod tests {
-    use gateway::clock::{Millis, Wall};
+    use gateway::clock::{Millis, Uptime, Wall};
     use gateway::registry::Registry;
     use gateway::store::{EndReason, NewSession, StoredId, Write, Written};
 

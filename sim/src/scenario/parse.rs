@@ -102,6 +102,7 @@ pub(super) struct RawStep {
     pub(super) id: Option<Spanned<String>>,
     pub(super) signal: Option<Spanned<String>>,
     pub(super) close_on_disconnect: Option<Spanned<bool>>,
+    pub(super) lazy: Option<Spanned<bool>>,
     pub(super) takes: Option<Spanned<Millis>>,
 }
 

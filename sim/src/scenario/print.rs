@@ -9,7 +9,7 @@ use gateway::release::Release;
 use serde::Serialize;
 use toml::{Table, Value};
 
-use super::{Action, AgentSettings, Expected, Latency, OnDisconnect, Prompt, ResumeTarget, Scenario, Step};
+use super::{Action, AgentSettings, Expected, Latency, OnDisconnect, Prompt, ResumeTarget, ResumeWish, Scenario, Step};
 
 impl Scenario {
     /// The text of a file that reads back as this scenario.
@@ -139,8 +139,9 @@ fn write_step(page: &mut Page, step: &Step) {
     match &step.action {
         Action::Prompt { prompt: Prompt::Turn(turn), .. } => page.line("turn", &quoted(turn)),
         Action::Prompt { prompt: Prompt::Text(text), .. } => page.line("text", &quoted(text)),
-        Action::Resume { target: target @ ResumeTarget::Tip, .. }
-        | Action::Delete { target: target @ ResumeTarget::Tip, .. } => page.line("id", &quoted(target.name())),
+        Action::Resume { target, .. } | Action::Delete { target, .. } if *target != ResumeTarget::Stored => {
+            page.line("id", &quoted(target.name()));
+        }
         Action::Steer { text, .. } | Action::Answer { text, .. } => page.line("text", &quoted(text)),
         Action::Title { title: Some(title), .. } => page.line("title", &quoted(title)),
         _ => {}
@@ -157,6 +158,7 @@ fn write_step(page: &mut Page, step: &Step) {
                 page.line("close_on_disconnect", "true");
             }
         }
+        Action::Resume { wish: ResumeWish::Look, .. } => page.line("lazy", "true"),
         Action::Suspend { length: takes } => page.line("takes", &length(*takes)),
         Action::Signal { signal } => page.line("signal", &quoted(signal.name())),
         _ => {}

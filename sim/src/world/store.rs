@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use gateway::clock::{Clock, Millis};
 use gateway::store::sqlite::{Database, Dump};
-use gateway::store::{Found, Pending, Read, Store, StoreError, Write, Written};
+use gateway::store::{Found, Pending, Read, Store, StoreError, StoredId, Write, Written};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Stage;
@@ -89,6 +89,11 @@ impl SimStore {
     /// What the rows must be, by what was written.
     pub(crate) fn mirror(&self) -> std::cell::Ref<'_, Mirror> {
         self.mirror.borrow()
+    }
+
+    /// Another program makes this row: it continues none.
+    pub(crate) fn note_elsewhere(&self, id: StoredId) {
+        self.mirror.borrow_mut().note_elsewhere(id);
     }
 
     /// All rows as the tables hold them.

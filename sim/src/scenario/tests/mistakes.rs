@@ -145,7 +145,7 @@ fn values() {
     check_error(
         "about = \"ü\"\r\nsteps = [{ client = \"zoë\", at = \"0s\", do = \"crush\" }]\r\n",
         "2:44: unknown step `crush`",
-        "steps are `connect`, `close`, `drop`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.title`, `session.history`, `session.undo`, `session.steer`, `session.compress`, `session.branch`, `session.delete`, `answer`, `session.events.since`, `session.most_recent`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `gateway.scan_idle`, `machine.suspend`",
+        "steps are `connect`, `close`, `drop`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.title`, `session.history`, `session.undo`, `session.steer`, `session.compress`, `session.branch`, `session.delete`, `answer`, `session.events.since`, `session.most_recent`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `cli.new`, `gateway.scan_idle`, `machine.suspend`",
     );
     check_change(
         r#""grace.expiry""#,
@@ -268,7 +268,7 @@ fn words_and_keys() {
         r#""drop""#,
         r#""crush""#,
         "46:6: unknown step `crush`",
-        "steps are `connect`, `close`, `drop`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.title`, `session.history`, `session.undo`, `session.steer`, `session.compress`, `session.branch`, `session.delete`, `answer`, `session.events.since`, `session.most_recent`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `gateway.scan_idle`, `machine.suspend`",
+        "steps are `connect`, `close`, `drop`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.title`, `session.history`, `session.undo`, `session.steer`, `session.compress`, `session.branch`, `session.delete`, `answer`, `session.events.since`, `session.most_recent`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `cli.new`, `gateway.scan_idle`, `machine.suspend`",
     );
     check_change(r#"do = "drop""#, "", "43:1: a step needs `do`", "every step has `at`, `client` and `do`");
     check_change("at = \"6s\"\n", "", "43:1: a step needs `at`", "every step has `at`, `client` and `do`");
@@ -310,16 +310,39 @@ fn words_and_keys() {
         "`session.create` takes `as`, the name of the session in this file, and may take `title` and `close_on_disconnect`",
     );
     check_change(
+        r#"turn = "refactor""#,
+        r#"turns = "refactor""#,
+        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`",
+        "did you mean `turn`?",
+    );
+}
+
+/// What a session is named by, whether it is only looked at, and who leaves it.
+#[test]
+fn keys_of_resumes() {
+    check_change(
         r#"id = "tip""#,
         r#"id = "root""#,
         "58:6: unknown `id` to name a session by: `root`",
+        "`id` is `stored`, the id that the client knows and the default, `tip`, the end of its lineage, or `title`",
+    );
+    check_change(
+        "do = \"session.resume\"\nsession = \"work\"\nid = \"tip\"\nas = \"again\"",
+        "do = \"session.delete\"\nsession = \"work\"\nid = \"title\"",
+        "58:6: unknown `id` to name a session by: `title`",
         "`id` is `stored`, the id that the client knows and the default, or `tip`, the end of its lineage",
     );
     check_change(
-        r#"turn = "refactor""#,
-        r#"turns = "refactor""#,
-        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`, `signal`, `close_on_disconnect`, `takes`",
-        "did you mean `turn`?",
+        r#"do = "drop""#,
+        "do = \"drop\"\nlazy = true",
+        "47:1: `lazy` does not go with `drop`",
+        "`drop` takes only `at`, `client` and `do`",
+    );
+    check_change(
+        r#"do = "drop""#,
+        r#"do = "cli.new""#,
+        "45:1: `client` does not go with `cli.new`",
+        "`cli.new` takes `session`, the one that another program leaves, and no `client`",
     );
 }
 

@@ -31,7 +31,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     let turns = vec((texts(), vec(turn_steps(), 0..4)), 0..3);
     let settings =
         (lengths(), select(vec![Config::default().source, "cli \"x\"".to_owned()]), latencies(), latencies());
-    let draws = vec((0..30_000_u64, 0..2_usize, 0..17_u8, texts()), 0..12);
+    let draws = vec((0..30_000_u64, 0..2_usize, 0..18_u8, texts()), 0..12);
     let expected = prop_oneof![
         Just(Expected::Outcome(ExpectedOutcome::NotAtRest)),
         vec(select(crate::invariant::ALL.map(|invariant| invariant.name).to_vec()), 1..3)
@@ -95,8 +95,14 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
                 prompt: turns.keys().next().map_or(Prompt::Text(text), |turn| Prompt::Turn(turn.clone())),
             },
             5 => Action::Prompt { session, prompt: Prompt::Text(text) },
-            6 => Action::Resume { session, target: ResumeTarget::Tip, name: Some(format!("s-{sessions}")) },
-            7 => Action::Resume { session, target: ResumeTarget::Stored, name: None },
+            6 => {
+                let (target, name) = (ResumeTarget::Tip, Some(format!("s-{sessions}")));
+                Action::Resume { session, target, name, wish: ResumeWish::GoOn }
+            }
+            7 => {
+                let target = if gap % 2 == 0 { ResumeTarget::Stored } else { ResumeTarget::Title };
+                Action::Resume { session, target, name: None, wish: ResumeWish::Look }
+            }
             8 => Action::Title { session, title: Some(text).filter(|_| gap % 2 == 0) },
             9 => Action::History { session },
             10 => Action::Undo { session },
@@ -105,6 +111,7 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             13 => Action::Branch { session, name: format!("s-{sessions}") },
             14 => Action::Delete { session, target: ResumeTarget::Tip },
             15 => Action::MostRecent,
+            16 => Action::CliNew { session },
             _ => Action::Interrupt { session },
         };
         match action {
@@ -112,7 +119,8 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             Action::Close | Action::Drop => connected[client] = false,
             _ => sessions += u64::from(action.names().is_some()),
         }
-        steps.push(Step { at, client: format!("client_{client}"), action, line: 0 });
+        let client = if action.is_of_process() { PROCESS.to_owned() } else { format!("client_{client}") };
+        steps.push(Step { at, client, action, line: 0 });
     }
     if steps.is_empty() {
         steps.push(Step { at, client: "client_0".to_owned(), action: Action::Connect, line: 0 });
