@@ -12,6 +12,13 @@ pub trait Strategy {
     ///
     /// An error ends the run: only a replay that no longer fits gives one.
     fn pick(&mut self, site: &str, among: &[&str]) -> Result<usize, Divergence>;
+
+    /// The same where the alternatives are not equally likely: `weights` has a number for each, and their sum is not
+    /// zero. A strategy that does not go by chance need not care.
+    fn pick_by_weight(&mut self, site: &str, among: &[&str], weights: &[u64]) -> Result<usize, Divergence> {
+        let _ = weights;
+        self.pick(site, among)
+    }
 }
 
 /// Always the first: tasks in the order in which they became ready, the shortest latency, no fault.
@@ -38,5 +45,15 @@ impl Strategy for Fifo {
 impl Strategy for Random {
     fn pick(&mut self, _site: &str, among: &[&str]) -> Result<usize, Divergence> {
         Ok(self.0.below(among.len()))
+    }
+
+    fn pick_by_weight(&mut self, _site: &str, _among: &[&str], weights: &[u64]) -> Result<usize, Divergence> {
+        let mut drawn = self.0.below(weights.iter().sum::<u64>() as usize) as u64;
+        let picked = weights.iter().position(|weight| {
+            let picked = drawn < *weight;
+            drawn = drawn.saturating_sub(*weight);
+            picked
+        });
+        Ok(picked.expect("what is drawn is less than the sum"))
     }
 }

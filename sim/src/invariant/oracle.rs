@@ -70,10 +70,12 @@ impl Oracle {
         let hold: BTreeSet<&str> = conditions.iter().map(|condition| condition.subject.as_str()).collect();
         self.begun.retain(|(name, subject), _| *name != invariant.name || hold.contains(subject.as_str()));
         for condition in conditions {
+            let within = condition.within;
             let key = (invariant.name, condition.subject.clone());
             if !self.reported.contains(&key) {
-                let due = now + condition.within;
-                self.begun.entry(key).or_insert(Begun { since: now, due, condition });
+                // What may last longer by now (a fault of the store delays it) is due later.
+                let begun = self.begun.entry(key).or_insert(Begun { since: now, due: now, condition });
+                begun.due = begun.due.max(begun.since + within);
             }
         }
     }
