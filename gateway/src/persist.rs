@@ -1,9 +1,14 @@
 //! Storing what a transcript holds beyond what is stored already.
 
+use crate::doubt;
+use crate::finalize::RETRY;
 use crate::lifecycle::flush::Moment;
 use crate::server::Gateway;
 use crate::session::Session;
-use crate::store::StoreError;
+use crate::store::{NewMessage, StoreError, StoredId};
+
+/// How often a session that ends tries to store what is left.
+const LAST_TRIES: u32 = 5;
 
 /// Stores the messages that are not stored yet, if this is a moment for it.
 ///
@@ -17,14 +22,37 @@ pub(crate) async fn flush(gateway: &Gateway, session: &Session, moment: Moment) 
     if !flush.wanted(moment) || unsaved.is_empty() {
         return Ok(());
     }
-    let count = unsaved.len();
-    if flush.in_one_transaction() {
-        gateway.rows.append(row, unsaved).await?;
-    } else {
-        for message in unsaved {
-            gateway.rows.append(row.clone(), vec![message]).await?;
+    let all = unsaved.len();
+    for part in flush.parts(unsaved) {
+        let stored = part.len();
+        append(gateway, &row, part).await?;
+        if flush.counts_each() {
+            count(session, stored);
         }
     }
-    session.change(|record| record.transcript.saved += count);
+    if !flush.counts_each() {
+        count(session, all);
+    }
     Ok(())
+}
+
+/// Stores what a session that ends has left. After a few tries that is lost with the record: its row must be ended.
+pub(crate) async fn flush_last(gateway: &Gateway, session: &Session) {
+    for _ in 0..LAST_TRIES {
+        match flush(gateway, session, Moment::Finalize).await {
+            Err(StoreError::NotWritten { .. }) => gateway.env.sleep(RETRY).await,
+            _ => return,
+        }
+    }
+}
+
+/// An answer that was lost must neither repeat the messages nor lose them.
+async fn append(gateway: &Gateway, row: &StoredId, messages: Vec<NewMessage>) -> Result<(), StoreError> {
+    let written = gateway.rows.append(row.clone(), messages.clone()).await;
+    let look = || gateway.rows.messages(row.clone());
+    doubt::settle(gateway, written, look, |rows| doubt::ends_with(rows, &messages)).await
+}
+
+fn count(session: &Session, stored: usize) {
+    session.change(|record| record.transcript.saved += stored);
 }

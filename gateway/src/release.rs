@@ -79,6 +79,7 @@ const V0_19_0: &[(&str, &str)] = &[("grace.expiry", "one_shot")];
 const V0_18_2: &[(&str, &str)] = &[
     ("close.foreign", "ended"),
     ("claim.sections", "one"),
+    ("flush.finalize", "lost"),
     ("interrupt.busy", "turn_at_work"),
     ("rotation.procedure", "steps"),
     ("close.order", "under_resume_lock"),
@@ -91,6 +92,7 @@ const V0_17_0: &[(&str, &str)] = &[
     ("resume.build", "before_registration"),
     ("claim.busy", "reject"),
     ("flush.when", "prompt_and_end"),
+    ("rotation.procedure", "steps_unchecked"),
     ("rotation.default_mode", "rotate"),
     ("finish.interrupted", "silent"),
     ("interrupt.idle", "sticky"),
@@ -106,6 +108,7 @@ const V0_16_0: &[(&str, &str)] = &[
     ("attach.disconnect", "rechecked"),
     ("resume.target", "exact"),
     ("flush.when", "at_end"),
+    ("flush.unit", "message_counted_late"),
     ("close.reap_order", "pop_then_end"),
     ("close.reap_reason", "tui_close"),
     ("close.on_disconnect", "ignored"),

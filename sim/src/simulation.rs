@@ -306,7 +306,8 @@ fn view<'a>(
     let writes = (store.before_commit.max + store.after_commit.max + store.after_lookup.max).times(4);
     let faults = STRIKE.times(world.store.strikes());
     // That an old release takes its time over an end is no leak.
-    let slack = writes + faults + scenario.windows.get(&Window::PoppedNotEnded).map_or(Millis::ZERO, |window| window.max);
+    let slack =
+        writes + faults + scenario.windows.get(&Window::PoppedNotEnded).map_or(Millis::ZERO, |window| window.max);
     let sessions = gateway.map(|gateway| &gateway.sessions);
     View { grace: scenario.gateway.orphan_grace, slack, sessions, known, tasks, rows, names: &world.stage.names }
 }

@@ -73,7 +73,10 @@ impl Scenario {
         );
         let Odds { busy, error, lost } = self.store.odds;
         let odds = [("busy", busy), ("error", error), ("lost", lost)].into_iter().filter(|(_, odds)| !odds.is_zero());
-        page.settings("[store.odds]", &odds.map(|(name, odds)| (name.to_owned(), quoted(&odds.to_string()))).collect::<Vec<_>>());
+        page.settings(
+            "[store.odds]",
+            &odds.map(|(name, odds)| (name.to_owned(), quoted(&odds.to_string()))).collect::<Vec<_>>(),
+        );
         for fault in &self.store.faults {
             write_fault(page, fault);
         }

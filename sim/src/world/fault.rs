@@ -37,8 +37,12 @@ impl Faults {
     /// What befalls a write that is about to be committed. If it is busy, the database is held from now on.
     pub(crate) fn on_write(&self, write: &Write) -> Option<Fault> {
         let Weights { none, busy, error, lost } = self.odds.weights().expect("the odds of a scenario are checked");
-        let chances =
-            [(None, none), (Some(Fault::Busy { lasts: HELD }), busy), (Some(Fault::Error), error), (Some(Fault::Lost), lost)];
+        let chances = [
+            (None, none),
+            (Some(Fault::Busy { lasts: HELD }), busy),
+            (Some(Fault::Error), error),
+            (Some(Fault::Lost), lost),
+        ];
         let fault = self.struck(|call| call.is_write(write), &chances);
         if let Some(Fault::Busy { lasts }) = fault {
             self.held_until.set(self.held_until.get().max(self.stage.now() + lasts));
