@@ -81,9 +81,10 @@ impl Registry {
         self.links.borrow().values().cloned().collect()
     }
 
-    /// Whether a connection is still being served.
+    /// Whether a connection is still being served, by this process: another may have had a link of the same number.
     pub fn is_linked(&self, link: &Link) -> bool {
-        self.links.borrow().contains_key(&link.number)
+        let links = self.links.borrow();
+        links.get(&link.number).is_some_and(|known| Rc::ptr_eq(&known.connection, &link.connection))
     }
 
     /// Adds a connection.
