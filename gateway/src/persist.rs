@@ -53,6 +53,10 @@ async fn append(gateway: &Gateway, row: &StoredId, messages: Vec<NewMessage>) ->
     doubt::settle(gateway, written, look, |rows| doubt::ends_with(rows, &messages)).await
 }
 
+/// Where two turns are at work on one session, two flushes count the same messages: there are no more than there are.
 fn count(session: &Session, stored: usize) {
-    session.change(|record| record.transcript.saved += stored);
+    session.change(|record| {
+        let transcript = &mut record.transcript;
+        transcript.saved = (transcript.saved + stored).min(transcript.messages.len());
+    });
 }
