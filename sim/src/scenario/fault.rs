@@ -32,6 +32,8 @@ pub enum Fault {
     Error,
     /// It is committed, and the answer is lost: the gateway cannot know whether it was written.
     Lost,
+    /// The gateway's process is killed before the commit.
+    Crash,
 }
 
 /// Calls of one kind, by the word of the file.
@@ -181,6 +183,7 @@ impl Fault {
             Self::Busy { .. } => "busy",
             Self::Error => "error",
             Self::Lost => "lost",
+            Self::Crash => "crash",
         }
     }
 }

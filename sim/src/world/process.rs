@@ -43,6 +43,12 @@ impl Process {
             gateway: RefCell::default(),
             generation: Cell::new(0),
         });
+        let crashing = Rc::downgrade(&process);
+        process.store.crashes_by(Rc::new(move || {
+            if let Some(process) = crashing.upgrade() {
+                process.kill();
+            }
+        }));
         process.serve();
         process
     }

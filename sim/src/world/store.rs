@@ -5,6 +5,7 @@
 //! give a commit a latency before it and its answer one after it. Which calls fail is said by `fault`.
 
 use std::cell::{Cell, RefCell};
+use std::future::pending;
 use std::rc::Rc;
 
 use gateway::clock::{Clock, Millis};
@@ -52,6 +53,8 @@ struct Workers {
     faults: Faults,
     mirror: Rc<RefCell<Mirror>>,
     revision: Rc<Cell<u64>>,
+    /// Kills the process. None until there is one.
+    kill: RefCell<Option<Rc<dyn Fn()>>>,
 }
 
 impl SimStore {
@@ -66,6 +69,7 @@ impl SimStore {
             faults: Faults::new(Rc::clone(&stage), settings),
             mirror: Rc::clone(&mirror),
             revision: Rc::clone(&revision),
+            kill: RefCell::default(),
         });
         let store = Self { queues: RefCell::default(), workers, mirror, revision, database };
         store.open();
@@ -87,6 +91,11 @@ impl SimStore {
     pub(crate) fn sever(&self) {
         *self.queues.borrow_mut() = None;
         self.workers.stage.pool.drop_tasks(|_, label| label.starts_with("store/"));
+    }
+
+    /// How to kill the process, for a crash at a call.
+    pub(crate) fn crashes_by(&self, kill: Rc<dyn Fn()>) {
+        *self.workers.kill.borrow_mut() = Some(kill);
     }
 
     /// What the rows must be, by what was written.
@@ -157,6 +166,9 @@ impl Workers {
         if held > Millis::ZERO {
             self.stage.clock.sleep_until(self.stage.now() + held.min(BUSY_WAIT)).await;
         }
+        if fault == Some(Fault::Crash) {
+            self.crash(write).await;
+        }
         let refused = match fault {
             _ if held > BUSY_WAIT => Some("database is locked"),
             Some(Fault::Error) => Some(BROKEN),
@@ -175,6 +187,16 @@ impl Workers {
                 lost
             }
             _ => committed,
+        }
+    }
+
+    /// The process is killed by a task of its own, since a kill ends this one.
+    async fn crash(&self, write: &Write) {
+        self.stage.enter(Site::Commit, format!("{write:?} -> the process crashes"));
+        let kill = self.kill.borrow().clone();
+        if let Some(kill) = kill {
+            self.stage.pool.spawn(Side::World, "crash".to_owned(), Box::pin(async move { kill() }));
+            pending::<()>().await;
         }
     }
 

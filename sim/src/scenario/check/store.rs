@@ -81,7 +81,8 @@ fn fault(
         }
         ("error", None) => Fault::Error,
         ("lost", None) => Fault::Lost,
-        ("error" | "lost", Some(lasts)) => {
+        ("crash", None) => Fault::Crash,
+        ("error" | "lost" | "crash", Some(lasts)) => {
             let place = source.key("lasts", lasts.span());
             return Err(source.error(place, format!("`lasts` with `{}`", word.get_ref())).with_help(FAULT_HELP));
         }
@@ -97,7 +98,7 @@ fn fault(
     Ok(fault)
 }
 
-const FAULT_HELP: &str = "faults are `busy` with `lasts`, `error` (nothing is written) and `lost` (it is written)";
+const FAULT_HELP: &str = "faults are `busy` with `lasts`, `error` (nothing is written), `lost` (it is written) and `crash` (a kill before it)";
 
 fn odds(source: &Source<'_>, raw: Option<Spanned<RawOdds>>) -> Result<Odds, ScenarioError> {
     let Some(raw) = raw else { return Ok(Odds::default()) };

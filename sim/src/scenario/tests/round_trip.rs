@@ -125,7 +125,8 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
 fn store_faults() -> impl Strategy<Value = StoreFault> {
     let writes = select(CallSide::Write.words()).prop_map(|word| Call::named(CallSide::Write, word));
     let reads = select(CallSide::Read.words()).prop_map(|word| Call::named(CallSide::Read, word));
-    let fault = prop_oneof![lengths().prop_map(|lasts| Fault::Busy { lasts }), Just(Fault::Error), Just(Fault::Lost)];
+    let others = select(vec![Fault::Error, Fault::Lost, Fault::Crash]);
+    let fault = prop_oneof![lengths().prop_map(|lasts| Fault::Busy { lasts }), others];
     let writes = (writes, fault);
     let reads = (reads, Just(Fault::Error));
     let which = (proptest::option::of(1..9_u32), lengths(), proptest::option::of(1..9_u64));
