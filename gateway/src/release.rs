@@ -82,6 +82,7 @@ const V0_19_0: &[(&str, &str)] = &[("grace.expiry", "one_shot")];
 const V0_18_2: &[(&str, &str)] = &[
     ("close.foreign", "ended"),
     ("claim.sections", "one"),
+    ("flush.finalize", "lost"),
     ("interrupt.busy", "turn_at_work"),
     ("rotation.procedure", "steps"),
     ("close.order", "under_resume_lock"),
@@ -95,6 +96,7 @@ const V0_17_0: &[(&str, &str)] = &[
     ("resume.build", "before_answer"),
     ("claim.busy", "reject"),
     ("flush.when", "prompt_and_end"),
+    ("rotation.procedure", "steps_unchecked"),
     ("rotation.default_mode", "rotate"),
     ("finish.interrupted", "silent"),
     ("interrupt.idle", "sticky"),
@@ -111,6 +113,7 @@ const V0_16_0: &[(&str, &str)] = &[
     ("resume.target", "exact"),
     ("resume.lazy", "unknown"),
     ("flush.when", "at_end"),
+    ("flush.unit", "message_counted_late"),
     ("close.reap_order", "pop_then_end"),
     ("close.reap_reason", "tui_close"),
     ("close.on_disconnect", "ignored"),

@@ -58,18 +58,23 @@ impl Prng {
 
     /// One of several, each as likely as its weight says; `None` when no weight is above zero.
     pub fn weighted<T: Copy>(&mut self, of: &[(u32, T)]) -> Option<T> {
-        let total: u32 = of.iter().map(|(weight, _)| weight).sum();
-        if total == 0 {
-            return None;
-        }
-        let mut drawn = self.below(total as usize) as u32;
-        of.iter().find_map(|(weight, item)| match drawn.checked_sub(*weight) {
-            Some(rest) => {
-                drawn = rest;
-                None
-            }
-            None => Some(*item),
-        })
+        let weights: Vec<u64> = of.iter().map(|(weight, _)| u64::from(*weight)).collect();
+        (weights.iter().sum::<u64>() > 0).then(|| of[self.by_weight(&weights)].1)
+    }
+
+    /// A place among `weights`, each as likely as its weight says.
+    ///
+    /// # Panics
+    /// When no weight is above zero.
+    pub fn by_weight(&mut self, weights: &[u64]) -> usize {
+        let total = usize::try_from(weights.iter().sum::<u64>()).expect("weights are small");
+        let mut drawn = self.below(total) as u64;
+        let picked = weights.iter().position(|weight| {
+            let picked = drawn < *weight;
+            drawn = drawn.saturating_sub(*weight);
+            picked
+        });
+        picked.expect("what is drawn is less than the sum")
     }
 }
 

@@ -25,6 +25,7 @@
 
 mod check;
 mod error;
+mod fault;
 mod find;
 mod nearest;
 mod parse;
@@ -46,6 +47,7 @@ use gateway::spawn::Window;
 use serde::Deserialize;
 
 pub use self::error::ScenarioError;
+pub use self::fault::{Call, CallSide, Fault, NoRatio, Odds, Ratio, StoreFault, Weights};
 pub use self::find::{Found, find};
 
 /// What happens in a run, and what is expected of it.
@@ -295,7 +297,7 @@ pub struct Network {
 }
 
 /// The `[store]` table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreSettings {
     /// From the call to the commit. Left out: no time.
     pub before_commit: Latency,
@@ -303,6 +305,10 @@ pub struct StoreSettings {
     pub after_commit: Latency,
     /// From the look at the rows to the answer, which is old by then. Left out: no time.
     pub after_lookup: Latency,
+    /// Which calls fail. Of those that hit one call, the first in the file counts.
+    pub faults: Vec<StoreFault>,
+    /// How often any other call fails.
+    pub odds: Odds,
 }
 
 /// The `[agent]` table.

@@ -35,6 +35,13 @@ pub trait Strategy {
     ///
     /// An error ends the run: only a replay that no longer fits gives one.
     fn pick(&mut self, site: &str, among: &[&str]) -> Result<usize, Divergence>;
+
+    /// The same where the alternatives are not equally likely: `weights` has a number for each, and their sum is not
+    /// zero. A strategy that does not go by chance need not care.
+    fn pick_by_weight(&mut self, site: &str, among: &[&str], weights: &[u64]) -> Result<usize, Divergence> {
+        let _ = weights;
+        self.pick(site, among)
+    }
 }
 
 /// Always the first: tasks in the order in which they became ready, the shortest latency, no fault.
@@ -61,5 +68,9 @@ impl Strategy for Fifo {
 impl Strategy for Random {
     fn pick(&mut self, _site: &str, among: &[&str]) -> Result<usize, Divergence> {
         Ok(self.0.below(among.len()))
+    }
+
+    fn pick_by_weight(&mut self, _site: &str, _among: &[&str], weights: &[u64]) -> Result<usize, Divergence> {
+        Ok(self.0.by_weight(weights))
     }
 }

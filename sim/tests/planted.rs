@@ -14,7 +14,6 @@ const OF_THE_SIMULATOR: [&str; 1] = ["rows_match_mirror"];
 
 /// What no scenario brings to light yet.
 const NOT_YET: [&str; 4] =
-    ["flush.unit = message", "history.negative = from_the_end", "history.cut = all", "history.busy = ignored"];
 
 /// Who catches what: every field of the behaviour set to each of its other alternatives, over all scenarios.
 ///

@@ -1,6 +1,7 @@
 //! Storing messages: at which moments of a turn, and in which transactions.
 
 use crate::behavior::group;
+use crate::store::NewMessage;
 
 group! {
     /// Storing messages.
@@ -18,8 +19,18 @@ group! {
         unit: Unit {
             /// All messages that are not stored yet.
             Batch "batch",
-            /// One message; the count of stored ones moves only after the last (B6).
+            /// One message: a kill in between leaves a part of what belongs together.
             Message "message",
+            /// One message; the count of stored ones moves only after the last, so a failure in between stores the
+            /// ones before it twice (B6).
+            MessageCountedLate "message_counted_late",
+        }
+        /// What becomes of messages that are not stored yet when their session ends.
+        finalize: Finalize {
+            /// They are stored.
+            Stored "stored",
+            /// They are lost, taken for stored or not thought of (A13).
+            Lost "lost",
         }
         /// How much of a conversation that a resume has loaded counts as stored.
         loaded: Loaded {
@@ -48,11 +59,19 @@ pub enum Moment {
     End,
     /// The turn has raised.
     Failure,
+    /// The session ends.
+    Finalize,
 }
 
 impl Flush {
     /// Whether messages are stored now.
     pub fn wanted(&self, moment: Moment) -> bool {
+        if moment == Moment::Finalize {
+            return match self.finalize {
+                Finalize::Stored => true,
+                Finalize::Lost => false,
+            };
+        }
         match self.when {
             When::EachStep => true,
             When::PromptAndEnd => !matches!(moment, Moment::Step | Moment::Failure),
@@ -68,11 +87,19 @@ impl Flush {
         }
     }
 
-    /// Whether all messages go in one transaction.
-    pub fn in_one_transaction(&self) -> bool {
+    /// The messages of each transaction.
+    pub fn parts(&self, messages: Vec<NewMessage>) -> Vec<Vec<NewMessage>> {
         match self.unit {
-            Unit::Batch => true,
-            Unit::Message => false,
+            Unit::Batch => vec![messages],
+            Unit::Message | Unit::MessageCountedLate => messages.into_iter().map(|message| vec![message]).collect(),
+        }
+    }
+
+    /// Whether what a transaction has stored counts as stored at once.
+    pub fn counts_each(&self) -> bool {
+        match self.unit {
+            Unit::Batch | Unit::Message => true,
+            Unit::MessageCountedLate => false,
         }
     }
 }

@@ -9,7 +9,10 @@ use gateway::release::Release;
 use serde::Serialize;
 use toml::{Table, Value};
 
-use super::{Action, AgentSettings, Expected, Latency, OnDisconnect, Prompt, ResumeTarget, ResumeWish, Scenario, Step};
+use super::{
+    Action, AgentSettings, Expected, Fault, Latency, Odds, OnDisconnect, Prompt, ResumeTarget, ResumeWish, Scenario,
+    Step, StoreFault,
+};
 
 impl Scenario {
     /// The text of a file that reads back as this scenario.
@@ -68,6 +71,15 @@ impl Scenario {
                 ("after_lookup", self.store.after_lookup),
             ]),
         );
+        let Odds { busy, error, lost } = self.store.odds;
+        let odds = [("busy", busy), ("error", error), ("lost", lost)].into_iter().filter(|(_, odds)| !odds.is_zero());
+        page.settings(
+            "[store.odds]",
+            &odds.map(|(name, odds)| (name.to_owned(), quoted(&odds.to_string()))).collect::<Vec<_>>(),
+        );
+        for fault in &self.store.faults {
+            write_fault(page, fault);
+        }
         let windows: Vec<_> = self.windows.iter().map(|(window, range)| (window.name(), *range)).collect();
         page.settings("[windows]", &latencies(&windows));
         let AgentSettings { build, failures, summary } = self.agent;
@@ -113,6 +125,24 @@ impl Page {
         for (key, value) in settings {
             self.line(key, value);
         }
+    }
+}
+
+fn write_fault(page: &mut Page, fault: &StoreFault) {
+    page.table("[[store.faults]]");
+    page.line(fault.call.side.key(), &quoted(fault.call.word()));
+    if let Some(nth) = fault.nth {
+        page.line("nth", &nth.to_string());
+    }
+    if fault.from > Millis::ZERO {
+        page.line("from", &length(fault.from));
+    }
+    if let Some(until) = fault.until {
+        page.line("until", &length(until));
+    }
+    page.line("fault", &quoted(fault.fault.name()));
+    if let Fault::Busy { lasts } = fault.fault {
+        page.line("lasts", &length(lasts));
     }
 }
 

@@ -55,6 +55,12 @@ impl Process {
             last_end: Cell::new(End::Killed),
             since: Cell::default(),
         });
+        let crashing = Rc::downgrade(&process);
+        process.store.crashes_by(Rc::new(move || {
+            if let Some(process) = crashing.upgrade() {
+                process.kill();
+            }
+        }));
         process.serve();
         process
     }

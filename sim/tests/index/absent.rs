@@ -27,7 +27,6 @@ pub(crate) const ABSENT: &[(&str, &str)] = &[
     ("A7", "what the messaging platforms' own gateway does then: another process"),
     ("A8", "before 0.16.0; `close_ends_the_tip` would show it"),
     ("A11, A12", "profiles are not modelled: one database"),
-    ("A13", "not modelled yet: in-turn flushes cannot fail, since there are no store faults"),
     ("A19", "modelled, and tested in `gateway/tests/protocol.rs`; scenario files cannot truncate yet"),
     ("A21, A22", "background jobs of the machine are not modelled"),
     (
@@ -42,9 +41,4 @@ pub(crate) const ABSENT: &[(&str, &str)] = &[
     ("A31", "its part that belongs to `session.close` is S9; `session.delete` of a live session is A32"),
     ("A33", "no row shows it: events of closed sessions reach nobody in any release here"),
     ("A34", "draft branches are not modelled"),
-    (
-        "A35",
-        "a branch that fails midway needs a store fault, which scenarios do not have yet; the store's contract shows it",
-    ),
-    ("B1, B6", "not modelled yet: writes cannot fail"),
 ];

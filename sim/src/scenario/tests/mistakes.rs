@@ -455,3 +455,64 @@ fn the_end() {
         "the step is in line 54; left out, `until` lies well behind it",
     );
 }
+
+/// A fault that could not strike, or not so, is refused at the word that is wrong.
+#[test]
+fn faults_of_the_store() {
+    let check = |keys: &str, expected: &str, help: &str| {
+        let table = format!("after_commit = \"5ms\"\n\n[[store.faults]]\n{keys}\n");
+        check_change("after_commit = \"5ms\"\n", &table, expected, help);
+    };
+    let call = "a fault hits calls of one kind: `write = \"append\"`, `read = \"open\"`, or `any` of them";
+    check("fault = \"error\"", "17:1: neither `write` nor `read`", call);
+    check("write = \"end\"\nread = \"open\"\nfault = \"error\"", "19:1: both `write` and `read`", call);
+    check(
+        "write = \"apend\"\nfault = \"error\"",
+        "18:9: unknown write `apend`",
+        "writes are `any`, `create_session`, `insert_child`, `start_turn`, `append`, …",
+    );
+    check(
+        "read = \"append\"\nfault = \"error\"",
+        "18:8: unknown read `append`",
+        "reads are `any`, `session`, `titled`, `messages`, `tip`, `open`, `list`",
+    );
+    let faults = "faults are `busy` with `lasts`, `error` (nothing is written), `lost` (it is written) and `crash` (a kill before it)";
+    check("write = \"end\"", "17:1: missing key `fault`", faults);
+    check("write = \"end\"\nfault = \"full\"", "19:9: unknown fault `full`", faults);
+    check("write = \"end\"\nfault = \"lost\"\nlasts = \"1s\"", "20:1: `lasts` with `lost`", faults);
+    check(
+        "write = \"end\"\nfault = \"busy\"",
+        "19:9: `busy` without `lasts`",
+        "say how long another process holds the database: lasts = \"5s\"",
+    );
+    check(
+        "read = \"tip\"\nfault = \"lost\"",
+        "19:9: a read that is `lost`",
+        "a read can only end in an `error`: it waits for no other process, and its answer decides nothing",
+    );
+    check("write = \"end\"\nnth = 0\nfault = \"lost\"", "19:7: `nth` is 0", "calls are counted from 1");
+    check(
+        "write = \"end\"\nfrom = \"5s\"\nuntil = \"5s\"\nfault = \"lost\"",
+        "20:9: `until` is `5s`, but `from` is `5s`",
+        "calls before `until` fail, from `from` on",
+    );
+    check("write = \"end\"\nlast = \"1s\"", "19:1: unknown key `last`, expected one of …", "did you mean `lasts`?");
+}
+
+/// Odds are ratios, and together no more than certainty.
+#[test]
+fn odds_of_the_store() {
+    let check = |keys: &str, expected: &str, help: &str| {
+        let table = format!("after_commit = \"5ms\"\n\n[store.odds]\n{keys}\n");
+        check_change("after_commit = \"5ms\"\n", &table, expected, help);
+    };
+    check("lost = \"often\"", "18:8: not a ratio: `often`, expected a part of a whole such as `1/50`", "");
+    check("lost = \"3/2\"", "18:8: not a ratio: `3/2`, expected a part of a whole such as `1/50`", "");
+    check("lost = \"1/0\"", "18:8: not a ratio: `1/0`, expected a part of a whole such as `1/50`", "");
+    check("torn = \"1/9\"", "18:1: unknown key `torn`, expected one of `busy`, `error`, `lost`", "");
+    check(
+        "lost = \"1/2\"\nerror = \"2/3\"",
+        "17:1: odds of 0/1, 2/3 and 1/2",
+        "together they are 1 at the most, and their denominators are small",
+    );
+}

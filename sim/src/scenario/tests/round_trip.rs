@@ -31,6 +31,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     let turns = vec((texts(), vec(turn_steps(), 0..4)), 0..3);
     let settings =
         (lengths(), select(vec![Config::default().source, "cli \"x\"".to_owned()]), latencies(), latencies());
+    let store = (vec(store_faults(), 0..3), odds());
     let draws = vec((0..30_000_u64, 0..2_usize, 0..18_u8, texts()), 0..12);
     let expected = prop_oneof![
         Just(Expected::Outcome(ExpectedOutcome::NotAtRest)),
@@ -38,7 +39,8 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             .prop_map(|names| Expected::Violates(names.into_iter().map(str::to_owned).collect())),
     ];
     let head = (texts(), vec(texts(), 0..3), any::<u64>(), any::<bool>(), proptest::option::of(0..1000_u64));
-    (head, settings, turns, draws, expected).prop_map(|(head, settings, turns, draws, expected)| {
+    (head, settings, store, turns, draws, expected).prop_map(|(head, settings, store, turns, draws, expected)| {
+        let (faults, odds) = store;
         let (about, issues, seed, both, until_after_last_step) = head;
         let (orphan_grace, source, latency, after_commit) = settings;
         let turns = turns.into_iter().map(|(name, steps)| (format!("turn {name}"), TurnScript { steps })).collect();
@@ -55,7 +57,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             gateway: Config { orphan_grace, source, ..Config::default() },
             behavior: behavior.map(|(field, alternative)| ((*field).to_owned(), (*alternative).to_owned())).collect(),
             network: Network { latency },
-            store: StoreSettings { before_commit: Latency::default(), after_commit, after_lookup: after_commit },
+            store: StoreSettings { after_commit, after_lookup: after_commit, faults, odds, ..StoreSettings::default() },
             windows: BTreeMap::from([(Window::PoppedNotEnded, Latency { min: Millis(1), max: Millis(1 + seed % 9) })]),
             agent: AgentSettings { build: Millis(seed % 7), failures: (seed % 3) as u32, summary: Millis(seed % 5) },
             turns,
@@ -126,6 +128,30 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
         steps.push(Step { at, client: "client_0".to_owned(), action: Action::Connect, line: 0 });
     }
     steps
+}
+
+fn store_faults() -> impl Strategy<Value = StoreFault> {
+    let writes = select(CallSide::Write.words()).prop_map(|word| Call::named(CallSide::Write, word));
+    let reads = select(CallSide::Read.words()).prop_map(|word| Call::named(CallSide::Read, word));
+    let others = select(vec![Fault::Error, Fault::Lost, Fault::Crash]);
+    let fault = prop_oneof![lengths().prop_map(|lasts| Fault::Busy { lasts }), others];
+    let writes = (writes, fault);
+    let reads = (reads, Just(Fault::Error));
+    let which = (proptest::option::of(1..9_u32), lengths(), proptest::option::of(1..9_u64));
+    (prop_oneof![writes, reads], which).prop_map(|((call, fault), (nth, from, length))| StoreFault {
+        call: call.expect("a word of the list"),
+        nth,
+        from,
+        until: length.map(|length| from + Millis(length)),
+        fault,
+    })
+}
+
+fn odds() -> impl Strategy<Value = Odds> {
+    let ratio = || (0..9_u32, 27..99_u32).prop_map(|(part, whole)| Ratio::new(part, whole).unwrap_or_default());
+    // No odds at all read back as nothing in no parts.
+    let ratio = move || ratio().prop_map(|ratio| if ratio.is_zero() { Ratio::default() } else { ratio });
+    (ratio(), ratio(), ratio()).prop_map(|(busy, error, lost)| Odds { busy, error, lost })
 }
 
 fn turn_steps() -> impl Strategy<Value = TurnStep> {
