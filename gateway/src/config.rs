@@ -44,6 +44,8 @@ pub enum BusyInput {
     Interrupt,
     /// It waits for the turn that runs.
     Queue,
+    /// It is told to the turn that runs, which reads it with its next tool result.
+    Steer,
 }
 
 /// The setting behind [`CompressionMode::Default`].

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::history;
+use super::{history, steer};
 use crate::agent::Interrupt;
 use crate::build;
 use crate::clock::Now;
@@ -49,6 +49,11 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
             let answer = enqueue(gateway, &session, link, params.text);
             interrupt(gateway, &session);
             return Ok(answer);
+        }
+        Claimed::Steer => {
+            reaper::attach(gateway, &session, link);
+            steer::leave(gateway, &session, link, &params.text);
+            return Ok(json!({"status": "steered"}));
         }
         Claimed::Unavailable => {
             return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
