@@ -46,6 +46,9 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     }
     end_row(gateway, session, ended.reason).await;
     gateway.sessions.remove(session);
+    if gateway.behavior.notices.end_with_session() {
+        gateway.notices.forget(session);
+    }
     session.change(|record| {
         record.stage = Stage::Finalized;
         if !gateway.behavior.build.keeps_after_end() {

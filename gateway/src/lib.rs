@@ -19,6 +19,7 @@ mod finalize;
 mod idle;
 pub mod lifecycle;
 mod method;
+mod notice;
 mod persist;
 pub mod question;
 pub mod real;

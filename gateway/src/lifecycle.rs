@@ -16,6 +16,7 @@ pub mod idle;
 pub mod interrupt;
 pub mod lineage;
 pub mod list;
+pub mod notice;
 pub mod process;
 pub mod queue;
 pub mod resume;

@@ -16,6 +16,7 @@ use crate::idle;
 use crate::lifecycle::close::Actor;
 use crate::lifecycle::process::Signal;
 use crate::method::{self, Pace};
+use crate::notice::Notices;
 use crate::reaper;
 use crate::registry::{Link, Registry};
 use crate::rpc::{self, Request};
@@ -33,6 +34,8 @@ pub struct Gateway {
     pub(crate) behavior: Behavior,
     /// The live sessions.
     pub sessions: Registry,
+    /// What background jobs have said and nobody has taken yet.
+    pub(crate) notices: Notices,
     /// Held by old releases while they look for a live session, and while some of them end one.
     pub(crate) resume_lock: Mutex<()>,
     timers: Cell<u64>,
@@ -43,9 +46,9 @@ impl Gateway {
     /// A gateway without sessions.
     pub fn new(env: Env, config: Config, behavior: Behavior) -> Rc<Self> {
         let rows = Rows::new(Rc::clone(&env.store));
-        let (sessions, resume_lock, timers) = (Registry::default(), Mutex::default(), Cell::default());
-        let stopping = Cell::new(false);
-        Rc::new(Self { env, rows, config, behavior, sessions, resume_lock, timers, stopping })
+        let (sessions, notices) = (Registry::default(), Notices::default());
+        let (resume_lock, timers, stopping) = (Mutex::default(), Cell::default(), Cell::default());
+        Rc::new(Self { env, rows, config, behavior, sessions, notices, resume_lock, timers, stopping })
     }
 
     /// Serves the transport's connections, each in a task of its own, until it has no more.

@@ -1,6 +1,7 @@
 //! A live session: its record, and the handle through which everyone reads and changes it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -59,6 +60,8 @@ pub struct Record {
     pub question: Option<OpenQuestion>,
     /// Prompts that wait for the turn to end, oldest first.
     pub queue: Vec<Queued>,
+    /// Background jobs of its turns, until it is told what came of them.
+    pub jobs: BTreeSet<String>,
     /// The orphan timers that are armed; more than one only in releases that pile them up.
     pub timers: Vec<Timer>,
     /// The idle timer, armed while nobody is attached and no turn runs.
@@ -146,8 +149,8 @@ pub struct TurnState {
 pub struct Queued {
     /// The prompt.
     pub text: String,
-    /// The connection it came on.
-    pub link: Link,
+    /// The connection it came on; none for what a background job says.
+    pub link: Option<Link>,
 }
 
 /// What has been said, and how much of it is stored.

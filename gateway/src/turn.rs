@@ -13,6 +13,7 @@ use crate::lifecycle::flush::Moment;
 use crate::lifecycle::interrupt::Minds;
 use crate::lifecycle::queue::Before;
 use crate::method::prompt;
+use crate::notice;
 use crate::persist;
 use crate::question;
 use crate::rotation;
@@ -50,7 +51,7 @@ pub(crate) async fn run(gateway: Rc<Gateway>, session: Session) {
             session.emit("message.start", Value::Null);
             // An error stays with the messages, which go with the next flush.
             let _ = persist::flush(&gateway, &session, Moment::Start).await;
-            (converse(&gateway, &session, &*agent, &prompt, &interrupt).await, Before::Worked)
+            (converse(&gateway, &session, &agent, &prompt, &interrupt).await, Before::Worked)
         }
         Err(ending) => {
             if !gateway.behavior.claim.keeps_unbegun() {
@@ -104,9 +105,9 @@ async fn start(gateway: &Gateway, session: &Session, interrupt: Rc<Interrupt>) -
 }
 
 async fn converse(
-    gateway: &Gateway,
+    gateway: &Rc<Gateway>,
     session: &Session,
-    agent: &dyn Agent,
+    agent: &Rc<dyn Agent>,
     prompt: &str,
     interrupt: &Interrupt,
 ) -> Ending {
@@ -120,6 +121,10 @@ async fn converse(
             }
             TurnEvent::Failed { message } => return Ending::Failed { message },
             TurnEvent::Interrupted => return Ending::Interrupted,
+            TurnEvent::JobStarted { job } => {
+                notice::watch(gateway, session, Rc::clone(agent), job);
+                continue;
+            }
             TurnEvent::Asked { question } => {
                 let text = question::ask(gateway, session, question, interrupt).await;
                 turn.answer(text);
@@ -171,9 +176,11 @@ async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Res
         }
         TurnEvent::Compressed { mode, summary } => rotation::compress(gateway, session, mode, summary).await,
         TurnEvent::Flush => persist::flush(gateway, session, Moment::Asked).await,
-        TurnEvent::Asked { .. } | TurnEvent::Finished { .. } | TurnEvent::Failed { .. } | TurnEvent::Interrupted => {
-            unreachable!("questions and ends are carried out where they are seen")
-        }
+        TurnEvent::JobStarted { .. }
+        | TurnEvent::Asked { .. }
+        | TurnEvent::Finished { .. }
+        | TurnEvent::Failed { .. }
+        | TurnEvent::Interrupted => unreachable!("jobs, questions and ends are carried out where they are seen"),
     }
 }
 

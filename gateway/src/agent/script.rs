@@ -11,7 +11,7 @@
 //!
 //! A prompt names a turn by its whole text. A prompt that names none is answered with itself.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
@@ -23,7 +23,7 @@ use super::{
     Agent, Agents, BuildError, CompressError, CompressionMode, Interrupt, Question, QuestionKind, ToolCall, Turn,
     TurnEvent,
 };
-use crate::clock::{Clock, Millis};
+use crate::clock::{Clock, Millis, Uptime};
 
 /// What a turn does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,15 @@ pub enum TurnStep {
         takes: Millis,
         /// Whether it stops at an interrupt or sits through it.
         interrupt: OnInterrupt,
+    },
+    /// `{ background = "build", takes = "30s" }`: a tool call that starts a job and returns. When the job is over it
+    /// says its name, so that a turn of that name is what the agent does about it. Started again while it runs, it is
+    /// the same job.
+    Background {
+        /// The job.
+        job: String,
+        /// How long it runs.
+        takes: Millis,
     },
     /// `{ compress = "rotate", takes = "2s" }`: a compression whose summary takes that long.
     Compress {
@@ -94,14 +103,33 @@ pub enum OnInterrupt {
 }
 
 impl TurnScript {
-    /// How long the turn takes if nobody interrupts it.
+    /// How long the turn takes if nobody interrupts it, and what it leaves in the background after it.
     pub fn length(&self) -> Millis {
-        self.steps.iter().fold(Millis::ZERO, |sum, step| {
-            sum + match step {
-                TurnStep::Tool { takes, .. } | TurnStep::Compress { takes, .. } | TurnStep::Sleep { takes } => *takes,
-                _ => Millis::ZERO,
-            }
-        })
+        self.steps.iter().filter_map(TurnStep::takes).fold(Millis::ZERO, |sum, takes| sum + takes)
+    }
+}
+
+impl TurnStep {
+    /// How long it takes; `None` for a step that takes no time.
+    pub fn takes(&self) -> Option<Millis> {
+        match self {
+            Self::Tool { takes, .. }
+            | Self::Background { takes, .. }
+            | Self::Compress { takes, .. }
+            | Self::Sleep { takes } => Some(*takes),
+            Self::Say { .. } | Self::Ask { .. } | Self::Flush | Self::Error { .. } | Self::Reply { .. } => None,
+        }
+    }
+
+    /// The same step, `factor` times as long.
+    pub fn stretch(&mut self, factor: u64) {
+        match self {
+            Self::Tool { takes, .. }
+            | Self::Background { takes, .. }
+            | Self::Compress { takes, .. }
+            | Self::Sleep { takes } => *takes = takes.times(factor),
+            Self::Say { .. } | Self::Ask { .. } | Self::Flush | Self::Error { .. } | Self::Reply { .. } => {}
+        }
     }
 }
 
@@ -133,8 +161,8 @@ impl ScriptedAgents {
 
 impl Agents for ScriptedAgents {
     fn build(&self) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>> {
-        let agent =
-            ScriptedAgent { clock: Rc::clone(&self.clock), turns: Rc::clone(&self.turns), summary: self.summary };
+        let (jobs, turns) = (Jobs::new(Rc::clone(&self.clock)), Rc::clone(&self.turns));
+        let agent = ScriptedAgent { clock: Rc::clone(&self.clock), turns, summary: self.summary, jobs: Rc::new(jobs) };
         let (clock, length) = (Rc::clone(&self.clock), self.build);
         let fails = self.failures.get() > 0;
         self.failures.set(self.failures.get().saturating_sub(1));
@@ -155,6 +183,34 @@ struct ScriptedAgent {
     clock: Rc<dyn Clock>,
     turns: Rc<BTreeMap<String, TurnScript>>,
     summary: Millis,
+    jobs: Rc<Jobs>,
+}
+
+/// The jobs of one agent, by when they are over.
+struct Jobs {
+    clock: Rc<dyn Clock>,
+    over: RefCell<BTreeMap<String, Uptime>>,
+}
+
+impl Jobs {
+    fn new(clock: Rc<dyn Clock>) -> Self {
+        Self { clock, over: RefCell::default() }
+    }
+
+    /// Starts a job, unless it runs.
+    fn start(&self, job: &str, takes: Millis) {
+        let now = self.clock.now().uptime;
+        let mut jobs = self.over.borrow_mut();
+        let over = jobs.entry(job.to_owned()).or_default();
+        if *over <= now {
+            *over = now + takes;
+        }
+    }
+
+    /// When a job is over; one that was never started is.
+    fn over(&self, job: &str) -> Uptime {
+        self.over.borrow().get(job).copied().unwrap_or_default()
+    }
 }
 
 /// What the scripted agent has to say of any conversation.
@@ -168,11 +224,21 @@ impl Agent for ScriptedAgent {
         };
         Box::new(ScriptedTurn {
             clock: Rc::clone(&self.clock),
+            jobs: Rc::clone(&self.jobs),
             steps,
             queue: VecDeque::new(),
             calls: 0,
             answer: String::new(),
         })
+    }
+
+    fn outcome(&self, job: &str) -> LocalBoxFuture<'static, String> {
+        let (over, job) = (self.clock.sleep_until(self.jobs.over(job)), job.to_owned());
+        async move {
+            over.await;
+            job
+        }
+        .boxed_local()
     }
 
     fn compress<'a>(&'a self, interrupt: &'a Interrupt) -> LocalBoxFuture<'a, Result<String, CompressError>> {
@@ -192,6 +258,7 @@ impl Agent for ScriptedAgent {
 
 struct ScriptedTurn {
     clock: Rc<dyn Clock>,
+    jobs: Rc<Jobs>,
     steps: VecDeque<TurnStep>,
     /// Moments of the present step that are still to come.
     queue: VecDeque<Moment>,
@@ -254,6 +321,15 @@ impl ScriptedTurn {
                     Moment::ToolEnds(call),
                 ]
             }
+            TurnStep::Background { job, takes } => {
+                let call = self.call("background".to_owned());
+                self.jobs.start(&job, takes);
+                vec![
+                    Moment::Tell(TurnEvent::ToolStarted { call: call.clone() }),
+                    Moment::Tell(TurnEvent::JobStarted { job }),
+                    Moment::ToolEnds(call),
+                ]
+            }
             TurnStep::Compress { mode, takes } => vec![
                 Moment::Tell(TurnEvent::Compressing { mode }),
                 Moment::Pass(takes, OnInterrupt::SitThrough),
@@ -300,6 +376,8 @@ struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     tool: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    background: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     compress: Option<CompressionMode>,
     #[serde(skip_serializing_if = "Option::is_none")]
     say: Option<String>,
@@ -326,7 +404,7 @@ struct Written {
 pub enum BadTurnStep {
     /// Not exactly one of the words.
     #[error(
-        "a turn step has exactly one of `tool`, `compress`, `say`, `ask`, `sleep`, `flush`, `error`, `reply`; found {found}"
+        "a turn step has exactly one of `tool`, `background`, `compress`, `say`, `ask`, `sleep`, `flush`, `error`, `reply`; found {found}"
     )]
     NotOneWord {
         /// How many were found.
@@ -355,9 +433,11 @@ impl TryFrom<Written> for TurnStep {
     type Error = BadTurnStep;
 
     fn try_from(written: Written) -> Result<Self, BadTurnStep> {
-        let Written { tool, compress, say, ask, text, sleep, flush, error, reply, takes, interruptible } = written;
+        let Written { tool, background, compress, say, ask, text, sleep, flush, error, reply, takes, interruptible } =
+            written;
         let words = [
             tool.is_some(),
+            background.is_some(),
             compress.is_some(),
             say.is_some(),
             ask.is_some(),
@@ -381,6 +461,14 @@ impl TryFrom<Written> for TurnStep {
                 (Some(_), _) => stray("takes", "ask"),
                 (_, Some(_)) => stray("interruptible", "ask"),
                 (None, None) => Ok(Self::Ask { kind, text: text.unwrap_or_default() }),
+            };
+        }
+        if let Some(job) = background {
+            let takes = takes.ok_or(BadTurnStep::NoLength { step: "background" });
+            return match interruptible {
+                _ if text.is_some() => stray("text", "background"),
+                Some(_) => stray("interruptible", "background"),
+                None => Ok(Self::Background { job, takes: takes? }),
             };
         }
         if let Some(mode) = compress {
@@ -423,6 +511,7 @@ impl From<TurnStep> for Written {
                 interruptible: (interrupt == OnInterrupt::SitThrough).then_some(false),
                 ..none
             },
+            TurnStep::Background { job, takes } => Self { background: Some(job), takes: Some(takes), ..none },
             TurnStep::Compress { mode, takes } => Self { compress: Some(mode), takes: Some(takes), ..none },
             TurnStep::Say { text } => Self { say: Some(text), ..none },
             TurnStep::Ask { kind, text } => {

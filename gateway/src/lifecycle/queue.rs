@@ -64,7 +64,7 @@ impl Queue {
     pub fn binds(&self, prompt: &Queued) -> Option<Link> {
         match self.delivery {
             Delivery::Attached => None,
-            Delivery::Pinned => Some(prompt.link.clone()),
+            Delivery::Pinned => prompt.link.clone(),
         }
     }
 }

@@ -11,8 +11,10 @@ use crate::build;
 use crate::clock::Now;
 use crate::idle;
 use crate::lifecycle::claim::{Claimed, FirstWrite};
-use crate::lifecycle::flush::Moment;
+use crate::lifecycle::flush;
+use crate::lifecycle::notice::Moment;
 use crate::lifecycle::queue::Before;
+use crate::notice;
 use crate::persist;
 use crate::reaper;
 use crate::registry::Link;
@@ -106,7 +108,7 @@ fn interrupt(gateway: &Rc<Gateway>, session: &Session) {
 }
 
 /// The record has a turn from here on. The interrupt is how to stop it.
-pub(super) fn hold(record: &mut Record, text: &str, now: Now) -> Rc<Interrupt> {
+pub(crate) fn hold(record: &mut Record, text: &str, now: Now) -> Rc<Interrupt> {
     let interrupt = Rc::new(Interrupt::default());
     if std::mem::take(&mut record.facts.stale_interrupt) {
         interrupt.raise();
@@ -126,7 +128,7 @@ fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) 
     reaper::attach(gateway, session, link);
     session.change(|record| {
         let waiting = record.queue.len() as u64;
-        gateway.behavior.queue.push(&mut record.queue, Queued { text, link: link.clone() });
+        gateway.behavior.queue.push(&mut record.queue, Queued { text, link: Some(link.clone()) });
         record.facts.accepted += 1;
         record.facts.over += waiting + 1 - record.queue.len() as u64;
         record.facts.last_active = gateway.env.now();
@@ -134,17 +136,19 @@ fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) 
     json!({"status": "queued"})
 }
 
-/// The next prompt that waits claims the session, in the step in which the turn before has freed it.
+/// The next prompt that waits claims the session, in the step in which the turn before has freed it; without one, what
+/// a background job has to say does.
 pub(crate) fn claim_next(gateway: &Rc<Gateway>, session: &Session, before: Before) -> Option<Queued> {
     let now = gateway.env.now();
-    let next = session.change(|record| {
+    let queued = session.change(|record| {
         if record.queue.is_empty() || !gateway.behavior.queue.drains(record, before) {
             return None;
         }
         let next = record.queue.remove(0);
         hold(record, &next.text, now);
         Some(next)
-    })?;
+    });
+    let Some(next) = queued else { return notice::claim(gateway, session, Moment::TurnOver) };
     if let Some(link) = gateway.behavior.queue.binds(&next) {
         session.change(|record| record.attachment = Attachment::Live(link));
     }
@@ -177,7 +181,7 @@ async fn store_prompt(gateway: &Gateway, session: &Session, text: &str, now: Now
     let first_write = gateway.behavior.claim.first_write();
     if first_write == FirstWrite::RowAndPrompt {
         // What an earlier turn could not store comes first, so that the rows stay in order.
-        persist::flush(gateway, session, Moment::Asked).await.map_err(refused)?;
+        persist::flush(gateway, session, flush::Moment::Asked).await.map_err(refused)?;
     }
     let message = NewMessage::text(Role::User, text, now.wall);
     let row = session.change(|record| {

@@ -43,7 +43,7 @@ pub(super) fn steer(gateway: &Gateway, link: &Link, params: &Steer) -> Result<Va
 pub(super) fn leave(gateway: &Gateway, session: &Session, link: &Link, text: &str) {
     session.change(|record| {
         if let Some(turn) = &mut record.turn {
-            turn.steers.push(Queued { text: text.to_owned(), link: link.clone() });
+            turn.steers.push(Queued { text: text.to_owned(), link: Some(link.clone()) });
         }
         record.facts.last_active = gateway.env.now();
     });

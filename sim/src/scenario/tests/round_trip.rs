@@ -125,6 +125,7 @@ fn turn_steps() -> impl Strategy<Value = TurnStep> {
     let mode = select(vec![CompressionMode::Default, CompressionMode::Rotate, CompressionMode::InPlace]);
     prop_oneof![
         (texts(), lengths(), interrupt).prop_map(|(name, takes, interrupt)| TurnStep::Tool { name, takes, interrupt }),
+        (texts(), lengths()).prop_map(|(job, takes)| TurnStep::Background { job, takes }),
         (mode, lengths()).prop_map(|(mode, takes)| TurnStep::Compress { mode, takes }),
         lengths().prop_map(|takes| TurnStep::Sleep { takes }),
         texts().prop_map(|text| TurnStep::Say { text }),
