@@ -43,6 +43,10 @@ pub trait Turn {
     /// Not cancel safe: a dropped call loses the event it was waiting for.
     fn next<'a>(&'a mut self, interrupt: &'a Interrupt) -> LocalBoxFuture<'a, TurnEvent>;
 
+    /// The work of a fork that looks back at this turn in the background, if there is to be any. Asked for once, after
+    /// [`TurnEvent::Finished`]; it ends with what the review has found.
+    fn review(&mut self) -> Option<Box<dyn Turn>>;
+
     /// Tells the answer to the question that [`next`](Self::next) returned last; empty if there was none.
     fn answer(&mut self, text: String);
 }

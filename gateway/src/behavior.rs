@@ -6,7 +6,7 @@
 
 use crate::lifecycle::{
     agents, attach, claim, close, events, finish, flush, grace, history, idle, interrupt, lineage, list, notice,
-    process, queue, resume, steer, title,
+    process, queue, resume, review, steer, title,
 };
 use crate::rotation;
 
@@ -43,6 +43,8 @@ pub struct Behavior {
     pub steer: steer::Steer,
     /// What background jobs have to say.
     pub notices: notice::Notices,
+    /// Reviews in the background.
+    pub review: review::Review,
     /// Changing what has been said.
     pub history: history::History,
     /// Titles that clients give.
@@ -126,7 +128,7 @@ impl Behavior {
         all
     }
 
-    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 21] {
+    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 22] {
         [
             erase(&mut self.grace),
             erase(&mut self.attach),
@@ -143,6 +145,7 @@ impl Behavior {
             erase(&mut self.interrupt),
             erase(&mut self.steer),
             erase(&mut self.notices),
+            erase(&mut self.review),
             erase(&mut self.history),
             erase(&mut self.title),
             erase(&mut self.lineage),

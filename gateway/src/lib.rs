@@ -26,6 +26,7 @@ pub mod real;
 mod reaper;
 pub mod registry;
 pub mod release;
+mod review;
 pub mod rotation;
 mod rpc;
 pub mod server;

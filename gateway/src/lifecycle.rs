@@ -20,5 +20,6 @@ pub mod notice;
 pub mod process;
 pub mod queue;
 pub mod resume;
+pub mod review;
 pub mod steer;
 pub mod title;

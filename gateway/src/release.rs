@@ -99,6 +99,7 @@ const V0_17_0: &[(&str, &str)] = &[
     ("finish.interrupted", "silent"),
     ("interrupt.idle", "sticky"),
     ("interrupt.waiting", "looked_at_later"),
+    ("review.fork", "writes"),
     ("history.negative", "from_the_end"),
     ("list.order", "start"),
     ("idle.cap", "none"),
@@ -114,6 +115,7 @@ const V0_16_0: &[(&str, &str)] = &[
     ("close.reap_reason", "tui_close"),
     ("close.on_disconnect", "ignored"),
     ("idle.reaper", "none"),
+    ("review.fork", "writes_and_compresses"),
     ("title.unsaved", "waits"),
 ];
 

@@ -11,6 +11,8 @@
 //!
 //! A prompt names a turn by its whole text. A prompt that names none is answered with itself.
 
+mod written;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -24,6 +26,7 @@ use super::{
     TurnEvent,
 };
 use crate::clock::{Clock, Millis, Uptime};
+pub use written::BadTurnStep;
 
 /// What a turn does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +38,7 @@ pub struct TurnScript {
 
 /// One step of a turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "written::Written", into = "written::Written")]
 pub enum TurnStep {
     /// `{ tool = "terminal", takes = "4s" }`: a call before, its result after.
     Tool {
@@ -86,6 +89,17 @@ pub enum TurnStep {
         /// What it raises.
         message: String,
     },
+    /// `{ review = "text", takes = "3s" }`: a fork looks back at the turn in the background, takes that long and says the
+    /// text; with `compress = "rotate"` it compresses its copy of the conversation meanwhile. It begins when the turn has
+    /// been answered, wherever the step stands; the last one counts.
+    Review {
+        /// What it says.
+        text: String,
+        /// How long it takes.
+        takes: Millis,
+        /// How it compresses its copy, if it does.
+        compress: Option<CompressionMode>,
+    },
     /// `{ reply = "text" }`: the answer, which ends the turn. A turn without one ends with `done`.
     Reply {
         /// The text.
@@ -116,7 +130,8 @@ impl TurnStep {
             Self::Tool { takes, .. }
             | Self::Background { takes, .. }
             | Self::Compress { takes, .. }
-            | Self::Sleep { takes } => Some(*takes),
+            | Self::Sleep { takes }
+            | Self::Review { takes, .. } => Some(*takes),
             Self::Say { .. } | Self::Ask { .. } | Self::Flush | Self::Error { .. } | Self::Reply { .. } => None,
         }
     }
@@ -127,7 +142,8 @@ impl TurnStep {
             Self::Tool { takes, .. }
             | Self::Background { takes, .. }
             | Self::Compress { takes, .. }
-            | Self::Sleep { takes } => *takes = takes.times(factor),
+            | Self::Sleep { takes }
+            | Self::Review { takes, .. } => *takes = takes.times(factor),
             Self::Say { .. } | Self::Ask { .. } | Self::Flush | Self::Error { .. } | Self::Reply { .. } => {}
         }
     }
@@ -219,17 +235,10 @@ const SUMMARY: &str = "summary of the conversation so far";
 impl Agent for ScriptedAgent {
     fn start(&self, prompt: &str) -> Box<dyn Turn> {
         let steps = match self.turns.get(prompt) {
-            Some(script) => script.steps.iter().cloned().collect(),
-            None => VecDeque::from([TurnStep::Reply { text: prompt.to_owned() }]),
+            Some(script) => script.steps.clone(),
+            None => vec![TurnStep::Reply { text: prompt.to_owned() }],
         };
-        Box::new(ScriptedTurn {
-            clock: Rc::clone(&self.clock),
-            jobs: Rc::clone(&self.jobs),
-            steps,
-            queue: VecDeque::new(),
-            calls: 0,
-            answer: String::new(),
-        })
+        Box::new(ScriptedTurn::new(Rc::clone(&self.clock), Rc::clone(&self.jobs), steps))
     }
 
     fn outcome(&self, job: &str) -> LocalBoxFuture<'static, String> {
@@ -260,6 +269,8 @@ struct ScriptedTurn {
     clock: Rc<dyn Clock>,
     jobs: Rc<Jobs>,
     steps: VecDeque<TurnStep>,
+    /// The steps of the fork that looks back.
+    review: Option<Vec<TurnStep>>,
     /// Moments of the present step that are still to come.
     queue: VecDeque<Moment>,
     calls: u32,
@@ -299,12 +310,24 @@ impl Turn for ScriptedTurn {
         .boxed_local()
     }
 
+    fn review(&mut self) -> Option<Box<dyn Turn>> {
+        let steps = self.review.take()?;
+        Some(Box::new(Self::new(Rc::clone(&self.clock), Rc::clone(&self.jobs), steps)))
+    }
+
     fn answer(&mut self, text: String) {
         self.answer = text;
     }
 }
 
 impl ScriptedTurn {
+    fn new(clock: Rc<dyn Clock>, jobs: Rc<Jobs>, steps: Vec<TurnStep>) -> Self {
+        let (reviews, steps): (Vec<_>, Vec<_>) =
+            steps.into_iter().partition(|step| matches!(step, TurnStep::Review { .. }));
+        let review = reviews.into_iter().next_back().map(look_back);
+        Self { clock, jobs, steps: steps.into(), review, queue: VecDeque::new(), calls: 0, answer: String::new() }
+    }
+
     fn call(&mut self, name: String) -> ToolCall {
         self.calls += 1;
         ToolCall { id: format!("call_{}", self.calls), name, args: "{}".to_owned() }
@@ -347,6 +370,7 @@ impl ScriptedTurn {
                 ]
             }
             TurnStep::Sleep { takes } => vec![Moment::Pass(takes, OnInterrupt::Stop)],
+            TurnStep::Review { .. } => unreachable!("reviews are taken out at the turn's beginning"),
             TurnStep::Flush => vec![Moment::Tell(TurnEvent::Flush)],
             TurnStep::Error { message } => vec![Moment::Tell(TurnEvent::Failed { message })],
             TurnStep::Reply { text } => {
@@ -369,158 +393,12 @@ impl ScriptedTurn {
     }
 }
 
-/// A step as it is written: the key says which step it is.
-#[derive(Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    background: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    compress: Option<CompressionMode>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    say: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ask: Option<QuestionKind>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sleep: Option<Millis>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    flush: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reply: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    takes: Option<Millis>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    interruptible: Option<bool>,
-}
-
-/// A turn step that is none, or two at once.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadTurnStep {
-    /// Not exactly one of the words.
-    #[error(
-        "a turn step has exactly one of `tool`, `background`, `compress`, `say`, `ask`, `sleep`, `flush`, `error`, `reply`; found {found}"
-    )]
-    NotOneWord {
-        /// How many were found.
-        found: usize,
-    },
-    /// A key that this step does not take.
-    #[error("`{key}` does not go with `{step}`")]
-    StrayKey {
-        /// The key.
-        key: &'static str,
-        /// The step's word.
-        step: &'static str,
-    },
-    /// A step that needs its length.
-    #[error("`{step}` needs `takes`, for example `takes = \"4s\"`")]
-    NoLength {
-        /// The step's word.
-        step: &'static str,
-    },
-    /// `flush = false`.
-    #[error("`flush` can only be `true`")]
-    NoFlush,
-}
-
-impl TryFrom<Written> for TurnStep {
-    type Error = BadTurnStep;
-
-    fn try_from(written: Written) -> Result<Self, BadTurnStep> {
-        let Written { tool, background, compress, say, ask, text, sleep, flush, error, reply, takes, interruptible } =
-            written;
-        let words = [
-            tool.is_some(),
-            background.is_some(),
-            compress.is_some(),
-            say.is_some(),
-            ask.is_some(),
-            sleep.is_some(),
-            flush.is_some(),
-            error.is_some(),
-            reply.is_some(),
-        ];
-        let found = words.into_iter().filter(|there| *there).count();
-        if found != 1 {
-            return Err(BadTurnStep::NotOneWord { found });
-        }
-        if let Some(name) = tool.filter(|_| text.is_none()) {
-            let takes = takes.ok_or(BadTurnStep::NoLength { step: "tool" })?;
-            let interrupt = if interruptible == Some(false) { OnInterrupt::SitThrough } else { OnInterrupt::Stop };
-            return Ok(Self::Tool { name, takes, interrupt });
-        }
-        let stray = |key, step| Err(BadTurnStep::StrayKey { key, step });
-        if let Some(kind) = ask {
-            return match (takes, interruptible) {
-                (Some(_), _) => stray("takes", "ask"),
-                (_, Some(_)) => stray("interruptible", "ask"),
-                (None, None) => Ok(Self::Ask { kind, text: text.unwrap_or_default() }),
-            };
-        }
-        if let Some(job) = background {
-            let takes = takes.ok_or(BadTurnStep::NoLength { step: "background" });
-            return match interruptible {
-                _ if text.is_some() => stray("text", "background"),
-                Some(_) => stray("interruptible", "background"),
-                None => Ok(Self::Background { job, takes: takes? }),
-            };
-        }
-        if let Some(mode) = compress {
-            let takes = takes.ok_or(BadTurnStep::NoLength { step: "compress" })?;
-            return if interruptible.is_some() {
-                stray("interruptible", "compress")
-            } else {
-                Ok(Self::Compress { mode, takes })
-            };
-        }
-        let (word, step) = if let Some(text) = say {
-            ("say", Self::Say { text })
-        } else if let Some(takes) = sleep {
-            ("sleep", Self::Sleep { takes })
-        } else if let Some(message) = error {
-            ("error", Self::Error { message })
-        } else if let Some(text) = reply {
-            ("reply", Self::Reply { text })
-        } else if flush == Some(true) {
-            ("flush", Self::Flush)
-        } else {
-            return Err(BadTurnStep::NoFlush);
-        };
-        match (takes, interruptible) {
-            _ if text.is_some() => stray("text", word),
-            (Some(_), _) => stray("takes", word),
-            (_, Some(_)) => stray("interruptible", word),
-            (None, None) => Ok(step),
-        }
-    }
-}
-
-impl From<TurnStep> for Written {
-    fn from(step: TurnStep) -> Self {
-        let none = Self::default();
-        match step {
-            TurnStep::Tool { name, takes, interrupt } => Self {
-                tool: Some(name),
-                takes: Some(takes),
-                interruptible: (interrupt == OnInterrupt::SitThrough).then_some(false),
-                ..none
-            },
-            TurnStep::Background { job, takes } => Self { background: Some(job), takes: Some(takes), ..none },
-            TurnStep::Compress { mode, takes } => Self { compress: Some(mode), takes: Some(takes), ..none },
-            TurnStep::Say { text } => Self { say: Some(text), ..none },
-            TurnStep::Ask { kind, text } => {
-                Self { ask: Some(kind), text: Some(text).filter(|text| !text.is_empty()), ..none }
-            }
-            TurnStep::Sleep { takes } => Self { sleep: Some(takes), ..none },
-            TurnStep::Flush => Self { flush: Some(true), ..none },
-            TurnStep::Error { message } => Self { error: Some(message), ..none },
-            TurnStep::Reply { text } => Self { reply: Some(text), ..none },
-        }
-    }
+/// The steps of a fork that looks back.
+fn look_back(step: TurnStep) -> Vec<TurnStep> {
+    let TurnStep::Review { text, takes, compress } = step else { return Vec::new() };
+    let work = match compress {
+        Some(mode) => TurnStep::Compress { mode, takes },
+        None => TurnStep::Sleep { takes },
+    };
+    vec![work, TurnStep::Reply { text }]
 }

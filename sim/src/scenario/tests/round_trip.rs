@@ -3,6 +3,7 @@
 use gateway::agent::CompressionMode;
 use gateway::agent::script::{OnInterrupt, TurnStep};
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, TestRunner};
@@ -123,10 +124,16 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
 fn turn_steps() -> impl Strategy<Value = TurnStep> {
     let interrupt = select(vec![OnInterrupt::Stop, OnInterrupt::SitThrough]);
     let mode = select(vec![CompressionMode::Default, CompressionMode::Rotate, CompressionMode::InPlace]);
+    let modes = mode.clone();
     prop_oneof![
         (texts(), lengths(), interrupt).prop_map(|(name, takes, interrupt)| TurnStep::Tool { name, takes, interrupt }),
         (texts(), lengths()).prop_map(|(job, takes)| TurnStep::Background { job, takes }),
         (mode, lengths()).prop_map(|(mode, takes)| TurnStep::Compress { mode, takes }),
+        (texts(), lengths(), option::of(modes)).prop_map(|(text, takes, compress)| TurnStep::Review {
+            text,
+            takes,
+            compress
+        }),
         lengths().prop_map(|takes| TurnStep::Sleep { takes }),
         texts().prop_map(|text| TurnStep::Say { text }),
         texts().prop_map(|message| TurnStep::Error { message }),
