@@ -6,7 +6,7 @@
 
 use crate::lifecycle::{
     agents, attach, claim, close, events, finish, flush, grace, history, idle, interrupt, lineage, list, notice,
-    process, queue, resume, review, steer, title,
+    process, queue, resume, review, steer, title, writing,
 };
 use crate::rotation;
 
@@ -31,6 +31,8 @@ pub struct Behavior {
     pub rotation: rotation::Rotation,
     /// Events.
     pub events: events::Events,
+    /// Clients that do not take their frames.
+    pub writing: writing::Writing,
     /// Ending sessions.
     pub close: close::Close,
     /// Sessions that nobody has used for long.
@@ -128,7 +130,7 @@ impl Behavior {
         all
     }
 
-    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 22] {
+    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 23] {
         [
             erase(&mut self.grace),
             erase(&mut self.attach),
@@ -139,6 +141,7 @@ impl Behavior {
             erase(&mut self.flush),
             erase(&mut self.rotation),
             erase(&mut self.events),
+            erase(&mut self.writing),
             erase(&mut self.close),
             erase(&mut self.idle),
             erase(&mut self.finish),

@@ -18,6 +18,7 @@ mod event_log;
 mod finalize;
 mod idle;
 pub mod lifecycle;
+pub mod link;
 mod method;
 mod notice;
 mod persist;

@@ -23,3 +23,4 @@ pub mod resume;
 pub mod review;
 pub mod steer;
 pub mod title;
+pub mod writing;

@@ -45,6 +45,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("claim.row", "plain_insert"),
     ("events.replay", "lost"),
     ("events.questions", "not_shown"),
+    ("writing.timeout", "in_flight"),
     ("queue.slots", "one_merged"),
     ("queue.delivery", "pinned"),
     ("queue.drain", "after_normal_turn"),
@@ -115,6 +116,7 @@ const V0_16_0: &[(&str, &str)] = &[
     ("close.reap_reason", "tui_close"),
     ("close.on_disconnect", "ignored"),
     ("idle.reaper", "none"),
+    ("writing.timeout", "silenced"),
     ("review.fork", "writes_and_compresses"),
     ("title.unsaved", "waits"),
 ];

@@ -14,8 +14,8 @@ use crate::agent::{Agent, Interrupt};
 use crate::clock::{Now, Uptime, Wall};
 use crate::event_log::EventLog;
 use crate::lifecycle::close::Actor;
+use crate::link::Link;
 use crate::question::OpenQuestion;
-use crate::registry::Link;
 use crate::rpc;
 use crate::store::{EndReason, NewMessage, StoredId};
 
@@ -267,7 +267,7 @@ impl Session {
         self.read(|record| {
             if let Attachment::Live(link) = &record.attachment {
                 // A dead connection is the reader's business: it detaches the session when it sees the end.
-                let _ = link.connection.send(rpc::event_frame(&params));
+                let _ = link.send(rpc::event_frame(&params));
             }
         });
     }

@@ -1,7 +1,7 @@
 //! Prompts that wait for the turn before them.
 
 use crate::behavior::group;
-use crate::registry::Link;
+use crate::link::Link;
 use crate::session::{Queued, Record, Stage};
 
 group! {

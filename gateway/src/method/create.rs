@@ -11,8 +11,8 @@ use crate::clock::Now;
 use crate::entropy::{Purpose, Stream};
 use crate::event_log::EventLog;
 use crate::idle;
+use crate::link::Link;
 use crate::reaper;
-use crate::registry::Link;
 use crate::rpc::Error;
 use crate::server::Gateway;
 use crate::session::{

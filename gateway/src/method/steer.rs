@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::lifecycle::steer::Steered;
-use crate::registry::Link;
+use crate::link::Link;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
 use crate::session::{Queued, Session};

@@ -26,7 +26,10 @@ pub(super) fn scenario(source: &Source<'_>) -> Result<Scenario, ScenarioError> {
     let about = about(source, raw.about.as_ref())?;
     let releases = releases(source, raw.releases.as_ref())?;
     let behavior = behavior(source, raw.behavior)?;
-    let network = Network { latency: latency(source, raw.network.latency.as_ref())? };
+    let network = Network {
+        latency: latency(source, raw.network.latency.as_ref())?,
+        buffer: raw.network.buffer.unwrap_or(Network::default().buffer),
+    };
     let store = StoreSettings {
         before_commit: latency(source, raw.store.before_commit.as_ref())?,
         after_commit: latency(source, raw.store.after_commit.as_ref())?,

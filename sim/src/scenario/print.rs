@@ -9,7 +9,7 @@ use gateway::release::Release;
 use serde::Serialize;
 use toml::{Table, Value};
 
-use super::{Action, AgentSettings, Expected, Latency, OnDisconnect, Prompt, ResumeTarget, Scenario, Step};
+use super::{Action, AgentSettings, Expected, Latency, Network, OnDisconnect, Prompt, ResumeTarget, Scenario, Step};
 
 impl Scenario {
     /// The text of a file that reads back as this scenario.
@@ -59,7 +59,12 @@ impl Scenario {
         page.settings("[gateway]", &changed_settings(&self.gateway));
         let overrides = self.behavior.iter().map(|(field, alternative)| (key(field), quoted(alternative)));
         page.settings("[behavior]", &overrides.collect::<Vec<_>>());
-        page.settings("[network]", &latencies(&[("latency", self.network.latency)]));
+        let Network { latency, buffer } = self.network;
+        let mut network = latencies(&[("latency", latency)]);
+        if buffer != Network::default().buffer {
+            network.push(("buffer".to_owned(), buffer.to_string()));
+        }
+        page.settings("[network]", &network);
         page.settings(
             "[store]",
             &latencies(&[

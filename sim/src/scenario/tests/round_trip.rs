@@ -32,7 +32,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     let turns = vec((texts(), vec(turn_steps(), 0..4)), 0..3);
     let settings =
         (lengths(), select(vec![Config::default().source, "cli \"x\"".to_owned()]), latencies(), latencies());
-    let draws = vec((0..30_000_u64, 0..2_usize, 0..17_u8, texts()), 0..12);
+    let draws = vec((0..30_000_u64, 0..2_usize, 0..20_u8, texts()), 0..12);
     let expected = prop_oneof![
         Just(Expected::Outcome(ExpectedOutcome::NotAtRest)),
         vec(select(crate::invariant::ALL.map(|invariant| invariant.name).to_vec()), 1..3)
@@ -55,7 +55,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             until: Millis::ZERO,
             gateway: Config { orphan_grace, source, ..Config::default() },
             behavior: behavior.map(|(field, alternative)| ((*field).to_owned(), (*alternative).to_owned())).collect(),
-            network: Network { latency },
+            network: Network { latency, buffer: NonZeroU32::new(1 + seed as u32 % 99).expect("more than zero") },
             store: StoreSettings { before_commit: Latency::default(), after_commit, after_lookup: after_commit },
             windows: BTreeMap::from([(Window::PoppedNotEnded, Latency { min: Millis(1), max: Millis(1 + seed % 9) })]),
             agent: AgentSettings { build: Millis(seed % 7), failures: (seed % 3) as u32, summary: Millis(seed % 5) },
@@ -106,6 +106,8 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             13 => Action::Branch { session, name: format!("s-{sessions}") },
             14 => Action::Delete { session, target: ResumeTarget::Tip },
             15 => Action::MostRecent,
+            16 => Action::Stall,
+            17 => Action::Unstall,
             _ => Action::Interrupt { session },
         };
         match action {
