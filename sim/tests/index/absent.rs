@@ -22,7 +22,10 @@ pub(crate) const ABSENT: &[(&str, &str)] = &[
     ("A4", "other programs: the command line and the messaging gateway"),
     ("A7", "what the messaging platforms' own gateway does then: another process"),
     ("A8", "before 0.16.0; `close_ends_the_tip` would show it"),
-    ("A11, A12", "profiles are not modelled: one database"),
+    (
+        "A11, A12",
+        "a gateway here has one database: there are no profiles with one of their own, so no write can go to the wrong one",
+    ),
     ("A13", "not modelled yet: in-turn flushes cannot fail, since there are no store faults"),
     ("A19", "modelled, and tested in `gateway/tests/protocol.rs`; scenario files cannot truncate yet"),
     (

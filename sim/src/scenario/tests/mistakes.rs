@@ -173,6 +173,18 @@ fn turns() {
         "did you mean `takes`?",
     );
     check_change(r#", takes = "4s""#, "", r#"19:5: `tool` needs `takes`, for example `takes = "4s"`"#, "");
+    for word in ["background", "review"] {
+        let step = format!(r#"{word} = "build""#);
+        check_change(
+            r#"tool = "terminal", takes = "4s""#,
+            &step,
+            &format!(r#"19:5: `{word}` needs `takes`, for example `takes = "4s"`"#),
+            "",
+        );
+        let stray = format!("{step}, interruptible = false");
+        let expected = format!("19:5: `interruptible` does not go with `{word}`");
+        check_change(r#"tool = "terminal""#, &stray, &expected, "");
+    }
     check_change(r#""rotate""#, r#""shrink""#, "20:18: unknown variant `shrink`, expected one of …", "");
     check_change("{ reply", r#"{ say = "so", reply"#, "22:5: a turn step has exactly one of …", "");
 }
