@@ -78,7 +78,12 @@ pub(crate) fn claim(gateway: &Gateway, session: &Session, moment: Moment) -> Opt
         return None;
     }
     let notice = gateway.notices.take(|notice| behavior.takes(session, &notice.owner, moment))?;
-    session.change(|record| prompt::hold(record, &notice.text, gateway.env.now()));
+    session.change(|record| {
+        prompt::hold(record, &notice.text, gateway.env.now());
+        if let Some(turn) = &mut record.turn {
+            turn.job_of = Some(notice.owner.id().clone());
+        }
+    });
     // A job has one watcher and is told once, except in the release that lets both claim the session.
     let is_first = notice.owner.change(|record| record.jobs.remove(&notice.job));
     if !is_first {

@@ -138,6 +138,8 @@ pub struct TurnState {
     pub interrupt: Rc<Interrupt>,
     /// The prompt.
     pub user: String,
+    /// The session whose background job said the prompt, if it came from one.
+    pub job_of: Option<SessionId>,
     /// The answer so far.
     pub assistant: String,
     /// Words to it that it has not read yet, oldest first.

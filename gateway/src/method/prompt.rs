@@ -116,6 +116,7 @@ pub(crate) fn hold(record: &mut Record, text: &str, now: Now) -> Rc<Interrupt> {
     record.turn = Some(TurnState {
         interrupt: Rc::clone(&interrupt),
         user: text.to_owned(),
+        job_of: None,
         assistant: String::new(),
         steers: Vec::new(),
     });
