@@ -24,6 +24,12 @@ pub trait Agent {
     /// Starts work on a prompt. The turn begins when it is first asked for an event.
     fn start(&self, prompt: &str) -> Box<dyn Turn>;
 
+    /// Waits for the end of a job that a turn of this agent has started ([`TurnEvent::JobStarted`]), and says what came
+    /// of it, in words that can be a prompt. A job that was started again is one job.
+    ///
+    /// Cancel safe: dropping the future leaves the job as it is.
+    fn outcome(&self, job: &str) -> LocalBoxFuture<'static, String>;
+
     /// Writes a summary that can stand for the conversation so far. May take long.
     ///
     /// Cancel safe: dropping the future leaves nothing behind. An interrupt ends it early.
@@ -36,6 +42,10 @@ pub trait Turn {
     ///
     /// Not cancel safe: a dropped call loses the event it was waiting for.
     fn next<'a>(&'a mut self, interrupt: &'a Interrupt) -> LocalBoxFuture<'a, TurnEvent>;
+
+    /// The work of a fork that looks back at this turn in the background, if there is to be any. Asked for once, after
+    /// [`TurnEvent::Finished`]; it ends with what the review has found.
+    fn review(&mut self) -> Option<Box<dyn Turn>>;
 
     /// Tells the answer to the question that [`next`](Self::next) returned last; empty if there was none.
     fn answer(&mut self, text: String);
@@ -65,6 +75,11 @@ pub enum TurnEvent {
         call: ToolCall,
         /// What the tool says.
         result: String,
+    },
+    /// A job runs in the background from here on, also when the turn is over.
+    JobStarted {
+        /// What the agent calls it.
+        job: String,
     },
     /// The agent asks its user, and goes on when it has been told the answer ([`Turn::answer`]).
     Asked {

@@ -5,8 +5,8 @@
 //! A *planted bug* is [`Behavior::default`] with one field [`set`](Behavior::set) to another alternative.
 
 use crate::lifecycle::{
-    agents, attach, claim, close, events, finish, flush, grace, history, idle, interrupt, lineage, list, process,
-    queue, resume, steer, title,
+    agents, attach, claim, close, events, finish, flush, grace, history, idle, interrupt, lineage, list, notice,
+    process, queue, resume, review, steer, title, writing,
 };
 use crate::rotation;
 
@@ -31,6 +31,8 @@ pub struct Behavior {
     pub rotation: rotation::Rotation,
     /// Events.
     pub events: events::Events,
+    /// Clients that do not take their frames.
+    pub writing: writing::Writing,
     /// Ending sessions.
     pub close: close::Close,
     /// Sessions that nobody has used for long.
@@ -41,6 +43,10 @@ pub struct Behavior {
     pub interrupt: interrupt::Stop,
     /// Words to a turn that runs.
     pub steer: steer::Steer,
+    /// What background jobs have to say.
+    pub notices: notice::Notices,
+    /// Reviews in the background.
+    pub review: review::Review,
     /// Changing what has been said.
     pub history: history::History,
     /// Titles that clients give.
@@ -124,7 +130,7 @@ impl Behavior {
         all
     }
 
-    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 20] {
+    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 23] {
         [
             erase(&mut self.grace),
             erase(&mut self.attach),
@@ -135,11 +141,14 @@ impl Behavior {
             erase(&mut self.flush),
             erase(&mut self.rotation),
             erase(&mut self.events),
+            erase(&mut self.writing),
             erase(&mut self.close),
             erase(&mut self.idle),
             erase(&mut self.finish),
             erase(&mut self.interrupt),
             erase(&mut self.steer),
+            erase(&mut self.notices),
+            erase(&mut self.review),
             erase(&mut self.history),
             erase(&mut self.title),
             erase(&mut self.lineage),

@@ -21,6 +21,8 @@ pub struct Config {
     pub sudo_timeout: Millis,
     /// How long a question waits for leave to run a command.
     pub approval_timeout: Millis,
+    /// How long a client may take none of its frames, once there is no more room for them.
+    pub write_timeout: Millis,
     /// What a prompt does to a session at work.
     pub busy_input_mode: BusyInput,
     /// How long a session without a client may be idle before it is ended. Counted in whole scans.
@@ -44,6 +46,8 @@ pub enum BusyInput {
     Interrupt,
     /// It waits for the turn that runs.
     Queue,
+    /// It is told to the turn that runs, which reads it with its next tool result.
+    Steer,
 }
 
 /// The setting behind [`CompressionMode::Default`].
@@ -68,6 +72,7 @@ impl Default for Config {
             clarify_timeout: Millis::from_secs(300),
             sudo_timeout: Millis::from_secs(120),
             approval_timeout: Millis::from_secs(60),
+            write_timeout: Millis::from_secs(10),
             busy_input_mode: BusyInput::default(),
             session_ttl: Millis::from_secs(6 * 3600),
             max_live_sessions: None,

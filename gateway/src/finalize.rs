@@ -47,6 +47,9 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     }
     end_row(gateway, session, ended.reason).await;
     gateway.sessions.remove(session);
+    if gateway.behavior.notices.end_with_session() {
+        gateway.notices.forget(session);
+    }
     session.change(|record| {
         record.stage = Stage::Finalized;
         record.agent.closed = matches!(record.agent.state, AgentState::Ready(_));

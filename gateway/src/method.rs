@@ -21,7 +21,7 @@ use std::rc::Rc;
 use serde_json::{Map, Value};
 
 use crate::agent::QuestionKind;
-use crate::registry::Link;
+use crate::link::Link;
 use crate::rpc::{self, Error, code};
 use crate::server::Gateway;
 use crate::session::Session;

@@ -9,7 +9,7 @@ use crate::finalize;
 use crate::idle;
 use crate::lifecycle::close::Actor;
 use crate::lifecycle::grace::{Duty, Expired};
-use crate::registry::Link;
+use crate::link::Link;
 use crate::server::Gateway;
 use crate::session::{Attachment, Session, Timer};
 use crate::spawn::{TaskName, Window};

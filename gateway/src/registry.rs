@@ -5,18 +5,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::event_log::EventLog;
+use crate::link::Link;
 use crate::session::{Record, Session, SessionId};
 use crate::store::StoredId;
 use crate::transport::Connection;
-
-/// A connection that the server has accepted. Its number tells it from an earlier connection of the same client.
-#[derive(Clone)]
-pub struct Link {
-    /// Counts accepted connections.
-    pub number: u64,
-    /// The connection.
-    pub connection: Rc<dyn Connection>,
-}
 
 /// The live sessions, in the order in which they were registered.
 #[derive(Default)]
@@ -87,10 +79,10 @@ impl Registry {
         self.links.borrow().get(&link.number).is_some_and(|known| Rc::ptr_eq(&known.connection, &link.connection))
     }
 
-    /// Adds a connection.
-    pub(crate) fn link(&self, connection: Rc<dyn Connection>) -> Link {
+    /// Adds a connection, for which `waiting_max` frames may wait.
+    pub(crate) fn link(&self, connection: Rc<dyn Connection>, waiting_max: usize) -> Link {
         self.touch();
-        let link = Link { number: self.next(), connection };
+        let link = Link::new(self.next(), connection, waiting_max);
         self.links.borrow_mut().insert(link.number, link.clone());
         link
     }

@@ -133,18 +133,9 @@ pub(crate) async fn compress(
 }
 
 async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>) -> Result<(), StoreError> {
-    let at = gateway.env.now().wall;
-    let id = stored_id(at, gateway.env.draw(Stream::Session(session.id()), Purpose::StoredId));
     let parent = session.read(|record| record.agent.row.clone());
-    let child = NewSession {
-        id: id.clone(),
-        source: session.read(|record| record.facts.source.clone()),
-        model: Some(gateway.config.model.clone()),
-        parent: Some(parent.clone()),
-        started_at: at,
-        cwd: None,
-        title: None,
-    };
+    let child = child_of(gateway, session, &parent);
+    let (id, at) = (child.id.clone(), child.started_at);
     let before = session.read(|record| record.transcript.clone());
     for step in gateway.behavior.rotation.steps() {
         match step {
@@ -181,6 +172,49 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
         }
     }
     Ok(())
+}
+
+/// The row that goes on where `parent` ends, now.
+fn child_of(gateway: &Gateway, session: &Session, parent: &StoredId) -> NewSession {
+    let at = gateway.env.now().wall;
+    NewSession {
+        id: stored_id(at, gateway.env.draw(Stream::Session(session.id()), Purpose::StoredId)),
+        source: session.read(|record| record.facts.source.clone()),
+        model: Some(gateway.config.model.clone()),
+        parent: Some(parent.clone()),
+        started_at: at,
+        cwd: None,
+        title: None,
+    }
+}
+
+/// The compression of a fork that shares the session's row: the rows change, the session does not learn of it. Errors
+/// are only logged by the releases that go this way. Returns the row that the fork goes on with.
+pub(crate) async fn compress_beside(
+    gateway: &Gateway,
+    session: &Session,
+    row: StoredId,
+    transcript: &Transcript,
+    asked: CompressionMode,
+    summary: String,
+) -> StoredId {
+    let messages = compacted(transcript, NewMessage::text(Role::Assistant, summary, gateway.env.now().wall));
+    match gateway.behavior.rotation.mode(asked, gateway.config.compression.mode()) {
+        DefaultMode::InPlace => {
+            let _ = gateway.rows.compact(row.clone(), messages).await;
+            row
+        }
+        DefaultMode::Rotate => {
+            let child = child_of(gateway, session, &row);
+            let id = child.id.clone();
+            let _ = gateway.rows.end(row.clone(), child.started_at, EndReason::Compression).await;
+            gateway.env.window(Window::ParentEndedChildMissing).await;
+            let _ = gateway.rows.create_session(child).await;
+            let _ = gateway.rows.continue_title(id.clone(), row).await;
+            let _ = gateway.rows.append(id.clone(), messages).await;
+            id
+        }
+    }
 }
 
 /// The record goes on under `id` with the compacted messages.

@@ -15,9 +15,11 @@ use crate::finalize;
 use crate::idle;
 use crate::lifecycle::close::Actor;
 use crate::lifecycle::process::Signal;
+use crate::link::{self, Link};
 use crate::method::{self, Pace};
+use crate::notice::Notices;
 use crate::reaper;
-use crate::registry::{Link, Registry};
+use crate::registry::Registry;
 use crate::rpc::{self, Request};
 use crate::session::Session;
 use crate::spawn::TaskName;
@@ -33,6 +35,8 @@ pub struct Gateway {
     pub(crate) behavior: Behavior,
     /// The live sessions.
     pub sessions: Registry,
+    /// What background jobs have said and nobody has taken yet.
+    pub(crate) notices: Notices,
     /// Held by old releases while they look for a live session, and while some of them end one.
     pub(crate) resume_lock: Mutex<()>,
     timers: Cell<u64>,
@@ -43,9 +47,9 @@ impl Gateway {
     /// A gateway without sessions.
     pub fn new(env: Env, config: Config, behavior: Behavior) -> Rc<Self> {
         let rows = Rows::new(Rc::clone(&env.store));
-        let (sessions, resume_lock, timers) = (Registry::default(), Mutex::default(), Cell::default());
-        let stopping = Cell::new(false);
-        Rc::new(Self { env, rows, config, behavior, sessions, resume_lock, timers, stopping })
+        let (sessions, notices) = (Registry::default(), Notices::default());
+        let (resume_lock, timers, stopping) = (Mutex::default(), Cell::default(), Cell::default());
+        Rc::new(Self { env, rows, config, behavior, sessions, notices, resume_lock, timers, stopping })
     }
 
     /// Serves the transport's connections, each in a task of its own, until it has no more.
@@ -102,12 +106,19 @@ impl Gateway {
 
 /// Reads a connection's frames until it ends, however it ends.
 async fn read(gateway: Rc<Gateway>, connection: Rc<dyn Connection>) {
-    let link = gateway.sessions.link(connection);
+    let link = gateway.sessions.link(connection, gateway.behavior.writing.waiting_max());
     let reading = async {
-        if link.connection.send(rpc::ready()).is_ok() {
+        if link.send(rpc::ready()).is_ok() {
             while let Ok(Some(frame)) = link.connection.receive().await {
                 handle(&gateway, &link, &frame).await;
             }
+        }
+    };
+    let reading = async {
+        tokio::select! {
+            biased; // the writing never ends; it only keeps up while the reading goes on
+            () = reading => {}
+            () = link::write(&gateway, &link) => {}
         }
     };
     // A request that panics ends its connection, whose sessions must not stay behind with a client that is gone.
@@ -139,7 +150,9 @@ async fn dispatch(gateway: &Rc<Gateway>, link: &Link, request: Request) {
 
 fn answer(link: &Link, id: Option<serde_json::Value>, outcome: Result<serde_json::Value, rpc::Error>) {
     if let Some(id) = id {
-        // A peer that is gone needs no answer; the reader will see the end.
-        let _ = link.connection.send(rpc::response(id, outcome));
+        // A peer that cannot be answered is gone; if its reader does not know yet, it does now.
+        if link.send(rpc::response(id, outcome)).is_err() {
+            link.connection.close();
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! A live session: its record, and the handle through which everyone reads and changes it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use crate::agent::{Agent, Interrupt};
 use crate::clock::{Now, Uptime, Wall};
 use crate::event_log::EventLog;
 use crate::lifecycle::close::Actor;
+use crate::link::Link;
 use crate::question::OpenQuestion;
-use crate::registry::Link;
 use crate::rpc;
 use crate::store::{EndReason, NewMessage, StoredId};
 
@@ -59,6 +60,8 @@ pub struct Record {
     pub question: Option<OpenQuestion>,
     /// Prompts that wait for the turn to end, oldest first.
     pub queue: Vec<Queued>,
+    /// Background jobs of its turns, until it is told what came of them.
+    pub jobs: BTreeSet<String>,
     /// The orphan timers that are armed; more than one only in releases that pile them up.
     pub timers: Vec<Timer>,
     /// The idle timer, armed while nobody is attached and no turn runs.
@@ -137,6 +140,8 @@ pub struct TurnState {
     pub interrupt: Rc<Interrupt>,
     /// The prompt.
     pub user: String,
+    /// The session whose background job said the prompt, if it came from one.
+    pub job_of: Option<SessionId>,
     /// The answer so far.
     pub assistant: String,
     /// Words to it that it has not read yet, oldest first.
@@ -148,8 +153,8 @@ pub struct TurnState {
 pub struct Queued {
     /// The prompt.
     pub text: String,
-    /// The connection it came on.
-    pub link: Link,
+    /// The connection it came on; none for what a background job says.
+    pub link: Option<Link>,
 }
 
 /// What has been said, and how much of it is stored.
@@ -268,7 +273,7 @@ impl Session {
         self.read(|record| {
             if let Attachment::Live(link) = &record.attachment {
                 // A dead connection is the reader's business: it detaches the session when it sees the end.
-                let _ = link.connection.send(rpc::event_frame(&params));
+                let _ = link.send(rpc::event_frame(&params));
             }
         });
     }

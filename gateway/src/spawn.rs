@@ -63,6 +63,8 @@ pub enum Window {
     FirstTimerLooked,
     /// Between choosing a victim of the idle reaper or the cap and ending it (spec §12, W4).
     VictimChosen,
+    /// Between the end of a background job and the session's look at what it says (S29).
+    JobOverNotHeard,
     /// Between `message.complete` and clearing `running` (spec §12, W12).
     CompleteStillRunning,
 }
@@ -97,6 +99,7 @@ impl Window {
             Self::ParentEndedChildMissing => "parent_ended_child_missing",
             Self::FirstTimerLooked => "first_timer_looked",
             Self::VictimChosen => "victim_chosen",
+            Self::JobOverNotHeard => "job_over_not_heard",
             Self::CompleteStillRunning => "complete_still_running",
         }
     }

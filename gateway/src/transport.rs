@@ -20,10 +20,18 @@ pub trait Connection {
     /// Cancel safe: an unread frame stays queued.
     fn receive(&self) -> LocalBoxFuture<'_, Result<Option<String>, Died>>;
 
-    /// Queues a frame for the client. Returns at once; `Err` means that the client will never see it.
-    fn send(&self, frame: String) -> Result<(), Died>;
+    /// Hands a frame over to be sent. Returns at once.
+    ///
+    /// A client that does not take its frames has only so much room: then the frame comes back, [`Unsent::Full`], and
+    /// can be sent again when there is [`room`](Self::room). [`Unsent::Died`] means that the client will never see it.
+    fn send(&self, frame: String) -> Result<(), Unsent>;
 
-    /// Closes from our side; [`receive`](Self::receive) then returns `None`.
+    /// Waits until a frame can be sent. Cancel safe.
+    ///
+    /// There may be room for one frame only, and nothing keeps it.
+    fn room(&self) -> LocalBoxFuture<'_, Result<(), Died>>;
+
+    /// Closes from our side; [`receive`](Self::receive) then returns `None`, and nothing more can be sent.
     fn close(&self);
 }
 
@@ -31,3 +39,14 @@ pub trait Connection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the connection died without a close frame")]
 pub struct Died;
+
+/// Why a frame was not handed over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsent {
+    /// The client does not take what was sent before. The frame comes back.
+    #[error("the client does not take its frames")]
+    Full(String),
+    /// The connection is over.
+    #[error(transparent)]
+    Died(#[from] Died),
+}

@@ -7,14 +7,16 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use crate::agent::{Agent, Interrupt, ToolCall, TurnEvent};
+use crate::agent::{Agent, Interrupt, ToolCall, Turn, TurnEvent};
 use crate::idle;
 use crate::lifecycle::flush::Moment;
 use crate::lifecycle::interrupt::Minds;
 use crate::lifecycle::queue::Before;
 use crate::method::prompt;
+use crate::notice;
 use crate::persist;
 use crate::question;
+use crate::review;
 use crate::rotation;
 use crate::server::Gateway;
 use crate::session::{AgentState, Queued, Session, Transcript};
@@ -44,22 +46,26 @@ pub(crate) async fn run(gateway: Rc<Gateway>, session: Session) {
     // What the conversation goes back to if this turn raises.
     let forgets = !gateway.behavior.finish.keeps_failed();
     let history = forgets.then(|| session.read(|record| record.transcript.before_last()));
-    let (ending, before) = match agent_ready(&gateway, &session, &interrupt).await {
+    let (ending, before, review) = match agent_ready(&gateway, &session, &interrupt).await {
         Ok(agent) => {
             let interrupt = start(&gateway, &session, interrupt).await;
             session.emit("message.start", Value::Null);
             // An error stays with the messages, which go with the next flush.
             let _ = persist::flush(&gateway, &session, Moment::Start).await;
-            (converse(&gateway, &session, &*agent, &prompt, &interrupt).await, Before::Worked)
+            let (ending, review) = converse(&gateway, &session, &agent, &prompt, &interrupt).await;
+            (ending, Before::Worked, review)
         }
         Err(ending) => {
             if !gateway.behavior.claim.keeps_unbegun() {
                 session.change(|record| record.transcript.messages.pop());
             }
-            (ending, Before::NeverBegan)
+            (ending, Before::NeverBegan, None)
         }
     };
     finish(&gateway, &session, ending, before, history).await;
+    if let Some(fork) = review {
+        review::start(&gateway, &session, fork);
+    }
 }
 
 /// The session's agent, waited for as long as the configuration allows, or how the turn ends without one.
@@ -103,23 +109,28 @@ async fn start(gateway: &Gateway, session: &Session, interrupt: Rc<Interrupt>) -
     fresh
 }
 
+/// Carries out what the agent reports, to the end; then it may want to look back.
 async fn converse(
-    gateway: &Gateway,
+    gateway: &Rc<Gateway>,
     session: &Session,
-    agent: &dyn Agent,
+    agent: &Rc<dyn Agent>,
     prompt: &str,
     interrupt: &Interrupt,
-) -> Ending {
+) -> (Ending, Option<Box<dyn Turn>>) {
     let mut turn = agent.start(prompt);
     loop {
         let event = turn.next(interrupt).await;
         let step = match event {
             TurnEvent::Finished { text } => {
                 say(gateway, session, &text);
-                return Ending::Complete { text };
+                return (Ending::Complete { text }, turn.review());
             }
-            TurnEvent::Failed { message } => return Ending::Failed { message },
-            TurnEvent::Interrupted => return Ending::Interrupted,
+            TurnEvent::Failed { message } => return (Ending::Failed { message }, None),
+            TurnEvent::Interrupted => return (Ending::Interrupted, None),
+            TurnEvent::JobStarted { job } => {
+                notice::watch(gateway, session, Rc::clone(agent), job);
+                continue;
+            }
             TurnEvent::Asked { question } => {
                 let text = question::ask(gateway, session, question, interrupt).await;
                 turn.answer(text);
@@ -173,9 +184,11 @@ async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Res
             rotation::compress(gateway, session, mode, summary, Moment::Compression).await
         }
         TurnEvent::Flush => persist::flush(gateway, session, Moment::Asked).await,
-        TurnEvent::Asked { .. } | TurnEvent::Finished { .. } | TurnEvent::Failed { .. } | TurnEvent::Interrupted => {
-            unreachable!("questions and ends are carried out where they are seen")
-        }
+        TurnEvent::JobStarted { .. }
+        | TurnEvent::Asked { .. }
+        | TurnEvent::Finished { .. }
+        | TurnEvent::Failed { .. }
+        | TurnEvent::Interrupted => unreachable!("jobs, questions and ends are carried out where they are seen"),
     }
 }
 

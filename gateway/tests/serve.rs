@@ -116,6 +116,22 @@ async fn a_dropped_socket_ends_as_an_orphan() {
     assert_eq!(until("the row is ended", || gateway.folder.end_of(&row)).await, "ws_orphan_reap");
 }
 
+/// A client that stays and takes nothing of what is sent to it loses its connection, and its session with it.
+#[tokio::test(flavor = "current_thread")]
+async fn a_client_that_reads_nothing_is_let_go() {
+    let gateway = Served::with_config("orphan_grace = \"100ms\"\nwrite_timeout = \"300ms\"");
+    let mut client = gateway.connect().await;
+    let (session, row) = client.create().await;
+    client.prompt(&session, &"x".repeat(256 * 1024)).await;
+    client.event_of("message.complete").await;
+    // Far more than sockets hold.
+    for id in 1000..1150 {
+        let params = json!({"session_id": session});
+        client.send(json!({"jsonrpc": "2.0", "id": id, "method": "session.history", "params": params})).await;
+    }
+    assert_eq!(until("the row is ended", || gateway.folder.end_of(&row)).await, "ws_orphan_reap");
+}
+
 /// A client that comes back within the grace finds its session, and goes on with it.
 #[tokio::test(flavor = "current_thread")]
 async fn a_client_that_comes_back_goes_on() {
@@ -271,8 +287,12 @@ impl Served {
     }
 
     fn with_grace(grace: &str) -> Self {
+        Self::with_config(&format!("orphan_grace = \"{grace}\""))
+    }
+
+    fn with_config(settings: &str) -> Self {
         let folder = Folder::new();
-        folder.write("config.toml", &format!("[gateway]\norphan_grace = \"{grace}\"\n"));
+        folder.write("config.toml", &format!("[gateway]\n{settings}\n"));
         Self::start(folder)
     }
 

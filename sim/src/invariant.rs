@@ -8,6 +8,7 @@ mod ended_rows_stay_still;
 mod ended_sessions_rest;
 mod foreign_rows_stay_open;
 mod grace_is_whole;
+mod jobs_tell_their_session;
 mod late_agents_are_let_go;
 mod live_rows_stay_open;
 mod one_open_row_per_chain;
@@ -55,7 +56,7 @@ pub(crate) enum Claim {
 }
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 17] = [
+pub const ALL: [&Invariant; 18] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_whole::INVARIANT,
@@ -68,6 +69,7 @@ pub const ALL: [&Invariant; 17] = [
     &running_means_turn::INVARIANT,
     &ended_rows_stay_still::INVARIANT,
     &ended_sessions_rest::INVARIANT,
+    &jobs_tell_their_session::INVARIANT,
     &late_agents_are_let_go::INVARIANT,
     &prompts_end_once::INVARIANT,
     &reason_names_the_actor::INVARIANT,

@@ -36,6 +36,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use gateway::agent::script::TurnScript;
@@ -109,6 +110,10 @@ pub enum Action {
     Close,
     /// `drop`: the connection dies without a close frame.
     Drop,
+    /// `stall`: the client takes nothing more of what is sent to it.
+    Stall,
+    /// `unstall`: it takes what is sent to it again, beginning with what has waited.
+    Unstall,
     /// `session.create`
     Create {
         /// Key `as`: what the script calls the session from here on.
@@ -290,10 +295,18 @@ pub struct Latency {
 }
 
 /// The `[network]` table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     /// How long a frame is on its way, in either direction. Left out: no time.
     pub latency: Latency,
+    /// How many frames a connection holds that its client has not taken. Left out: 64.
+    pub buffer: NonZeroU32,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self { latency: Latency::default(), buffer: const { NonZeroU32::new(64).expect("it is not zero") } }
+    }
 }
 
 /// The `[store]` table.

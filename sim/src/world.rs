@@ -102,7 +102,7 @@ impl World {
     /// The world of a scenario, on a database that is empty.
     pub(crate) fn new(scenario: &Scenario, strategy: Box<dyn Strategy>, database: Kept) -> Self {
         let stage = Stage::new(strategy);
-        let network = Network::new(Rc::clone(&stage), scenario.network.latency);
+        let network = Network::new(Rc::clone(&stage), scenario.network);
         let store = SimStore::new(Rc::clone(&stage), &scenario.store, database);
         let clock: Rc<dyn Clock> = Rc::new(stage.clock.clone());
         let AgentSettings { build, failures, summary } = scenario.agent;

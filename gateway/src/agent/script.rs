@@ -11,7 +11,9 @@
 //!
 //! A prompt names a turn by its whole text. A prompt that names none is answered with itself.
 
-use std::cell::Cell;
+mod written;
+
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
@@ -23,7 +25,8 @@ use super::{
     Agent, Agents, BuildError, CompressError, CompressionMode, Interrupt, Question, QuestionKind, ToolCall, Turn,
     TurnEvent,
 };
-use crate::clock::{Clock, Millis};
+use crate::clock::{Clock, Millis, Uptime};
+pub use written::BadTurnStep;
 
 /// What a turn does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +38,7 @@ pub struct TurnScript {
 
 /// One step of a turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "written::Written", into = "written::Written")]
 pub enum TurnStep {
     /// `{ tool = "terminal", takes = "4s" }`: a call before, its result after.
     Tool {
@@ -45,6 +48,15 @@ pub enum TurnStep {
         takes: Millis,
         /// Whether it stops at an interrupt or sits through it.
         interrupt: OnInterrupt,
+    },
+    /// `{ background = "build", takes = "30s" }`: a tool call that starts a job and returns. When the job is over it
+    /// says its name, so that a turn of that name is what the agent does about it. Started again while it runs, it is
+    /// the same job.
+    Background {
+        /// The job.
+        job: String,
+        /// How long it runs.
+        takes: Millis,
     },
     /// `{ compress = "rotate", takes = "2s" }`: a compression whose summary takes that long.
     Compress {
@@ -77,6 +89,17 @@ pub enum TurnStep {
         /// What it raises.
         message: String,
     },
+    /// `{ review = "text", takes = "3s" }`: a fork looks back at the turn in the background, takes that long and says the
+    /// text; with `compress = "rotate"` it compresses its copy of the conversation meanwhile. It begins when the turn has
+    /// been answered, wherever the step stands; the last one counts.
+    Review {
+        /// What it says.
+        text: String,
+        /// How long it takes.
+        takes: Millis,
+        /// How it compresses its copy, if it does.
+        compress: Option<CompressionMode>,
+    },
     /// `{ reply = "text" }`: the answer, which ends the turn. A turn without one ends with `done`.
     Reply {
         /// The text.
@@ -94,14 +117,35 @@ pub enum OnInterrupt {
 }
 
 impl TurnScript {
-    /// How long the turn takes if nobody interrupts it.
+    /// How long the turn takes if nobody interrupts it, and what it leaves in the background after it.
     pub fn length(&self) -> Millis {
-        self.steps.iter().fold(Millis::ZERO, |sum, step| {
-            sum + match step {
-                TurnStep::Tool { takes, .. } | TurnStep::Compress { takes, .. } | TurnStep::Sleep { takes } => *takes,
-                _ => Millis::ZERO,
-            }
-        })
+        self.steps.iter().filter_map(TurnStep::takes).fold(Millis::ZERO, |sum, takes| sum + takes)
+    }
+}
+
+impl TurnStep {
+    /// How long it takes; `None` for a step that takes no time.
+    pub fn takes(&self) -> Option<Millis> {
+        match self {
+            Self::Tool { takes, .. }
+            | Self::Background { takes, .. }
+            | Self::Compress { takes, .. }
+            | Self::Sleep { takes }
+            | Self::Review { takes, .. } => Some(*takes),
+            Self::Say { .. } | Self::Ask { .. } | Self::Flush | Self::Error { .. } | Self::Reply { .. } => None,
+        }
+    }
+
+    /// The same step, `factor` times as long.
+    pub fn stretch(&mut self, factor: u64) {
+        match self {
+            Self::Tool { takes, .. }
+            | Self::Background { takes, .. }
+            | Self::Compress { takes, .. }
+            | Self::Sleep { takes }
+            | Self::Review { takes, .. } => *takes = takes.times(factor),
+            Self::Say { .. } | Self::Ask { .. } | Self::Flush | Self::Error { .. } | Self::Reply { .. } => {}
+        }
     }
 }
 
@@ -133,8 +177,8 @@ impl ScriptedAgents {
 
 impl Agents for ScriptedAgents {
     fn build(&self) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>> {
-        let agent =
-            ScriptedAgent { clock: Rc::clone(&self.clock), turns: Rc::clone(&self.turns), summary: self.summary };
+        let (jobs, turns) = (Jobs::new(Rc::clone(&self.clock)), Rc::clone(&self.turns));
+        let agent = ScriptedAgent { clock: Rc::clone(&self.clock), turns, summary: self.summary, jobs: Rc::new(jobs) };
         let (clock, length) = (Rc::clone(&self.clock), self.build);
         let fails = self.failures.get() > 0;
         self.failures.set(self.failures.get().saturating_sub(1));
@@ -155,6 +199,34 @@ struct ScriptedAgent {
     clock: Rc<dyn Clock>,
     turns: Rc<BTreeMap<String, TurnScript>>,
     summary: Millis,
+    jobs: Rc<Jobs>,
+}
+
+/// The jobs of one agent, by when they are over.
+struct Jobs {
+    clock: Rc<dyn Clock>,
+    over: RefCell<BTreeMap<String, Uptime>>,
+}
+
+impl Jobs {
+    fn new(clock: Rc<dyn Clock>) -> Self {
+        Self { clock, over: RefCell::default() }
+    }
+
+    /// Starts a job, unless it runs.
+    fn start(&self, job: &str, takes: Millis) {
+        let now = self.clock.now().uptime;
+        let mut jobs = self.over.borrow_mut();
+        let over = jobs.entry(job.to_owned()).or_default();
+        if *over <= now {
+            *over = now + takes;
+        }
+    }
+
+    /// When a job is over; one that was never started is.
+    fn over(&self, job: &str) -> Uptime {
+        self.over.borrow().get(job).copied().unwrap_or_default()
+    }
 }
 
 /// What the scripted agent has to say of any conversation.
@@ -163,16 +235,19 @@ const SUMMARY: &str = "summary of the conversation so far";
 impl Agent for ScriptedAgent {
     fn start(&self, prompt: &str) -> Box<dyn Turn> {
         let steps = match self.turns.get(prompt) {
-            Some(script) => script.steps.iter().cloned().collect(),
-            None => VecDeque::from([TurnStep::Reply { text: prompt.to_owned() }]),
+            Some(script) => script.steps.clone(),
+            None => vec![TurnStep::Reply { text: prompt.to_owned() }],
         };
-        Box::new(ScriptedTurn {
-            clock: Rc::clone(&self.clock),
-            steps,
-            queue: VecDeque::new(),
-            calls: 0,
-            answer: String::new(),
-        })
+        Box::new(ScriptedTurn::new(Rc::clone(&self.clock), Rc::clone(&self.jobs), steps))
+    }
+
+    fn outcome(&self, job: &str) -> LocalBoxFuture<'static, String> {
+        let (over, job) = (self.clock.sleep_until(self.jobs.over(job)), job.to_owned());
+        async move {
+            over.await;
+            job
+        }
+        .boxed_local()
     }
 
     fn compress<'a>(&'a self, interrupt: &'a Interrupt) -> LocalBoxFuture<'a, Result<String, CompressError>> {
@@ -192,7 +267,10 @@ impl Agent for ScriptedAgent {
 
 struct ScriptedTurn {
     clock: Rc<dyn Clock>,
+    jobs: Rc<Jobs>,
     steps: VecDeque<TurnStep>,
+    /// The steps of the fork that looks back.
+    review: Option<Vec<TurnStep>>,
     /// Moments of the present step that are still to come.
     queue: VecDeque<Moment>,
     calls: u32,
@@ -232,12 +310,24 @@ impl Turn for ScriptedTurn {
         .boxed_local()
     }
 
+    fn review(&mut self) -> Option<Box<dyn Turn>> {
+        let steps = self.review.take()?;
+        Some(Box::new(Self::new(Rc::clone(&self.clock), Rc::clone(&self.jobs), steps)))
+    }
+
     fn answer(&mut self, text: String) {
         self.answer = text;
     }
 }
 
 impl ScriptedTurn {
+    fn new(clock: Rc<dyn Clock>, jobs: Rc<Jobs>, steps: Vec<TurnStep>) -> Self {
+        let (reviews, steps): (Vec<_>, Vec<_>) =
+            steps.into_iter().partition(|step| matches!(step, TurnStep::Review { .. }));
+        let review = reviews.into_iter().next_back().map(look_back);
+        Self { clock, jobs, steps: steps.into(), review, queue: VecDeque::new(), calls: 0, answer: String::new() }
+    }
+
     fn call(&mut self, name: String) -> ToolCall {
         self.calls += 1;
         ToolCall { id: format!("call_{}", self.calls), name, args: "{}".to_owned() }
@@ -251,6 +341,15 @@ impl ScriptedTurn {
                 vec![
                     Moment::Tell(TurnEvent::ToolStarted { call: call.clone() }),
                     Moment::Pass(takes, interrupt),
+                    Moment::ToolEnds(call),
+                ]
+            }
+            TurnStep::Background { job, takes } => {
+                let call = self.call("background".to_owned());
+                self.jobs.start(&job, takes);
+                vec![
+                    Moment::Tell(TurnEvent::ToolStarted { call: call.clone() }),
+                    Moment::Tell(TurnEvent::JobStarted { job }),
                     Moment::ToolEnds(call),
                 ]
             }
@@ -271,6 +370,7 @@ impl ScriptedTurn {
                 ]
             }
             TurnStep::Sleep { takes } => vec![Moment::Pass(takes, OnInterrupt::Stop)],
+            TurnStep::Review { .. } => unreachable!("reviews are taken out at the turn's beginning"),
             TurnStep::Flush => vec![Moment::Tell(TurnEvent::Flush)],
             TurnStep::Error { message } => vec![Moment::Tell(TurnEvent::Failed { message })],
             TurnStep::Reply { text } => {
@@ -293,145 +393,12 @@ impl ScriptedTurn {
     }
 }
 
-/// A step as it is written: the key says which step it is.
-#[derive(Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    compress: Option<CompressionMode>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    say: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ask: Option<QuestionKind>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sleep: Option<Millis>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    flush: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reply: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    takes: Option<Millis>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    interruptible: Option<bool>,
-}
-
-/// A turn step that is none, or two at once.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadTurnStep {
-    /// Not exactly one of the words.
-    #[error(
-        "a turn step has exactly one of `tool`, `compress`, `say`, `ask`, `sleep`, `flush`, `error`, `reply`; found {found}"
-    )]
-    NotOneWord {
-        /// How many were found.
-        found: usize,
-    },
-    /// A key that this step does not take.
-    #[error("`{key}` does not go with `{step}`")]
-    StrayKey {
-        /// The key.
-        key: &'static str,
-        /// The step's word.
-        step: &'static str,
-    },
-    /// A step that needs its length.
-    #[error("`{step}` needs `takes`, for example `takes = \"4s\"`")]
-    NoLength {
-        /// The step's word.
-        step: &'static str,
-    },
-    /// `flush = false`.
-    #[error("`flush` can only be `true`")]
-    NoFlush,
-}
-
-impl TryFrom<Written> for TurnStep {
-    type Error = BadTurnStep;
-
-    fn try_from(written: Written) -> Result<Self, BadTurnStep> {
-        let Written { tool, compress, say, ask, text, sleep, flush, error, reply, takes, interruptible } = written;
-        let words = [
-            tool.is_some(),
-            compress.is_some(),
-            say.is_some(),
-            ask.is_some(),
-            sleep.is_some(),
-            flush.is_some(),
-            error.is_some(),
-            reply.is_some(),
-        ];
-        let found = words.into_iter().filter(|there| *there).count();
-        if found != 1 {
-            return Err(BadTurnStep::NotOneWord { found });
-        }
-        if let Some(name) = tool.filter(|_| text.is_none()) {
-            let takes = takes.ok_or(BadTurnStep::NoLength { step: "tool" })?;
-            let interrupt = if interruptible == Some(false) { OnInterrupt::SitThrough } else { OnInterrupt::Stop };
-            return Ok(Self::Tool { name, takes, interrupt });
-        }
-        let stray = |key, step| Err(BadTurnStep::StrayKey { key, step });
-        if let Some(kind) = ask {
-            return match (takes, interruptible) {
-                (Some(_), _) => stray("takes", "ask"),
-                (_, Some(_)) => stray("interruptible", "ask"),
-                (None, None) => Ok(Self::Ask { kind, text: text.unwrap_or_default() }),
-            };
-        }
-        if let Some(mode) = compress {
-            let takes = takes.ok_or(BadTurnStep::NoLength { step: "compress" })?;
-            return if interruptible.is_some() {
-                stray("interruptible", "compress")
-            } else {
-                Ok(Self::Compress { mode, takes })
-            };
-        }
-        let (word, step) = if let Some(text) = say {
-            ("say", Self::Say { text })
-        } else if let Some(takes) = sleep {
-            ("sleep", Self::Sleep { takes })
-        } else if let Some(message) = error {
-            ("error", Self::Error { message })
-        } else if let Some(text) = reply {
-            ("reply", Self::Reply { text })
-        } else if flush == Some(true) {
-            ("flush", Self::Flush)
-        } else {
-            return Err(BadTurnStep::NoFlush);
-        };
-        match (takes, interruptible) {
-            _ if text.is_some() => stray("text", word),
-            (Some(_), _) => stray("takes", word),
-            (_, Some(_)) => stray("interruptible", word),
-            (None, None) => Ok(step),
-        }
-    }
-}
-
-impl From<TurnStep> for Written {
-    fn from(step: TurnStep) -> Self {
-        let none = Self::default();
-        match step {
-            TurnStep::Tool { name, takes, interrupt } => Self {
-                tool: Some(name),
-                takes: Some(takes),
-                interruptible: (interrupt == OnInterrupt::SitThrough).then_some(false),
-                ..none
-            },
-            TurnStep::Compress { mode, takes } => Self { compress: Some(mode), takes: Some(takes), ..none },
-            TurnStep::Say { text } => Self { say: Some(text), ..none },
-            TurnStep::Ask { kind, text } => {
-                Self { ask: Some(kind), text: Some(text).filter(|text| !text.is_empty()), ..none }
-            }
-            TurnStep::Sleep { takes } => Self { sleep: Some(takes), ..none },
-            TurnStep::Flush => Self { flush: Some(true), ..none },
-            TurnStep::Error { message } => Self { error: Some(message), ..none },
-            TurnStep::Reply { text } => Self { reply: Some(text), ..none },
-        }
-    }
+/// The steps of a fork that looks back.
+fn look_back(step: TurnStep) -> Vec<TurnStep> {
+    let TurnStep::Review { text, takes, compress } = step else { return Vec::new() };
+    let work = match compress {
+        Some(mode) => TurnStep::Compress { mode, takes },
+        None => TurnStep::Sleep { takes },
+    };
+    vec![work, TurnStep::Reply { text }]
 }

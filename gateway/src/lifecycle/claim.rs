@@ -2,14 +2,14 @@
 
 use crate::behavior::group;
 use crate::config::BusyInput;
-use crate::session::{Record, Stage};
+use crate::session::{AgentState, Record, Stage};
 
 group! {
     /// Accepting a prompt.
     Claim "claim" {
         /// What becomes of a prompt to a session at work.
         busy: BusyPrompt {
-            /// What `busy_input_mode` says: it waits its turn, and may interrupt the one that runs.
+            /// What `busy_input_mode` says: it waits its turn, and may interrupt the one that runs or be told to it.
             Policy "policy",
             /// It is refused.
             Reject "reject",
@@ -50,6 +50,8 @@ pub enum Claimed {
     Enqueue,
     /// Another turn holds the session: that turn is interrupted, and it waits.
     EnqueueAndInterrupt,
+    /// Another turn holds the session: it is told to that turn.
+    Steer,
     /// The session is being ended, or brought back.
     Unavailable,
 }
@@ -73,7 +75,8 @@ impl Claim {
         match open {
             true if record.is_running() => match (self.busy, mode) {
                 (BusyPrompt::Policy, BusyInput::Interrupt) => Claimed::EnqueueAndInterrupt,
-                (BusyPrompt::Policy, BusyInput::Queue) => Claimed::Enqueue,
+                (BusyPrompt::Policy, BusyInput::Steer) if can_listen(record) => Claimed::Steer,
+                (BusyPrompt::Policy, BusyInput::Queue | BusyInput::Steer) => Claimed::Enqueue,
                 (BusyPrompt::Reject, _) => Claimed::Refuse,
             },
             true => Claimed::Start,
@@ -112,4 +115,10 @@ impl Claim {
             RowInsert::PlainInsert => false,
         }
     }
+}
+
+/// Whether the turn at work can be told something: it has an agent, and is no work without one such as a compression.
+fn can_listen(record: &Record) -> bool {
+    let prompted = record.turn.as_ref().is_some_and(|turn| !turn.user.is_empty());
+    prompted && matches!(record.agent.state, AgentState::Ready(_))
 }

@@ -1,7 +1,7 @@
 //! Prompts that wait for the turn before them.
 
 use crate::behavior::group;
-use crate::registry::Link;
+use crate::link::Link;
 use crate::session::{Queued, Record, Stage};
 
 group! {
@@ -64,7 +64,7 @@ impl Queue {
     pub fn binds(&self, prompt: &Queued) -> Option<Link> {
         match self.delivery {
             Delivery::Attached => None,
-            Delivery::Pinned => Some(prompt.link.clone()),
+            Delivery::Pinned => prompt.link.clone(),
         }
     }
 }

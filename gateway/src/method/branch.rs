@@ -16,7 +16,7 @@ use crate::idle;
 use crate::lifecycle::close::Actor;
 use crate::lifecycle::history;
 use crate::lifecycle::title::{self, BadTitle};
-use crate::registry::Link;
+use crate::link::Link;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
 use crate::session::{AgentState, Record, Session, Stage, Transcript, stored_id};

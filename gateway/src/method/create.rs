@@ -1,5 +1,6 @@
 //! `session.create`: a live record, no row yet.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use serde::Deserialize;
@@ -10,8 +11,8 @@ use crate::clock::Now;
 use crate::entropy::{Purpose, Stream};
 use crate::event_log::EventLog;
 use crate::idle;
+use crate::link::Link;
 use crate::reaper;
-use crate::registry::Link;
 use crate::rpc::Error;
 use crate::server::Gateway;
 use crate::session::{
@@ -64,6 +65,7 @@ pub(super) fn new_record(key: StoredId, source: &str, now: Now) -> Record {
         transcript: Transcript::default(),
         question: None,
         queue: Vec::new(),
+        jobs: BTreeSet::new(),
         timers: Vec::new(),
         idle_timer: None,
         facts: Facts {

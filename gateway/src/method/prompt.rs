@@ -5,18 +5,20 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::history;
+use super::{history, steer};
 use crate::agent::Interrupt;
 use crate::build;
 use crate::clock::Now;
 use crate::doubt;
 use crate::idle;
 use crate::lifecycle::claim::{Claimed, FirstWrite};
-use crate::lifecycle::flush::Moment;
+use crate::lifecycle::flush;
+use crate::lifecycle::notice::Moment;
 use crate::lifecycle::queue::Before;
+use crate::link::Link;
+use crate::notice;
 use crate::persist;
 use crate::reaper;
-use crate::registry::Link;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
 use crate::session::{Attachment, Queued, Record, Session, TurnState};
@@ -50,6 +52,11 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
             let answer = enqueue(gateway, &session, link, params.text);
             interrupt(gateway, &session);
             return Ok(answer);
+        }
+        Claimed::Steer => {
+            reaper::attach(gateway, &session, link);
+            steer::leave(gateway, &session, link, &params.text);
+            return Ok(json!({"status": "steered"}));
         }
         Claimed::Unavailable => {
             return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
@@ -102,7 +109,7 @@ fn interrupt(gateway: &Rc<Gateway>, session: &Session) {
 }
 
 /// The record has a turn from here on. The interrupt is how to stop it.
-pub(super) fn hold(record: &mut Record, text: &str, now: Now) -> Rc<Interrupt> {
+pub(crate) fn hold(record: &mut Record, text: &str, now: Now) -> Rc<Interrupt> {
     let interrupt = Rc::new(Interrupt::default());
     if std::mem::take(&mut record.facts.stale_interrupt) {
         interrupt.raise();
@@ -110,6 +117,7 @@ pub(super) fn hold(record: &mut Record, text: &str, now: Now) -> Rc<Interrupt> {
     record.turn = Some(TurnState {
         interrupt: Rc::clone(&interrupt),
         user: text.to_owned(),
+        job_of: None,
         assistant: String::new(),
         steers: Vec::new(),
     });
@@ -122,7 +130,7 @@ fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) 
     reaper::attach(gateway, session, link);
     session.change(|record| {
         let waiting = record.queue.len() as u64;
-        gateway.behavior.queue.push(&mut record.queue, Queued { text, link: link.clone() });
+        gateway.behavior.queue.push(&mut record.queue, Queued { text, link: Some(link.clone()) });
         record.facts.accepted += 1;
         record.facts.over += waiting + 1 - record.queue.len() as u64;
         record.facts.last_active = gateway.env.now();
@@ -130,17 +138,19 @@ fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) 
     json!({"status": "queued"})
 }
 
-/// The next prompt that waits claims the session, in the step in which the turn before has freed it.
+/// The next prompt that waits claims the session, in the step in which the turn before has freed it; without one, what
+/// a background job has to say does.
 pub(crate) fn claim_next(gateway: &Rc<Gateway>, session: &Session, before: Before) -> Option<Queued> {
     let now = gateway.env.now();
-    let next = session.change(|record| {
+    let queued = session.change(|record| {
         if record.queue.is_empty() || !gateway.behavior.queue.drains(record, before) {
             return None;
         }
         let next = record.queue.remove(0);
         hold(record, &next.text, now);
         Some(next)
-    })?;
+    });
+    let Some(next) = queued else { return notice::claim(gateway, session, Moment::TurnOver) };
     if let Some(link) = gateway.behavior.queue.binds(&next) {
         session.change(|record| record.attachment = Attachment::Live(link));
     }
@@ -173,7 +183,7 @@ async fn store_prompt(gateway: &Gateway, session: &Session, text: &str, now: Now
     let first_write = gateway.behavior.claim.first_write();
     if first_write == FirstWrite::RowAndPrompt {
         // What an earlier turn could not store comes first, so that the rows stay in order.
-        persist::flush(gateway, session, Moment::Asked).await.map_err(refused)?;
+        persist::flush(gateway, session, flush::Moment::Asked).await.map_err(refused)?;
     }
     let message = NewMessage::text(Role::User, text, now.wall);
     let row = session.change(|record| {

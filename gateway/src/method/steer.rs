@@ -4,10 +4,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::lifecycle::steer::Steered;
-use crate::registry::Link;
+use crate::link::Link;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::Queued;
+use crate::session::{Queued, Session};
 
 #[derive(Deserialize)]
 pub(super) struct Steer {
@@ -26,12 +26,7 @@ pub(super) fn steer(gateway: &Gateway, link: &Link, params: &Steer) -> Result<Va
     let steered = session.read(|record| gateway.behavior.steer.decide(record));
     let status = match steered {
         Steered::Waits => {
-            session.change(|record| {
-                if let Some(turn) = &mut record.turn {
-                    turn.steers.push(Queued { text: text.to_owned(), link: link.clone() });
-                }
-                record.facts.last_active = gateway.env.now();
-            });
+            leave(gateway, &session, link, text);
             "queued"
         }
         Steered::Lost => "queued",
@@ -42,4 +37,14 @@ pub(super) fn steer(gateway: &Gateway, link: &Link, params: &Steer) -> Result<Va
         Steered::NoAgent => return Err(Error::new(code::CANNOT_STEER, "the agent cannot be steered")),
     };
     Ok(json!({"status": status, "text": text}))
+}
+
+/// Leaves words with the turn that holds the session.
+pub(super) fn leave(gateway: &Gateway, session: &Session, link: &Link, text: &str) {
+    session.change(|record| {
+        if let Some(turn) = &mut record.turn {
+            turn.steers.push(Queued { text: text.to_owned(), link: Some(link.clone()) });
+        }
+        record.facts.last_active = gateway.env.now();
+    });
 }

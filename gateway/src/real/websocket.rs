@@ -15,13 +15,14 @@ use futures_util::future::{LocalBoxFuture, pending};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::transport::{Connection, Died, Transport};
+use crate::transport::{Connection, Died, Transport, Unsent};
 
 /// The one path that leads to the gateway.
 pub const PATH: &str = "/api/ws";
@@ -37,6 +38,9 @@ const BREATH: Duration = Duration::from_millis(100);
 /// This also bounds how many are handled in one go, without another client getting its turn.
 const INCOMING_MAX: usize = 16;
 
+/// How many frames for a client wait for its socket; then there is no room for more.
+const OUTGOING_MAX: usize = 64;
+
 /// Connections from a listener.
 pub struct WebSocketTransport {
     arrivals: RefCell<mpsc::UnboundedReceiver<Rc<dyn Connection>>>,
@@ -49,7 +53,7 @@ struct WebSocketConnection {
     name: Rc<str>,
     incoming: RefCell<mpsc::Receiver<Incoming>>,
     /// None once the connection is closed from our side.
-    outgoing: RefCell<Option<mpsc::UnboundedSender<String>>>,
+    outgoing: RefCell<Option<mpsc::Sender<String>>>,
     closed: Cell<bool>,
     closing: Notify,
 }
@@ -110,11 +114,28 @@ impl Connection for WebSocketConnection {
         .boxed_local()
     }
 
-    fn send(&self, frame: String) -> Result<(), Died> {
+    fn send(&self, frame: String) -> Result<(), Unsent> {
         match &*self.outgoing.borrow() {
-            Some(outgoing) => outgoing.send(frame).map_err(|_| Died),
-            None => Err(Died),
+            Some(outgoing) => outgoing.try_send(frame).map_err(|error| match error {
+                TrySendError::Full(frame) => Unsent::Full(frame),
+                TrySendError::Closed(_) => Died.into(),
+            }),
+            None => Err(Died.into()),
         }
+    }
+
+    fn room(&self) -> LocalBoxFuture<'_, Result<(), Died>> {
+        async move {
+            // Made before the look: a waiter that exists when `close` runs is woken by it.
+            let closing = self.closing.notified();
+            let outgoing = self.outgoing.borrow().clone().ok_or(Died)?;
+            tokio::select! {
+                biased; // a connection that is closed has no room
+                () = closing => Err(Died),
+                room = outgoing.reserve() => room.map(drop).map_err(|_| Died),
+            }
+        }
+        .boxed_local()
     }
 
     fn close(&self) {
@@ -162,7 +183,7 @@ async fn listen(
 /// Hands a new connection to the gateway, then moves its frames.
 async fn greet(stream: Socket, name: Rc<str>, arrived: mpsc::UnboundedSender<Rc<dyn Connection>>) {
     let (incoming, received) = mpsc::channel(INCOMING_MAX);
-    let (sent, outgoing) = mpsc::unbounded_channel();
+    let (sent, outgoing) = mpsc::channel(OUTGOING_MAX);
     let connection = WebSocketConnection {
         name,
         incoming: RefCell::new(received),
@@ -178,7 +199,7 @@ async fn greet(stream: Socket, name: Rc<str>, arrived: mpsc::UnboundedSender<Rc<
 
 /// Moves frames in both directions until the socket is over.
 #[expect(clippy::disallowed_methods, reason = "a socket's deadline, below the gateway's")]
-async fn pump(socket: Socket, incoming: mpsc::Sender<Incoming>, outgoing: mpsc::UnboundedReceiver<String>) {
+async fn pump(socket: Socket, incoming: mpsc::Sender<Incoming>, outgoing: mpsc::Receiver<String>) {
     let (sink, stream) = socket.split();
     let overdue = async {
         incoming.closed().await;
@@ -213,7 +234,7 @@ async fn read(mut stream: SplitStream<Socket>, incoming: &mpsc::Sender<Incoming>
 }
 
 /// Writes what the gateway sends, and the close when it will send no more. Ends only when the client cannot be reached.
-async fn write(mut sink: SplitSink<Socket, Message>, mut outgoing: mpsc::UnboundedReceiver<String>) {
+async fn write(mut sink: SplitSink<Socket, Message>, mut outgoing: mpsc::Receiver<String>) {
     while let Some(frame) = outgoing.recv().await {
         if sink.send(Message::text(frame)).await.is_err() {
             return;
@@ -276,10 +297,35 @@ mod tests {
             let (received, ()) = tokio::join!(connection.receive(), close);
             assert_eq!(received, Ok(None));
             assert_eq!(connection.receive().await, Ok(None));
-            assert_eq!(connection.send("more".to_owned()), Err(Died));
+            assert_eq!(connection.send("more".to_owned()), Err(Unsent::Died(Died)));
+            assert_eq!(connection.room().await, Err(Died));
             let heard = client.next().await.expect("a frame").expect("a frame");
             assert_eq!(heard, Message::text("last words"));
             assert!(client.next().await.expect("a close").expect("a close").is_close());
+        })
+        .await;
+    }
+
+    /// A client that does not take its frames has room for so many; when it takes them there is room again.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_client_that_reads_nothing_has_no_more_room() {
+        check(async |connection, mut client| {
+            let frame = || "x".repeat(1024 * 1024);
+            let mut sent = 0;
+            // Nothing here waits, so the socket takes none of them meanwhile.
+            while connection.send(frame()) == Ok(()) {
+                sent += 1;
+            }
+            assert_eq!((sent, connection.send(frame())), (OUTGOING_MAX, Err(Unsent::Full(frame()))));
+            assert_eq!(connection.room().now_or_never(), None);
+            let reading = async {
+                for _ in 0..sent {
+                    client.next().await.expect("a frame").expect("a frame");
+                }
+            };
+            let (room, ()) = tokio::join!(connection.room(), reading);
+            assert_eq!((room, connection.send("again".to_owned())), (Ok(()), Ok(())));
+            assert_eq!(client.next().await.expect("a frame").expect("a frame"), Message::text("again"));
         })
         .await;
     }

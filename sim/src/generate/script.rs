@@ -74,6 +74,8 @@ enum Kind {
     Prompt,
     Drop,
     Leave,
+    Stall,
+    Unstall,
     Resume,
     Activate,
     Close,
@@ -135,6 +137,11 @@ impl Writer<'_> {
             Kind::Prompt => self.prompt(client),
             Kind::Drop => self.lose(client, Action::Drop),
             Kind::Leave => self.lose(client, Action::Close),
+            Kind::Stall => {
+                self.expect(self.scenario.gateway.write_timeout);
+                self.act(client, Action::Stall);
+            }
+            Kind::Unstall => self.act(client, Action::Unstall),
             Kind::Kill => self.kill(),
             Kind::Signal => self.signal(),
             Kind::Suspend => {
@@ -164,6 +171,8 @@ impl Writer<'_> {
             (if more { 4 } else { 0 }, Kind::Create),
             (on(Feature::Drop, 8), Kind::Drop),
             (on(Feature::Leave, 6), Kind::Leave),
+            (on(Feature::SlowReader, 4), Kind::Stall),
+            (on(Feature::SlowReader, 2), Kind::Unstall),
         ]);
         if self.sessions.is_empty() {
             return menu;

@@ -1,6 +1,7 @@
 //! The tables of a generated scenario that are no steps.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use gateway::clock::Millis;
 use gateway::config::{BusyInput, Compression, Config};
@@ -8,7 +9,7 @@ use gateway::spawn::Window;
 
 use super::swarm::{Feature, Swarm};
 use crate::prng::Prng;
-use crate::scenario::{AgentSettings, Latency, Network, StoreSettings};
+use crate::scenario::{AgentSettings, Latency, Network, Odds, Ratio, StoreSettings};
 
 /// What is set before the first step.
 pub(super) struct Settings {
@@ -33,15 +34,23 @@ pub(super) fn draw(prng: &mut Prng, swarm: &Swarm) -> Settings {
     if swarm.has(Feature::Compress) {
         agent.summary = *prng.one(&[Millis::ZERO, secs(2), secs(15)]);
     }
-    let network = match swarm.has(Feature::SlowNetwork) {
-        true => Network { latency: latency(prng) },
-        false => Network::default(),
-    };
+    let mut network = Network::default();
+    if swarm.has(Feature::SlowNetwork) {
+        network.latency = latency(prng);
+    }
+    if swarm.has(Feature::SlowReader) {
+        network.buffer = *prng.one(&[NonZeroU32::MIN, network.buffer]);
+    }
     let mut store = StoreSettings::default();
     if swarm.has(Feature::SlowStore) {
         store.before_commit = latency(prng);
         store.after_commit = latency(prng);
         store.after_lookup = latency(prng);
+    }
+    if swarm.has(Feature::StoreFaults) {
+        let odds = [Ratio::new(0, 1), Ratio::new(1, 100), Ratio::new(1, 20), Ratio::new(1, 5)];
+        let mut ratio = || prng.one(&odds).expect("each is a ratio");
+        store.odds = Odds { busy: ratio(), error: ratio(), lost: ratio() };
     }
     let mut windows = BTreeMap::new();
     if swarm.has(Feature::Windows) {
@@ -65,7 +74,7 @@ fn settings(prng: &mut Prng, gateway: &mut Config) {
         gateway.agent_wait = *prng.one(&[secs(2), secs(10)]);
     }
     if prng.hits(1, 3) {
-        gateway.busy_input_mode = BusyInput::Queue;
+        gateway.busy_input_mode = *prng.one(&[BusyInput::Queue, BusyInput::Steer]);
     }
     if prng.hits(1, 3) {
         gateway.session_ttl = *prng.one(&[secs(1), secs(200), secs(400)]);

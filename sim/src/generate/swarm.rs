@@ -45,6 +45,12 @@ pub(super) enum Feature {
     SlowNetwork,
     /// A store that takes its time.
     SlowStore,
+    /// Clients that take nothing of what is sent to them.
+    SlowReader,
+    /// A store that fails.
+    StoreFaults,
+    /// Jobs and reviews in the background.
+    Background,
     /// Agents that take their time, or cannot be built.
     SlowAgent,
     /// Race windows of old releases that stay open.
@@ -59,7 +65,7 @@ use Feature::*;
 pub(super) struct Swarm(BTreeSet<Feature>);
 
 /// In one of so many scenarios each feature is on.
-const FEATURES: [(Feature, usize); 30] = [
+const FEATURES: [(Feature, usize); 33] = [
     (Drop, 1),
     (Leave, 3),
     (Resume, 1),
@@ -87,6 +93,9 @@ const FEATURES: [(Feature, usize); 30] = [
     (Busy, 2),
     (SlowNetwork, 4),
     (SlowStore, 3),
+    (SlowReader, 8),
+    (StoreFaults, 5),
+    (Background, 5),
     (SlowAgent, 4),
     (Windows, 3),
     (Settings, 3),

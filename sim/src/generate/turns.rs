@@ -24,6 +24,8 @@ enum Kind {
     Ask,
     Sleep,
     Flush,
+    Job,
+    Review,
     Error,
 }
 
@@ -36,6 +38,8 @@ fn turn(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> TurnScript {
         (weight(Feature::Question, 4), Kind::Ask),
         (1, Kind::Sleep),
         (1, Kind::Flush),
+        (weight(Feature::Background, 3), Kind::Job),
+        (weight(Feature::Background, 2), Kind::Review),
         (weight(Feature::Error, 2), Kind::Error),
     ];
     let mut steps = Vec::new();
@@ -66,6 +70,12 @@ fn step(prng: &mut Prng, kind: Kind, grace: Millis) -> TurnStep {
         },
         Kind::Sleep => TurnStep::Sleep { takes: length(prng, grace) },
         Kind::Flush => TurnStep::Flush,
+        Kind::Job => TurnStep::Background { job: "build".to_owned(), takes: length(prng, grace) },
+        Kind::Review => TurnStep::Review {
+            text: "well done".to_owned(),
+            takes: length(prng, grace),
+            compress: *prng.one(&[None, Some(CompressionMode::Rotate)]),
+        },
         Kind::Error => TurnStep::Error { message: "the model is overloaded".to_owned() },
     }
 }

@@ -1,5 +1,5 @@
 //! A session is taken from a client only by that client's own leaving (I8 of spec §15): neither the end of another's
-//! connection silences it, nor does a reaper end it for being idle.
+//! connection silences it, nor a write that took long, nor does a reaper end it for being idle.
 
 use gateway::lifecycle::close::Actor;
 use gateway::registry::Registry;
@@ -22,6 +22,9 @@ fn breach(view: &View<'_>, sessions: &Registry, session: &Session) -> Option<Bre
     let what = session.read(|record| match &record.attachment {
         Attachment::Detached { since, from: Some(link) } if sessions.is_linked(link) => {
             Some(format!("was taken at {since} from {}, who is connected", link.connection.name()))
+        }
+        Attachment::Live(link) if sessions.is_linked(link) && link.is_silenced() => {
+            Some(format!("is kept from {}, who is connected and hears nothing of it", link.connection.name()))
         }
         Attachment::Live(link) if sessions.is_linked(link) && is_evicted(record) => {
             Some(format!("was ended for being idle, though {} has it", link.connection.name()))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway::agent::script::{TurnScript, TurnStep};
+use gateway::agent::script::TurnScript;
 use gateway::clock::{Millis, Uptime};
 use gateway::config::Config;
 use gateway::release::Release;
@@ -94,9 +94,5 @@ impl Recording {
 
 /// Makes all lengths of a turn `factor` times as long.
 fn stretch(turn: &mut TurnScript, factor: u64) {
-    for step in &mut turn.steps {
-        if let TurnStep::Tool { takes, .. } | TurnStep::Compress { takes, .. } | TurnStep::Sleep { takes } = step {
-            *takes = takes.times(factor);
-        }
-    }
+    turn.steps.iter_mut().for_each(|step| step.stretch(factor));
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use gateway::clock::{Millis, Uptime};
+use gateway::config::BusyInput;
 use gateway::release::Release;
 use serde_json::{Value, json};
 
@@ -155,4 +156,16 @@ fn imports_read_back() {
     assert_eq!(recording.import(None).expect("a scenario").releases, [Release::V0_17_0, Release::Current]);
     let missing = recording.import(Some(Release::V0_16_0)).expect_err("not recorded").to_string();
     assert_eq!(missing, "all.json: recorded: no `0.16.0`, only 0.17.0");
+}
+
+/// What a prompt does to a session at work can be any mode that the gateway has.
+#[test]
+fn every_busy_mode_is_known() {
+    for (name, mode) in [("interrupt", BusyInput::Interrupt), ("queue", BusyInput::Queue), ("steer", BusyInput::Steer)]
+    {
+        let mut document = document();
+        document["config"]["display"]["busy_input_mode"] = json!(name);
+        let scenario = read(&document).expect("a mode that there is").import(None).expect("a good file");
+        assert_eq!(scenario.gateway.busy_input_mode, mode);
+    }
 }

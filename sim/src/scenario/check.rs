@@ -27,7 +27,10 @@ pub(super) fn scenario(source: &Source<'_>) -> Result<Scenario, ScenarioError> {
     let about = about(source, raw.about.as_ref())?;
     let releases = releases(source, raw.releases.as_ref())?;
     let behavior = behavior(source, raw.behavior)?;
-    let network = Network { latency: latency(source, raw.network.latency.as_ref())? };
+    let network = Network {
+        latency: latency(source, raw.network.latency.as_ref())?,
+        buffer: raw.network.buffer.unwrap_or(Network::default().buffer),
+    };
     let store = store::settings(source, raw.store)?;
     let mut windows = BTreeMap::new();
     for (window, range) in raw.windows.0 {

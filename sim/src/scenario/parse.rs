@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::num::NonZeroU32;
 
 use gateway::agent::script::TurnStep;
 use gateway::clock::Millis;
@@ -55,6 +56,7 @@ pub(super) struct RawScenario {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawNetwork {
     pub(super) latency: Option<Spanned<Latency>>,
+    pub(super) buffer: Option<NonZeroU32>,
 }
 
 /// `[store]`

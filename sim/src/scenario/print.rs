@@ -10,8 +10,8 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use super::{
-    Action, AgentSettings, Expected, Fault, Latency, Odds, OnDisconnect, Prompt, ResumeTarget, ResumeWish, Scenario,
-    Step, StoreFault,
+    Action, AgentSettings, Expected, Fault, Latency, Network, Odds, OnDisconnect, Prompt, ResumeTarget, ResumeWish,
+    Scenario, Step, StoreFault,
 };
 
 impl Scenario {
@@ -62,7 +62,12 @@ impl Scenario {
         page.settings("[gateway]", &changed_settings(&self.gateway));
         let overrides = self.behavior.iter().map(|(field, alternative)| (key(field), quoted(alternative)));
         page.settings("[behavior]", &overrides.collect::<Vec<_>>());
-        page.settings("[network]", &latencies(&[("latency", self.network.latency)]));
+        let Network { latency, buffer } = self.network;
+        let mut network = latencies(&[("latency", latency)]);
+        if buffer != Network::default().buffer {
+            network.push(("buffer".to_owned(), buffer.to_string()));
+        }
+        page.settings("[network]", &network);
         page.settings(
             "[store]",
             &latencies(&[

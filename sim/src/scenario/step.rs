@@ -16,6 +16,8 @@ pub(super) enum Word {
     Connect,
     Close,
     Drop,
+    Stall,
+    Unstall,
     Create,
     Prompt,
     Resume,
@@ -50,10 +52,12 @@ pub(super) struct PlacedStep {
 }
 
 impl Word {
-    pub(super) const ALL: [Self; 27] = [
+    pub(super) const ALL: [Self; 29] = [
         Self::Connect,
         Self::Close,
         Self::Drop,
+        Self::Stall,
+        Self::Unstall,
         Self::Create,
         Self::Prompt,
         Self::Resume,
@@ -86,6 +90,8 @@ impl Word {
             Self::Connect => "connect",
             Self::Close => "close",
             Self::Drop => "drop",
+            Self::Stall => "stall",
+            Self::Unstall => "unstall",
             Self::Create => "session.create",
             Self::Prompt => "prompt.submit",
             Self::Resume => "session.resume",
@@ -119,6 +125,8 @@ impl Word {
             Action::Connect => Self::Connect,
             Action::Close => Self::Close,
             Action::Drop => Self::Drop,
+            Action::Stall => Self::Stall,
+            Action::Unstall => Self::Unstall,
             Action::Create { .. } => Self::Create,
             Action::Prompt { .. } => Self::Prompt,
             Action::Resume { .. } => Self::Resume,
@@ -154,7 +162,14 @@ impl Word {
     /// The keys that it takes besides those of every step.
     const fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Connect | Self::Close | Self::Drop | Self::MostRecent | Self::ActiveList | Self::List => &["client"],
+            Self::Connect
+            | Self::Close
+            | Self::Drop
+            | Self::Stall
+            | Self::Unstall
+            | Self::MostRecent
+            | Self::ActiveList
+            | Self::List => &["client"],
             Self::Kill | Self::Restart | Self::ScanIdle | Self::Suspend => &[],
             Self::Signal => &["signal"],
             Self::CliNew => &["session"],
@@ -262,6 +277,8 @@ impl Reading<'_> {
             Word::Connect => Action::Connect,
             Word::Close => Action::Close,
             Word::Drop => Action::Drop,
+            Word::Stall => Action::Stall,
+            Word::Unstall => Action::Unstall,
             Word::Create => {
                 let name = self.needed(word, "as", self.raw.name.as_ref())?;
                 let closes = is_set(self.raw.close_on_disconnect.as_ref());

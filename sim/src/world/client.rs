@@ -86,6 +86,8 @@ impl Client {
             Action::Connect => self.connect()?,
             Action::Close => self.end(ClientEnd::close, "closes")?,
             Action::Drop => self.end(ClientEnd::die, "dies")?,
+            Action::Stall => self.stall(true, "stops reading")?,
+            Action::Unstall => self.stall(false, "reads again")?,
             Action::Create { name, title, on_disconnect } => {
                 self.stage.names.expect(&self.name, name);
                 let closes = *on_disconnect == OnDisconnect::Close;
@@ -160,6 +162,14 @@ impl Client {
         self.stage.enter(Site::Connection, format!("{} {word}", self.name));
         how(&connection);
         self.forget_pending();
+        Ok(())
+    }
+
+    fn stall(&self, stalled: bool, word: &str) -> Result<(), Skipped> {
+        let connection = self.connection.borrow();
+        let connection = connection.as_ref().ok_or_else(|| Skipped("the connection is gone".to_owned()))?;
+        self.stage.enter(Site::Connection, format!("{} {word}", self.name));
+        connection.stall(stalled);
         Ok(())
     }
 

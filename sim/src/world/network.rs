@@ -7,16 +7,16 @@ use std::rc::Rc;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use gateway::clock::{Clock, Uptime};
-use gateway::transport::{Connection, Died, Transport};
+use gateway::transport::{Connection, Died, Transport, Unsent};
 use tokio::sync::Notify;
 
 use super::Stage;
-use crate::scenario::Latency;
+use crate::scenario::{Latency, Network as Settings};
 
 /// Brings clients to the gateway.
 pub(crate) struct Network {
     stage: Rc<Stage>,
-    latency: Latency,
+    settings: Settings,
     arrivals: RefCell<VecDeque<Rc<dyn Connection>>>,
     arrived: Notify,
     closed: Cell<bool>,
@@ -45,6 +45,10 @@ struct Pipe {
     latency: Latency,
     queue: RefCell<VecDeque<(Uptime, Item)>>,
     changed: Notify,
+    /// How many frames may be in it that the receiver has not taken. Only the gateway asks.
+    buffer: usize,
+    /// The receiver takes nothing.
+    stalled: Cell<bool>,
     /// The receiver has seen the end, or the sender has given up.
     over: Cell<bool>,
 }
@@ -57,10 +61,10 @@ enum Item {
 }
 
 impl Network {
-    pub(crate) fn new(stage: Rc<Stage>, latency: Latency) -> Rc<Self> {
+    pub(crate) fn new(stage: Rc<Stage>, settings: Settings) -> Rc<Self> {
         Rc::new(Self {
             stage,
-            latency,
+            settings,
             arrivals: RefCell::default(),
             arrived: Notify::new(),
             closed: Cell::new(false),
@@ -70,7 +74,7 @@ impl Network {
 
     /// A new connection of a client.
     pub(crate) fn connect(&self, name: &str) -> ClientEnd {
-        let pipe = |direction: &str| Pipe::new(&self.stage, format!("net.{name}.{direction}"), self.latency);
+        let pipe = |direction: &str| Pipe::new(&self.stage, format!("net.{name}.{direction}"), self.settings);
         let (to_gateway, to_client) = (pipe("out"), pipe("in"));
         let end =
             GatewayEnd { name: name.into(), from_client: Rc::clone(&to_gateway), to_client: Rc::clone(&to_client) };
@@ -132,6 +136,12 @@ impl ClientEnd {
         self.to_client.receive().await.ok().flatten()
     }
 
+    /// Takes nothing more, or goes on.
+    pub(crate) fn stall(&self, stalled: bool) {
+        self.to_client.stalled.set(stalled);
+        self.to_client.changed.notify_waiters();
+    }
+
     /// Ends the connection with a close frame.
     pub(crate) fn close(&self) {
         self.to_gateway.push(Item::Close);
@@ -154,13 +164,24 @@ impl Connection for GatewayEnd {
         self.from_client.receive().boxed_local()
     }
 
-    fn send(&self, frame: String) -> Result<(), Died> {
+    fn send(&self, frame: String) -> Result<(), Unsent> {
         // A gateway learns of a death when its reader does; what it sends until then is lost on the way.
         if self.from_client.over.get() {
-            return Err(Died);
+            return Err(Died.into());
+        }
+        if self.to_client.is_full() {
+            return Err(Unsent::Full(frame));
         }
         self.to_client.push(Item::Frame(frame));
         Ok(())
+    }
+
+    fn room(&self) -> LocalBoxFuture<'_, Result<(), Died>> {
+        async move {
+            self.to_client.room().await;
+            if self.from_client.over.get() { Err(Died) } else { Ok(()) }
+        }
+        .boxed_local()
     }
 
     fn close(&self) {
@@ -170,11 +191,13 @@ impl Connection for GatewayEnd {
 }
 
 impl Pipe {
-    fn new(stage: &Rc<Stage>, site: String, latency: Latency) -> Rc<Self> {
+    fn new(stage: &Rc<Stage>, site: String, settings: Settings) -> Rc<Self> {
         Rc::new(Self {
             stage: Rc::clone(stage),
             site,
-            latency,
+            latency: settings.latency,
+            buffer: settings.buffer.get() as usize,
+            stalled: Cell::new(false),
             queue: RefCell::default(),
             changed: Notify::new(),
             over: Cell::new(false),
@@ -207,6 +230,10 @@ impl Pipe {
             if self.over.get() {
                 return Ok(None);
             }
+            if self.stalled.get() {
+                changed.await;
+                continue;
+            }
             let head = self.queue.borrow().front().map(|(arrival, _)| *arrival);
             match head {
                 Some(arrival) if arrival <= self.stage.now() => return self.take(),
@@ -221,7 +248,25 @@ impl Pipe {
         }
     }
 
+    /// Whether a frame more would be too many.
+    fn is_full(&self) -> bool {
+        self.queue.borrow().len() >= self.buffer
+    }
+
+    /// Waits until a frame more is not too many, or there is no receiver any more.
+    async fn room(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.over.get() || !self.is_full() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     fn take(&self) -> Result<Option<String>, Died> {
+        // There is room again.
+        self.changed.notify_waiters();
         match self.queue.borrow_mut().pop_front() {
             Some((_, Item::Frame(frame))) => Ok(Some(frame)),
             Some((_, Item::Close)) | None => {

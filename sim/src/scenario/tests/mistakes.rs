@@ -145,7 +145,7 @@ fn values() {
     check_error(
         "about = \"ü\"\r\nsteps = [{ client = \"zoë\", at = \"0s\", do = \"crush\" }]\r\n",
         "2:44: unknown step `crush`",
-        "steps are `connect`, `close`, `drop`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.title`, `session.history`, `session.undo`, `session.steer`, `session.compress`, `session.branch`, `session.delete`, `answer`, `session.events.since`, `session.most_recent`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `cli.new`, `gateway.scan_idle`, `machine.suspend`",
+        "steps are `connect`, `close`, `drop`, `stall`, `unstall`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.title`, `session.history`, `session.undo`, `session.steer`, `session.compress`, `session.branch`, `session.delete`, `answer`, `session.events.since`, `session.most_recent`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `cli.new`, `gateway.scan_idle`, `machine.suspend`",
     );
     check_change(
         r#""grace.expiry""#,
@@ -173,6 +173,18 @@ fn turns() {
         "did you mean `takes`?",
     );
     check_change(r#", takes = "4s""#, "", r#"19:5: `tool` needs `takes`, for example `takes = "4s"`"#, "");
+    for word in ["background", "review"] {
+        let step = format!(r#"{word} = "build""#);
+        check_change(
+            r#"tool = "terminal", takes = "4s""#,
+            &step,
+            &format!(r#"19:5: `{word}` needs `takes`, for example `takes = "4s"`"#),
+            "",
+        );
+        let stray = format!("{step}, interruptible = false");
+        let expected = format!("19:5: `interruptible` does not go with `{word}`");
+        check_change(r#"tool = "terminal""#, &stray, &expected, "");
+    }
     check_change(r#""rotate""#, r#""shrink""#, "20:18: unknown variant `shrink`, expected one of …", "");
     check_change("{ reply", r#"{ say = "so", reply"#, "22:5: a turn step has exactly one of …", "");
 }
@@ -268,7 +280,7 @@ fn words_and_keys() {
         r#""drop""#,
         r#""crush""#,
         "46:6: unknown step `crush`",
-        "steps are `connect`, `close`, `drop`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.title`, `session.history`, `session.undo`, `session.steer`, `session.compress`, `session.branch`, `session.delete`, `answer`, `session.events.since`, `session.most_recent`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `cli.new`, `gateway.scan_idle`, `machine.suspend`",
+        "steps are `connect`, `close`, `drop`, `stall`, `unstall`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.title`, `session.history`, `session.undo`, `session.steer`, `session.compress`, `session.branch`, `session.delete`, `answer`, `session.events.since`, `session.most_recent`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `cli.new`, `gateway.scan_idle`, `machine.suspend`",
     );
     check_change(r#"do = "drop""#, "", "43:1: a step needs `do`", "every step has `at`, `client` and `do`");
     check_change("at = \"6s\"\n", "", "43:1: a step needs `at`", "every step has `at`, `client` and `do`");

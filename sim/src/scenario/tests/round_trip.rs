@@ -3,6 +3,7 @@
 use gateway::agent::CompressionMode;
 use gateway::agent::script::{OnInterrupt, TurnStep};
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, TestRunner};
@@ -32,7 +33,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     let settings =
         (lengths(), select(vec![Config::default().source, "cli \"x\"".to_owned()]), latencies(), latencies());
     let store = (vec(store_faults(), 0..3), odds());
-    let draws = vec((0..30_000_u64, 0..2_usize, 0..18_u8, texts()), 0..12);
+    let draws = vec((0..30_000_u64, 0..2_usize, 0..21_u8, texts()), 0..12);
     let expected = prop_oneof![
         Just(Expected::Outcome(ExpectedOutcome::NotAtRest)),
         vec(select(crate::invariant::ALL.map(|invariant| invariant.name).to_vec()), 1..3)
@@ -56,7 +57,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             until: Millis::ZERO,
             gateway: Config { orphan_grace, source, ..Config::default() },
             behavior: behavior.map(|(field, alternative)| ((*field).to_owned(), (*alternative).to_owned())).collect(),
-            network: Network { latency },
+            network: Network { latency, buffer: NonZeroU32::new(1 + seed as u32 % 99).expect("more than zero") },
             store: StoreSettings { after_commit, after_lookup: after_commit, faults, odds, ..StoreSettings::default() },
             windows: BTreeMap::from([(Window::PoppedNotEnded, Latency { min: Millis(1), max: Millis(1 + seed % 9) })]),
             agent: AgentSettings { build: Millis(seed % 7), failures: (seed % 3) as u32, summary: Millis(seed % 5) },
@@ -114,6 +115,8 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             14 => Action::Delete { session, target: ResumeTarget::Tip },
             15 => Action::MostRecent,
             16 => Action::CliNew { session },
+            17 => Action::Stall,
+            18 => Action::Unstall,
             _ => Action::Interrupt { session },
         };
         match action {
@@ -157,9 +160,16 @@ fn odds() -> impl Strategy<Value = Odds> {
 fn turn_steps() -> impl Strategy<Value = TurnStep> {
     let interrupt = select(vec![OnInterrupt::Stop, OnInterrupt::SitThrough]);
     let mode = select(vec![CompressionMode::Default, CompressionMode::Rotate, CompressionMode::InPlace]);
+    let modes = mode.clone();
     prop_oneof![
         (texts(), lengths(), interrupt).prop_map(|(name, takes, interrupt)| TurnStep::Tool { name, takes, interrupt }),
+        (texts(), lengths()).prop_map(|(job, takes)| TurnStep::Background { job, takes }),
         (mode, lengths()).prop_map(|(mode, takes)| TurnStep::Compress { mode, takes }),
+        (texts(), lengths(), option::of(modes)).prop_map(|(text, takes, compress)| TurnStep::Review {
+            text,
+            takes,
+            compress
+        }),
         lengths().prop_map(|takes| TurnStep::Sleep { takes }),
         texts().prop_map(|text| TurnStep::Say { text }),
         texts().prop_map(|message| TurnStep::Error { message }),

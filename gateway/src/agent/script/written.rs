@@ -1,0 +1,157 @@
+//! A step of the turn language as it is written: a flat table, whose word says which step it is.
+
+use serde::{Deserialize, Serialize};
+
+use super::{OnInterrupt, TurnStep};
+use crate::agent::{CompressionMode, QuestionKind};
+use crate::clock::Millis;
+
+/// The table.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    background: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compress: Option<CompressionMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    say: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ask: Option<QuestionKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sleep: Option<Millis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flush: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    review: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    takes: Option<Millis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interruptible: Option<bool>,
+}
+
+/// A turn step that is none, or two at once.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadTurnStep {
+    /// Not exactly one of the words.
+    #[error(
+        "a turn step has exactly one of `tool`, `background`, `compress`, `say`, `ask`, `sleep`, `flush`, `error`, `review`, `reply`; found {found}"
+    )]
+    NotOneWord {
+        /// How many were found.
+        found: usize,
+    },
+    /// A key that this step does not take.
+    #[error("`{key}` does not go with `{step}`")]
+    StrayKey {
+        /// The key.
+        key: &'static str,
+        /// The step's word.
+        step: &'static str,
+    },
+    /// A step that needs its length.
+    #[error("`{step}` needs `takes`, for example `takes = \"4s\"`")]
+    NoLength {
+        /// The step's word.
+        step: &'static str,
+    },
+    /// `flush = false`.
+    #[error("`flush` can only be `true`")]
+    NoFlush,
+}
+
+impl Written {
+    /// The one word that says which step it is.
+    fn word(&self) -> Result<&'static str, BadTurnStep> {
+        let words = [
+            ("tool", self.tool.is_some()),
+            ("background", self.background.is_some()),
+            // The key of a review, otherwise a step.
+            ("compress", self.compress.is_some() && self.review.is_none()),
+            ("say", self.say.is_some()),
+            ("ask", self.ask.is_some()),
+            ("sleep", self.sleep.is_some()),
+            ("flush", self.flush.is_some()),
+            ("error", self.error.is_some()),
+            ("review", self.review.is_some()),
+            ("reply", self.reply.is_some()),
+        ];
+        let mut found = words.into_iter().filter_map(|(word, there)| there.then_some(word));
+        match (found.next(), found.count()) {
+            (Some(word), 0) => Ok(word),
+            (first, more) => Err(BadTurnStep::NotOneWord { found: usize::from(first.is_some()) + more }),
+        }
+    }
+
+    /// Refuses keys that do not go with the step's word.
+    fn no_stray_key(&self, step: &'static str) -> Result<(), BadTurnStep> {
+        let keys = [
+            ("text", self.text.is_some(), &["ask"][..]),
+            ("takes", self.takes.is_some(), &["tool", "background", "compress", "review"]),
+            ("interruptible", self.interruptible.is_some(), &["tool"]),
+        ];
+        let stray = keys.into_iter().find(|(_, there, steps)| *there && !steps.contains(&step));
+        stray.map_or(Ok(()), |(key, ..)| Err(BadTurnStep::StrayKey { key, step }))
+    }
+}
+
+impl TryFrom<Written> for TurnStep {
+    type Error = BadTurnStep;
+
+    fn try_from(written: Written) -> Result<Self, BadTurnStep> {
+        let step = written.word()?;
+        written.no_stray_key(step)?;
+        let takes = written.takes.ok_or(BadTurnStep::NoLength { step });
+        Ok(match written {
+            Written { tool: Some(name), interruptible, .. } => {
+                let interrupt = if interruptible == Some(false) { OnInterrupt::SitThrough } else { OnInterrupt::Stop };
+                Self::Tool { name, takes: takes?, interrupt }
+            }
+            Written { background: Some(job), .. } => Self::Background { job, takes: takes? },
+            Written { review: Some(text), compress, .. } => Self::Review { text, takes: takes?, compress },
+            Written { compress: Some(mode), .. } => Self::Compress { mode, takes: takes? },
+            Written { say: Some(text), .. } => Self::Say { text },
+            Written { ask: Some(kind), text, .. } => Self::Ask { kind, text: text.unwrap_or_default() },
+            Written { sleep: Some(takes), .. } => Self::Sleep { takes },
+            Written { error: Some(message), .. } => Self::Error { message },
+            Written { reply: Some(text), .. } => Self::Reply { text },
+            Written { flush: Some(true), .. } => Self::Flush,
+            Written { .. } => return Err(BadTurnStep::NoFlush),
+        })
+    }
+}
+
+impl From<TurnStep> for Written {
+    fn from(step: TurnStep) -> Self {
+        let none = Self::default();
+        match step {
+            TurnStep::Tool { name, takes, interrupt } => Self {
+                tool: Some(name),
+                takes: Some(takes),
+                interruptible: (interrupt == OnInterrupt::SitThrough).then_some(false),
+                ..none
+            },
+            TurnStep::Background { job, takes } => Self { background: Some(job), takes: Some(takes), ..none },
+            TurnStep::Compress { mode, takes } => Self { compress: Some(mode), takes: Some(takes), ..none },
+            TurnStep::Say { text } => Self { say: Some(text), ..none },
+            TurnStep::Ask { kind, text } => {
+                Self { ask: Some(kind), text: Some(text).filter(|text| !text.is_empty()), ..none }
+            }
+            TurnStep::Sleep { takes } => Self { sleep: Some(takes), ..none },
+            TurnStep::Flush => Self { flush: Some(true), ..none },
+            TurnStep::Error { message } => Self { error: Some(message), ..none },
+            TurnStep::Review { text, takes, compress } => {
+                Self { review: Some(text), takes: Some(takes), compress, ..none }
+            }
+            TurnStep::Reply { text } => Self { reply: Some(text), ..none },
+        }
+    }
+}

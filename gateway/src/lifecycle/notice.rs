@@ -1,0 +1,76 @@
+//! What background jobs have to say when they are over: whose turn it becomes, and when.
+
+use crate::behavior::group;
+use crate::session::{Record, Session, Stage};
+
+group! {
+    /// What background jobs have to say.
+    Notices "notices" {
+        /// Who takes what a job says.
+        taker: Taker {
+            /// The session that started it.
+            Owner "owner",
+            /// Whichever session ends a turn first (A22).
+            AnyAfterTurn "any_after_turn",
+        }
+        /// Whether a session that is being ended still takes it.
+        liveness: Liveness {
+            /// It does not: what a job has to say ends with its session.
+            Checked "checked",
+            /// It does: a turn starts on a record that nobody can reach (S29).
+            NotChecked "not_checked",
+        }
+        /// What happens to a job that is started again, and so watched twice.
+        watchers: Watchers {
+            /// It keeps its one watcher, and is told once.
+            OneForEachJob "one_for_each_job",
+            /// The second watcher claims the session, then finds that the job is told: the session is busy for ever
+            /// (S21).
+            SessionClaimedFirst "session_claimed_first",
+        }
+    }
+}
+
+/// When somebody looks for what there is to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// A job of this session is over.
+    JobOver,
+    /// A turn of this session is over.
+    TurnOver,
+}
+
+impl Notices {
+    /// Whether the session can begin a turn of its own accord.
+    pub fn may_begin(&self, record: &Record) -> bool {
+        let open = match self.liveness {
+            Liveness::Checked => record.stage == Stage::Open,
+            Liveness::NotChecked => true,
+        };
+        open && !record.is_running()
+    }
+
+    /// Whether what a job of `owner` says is taken by `session`.
+    pub fn takes(&self, session: &Session, owner: &Session, moment: Moment) -> bool {
+        match (self.taker, moment) {
+            (Taker::Owner, _) | (Taker::AnyAfterTurn, Moment::JobOver) => session.is(owner),
+            (Taker::AnyAfterTurn, Moment::TurnOver) => true,
+        }
+    }
+
+    /// Whether what a job has to say ends with its session. Where it does not, there is a gap before it is heard.
+    pub fn end_with_session(&self) -> bool {
+        match self.liveness {
+            Liveness::Checked => true,
+            Liveness::NotChecked => false,
+        }
+    }
+
+    /// Whether a job that is watched gets no second watcher.
+    pub fn watch_once(&self) -> bool {
+        match self.watchers {
+            Watchers::OneForEachJob => true,
+            Watchers::SessionClaimedFirst => false,
+        }
+    }
+}

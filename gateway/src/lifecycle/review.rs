@@ -1,0 +1,41 @@
+//! Reviews in the background: what the fork of an agent may do to the rows of its session.
+
+use crate::behavior::group;
+
+group! {
+    /// Reviews in the background.
+    Review "review" {
+        /// What the fork that reviews a turn does to the session's row.
+        fork: Fork {
+            /// Nothing: it reads a copy of the conversation, and ends with its session.
+            Reads "reads",
+            /// It stores what it says there, also when the session has ended.
+            Writes "writes",
+            /// It stores what it says there, and its compression continues the row beside the session (S24).
+            WritesAndCompresses "writes_and_compresses",
+        }
+    }
+}
+
+impl Review {
+    /// Whether a review stores what it says.
+    pub fn writes(&self) -> bool {
+        match self.fork {
+            Fork::Reads => false,
+            Fork::Writes | Fork::WritesAndCompresses => true,
+        }
+    }
+
+    /// Whether a compression of the fork shows in the rows.
+    pub fn compresses(&self) -> bool {
+        match self.fork {
+            Fork::Reads | Fork::Writes => false,
+            Fork::WritesAndCompresses => true,
+        }
+    }
+
+    /// Whether a review ends with its session.
+    pub fn ends_with_session(&self) -> bool {
+        !self.writes()
+    }
+}

@@ -1,0 +1,47 @@
+//! Clients that do not take their frames.
+
+use crate::behavior::group;
+
+group! {
+    /// Clients that do not take their frames.
+    Writing "writing" {
+        /// What happens to a client that takes nothing for the write timeout.
+        timeout: Timeout {
+            /// Its connection ends, and its sessions get their grace. It also ends when too much waits.
+            Dropped "dropped",
+            /// Nothing: what is sent to it waits in memory, however much that is (spec §3).
+            InFlight "in_flight",
+            /// Its connection counts as closed for good, though it lives: its sessions are not detached, and it hears
+            /// of them no more (spec §3).
+            Silenced "silenced",
+        }
+    }
+}
+
+/// What happens when a client has taken nothing for the write timeout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stalled {
+    /// Its connection ends.
+    Drop,
+    /// It is sent nothing more.
+    Silence,
+}
+
+impl Writing {
+    /// The write timeout is over; `None` where there is none.
+    pub fn on_timeout(&self) -> Option<Stalled> {
+        match self.timeout {
+            Timeout::Dropped => Some(Stalled::Drop),
+            Timeout::InFlight => None,
+            Timeout::Silenced => Some(Stalled::Silence),
+        }
+    }
+
+    /// How many frames may wait for a client; the next one ends its connection.
+    pub fn waiting_max(&self) -> usize {
+        match self.timeout {
+            Timeout::Dropped => 1024,
+            Timeout::InFlight | Timeout::Silenced => usize::MAX,
+        }
+    }
+}
