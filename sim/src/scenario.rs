@@ -122,6 +122,8 @@ pub enum Action {
         session: String,
         /// What is asked.
         prompt: Prompt,
+        /// Key `truncate`: the number of the user's message that it replaces, with all that followed it.
+        truncate: Option<i64>,
     },
     /// `session.resume`
     Resume {

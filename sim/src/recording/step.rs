@@ -136,7 +136,7 @@ impl RawStep {
             },
             "prompt" => {
                 let script = self.script.clone().ok_or("needs `script`")?;
-                Action::Prompt { session: self.session()?, prompt: Prompt::Turn(script) }
+                Action::Prompt { session: self.session()?, prompt: Prompt::Turn(script), truncate: None }
             }
             "resume" => {
                 self.no_params()?;

@@ -103,6 +103,7 @@ pub(super) struct RawStep {
     pub(super) signal: Option<Spanned<String>>,
     pub(super) close_on_disconnect: Option<Spanned<bool>>,
     pub(super) takes: Option<Spanned<Millis>>,
+    pub(super) truncate: Option<Spanned<i64>>,
 }
 
 /// `[expect.RELEASE]`

@@ -145,6 +145,9 @@ fn write_step(page: &mut Page, step: &Step) {
         Action::Title { title: Some(title), .. } => page.line("title", &quoted(title)),
         _ => {}
     }
+    if let Action::Prompt { truncate: Some(ordinal), .. } = &step.action {
+        page.line("truncate", &ordinal.to_string());
+    }
     if let Some(name) = step.action.names() {
         page.line("as", &quoted(name));
     }

@@ -174,7 +174,9 @@ impl Word {
     fn help(self) -> String {
         let name = self.name();
         match self {
-            Self::Prompt => format!("`{name}` takes `session` and exactly one of `turn` and `text`"),
+            Self::Prompt => {
+                format!("`{name}` takes `session`, exactly one of `turn` and `text`, and may take `truncate`")
+            }
             Self::Create => format!(
                 "`{name}` takes `as`, the name of the session in this file, and may take `title` and `close_on_disconnect`"
             ),
@@ -228,6 +230,15 @@ impl RawStep {
             ("signal", self.signal.as_ref()),
         ]
     }
+
+    /// The other keys that not every step has: where their values stand, and the word that they go with.
+    fn others(&self) -> [(&'static str, Option<Range<usize>>, Word); 3] {
+        [
+            ("takes", self.takes.as_ref().map(Spanned::span), Word::Suspend),
+            ("close_on_disconnect", self.close_on_disconnect.as_ref().map(Spanned::span), Word::Create),
+            ("truncate", self.truncate.as_ref().map(Spanned::span), Word::Prompt),
+        ]
+    }
 }
 
 /// A step on its way from the table to the action.
@@ -262,7 +273,10 @@ impl Reading<'_> {
                 let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
                 Action::Create { name, title: text(self.raw.title.as_ref()), on_disconnect }
             }
-            Word::Prompt => Action::Prompt { session: session()?, prompt: self.prompt(word)? },
+            Word::Prompt => {
+                let truncate = self.raw.truncate.as_ref().map(|ordinal| *ordinal.get_ref());
+                Action::Prompt { session: session()?, prompt: self.prompt(word)?, truncate }
+            }
             Word::Resume => {
                 Action::Resume { session: session()?, target: self.target()?, name: text(self.raw.name.as_ref()) }
             }
@@ -317,19 +331,13 @@ impl Reading<'_> {
                 return Err(self.source.error(place, message).with_help(word.help()));
             }
         }
-        if let Some(takes) = self.raw.takes.as_ref().filter(|_| word != Word::Suspend) {
-            let place = self.source.key("takes", takes.span());
-            let message = format!("`takes` does not go with `{}`", word.name());
+        for (key, place, owner) in self.raw.others() {
+            let Some(place) = place.filter(|_| word != owner) else { continue };
+            let place = self.source.key(key, place);
+            let message = format!("`{key}` does not go with `{}`", word.name());
             return Err(self.source.error(place, message).with_help(word.help()));
         }
-        match &self.raw.close_on_disconnect {
-            Some(closes) if word != Word::Create => {
-                let place = self.source.key("close_on_disconnect", closes.span());
-                let message = format!("`close_on_disconnect` does not go with `{}`", word.name());
-                Err(self.source.error(place, message).with_help(word.help()))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     fn length(&self, word: Word) -> Result<Millis, ScenarioError> {

@@ -14,7 +14,7 @@ use super::process::Process;
 use super::store::SimStore;
 use super::{Stage, World};
 use crate::pool::Side;
-use crate::scenario::{Action, OnDisconnect, Prompt, ResumeTarget, Step};
+use crate::scenario::{Action, OnDisconnect, ResumeTarget, Step};
 use crate::trace::Site;
 
 /// One client of the scenario.
@@ -92,10 +92,13 @@ impl Client {
                 let params = json!({"title": title, "close_on_disconnect": closes});
                 self.request("session.create", params, Some(name.clone()))?;
             }
-            Action::Prompt { session, prompt } => {
+            Action::Prompt { session, prompt, truncate } => {
                 let ids = self.ids(session).await?;
-                let (Prompt::Turn(text) | Prompt::Text(text)) = prompt;
-                self.request("prompt.submit", json!({"session_id": ids.runtime, "text": text}), None)?;
+                let mut params = json!({"session_id": ids.runtime, "text": prompt.text()});
+                if let Some(ordinal) = truncate {
+                    params["truncate_before_user_ordinal"] = json!(ordinal);
+                }
+                self.request("prompt.submit", params, None)?;
             }
             Action::Resume { session, target, name } => {
                 let ids = self.ids(session).await?;

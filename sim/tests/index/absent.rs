@@ -26,7 +26,6 @@ pub(crate) const ABSENT: &[(&str, &str)] = &[
     ("A8", "before 0.16.0; `close_ends_the_tip` would show it"),
     ("A11, A12", "profiles are not modelled: one database"),
     ("A13", "not modelled yet: in-turn flushes cannot fail, since there are no store faults"),
-    ("A19", "modelled, and tested in `gateway/tests/protocol.rs`; scenario files cannot truncate yet"),
     ("A21, A22", "background jobs of the machine are not modelled"),
     (
         "A23",

@@ -283,25 +283,37 @@ fn words_and_keys() {
         "session = \"work\"\n",
         "",
         "36:1: `prompt.submit` needs `session`",
-        "`prompt.submit` takes `session` and exactly one of `turn` and `text`",
+        "`prompt.submit` takes `session`, exactly one of `turn` and `text`, and may take `truncate`",
     );
     check_change(
         "turn = \"refactor\"\n",
         "",
         "36:1: `prompt.submit` needs `turn` or `text`",
-        "`prompt.submit` takes `session` and exactly one of `turn` and `text`",
+        "`prompt.submit` takes `session`, exactly one of `turn` and `text`, and may take `truncate`",
     );
     check_change(
         r#"turn = "refactor""#,
         "turn = \"refactor\"\ntext = \"hello\"",
         "42:1: `prompt.submit` has both `turn` and `text`",
-        "`prompt.submit` takes `session` and exactly one of `turn` and `text`",
+        "`prompt.submit` takes `session`, exactly one of `turn` and `text`, and may take `truncate`",
     );
     check_change(
         r#"do = "drop""#,
         "do = \"drop\"\nsession = \"work\"",
         "47:1: `session` does not go with `drop`",
         "`drop` takes only `at`, `client` and `do`",
+    );
+    check_change(
+        r#"do = "drop""#,
+        "do = \"drop\"\ntruncate = -1",
+        "47:1: `truncate` does not go with `drop`",
+        "`drop` takes only `at`, `client` and `do`",
+    );
+    check_change(
+        r#"turn = "refactor""#,
+        "turn = \"refactor\"\ntruncate = \"first\"",
+        "42:12: invalid type: string \"first\", expected i64",
+        "",
     );
     check_change(
         r#"as = "work""#,
@@ -318,7 +330,7 @@ fn words_and_keys() {
     check_change(
         r#"turn = "refactor""#,
         r#"turns = "refactor""#,
-        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`, `signal`, `close_on_disconnect`, `takes`",
+        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`, `signal`, `close_on_disconnect`, `takes`, `truncate`",
         "did you mean `turn`?",
     );
 }

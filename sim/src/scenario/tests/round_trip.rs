@@ -93,8 +93,13 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             4 => Action::Prompt {
                 session,
                 prompt: turns.keys().next().map_or(Prompt::Text(text), |turn| Prompt::Turn(turn.clone())),
+                truncate: None,
             },
-            5 => Action::Prompt { session, prompt: Prompt::Text(text) },
+            5 => Action::Prompt {
+                session,
+                prompt: Prompt::Text(text),
+                truncate: i64::try_from(gap).ok().map(|gap| gap % 9 - 4).filter(|ordinal| *ordinal != 0),
+            },
             6 => Action::Resume { session, target: ResumeTarget::Tip, name: Some(format!("s-{sessions}")) },
             7 => Action::Resume { session, target: ResumeTarget::Stored, name: None },
             8 => Action::Title { session, title: Some(text).filter(|_| gap % 2 == 0) },
