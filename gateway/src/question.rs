@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::entropy::{Purpose, Stream};
 use crate::server::Gateway;
 use crate::session::Session;
+use crate::spawn::Window;
 
 /// A question that waits for its answer.
 pub struct OpenQuestion {
@@ -47,12 +48,21 @@ pub(crate) async fn ask(gateway: &Gateway, session: &Session, question: Question
     session.emit(question.kind.event(), payload);
     let text = tokio::select! {
         biased; // an answer that has been given counts, also against an interrupt of the same instant
-        text = answered => text.unwrap_or_default(),
+        text = answered => read(gateway, question.kind, text.unwrap_or_default(), interrupt).await,
         () = interrupt.raised() => String::new(),
         () = gateway.env.sleep(timeout) => question.kind.unanswered().to_owned(),
     };
     session.change(|record| record.question = None);
     text
+}
+
+/// The turn wakes up and reads the answer. Some releases let an interrupt in before that.
+async fn read(gateway: &Gateway, kind: QuestionKind, answer: String, interrupt: &Interrupt) -> String {
+    if !gateway.behavior.interrupt.wipes_answer(kind) {
+        return answer;
+    }
+    gateway.env.window(Window::AnsweredNotRead).await;
+    if interrupt.is_raised() { String::new() } else { answer }
 }
 
 fn payload(question: &Question, id: &str) -> Value {

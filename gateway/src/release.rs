@@ -39,6 +39,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("claim.sections", "tested_then_claimed"),
     ("interrupt.busy", "turn_of_the_moment"),
     ("interrupt.waiting", "cleared"),
+    ("interrupt.answer", "wiped"),
     ("resume.live_match", "agent_row"),
     ("resume.order", "reopen_then_register"),
     ("resume.reopen", "unconditional"),

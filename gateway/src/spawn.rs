@@ -53,6 +53,8 @@ pub enum Window {
     InterruptOnItsWay,
     /// Between the last look for an interrupt and the turn's start (spec §12, W13).
     TurnNotStarted,
+    /// Between the answer to a question and the turn that reads it (S31).
+    AnsweredNotRead,
     /// Between taking a record out of the registry and ending its row (spec §12, W5).
     PoppedNotEnded,
     /// Between reopening a row and registering its record (spec §12, W6).
@@ -75,6 +77,7 @@ impl Window {
             Self::ClaimedNotInserted => "claimed_not_inserted",
             Self::InterruptOnItsWay => "interrupt_on_its_way",
             Self::TurnNotStarted => "turn_not_started",
+            Self::AnsweredNotRead => "answered_not_read",
             Self::PoppedNotEnded => "popped_not_ended",
             Self::ReopenedNotRegistered => "reopened_not_registered",
             Self::ParentEndedChildMissing => "parent_ended_child_missing",

@@ -1,5 +1,6 @@
 //! Stopping turns: whom an interrupt hits.
 
+use crate::agent::QuestionKind;
 use crate::behavior::group;
 use crate::session::Record;
 
@@ -28,6 +29,13 @@ group! {
             Cleared "cleared",
             /// It is looked at when the agent is there.
             LookedAtLater "looked_at_later",
+        }
+        /// What becomes of an answer that a client has given and the turn has not read when an interrupt comes.
+        answer: Answer {
+            /// The turn reads it, and then stops.
+            Kept "kept",
+            /// The interrupt, which releases open questions with an empty answer, writes over it (S31).
+            Wiped "wiped",
         }
     }
 }
@@ -69,6 +77,14 @@ impl Stop {
             Waiting::Kept => Minds::AtOnce,
             Waiting::Cleared => Minds::LaterAndForgets,
             Waiting::LookedAtLater => Minds::Later,
+        }
+    }
+
+    /// Whether an interrupt wipes out an answer that the turn has not read. Leave to run a command is given for good.
+    pub fn wipes_answer(&self, kind: QuestionKind) -> bool {
+        match self.answer {
+            Answer::Kept => false,
+            Answer::Wiped => kind != QuestionKind::Approval,
         }
     }
 

@@ -15,7 +15,6 @@ pub(crate) const ABSENT: &[(&str, &str)] = &[
     ("S21", "background notifications are not modelled"),
     ("S22", "before 0.16.0"),
     ("S29", "background notifications are not modelled"),
-    ("S31", "not modelled yet: an answer that has been given counts in every release"),
     (
         "S32",
         "not modelled yet: an agent here does not end rows by itself, and there is no eager build on resume from 0.18.2 on",
