@@ -5,8 +5,8 @@
 //! A *planted bug* is [`Behavior::default`] with one field [`set`](Behavior::set) to another alternative.
 
 use crate::lifecycle::{
-    agents, attach, claim, close, events, finish, flush, grace, history, idle, interrupt, lineage, list, process,
-    queue, resume, steer, title,
+    agents, approval, attach, claim, close, events, finish, flush, grace, history, idle, interrupt, lineage, list,
+    process, queue, resume, steer, title,
 };
 use crate::rotation;
 
@@ -41,6 +41,8 @@ pub struct Behavior {
     pub interrupt: interrupt::Stop,
     /// Words to a turn that runs.
     pub steer: steer::Steer,
+    /// Leave to run a command.
+    pub approval: approval::Approval,
     /// Changing what has been said.
     pub history: history::History,
     /// Titles that clients give.
@@ -124,7 +126,7 @@ impl Behavior {
         all
     }
 
-    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 20] {
+    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 21] {
         [
             erase(&mut self.grace),
             erase(&mut self.attach),
@@ -140,6 +142,7 @@ impl Behavior {
             erase(&mut self.finish),
             erase(&mut self.interrupt),
             erase(&mut self.steer),
+            erase(&mut self.approval),
             erase(&mut self.history),
             erase(&mut self.title),
             erase(&mut self.lineage),

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::approvals;
 use crate::clock::Millis;
 use crate::idle;
 use crate::server::Gateway;
@@ -47,6 +48,11 @@ async fn build(gateway: &Rc<Gateway>, session: &Session) {
             Err(error) => AgentState::Failed(format!("agent init failed: {error}")),
         };
     });
+    // Whoever built it for a session that is gone meanwhile takes its entry out again, or what stands there by now.
+    match gateway.sessions.contains(session) {
+        true => approvals::enter(gateway, session),
+        false => approvals::leave(gateway, session),
+    }
     let failure = session.read(|record| match &record.agent.state {
         AgentState::Failed(message) => Some(message.clone()),
         _ => None,

@@ -19,8 +19,8 @@ pub struct Config {
     pub clarify_timeout: Millis,
     /// How long a question waits for a password.
     pub sudo_timeout: Millis,
-    /// How long a question waits for leave to run a command.
-    pub approval_timeout: Millis,
+    /// How long a question waits for leave to run a command. Left out: what the release does by itself.
+    pub approval_timeout: Option<Millis>,
     /// What a prompt does to a session at work.
     pub busy_input_mode: BusyInput,
     /// How long a session without a client may be idle before it is ended. Counted in whole scans.
@@ -67,7 +67,7 @@ impl Default for Config {
             agent_wait: Millis::from_secs(30),
             clarify_timeout: Millis::from_secs(300),
             sudo_timeout: Millis::from_secs(120),
-            approval_timeout: Millis::from_secs(60),
+            approval_timeout: None,
             busy_input_mode: BusyInput::default(),
             session_ttl: Millis::from_secs(6 * 3600),
             max_live_sessions: None,

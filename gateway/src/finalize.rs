@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::approvals;
 use crate::clock::Millis;
 use crate::lifecycle::close::{Actor, Popping};
 use crate::lifecycle::flush::Moment;
@@ -45,6 +46,10 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
         let _ = persist::flush(gateway, session, Moment::End).await;
     }
     end_row(gateway, session, ended.reason).await;
+    if popping == Popping::BeforeEnd {
+        gateway.env.window(Window::EndedNotTornDown).await;
+    }
+    approvals::leave(gateway, session);
     gateway.sessions.remove(session);
     session.change(|record| {
         record.stage = Stage::Finalized;

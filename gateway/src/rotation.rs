@@ -3,13 +3,14 @@
 //! A rotation is a procedure: a list of [`RotationStep`]s that one executor carries out.
 
 use crate::agent::CompressionMode;
+use crate::approvals;
 use crate::behavior::group;
 use crate::entropy::{Purpose, Stream};
 use crate::finalize;
 use crate::lifecycle::flush::Moment;
 use crate::persist;
 use crate::server::Gateway;
-use crate::session::{Record, Session, Transcript, stored_id};
+use crate::session::{Session, Transcript, stored_id};
 use crate::spawn::Window;
 use crate::store::{EndReason, NewMessage, NewSession, Role, StoreError, StoredId};
 
@@ -142,7 +143,7 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
                 };
                 session.change(|record| record.agent.next = None);
                 rotated?;
-                session.change(|record| switch(gateway, record, &id, messages.clone(), Saved::All));
+                switch(gateway, session, &id, messages.clone(), Saved::All);
             }
             RotationStep::EndParent => {
                 gateway.rows.end(parent.clone(), at, EndReason::Compression).await?;
@@ -150,7 +151,7 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
             }
             // The next flush writes the compacted messages to the child.
             RotationStep::SwitchId => {
-                session.change(|record| switch(gateway, record, &id, messages.clone(), Saved::Nothing));
+                switch(gateway, session, &id, messages.clone(), Saved::Nothing);
             }
             // Errors from here on are only logged by the releases that go this way.
             RotationStep::InsertChild => drop(gateway.rows.create_session(child.clone()).await),
@@ -173,13 +174,15 @@ async fn was_inserted(gateway: &Gateway, child: &StoredId) -> Result<(), StoreEr
     }
 }
 
-/// The record goes on under `id` with the compacted messages.
-fn switch(gateway: &Gateway, record: &mut Record, id: &StoredId, messages: Vec<NewMessage>, saved: Saved) {
-    record.agent.row = id.clone();
+/// The session goes on under `id` with the compacted messages.
+fn switch(gateway: &Gateway, session: &Session, id: &StoredId, messages: Vec<NewMessage>, saved: Saved) {
+    session.change(|record| {
+        record.agent.row = id.clone();
+        record.transcript = rewritten(&record.transcript, messages, saved);
+    });
     if gateway.behavior.rotation.syncs_key_at_once() {
-        record.key = id.clone();
+        approvals::follow_row(gateway, session);
     }
-    record.transcript = rewritten(&record.transcript, messages, saved);
 }
 
 /// How much of a compacted conversation the database has.

@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
+use crate::approvals;
 use crate::behavior::Behavior;
 use crate::config::Config;
 use crate::env::Env;
@@ -35,6 +36,8 @@ pub struct Gateway {
     pub sessions: Registry,
     /// Held by old releases while they look for a live session, and while some of them end one.
     pub(crate) resume_lock: Mutex<()>,
+    /// Who is asked for leave to run a command, in old releases.
+    pub(crate) approvals: approvals::Table,
     timers: Cell<u64>,
     stopping: Cell<bool>,
 }
@@ -44,8 +47,8 @@ impl Gateway {
     pub fn new(env: Env, config: Config, behavior: Behavior) -> Rc<Self> {
         let rows = Rows::new(Rc::clone(&env.store));
         let (sessions, resume_lock, timers) = (Registry::default(), Mutex::default(), Cell::default());
-        let stopping = Cell::new(false);
-        Rc::new(Self { env, rows, config, behavior, sessions, resume_lock, timers, stopping })
+        let (approvals, stopping) = (approvals::Table::default(), Cell::new(false));
+        Rc::new(Self { env, rows, config, behavior, sessions, resume_lock, approvals, timers, stopping })
     }
 
     /// Serves the transport's connections, each in a task of its own, until it has no more.

@@ -57,6 +57,8 @@ pub enum Window {
     AnsweredNotRead,
     /// Between taking a record out of the registry and ending its row (spec §12, W5).
     PoppedNotEnded,
+    /// Between ending a row and taking its session out of the table of those who are asked (spec §12, W9).
+    EndedNotTornDown,
     /// Between reopening a row and registering its record (spec §12, W6).
     ReopenedNotRegistered,
     /// Between ending a rotated parent and inserting its child (spec §12, W10).
@@ -79,6 +81,7 @@ impl Window {
             Self::TurnNotStarted => "turn_not_started",
             Self::AnsweredNotRead => "answered_not_read",
             Self::PoppedNotEnded => "popped_not_ended",
+            Self::EndedNotTornDown => "ended_not_torn_down",
             Self::ReopenedNotRegistered => "reopened_not_registered",
             Self::ParentEndedChildMissing => "parent_ended_child_missing",
             Self::VictimChosen => "victim_chosen",

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use crate::agent::{Agent, Interrupt, ToolCall, TurnEvent};
+use crate::approvals;
 use crate::idle;
 use crate::lifecycle::flush::Moment;
 use crate::lifecycle::interrupt::Minds;
@@ -192,13 +193,13 @@ async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: Ending, before
         // end.
         let _ = persist::flush(gateway, session, moment).await;
     }
+    if forgotten.is_none() {
+        approvals::follow_row(gateway, session);
+    }
     session.change(|record| {
         record.facts.over += 1;
         match forgotten {
-            None => {
-                record.key = record.agent.row.clone();
-                record.transcript.version += 1;
-            }
+            None => record.transcript.version += 1,
             Some(history) => record.transcript = history,
         }
     });

@@ -292,6 +292,8 @@ pub struct StoreSettings {
 pub struct AgentSettings {
     /// How long an agent takes to build. Left out: no time.
     pub build: Millis,
+    /// How long the first agent of the run takes to build. Left out: as the others.
+    pub first_build: Option<Millis>,
     /// How many of the first builds fail. Left out: none.
     pub failures: u32,
     /// How long a summary takes that a client asks for with `session.compress`. Left out: no time.

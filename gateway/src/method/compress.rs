@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{OfSession, hold};
 use crate::agent::{CompressError, CompressionMode, Interrupt};
+use crate::approvals;
 use crate::build;
 use crate::rotation;
 use crate::rpc::{Error, code};
@@ -65,8 +66,8 @@ async fn summarize(gateway: &Rc<Gateway>, session: &Session, interrupt: &Interru
     }
     let talk = session.read(|record| record.transcript.clone());
     let compressed = rotation::compress(gateway, session, CompressionMode::Default, summary.clone()).await;
+    approvals::follow_row(gateway, session);
     session.change(|record| {
-        record.key = record.agent.row.clone();
         // Only a session that is not held can have moved on meanwhile. Then what the rows say is not taken over.
         if version != talk.version {
             record.transcript = talk;

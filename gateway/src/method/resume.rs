@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::OfSession;
 use super::create::{new_record, register};
 use crate::agent::Agent;
+use crate::approvals;
 use crate::build;
 use crate::event_log::EventLog;
 use crate::finalize;
@@ -164,8 +165,9 @@ async fn reopen_then_register(
         record.agent.state = AgentState::Ready(agent);
     }
     let session = register(gateway, link, record);
-    if !built {
-        build::later(gateway, &session, gateway.config.build_delay);
+    match built {
+        true => approvals::enter(gateway, &session),
+        false => build::later(gateway, &session, gateway.config.build_delay),
     }
     idle::cap_later(gateway);
     Ok(Opened::Here(payload(gateway, &session)))

@@ -72,6 +72,7 @@ pub(super) struct RawStore {
 pub(super) struct RawAgent {
     #[serde(default)]
     pub(super) build: Millis,
+    pub(super) first_build: Option<Millis>,
     #[serde(default)]
     pub(super) failures: u32,
     #[serde(default)]

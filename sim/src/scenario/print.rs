@@ -70,10 +70,13 @@ impl Scenario {
         );
         let windows: Vec<_> = self.windows.iter().map(|(window, range)| (window.name(), *range)).collect();
         page.settings("[windows]", &latencies(&windows));
-        let AgentSettings { build, failures, summary } = self.agent;
+        let AgentSettings { build, first_build, failures, summary } = self.agent;
         let mut agent = Vec::new();
         if build > Millis::ZERO {
             agent.push(("build".to_owned(), length(build)));
+        }
+        if let Some(first_build) = first_build {
+            agent.push(("first_build".to_owned(), length(first_build)));
         }
         if failures > 0 {
             agent.push(("failures".to_owned(), failures.to_string()));

@@ -6,10 +6,6 @@ pub(crate) const ABSENT: &[(&str, &str)] = &[
         "S5",
         "its first half is S4, which has scenarios; that a compression then refuses the row is only in later versions",
     ),
-    (
-        "S12",
-        "not modelled yet: there is one table of questions per session, none per stored id that an old session could clear",
-    ),
     ("S13", "only in versions after the modelled ones, and not modelled: nothing here remembers that it interrupted"),
     ("S18", "not modelled yet: no release here clears `running` by force"),
     ("S21", "background notifications are not modelled"),

@@ -304,18 +304,6 @@ fn words_and_keys() {
         "`drop` takes only `at`, `client` and `do`",
     );
     check_change(
-        r#"do = "drop""#,
-        "do = \"drop\"\ntruncate = -1",
-        "47:1: `truncate` does not go with `drop`",
-        "`drop` takes only `at`, `client` and `do`",
-    );
-    check_change(
-        r#"turn = "refactor""#,
-        "turn = \"refactor\"\ntruncate = \"first\"",
-        "42:12: invalid type: string \"first\", expected i64",
-        "",
-    );
-    check_change(
         r#"as = "work""#,
         "as = \"work\"\nturn = \"refactor\"",
         "35:1: `turn` does not go with `session.create`",
@@ -332,6 +320,23 @@ fn words_and_keys() {
         r#"turns = "refactor""#,
         "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`, `signal`, `close_on_disconnect`, `takes`, `truncate`",
         "did you mean `turn`?",
+    );
+}
+
+/// What a prompt replaces is a number, also a negative one, and only a prompt replaces something.
+#[test]
+fn truncate() {
+    check_change(
+        r#"do = "drop""#,
+        "do = \"drop\"\ntruncate = -1",
+        "47:1: `truncate` does not go with `drop`",
+        "`drop` takes only `at`, `client` and `do`",
+    );
+    check_change(
+        r#"turn = "refactor""#,
+        "turn = \"refactor\"\ntruncate = \"first\"",
+        "42:12: invalid type: string \"first\", expected i64",
+        "",
     );
 }
 

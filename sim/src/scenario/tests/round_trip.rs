@@ -57,7 +57,12 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             network: Network { latency },
             store: StoreSettings { before_commit: Latency::default(), after_commit, after_lookup: after_commit },
             windows: BTreeMap::from([(Window::PoppedNotEnded, Latency { min: Millis(1), max: Millis(1 + seed % 9) })]),
-            agent: AgentSettings { build: Millis(seed % 7), failures: (seed % 3) as u32, summary: Millis(seed % 5) },
+            agent: AgentSettings {
+                build: Millis(seed % 7),
+                first_build: (seed % 2 == 0).then_some(Millis(seed % 11)),
+                failures: (seed % 3) as u32,
+                summary: Millis(seed % 5),
+            },
             turns,
             steps,
             expect: BTreeMap::from([(Release::Current, expected)]),
