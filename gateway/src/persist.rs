@@ -2,7 +2,7 @@
 
 use crate::lifecycle::flush::Moment;
 use crate::server::Gateway;
-use crate::session::Session;
+use crate::session::{Session, Transcript};
 use crate::store::StoreError;
 
 /// Stores the messages that are not stored yet, if this is a moment for it.
@@ -10,14 +10,13 @@ use crate::store::StoreError;
 /// On an error the messages count as not stored and go with the next call.
 pub(crate) async fn flush(gateway: &Gateway, session: &Session, moment: Moment) -> Result<(), StoreError> {
     let flush = &gateway.behavior.flush;
-    let (row, unsaved) = session.read(|record| {
-        let transcript = &record.transcript;
-        (record.agent.row.clone(), transcript.messages[transcript.saved..].to_vec())
+    let (row, unsaved, count) = session.read(|record| {
+        let Transcript { messages, saved, .. } = &record.transcript;
+        (record.agent.row.clone(), messages[*saved..].to_vec(), messages.len())
     });
     if !flush.wanted(moment) || unsaved.is_empty() {
         return Ok(());
     }
-    let count = unsaved.len();
     if flush.in_one_transaction() {
         gateway.rows.append(row, unsaved).await?;
     } else {
@@ -25,6 +24,6 @@ pub(crate) async fn flush(gateway: &Gateway, session: &Session, moment: Moment) 
             gateway.rows.append(row.clone(), vec![message]).await?;
         }
     }
-    session.change(|record| record.transcript.saved += count);
+    session.change(|record| record.transcript.mark_stored(count));
     Ok(())
 }

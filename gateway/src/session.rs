@@ -133,12 +133,23 @@ pub enum AgentState {
 pub struct TurnState {
     /// How to stop it.
     pub interrupt: Rc<Interrupt>,
+    /// Whether its work has begun.
+    pub phase: Phase,
     /// The prompt.
     pub user: String,
     /// The answer so far.
     pub assistant: String,
     /// Words to it that it has not read yet, oldest first.
     pub steers: Vec<Queued>,
+}
+
+/// How far a turn is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It holds the session, and its prompt is being stored.
+    Claimed,
+    /// It is at work, or waits for its agent.
+    Begun,
 }
 
 /// A prompt that waits.
@@ -343,6 +354,11 @@ impl Transcript {
         let messages = self.messages[..self.messages.len().saturating_sub(1)].to_vec();
         let saved = self.saved.min(messages.len());
         Self { messages, saved, version: self.version }
+    }
+
+    /// The first `count` messages are stored. More may be by now, where an old release lets two turns store at once.
+    pub(crate) fn mark_stored(&mut self, count: usize) {
+        self.saved = self.saved.max(count).min(self.messages.len());
     }
 
     /// Messages as clients see them.

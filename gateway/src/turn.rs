@@ -18,7 +18,7 @@ use crate::persist;
 use crate::question;
 use crate::rotation;
 use crate::server::Gateway;
-use crate::session::{AgentState, Queued, Session, Transcript};
+use crate::session::{AgentState, Phase, Queued, Session, Transcript};
 use crate::spawn::Window;
 use crate::store::{NewMessage, Role, StoreError};
 
@@ -36,12 +36,8 @@ pub(crate) enum Ending {
 }
 
 /// Works on the prompt that holds the session.
-pub(crate) async fn run(gateway: Rc<Gateway>, session: Session) {
-    let Some((prompt, interrupt)) =
-        session.read(|record| record.turn.as_ref().map(|turn| (turn.user.clone(), Rc::clone(&turn.interrupt))))
-    else {
-        return;
-    };
+pub(crate) async fn run(gateway: Rc<Gateway>, session: Session, prompt: String) {
+    let Some(interrupt) = begin(&session) else { return };
     // What the conversation goes back to if this turn raises.
     let forgets = !gateway.behavior.finish.keeps_failed();
     let history = forgets.then(|| session.read(|record| record.transcript.before_last()));
@@ -61,6 +57,20 @@ pub(crate) async fn run(gateway: Rc<Gateway>, session: Session) {
         }
     };
     finish(&gateway, &session, ending, before, history).await;
+}
+
+/// The turn's work begins; its interrupt. Only a release that frees a claimed session finds that nobody holds it.
+fn begin(session: &Session) -> Option<Rc<Interrupt>> {
+    session.change(|record| match &mut record.turn {
+        Some(turn) => {
+            turn.phase = Phase::Begun;
+            Some(Rc::clone(&turn.interrupt))
+        }
+        None => {
+            record.facts.over += 1;
+            None
+        }
+    })
 }
 
 /// The session's agent, waited for as long as the configuration allows, or how the turn ends without one.

@@ -2,7 +2,7 @@
 
 use crate::agent::QuestionKind;
 use crate::behavior::group;
-use crate::session::Record;
+use crate::session::{Phase, Record};
 
 group! {
     /// Stopping turns.
@@ -30,6 +30,13 @@ group! {
             /// It is looked at when the agent is there.
             LookedAtLater "looked_at_later",
         }
+        /// What an interrupt does to a turn that holds the session and has not begun yet.
+        claimed: Claimed {
+            /// It ends when it begins.
+            EndsAtOnce "ends_at_once",
+            /// It loses the session; a second prompt that takes it meanwhile lets both turns run (S18).
+            LosesSession "loses_session",
+        }
         /// What becomes of an answer that a client has given and the turn has not read when an interrupt comes.
         answer: Answer {
             /// The turn reads it, and then stops.
@@ -45,6 +52,8 @@ group! {
 pub enum Hits {
     /// The turn that runs.
     Turn,
+    /// The claim of a turn that has not begun.
+    Claim,
     /// The turn that comes next.
     NextTurn,
     /// Nobody.
@@ -90,10 +99,11 @@ impl Stop {
 
     /// A client asks to stop.
     pub fn hits(&self, record: &Record) -> Hits {
-        match (record.is_running(), self.idle) {
-            (true, _) => Hits::Turn,
-            (false, Idle::Ignored) => Hits::Nobody,
-            (false, Idle::Sticky) => Hits::NextTurn,
+        match (record.turn.as_ref().map(|turn| turn.phase), self.claimed, self.idle) {
+            (Some(Phase::Claimed), Claimed::LosesSession, _) => Hits::Claim,
+            (Some(_), _, _) => Hits::Turn,
+            (None, _, Idle::Ignored) => Hits::Nobody,
+            (None, _, Idle::Sticky) => Hits::NextTurn,
         }
     }
 }

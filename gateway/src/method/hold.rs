@@ -10,7 +10,7 @@ use crate::lifecycle::queue::Before;
 use crate::method::prompt;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{Queued, Session, Stage};
+use crate::session::{Phase, Queued, Session, Stage};
 use crate::turn;
 
 /// Holds the session, if nothing else does. The interrupt is raised when the work has to stop.
@@ -26,7 +26,11 @@ pub(super) fn take(gateway: &Gateway, session: &Session) -> Result<Rc<Interrupt>
         if record.stage != Stage::Open {
             return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
         }
-        Ok(prompt::hold(record, "", now))
+        let interrupt = prompt::hold(record, "", now);
+        if let Some(turn) = &mut record.turn {
+            turn.phase = Phase::Begun;
+        }
+        Ok(interrupt)
     })
 }
 
