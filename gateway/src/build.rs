@@ -22,6 +22,12 @@ pub(crate) fn later(gateway: &Rc<Gateway>, session: &Session, delay: Millis) {
     });
 }
 
+/// Builds the agent and waits until it is there, or could not be built.
+pub(crate) async fn at_once(gateway: &Rc<Gateway>, session: &Session) {
+    start(gateway, session);
+    session.until(|record| (!matches!(record.agent.state, AgentState::Building)).then_some(())).await;
+}
+
 /// Begins to build the agent, unless that has been done.
 pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session) {
     let begins = session.change(|record| {

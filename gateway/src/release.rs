@@ -55,7 +55,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("rotation.procedure", "steps_and_write"),
     ("rotation.key", "after_turn"),
     ("close.turn", "left_running"),
-    ("close.foreign", "agent_close"),
+    ("close.agent", "ends_row"),
     ("close.order", "pop_then_end"),
     ("close.reap_order", "pop_then_end"),
     ("idle.victims", "not_tested_again"),
@@ -93,6 +93,7 @@ const V0_18_2: &[(&str, &str)] = &[
 const V0_17_0: &[(&str, &str)] = &[
     ("resume.live_match", "session_key"),
     ("resume.build", "before_registration"),
+    ("close.agent", "leaves_row"),
     ("claim.busy", "reject"),
     ("flush.when", "prompt_and_end"),
     ("rotation.default_mode", "rotate"),

@@ -70,7 +70,8 @@ impl Gateway {
         }
         if !self.behavior.shutdown.joins_turns() {
             let sessions = self.sessions.all();
-            join_all(sessions.iter().map(|session| finalize::end_row(self, session, EndReason::TuiShutdown))).await;
+            join_all(sessions.iter().map(|session| finalize::end_rows_only(self, session, EndReason::TuiShutdown)))
+                .await;
             return;
         }
         self.stopping.set(true);

@@ -19,8 +19,7 @@ pub(crate) async fn sweep(gateway: &Rc<Gateway>) {
     }
     // Without an answer there is nothing to go by; the next start looks again.
     let Ok(open) = gateway.rows.open().await else { return };
-    let reason = EndReason::StartupOrphanReap;
-    let ours = |row: &SessionRow| gateway.behavior.close.ends_row(&row.source, reason) == Some(reason);
+    let ours = |row: &SessionRow| gateway.behavior.close.ends_row(&row.source);
     let open: Vec<StoredId> = open.into_iter().filter(ours).map(|row| row.id).collect();
     if open.is_empty() {
         return;

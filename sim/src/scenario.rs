@@ -41,6 +41,7 @@ use gateway::agent::script::TurnScript;
 use gateway::clock::Millis;
 use gateway::config::Config;
 use gateway::lifecycle::process::Signal;
+use gateway::lifecycle::resume::Built;
 use gateway::release::Release;
 use gateway::spawn::Window;
 use serde::Deserialize;
@@ -131,6 +132,8 @@ pub enum Action {
         session: String,
         /// Key `id`: by which of its ids.
         target: ResumeTarget,
+        /// Key `eager_build`: when its agent is wanted.
+        built: Built,
         /// Key `as`: a name of its own for the session that answers.
         name: Option<String>,
     },

@@ -58,6 +58,15 @@ pub enum Live {
     Refuse,
 }
 
+/// When a client wants the agent of the session that it brings back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Built {
+    /// When the release builds it.
+    Later,
+    /// Before the answer.
+    WithAnswer,
+}
+
 impl Resume {
     /// How the tip is found, or `None` when the row asked for is the target.
     pub fn tip_rule(&self) -> Option<TipRule> {
@@ -93,11 +102,11 @@ impl Resume {
         }
     }
 
-    /// Whether the agent is built before the record is registered.
-    pub fn builds_first(&self) -> bool {
-        match self.build {
-            Build::Deferred => false,
-            Build::BeforeRegistration => true,
+    /// Whether the agent is built before the record is registered, where that is not done first.
+    pub fn builds_first(&self, asked: Built) -> bool {
+        match (self.build, asked) {
+            (Build::Deferred, Built::Later) => false,
+            (Build::Deferred, Built::WithAnswer) | (Build::BeforeRegistration, _) => true,
         }
     }
 

@@ -14,14 +14,14 @@ use crate::event_log::EventLog;
 use crate::finalize;
 use crate::idle;
 use crate::lifecycle::close::Actor;
-use crate::lifecycle::resume::Live;
+use crate::lifecycle::resume::{Built, Live};
 use crate::reaper;
 use crate::registry::Link;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
 use crate::session::{AgentState, Session, Stage, Transcript};
 use crate::spawn::Window;
-use crate::store::{MessageRow, SessionRow, StoreError, StoredId};
+use crate::store::{EndReason, MessageRow, SessionRow, StoreError, StoredId};
 
 /// How often a resume follows a chain that moves on under it. Beyond that something is broken.
 const HOPS_MAX: u32 = 100;
@@ -29,12 +29,16 @@ const HOPS_MAX: u32 = 100;
 #[derive(Deserialize)]
 pub(super) struct Resume {
     session_id: Option<String>,
+    /// The agent is to be there with the answer.
+    #[serde(default)]
+    eager_build: bool,
 }
 
 /// Attaches to the live session of a stored id or title, or brings the stored one back to life.
 pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -> Result<Value, Error> {
     let asked = params.session_id.filter(|id| !id.is_empty());
     let asked = asked.ok_or_else(|| Error::new(code::SESSION_ID_REQUIRED, "session_id required"))?;
+    let built = if params.eager_build { Built::WithAnswer } else { Built::Later };
     let row = lookup(gateway, &asked).await?;
     let mut target = match gateway.behavior.resume.tip_rule() {
         Some(rule) => gateway.rows.tip(row.id.clone(), rule).await.map_err(failed)?,
@@ -54,7 +58,7 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
                 }
             }
         } else {
-            match bring_back(gateway, link, &target, &row).await? {
+            match bring_back(gateway, link, &target, &row, built).await? {
                 Opened::Here(payload) => return Ok(payload),
                 Opened::MovedOn(tip) => target = tip,
             }
@@ -84,11 +88,17 @@ enum Opened {
     MovedOn(StoredId),
 }
 
-async fn bring_back(gateway: &Rc<Gateway>, link: &Link, target: &StoredId, row: &SessionRow) -> Result<Opened, Error> {
+async fn bring_back(
+    gateway: &Rc<Gateway>,
+    link: &Link,
+    target: &StoredId,
+    row: &SessionRow,
+    built: Built,
+) -> Result<Opened, Error> {
     if gateway.behavior.resume.registers_first() {
-        register_then_reopen(gateway, link, target, row).await
+        register_then_reopen(gateway, link, target, row, built).await
     } else {
-        reopen_then_register(gateway, link, target, row).await
+        reopen_then_register(gateway, link, target, row, built).await
     }
 }
 
@@ -98,6 +108,7 @@ async fn register_then_reopen(
     link: &Link,
     target: &StoredId,
     row: &SessionRow,
+    built: Built,
 ) -> Result<Opened, Error> {
     if gateway.is_stopping() {
         return Err(Error::passing(code::RESUME_FAILED, "the gateway is shutting down, retry"));
@@ -119,7 +130,13 @@ async fn register_then_reopen(
             });
             // Its client may have left meanwhile.
             idle::rearm(gateway, &session);
-            build::later(gateway, &session, gateway.config.build_delay);
+            match built {
+                Built::Later => build::later(gateway, &session, gateway.config.build_delay),
+                Built::WithAnswer => build::at_once(gateway, &session).await,
+            }
+            if session.read(|record| record.stage != Stage::Open) {
+                return Err(Error::passing(code::STORED_NOT_FOUND, "the session was closed meanwhile, retry"));
+            }
             idle::cap_later(gateway);
             Ok(Opened::Here(payload(gateway, &session)))
         }
@@ -141,6 +158,7 @@ async fn reopen_then_register(
     link: &Link,
     target: &StoredId,
     row: &SessionRow,
+    built: Built,
 ) -> Result<Opened, Error> {
     let tip = reopen(gateway, target).await.map_err(failed)?;
     if tip != *target {
@@ -148,13 +166,17 @@ async fn reopen_then_register(
     }
     gateway.env.window(Window::ReopenedNotRegistered).await;
     let messages = gateway.rows.messages(target.clone()).await.map_err(failed)?;
-    let agent = match gateway.behavior.resume.builds_first() {
+    let agent = match gateway.behavior.resume.builds_first(built) {
         true => Some(build_now(gateway).await?),
         false => None,
     };
     let _lock = gateway.resume_lock.lock().await;
     // Somebody else may have brought it back meanwhile: then theirs is the session.
     if let Some(session) = live(gateway, target) {
+        if agent.is_some() && gateway.behavior.close.agent_ends_row() {
+            // The agent that is not needed takes the row for its own; errors are only logged.
+            let _ = gateway.rows.end(target.clone(), gateway.env.now().wall, EndReason::AgentClose).await;
+        }
         return Ok(Opened::Here(attach_live(gateway, &session, link)));
     }
     let mut record = new_record(target.clone(), &row.source, gateway.env.now());

@@ -6,6 +6,7 @@ use gateway::agent::CompressionMode;
 use gateway::agent::script::{OnInterrupt, TurnScript, TurnStep};
 use gateway::clock::Millis;
 use gateway::lifecycle::process::Signal;
+use gateway::lifecycle::resume::Built;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -139,13 +140,13 @@ impl RawStep {
                 Action::Prompt { session: self.session()?, prompt: Prompt::Turn(script), truncate: None }
             }
             "resume" => {
-                self.no_params()?;
+                let built = self.built()?;
                 let target = match self.id.as_deref() {
                     Some("stored") | None => ResumeTarget::Stored,
                     Some("tip") => ResumeTarget::Tip,
                     Some(other) => return Err(format!("unknown `id`: `{other}`; there are `stored` and `tip`")),
                 };
-                Action::Resume { session: self.session()?, target, name: self.name.clone() }
+                Action::Resume { session: self.session()?, target, built, name: self.name.clone() }
             }
             "activate" => Action::Activate { session: self.session()? },
             "close" => Action::CloseSession { session: self.session()? },
@@ -181,11 +182,19 @@ impl RawStep {
         Ok(Act::Do { action: Action::Create { name, title, on_disconnect }, unready: self.ready == Some(false) })
     }
 
-    fn no_params(&self) -> Result<(), String> {
-        let first = self.params.iter().flatten().find(|(name, _)| *name != "cols");
-        first.map_or(Ok(()), |(name, value)| {
-            Err(format!("`params.{name}` = {value} is not something that a scenario can ask for"))
-        })
+    /// When a resume wants its agent, which is all that its parameters can ask for here.
+    fn built(&self) -> Result<Built, String> {
+        let mut built = Built::Later;
+        for (name, value) in self.params.iter().flatten() {
+            match (name.as_str(), value) {
+                // It only concerns a screen.
+                ("cols", Value::Number(_)) => {}
+                ("eager_build", Value::Bool(true)) => built = Built::WithAnswer,
+                ("eager_build", Value::Bool(false)) => {}
+                _ => return Err(format!("`params.{name}` = {value} is not something that a scenario can ask for")),
+            }
+        }
+        Ok(built)
     }
 
     fn session(&self) -> Result<String, String> {

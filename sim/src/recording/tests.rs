@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use gateway::clock::{Millis, Uptime};
+use gateway::lifecycle::resume::Built;
 use gateway::release::Release;
 use serde_json::{Value, json};
 
@@ -21,7 +22,8 @@ fn document() -> Value {
         {"do": "kill", "sig": "TERM", "at": 2},
         {"do": "restart"},
         {"do": "connect", "client": "c2"},
-        {"do": "resume", "client": "c2", "session": "y", "id": "tip", "as": "z"},
+        {"do": "resume", "client": "c2", "session": "y", "id": "tip", "as": "z",
+         "params": {"eager_build": true, "cols": 80}},
         {"do": "activate", "client": "c2", "session": "z"},
         {"do": "list", "client": "c2"},
         {"do": "idle_reap"},
@@ -80,7 +82,8 @@ fn everything_is_read() {
     let (title, on_disconnect) = (Some("t".to_owned()), OnDisconnect::Close);
     assert_eq!(scenario.steps[1].action, Action::Create { name: "x".to_owned(), title, on_disconnect });
     let (session, name) = ("y".to_owned(), Some("z".to_owned()));
-    assert_eq!(scenario.steps[8].action, Action::Resume { session, target: ResumeTarget::Tip, name });
+    let (target, built) = (ResumeTarget::Tip, Built::WithAnswer);
+    assert_eq!(scenario.steps[8].action, Action::Resume { session, target, built, name });
     assert_eq!(scenario.gateway.session_ttl, Millis(500));
     assert_eq!(scenario.gateway.max_live_sessions, Some(2));
     assert_eq!(scenario.turns["A"].steps.len(), 6);

@@ -105,6 +105,7 @@ pub(super) struct RawStep {
     pub(super) close_on_disconnect: Option<Spanned<bool>>,
     pub(super) takes: Option<Spanned<Millis>>,
     pub(super) truncate: Option<Spanned<i64>>,
+    pub(super) eager_build: Option<Spanned<bool>>,
 }
 
 /// `[expect.RELEASE]`

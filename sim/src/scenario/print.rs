@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use gateway::agent::script::TurnScript;
 use gateway::clock::Millis;
 use gateway::config::Config;
+use gateway::lifecycle::resume::Built;
 use gateway::release::Release;
 use serde::Serialize;
 use toml::{Table, Value};
@@ -150,6 +151,9 @@ fn write_step(page: &mut Page, step: &Step) {
     }
     if let Action::Prompt { truncate: Some(ordinal), .. } = &step.action {
         page.line("truncate", &ordinal.to_string());
+    }
+    if let Action::Resume { built: Built::WithAnswer, .. } = &step.action {
+        page.line("eager_build", "true");
     }
     if let Some(name) = step.action.names() {
         page.line("as", &quoted(name));

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use gateway::clock::Millis;
 use gateway::lifecycle::process::Signal;
+use gateway::lifecycle::resume::Built;
 use toml::Spanned;
 
 use super::error::Source;
@@ -180,7 +181,7 @@ impl Word {
             Self::Create => format!(
                 "`{name}` takes `as`, the name of the session in this file, and may take `title` and `close_on_disconnect`"
             ),
-            Self::Resume => format!("`{name}` takes `session` and may take `id` and `as`"),
+            Self::Resume => format!("`{name}` takes `session` and may take `id`, `as` and `eager_build`"),
             Self::Title => format!("`{name}` takes `session` and may take `title`, which it gives"),
             Self::Delete => format!("`{name}` takes `session` and may take `id`"),
             Self::Signal => format!("`{name}` takes `signal`, which is `INT` or `TERM`, and no `client`"),
@@ -232,11 +233,12 @@ impl RawStep {
     }
 
     /// The other keys that not every step has: where their values stand, and the word that they go with.
-    fn others(&self) -> [(&'static str, Option<Range<usize>>, Word); 3] {
+    fn others(&self) -> [(&'static str, Option<Range<usize>>, Word); 4] {
         [
             ("takes", self.takes.as_ref().map(Spanned::span), Word::Suspend),
             ("close_on_disconnect", self.close_on_disconnect.as_ref().map(Spanned::span), Word::Create),
             ("truncate", self.truncate.as_ref().map(Spanned::span), Word::Prompt),
+            ("eager_build", self.eager_build.as_ref().map(Spanned::span), Word::Resume),
         ]
     }
 }
@@ -278,7 +280,14 @@ impl Reading<'_> {
                 Action::Prompt { session: session()?, prompt: self.prompt(word)?, truncate }
             }
             Word::Resume => {
-                Action::Resume { session: session()?, target: self.target()?, name: text(self.raw.name.as_ref()) }
+                let eager = self.raw.eager_build.as_ref().is_some_and(|eager| *eager.get_ref());
+                let built = if eager { Built::WithAnswer } else { Built::Later };
+                Action::Resume {
+                    session: session()?,
+                    target: self.target()?,
+                    built,
+                    name: text(self.raw.name.as_ref()),
+                }
             }
             Word::Activate => Action::Activate { session: session()? },
             Word::CloseSession => Action::CloseSession { session: session()? },

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gateway::clock::{Clock, Uptime};
+use gateway::lifecycle::resume::Built;
 use gateway::store::StoredId;
 use serde_json::{Value, json};
 
@@ -100,12 +101,16 @@ impl Client {
                 }
                 self.request("prompt.submit", params, None)?;
             }
-            Action::Resume { session, target, name } => {
+            Action::Resume { session, target, built, name } => {
                 let ids = self.ids(session).await?;
                 let name = name.as_ref().unwrap_or(session);
                 let stored = self.stored(ids, *target);
                 self.stage.names.expect(&self.name, name);
-                self.request("session.resume", json!({"session_id": stored}), Some(name.clone()))?;
+                let mut params = json!({"session_id": stored});
+                if *built == Built::WithAnswer {
+                    params["eager_build"] = json!(true);
+                }
+                self.request("session.resume", params, Some(name.clone()))?;
             }
             Action::Activate { session } => self.of_session("session.activate", session).await?,
             Action::CloseSession { session } => self.of_session("session.close", session).await?,

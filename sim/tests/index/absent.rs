@@ -10,10 +10,6 @@ pub(crate) const ABSENT: &[(&str, &str)] = &[
     ("S21", "background notifications are not modelled"),
     ("S22", "before 0.16.0"),
     ("S29", "background notifications are not modelled"),
-    (
-        "S32",
-        "not modelled yet: an agent here does not end rows by itself, and there is no eager build on resume from 0.18.2 on",
-    ),
     ("S33", "two processes on one database: the simulator runs one"),
     ("A4", "other programs: the command line and the messaging gateway"),
     ("A7", "what the messaging platforms' own gateway does then: another process"),

@@ -318,7 +318,7 @@ fn words_and_keys() {
     check_change(
         r#"turn = "refactor""#,
         r#"turns = "refactor""#,
-        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`, `signal`, `close_on_disconnect`, `takes`, `truncate`",
+        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`, `signal`, `close_on_disconnect`, `takes`, `truncate`, `eager_build`",
         "did you mean `turn`?",
     );
 }
@@ -337,6 +337,17 @@ fn truncate() {
         "turn = \"refactor\"\ntruncate = \"first\"",
         "42:12: invalid type: string \"first\", expected i64",
         "",
+    );
+}
+
+/// Only a resume can want its agent at once.
+#[test]
+fn eager_build() {
+    check_change(
+        r#"do = "drop""#,
+        "do = \"drop\"\neager_build = true",
+        "47:1: `eager_build` does not go with `drop`",
+        "`drop` takes only `at`, `client` and `do`",
     );
 }
 
