@@ -198,6 +198,8 @@ pub struct Facts {
     pub pending_title: Option<String>,
     /// Whether it is closed with its connection instead of getting a grace.
     pub close_on_disconnect: bool,
+    /// How often the reaper has looked since it interrupted the turn, if it does that.
+    pub interrupted: Option<u32>,
     /// Some releases keep an interrupt that came while idle, and stop the next turn with it.
     pub stale_interrupt: bool,
     /// How many prompts were accepted.

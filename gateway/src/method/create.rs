@@ -74,6 +74,7 @@ pub(super) fn new_record(key: StoredId, source: &str, now: Now) -> Record {
             cwd: None,
             pending_title: None,
             close_on_disconnect: false,
+            interrupted: None,
             stale_interrupt: false,
             accepted: 0,
             over: 0,

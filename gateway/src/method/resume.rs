@@ -14,6 +14,7 @@ use crate::event_log::EventLog;
 use crate::finalize;
 use crate::idle;
 use crate::lifecycle::close::Actor;
+use crate::lifecycle::grace;
 use crate::lifecycle::resume::{Built, Live};
 use crate::reaper;
 use crate::registry::Link;
@@ -51,6 +52,9 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
         };
         if let Some(session) = found {
             match session.read(|record| gateway.behavior.resume.on_live(record)) {
+                Live::Attach if session.read(grace::is_settling) => {
+                    return Err(Error::new(code::BUSY, "the session's turn is being interrupted"));
+                }
                 Live::Attach => return Ok(attach_live(gateway, &session, link)),
                 Live::Wait => session.until(|record| (record.stage != Stage::Opening).then_some(())).await,
                 Live::Refuse => {

@@ -6,7 +6,6 @@ pub(crate) const ABSENT: &[(&str, &str)] = &[
         "S5",
         "its first half is S4, which has scenarios; that a compression then refuses the row is only in later versions",
     ),
-    ("S13", "only in versions after the modelled ones, and not modelled: nothing here remembers that it interrupted"),
     ("S21", "background notifications are not modelled"),
     ("S22", "before 0.16.0"),
     ("S29", "background notifications are not modelled"),
