@@ -47,6 +47,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("resume.reopen", "unconditional"),
     ("claim.row", "plain_insert"),
     ("events.replay", "lost"),
+    ("events.ended", "requester"),
     ("events.questions", "not_shown"),
     ("queue.slots", "one_merged"),
     ("queue.delivery", "pinned"),

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::approvals;
@@ -92,6 +93,17 @@ impl Gateway {
             // The cap follows each scan (spec §6.4).
             idle::cap(self).await;
         }
+    }
+
+    /// Sends an event of a session in the course of a request. Some releases let the request's connection have those of
+    /// a session that is gone. What its turn still says they print to the process's output, which no client reads.
+    pub(crate) fn emit_within(&self, link: &Link, session: &Session, kind: &str, payload: Value) {
+        if self.sessions.contains(session) || !self.behavior.events.tells_requester() {
+            return session.emit(kind, payload);
+        }
+        session.change(|record| record.facts.told_when_gone = true);
+        // A peer that is gone misses nothing of its own.
+        let _ = link.connection.send(rpc::event_frame(&rpc::event(kind, session.id(), payload)));
     }
 
     pub(crate) fn emit_info(&self, session: &Session) {

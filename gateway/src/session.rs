@@ -202,6 +202,8 @@ pub struct Facts {
     pub interrupted: Option<u32>,
     /// Some releases keep an interrupt that came while idle, and stop the next turn with it.
     pub stale_interrupt: bool,
+    /// Whether a client was told something of it after it had left the registry.
+    pub told_when_gone: bool,
     /// How many prompts were accepted.
     pub accepted: u64,
     /// How many of those are over: answered, failed, cancelled, or said in one turn with the next.

@@ -12,6 +12,13 @@ group! {
             /// Nothing: events to nobody are lost (C3).
             Lost "lost",
         }
+        /// Who gets what a request says of a session that has been ended meanwhile.
+        ended: OfEnded {
+            /// Nobody.
+            Nobody "nobody",
+            /// The connection of the request, whoever's the session was (A33).
+            Requester "requester",
+        }
         /// What becomes of a question that is open when a client comes back.
         questions: Questions {
             /// It is asked again.
@@ -28,6 +35,14 @@ impl Events {
         match self.replay {
             Replay::Kept => true,
             Replay::Lost => false,
+        }
+    }
+
+    /// Whether a request's connection gets the events of a session that is gone.
+    pub fn tells_requester(&self) -> bool {
+        match self.ended {
+            OfEnded::Nobody => false,
+            OfEnded::Requester => true,
         }
     }
 

@@ -76,6 +76,7 @@ pub(super) fn new_record(key: StoredId, source: &str, now: Now) -> Record {
             close_on_disconnect: false,
             interrupted: None,
             stale_interrupt: false,
+            told_when_gone: false,
             accepted: 0,
             over: 0,
         },

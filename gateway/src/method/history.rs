@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{OfSession, hold};
 use crate::lifecycle::history;
+use crate::registry::Link;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
 use crate::session::{Record, Session};
@@ -18,7 +19,7 @@ pub(super) fn shown(gateway: &Gateway, params: &OfSession) -> Result<Value, Erro
 }
 
 /// Takes the last prompt back, with all that followed it.
-pub(super) async fn undo(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Value, Error> {
+pub(super) async fn undo(gateway: &Rc<Gateway>, link: &Link, params: &OfSession) -> Result<Value, Error> {
     let session = params.find(gateway)?;
     hold::take(gateway, &session)?;
     let (length, kept) =
@@ -31,7 +32,7 @@ pub(super) async fn undo(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Va
         }
         false => Ok(()),
     };
-    let next = hold::release(gateway, &session);
+    let next = hold::release(gateway, link, &session);
     hold::go_on(gateway, &session, next).await;
     undone.map(|()| json!({"removed": length - kept}))
 }

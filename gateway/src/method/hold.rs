@@ -8,6 +8,7 @@ use crate::agent::Interrupt;
 use crate::idle;
 use crate::lifecycle::queue::Before;
 use crate::method::prompt;
+use crate::registry::Link;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
 use crate::session::{Phase, Queued, Session, Stage};
@@ -35,9 +36,10 @@ pub(super) fn take(gateway: &Gateway, session: &Session) -> Result<Rc<Interrupt>
 }
 
 /// The work is done, and the session free; the prompt that has waited for that has claimed it.
-pub(super) fn release(gateway: &Rc<Gateway>, session: &Session) -> Option<Queued> {
+pub(super) fn release(gateway: &Rc<Gateway>, link: &Link, session: &Session) -> Option<Queued> {
     let next = if gateway.behavior.history.holds() { turn::free(gateway, session, Before::Worked) } else { None };
-    gateway.emit_info(session);
+    let info = session.read(|record| record.info(&gateway.config.model));
+    gateway.emit_within(link, session, "session.info", info);
     next
 }
 
