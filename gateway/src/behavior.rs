@@ -5,8 +5,8 @@
 //! A *planted bug* is [`Behavior::default`] with one field [`set`](Behavior::set) to another alternative.
 
 use crate::lifecycle::{
-    agents, attach, claim, close, events, finish, flush, grace, history, idle, interrupt, lineage, list, notice,
-    process, queue, resume, review, steer, title, writing,
+    agents, approval, attach, claim, close, events, finish, flush, grace, history, idle, interrupt, lineage, list,
+    notice, process, queue, resume, review, steer, title, writing,
 };
 use crate::rotation;
 
@@ -47,6 +47,8 @@ pub struct Behavior {
     pub notices: notice::Notices,
     /// Reviews in the background.
     pub review: review::Review,
+    /// Leave to run a command.
+    pub approval: approval::Approval,
     /// Changing what has been said.
     pub history: history::History,
     /// Titles that clients give.
@@ -130,7 +132,7 @@ impl Behavior {
         all
     }
 
-    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 23] {
+    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 24] {
         [
             erase(&mut self.grace),
             erase(&mut self.attach),
@@ -149,6 +151,7 @@ impl Behavior {
             erase(&mut self.steer),
             erase(&mut self.notices),
             erase(&mut self.review),
+            erase(&mut self.approval),
             erase(&mut self.history),
             erase(&mut self.title),
             erase(&mut self.lineage),

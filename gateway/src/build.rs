@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::approvals;
 use crate::clock::Millis;
 use crate::idle;
 use crate::server::Gateway;
@@ -19,6 +20,12 @@ pub(crate) fn later(gateway: &Rc<Gateway>, session: &Session, delay: Millis) {
             start(&later, &session);
         }
     });
+}
+
+/// Builds the agent and waits until it is there, or could not be built.
+pub(crate) async fn at_once(gateway: &Rc<Gateway>, session: &Session) {
+    start(gateway, session);
+    session.until(|record| (!matches!(record.agent.state, AgentState::Building)).then_some(())).await;
 }
 
 /// Begins to build the agent, unless that has been done.
@@ -47,6 +54,11 @@ async fn build(gateway: &Rc<Gateway>, session: &Session) {
             Err(error) => AgentState::Failed(format!("agent init failed: {error}")),
         };
     });
+    // Whoever built it for a session that is gone meanwhile takes its entry out again, or what stands there by now.
+    match gateway.sessions.contains(session) {
+        true => approvals::enter(gateway, session),
+        false => approvals::leave(gateway, session),
+    }
     let failure = session.read(|record| match &record.agent.state {
         AgentState::Failed(message) => Some(message.clone()),
         _ => None,

@@ -19,8 +19,8 @@ pub struct Config {
     pub clarify_timeout: Millis,
     /// How long a question waits for a password.
     pub sudo_timeout: Millis,
-    /// How long a question waits for leave to run a command.
-    pub approval_timeout: Millis,
+    /// How long a question waits for leave to run a command. Left out: what the release does by itself.
+    pub approval_timeout: Option<Millis>,
     /// How long a client may take none of its frames, once there is no more room for them.
     pub write_timeout: Millis,
     /// What a prompt does to a session at work.
@@ -71,7 +71,7 @@ impl Default for Config {
             agent_wait: Millis::from_secs(30),
             clarify_timeout: Millis::from_secs(300),
             sudo_timeout: Millis::from_secs(120),
-            approval_timeout: Millis::from_secs(60),
+            approval_timeout: None,
             write_timeout: Millis::from_secs(10),
             busy_input_mode: BusyInput::default(),
             session_ttl: Millis::from_secs(6 * 3600),

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::approvals;
 use crate::clock::Millis;
 use crate::lifecycle::close::{Actor, Popping};
 use crate::persist;
@@ -46,6 +47,11 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
         persist::flush_last(gateway, session).await;
     }
     end_row(gateway, session, ended.reason).await;
+    if popping == Popping::BeforeEnd {
+        gateway.env.window(Window::EndedNotTornDown).await;
+    }
+    approvals::leave(gateway, session);
+    close_agent(gateway, session).await;
     gateway.sessions.remove(session);
     if gateway.behavior.notices.end_with_session() {
         gateway.notices.forget(session);
@@ -82,6 +88,12 @@ fn begin(gateway: &Gateway, session: &Session, ended: Ended) -> bool {
     true
 }
 
+/// Ends the rows of a session whose turn and record are left to the end of the process.
+pub(crate) async fn end_rows_only(gateway: &Gateway, session: &Session, reason: EndReason) {
+    end_row(gateway, session, reason).await;
+    close_agent(gateway, session).await;
+}
+
 /// Interrupts the turn, if one runs, and waits until it has left the session.
 async fn stop_turn(session: &Session) {
     session.interrupt();
@@ -89,9 +101,21 @@ async fn stop_turn(session: &Session) {
 }
 
 /// Ends the row that the agent writes, which after rotations is the tip of the chain.
-pub(crate) async fn end_row(gateway: &Gateway, session: &Session, reason: EndReason) {
-    let ends = session.read(|record| gateway.behavior.close.ends_row(&record.facts.source, reason));
-    let Some(reason) = ends else { return };
+async fn end_row(gateway: &Gateway, session: &Session, reason: EndReason) {
+    if session.read(|record| gateway.behavior.close.ends_row(&record.facts.source)) {
+        end_now(gateway, session, reason).await;
+    }
+}
+
+/// Lets the agent go, if there is one. In some releases it ends its row by itself, unless that has an end already.
+async fn close_agent(gateway: &Gateway, session: &Session) {
+    let is_built = session.read(|record| matches!(record.agent.state, AgentState::Ready(_)));
+    if is_built && gateway.behavior.close.agent_ends_row() {
+        end_now(gateway, session, EndReason::AgentClose).await;
+    }
+}
+
+async fn end_now(gateway: &Gateway, session: &Session, reason: EndReason) {
     loop {
         let row = session.read(|record| record.agent.row.clone());
         match gateway.rows.end(row, gateway.env.now().wall, reason).await {

@@ -8,6 +8,7 @@
 //! What is outside is an [`env::Env`]; how releases differ is a [`behavior::Behavior`].
 
 pub mod agent;
+mod approvals;
 pub mod behavior;
 mod build;
 pub mod clock;

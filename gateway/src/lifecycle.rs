@@ -4,6 +4,7 @@
 //! decision out. One file per group of behaviour, each the only reader of its group.
 
 pub mod agents;
+pub mod approval;
 pub mod attach;
 pub mod claim;
 pub mod close;

@@ -15,12 +15,12 @@ const LAST_TRIES: u32 = 5;
 /// On an error the messages count as not stored and go with the next call.
 pub(crate) async fn flush(gateway: &Gateway, session: &Session, moment: Moment) -> Result<(), StoreError> {
     let flush = &gateway.behavior.flush;
-    let (row, unsaved, again) = session.read(|record| {
+    let (row, saved, unsaved, again) = session.read(|record| {
         let transcript = &record.transcript;
         let again = if flush.stores_loaded(moment) { transcript.loaded.min(transcript.messages.len()) } else { 0 };
         // An old release may have cut the conversation while a flush of it was under way: then nothing is unsaved.
         let unsaved = transcript.messages.get(transcript.saved..).unwrap_or_default().to_vec();
-        (record.agent.row.clone(), unsaved, transcript.messages[..again].to_vec())
+        (record.agent.row.clone(), transcript.saved, unsaved, transcript.messages[..again].to_vec())
     });
     if !flush.wanted(moment) {
         return Ok(());
@@ -34,16 +34,17 @@ pub(crate) async fn flush(gateway: &Gateway, session: &Session, moment: Moment) 
     if unsaved.is_empty() {
         return Ok(());
     }
-    let all = unsaved.len();
+    let all = saved + unsaved.len();
+    let mut stored = saved;
     for part in flush.parts(unsaved) {
-        let stored = part.len();
+        stored += part.len();
         append(gateway, &row, part).await?;
         if flush.counts_each() {
-            count(session, stored);
+            session.change(|record| record.transcript.mark_stored(stored));
         }
     }
     if !flush.counts_each() {
-        count(session, all);
+        session.change(|record| record.transcript.mark_stored(all));
     }
     Ok(())
 }
@@ -63,12 +64,4 @@ async fn append(gateway: &Gateway, row: &StoredId, messages: Vec<NewMessage>) ->
     let written = gateway.rows.append(row.clone(), messages.clone()).await;
     let look = || gateway.rows.messages(row.clone());
     doubt::settle(gateway, written, look, |rows| doubt::ends_with(rows, &messages)).await
-}
-
-/// Where two turns are at work on one session, two flushes count the same messages: there are no more than there are.
-fn count(session: &Session, stored: usize) {
-    session.change(|record| {
-        let transcript = &mut record.transcript;
-        transcript.saved = (transcript.saved + stored).min(transcript.messages.len());
-    });
 }

@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::agent::{Interrupt, Question, QuestionKind};
+use crate::approvals;
 use crate::clock::Millis;
-use crate::config::Config;
 use crate::entropy::{Purpose, Stream};
 use crate::server::Gateway;
 use crate::session::Session;
+use crate::spawn::Window;
 
 /// A question that waits for its answer.
 pub struct OpenQuestion {
@@ -40,19 +41,30 @@ pub(crate) async fn ask(gateway: &Gateway, session: &Session, question: Question
     let id = format!("{:08x}", bits as u32);
     let payload = payload(&question, &id);
     let (answer, answered) = oneshot::channel();
-    let timeout = timeout(&gateway.config, question.kind);
+    let timeout = timeout(gateway, question.kind);
     session.change(|record| {
         record.question = Some(OpenQuestion { id: id.clone(), kind: question.kind, payload: payload.clone(), answer });
     });
-    session.emit(question.kind.event(), payload);
+    if question.kind != QuestionKind::Approval || approvals::is_asked(gateway, session) {
+        session.emit(question.kind.event(), payload);
+    }
     let text = tokio::select! {
         biased; // an answer that has been given counts, also against an interrupt of the same instant
-        text = answered => text.unwrap_or_default(),
+        text = answered => read(gateway, question.kind, text.unwrap_or_default(), interrupt).await,
         () = interrupt.raised() => String::new(),
         () = gateway.env.sleep(timeout) => question.kind.unanswered().to_owned(),
     };
     session.change(|record| record.question = None);
     text
+}
+
+/// The turn wakes up and reads the answer. Some releases let an interrupt in before that.
+async fn read(gateway: &Gateway, kind: QuestionKind, answer: String, interrupt: &Interrupt) -> String {
+    if !gateway.behavior.interrupt.wipes_answer(kind) {
+        return answer;
+    }
+    gateway.env.window(Window::AnsweredNotRead).await;
+    if interrupt.is_raised() { String::new() } else { answer }
 }
 
 fn payload(question: &Question, id: &str) -> Value {
@@ -65,10 +77,11 @@ fn payload(question: &Question, id: &str) -> Value {
     }
 }
 
-fn timeout(config: &Config, kind: QuestionKind) -> Millis {
+fn timeout(gateway: &Gateway, kind: QuestionKind) -> Millis {
+    let config = &gateway.config;
     match kind {
         QuestionKind::Clarify | QuestionKind::Secret => config.clarify_timeout,
         QuestionKind::Sudo => config.sudo_timeout,
-        QuestionKind::Approval => config.approval_timeout,
+        QuestionKind::Approval => gateway.behavior.approval.wait(config.approval_timeout),
     }
 }

@@ -14,6 +14,9 @@ use crate::server::Gateway;
 use crate::session::{Attachment, Session, Timer};
 use crate::spawn::{TaskName, Window};
 
+/// How long until the next look at a turn that was interrupted.
+const LOOK: Millis = Millis::from_secs(1);
+
 /// A connection is gone: its sessions lose their client, each with a whole grace from now.
 pub(crate) async fn detach_all(gateway: &Rc<Gateway>, link: &Link) {
     let snapshot = gateway.sessions.unlink(link);
@@ -130,6 +133,13 @@ async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64, duty: Duty) {
             finalize::end(gateway, session, Actor::OrphanTimer).await;
         }
         Some(Expired::Rearm) => arm(gateway, session),
+        Some(Expired::Interrupt) => {
+            session.change(|record| {
+                record.facts.interrupted = Some(record.facts.interrupted.map_or(0, |looks| looks + 1))
+            });
+            session.interrupt();
+            arm_one(gateway, session, gateway.env.now().uptime + LOOK, duty);
+        }
         Some(Expired::StandDown) | None => {}
     }
 }

@@ -3,6 +3,7 @@
 //! A rotation is a procedure: a list of [`RotationStep`]s that one executor carries out.
 
 use crate::agent::CompressionMode;
+use crate::approvals;
 use crate::behavior::group;
 use crate::doubt;
 use crate::entropy::{Purpose, Stream};
@@ -148,7 +149,7 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
                 let rotated = doubt::settle(gateway, rotated, look, Option::is_some).await;
                 session.change(|record| record.agent.next = None);
                 rotated?;
-                session.change(|record| switch(gateway, record, &id, messages.clone(), Saved::All));
+                switch(gateway, session, &id, messages.clone(), Saved::All);
             }
             RotationStep::EndParent => {
                 gateway.rows.end(parent.clone(), at, EndReason::Compression).await?;
@@ -156,7 +157,7 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
             }
             // The next flush writes the compacted messages to the child.
             RotationStep::SwitchId => {
-                session.change(|record| switch(gateway, record, &id, messages.clone(), Saved::Nothing));
+                switch(gateway, session, &id, messages.clone(), Saved::Nothing);
             }
             RotationStep::InsertChild => {
                 if let Err(error) = gateway.rows.create_session(child.clone()).await {
@@ -217,13 +218,15 @@ pub(crate) async fn compress_beside(
     }
 }
 
-/// The record goes on under `id` with the compacted messages.
-fn switch(gateway: &Gateway, record: &mut Record, id: &StoredId, messages: Vec<NewMessage>, saved: Saved) {
-    record.agent.row = id.clone();
+/// The session goes on under `id` with the compacted messages.
+fn switch(gateway: &Gateway, session: &Session, id: &StoredId, messages: Vec<NewMessage>, saved: Saved) {
+    session.change(|record| {
+        record.agent.row = id.clone();
+        record.transcript = rewritten(&record.transcript, messages, saved);
+    });
     if gateway.behavior.rotation.syncs_key_at_once() {
-        record.key = id.clone();
+        approvals::follow_row(gateway, session);
     }
-    record.transcript = rewritten(&record.transcript, messages, saved);
 }
 
 /// The record goes on under the id that it had.

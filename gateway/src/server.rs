@@ -6,8 +6,10 @@ use std::rc::Rc;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
+use crate::approvals;
 use crate::behavior::Behavior;
 use crate::config::Config;
 use crate::env::Env;
@@ -39,6 +41,8 @@ pub struct Gateway {
     pub(crate) notices: Notices,
     /// Held by old releases while they look for a live session, and while some of them end one.
     pub(crate) resume_lock: Mutex<()>,
+    /// Who is asked for leave to run a command, in old releases.
+    pub(crate) approvals: approvals::Table,
     timers: Cell<u64>,
     stopping: Cell<bool>,
 }
@@ -47,9 +51,9 @@ impl Gateway {
     /// A gateway without sessions.
     pub fn new(env: Env, config: Config, behavior: Behavior) -> Rc<Self> {
         let rows = Rows::new(Rc::clone(&env.store));
-        let (sessions, notices) = (Registry::default(), Notices::default());
+        let (sessions, notices, approvals) = (Registry::default(), Notices::default(), approvals::Table::default());
         let (resume_lock, timers, stopping) = (Mutex::default(), Cell::default(), Cell::default());
-        Rc::new(Self { env, rows, config, behavior, sessions, notices, resume_lock, timers, stopping })
+        Rc::new(Self { env, rows, config, behavior, sessions, notices, resume_lock, approvals, timers, stopping })
     }
 
     /// Serves the transport's connections, each in a task of its own, until it has no more.
@@ -71,7 +75,8 @@ impl Gateway {
         }
         if !self.behavior.shutdown.joins_turns() {
             let sessions = self.sessions.all();
-            join_all(sessions.iter().map(|session| finalize::end_row(self, session, EndReason::TuiShutdown))).await;
+            join_all(sessions.iter().map(|session| finalize::end_rows_only(self, session, EndReason::TuiShutdown)))
+                .await;
             return;
         }
         self.stopping.set(true);
@@ -92,6 +97,17 @@ impl Gateway {
             // The cap follows each scan (spec §6.4).
             idle::cap(self).await;
         }
+    }
+
+    /// Sends an event of a session in the course of a request. Some releases let the request's connection have those of
+    /// a session that is gone. What its turn still says they print to the process's output, which no client reads.
+    pub(crate) fn emit_within(&self, link: &Link, session: &Session, kind: &str, payload: Value) {
+        if self.sessions.contains(session) || !self.behavior.close.tells_requester() {
+            return session.emit(kind, payload);
+        }
+        session.change(|record| record.facts.told_when_gone = true);
+        // A peer that is gone misses nothing of its own.
+        let _ = link.connection.send(rpc::event_frame(&rpc::event(kind, session.id(), payload)));
     }
 
     pub(crate) fn emit_info(&self, session: &Session) {

@@ -138,6 +138,8 @@ pub enum AgentState {
 pub struct TurnState {
     /// How to stop it.
     pub interrupt: Rc<Interrupt>,
+    /// Whether its work has begun.
+    pub phase: Phase,
     /// The prompt.
     pub user: String,
     /// The session whose background job said the prompt, if it came from one.
@@ -146,6 +148,15 @@ pub struct TurnState {
     pub assistant: String,
     /// Words to it that it has not read yet, oldest first.
     pub steers: Vec<Queued>,
+}
+
+/// How far a turn is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It holds the session, and its prompt is being stored.
+    Claimed,
+    /// It is at work, or waits for its agent.
+    Begun,
 }
 
 /// A prompt that waits.
@@ -196,8 +207,12 @@ pub struct Facts {
     pub pending_title: Option<String>,
     /// Whether it is closed with its connection instead of getting a grace.
     pub close_on_disconnect: bool,
+    /// How often the reaper has looked since it interrupted the turn, if it does that.
+    pub interrupted: Option<u32>,
     /// Some releases keep an interrupt that came while idle, and stop the next turn with it.
     pub stale_interrupt: bool,
+    /// Whether a client was told something of it after it had left the registry.
+    pub told_when_gone: bool,
     /// How many prompts were accepted.
     pub accepted: u64,
     /// How many of those are over: answered, failed, cancelled, or said in one turn with the next.
@@ -359,6 +374,11 @@ impl Transcript {
         let saved = self.saved.min(messages.len());
         let loaded = self.loaded.min(messages.len());
         Self { messages, saved, loaded, version: self.version }
+    }
+
+    /// The first `count` messages are stored. More may be by now, where an old release lets two turns store at once.
+    pub(crate) fn mark_stored(&mut self, count: usize) {
+        self.saved = self.saved.max(count).min(self.messages.len());
     }
 
     /// Messages as clients see them.

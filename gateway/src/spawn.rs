@@ -53,8 +53,12 @@ pub enum Window {
     InterruptOnItsWay,
     /// Between the last look for an interrupt and the turn's start (spec §12, W13).
     TurnNotStarted,
+    /// Between the answer to a question and the turn that reads it (S31).
+    AnsweredNotRead,
     /// Between taking a record out of the registry and ending its row (spec §12, W5).
     PoppedNotEnded,
+    /// Between ending a row and taking its session out of the table of those who are asked (spec §12, W9).
+    EndedNotTornDown,
     /// Between reopening a row and registering its record (spec §12, W6).
     ReopenedNotRegistered,
     /// Between ending a rotated parent and inserting its child (spec §12, W10).
@@ -94,7 +98,9 @@ impl Window {
             Self::ClaimedNotInserted => "claimed_not_inserted",
             Self::InterruptOnItsWay => "interrupt_on_its_way",
             Self::TurnNotStarted => "turn_not_started",
+            Self::AnsweredNotRead => "answered_not_read",
             Self::PoppedNotEnded => "popped_not_ended",
+            Self::EndedNotTornDown => "ended_not_torn_down",
             Self::ReopenedNotRegistered => "reopened_not_registered",
             Self::ParentEndedChildMissing => "parent_ended_child_missing",
             Self::FirstTimerLooked => "first_timer_looked",

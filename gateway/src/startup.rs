@@ -39,8 +39,7 @@ pub(crate) async fn sweep(gateway: &Rc<Gateway>) {
 }
 
 fn is_ours(gateway: &Gateway, row: &SessionRow) -> bool {
-    let reason = EndReason::StartupOrphanReap;
-    gateway.behavior.close.ends_row(&row.source, reason) == Some(reason)
+    gateway.behavior.close.ends_row(&row.source)
 }
 
 async fn end(gateway: &Gateway, row: StoredId) {

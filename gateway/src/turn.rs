@@ -8,6 +8,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use crate::agent::{Agent, Interrupt, ToolCall, Turn, TurnEvent};
+use crate::approvals;
 use crate::idle;
 use crate::lifecycle::flush::Moment;
 use crate::lifecycle::interrupt::Minds;
@@ -19,7 +20,7 @@ use crate::question;
 use crate::review;
 use crate::rotation;
 use crate::server::Gateway;
-use crate::session::{AgentState, Queued, Session, Transcript};
+use crate::session::{AgentState, Phase, Queued, Session, Transcript};
 use crate::spawn::Window;
 use crate::store::{NewMessage, Role, StoreError};
 
@@ -37,12 +38,8 @@ pub(crate) enum Ending {
 }
 
 /// Works on the prompt that holds the session.
-pub(crate) async fn run(gateway: Rc<Gateway>, session: Session) {
-    let Some((prompt, interrupt)) =
-        session.read(|record| record.turn.as_ref().map(|turn| (turn.user.clone(), Rc::clone(&turn.interrupt))))
-    else {
-        return;
-    };
+pub(crate) async fn run(gateway: Rc<Gateway>, session: Session, prompt: String) {
+    let Some(interrupt) = begin(&session) else { return };
     // What the conversation goes back to if this turn raises.
     let forgets = !gateway.behavior.finish.keeps_failed();
     let history = forgets.then(|| session.read(|record| record.transcript.before_last()));
@@ -66,6 +63,20 @@ pub(crate) async fn run(gateway: Rc<Gateway>, session: Session) {
     if let Some(fork) = review {
         review::start(&gateway, &session, fork);
     }
+}
+
+/// The turn's work begins; its interrupt. Only a release that frees a claimed session finds that nobody holds it.
+fn begin(session: &Session) -> Option<Rc<Interrupt>> {
+    session.change(|record| match &mut record.turn {
+        Some(turn) => {
+            turn.phase = Phase::Begun;
+            Some(Rc::clone(&turn.interrupt))
+        }
+        None => {
+            record.facts.over += 1;
+            None
+        }
+    })
 }
 
 /// The session's agent, waited for as long as the configuration allows, or how the turn ends without one.
@@ -207,13 +218,13 @@ async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: Ending, before
         // end.
         let _ = persist::flush(gateway, session, moment).await;
     }
+    if forgotten.is_none() {
+        approvals::follow_row(gateway, session);
+    }
     session.change(|record| {
         record.facts.over += 1;
         match forgotten {
-            None => {
-                record.key = record.agent.row.clone();
-                record.transcript.version += 1;
-            }
+            None => record.transcript.version += 1,
             Some(history) => record.transcript = history,
         }
     });

@@ -129,6 +129,8 @@ pub enum Action {
         session: String,
         /// What is asked.
         prompt: Prompt,
+        /// Key `truncate`: the number of the user's message that it replaces, with all that followed it.
+        truncate: Option<i64>,
     },
     /// `session.resume`
     Resume {
@@ -138,7 +140,7 @@ pub enum Action {
         target: ResumeTarget,
         /// Key `as`: a name of its own for the session that answers.
         name: Option<String>,
-        /// Key `lazy`: what the client wants with it.
+        /// Keys `lazy` and `eager_build`: what the client wants with it.
         wish: ResumeWish,
     },
     /// `session.activate`
@@ -275,12 +277,14 @@ pub enum ResumeTarget {
     Title,
 }
 
-/// What a client wants that resumes a session: key `lazy`.
+/// What a client wants that resumes a session: keys `lazy` and `eager_build`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ResumeWish {
     /// To go on with it.
     #[default]
     GoOn,
+    /// To go on with it, and its agent to be there with the answer.
+    GoOnAtOnce,
     /// To look at it.
     Look,
 }
@@ -329,6 +333,8 @@ pub struct StoreSettings {
 pub struct AgentSettings {
     /// How long an agent takes to build. Left out: no time.
     pub build: Millis,
+    /// How long the first agent of the run takes to build. Left out: as the others.
+    pub first_build: Option<Millis>,
     /// How many of the first builds fail. Left out: none.
     pub failures: u32,
     /// How long a summary takes that a client asks for with `session.compress`. Left out: no time.

@@ -105,9 +105,9 @@ impl World {
         let network = Network::new(Rc::clone(&stage), scenario.network);
         let store = SimStore::new(Rc::clone(&stage), &scenario.store, database);
         let clock: Rc<dyn Clock> = Rc::new(stage.clock.clone());
-        let AgentSettings { build, failures, summary } = scenario.agent;
+        let AgentSettings { build, first_build, failures, summary } = scenario.agent;
         let agents = ScriptedAgents::new(Rc::clone(&clock), scenario.turns.clone(), build);
-        let agents = agents.with_failures(failures).with_summary(summary);
+        let agents = agents.with_first_build(first_build).with_failures(failures).with_summary(summary);
         let env = Env {
             clock: Rc::clone(&clock),
             store: Rc::clone(&store) as _,

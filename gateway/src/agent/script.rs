@@ -154,6 +154,7 @@ pub struct ScriptedAgents {
     clock: Rc<dyn Clock>,
     turns: Rc<BTreeMap<String, TurnScript>>,
     build: Millis,
+    first_build: Cell<Option<Millis>>,
     failures: Cell<u32>,
     summary: Millis,
 }
@@ -161,7 +162,13 @@ pub struct ScriptedAgents {
 impl ScriptedAgents {
     /// Agents that know `turns`, wait on `clock` and take `build` to come to be.
     pub fn new(clock: Rc<dyn Clock>, turns: BTreeMap<String, TurnScript>, build: Millis) -> Self {
-        Self { clock, turns: Rc::new(turns), build, failures: Cell::new(0), summary: Millis::ZERO }
+        let (first_build, failures) = (Cell::new(None), Cell::new(0));
+        Self { clock, turns: Rc::new(turns), build, first_build, failures, summary: Millis::ZERO }
+    }
+
+    /// The same, but the first of them takes `first_build` to come to be.
+    pub fn with_first_build(self, first_build: Option<Millis>) -> Self {
+        Self { first_build: Cell::new(first_build), ..self }
     }
 
     /// The same, but the first `failures` cannot be built.
@@ -179,7 +186,7 @@ impl Agents for ScriptedAgents {
     fn build(&self) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>> {
         let (jobs, turns) = (Jobs::new(Rc::clone(&self.clock)), Rc::clone(&self.turns));
         let agent = ScriptedAgent { clock: Rc::clone(&self.clock), turns, summary: self.summary, jobs: Rc::new(jobs) };
-        let (clock, length) = (Rc::clone(&self.clock), self.build);
+        let (clock, length) = (Rc::clone(&self.clock), self.first_build.take().unwrap_or(self.build));
         let fails = self.failures.get() > 0;
         self.failures.set(self.failures.get().saturating_sub(1));
         async move {

@@ -2,6 +2,7 @@
 
 use crate::behavior::group;
 use crate::config::BusyInput;
+use crate::lifecycle::grace;
 use crate::session::{AgentState, Record, Stage};
 
 group! {
@@ -73,6 +74,7 @@ impl Claim {
             Liveness::NotChecked => true,
         };
         match open {
+            true if grace::is_settling(record) => Claimed::Refuse,
             true if record.is_running() => match (self.busy, mode) {
                 (BusyPrompt::Policy, BusyInput::Interrupt) => Claimed::EnqueueAndInterrupt,
                 (BusyPrompt::Policy, BusyInput::Steer) if can_listen(record) => Claimed::Steer,

@@ -11,7 +11,8 @@ group! {
         turn: RunningTurn {
             /// It is interrupted and waited for; then the row it left is ended.
             InterruptAndJoin "interrupt_and_join",
-            /// It runs on without its session, and may rotate to a row that nobody owns (S9).
+            /// It runs on without its session, and may rotate to a row that nobody owns (S9); what a request still says of
+            /// the session goes to that request's connection, whoever's the session was (A33).
             LeftRunning "left_running",
         }
         /// When the record of a session that a client closes leaves the registry.
@@ -43,10 +44,16 @@ group! {
         foreign: Foreign {
             /// It stays open: its own gateway ends it.
             Spared "spared",
-            /// It stays open but for the agent, which ends it as its own (A6).
-            AgentClose "agent_close",
             /// It is ended like any other (A5).
             Ended "ended",
+        }
+        /// What an agent does with its row when it is let go.
+        agent: AgentClose {
+            /// Nothing: rows are the gateway's.
+            LeavesRow "leaves_row",
+            /// It ends it, whoever's it is by then: a messaging platform's (A6), or that of a client that was faster
+            /// to bring the session back (S32).
+            EndsRow "ends_row",
         }
         /// What a reaped row says.
         reap_reason: ReapReason {
@@ -133,12 +140,25 @@ impl Close {
         }
     }
 
-    /// How a row of this source is ended for `reason`; `None` when it is not ours to end.
-    pub fn ends_row(&self, source: &str, reason: EndReason) -> Option<EndReason> {
-        match (is_foreign(source), self.foreign) {
-            (false, _) | (true, Foreign::Ended) => Some(reason),
-            (true, Foreign::Spared) => None,
-            (true, Foreign::AgentClose) => Some(EndReason::AgentClose),
+    /// Whether a row of this source is ended with its session.
+    pub fn ends_row(&self, source: &str) -> bool {
+        match self.foreign {
+            Foreign::Spared => !is_foreign(source),
+            Foreign::Ended => true,
+        }
+    }
+
+    /// Whether a request's connection gets the events of a session that is gone. Where all work on a session stops before
+    /// it goes, there are none.
+    pub fn tells_requester(&self) -> bool {
+        !self.joins_turn()
+    }
+
+    /// Whether an agent that is let go ends its row by itself.
+    pub fn agent_ends_row(&self) -> bool {
+        match self.agent {
+            AgentClose::LeavesRow => false,
+            AgentClose::EndsRow => true,
         }
     }
 

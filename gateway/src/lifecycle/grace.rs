@@ -17,6 +17,9 @@ group! {
             OneShot "one_shot",
             /// It ends the session and interrupts its healthy turn (S14, part of no release here).
             Kill "kill",
+            /// It interrupts the turn, remembers that, and looks every second; meanwhile the session is busy. A client
+            /// that has itself attached again stops the looking, but not the remembering (S13, part of no release here).
+            Interrupt "interrupt",
         }
         /// What becomes of a timer when the client comes back, or drops again.
         timers: Timers {
@@ -35,6 +38,9 @@ group! {
     }
 }
 
+/// How long a turn has to stop that the grace has interrupted, in looks (spec §13).
+const LOOKS: u32 = 60;
+
 /// What to do when a timer fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expired {
@@ -42,6 +48,8 @@ pub enum Expired {
     Reap,
     /// Look again after another grace.
     Rearm,
+    /// Interrupt the turn, remember that, and look again soon.
+    Interrupt,
     /// Nothing: the session is not an orphan, or somebody else ends it.
     StandDown,
 }
@@ -57,11 +65,16 @@ pub enum Duty {
     Rearm,
 }
 
+/// Whether a session is taken for busy because the grace has interrupted its turn.
+pub fn is_settling(record: &Record) -> bool {
+    record.facts.interrupted.is_some()
+}
+
 impl Grace {
     /// The timers that a detachment arms.
     pub fn duties(&self) -> &'static [Duty] {
         match self.expiry {
-            Expiry::Rearm | Expiry::OneShot | Expiry::Kill => &[Duty::Either],
+            Expiry::Rearm | Expiry::OneShot | Expiry::Kill | Expiry::Interrupt => &[Duty::Either],
             Expiry::RearmBeside => &[Duty::Reap, Duty::Rearm],
         }
     }
@@ -77,8 +90,10 @@ impl Grace {
             (Attachment::Detached { .. }, Stage::Open | Stage::Opening) => match (self.expiry, duty) {
                 (Expiry::Rearm, _) | (Expiry::RearmBeside, Duty::Rearm) => Expired::Rearm,
                 (Expiry::RearmBeside | Expiry::OneShot, _) => Expired::StandDown,
-                (Expiry::Kill, _) if record.stage == Stage::Opening => Expired::Rearm,
+                (Expiry::Kill | Expiry::Interrupt, _) if record.stage == Stage::Opening => Expired::Rearm,
                 (Expiry::Kill, _) => Expired::Reap,
+                (Expiry::Interrupt, _) if record.facts.interrupted.is_some_and(|looks| looks >= LOOKS) => Expired::Reap,
+                (Expiry::Interrupt, _) => Expired::Interrupt,
             },
         }
     }

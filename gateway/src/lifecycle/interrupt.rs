@@ -1,7 +1,8 @@
 //! Stopping turns: whom an interrupt hits.
 
+use crate::agent::QuestionKind;
 use crate::behavior::group;
-use crate::session::Record;
+use crate::session::{Phase, Record};
 
 group! {
     /// Stopping turns.
@@ -29,6 +30,20 @@ group! {
             /// It is looked at when the agent is there.
             LookedAtLater "looked_at_later",
         }
+        /// What an interrupt does to a turn that holds the session and has not begun yet.
+        claimed: Claimed {
+            /// It ends when it begins.
+            EndsAtOnce "ends_at_once",
+            /// It loses the session; a second prompt that takes it meanwhile lets both turns run (S18).
+            LosesSession "loses_session",
+        }
+        /// What becomes of an answer that a client has given and the turn has not read when an interrupt comes.
+        answer: Answer {
+            /// The turn reads it, and then stops.
+            Kept "kept",
+            /// The interrupt, which releases open questions with an empty answer, writes over it (S31).
+            Wiped "wiped",
+        }
     }
 }
 
@@ -37,6 +52,8 @@ group! {
 pub enum Hits {
     /// The turn that runs.
     Turn,
+    /// The claim of a turn that has not begun.
+    Claim,
     /// The turn that comes next.
     NextTurn,
     /// Nobody.
@@ -72,12 +89,21 @@ impl Stop {
         }
     }
 
+    /// Whether an interrupt wipes out an answer that the turn has not read. Leave to run a command is given for good.
+    pub fn wipes_answer(&self, kind: QuestionKind) -> bool {
+        match self.answer {
+            Answer::Kept => false,
+            Answer::Wiped => kind != QuestionKind::Approval,
+        }
+    }
+
     /// A client asks to stop.
     pub fn hits(&self, record: &Record) -> Hits {
-        match (record.is_running(), self.idle) {
-            (true, _) => Hits::Turn,
-            (false, Idle::Ignored) => Hits::Nobody,
-            (false, Idle::Sticky) => Hits::NextTurn,
+        match (record.turn.as_ref().map(|turn| turn.phase), self.claimed, self.idle) {
+            (Some(Phase::Claimed), Claimed::LosesSession, _) => Hits::Claim,
+            (Some(_), _, _) => Hits::Turn,
+            (None, _, Idle::Ignored) => Hits::Nobody,
+            (None, _, Idle::Sticky) => Hits::NextTurn,
         }
     }
 }

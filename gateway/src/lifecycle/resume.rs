@@ -66,6 +66,8 @@ group! {
 pub enum Service {
     /// With all that a client needs to go on.
     Full,
+    /// The same, and the agent there with the answer.
+    Eager,
     /// For a client that only looks.
     Lazy,
 }
@@ -73,8 +75,10 @@ pub enum Service {
 /// When the agent of a session is built that comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Building {
-    /// Before the answer.
+    /// Before the record is there.
     First,
+    /// Before the answer, with the record there for everybody else.
+    Meanwhile,
     /// A little after the answer.
     Later,
     /// When there is something for it to do.
@@ -93,11 +97,11 @@ pub enum Live {
 }
 
 impl Resume {
-    /// How a client that asks to be served lazily is served.
-    pub fn service(&self, lazy: bool) -> Service {
+    /// How a client is served that asks for this.
+    pub fn service(&self, asked: Service) -> Service {
         match self.lazy {
-            Lazy::AsAny | Lazy::Exact if lazy => Service::Lazy,
-            Lazy::AsAny | Lazy::Exact | Lazy::Unknown => Service::Full,
+            Lazy::Unknown if asked == Service::Lazy => Service::Full,
+            Lazy::AsAny | Lazy::Exact | Lazy::Unknown => asked,
         }
     }
 
@@ -150,7 +154,8 @@ impl Resume {
         match (service, self.build) {
             (Service::Lazy, _) => Building::AtFirstPrompt,
             (Service::Full, Build::Deferred) => Building::Later,
-            (Service::Full, Build::BeforeAnswer) => Building::First,
+            (Service::Eager, Build::Deferred) if self.registers_first() => Building::Meanwhile,
+            (Service::Full, Build::BeforeAnswer) | (Service::Eager, _) => Building::First,
         }
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::create::{new_record, register};
 use super::resume::build_now;
+use crate::approvals;
 use crate::build;
 use crate::clock::Now;
 use crate::doubt;
@@ -121,6 +122,7 @@ async fn write_then_register(
     let mut record = record_of(&child, texts, now);
     record.agent.state = AgentState::Ready(agent);
     let session = register(gateway, link, record);
+    approvals::enter(gateway, &session);
     idle::cap_later(gateway);
     Ok(session)
 }

@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use super::{OfSession, hold};
 use crate::agent::{CompressError, CompressionMode, Interrupt};
+use crate::approvals;
 use crate::build;
 use crate::lifecycle::flush::Moment;
+use crate::link::Link;
 use crate::rotation;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
@@ -19,7 +21,7 @@ use crate::turn::{self, Ending};
 const MESSAGES_MIN: usize = 4;
 
 /// Compresses the conversation, if it is long enough. Answers when that is done.
-pub(super) async fn compress(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Value, Error> {
+pub(super) async fn compress(gateway: &Rc<Gateway>, link: &Link, params: &OfSession) -> Result<Value, Error> {
     let session = params.find(gateway)?;
     let interrupt = hold::take(gateway, &session)?;
     let before = session.read(|record| Size::of(&record.transcript));
@@ -30,8 +32,8 @@ pub(super) async fn compress(gateway: &Rc<Gateway>, params: &OfSession) -> Resul
             summarize(gateway, &session, &interrupt).await
         }
     };
-    let next = hold::release(gateway, &session);
-    session.emit("status.update", json!({"kind": "status", "text": "ready"}));
+    let next = hold::release(gateway, link, &session);
+    gateway.emit_within(link, &session, "status.update", json!({"kind": "status", "text": "ready"}));
     let answer = done.map(|done| result(gateway, &session, &before, done));
     hold::go_on(gateway, &session, next).await;
     answer
@@ -67,8 +69,8 @@ async fn summarize(gateway: &Rc<Gateway>, session: &Session, interrupt: &Interru
     let talk = session.read(|record| record.transcript.clone());
     let (mode, said) = (CompressionMode::Default, summary.clone());
     let compressed = rotation::compress(gateway, session, mode, said, Moment::Rotation).await;
+    approvals::follow_row(gateway, session);
     session.change(|record| {
-        record.key = record.agent.row.clone();
         // Only a session that is not held can have moved on meanwhile. Then what the rows say is not taken over.
         if version != talk.version {
             record.transcript = talk;

@@ -30,6 +30,11 @@ pub(super) fn interrupt(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Val
                     turn.interrupt.raise();
                 }
             }
+            Hits::Claim => {
+                if let Some(turn) = record.turn.take() {
+                    turn.interrupt.raise();
+                }
+            }
             Hits::NextTurn => record.facts.stale_interrupt = true,
             Hits::Nobody => {}
         }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{OfSession, hold};
 use crate::doubt;
 use crate::lifecycle::history;
+use crate::link::Link;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
 use crate::session::{Record, Session};
@@ -19,7 +20,7 @@ pub(super) fn shown(gateway: &Gateway, params: &OfSession) -> Result<Value, Erro
 }
 
 /// Takes the last prompt back, with all that followed it.
-pub(super) async fn undo(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Value, Error> {
+pub(super) async fn undo(gateway: &Rc<Gateway>, link: &Link, params: &OfSession) -> Result<Value, Error> {
     let session = params.find(gateway)?;
     hold::take(gateway, &session)?;
     let (length, kept) =
@@ -32,7 +33,7 @@ pub(super) async fn undo(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Va
         }
         false => Ok(()),
     };
-    let next = hold::release(gateway, &session);
+    let next = hold::release(gateway, link, &session);
     hold::go_on(gateway, &session, next).await;
     undone.map(|()| json!({"removed": length - kept}))
 }

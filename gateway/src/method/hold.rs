@@ -7,10 +7,11 @@ use std::rc::Rc;
 use crate::agent::Interrupt;
 use crate::idle;
 use crate::lifecycle::queue::Before;
+use crate::link::Link;
 use crate::method::prompt;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{Queued, Session, Stage};
+use crate::session::{Phase, Queued, Session, Stage};
 use crate::turn;
 
 /// Holds the session, if nothing else does. The interrupt is raised when the work has to stop.
@@ -26,14 +27,19 @@ pub(super) fn take(gateway: &Gateway, session: &Session) -> Result<Rc<Interrupt>
         if record.stage != Stage::Open {
             return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
         }
-        Ok(prompt::hold(record, "", now))
+        let interrupt = prompt::hold(record, "", now);
+        if let Some(turn) = &mut record.turn {
+            turn.phase = Phase::Begun;
+        }
+        Ok(interrupt)
     })
 }
 
 /// The work is done, and the session free; the prompt that has waited for that has claimed it.
-pub(super) fn release(gateway: &Rc<Gateway>, session: &Session) -> Option<Queued> {
+pub(super) fn release(gateway: &Rc<Gateway>, link: &Link, session: &Session) -> Option<Queued> {
     let next = if gateway.behavior.history.holds() { turn::free(gateway, session, Before::Worked) } else { None };
-    gateway.emit_info(session);
+    let info = session.read(|record| record.info(&gateway.config.model));
+    gateway.emit_within(link, session, "session.info", info);
     next
 }
 

@@ -21,7 +21,7 @@ use crate::persist;
 use crate::reaper;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{Attachment, Queued, Record, Session, TurnState};
+use crate::session::{Attachment, Phase, Queued, Record, Session, TurnState};
 use crate::spawn::{TaskName, Window};
 use crate::store::{MessageRow, NewMessage, NewSession, Role, StoreError};
 use crate::turn;
@@ -63,7 +63,8 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
         }
     }
     let now = gateway.env.now();
-    if let Err(error) = store(gateway, &session, &params.text, kept, now).await {
+    let text = params.text;
+    if let Err(error) = store(gateway, &session, &text, kept, now).await {
         release(gateway, &session);
         return Err(error);
     }
@@ -71,7 +72,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
     session.change(|record| record.facts.accepted += 1);
     build::start(gateway, &session);
     let name = TaskName::session(session.id(), "turn");
-    gateway.env.spawn(name, turn::run(Rc::clone(gateway), session));
+    gateway.env.spawn(name, turn::run(Rc::clone(gateway), session, text));
     Ok(json!({"status": "streaming"}))
 }
 
@@ -116,6 +117,7 @@ pub(crate) fn hold(record: &mut Record, text: &str, now: Now) -> Rc<Interrupt> {
     }
     record.turn = Some(TurnState {
         interrupt: Rc::clone(&interrupt),
+        phase: Phase::Claimed,
         user: text.to_owned(),
         job_of: None,
         assistant: String::new(),
@@ -167,7 +169,7 @@ pub(crate) async fn start_next(gateway: &Rc<Gateway>, session: &Session, next: Q
     }
     build::start(gateway, session);
     let name = TaskName::session(session.id(), "turn");
-    gateway.env.spawn(name, turn::run(Rc::clone(gateway), session.clone()));
+    gateway.env.spawn(name, turn::run(Rc::clone(gateway), session.clone(), next.text));
 }
 
 /// Cuts the conversation, if that was asked for, and stores the prompt.
@@ -186,9 +188,9 @@ async fn store_prompt(gateway: &Gateway, session: &Session, text: &str, now: Now
         persist::flush(gateway, session, flush::Moment::Asked).await.map_err(refused)?;
     }
     let message = NewMessage::text(Role::User, text, now.wall);
-    let row = session.change(|record| {
+    let (row, count) = session.change(|record| {
         record.transcript.messages.push(message.clone());
-        row_of(gateway, record, now)
+        (row_of(gateway, record, now), record.transcript.messages.len())
     });
     match first_write {
         FirstWrite::RowAndPrompt => {
@@ -200,7 +202,7 @@ async fn store_prompt(gateway: &Gateway, session: &Session, text: &str, now: Now
                 session.change(|record| record.transcript.messages.pop());
                 return Err(refused(error));
             }
-            session.change(|record| record.transcript.saved += 1);
+            session.change(|record| record.transcript.mark_stored(count));
         }
         FirstWrite::RowAlone => {
             gateway.env.window(Window::ClaimedNotInserted).await;

@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 use super::OfSession;
 use super::create::{new_record, register};
 use crate::agent::Agent;
+use crate::approvals;
 use crate::build;
 use crate::event_log::EventLog;
 use crate::finalize;
 use crate::idle;
 use crate::lifecycle::close::Actor;
+use crate::lifecycle::grace;
 use crate::lifecycle::resume::{Building, Live, Service};
 use crate::link::Link;
 use crate::reaper;
@@ -20,7 +22,7 @@ use crate::rpc::{Error, code};
 use crate::server::Gateway;
 use crate::session::{AgentState, Record, Session, Stage, Transcript};
 use crate::spawn::Window;
-use crate::store::{MessageRow, SessionRow, StoreError, StoredId};
+use crate::store::{EndReason, MessageRow, SessionRow, StoreError, StoredId};
 
 /// How often a resume follows a chain that moves on under it. Beyond that something is broken.
 const HOPS_MAX: u32 = 100;
@@ -28,8 +30,12 @@ const HOPS_MAX: u32 = 100;
 #[derive(Deserialize)]
 pub(super) struct Resume {
     session_id: Option<String>,
+    /// The client only looks.
     #[serde(default)]
     lazy: bool,
+    /// The agent is to be there with the answer.
+    #[serde(default)]
+    eager_build: bool,
 }
 
 /// What is brought back, and for what.
@@ -42,7 +48,12 @@ struct Asked {
 pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -> Result<Value, Error> {
     let asked = params.session_id.filter(|id| !id.is_empty());
     let asked = asked.ok_or_else(|| Error::new(code::SESSION_ID_REQUIRED, "session_id required"))?;
-    let service = gateway.behavior.resume.service(params.lazy);
+    let service = match (params.lazy, params.eager_build) {
+        (true, _) => Service::Lazy,
+        (false, true) => Service::Eager,
+        (false, false) => Service::Full,
+    };
+    let service = gateway.behavior.resume.service(service);
     let asked = Asked { row: lookup(gateway, &asked).await?, service };
     let mut target = match gateway.behavior.resume.tip_rule(service) {
         Some(rule) => gateway.rows.tip(asked.row.id.clone(), rule).await.map_err(failed)?,
@@ -55,6 +66,9 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
         };
         if let Some(session) = found {
             match session.read(|record| gateway.behavior.resume.on_live(record)) {
+                Live::Attach if session.read(grace::is_settling) => {
+                    return Err(Error::new(code::BUSY, "the session's turn is being interrupted"));
+                }
                 Live::Attach => return Ok(attach_live(gateway, &session, link)),
                 Live::Wait => session.until(|record| (record.stage != Stage::Opening).then_some(())).await,
                 Live::Refuse => {
@@ -127,7 +141,10 @@ async fn register_then_reopen(
             });
             // Its client may have left meanwhile.
             idle::rearm(gateway, &session);
-            build_later(gateway, &session, asked.service);
+            build_now_or_later(gateway, &session, asked.service).await;
+            if session.read(|record| record.stage != Stage::Open) {
+                return Err(Error::passing(code::STORED_NOT_FOUND, "the session was closed meanwhile, retry"));
+            }
             idle::cap_later(gateway);
             Ok(Opened::Here(payload(gateway, &session)))
         }
@@ -159,13 +176,21 @@ async fn reopen_then_register(
     let _lock = gateway.resume_lock.lock().await;
     // Somebody else may have brought it back meanwhile: then theirs is the session.
     if let Some(session) = live(gateway, target) {
+        if loaded.agent.is_some() && gateway.behavior.close.agent_ends_row() {
+            // The agent that is not needed takes the row for its own; errors are only logged.
+            let _ = gateway.rows.end(target.clone(), gateway.env.now().wall, EndReason::AgentClose).await;
+        }
         return Ok(Opened::Here(attach_live(gateway, &session, link)));
     }
     let mut record = new_record(target.clone(), &asked.row.source, gateway.env.now());
     record.facts.started_at = asked.row.started_at;
+    let built = loaded.agent.is_some();
     loaded.put_into(&mut record);
     let session = register(gateway, link, record);
-    build_later(gateway, &session, asked.service);
+    match built {
+        true => approvals::enter(gateway, &session),
+        false => build_now_or_later(gateway, &session, asked.service).await,
+    }
     idle::cap_later(gateway);
     Ok(Opened::Here(payload(gateway, &session)))
 }
@@ -190,7 +215,7 @@ async fn load(gateway: &Gateway, target: &StoredId, service: Service) -> Result<
     let messages = gateway.rows.messages(target.clone()).await.map_err(failed)?;
     let agent = match gateway.behavior.resume.building(service) {
         Building::First => Some(build_now(gateway).await?),
-        Building::Later | Building::AtFirstPrompt => None,
+        Building::Meanwhile | Building::Later | Building::AtFirstPrompt => None,
     };
     Ok(Loaded { messages, agent })
 }
@@ -201,9 +226,12 @@ pub(super) async fn build_now(gateway: &Gateway) -> Result<Rc<dyn Agent>, Error>
     built.map_err(|error| Error::new(code::RESUME_FAILED, format!("agent init failed: {error}")))
 }
 
-fn build_later(gateway: &Rc<Gateway>, session: &Session, service: Service) {
-    if gateway.behavior.resume.building(service) == Building::Later {
-        build::later(gateway, session, gateway.config.build_delay);
+/// Builds the agent of a record that is there, when its client wants it.
+async fn build_now_or_later(gateway: &Rc<Gateway>, session: &Session, service: Service) {
+    match gateway.behavior.resume.building(service) {
+        Building::Meanwhile => build::at_once(gateway, session).await,
+        Building::Later => build::later(gateway, session, gateway.config.build_delay),
+        Building::First | Building::AtFirstPrompt => {}
     }
 }
 

@@ -228,6 +228,8 @@ impl Writer<'_> {
             true => Prompt::Text("hello".to_owned()),
             false => Prompt::Turn(self.prng.one(&turns).clone()),
         };
+        let cuts = self.swarm.has(Feature::Cut) && self.prng.hits(1, 3);
+        let truncate = cuts.then(|| *self.prng.one(&[0, 1, -1]));
         let mut over = self.now.max(self.sessions[place].busy_until);
         if let Prompt::Turn(turn) = &prompt {
             for step in &self.scenario.turns[turn].steps {
@@ -236,14 +238,14 @@ impl Writer<'_> {
             }
         }
         self.sessions[place].busy_until = over;
-        self.act(client, Action::Prompt { session, prompt });
+        self.act(client, Action::Prompt { session, prompt, truncate });
     }
 
     /// How long a step of a turn lasts if nobody interrupts or answers.
     fn length(&self, step: &TurnStep) -> Millis {
         match step {
             TurnStep::Tool { takes, .. } | TurnStep::Compress { takes, .. } | TurnStep::Sleep { takes } => *takes,
-            TurnStep::Ask { .. } => self.scenario.gateway.approval_timeout,
+            TurnStep::Ask { .. } => self.scenario.gateway.approval_timeout.unwrap_or(Millis::from_secs(60)),
             _ => Millis::ZERO,
         }
     }
@@ -289,7 +291,8 @@ impl Writer<'_> {
         let action = match kind {
             Kind::Resume => {
                 let name = self.prng.hits(1, 4).then(|| self.another_name("again"));
-                let wish = if self.prng.hits(1, 8) { ResumeWish::Look } else { ResumeWish::default() };
+                let wishes = [ResumeWish::Look, ResumeWish::GoOnAtOnce];
+                let wish = if self.prng.hits(1, 4) { *self.prng.one(&wishes) } else { ResumeWish::GoOn };
                 Action::Resume { session, target, name, wish }
             }
             Kind::Activate => Action::Activate { session },

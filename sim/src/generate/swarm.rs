@@ -20,6 +20,8 @@ pub(super) enum Feature {
     Branch,
     Delete,
     Undo,
+    /// Prompts that replace an earlier one.
+    Cut,
     Title,
     Events,
     /// Requests that only look.
@@ -65,7 +67,7 @@ use Feature::*;
 pub(super) struct Swarm(BTreeSet<Feature>);
 
 /// In one of so many scenarios each feature is on.
-const FEATURES: [(Feature, usize); 33] = [
+const FEATURES: [(Feature, usize); 34] = [
     (Drop, 1),
     (Leave, 3),
     (Resume, 1),
@@ -77,6 +79,7 @@ const FEATURES: [(Feature, usize); 33] = [
     (Branch, 6),
     (Delete, 6),
     (Undo, 6),
+    (Cut, 6),
     (Title, 5),
     (Events, 4),
     (Look, 8),

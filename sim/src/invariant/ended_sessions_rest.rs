@@ -1,20 +1,29 @@
-//! A session that is ended works no more (I7 of spec §15): no turn starts in it, none runs on.
+//! A session that is ended works no more (I7 of spec §15): no turn starts in it, none runs on, and nobody hears
+//! of it.
 
-use gateway::session::Stage;
+use gateway::session::{Session, Stage};
 
 use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "ended_sessions_rest",
-    about: "no turn runs for a session that is ended",
+    about: "no turn runs for a session that is ended, and no client is told of it",
     claim: Claim::Always(check),
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
     let ended = view.known.iter().filter(|session| session.read(|record| record.stage == Stage::Finalized));
-    let labels = ended.map(|session| view.names.label(session.id()));
-    let working = labels.filter(|label| view.turns_of(label) > 0);
-    working
-        .map(|label| Breach { detail: format!("a turn runs for session {label}, which is ended"), subject: label })
-        .collect()
+    ended.filter_map(|session| breach(view, session)).collect()
+}
+
+fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+    let label = view.names.label(session.id());
+    let what = if view.turns_of(&label) > 0 {
+        "a turn runs for"
+    } else if session.read(|record| record.facts.told_when_gone) {
+        "a client is told of"
+    } else {
+        return None;
+    };
+    Some(Breach { detail: format!("{what} session {label}, which is ended"), subject: label })
 }

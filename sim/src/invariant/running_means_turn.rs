@@ -1,13 +1,14 @@
-//! A session that says it is running has a turn (I5 of spec §15): otherwise it is busy for ever.
+//! A session that is busy has a turn (I5 of spec §15): otherwise it is busy for ever.
 
 use gateway::clock::{Millis, Uptime};
-use gateway::session::Record;
+use gateway::lifecycle::grace;
+use gateway::session::{Attachment, Record};
 
 use super::{Claim, Condition, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "running_means_turn",
-    about: "a session that is running has a turn, or gets one as soon as its prompt is stored",
+    about: "a session that is busy for its client has a turn, or gets one as soon as its prompt is stored",
     claim: Claim::Within(begun),
 };
 
@@ -15,15 +16,21 @@ pub(super) const INVARIANT: Invariant = Invariant {
 const CLAIM: Millis = Millis::from_secs(1);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
-    let live = view.sessions.iter().flat_map(|sessions| sessions.all());
+    let Some(sessions) = view.sessions else { return Vec::new() };
     // What holds a session without a prompt, such as a compression that a client asked for, is no turn.
     let prompted = |record: &Record| record.turn.as_ref().is_some_and(|turn| !turn.user.is_empty());
-    let running = live.filter(|session| session.read(prompted));
-    let labels = running.map(|session| view.names.label(session.id()));
+    // One without a client is still looked at by the reaper.
+    let settling = |record: &Record| match &record.attachment {
+        Attachment::Live(link) => grace::is_settling(record) && sessions.is_linked(link),
+        Attachment::Detached { .. } => false,
+    };
+    let all = sessions.all().into_iter();
+    let busy = all.filter(|session| session.read(|record| prompted(record) || settling(record)));
+    let labels = busy.map(|session| view.names.label(session.id()));
     let stuck = labels.filter(|label| view.turns_of(label) == 0);
     stuck.map(|subject| Condition { subject, era: Uptime::default(), within: view.slack + CLAIM, detail }).collect()
 }
 
 fn detail(session: &str, since: Uptime) -> String {
-    format!("session {session} says it is running, though since {since} it has no turn")
+    format!("session {session} is busy, though since {since} it has no turn")
 }

@@ -84,7 +84,7 @@ impl Recording {
             network: Network::default(),
             store: StoreSettings::default(),
             windows: BTreeMap::new(),
-            agent: AgentSettings { build: timing.build, failures: 0, summary: Millis::ZERO },
+            agent: AgentSettings { build: timing.build, ..AgentSettings::default() },
             turns: self.turns.clone(),
             steps,
             expect: BTreeMap::new(),

@@ -136,16 +136,16 @@ impl RawStep {
             },
             "prompt" => {
                 let script = self.script.clone().ok_or("needs `script`")?;
-                Action::Prompt { session: self.session()?, prompt: Prompt::Turn(script) }
+                Action::Prompt { session: self.session()?, prompt: Prompt::Turn(script), truncate: None }
             }
             "resume" => {
-                self.no_params()?;
+                let wish = self.wish()?;
                 let target = match self.id.as_deref() {
                     Some("stored") | None => ResumeTarget::Stored,
                     Some("tip") => ResumeTarget::Tip,
                     Some(other) => return Err(format!("unknown `id`: `{other}`; there are `stored` and `tip`")),
                 };
-                Action::Resume { session: self.session()?, target, name: self.name.clone(), wish: ResumeWish::GoOn }
+                Action::Resume { session: self.session()?, target, name: self.name.clone(), wish }
             }
             "activate" => Action::Activate { session: self.session()? },
             "close" => Action::CloseSession { session: self.session()? },
@@ -181,11 +181,19 @@ impl RawStep {
         Ok(Act::Do { action: Action::Create { name, title, on_disconnect }, unready: self.ready == Some(false) })
     }
 
-    fn no_params(&self) -> Result<(), String> {
-        let first = self.params.iter().flatten().find(|(name, _)| *name != "cols");
-        first.map_or(Ok(()), |(name, value)| {
-            Err(format!("`params.{name}` = {value} is not something that a scenario can ask for"))
-        })
+    /// What a resume is for, which is all that its parameters can ask for here.
+    fn wish(&self) -> Result<ResumeWish, String> {
+        let mut wish = ResumeWish::GoOn;
+        for (name, value) in self.params.iter().flatten() {
+            match (name.as_str(), value) {
+                // It only concerns a screen.
+                ("cols", Value::Number(_)) => {}
+                ("eager_build", Value::Bool(true)) => wish = ResumeWish::GoOnAtOnce,
+                ("eager_build", Value::Bool(false)) => {}
+                _ => return Err(format!("`params.{name}` = {value} is not something that a scenario can ask for")),
+            }
+        }
+        Ok(wish)
     }
 
     fn session(&self) -> Result<String, String> {

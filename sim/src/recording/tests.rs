@@ -22,7 +22,8 @@ fn document() -> Value {
         {"do": "kill", "sig": "TERM", "at": 2},
         {"do": "restart"},
         {"do": "connect", "client": "c2"},
-        {"do": "resume", "client": "c2", "session": "y", "id": "tip", "as": "z"},
+        {"do": "resume", "client": "c2", "session": "y", "id": "tip", "as": "z",
+         "params": {"eager_build": true, "cols": 80}},
         {"do": "activate", "client": "c2", "session": "z"},
         {"do": "list", "client": "c2"},
         {"do": "idle_reap"},
@@ -83,7 +84,7 @@ fn everything_is_read() {
     let (session, name) = ("y".to_owned(), Some("z".to_owned()));
     assert_eq!(
         scenario.steps[8].action,
-        Action::Resume { session, target: ResumeTarget::Tip, name, wish: ResumeWish::GoOn }
+        Action::Resume { session, target: ResumeTarget::Tip, name, wish: ResumeWish::GoOnAtOnce }
     );
     assert_eq!(scenario.gateway.session_ttl, Millis(500));
     assert_eq!(scenario.gateway.max_live_sessions, Some(2));

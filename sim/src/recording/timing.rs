@@ -148,7 +148,7 @@ fn build_by_turn(recording: &Recording, cell: &Cell, known: &[Option<Millis>]) -
         let session = action.names().or_else(|| action.session())?;
         let prompts = recording.steps.iter().enumerate().skip(index + 1);
         let (place, script) = prompts.into_iter().find_map(|(place, step)| match step.action() {
-            Some(Action::Prompt { session: of, prompt }) if of == session => Some((place, prompt.text())),
+            Some(Action::Prompt { session: of, prompt, .. }) if of == session => Some((place, prompt.text())),
             _ => None,
         })?;
         let prompted = known[place]?;

@@ -16,7 +16,7 @@ use toml::Spanned;
 use crate::invariant;
 
 use super::error::Source;
-use super::parse::{self, Entries, Item, Names, RawExpected, RawStep, RawTurn};
+use super::parse::{self, Entries, Item, Names, RawAgent, RawExpected, RawStep, RawTurn};
 use super::step::{PlacedStep, list};
 use super::{AgentSettings, Expected, Latency, Network, Scenario, ScenarioError};
 
@@ -53,13 +53,17 @@ pub(super) fn scenario(source: &Source<'_>) -> Result<Scenario, ScenarioError> {
         network,
         store,
         windows,
-        agent: AgentSettings { build: raw.agent.build, failures: raw.agent.failures, summary: raw.agent.summary },
+        agent: agent(&raw.agent),
         turns,
         steps: steps.into_iter().map(|placed| placed.step).collect(),
         expect: expect.into_iter().collect(),
     };
     scenario.until = until(source, raw.until, &scenario)?;
     Ok(scenario)
+}
+
+fn agent(raw: &RawAgent) -> AgentSettings {
+    AgentSettings { build: raw.build, first_build: raw.first_build, failures: raw.failures, summary: raw.summary }
 }
 
 fn not_empty(source: &Source<'_>) -> Result<(), ScenarioError> {

@@ -103,6 +103,7 @@ pub(super) struct RawOdds {
 pub(super) struct RawAgent {
     #[serde(default)]
     pub(super) build: Millis,
+    pub(super) first_build: Option<Millis>,
     #[serde(default)]
     pub(super) failures: u32,
     #[serde(default)]
@@ -135,6 +136,8 @@ pub(super) struct RawStep {
     pub(super) close_on_disconnect: Option<Spanned<bool>>,
     pub(super) lazy: Option<Spanned<bool>>,
     pub(super) takes: Option<Spanned<Millis>>,
+    pub(super) truncate: Option<Spanned<i64>>,
+    pub(super) eager_build: Option<Spanned<bool>>,
 }
 
 /// `[expect.RELEASE]`

@@ -87,10 +87,13 @@ impl Scenario {
         }
         let windows: Vec<_> = self.windows.iter().map(|(window, range)| (window.name(), *range)).collect();
         page.settings("[windows]", &latencies(&windows));
-        let AgentSettings { build, failures, summary } = self.agent;
+        let AgentSettings { build, first_build, failures, summary } = self.agent;
         let mut agent = Vec::new();
         if build > Millis::ZERO {
             agent.push(("build".to_owned(), length(build)));
+        }
+        if let Some(first_build) = first_build {
+            agent.push(("first_build".to_owned(), length(first_build)));
         }
         if failures > 0 {
             agent.push(("failures".to_owned(), failures.to_string()));
@@ -181,6 +184,9 @@ fn write_step(page: &mut Page, step: &Step) {
         Action::Title { title: Some(title), .. } => page.line("title", &quoted(title)),
         _ => {}
     }
+    if let Action::Prompt { truncate: Some(ordinal), .. } = &step.action {
+        page.line("truncate", &ordinal.to_string());
+    }
     if let Some(name) = step.action.names() {
         page.line("as", &quoted(name));
     }
@@ -194,6 +200,7 @@ fn write_step(page: &mut Page, step: &Step) {
             }
         }
         Action::Resume { wish: ResumeWish::Look, .. } => page.line("lazy", "true"),
+        Action::Resume { wish: ResumeWish::GoOnAtOnce, .. } => page.line("eager_build", "true"),
         Action::Suspend { length: takes } => page.line("takes", &length(*takes)),
         Action::Signal { signal } => page.line("signal", &quoted(signal.name())),
         _ => {}

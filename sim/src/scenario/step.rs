@@ -194,11 +194,13 @@ impl Word {
     fn help(self) -> String {
         let name = self.name();
         match self {
-            Self::Prompt => format!("`{name}` takes `session` and exactly one of `turn` and `text`"),
+            Self::Prompt => {
+                format!("`{name}` takes `session`, exactly one of `turn` and `text`, and may take `truncate`")
+            }
             Self::Create => format!(
                 "`{name}` takes `as`, the name of the session in this file, and may take `title` and `close_on_disconnect`"
             ),
-            Self::Resume => format!("`{name}` takes `session` and may take `id`, `as` and `lazy`"),
+            Self::Resume => format!("`{name}` takes `session` and may take `id`, `as`, and `lazy` or `eager_build`"),
             Self::CliNew => format!("`{name}` takes `session`, the one that another program leaves, and no `client`"),
             Self::Title => format!("`{name}` takes `session` and may take `title`, which it gives"),
             Self::Delete => format!("`{name}` takes `session` and may take `id`"),
@@ -249,6 +251,17 @@ impl RawStep {
             ("signal", self.signal.as_ref()),
         ]
     }
+
+    /// The other keys that not every step has: where their values stand, and the word that they go with.
+    fn others(&self) -> [(&'static str, Option<Range<usize>>, Word); 5] {
+        [
+            ("takes", self.takes.as_ref().map(Spanned::span), Word::Suspend),
+            ("close_on_disconnect", self.close_on_disconnect.as_ref().map(Spanned::span), Word::Create),
+            ("truncate", self.truncate.as_ref().map(Spanned::span), Word::Prompt),
+            ("lazy", self.lazy.as_ref().map(Spanned::span), Word::Resume),
+            ("eager_build", self.eager_build.as_ref().map(Spanned::span), Word::Resume),
+        ]
+    }
 }
 
 /// A step on its way from the table to the action.
@@ -285,11 +298,14 @@ impl Reading<'_> {
                 let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
                 Action::Create { name, title: text(self.raw.title.as_ref()), on_disconnect }
             }
-            Word::Prompt => Action::Prompt { session: session()?, prompt: self.prompt(word)? },
+            Word::Prompt => {
+                let truncate = self.raw.truncate.as_ref().map(|ordinal| *ordinal.get_ref());
+                Action::Prompt { session: session()?, prompt: self.prompt(word)?, truncate }
+            }
             Word::Resume => {
                 let targets = &[ResumeTarget::Stored, ResumeTarget::Tip, ResumeTarget::Title];
                 let (session, target) = (session()?, self.target(targets)?);
-                let wish = if is_set(self.raw.lazy.as_ref()) { ResumeWish::Look } else { ResumeWish::GoOn };
+                let wish = self.wish()?;
                 Action::Resume { session, target, name: text(self.raw.name.as_ref()), wish }
             }
             Word::Activate => Action::Activate { session: session()? },
@@ -347,23 +363,27 @@ impl Reading<'_> {
                 return Err(self.source.error(place, message).with_help(word.help()));
             }
         }
-        if let Some(takes) = self.raw.takes.as_ref().filter(|_| word != Word::Suspend) {
-            let place = self.source.key("takes", takes.span());
-            let message = format!("`takes` does not go with `{}`", word.name());
+        for (key, place, owner) in self.raw.others() {
+            let Some(place) = place.filter(|_| word != owner) else { continue };
+            let place = self.source.key(key, place);
+            let message = format!("`{key}` does not go with `{}`", word.name());
             return Err(self.source.error(place, message).with_help(word.help()));
         }
-        let flags = [
-            ("close_on_disconnect", &self.raw.close_on_disconnect, Word::Create),
-            ("lazy", &self.raw.lazy, Word::Resume),
-        ];
-        for (key, flag, of) in flags {
-            if let Some(flag) = flag.as_ref().filter(|_| word != of) {
-                let place = self.source.key(key, flag.span());
-                let message = format!("`{key}` does not go with `{}`", word.name());
-                return Err(self.source.error(place, message).with_help(word.help()));
+        Ok(())
+    }
+
+    fn wish(&self) -> Result<ResumeWish, ScenarioError> {
+        match (is_set(self.raw.lazy.as_ref()), is_set(self.raw.eager_build.as_ref())) {
+            (false, false) => Ok(ResumeWish::GoOn),
+            (true, false) => Ok(ResumeWish::Look),
+            (false, true) => Ok(ResumeWish::GoOnAtOnce),
+            (true, true) => {
+                let place = self.raw.eager_build.as_ref().map_or_else(|| self.whole.clone(), Spanned::span);
+                let message = "both `lazy` and `eager_build`".to_owned();
+                let help = "a client that only looks needs no agent with the answer; leave one out";
+                Err(self.source.error(self.source.key("eager_build", place), message).with_help(help))
             }
         }
-        Ok(())
     }
 
     fn length(&self, word: Word) -> Result<Millis, ScenarioError> {

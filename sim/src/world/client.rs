@@ -14,7 +14,7 @@ use super::process::Process;
 use super::store::SimStore;
 use super::{Stage, World};
 use crate::pool::Side;
-use crate::scenario::{Action, OnDisconnect, Prompt, ResumeTarget, ResumeWish, Step};
+use crate::scenario::{Action, OnDisconnect, ResumeTarget, ResumeWish, Step};
 use crate::trace::Site;
 
 /// One client of the scenario.
@@ -94,18 +94,23 @@ impl Client {
                 let params = json!({"title": title, "close_on_disconnect": closes});
                 self.request("session.create", params, Some(name.clone()))?;
             }
-            Action::Prompt { session, prompt } => {
+            Action::Prompt { session, prompt, truncate } => {
                 let ids = self.ids(session).await?;
-                let (Prompt::Turn(text) | Prompt::Text(text)) = prompt;
-                self.request("prompt.submit", json!({"session_id": ids.runtime, "text": text}), None)?;
+                let mut params = json!({"session_id": ids.runtime, "text": prompt.text()});
+                if let Some(ordinal) = truncate {
+                    params["truncate_before_user_ordinal"] = json!(ordinal);
+                }
+                self.request("prompt.submit", params, None)?;
             }
             Action::Resume { session, target, name, wish } => {
                 let ids = self.ids(session).await?;
                 let name = name.as_ref().unwrap_or(session);
                 let stored = self.stored(ids, *target).inspect_err(|_| self.fail(name))?;
                 let mut params = json!({"session_id": stored});
-                if *wish == ResumeWish::Look {
-                    params["lazy"] = true.into();
+                match wish {
+                    ResumeWish::GoOn => {}
+                    ResumeWish::GoOnAtOnce => params["eager_build"] = true.into(),
+                    ResumeWish::Look => params["lazy"] = true.into(),
                 }
                 self.stage.names.expect(&self.name, name);
                 self.request("session.resume", params, Some(name.clone()))?;

@@ -295,19 +295,19 @@ fn words_and_keys() {
         "session = \"work\"\n",
         "",
         "36:1: `prompt.submit` needs `session`",
-        "`prompt.submit` takes `session` and exactly one of `turn` and `text`",
+        "`prompt.submit` takes `session`, exactly one of `turn` and `text`, and may take `truncate`",
     );
     check_change(
         "turn = \"refactor\"\n",
         "",
         "36:1: `prompt.submit` needs `turn` or `text`",
-        "`prompt.submit` takes `session` and exactly one of `turn` and `text`",
+        "`prompt.submit` takes `session`, exactly one of `turn` and `text`, and may take `truncate`",
     );
     check_change(
         r#"turn = "refactor""#,
         "turn = \"refactor\"\ntext = \"hello\"",
         "42:1: `prompt.submit` has both `turn` and `text`",
-        "`prompt.submit` takes `session` and exactly one of `turn` and `text`",
+        "`prompt.submit` takes `session`, exactly one of `turn` and `text`, and may take `truncate`",
     );
     check_change(
         r#"do = "drop""#,
@@ -355,6 +355,34 @@ fn keys_of_resumes() {
         r#"do = "cli.new""#,
         "45:1: `client` does not go with `cli.new`",
         "`cli.new` takes `session`, the one that another program leaves, and no `client`",
+    );
+}
+
+/// What a prompt replaces is a number, also a negative one, and only a prompt replaces something.
+#[test]
+fn truncate() {
+    check_change(
+        r#"do = "drop""#,
+        "do = \"drop\"\ntruncate = -1",
+        "47:1: `truncate` does not go with `drop`",
+        "`drop` takes only `at`, `client` and `do`",
+    );
+    check_change(
+        r#"turn = "refactor""#,
+        "turn = \"refactor\"\ntruncate = \"first\"",
+        "42:12: invalid type: string \"first\", expected i64",
+        "",
+    );
+}
+
+/// Only a resume can want its agent at once.
+#[test]
+fn eager_build() {
+    check_change(
+        r#"do = "drop""#,
+        "do = \"drop\"\neager_build = true",
+        "47:1: `eager_build` does not go with `drop`",
+        "`drop` takes only `at`, `client` and `do`",
     );
 }
 

@@ -60,7 +60,12 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             network: Network { latency, buffer: NonZeroU32::new(1 + seed as u32 % 99).expect("more than zero") },
             store: StoreSettings { after_commit, after_lookup: after_commit, faults, odds, ..StoreSettings::default() },
             windows: BTreeMap::from([(Window::PoppedNotEnded, Latency { min: Millis(1), max: Millis(1 + seed % 9) })]),
-            agent: AgentSettings { build: Millis(seed % 7), failures: (seed % 3) as u32, summary: Millis(seed % 5) },
+            agent: AgentSettings {
+                build: Millis(seed % 7),
+                first_build: (seed % 2 == 0).then_some(Millis(seed % 11)),
+                failures: (seed % 3) as u32,
+                summary: Millis(seed % 5),
+            },
             turns,
             steps,
             expect: BTreeMap::from([(Release::Current, expected)]),
@@ -96,11 +101,16 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             4 => Action::Prompt {
                 session,
                 prompt: turns.keys().next().map_or(Prompt::Text(text), |turn| Prompt::Turn(turn.clone())),
+                truncate: None,
             },
-            5 => Action::Prompt { session, prompt: Prompt::Text(text) },
+            5 => Action::Prompt {
+                session,
+                prompt: Prompt::Text(text),
+                truncate: i64::try_from(gap).ok().map(|gap| gap % 9 - 4).filter(|ordinal| *ordinal != 0),
+            },
             6 => {
                 let (target, name) = (ResumeTarget::Tip, Some(format!("s-{sessions}")));
-                Action::Resume { session, target, name, wish: ResumeWish::GoOn }
+                Action::Resume { session, target, name, wish: ResumeWish::GoOnAtOnce }
             }
             7 => {
                 let target = if gap % 2 == 0 { ResumeTarget::Stored } else { ResumeTarget::Title };

@@ -1,0 +1,43 @@
+//! Leave to run a command: who is asked for it, and for how long.
+
+use crate::behavior::group;
+use crate::clock::Millis;
+
+group! {
+    /// Leave to run a command.
+    Approval "approval" {
+        /// Who is asked.
+        asked: Asked {
+            /// The client of the session whose agent asks.
+            Session "session",
+            /// Whoever stands in a table under the stored id, once the agent is built; an earlier session with that id
+            /// that ends late takes the entry of the one that came after it out (S12).
+            StoredId "stored_id",
+        }
+        /// How long the agent waits when the configuration does not say.
+        wait: Wait {
+            /// A minute.
+            OneMinute "one_minute",
+            /// Five minutes.
+            FiveMinutes "five_minutes",
+        }
+    }
+}
+
+impl Approval {
+    /// Whether those who are asked stand in a table by stored id.
+    pub fn keeps_table(&self) -> bool {
+        match self.asked {
+            Asked::Session => false,
+            Asked::StoredId => true,
+        }
+    }
+
+    /// How long the agent waits.
+    pub fn wait(&self, configured: Option<Millis>) -> Millis {
+        configured.unwrap_or(match self.wait {
+            Wait::OneMinute => Millis::from_secs(60),
+            Wait::FiveMinutes => Millis::from_secs(300),
+        })
+    }
+}
