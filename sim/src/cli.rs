@@ -14,6 +14,7 @@ mod human;
 mod import;
 mod json;
 mod parity;
+mod replay;
 mod run;
 
 use std::process::ExitCode;
@@ -32,6 +33,8 @@ struct Arguments {
 enum Command {
     /// Run scenarios and compare them with their expectations and snapshots
     Run(run::Arguments),
+    /// Run a scenario on a recorded schedule, and say whether it is the same every time
+    Replay(replay::Arguments),
     /// Print what releases do differently, from the code
     Behavior(behavior::Arguments),
     /// Run recordings of the real gateway and compare what they left behind
@@ -52,6 +55,7 @@ pub fn main() -> ExitCode {
         .expect("it is set once, here");
     match std::panic::catch_unwind(|| match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Behavior(arguments) => behavior::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

@@ -12,6 +12,11 @@ pub trait Strategy {
     ///
     /// An error ends the run: only a replay that no longer fits gives one.
     fn pick(&mut self, site: &str, among: &[&str]) -> Result<usize, Divergence>;
+
+    /// At the end of the run: what it did not come to. Only a replay can have something left.
+    fn left(&self) -> Option<Divergence> {
+        None
+    }
 }
 
 /// Always the first: tasks in the order in which they became ready, the shortest latency, no fault.

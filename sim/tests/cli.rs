@@ -44,6 +44,11 @@ client = "desktop"
 do = "drop"
 "#;
 
+/// The beginning of a run of it that is not the scripted one.
+const GHOST_TAPE: &str = "ready: store/writer | store/reader | gateway/acceptor | *desktop/script
+ready: store/writer | store/reader | *gateway/acceptor | desktop/inbox
+";
+
 /// Nothing is wrong with it under any release.
 const VISIT: &str = r#"about = "A client comes and goes."
 
@@ -167,7 +172,11 @@ fn a_bad_file_among_good_ones() {
 fn bad_options() {
     let files = [("story.toml", VISIT.as_bytes())];
     check_refused(&["run", "story.toml", "--format", "xml"], &files, &["'xml'", "--format", "human, json"]);
-    check_refused(&["run", "story.toml", "--strategy", "lifo"], &files, &["'lifo'", "--strategy", "fifo, random"]);
+    check_refused(
+        &["run", "story.toml", "--strategy", "lifo"],
+        &files,
+        &["'lifo'", "--strategy", "file, fifo, random"],
+    );
     check_refused(&["run", "story.toml", "--seed", "x"], &files, &["'x'", "--seed"]);
     check_refused(&["run", "--fast"], &files, &["'--fast'", "Usage: sim run"]);
     check_refused(&["walk"], &files, &["'walk'", "Usage: sim"]);
@@ -301,11 +310,51 @@ fn other_rows_exit_15() {
     check(&["run"], &files, 0, &[]);
 }
 
+/// A file's tape is its schedule, for `run` as for `replay`; a tape of its own file is replayed in its place.
+#[test]
+fn a_tape_is_replayed() {
+    let taped = format!("{GHOST}\n[tape]\ncurrent = '''\n{}'''\n", GHOST_TAPE);
+    let files = [("story.toml", taped.as_bytes()), ("other.tape", GHOST_TAPE.as_bytes())];
+    let printed = check(&["replay", "story.toml", "--times", "100"], &files, 0, &[]);
+    assert!(printed.contains("current: a tape of 2 choices; 100 of 100 passed, digest "), "{printed}");
+    let digest = |printed: &str| printed.rsplit("digest ").next().expect("a digest").trim().to_owned();
+    let given = ["replay", "story.toml", "--tape", "other.tape", "--release", "current"];
+    assert_eq!(digest(&check(&given, &files, 0, &[])), digest(&printed));
+    let scripted = [("story.toml", GHOST.as_bytes())];
+    let untaped = check(&["replay", "story.toml", "--release", "current"], &scripted, 0, &[]);
+    assert!(untaped.contains("no tape: the first of all alternatives; 1 of 1 passed"), "{untaped}");
+    assert_ne!(digest(&untaped), digest(&printed), "the tape makes a difference");
+    let run = json(&["run", "story.toml", "--release", "current"], &files, 0);
+    assert_eq!(run[0]["digest"].as_str(), Some(digest(&printed).as_str()));
+}
+
+/// A tape that does not fit, or that the run does not use up, exits with 14 and says where.
+#[test]
+fn a_tape_that_does_not_fit_exits_14() {
+    let other = GHOST_TAPE.replace("desktop/", "laptop/");
+    let longer = format!("{}ready: *a | b\n", GHOST_TAPE);
+    for (tape, said) in [
+        (other.as_str(), "choice 1 of the tape does not fit: recorded `ready: "),
+        (longer.as_str(), "choice 3 of the tape does not fit: recorded `ready: *a | b`, found "),
+    ] {
+        let taped = format!("{GHOST}\n[tape]\ncurrent = '''\n{tape}'''\n");
+        let files = [("story.toml", taped.as_bytes())];
+        for command in ["run", "replay"] {
+            let printed = check(&[command, "story.toml", "--release", "current"], &files, 14, &[]);
+            assert!(printed.contains("nondeterministic") && printed.contains(said), "{printed}");
+        }
+    }
+    let files = [("story.toml", GHOST.as_bytes()), ("other.tape", b"ready: a | b\n")];
+    check_refused(&["replay", "story.toml", "--tape", "other.tape"], &files, &["a tape is that of one release"]);
+    let named = ["replay", "story.toml", "--tape", "other.tape", "--release", "current"];
+    check_refused(&named, &files, &["other.tape is no tape", "line 1 of the tape is no choice"]);
+}
+
 /// The help says what happens when an option is left out.
 #[test]
 fn help_mentions_defaults() {
     let help = check(&["run", "--help"], &[], 0, &[]);
-    for default in ["[default: scenarios]", "[default: human]", "[default: fifo]", "[default: 0]"] {
+    for default in ["[default: scenarios]", "[default: human]", "[default: file]", "[default: 0]"] {
         assert!(help.contains(default), "no {default} in\n{help}");
     }
     assert!(help.contains("Run scenarios and compare them with their expectations and snapshots\n"), "{help}");

@@ -9,7 +9,7 @@ use miette::{IntoDiagnostic, miette};
 use super::{human, json};
 use crate::scenario::{self, Found, Scenario};
 use crate::simulation::Simulator;
-use crate::strategy::{Fifo, Random, Strategy};
+use crate::strategy::{Fifo, Random, Replay, Strategy};
 use crate::verdict::{Reference, Verdict, judge};
 
 #[derive(clap::Args)]
@@ -26,8 +26,8 @@ pub(super) struct Arguments {
     /// Print what happened, event by event
     #[arg(long)]
     trace: bool,
-    /// How to choose among tasks that are ready at one instant; rows are compared with `fifo` only
-    #[arg(long, value_enum, default_value_t = Schedule::Fifo)]
+    /// How to choose among tasks that are ready at one instant; rows are compared with `file` only
+    #[arg(long, value_enum, default_value_t = Schedule::File)]
     strategy: Schedule,
     /// The seed of a random strategy
     #[arg(long, default_value_t = 0, value_name = "N")]
@@ -42,6 +42,8 @@ pub(super) enum Format {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Schedule {
+    /// As the file's tape says; where it has none, as `fifo`
+    File,
     /// In the order in which they became ready
     Fifo,
     /// Any, by the seed
@@ -59,11 +61,12 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let mut verdicts: Vec<(Found, Verdict)> = Vec::new();
     for (found, scenario) in scenarios {
         let reference = match arguments.strategy {
-            Schedule::Fifo => Reference::find(&scenario).into_diagnostic()?,
-            Schedule::Random => Reference::OtherSchedule,
+            Schedule::File => Reference::find(&scenario).into_diagnostic()?,
+            Schedule::Fifo if scenario.tapes.is_empty() => Reference::find(&scenario).into_diagnostic()?,
+            Schedule::Fifo | Schedule::Random => Reference::OtherSchedule,
         };
         for release in releases(arguments, &found, &scenario) {
-            let report = simulator.run_with(&scenario, release, strategy(arguments));
+            let report = simulator.run_with(&scenario, release, strategy(arguments, &scenario, release));
             verdicts.push((found.clone(), judge(report, &scenario, &reference)));
         }
     }
@@ -103,13 +106,15 @@ fn releases(arguments: &Arguments, found: &Found, scenario: &Scenario) -> Vec<Re
 /// The flags that a run's schedule needs, if it is not the scripted one.
 fn schedule(arguments: &Arguments) -> String {
     match arguments.strategy {
-        Schedule::Fifo => String::new(),
+        Schedule::File => String::new(),
+        Schedule::Fifo => " --strategy fifo".to_owned(),
         Schedule::Random => format!(" --strategy random --seed {}", arguments.seed),
     }
 }
 
-fn strategy(arguments: &Arguments) -> Box<dyn Strategy> {
+fn strategy(arguments: &Arguments, scenario: &Scenario, release: Release) -> Box<dyn Strategy> {
     match arguments.strategy {
+        Schedule::File => Box::new(Replay::of(scenario, release)),
         Schedule::Fifo => Box::new(Fifo),
         Schedule::Random => Box::new(Random::new(arguments.seed)),
     }

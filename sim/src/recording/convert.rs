@@ -87,6 +87,7 @@ impl Recording {
             agent: AgentSettings { build: timing.build, failures: 0, summary: Millis::ZERO },
             turns: self.turns.clone(),
             steps,
+            tapes: BTreeMap::new(),
             expect: BTreeMap::new(),
         }
     }
