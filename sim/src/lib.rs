@@ -17,6 +17,7 @@
 
 mod chooser;
 pub mod cli;
+pub mod coverage;
 pub mod invariant;
 pub mod observation;
 pub mod parity;

@@ -6,6 +6,7 @@ use gateway::clock::Uptime;
 use gateway::release::Release;
 use serde::Serialize;
 
+use crate::coverage::Coverage;
 use crate::invariant::Violation;
 use crate::rows::Tables;
 use crate::scenario::ExpectedOutcome;
@@ -32,6 +33,8 @@ pub struct Report {
     pub trace: Trace,
     /// The choices that were made.
     pub tape: Tape,
+    /// Which transitions sessions made, and which marks were reached.
+    pub coverage: Coverage,
     /// How long the run lasted, heal phase included.
     pub uptime: Uptime,
 }

@@ -13,18 +13,19 @@ use gateway::session::{Attachment, Record, Session};
 use gateway::spawn::Window;
 use gateway::store::sqlite::Database;
 
+use crate::coverage::{Moment, Observer};
 use crate::invariant::{Oracle, View};
 use crate::observation::{Memory, Observation};
 use crate::pool::Step as PoolStep;
 use crate::report::{Live, Outcome, Report};
 use crate::rows::Tables;
 use crate::scenario::{Scenario, Step};
-use crate::strategy::{Replay, Strategy};
+use crate::strategy::{Fifo, Plan, Profile, READY, Replay, Strategy};
 use crate::trace::Site;
 use crate::world::World;
 use crate::world::client::Client;
 use crate::world::mirror::Mirror;
-use crate::world::process::Process;
+use crate::world::process::{End, Process};
 use crate::world::store::Kept;
 
 /// How many events a run may have. A scenario of an hour has some hundreds; more than this is a loop.
@@ -51,6 +52,15 @@ impl Simulator {
     /// Runs a scenario under a release, on the schedule that it means: its tape, or each choice the first.
     pub fn run(&mut self, scenario: &Scenario, release: Release) -> Report {
         self.run_with(scenario, release, Box::new(Replay::of(scenario, release)))
+    }
+
+    /// Runs a scenario under a release by a plan and a seed, after a scripted run where the plan needs its profile.
+    pub fn run_planned(&mut self, scenario: &Scenario, release: Release, plan: Plan, seed: u64) -> Report {
+        let profile = match plan.needs_profile() {
+            true => Profile::of(&self.run_with(scenario, release, Box::new(Fifo)).tape),
+            false => Profile::default(),
+        };
+        self.run_with(scenario, release, plan.strategy(seed, &profile))
     }
 
     /// Runs a scenario under a release, with a strategy that makes the choices.
@@ -102,6 +112,7 @@ struct Run<'a> {
     process: Rc<Process>,
     clients: Vec<Rc<Client>>,
     oracle: Oracle,
+    observer: Observer,
     /// Every session that was ever live.
     known: Vec<Session>,
     /// What the oracle has seen: process generation, registry and store revisions.
@@ -133,8 +144,9 @@ impl<'a> Run<'a> {
             process,
             clients,
             oracle: Oracle::default(),
+            observer: Observer::default(),
             known: Vec::new(),
-            seen: (0, 0, 0),
+            seen: (1, 0, 0),
             broken: None,
         }
     }
@@ -243,6 +255,13 @@ impl<'a> Run<'a> {
         let registry = gateway.as_ref().map_or(0, |gateway| gateway.sessions.revision());
         let seen = (self.process.generation(), registry, self.world.store.revision());
         if seen != self.seen {
+            if seen.0 != self.seen.0 {
+                self.observer.reach(&match (&gateway, self.process.last_end()) {
+                    (Some(_), _) => Moment::Restarted,
+                    (None, End::Killed) => Moment::Killed { working: self.observer.working() },
+                    (None, End::Signalled) => Moment::Ended,
+                });
+            }
             self.seen = seen;
             for session in gateway.iter().flat_map(|gateway| gateway.sessions.all()) {
                 if !self.known.iter().any(|known| known.is(&session)) {
@@ -250,6 +269,7 @@ impl<'a> Run<'a> {
                 }
             }
             let mirror = self.world.store.mirror();
+            self.observer.look(&self.known, &mirror, &self.world.stage.pool.current());
             let tasks = self.world.stage.pool.gateway_labels();
             let view = view(self.scenario, &self.world, &self.known, &tasks, gateway.as_deref(), &mirror);
             self.oracle.look(self.world.stage.now(), &view);
@@ -270,6 +290,11 @@ impl<'a> Run<'a> {
             turns: memory.turns + memory.turns_without_session,
             connections: memory.connections,
         };
+        let tape = self.world.stage.chooser.take_tape();
+        let mut observer = self.observer;
+        for choice in tape.choices.iter().filter(|choice| choice.site != READY && choice.pick > 0) {
+            observer.reach(&Moment::Chosen { site: &choice.site, label: &choice.among[choice.pick] });
+        }
         // Tasks hold the stage and the stage holds the pool: they must be dropped for the run's memory to be freed.
         self.world.stage.pool.drop_tasks(|_, _| true);
         let violations = self.oracle.violations().to_vec();
@@ -291,7 +316,8 @@ impl<'a> Run<'a> {
             live,
             uptime: self.world.stage.now(),
             trace: self.world.stage.take_trace(),
-            tape: self.world.stage.chooser.take_tape(),
+            tape,
+            coverage: observer.finish(),
         }
     }
 }

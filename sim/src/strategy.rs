@@ -1,10 +1,33 @@
 //! How choices are made: which of the ready tasks runs, which latency a frame has, whether a fault strikes.
+//!
+//! One trait, [`Strategy`], used by every command. A [`Plan`] is a strategy that a user can name; given a seed and the
+//! [`Profile`] of an earlier run of the scenario it becomes one. The strategies, the plain ones first:
+//!
+//! | name | what it does | where from |
+//! | --- | --- | --- |
+//! | `fifo` | the first alternative: the scripted schedule | |
+//! | `random` | each alternative as likely as any other | |
+//! | `urw` | each task as likely as it has work left, which samples whole orders evenly | selectively uniform walks |
+//! | `pct` | random priorities that change at `depth - 1` places: finds any bug of that depth with a known chance | Burckhardt et al. 2010 |
+//! | `delay` | the scripted schedule, but a few times the task whose turn it is has to wait | Emmi et al. 2011 |
+//! | `portfolio` | one of these, by the seed | |
 
+mod delay;
+mod pct;
+mod plan;
 mod replay;
+mod urw;
 
+pub use delay::Delay;
+pub use pct::Pct;
+pub use plan::{Plan, Profile};
 pub use replay::{Divergence, Replay};
+pub use urw::Urw;
 
 use crate::prng::Prng;
+
+/// The site of a choice among tasks that are ready. Every other site chooses a latency or a fault.
+pub const READY: &str = "ready";
 
 /// Picks one of several alternatives.
 pub trait Strategy {

@@ -172,11 +172,7 @@ fn a_bad_file_among_good_ones() {
 fn bad_options() {
     let files = [("story.toml", VISIT.as_bytes())];
     check_refused(&["run", "story.toml", "--format", "xml"], &files, &["'xml'", "--format", "human, json"]);
-    check_refused(
-        &["run", "story.toml", "--strategy", "lifo"],
-        &files,
-        &["'lifo'", "--strategy", "file, fifo, random"],
-    );
+    check_refused(&["run", "story.toml", "--strategy", "lifo"], &files, &["'lifo'", "--strategy", "fifo, random"]);
     check_refused(&["run", "story.toml", "--seed", "x"], &files, &["'x'", "--seed"]);
     check_refused(&["run", "--fast"], &files, &["'--fast'", "Usage: sim run"]);
     check_refused(&["walk"], &files, &["'walk'", "Usage: sim"]);
@@ -354,7 +350,9 @@ fn a_tape_that_does_not_fit_exits_14() {
 #[test]
 fn help_mentions_defaults() {
     let help = check(&["run", "--help"], &[], 0, &[]);
-    for default in ["[default: scenarios]", "[default: human]", "[default: file]", "[default: 0]"] {
+    for default in
+        ["[default: scenarios]", "[default: human]", "[default: the file's tape; without one, fifo]", "[default: 0]"]
+    {
         assert!(help.contains(default), "no {default} in\n{help}");
     }
     assert!(help.contains("Run scenarios and compare them with their expectations and snapshots\n"), "{help}");

@@ -9,7 +9,7 @@ use miette::{IntoDiagnostic, miette};
 use super::{human, json};
 use crate::scenario::{self, Found, Scenario};
 use crate::simulation::Simulator;
-use crate::strategy::{Fifo, Random, Replay, Strategy};
+use crate::strategy::Plan;
 use crate::verdict::{Reference, Verdict, judge};
 
 #[derive(clap::Args)]
@@ -26,10 +26,11 @@ pub(super) struct Arguments {
     /// Print what happened, event by event
     #[arg(long)]
     trace: bool,
-    /// How to choose among tasks that are ready at one instant; rows are compared with `file` only
-    #[arg(long, value_enum, default_value_t = Schedule::File)]
-    strategy: Schedule,
-    /// The seed of a random strategy
+    /// How to choose among tasks that are ready at one instant: fifo, random, urw, pct[:DEPTH], delay[:BOUND] or
+    /// portfolio; rows are compared on the file's own schedule only [default: the file's tape; without one, fifo]
+    #[arg(long, value_name = "S")]
+    strategy: Option<Plan>,
+    /// The seed of a strategy that draws
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
 }
@@ -38,16 +39,6 @@ pub(super) struct Arguments {
 pub(super) enum Format {
     Human,
     Json,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Schedule {
-    /// As the file's tape says; where it has none, as `fifo`
-    File,
-    /// In the order in which they became ready
-    Fifo,
-    /// Any, by the seed
-    Random,
 }
 
 pub(super) fn release(text: &str) -> Result<Release, String> {
@@ -61,12 +52,15 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let mut verdicts: Vec<(Found, Verdict)> = Vec::new();
     for (found, scenario) in scenarios {
         let reference = match arguments.strategy {
-            Schedule::File => Reference::find(&scenario).into_diagnostic()?,
-            Schedule::Fifo if scenario.tapes.is_empty() => Reference::find(&scenario).into_diagnostic()?,
-            Schedule::Fifo | Schedule::Random => Reference::OtherSchedule,
+            None => Reference::find(&scenario).into_diagnostic()?,
+            Some(Plan::Fifo) if scenario.tapes.is_empty() => Reference::find(&scenario).into_diagnostic()?,
+            Some(_) => Reference::OtherSchedule,
         };
         for release in releases(arguments, &found, &scenario) {
-            let report = simulator.run_with(&scenario, release, strategy(arguments, &scenario, release));
+            let report = match arguments.strategy {
+                None => simulator.run(&scenario, release),
+                Some(plan) => simulator.run_planned(&scenario, release, plan, arguments.seed),
+            };
             verdicts.push((found.clone(), judge(report, &scenario, &reference)));
         }
     }
@@ -106,16 +100,8 @@ fn releases(arguments: &Arguments, found: &Found, scenario: &Scenario) -> Vec<Re
 /// The flags that a run's schedule needs, if it is not the scripted one.
 fn schedule(arguments: &Arguments) -> String {
     match arguments.strategy {
-        Schedule::File => String::new(),
-        Schedule::Fifo => " --strategy fifo".to_owned(),
-        Schedule::Random => format!(" --strategy random --seed {}", arguments.seed),
-    }
-}
-
-fn strategy(arguments: &Arguments, scenario: &Scenario, release: Release) -> Box<dyn Strategy> {
-    match arguments.strategy {
-        Schedule::File => Box::new(Replay::of(scenario, release)),
-        Schedule::Fifo => Box::new(Fifo),
-        Schedule::Random => Box::new(Random::new(arguments.seed)),
+        None => String::new(),
+        Some(Plan::Fifo) => " --strategy fifo".to_owned(),
+        Some(plan) => format!(" --strategy {plan} --seed {}", arguments.seed),
     }
 }

@@ -28,6 +28,14 @@ pub(crate) struct Process {
     gateway: RefCell<Option<Rc<Gateway>>>,
     /// Counts starts and ends.
     generation: Cell<u64>,
+    last_end: Cell<End>,
+}
+
+/// How a process came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Killed,
+    Signalled,
 }
 
 impl Process {
@@ -42,6 +50,7 @@ impl Process {
             behavior,
             gateway: RefCell::default(),
             generation: Cell::new(0),
+            last_end: Cell::new(End::Killed),
         });
         process.serve();
         process
@@ -55,6 +64,11 @@ impl Process {
     /// Counts starts and ends.
     pub(crate) fn generation(&self) -> u64 {
         self.generation.get()
+    }
+
+    /// How it came to its last end.
+    pub(crate) fn last_end(&self) -> End {
+        self.last_end.get()
     }
 
     /// Whether it is up.
@@ -75,7 +89,7 @@ impl Process {
     pub(crate) fn kill(&self) {
         if self.is_up() {
             self.stage.enter(Site::Process, "is killed".to_owned());
-            self.end();
+            self.end(End::Killed);
         }
     }
 
@@ -87,7 +101,7 @@ impl Process {
         let ending = async move {
             gateway.shutdown(signal).await;
             process.stage.enter(Site::Process, "ends".to_owned());
-            process.end();
+            process.end(End::Signalled);
         };
         self.stage.pool.spawn(Side::Gateway, "gateway/shutdown".to_owned(), Box::pin(ending));
     }
@@ -113,7 +127,8 @@ impl Process {
         self.generation.set(self.generation.get() + 1);
     }
 
-    fn end(&self) {
+    fn end(&self, how: End) {
+        self.last_end.set(how);
         self.network.sever();
         self.store.sever();
         self.stage.pool.drop_tasks(|side, _| side == Side::Gateway);

@@ -1,0 +1,56 @@
+//! The reached part of the lifecycle as a graph, for people to look at.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::Coverage;
+
+/// A language for graphs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Graphviz.
+    Dot,
+    /// Mermaid, which many code-hosting sites draw.
+    Mermaid,
+}
+
+impl Coverage {
+    /// Nodes are stages, told apart by client and phase while a session is open; an edge carries the tasks that took it.
+    pub fn graph(&self, form: Form) -> String {
+        let mut arrows: BTreeMap<(String, String), BTreeMap<&str, u64>> = BTreeMap::new();
+        for (edge, count) in self.edges() {
+            let from = edge.from.map_or_else(|| "new".to_owned(), |state| state.node());
+            let to = edge.to.node();
+            if from != to {
+                *arrows.entry((from, to)).or_default().entry(&edge.by).or_default() += count;
+            }
+        }
+        match form {
+            Form::Dot => dot(&arrows),
+            Form::Mermaid => mermaid(&arrows),
+        }
+    }
+}
+
+type Arrows<'a> = BTreeMap<(String, String), BTreeMap<&'a str, u64>>;
+
+fn dot(arrows: &Arrows<'_>) -> String {
+    let mut text = "digraph lifecycle {\n    rankdir=LR\n    node [shape=box]\n".to_owned();
+    for ((from, to), tasks) in arrows {
+        writeln!(text, "    \"{from}\" -> \"{to}\" [label=\"{}\"]", label(tasks)).expect("a string takes all");
+    }
+    text + "}\n"
+}
+
+fn mermaid(arrows: &Arrows<'_>) -> String {
+    let name = |node: &str| node.replace(' ', "_");
+    let mut text = "stateDiagram-v2\n".to_owned();
+    for ((from, to), tasks) in arrows {
+        writeln!(text, "    {} --> {}: {}", name(from), name(to), label(tasks)).expect("a string takes all");
+    }
+    text
+}
+
+fn label(tasks: &BTreeMap<&str, u64>) -> String {
+    tasks.keys().copied().collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,168 @@
+//! Marks: places that some run of a campaign must reach. A campaign that misses one no longer tests what it claims.
+
+use super::state::Life;
+use super::{Client, Edge, Phase, Row, Timers, Waiting};
+
+/// A place that a campaign must reach.
+pub struct Mark {
+    /// Its name.
+    pub name: &'static str,
+    /// What happens there, in a sentence.
+    pub about: &'static str,
+    pub(super) reached: fn(&Moment<'_>) -> bool,
+}
+
+/// Something that happened.
+pub enum Moment<'a> {
+    /// A session changed.
+    Edge(&'a Edge),
+    /// The process ended without a word while so many sessions were at work.
+    Killed {
+        /// How many.
+        working: usize,
+    },
+    /// The process ended after a signal.
+    Ended,
+    /// A process started on what an earlier one left.
+    Restarted,
+    /// A choice beyond the ready order was not the first: a latency, a window, a fault.
+    Chosen {
+        /// Of what.
+        site: &'a str,
+        /// What was picked.
+        label: &'a str,
+    },
+}
+
+macro_rules! edge {
+    ($name:literal, $about:literal, |$from:ident, $by:ident, $to:ident| $reached:expr) => {
+        Mark {
+            name: $name,
+            about: $about,
+            reached: |moment| match moment {
+                Moment::Edge(Edge { from: Some($from), by, to: $to }) => {
+                    let $by = by.as_str();
+                    $reached
+                }
+                _ => false,
+            },
+        }
+    };
+}
+
+macro_rules! site {
+    ($name:literal, $about:literal, $prefix:literal) => {
+        Mark { name: $name, about: $about, reached: |moment| matches!(moment, Moment::Chosen { site, .. } if site.starts_with($prefix)) }
+    };
+}
+
+/// Every mark.
+pub const MARKS: &[Mark] = &[
+    edge!("client_drops_idle", "a client goes from a session at rest", |from, _by, to| {
+        left(from, to) && from.phase == Phase::Idle
+    }),
+    edge!("client_drops_in_a_turn", "a client goes while a turn is at work", |from, _by, to| {
+        left(from, to) && from.phase == Phase::Working
+    }),
+    edge!("client_drops_in_a_build", "a client goes while its prompt waits for the agent", |from, _by, to| {
+        left(from, to) && from.phase == Phase::Building
+    }),
+    edge!("client_drops_with_a_question", "a client goes while a question is open", |from, _by, to| {
+        left(from, to) && from.phase == Phase::Asking
+    }),
+    edge!("client_drops_in_a_rotation", "a client goes while a rotation is being stored", |from, _by, to| {
+        left(from, to) && from.phase == Phase::Rotating
+    }),
+    edge!("grace_spares_a_turn", "the grace is over in the middle of a turn, and begins again", |from, by, to| {
+        by == "grace" && from.phase != Phase::Idle && to.timers == Timers::Armed && to.stage == Life::Open
+    }),
+    edge!("grace_reaps", "the grace is over, and the session is ended", |from, by, to| {
+        by == "grace" && from.stage == Life::Open && to.stage == Life::Closing
+    }),
+    edge!("return_stops_the_grace", "a client comes back while the grace runs", |from, _by, to| {
+        from.client == Client::Detached && from.timers == Timers::Armed && to.client == Client::Attached
+    }),
+    edge!("return_in_a_turn", "a client comes back to a turn that has gone on without one", |from, _by, to| {
+        from.client == Client::Detached && to.client == Client::Attached && from.phase == Phase::Working
+    }),
+    edge!("rotates_while_detached", "a session goes on under another id while nobody is there", |from, _by, to| {
+        to.phase == Phase::Rotating && from.phase != Phase::Rotating && to.client == Client::Detached
+    }),
+    edge!("closed_in_a_turn", "a session is closed in the middle of a turn", |from, by, to| {
+        matches!(by, "reader" | "request")
+            && from.stage == Life::Open
+            && to.stage == Life::Closing
+            && from.phase != Phase::Idle
+    }),
+    edge!("closed_at_rest", "a session is closed at rest", |from, by, to| {
+        matches!(by, "reader" | "request")
+            && from.stage == Life::Open
+            && to.stage == Life::Closing
+            && from.phase == Phase::Idle
+    }),
+    edge!("drops_while_closing", "a client goes while its session is being ended", |from, _by, to| {
+        from.client == Client::Attached && to.client == Client::Detached && to.stage == Life::Closing
+    }),
+    edge!("closed_with_its_client", "a session is ended because its connection ended", |from, by, to| {
+        by == "disconnect" && from.stage == Life::Open && to.stage == Life::Closing
+    }),
+    edge!("idle_reaper_ends", "the idle reaper ends a session", |from, by, to| {
+        matches!(by, "idle" | "script") && from.stage == Life::Open && to.stage == Life::Closing
+    }),
+    edge!("cap_ends", "a session is ended because there are too many", |from, by, to| {
+        by == "cap" && from.stage == Life::Open && to.stage == Life::Closing
+    }),
+    edge!("interrupted", "a turn is told to stop", |from, _by, to| {
+        from.phase != Phase::Stopping && to.phase == Phase::Stopping && to.stage == Life::Open
+    }),
+    edge!("prompt_waits", "a prompt waits for the turn before it", |from, _by, to| {
+        from.waiting == Waiting::None && to.waiting == Waiting::One
+    }),
+    edge!("waiting_prompt_begins", "a prompt that has waited gets its turn", |from, _by, to| {
+        from.waiting != Waiting::None && to.waiting < from.waiting && to.phase != Phase::Idle && to.is_live()
+    }),
+    edge!("waits_without_a_client", "a prompt waits, and nobody is there", |from, _by, to| {
+        to.waiting != Waiting::None && to.client == Client::Detached && from.client == Client::Attached
+    }),
+    edge!("asks", "a turn asks its user", |from, _by, to| from.phase != Phase::Asking && to.phase == Phase::Asking),
+    edge!("answered_by_nobody", "a question's time is over", |from, by, to| {
+        by == "turn" && from.phase == Phase::Asking && to.phase == Phase::Working
+    }),
+    edge!("answered", "a user answers", |from, by, to| {
+        by == "reader" && from.phase == Phase::Asking && to.phase == Phase::Working
+    }),
+    edge!("rotates", "a session goes on under another id", |from, _by, to| {
+        from.phase == Phase::Rotating && to.phase != Phase::Rotating
+    }),
+    edge!("reopens", "an ended row is opened again for a client that came back", |from, _by, to| {
+        from.stage == Life::Opening && to.stage == Life::Open && to.row == Row::Open
+    }),
+    edge!("reopening_loses_its_client", "a client goes while its session is brought back", |from, _by, to| {
+        from.stage == Life::Opening && from.client == Client::Attached && to.client == Client::Detached
+    }),
+    edge!("deleted_while_live", "the row of a live session is gone", |from, _by, to| {
+        from.row != Row::Absent && to.row == Row::Absent
+    }),
+    Mark {
+        name: "killed_in_a_turn",
+        about: "the process is killed while a turn is at work",
+        reached: |moment| matches!(moment, Moment::Killed { working } if *working > 0),
+    },
+    Mark {
+        name: "ends_with_a_signal",
+        about: "the process ends after a signal",
+        reached: |moment| matches!(moment, Moment::Ended),
+    },
+    Mark {
+        name: "restarted",
+        about: "a process starts on what an earlier one left",
+        reached: |moment| matches!(moment, Moment::Restarted),
+    },
+    site!("slow_network", "a frame takes its time", "net."),
+    site!("slow_commit", "a commit, or its answer, takes its time", "store."),
+];
+
+/// Whether a live session has lost its client.
+fn left(from: &super::State, to: &super::State) -> bool {
+    from.client == Client::Attached && to.client == Client::Detached && to.is_live()
+}

@@ -1,0 +1,73 @@
+//! Bounded delays: the scripted schedule, but a few times the task whose turn it is has to let others go first.
+//!
+//! Most bugs of order need one or two such delays (Emmi, Qadeer, Rakamarić: Delay-Bounded Scheduling, 2011), and a
+//! failure that is found so reads almost like the script.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Divergence, Profile, READY, Strategy};
+use crate::prng::Prng;
+
+/// The first task that is not delayed; at a few random choices it is delayed.
+#[derive(Clone, Debug)]
+pub struct Delay {
+    prng: Prng,
+    /// The choices at which there is a delay.
+    places: BTreeSet<usize>,
+    seen: usize,
+    /// Tasks that wait, and for how many more choices.
+    delayed: BTreeMap<String, usize>,
+}
+
+/// How many choices the longest delay lasts: long enough for another client's whole request.
+const LONGEST: usize = 12;
+
+impl Delay {
+    /// The choices of a seed, with at most `bound` delays among as many choices as `profile` has.
+    pub fn new(seed: u64, bound: usize, profile: &Profile) -> Self {
+        let mut prng = Prng::stream(seed, "strategy.delay");
+        let places = (0..bound).map(|_| prng.below(profile.choices.max(1))).collect();
+        Self { prng, places, seen: 0, delayed: BTreeMap::new() }
+    }
+}
+
+impl Strategy for Delay {
+    fn pick(&mut self, site: &str, among: &[&str]) -> Result<usize, Divergence> {
+        if site != READY {
+            return Ok(self.prng.below(among.len()));
+        }
+        self.delayed.retain(|_, left| {
+            *left -= 1;
+            *left > 0
+        });
+        let free = |delayed: &BTreeMap<String, usize>| among.iter().position(|label| !delayed.contains_key(*label));
+        let first = free(&self.delayed).unwrap_or(0);
+        let strikes = self.places.contains(&self.seen);
+        self.seen += 1;
+        if !strikes {
+            return Ok(first);
+        }
+        self.delayed.insert(among[first].to_owned(), 1 + self.prng.below(LONGEST));
+        Ok(free(&self.delayed).unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With a bound of zero it is the script; with one, some choice is another.
+    #[test]
+    fn delays_are_bounded() {
+        let profile = Profile { choices: 6, turns: BTreeMap::new() };
+        let picks = |bound, seed| {
+            let mut delay = Delay::new(seed, bound, &profile);
+            (0..40).map(|_| delay.pick(READY, &["a", "b", "c"]).expect("a pick")).collect::<Vec<_>>()
+        };
+        for seed in 0..20 {
+            assert!(picks(0, seed).iter().all(|pick| *pick == 0), "seed {seed}");
+            let delayed = picks(1, seed).iter().filter(|pick| **pick != 0).count();
+            assert!((1..=LONGEST).contains(&delayed), "seed {seed}: {delayed}");
+        }
+    }
+}

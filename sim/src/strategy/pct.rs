@@ -1,0 +1,78 @@
+//! Probabilistic concurrency testing: random priorities, strictly obeyed, which change at a few random places.
+//!
+//! A bug that needs `d` events in a certain order is found by one run with a chance of at least 1 in `n k^(d-1)`, for
+//! `n` tasks and `k` choices (Burckhardt, Kothari, Musuvathi, Nagarakatte: A Randomized Scheduler with Probabilistic
+//! Guarantees of Finding Bugs, 2010).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Divergence, Profile, READY, Strategy};
+use crate::prng::Prng;
+
+/// Runs the ready task of the highest priority.
+#[derive(Clone, Debug)]
+pub struct Pct {
+    prng: Prng,
+    /// By task; the highest runs. Drawn when a task is first seen.
+    priorities: BTreeMap<String, u64>,
+    /// The choices after which the task that was picked falls below all others.
+    changes: BTreeSet<usize>,
+    seen: usize,
+    /// Lower than any drawn priority, and lower at each change.
+    lowest: u64,
+}
+
+impl Pct {
+    /// The choices of a seed, with `depth - 1` changes of priority at places among as many choices as `profile` has.
+    pub fn new(seed: u64, depth: usize, profile: &Profile) -> Self {
+        let mut prng = Prng::stream(seed, "strategy.pct");
+        let changes = (1..depth).map(|_| prng.below(profile.choices.max(1))).collect();
+        Self { prng, priorities: BTreeMap::new(), changes, seen: 0, lowest: u64::from(u32::MAX) }
+    }
+
+    fn priority(&mut self, label: &str) -> u64 {
+        if let Some(priority) = self.priorities.get(label) {
+            return *priority;
+        }
+        let drawn = self.prng.draw() | 1 << 63;
+        self.priorities.insert(label.to_owned(), drawn);
+        drawn
+    }
+}
+
+impl Strategy for Pct {
+    fn pick(&mut self, site: &str, among: &[&str]) -> Result<usize, Divergence> {
+        if site != READY {
+            return Ok(self.prng.below(among.len()));
+        }
+        let priorities: Vec<u64> = among.iter().map(|label| self.priority(label)).collect();
+        let highest = priorities.iter().max().expect("a choice has alternatives");
+        let pick = priorities.iter().position(|priority| priority == highest).expect("the highest is one of them");
+        if self.changes.contains(&self.seen) {
+            self.lowest -= 1;
+            self.priorities.insert(among[pick].to_owned(), self.lowest);
+        }
+        self.seen += 1;
+        Ok(pick)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without a change of priority the same task wins each time; at a change it falls below the others.
+    #[test]
+    fn priorities_hold_until_a_change() {
+        let profile = Profile { choices: 4, turns: BTreeMap::new() };
+        for seed in 0..20 {
+            let mut steady = Pct::new(seed, 1, &profile);
+            let picks: BTreeSet<usize> =
+                (0..8).map(|_| steady.pick(READY, &["a", "b", "c"]).expect("a pick")).collect();
+            assert_eq!(picks.len(), 1, "seed {seed}");
+            let mut changing = Pct::new(seed, 2, &profile);
+            let picks: Vec<usize> = (0..8).map(|_| changing.pick(READY, &["a", "b"]).expect("a pick")).collect();
+            assert_ne!(picks[0], picks[7], "seed {seed}: {picks:?}");
+        }
+    }
+}
