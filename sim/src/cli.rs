@@ -16,6 +16,7 @@ mod json;
 mod parity;
 mod replay;
 mod run;
+mod shrink;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,8 @@ enum Command {
     Run(run::Arguments),
     /// Run a scenario on a recorded schedule, and say whether it is the same every time
     Replay(replay::Arguments),
+    /// Make the scenario of a failing run as small as it can be, and write it as a file that expects the failure
+    Shrink(shrink::Arguments),
     /// Print what releases do differently, from the code
     Behavior(behavior::Arguments),
     /// Run recordings of the real gateway and compare what they left behind
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
     match std::panic::catch_unwind(|| match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Shrink(arguments) => shrink::run(&arguments),
         Command::Behavior(arguments) => behavior::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

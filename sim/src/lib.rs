@@ -27,6 +27,8 @@ pub mod recording;
 pub mod report;
 pub mod rows;
 pub mod scenario;
+pub mod shape;
+pub mod shrink;
 pub mod simulation;
 pub mod snapshot;
 pub mod strategy;

@@ -13,12 +13,14 @@
 //! | `portfolio` | one of these, by the seed | |
 
 mod delay;
+mod follow;
 mod pct;
 mod plan;
 mod replay;
 mod urw;
 
 pub use delay::Delay;
+pub use follow::Follow;
 pub use pct::Pct;
 pub use plan::{Plan, Profile};
 pub use replay::{Divergence, Replay};
