@@ -3,8 +3,9 @@
 //! A [`Reducer`] offers smaller and smaller scenarios. Each is tried with the tape of the failing run *followed*
 //! ([`Follow`](crate::strategy::Follow)), then on the scripted schedule, then on some schedules of the strategy that
 //! found the failure. One that shows the same [`Shape`] of failure, not just any, is the next to be reduced. When the
-//! scenario gets no smaller, its tape is brought nearer to the scripted schedule ([`Departures`]), and so on until
-//! neither gets smaller or there were as many runs as allowed. All of it is a function of what it begins with.
+//! script gets no shorter, its tape is brought nearer to the scripted schedule ([`Departures`]); settings and times then get
+//! simpler only as far as that costs no new departure. So it goes on until nothing gets smaller or there were as many
+//! runs as allowed. All of it is a function of what it begins with.
 
 mod edit;
 mod reducer;
@@ -153,10 +154,20 @@ impl Search<'_> {
         let end = self.limits.tries - self.limits.tries / 4;
         let mut reducer = Reducer::new(self.bare.clone());
         let mut goes_on = reducer.simplify();
+        let mut tape_is_reduced = false;
         while goes_on && self.tries < end {
             let candidate = reducer.current();
-            goes_on = match self.failing(&candidate) {
+            let smaller_script = Size::of(&candidate).script() < Size::of(&self.bare).script();
+            if !smaller_script && !tape_is_reduced {
+                self.reduce_tape();
+                tape_is_reduced = true;
+            }
+            let report = self.failing(&candidate).filter(|report| {
+                smaller_script || Departures::count(&report.tape) <= Departures::count(&self.best.tape)
+            });
+            goes_on = match report {
                 Some(report) if self.schedules == Schedules::Own || self.shows_on_any_schedule(&candidate) => {
+                    tape_is_reduced &= !smaller_script;
                     self.improve(candidate, &report);
                     reducer.simplify()
                 }

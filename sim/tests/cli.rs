@@ -346,6 +346,43 @@ fn a_tape_that_does_not_fit_exits_14() {
     check_refused(&named, &files, &["other.tape is no tape", "line 1 of the tape is no choice"]);
 }
 
+/// A failing run becomes a small file, at a place that is the same every time; stopped and started again it goes on from there.
+#[test]
+fn a_failure_is_shrunk_to_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("story.toml"), GHOST).expect("a file");
+    let shrink = |arguments: &[&str]| {
+        let output = sim(folder.path(), &[&["shrink", "story.toml"], arguments].concat());
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, first, stderr) = shrink(&["--tries", "10"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let found: Vec<_> = fs::read_dir(folder.path().join("scenarios/found")).expect("a folder").collect();
+    let [Ok(file)] = found.as_slice() else { panic!("one file and nothing else: {found:?}") };
+    let (path, name) = (file.path(), file.file_name().to_string_lossy().into_owned());
+    assert!(name.starts_with("detached_rows_end_") && first.contains(&name), "{name}: {first}");
+    let (code, second, stderr) = shrink(&[]);
+    assert!(code == Some(0) && stderr.contains("goes on from scenarios/found/detached_rows_end_"), "{stderr}");
+    assert!(second.contains("steps                      4 → 4") && second.contains(&name), "{second}");
+    let small = fs::read_to_string(&path).expect("the file");
+    assert!(small.contains("violates = \"detached_rows_end\"") && !small.contains("compress"), "{small}");
+    let replayed = sim(folder.path(), &["replay", &path.display().to_string(), "--times", "100"]);
+    assert_eq!(replayed.status.code(), Some(0), "a violation that the file expects");
+    assert!(text(replayed.stdout).contains("100 of 100 violated"), "the same every time");
+}
+
+/// What does not fail cannot shrink, and a file that is something else is not replaced.
+#[test]
+fn shrinking_refuses() {
+    let files = [("story.toml", GHOST.as_bytes()), ("visit.toml", VISIT.as_bytes())];
+    check_refused(&["shrink", "visit.toml"], &files, &["visit.toml shows no failure on this schedule", "`--tape`"]);
+    let only = ["shrink", "story.toml", "--only", "one_turn_per_record"];
+    check_refused(&only, &files, &["shows no failure `one_turn_per_record` on this schedule"]);
+    check_refused(&["shrink", "story.toml", "--only", "bugs"], &files, &["'bugs'", "`detached_rows_end`"]);
+    let other = ["shrink", "story.toml", "--out", "visit.toml"];
+    check_refused(&other, &files, &["visit.toml is there already, and does not show `detached_rows_end"]);
+}
+
 /// The help says what happens when an option is left out.
 #[test]
 fn help_mentions_defaults() {

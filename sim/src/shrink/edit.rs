@@ -42,6 +42,8 @@ pub(super) enum Edit {
     Window(usize),
     /// A time.
     Time(Slot, Millis),
+    /// A latency is always its longest, and no choice any more.
+    Fixed(Slot),
     /// The time of one step alone: all others stay where they are.
     Move(usize, Millis),
     /// A time, and the gap before a step by as much: what falls on one instant stays together.
@@ -136,6 +138,7 @@ fn change(scenario: &mut Scenario, edit: &Edit) {
         }
         Edit::PlainStep(place) => plain(&mut scenario.steps[*place].action),
         Edit::Setting(place) => SETTINGS[*place](scenario),
+        Edit::Fixed(slot) => slot.fix(scenario),
         Edit::Time(slot, time) => slot.set(scenario, *time),
         Edit::Move(place, gap) => {
             let before = if *place == 0 { Millis::ZERO } else { scenario.steps[*place - 1].at };
@@ -350,7 +353,7 @@ fn settings(scenario: &Scenario) -> Vec<Edit> {
 fn times(scenario: &Scenario) -> Vec<Edit> {
     let slots = Slot::all(scenario);
     let simpler = |slot: &Slot| slot.simpler(scenario);
-    let mut edits: Vec<Edit> = Vec::new();
+    let mut edits: Vec<Edit> = slots.iter().cloned().map(Edit::Fixed).collect();
     for slot in &slots {
         edits.extend(simpler(slot).into_iter().map(|time| Edit::Time(slot.clone(), time)));
     }

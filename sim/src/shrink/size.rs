@@ -27,6 +27,11 @@ pub struct Size {
 }
 
 impl Size {
+    /// What is done and by whom, without the settings and times.
+    pub fn script(&self) -> (usize, usize, usize, usize) {
+        (self.clients, self.sessions, self.steps, self.turn_steps)
+    }
+
     /// The size of a scenario; its tapes and expectations do not count, nor what it says about itself.
     pub fn of(scenario: &Scenario) -> Self {
         let steps = &scenario.steps;

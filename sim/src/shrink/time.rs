@@ -66,6 +66,19 @@ impl Slot {
         slots
     }
 
+    /// Makes a latency its longest, so that it is no choice any more.
+    pub(super) fn fix(&self, scenario: &mut Scenario) {
+        let latency = match self {
+            Self::Network => Some(&mut scenario.network.latency),
+            Self::Store(place) => Some(STORE[*place](&mut scenario.store)),
+            Self::Window(window) => scenario.windows.get_mut(window),
+            _ => None,
+        };
+        if let Some(latency) = latency {
+            latency.min = latency.max;
+        }
+    }
+
     /// How far the time that stands there is from a round one.
     pub(super) fn rough(&self, scenario: &Scenario) -> usize {
         match (self.is_fine(), self.get(scenario)) {
@@ -78,6 +91,10 @@ impl Slot {
     /// Simpler times for this place, the simplest first.
     pub(super) fn simpler(&self, scenario: &Scenario) -> Vec<Millis> {
         let time = self.get(scenario);
+        if let Self::Gateway(_) = self {
+            // Zero switches off what is set, or means any.
+            return simpler(time).into_iter().filter(|time| *time > Millis::ZERO).collect();
+        }
         if !self.is_fine() {
             return simpler(time);
         }
