@@ -12,13 +12,23 @@ pub struct Departures {
     /// How many departures are undone at once; 0 when single ones are only lowered.
     at_once: usize,
     place: usize,
+    form: Form,
+}
+
+/// How the departures that stay are offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Among all other choices of the tape, which say where they belong.
+    Whole,
+    /// Alone: where the choices between them have become others, they would be looked for at the wrong place.
+    Bare,
 }
 
 impl Departures {
     /// Begins with the tape of a failing run.
     pub fn new(tape: Tape) -> Self {
         let at_once = places(&tape).len();
-        Self { best: tape, at_once, place: 0 }
+        Self { best: tape, at_once, place: 0, form: Form::Whole }
     }
 
     /// How many there are.
@@ -53,6 +63,9 @@ impl Departures {
                 (at_once, place) => {
                     let end = (place + at_once).min(places.len());
                     places[place..end].iter().for_each(|place| tape.choices[*place].pick = 0);
+                    if self.form == Form::Bare {
+                        tape.choices.retain(|choice| choice.pick > 0);
+                    }
                     return Some(tape);
                 }
             }
@@ -64,9 +77,15 @@ impl Departures {
         match tape.filter(|tape| order(tape) < order(&self.best)) {
             Some(tape) => {
                 self.best = tape;
+                self.form = Form::Whole;
                 true
             }
+            None if self.form == Form::Whole && self.at_once > 0 => {
+                self.form = Form::Bare;
+                false
+            }
             None => {
+                self.form = Form::Whole;
                 self.place += self.at_once.max(1);
                 false
             }

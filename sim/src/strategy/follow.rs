@@ -27,7 +27,8 @@ struct Line {
 /// How many recorded choices can be passed over at once: as many as a client has between two of its steps.
 const AHEAD: usize = 32;
 
-/// An alternative of the run was none when the choice was recorded: it is likely to be another choice.
+/// An alternative of the run was none when the choice was recorded: it is likely to be another choice, and with two of
+/// them it is.
 const NEW: usize = 8;
 /// A recorded alternative is none in the run: it belonged to what was taken away.
 const GONE: usize = 1;
@@ -69,6 +70,9 @@ fn fit(recorded: &Choice, among: &[&str]) -> Option<(usize, usize)> {
     let new = among.iter().filter(|label| position(known(), label).is_none()).count();
     let gone = known().filter(|label| position(among.iter().copied(), label).is_none()).count();
     let renumbered = among.iter().filter(|label| !known().any(|known| known == **label)).count() - new;
+    if new > 1 {
+        return None;
+    }
     Some((pick, new * NEW + gone * GONE + renumbered * RENUMBERED))
 }
 
