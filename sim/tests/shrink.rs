@@ -61,6 +61,23 @@ fn shrinking_never_changes_the_failure() {
     assert!(seen.len() > 60, "only {} failures", seen.len());
 }
 
+/// What was found stays found: each run of such a file is the same, to the last event.
+#[test]
+fn found_files_replay() {
+    let mut simulator = Simulator::new();
+    let found =
+        scenarios().into_iter().filter(|scenario| scenario.path.parent().is_some_and(|it| it.ends_with("found")));
+    let found: Vec<Scenario> = found.collect();
+    assert!(found.iter().any(|scenario| !scenario.tapes.is_empty()), "one of them needs its tape");
+    for scenario in found {
+        let release = scenario.releases[0];
+        let digests: BTreeSet<_> = (0..100).map(|_| simulator.run(&scenario, release).trace.digest()).collect();
+        assert_eq!(digests.len(), 1, "{}", scenario.name);
+        let scripted = simulator.run_with(&scenario, release, Box::new(Fifo)).trace.digest();
+        assert_eq!(digests.contains(&scripted), scenario.tapes.is_empty(), "{}", scenario.name);
+    }
+}
+
 /// What begins with the same ends with the same.
 #[test]
 fn shrinking_is_deterministic() {
