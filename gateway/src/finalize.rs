@@ -4,7 +4,6 @@ use serde_json::json;
 
 use crate::clock::Millis;
 use crate::lifecycle::close::{Actor, Popping};
-use crate::lifecycle::flush::Moment;
 use crate::persist;
 use crate::server::Gateway;
 use crate::session::{AgentState, Ended, Record, Session, Stage};
@@ -41,13 +40,16 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     }
     if close.joins_turn() {
         stop_turn(session).await;
-        // What cannot be stored now is lost with the record, but the row must still be ended.
-        let _ = persist::flush(gateway, session, Moment::End).await;
+    }
+    // A turn that is left running stores what it says itself.
+    if !session.read(Record::is_running) {
+        persist::flush_last(gateway, session).await;
     }
     end_row(gateway, session, ended.reason).await;
     gateway.sessions.remove(session);
     session.change(|record| {
         record.stage = Stage::Finalized;
+        record.agent.closed = matches!(record.agent.state, AgentState::Ready(_));
         if !gateway.behavior.build.keeps_after_end() {
             record.agent.state = AgentState::Unbuilt;
         }

@@ -12,6 +12,7 @@ pub mod behavior;
 mod build;
 pub mod clock;
 pub mod config;
+mod doubt;
 pub mod entropy;
 pub mod env;
 mod event_log;

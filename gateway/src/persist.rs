@@ -1,30 +1,74 @@
 //! Storing what a transcript holds beyond what is stored already.
 
+use crate::doubt;
+use crate::finalize::RETRY;
 use crate::lifecycle::flush::Moment;
 use crate::server::Gateway;
 use crate::session::Session;
-use crate::store::StoreError;
+use crate::store::{NewMessage, StoreError, StoredId};
+
+/// How often a session that ends tries to store what is left.
+const LAST_TRIES: u32 = 5;
 
 /// Stores the messages that are not stored yet, if this is a moment for it.
 ///
 /// On an error the messages count as not stored and go with the next call.
 pub(crate) async fn flush(gateway: &Gateway, session: &Session, moment: Moment) -> Result<(), StoreError> {
     let flush = &gateway.behavior.flush;
-    let (row, unsaved) = session.read(|record| {
+    let (row, unsaved, again) = session.read(|record| {
         let transcript = &record.transcript;
-        (record.agent.row.clone(), transcript.messages[transcript.saved..].to_vec())
+        let again = if flush.stores_loaded(moment) { transcript.loaded.min(transcript.messages.len()) } else { 0 };
+        // An old release may have cut the conversation while a flush of it was under way: then nothing is unsaved.
+        let unsaved = transcript.messages.get(transcript.saved..).unwrap_or_default().to_vec();
+        (record.agent.row.clone(), unsaved, transcript.messages[..again].to_vec())
     });
-    if !flush.wanted(moment) || unsaved.is_empty() {
+    if !flush.wanted(moment) {
         return Ok(());
     }
-    let count = unsaved.len();
-    if flush.in_one_transaction() {
-        gateway.rows.append(row, unsaved).await?;
-    } else {
-        for message in unsaved {
-            gateway.rows.append(row.clone(), vec![message]).await?;
+    if !again.is_empty() {
+        for part in flush.parts(again) {
+            append(gateway, &row, part).await?;
+        }
+        session.change(|record| record.transcript.loaded = 0);
+    }
+    if unsaved.is_empty() {
+        return Ok(());
+    }
+    let all = unsaved.len();
+    for part in flush.parts(unsaved) {
+        let stored = part.len();
+        append(gateway, &row, part).await?;
+        if flush.counts_each() {
+            count(session, stored);
         }
     }
-    session.change(|record| record.transcript.saved += count);
+    if !flush.counts_each() {
+        count(session, all);
+    }
     Ok(())
+}
+
+/// Stores what a session that ends has left. After a few tries that is lost with the record: its row must be ended.
+pub(crate) async fn flush_last(gateway: &Gateway, session: &Session) {
+    for _ in 0..LAST_TRIES {
+        match flush(gateway, session, Moment::Finalize).await {
+            Err(StoreError::NotWritten { .. }) => gateway.env.sleep(RETRY).await,
+            _ => return,
+        }
+    }
+}
+
+/// An answer that was lost must neither repeat the messages nor lose them.
+async fn append(gateway: &Gateway, row: &StoredId, messages: Vec<NewMessage>) -> Result<(), StoreError> {
+    let written = gateway.rows.append(row.clone(), messages.clone()).await;
+    let look = || gateway.rows.messages(row.clone());
+    doubt::settle(gateway, written, look, |rows| doubt::ends_with(rows, &messages)).await
+}
+
+/// Where two turns are at work on one session, two flushes count the same messages: there are no more than there are.
+fn count(session: &Session, stored: usize) {
+    session.change(|record| {
+        let transcript = &mut record.transcript;
+        transcript.saved = (transcript.saved + stored).min(transcript.messages.len());
+    });
 }

@@ -54,10 +54,11 @@ fn detach(gateway: &Rc<Gateway>, session: &Session) {
 /// Gives a session's events to a connection; its grace is over.
 ///
 /// The connection may have died while the request was being answered. Then it takes nothing over: the session stays
-/// with whoever else has it; one that nobody has goes straight into a new grace, for nobody would detach it again.
+/// with whoever else has it, or in the grace that it is in; one that nobody has goes straight into a grace, for nobody
+/// would detach it again.
 pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
     if !gateway.sessions.is_linked(link) && !gateway.behavior.attach.binds_dead() {
-        if !is_served(gateway, session) {
+        if !is_served(gateway, session) && session.read(|record| record.timers.is_empty()) {
             detach(gateway, session);
         }
         return;
@@ -115,6 +116,9 @@ fn arm_one(gateway: &Rc<Gateway>, session: &Session, deadline: Uptime, duty: Dut
 }
 
 async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64, duty: Duty) {
+    if duty == Duty::Rearm {
+        gateway.env.window(Window::FirstTimerLooked).await;
+    }
     let decision = session.change(|record| {
         // Identity: a timer that is no longer in the list was disarmed while it was waking up.
         let armed = record.timers.iter().position(|timer| timer.id == id)?;

@@ -81,9 +81,10 @@ impl Registry {
         self.links.borrow().values().cloned().collect()
     }
 
-    /// Whether a connection is still being served.
+    /// Whether this very connection is still being served. Its number is not enough for an observer who has known an
+    /// earlier process, whose numbers begin anew.
     pub fn is_linked(&self, link: &Link) -> bool {
-        self.links.borrow().contains_key(&link.number)
+        self.links.borrow().get(&link.number).is_some_and(|known| Rc::ptr_eq(&known.connection, &link.connection))
     }
 
     /// Adds a connection.

@@ -42,6 +42,8 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("resume.live_match", "agent_row"),
     ("resume.order", "reopen_then_register"),
     ("resume.reopen", "unconditional"),
+    ("resume.target", "any_child"),
+    ("resume.lazy", "exact"),
     ("claim.row", "plain_insert"),
     ("events.replay", "lost"),
     ("events.questions", "not_shown"),
@@ -49,6 +51,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("queue.delivery", "pinned"),
     ("queue.drain", "after_normal_turn"),
     ("flush.unit", "message"),
+    ("flush.loaded", "in_turns"),
     ("rotation.procedure", "steps_and_write"),
     ("rotation.key", "after_turn"),
     ("close.turn", "left_running"),
@@ -79,6 +82,7 @@ const V0_19_0: &[(&str, &str)] = &[("grace.expiry", "one_shot")];
 const V0_18_2: &[(&str, &str)] = &[
     ("close.foreign", "ended"),
     ("claim.sections", "one"),
+    ("flush.finalize", "lost"),
     ("interrupt.busy", "turn_at_work"),
     ("rotation.procedure", "steps"),
     ("close.order", "under_resume_lock"),
@@ -88,24 +92,28 @@ const V0_18_2: &[(&str, &str)] = &[
 /// What 0.17.0 does otherwise than 0.18.2.
 const V0_17_0: &[(&str, &str)] = &[
     ("resume.live_match", "session_key"),
-    ("resume.build", "before_registration"),
+    ("resume.target", "latest_start"),
+    ("resume.build", "before_answer"),
     ("claim.busy", "reject"),
     ("flush.when", "prompt_and_end"),
+    ("rotation.procedure", "steps_unchecked"),
     ("rotation.default_mode", "rotate"),
     ("finish.interrupted", "silent"),
     ("interrupt.idle", "sticky"),
     ("interrupt.waiting", "looked_at_later"),
     ("history.negative", "from_the_end"),
     ("list.order", "start"),
+    ("list.tip", "latest_start"),
     ("idle.cap", "none"),
 ];
 
 /// What 0.16.0 does otherwise than 0.17.0.
 const V0_16_0: &[(&str, &str)] = &[
     ("attach.activate", "answers_only"),
-    ("attach.disconnect", "rechecked"),
     ("resume.target", "exact"),
+    ("resume.lazy", "unknown"),
     ("flush.when", "at_end"),
+    ("flush.unit", "message_counted_late"),
     ("close.reap_order", "pop_then_end"),
     ("close.reap_reason", "tui_close"),
     ("close.on_disconnect", "ignored"),

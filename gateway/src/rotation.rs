@@ -4,14 +4,14 @@
 
 use crate::agent::CompressionMode;
 use crate::behavior::group;
+use crate::doubt;
 use crate::entropy::{Purpose, Stream};
-use crate::finalize;
 use crate::lifecycle::flush::Moment;
 use crate::persist;
 use crate::server::Gateway;
 use crate::session::{Record, Session, Transcript, stored_id};
 use crate::spawn::Window;
-use crate::store::{EndReason, NewMessage, NewSession, Role, StoreError, StoredId};
+use crate::store::{EndReason, MessageRow, NewMessage, NewSession, Role, StoreError, StoredId};
 
 group! {
     /// Going on under another id.
@@ -20,11 +20,14 @@ group! {
         procedure: Procedure {
             /// In one transaction.
             Atomic "atomic",
-            /// One statement after the other, then the messages: a failure in between leaves an ended parent without
-            /// a child (B1, B2).
+            /// One statement after the other, then the messages: a kill in between leaves an ended parent without a
+            /// child (B2). If the child cannot be inserted, the parent is reopened.
             StepsAndWrite "steps_and_write",
             /// One statement after the other; the messages follow with the turn's next ones.
             Steps "steps",
+            /// The same, and whether the child was inserted is not looked at: the conversation goes on without a row
+            /// (B1).
+            StepsUnchecked "steps_unchecked",
         }
         /// When the record's key follows the agent's row.
         key: KeySync {
@@ -52,8 +55,10 @@ pub enum RotationStep {
     EndParent,
     /// The agent goes on under the child's id, in memory.
     SwitchId,
-    /// The child's row is inserted.
+    /// The child's row is inserted; if that fails, the parent is reopened and goes on.
     InsertChild,
+    /// The child's row is inserted, or not.
+    TryInsertChild,
     /// The child gets the next title of the lineage.
     Title,
     /// The compacted messages are stored under the child.
@@ -74,6 +79,9 @@ impl Rotation {
             ],
             Procedure::Steps => {
                 &[RotationStep::EndParent, RotationStep::SwitchId, RotationStep::InsertChild, RotationStep::Title]
+            }
+            Procedure::StepsUnchecked => {
+                &[RotationStep::EndParent, RotationStep::SwitchId, RotationStep::TryInsertChild, RotationStep::Title]
             }
         }
     }
@@ -96,20 +104,27 @@ impl Rotation {
     }
 }
 
-/// Replaces the conversation by `summary` and its last message. On an error the conversation stays as it is.
+/// Replaces the conversation by `summary` and its last message, after storing what is not stored yet at this moment.
+/// On an error the conversation stays as it is.
 pub(crate) async fn compress(
     gateway: &Gateway,
     session: &Session,
     asked: CompressionMode,
     summary: String,
+    moment: Moment,
 ) -> Result<(), StoreError> {
-    persist::flush(gateway, session, Moment::Compression).await?;
+    let mode = gateway.behavior.rotation.mode(asked, gateway.config.compression.mode());
+    let moment = if mode == DefaultMode::Rotate { Moment::Rotation } else { moment };
+    persist::flush(gateway, session, moment).await?;
     let at = gateway.env.now().wall;
     let messages = session.read(|record| compacted(&record.transcript, NewMessage::text(Role::Assistant, summary, at)));
-    match gateway.behavior.rotation.mode(asked, gateway.config.compression.mode()) {
+    match mode {
         DefaultMode::InPlace => {
             let row = session.read(|record| record.agent.row.clone());
-            gateway.rows.compact(row, messages.clone()).await?;
+            let written = gateway.rows.compact(row.clone(), messages.clone()).await;
+            let look = || gateway.rows.messages(row.clone());
+            let shows = |rows: &Vec<MessageRow>| rows.len() == messages.len() && doubt::ends_with(rows, &messages);
+            doubt::settle(gateway, written, look, shows).await?;
             session.change(|record| record.transcript = rewritten(&record.transcript, messages, Saved::All));
             Ok(())
         }
@@ -130,16 +145,16 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
         cwd: None,
         title: None,
     };
+    let before = session.read(|record| record.transcript.clone());
     for step in gateway.behavior.rotation.steps() {
         match step {
             RotationStep::Rotate => {
                 // Both ids are owned until the answer: a resume of either finds this record.
                 session.change(|record| record.agent.next = Some(id.clone()));
                 let rotated = gateway.rows.rotate(parent.clone(), at, child.clone(), messages.clone()).await;
-                let rotated = match rotated {
-                    Err(StoreError::Unknown { .. }) => was_inserted(gateway, &id).await,
-                    other => other.map(drop),
-                };
+                // The child is there if and only if the whole rotation is.
+                let look = || gateway.rows.session(id.clone());
+                let rotated = doubt::settle(gateway, rotated, look, Option::is_some).await;
                 session.change(|record| record.agent.next = None);
                 rotated?;
                 session.change(|record| switch(gateway, record, &id, messages.clone(), Saved::All));
@@ -152,25 +167,20 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
             RotationStep::SwitchId => {
                 session.change(|record| switch(gateway, record, &id, messages.clone(), Saved::Nothing));
             }
-            // Errors from here on are only logged by the releases that go this way.
-            RotationStep::InsertChild => drop(gateway.rows.create_session(child.clone()).await),
+            RotationStep::InsertChild => {
+                if let Err(error) = gateway.rows.create_session(child.clone()).await {
+                    session.change(|record| switch_back(gateway, record, &parent, before));
+                    // An error here is only logged by the releases that go this way, as with the rest.
+                    let _ = gateway.rows.reopen(parent).await;
+                    return Err(error);
+                }
+            }
+            RotationStep::TryInsertChild => drop(gateway.rows.create_session(child.clone()).await),
             RotationStep::WriteMessages => persist::flush(gateway, session, Moment::Compression).await?,
             RotationStep::Title => drop(gateway.rows.continue_title(id.clone(), parent.clone()).await),
         }
     }
     Ok(())
-}
-
-/// After an answer that was lost: whether the child is there, and with it the whole rotation.
-async fn was_inserted(gateway: &Gateway, child: &StoredId) -> Result<(), StoreError> {
-    loop {
-        match gateway.rows.session(child.clone()).await {
-            Ok(Some(_)) => return Ok(()),
-            Ok(None) => return Err(StoreError::NotWritten { cause: "the rotation was not committed".to_owned() }),
-            Err(StoreError::Closed) => return Err(StoreError::Closed),
-            Err(_) => gateway.env.sleep(finalize::RETRY).await,
-        }
-    }
 }
 
 /// The record goes on under `id` with the compacted messages.
@@ -180,6 +190,15 @@ fn switch(gateway: &Gateway, record: &mut Record, id: &StoredId, messages: Vec<N
         record.key = id.clone();
     }
     record.transcript = rewritten(&record.transcript, messages, saved);
+}
+
+/// The record goes on under the id that it had.
+fn switch_back(gateway: &Gateway, record: &mut Record, parent: &StoredId, before: Transcript) {
+    record.agent.row = parent.clone();
+    if gateway.behavior.rotation.syncs_key_at_once() {
+        record.key = parent.clone();
+    }
+    record.transcript = before;
 }
 
 /// How much of a compacted conversation the database has.
@@ -194,7 +213,7 @@ fn rewritten(before: &Transcript, messages: Vec<NewMessage>, saved: Saved) -> Tr
         Saved::All => messages.len(),
         Saved::Nothing => 0,
     };
-    Transcript { messages, saved, version: before.version + 1 }
+    Transcript { messages, saved, loaded: 0, version: before.version + 1 }
 }
 
 /// The summary and the last message, which is all that a compression leaves.

@@ -115,6 +115,8 @@ pub struct AgentSlot {
     pub row: StoredId,
     /// The row a rotation under way will switch to; the record owns both meanwhile.
     pub next: Option<StoredId>,
+    /// Whether it was closed with its session. What a release leaves running goes on with it all the same.
+    pub closed: bool,
 }
 
 /// How far the agent is.
@@ -157,6 +159,8 @@ pub struct Transcript {
     pub messages: Vec<NewMessage>,
     /// How many of them are stored.
     pub saved: usize,
+    /// How many of those a resume has read from the row. Some releases forget that these are stored.
+    pub loaded: usize,
     /// Counts write-backs.
     pub version: u64,
 }
@@ -335,14 +339,21 @@ impl Transcript {
     /// A transcript whose messages are all stored.
     pub(crate) fn stored(messages: Vec<NewMessage>) -> Self {
         let saved = messages.len();
-        Self { messages, saved, version: 0 }
+        Self { messages, saved, loaded: 0, version: 0 }
+    }
+
+    /// A transcript read from its row.
+    pub(crate) fn loaded(messages: Vec<NewMessage>) -> Self {
+        let loaded = messages.len();
+        Self { loaded, ..Self::stored(messages) }
     }
 
     /// What it was before its last message, the prompt of a turn.
     pub(crate) fn before_last(&self) -> Self {
         let messages = self.messages[..self.messages.len().saturating_sub(1)].to_vec();
         let saved = self.saved.min(messages.len());
-        Self { messages, saved, version: self.version }
+        let loaded = self.loaded.min(messages.len());
+        Self { messages, saved, loaded, version: self.version }
     }
 
     /// Messages as clients see them.

@@ -59,6 +59,8 @@ pub enum Window {
     ReopenedNotRegistered,
     /// Between ending a rotated parent and inserting its child (spec §12, W10).
     ParentEndedChildMissing,
+    /// Between the looks of the two timers that a detachment arms beside each other (hermes-agent#44102).
+    FirstTimerLooked,
     /// Between choosing a victim of the idle reaper or the cap and ending it (spec §12, W4).
     VictimChosen,
     /// Between `message.complete` and clearing `running` (spec §12, W12).
@@ -66,6 +68,21 @@ pub enum Window {
 }
 
 impl Window {
+    /// Every window, in the order in which they are declared.
+    pub const ALL: [Self; 11] = [
+        Self::DetachSnapshot,
+        Self::FoundNotClaimed,
+        Self::TestedNotClaimed,
+        Self::ClaimedNotInserted,
+        Self::InterruptOnItsWay,
+        Self::TurnNotStarted,
+        Self::PoppedNotEnded,
+        Self::ReopenedNotRegistered,
+        Self::ParentEndedChildMissing,
+        Self::VictimChosen,
+        Self::CompleteStillRunning,
+    ];
+
     /// Its name in scenario files and on tapes.
     pub const fn name(self) -> &'static str {
         match self {
@@ -78,6 +95,7 @@ impl Window {
             Self::PoppedNotEnded => "popped_not_ended",
             Self::ReopenedNotRegistered => "reopened_not_registered",
             Self::ParentEndedChildMissing => "parent_ended_child_missing",
+            Self::FirstTimerLooked => "first_timer_looked",
             Self::VictimChosen => "victim_chosen",
             Self::CompleteStillRunning => "complete_still_running",
         }

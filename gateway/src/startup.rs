@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use crate::clock::Millis;
+use crate::doubt;
 use crate::finalize;
 use crate::server::Gateway;
 use crate::spawn::TaskName;
@@ -17,21 +18,29 @@ pub(crate) async fn sweep(gateway: &Rc<Gateway>) {
     if !gateway.behavior.startup.sweeps() || grace == Millis::ZERO {
         return;
     }
-    // Without an answer there is nothing to go by; the next start looks again.
-    let Ok(open) = gateway.rows.open().await else { return };
-    let reason = EndReason::StartupOrphanReap;
-    let ours = |row: &SessionRow| gateway.behavior.close.ends_row(&row.source, reason) == Some(reason);
-    let open: Vec<StoredId> = open.into_iter().filter(ours).map(|row| row.id).collect();
-    if open.is_empty() {
+    let found = gateway.rows.open().await;
+    if found.as_ref().is_ok_and(Vec::is_empty) {
         return;
     }
     let sweeping = Rc::clone(gateway);
     gateway.env.spawn(TaskName::gateway("sweep"), async move {
+        // Clients do not wait for a database that cannot be read now. Rows that they open meanwhile have an owner,
+        // or are ended, when their turn comes.
+        let found = match found {
+            Err(error) if error != StoreError::Closed => doubt::ask(&sweeping, || sweeping.rows.open()).await,
+            found => found,
+        };
+        let open: Vec<SessionRow> = found.unwrap_or_default();
         sweeping.env.sleep(grace).await;
-        for row in open {
-            end(&sweeping, row).await;
+        for row in open.into_iter().filter(|row| is_ours(&sweeping, row)) {
+            end(&sweeping, row.id).await;
         }
     });
+}
+
+fn is_ours(gateway: &Gateway, row: &SessionRow) -> bool {
+    let reason = EndReason::StartupOrphanReap;
+    gateway.behavior.close.ends_row(&row.source, reason) == Some(reason)
 }
 
 async fn end(gateway: &Gateway, row: StoredId) {

@@ -76,6 +76,8 @@ pub enum Read {
         limit: u32,
         /// Which come first.
         order: ListOrder,
+        /// Which children continue a parent.
+        rule: TipRule,
     },
 }
 

@@ -169,7 +169,9 @@ async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Res
             session.emit("status.update", json!({"kind": "compressing", "text": "compressing the conversation"}));
             Ok(())
         }
-        TurnEvent::Compressed { mode, summary } => rotation::compress(gateway, session, mode, summary).await,
+        TurnEvent::Compressed { mode, summary } => {
+            rotation::compress(gateway, session, mode, summary, Moment::Compression).await
+        }
         TurnEvent::Flush => persist::flush(gateway, session, Moment::Asked).await,
         TurnEvent::Asked { .. } | TurnEvent::Finished { .. } | TurnEvent::Failed { .. } | TurnEvent::Interrupted => {
             unreachable!("questions and ends are carried out where they are seen")

@@ -34,10 +34,24 @@ impl Chooser {
 
     /// The place of the pick. One alternative is no choice and is not recorded.
     pub(crate) fn choose(&self, site: &str, among: &[&str]) -> usize {
+        self.ask(site, among, |strategy| strategy.pick(site, among))
+    }
+
+    /// The same, where some alternatives are rarer than others.
+    pub(crate) fn choose_by_weight(&self, site: &str, among: &[&str], weights: &[u64]) -> usize {
+        self.ask(site, among, |strategy| strategy.pick_by_weight(site, among, weights))
+    }
+
+    fn ask(
+        &self,
+        site: &str,
+        among: &[&str],
+        pick: impl FnOnce(&mut dyn Strategy) -> Result<usize, Divergence>,
+    ) -> usize {
         if among.len() < 2 {
             return 0;
         }
-        let pick = match self.strategy.borrow_mut().pick(site, among) {
+        let pick = match pick(&mut **self.strategy.borrow_mut()) {
             Ok(pick) => pick,
             Err(divergence) => {
                 // The run ends at the next look; until then the first alternative does no harm.

@@ -10,6 +10,7 @@ macro_rules! out {
 }
 
 mod behavior;
+mod fuzz;
 mod human;
 mod import;
 mod json;
@@ -38,6 +39,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Make the scenario of a failing run as small as it can be, and write it as a file that expects the failure
     Shrink(shrink::Arguments),
+    /// Run random scenarios under chosen schedules, and keep what fails as scenario files
+    Fuzz(fuzz::Arguments),
     /// Print what releases do differently, from the code
     Behavior(behavior::Arguments),
     /// Run recordings of the real gateway and compare what they left behind
@@ -48,6 +51,13 @@ enum Command {
 
 /// What every usage error and every bad file exits with.
 const USAGE: u8 = 2;
+
+/// One field of a behaviour and the alternative it is set to, as a flag writes it.
+fn behavior_flag(text: &str) -> Result<(String, String), String> {
+    let (field, alternative) = text.split_once('=').ok_or("expected FIELD=ALTERNATIVE, as `grace.expiry=one_shot`")?;
+    let set = gateway::behavior::Behavior::default().set(field, alternative);
+    set.map(|()| (field.to_owned(), alternative.to_owned())).map_err(|error| error.to_string())
+}
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
@@ -60,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Shrink(arguments) => shrink::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Behavior(arguments) => behavior::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

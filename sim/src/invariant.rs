@@ -8,6 +8,7 @@ mod ended_rows_stay_still;
 mod ended_sessions_rest;
 mod foreign_rows_stay_open;
 mod grace_is_whole;
+mod late_agents_are_let_go;
 mod live_rows_stay_open;
 mod one_open_row_per_chain;
 mod one_record_per_row;
@@ -54,7 +55,7 @@ pub(crate) enum Claim {
 }
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 16] = [
+pub const ALL: [&Invariant; 17] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_whole::INVARIANT,
@@ -67,6 +68,7 @@ pub const ALL: [&Invariant; 16] = [
     &running_means_turn::INVARIANT,
     &ended_rows_stay_still::INVARIANT,
     &ended_sessions_rest::INVARIANT,
+    &late_agents_are_let_go::INVARIANT,
     &prompts_end_once::INVARIANT,
     &reason_names_the_actor::INVARIANT,
     &turns_outlive_their_clients::INVARIANT,
@@ -90,6 +92,8 @@ pub(crate) struct View<'a> {
     pub(crate) grace: Millis,
     /// How long the store may take over the writes that end a session.
     pub(crate) slack: Millis,
+    /// When the gateway's process started.
+    pub(crate) up_since: Uptime,
     /// The live sessions; none while the gateway is down.
     pub(crate) sessions: Option<&'a Registry>,
     /// Every session that was ever seen, also those that are ended.
@@ -117,8 +121,11 @@ pub(crate) struct Breach {
 
 /// Something that is not wrong yet.
 pub(crate) struct Condition {
-    /// Of what; it is the same condition as long as it is about the same subject.
+    /// Of what.
     pub(crate) subject: String,
+    /// It is the same condition as long as subject and era are the same. Two that follow each other within one event,
+    /// so that nobody sees the moment between them, differ in this.
+    pub(crate) era: Uptime,
     /// How long it may last.
     pub(crate) within: Millis,
     /// What to say when it has lasted too long.

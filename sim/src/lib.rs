@@ -18,6 +18,8 @@
 mod chooser;
 pub mod cli;
 pub mod coverage;
+pub mod fuzz;
+pub mod generate;
 pub mod invariant;
 pub mod observation;
 pub mod parity;

@@ -39,6 +39,43 @@ impl Prng {
         assert!(bound > 0, "there is no number below zero");
         ((u128::from(self.draw()) * bound as u128) >> 64) as usize
     }
+
+    /// One of several, each as likely as any other.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.below(of.len())]
+    }
+
+    /// True in `hits` of `out_of` cases.
+    ///
+    /// # Panics
+    /// When `out_of` is zero.
+    pub fn hits(&mut self, hits: usize, out_of: usize) -> bool {
+        self.below(out_of) < hits
+    }
+
+    /// One of several, each as likely as its weight says; `None` when no weight is above zero.
+    pub fn weighted<T: Copy>(&mut self, of: &[(u32, T)]) -> Option<T> {
+        let weights: Vec<u64> = of.iter().map(|(weight, _)| u64::from(*weight)).collect();
+        (weights.iter().sum::<u64>() > 0).then(|| of[self.by_weight(&weights)].1)
+    }
+
+    /// A place among `weights`, each as likely as its weight says.
+    ///
+    /// # Panics
+    /// When no weight is above zero.
+    pub fn by_weight(&mut self, weights: &[u64]) -> usize {
+        let total = usize::try_from(weights.iter().sum::<u64>()).expect("weights are small");
+        let mut drawn = self.below(total) as u64;
+        let picked = weights.iter().position(|weight| {
+            let picked = drawn < *weight;
+            drawn = drawn.saturating_sub(*weight);
+            picked
+        });
+        picked.expect("what is drawn is less than the sum")
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@
 
 mod check;
 mod error;
+mod fault;
 mod find;
 mod nearest;
 mod parse;
@@ -48,6 +49,7 @@ use serde::Deserialize;
 use crate::tape::Tape;
 
 pub use self::error::ScenarioError;
+pub use self::fault::{Call, CallSide, Fault, NoRatio, Odds, Ratio, StoreFault, Weights};
 pub use self::find::{Found, find};
 
 /// What happens in a run, and what is expected of it.
@@ -135,6 +137,8 @@ pub enum Action {
         target: ResumeTarget,
         /// Key `as`: a name of its own for the session that answers.
         name: Option<String>,
+        /// Key `lazy`: what the client wants with it.
+        wish: ResumeWish,
     },
     /// `session.activate`
     Activate {
@@ -209,6 +213,12 @@ pub enum Action {
     },
     /// `gateway.restart`: a new process on the same database.
     Restart,
+    /// `cli.new`: another program on the same database leaves the session for a new one, says something there, and ends
+    /// it.
+    CliNew {
+        /// Which session.
+        session: String,
+    },
     /// `gateway.scan_idle`: the idle reaper scans now.
     ScanIdle,
     /// `machine.suspend`: the machine sleeps, and wakes at once as far as uptime knows; wall time has moved on.
@@ -260,6 +270,18 @@ pub enum ResumeTarget {
     Stored,
     /// The id at the tip of the session's lineage, which another client may have moved.
     Tip,
+    /// The title of its row. Only a resume looks for titles.
+    Title,
+}
+
+/// What a client wants that resumes a session: key `lazy`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResumeWish {
+    /// To go on with it.
+    #[default]
+    GoOn,
+    /// To look at it.
+    Look,
 }
 
 /// How long something takes: drawn between two bounds, both included.
@@ -279,7 +301,7 @@ pub struct Network {
 }
 
 /// The `[store]` table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreSettings {
     /// From the call to the commit. Left out: no time.
     pub before_commit: Latency,
@@ -287,6 +309,10 @@ pub struct StoreSettings {
     pub after_commit: Latency,
     /// From the look at the rows to the answer, which is old by then. Left out: no time.
     pub after_lookup: Latency,
+    /// Which calls fail. Of those that hit one call, the first in the file counts.
+    pub faults: Vec<StoreFault>,
+    /// How often any other call fails.
+    pub odds: Odds,
 }
 
 /// The `[agent]` table.
@@ -350,6 +376,12 @@ impl Scenario {
     }
 }
 
+/// Every word that `do` can be.
+#[cfg(test)]
+pub(crate) fn words() -> impl Iterator<Item = &'static str> {
+    step::Word::ALL.into_iter().map(step::Word::name)
+}
+
 /// Two steps are equal when they do the same; where they stand does not count.
 impl PartialEq for Step {
     fn eq(&self, other: &Self) -> bool {
@@ -360,7 +392,15 @@ impl PartialEq for Step {
 impl Action {
     /// Whether it happens to the gateway itself, and not through a client.
     pub fn is_of_process(&self) -> bool {
-        matches!(self, Self::Kill | Self::Signal { .. } | Self::Restart | Self::ScanIdle | Self::Suspend { .. })
+        matches!(
+            self,
+            Self::Kill
+                | Self::Signal { .. }
+                | Self::Restart
+                | Self::CliNew { .. }
+                | Self::ScanIdle
+                | Self::Suspend { .. }
+        )
     }
 
     /// The session that the action is about, by its name in the script.
@@ -379,6 +419,7 @@ impl Action {
             | Self::EventsSince { session }
             | Self::Compress { session }
             | Self::Branch { session, .. }
+            | Self::CliNew { session }
             | Self::Delete { session, .. } => Some(session),
             _ => None,
         }
@@ -414,6 +455,7 @@ impl ResumeTarget {
         match self {
             Self::Stored => "stored",
             Self::Tip => "tip",
+            Self::Title => "title",
         }
     }
 }

@@ -31,6 +31,10 @@ use crate::world::store::Kept;
 /// How many events a run may have. A scenario of an hour has some hundreds; more than this is a loop.
 const EVENTS_MAX: u64 = 1_000_000;
 
+/// How much longer something may take for each fault of the store that struck: a write waits a second for another
+/// process, and the gateway another before it tries again.
+const STRIKE: Millis = Millis::from_secs(2);
+
 /// How long the heal phase may last: beyond every timer a gateway has.
 const HEAL_MAX: Millis = Millis::from_secs(7 * 86_400);
 
@@ -231,7 +235,7 @@ impl<'a> Run<'a> {
         let tasks = self.world.stage.pool.gateway_labels();
         self.oracle.rest(
             now,
-            &view(self.scenario, &self.world, &self.known, &tasks, gateway.as_deref(), &mirror),
+            &view(self.scenario, &self.world, &self.known, &tasks, gateway.as_deref(), self.process.since(), &mirror),
             &tables,
         );
         drop(mirror);
@@ -271,7 +275,15 @@ impl<'a> Run<'a> {
             let mirror = self.world.store.mirror();
             self.observer.look(&self.known, &mirror, &self.world.stage.pool.current());
             let tasks = self.world.stage.pool.gateway_labels();
-            let view = view(self.scenario, &self.world, &self.known, &tasks, gateway.as_deref(), &mirror);
+            let view = view(
+                self.scenario,
+                &self.world,
+                &self.known,
+                &tasks,
+                gateway.as_deref(),
+                self.process.since(),
+                &mirror,
+            );
             self.oracle.look(self.world.stage.now(), &view);
         }
     }
@@ -329,15 +341,27 @@ fn view<'a>(
     known: &'a [Session],
     tasks: &'a [Rc<str>],
     gateway: Option<&'a Gateway>,
+    up_since: Uptime,
     rows: &'a Mirror,
 ) -> View<'a> {
     // A session is ended by at most four writes in a row: what is not stored yet, the title, the end, a spare.
     let store = &scenario.store;
     let writes = (store.before_commit.max + store.after_commit.max + store.after_lookup.max).times(4);
+    let faults = STRIKE.times(world.store.strikes());
     // That an old release takes its time over an end is no leak.
-    let slack = writes + scenario.windows.get(&Window::PoppedNotEnded).map_or(Millis::ZERO, |window| window.max);
+    let slack =
+        writes + faults + scenario.windows.get(&Window::PoppedNotEnded).map_or(Millis::ZERO, |window| window.max);
     let sessions = gateway.map(|gateway| &gateway.sessions);
-    View { grace: scenario.gateway.orphan_grace, slack, sessions, known, tasks, rows, names: &world.stage.names }
+    View {
+        grace: scenario.gateway.orphan_grace,
+        slack,
+        up_since,
+        sessions,
+        known,
+        tasks,
+        rows,
+        names: &world.stage.names,
+    }
 }
 
 /// What a record that is left at rest must not have.

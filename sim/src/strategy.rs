@@ -42,6 +42,13 @@ pub trait Strategy {
     fn left(&self) -> Option<Divergence> {
         None
     }
+
+    /// The same where the alternatives are not equally likely: `weights` has a number for each, and their sum is not
+    /// zero. A strategy that does not go by chance need not care.
+    fn pick_by_weight(&mut self, site: &str, among: &[&str], weights: &[u64]) -> Result<usize, Divergence> {
+        let _ = weights;
+        self.pick(site, among)
+    }
 }
 
 /// Always the first: tasks in the order in which they became ready, the shortest latency, no fault.
@@ -68,5 +75,9 @@ impl Strategy for Fifo {
 impl Strategy for Random {
     fn pick(&mut self, _site: &str, among: &[&str]) -> Result<usize, Divergence> {
         Ok(self.0.below(among.len()))
+    }
+
+    fn pick_by_weight(&mut self, _site: &str, _among: &[&str], weights: &[u64]) -> Result<usize, Divergence> {
+        Ok(self.0.by_weight(weights))
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod clock;
 mod entropy;
+mod fault;
 pub(crate) mod mirror;
 pub(crate) mod names;
 pub(crate) mod network;

@@ -12,10 +12,14 @@ use sim::{Outcome, Release, Report, Scenario, Simulator, invariant};
 /// What no planted bug can violate: it is about the simulator's own bookkeeping, and has a test beside it.
 const OF_THE_SIMULATOR: [&str; 1] = ["rows_match_mirror"];
 
+/// What no scenario brings to light yet.
+const NOT_YET: [&str; 3] = ["history.negative = from_the_end", "history.cut = all", "history.busy = ignored"];
+
 /// Who catches what: every field of the behaviour set to each of its other alternatives, over all scenarios.
 ///
 /// `rows` stands for rows at the script's end that differ from those of `current`, which `sim run` compares with a
-/// snapshot; `frames`, where the rows are equal, for clients that receive something else. A line with `-` is a bug that no scenario brings to light yet.
+/// snapshot; `frames`, where the rows are equal, for clients that receive something else. An invariant that catches nothing, and a bug
+/// that is caught by nothing, are mistakes: nobody has seen the one work, nobody would see the other.
 #[test]
 fn every_invariant_catches_a_planted_bug() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace");
@@ -31,9 +35,13 @@ fn every_invariant_catches_a_planted_bug() {
     let sound: Vec<_> = scenarios.iter().map(|scenario| shown(&simulator.run(scenario, Release::Current))).collect();
     let mut matrix = String::new();
     let mut caught_any = BTreeSet::new();
+    let mut missed = Vec::new();
     for field in Behavior::default().fields() {
         for alternative in field.alternatives.iter().filter(|alternative| alternative.name != field.value) {
             let caught = caught_by(&mut simulator, scenarios.iter().zip(&sound), &field.name, alternative.name);
+            if caught.is_empty() {
+                missed.push(format!("{} = {}", field.name, alternative.name));
+            }
             let names = if caught.is_empty() { "-".to_owned() } else { Vec::from_iter(caught.clone()).join(", ") };
             writeln!(matrix, "{} = {}: {names}", field.name, alternative.name).expect("a string takes all");
             caught_any.extend(caught);
@@ -47,6 +55,7 @@ fn every_invariant_catches_a_planted_bug() {
     let idle = invariant::ALL.iter().map(|invariant| invariant.name).filter(|name| !caught_any.contains(name));
     let idle: Vec<&str> = idle.filter(|name| !OF_THE_SIMULATOR.contains(name)).collect();
     assert!(idle.is_empty(), "no planted bug is caught by {}", idle.join(", "));
+    assert_eq!(missed, NOT_YET, "no planted bug is caught by nothing");
 }
 
 /// What a run shows of itself without an invariant.

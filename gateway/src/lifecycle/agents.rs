@@ -17,7 +17,8 @@ group! {
         ended: OfEnded {
             /// It is let go; one that comes to be later is not kept.
             LetGo "let_go",
-            /// It is kept, also one that comes to be later (S11): what was accepted before works on (S10, S30).
+            /// It is kept, also one that comes to be later, which nobody closes (S11): what was accepted before works on
+            /// (S10, S30).
             Kept "kept",
         }
     }

@@ -1,6 +1,7 @@
 //! Storing messages: at which moments of a turn, and in which transactions.
 
 use crate::behavior::group;
+use crate::store::NewMessage;
 
 group! {
     /// Storing messages.
@@ -18,8 +19,25 @@ group! {
         unit: Unit {
             /// All messages that are not stored yet.
             Batch "batch",
-            /// One message; the count of stored ones moves only after the last (B6).
+            /// One message: a kill in between leaves a part of what belongs together.
             Message "message",
+            /// One message; the count of stored ones moves only after the last, so a failure in between stores the
+            /// ones before it twice (B6).
+            MessageCountedLate "message_counted_late",
+        }
+        /// What becomes of messages that are not stored yet when their session ends.
+        finalize: Finalize {
+            /// They are stored.
+            Stored "stored",
+            /// They are lost, taken for stored or not thought of (A13).
+            Lost "lost",
+        }
+        /// How much of a conversation that a resume has loaded counts as stored.
+        loaded: Loaded {
+            /// All of it.
+            Stored "stored",
+            /// What a turn goes on with; a rotation, and a compression that a client asks for, store it again (B5).
+            InTurns "in_turns",
         }
     }
 }
@@ -31,19 +49,29 @@ pub enum Moment {
     Start,
     /// A message of the agent or of a tool is complete.
     Step,
-    /// A compression is about to replace messages.
+    /// A compression in a turn is about to replace messages.
     Compression,
+    /// A rotation is about to leave the row, or a client has asked for a compression.
+    Rotation,
     /// The agent asks for it.
     Asked,
     /// The turn has ended with an answer or an interrupt.
     End,
     /// The turn has raised.
     Failure,
+    /// The session ends.
+    Finalize,
 }
 
 impl Flush {
     /// Whether messages are stored now.
     pub fn wanted(&self, moment: Moment) -> bool {
+        if moment == Moment::Finalize {
+            return match self.finalize {
+                Finalize::Stored => true,
+                Finalize::Lost => false,
+            };
+        }
         match self.when {
             When::EachStep => true,
             When::PromptAndEnd => !matches!(moment, Moment::Step | Moment::Failure),
@@ -51,11 +79,27 @@ impl Flush {
         }
     }
 
-    /// Whether all messages go in one transaction.
-    pub fn in_one_transaction(&self) -> bool {
+    /// Whether messages that a resume has loaded are stored again.
+    pub fn stores_loaded(&self, moment: Moment) -> bool {
+        match self.loaded {
+            Loaded::Stored => false,
+            Loaded::InTurns => moment == Moment::Rotation,
+        }
+    }
+
+    /// The messages of each transaction.
+    pub fn parts(&self, messages: Vec<NewMessage>) -> Vec<Vec<NewMessage>> {
         match self.unit {
-            Unit::Batch => true,
-            Unit::Message => false,
+            Unit::Batch => vec![messages],
+            Unit::Message | Unit::MessageCountedLate => messages.into_iter().map(|message| vec![message]).collect(),
+        }
+    }
+
+    /// Whether what a transaction has stored counts as stored at once.
+    pub fn counts_each(&self) -> bool {
+        match self.unit {
+            Unit::Batch | Unit::Message => true,
+            Unit::MessageCountedLate => false,
         }
     }
 }

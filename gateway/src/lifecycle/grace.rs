@@ -11,7 +11,7 @@ group! {
             /// It is armed again, until the turn is over.
             Rearm "rearm",
             /// It returns for good; a second timer that each detachment arms beside it arms both again (the recordings
-            /// of hermes-agent#44102).
+            /// of hermes-agent#44102). A turn that ends between the looks of the two is passed over by both.
             RearmBeside "rearm_beside",
             /// It returns for good, and nobody looks again (S1, hermes-agent#44045).
             OneShot "one_shot",

@@ -1,7 +1,7 @@
 //! Listing stored sessions: in which order.
 
 use crate::behavior::group;
-use crate::store::ListOrder;
+use crate::store::{ListOrder, TipRule};
 
 group! {
     /// Listing stored sessions.
@@ -13,6 +13,13 @@ group! {
             /// The one that began last (spec §4.5).
             Start "start",
         }
+        /// Which row stands for a conversation that was continued.
+        tip: Tip {
+            /// Its newest continuation.
+            Best "best",
+            /// The child that began last after each compression, which may be a branch (B7).
+            LatestStart "latest_start",
+        }
     }
 }
 
@@ -22,6 +29,14 @@ impl List {
         match self.order {
             Order::Activity => ListOrder::Activity,
             Order::Start => ListOrder::Start,
+        }
+    }
+
+    /// How the row is found that stands for a conversation.
+    pub fn tip_rule(&self) -> TipRule {
+        match self.tip {
+            Tip::Best => TipRule::BestContinuation,
+            Tip::LatestStart => TipRule::StartedAfterEnd,
         }
     }
 }

@@ -11,6 +11,11 @@ group! {
         target: Target {
             /// The newest continuation of the one asked for.
             Tip "tip",
+            /// Beyond that, the last child with messages of whatever kind but a branch, such as a session that another
+            /// program began after it (B8).
+            AnyChild "any_child",
+            /// The child that began last after each compression, which may be a branch (B7).
+            LatestStart "latest_start",
             /// The very one, also when a compression has ended it (A9).
             Exact "exact",
         }
@@ -37,14 +42,43 @@ group! {
             /// The end of the row, whatever the reason (A10).
             Unconditional "unconditional",
         }
+        /// What a lazy resume does, which is for a client that only looks.
+        lazy: Lazy {
+            /// It leads where any resume leads, and leaves the agent to the first prompt.
+            AsAny "as_any",
+            /// It leads to the very row and clears its end, whatever the reason (A10).
+            Exact "exact",
+            /// The wish is not known: it is a resume like any other.
+            Unknown "unknown",
+        }
         /// When the agent of a session is built that comes back.
         build: Build {
             /// A little later, as after a creation.
             Deferred "deferred",
-            /// Before the record is registered; the answer waits for it, and so does everybody else's (spec §4.4).
-            BeforeRegistration "before_registration",
+            /// Before the session is there; the answer waits for it, and so does everybody else's (spec §4.4).
+            BeforeAnswer "before_answer",
         }
     }
+}
+
+/// How a session is brought back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// With all that a client needs to go on.
+    Full,
+    /// For a client that only looks.
+    Lazy,
+}
+
+/// When the agent of a session is built that comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Building {
+    /// Before the answer.
+    First,
+    /// A little after the answer.
+    Later,
+    /// When there is something for it to do.
+    AtFirstPrompt,
 }
 
 /// What to do with a live record that is the session's.
@@ -59,11 +93,29 @@ pub enum Live {
 }
 
 impl Resume {
+    /// How a client that asks to be served lazily is served.
+    pub fn service(&self, lazy: bool) -> Service {
+        match self.lazy {
+            Lazy::AsAny | Lazy::Exact if lazy => Service::Lazy,
+            Lazy::AsAny | Lazy::Exact | Lazy::Unknown => Service::Full,
+        }
+    }
+
     /// How the tip is found, or `None` when the row asked for is the target.
-    pub fn tip_rule(&self) -> Option<TipRule> {
+    pub fn tip_rule(&self, service: Service) -> Option<TipRule> {
         match self.target {
+            _ if self.is_exact(service) => None,
             Target::Tip => Some(TipRule::BestContinuation),
+            Target::AnyChild => Some(TipRule::AnyChild),
+            Target::LatestStart => Some(TipRule::StartedAfterEnd),
             Target::Exact => None,
+        }
+    }
+
+    fn is_exact(&self, service: Service) -> bool {
+        match self.lazy {
+            Lazy::Exact => service == Service::Lazy,
+            Lazy::AsAny | Lazy::Unknown => false,
         }
     }
 
@@ -93,18 +145,19 @@ impl Resume {
         }
     }
 
-    /// Whether the agent is built before the record is registered.
-    pub fn builds_first(&self) -> bool {
-        match self.build {
-            Build::Deferred => false,
-            Build::BeforeRegistration => true,
+    /// When the agent is built.
+    pub fn building(&self, service: Service) -> Building {
+        match (service, self.build) {
+            (Service::Lazy, _) => Building::AtFirstPrompt,
+            (Service::Full, Build::Deferred) => Building::Later,
+            (Service::Full, Build::BeforeAnswer) => Building::First,
         }
     }
 
     /// Whether a reopen clears only the tip's end.
-    pub fn reopens_tip(&self) -> bool {
+    pub fn reopens_tip(&self, service: Service) -> bool {
         match self.reopen {
-            Reopen::Tip => true,
+            Reopen::Tip => !self.is_exact(service),
             Reopen::Unconditional => false,
         }
     }

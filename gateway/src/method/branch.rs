@@ -9,6 +9,7 @@ use super::create::{new_record, register};
 use super::resume::build_now;
 use crate::build;
 use crate::clock::Now;
+use crate::doubt;
 use crate::entropy::{Purpose, Stream};
 use crate::finalize;
 use crate::idle;
@@ -81,10 +82,11 @@ async fn register_then_write(
     let mut record = record_of(&child, said.clone(), now);
     record.stage = Stage::Opening;
     let session = register(gateway, link, record);
+    let row = child.id.clone();
     let written = gateway.rows.branch(child, title, said).await;
+    let written = doubt::settle(gateway, written, || gateway.rows.session(row.clone()), Option::is_some).await;
     session.change(|record| record.stage = Stage::Open);
     if let Err(error) = written {
-        // Also when the answer was lost: if the row is there, it is ended with its record.
         finalize::end(gateway, &session, Actor::Client).await;
         return Err(failed(error));
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{OfSession, hold};
 use crate::agent::{CompressError, CompressionMode, Interrupt};
 use crate::build;
+use crate::lifecycle::flush::Moment;
 use crate::rotation;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
@@ -64,7 +65,8 @@ async fn summarize(gateway: &Rc<Gateway>, session: &Session, interrupt: &Interru
         return Ok(Done::Aborted);
     }
     let talk = session.read(|record| record.transcript.clone());
-    let compressed = rotation::compress(gateway, session, CompressionMode::Default, summary.clone()).await;
+    let (mode, said) = (CompressionMode::Default, summary.clone());
+    let compressed = rotation::compress(gateway, session, mode, said, Moment::Rotation).await;
     session.change(|record| {
         record.key = record.agent.row.clone();
         // Only a session that is not held can have moved on meanwhile. Then what the rows say is not taken over.

@@ -5,11 +5,12 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::{OfSession, hold};
+use crate::doubt;
 use crate::lifecycle::history;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
 use crate::session::{Record, Session};
-use crate::store::StoreError;
+use crate::store::{MessageRow, StoreError};
 
 /// What has been said.
 pub(super) fn shown(gateway: &Gateway, params: &OfSession) -> Result<Value, Error> {
@@ -60,10 +61,13 @@ pub(super) async fn cut(gateway: &Gateway, session: &Session, kept: usize) -> Re
         let messages = record.transcript.messages.get(..kept);
         (record.agent.row.clone(), messages.unwrap_or(&record.transcript.messages).to_vec())
     });
-    let replaced = gateway.rows.replace_messages(row, messages, gateway.behavior.history.replaces()).await;
-    match replaced {
+    let replaces = gateway.behavior.history.replaces();
+    let replaced = gateway.rows.replace_messages(row.clone(), messages.clone(), replaces).await;
+    let look = || gateway.rows.messages(row.clone());
+    let shows = |rows: &Vec<MessageRow>| rows.len() == messages.len() && doubt::ends_with(rows, &messages);
+    match doubt::settle(gateway, replaced, look, shows).await {
         // Without a row there is nothing stored that could come back.
-        Ok(_) | Err(StoreError::NoSession) => {
+        Ok(()) | Err(StoreError::NoSession) => {
             session.change(|record| {
                 forget(record, kept);
                 record.transcript.saved = record.transcript.messages.len();
@@ -78,5 +82,6 @@ fn forget(record: &mut Record, kept: usize) {
     let transcript = &mut record.transcript;
     transcript.messages.truncate(kept);
     transcript.saved = transcript.saved.min(transcript.messages.len());
+    transcript.loaded = transcript.loaded.min(transcript.messages.len());
     transcript.version += 1;
 }

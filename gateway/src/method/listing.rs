@@ -80,7 +80,8 @@ pub(super) async fn most_recent(gateway: &Rc<Gateway>) -> Result<Value, Error> {
 }
 
 async fn list(gateway: &Gateway, limit: u32) -> Result<Vec<ListedRow>, Error> {
-    let rows = gateway.rows.list(limit, gateway.behavior.list.order()).await;
+    let list = &gateway.behavior.list;
+    let rows = gateway.rows.list(limit, list.order(), list.tip_rule()).await;
     rows.map_err(|error| Error::new(code::LIST_FAILED, format!("cannot list sessions: {error}")))
 }
 

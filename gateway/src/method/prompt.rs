@@ -9,6 +9,7 @@ use super::history;
 use crate::agent::Interrupt;
 use crate::build;
 use crate::clock::Now;
+use crate::doubt;
 use crate::idle;
 use crate::lifecycle::claim::{Claimed, FirstWrite};
 use crate::lifecycle::flush::Moment;
@@ -20,7 +21,7 @@ use crate::rpc::{Error, code};
 use crate::server::Gateway;
 use crate::session::{Attachment, Queued, Record, Session, TurnState};
 use crate::spawn::{TaskName, Window};
-use crate::store::{NewMessage, NewSession, Role, StoreError};
+use crate::store::{MessageRow, NewMessage, NewSession, Role, StoreError};
 use crate::turn;
 
 #[derive(Deserialize)]
@@ -181,7 +182,11 @@ async fn store_prompt(gateway: &Gateway, session: &Session, text: &str, now: Now
     });
     match first_write {
         FirstWrite::RowAndPrompt => {
-            if let Err(error) = gateway.rows.start_turn(row, message).await {
+            let id = row.id.clone();
+            let written = gateway.rows.start_turn(row, message.clone()).await;
+            let look = || gateway.rows.messages(id.clone());
+            let shows = |rows: &Vec<MessageRow>| doubt::ends_with(rows, std::slice::from_ref(&message));
+            if let Err(error) = doubt::settle(gateway, written, look, shows).await {
                 session.change(|record| record.transcript.messages.pop());
                 return Err(refused(error));
             }

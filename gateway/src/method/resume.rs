@@ -13,12 +13,12 @@ use crate::event_log::EventLog;
 use crate::finalize;
 use crate::idle;
 use crate::lifecycle::close::Actor;
-use crate::lifecycle::resume::Live;
+use crate::lifecycle::resume::{Building, Live, Service};
 use crate::reaper;
 use crate::registry::Link;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{AgentState, Session, Stage, Transcript};
+use crate::session::{AgentState, Record, Session, Stage, Transcript};
 use crate::spawn::Window;
 use crate::store::{MessageRow, SessionRow, StoreError, StoredId};
 
@@ -28,16 +28,25 @@ const HOPS_MAX: u32 = 100;
 #[derive(Deserialize)]
 pub(super) struct Resume {
     session_id: Option<String>,
+    #[serde(default)]
+    lazy: bool,
+}
+
+/// What is brought back, and for what.
+struct Asked {
+    row: SessionRow,
+    service: Service,
 }
 
 /// Attaches to the live session of a stored id or title, or brings the stored one back to life.
 pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -> Result<Value, Error> {
     let asked = params.session_id.filter(|id| !id.is_empty());
     let asked = asked.ok_or_else(|| Error::new(code::SESSION_ID_REQUIRED, "session_id required"))?;
-    let row = lookup(gateway, &asked).await?;
-    let mut target = match gateway.behavior.resume.tip_rule() {
-        Some(rule) => gateway.rows.tip(row.id.clone(), rule).await.map_err(failed)?,
-        None => row.id.clone(),
+    let service = gateway.behavior.resume.service(params.lazy);
+    let asked = Asked { row: lookup(gateway, &asked).await?, service };
+    let mut target = match gateway.behavior.resume.tip_rule(service) {
+        Some(rule) => gateway.rows.tip(asked.row.id.clone(), rule).await.map_err(failed)?,
+        None => asked.row.id.clone(),
     };
     for _ in 0..HOPS_MAX {
         let found = {
@@ -53,7 +62,7 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
                 }
             }
         } else {
-            match bring_back(gateway, link, &target, &row).await? {
+            match bring_back(gateway, link, &target, &asked).await? {
                 Opened::Here(payload) => return Ok(payload),
                 Opened::MovedOn(tip) => target = tip,
             }
@@ -83,11 +92,11 @@ enum Opened {
     MovedOn(StoredId),
 }
 
-async fn bring_back(gateway: &Rc<Gateway>, link: &Link, target: &StoredId, row: &SessionRow) -> Result<Opened, Error> {
+async fn bring_back(gateway: &Rc<Gateway>, link: &Link, target: &StoredId, asked: &Asked) -> Result<Opened, Error> {
     if gateway.behavior.resume.registers_first() {
-        register_then_reopen(gateway, link, target, row).await
+        register_then_reopen(gateway, link, target, asked).await
     } else {
-        reopen_then_register(gateway, link, target, row).await
+        reopen_then_register(gateway, link, target, asked).await
     }
 }
 
@@ -96,29 +105,29 @@ async fn register_then_reopen(
     gateway: &Rc<Gateway>,
     link: &Link,
     target: &StoredId,
-    row: &SessionRow,
+    asked: &Asked,
 ) -> Result<Opened, Error> {
     if gateway.is_stopping() {
         return Err(Error::passing(code::RESUME_FAILED, "the gateway is shutting down, retry"));
     }
-    let mut record = new_record(target.clone(), &row.source, gateway.env.now());
+    let mut record = new_record(target.clone(), &asked.row.source, gateway.env.now());
     record.stage = Stage::Opening;
-    record.facts.started_at = row.started_at;
+    record.facts.started_at = asked.row.started_at;
     let session = register(gateway, link, record);
-    let opened = match reopen(gateway, target).await {
-        Ok(tip) if tip == *target => gateway.rows.messages(target.clone()).await.map(Ok),
+    let opened = match reopen(gateway, target, asked.service).await {
+        Ok(tip) if tip == *target => load(gateway, target, asked.service).await.map(Ok),
         Ok(tip) => Ok(Err(tip)),
-        Err(error) => Err(error),
+        Err(error) => Err(failed(error)),
     };
     match opened {
-        Ok(Ok(messages)) => {
+        Ok(Ok(loaded)) => {
             session.change(|record| {
-                record.transcript = transcript(messages);
+                loaded.put_into(record);
                 record.stage = Stage::Open;
             });
             // Its client may have left meanwhile.
             idle::rearm(gateway, &session);
-            build::later(gateway, &session, gateway.config.build_delay);
+            build_later(gateway, &session, asked.service);
             idle::cap_later(gateway);
             Ok(Opened::Here(payload(gateway, &session)))
         }
@@ -130,7 +139,7 @@ async fn register_then_reopen(
         Err(error) => {
             session.change(|record| record.stage = Stage::Open);
             finalize::end(gateway, &session, Actor::Disconnect).await;
-            Err(failed(error))
+            Err(error)
         }
     }
 }
@@ -139,36 +148,51 @@ async fn reopen_then_register(
     gateway: &Rc<Gateway>,
     link: &Link,
     target: &StoredId,
-    row: &SessionRow,
+    asked: &Asked,
 ) -> Result<Opened, Error> {
-    let tip = reopen(gateway, target).await.map_err(failed)?;
+    let tip = reopen(gateway, target, asked.service).await.map_err(failed)?;
     if tip != *target {
         return Ok(Opened::MovedOn(tip));
     }
     gateway.env.window(Window::ReopenedNotRegistered).await;
-    let messages = gateway.rows.messages(target.clone()).await.map_err(failed)?;
-    let agent = match gateway.behavior.resume.builds_first() {
-        true => Some(build_now(gateway).await?),
-        false => None,
-    };
+    let loaded = load(gateway, target, asked.service).await?;
     let _lock = gateway.resume_lock.lock().await;
     // Somebody else may have brought it back meanwhile: then theirs is the session.
     if let Some(session) = live(gateway, target) {
         return Ok(Opened::Here(attach_live(gateway, &session, link)));
     }
-    let mut record = new_record(target.clone(), &row.source, gateway.env.now());
-    record.facts.started_at = row.started_at;
-    record.transcript = transcript(messages);
-    let built = agent.is_some();
-    if let Some(agent) = agent {
-        record.agent.state = AgentState::Ready(agent);
-    }
+    let mut record = new_record(target.clone(), &asked.row.source, gateway.env.now());
+    record.facts.started_at = asked.row.started_at;
+    loaded.put_into(&mut record);
     let session = register(gateway, link, record);
-    if !built {
-        build::later(gateway, &session, gateway.config.build_delay);
-    }
+    build_later(gateway, &session, asked.service);
     idle::cap_later(gateway);
     Ok(Opened::Here(payload(gateway, &session)))
+}
+
+/// What a session is brought back with.
+struct Loaded {
+    messages: Vec<MessageRow>,
+    /// Only where it is built before the answer.
+    agent: Option<Rc<dyn Agent>>,
+}
+
+impl Loaded {
+    fn put_into(self, record: &mut Record) {
+        record.transcript = transcript(self.messages);
+        if let Some(agent) = self.agent {
+            record.agent.state = AgentState::Ready(agent);
+        }
+    }
+}
+
+async fn load(gateway: &Gateway, target: &StoredId, service: Service) -> Result<Loaded, Error> {
+    let messages = gateway.rows.messages(target.clone()).await.map_err(failed)?;
+    let agent = match gateway.behavior.resume.building(service) {
+        Building::First => Some(build_now(gateway).await?),
+        Building::Later | Building::AtFirstPrompt => None,
+    };
+    Ok(Loaded { messages, agent })
 }
 
 /// Builds the agent of a record that is not there yet.
@@ -177,9 +201,15 @@ pub(super) async fn build_now(gateway: &Gateway) -> Result<Rc<dyn Agent>, Error>
     built.map_err(|error| Error::new(code::RESUME_FAILED, format!("agent init failed: {error}")))
 }
 
+fn build_later(gateway: &Rc<Gateway>, session: &Session, service: Service) {
+    if gateway.behavior.resume.building(service) == Building::Later {
+        build::later(gateway, session, gateway.config.build_delay);
+    }
+}
+
 /// Clears the row's end; the row that is now open.
-async fn reopen(gateway: &Gateway, target: &StoredId) -> Result<StoredId, StoreError> {
-    if gateway.behavior.resume.reopens_tip() {
+async fn reopen(gateway: &Gateway, target: &StoredId, service: Service) -> Result<StoredId, StoreError> {
+    if gateway.behavior.resume.reopens_tip(service) {
         let tip = gateway.rows.reopen_tip(target.clone()).await?;
         tip.ok_or(StoreError::NoSession)
     } else {
@@ -217,7 +247,7 @@ fn attach_live(gateway: &Rc<Gateway>, session: &Session, link: &Link) -> Value {
 }
 
 fn transcript(rows: Vec<MessageRow>) -> Transcript {
-    Transcript::stored(rows.into_iter().map(|row| row.message).collect())
+    Transcript::loaded(rows.into_iter().map(|row| row.message).collect())
 }
 
 /// What a client is told about a session it comes back to.

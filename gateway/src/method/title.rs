@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::prompt;
+use crate::doubt;
 use crate::lifecycle::title::{self, BadTitle};
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
@@ -62,7 +63,10 @@ async fn set(gateway: &Gateway, session: &Session, title: String) -> Result<Valu
     // Called for in the step that has found the session in use: an end that comes later ends the row that this makes.
     let now = gateway.env.now();
     let row = session.read(|record| prompt::row_of(gateway, record, now));
-    gateway.rows.name_session(row, title.clone()).await.map_err(failed)?;
+    let id = row.id.clone();
+    let named = gateway.rows.name_session(row, title.clone()).await;
+    let shows = |row: &Option<SessionRow>| row.as_ref().is_some_and(|row| row.title.as_ref() == Some(&title));
+    doubt::settle(gateway, named, || gateway.rows.session(id.clone()), shows).await.map_err(failed)?;
     session.change(|record| record.facts.pending_title = None);
     Ok(json!({"pending": false, "title": title}))
 }

@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Wall;
-    use crate::store::{ListOrder, NewSession, Rows, StoredId, contract};
+    use crate::store::{ListOrder, NewSession, Rows, StoredId, TipRule, contract};
 
     #[tokio::test(flavor = "current_thread")]
     async fn the_contract_holds_in_memory() {
@@ -147,7 +147,7 @@ mod tests {
         store.close();
         assert_eq!(last.await, Ok(true), "the answer came before the close, and is still there");
         assert_eq!(rows.create_session(session("late")).await, Err(StoreError::Closed));
-        assert_eq!(rows.list(1, ListOrder::Start).await, Err(StoreError::Closed));
+        assert_eq!(rows.list(1, ListOrder::Start, TipRule::BestContinuation).await, Err(StoreError::Closed));
         let dump = Database::open(&path).expect("it opens").dump().expect("rows");
         assert_eq!(dump.sessions.len(), 101);
     }

@@ -79,7 +79,7 @@ async fn an_awaited_write_is_seen(rows: &Rows) {
     assert_eq!((row.source.as_str(), row.started_at, row.message_count), ("tui", Wall(1500), 2));
     assert_eq!((row.cwd.as_deref(), row.title.as_deref()), (Some("/work"), Some("plan")));
     assert_eq!(rows.titled("plan".to_owned()).await, Ok(Some(row)));
-    assert_eq!(rows.list(10, ListOrder::Start).await.map(|list| list.len()), Ok(1));
+    assert_eq!(rows.list(10, ListOrder::Start, TipRule::BestContinuation).await.map(|list| list.len()), Ok(1));
 }
 
 /// A transaction that fails half-way leaves no trace of its first half.
@@ -268,9 +268,9 @@ async fn a_branch_continues_nobody(rows: &Rows) {
     assert_eq!(rows.end(id("c"), Wall(7), EndReason::TuiClose).await, Ok(true));
     assert_eq!(rows.reopen_tip(id("a")).await, Ok(Some(id("c"))));
     for (order, first, second) in [(ListOrder::Start, "b", "c"), (ListOrder::Activity, "c", "b")] {
-        let listed = rows.list(10, order).await.expect("it lists");
+        let listed = rows.list(10, order, TipRule::BestContinuation).await.expect("it lists");
         assert_eq!(listed.iter().map(|listed| &listed.row.id).collect::<Vec<_>>(), [&id(first), &id(second)]);
-        assert_eq!(rows.list(1, order).await.map(|listed| listed.len()), Ok(1));
+        assert_eq!(rows.list(1, order, TipRule::BestContinuation).await.map(|listed| listed.len()), Ok(1));
     }
 }
 

@@ -135,8 +135,8 @@ impl Rows {
     }
 
     /// [`Read::List`].
-    pub fn list(&self, limit: u32, order: ListOrder) -> Pending<Vec<ListedRow>> {
-        found(self.0.read(Read::List { limit, order }), |found| match found {
+    pub fn list(&self, limit: u32, order: ListOrder, rule: TipRule) -> Pending<Vec<ListedRow>> {
+        found(self.0.read(Read::List { limit, order, rule }), |found| match found {
             Found::List(rows) => Some(rows),
             _ => None,
         })

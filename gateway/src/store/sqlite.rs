@@ -90,7 +90,7 @@ pub enum OpenError {
 }
 
 /// How long a writer waits for another process that holds the file.
-const BUSY: Duration = Duration::from_secs(1);
+pub const BUSY: Duration = Duration::from_secs(1);
 
 /// More than there are statements, so that each is prepared once.
 const STATEMENTS_MAX: usize = 64;

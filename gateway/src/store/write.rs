@@ -239,6 +239,9 @@ pub enum TipRule {
     /// Any child that is no branch: one that was itself continued by a compression before an open one before the rest, then the one
     /// with the latest activity (its last message, else its start), the latest start, the highest id.
     BestContinuation,
+    /// As before, and from there on the children of any parent, the latest start first: the last of them that has
+    /// messages and is neither a branch nor a tool's.
+    AnyChild,
     /// A child that started no earlier than the parent ended; the latest.
     StartedAfterEnd,
 }
@@ -264,6 +267,10 @@ pub enum EndReason {
     StartupOrphanReap,
     /// A compression continued the session under another id.
     Compression,
+    /// The command line, a program of its own, went on in a new session.
+    NewSession,
+    /// The command line was left.
+    CliClose,
 }
 
 impl EndReason {
@@ -279,6 +286,8 @@ impl EndReason {
             Self::AgentClose => "agent_close",
             Self::StartupOrphanReap => "startup_orphan_reap",
             Self::Compression => "compression",
+            Self::NewSession => "new_session",
+            Self::CliClose => "cli_close",
         }
     }
 }

@@ -5,7 +5,7 @@ use gateway::clock::{Millis, Uptime};
 use gateway::lifecycle::close::is_foreign;
 use gateway::registry::Registry;
 use gateway::session::{Attachment, Record, Stage};
-use gateway::store::StoredId;
+use gateway::store::{SessionRow, StoredId};
 
 use super::{Claim, Condition, Invariant, View};
 
@@ -26,7 +26,26 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let used =
         |id: &StoredId| live.iter().any(|session| session.read(|record| record.owns(id) && in_use(sessions, record)));
     let unused = open.filter(|row| !used(&row.id));
-    unused.map(|row| Condition { subject: view.rows.alias(&row.id), within: view.grace + view.slack, detail }).collect()
+    let since = |id: &StoredId| {
+        let owners = live.iter().filter_map(|session| session.read(|record| record.owns(id).then(|| since(record))?));
+        // A process gives what it finds a grace of its own.
+        owners.chain([view.up_since]).max().unwrap_or_default()
+    };
+    let condition = |row: &SessionRow| Condition {
+        subject: view.rows.alias(&row.id),
+        era: since(&row.id),
+        within: view.grace + view.slack,
+        detail,
+    };
+    unused.map(condition).collect()
+}
+
+/// Since when it has no client: the grace begins anew with each that leaves.
+fn since(record: &Record) -> Option<Uptime> {
+    match record.attachment {
+        Attachment::Detached { since, .. } => Some(since),
+        Attachment::Live(_) => None,
+    }
 }
 
 /// Somebody can still use it, or it is being brought back or ended at this moment.

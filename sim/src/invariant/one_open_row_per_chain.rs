@@ -10,7 +10,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let continuing = view.rows.rows().iter().filter(|row| row.branched_from.is_none());
+    let continuing = view.rows.rows().iter().filter(|row| view.rows.continues(row));
     let continued = continuing.filter_map(|row| Some((row, view.rows.row(row.parent.as_ref()?)?)));
     let wrong = continued.filter(|(_, parent)| parent.end_reason.as_deref() != Some("compression"));
     wrong

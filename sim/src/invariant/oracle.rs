@@ -70,10 +70,20 @@ impl Oracle {
         let hold: BTreeSet<&str> = conditions.iter().map(|condition| condition.subject.as_str()).collect();
         self.begun.retain(|(name, subject), _| *name != invariant.name || hold.contains(subject.as_str()));
         for condition in conditions {
+            let within = condition.within;
             let key = (invariant.name, condition.subject.clone());
             if !self.reported.contains(&key) {
-                let due = now + condition.within;
-                self.begun.entry(key).or_insert(Begun { since: now, due, condition });
+                let begun = Begun { since: now, due: now + within, condition };
+                match self.begun.get_mut(&key) {
+                    // What may last longer by now (a fault of the store delays it) is due later.
+                    Some(known) if known.condition.era == begun.condition.era => {
+                        known.due = known.due.max(known.since + within);
+                    }
+                    Some(known) => *known = begun,
+                    None => {
+                        self.begun.insert(key, begun);
+                    }
+                }
             }
         }
     }

@@ -16,12 +16,12 @@ const STEPS: Millis = Millis::from_secs(5);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
     let rows = view.rows.rows();
-    let continued = |id| rows.iter().any(|row| row.parent.as_ref() == Some(id));
+    let continued = |id| rows.iter().any(|row| row.parent.as_ref() == Some(id) && view.rows.continues(row));
     let ended = rows.iter().filter(|row| row.end_reason.as_deref() == Some("compression"));
     let cut = ended
         .filter(|row| !continued(&row.id) && !view.rows.lost_its_child(&row.id))
         .map(|row| view.rows.alias(&row.id));
-    cut.map(|subject| Condition { subject, within: view.slack + STEPS, detail }).collect()
+    cut.map(|subject| Condition { subject, era: Uptime::default(), within: view.slack + STEPS, detail }).collect()
 }
 
 fn detail(row: &str, since: Uptime) -> String {

@@ -23,7 +23,7 @@ fn check(view: &View<'_>, tables: &Tables) -> Vec<Breach> {
 
 #[cfg(test)]
 mod tests {
-    use gateway::clock::{Millis, Wall};
+    use gateway::clock::{Millis, Uptime, Wall};
     use gateway::registry::Registry;
     use gateway::store::{EndReason, NewSession, StoredId, Write, Written};
 
@@ -52,6 +52,7 @@ mod tests {
         let after = Tables { sessions: mirror.rows().to_vec(), messages: Vec::new() };
         let (sessions, names) = (Registry::default(), Names::default());
         let view = View {
+            up_since: Uptime::default(),
             grace: Millis::ZERO,
             slack: Millis::ZERO,
             sessions: Some(&sessions),

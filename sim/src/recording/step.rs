@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::error::Misplaced;
 use super::format::millis;
-use crate::scenario::{Action, OnDisconnect, Prompt, ResumeTarget};
+use crate::scenario::{Action, OnDisconnect, Prompt, ResumeTarget, ResumeWish};
 
 /// A step of the clients.
 #[derive(Clone, Debug)]
@@ -145,7 +145,7 @@ impl RawStep {
                     Some("tip") => ResumeTarget::Tip,
                     Some(other) => return Err(format!("unknown `id`: `{other}`; there are `stored` and `tip`")),
                 };
-                Action::Resume { session: self.session()?, target, name: self.name.clone() }
+                Action::Resume { session: self.session()?, target, name: self.name.clone(), wish: ResumeWish::GoOn }
             }
             "activate" => Action::Activate { session: self.session()? },
             "close" => Action::CloseSession { session: self.session()? },

@@ -7,7 +7,7 @@ use gateway::release::Release;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::scenario::{Action, OnDisconnect, ResumeTarget, Scenario};
+use crate::scenario::{Action, OnDisconnect, ResumeTarget, ResumeWish, Scenario};
 
 /// A script with everything that steps can be, and a log to go with it.
 fn document() -> Value {
@@ -80,7 +80,10 @@ fn everything_is_read() {
     let (title, on_disconnect) = (Some("t".to_owned()), OnDisconnect::Close);
     assert_eq!(scenario.steps[1].action, Action::Create { name: "x".to_owned(), title, on_disconnect });
     let (session, name) = ("y".to_owned(), Some("z".to_owned()));
-    assert_eq!(scenario.steps[8].action, Action::Resume { session, target: ResumeTarget::Tip, name });
+    assert_eq!(
+        scenario.steps[8].action,
+        Action::Resume { session, target: ResumeTarget::Tip, name, wish: ResumeWish::GoOn }
+    );
     assert_eq!(scenario.gateway.session_ttl, Millis(500));
     assert_eq!(scenario.gateway.max_live_sessions, Some(2));
     assert_eq!(scenario.turns["A"].steps.len(), 6);

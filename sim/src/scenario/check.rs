@@ -3,6 +3,7 @@
 //! The first mistake is told, in the order of the file as far as that is possible.
 
 mod script;
+mod store;
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ use crate::tape::{BadTape, Tape};
 use super::error::Source;
 use super::parse::{self, Entries, Item, Names, RawExpected, RawStep, RawTurn};
 use super::step::{PlacedStep, list};
-use super::{AgentSettings, Expected, Latency, Network, Scenario, ScenarioError, StoreSettings};
+use super::{AgentSettings, Expected, Latency, Network, Scenario, ScenarioError};
 
 /// Reads a file and checks it.
 pub(super) fn scenario(source: &Source<'_>) -> Result<Scenario, ScenarioError> {
@@ -28,11 +29,7 @@ pub(super) fn scenario(source: &Source<'_>) -> Result<Scenario, ScenarioError> {
     let releases = releases(source, raw.releases.as_ref())?;
     let behavior = behavior(source, raw.behavior)?;
     let network = Network { latency: latency(source, raw.network.latency.as_ref())? };
-    let store = StoreSettings {
-        before_commit: latency(source, raw.store.before_commit.as_ref())?,
-        after_commit: latency(source, raw.store.after_commit.as_ref())?,
-        after_lookup: latency(source, raw.store.after_lookup.as_ref())?,
-    };
+    let store = store::settings(source, raw.store)?;
     let mut windows = BTreeMap::new();
     for (window, range) in raw.windows.0 {
         windows.insert(window.into_inner(), latency(source, Some(&range))?);

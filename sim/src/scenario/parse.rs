@@ -17,7 +17,7 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
 use super::error::Source;
-use super::{ExpectedOutcome, Latency, ScenarioError};
+use super::{ExpectedOutcome, Latency, Ratio, ScenarioError};
 
 /// A whole file.
 #[derive(Deserialize)]
@@ -66,6 +66,35 @@ pub(super) struct RawStore {
     pub(super) before_commit: Option<Spanned<Latency>>,
     pub(super) after_commit: Option<Spanned<Latency>>,
     pub(super) after_lookup: Option<Spanned<Latency>>,
+    #[serde(default)]
+    pub(super) faults: Vec<Spanned<RawFault>>,
+    pub(super) odds: Option<Spanned<RawOdds>>,
+}
+
+/// One table of `[[store.faults]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFault {
+    pub(super) write: Option<Spanned<String>>,
+    pub(super) read: Option<Spanned<String>>,
+    pub(super) nth: Option<Spanned<u32>>,
+    #[serde(default)]
+    pub(super) from: Millis,
+    pub(super) until: Option<Spanned<Millis>>,
+    pub(super) fault: Option<Spanned<String>>,
+    pub(super) lasts: Option<Spanned<Millis>>,
+}
+
+/// `[store.odds]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawOdds {
+    #[serde(default)]
+    pub(super) busy: Ratio,
+    #[serde(default)]
+    pub(super) error: Ratio,
+    #[serde(default)]
+    pub(super) lost: Ratio,
 }
 
 /// `[agent]`
@@ -104,6 +133,7 @@ pub(super) struct RawStep {
     pub(super) id: Option<Spanned<String>>,
     pub(super) signal: Option<Spanned<String>>,
     pub(super) close_on_disconnect: Option<Spanned<bool>>,
+    pub(super) lazy: Option<Spanned<bool>>,
     pub(super) takes: Option<Spanned<Millis>>,
 }
 

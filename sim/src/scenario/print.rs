@@ -9,7 +9,10 @@ use gateway::release::Release;
 use serde::Serialize;
 use toml::{Table, Value};
 
-use super::{Action, AgentSettings, Expected, Latency, OnDisconnect, Prompt, ResumeTarget, Scenario, Step};
+use super::{
+    Action, AgentSettings, Expected, Fault, Latency, Odds, OnDisconnect, Prompt, ResumeTarget, ResumeWish, Scenario,
+    Step, StoreFault,
+};
 
 impl Scenario {
     /// The text of a file that reads back as this scenario.
@@ -70,6 +73,15 @@ impl Scenario {
                 ("after_lookup", self.store.after_lookup),
             ]),
         );
+        let Odds { busy, error, lost } = self.store.odds;
+        let odds = [("busy", busy), ("error", error), ("lost", lost)].into_iter().filter(|(_, odds)| !odds.is_zero());
+        page.settings(
+            "[store.odds]",
+            &odds.map(|(name, odds)| (name.to_owned(), quoted(&odds.to_string()))).collect::<Vec<_>>(),
+        );
+        for fault in &self.store.faults {
+            write_fault(page, fault);
+        }
         let windows: Vec<_> = self.windows.iter().map(|(window, range)| (window.name(), *range)).collect();
         page.settings("[windows]", &latencies(&windows));
         let AgentSettings { build, failures, summary } = self.agent;
@@ -118,6 +130,24 @@ impl Page {
     }
 }
 
+fn write_fault(page: &mut Page, fault: &StoreFault) {
+    page.table("[[store.faults]]");
+    page.line(fault.call.side.key(), &quoted(fault.call.word()));
+    if let Some(nth) = fault.nth {
+        page.line("nth", &nth.to_string());
+    }
+    if fault.from > Millis::ZERO {
+        page.line("from", &length(fault.from));
+    }
+    if let Some(until) = fault.until {
+        page.line("until", &length(until));
+    }
+    page.line("fault", &quoted(fault.fault.name()));
+    if let Fault::Busy { lasts } = fault.fault {
+        page.line("lasts", &length(lasts));
+    }
+}
+
 fn write_turn(page: &mut Page, name: &str, turn: &TurnScript) {
     page.table(&format!("[turns.{}]", key(name)));
     if turn.steps.is_empty() {
@@ -141,8 +171,9 @@ fn write_step(page: &mut Page, step: &Step) {
     match &step.action {
         Action::Prompt { prompt: Prompt::Turn(turn), .. } => page.line("turn", &quoted(turn)),
         Action::Prompt { prompt: Prompt::Text(text), .. } => page.line("text", &quoted(text)),
-        Action::Resume { target: target @ ResumeTarget::Tip, .. }
-        | Action::Delete { target: target @ ResumeTarget::Tip, .. } => page.line("id", &quoted(target.name())),
+        Action::Resume { target, .. } | Action::Delete { target, .. } if *target != ResumeTarget::Stored => {
+            page.line("id", &quoted(target.name()));
+        }
         Action::Steer { text, .. } | Action::Answer { text, .. } => page.line("text", &quoted(text)),
         Action::Title { title: Some(title), .. } => page.line("title", &quoted(title)),
         _ => {}
@@ -159,6 +190,7 @@ fn write_step(page: &mut Page, step: &Step) {
                 page.line("close_on_disconnect", "true");
             }
         }
+        Action::Resume { wish: ResumeWish::Look, .. } => page.line("lazy", "true"),
         Action::Suspend { length: takes } => page.line("takes", &length(*takes)),
         Action::Signal { signal } => page.line("signal", &quoted(signal.name())),
         _ => {}

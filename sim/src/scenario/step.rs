@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::error::Source;
 use super::parse::RawStep;
-use super::{Action, OnDisconnect, PROCESS, Prompt, ResumeTarget, ScenarioError, Step};
+use super::{Action, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, ScenarioError, Step};
 
 /// A word of `do`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,7 @@ pub(super) enum Word {
     Kill,
     Signal,
     Restart,
+    CliNew,
     ScanIdle,
     Suspend,
 }
@@ -49,7 +50,7 @@ pub(super) struct PlacedStep {
 }
 
 impl Word {
-    const ALL: [Self; 26] = [
+    pub(super) const ALL: [Self; 27] = [
         Self::Connect,
         Self::Close,
         Self::Drop,
@@ -74,6 +75,7 @@ impl Word {
         Self::Kill,
         Self::Signal,
         Self::Restart,
+        Self::CliNew,
         Self::ScanIdle,
         Self::Suspend,
     ];
@@ -105,6 +107,7 @@ impl Word {
             Self::Kill => "gateway.kill",
             Self::Signal => "gateway.signal",
             Self::Restart => "gateway.restart",
+            Self::CliNew => "cli.new",
             Self::ScanIdle => "gateway.scan_idle",
             Self::Suspend => "machine.suspend",
         }
@@ -137,6 +140,7 @@ impl Word {
             Action::Kill => Self::Kill,
             Action::Signal { .. } => Self::Signal,
             Action::Restart => Self::Restart,
+            Action::CliNew { .. } => Self::CliNew,
             Action::ScanIdle => Self::ScanIdle,
             Action::Suspend { .. } => Self::Suspend,
         }
@@ -144,7 +148,7 @@ impl Word {
 
     /// Whether it happens to the gateway itself, and not through a client.
     const fn is_of_process(self) -> bool {
-        matches!(self, Self::Kill | Self::Signal | Self::Restart | Self::ScanIdle | Self::Suspend)
+        matches!(self, Self::Kill | Self::Signal | Self::Restart | Self::CliNew | Self::ScanIdle | Self::Suspend)
     }
 
     /// The keys that it takes besides those of every step.
@@ -153,6 +157,7 @@ impl Word {
             Self::Connect | Self::Close | Self::Drop | Self::MostRecent | Self::ActiveList | Self::List => &["client"],
             Self::Kill | Self::Restart | Self::ScanIdle | Self::Suspend => &[],
             Self::Signal => &["signal"],
+            Self::CliNew => &["session"],
             Self::Create => &["client", "as", "title"],
             Self::Prompt => &["client", "session", "turn", "text"],
             Self::Resume => &["client", "session", "id", "as"],
@@ -178,7 +183,8 @@ impl Word {
             Self::Create => format!(
                 "`{name}` takes `as`, the name of the session in this file, and may take `title` and `close_on_disconnect`"
             ),
-            Self::Resume => format!("`{name}` takes `session` and may take `id` and `as`"),
+            Self::Resume => format!("`{name}` takes `session` and may take `id`, `as` and `lazy`"),
+            Self::CliNew => format!("`{name}` takes `session`, the one that another program leaves, and no `client`"),
             Self::Title => format!("`{name}` takes `session` and may take `title`, which it gives"),
             Self::Delete => format!("`{name}` takes `session` and may take `id`"),
             Self::Signal => format!("`{name}` takes `signal`, which is `INT` or `TERM`, and no `client`"),
@@ -258,13 +264,16 @@ impl Reading<'_> {
             Word::Drop => Action::Drop,
             Word::Create => {
                 let name = self.needed(word, "as", self.raw.name.as_ref())?;
-                let closes = self.raw.close_on_disconnect.as_ref().is_some_and(|closes| *closes.get_ref());
+                let closes = is_set(self.raw.close_on_disconnect.as_ref());
                 let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
                 Action::Create { name, title: text(self.raw.title.as_ref()), on_disconnect }
             }
             Word::Prompt => Action::Prompt { session: session()?, prompt: self.prompt(word)? },
             Word::Resume => {
-                Action::Resume { session: session()?, target: self.target()?, name: text(self.raw.name.as_ref()) }
+                let targets = &[ResumeTarget::Stored, ResumeTarget::Tip, ResumeTarget::Title];
+                let (session, target) = (session()?, self.target(targets)?);
+                let wish = if is_set(self.raw.lazy.as_ref()) { ResumeWish::Look } else { ResumeWish::GoOn };
+                Action::Resume { session, target, name: text(self.raw.name.as_ref()), wish }
             }
             Word::Activate => Action::Activate { session: session()? },
             Word::CloseSession => Action::CloseSession { session: session()? },
@@ -281,13 +290,17 @@ impl Reading<'_> {
                 let session = session()?;
                 Action::Branch { session, name: self.needed(word, "as", self.raw.name.as_ref())? }
             }
-            Word::Delete => Action::Delete { session: session()?, target: self.target()? },
+            Word::Delete => {
+                let target = self.target(&[ResumeTarget::Stored, ResumeTarget::Tip])?;
+                Action::Delete { session: session()?, target }
+            }
             Word::MostRecent => Action::MostRecent,
             Word::ActiveList => Action::ActiveList,
             Word::List => Action::List,
             Word::Kill => Action::Kill,
             Word::Signal => Action::Signal { signal: self.signal(word)? },
             Word::Restart => Action::Restart,
+            Word::CliNew => Action::CliNew { session: session()? },
             Word::ScanIdle => Action::ScanIdle,
             Word::Suspend => Action::Suspend { length: self.length(word)? },
             Word::Answer => {
@@ -322,14 +335,18 @@ impl Reading<'_> {
             let message = format!("`takes` does not go with `{}`", word.name());
             return Err(self.source.error(place, message).with_help(word.help()));
         }
-        match &self.raw.close_on_disconnect {
-            Some(closes) if word != Word::Create => {
-                let place = self.source.key("close_on_disconnect", closes.span());
-                let message = format!("`close_on_disconnect` does not go with `{}`", word.name());
-                Err(self.source.error(place, message).with_help(word.help()))
+        let flags = [
+            ("close_on_disconnect", &self.raw.close_on_disconnect, Word::Create),
+            ("lazy", &self.raw.lazy, Word::Resume),
+        ];
+        for (key, flag, of) in flags {
+            if let Some(flag) = flag.as_ref().filter(|_| word != of) {
+                let place = self.source.key(key, flag.span());
+                let message = format!("`{key}` does not go with `{}`", word.name());
+                return Err(self.source.error(place, message).with_help(word.help()));
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     fn length(&self, word: Word) -> Result<Millis, ScenarioError> {
@@ -364,15 +381,21 @@ impl Reading<'_> {
         }
     }
 
-    fn target(&self) -> Result<ResumeTarget, ScenarioError> {
+    fn target(&self, known: &[ResumeTarget]) -> Result<ResumeTarget, ScenarioError> {
         let Some(found) = &self.raw.id else { return Ok(ResumeTarget::default()) };
-        let known = [ResumeTarget::Stored, ResumeTarget::Tip].into_iter().find(|known| known.name() == found.get_ref());
-        known.ok_or_else(|| {
+        let meant = known.iter().find(|known| known.name() == found.get_ref());
+        meant.copied().ok_or_else(|| {
             self.source
                 .error(found.span(), format!("unknown `id` to name a session by: `{}`", found.get_ref()))
-                .with_help(
-                    "`id` is `stored`, the id that the client knows and the default, or `tip`, the end of its lineage",
-                )
+                .with_help(match known.contains(&ResumeTarget::Title) {
+                    true => {
+                        "`id` is `stored`, the id that the client knows and the default, `tip`, the end of its lineage, \
+                         or `title`"
+                    }
+                    false => {
+                        "`id` is `stored`, the id that the client knows and the default, or `tip`, the end of its lineage"
+                    }
+                })
         })
     }
 
@@ -394,4 +417,8 @@ impl Reading<'_> {
 
 fn text(value: Option<&Spanned<String>>) -> Option<String> {
     value.map(|value| value.get_ref().clone())
+}
+
+fn is_set(flag: Option<&Spanned<bool>>) -> bool {
+    flag.is_some_and(|flag| *flag.get_ref())
 }

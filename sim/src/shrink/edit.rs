@@ -7,7 +7,7 @@ use gateway::clock::Millis;
 use gateway::config::Config;
 
 use super::time::Slot;
-use crate::scenario::{Action, Latency, OnDisconnect, PROCESS, Prompt, ResumeTarget, Scenario, Step};
+use crate::scenario::{Action, Latency, Odds, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, Scenario, Step};
 
 /// What is taken away or made simpler.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub(super) enum Edit {
     Setting(usize),
     /// A line of `[behavior]`.
     Behavior(usize),
+    /// A table of `[[store.faults]]`.
+    Fault(usize),
     /// A line of `[windows]`.
     Window(usize),
     /// A time.
@@ -51,12 +53,13 @@ pub(super) enum Edit {
 }
 
 /// Each puts one setting back to what it is when nothing is said.
-pub(super) const SETTINGS: [fn(&mut Scenario); 21] = [
+pub(super) const SETTINGS: [fn(&mut Scenario); 22] = [
     |scenario| scenario.seed = 0,
     |scenario| scenario.network.latency = Latency::default(),
     |scenario| scenario.store.before_commit = Latency::default(),
     |scenario| scenario.store.after_commit = Latency::default(),
     |scenario| scenario.store.after_lookup = Latency::default(),
+    |scenario| scenario.store.odds = Odds::default(),
     |scenario| scenario.agent.build = Millis::ZERO,
     |scenario| scenario.agent.failures = 0,
     |scenario| scenario.agent.failures = scenario.agent.failures.min(1),
@@ -83,11 +86,12 @@ pub(super) fn apply(scenario: &Scenario, edits: &[Edit]) -> Option<Scenario> {
     let mut edited = scenario.clone();
     let mut steps_gone = BTreeSet::new();
     let mut turn_steps_gone: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
-    let (mut behaviors_gone, mut windows_gone) = (BTreeSet::new(), BTreeSet::new());
+    let (mut behaviors_gone, mut windows_gone, mut faults_gone) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for edit in edits {
         match edit {
             Edit::Step(place) => drop(steps_gone.insert(*place)),
             Edit::Behavior(place) => drop(behaviors_gone.insert(*place)),
+            Edit::Fault(place) => drop(faults_gone.insert(*place)),
             Edit::Window(place) => drop(windows_gone.insert(*place)),
             Edit::TurnStep(turn, place) | Edit::JoinedTurnStep(turn, place) | Edit::ClosedTurnStep(turn, place) => {
                 turn_steps_gone.entry(turn.clone()).or_default().insert(*place);
@@ -103,6 +107,7 @@ pub(super) fn apply(scenario: &Scenario, edits: &[Edit]) -> Option<Scenario> {
         }
     }
     keep_others(&mut edited.behavior, &behaviors_gone);
+    keep_others(&mut edited.store.faults, &faults_gone);
     let windows: Vec<_> = edited.windows.keys().copied().collect();
     for place in windows_gone {
         edited.windows.remove(&windows[place]);
@@ -168,7 +173,7 @@ fn change(scenario: &mut Scenario, edit: &Edit) {
             }
         }
         // Removed at the end, when no place matters any more.
-        Edit::Step(_) | Edit::TurnStep(..) | Edit::Behavior(_) | Edit::Window(_) => {}
+        Edit::Step(_) | Edit::TurnStep(..) | Edit::Behavior(_) | Edit::Window(_) | Edit::Fault(_) => {}
     }
 }
 
@@ -203,6 +208,7 @@ fn session_mut(action: &mut Action) -> Option<&mut String> {
         | Action::EventsSince { session }
         | Action::Compress { session }
         | Action::Branch { session, .. }
+        | Action::CliNew { session }
         | Action::Delete { session, .. } => Some(session),
         _ => None,
     }
@@ -214,7 +220,11 @@ fn plain(action: &mut Action) {
             *title = None;
             *on_disconnect = OnDisconnect::Keep;
         }
-        Action::Resume { target, .. } | Action::Delete { target, .. } => *target = ResumeTarget::Stored,
+        Action::Resume { target, wish, .. } => {
+            *target = ResumeTarget::Stored;
+            *wish = ResumeWish::GoOn;
+        }
+        Action::Delete { target, .. } => *target = ResumeTarget::Stored,
         Action::Title { title, .. } => *title = None,
         _ => {}
     }
@@ -341,6 +351,7 @@ fn places_in_turns(scenario: &Scenario) -> impl Iterator<Item = (&String, usize)
 fn settings(scenario: &Scenario) -> Vec<Edit> {
     let mut edits: Vec<Edit> = (0..scenario.behavior.len()).map(Edit::Behavior).collect();
     edits.extend((0..scenario.windows.len()).map(Edit::Window));
+    edits.extend((0..scenario.store.faults.len()).map(Edit::Fault));
     edits.extend((0..SETTINGS.len()).map(Edit::Setting));
     edits.extend((0..scenario.steps.len()).map(Edit::PlainStep));
     edits.extend((0..scenario.steps.len()).map(Edit::PlainPrompt));

@@ -124,7 +124,7 @@ impl Slot {
             Self::Rest => Millis(scenario.until.0 - scenario.steps.last().map_or(0, |step| step.at.0)),
             Self::Gateway(place) => *GATEWAY[*place](&mut scenario.gateway.clone()),
             Self::Network => scenario.network.latency.max,
-            Self::Store(place) => STORE[*place](&mut { scenario.store }).max,
+            Self::Store(place) => STORE[*place](&mut scenario.store.clone()).max,
             Self::Window(window) => scenario.windows[window].max,
             Self::Build => scenario.agent.build,
             Self::Summary => scenario.agent.summary,

@@ -50,6 +50,10 @@ impl Strategy for Delay {
         self.delayed.insert(among[first].to_owned(), 1 + self.prng.below(LONGEST));
         Ok(free(&self.delayed).unwrap_or(0))
     }
+
+    fn pick_by_weight(&mut self, _site: &str, _among: &[&str], weights: &[u64]) -> Result<usize, Divergence> {
+        Ok(self.prng.by_weight(weights))
+    }
 }
 
 #[cfg(test)]

@@ -55,6 +55,10 @@ impl Strategy for Pct {
         self.seen += 1;
         Ok(pick)
     }
+
+    fn pick_by_weight(&mut self, _site: &str, _among: &[&str], weights: &[u64]) -> Result<usize, Divergence> {
+        Ok(self.prng.by_weight(weights))
+    }
 }
 
 #[cfg(test)]

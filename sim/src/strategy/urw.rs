@@ -32,21 +32,16 @@ impl Strategy for Urw {
         if site != READY {
             return Ok(self.prng.below(among.len()));
         }
-        let total: u64 = among.iter().map(|label| self.weight(label)).sum();
-        let mut drawn = self.prng.below(usize::try_from(total).expect("a run has fewer turns than memory")) as u64;
-        let mut pick = 0;
-        for (place, label) in among.iter().enumerate() {
-            let weight = self.weight(label);
-            if drawn < weight {
-                pick = place;
-                break;
-            }
-            drawn -= weight;
-        }
+        let weights: Vec<u64> = among.iter().map(|label| self.weight(label)).collect();
+        let pick = self.prng.by_weight(&weights);
         if let Some(left) = self.left.get_mut(among[pick]) {
             *left = left.saturating_sub(1);
         }
         Ok(pick)
+    }
+
+    fn pick_by_weight(&mut self, _site: &str, _among: &[&str], weights: &[u64]) -> Result<usize, Divergence> {
+        Ok(self.prng.by_weight(weights))
     }
 }
 

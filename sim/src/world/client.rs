@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gateway::clock::{Clock, Uptime};
-use gateway::store::StoredId;
+use gateway::store::{EndReason, NewMessage, NewSession, Role, Store, StoredId, Write};
 use serde_json::{Value, json};
 
 use super::names::{Ids, Named};
@@ -14,7 +14,7 @@ use super::process::Process;
 use super::store::SimStore;
 use super::{Stage, World};
 use crate::pool::Side;
-use crate::scenario::{Action, OnDisconnect, Prompt, ResumeTarget, Step};
+use crate::scenario::{Action, OnDisconnect, Prompt, ResumeTarget, ResumeWish, Step};
 use crate::trace::Site;
 
 /// One client of the scenario.
@@ -97,12 +97,16 @@ impl Client {
                 let (Prompt::Turn(text) | Prompt::Text(text)) = prompt;
                 self.request("prompt.submit", json!({"session_id": ids.runtime, "text": text}), None)?;
             }
-            Action::Resume { session, target, name } => {
+            Action::Resume { session, target, name, wish } => {
                 let ids = self.ids(session).await?;
                 let name = name.as_ref().unwrap_or(session);
-                let stored = self.stored(ids, *target);
+                let stored = self.stored(ids, *target).inspect_err(|_| self.fail(name))?;
+                let mut params = json!({"session_id": stored});
+                if *wish == ResumeWish::Look {
+                    params["lazy"] = true.into();
+                }
                 self.stage.names.expect(&self.name, name);
-                self.request("session.resume", json!({"session_id": stored}), Some(name.clone()))?;
+                self.request("session.resume", params, Some(name.clone()))?;
             }
             Action::Activate { session } => self.of_session("session.activate", session).await?,
             Action::CloseSession { session } => self.of_session("session.close", session).await?,
@@ -120,6 +124,7 @@ impl Client {
             Action::Kill => self.process.kill(),
             Action::Signal { signal } => self.process.signal(*signal),
             Action::Restart => self.process.start(),
+            Action::CliNew { session } => self.go_on_elsewhere(session).await?,
             Action::ScanIdle => self.process.scan_idle().await,
             Action::Suspend { length } => self.process.suspend(*length),
             Action::Answer { session, text } => self.answer(session, text).await?,
@@ -136,6 +141,10 @@ impl Client {
     fn connect(self: &Rc<Self>) -> Result<(), Skipped> {
         if !self.process.is_up() {
             return Err(Skipped("the gateway is down".to_owned()));
+        }
+        // Where a kill and a connect fall on one instant, either may be first.
+        if self.connection.borrow().is_some() {
+            return Err(Skipped("the connection is there".to_owned()));
         }
         let connection = self.network.connect(&self.name);
         self.stage.enter(Site::Connection, format!("{} connects", self.name));
@@ -178,7 +187,7 @@ impl Client {
                 self.request("session.branch", json!({"session_id": ids.runtime}), Some(name.clone()))?;
             }
             Action::Delete { session, target } => {
-                let stored = self.stored(self.ids(session).await?, *target);
+                let stored = self.stored(self.ids(session).await?, *target)?;
                 self.request("session.delete", json!({"session_id": stored}), None)?;
             }
             other => unreachable!("`{}` is not about a conversation", other.word()),
@@ -186,12 +195,45 @@ impl Client {
         Ok(())
     }
 
-    /// The stored id that a step means.
-    fn stored(&self, ids: Ids, target: ResumeTarget) -> String {
+    /// The stored id, or the title, that a step means.
+    fn stored(&self, ids: Ids, target: ResumeTarget) -> Result<String, Skipped> {
+        let mirror = self.store.mirror();
         match target {
-            ResumeTarget::Stored => ids.stored,
-            ResumeTarget::Tip => self.store.mirror().newest(&StoredId::new(ids.stored)).to_string(),
+            ResumeTarget::Stored => Ok(ids.stored),
+            ResumeTarget::Tip => Ok(mirror.newest(&StoredId::new(ids.stored)).to_string()),
+            ResumeTarget::Title => {
+                let title = mirror.row(&StoredId::new(ids.stored)).and_then(|row| row.title.clone());
+                title.ok_or_else(|| Skipped("the session has no title".to_owned()))
+            }
         }
+    }
+
+    /// What the command line does with `/new`: it opens the row, leaves it for a child, and is left in turn.
+    async fn go_on_elsewhere(&self, session: &str) -> Result<(), Skipped> {
+        let left = StoredId::new(self.ids(session).await?.stored);
+        let at = self.stage.clock.now().wall;
+        self.requests.set(self.requests.get() + 1);
+        let id = StoredId::new(format!("cli_{}", self.requests.get()));
+        let child = NewSession {
+            id: id.clone(),
+            source: "cli".to_owned(),
+            model: None,
+            parent: Some(left.clone()),
+            started_at: at,
+            cwd: None,
+            title: None,
+        };
+        let writes = [
+            Write::Reopen { session: left.clone() },
+            Write::End { session: left, at, reason: EndReason::NewSession },
+            Write::StartTurn { session: child, message: NewMessage::text(Role::User, "said elsewhere", at) },
+            Write::End { session: id.clone(), at, reason: EndReason::CliClose },
+        ];
+        self.store.note_elsewhere(id);
+        for write in writes {
+            self.store.write(write).await.map_err(|error| Skipped(error.to_string()))?;
+        }
+        Ok(())
     }
 
     /// Answers the last question that was heard from a session.

@@ -15,6 +15,8 @@ pub(crate) struct Mirror {
     /// Rows that were deleted, and the rows that they continued.
     deleted: Vec<StoredId>,
     childless: Vec<StoredId>,
+    /// Rows that another program made.
+    elsewhere: Vec<StoredId>,
 }
 
 impl Mirror {
@@ -44,6 +46,16 @@ impl Mirror {
         self.deleted.contains(id)
     }
 
+    /// Another program makes this row.
+    pub(crate) fn note_elsewhere(&mut self, id: StoredId) {
+        self.elsewhere.push(id);
+    }
+
+    /// Whether a row goes on with what its parent has said: a branch does not, nor what another program began after it.
+    pub(crate) fn continues(&self, row: &SessionRow) -> bool {
+        row.parent.is_some() && row.branched_from.is_none() && !self.elsewhere.contains(&row.id)
+    }
+
     /// Whether the row that continued this one was deleted.
     pub(crate) fn lost_its_child(&self, id: &StoredId) -> bool {
         self.childless.contains(id)
@@ -54,7 +66,7 @@ impl Mirror {
         let mut newest = id.clone();
         // A child is inserted after its parent, so one pass in order of insertion follows the whole chain.
         for row in &self.rows {
-            if row.parent.as_ref() == Some(&newest) && row.branched_from.is_none() {
+            if row.parent.as_ref() == Some(&newest) && self.continues(row) {
                 newest = row.id.clone();
             }
         }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use gateway::Gateway;
 use gateway::behavior::Behavior;
-use gateway::clock::Millis;
+use gateway::clock::{Millis, Uptime};
 use gateway::config::Config;
 use gateway::env::Env;
 use gateway::lifecycle::process::Signal;
@@ -29,6 +29,8 @@ pub(crate) struct Process {
     /// Counts starts and ends.
     generation: Cell<u64>,
     last_end: Cell<End>,
+    /// When the process that is up, or was last, started.
+    since: Cell<Uptime>,
 }
 
 /// How a process came to its end.
@@ -51,7 +53,14 @@ impl Process {
             gateway: RefCell::default(),
             generation: Cell::new(0),
             last_end: Cell::new(End::Killed),
+            since: Cell::default(),
         });
+        let crashing = Rc::downgrade(&process);
+        process.store.crashes_by(Rc::new(move || {
+            if let Some(process) = crashing.upgrade() {
+                process.kill();
+            }
+        }));
         process.serve();
         process
     }
@@ -69,6 +78,11 @@ impl Process {
     /// How it came to its last end.
     pub(crate) fn last_end(&self) -> End {
         self.last_end.get()
+    }
+
+    /// When the process that is up, or was last, started.
+    pub(crate) fn since(&self) -> Uptime {
+        self.since.get()
     }
 
     /// Whether it is up.
@@ -125,6 +139,7 @@ impl Process {
         self.env.spawn(TaskName::gateway("acceptor"), serving);
         *self.gateway.borrow_mut() = Some(gateway);
         self.generation.set(self.generation.get() + 1);
+        self.since.set(self.stage.now());
     }
 
     fn end(&self, how: End) {

@@ -2,20 +2,22 @@
 //!
 //! Writes go through one task, `store/writer`, in the order of their calls, as production's go through one thread;
 //! reads through another, `store/reader`. Each step of these tasks is a choice among the ready, and the scenario may
-//! give a commit a latency before it and its answer one after it.
+//! give a commit a latency before it and its answer one after it. Which calls fail is said by `fault`.
 
 use std::cell::{Cell, RefCell};
+use std::future::pending;
 use std::rc::Rc;
 
 use gateway::clock::{Clock, Millis};
-use gateway::store::sqlite::{Database, Dump};
-use gateway::store::{Found, Pending, Read, Store, StoreError, Write, Written};
+use gateway::store::sqlite::{BUSY, Database, Dump};
+use gateway::store::{Found, Pending, Read, Store, StoreError, StoredId, Write, Written};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Stage;
+use super::fault::Faults;
 use super::mirror::Mirror;
 use crate::pool::Side;
-use crate::scenario::{Latency, StoreSettings};
+use crate::scenario::{Fault, Latency, StoreSettings};
 use crate::trace::Site;
 
 /// A database that is kept from run to run.
@@ -48,8 +50,11 @@ struct Workers {
     before_commit: Latency,
     after_commit: Latency,
     after_lookup: Latency,
+    faults: Faults,
     mirror: Rc<RefCell<Mirror>>,
     revision: Rc<Cell<u64>>,
+    /// Kills the process. None until there is one.
+    kill: RefCell<Option<Rc<dyn Fn()>>>,
 }
 
 impl SimStore {
@@ -61,8 +66,10 @@ impl SimStore {
             before_commit: settings.before_commit,
             after_commit: settings.after_commit,
             after_lookup: settings.after_lookup,
+            faults: Faults::new(Rc::clone(&stage), settings),
             mirror: Rc::clone(&mirror),
             revision: Rc::clone(&revision),
+            kill: RefCell::default(),
         });
         let store = Self { queues: RefCell::default(), workers, mirror, revision, database };
         store.open();
@@ -86,9 +93,19 @@ impl SimStore {
         self.workers.stage.pool.drop_tasks(|_, label| label.starts_with("store/"));
     }
 
+    /// How to kill the process, for a crash at a call.
+    pub(crate) fn crashes_by(&self, kill: Rc<dyn Fn()>) {
+        *self.workers.kill.borrow_mut() = Some(kill);
+    }
+
     /// What the rows must be, by what was written.
     pub(crate) fn mirror(&self) -> std::cell::Ref<'_, Mirror> {
         self.mirror.borrow()
+    }
+
+    /// Another program makes this row: it continues none.
+    pub(crate) fn note_elsewhere(&self, id: StoredId) {
+        self.mirror.borrow_mut().note_elsewhere(id);
     }
 
     /// All rows as the tables hold them.
@@ -96,9 +113,14 @@ impl SimStore {
         self.database.borrow().dump()
     }
 
-    /// Counts committed transactions.
+    /// Counts committed transactions and faults.
     pub(crate) fn revision(&self) -> u64 {
-        self.revision.get()
+        self.revision.get() + self.strikes()
+    }
+
+    /// How many calls were refused, delayed, or lost their answer.
+    pub(crate) fn strikes(&self) -> u64 {
+        self.workers.faults.strikes()
     }
 }
 
@@ -124,23 +146,84 @@ fn call<Q, A: 'static>(queue: Option<&mpsc::UnboundedSender<Call<Q, A>>>, questi
     })
 }
 
+/// What SQLite says of a disk that fails.
+const BROKEN: &str = "disk I/O error";
+
+/// How long a write waits for another process.
+const BUSY_WAIT: Millis = Millis(BUSY.as_millis() as u64);
+
 impl Workers {
     async fn write(self: Rc<Self>, mut calls: mpsc::UnboundedReceiver<Call<Write, Written>>) {
         while let Some(Call { question, answer }) = calls.recv().await {
             self.pass("store.before_commit", self.before_commit).await;
-            let result = self.database.borrow_mut().write(&question);
-            self.stage.enter(Site::Commit, format!("{question:?} -> {result:?}"));
-            if let Ok(written) = &result {
-                self.mirror.borrow_mut().apply(&question, written);
-                self.revision.set(self.revision.get() + 1);
-            }
+            let result = self.carry_out(&question).await;
             self.reply("store.after_commit", self.after_commit, answer, result);
         }
     }
 
+    /// Commits a write, unless a fault strikes, and gives the answer.
+    async fn carry_out(&self, write: &Write) -> Result<Written, StoreError> {
+        let fault = self.faults.on_write(write);
+        let held = self.faults.held_for();
+        if fault.is_some() || held > Millis::ZERO {
+            self.faults.count_strike();
+        }
+        if held > Millis::ZERO {
+            self.stage.clock.sleep_until(self.stage.now() + held.min(BUSY_WAIT)).await;
+        }
+        if fault == Some(Fault::Crash) {
+            self.crash(write).await;
+        }
+        let refused = match fault {
+            _ if held > BUSY_WAIT => Some("database is locked"),
+            Some(Fault::Error) => Some(BROKEN),
+            _ => None,
+        };
+        if let Some(cause) = refused {
+            let refused = Err(StoreError::NotWritten { cause: cause.to_owned() });
+            self.stage.enter(Site::Commit, format!("{write:?} -> {refused:?}"));
+            return refused;
+        }
+        let committed = self.commit(write);
+        match fault {
+            Some(Fault::Lost) => {
+                let lost = Err(StoreError::Unknown { cause: BROKEN.to_owned() });
+                self.stage.enter(Site::Commit, format!("its answer is lost: {lost:?}"));
+                lost
+            }
+            _ => committed,
+        }
+    }
+
+    /// The process is killed by a task of its own, since a kill ends this one.
+    async fn crash(&self, write: &Write) {
+        self.stage.enter(Site::Commit, format!("{write:?} -> the process crashes"));
+        let kill = self.kill.borrow().clone();
+        if let Some(kill) = kill {
+            self.stage.pool.spawn(Side::World, "crash".to_owned(), Box::pin(async move { kill() }));
+            pending::<()>().await;
+        }
+    }
+
+    fn commit(&self, write: &Write) -> Result<Written, StoreError> {
+        let result = self.database.borrow_mut().write(write);
+        self.stage.enter(Site::Commit, format!("{write:?} -> {result:?}"));
+        if let Ok(written) = &result {
+            self.mirror.borrow_mut().apply(write, written);
+            self.revision.set(self.revision.get() + 1);
+        }
+        result
+    }
+
     async fn read(self: Rc<Self>, mut calls: mpsc::UnboundedReceiver<Call<Read, Found>>) {
         while let Some(Call { question, answer }) = calls.recv().await {
-            let result = self.database.borrow_mut().read(&question);
+            let result = match self.faults.on_read(&question) {
+                None => self.database.borrow_mut().read(&question),
+                Some(_) => {
+                    self.faults.count_strike();
+                    Err(StoreError::NotWritten { cause: BROKEN.to_owned() })
+                }
+            };
             self.stage.enter(Site::Lookup, format!("{question:?} -> {result:?}"));
             self.reply("store.after_lookup", self.after_lookup, answer, result);
         }
@@ -187,7 +270,12 @@ mod tests {
     /// Runs the contract of every store on this one, with latencies before and after each commit.
     fn check(strategy: Box<dyn Strategy>) {
         let range = Latency { min: Millis::ZERO, max: Millis(9) };
-        let settings = StoreSettings { before_commit: range, after_commit: range, after_lookup: range };
+        let settings = StoreSettings {
+            before_commit: range,
+            after_commit: range,
+            after_lookup: range,
+            ..StoreSettings::default()
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.expect("a runtime").block_on(tokio::task::unconstrained(async {
             let stage = Stage::new(strategy);

@@ -47,7 +47,7 @@ pub(super) fn answer(connection: &Connection, read: &Read) -> Result<Found, Stor
         Read::Messages { session } => Found::Messages(messages(connection, MESSAGES, [session])?),
         Read::Tip { session, rule } => Found::Tip(tip::tip(connection, session, *rule)?),
         Read::Open => Found::Open(sessions(connection, OPEN, [])?),
-        Read::List { limit, order } => Found::List(list(connection, *limit, *order)?),
+        Read::List { limit, order, rule } => Found::List(list(connection, *limit, *order, *rule)?),
     })
 }
 
@@ -61,27 +61,27 @@ pub(super) fn all_messages(connection: &Connection) -> rusqlite::Result<Vec<Mess
     messages(connection, ALL_MESSAGES, [])
 }
 
-fn list(connection: &Connection, limit: u32, order: ListOrder) -> rusqlite::Result<Vec<ListedRow>> {
+fn list(connection: &Connection, limit: u32, order: ListOrder, rule: TipRule) -> rusqlite::Result<Vec<ListedRow>> {
     let roots = match order {
         ListOrder::Activity => ROOTS_BY_ACTIVITY,
         ListOrder::Start => ROOTS_BY_START,
     };
-    sessions(connection, roots, [limit])?.into_iter().map(|root| listed(connection, root)).collect()
+    sessions(connection, roots, [limit])?.into_iter().map(|root| listed(connection, root, rule)).collect()
 }
 
-fn listed(connection: &Connection, root: SessionRow) -> rusqlite::Result<ListedRow> {
+fn listed(connection: &Connection, root: SessionRow, rule: TipRule) -> rusqlite::Result<ListedRow> {
     let last_active: Wall = connection.prepare_cached(LAST_ACTIVE)?.query_row([&root.id], |row| row.get(0))?;
-    let row = project(connection, root)?;
+    let row = project(connection, root, rule)?;
     let preview = connection.prepare_cached(PREVIEW)?.query_row([&row.id], |row| row.get(0)).optional()?;
     Ok(ListedRow { row, preview, last_active })
 }
 
 /// A conversation is listed once: a root that was continued stands for its tip, and keeps its place by its start.
-fn project(connection: &Connection, root: SessionRow) -> rusqlite::Result<SessionRow> {
+fn project(connection: &Connection, root: SessionRow, rule: TipRule) -> rusqlite::Result<SessionRow> {
     if root.end_reason.as_deref() != Some(EndReason::Compression.as_str()) {
         return Ok(root);
     }
-    let tip = tip::tip(connection, &root.id, TipRule::BestContinuation)?;
+    let tip = tip::tip(connection, &root.id, rule)?;
     let Some(tip) = session(connection, &tip)? else {
         return Ok(root);
     };
@@ -158,7 +158,7 @@ mod tests {
     #[track_caller]
     fn check_by_activity(rows: &str, expected: &[&str]) {
         let database = story::database(rows);
-        let read = Read::List { limit: 9, order: ListOrder::Activity };
+        let read = Read::List { limit: 9, order: ListOrder::Activity, rule: TipRule::BestContinuation };
         let Ok(Found::List(rows)) = database.read(&read) else { panic!("no list") };
         let line = |listed: &ListedRow| format!("{} at {}", listed.row.id, listed.last_active.as_seconds());
         assert_eq!(rows.iter().map(line).collect::<Vec<_>>(), expected);
@@ -166,7 +166,7 @@ mod tests {
 
     #[track_caller]
     fn check_list_of(database: &Database, limit: u32, expected: &[&str]) {
-        let read = Read::List { limit, order: ListOrder::Start };
+        let read = Read::List { limit, order: ListOrder::Start, rule: TipRule::BestContinuation };
         let Ok(Found::List(rows)) = database.read(&read) else { panic!("no list") };
         assert_eq!(rows.iter().map(|listed| story::line(&listed.row)).collect::<Vec<_>>(), expected);
     }
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_preview_is_what_the_user_said_first() {
         let preview = |rows: &str| {
-            let read = Read::List { limit: 1, order: ListOrder::Start };
+            let read = Read::List { limit: 1, order: ListOrder::Start, rule: TipRule::BestContinuation };
             match story::database(rows).read(&read) {
                 Ok(Found::List(rows)) => rows[0].preview.clone(),
                 other => panic!("no list: {other:?}"),

@@ -10,10 +10,15 @@ const HOPS_MAX: usize = 100;
 
 /// The newest continuation of `start`, itself if it has none or no row.
 pub(super) fn tip(connection: &Connection, start: &StoredId, rule: TipRule) -> rusqlite::Result<StoredId> {
-    let mut statement = connection.prepare_cached(match rule {
-        TipRule::BestContinuation => BEST_CONTINUATION,
-        TipRule::StartedAfterEnd => STARTED_AFTER_END,
-    })?;
+    match rule {
+        TipRule::BestContinuation => follow(connection, start, BEST_CONTINUATION),
+        TipRule::StartedAfterEnd => follow(connection, start, STARTED_AFTER_END),
+        TipRule::AnyChild => last_with_messages(connection, follow(connection, start, BEST_CONTINUATION)?),
+    }
+}
+
+fn follow(connection: &Connection, start: &StoredId, next: &str) -> rusqlite::Result<StoredId> {
+    let mut statement = connection.prepare_cached(next)?;
     let mut current = start.clone();
     for _ in 0..HOPS_MAX {
         match statement.query_row([&current], |row| row.get(0)).optional()? {
@@ -22,6 +27,20 @@ pub(super) fn tip(connection: &Connection, start: &StoredId, rule: TipRule) -> r
         }
     }
     Ok(current)
+}
+
+fn last_with_messages(connection: &Connection, start: StoredId) -> rusqlite::Result<StoredId> {
+    let mut statement = connection.prepare_cached(ANY_CHILD)?;
+    let (mut current, mut last) = (start.clone(), start);
+    for _ in 0..HOPS_MAX {
+        let child = statement.query_row([&current], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let Some((child, has_messages)) = child else { break };
+        current = child;
+        if has_messages {
+            last = current.clone();
+        }
+    }
+    Ok(last)
 }
 
 /// Only a parent whose last word is a compression is continued; one that was reopened is its own tip.
@@ -37,6 +56,17 @@ ORDER BY
     COALESCE((SELECT MAX(timestamp) FROM messages WHERE session_id = child.id), child.started_at) DESC,
     child.started_at DESC,
     child.id DESC
+LIMIT 1"
+);
+
+const ANY_CHILD: &str = concat!(
+    "
+SELECT id, EXISTS (SELECT 1 FROM messages WHERE session_id = child.id)
+FROM sessions AS child
+WHERE parent_session_id = ?1 AND source <> 'tool' AND (",
+    branched_from!("model_config"),
+    ") IS NULL
+ORDER BY started_at DESC, id DESC
 LIMIT 1"
 );
 
@@ -99,6 +129,23 @@ mod tests {
         check("a@0 compression@5; b<a@6 said@30; c<a@8", "a", "b", "c");
         check("a@0 compression@5; b<a@6 said@8; c<a@8", "a", "c", "c");
         check("a@0 compression@5; b<a@8; c<a@8", "a", "c", "c");
+    }
+
+    /// What another program began after a session is no continuation, but one release takes it for one.
+    #[test]
+    fn any_child_goes_on_where_compressions_end() {
+        let any_child = |rows: &str, start: &str| {
+            let read = Read::Tip { session: StoredId::new(start), rule: TipRule::AnyChild };
+            match story::database(rows).read(&read) {
+                Ok(Found::Tip(id)) => id.to_string(),
+                other => panic!("no tip: {other:?}"),
+            }
+        };
+        assert_eq!(any_child("a@0 compression@5; b<a@5 tui_close@9; c<b@10 said@11", "a"), "c");
+        assert_eq!(any_child("a@0 tui_close@5; b<a@6; c<b@7 said@8; d<c@9", "a"), "c");
+        assert_eq!(any_child("a@0 tui_close@5; b<a@6 said@6; c<a@7 said@7", "a"), "c");
+        assert_eq!(any_child("a@0 tui_close@5; b<a@6", "a"), "a");
+        assert_eq!(any_child("a@0", "missing"), "missing");
     }
 
     #[test]

@@ -32,7 +32,8 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     let turns = vec((texts(), vec(turn_steps(), 0..4)), 0..3);
     let settings =
         (lengths(), select(vec![Config::default().source, "cli \"x\"".to_owned()]), latencies(), latencies());
-    let draws = vec((0..30_000_u64, 0..2_usize, 0..17_u8, texts()), 0..12);
+    let store = (vec(store_faults(), 0..3), odds());
+    let draws = vec((0..30_000_u64, 0..2_usize, 0..18_u8, texts()), 0..12);
     let expected = prop_oneof![
         Just(Expected::Outcome(ExpectedOutcome::NotAtRest)),
         vec(select(crate::invariant::ALL.map(|invariant| invariant.name).to_vec()), 1..3)
@@ -45,7 +46,8 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     }));
     let until = proptest::option::of(0..1000_u64);
     let head = (texts(), vec(texts(), 0..3), any::<u64>(), any::<bool>(), until, tapes);
-    (head, settings, turns, draws, expected).prop_map(|(head, settings, turns, draws, expected)| {
+    (head, settings, store, turns, draws, expected).prop_map(|(head, settings, store, turns, draws, expected)| {
+        let (faults, odds) = store;
         let (about, issues, seed, both, until_after_last_step, tape) = head;
         let (orphan_grace, source, latency, after_commit) = settings;
         let turns = turns.into_iter().map(|(name, steps)| (format!("turn {name}"), TurnScript { steps })).collect();
@@ -62,7 +64,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             gateway: Config { orphan_grace, source, ..Config::default() },
             behavior: behavior.map(|(field, alternative)| ((*field).to_owned(), (*alternative).to_owned())).collect(),
             network: Network { latency },
-            store: StoreSettings { before_commit: Latency::default(), after_commit, after_lookup: after_commit },
+            store: StoreSettings { after_commit, after_lookup: after_commit, faults, odds, ..StoreSettings::default() },
             windows: BTreeMap::from([(Window::PoppedNotEnded, Latency { min: Millis(1), max: Millis(1 + seed % 9) })]),
             agent: AgentSettings { build: Millis(seed % 7), failures: (seed % 3) as u32, summary: Millis(seed % 5) },
             turns,
@@ -103,8 +105,14 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
                 prompt: turns.keys().next().map_or(Prompt::Text(text), |turn| Prompt::Turn(turn.clone())),
             },
             5 => Action::Prompt { session, prompt: Prompt::Text(text) },
-            6 => Action::Resume { session, target: ResumeTarget::Tip, name: Some(format!("s-{sessions}")) },
-            7 => Action::Resume { session, target: ResumeTarget::Stored, name: None },
+            6 => {
+                let (target, name) = (ResumeTarget::Tip, Some(format!("s-{sessions}")));
+                Action::Resume { session, target, name, wish: ResumeWish::GoOn }
+            }
+            7 => {
+                let target = if gap % 2 == 0 { ResumeTarget::Stored } else { ResumeTarget::Title };
+                Action::Resume { session, target, name: None, wish: ResumeWish::Look }
+            }
             8 => Action::Title { session, title: Some(text).filter(|_| gap % 2 == 0) },
             9 => Action::History { session },
             10 => Action::Undo { session },
@@ -113,6 +121,7 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             13 => Action::Branch { session, name: format!("s-{sessions}") },
             14 => Action::Delete { session, target: ResumeTarget::Tip },
             15 => Action::MostRecent,
+            16 => Action::CliNew { session },
             _ => Action::Interrupt { session },
         };
         match action {
@@ -120,12 +129,37 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             Action::Close | Action::Drop => connected[client] = false,
             _ => sessions += u64::from(action.names().is_some()),
         }
-        steps.push(Step { at, client: format!("client_{client}"), action, line: 0 });
+        let client = if action.is_of_process() { PROCESS.to_owned() } else { format!("client_{client}") };
+        steps.push(Step { at, client, action, line: 0 });
     }
     if steps.is_empty() {
         steps.push(Step { at, client: "client_0".to_owned(), action: Action::Connect, line: 0 });
     }
     steps
+}
+
+fn store_faults() -> impl Strategy<Value = StoreFault> {
+    let writes = select(CallSide::Write.words()).prop_map(|word| Call::named(CallSide::Write, word));
+    let reads = select(CallSide::Read.words()).prop_map(|word| Call::named(CallSide::Read, word));
+    let others = select(vec![Fault::Error, Fault::Lost, Fault::Crash]);
+    let fault = prop_oneof![lengths().prop_map(|lasts| Fault::Busy { lasts }), others];
+    let writes = (writes, fault);
+    let reads = (reads, Just(Fault::Error));
+    let which = (proptest::option::of(1..9_u32), lengths(), proptest::option::of(1..9_u64));
+    (prop_oneof![writes, reads], which).prop_map(|((call, fault), (nth, from, length))| StoreFault {
+        call: call.expect("a word of the list"),
+        nth,
+        from,
+        until: length.map(|length| from + Millis(length)),
+        fault,
+    })
+}
+
+fn odds() -> impl Strategy<Value = Odds> {
+    let ratio = || (0..9_u32, 27..99_u32).prop_map(|(part, whole)| Ratio::new(part, whole).unwrap_or_default());
+    // No odds at all read back as nothing in no parts.
+    let ratio = move || ratio().prop_map(|ratio| if ratio.is_zero() { Ratio::default() } else { ratio });
+    (ratio(), ratio(), ratio()).prop_map(|(busy, error, lost)| Odds { busy, error, lost })
 }
 
 fn turn_steps() -> impl Strategy<Value = TurnStep> {

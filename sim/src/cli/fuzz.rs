@@ -1,0 +1,138 @@
+//! `sim fuzz`: random scenarios under chosen schedules, and what they found.
+
+mod campaign;
+mod text;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use gateway::release::Release;
+use miette::miette;
+
+use super::behavior_flag;
+use super::run::release;
+use crate::coverage::MARKS;
+use crate::fuzz::{Campaign, Guard, Summary};
+use crate::invariant;
+use crate::report::Outcome;
+use crate::strategy::Plan;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// How many runs
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    runs: u64,
+    /// Where the scenarios and their schedules come from
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// How to choose among tasks that are ready at one instant: fifo, random, urw, pct[:DEPTH], delay[:BOUND] or portfolio
+    #[arg(long, value_name = "S", default_value_t = Plan::Portfolio)]
+    strategy: Plan,
+    /// The release under test
+    #[arg(long, value_name = "R", value_parser = release, default_value_t = Release::Current)]
+    release: Release,
+    /// A field of its behaviour that is set otherwise, as `grace.expiry=one_shot`; `sim behavior` lists them
+    #[arg(long = "behavior", value_name = "FIELD=ALTERNATIVE", value_parser = behavior_flag)]
+    behavior: Vec<(String, String)>,
+    /// Only violations of this invariant count, or an outcome such as `panicked`
+    #[arg(long, value_name = "INVARIANT", value_parser = claim)]
+    only: Vec<String>,
+    /// How many threads; the report does not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Carry out the k-th of n parts of the campaign
+    #[arg(long, value_name = "K/N", value_parser = shard, default_value = "1/1")]
+    shard: Shard,
+    /// Begin no more work after this long, as `10m`
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    budget: Option<std::time::Duration>,
+    /// Stop at the first failure
+    #[arg(long)]
+    fail_fast: bool,
+    /// Which runs are run twice to see that they are the same
+    #[arg(long, value_enum, default_value_t = Recheck::Sample)]
+    recheck: Recheck,
+    /// How to print what came of it
+    #[arg(long, value_enum, default_value_t = super::run::Format::Human)]
+    format: super::run::Format,
+    /// Where to put the scenarios of failures
+    #[arg(long, value_name = "DIR", default_value = "scenarios/found")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Recheck {
+    /// One in twenty
+    Sample,
+    /// All
+    All,
+    /// None
+    Off,
+}
+
+/// One of several equal parts of a campaign.
+#[derive(Clone, Copy)]
+struct Shard {
+    /// From 1.
+    number: u64,
+    of: u64,
+}
+
+fn claim(text: &str) -> Result<String, String> {
+    let outcomes = [Outcome::Panicked, Outcome::NotAtRest, Outcome::Limit].map(Outcome::word);
+    let known: Vec<&str> = invariant::ALL.iter().map(|invariant| invariant.name).chain(outcomes).collect();
+    match known.contains(&text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("no invariant has this name; there are {}", known.join(", "))),
+    }
+}
+
+fn shard(text: &str) -> Result<Shard, String> {
+    let numbers = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+    match numbers {
+        Some((number, of)) if (1..=of).contains(&number) => Ok(Shard { number, of }),
+        _ => Err("expected K/N with K from 1 to N, as `2/4`".to_owned()),
+    }
+}
+
+/// A long campaign must reach every mark; a shorter one may miss some by chance.
+const LONG: u64 = 20_000;
+
+/// What a long campaign exits with that found nothing, but did not get everywhere.
+const MARKS_MISSED: u8 = 16;
+
+pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
+    if arguments.runs == 0 {
+        return Err(miette!(help = "ask for at least one run", "a campaign of no runs finds nothing"));
+    }
+    let campaign = Campaign {
+        behavior: arguments.behavior.clone(),
+        plan: arguments.strategy,
+        only: arguments.only.clone(),
+        guard: match arguments.recheck {
+            Recheck::Sample => Guard::Sample,
+            Recheck::All => Guard::All,
+            Recheck::Off => Guard::Off,
+        },
+        ..Campaign::new(arguments.seed, arguments.release)
+    };
+    let summary = campaign::carry_out(&campaign, arguments);
+    let files = text::write_findings(&summary, &arguments.out)?;
+    match arguments.format {
+        super::run::Format::Human => text::print(&campaign, &summary, &files),
+        super::run::Format::Json => text::print_json(&campaign, &summary, &files),
+    }
+    Ok(exit_code(&summary))
+}
+
+fn exit_code(summary: &Summary) -> u8 {
+    if let Some(finding) = summary.first() {
+        return finding.outcome.exit_code();
+    }
+    if summary.different.is_some() {
+        return Outcome::Nondeterministic.exit_code();
+    }
+    let missed = MARKS.iter().any(|mark| summary.coverage.mark(mark.name) == 0);
+    if missed && summary.runs >= LONG { MARKS_MISSED } else { 0 }
+}

@@ -1,0 +1,184 @@
+//! Campaigns: many generated scenarios, each under several schedules, and what they found.
+//!
+//! A campaign is a function of its [`Campaign`] alone: run number `n` is the same whoever carries it out, so its report
+//! does not depend on how many threads there are. The unit of work is a scenario with its schedules; the first schedule
+//! is the scripted one, from which the others learn how many choices there are.
+
+mod finding;
+mod guard;
+
+use std::collections::BTreeMap;
+
+use gateway::clock::Millis;
+use gateway::release::Release;
+
+pub use finding::Finding;
+pub use guard::{Difference, Guard};
+
+use crate::coverage::Coverage;
+use crate::generate;
+use crate::prng::Prng;
+use crate::report::{Outcome, Report};
+use crate::scenario::Scenario;
+use crate::shape::Shape;
+use crate::simulation::Simulator;
+use crate::strategy::{Fifo, Plan, Profile};
+
+/// How many schedules of one scenario are tried.
+pub const SCHEDULES: u64 = 4;
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// Where the scenarios and schedules come from.
+    pub seed: u64,
+    /// The release under test.
+    pub release: Release,
+    /// Fields of its behaviour that are set otherwise: a planted bug.
+    pub behavior: Vec<(String, String)>,
+    /// How schedules are made.
+    pub plan: Plan,
+    /// Only violations of these invariants count; all if empty.
+    pub only: Vec<String>,
+    /// Which runs are run twice.
+    pub guard: Guard,
+}
+
+/// One run of a campaign by its coordinates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Its number, from 0.
+    pub number: u64,
+    /// The seed of its scenario.
+    pub scenario: u64,
+    /// The plan and the seed of its schedule.
+    pub plan: Plan,
+    /// The seed of its schedule.
+    pub schedule: u64,
+}
+
+/// What came of one or more units of work.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// How many runs there were.
+    pub runs: u64,
+    /// How many of them were run twice.
+    pub repeated: u64,
+    /// How many events they had.
+    pub events: u64,
+    /// How much virtual time they covered.
+    pub uptime: Millis,
+    /// What they reached.
+    pub coverage: Coverage,
+    /// What they found, by shape: the first of each, and how many there were.
+    pub findings: BTreeMap<Shape, (Finding, u64)>,
+    /// The first run that was not the same twice.
+    pub different: Option<Difference>,
+}
+
+impl Campaign {
+    /// A campaign on a release, with everything else as usual.
+    pub fn new(seed: u64, release: Release) -> Self {
+        Self { seed, release, behavior: Vec::new(), plan: Plan::default(), only: Vec::new(), guard: Guard::Sample }
+    }
+
+    /// How many runs a unit of work has.
+    pub fn unit(&self) -> u64 {
+        if self.plan == Plan::Fifo { 1 } else { SCHEDULES }
+    }
+
+    /// The scenario of a unit.
+    pub fn scenario(&self, unit: u64) -> Scenario {
+        let mut scenario = generate::scenario(self.scenario_seed(unit));
+        scenario.behavior.clone_from(&self.behavior);
+        scenario.releases = vec![self.release];
+        scenario
+    }
+
+    fn scenario_seed(&self, unit: u64) -> u64 {
+        Prng::stream(self.seed ^ unit.wrapping_mul(0x9e37_79b9_7f4a_7c15), "fuzz.scenario").draw()
+    }
+
+    /// The runs of a unit below `runs`.
+    fn runs_of(&self, unit: u64, runs: u64) -> impl Iterator<Item = Run> {
+        let first = unit * self.unit();
+        let scenario = self.scenario_seed(unit);
+        let campaign = (self.seed, self.plan);
+        (first..(first + self.unit()).min(runs)).map(move |number| {
+            let schedule =
+                Prng::stream(campaign.0 ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15), "fuzz.schedule").draw();
+            let scripted = number == first && campaign.1.needs_profile();
+            let plan = match campaign.1 {
+                _ if scripted => Plan::Fifo,
+                Plan::Portfolio => Plan::member(schedule),
+                plan => plan,
+            };
+            Run { number, scenario, plan, schedule }
+        })
+    }
+
+    /// Carries out one unit, as far as it lies below `runs`.
+    pub fn carry_out(&self, simulator: &mut Simulator, unit: u64, runs: u64) -> Summary {
+        let scenario = self.scenario(unit);
+        let mut summary = Summary::default();
+        let mut profile = Profile::default();
+        for run in self.runs_of(unit, runs) {
+            let go = |simulator: &mut Simulator| match run.plan {
+                Plan::Fifo => simulator.run_with(&scenario, self.release, Box::new(Fifo)),
+                plan => simulator.run_with(&scenario, self.release, plan.strategy(run.schedule, &profile)),
+            };
+            let report = go(simulator);
+            if self.guard.repeats(run.number) {
+                summary.repeated += 1;
+                let again = go(simulator);
+                let difference = || Difference::between(run, &report, &again);
+                summary.different = summary.different.take().or_else(difference);
+            }
+            if run.number % self.unit() == 0 {
+                profile = Profile::of(&report.tape);
+            }
+            summary.count(&report);
+            self.judge(&mut summary, run, &scenario, report);
+        }
+        summary
+    }
+
+    fn judge(&self, summary: &mut Summary, run: Run, scenario: &Scenario, report: Report) {
+        if report.outcome == Outcome::Passed {
+            return;
+        }
+        for shape in Shape::all(scenario, &report) {
+            if self.only.is_empty() || self.only.contains(&shape.claim) {
+                let finding = Finding::new(run, shape.clone(), scenario, &report);
+                summary.findings.entry(shape).or_insert((finding, 0)).1 += 1;
+            }
+        }
+    }
+}
+
+impl Summary {
+    fn count(&mut self, report: &Report) {
+        self.runs += 1;
+        self.events += report.trace.events();
+        self.uptime = self.uptime + Millis(report.uptime.0);
+        self.coverage.add(&report.coverage);
+    }
+
+    /// Adds what came of a later unit.
+    pub fn add(&mut self, later: Self) {
+        self.runs += later.runs;
+        self.repeated += later.repeated;
+        self.events += later.events;
+        self.uptime = self.uptime + later.uptime;
+        self.coverage.add(&later.coverage);
+        for (shape, (finding, count)) in later.findings {
+            self.findings.entry(shape).or_insert((finding, 0)).1 += count;
+        }
+        self.different = self.different.take().or(later.different);
+    }
+
+    /// The finding of the lowest run number.
+    pub fn first(&self) -> Option<&Finding> {
+        self.findings.values().map(|(finding, _)| finding).min_by_key(|finding| finding.run.number)
+    }
+}

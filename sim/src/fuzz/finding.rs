@@ -1,0 +1,62 @@
+//! A failure that a campaign came upon, with all that it takes to see it again.
+
+use gateway::clock::Millis;
+use gateway::release::Release;
+
+use super::Run;
+use crate::report::{Outcome, Report};
+use crate::scenario::{Expected, ExpectedOutcome, Scenario};
+use crate::shape::Shape;
+use crate::tape::Tape;
+
+/// A run that failed.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Which run it was.
+    pub run: Run,
+    /// What came of the run.
+    pub outcome: Outcome,
+    /// The failure.
+    pub shape: Shape,
+    /// What was seen, in full.
+    pub detail: String,
+    /// When, in uptime of that run.
+    pub at: Millis,
+    /// The release.
+    pub release: Release,
+    /// What was run.
+    pub scenario: Scenario,
+    /// Its choices.
+    pub tape: Tape,
+}
+
+impl Finding {
+    pub(super) fn new(run: Run, shape: Shape, scenario: &Scenario, report: &Report) -> Self {
+        let violation = report.violations.iter().find(|violation| violation.invariant == shape.claim);
+        let detail = violation.map(|violation| violation.detail.clone()).or_else(|| report.detail.clone());
+        Self {
+            run,
+            outcome: report.outcome,
+            detail: detail.unwrap_or_default(),
+            at: violation.map_or(Millis(report.uptime.0), |violation| Millis(violation.at_ms)),
+            shape,
+            release: report.release,
+            scenario: scenario.clone(),
+            tape: report.tape.clone(),
+        }
+    }
+
+    /// The scenario as a file that expects what was found.
+    pub fn expecting(&self) -> Scenario {
+        let mut scenario = self.scenario.clone();
+        let outcome = match self.outcome {
+            Outcome::Panicked => Some(ExpectedOutcome::Panicked),
+            Outcome::NotAtRest => Some(ExpectedOutcome::NotAtRest),
+            Outcome::Limit => Some(ExpectedOutcome::Limit),
+            _ => None,
+        };
+        let violated = || Expected::Violates(vec![self.shape.claim.clone()]);
+        scenario.expect = [(self.release, outcome.map_or_else(violated, Expected::Outcome))].into();
+        scenario
+    }
+}

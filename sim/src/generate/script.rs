@@ -1,0 +1,329 @@
+//! The steps of a generated scenario.
+//!
+//! The script is written in order of time. A clock of instants at which something may be due goes along: the next step
+//! falls on one of them, beside one, or anywhere.
+
+use std::collections::BTreeSet;
+
+use gateway::agent::script::TurnStep;
+use gateway::clock::Millis;
+use gateway::lifecycle::process::Signal;
+
+use super::swarm::{Feature, Swarm};
+use crate::prng::Prng;
+use crate::scenario::{Action, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, Scenario, Step};
+
+const CLIENTS: [&str; 3] = ["desktop", "phone", "laptop"];
+const SESSIONS: [&str; 3] = ["work", "chat", "notes"];
+
+/// Writes the steps of a scenario whose settings and turns are there.
+pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<Step> {
+    let clients = if swarm.has(Feature::Company) { 2 + prng.below(2) } else { 1 };
+    let mut writer = Writer {
+        prng,
+        swarm,
+        scenario,
+        now: Millis::ZERO,
+        clients: CLIENTS[..clients].iter().map(|name| Client { name, connected: false }).collect(),
+        sessions: Vec::new(),
+        due: BTreeSet::new(),
+        names: 0,
+        steps: Vec::new(),
+    };
+    let length = 4 + writer.prng.below(11);
+    writer.act(0, Action::Connect);
+    writer.create(0);
+    while writer.steps.len() < length {
+        writer.pass_time();
+        writer.step();
+    }
+    writer.steps
+}
+
+struct Writer<'a> {
+    prng: &'a mut Prng,
+    swarm: &'a Swarm,
+    scenario: &'a Scenario,
+    now: Millis,
+    clients: Vec<Client>,
+    /// By the name that the script gives them.
+    sessions: Vec<Known>,
+    /// When something may be due.
+    due: BTreeSet<Millis>,
+    /// How many names for resumed sessions and branches were given.
+    names: usize,
+    steps: Vec<Step>,
+}
+
+struct Client {
+    name: &'static str,
+    connected: bool,
+}
+
+struct Known {
+    name: String,
+    /// When its last turn will be over, as far as one can tell from the script.
+    busy_until: Millis,
+}
+
+/// What may come next.
+#[derive(Clone, Copy)]
+enum Kind {
+    Connect,
+    Create,
+    Prompt,
+    Drop,
+    Leave,
+    Resume,
+    Activate,
+    Close,
+    Interrupt,
+    Title,
+    History,
+    Undo,
+    Steer,
+    Compress,
+    Branch,
+    Delete,
+    Look,
+    Answer,
+    Events,
+    Kill,
+    Signal,
+    Suspend,
+    ScanIdle,
+}
+
+impl Writer<'_> {
+    /// Time goes on to the next step: not at all, to something that is due, a little, or far.
+    fn pass_time(&mut self) {
+        let secs = Millis::from_secs;
+        let step = match self.prng.below(20) {
+            0..=5 => Millis::ZERO,
+            6 => Millis(1),
+            7..=10 => *self.prng.one(&[secs(1), secs(2), secs(5)]),
+            11..=17 => return self.pass_to_due(),
+            18 => Millis(self.prng.below(60_000) as u64),
+            _ => *self.prng.one(&[secs(120), secs(301), secs(900)]),
+        };
+        self.now = self.now + step;
+    }
+
+    fn pass_to_due(&mut self) {
+        let later: Vec<Millis> = self.due.range(Millis(self.now.0 + 1)..).copied().collect();
+        if later.is_empty() {
+            return;
+        }
+        // The next few are the likely ones.
+        let near = later.len().min(4);
+        let due = later[self.prng.below(near)];
+        let beside = match self.prng.below(6) {
+            0 => Millis(due.0 - 1),
+            1 => Millis(due.0 + 1),
+            2 => Millis(due.0.saturating_sub(1000)),
+            _ => due,
+        };
+        self.now = self.now.max(beside);
+    }
+
+    fn step(&mut self) {
+        let client = self.prng.below(self.clients.len());
+        let Some(kind) = self.prng.weighted(&self.menu(client)) else { return };
+        match kind {
+            Kind::Connect => self.connect(client),
+            Kind::Create => self.create(client),
+            Kind::Prompt => self.prompt(client),
+            Kind::Drop => self.lose(client, Action::Drop),
+            Kind::Leave => self.lose(client, Action::Close),
+            Kind::Kill => self.kill(),
+            Kind::Signal => self.signal(),
+            Kind::Suspend => {
+                let length = *self.prng.one(&[Millis::from_secs(5), Millis::from_secs(600)]);
+                self.process(Action::Suspend { length });
+            }
+            Kind::ScanIdle => self.process(Action::ScanIdle),
+            other => self.request(client, other),
+        }
+    }
+
+    /// What this client may do now, by weight.
+    fn menu(&self, client: usize) -> Vec<(u32, Kind)> {
+        let on = |feature, weight| if self.swarm.has(feature) { weight } else { 0 };
+        let mut menu = vec![
+            (on(Feature::Kill, 2), Kind::Kill),
+            (on(Feature::Signal, 2), Kind::Signal),
+            (on(Feature::Suspend, 2), Kind::Suspend),
+            (on(Feature::ScanIdle, 2), Kind::ScanIdle),
+        ];
+        if !self.clients[client].connected {
+            menu.push((20, Kind::Connect));
+            return menu;
+        }
+        let more = self.sessions.len() < if self.swarm.has(Feature::Sessions) { SESSIONS.len() } else { 1 };
+        menu.extend([
+            (if more { 4 } else { 0 }, Kind::Create),
+            (on(Feature::Drop, 8), Kind::Drop),
+            (on(Feature::Leave, 6), Kind::Leave),
+        ]);
+        if self.sessions.is_empty() {
+            return menu;
+        }
+        menu.extend([
+            (10, Kind::Prompt),
+            (on(Feature::Resume, 5), Kind::Resume),
+            (on(Feature::Activate, 4), Kind::Activate),
+            (on(Feature::Close, 4), Kind::Close),
+            (on(Feature::Interrupt, 4), Kind::Interrupt),
+            (on(Feature::Title, 3), Kind::Title),
+            (on(Feature::Look, 2), Kind::History),
+            (on(Feature::Undo, 4), Kind::Undo),
+            (on(Feature::Steer, 4), Kind::Steer),
+            (on(Feature::Compress, 5), Kind::Compress),
+            (on(Feature::Branch, 4), Kind::Branch),
+            (on(Feature::Delete, 3), Kind::Delete),
+            (on(Feature::Look, 3), Kind::Look),
+            (on(Feature::Answer, on(Feature::Question, 6)), Kind::Answer),
+            (on(Feature::Events, 3), Kind::Events),
+        ]);
+        menu
+    }
+
+    /// A client that comes back mostly wants its session.
+    fn connect(&mut self, client: usize) {
+        self.act(client, Action::Connect);
+        if !self.sessions.is_empty() && self.swarm.has(Feature::Resume) && self.prng.hits(2, 3) {
+            self.request(client, Kind::Resume);
+        }
+    }
+
+    fn create(&mut self, client: usize) {
+        let Some(name) = SESSIONS.iter().find(|name| self.sessions.iter().all(|known| known.name != **name)) else {
+            return;
+        };
+        let title = (self.swarm.has(Feature::Title) && self.prng.hits(1, 3)).then(|| "plan".to_owned());
+        let closes = self.prng.hits(1, 8);
+        let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
+        self.sessions.push(Known { name: (*name).to_owned(), busy_until: Millis::ZERO });
+        self.expect(self.scenario.gateway.build_delay + self.scenario.agent.build);
+        self.act(client, Action::Create { name: (*name).to_owned(), title, on_disconnect });
+    }
+
+    fn prompt(&mut self, client: usize) {
+        let place = self.prng.below(self.sessions.len());
+        if self.sessions[place].busy_until > self.now && !self.swarm.has(Feature::Busy) {
+            return;
+        }
+        let session = self.sessions[place].name.clone();
+        let turns: Vec<String> = self.scenario.turns.keys().cloned().collect();
+        let prompt = match self.prng.hits(1, 6) {
+            true => Prompt::Text("hello".to_owned()),
+            false => Prompt::Turn(self.prng.one(&turns).clone()),
+        };
+        let mut over = self.now.max(self.sessions[place].busy_until);
+        if let Prompt::Turn(turn) = &prompt {
+            for step in &self.scenario.turns[turn].steps {
+                over = over + self.length(step);
+                self.due.insert(over);
+            }
+        }
+        self.sessions[place].busy_until = over;
+        self.act(client, Action::Prompt { session, prompt });
+    }
+
+    /// How long a step of a turn lasts if nobody interrupts or answers.
+    fn length(&self, step: &TurnStep) -> Millis {
+        match step {
+            TurnStep::Tool { takes, .. } | TurnStep::Compress { takes, .. } | TurnStep::Sleep { takes } => *takes,
+            TurnStep::Ask { .. } => self.scenario.gateway.approval_timeout,
+            _ => Millis::ZERO,
+        }
+    }
+
+    /// A connection ends: a grace begins, and begins again as long as there is work.
+    fn lose(&mut self, client: usize, how: Action) {
+        let grace = self.scenario.gateway.orphan_grace;
+        let busiest = self.sessions.iter().map(|known| known.busy_until).max().unwrap_or_default();
+        for rounds in 1..=6 {
+            let over = grace.times(rounds);
+            self.expect(over);
+            if self.now + over > busiest {
+                break;
+            }
+        }
+        self.act(client, how);
+        self.clients[client].connected = false;
+    }
+
+    fn kill(&mut self) {
+        self.process(Action::Kill);
+        self.restart();
+    }
+
+    fn signal(&mut self) {
+        let signal = *self.prng.one(&[Signal::Int, Signal::Term]);
+        self.process(Action::Signal { signal });
+        self.restart();
+    }
+
+    fn restart(&mut self) {
+        for client in &mut self.clients {
+            client.connected = false;
+        }
+        self.now = self.now + *self.prng.one(&[Millis::ZERO, Millis::from_secs(3), Millis::from_secs(30)]);
+        self.expect(self.scenario.gateway.orphan_grace);
+        self.process(Action::Restart);
+    }
+
+    fn request(&mut self, client: usize, kind: Kind) {
+        let session = self.prng.one(&self.sessions).name.clone();
+        let target = *self.prng.one(&[ResumeTarget::Stored, ResumeTarget::Stored, ResumeTarget::Tip]);
+        let action = match kind {
+            Kind::Resume => {
+                let name = self.prng.hits(1, 4).then(|| self.another_name("again"));
+                let wish = if self.prng.hits(1, 8) { ResumeWish::Look } else { ResumeWish::default() };
+                Action::Resume { session, target, name, wish }
+            }
+            Kind::Activate => Action::Activate { session },
+            Kind::Close => Action::CloseSession { session },
+            Kind::Interrupt => Action::Interrupt { session },
+            Kind::Title => Action::Title { session, title: self.prng.hits(2, 3).then(|| "plan".to_owned()) },
+            Kind::History => Action::History { session },
+            Kind::Undo => Action::Undo { session },
+            Kind::Steer => Action::Steer { session, text: "mind the tests".to_owned() },
+            Kind::Compress => {
+                self.expect(self.scenario.agent.summary);
+                Action::Compress { session }
+            }
+            Kind::Branch => Action::Branch { session, name: self.another_name("branch") },
+            Kind::Delete => Action::Delete { session, target },
+            Kind::Answer => Action::Answer { session, text: "the first".to_owned() },
+            Kind::Events => Action::EventsSince { session },
+            _ => self.prng.one(&[Action::List, Action::MostRecent, Action::ActiveList]).clone(),
+        };
+        self.act(client, action);
+    }
+
+    /// A name for a session that comes from another; the script can use it from here on.
+    fn another_name(&mut self, stem: &str) -> String {
+        self.names += 1;
+        let name = format!("{stem}{}", self.names);
+        self.sessions.push(Known { name: name.clone(), busy_until: Millis::ZERO });
+        name
+    }
+
+    fn expect(&mut self, later: Millis) {
+        self.due.insert(self.now + later);
+    }
+
+    fn act(&mut self, client: usize, action: Action) {
+        if action == Action::Connect {
+            self.clients[client].connected = true;
+        }
+        let client = self.clients[client].name.to_owned();
+        self.steps.push(Step { at: self.now, client, action, line: 0 });
+    }
+
+    fn process(&mut self, action: Action) {
+        self.steps.push(Step { at: self.now, client: PROCESS.to_owned(), action, line: 0 });
+    }
+}

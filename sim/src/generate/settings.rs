@@ -1,0 +1,94 @@
+//! The tables of a generated scenario that are no steps.
+
+use std::collections::BTreeMap;
+
+use gateway::clock::Millis;
+use gateway::config::{BusyInput, Compression, Config};
+use gateway::spawn::Window;
+
+use super::swarm::{Feature, Swarm};
+use crate::prng::Prng;
+use crate::scenario::{AgentSettings, Latency, Network, StoreSettings};
+
+/// What is set before the first step.
+pub(super) struct Settings {
+    pub(super) gateway: Config,
+    pub(super) network: Network,
+    pub(super) store: StoreSettings,
+    pub(super) windows: BTreeMap<Window, Latency>,
+    pub(super) agent: AgentSettings,
+}
+
+pub(super) fn draw(prng: &mut Prng, swarm: &Swarm) -> Settings {
+    let secs = Millis::from_secs;
+    let mut gateway = Config::default();
+    if swarm.has(Feature::Settings) {
+        settings(prng, &mut gateway);
+    }
+    let mut agent = AgentSettings::default();
+    if swarm.has(Feature::SlowAgent) {
+        agent.build = *prng.one(&[secs(1), secs(3), secs(25), secs(31)]);
+        agent.failures = *prng.one(&[0, 0, 1]);
+    }
+    if swarm.has(Feature::Compress) {
+        agent.summary = *prng.one(&[Millis::ZERO, secs(2), secs(15)]);
+    }
+    let network = match swarm.has(Feature::SlowNetwork) {
+        true => Network { latency: latency(prng) },
+        false => Network::default(),
+    };
+    let mut store = StoreSettings::default();
+    if swarm.has(Feature::SlowStore) {
+        store.before_commit = latency(prng);
+        store.after_commit = latency(prng);
+        store.after_lookup = latency(prng);
+    }
+    let mut windows = BTreeMap::new();
+    if swarm.has(Feature::Windows) {
+        for window in Window::ALL {
+            let length = latency(prng);
+            if length != Latency::default() {
+                windows.insert(window, length);
+            }
+        }
+    }
+    Settings { gateway, network, store, windows, agent }
+}
+
+/// Each setting is another in one of a few scenarios.
+fn settings(prng: &mut Prng, gateway: &mut Config) {
+    let secs = Millis::from_secs;
+    if prng.hits(1, 3) {
+        gateway.orphan_grace = *prng.one(&[secs(1), secs(5), secs(60), Millis::ZERO]);
+    }
+    if prng.hits(1, 4) {
+        gateway.agent_wait = *prng.one(&[secs(2), secs(10)]);
+    }
+    if prng.hits(1, 3) {
+        gateway.busy_input_mode = BusyInput::Queue;
+    }
+    if prng.hits(1, 3) {
+        gateway.session_ttl = *prng.one(&[secs(1), secs(200), secs(400)]);
+    }
+    if prng.hits(1, 3) {
+        gateway.max_live_sessions = Some(*prng.one(&[1, 2]));
+    }
+    if prng.hits(1, 3) {
+        gateway.compression = *prng.one(&[Compression::Rotate, Compression::InPlace]);
+    }
+    if prng.hits(1, 4) {
+        "telegram".clone_into(&mut gateway.source);
+    }
+}
+
+fn latency(prng: &mut Prng) -> Latency {
+    let secs = Millis::from_secs;
+    let (none, short, long) = (Millis::ZERO, *prng.one(&[Millis(5), Millis(300)]), *prng.one(&[secs(1), secs(2)]));
+    *prng.one(&[
+        Latency::default(),
+        Latency { min: none, max: short },
+        Latency { min: none, max: long },
+        Latency::fixed(short),
+        Latency::fixed(long),
+    ])
+}

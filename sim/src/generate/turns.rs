@@ -1,0 +1,79 @@
+//! What the agent of a generated scenario does.
+
+use std::collections::BTreeMap;
+
+use gateway::agent::script::{OnInterrupt, TurnScript, TurnStep};
+use gateway::agent::{CompressionMode, QuestionKind};
+use gateway::clock::Millis;
+
+use super::swarm::{Feature, Swarm};
+use crate::prng::Prng;
+
+/// One to three turns.
+pub(super) fn draw(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> BTreeMap<String, TurnScript> {
+    let names = ["first", "second", "third"];
+    let count = 1 + prng.below(names.len());
+    names.into_iter().take(count).map(|name| (name.to_owned(), turn(prng, swarm, grace))).collect()
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Tool,
+    Compress,
+    Say,
+    Ask,
+    Sleep,
+    Flush,
+    Error,
+}
+
+fn turn(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> TurnScript {
+    let weight = |feature, weight| if swarm.has(feature) { weight } else { 0 };
+    let kinds = [
+        (6, Kind::Tool),
+        (weight(Feature::Rotation, 4), Kind::Compress),
+        (1, Kind::Say),
+        (weight(Feature::Question, 4), Kind::Ask),
+        (1, Kind::Sleep),
+        (1, Kind::Flush),
+        (weight(Feature::Error, 2), Kind::Error),
+    ];
+    let mut steps = Vec::new();
+    for _ in 0..1 + prng.below(4) {
+        let kind = prng.weighted(&kinds).expect("a tool is always possible");
+        steps.push(step(prng, kind, grace));
+        if matches!(kind, Kind::Error) {
+            break;
+        }
+    }
+    TurnScript { steps }
+}
+
+fn step(prng: &mut Prng, kind: Kind, grace: Millis) -> TurnStep {
+    match kind {
+        Kind::Tool => {
+            let interrupt = if prng.hits(1, 5) { OnInterrupt::SitThrough } else { OnInterrupt::Stop };
+            TurnStep::Tool { name: "terminal".to_owned(), takes: length(prng, grace), interrupt }
+        }
+        Kind::Compress => TurnStep::Compress {
+            mode: *prng.one(&[CompressionMode::Rotate, CompressionMode::Rotate, CompressionMode::InPlace]),
+            takes: *prng.one(&[Millis::ZERO, Millis::from_secs(2)]),
+        },
+        Kind::Say => TurnStep::Say { text: "so far so good".to_owned() },
+        Kind::Ask => TurnStep::Ask {
+            kind: *prng.one(&[QuestionKind::Clarify, QuestionKind::Approval, QuestionKind::Sudo]),
+            text: "which one?".to_owned(),
+        },
+        Kind::Sleep => TurnStep::Sleep { takes: length(prng, grace) },
+        Kind::Flush => TurnStep::Flush,
+        Kind::Error => TurnStep::Error { message: "the model is overloaded".to_owned() },
+    }
+}
+
+/// Around a grace, or any other time.
+fn length(prng: &mut Prng, grace: Millis) -> Millis {
+    let secs = Millis::from_secs;
+    let around = [grace, grace + Millis(1), Millis(grace.0.saturating_sub(1)), grace.times(2), grace + secs(7)];
+    let any = [Millis::ZERO, Millis(1), secs(1), secs(4), secs(10), secs(34), secs(90)];
+    *if prng.hits(1, 3) { prng.one(&around) } else { prng.one(&any) }
+}
