@@ -73,6 +73,13 @@ impl Chooser {
         self.faults.set(Faults::Off);
     }
 
+    /// The run is over: whether its strategy had more in mind.
+    pub(crate) fn finish(&self) {
+        if let Some(left) = self.strategy.borrow().left() {
+            self.divergence.borrow_mut().get_or_insert(left);
+        }
+    }
+
     pub(crate) fn divergence(&self) -> Option<Divergence> {
         self.divergence.borrow().clone()
     }

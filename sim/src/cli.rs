@@ -15,7 +15,9 @@ mod human;
 mod import;
 mod json;
 mod parity;
+mod replay;
 mod run;
+mod shrink;
 
 use std::process::ExitCode;
 
@@ -33,6 +35,10 @@ struct Arguments {
 enum Command {
     /// Run scenarios and compare them with their expectations and snapshots
     Run(run::Arguments),
+    /// Run a scenario on a recorded schedule, and say whether it is the same every time
+    Replay(replay::Arguments),
+    /// Make the scenario of a failing run as small as it can be, and write it as a file that expects the failure
+    Shrink(shrink::Arguments),
     /// Run random scenarios under chosen schedules, and keep what fails as scenario files
     Fuzz(fuzz::Arguments),
     /// Print what releases do differently, from the code
@@ -62,6 +68,8 @@ pub fn main() -> ExitCode {
         .expect("it is set once, here");
     match std::panic::catch_unwind(|| match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Shrink(arguments) => shrink::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Behavior(arguments) => behavior::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),

@@ -42,6 +42,7 @@ pub fn scenario(seed: u64) -> Scenario {
         turns,
         steps: Vec::new(),
         expect: BTreeMap::new(),
+        tapes: BTreeMap::new(),
     };
     scenario.steps = script::write(&mut prng, &swarm, &scenario);
     scenario.until = scenario.default_until();

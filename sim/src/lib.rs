@@ -30,6 +30,7 @@ pub mod report;
 pub mod rows;
 pub mod scenario;
 pub mod shape;
+pub mod shrink;
 pub mod simulation;
 pub mod snapshot;
 pub mod strategy;

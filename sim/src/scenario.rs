@@ -47,6 +47,8 @@ use gateway::release::Release;
 use gateway::spawn::Window;
 use serde::Deserialize;
 
+use crate::tape::Tape;
+
 pub use self::error::ScenarioError;
 pub use self::fault::{Call, CallSide, Fault, NoRatio, Odds, Ratio, StoreFault, Weights};
 pub use self::find::{Found, find};
@@ -86,6 +88,8 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// How a run is to end, for the releases where the file says so.
     pub expect: BTreeMap<Release, Expected>,
+    /// The choices of the run that the file means, for the releases where they are not the first ones.
+    pub tapes: BTreeMap<Release, Tape>,
 }
 
 /// One line of the script.

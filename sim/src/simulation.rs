@@ -20,7 +20,7 @@ use crate::pool::Step as PoolStep;
 use crate::report::{Live, Outcome, Report};
 use crate::rows::Tables;
 use crate::scenario::{Scenario, Step};
-use crate::strategy::{Fifo, Plan, Profile, READY, Strategy};
+use crate::strategy::{Fifo, Plan, Profile, READY, Replay, Strategy};
 use crate::trace::Site;
 use crate::world::World;
 use crate::world::client::Client;
@@ -53,15 +53,15 @@ impl Simulator {
         Self { database: Rc::new(RefCell::new(database)) }
     }
 
-    /// Runs a scenario under a release, each choice the first: the scripted schedule.
+    /// Runs a scenario under a release, on the schedule that it means: its tape, or each choice the first.
     pub fn run(&mut self, scenario: &Scenario, release: Release) -> Report {
-        self.run_with(scenario, release, Box::new(Fifo))
+        self.run_with(scenario, release, Box::new(Replay::of(scenario, release)))
     }
 
     /// Runs a scenario under a release by a plan and a seed, after a scripted run where the plan needs its profile.
     pub fn run_planned(&mut self, scenario: &Scenario, release: Release, plan: Plan, seed: u64) -> Report {
         let profile = match plan.needs_profile() {
-            true => Profile::of(&self.run(scenario, release).tape),
+            true => Profile::of(&self.run_with(scenario, release, Box::new(Fifo)).tape),
             false => Profile::default(),
         };
         self.run_with(scenario, release, plan.strategy(seed, &profile))
@@ -165,6 +165,10 @@ impl<'a> Run<'a> {
         }
         self.heal(end).await;
         if self.broken.is_none() {
+            self.world.stage.chooser.finish();
+            self.look_at_tape();
+        }
+        if self.broken.is_none() {
             self.rest();
         }
         (self.report(&observations), observations)
@@ -198,9 +202,13 @@ impl<'a> Run<'a> {
             if self.world.stage.events() >= EVENTS_MAX {
                 self.broken = Some((Outcome::Limit, format!("{EVENTS_MAX} events")));
             }
-            if let Some(divergence) = self.world.stage.chooser.divergence() {
-                self.broken = Some((Outcome::Nondeterministic, divergence.to_string()));
-            }
+            self.look_at_tape();
+        }
+    }
+
+    fn look_at_tape(&mut self) {
+        if let Some(divergence) = self.world.stage.chooser.divergence() {
+            self.broken = Some((Outcome::Nondeterministic, divergence.to_string()));
         }
     }
 

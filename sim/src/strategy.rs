@@ -13,12 +13,14 @@
 //! | `portfolio` | one of these, by the seed | |
 
 mod delay;
+mod follow;
 mod pct;
 mod plan;
 mod replay;
 mod urw;
 
 pub use delay::Delay;
+pub use follow::Follow;
 pub use pct::Pct;
 pub use plan::{Plan, Profile};
 pub use replay::{Divergence, Replay};
@@ -35,6 +37,11 @@ pub trait Strategy {
     ///
     /// An error ends the run: only a replay that no longer fits gives one.
     fn pick(&mut self, site: &str, among: &[&str]) -> Result<usize, Divergence>;
+
+    /// At the end of the run: what it did not come to. Only a replay can have something left.
+    fn left(&self) -> Option<Divergence> {
+        None
+    }
 
     /// The same where the alternatives are not equally likely: `weights` has a number for each, and their sum is not
     /// zero. A strategy that does not go by chance need not care.

@@ -77,6 +77,13 @@ pub struct BadTape {
     found: String,
 }
 
+impl BadTape {
+    /// The line.
+    pub fn found(&self) -> &str {
+        &self.found
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

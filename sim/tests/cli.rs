@@ -44,6 +44,11 @@ client = "desktop"
 do = "drop"
 "#;
 
+/// The beginning of a run of it that is not the scripted one.
+const GHOST_TAPE: &str = "ready: store/writer | store/reader | gateway/acceptor | *desktop/script
+ready: store/writer | store/reader | *gateway/acceptor | desktop/inbox
+";
+
 /// Nothing is wrong with it under any release.
 const VISIT: &str = r#"about = "A client comes and goes."
 
@@ -301,11 +306,90 @@ fn other_rows_exit_15() {
     check(&["run"], &files, 0, &[]);
 }
 
+/// A file's tape is its schedule, for `run` as for `replay`; a tape of its own file is replayed in its place.
+#[test]
+fn a_tape_is_replayed() {
+    let taped = format!("{GHOST}\n[tape]\ncurrent = '''\n{}'''\n", GHOST_TAPE);
+    let files = [("story.toml", taped.as_bytes()), ("other.tape", GHOST_TAPE.as_bytes())];
+    let printed = check(&["replay", "story.toml", "--times", "100"], &files, 0, &[]);
+    assert!(printed.contains("current: a tape of 2 choices; 100 of 100 passed, digest "), "{printed}");
+    let digest = |printed: &str| printed.rsplit("digest ").next().expect("a digest").trim().to_owned();
+    let given = ["replay", "story.toml", "--tape", "other.tape", "--release", "current"];
+    assert_eq!(digest(&check(&given, &files, 0, &[])), digest(&printed));
+    let scripted = [("story.toml", GHOST.as_bytes())];
+    let untaped = check(&["replay", "story.toml", "--release", "current"], &scripted, 0, &[]);
+    assert!(untaped.contains("no tape: the first of all alternatives; 1 of 1 passed"), "{untaped}");
+    assert_ne!(digest(&untaped), digest(&printed), "the tape makes a difference");
+    let run = json(&["run", "story.toml", "--release", "current"], &files, 0);
+    assert_eq!(run[0]["digest"].as_str(), Some(digest(&printed).as_str()));
+}
+
+/// A tape that does not fit, or that the run does not use up, exits with 14 and says where.
+#[test]
+fn a_tape_that_does_not_fit_exits_14() {
+    let other = GHOST_TAPE.replace("desktop/", "laptop/");
+    let longer = format!("{}ready: *a | b\n", GHOST_TAPE);
+    for (tape, said) in [
+        (other.as_str(), "choice 1 of the tape does not fit: recorded `ready: "),
+        (longer.as_str(), "choice 3 of the tape does not fit: recorded `ready: *a | b`, found "),
+    ] {
+        let taped = format!("{GHOST}\n[tape]\ncurrent = '''\n{tape}'''\n");
+        let files = [("story.toml", taped.as_bytes())];
+        for command in ["run", "replay"] {
+            let printed = check(&[command, "story.toml", "--release", "current"], &files, 14, &[]);
+            assert!(printed.contains("nondeterministic") && printed.contains(said), "{printed}");
+        }
+    }
+    let files = [("story.toml", GHOST.as_bytes()), ("other.tape", b"ready: a | b\n")];
+    check_refused(&["replay", "story.toml", "--tape", "other.tape"], &files, &["a tape is that of one release"]);
+    let named = ["replay", "story.toml", "--tape", "other.tape", "--release", "current"];
+    check_refused(&named, &files, &["other.tape is no tape", "line 1 of the tape is no choice"]);
+}
+
+/// A failing run becomes a small file, at a place that is the same every time; stopped and started again it goes on from there.
+#[test]
+fn a_failure_is_shrunk_to_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("story.toml"), GHOST).expect("a file");
+    let shrink = |arguments: &[&str]| {
+        let output = sim(folder.path(), &[&["shrink", "story.toml"], arguments].concat());
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, first, stderr) = shrink(&["--tries", "10"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let found: Vec<_> = fs::read_dir(folder.path().join("scenarios/found")).expect("a folder").collect();
+    let [Ok(file)] = found.as_slice() else { panic!("one file and nothing else: {found:?}") };
+    let (path, name) = (file.path(), file.file_name().to_string_lossy().into_owned());
+    assert!(name.starts_with("detached_rows_end_") && first.contains(&name), "{name}: {first}");
+    let (code, second, stderr) = shrink(&[]);
+    assert!(code == Some(0) && stderr.contains("goes on from scenarios/found/detached_rows_end_"), "{stderr}");
+    assert!(second.contains("steps                      4 → 4") && second.contains(&name), "{second}");
+    let small = fs::read_to_string(&path).expect("the file");
+    assert!(small.contains("violates = \"detached_rows_end\"") && !small.contains("compress"), "{small}");
+    let replayed = sim(folder.path(), &["replay", &path.display().to_string(), "--times", "100"]);
+    assert_eq!(replayed.status.code(), Some(0), "a violation that the file expects");
+    assert!(text(replayed.stdout).contains("100 of 100 violated"), "the same every time");
+}
+
+/// What does not fail cannot shrink, and a file that is something else is not replaced.
+#[test]
+fn shrinking_refuses() {
+    let files = [("story.toml", GHOST.as_bytes()), ("visit.toml", VISIT.as_bytes())];
+    check_refused(&["shrink", "visit.toml"], &files, &["visit.toml shows no failure on this schedule", "`--tape`"]);
+    let only = ["shrink", "story.toml", "--only", "one_turn_per_record"];
+    check_refused(&only, &files, &["shows no failure `one_turn_per_record` on this schedule"]);
+    check_refused(&["shrink", "story.toml", "--only", "bugs"], &files, &["'bugs'", "`detached_rows_end`"]);
+    let other = ["shrink", "story.toml", "--out", "visit.toml"];
+    check_refused(&other, &files, &["visit.toml is there already, and does not show `detached_rows_end"]);
+}
+
 /// The help says what happens when an option is left out.
 #[test]
 fn help_mentions_defaults() {
     let help = check(&["run", "--help"], &[], 0, &[]);
-    for default in ["[default: scenarios]", "[default: human]", "[default: fifo]", "[default: 0]"] {
+    for default in
+        ["[default: scenarios]", "[default: human]", "[default: the file's tape; without one, fifo]", "[default: 0]"]
+    {
         assert!(help.contains(default), "no {default} in\n{help}");
     }
     assert!(help.contains("Run scenarios and compare them with their expectations and snapshots\n"), "{help}");

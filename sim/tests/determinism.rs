@@ -55,6 +55,19 @@ fn a_tape_gives_its_run_again() {
     }
 }
 
+/// A run that ends before its tape does is not the recorded one, even if all went well until then.
+#[test]
+fn a_tape_is_used_up() {
+    let scenario = Scenario::load(&scenarios()[0]).expect("scenarios are readable");
+    let mut simulator = Simulator::new();
+    let mut tape = simulator.run(&scenario, Release::Current).tape;
+    let last = tape.choices.last().expect("a run has choices").clone();
+    tape.choices.push(last);
+    let again = simulator.run_with(&scenario, Release::Current, Box::new(Replay::new(tape)));
+    assert_eq!(again.outcome, sim::Outcome::Nondeterministic);
+    assert!(again.detail.is_some_and(|detail| detail.ends_with("found the end of the run")), "it says so");
+}
+
 /// Debug and release builds, other processes, time zones, languages, environments and working directories agree.
 ///
 /// Method: the release build is made by the cargo that runs this test, in the workspace's own target folder, where

@@ -1,6 +1,6 @@
 //! An invariant that nobody has seen fail is none: each is shown to catch a bug planted on `current`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -21,8 +21,12 @@ const OF_THE_SIMULATOR: [&str; 1] = ["rows_match_mirror"];
 fn every_invariant_catches_a_planted_bug() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace");
     let found = sim::scenario::find(&[root.join("scenarios")]).expect("there are scenarios");
-    // Some files plant a bug of their own: here there is one at a time.
-    let load = |path: &Path| Scenario { behavior: Vec::new(), ..Scenario::load(path).expect("scenarios are readable") };
+    // Some files plant a bug of their own: here there is one at a time. Their tapes are those of that bug.
+    let load = |path: &Path| Scenario {
+        behavior: Vec::new(),
+        tapes: BTreeMap::new(),
+        ..Scenario::load(path).expect("scenarios are readable")
+    };
     let scenarios: Vec<Scenario> = found.iter().map(|found| load(&found.path)).collect();
     let mut simulator = Simulator::new();
     let sound: Vec<_> = scenarios.iter().map(|scenario| shown(&simulator.run(scenario, Release::Current))).collect();

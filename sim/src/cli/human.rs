@@ -49,7 +49,11 @@ fn print_run(found: &Found, verdict: &Verdict, schedule: &str) {
         print_live(report.live);
     }
     if !verdict.expected {
-        out!("      again: sim run '{}' --release {}{schedule}", report.scenario, report.release);
+        let run = format!("'{}' --release {}{schedule}", report.scenario, report.release);
+        out!("      again: sim run {run}");
+        if matches!(report.outcome, Outcome::Violated | Outcome::Panicked | Outcome::NotAtRest) {
+            out!("      smaller: sim shrink {run}");
+        }
     }
 }
 

@@ -27,9 +27,9 @@ pub(super) struct Arguments {
     #[arg(long)]
     trace: bool,
     /// How to choose among tasks that are ready at one instant: fifo, random, urw, pct[:DEPTH], delay[:BOUND] or
-    /// portfolio; rows are compared with `fifo` only
-    #[arg(long, value_name = "S", default_value_t = Plan::Fifo)]
-    strategy: Plan,
+    /// portfolio; rows are compared on the file's own schedule only [default: the file's tape; without one, fifo]
+    #[arg(long, value_name = "S")]
+    strategy: Option<Plan>,
     /// The seed of a strategy that draws
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
@@ -52,11 +52,15 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let mut verdicts: Vec<(Found, Verdict)> = Vec::new();
     for (found, scenario) in scenarios {
         let reference = match arguments.strategy {
-            Plan::Fifo => Reference::find(&scenario).into_diagnostic()?,
-            _ => Reference::OtherSchedule,
+            None => Reference::find(&scenario).into_diagnostic()?,
+            Some(Plan::Fifo) if scenario.tapes.is_empty() => Reference::find(&scenario).into_diagnostic()?,
+            Some(_) => Reference::OtherSchedule,
         };
         for release in releases(arguments, &found, &scenario) {
-            let report = simulator.run_planned(&scenario, release, arguments.strategy, arguments.seed);
+            let report = match arguments.strategy {
+                None => simulator.run(&scenario, release),
+                Some(plan) => simulator.run_planned(&scenario, release, plan, arguments.seed),
+            };
             verdicts.push((found.clone(), judge(report, &scenario, &reference)));
         }
     }
@@ -96,7 +100,8 @@ fn releases(arguments: &Arguments, found: &Found, scenario: &Scenario) -> Vec<Re
 /// The flags that a run's schedule needs, if it is not the scripted one.
 fn schedule(arguments: &Arguments) -> String {
     match arguments.strategy {
-        Plan::Fifo => String::new(),
-        plan => format!(" --strategy {plan} --seed {}", arguments.seed),
+        None => String::new(),
+        Some(Plan::Fifo) => " --strategy fifo".to_owned(),
+        Some(plan) => format!(" --strategy {plan} --seed {}", arguments.seed),
     }
 }

@@ -25,7 +25,10 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
             return None;
         }
         let session = view.names.label(session.id());
-        let detail = format!("session {session} accepted {accepted} prompts, of which {over} came to an end");
+        // Lost and ended twice are two defects: the words tell them apart, also without the numbers.
+        let only = if over < accepted { "only " } else { "" };
+        let ends = if over < accepted { "came to an end" } else { "ends were told" };
+        let detail = format!("session {session} accepted {accepted} prompts, of which {only}{over} {ends}");
         Some(Breach { subject: session, detail })
     })
 }

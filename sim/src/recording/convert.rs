@@ -87,6 +87,7 @@ impl Recording {
             agent: AgentSettings { build: timing.build, ..AgentSettings::default() },
             turns: self.turns.clone(),
             steps,
+            tapes: BTreeMap::new(),
             expect: BTreeMap::new(),
         }
     }

@@ -14,6 +14,7 @@ use gateway::release::Release;
 use toml::Spanned;
 
 use crate::invariant;
+use crate::tape::{BadTape, Tape};
 
 use super::error::Source;
 use super::parse::{self, Entries, Item, Names, RawAgent, RawExpected, RawStep, RawTurn};
@@ -40,6 +41,7 @@ pub(super) fn scenario(source: &Source<'_>) -> Result<Scenario, ScenarioError> {
     let turns = raw.turns.into_iter().map(|(name, turn)| (name, turn_script(turn))).collect();
     script::check(source, &steps, &turns)?;
     let expect = expect(source, raw.expect, &releases)?;
+    let tapes = tapes(source, raw.tape, &releases)?;
     let mut scenario = Scenario {
         name: source.path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         path: source.path.to_owned(),
@@ -57,6 +59,7 @@ pub(super) fn scenario(source: &Source<'_>) -> Result<Scenario, ScenarioError> {
         turns,
         steps: steps.into_iter().map(|placed| placed.step).collect(),
         expect: expect.into_iter().collect(),
+        tapes,
     };
     scenario.until = until(source, raw.until, &scenario)?;
     Ok(scenario)
@@ -176,16 +179,7 @@ fn expect(
     let mut expect = Vec::new();
     for (release, raw) in entries.0 {
         let place = release.span();
-        let release = release.into_inner();
-        if !releases.contains(&release) {
-            let names: Vec<&str> = releases.iter().map(|release| release.name()).collect();
-            return Err(source
-                .error(place, format!("`expect` for `{release}`, which the scenario does not run against"))
-                .with_help(format!(
-                    "it runs against {}; add the release to `releases`, or drop the table",
-                    list(&names)
-                )));
-        }
+        let release = listed(source, "expect", release, releases)?;
         let expected = match (raw.outcome, raw.violates) {
             (Some(outcome), None) => Expected::Outcome(outcome.into_inner()),
             (None, Some(violates)) => Expected::Violates(violated(source, violates)?),
@@ -198,6 +192,47 @@ fn expect(
         expect.push((release, expected));
     }
     Ok(expect)
+}
+
+fn tapes(
+    source: &Source<'_>,
+    entries: Entries<Release, Spanned<String>>,
+    releases: &[Release],
+) -> Result<BTreeMap<Release, Tape>, ScenarioError> {
+    let mut tapes = BTreeMap::new();
+    for (release, text) in entries.0 {
+        let release = listed(source, "tape", release, releases)?;
+        let tape: Result<Tape, BadTape> = text.get_ref().parse();
+        let tape = tape.map_err(|error| {
+            // The line is quoted as it stands in the file, unless the text is written with escapes.
+            let whole = text.span();
+            let start = source.text[whole.clone()].find(error.found()).map(|offset| whole.start + offset);
+            let place = start.map_or(whole, |start| start..start + error.found().len());
+            source.error(place, error.to_string()).with_help(
+                "a line of a tape is a choice: its site, its alternatives in their order, a `*` before the picked one",
+            )
+        })?;
+        tapes.insert(release, tape);
+    }
+    Ok(tapes)
+}
+
+/// A table for a release says nothing unless the scenario runs against it.
+fn listed(
+    source: &Source<'_>,
+    key: &str,
+    release: Spanned<Release>,
+    releases: &[Release],
+) -> Result<Release, ScenarioError> {
+    let place = release.span();
+    let release = release.into_inner();
+    if releases.contains(&release) {
+        return Ok(release);
+    }
+    let names: Vec<&str> = releases.iter().map(|release| release.name()).collect();
+    Err(source
+        .error(place, format!("`{key}` for `{release}`, which the scenario does not run against"))
+        .with_help(format!("it runs against {}; add the release to `releases`, or drop the table", list(&names))))
 }
 
 const EXPECT_HELP: &str = "a release is expected to end with an `outcome` or to be caught by what it `violates`";

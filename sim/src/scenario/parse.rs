@@ -49,6 +49,8 @@ pub(super) struct RawScenario {
     pub(super) steps: Vec<Spanned<RawStep>>,
     #[serde(default)]
     pub(super) expect: Entries<Release, RawExpected>,
+    #[serde(default)]
+    pub(super) tape: Entries<Release, Spanned<String>>,
 }
 
 /// `[network]`

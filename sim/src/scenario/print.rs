@@ -36,6 +36,8 @@ impl Scenario {
                 },
             }
         }
+        let tapes = self.tapes.iter().map(|(release, tape)| (key(release.name()), lines(&tape.to_string())));
+        page.settings("[tape]", &tapes.collect::<Vec<_>>());
         page.0
     }
 
@@ -261,6 +263,12 @@ fn key(name: &str) -> String {
 fn quoted_list<S: AsRef<str>>(items: &[S]) -> String {
     let items: Vec<String> = items.iter().map(|item| quoted(item.as_ref())).collect();
     format!("[{}]", items.join(", "))
+}
+
+/// Text of several lines as it stands, where TOML allows that.
+fn lines(text: &str) -> String {
+    let is_plain = |letter: char| letter == '\n' || !letter.is_control();
+    if text.chars().all(is_plain) && !text.contains("'''") { format!("'''\n{text}'''") } else { quoted(text) }
 }
 
 /// A basic string of TOML.

@@ -166,6 +166,18 @@ fn the_example_is_read() {
     assert_eq!(example.expect[&Release::Current], Expected::Outcome(ExpectedOutcome::Passed));
 }
 
+/// A tape stands in the file as it prints, and is that of its release alone.
+#[test]
+fn a_tape_is_read() {
+    let tape = "ready: desktop/script | *work/grace\nnet.desktop.in: *0.001s | 0.010s\n";
+    let text = format!("{EXAMPLE}\n[tape]\n\"0.16.0\" = '''\n{tape}'''\n");
+    let read = parse(&text).expect("a good file");
+    assert_eq!(read.tapes.keys().collect::<Vec<_>>(), [&Release::V0_16_0]);
+    assert_eq!(read.tapes[&Release::V0_16_0].to_string(), tape);
+    assert!(read.to_toml().ends_with(&format!("\n[tape]\n\"0.16.0\" = '''\n{tape}'''\n")), "{read}");
+    assert_eq!(parse(&read.to_toml()).expect("its own text"), read);
+}
+
 /// Steps are followed in order of time; those of one instant stay as they are written.
 #[test]
 fn steps_are_sorted_by_time() {

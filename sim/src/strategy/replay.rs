@@ -1,6 +1,9 @@
 //! Strict replay: the choices of a tape, and an end to the run where they no longer fit.
 
+use gateway::release::Release;
+
 use super::Strategy;
+use crate::scenario::Scenario;
 use crate::tape::{Choice, Tape};
 
 /// Follows a tape to its end; beyond it, the first alternative.
@@ -15,11 +18,16 @@ impl Replay {
     pub fn new(tape: Tape) -> Self {
         Self { tape, next: 0 }
     }
+
+    /// The schedule that a scenario means: its tape for the release, or the first of all alternatives.
+    pub fn of(scenario: &Scenario, release: Release) -> Self {
+        Self::new(scenario.tapes.get(&release).cloned().unwrap_or_default())
+    }
 }
 
 /// Where a replayed run differs from its tape.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("choice {number} of the tape does not fit: recorded `{recorded}`, found {site} among {}", among.join(" | "))]
+#[error("choice {number} of the tape does not fit: recorded `{recorded}`, found {}", found(site, among))]
 pub struct Divergence {
     /// Counts from 1.
     pub number: usize,
@@ -27,8 +35,12 @@ pub struct Divergence {
     pub recorded: Choice,
     /// Where the run is.
     pub site: String,
-    /// What the run can choose from.
+    /// What the run can choose from; nothing at its end.
     pub among: Vec<String>,
+}
+
+fn found(site: &str, among: &[String]) -> String {
+    if among.is_empty() { site.to_owned() } else { format!("{site} among {}", among.join(" | ")) }
 }
 
 impl Strategy for Replay {
@@ -47,6 +59,11 @@ impl Strategy for Replay {
             among: among.iter().map(|label| (*label).to_owned()).collect(),
         })
     }
+
+    fn left(&self) -> Option<Divergence> {
+        let recorded = self.tape.choices.get(self.next)?.clone();
+        Some(Divergence { number: self.next + 1, recorded, site: "the end of the run".to_owned(), among: Vec::new() })
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +81,18 @@ mod tests {
             divergence.to_string(),
             "choice 2 of the tape does not fit: recorded `ready: *a | c`, found ready among a | d"
         );
+        assert_eq!(replay.left(), None);
         assert_eq!(replay.pick("ready", &["x", "y"]), Ok(0), "beyond its end a tape goes on with the first");
+    }
+
+    /// A run that ends before its tape is not the run of that tape.
+    #[test]
+    fn a_run_that_is_too_short_is_named() {
+        let mut replay = Replay::new("ready: a | *b\nready: *a | c\n".parse().expect("a tape"));
+        assert_eq!(replay.pick("ready", &["a", "b"]), Ok(1));
+        assert_eq!(
+            replay.left().expect("a choice is left").to_string(),
+            "choice 2 of the tape does not fit: recorded `ready: *a | c`, found the end of the run"
+        );
     }
 }

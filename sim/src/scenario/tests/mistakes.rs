@@ -51,7 +51,7 @@ fn toml_and_values() {
     check_change(
         "issues =",
         "isues =",
-        "2:1: unknown key `isues`, expected one of `about`, `issues`, `releases`, `seed`, `until`, `gateway`, `behavior`, `network`, `store`, `windows`, `agent`, `turns`, `steps`, `expect`",
+        "2:1: unknown key `isues`, expected one of `about`, `issues`, `releases`, `seed`, `until`, `gateway`, `behavior`, `network`, `store`, `windows`, `agent`, `turns`, `steps`, `expect`, `tape`",
         "did you mean `issues`?",
     );
     check_change(
@@ -493,6 +493,29 @@ fn the_end() {
         "until = \"1m\"\nissues =",
         "2:9: `until` is `1m`, but the last step is at `1m 30s`",
         "the step is in line 54; left out, `until` lies well behind it",
+    );
+}
+
+/// A tape belongs to a release of the file, and each of its lines is a choice; the line that is none is shown.
+#[test]
+fn tapes_that_are_none() {
+    let with = |tape: &str| format!("{EXAMPLE}\n[tape]\n{tape}\n");
+    let lines = EXAMPLE.lines().count();
+    check_error(
+        &with("\"0.17.0\" = '''\nready: *a | b\n'''"),
+        &format!("{}:1: `tape` for `0.17.0`, which the scenario does not run against", lines + 3),
+        "it runs against `0.16.0`, `current`; add the release to `releases`, or drop the table",
+    );
+    let help = "a line of a tape is a choice: its site, its alternatives in their order, a `*` before the picked one";
+    let message = "line 2 of the tape is no choice: `ready: a | b`, expected `site: label | *picked label | label`";
+    let text = "'''\nready: *a | c\nready: a | b\n'''";
+    check_error(&with(&format!("current = {text}")), &format!("{}:1: {message}", lines + 5), help);
+    let escaped = "\"ready: *a | c\\nready: a | b\"";
+    check_error(&with(&format!("current = {escaped}")), &format!("{}:27: {message}", lines + 3), help);
+    check_error(
+        &with("current = 1"),
+        &format!("{}:11: invalid type: integer `1`, expected a string", lines + 3),
+        "text stands…",
     );
 }
 

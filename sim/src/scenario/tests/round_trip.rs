@@ -9,6 +9,7 @@ use proptest::sample::select;
 use proptest::test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, TestRunner};
 
 use crate::scenario::*;
+use crate::tape::Choice;
 
 /// Whatever scenario there is, its file reads back as the same scenario.
 #[test]
@@ -39,10 +40,16 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
         vec(select(crate::invariant::ALL.map(|invariant| invariant.name).to_vec()), 1..3)
             .prop_map(|names| Expected::Violates(names.into_iter().map(str::to_owned).collect())),
     ];
-    let head = (texts(), vec(texts(), 0..3), any::<u64>(), any::<bool>(), proptest::option::of(0..1000_u64));
+    let choices = vec(("[a-z.]{1,8}", vec("[a-z0-9/#']{1,6}", 2..4)), 0..3);
+    let tapes = proptest::option::of(choices.prop_map(|choices| {
+        let choice = |(site, among): (String, Vec<String>)| Choice { site, pick: among.len() - 1, among };
+        Tape { choices: choices.into_iter().map(choice).collect() }
+    }));
+    let until = proptest::option::of(0..1000_u64);
+    let head = (texts(), vec(texts(), 0..3), any::<u64>(), any::<bool>(), until, tapes);
     (head, settings, store, turns, draws, expected).prop_map(|(head, settings, store, turns, draws, expected)| {
         let (faults, odds) = store;
-        let (about, issues, seed, both, until_after_last_step) = head;
+        let (about, issues, seed, both, until_after_last_step, tape) = head;
         let (orphan_grace, source, latency, after_commit) = settings;
         let turns = turns.into_iter().map(|(name, steps)| (format!("turn {name}"), TurnScript { steps })).collect();
         let steps = script(draws, &turns);
@@ -69,6 +76,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             turns,
             steps,
             expect: BTreeMap::from([(Release::Current, expected)]),
+            tapes: tape.into_iter().map(|tape| (Release::Current, tape)).collect(),
         };
         scenario.until = match until_after_last_step {
             Some(after) => scenario.steps.last().map(|step| step.at + Millis(after)).unwrap_or_default(),

@@ -1,0 +1,134 @@
+//! `sim replay`: a scenario on the schedule of a tape, once or many times.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gateway::release::Release;
+use miette::{IntoDiagnostic, WrapErr, miette};
+
+use super::human;
+use super::run::release;
+use crate::report::{Outcome, Report};
+use crate::scenario::{Found, Scenario};
+use crate::simulation::Simulator;
+use crate::tape::Tape;
+use crate::verdict::{Reference, Verdict, judge};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The scenario file
+    scenario: PathBuf,
+    /// A tape to replay instead of those of the file
+    #[arg(long, value_name = "FILE")]
+    tape: Option<PathBuf>,
+    /// Replay this release [default: those that the file has tapes of, or all of its releases]
+    #[arg(long, value_name = "R", value_parser = release)]
+    release: Option<Release>,
+    /// How often to run
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    times: u32,
+    /// Print what happened, event by event
+    #[arg(long)]
+    trace: bool,
+}
+
+/// Replays each release; the exit code is that of the first run that is not as expected, or not the same every time.
+pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
+    let mut scenario = Scenario::load(&arguments.scenario)?;
+    let found = Found { path: arguments.scenario.clone(), named: true };
+    let releases = releases(&scenario, arguments.release);
+    if let Some(path) = &arguments.tape {
+        let [release] = releases[..] else {
+            return Err(miette!(help = "name it with `--release`", "a tape is that of one release"));
+        };
+        scenario.tapes.insert(release, tape(path)?);
+    }
+    let (mut verdicts, mut sayings, mut code) = (Vec::new(), Vec::new(), 0);
+    for release in releases {
+        let (report, same) = replay(&scenario, release, arguments.times);
+        // Whether the rows are those of the snapshot is for `sim run` to say.
+        let verdict = judge(report, &scenario, &Reference::OtherSchedule);
+        let of_this = if same.all() { verdict.exit_code() } else { Outcome::Nondeterministic.exit_code() };
+        code = if code == 0 { of_this } else { code };
+        sayings.push(same.say(&scenario, &verdict));
+        verdicts.push((found.clone(), verdict));
+    }
+    human::print(&verdicts, "", arguments.trace);
+    sayings.iter().for_each(|saying| out!("{saying}"));
+    Ok(code)
+}
+
+/// Reads a tape from a file of its own. `sim shrink` takes the same.
+pub(super) fn tape(path: &Path) -> miette::Result<Tape> {
+    let text =
+        fs::read_to_string(path).into_diagnostic().wrap_err_with(|| format!("cannot read {}", path.display()))?;
+    text.parse().into_diagnostic().wrap_err_with(|| format!("{} is no tape", path.display()))
+}
+
+fn releases(scenario: &Scenario, asked: Option<Release>) -> Vec<Release> {
+    match asked {
+        Some(release) => vec![release],
+        None if scenario.tapes.is_empty() => scenario.releases.clone(),
+        None => scenario.tapes.keys().copied().collect(),
+    }
+}
+
+/// How many of the runs were the first one again.
+struct Same {
+    count: u32,
+    times: u32,
+    /// Where the first run that was another one parts from the first.
+    difference: Option<String>,
+}
+
+fn replay(scenario: &Scenario, release: Release, times: u32) -> (Report, Same) {
+    let mut simulator = Simulator::new();
+    let first = simulator.run(scenario, release);
+    let mut same = Same { count: 1, times, difference: None };
+    for _ in 1..times {
+        let again = simulator.run(scenario, release);
+        if (again.trace.digest(), again.outcome) == (first.trace.digest(), first.outcome) {
+            same.count += 1;
+        } else if same.difference.is_none() {
+            same.difference = Some(difference(&first, &again));
+        }
+    }
+    (first, same)
+}
+
+/// The first entry in which two traces differ.
+fn difference(first: &Report, again: &Report) -> String {
+    let entries = |report: &Report| -> Vec<String> { report.trace.entries().iter().map(ToString::to_string).collect() };
+    let (first, again) = (entries(first), entries(again));
+    let place = (0..first.len().max(again.len())).find(|place| first.get(*place) != again.get(*place));
+    let entry = |entries: &[String]| {
+        let entry = place.and_then(|place| entries.get(place));
+        entry.map_or_else(|| "the end of its trace".to_owned(), Clone::clone)
+    };
+    format!("first:   {}\n  another: {}", entry(&first), entry(&again))
+}
+
+impl Same {
+    fn all(&self) -> bool {
+        self.count == self.times
+    }
+
+    fn say(&self, scenario: &Scenario, verdict: &Verdict) -> String {
+        let report = &verdict.report;
+        let schedule = match scenario.tapes.get(&report.release) {
+            Some(tape) => format!("a tape of {} choices", tape.choices.len()),
+            None => "no tape: the first of all alternatives".to_owned(),
+        };
+        let Self { count, times, .. } = self;
+        let mut saying = format!(
+            "{}: {schedule}; {count} of {times} {}, digest {}",
+            report.release,
+            report.outcome,
+            report.trace.digest()
+        );
+        if let Some(difference) = &self.difference {
+            saying += &format!("\n  {difference}");
+        }
+        saying
+    }
+}

@@ -1,0 +1,180 @@
+//! `sim shrink`: from a failing run to a small file that shows the same.
+
+use std::fs;
+use std::hash::Hasher;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use gateway::release::Release;
+use miette::{IntoDiagnostic, WrapErr, miette};
+use siphasher::sip::SipHasher13;
+
+use super::replay::tape;
+use super::run::release;
+use crate::invariant;
+use crate::report::Report;
+use crate::scenario::Scenario;
+use crate::shape::Shape;
+use crate::shrink::{Departures, Limits, Shrunk, Size, shrink};
+use crate::simulation::Simulator;
+use crate::strategy::{Plan, Replay};
+use crate::tape::Tape;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The scenario file
+    scenario: PathBuf,
+    /// The release that fails [default: the first of the file that does]
+    #[arg(long, value_name = "R", value_parser = release)]
+    release: Option<Release>,
+    /// Keep the violation of this invariant, or `panicked`, `not_at_rest` or `limit` [default: the first failure]
+    #[arg(long, value_name = "INVARIANT", value_parser = claim)]
+    only: Option<String>,
+    /// Where to write what is found [default: scenarios/found/INVARIANT_DIGEST.toml]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// How many runs there may be
+    #[arg(long, default_value_t = Limits::default().tries, value_name = "N")]
+    tries: u64,
+    /// The tape of the failing run [default: that of the file]
+    #[arg(long, value_name = "FILE")]
+    tape: Option<PathBuf>,
+    /// The strategy of the failing run, which also finds other schedules: as for `sim run`
+    #[arg(long, value_name = "S", conflicts_with = "tape")]
+    strategy: Option<Plan>,
+    /// The seed of the failing run's strategy
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    seed: u64,
+}
+
+/// A failing run.
+struct Failure {
+    release: Release,
+    shape: Shape,
+    tape: Tape,
+}
+
+/// Shrinks the first failure that is asked for, and writes each smaller file as soon as there is one.
+pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
+    let scenario = Scenario::load(&arguments.scenario)?;
+    let mut simulator = Simulator::new();
+    let failure = failure(&mut simulator, arguments, &scenario)?;
+    let out = arguments.out.clone().unwrap_or_else(|| place(&scenario, &failure));
+    let (start, tape) = match fs::exists(&out).into_diagnostic()? {
+        true => resume(&mut simulator, &out, &failure)?.unwrap_or_else(|| (scenario.clone(), failure.tape.clone())),
+        false => (scenario.clone(), failure.tape.clone()),
+    };
+    let limits = Limits { tries: arguments.tries, plan: arguments.strategy.unwrap_or_default(), ..Limits::default() };
+    let mut trouble = Ok(());
+    let mut on_progress = |shrunk: &Shrunk| {
+        if trouble.is_ok() {
+            trouble = write(&out, &shrunk.scenario.to_toml());
+        }
+    };
+    let shrunk = shrink(&mut simulator, &start, failure.release, &tape, &failure.shape, limits, &mut on_progress);
+    let shrunk = shrunk.into_diagnostic()?;
+    trouble.into_diagnostic().wrap_err_with(|| format!("cannot write {}", out.display()))?;
+    tell(&scenario, &failure, &shrunk, &out);
+    Ok(0)
+}
+
+fn claim(text: &str) -> Result<String, String> {
+    let outcomes = ["panicked", "not_at_rest", "limit"];
+    let known = || invariant::ALL.iter().map(|invariant| invariant.name).chain(outcomes);
+    match known().any(|name| name == text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("there is `{}`", known().collect::<Vec<_>>().join("`, `"))),
+    }
+}
+
+/// The first run that fails as it is asked for.
+fn failure(simulator: &mut Simulator, arguments: &Arguments, scenario: &Scenario) -> miette::Result<Failure> {
+    let given = arguments.tape.as_deref().map(tape).transpose()?;
+    let releases = arguments.release.map_or_else(|| scenario.releases.clone(), |release| vec![release]);
+    for release in releases {
+        let report = match (&given, arguments.strategy) {
+            (Some(tape), _) => simulator.run_with(scenario, release, Box::new(Replay::new(tape.clone()))),
+            (None, Some(plan)) => simulator.run_planned(scenario, release, plan, arguments.seed),
+            (None, None) => simulator.run(scenario, release),
+        };
+        if let Some(shape) = asked_for(arguments, scenario, &report) {
+            return Ok(Failure { release, shape, tape: report.tape });
+        }
+    }
+    let what = arguments.only.as_ref().map_or_else(String::new, |only| format!(" `{only}`"));
+    Err(miette!(
+        help = "give the schedule of the failing run with `--tape`, or with `--strategy` and `--seed`",
+        "{} shows no failure{what} on this schedule",
+        scenario.path.display()
+    ))
+}
+
+fn asked_for(arguments: &Arguments, scenario: &Scenario, report: &Report) -> Option<Shape> {
+    // A run that does not follow its tape, or has other rows, has nothing that could get smaller.
+    let shapes = Shape::all(scenario, report).into_iter().filter(|shape| claim(&shape.claim).is_ok());
+    shapes.into_iter().find(|shape| arguments.only.as_ref().is_none_or(|only| *only == shape.claim))
+}
+
+/// The same failure has the same place, so that shrinking goes on where it was stopped.
+fn place(scenario: &Scenario, failure: &Failure) -> PathBuf {
+    let mut hasher = SipHasher13::new();
+    let parts = [scenario.to_toml(), failure.tape.to_string(), failure.release.to_string(), failure.shape.to_string()];
+    parts.iter().for_each(|part| hasher.write(part.as_bytes()));
+    let digest = format!("{:016x}", hasher.finish());
+    PathBuf::from(format!("scenarios/found/{}_{}.toml", failure.shape.claim, &digest[..8]))
+}
+
+/// An earlier result is where to go on from. Any other file is not ours to replace.
+fn resume(simulator: &mut Simulator, out: &Path, failure: &Failure) -> miette::Result<Option<(Scenario, Tape)>> {
+    let earlier = Scenario::load(out);
+    if let Ok(earlier) = earlier {
+        let report = simulator.run(&earlier, failure.release);
+        if Shape::all(&earlier, &report).contains(&failure.shape) {
+            eprintln!("goes on from {}", out.display());
+            return Ok(Some((earlier, report.tape)));
+        }
+    }
+    Err(miette!(
+        help = "choose another place with `--out`, or remove the file",
+        "{} is there already, and does not show `{}`",
+        out.display(),
+        failure.shape
+    ))
+}
+
+/// All of the file or nothing, whenever the command is stopped.
+fn write(out: &Path, text: &str) -> io::Result<()> {
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    // A name with a dot in front is no scenario to any command.
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    let part = folder.join(format!(".{name}.part"));
+    fs::write(&part, text)?;
+    fs::rename(&part, out)
+}
+
+/// What has become of it, and the ways on.
+fn tell(scenario: &Scenario, failure: &Failure, shrunk: &Shrunk, out: &Path) {
+    let (before, after) = (Size::of(scenario), Size::of(&shrunk.scenario));
+    let choices = |tape: &Tape| (tape.choices.len(), Departures::count(tape));
+    let ((choices_before, departures_before), (choices_after, departures_after)) =
+        (choices(&failure.tape), choices(&shrunk.tape));
+    out!("{} under {}: {}", failure.shape.claim, failure.release, failure.shape.seen);
+    for (what, before, after) in [
+        ("clients", before.clients, after.clients),
+        ("sessions", before.sessions, after.sessions),
+        ("steps", before.steps, after.steps),
+        ("steps of turns", before.turn_steps, after.turn_steps),
+        ("choices", choices_before, choices_after),
+        ("departures from fifo", departures_before, departures_after),
+    ] {
+        out!("  {what:<22} {before:>5} → {after}");
+    }
+    out!("{} runs; written to {}", shrunk.tries, out.display());
+    out!("replay: sim replay '{}' --times 100", out.display());
+    out!("run:    sim run '{}'", out.display());
+    let inside = crate::snapshot::Snapshot::path(&out.canonicalize().unwrap_or_else(|_| out.to_owned())).is_some();
+    if inside {
+        out!("keep:   INSTA_UPDATE=always cargo test -p sim --test scenarios --test planted   (writes its snapshot)");
+    }
+}
