@@ -1,6 +1,7 @@
 //! `sim fuzz`: random scenarios under chosen schedules, and what they found.
 
 mod campaign;
+mod found;
 mod text;
 
 use std::num::NonZeroUsize;
@@ -12,9 +13,9 @@ use miette::miette;
 
 use super::behavior_flag;
 use super::run::release;
+use super::shrink::claim;
 use crate::coverage::MARKS;
 use crate::fuzz::{Campaign, Guard, Summary};
-use crate::invariant;
 use crate::report::Outcome;
 use crate::strategy::Plan;
 
@@ -56,6 +57,9 @@ pub(super) struct Arguments {
     /// How to print what came of it
     #[arg(long, value_enum, default_value_t = super::run::Format::Human)]
     format: super::run::Format,
+    /// How many runs it may take to shrink each kind of failure; with 0 it is kept as it was found
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    tries: u64,
     /// Where to put the scenarios of failures
     #[arg(long, value_name = "DIR", default_value = "scenarios/found")]
     out: PathBuf,
@@ -71,21 +75,18 @@ enum Recheck {
     Off,
 }
 
+impl Arguments {
+    fn threads(&self) -> usize {
+        self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+    }
+}
+
 /// One of several equal parts of a campaign.
 #[derive(Clone, Copy)]
 struct Shard {
     /// From 1.
     number: u64,
     of: u64,
-}
-
-fn claim(text: &str) -> Result<String, String> {
-    let outcomes = [Outcome::Panicked, Outcome::NotAtRest, Outcome::Limit].map(Outcome::word);
-    let known: Vec<&str> = invariant::ALL.iter().map(|invariant| invariant.name).chain(outcomes).collect();
-    match known.contains(&text) {
-        true => Ok(text.to_owned()),
-        false => Err(format!("no invariant has this name; there are {}", known.join(", "))),
-    }
 }
 
 fn shard(text: &str) -> Result<Shard, String> {
@@ -118,7 +119,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         ..Campaign::new(arguments.seed, arguments.release)
     };
     let summary = campaign::carry_out(&campaign, arguments);
-    let files = text::write_findings(&summary, &arguments.out)?;
+    let files = found::keep(&summary, arguments)?;
     match arguments.format {
         super::run::Format::Human => text::print(&campaign, &summary, &files),
         super::run::Format::Json => text::print_json(&campaign, &summary, &files),

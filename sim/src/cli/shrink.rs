@@ -78,7 +78,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     Ok(0)
 }
 
-fn claim(text: &str) -> Result<String, String> {
+pub(super) fn claim(text: &str) -> Result<String, String> {
     let outcomes = ["panicked", "not_at_rest", "limit"];
     let known = || invariant::ALL.iter().map(|invariant| invariant.name).chain(outcomes);
     match known().any(|name| name == text) {
@@ -143,7 +143,7 @@ fn resume(simulator: &mut Simulator, out: &Path, failure: &Failure) -> miette::R
 }
 
 /// All of the file or nothing, whenever the command is stopped.
-fn write(out: &Path, text: &str) -> io::Result<()> {
+pub(super) fn write(out: &Path, text: &str) -> io::Result<()> {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     // A name with a dot in front is no scenario to any command.

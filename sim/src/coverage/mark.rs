@@ -50,11 +50,21 @@ macro_rules! edge {
     };
 }
 
-macro_rules! site {
-    ($name:literal, $about:literal, $prefix:literal) => {
-        Mark { name: $name, about: $about, reached: |moment| matches!(moment, Moment::Chosen { site, .. } if site.starts_with($prefix)) }
+macro_rules! chosen {
+    ($name:literal, $about:literal, |$site:ident, $label:ident| $reached:expr) => {
+        Mark {
+            name: $name,
+            about: $about,
+            reached: |moment| match moment {
+                Moment::Chosen { site: $site, label: $label } => $reached,
+                _ => false,
+            },
+        }
     };
 }
+
+/// The site at which a call of the store fails or does not.
+const FAULT: &str = "store.fault";
 
 /// Every mark.
 pub const MARKS: &[Mark] = &[
@@ -158,8 +168,15 @@ pub const MARKS: &[Mark] = &[
         about: "a process starts on what an earlier one left",
         reached: |moment| matches!(moment, Moment::Restarted),
     },
-    site!("slow_network", "a frame takes its time", "net."),
-    site!("slow_commit", "a commit, or its answer, takes its time", "store."),
+    chosen!("slow_network", "a frame takes its time", |site, _label| site.starts_with("net.")),
+    chosen!("slow_commit", "a commit, or its answer, takes its time", |site, _label| {
+        matches!(*site, "store.before_commit" | "store.after_commit")
+    }),
+    chosen!("store_is_busy", "another process holds the database", |site, label| *site == FAULT && *label == "busy"),
+    chosen!("store_fails", "a call of the store fails", |site, label| *site == FAULT && *label == "error"),
+    chosen!("store_loses_an_answer", "a write is committed, and its answer lost", |site, label| {
+        *site == FAULT && *label == "lost"
+    }),
 ];
 
 /// Whether a live session has lost its client.

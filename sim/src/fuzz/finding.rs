@@ -5,8 +5,10 @@ use gateway::release::Release;
 
 use super::Run;
 use crate::report::{Outcome, Report};
-use crate::scenario::{Expected, ExpectedOutcome, Scenario};
+use crate::scenario::Scenario;
 use crate::shape::Shape;
+use crate::shrink::{Limits, NotShown, Shrunk, shrink};
+use crate::simulation::Simulator;
 use crate::tape::Tape;
 
 /// A run that failed.
@@ -46,17 +48,9 @@ impl Finding {
         }
     }
 
-    /// The scenario as a file that expects what was found.
-    pub fn expecting(&self) -> Scenario {
-        let mut scenario = self.scenario.clone();
-        let outcome = match self.outcome {
-            Outcome::Panicked => Some(ExpectedOutcome::Panicked),
-            Outcome::NotAtRest => Some(ExpectedOutcome::NotAtRest),
-            Outcome::Limit => Some(ExpectedOutcome::Limit),
-            _ => None,
-        };
-        let violated = || Expected::Violates(vec![self.shape.claim.clone()]);
-        scenario.expect = [(self.release, outcome.map_or_else(violated, Expected::Outcome))].into();
-        scenario
+    /// The smallest scenario that shows the same failure, as a file.
+    pub fn shrink(&self, simulator: &mut Simulator, tries: u64) -> Result<Shrunk, NotShown> {
+        let limits = Limits { tries, plan: self.run.plan, ..Limits::default() };
+        shrink(simulator, &self.scenario, self.release, &self.tape, &self.shape, limits, &mut |_| {})
     }
 }

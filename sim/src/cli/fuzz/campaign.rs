@@ -29,9 +29,8 @@ pub(super) fn carry_out(campaign: &Campaign, arguments: &Arguments) -> Summary {
     let stop = stop_at_interrupt();
     let (next, started) = (AtomicU64::new(0), Instant::now());
     let (done, results) = mpsc::channel::<(usize, Summary)>();
-    let threads = arguments.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, |jobs| jobs.get());
     thread::scope(|scope| {
-        for _ in 0..threads.min(units.len().max(1)) {
+        for _ in 0..arguments.threads().min(units.len().max(1)) {
             let (done, units, next, stop) = (done.clone(), &units, &next, &stop);
             scope.spawn(move || {
                 let mut simulator = Simulator::new();

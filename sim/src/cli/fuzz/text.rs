@@ -1,35 +1,16 @@
-//! What a campaign prints, and the files it leaves. No time of the machine is in it: it is the same on every machine.
+//! What a campaign prints. No time of the machine is in it: it is the same on every machine.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use gateway::clock::Millis;
-use miette::{Context, IntoDiagnostic};
 use serde_json::{Value, json};
 
+use super::found::Kept;
 use crate::coverage::MARKS;
-use crate::fuzz::{Campaign, Difference, Finding, Summary};
-use crate::shape::Shape;
+use crate::fuzz::{Campaign, Difference, Summary};
+use crate::shrink::Size;
 
-/// Where the scenario of each finding is.
-pub(super) type Files = BTreeMap<Shape, PathBuf>;
-
-/// Writes the first failing scenario of each shape as a file.
-pub(super) fn write_findings(summary: &Summary, folder: &Path) -> miette::Result<Files> {
-    let mut files = Files::new();
-    for (shape, (finding, _)) in &summary.findings {
-        let path = folder.join(format!("{}_run{}.toml", shape.claim, finding.run.number));
-        std::fs::create_dir_all(folder)
-            .into_diagnostic()
-            .wrap_err_with(|| format!("cannot make {}", folder.display()))?;
-        let text = finding.expecting().to_toml();
-        std::fs::write(&path, text).into_diagnostic().wrap_err_with(|| format!("cannot write {}", path.display()))?;
-        files.insert(shape.clone(), path);
-    }
-    Ok(files)
-}
-
-pub(super) fn print(campaign: &Campaign, summary: &Summary, files: &Files) {
+pub(super) fn print(campaign: &Campaign, summary: &Summary, files: &[Kept<'_>]) {
     let virtual_time = std::time::Duration::from_secs(summary.uptime.0 / 1000);
     out!("seed {}, {}, {}", campaign.seed, subject(campaign), campaign.plan);
     out!(
@@ -49,14 +30,13 @@ pub(super) fn print(campaign: &Campaign, summary: &Summary, files: &Files) {
     if let Some(difference) = &summary.different {
         print_difference(difference);
     }
-    let mut findings: Vec<_> = summary.findings.iter().collect();
-    findings.sort_by_key(|(_, (finding, _))| finding.run.number);
-    for (shape, (finding, count)) in &findings {
-        print_finding(shape, finding, *count, &files[*shape]);
-    }
-    match findings.len() {
-        0 => out!("\nno failure"),
-        shapes => out!("\n{shapes} kinds of failure; the first is in run {}", findings[0].1.0.run.number),
+    files.iter().for_each(print_finding);
+    match files.first() {
+        None => out!("\nno failure"),
+        Some(first) => {
+            let kinds = if files.len() == 1 { "kind" } else { "kinds" };
+            out!("\n{} {kinds} of failure; the first is in run {}", files.len(), first.finding.run.number);
+        }
     }
 }
 
@@ -75,26 +55,31 @@ fn print_difference(difference: &Difference) {
     out!("  second  {}", text(&difference.second));
 }
 
-fn print_finding(shape: &Shape, finding: &Finding, count: u64, file: &Path) {
-    let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
-    out!("\n{} ({times}; first in run {}, by {})", shape.claim, finding.run.number, finding.run.plan);
+fn print_finding(kept: &Kept<'_>) {
+    let Kept { finding, count, .. } = kept;
+    let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
+    out!("\n{} ({times}; first in run {}, by {})", finding.shape.claim, finding.run.number, finding.run.plan);
     out!("  at {}: {}", finding.at, finding.detail);
-    out!("  replay   sim replay '{}'", file.display());
-    out!("  shrink   sim shrink '{}'", file.display());
+    let size = |size: Size| format!("{} clients, {} sessions, {} steps", size.clients, size.sessions, size.steps);
+    out!("  shrunk from {} to {}", size(Size::of(&finding.scenario)), size(Size::of(&kept.scenario)));
+    out!("  replay   sim replay '{}'", kept.file.display());
+    out!("  shrink   sim shrink '{}'", kept.file.display());
+    out!("  explore  sim explore '{}'", kept.file.display());
 }
 
-pub(super) fn print_json(campaign: &Campaign, summary: &Summary, files: &Files) {
+pub(super) fn print_json(campaign: &Campaign, summary: &Summary, files: &[Kept<'_>]) {
     let marks: BTreeMap<&str, u64> = MARKS.iter().map(|mark| (mark.name, summary.coverage.mark(mark.name))).collect();
-    let finding = |(shape, (finding, count)): (&Shape, &(Finding, u64))| -> Value {
+    let found = |kept: &Kept<'_>| -> Value {
+        let finding = kept.finding;
         json!({
-            "invariant": shape.claim,
-            "shape": shape.seen,
-            "count": count,
+            "invariant": finding.shape.claim,
+            "shape": finding.shape.seen,
+            "count": kept.count,
             "run": finding.run.number,
             "strategy": finding.run.plan.to_string(),
             "at_ms": finding.at.0,
             "detail": finding.detail,
-            "file": files[shape].display().to_string(),
+            "file": kept.file.display().to_string(),
         })
     };
     let document = json!({
@@ -109,7 +94,7 @@ pub(super) fn print_json(campaign: &Campaign, summary: &Summary, files: &Files) 
         "edges": summary.coverage.edges().len(),
         "marks": marks,
         "deterministic": summary.different.is_none(),
-        "findings": summary.findings.iter().map(finding).collect::<Vec<_>>(),
+        "findings": files.iter().map(found).collect::<Vec<_>>(),
     });
     out!("{}", serde_json::to_string_pretty(&document).expect("a summary is plain data"));
 }

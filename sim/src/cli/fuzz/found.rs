@@ -1,0 +1,67 @@
+//! What a campaign keeps: a scenario file for each kind of failure, as small as it gets.
+#![expect(clippy::disallowed_methods, reason = "threads share the work")]
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use miette::{IntoDiagnostic, WrapErr};
+
+use super::Arguments;
+use crate::cli::shrink::write;
+use crate::fuzz::{Finding, Summary};
+use crate::scenario::Scenario;
+use crate::simulation::Simulator;
+
+/// A failure with its file.
+pub(super) struct Kept<'a> {
+    pub(super) finding: &'a Finding,
+    /// How many runs failed in this way.
+    pub(super) count: u64,
+    pub(super) scenario: Scenario,
+    pub(super) file: PathBuf,
+}
+
+/// Shrinks the first failure of each kind and writes it; in the order of the runs that found them.
+pub(super) fn keep<'a>(summary: &'a Summary, arguments: &Arguments) -> miette::Result<Vec<Kept<'a>>> {
+    let mut findings: Vec<&(Finding, u64)> = summary.findings.values().collect();
+    findings.sort_by_key(|(finding, _)| (finding.run.number, &finding.shape));
+    let scenarios = shrink(&findings, arguments);
+    let mut kept = Vec::new();
+    for ((finding, count), scenario) in findings.into_iter().zip(scenarios) {
+        let alike =
+            |kept: &&Kept<'_>| kept.finding.shape.claim == finding.shape.claim && kept.finding.run == finding.run;
+        let twin = kept.iter().filter(alike).count();
+        let twin = if twin == 0 { String::new() } else { format!("_{}", twin + 1) };
+        let name = format!("{}_{}_run{}{twin}.toml", finding.shape.claim, finding.release, finding.run.number);
+        let file = arguments.out.join(name);
+        let wrong = || format!("cannot write {}", file.display());
+        write(&file, &scenario.to_toml()).into_diagnostic().wrap_err_with(wrong)?;
+        kept.push(Kept { finding, count: *count, scenario, file });
+    }
+    Ok(kept)
+}
+
+/// Each is shrunk by itself, so the threads do not matter.
+fn shrink(findings: &[&(Finding, u64)], arguments: &Arguments) -> Vec<Scenario> {
+    let shrunk: Vec<Mutex<Option<Scenario>>> = findings.iter().map(|_| Mutex::default()).collect();
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..arguments.threads().min(findings.len()) {
+            scope.spawn(|| {
+                let mut simulator = Simulator::new();
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((finding, _)) = findings.get(place) else { return };
+                    let scenario = finding.shrink(&mut simulator, arguments.tries.max(1));
+                    // A run that is not the same twice is told as such; its scenario is kept as it was found.
+                    let scenario = scenario.map_or_else(|_| finding.scenario.clone(), |shrunk| shrunk.scenario);
+                    *shrunk[place].lock().expect("nobody panics with it") = Some(scenario);
+                }
+            });
+        }
+    });
+    let done = |scenario: Mutex<Option<Scenario>>| scenario.into_inner().ok().flatten();
+    shrunk.into_iter().map(|scenario| done(scenario).expect("each was shrunk")).collect()
+}
