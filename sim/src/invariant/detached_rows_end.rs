@@ -35,7 +35,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
         subject: view.rows.alias(&row.id),
         era: since(&row.id),
         within: view.grace + view.slack,
-        detail,
+        detail: live.iter().find_map(|session| session.read(|record| detail(record, &row.id))).unwrap_or(nobody),
     };
     unused.map(condition).collect()
 }
@@ -54,6 +54,27 @@ fn in_use(sessions: &Registry, record: &Record) -> bool {
     attached || record.is_running() || record.stage != Stage::Open
 }
 
-fn detail(row: &str, since: Uptime) -> String {
+/// What to say of a row by the state of the session that has it: each is another way to lose it.
+fn detail(record: &Record, row: &StoredId) -> Option<fn(&str, Uptime) -> String> {
+    record.owns(row).then_some(match record.attachment {
+        Attachment::Live(_) => deaf,
+        Attachment::Detached { .. } if record.timers.is_empty() => unwatched,
+        Attachment::Detached { .. } => watched,
+    })
+}
+
+fn nobody(row: &str, since: Uptime) -> String {
+    format!("row {row} is still open, though since {since} no session has it")
+}
+
+fn unwatched(row: &str, since: Uptime) -> String {
+    format!("row {row} is still open, though since {since} it has no client and no turn, and no timer is armed")
+}
+
+fn watched(row: &str, since: Uptime) -> String {
     format!("row {row} is still open, though since {since} it has no client and no turn")
+}
+
+fn deaf(row: &str, since: Uptime) -> String {
+    format!("row {row} is still open, though since {since} its session is with a connection that is gone")
 }

@@ -78,6 +78,7 @@ impl Oracle {
                     // What may last longer by now (a fault of the store delays it) is due later.
                     Some(known) if known.condition.era == begun.condition.era => {
                         known.due = known.due.max(known.since + within);
+                        known.condition = begun.condition;
                     }
                     Some(known) => *known = begun,
                     None => {
