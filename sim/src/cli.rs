@@ -10,6 +10,7 @@ macro_rules! out {
 }
 
 mod behavior;
+mod bench;
 mod fuzz;
 mod human;
 mod import;
@@ -41,6 +42,8 @@ enum Command {
     Shrink(shrink::Arguments),
     /// Run random scenarios under chosen schedules, and keep what fails as scenario files
     Fuzz(fuzz::Arguments),
+    /// Measure how soon strategies find planted bugs
+    Bench(bench::Arguments),
     /// Print what releases do differently, from the code
     Behavior(behavior::Arguments),
     /// Run recordings of the real gateway and compare what they left behind
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Shrink(arguments) => shrink::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Behavior(arguments) => behavior::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
