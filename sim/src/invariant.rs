@@ -10,6 +10,8 @@ mod foreign_rows_stay_open;
 mod grace_is_whole;
 mod late_agents_are_let_go;
 mod live_rows_stay_open;
+mod memory_equals_rows;
+mod messages_are_stored_once;
 mod one_open_row_per_chain;
 mod one_record_per_row;
 mod one_turn_per_record;
@@ -19,7 +21,6 @@ mod reason_names_the_actor;
 mod rotations_are_whole;
 mod rows_match_mirror;
 mod running_means_turn;
-
 mod turns_outlive_their_clients;
 
 use std::rc::Rc;
@@ -55,7 +56,7 @@ pub(crate) enum Claim {
 }
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 17] = [
+pub const ALL: [&Invariant; 19] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_whole::INVARIANT,
@@ -72,6 +73,8 @@ pub const ALL: [&Invariant; 17] = [
     &prompts_end_once::INVARIANT,
     &reason_names_the_actor::INVARIANT,
     &turns_outlive_their_clients::INVARIANT,
+    &memory_equals_rows::INVARIANT,
+    &messages_are_stored_once::INVARIANT,
     &rows_match_mirror::INVARIANT,
 ];
 

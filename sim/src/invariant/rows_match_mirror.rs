@@ -1,11 +1,13 @@
 //! The tables hold what the committed writes add up to. A difference is a mistake in the SQL, or in the mirror.
 
+use gateway::store::{NewMessage, SessionRow};
+
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::Tables;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "rows_match_mirror",
-    about: "at rest, the session rows are what the committed writes add up to",
+    about: "at rest, the rows are what the committed writes add up to",
     claim: Claim::AtRest(check),
 };
 
@@ -13,12 +15,25 @@ fn check(view: &View<'_>, tables: &Tables) -> Vec<Breach> {
     let (expected, found) = (view.rows.rows(), &tables.sessions);
     let longest = expected.len().max(found.len());
     let differing = (0..longest).filter(|place| expected.get(*place) != found.get(*place));
-    differing
-        .map(|place| Breach {
-            subject: format!("s{}", place + 1),
-            detail: format!("expected {:?}, found {:?}", expected.get(place), found.get(place)),
-        })
-        .collect()
+    let differing = differing.map(|place| Breach {
+        subject: format!("s{}", place + 1),
+        detail: format!("expected {:?}, found {:?}", expected.get(place), found.get(place)),
+    });
+    differing.chain(found.iter().filter_map(|row| messages(view, tables, row))).collect()
+}
+
+fn messages(view: &View<'_>, tables: &Tables, row: &SessionRow) -> Option<Breach> {
+    let expected = view.rows.messages(&row.id);
+    let active = tables.messages.iter().filter(|message| message.session == row.id && message.active);
+    let found: Vec<&NewMessage> = active.map(|message| &message.message).collect();
+    if expected.iter().eq(found.iter().copied()) {
+        return None;
+    }
+    let row = view.rows.alias(&row.id);
+    Some(Breach {
+        detail: format!("row {row} holds {found:?} instead of {expected:?}"),
+        subject: format!("{row}.messages"),
+    })
 }
 
 #[cfg(test)]
