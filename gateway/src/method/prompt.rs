@@ -14,6 +14,7 @@ use crate::lifecycle::claim::{Claimed, FirstWrite};
 use crate::lifecycle::flush::Moment;
 use crate::lifecycle::queue::Before;
 use crate::persist;
+use crate::question;
 use crate::reaper;
 use crate::registry::Link;
 use crate::rpc::{Error, code};
@@ -118,7 +119,11 @@ pub(super) fn hold(record: &mut Record, text: &str, now: Now) -> Rc<Interrupt> {
 
 /// The prompt waits for the turn that runs.
 fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) -> Value {
+    let takes_over = session.read(|record| !record.attachment.is_to(link));
     reaper::attach(gateway, session, link);
+    if takes_over && gateway.behavior.events.asks_again() {
+        question::ask_again(session);
+    }
     session.change(|record| {
         let waiting = record.queue.len() as u64;
         gateway.behavior.queue.push(&mut record.queue, Queued { text, link: link.clone() });

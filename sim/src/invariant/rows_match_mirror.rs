@@ -38,13 +38,15 @@ fn messages(view: &View<'_>, tables: &Tables, row: &SessionRow) -> Option<Breach
 
 #[cfg(test)]
 mod tests {
-    use gateway::clock::{Millis, Uptime, Wall};
+    use gateway::clock::{Uptime, Wall};
     use gateway::registry::Registry;
     use gateway::store::{EndReason, NewSession, StoredId, Write, Written};
 
+    use super::super::Bounds;
     use super::*;
     use crate::world::mirror::Mirror;
     use crate::world::names::Names;
+    use crate::world::told::Told;
 
     /// Planted bug: a table that lacks the end which was written. Without it, nothing is found.
     #[test]
@@ -65,16 +67,18 @@ mod tests {
         let before = Tables { sessions: mirror.rows().to_vec(), messages: Vec::new() };
         mirror.apply(&Write::End { session: id, at: Wall(2), reason: EndReason::TuiClose }, &written);
         let after = Tables { sessions: mirror.rows().to_vec(), messages: Vec::new() };
-        let (sessions, names) = (Registry::default(), Names::default());
+        let (sessions, names, told) = (Registry::default(), Names::default(), Told::default());
         let view = View {
             up_since: Uptime::default(),
-            grace: Millis::ZERO,
-            slack: Millis::ZERO,
+            bounds: &Bounds::default(),
+            signalled: false,
             sessions: Some(&sessions),
             known: &[],
             tasks: &[],
             rows: &mirror,
             names: &names,
+            told: &told,
+            news: &[],
         };
         assert!(check(&view, &after).is_empty());
         assert_eq!(check(&view, &before).len(), 1);

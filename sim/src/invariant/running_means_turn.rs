@@ -21,7 +21,9 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let running = live.filter(|session| session.read(prompted));
     let labels = running.map(|session| view.names.label(session.id()));
     let stuck = labels.filter(|label| view.turns_of(label) == 0);
-    stuck.map(|subject| Condition { subject, era: Uptime::default(), within: view.slack + CLAIM, detail }).collect()
+    stuck
+        .map(|subject| Condition { subject, era: Uptime::default(), within: view.bounds.slack + CLAIM, detail })
+        .collect()
 }
 
 fn detail(session: &str, since: Uptime) -> String {

@@ -5,7 +5,7 @@
 
 mod messages;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gateway::clock::Wall;
 use gateway::store::{BranchTitle, EndReason, NewMessage, NewSession, SessionRow, StoredId, Write, Written};
@@ -17,6 +17,8 @@ pub(crate) struct Mirror {
     messages: messages::Messages,
     /// By row, also of deleted ones: the first row of its conversation, where that is another.
     firsts: BTreeMap<StoredId, StoredId>,
+    /// Titles that rows had, by the first row of their conversation.
+    titles: BTreeSet<(StoredId, String)>,
     /// Rows that got messages after their end, and the reason of that end.
     late: Vec<(StoredId, String)>,
     /// Rows that were deleted, and the rows that they continued.
@@ -35,6 +37,11 @@ impl Mirror {
     /// One row.
     pub(crate) fn row(&self, id: &StoredId) -> Option<&SessionRow> {
         self.rows.iter().find(|row| row.id == *id)
+    }
+
+    /// The row with a title.
+    pub(crate) fn titled(&self, title: &str) -> Option<&SessionRow> {
+        self.rows.iter().find(|row| row.title.as_deref() == Some(title))
     }
 
     /// What a row is called in reports: `s1` for the first, and so on.
@@ -66,6 +73,11 @@ impl Mirror {
     /// Rows that got a message a second time, and what it says.
     pub(crate) fn stored_again(&self) -> &[(StoredId, String)] {
         self.messages.again()
+    }
+
+    /// Whether any row of a row's conversation had this title at some time.
+    pub(crate) fn was_titled(&self, row: &StoredId, title: &str) -> bool {
+        self.titles.contains(&(self.first(row).clone(), title.to_owned()))
     }
 
     /// Whether any row of a row's conversation was deleted.
@@ -124,6 +136,9 @@ impl Mirror {
             Write::Rotate { child, .. } | Write::Branch { child, .. } => &child.id,
         };
         let first = self.first(row).clone();
+        if let Some(title) = self.row(row).and_then(|row| row.title.clone()) {
+            self.titles.insert((first.clone(), title));
+        }
         self.messages.apply(write, &first);
     }
 
