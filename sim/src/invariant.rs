@@ -135,8 +135,10 @@ pub(crate) struct View<'a> {
     pub(crate) up_since: Uptime,
     /// Whether the gateway is down because a signal has asked it to end.
     pub(crate) signalled: bool,
-    /// The live sessions; none while the gateway is down.
+    /// The registry; none while the gateway is down.
     pub(crate) sessions: Option<&'a Registry>,
+    /// The live sessions, oldest first.
+    pub(crate) live: &'a [Session],
     /// Every session that was ever seen, also those that are ended.
     pub(crate) known: &'a [Session],
     /// The labels of the gateway's tasks.
@@ -164,6 +166,8 @@ pub(crate) struct Bounds {
     pub(crate) ttl: Millis,
     /// How many live sessions there may be, if that is limited.
     pub(crate) cap: Option<usize>,
+    /// How long an agent may take to be there after its session was taken up.
+    pub(crate) build: Millis,
     /// How many agents cannot be built.
     pub(crate) failures: u64,
 }
@@ -181,8 +185,8 @@ impl View<'_> {
     }
 
     /// The live session with this runtime id.
-    pub(crate) fn live(&self, id: &str) -> Option<Session> {
-        self.sessions.and_then(|sessions| sessions.find(id))
+    pub(crate) fn find(&self, id: &str) -> Option<&Session> {
+        self.live.iter().find(|session| session.id().as_str() == id)
     }
 }
 

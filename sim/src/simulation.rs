@@ -110,6 +110,7 @@ impl Default for Simulator {
 /// What is looked at, beside what the run holds.
 struct Seen<'a> {
     gateway: Option<&'a Gateway>,
+    live: &'a [Session],
     tasks: &'a [Rc<str>],
     rows: &'a Mirror,
     news: &'a [News],
@@ -123,6 +124,7 @@ macro_rules! view {
             up_since: $run.process.since(),
             signalled: !$run.process.is_up() && $run.process.last_end() == End::Signalled,
             sessions: $seen.gateway.map(|gateway| &gateway.sessions),
+            live: $seen.live,
             known: &$run.known,
             tasks: $seen.tasks,
             rows: $seen.rows,
@@ -251,7 +253,8 @@ impl<'a> Run<'a> {
         let tables = self.tables();
         let (now, mirror, gateway) = (self.world.stage.now(), self.world.store.mirror(), self.process.gateway());
         let tasks = self.world.stage.pool.gateway_labels();
-        let seen = Seen { gateway: gateway.as_deref(), tasks: &tasks, rows: &mirror, news: &[] };
+        let live = live_of(gateway.as_deref());
+        let seen = Seen { gateway: gateway.as_deref(), live: &live, tasks: &tasks, rows: &mirror, news: &[] };
         self.oracle.rest(now, &view!(self, seen), &tables);
         drop(mirror);
         let mut left: Vec<String> = tasks.iter().map(|label| format!("task {label}")).collect();
@@ -283,20 +286,22 @@ impl<'a> Run<'a> {
                 });
             }
             self.seen = seen;
-            for session in gateway.iter().flat_map(|gateway| gateway.sessions.all()) {
-                if !self.known.iter().any(|known| known.is(&session)) {
-                    self.known.push(session);
+            let live = live_of(gateway.as_deref());
+            for session in &live {
+                if !self.known.iter().any(|known| known.is(session)) {
+                    self.known.push(session.clone());
                 }
             }
             let mirror = self.world.store.mirror();
             self.observer.look(&self.known, &mirror, &self.world.stage.pool.current());
             let tasks = self.world.stage.pool.gateway_labels();
-            let seen = Seen { gateway: gateway.as_deref(), tasks: &tasks, rows: &mirror, news: &[] };
+            let seen = Seen { gateway: gateway.as_deref(), live: &live, tasks: &tasks, rows: &mirror, news: &[] };
             self.oracle.look(self.world.stage.now(), &view!(self, seen));
         }
         if self.world.stage.told.has_news() {
             let (news, mirror) = (self.world.stage.told.take_news(), self.world.store.mirror());
-            let seen = Seen { gateway: gateway.as_deref(), tasks: &[], rows: &mirror, news: &news };
+            let live = live_of(gateway.as_deref());
+            let seen = Seen { gateway: gateway.as_deref(), live: &live, tasks: &[], rows: &mirror, news: &news };
             self.oracle.hear(self.world.stage.now(), &view!(self, seen));
         }
     }
@@ -347,6 +352,11 @@ impl<'a> Run<'a> {
     }
 }
 
+/// The live sessions, oldest first; none while the gateway is down.
+fn live_of(gateway: Option<&Gateway>) -> Vec<Session> {
+    gateway.map(|gateway| gateway.sessions.all()).unwrap_or_default()
+}
+
 /// What the claims depend on.
 fn bounds(scenario: &Scenario) -> Bounds {
     let Scenario { gateway, store, network, agent, turns, .. } = scenario;
@@ -364,6 +374,7 @@ fn bounds(scenario: &Scenario) -> Bounds {
         stubborn: stubborn.max().unwrap_or(Millis::ZERO),
         ttl: gateway.session_ttl,
         cap: Some(gateway.max_live_sessions.unwrap_or(16) as usize).filter(|cap| *cap > 0),
+        build: gateway.build_delay + agent.build,
         failures: agent.failures.into(),
     }
 }

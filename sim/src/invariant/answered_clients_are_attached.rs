@@ -23,7 +23,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 
 fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
     let result = answer.result.as_ref().ok()?;
-    let session = view.live(result["session_id"].as_str().unwrap_or(answer.request.session()))?;
+    let session = view.find(result["session_id"].as_str().unwrap_or(answer.request.session()))?;
     let since = session.read(|record| match record.attachment {
         Attachment::Detached { since, .. } => Some(since),
         Attachment::Live(_) => None,

@@ -15,13 +15,13 @@ pub(super) const INVARIANT: Invariant = Invariant {
 const SWEEP: Millis = Millis(200);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
-    let (Some(sessions), Some(cap)) = (view.sessions, view.bounds.cap) else { return Vec::new() };
-    let live = sessions.all();
+    let Some(cap) = view.bounds.cap.filter(|cap| view.live.len() > *cap) else { return Vec::new() };
+    let live = view.live;
     let stays: Vec<&Session> =
         live.iter().filter(|session| session.read(|record| record.stage == Stage::Open)).collect();
     let added = stays.iter().map(|session| session.read(|record| record.facts.created_at.uptime)).max();
     let Some(added) = added.filter(|_| stays.len() > cap) else { return Vec::new() };
-    let unused = stays.into_iter().filter(|session| session.read(|record| is_unused(record, added)));
+    let unused = stays.into_iter().filter(|session| session.read(|record| is_unused(view, record, added)));
     // Ends come one after the other.
     let within = SWEEP + view.bounds.slack.times(live.len() as u64);
     let condition =
@@ -30,9 +30,10 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
 }
 
 /// Whether nobody has it, and nobody has used it since the newest was added.
-fn is_unused(record: &Record, added: Uptime) -> bool {
+fn is_unused(view: &View<'_>, record: &Record, added: Uptime) -> bool {
     let left = matches!(record.attachment, Attachment::Detached { since, from: Some(_) } if since < added);
-    left && !record.is_running() && record.facts.last_active.uptime < added
+    // What its last use has begun to build is let be until it is there.
+    left && !record.is_running() && record.facts.last_active.uptime + view.bounds.build < added
 }
 
 fn detail(session: &str, since: Uptime) -> String {

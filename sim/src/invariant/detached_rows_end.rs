@@ -22,7 +22,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     };
     let open = view.rows.rows().iter().filter(|row| row.ended_at.is_none() && !is_foreign(&row.source));
     // Old releases can have two records on one row; the row is in use if one of them is.
-    let live = sessions.all();
+    let live = view.live;
     let used =
         |id: &StoredId| live.iter().any(|session| session.read(|record| record.owns(id) && in_use(sessions, record)));
     let unused = open.filter(|row| !used(&row.id));

@@ -17,13 +17,8 @@ pub(super) const INVARIANT: Invariant = Invariant {
 fn begun(view: &View<'_>) -> Vec<Condition> {
     let Some(sessions) = view.sessions else { return Vec::new() };
     let within = view.bounds.ttl + SCAN + view.bounds.slack;
-    let idle = sessions.all().into_iter().filter_map(|session| {
-        Some(Condition {
-            subject: view.names.label(session.id()),
-            era: idle_since(sessions, &session)?,
-            within,
-            detail,
-        })
+    let idle = view.live.iter().filter_map(|session| {
+        Some(Condition { subject: view.names.label(session.id()), era: idle_since(sessions, session)?, within, detail })
     });
     idle.collect()
 }

@@ -1,7 +1,6 @@
 //! Between turns, the rows hold what has been said (prefix durability, design §5; A18 and 5.11 of the specification):
 //! otherwise a resume brings back another conversation than the one that its client sees.
 
-use gateway::registry::Registry;
 use gateway::session::{Session, Stage};
 
 use super::{Breach, Claim, Invariant, View};
@@ -13,8 +12,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let live = view.sessions.map(Registry::all).unwrap_or_default();
-    live.iter().filter_map(|session| breach(view, session)).collect()
+    view.live.iter().filter_map(|session| breach(view, session)).collect()
 }
 
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {

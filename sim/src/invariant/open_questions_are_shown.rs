@@ -18,7 +18,7 @@ const LATE: Millis = Millis(10);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
     let Some(sessions) = view.sessions else { return Vec::new() };
-    let asking = sessions.all().into_iter().filter_map(|session| unaware(view, sessions, &session));
+    let asking = view.live.iter().filter_map(|session| unaware(view, sessions, session));
     let within = view.bounds.frame.times(2) + LATE;
     asking.map(|subject| Condition { subject, era: Uptime::default(), within, detail }).collect()
 }

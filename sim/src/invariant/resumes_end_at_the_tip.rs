@@ -25,7 +25,7 @@ fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
     let asked = answer.request.session();
     // What was deleted meanwhile, or is called otherwise by now, has no chain to follow.
     let asked = view.rows.row(&StoredId::new(asked)).or_else(|| view.rows.titled(asked))?.id.clone();
-    let session = view.live(answer.result.as_ref().ok()?["session_id"].as_str()?)?;
+    let session = view.find(answer.result.as_ref().ok()?["session_id"].as_str()?)?;
     let newest = view.rows.newest(&asked);
     let (row, strays) =
         session.read(|record| (record.agent.row.clone(), record.stage == Stage::Open && !record.owns(&newest)));

@@ -73,6 +73,7 @@ mod tests {
             bounds: &Bounds::default(),
             signalled: false,
             sessions: Some(&sessions),
+            live: &[],
             known: &[],
             tasks: &[],
             rows: &mirror,

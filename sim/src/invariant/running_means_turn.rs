@@ -15,7 +15,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 const CLAIM: Millis = Millis::from_secs(1);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
-    let live = view.sessions.iter().flat_map(|sessions| sessions.all());
+    let live = view.live.iter();
     // What holds a session without a prompt, such as a compression that a client asked for, is no turn.
     let prompted = |record: &Record| record.turn.as_ref().is_some_and(|turn| !turn.user.is_empty());
     let running = live.filter(|session| session.read(prompted));

@@ -16,9 +16,9 @@ pub(super) const INVARIANT: Invariant = Invariant {
 const BEGIN: Millis = Millis::from_secs(1);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
-    let live = view.sessions.iter().flat_map(|sessions| sessions.all());
+    let live = view.live.iter();
     live.filter_map(|session| {
-        let (subject, era) = (view.names.label(session.id()), left(&session)?);
+        let (subject, era) = (view.names.label(session.id()), left(session)?);
         Some(Condition { subject, era, within: view.bounds.slack + BEGIN, detail })
     })
     .collect()

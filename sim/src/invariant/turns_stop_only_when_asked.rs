@@ -17,7 +17,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
     });
     // An end of the session stops its turn too.
     let live =
-        stopped.filter(|id| view.live(id).is_some_and(|session| session.read(|record| record.ended_by.is_none())));
+        stopped.filter(|id| view.find(id).is_some_and(|session| session.read(|record| record.ended_by.is_none())));
     live.map(|id| {
         let session = view.label(id);
         Breach {

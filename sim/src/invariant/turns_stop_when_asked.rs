@@ -16,7 +16,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 const STOP: Millis = Millis::from_secs(1);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
-    let live = view.sessions.iter().flat_map(|sessions| sessions.all());
+    let live = view.live.iter();
     let stopped = |record: &Record| record.turn.as_ref().filter(|turn| turn.interrupt.is_raised()).map(|_| era(record));
     let within = view.bounds.stubborn + view.bounds.slack + view.bounds.slack + STOP;
     live.filter_map(|session| {

@@ -15,7 +15,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 const CLAIM: Millis = Millis::from_secs(1);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
-    let live = view.sessions.iter().flat_map(|sessions| sessions.all());
+    let live = view.live.iter();
     let waiting = live.filter(|session| {
         session.read(|record| record.stage == Stage::Open && !record.is_running() && !record.queue.is_empty())
     });

@@ -121,8 +121,11 @@ impl Account {
 
     /// A client heard the event with this number; whether it follows the one that it heard before.
     pub(super) fn follows(&mut self, client: &str, seq: u64) -> bool {
-        let before = self.latest.insert(client.to_owned(), seq);
-        before.is_none_or(|before| before < seq)
+        if let Some(latest) = self.latest.get_mut(client) {
+            return std::mem::replace(latest, seq) < seq;
+        }
+        self.latest.insert(client.to_owned(), seq);
+        true
     }
 }
 
