@@ -17,12 +17,12 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
     // A gateway that is down can end nothing. A grace of zero means that orphans are kept.
-    let Some(sessions) = view.sessions.filter(|_| view.grace > Millis::ZERO) else {
+    let Some(sessions) = view.sessions.filter(|_| view.bounds.grace > Millis::ZERO) else {
         return Vec::new();
     };
     let open = view.rows.rows().iter().filter(|row| row.ended_at.is_none() && !is_foreign(&row.source));
     // Old releases can have two records on one row; the row is in use if one of them is.
-    let live = sessions.all();
+    let live = view.live;
     let used =
         |id: &StoredId| live.iter().any(|session| session.read(|record| record.owns(id) && in_use(sessions, record)));
     let unused = open.filter(|row| !used(&row.id));
@@ -34,7 +34,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let condition = |row: &SessionRow| Condition {
         subject: view.rows.alias(&row.id),
         era: since(&row.id),
-        within: view.grace + view.slack,
+        within: view.bounds.grace + view.bounds.slack,
         detail: live.iter().find_map(|session| session.read(|record| detail(record, &row.id))).unwrap_or(nobody),
     };
     unused.map(condition).collect()

@@ -30,7 +30,16 @@ impl Oracle {
             match &invariant.claim {
                 Claim::Always(check) => self.report(now, invariant, check(view)),
                 Claim::Within(begun) => self.note(now, invariant, begun(view)),
-                Claim::AtRest(_) => {}
+                Claim::Told(_) | Claim::AtRest(_) => {}
+            }
+        }
+    }
+
+    /// Clients were told something.
+    pub(crate) fn hear(&mut self, now: Uptime, view: &View<'_>) {
+        for invariant in ALL {
+            if let Claim::Told(check) = &invariant.claim {
+                self.report(now, invariant, check(view));
             }
         }
     }
