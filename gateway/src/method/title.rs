@@ -49,7 +49,9 @@ async fn get(gateway: &Gateway, session: &Session) -> Result<Value, Error> {
 }
 
 async fn set(gateway: &Gateway, session: &Session, title: String) -> Result<Value, Error> {
-    if !gateway.behavior.title.creates_row() {
+    // The row of a draft comes with what it was given, at its first prompt.
+    let waits = session.read(|record| record.transcript.draft > 0) && gateway.behavior.lineage.stores_draft_at_once();
+    if waits || !gateway.behavior.title.creates_row() {
         let key = session.read(|record| record.key.clone());
         let pending = !gateway.rows.set_title(key, title.clone()).await.map_err(failed)?;
         session.change(|record| record.facts.pending_title = Some(title.clone()).filter(|_| pending));
