@@ -183,6 +183,7 @@ fn child_of(gateway: &Gateway, session: &Session, parent: &StoredId) -> NewSessi
         source: session.read(|record| record.facts.source.clone()),
         model: Some(gateway.config.model.clone()),
         parent: Some(parent.clone()),
+        branched_from: None,
         started_at: at,
         cwd: None,
         title: None,
@@ -250,7 +251,7 @@ fn rewritten(before: &Transcript, messages: Vec<NewMessage>, saved: Saved) -> Tr
         Saved::All => messages.len(),
         Saved::Nothing => 0,
     };
-    Transcript { messages, saved, loaded: 0, version: before.version + 1 }
+    Transcript { messages, saved, loaded: 0, draft: 0, version: before.version + 1 }
 }
 
 /// The summary and the last message, which is all that a compression leaves.

@@ -177,6 +177,8 @@ pub struct Transcript {
     pub saved: usize,
     /// How many of those a resume has read from the row. Some releases forget that these are stored.
     pub loaded: usize,
+    /// How many of the first ones a new session was given and its row does not have yet. They count among the stored.
+    pub draft: usize,
     /// Counts write-backs.
     pub version: u64,
 }
@@ -201,6 +203,8 @@ pub struct Facts {
     pub started_at: Wall,
     /// Which kind of client its row belongs to.
     pub source: String,
+    /// The row that it is a branch of, if a client has made it so before it has a row itself.
+    pub branch_of: Option<StoredId>,
     /// The working folder, if one was chosen.
     pub cwd: Option<String>,
     /// A title asked for before the row exists.
@@ -359,7 +363,7 @@ impl Transcript {
     /// A transcript whose messages are all stored.
     pub(crate) fn stored(messages: Vec<NewMessage>) -> Self {
         let saved = messages.len();
-        Self { messages, saved, loaded: 0, version: 0 }
+        Self { messages, saved, loaded: 0, draft: 0, version: 0 }
     }
 
     /// A transcript read from its row.
@@ -373,7 +377,8 @@ impl Transcript {
         let messages = self.messages[..self.messages.len().saturating_sub(1)].to_vec();
         let saved = self.saved.min(messages.len());
         let loaded = self.loaded.min(messages.len());
-        Self { messages, saved, loaded, version: self.version }
+        let draft = self.draft.min(messages.len());
+        Self { messages, saved, loaded, draft, version: self.version }
     }
 
     /// The first `count` messages are stored. More may be by now, where an old release lets two turns store at once.

@@ -126,6 +126,8 @@ pub enum Action {
         title: Option<String>,
         /// What becomes of it when its connection ends.
         on_disconnect: OnDisconnect,
+        /// Keys `source`, `parent` and `seed`: what it starts with.
+        start: Start,
     },
     /// `prompt.submit`
     Prompt {
@@ -258,6 +260,17 @@ pub enum OnDisconnect {
     Keep,
     /// It is closed.
     Close,
+}
+
+/// What a session starts with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// Which kind of client it belongs to. Left out: what the gateway's setting says.
+    pub source: Option<String>,
+    /// The session that it is a branch of.
+    pub parent: Option<String>,
+    /// What was said before: the user's word, the answer, and so on.
+    pub seed: Vec<String>,
 }
 
 /// What a prompt asks for.
@@ -440,6 +453,14 @@ impl Action {
             | Self::Branch { session, .. }
             | Self::CliNew { session }
             | Self::Delete { session, .. } => Some(session),
+            _ => None,
+        }
+    }
+
+    /// Another session that the action has to do with.
+    pub fn parent(&self) -> Option<&str> {
+        match self {
+            Self::Create { start, .. } => start.parent.as_deref(),
             _ => None,
         }
     }

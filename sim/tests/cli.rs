@@ -367,7 +367,10 @@ fn a_failure_is_shrunk_to_a_file() {
     assert!(code == Some(0) && stderr.contains("goes on from scenarios/found/detached_rows_end_"), "{stderr}");
     assert!(second.contains("steps                      4 → 4") && second.contains(&name), "{second}");
     let small = fs::read_to_string(&path).expect("the file");
-    assert!(small.contains("violates = [\"detached_rows_end\", \"idle_sessions_end\"]") && !small.contains("compress"), "{small}");
+    assert!(
+        small.contains("violates = [\"detached_rows_end\", \"idle_sessions_end\"]") && !small.contains("compress"),
+        "{small}"
+    );
     let replayed = sim(folder.path(), &["replay", &path.display().to_string(), "--times", "100"]);
     assert_eq!(replayed.status.code(), Some(0), "a violation that the file expects");
     assert!(text(replayed.stdout).contains("100 of 100 violated"), "the same every time");

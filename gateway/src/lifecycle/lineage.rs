@@ -1,4 +1,4 @@
-//! Rows and the rows they come from: branches, and which rows may be deleted.
+//! Rows and the rows they come from: branches, drafts of branches, and which rows may be deleted.
 
 use crate::behavior::group;
 use crate::session::{Record, Stage};
@@ -21,6 +21,23 @@ group! {
             /// The row, then the text of one message after the other: a failure leaves a part, open (A35).
             RowThenMessages "row_then_messages",
         }
+        /// Which kind of client a new session belongs to.
+        source: Source {
+            /// The kind that the client names, else what the setting says.
+            Named "named",
+            /// The setting's, whatever the client names.
+            Setting "setting",
+        }
+        /// How what a new session was given to start with is stored.
+        draft: Draft {
+            /// With its row and its first prompt, in one transaction.
+            WithPrompt "with_prompt",
+            /// After its row, one message after the other, if it is a branch. It counts as stored only after the last: a
+            /// failure in between stores the ones before it again with the next prompt (A34).
+            OneByOne "one_by_one",
+            /// Not at all, and nobody asks what it is a branch of.
+            NotStored "not_stored",
+        }
     }
 }
 
@@ -32,6 +49,39 @@ impl Lineage {
                 Protects::Owned => record.owns(row),
                 Protects::SessionKey => record.key == *row,
             }
+    }
+
+    /// The kind of client that a new session belongs to.
+    pub fn source(&self, named: Option<String>, setting: &str) -> String {
+        match self.source {
+            Source::Named => named.unwrap_or_else(|| setting.to_owned()),
+            Source::Setting => setting.to_owned(),
+        }
+    }
+
+    /// The row that a new session is a branch of, where a client names one.
+    pub fn draft_of(&self, named: Option<StoredId>) -> Option<StoredId> {
+        match self.draft {
+            Draft::WithPrompt | Draft::OneByOne => named,
+            Draft::NotStored => None,
+        }
+    }
+
+    /// Whether a new session stores the messages it was given.
+    pub fn stores_draft(&self, parent: Option<&StoredId>) -> bool {
+        match self.draft {
+            Draft::WithPrompt => true,
+            Draft::OneByOne => parent.is_some(),
+            Draft::NotStored => false,
+        }
+    }
+
+    /// Whether it stores them with its row and its prompt.
+    pub fn stores_draft_at_once(&self) -> bool {
+        match self.draft {
+            Draft::WithPrompt => true,
+            Draft::OneByOne | Draft::NotStored => false,
+        }
     }
 
     /// Whether a branch is written in one transaction.

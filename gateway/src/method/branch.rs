@@ -36,15 +36,21 @@ pub(super) async fn branch(gateway: &Rc<Gateway>, link: &Link, params: Branch) -
     let now = gateway.env.now();
     let bits = || gateway.env.draw(Stream::Session(parent.id()), Purpose::StoredId);
     let said = parent.read(|record| record.transcript.messages[..history::settled(record)].to_vec());
-    if said.is_empty() {
-        return Err(Error::new(code::NOTHING_TO_BRANCH, "nothing to branch: the conversation is empty"));
+    let is_stored = parent.read(|record| record.transcript.draft == 0);
+    if said.is_empty() || !is_stored && gateway.behavior.lineage.stores_draft_at_once() {
+        return Err(Error::new(
+            code::NOTHING_TO_BRANCH,
+            "nothing to branch: the conversation is empty, or not stored yet",
+        ));
     }
     let key = stored_id(now.wall, bits());
+    let from = parent.read(|record| record.key.clone());
     let child = NewSession {
         id: key.clone(),
         source: parent.read(|record| record.facts.source.clone()),
         model: Some(gateway.config.model.clone()),
-        parent: Some(parent.read(|record| record.key.clone())),
+        parent: Some(from.clone()),
+        branched_from: Some(from),
         started_at: now.wall,
         cwd: parent.read(|record| record.facts.cwd.clone()),
         title: None,

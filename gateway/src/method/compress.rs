@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::{OfSession, hold};
+use super::{OfSession, hold, prompt};
 use crate::agent::{CompressError, CompressionMode, Interrupt};
 use crate::approvals;
 use crate::build;
@@ -66,6 +66,7 @@ async fn summarize(gateway: &Rc<Gateway>, session: &Session, interrupt: &Interru
     if interrupt.is_raised() {
         return Ok(Done::Aborted);
     }
+    prompt::store_draft(gateway, session).await.map_err(|error| failed(error.to_string()))?;
     let talk = session.read(|record| record.transcript.clone());
     let (mode, said) = (CompressionMode::Default, summary.clone());
     let compressed = rotation::compress(gateway, session, mode, said, Moment::Rotation).await;

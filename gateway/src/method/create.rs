@@ -1,4 +1,4 @@
-//! `session.create`: a live record, no row yet.
+//! `session.create`: a live record, no row yet. One that is given messages to start with is a draft.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ use crate::server::Gateway;
 use crate::session::{
     AgentSlot, AgentState, Attachment, Facts, Record, Session, SessionId, Stage, Transcript, stored_id,
 };
-use crate::store::StoredId;
+use crate::store::{NewMessage, Role, StoredId};
 
 /// Parameters; `cols` and others that only concern a screen are ignored.
 #[derive(Deserialize)]
@@ -28,17 +28,36 @@ pub(super) struct Create {
     source: Option<String>,
     #[serde(default)]
     close_on_disconnect: bool,
+    /// What was said before, in a session that this one is a branch of or elsewhere.
+    #[serde(default)]
+    messages: Vec<Said>,
+    parent_session_id: Option<StoredId>,
+}
+
+/// A message to start with.
+#[derive(Deserialize)]
+struct Said {
+    role: Role,
+    #[serde(alias = "text")]
+    content: String,
 }
 
 /// Registers a new session on the connection and has its agent built a little later.
 pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Result<Value, Error> {
     let now = gateway.env.now();
     let key = stored_id(now.wall, gateway.env.draw(Stream::Client(link.connection.name()), Purpose::StoredId));
-    let source = params.source.as_deref().unwrap_or(&gateway.config.source);
-    let mut record = new_record(key, source, now);
+    let lineage = &gateway.behavior.lineage;
+    let source = lineage.source(params.source, &gateway.config.source);
+    let mut record = new_record(key, &source, now);
     record.facts.cwd = params.cwd;
     record.facts.pending_title = params.title;
     record.facts.close_on_disconnect = params.close_on_disconnect;
+    record.facts.branch_of = lineage.draft_of(params.parent_session_id);
+    let said = params.messages.into_iter().map(|said| NewMessage::text(said.role, said.content, now.wall));
+    record.transcript = Transcript::stored(said.collect());
+    if lineage.stores_draft(record.facts.branch_of.as_ref()) {
+        record.transcript.draft = record.transcript.messages.len();
+    }
     let session = register(gateway, link, record);
     build::later(gateway, &session, gateway.config.build_delay);
     idle::cap_later(gateway);
@@ -46,8 +65,8 @@ pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Resu
         json!({
             "session_id": session.id().as_str(),
             "stored_session_id": record.key.as_str(),
-            "message_count": 0,
-            "messages": [],
+            "message_count": record.transcript.messages.len(),
+            "messages": record.transcript.shown(),
             "info": record.info(&gateway.config.model),
         })
     }))
@@ -73,6 +92,7 @@ pub(super) fn new_record(key: StoredId, source: &str, now: Now) -> Record {
             last_active: now,
             started_at: now.wall,
             source: source.to_owned(),
+            branch_of: None,
             cwd: None,
             pending_title: None,
             close_on_disconnect: false,

@@ -84,5 +84,6 @@ fn forget(record: &mut Record, kept: usize) {
     transcript.messages.truncate(kept);
     transcript.saved = transcript.saved.min(transcript.messages.len());
     transcript.loaded = transcript.loaded.min(transcript.messages.len());
+    transcript.draft = transcript.draft.min(transcript.messages.len());
     transcript.version += 1;
 }

@@ -24,7 +24,7 @@ use crate::rpc::{Error, code};
 use crate::server::Gateway;
 use crate::session::{Attachment, Phase, Queued, Record, Session, TurnState};
 use crate::spawn::{TaskName, Window};
-use crate::store::{MessageRow, NewMessage, NewSession, Role, StoreError};
+use crate::store::{MessageRow, NewMessage, NewSession, Role, StoreError, StoredId};
 use crate::turn;
 
 #[derive(Deserialize)]
@@ -202,24 +202,60 @@ async fn store_prompt(gateway: &Gateway, session: &Session, text: &str, now: Now
         record.transcript.messages.push(message.clone());
         (row_of(gateway, record, now), record.transcript.messages.len())
     });
-    match first_write {
-        FirstWrite::RowAndPrompt => {
-            let id = row.id.clone();
-            let written = gateway.rows.start_turn(row, message.clone()).await;
-            let look = || gateway.rows.messages(id.clone());
-            let shows = |rows: &Vec<MessageRow>| doubt::ends_with(rows, std::slice::from_ref(&message));
-            if let Err(error) = doubt::settle(gateway, written, look, shows).await {
-                session.change(|record| record.transcript.messages.pop());
-                return Err(refused(error));
-            }
-            session.change(|record| record.transcript.mark_stored(count));
-        }
-        FirstWrite::RowAlone => {
-            gateway.env.window(Window::ClaimedNotInserted).await;
-            // Errors are swallowed by the releases that go this way.
-            let _ = gateway.rows.create_session(row).await;
-        }
+    let draft_apart =
+        session.read(|record| record.transcript.draft > 0) && !gateway.behavior.lineage.stores_draft_at_once();
+    if first_write == FirstWrite::RowAlone {
+        gateway.env.window(Window::ClaimedNotInserted).await;
     }
+    // Errors are swallowed by the releases that go these ways.
+    if first_write == FirstWrite::RowAlone || draft_apart {
+        let _ = gateway.rows.create_session(row.clone()).await;
+    }
+    if draft_apart {
+        let _ = store_one_by_one(gateway, session, &row.id).await;
+    }
+    if first_write == FirstWrite::RowAndPrompt {
+        if let Err(error) = start(gateway, session, row, vec![message]).await {
+            session.change(|record| record.transcript.messages.pop());
+            return Err(refused(error));
+        }
+        session.change(|record| record.transcript.mark_stored(count));
+    }
+    Ok(())
+}
+
+/// Stores `messages`, with the row if there is none, and before them what a draft was given.
+async fn start(
+    gateway: &Gateway,
+    session: &Session,
+    row: NewSession,
+    mut messages: Vec<NewMessage>,
+) -> Result<(), StoreError> {
+    let (id, draft) = (row.id.clone(), session.read(|record| record.transcript.draft));
+    session.read(|record| drop(messages.splice(..0, record.transcript.messages[..draft].iter().cloned())));
+    let written = gateway.rows.start_turn(row, messages.clone()).await;
+    let look = || gateway.rows.messages(id.clone());
+    doubt::settle(gateway, written, look, |rows: &Vec<MessageRow>| doubt::ends_with(rows, &messages)).await?;
+    session.change(|record| record.transcript.draft = 0);
+    Ok(())
+}
+
+/// A session that is held and has no row yet, because it is a draft, gets it.
+pub(super) async fn store_draft(gateway: &Gateway, session: &Session) -> Result<(), StoreError> {
+    let is_draft = session.read(|record| record.transcript.draft > 0);
+    if !is_draft || !gateway.behavior.lineage.stores_draft_at_once() {
+        return Ok(());
+    }
+    let row = session.read(|record| row_of(gateway, record, gateway.env.now()));
+    start(gateway, session, row, Vec::new()).await
+}
+
+/// Stores what a draft was given, each message on its own. Only after the last one it counts as stored.
+async fn store_one_by_one(gateway: &Gateway, session: &Session, row: &StoredId) -> Result<(), StoreError> {
+    for message in session.read(|record| record.transcript.messages[..record.transcript.draft].to_vec()) {
+        gateway.rows.append(row.clone(), vec![message]).await?;
+    }
+    session.change(|record| record.transcript.draft = 0);
     Ok(())
 }
 
@@ -229,7 +265,8 @@ pub(super) fn row_of(gateway: &Gateway, record: &Record, now: Now) -> NewSession
         id: record.agent.row.clone(),
         source: record.facts.source.clone(),
         model: Some(gateway.config.model.clone()),
-        parent: None,
+        parent: record.facts.branch_of.clone(),
+        branched_from: record.facts.branch_of.clone(),
         started_at: now.wall,
         cwd: record.facts.cwd.clone(),
         title: record.facts.pending_title.clone(),

@@ -49,10 +49,18 @@ async fn get(gateway: &Gateway, session: &Session) -> Result<Value, Error> {
 }
 
 async fn set(gateway: &Gateway, session: &Session, title: String) -> Result<Value, Error> {
-    if !gateway.behavior.title.creates_row() {
-        let key = session.read(|record| record.key.clone());
-        let pending = !gateway.rows.set_title(key, title.clone()).await.map_err(failed)?;
-        session.change(|record| record.facts.pending_title = Some(title.clone()).filter(|_| pending));
+    // The row of a draft comes with what it was given, at its first prompt.
+    let waits = session.read(|record| record.transcript.draft > 0) && gateway.behavior.lineage.stores_draft_at_once();
+    if waits || !gateway.behavior.title.creates_row() {
+        // Noted before the call: a prompt that makes the row meanwhile takes the title along.
+        let key = session.change(|record| {
+            record.facts.pending_title = Some(title.clone());
+            record.key.clone()
+        });
+        let set = gateway.rows.set_title(key, title.clone()).await;
+        let pending = matches!(set, Ok(false));
+        session.change(|record| record.facts.pending_title.take_if(|waiting| *waiting == title && !pending));
+        set.map_err(failed)?;
         return Ok(json!({"pending": pending, "title": title}));
     }
     // A rotation under way has been called for already: the title would land on the row that it ends (B17).

@@ -177,6 +177,7 @@ mod tests {
             source: "tui".to_owned(),
             model: None,
             parent: None,
+            branched_from: None,
             started_at: Wall(1000),
             cwd: None,
             title: None,

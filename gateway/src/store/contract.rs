@@ -31,6 +31,7 @@ pub async fn holds<S: Store + 'static>(new: impl AsyncFn() -> Rc<S>) {
     a_conversation_takes_its_title_along(&new().await).await;
     replaced_messages_are_gone(&new().await).await;
     a_branch_continues_nobody(&new().await).await;
+    a_draft_is_whole(&new().await).await;
     a_failed_branch_leaves_nothing(&new().await).await;
     a_deleted_row_leaves_its_children(&new().await).await;
 }
@@ -70,11 +71,11 @@ async fn an_awaited_write_is_seen(rows: &Rows) {
     assert_eq!(rows.session(id("a")).await, Ok(None));
     assert_eq!(rows.titled("plan".to_owned()).await, Ok(None));
     let first = NewSession { title: Some("plan".to_owned()), cwd: Some("/work".to_owned()), ..session("a") };
-    assert_eq!(rows.start_turn(first, message("one")).await, Ok(one_row()));
+    assert_eq!(rows.start_turn(first, said(&["one"])).await, Ok(one_row()));
 
     let again = NewSession { source: "desktop".to_owned(), started_at: Wall(99_000), ..session("a") };
     assert_eq!(rows.create_session(again.clone()).await, Ok(false));
-    assert_eq!(rows.start_turn(again, message("two")).await, Ok(one_row()));
+    assert_eq!(rows.start_turn(again, said(&["two"])).await, Ok(one_row()));
     let row = rows.session(id("a")).await.expect("it reads").expect("the row");
     assert_eq!((row.source.as_str(), row.started_at, row.message_count), ("tui", Wall(1500), 2));
     assert_eq!((row.cwd.as_deref(), row.title.as_deref()), (Some("/work"), Some("plan")));
@@ -93,7 +94,7 @@ async fn a_failed_transaction_writes_nothing(rows: &Rows) {
     let orphan = child_of("nobody", "orphan");
     let rotated = rows.rotate(id("nobody"), Wall(5), orphan.clone(), messages.clone()).await;
     assert!(matches!(rotated, Err(StoreError::NotWritten { .. })), "a child needs its parent: {rotated:?}");
-    assert!(matches!(rows.start_turn(orphan, message("one")).await, Err(StoreError::NotWritten { .. })));
+    assert!(matches!(rows.start_turn(orphan, said(&["one"])).await, Err(StoreError::NotWritten { .. })));
     assert_eq!(rows.session(id("orphan")).await, Ok(None));
 
     assert_eq!(rows.create_session(session("parent")).await, Ok(true));
@@ -147,7 +148,7 @@ async fn a_title_is_held_once(rows: &Rows) {
 /// A rotation ends the parent, makes the child and gives it the messages and the next title.
 async fn a_rotation_is_one_step(rows: &Rows) {
     let parent = NewSession { title: Some("plan".to_owned()), ..session("a") };
-    assert_eq!(rows.start_turn(parent, message("one")).await, Ok(one_row()));
+    assert_eq!(rows.start_turn(parent, said(&["one"])).await, Ok(one_row()));
     let rotated = rows.rotate(id("a"), Wall(5000), child_of("a", "b"), said(&["sum", "last"])).await;
     assert_eq!(rotated, Ok(Written { changed: 2, session: None }));
 
@@ -225,7 +226,7 @@ async fn a_conversation_takes_its_title_along(rows: &Rows) {
     for (parent, child) in [("a", "b"), ("b", "c")] {
         assert!(rows.rotate(id(parent), Wall(5), child_of(parent, child), Vec::new()).await.is_ok());
     }
-    assert_eq!(rows.branch(child_of("c", "d"), BranchTitle::None, Vec::new()).await, Ok(one_row()));
+    assert_eq!(rows.branch(branch_of("c", "d"), BranchTitle::None, Vec::new()).await, Ok(one_row()));
     for other in ["d", "e"] {
         let named = rows.name_session(session(other), "plan".to_owned()).await;
         assert_eq!(named, Err(StoreError::TitleTaken), "{other} does not continue the row that has the title");
@@ -254,8 +255,8 @@ async fn replaced_messages_are_gone(rows: &Rows) {
 /// A branch has a parent and goes its own way: the parent's chain does not lead to it, and it is listed by itself.
 async fn a_branch_continues_nobody(rows: &Rows) {
     let parent = NewSession { title: Some("plan".to_owned()), ..session("a") };
-    assert_eq!(rows.start_turn(parent, message("one")).await, Ok(one_row()));
-    assert_eq!(rows.branch(child_of("a", "b"), BranchTitle::Next, said(&["one"])).await, Ok(one_row()));
+    assert_eq!(rows.start_turn(parent, said(&["one"])).await, Ok(one_row()));
+    assert_eq!(rows.branch(branch_of("a", "b"), BranchTitle::Next, said(&["one"])).await, Ok(one_row()));
     let row = rows.session(id("b")).await.expect("it reads").expect("the branch");
     assert_eq!((row.parent, row.branched_from, row.ended_at), (Some(id("a")), Some(id("a")), None));
     assert_eq!((row.title.as_deref(), row.message_count), (Some("plan #2"), 1));
@@ -274,12 +275,24 @@ async fn a_branch_continues_nobody(rows: &Rows) {
     }
 }
 
+/// A draft of a branch gets its row with what it was given, also when the row that it is a branch of is gone.
+async fn a_draft_is_whole(rows: &Rows) {
+    assert_eq!(rows.create_session(session("a")).await, Ok(true));
+    for (from, parent) in [("a", Some(id("a"))), ("gone", None)] {
+        let name = format!("draft of {from}");
+        let draft = branch_of(from, &name);
+        assert_eq!(rows.start_turn(draft, said(&["given", "asked"])).await, Ok(one_row()));
+        let row = rows.session(id(&name)).await.expect("it reads").expect("the draft");
+        assert_eq!((row.parent, row.branched_from, row.message_count), (parent, Some(id(from)), 2));
+    }
+}
+
 /// A branch is whole, or not there; titles of branches without a titled parent count up too.
 async fn a_failed_branch_leaves_nothing(rows: &Rows) {
     assert_eq!(rows.create_session(session("a")).await, Ok(true));
     let titles = [BranchTitle::Next, BranchTitle::Next, BranchTitle::Asked("plan".to_owned()), BranchTitle::None];
     for (place, title) in titles.into_iter().enumerate() {
-        let child = child_of("a", &format!("b{place}"));
+        let child = branch_of("a", &format!("b{place}"));
         assert_eq!(rows.branch(child, title, Vec::new()).await, Ok(one_row()));
     }
     let mut given = Vec::new();
@@ -289,11 +302,11 @@ async fn a_failed_branch_leaves_nothing(rows: &Rows) {
     let expected = [Some("branch"), Some("branch #2"), Some("plan"), None];
     assert_eq!(given, expected.map(|title| title.map(str::to_owned)));
 
-    let taken = rows.branch(child_of("a", "c"), BranchTitle::Asked("plan".to_owned()), said(&["one"])).await;
+    let taken = rows.branch(branch_of("a", "c"), BranchTitle::Asked("plan".to_owned()), said(&["one"])).await;
     assert_eq!(taken, Err(StoreError::TitleTaken));
-    let twice = rows.branch(child_of("a", "b0"), BranchTitle::None, said(&["one"])).await;
+    let twice = rows.branch(branch_of("a", "b0"), BranchTitle::None, said(&["one"])).await;
     assert!(matches!(twice, Err(StoreError::NotWritten { .. })), "the branch has to be new: {twice:?}");
-    let orphan = rows.branch(child_of("nobody", "c"), BranchTitle::None, said(&["one"])).await;
+    let orphan = rows.branch(branch_of("nobody", "c"), BranchTitle::None, said(&["one"])).await;
     assert!(matches!(orphan, Err(StoreError::NotWritten { .. })), "a branch needs its parent: {orphan:?}");
     assert_eq!(rows.session(id("c")).await, Ok(None));
     assert_eq!((contents(rows, "c").await, contents(rows, "b0").await), (Vec::new(), Vec::new()));
@@ -303,9 +316,9 @@ async fn a_failed_branch_leaves_nothing(rows: &Rows) {
 async fn a_deleted_row_leaves_its_children(rows: &Rows) {
     assert_eq!(rows.delete(id("a")).await, Ok(false), "there is no row");
     let titled = || NewSession { title: Some("plan".to_owned()), ..session("a") };
-    assert_eq!(rows.start_turn(titled(), message("one")).await, Ok(one_row()));
+    assert_eq!(rows.start_turn(titled(), said(&["one"])).await, Ok(one_row()));
     assert!(rows.rotate(id("a"), Wall(5), child_of("a", "b"), said(&["sum"])).await.is_ok());
-    assert_eq!(rows.branch(child_of("a", "c"), BranchTitle::None, Vec::new()).await, Ok(one_row()));
+    assert_eq!(rows.branch(branch_of("a", "c"), BranchTitle::None, Vec::new()).await, Ok(one_row()));
 
     assert_eq!(rows.delete(id("a")).await, Ok(true));
     assert_eq!(rows.session(id("a")).await, Ok(None));
@@ -329,6 +342,7 @@ fn session(name: &str) -> NewSession {
         source: "tui".to_owned(),
         model: None,
         parent: None,
+        branched_from: None,
         started_at: Wall(1500),
         cwd: None,
         title: None,
@@ -337,6 +351,10 @@ fn session(name: &str) -> NewSession {
 
 fn child_of(parent: &str, name: &str) -> NewSession {
     NewSession { parent: Some(id(parent)), started_at: Wall(5000), ..session(name) }
+}
+
+fn branch_of(parent: &str, name: &str) -> NewSession {
+    NewSession { branched_from: Some(id(parent)), ..child_of(parent, name) }
 }
 
 fn message(text: &str) -> NewMessage {

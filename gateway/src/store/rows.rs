@@ -24,8 +24,8 @@ impl Rows {
     }
 
     /// [`Write::StartTurn`].
-    pub fn start_turn(&self, session: NewSession, message: NewMessage) -> Pending<Written> {
-        self.0.write(Write::StartTurn { session, message })
+    pub fn start_turn(&self, session: NewSession, messages: Vec<NewMessage>) -> Pending<Written> {
+        self.0.write(Write::StartTurn { session, messages })
     }
 
     /// [`Write::Append`].

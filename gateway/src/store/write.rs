@@ -15,17 +15,18 @@ pub struct StoredId(pub Arc<str>);
 /// One transaction. Each variant says all that it does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Write {
-    /// Inserts a session row if there is none with its id. An existing row stays as it is, also an ended one.
+    /// Inserts a session row if there is none with its id. An existing row stays as it is, also an ended one. A branch
+    /// of a row that is not there any more has no parent.
     CreateSession {
         /// The row.
         session: NewSession,
     },
-    /// Inserts the session row if there is none, then the turn's first message.
+    /// Inserts the session row as before, then the messages with which its turn starts.
     StartTurn {
         /// The row.
         session: NewSession,
-        /// The user's prompt.
-        message: NewMessage,
+        /// The user's prompt; before it what a draft was given and its row does not have yet.
+        messages: Vec<NewMessage>,
     },
     /// Appends messages and adds them to the row's counters. Fails with `NoSession` when there is no row.
     Append {
@@ -109,7 +110,7 @@ pub enum Write {
     /// title and a copy of the messages. The parent stays as it is. Fails with `TitleTaken` when another session has
     /// the title asked for.
     Branch {
-        /// The branch; its `parent` is the row it was branched from, and its `title` is left out.
+        /// The branch; its `title` is left out.
         child: NewSession,
         /// How it is called.
         title: BranchTitle,
@@ -152,8 +153,10 @@ pub struct NewSession {
     pub source: String,
     /// The model it talks to.
     pub model: Option<String>,
-    /// The row it continues.
+    /// The row it continues, or was branched from.
     pub parent: Option<StoredId>,
+    /// The row it was branched from, which is its parent then: it does not continue that.
+    pub branched_from: Option<StoredId>,
     /// When.
     pub started_at: Wall,
     /// The working folder, if one was chosen.

@@ -11,7 +11,7 @@ use gateway::lifecycle::process::Signal;
 
 use super::swarm::{Feature, Swarm};
 use crate::prng::Prng;
-use crate::scenario::{Action, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, Scenario, Step};
+use crate::scenario::{Action, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, Scenario, Start, Step};
 
 const CLIENTS: [&str; 3] = ["desktop", "phone", "laptop"];
 const SESSIONS: [&str; 3] = ["work", "chat", "notes"];
@@ -222,9 +222,22 @@ impl Writer<'_> {
         let title = (self.swarm.has(Feature::Title) && self.prng.hits(1, 3)).then(|| "plan".to_owned());
         let closes = self.prng.hits(1, 8);
         let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
-        self.sessions.push(Known { name: (*name).to_owned(), busy_until: Millis::ZERO });
         self.expect(self.scenario.gateway.build_delay + self.scenario.agent.build);
-        self.act(client, Action::Create { name: (*name).to_owned(), title, on_disconnect });
+        let start = self.start();
+        self.act(client, Action::Create { name: (*name).to_owned(), title, on_disconnect, start });
+        self.sessions.push(Known { name: (*name).to_owned(), busy_until: Millis::ZERO });
+    }
+
+    /// A draft has something to start with, and mostly a session that it is a branch of.
+    fn start(&mut self) -> Start {
+        if !self.swarm.has(Feature::Draft) || self.prng.hits(1, 3) {
+            return Start::default();
+        }
+        let has_parent = !self.sessions.is_empty() && self.prng.hits(2, 3);
+        let parent = has_parent.then(|| self.prng.one(&self.sessions).name.clone());
+        let seed = ["hello", "hello yourself", "and now?", "we go on"];
+        let length = 1 + self.prng.below(seed.len());
+        Start { source: None, parent, seed: seed[..length].iter().map(|text| (*text).to_owned()).collect() }
     }
 
     fn prompt(&mut self, client: usize) {

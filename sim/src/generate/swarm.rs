@@ -31,6 +31,8 @@ pub(super) enum Feature {
     Signal,
     Suspend,
     ScanIdle,
+    /// Sessions that start with what was said before.
+    Draft,
     /// More than one client.
     Company,
     /// More than one session.
@@ -67,7 +69,7 @@ use Feature::*;
 pub(super) struct Swarm(BTreeSet<Feature>);
 
 /// In one of so many scenarios each feature is on.
-const FEATURES: [(Feature, usize); 34] = [
+const FEATURES: [(Feature, usize); 35] = [
     (Drop, 1),
     (Leave, 3),
     (Resume, 1),
@@ -88,6 +90,7 @@ const FEATURES: [(Feature, usize); 34] = [
     (Signal, 8),
     (Suspend, 8),
     (ScanIdle, 6),
+    (Draft, 6),
     (Company, 2),
     (Sessions, 3),
     (Rotation, 2),

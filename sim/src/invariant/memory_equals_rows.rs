@@ -21,6 +21,10 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
         if record.stage != Stage::Open || record.is_running() || view.rows.was_deleted(&record.agent.row) {
             return None;
         }
+        // A draft begins with messages, and has no row before its first prompt.
+        if record.transcript.draft > 0 && view.rows.row(&record.agent.row).is_none() {
+            return None;
+        }
         // What the store has refused goes with the next flush.
         if view.bounds.strikes > 0 && record.transcript.saved < record.transcript.messages.len() {
             return None;

@@ -57,6 +57,7 @@ mod tests {
             source: "tui".to_owned(),
             model: None,
             parent: None,
+            branched_from: None,
             started_at: Wall(1),
             cwd: None,
             title: None,

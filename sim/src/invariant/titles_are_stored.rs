@@ -1,5 +1,7 @@
 //! A title that a client was told is given has been given (spec §4.8): also one for a session without a prompt.
 
+use gateway::session::Session;
+
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::Tables;
 use crate::world::told::Account;
@@ -16,6 +18,12 @@ fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
 }
 
 fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
+    // A draft that was never prompted has no row that could have one.
+    let is_draft =
+        |known: &&Session| known.id().as_str() == session && known.read(|record| record.transcript.draft > 0);
+    if view.known.iter().any(|known| is_draft(&known)) {
+        return None;
+    }
     let row = account.stored.as_ref()?;
     let title = account.titles.iter().find(|title| !view.rows.was_titled(row, title))?;
     let session = view.label(session);

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::error::Misplaced;
 use super::format::millis;
-use crate::scenario::{Action, OnDisconnect, Prompt, ResumeTarget, ResumeWish};
+use crate::scenario::{Action, OnDisconnect, Prompt, ResumeTarget, ResumeWish, Start};
 
 /// A step of the clients.
 #[derive(Clone, Debug)]
@@ -166,19 +166,22 @@ impl RawStep {
     }
 
     fn create(&self) -> Result<Act, String> {
-        let (mut title, mut on_disconnect) = (None, OnDisconnect::Keep);
+        let (mut title, mut on_disconnect, mut start) = (None, OnDisconnect::Keep, Start::default());
         for (name, value) in self.params.iter().flatten() {
             match (name.as_str(), value) {
                 // It only concerns a screen.
                 ("cols", Value::Number(_)) => {}
                 ("title", Value::String(text)) => title = Some(text.clone()),
+                ("source", Value::String(text)) => start.source = Some(text.clone()),
+                ("parent_session_id", Value::String(name)) => start.parent = Some(name.clone()),
+                ("messages", Value::Array(messages)) => start.seed = seed(messages)?,
                 ("close_on_disconnect", Value::Bool(true)) => on_disconnect = OnDisconnect::Close,
                 ("close_on_disconnect", Value::Bool(false)) => {}
                 _ => return Err(format!("`params.{name}` = {value} is not something that a scenario can ask for")),
             }
         }
         let name = self.name.clone().ok_or("needs `as`, the session's name in the script")?;
-        Ok(Act::Do { action: Action::Create { name, title, on_disconnect }, unready: self.ready == Some(false) })
+        Ok(Act::Do { action: Action::Create { name, title, on_disconnect, start }, unready: self.ready == Some(false) })
     }
 
     /// What a resume is for, which is all that its parameters can ask for here.
@@ -240,6 +243,18 @@ impl RawAgentStep {
             _ => return Err("unknown step of a turn".to_owned()),
         })
     }
+}
+
+/// What a session starts with, as scenarios have it: the user's word, the answer, and so on.
+fn seed(messages: &[Value]) -> Result<Vec<String>, String> {
+    let roles = ["user", "assistant"].into_iter().cycle();
+    let text = |(place, (message, role)): (usize, (&Value, &str))| {
+        let said = [&message["content"], &message["text"]].into_iter().find_map(Value::as_str);
+        said.filter(|_| message["role"] == role).map(str::to_owned).ok_or_else(|| {
+            format!("`params.messages[{place}]` = {message} where a scenario has the {role}'s `role` and `content`")
+        })
+    };
+    messages.iter().zip(roles).enumerate().map(text).collect()
 }
 
 /// The step that is the zero of all times.

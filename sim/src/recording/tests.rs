@@ -8,7 +8,7 @@ use gateway::release::Release;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::scenario::{Action, OnDisconnect, ResumeTarget, ResumeWish, Scenario};
+use crate::scenario::{Action, OnDisconnect, ResumeTarget, ResumeWish, Scenario, Start};
 
 /// A script with everything that steps can be, and a log to go with it.
 fn document() -> Value {
@@ -80,7 +80,10 @@ fn everything_is_read() {
         gateway.restart connect session.resume session.activate session.list gateway.scan_idle session.close close"
     );
     let (title, on_disconnect) = (Some("t".to_owned()), OnDisconnect::Close);
-    assert_eq!(scenario.steps[1].action, Action::Create { name: "x".to_owned(), title, on_disconnect });
+    assert_eq!(
+        scenario.steps[1].action,
+        Action::Create { name: "x".to_owned(), title, on_disconnect, start: Start::default() }
+    );
     let (session, name) = ("y".to_owned(), Some("z".to_owned()));
     assert_eq!(
         scenario.steps[8].action,

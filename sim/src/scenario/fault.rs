@@ -139,7 +139,9 @@ impl Call {
 /// The name of the variant. What old releases take two statements for has a word of its own.
 fn word_of_write(write: &Write) -> &'static str {
     match write {
-        Write::CreateSession { session } if session.parent.is_some() => "insert_child",
+        Write::CreateSession { session } if session.parent.is_some() && session.branched_from.is_none() => {
+            "insert_child"
+        }
         Write::CreateSession { .. } => "create_session",
         Write::StartTurn { .. } => "start_turn",
         Write::Append { .. } => "append",

@@ -140,6 +140,9 @@ pub(super) struct RawStep {
     pub(super) takes: Option<Spanned<Millis>>,
     pub(super) truncate: Option<Spanned<i64>>,
     pub(super) eager_build: Option<Spanned<bool>>,
+    pub(super) source: Option<Spanned<String>>,
+    pub(super) parent: Option<Spanned<String>>,
+    pub(super) seed: Option<Spanned<Vec<String>>>,
 }
 
 /// `[expect.RELEASE]`

@@ -193,9 +193,13 @@ fn write_step(page: &mut Page, step: &Step) {
         page.line("as", &quoted(name));
     }
     match &step.action {
-        Action::Create { title, on_disconnect, .. } => {
-            if let Some(title) = title {
-                page.line("title", &quoted(title));
+        Action::Create { title, on_disconnect, start, .. } => {
+            let texts = [("title", title), ("source", &start.source), ("parent", &start.parent)];
+            for (key, text) in texts.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?))) {
+                page.line(key, &quoted(text));
+            }
+            if !start.seed.is_empty() {
+                page.line("seed", &quoted_list(&start.seed));
             }
             if *on_disconnect == OnDisconnect::Close {
                 page.line("close_on_disconnect", "true");

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::error::Source;
 use super::parse::RawStep;
-use super::{Action, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, ScenarioError, Step};
+use super::{Action, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, ScenarioError, Start, Step};
 
 /// A word of `do`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +173,7 @@ impl Word {
             Self::Kill | Self::Restart | Self::ScanIdle | Self::Suspend => &[],
             Self::Signal => &["signal"],
             Self::CliNew => &["session"],
-            Self::Create => &["client", "as", "title"],
+            Self::Create => &["client", "as", "title", "source", "parent"],
             Self::Prompt => &["client", "session", "turn", "text"],
             Self::Resume => &["client", "session", "id", "as"],
             Self::Activate
@@ -198,7 +198,8 @@ impl Word {
                 format!("`{name}` takes `session`, exactly one of `turn` and `text`, and may take `truncate`")
             }
             Self::Create => format!(
-                "`{name}` takes `as`, the name of the session in this file, and may take `title` and `close_on_disconnect`"
+                "`{name}` takes `as`, the name of the session in this file, and may take `title`, `source`, `parent`, `seed` \
+                 and `close_on_disconnect`"
             ),
             Self::Resume => format!("`{name}` takes `session` and may take `id`, `as`, and `lazy` or `eager_build`"),
             Self::CliNew => format!("`{name}` takes `session`, the one that another program leaves, and no `client`"),
@@ -238,7 +239,7 @@ pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
 
 impl RawStep {
     /// The keys whose values are text.
-    fn texts(&self) -> [(&'static str, Option<&Spanned<String>>); 9] {
+    fn texts(&self) -> [(&'static str, Option<&Spanned<String>>); 11] {
         [
             ("client", self.client.as_ref()),
             ("do", self.word.as_ref()),
@@ -249,14 +250,17 @@ impl RawStep {
             ("text", self.text.as_ref()),
             ("id", self.id.as_ref()),
             ("signal", self.signal.as_ref()),
+            ("source", self.source.as_ref()),
+            ("parent", self.parent.as_ref()),
         ]
     }
 
     /// The other keys that not every step has: where their values stand, and the word that they go with.
-    fn others(&self) -> [(&'static str, Option<Range<usize>>, Word); 5] {
+    fn others(&self) -> [(&'static str, Option<Range<usize>>, Word); 6] {
         [
             ("takes", self.takes.as_ref().map(Spanned::span), Word::Suspend),
             ("close_on_disconnect", self.close_on_disconnect.as_ref().map(Spanned::span), Word::Create),
+            ("seed", self.seed.as_ref().map(Spanned::span), Word::Create),
             ("truncate", self.truncate.as_ref().map(Spanned::span), Word::Prompt),
             ("lazy", self.lazy.as_ref().map(Spanned::span), Word::Resume),
             ("eager_build", self.eager_build.as_ref().map(Spanned::span), Word::Resume),
@@ -296,7 +300,12 @@ impl Reading<'_> {
                 let name = self.needed(word, "as", self.raw.name.as_ref())?;
                 let closes = is_set(self.raw.close_on_disconnect.as_ref());
                 let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
-                Action::Create { name, title: text(self.raw.title.as_ref()), on_disconnect }
+                let start = Start {
+                    source: text(self.raw.source.as_ref()),
+                    parent: text(self.raw.parent.as_ref()),
+                    seed: self.raw.seed.as_ref().map(|seed| seed.get_ref().clone()).unwrap_or_default(),
+                };
+                Action::Create { name, title: text(self.raw.title.as_ref()), on_disconnect, start }
             }
             Word::Prompt => {
                 let truncate = self.raw.truncate.as_ref().map(|ordinal| *ordinal.get_ref());

@@ -8,7 +8,7 @@ use gateway::config::Config;
 
 use super::time::Slot;
 use crate::scenario::{
-    Action, Latency, Network, Odds, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, Scenario, Step,
+    Action, Latency, Network, Odds, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, Scenario, Start, Step,
 };
 
 /// What is taken away or made simpler.
@@ -183,7 +183,7 @@ fn change(scenario: &mut Scenario, edit: &Edit) {
 }
 
 fn is_about(action: &Action, session: &str) -> bool {
-    action.session() == Some(session) || action.names() == Some(session)
+    [action.session(), action.names(), action.parent()].contains(&Some(session))
 }
 
 /// What was about one session is about another; a name of its own for the same session goes.
@@ -192,6 +192,11 @@ fn rename(action: &mut Action, gone: &str, stays: &str) {
         && name.as_deref() == Some(gone)
     {
         *name = None;
+    }
+    if let Action::Create { start, .. } = action
+        && start.parent.as_deref() == Some(gone)
+    {
+        start.parent = Some(stays.to_owned());
     }
     if let Some(session) = session_mut(action).filter(|session| *session == gone) {
         stays.clone_into(session);
@@ -221,9 +226,10 @@ fn session_mut(action: &mut Action) -> Option<&mut String> {
 
 fn plain(action: &mut Action) {
     match action {
-        Action::Create { title, on_disconnect, .. } => {
+        Action::Create { title, on_disconnect, start, .. } => {
             *title = None;
             *on_disconnect = OnDisconnect::Keep;
+            *start = Start::default();
         }
         Action::Resume { target, wish, .. } => {
             *target = ResumeTarget::Stored;
@@ -256,7 +262,8 @@ fn tidy(scenario: &mut Scenario) {
             _ if !connected.contains(&step.client) => return false,
             _ => {}
         }
-        let known = step.action.session().is_none_or(|session| named.contains(session));
+        let mut others = [step.action.session(), step.action.parent()].into_iter().flatten();
+        let known = others.all(|session| named.contains(session));
         known && step.action.names().is_none_or(|name| named.insert(name.to_owned()))
     });
     let steps = &scenario.steps;

@@ -15,7 +15,7 @@ use super::store::SimStore;
 use super::told::Request;
 use super::{Stage, World};
 use crate::pool::Side;
-use crate::scenario::{Action, OnDisconnect, ResumeTarget, ResumeWish, Step};
+use crate::scenario::{Action, OnDisconnect, ResumeTarget, ResumeWish, Start, Step};
 use crate::trace::Site;
 
 /// One client of the scenario.
@@ -89,10 +89,11 @@ impl Client {
             Action::Drop => self.end(ClientEnd::die, "dies")?,
             Action::Stall => self.stall(true, "stops reading")?,
             Action::Unstall => self.stall(false, "reads again")?,
-            Action::Create { name, title, on_disconnect } => {
-                self.stage.names.expect(&self.name, name);
+            Action::Create { name, title, on_disconnect, start } => {
                 let closes = *on_disconnect == OnDisconnect::Close;
-                let params = json!({"title": title, "close_on_disconnect": closes});
+                let mut params = json!({"title": title, "close_on_disconnect": closes});
+                self.start_with(start, &mut params).await.inspect_err(|_| self.fail(name))?;
+                self.stage.names.expect(&self.name, name);
                 self.request("session.create", params, Some(name.clone()))?;
             }
             Action::Prompt { session, prompt, truncate } => {
@@ -142,6 +143,22 @@ impl Client {
                 let params = json!({"session_id": ids.runtime, "last_seen": last_seen});
                 self.request("session.events.since", params, None)?;
             }
+        }
+        Ok(())
+    }
+
+    /// What a session starts with, as parameters.
+    async fn start_with(&self, start: &Start, params: &mut Value) -> Result<(), Skipped> {
+        if let Some(source) = &start.source {
+            params["source"] = source.as_str().into();
+        }
+        if let Some(parent) = &start.parent {
+            params["parent_session_id"] = self.ids(parent).await?.stored.into();
+        }
+        if !start.seed.is_empty() {
+            let roles = [Role::User, Role::Assistant].into_iter().cycle();
+            let said = |(role, text): (Role, &String)| json!({"role": role, "content": text});
+            params["messages"] = roles.zip(&start.seed).map(said).collect();
         }
         Ok(())
     }
@@ -235,6 +252,7 @@ impl Client {
             source: "cli".to_owned(),
             model: None,
             parent: Some(left.clone()),
+            branched_from: None,
             started_at: at,
             cwd: None,
             title: None,
@@ -242,7 +260,7 @@ impl Client {
         let writes = [
             Write::Reopen { session: left.clone() },
             Write::End { session: left, at, reason: EndReason::NewSession },
-            Write::StartTurn { session: child, message: NewMessage::text(Role::User, "said elsewhere", at) },
+            Write::StartTurn { session: child, messages: vec![NewMessage::text(Role::User, "said elsewhere", at)] },
             Write::End { session: id.clone(), at, reason: EndReason::CliClose },
         ];
         self.store.note_elsewhere(id);

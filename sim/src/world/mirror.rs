@@ -145,9 +145,9 @@ impl Mirror {
     fn apply_to_rows(&mut self, write: &Write, written: &Written) {
         match write {
             Write::CreateSession { session } => self.insert(session),
-            Write::StartTurn { session, message } => {
+            Write::StartTurn { session, messages } => {
                 self.insert(session);
-                self.count(&session.id, 1, message.calls());
+                self.count(&session.id, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
             }
             Write::Append { session, messages } => {
                 self.count(session, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
@@ -180,9 +180,6 @@ impl Mirror {
             }
             Write::Branch { child, title, messages } => {
                 self.insert(child);
-                self.change(&child.id, |row| row.branched_from = child.parent.clone());
-                // A branch is a conversation of its own.
-                self.firsts.remove(&child.id);
                 self.name_branch(child, title);
                 self.count(&child.id, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
             }
@@ -231,15 +228,19 @@ impl Mirror {
         if self.row(&session.id).is_some() {
             return;
         }
-        if let Some(parent) = session.parent.as_ref().filter(|_| !self.elsewhere.contains(&session.id)) {
+        // A branch is a conversation of its own.
+        let goes_on = session.branched_from.is_none() && !self.elsewhere.contains(&session.id);
+        if let Some(parent) = session.parent.as_ref().filter(|_| goes_on) {
             self.firsts.insert(session.id.clone(), self.first(parent).clone());
         }
         let free = |title: &String| self.rows.iter().all(|row| row.title.as_ref() != Some(title));
         let title = session.title.clone().filter(free);
+        let is_left_out = |parent: &StoredId| session.branched_from.is_some() && self.row(parent).is_none();
+        let parent = session.parent.clone().filter(|parent| !is_left_out(parent));
         self.rows.push(SessionRow {
             id: session.id.clone(),
             source: session.source.clone(),
-            parent: session.parent.clone(),
+            parent,
             started_at: session.started_at,
             ended_at: None,
             end_reason: None,
@@ -248,7 +249,7 @@ impl Mirror {
             title,
             cwd: session.cwd.clone(),
             model: session.model.clone(),
-            branched_from: None,
+            branched_from: session.branched_from.clone(),
         });
     }
 

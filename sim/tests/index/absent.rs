@@ -31,5 +31,4 @@ pub(crate) const ABSENT: &[(&str, &str)] = &[
     ("A29", "client side, with several processes"),
     ("A30", "another transport: pipes"),
     ("A31", "its part that belongs to `session.close` is S9; `session.delete` of a live session is A32"),
-    ("A34", "draft branches are not modelled"),
 ];

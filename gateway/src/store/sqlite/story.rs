@@ -50,6 +50,7 @@ fn created(word: &str) -> NewSession {
         source: "tui".to_owned(),
         model: None,
         parent: parent.map(StoredId::new),
+        branched_from: None,
         started_at: seconds(started_at),
         cwd: None,
         title: None,

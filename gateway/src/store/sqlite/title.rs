@@ -131,6 +131,7 @@ mod tests {
             source: "tui".to_owned(),
             model: None,
             parent: None,
+            branched_from: None,
             started_at: Wall(0),
             cwd: None,
             title: title.map(str::to_owned),

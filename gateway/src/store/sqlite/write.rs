@@ -12,9 +12,9 @@ use crate::store::{
 pub(super) fn carry_out(connection: &Connection, write: &Write) -> Result<Written, StoreError> {
     let changed = match write {
         Write::CreateSession { session } => create_session(connection, session)?,
-        Write::StartTurn { session, message } => {
+        Write::StartTurn { session, messages } => {
             create_session(connection, session)?;
-            append(connection, &session.id, std::slice::from_ref(message))?
+            append(connection, &session.id, messages)?
         }
         Write::Append { session, messages } => append(connection, session, messages)?,
         Write::End { session, at, reason } => end(connection, session, *at, *reason)?,
@@ -112,9 +112,8 @@ fn branch(
     title: &BranchTitle,
     messages: &[NewMessage],
 ) -> Result<usize, StoreError> {
-    let parent = child.parent.as_ref().expect("a branch names the session it was branched from");
+    let parent = child.branched_from.as_ref().expect("a branch names the session it was branched from");
     let inserted = execute_with(connection, INSERT_SESSION, child)?;
-    connection.prepare_cached(MARK_BRANCH)?.execute(params![child.id, parent])?;
     match title {
         BranchTitle::Asked(title) => drop(title::set(connection, &child.id, title)?),
         BranchTitle::Next => title::branch(connection, &child.id, parent)?,
@@ -133,8 +132,9 @@ fn delete(connection: &Connection, session: &StoredId) -> Result<usize, StoreErr
 }
 
 fn execute_with(connection: &Connection, sql: &str, session: &NewSession) -> rusqlite::Result<usize> {
-    let NewSession { id, source, model, parent, started_at, cwd, title } = session;
-    connection.prepare_cached(sql)?.execute(params![id, source, model, parent, started_at, cwd, title])
+    let NewSession { id, source, model, parent, branched_from, started_at, cwd, title } = session;
+    let values = params![id, source, model, parent, started_at, cwd, title, branched_from];
+    connection.prepare_cached(sql)?.execute(values)
 }
 
 fn count_messages(
@@ -162,19 +162,26 @@ fn insert_messages(connection: &Connection, session: &StoredId, messages: &[NewM
 
 /// The columns and values of a new session. A title that another row has is left out.
 macro_rules! insert_session {
-    ($rest:literal) => {
+    ($parent:literal, $rest:literal) => {
         concat!(
-            "INSERT INTO sessions (id, source, model, parent_session_id, started_at, cwd, title) ",
-            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ",
-            "CASE WHEN EXISTS (SELECT 1 FROM sessions WHERE title = ?7) THEN NULL ELSE ?7 END)",
+            "INSERT INTO sessions (id, source, model, parent_session_id, started_at, cwd, title, model_config) ",
+            "VALUES (?1, ?2, ?3, ",
+            $parent,
+            ", ?5, ?6, ",
+            "CASE WHEN EXISTS (SELECT 1 FROM sessions WHERE title = ?7) THEN NULL ELSE ?7 END, ",
+            "CASE WHEN ?8 IS NOT NULL THEN json_object('_branched_from', ?8) END)",
             $rest
         )
     };
 }
 
-const CREATE_SESSION: &str = insert_session!(" ON CONFLICT (id) DO NOTHING");
+/// The row that a draft is a branch of may be deleted before the draft has a row.
+const CREATE_SESSION: &str = insert_session!(
+    "CASE WHEN ?8 IS NULL THEN ?4 ELSE (SELECT id FROM sessions WHERE id = ?4) END",
+    " ON CONFLICT (id) DO NOTHING"
+);
 
-const INSERT_SESSION: &str = insert_session!("");
+const INSERT_SESSION: &str = insert_session!("?4", "");
 
 const END: &str = "UPDATE sessions SET ended_at = ?2, end_reason = ?3 WHERE id = ?1 AND ended_at IS NULL";
 
@@ -186,8 +193,6 @@ UPDATE sessions SET message_count = message_count + ?2, tool_call_count = tool_c
 const COUNT_ANEW: &str = "UPDATE sessions SET message_count = ?2, tool_call_count = ?3 WHERE id = ?1";
 
 const REPLACE_MESSAGES: &str = "UPDATE messages SET active = 0, compacted = 1 WHERE session_id = ?1 AND active = 1";
-
-const MARK_BRANCH: &str = "UPDATE sessions SET model_config = json_object('_branched_from', ?2) WHERE id = ?1";
 
 const DELETE_ACTIVE: &str = "DELETE FROM messages WHERE session_id = ?1 AND active = 1";
 

@@ -77,7 +77,12 @@ impl<'a> Script<'a> {
     }
 
     fn session(&self, placed: &PlacedStep) -> Result<(), ScenarioError> {
-        let Some(session) = placed.step.action.session() else { return Ok(()) };
+        self.is_named(placed, "session", placed.step.action.session())?;
+        self.is_named(placed, "parent", placed.step.action.parent())
+    }
+
+    fn is_named(&self, placed: &PlacedStep, key: &str, session: Option<&str>) -> Result<(), ScenarioError> {
+        let Some(session) = session else { return Ok(()) };
         if self.sessions.contains_key(session) {
             return Ok(());
         }
@@ -100,7 +105,7 @@ impl<'a> Script<'a> {
                 format!("sessions named so far are {}", list(&self.sessions.keys().collect::<Vec<_>>())),
             ),
         };
-        Err(self.source.error(placed.place("session"), message).with_help(help))
+        Err(self.source.error(placed.place(key), message).with_help(help))
     }
 
     fn prompt(&self, placed: &PlacedStep) -> Result<(), ScenarioError> {

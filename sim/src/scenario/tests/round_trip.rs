@@ -101,10 +101,14 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             1 => Action::Drop,
             2 => Action::List,
             3 => {
-                Action::Create { name: format!("s-{sessions}"), title: Some(text), on_disconnect: OnDisconnect::Close }
+                let parent = (sessions > 0).then_some(session);
+                let start = Start { source: Some(text.clone()), parent, seed: vec![text.clone(), String::new()] };
+                let (name, title) = (format!("s-{sessions}"), Some(text));
+                Action::Create { name, title, on_disconnect: OnDisconnect::Close, start }
             }
             _ if sessions == 0 => {
-                Action::Create { name: format!("s-{sessions}"), title: None, on_disconnect: OnDisconnect::Keep }
+                let (name, on_disconnect) = (format!("s-{sessions}"), OnDisconnect::Keep);
+                Action::Create { name, title: None, on_disconnect, start: Start::default() }
             }
             4 => Action::Prompt {
                 session,

@@ -35,7 +35,7 @@ impl Messages {
     /// A transaction was committed, on a row of the conversation that begins with `first`.
     pub(super) fn apply(&mut self, write: &Write, first: &StoredId) {
         match write {
-            Write::StartTurn { session, message } => self.add(&session.id, first, std::slice::from_ref(message)),
+            Write::StartTurn { session, messages } => self.add(&session.id, first, messages),
             Write::Append { session, messages } => self.add(session, first, messages),
             Write::Rotate { child, messages, .. } | Write::Branch { child, messages, .. } => {
                 self.active.insert(child.id.clone(), messages.clone());
