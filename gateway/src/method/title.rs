@@ -53,13 +53,16 @@ async fn set(gateway: &Gateway, session: &Session, title: String) -> Result<Valu
     let waits = session.read(|record| record.transcript.draft > 0) && gateway.behavior.lineage.stores_draft_at_once();
     if waits || !gateway.behavior.title.creates_row() {
         // Noted before the call: a prompt that makes the row meanwhile takes the title along.
-        let key = session.change(|record| {
-            record.facts.pending_title = Some(title.clone());
-            record.key.clone()
-        });
+        let (key, before) =
+            session.change(|record| (record.key.clone(), record.facts.pending_title.replace(title.clone())));
         let set = gateway.rows.set_title(key, title.clone()).await;
         let pending = matches!(set, Ok(false));
-        session.change(|record| record.facts.pending_title.take_if(|waiting| *waiting == title && !pending));
+        session.change(|record| {
+            // One that came later stands.
+            if !pending && record.facts.pending_title.as_ref() == Some(&title) {
+                record.facts.pending_title = if set.is_err() { before } else { None };
+            }
+        });
         set.map_err(failed)?;
         return Ok(json!({"pending": pending, "title": title}));
     }
