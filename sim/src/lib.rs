@@ -43,3 +43,4 @@ pub use gateway::release::Release;
 pub use report::{Outcome, Report};
 pub use scenario::Scenario;
 pub use simulation::Simulator;
+pub use world::kept::Calls;

@@ -1,6 +1,5 @@
 //! One run: a scenario under a release, from the first step to the last look at rest.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -25,9 +24,9 @@ use crate::strategy::{Fifo, Plan, Profile, READY, Replay, Strategy};
 use crate::trace::Site;
 use crate::world::World;
 use crate::world::client::Client;
+use crate::world::kept::{Calls, Kept, KeptDatabase};
 use crate::world::mirror::Mirror;
 use crate::world::process::{End, Process};
-use crate::world::store::Kept;
 use crate::world::told::News;
 
 /// How many events a run may have. A scenario of an hour has some hundreds; more than this is a loop.
@@ -52,7 +51,7 @@ impl Simulator {
     /// When SQLite cannot open a database in memory.
     pub fn new() -> Self {
         let database = Database::in_memory().expect("SQLite opens a database in memory");
-        Self { database: Rc::new(RefCell::new(database)) }
+        Self { database: KeptDatabase::new(database) }
     }
 
     /// Runs a scenario under a release, on the schedule that it means: its tape, or each choice the first.
@@ -67,6 +66,13 @@ impl Simulator {
             false => Profile::default(),
         };
         self.run_with(scenario, release, plan.strategy(seed, &profile))
+    }
+
+    /// The calls that the scripted run makes of the store: what a benchmark compares the run with.
+    pub fn calls(&mut self, scenario: &Scenario, release: Release) -> Calls {
+        self.database.borrow_mut().note_calls();
+        self.run(scenario, release);
+        self.database.borrow_mut().take_calls()
     }
 
     /// Runs a scenario under a release, with a strategy that makes the choices.

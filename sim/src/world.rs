@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod clock;
 mod entropy;
 mod fault;
+pub(crate) mod kept;
 pub(crate) mod mirror;
 pub(crate) mod names;
 pub(crate) mod network;
@@ -25,10 +26,11 @@ use crate::scenario::{AgentSettings, Latency, Scenario};
 use crate::strategy::Strategy;
 use crate::trace::{Site, Trace};
 use entropy::SeededEntropy;
+use kept::Kept;
 use names::Names;
 use network::Network;
 use spawn::PoolSpawn;
-use store::{Kept, SimStore};
+use store::SimStore;
 use told::Told;
 
 /// What every part of a run shares.

@@ -9,19 +9,17 @@ use std::future::pending;
 use std::rc::Rc;
 
 use gateway::clock::{Clock, Millis};
-use gateway::store::sqlite::{BUSY, Database, Dump};
+use gateway::store::sqlite::{BUSY, Dump};
 use gateway::store::{Found, Pending, Read, Store, StoreError, StoredId, Write, Written};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Stage;
 use super::fault::Faults;
+use super::kept::Kept;
 use super::mirror::Mirror;
 use crate::pool::Side;
 use crate::scenario::{Fault, Latency, StoreSettings};
 use crate::trace::Site;
-
-/// A database that is kept from run to run.
-pub(crate) type Kept = Rc<RefCell<Database>>;
 
 /// The store of a run.
 pub(crate) struct SimStore {
@@ -262,7 +260,9 @@ impl Workers {
 #[cfg(test)]
 mod tests {
     use gateway::store::contract;
+    use gateway::store::sqlite::Database;
 
+    use super::super::kept::KeptDatabase;
     use super::*;
     use crate::pool::Step;
     use crate::strategy::{Fifo, Random, Strategy};
@@ -284,7 +284,7 @@ mod tests {
             let suite = async move {
                 contract::holds(async || {
                     let database = Database::in_memory().expect("a database in memory");
-                    SimStore::new(Rc::clone(&shared), &settings, Rc::new(RefCell::new(database)))
+                    SimStore::new(Rc::clone(&shared), &settings, KeptDatabase::new(database))
                 })
                 .await;
                 done.set(true);

@@ -1,0 +1,114 @@
+//! What a run costs: #44045 against the same transactions on the same kind of database, and runs with more clients.
+//!
+//! Everything is on: SQLite, trace, digest, invariants, coverage. Compared within one process, in turns, so that a busy machine
+//! slows all of them alike. Run it with `cargo bench -p sim --bench speed`; a number of runs as argument
+//! (`-- 1000000`) runs #44045 so often and shows the memory before and after instead.
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a benchmark measures real time")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measures")]
+
+use std::fmt::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use gateway::store::sqlite::Database;
+use sim::{Release, Scenario, Simulator};
+
+/// Rounds, each of which runs every case so many times.
+const ROUNDS: usize = 11;
+const RUNS: u32 = 200;
+
+const STORY: &str = include_str!("../../scenarios/issues/44045_turn_outlives_grace.toml");
+
+fn main() {
+    let asked = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
+    match asked {
+        Some(runs) => growth(runs),
+        None => {
+            against_statements();
+            by_clients();
+        }
+    }
+}
+
+/// A run of #44045, and its calls of the store alone.
+fn against_statements() {
+    let scenario = scenario(STORY);
+    let mut simulator = Simulator::new();
+    let calls = simulator.calls(&scenario, Release::Current);
+    let mut database = Database::in_memory().expect("a database in memory");
+    let (mut whole, mut alone) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        whole.push(per_run(|| drop(simulator.run(&scenario, Release::Current))));
+        alone.push(per_run(|| {
+            database.reset().expect("a database in memory can be emptied");
+            calls.carry_out(&mut database);
+        }));
+    }
+    let (whole, alone) = (median(whole), median(alone));
+    println!("#44045: {whole:.1?} a run, {:.0} runs/s", 1.0 / whole.as_secs_f64());
+    println!("its {} calls of the store and the reset alone: {alone:.1?}", calls.len());
+    println!("ratio: {:.2}", whole.as_secs_f64() / alone.as_secs_f64());
+}
+
+/// Each client has a session of its own, prompts it twice and drops in its second turn.
+fn by_clients() {
+    let mut simulator = Simulator::new();
+    for clients in [1, 4, 16, 64] {
+        let scenario = crowd(clients);
+        let times = (0..3).map(|_| per_run(|| drop(simulator.run(&scenario, Release::Current)))).collect();
+        let time = median(times);
+        println!("{clients:>3} clients: {time:>9.1?} a run, {:>6.0} runs/s", 1.0 / time.as_secs_f64());
+    }
+}
+
+/// Memory does not grow with the number of runs.
+fn growth(runs: u64) {
+    let scenario = scenario(STORY);
+    let mut simulator = Simulator::new();
+    let mut go = |runs| (0..runs).for_each(|_| drop(simulator.run(&scenario, Release::Current)));
+    go(1000);
+    let before = resident();
+    let started = Instant::now();
+    go(runs);
+    let rate = runs as f64 / started.elapsed().as_secs_f64();
+    println!("{runs} runs, {rate:.0} runs/s: {before} KiB after the first thousand, {} KiB at the end", resident());
+}
+
+/// The memory of this process, as Linux tells it.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells of a process");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("there is a line for it");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number of KiB")
+}
+
+fn per_run(mut run: impl FnMut()) -> Duration {
+    let started = Instant::now();
+    (0..RUNS).for_each(|_| run());
+    started.elapsed() / RUNS
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn crowd(clients: usize) -> Scenario {
+    let mut text =
+        "about = \"A crowd.\"\n[turns.long]\nsteps = [{ tool = \"terminal\", takes = \"34s\" }]\n".to_owned();
+    for client in 0..clients {
+        for (at, step) in [
+            (0, "do = \"connect\"".to_owned()),
+            (0, format!("do = \"session.create\"\nas = \"s{client}\"")),
+            (1, format!("do = \"prompt.submit\"\nsession = \"s{client}\"\ntext = \"hello\"")),
+            (3, format!("do = \"prompt.submit\"\nsession = \"s{client}\"\nturn = \"long\"")),
+            (5, "do = \"drop\"".to_owned()),
+        ] {
+            write!(text, "[[steps]]\nat = \"{at}s\"\nclient = \"c{client}\"\n{step}\n").expect("a string takes all");
+        }
+    }
+    scenario(&text)
+}
+
+fn scenario(text: &str) -> Scenario {
+    Scenario::parse(Path::new("bench.toml"), text).unwrap_or_else(|error| panic!("{error}"))
+}

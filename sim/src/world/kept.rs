@@ -1,0 +1,80 @@
+//! The database that is kept from run to run, and, for benchmarks, the calls that a run made of it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use gateway::store::sqlite::{Database, Dump};
+use gateway::store::{Found, Read, StoreError, Write, Written};
+
+/// A database that is kept from run to run.
+pub(crate) type Kept = Rc<RefCell<KeptDatabase>>;
+
+/// The production database, and what it was called for if somebody wants to know.
+pub(crate) struct KeptDatabase {
+    database: Database,
+    calls: Option<Vec<Call>>,
+}
+
+/// The calls of a run in their order.
+pub struct Calls(Vec<Call>);
+
+enum Call {
+    Write(Write),
+    Read(Read),
+}
+
+impl KeptDatabase {
+    pub(crate) fn new(database: Database) -> Kept {
+        Rc::new(RefCell::new(Self { database, calls: None }))
+    }
+
+    /// From here on calls are noted.
+    pub(crate) fn note_calls(&mut self) {
+        self.calls = Some(Vec::new());
+    }
+
+    /// What was noted; no more is.
+    pub(crate) fn take_calls(&mut self) -> Calls {
+        Calls(self.calls.take().unwrap_or_default())
+    }
+
+    pub(crate) fn write(&mut self, write: &Write) -> Result<Written, StoreError> {
+        if let Some(calls) = &mut self.calls {
+            calls.push(Call::Write(write.clone()));
+        }
+        self.database.write(write)
+    }
+
+    pub(crate) fn read(&mut self, read: &Read) -> Result<Found, StoreError> {
+        if let Some(calls) = &mut self.calls {
+            calls.push(Call::Read(read.clone()));
+        }
+        self.database.read(read)
+    }
+
+    pub(crate) fn reset(&mut self) -> Result<(), StoreError> {
+        self.database.reset()
+    }
+
+    pub(crate) fn dump(&self) -> Result<Dump, StoreError> {
+        self.database.dump()
+    }
+}
+
+impl Calls {
+    /// How many there are.
+    #[expect(clippy::len_without_is_empty, reason = "a run without a call is nothing to measure")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Makes the same calls of a database that is empty. What they answer is not looked at.
+    pub fn carry_out(&self, database: &mut Database) {
+        for call in &self.0 {
+            match call {
+                Call::Write(write) => drop(database.write(write)),
+                Call::Read(read) => drop(database.read(read)),
+            }
+        }
+    }
+}
