@@ -10,10 +10,13 @@ macro_rules! out {
 }
 
 mod behavior;
+mod failure;
 mod fuzz;
+mod github;
 mod human;
 mod import;
 mod json;
+mod junit;
 mod parity;
 mod replay;
 mod run;

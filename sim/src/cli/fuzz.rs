@@ -55,14 +55,24 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value_t = Recheck::Sample)]
     recheck: Recheck,
     /// How to print what came of it
-    #[arg(long, value_enum, default_value_t = super::run::Format::Human)]
-    format: super::run::Format,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
     /// How many runs it may take to shrink each kind of failure; with 0 it is kept as it was found
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     tries: u64,
     /// Where to put the scenarios of failures
     #[arg(long, value_name = "DIR", default_value = "scenarios/found")]
     out: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a person
+    Human,
+    /// One document
+    Json,
+    /// For a person, with an annotation for each failure that GitHub shows beside its file
+    Github,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -121,8 +131,12 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let summary = campaign::carry_out(&campaign, arguments);
     let files = found::keep(&summary, arguments)?;
     match arguments.format {
-        super::run::Format::Human => text::print(&campaign, &summary, &files),
-        super::run::Format::Json => text::print_json(&campaign, &summary, &files),
+        Format::Human => text::print(&campaign, &summary, &files),
+        Format::Json => text::print_json(&campaign, &summary, &files),
+        Format::Github => {
+            text::print(&campaign, &summary, &files);
+            text::print_github(&files);
+        }
     }
     Ok(exit_code(&summary))
 }

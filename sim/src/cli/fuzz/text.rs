@@ -6,9 +6,12 @@ use gateway::clock::Millis;
 use serde_json::{Value, json};
 
 use super::found::Kept;
+use crate::cli::{failure, github};
 use crate::coverage::MARKS;
 use crate::fuzz::{Campaign, Difference, Summary};
+use crate::invariant::ALL;
 use crate::shrink::Size;
+use crate::simulation::Simulator;
 
 pub(super) fn print(campaign: &Campaign, summary: &Summary, files: &[Kept<'_>]) {
     let virtual_time = std::time::Duration::from_secs(summary.uptime.0 / 1000);
@@ -60,11 +63,26 @@ fn print_finding(kept: &Kept<'_>) {
     let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
     out!("\n{} ({times}; first in run {}, by {})", finding.shape.claim, finding.run.number, finding.run.plan);
     out!("  at {}: {}", finding.at, finding.detail);
+    if let Some(claim) = ALL.iter().find(|invariant| invariant.name == finding.shape.claim) {
+        out!("  claimed: {}", claim.about);
+    }
     let size = |size: Size| format!("{} clients, {} sessions, {} steps", size.clients, size.sessions, size.steps);
     out!("  shrunk from {} to {}", size(Size::of(&finding.scenario)), size(Size::of(&kept.scenario)));
-    out!("  replay   sim replay '{}'", kept.file.display());
-    out!("  shrink   sim shrink '{}'", kept.file.display());
-    out!("  explore  sim explore '{}'", kept.file.display());
+    let report = Simulator::new().run(&kept.scenario, finding.release);
+    failure::picture(&kept.scenario, &report).lines().for_each(|line| out!("{line}"));
+    let run = format!("'{}' --release {}", kept.file.display(), finding.release);
+    out!("  replay   sim replay {run}");
+    out!("  shrink   sim shrink {run}");
+    out!("  explore  sim explore {run}");
+}
+
+/// An annotation for each finding, at the first line of its file.
+pub(super) fn print_github(files: &[Kept<'_>]) {
+    for Kept { finding, file, .. } in files {
+        let title = format!("{} under {}", finding.shape.claim, finding.release);
+        let message = format!("run {} at {}: {}", finding.run.number, finding.at, finding.detail);
+        github::error(&file.display().to_string(), 1, &title, &message);
+    }
 }
 
 pub(super) fn print_json(campaign: &Campaign, summary: &Summary, files: &[Kept<'_>]) {
