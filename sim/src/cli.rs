@@ -10,6 +10,7 @@ macro_rules! out {
 }
 
 mod behavior;
+mod coverage;
 mod failure;
 mod fuzz;
 mod github;
@@ -44,6 +45,8 @@ enum Command {
     Shrink(shrink::Arguments),
     /// Run random scenarios under chosen schedules, and keep what fails as scenario files
     Fuzz(fuzz::Arguments),
+    /// Print which transitions sessions make in random runs, as a table or as a graph
+    Coverage(coverage::Arguments),
     /// Print what releases do differently, from the code
     Behavior(behavior::Arguments),
     /// Run recordings of the real gateway and compare what they left behind
@@ -74,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Shrink(arguments) => shrink::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Coverage(arguments) => coverage::run(&arguments),
         Command::Behavior(arguments) => behavior::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

@@ -1,6 +1,6 @@
 //! `sim fuzz`: random scenarios under chosen schedules, and what they found.
 
-mod campaign;
+pub(super) mod campaign;
 mod found;
 mod text;
 
@@ -11,11 +11,12 @@ use clap::ValueEnum;
 use gateway::release::Release;
 use miette::miette;
 
+use self::campaign::Work;
 use super::behavior_flag;
 use super::run::release;
 use super::shrink::claim;
 use crate::coverage::MARKS;
-use crate::fuzz::{Campaign, Guard, Summary};
+use crate::fuzz::{Campaign, Guard, Mode, Summary};
 use crate::report::Outcome;
 use crate::strategy::Plan;
 
@@ -39,6 +40,9 @@ pub(super) struct Arguments {
     /// Only violations of this invariant count, or an outcome such as `panicked`
     #[arg(long, value_name = "INVARIANT", value_parser = claim)]
     only: Vec<String>,
+    /// Make half of the scenarios out of earlier ones that took a session somewhere new
+    #[arg(long)]
+    guided: bool,
     /// How many threads; the report does not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -87,16 +91,26 @@ enum Recheck {
 
 impl Arguments {
     fn threads(&self) -> usize {
-        self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+        threads(self.jobs)
     }
+}
+
+/// As many as are asked for, or as there are cores.
+pub(super) fn threads(jobs: Option<NonZeroUsize>) -> usize {
+    jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
 }
 
 /// One of several equal parts of a campaign.
 #[derive(Clone, Copy)]
-struct Shard {
+pub(super) struct Shard {
     /// From 1.
     number: u64,
     of: u64,
+}
+
+impl Shard {
+    /// All of it.
+    pub(super) const WHOLE: Self = Self { number: 1, of: 1 };
 }
 
 fn shard(text: &str) -> Result<Shard, String> {
@@ -126,9 +140,17 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
             Recheck::All => Guard::All,
             Recheck::Off => Guard::Off,
         },
+        mode: if arguments.guided { Mode::Guided } else { Mode::Blind },
         ..Campaign::new(arguments.seed, arguments.release)
     };
-    let summary = campaign::carry_out(&campaign, arguments);
+    let work = Work {
+        runs: arguments.runs,
+        shard: arguments.shard,
+        threads: arguments.threads(),
+        budget: arguments.budget,
+        fail_fast: arguments.fail_fast,
+    };
+    let summary = campaign::carry_out(&campaign, &work);
     let files = found::keep(&summary, arguments)?;
     match arguments.format {
         Format::Human => text::print(&campaign, &summary, &files),
