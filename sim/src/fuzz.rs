@@ -180,7 +180,7 @@ impl Campaign {
                 profile = Profile::of(&report.tape);
             }
             if self.mode == Mode::Guided {
-                summary.kept.extend(corpus.keep(&summary.coverage, &scenario, &report));
+                summary.kept.extend(corpus.keep(&summary.coverage, &scenario, origin, &report));
             }
             summary.count(&report);
             self.judge(&mut summary, run, &scenario, report);

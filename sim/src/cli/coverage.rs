@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     /// The release that is run
     #[arg(long, value_name = "R", value_parser = release, default_value_t = Release::Current)]
     release: Release,
-    /// Make half of the scenarios out of earlier ones that took a session somewhere new
+    /// Make some of the scenarios out of earlier ones that took a session somewhere new
     #[arg(long)]
     guided: bool,
     /// How many threads; what is printed does not depend on it [default: all cores]

@@ -40,7 +40,7 @@ pub(super) struct Arguments {
     /// Only violations of this invariant count, or an outcome such as `panicked`
     #[arg(long, value_name = "INVARIANT", value_parser = claim)]
     only: Vec<String>,
-    /// Make half of the scenarios out of earlier ones that took a session somewhere new
+    /// Make some of the scenarios out of earlier ones that took a session somewhere new
     #[arg(long)]
     guided: bool,
     /// How many threads; the report does not depend on it [default: all cores]

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Campaign;
+use super::{Campaign, Origin};
 use crate::coverage::{Coverage, Edge};
 use crate::generate::mutate;
 use crate::prng::Prng;
@@ -23,7 +23,7 @@ pub enum Mode {
     /// Each is new.
     #[default]
     Blind,
-    /// Half of them are earlier ones that got somewhere new, with some changes.
+    /// Some are earlier ones that got somewhere new, with some changes: the more, the more that has been worth.
     Guided,
 }
 
@@ -35,35 +35,74 @@ pub struct Kept {
     /// Its choices.
     pub tape: Tape,
     edges: BTreeSet<Edge>,
+    origin: Origin,
 }
 
 /// What was kept so far, and all that was reached with it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Corpus {
     kept: Vec<Kept>,
     reached: BTreeSet<Edge>,
+    /// Of so many units so many are on mutated scenarios.
+    share: usize,
+    /// What scenarios of either kind were worth, the last rounds more than those before.
+    worth: Worth,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Worth {
+    generated: usize,
+    mutated: usize,
+}
+
+/// The whole of a share. Neither kind ever gets less than an eighth: what is worth something changes.
+const WHOLE: usize = 16;
+const LEAST: usize = 2;
+
+impl Default for Corpus {
+    fn default() -> Self {
+        Self { kept: Vec::new(), reached: BTreeSet::new(), share: LEAST, worth: Worth::default() }
+    }
 }
 
 impl Corpus {
     /// Takes what a round has kept, in the order of its units; what others of the round have reached before is left out.
     pub fn absorb(&mut self, round: Vec<Kept>) {
+        let mut found = Worth::default();
         for kept in round {
-            if !kept.edges.is_subset(&self.reached) {
+            let new = kept.edges.difference(&self.reached).count();
+            if new > 0 {
+                match kept.origin {
+                    Origin::Generated => found.generated += new,
+                    Origin::Mutated => found.mutated += new,
+                }
                 self.reached.extend(kept.edges.iter().cloned());
                 self.kept.push(kept);
             }
         }
+        // Edges for each unit of the kind, in hundredths, so that a kind with few units is not taken for worthless.
+        let generated = self.worth.generated / 2 + found.generated * 100 / (WHOLE - self.share);
+        let mutated = self.worth.mutated / 2 + found.mutated * 100 / self.share;
+        self.worth = Worth { generated, mutated };
+        let share = (WHOLE * mutated).checked_div(generated + mutated).unwrap_or(WHOLE / 2);
+        self.share = share.clamp(LEAST, WHOLE - LEAST);
     }
 
     /// A run, if it got somewhere that neither the corpus nor its own unit knows.
-    pub(super) fn keep(&self, of_unit: &Coverage, scenario: &Scenario, report: &Report) -> Option<Kept> {
+    pub(super) fn keep(
+        &self,
+        of_unit: &Coverage,
+        scenario: &Scenario,
+        origin: Origin,
+        report: &Report,
+    ) -> Option<Kept> {
         // What panics or goes on for ever is a finding, and nothing to build on.
         if !matches!(report.outcome, Outcome::Passed | Outcome::Violated) {
             return None;
         }
         let known = |edge: &&Edge| !self.reached.contains(edge) && !of_unit.edges().contains_key(edge);
         let edges: BTreeSet<Edge> = report.coverage.edges().keys().filter(known).cloned().collect();
-        (!edges.is_empty()).then(|| Kept { scenario: scenario.clone(), tape: report.tape.clone(), edges })
+        (!edges.is_empty()).then(|| Kept { scenario: scenario.clone(), tape: report.tape.clone(), edges, origin })
     }
 }
 
@@ -79,7 +118,7 @@ impl Campaign {
     /// What the scenario of a unit is made of, if it is not a new one.
     pub(super) fn parent<'a>(&self, unit: u64, corpus: &'a Corpus) -> Option<&'a Kept> {
         let mut prng = Prng::stream(self.scenario_seed(unit), "fuzz.parent");
-        let is_new = self.mode == Mode::Blind || corpus.kept.is_empty() || prng.hits(1, 2);
+        let is_new = self.mode == Mode::Blind || corpus.kept.is_empty() || !prng.hits(corpus.share, WHOLE);
         (!is_new).then(|| prng.one(&corpus.kept))
     }
 
