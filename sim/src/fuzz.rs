@@ -77,6 +77,8 @@ pub enum Origin {
 pub struct Summary {
     /// How many runs there were.
     pub runs: u64,
+    /// How many of them were on mutated scenarios.
+    pub mutated: u64,
     /// How many of them were run twice.
     pub repeated: u64,
     /// How many events they had.
@@ -169,19 +171,17 @@ impl Campaign {
                     (plan, _) => plan.strategy(run.schedule, profile),
                 }
             };
-            let report = simulator.run_with(&scenario, self.release, strategy(&profile));
-            if self.guard.repeats(run.number) {
-                summary.repeated += 1;
-                let again = simulator.run_with(&scenario, self.release, strategy(&profile));
-                let difference = || Difference::between(run, &report, &again);
-                summary.different = summary.different.take().or_else(difference);
-            }
+            let go = || simulator.run_with(&scenario, self.release, strategy(&profile));
+            let (report, different) = guard::guarded(self.guard, run, go);
+            summary.repeated += u64::from(self.guard.repeats(run.number));
+            summary.different = summary.different.take().or(different);
             if run.number % self.unit() == 0 {
                 profile = Profile::of(&report.tape);
             }
             if self.mode == Mode::Guided {
                 summary.kept.extend(corpus.keep(&summary.coverage, &scenario, origin, &report));
             }
+            summary.mutated += u64::from(origin == Origin::Mutated);
             summary.count(&report);
             self.judge(&mut summary, run, &scenario, report);
         }
@@ -223,6 +223,7 @@ impl Summary {
     /// Adds what came of a later unit.
     pub fn add(&mut self, later: Self) {
         self.runs += later.runs;
+        self.mutated += later.mutated;
         self.repeated += later.repeated;
         self.events += later.events;
         self.uptime = self.uptime + later.uptime;
