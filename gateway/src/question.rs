@@ -67,6 +67,14 @@ async fn read(gateway: &Gateway, kind: QuestionKind, answer: String, interrupt: 
     if interrupt.is_raised() { String::new() } else { answer }
 }
 
+/// Asks the question that is open, if there is one, of a client that has taken the session over meanwhile.
+pub(crate) fn ask_again(session: &Session) {
+    let asked = session.read(|record| record.question.as_ref().map(|asked| (asked.event(), asked.payload.clone())));
+    if let Some((event, payload)) = asked {
+        session.emit(event, payload);
+    }
+}
+
 fn payload(question: &Question, id: &str) -> Value {
     let text = &question.text;
     match question.kind {

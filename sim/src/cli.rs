@@ -10,6 +10,7 @@ macro_rules! out {
 }
 
 mod behavior;
+mod bench;
 mod coverage;
 mod failure;
 mod fuzz;
@@ -47,6 +48,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Print which transitions sessions make in random runs, as a table or as a graph
     Coverage(coverage::Arguments),
+    /// Measure how soon strategies find planted bugs
+    Bench(bench::Arguments),
     /// Print what releases do differently, from the code
     Behavior(behavior::Arguments),
     /// Run recordings of the real gateway and compare what they left behind
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Shrink(arguments) => shrink::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Coverage(arguments) => coverage::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Behavior(arguments) => behavior::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

@@ -188,6 +188,11 @@ impl Campaign {
         summary
     }
 
+    /// The failure with the lowest run number below `runs`.
+    pub fn first_failure(&self, simulator: &mut Simulator, runs: u64) -> Option<Finding> {
+        (0..runs.div_ceil(self.unit())).find_map(|unit| self.carry_out(simulator, unit, runs).first().cloned())
+    }
+
     fn judge(&self, summary: &mut Summary, run: Run, scenario: &Scenario, report: Report) {
         if report.outcome == Outcome::Passed {
             return;

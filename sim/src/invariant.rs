@@ -2,32 +2,51 @@
 //!
 //! One file per claim. A claim is judged while the run goes on; what is found is a [`Violation`].
 
+mod accepted_words_are_said;
+mod answered_clients_are_attached;
+mod cap_is_kept;
 mod clients_keep_their_sessions;
 mod detached_rows_end;
 mod ended_rows_stay_still;
 mod ended_sessions_rest;
+mod ends_are_said;
+mod failed_builds_are_tried_again;
 mod foreign_rows_stay_open;
 mod grace_is_whole;
+mod idle_sessions_end;
 mod jobs_tell_their_session;
 mod late_agents_are_let_go;
+mod lists_begin_with_the_latest;
 mod live_rows_stay_open;
+mod memory_equals_rows;
+mod messages_are_stored_once;
+mod missed_events_are_told;
 mod one_open_row_per_chain;
 mod one_record_per_row;
 mod one_turn_per_record;
+mod open_questions_are_shown;
 mod oracle;
+mod prompts_are_accepted;
 mod prompts_end_once;
 mod reason_names_the_actor;
+mod resumes_end_at_the_tip;
 mod rotations_are_whole;
 mod rows_match_mirror;
 mod running_means_turn;
-
+mod sidecars_end_with_their_client;
+mod signals_end_rows;
+mod titles_are_stored;
+mod told_is_stored;
 mod turns_outlive_their_clients;
+mod turns_stop_only_when_asked;
+mod turns_stop_when_asked;
+mod waiting_prompts_start;
 
 use std::rc::Rc;
 
 use gateway::clock::{Millis, Uptime};
 use gateway::registry::Registry;
-use gateway::session::Session;
+use gateway::session::{Session, SessionId};
 use serde::Serialize;
 
 pub(crate) use oracle::Oracle;
@@ -35,6 +54,7 @@ pub(crate) use oracle::Oracle;
 use crate::rows::Tables;
 use crate::world::mirror::Mirror;
 use crate::world::names::Names;
+use crate::world::told::{News, Told};
 
 /// A named claim.
 pub struct Invariant {
@@ -51,12 +71,14 @@ pub(crate) enum Claim {
     Always(fn(&View<'_>) -> Vec<Breach>),
     /// When its condition begins, it has so long to end.
     Within(fn(&View<'_>) -> Vec<Condition>),
+    /// Holds whenever a client was told something.
+    Told(fn(&View<'_>) -> Vec<Breach>),
     /// Holds at rest, after the heal phase.
     AtRest(fn(&View<'_>, &Tables) -> Vec<Breach>),
 }
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 18] = [
+pub const ALL: [&Invariant; 38] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_whole::INVARIANT,
@@ -74,6 +96,26 @@ pub const ALL: [&Invariant; 18] = [
     &prompts_end_once::INVARIANT,
     &reason_names_the_actor::INVARIANT,
     &turns_outlive_their_clients::INVARIANT,
+    &memory_equals_rows::INVARIANT,
+    &messages_are_stored_once::INVARIANT,
+    &told_is_stored::INVARIANT,
+    &ends_are_said::INVARIANT,
+    &accepted_words_are_said::INVARIANT,
+    &prompts_are_accepted::INVARIANT,
+    &waiting_prompts_start::INVARIANT,
+    &turns_stop_when_asked::INVARIANT,
+    &turns_stop_only_when_asked::INVARIANT,
+    &missed_events_are_told::INVARIANT,
+    &open_questions_are_shown::INVARIANT,
+    &resumes_end_at_the_tip::INVARIANT,
+    &answered_clients_are_attached::INVARIANT,
+    &titles_are_stored::INVARIANT,
+    &lists_begin_with_the_latest::INVARIANT,
+    &signals_end_rows::INVARIANT,
+    &sidecars_end_with_their_client::INVARIANT,
+    &idle_sessions_end::INVARIANT,
+    &cap_is_kept::INVARIANT,
+    &failed_builds_are_tried_again::INVARIANT,
     &rows_match_mirror::INVARIANT,
 ];
 
@@ -90,20 +132,49 @@ pub struct Violation {
 
 /// What an invariant can see.
 pub(crate) struct View<'a> {
-    /// The orphan grace in force.
-    pub(crate) grace: Millis,
-    /// How long the store may take over the writes that end a session.
-    pub(crate) slack: Millis,
+    pub(crate) bounds: &'a Bounds,
     /// When the gateway's process started.
     pub(crate) up_since: Uptime,
-    /// The live sessions; none while the gateway is down.
+    /// Whether the gateway is down because a signal has asked it to end.
+    pub(crate) signalled: bool,
+    /// The registry; none while the gateway is down.
     pub(crate) sessions: Option<&'a Registry>,
+    /// The live sessions, oldest first.
+    pub(crate) live: &'a [Session],
     /// Every session that was ever seen, also those that are ended.
     pub(crate) known: &'a [Session],
     /// The labels of the gateway's tasks.
     pub(crate) tasks: &'a [Rc<str>],
     pub(crate) rows: &'a Mirror,
     pub(crate) names: &'a Names,
+    /// What clients were told in the whole run.
+    pub(crate) told: &'a Told,
+    /// What they were told at this moment; only a `Told` claim sees any.
+    pub(crate) news: &'a [News],
+}
+
+/// What a scenario says about times and numbers that a claim depends on.
+#[derive(Default)]
+pub(crate) struct Bounds {
+    /// The orphan grace in force.
+    pub(crate) grace: Millis,
+    /// How long the store may take over the writes that end a session.
+    pub(crate) slack: Millis,
+    /// How often the store has failed so far. What it owes then is a matter of its own: messages may be stored late, and
+    /// the last ones of a session not at all.
+    pub(crate) strikes: u64,
+    /// How long a frame may be on its way.
+    pub(crate) frame: Millis,
+    /// How long a turn may go on with a tool that cannot be interrupted.
+    pub(crate) stubborn: Millis,
+    /// How long a session without a client may be idle.
+    pub(crate) ttl: Millis,
+    /// How many live sessions there may be, if that is limited.
+    pub(crate) cap: Option<usize>,
+    /// How long an agent may take to be there after its session was taken up.
+    pub(crate) build: Millis,
+    /// How many agents cannot be built.
+    pub(crate) failures: u64,
 }
 
 impl View<'_> {
@@ -111,6 +182,16 @@ impl View<'_> {
     pub(crate) fn turns_of(&self, label: &str) -> usize {
         let of = |task: &Rc<str>| task.split('#').next().and_then(|task| task.strip_suffix("/turn")) == Some(label);
         self.tasks.iter().filter(|task| of(task)).count()
+    }
+
+    /// What the session with this runtime id is called.
+    pub(crate) fn label(&self, id: &str) -> String {
+        self.names.label(&SessionId::from(id))
+    }
+
+    /// The live session with this runtime id.
+    pub(crate) fn find(&self, id: &str) -> Option<&Session> {
+        self.live.iter().find(|session| session.id().as_str() == id)
     }
 }
 

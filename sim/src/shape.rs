@@ -45,6 +45,10 @@ fn general(scenario: &Scenario, text: &str) -> String {
         steps().any(|step| step.client == stem || step.action.names() == Some(stem))
     };
     let mut words: Vec<&str> = Vec::new();
+    // What stands between quotation marks was said by somebody.
+    let spoken: Vec<&str> = text.split('"').collect();
+    let text = spoken.iter().enumerate().map(|(place, part)| if place % 2 == 0 { *part } else { "_0" });
+    let text: String = text.collect();
     for word in text.split_whitespace() {
         let bare = word.trim_matches(|letter: char| !letter.is_alphanumeric());
         let own = bare.chars().any(|letter| letter.is_ascii_digit()) || named(bare);

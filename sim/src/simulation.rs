@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gateway::Gateway;
+use gateway::agent::script::{OnInterrupt, TurnStep};
 use gateway::behavior::Behavior;
 use gateway::clock::{Millis, Uptime};
 use gateway::registry::Registry;
@@ -15,12 +16,12 @@ use gateway::store::sqlite::Database;
 
 use crate::coverage::{Moment, Observer};
 use crate::history::Historian;
-use crate::invariant::{Oracle, View};
+use crate::invariant::{Bounds, Oracle, View};
 use crate::observation::{Memory, Observation};
 use crate::pool::Step as PoolStep;
 use crate::report::{Live, Outcome, Report};
 use crate::rows::Tables;
-use crate::scenario::{Scenario, Step};
+use crate::scenario::{Action, Network, Scenario, Step};
 use crate::strategy::{Fifo, Plan, Profile, READY, Replay, Strategy};
 use crate::trace::Site;
 use crate::world::World;
@@ -28,6 +29,7 @@ use crate::world::client::Client;
 use crate::world::mirror::Mirror;
 use crate::world::process::{End, Process};
 use crate::world::store::Kept;
+use crate::world::told::News;
 
 /// How many events a run may have. A scenario of an hour has some hundreds; more than this is a loop.
 const EVENTS_MAX: u64 = 1_000_000;
@@ -110,19 +112,50 @@ impl Default for Simulator {
     }
 }
 
+/// What is looked at, beside what the run holds.
+struct Seen<'a> {
+    gateway: Option<&'a Gateway>,
+    live: &'a [Session],
+    tasks: &'a [Rc<str>],
+    rows: &'a Mirror,
+    news: &'a [News],
+}
+
+/// What the invariants see. A macro, so that the run lends its parts and the oracle can be changed meanwhile.
+macro_rules! view {
+    ($run:ident, $seen:ident) => {
+        View {
+            bounds: &$run.bounds,
+            up_since: $run.process.since(),
+            signalled: !$run.process.is_up() && $run.process.last_end() == End::Signalled,
+            sessions: $seen.gateway.map(|gateway| &gateway.sessions),
+            live: $seen.live,
+            known: &$run.known,
+            tasks: $seen.tasks,
+            rows: $seen.rows,
+            names: &$run.world.stage.names,
+            told: &$run.world.stage.told,
+            news: $seen.news,
+        }
+    };
+}
+
 struct Run<'a> {
     world: World,
     scenario: &'a Scenario,
     release: Release,
     process: Rc<Process>,
     clients: Vec<Rc<Client>>,
+    bounds: Bounds,
+    /// The slack of a store that does not fail.
+    calm: Millis,
     oracle: Oracle,
     observer: Observer,
     historian: Historian,
     /// Every session that was ever live.
     known: Vec<Session>,
-    /// What the oracle has seen: process generation, registry and store revisions.
-    seen: (u64, u64, u64),
+    /// What the oracle has seen: process generation, registry, store and account revisions.
+    seen: (u64, u64, u64, u64),
     /// Why the run ended early.
     broken: Option<(Outcome, String)>,
 }
@@ -143,17 +176,20 @@ impl<'a> Run<'a> {
         }
         let steps = |name: &str| by_client.get(name).cloned().unwrap_or_default();
         let clients = names.into_iter().map(|name| Client::start(name, steps(name), &world, &process)).collect();
+        let bounds = bounds(scenario);
         Self {
             world,
             scenario,
             release,
             process,
             clients,
+            calm: bounds.slack,
+            bounds,
             oracle: Oracle::default(),
             observer: Observer::default(),
             historian: Historian::default(),
             known: Vec::new(),
-            seen: (1, 0, 0),
+            seen: (1, 0, 0, 0),
             broken: None,
         }
     }
@@ -237,11 +273,9 @@ impl<'a> Run<'a> {
         let tables = self.tables();
         let (now, mirror, gateway) = (self.world.stage.now(), self.world.store.mirror(), self.process.gateway());
         let tasks = self.world.stage.pool.gateway_labels();
-        self.oracle.rest(
-            now,
-            &view(self.scenario, &self.world, &self.known, &tasks, gateway.as_deref(), self.process.since(), &mirror),
-            &tables,
-        );
+        let live = live_of(gateway.as_deref());
+        let seen = Seen { gateway: gateway.as_deref(), live: &live, tasks: &tasks, rows: &mirror, news: &[] };
+        self.oracle.rest(now, &view!(self, seen), &tables);
         drop(mirror);
         self.note_violations();
         let mut left: Vec<String> = tasks.iter().map(|label| format!("task {label}")).collect();
@@ -262,7 +296,8 @@ impl<'a> Run<'a> {
     fn look(&mut self) {
         let gateway = self.process.gateway();
         let registry = gateway.as_ref().map_or(0, |gateway| gateway.sessions.revision());
-        let seen = (self.process.generation(), registry, self.world.store.revision());
+        let told = self.world.stage.told.revision();
+        let seen = (self.process.generation(), registry, self.world.store.revision(), told);
         if seen != self.seen {
             if seen.0 != self.seen.0 {
                 self.observer.reach(&match (&gateway, self.process.last_end()) {
@@ -272,9 +307,12 @@ impl<'a> Run<'a> {
                 });
             }
             self.seen = seen;
-            for session in gateway.iter().flat_map(|gateway| gateway.sessions.all()) {
-                if !self.known.iter().any(|known| known.is(&session)) {
-                    self.known.push(session);
+            self.bounds.strikes = self.world.store.strikes();
+            self.bounds.slack = self.calm + STRIKE.times(self.bounds.strikes);
+            let live = live_of(gateway.as_deref());
+            for session in &live {
+                if !self.known.iter().any(|known| known.is(session)) {
+                    self.known.push(session.clone());
                 }
             }
             let mirror = self.world.store.mirror();
@@ -282,19 +320,16 @@ impl<'a> Run<'a> {
             self.historian.look(&moment, mirror.rows());
             self.observer.look(&self.known, &mirror, &moment, &mut self.historian);
             let tasks = self.world.stage.pool.gateway_labels();
-            let view = view(
-                self.scenario,
-                &self.world,
-                &self.known,
-                &tasks,
-                gateway.as_deref(),
-                self.process.since(),
-                &mirror,
-            );
-            self.oracle.look(self.world.stage.now(), &view);
-            drop(mirror);
-            self.note_violations();
+            let seen = Seen { gateway: gateway.as_deref(), live: &live, tasks: &tasks, rows: &mirror, news: &[] };
+            self.oracle.look(self.world.stage.now(), &view!(self, seen));
         }
+        if self.world.stage.told.has_news() {
+            let (news, mirror) = (self.world.stage.told.take_news(), self.world.store.mirror());
+            let live = live_of(gateway.as_deref());
+            let seen = Seen { gateway: gateway.as_deref(), live: &live, tasks: &[], rows: &mirror, news: &news };
+            self.oracle.hear(self.world.stage.now(), &view!(self, seen));
+        }
+        self.note_violations();
     }
 
     fn note_violations(&mut self) {
@@ -353,33 +388,37 @@ impl<'a> Run<'a> {
     }
 }
 
-/// What the invariants see. Not a method, so that the oracle can be changed meanwhile.
-fn view<'a>(
-    scenario: &Scenario,
-    world: &'a World,
-    known: &'a [Session],
-    tasks: &'a [Rc<str>],
-    gateway: Option<&'a Gateway>,
-    up_since: Uptime,
-    rows: &'a Mirror,
-) -> View<'a> {
+/// The live sessions, oldest first; none while the gateway is down.
+fn live_of(gateway: Option<&Gateway>) -> Vec<Session> {
+    gateway.map(|gateway| gateway.sessions.all()).unwrap_or_default()
+}
+
+/// What the claims depend on.
+fn bounds(scenario: &Scenario) -> Bounds {
+    let Scenario { gateway, store, network, agent, turns, steps, .. } = scenario;
     // A session is ended by at most four writes in a row: what is not stored yet, the title, the end, a spare.
-    let store = &scenario.store;
     let writes = (store.before_commit.max + store.after_commit.max + store.after_lookup.max).times(4);
-    let faults = STRIKE.times(world.store.strikes());
-    // That an old release takes its time over an end is no leak.
-    let slack =
-        writes + faults + scenario.windows.get(&Window::PoppedNotEnded).map_or(Millis::ZERO, |window| window.max);
-    let sessions = gateway.map(|gateway| &gateway.sessions);
-    View {
-        grace: scenario.gateway.orphan_grace,
-        slack,
-        up_since,
-        sessions,
-        known,
-        tasks,
-        rows,
-        names: &world.stage.names,
+    let stubborn = turns.values().flat_map(|turn| &turn.steps).map(|step| match step {
+        TurnStep::Tool { takes, interrupt: OnInterrupt::SitThrough, .. } | TurnStep::Compress { takes, .. } => *takes,
+        _ => Millis::ZERO,
+    });
+    // A client that takes its frames one at a time has them at the latest when it is let go; one that takes none, never.
+    let backlog = match steps.iter().any(|step| step.action == Action::Stall) {
+        true => HEAL_MAX,
+        false if network.buffer < Network::default().buffer => gateway.write_timeout,
+        false => Millis::ZERO,
+    };
+    Bounds {
+        grace: gateway.orphan_grace,
+        // That an old release takes its time over an end is no leak.
+        slack: writes + scenario.windows.get(&Window::PoppedNotEnded).map_or(Millis::ZERO, |window| window.max),
+        strikes: 0,
+        frame: network.latency.max + backlog,
+        stubborn: stubborn.max().unwrap_or(Millis::ZERO),
+        ttl: gateway.session_ttl,
+        cap: Some(gateway.max_live_sessions.unwrap_or(16) as usize).filter(|cap| *cap > 0),
+        build: gateway.build_delay + agent.first_build.unwrap_or_default().max(agent.build),
+        failures: agent.failures.into(),
     }
 }
 

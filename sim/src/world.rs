@@ -10,6 +10,7 @@ pub(crate) mod network;
 pub(crate) mod process;
 mod spawn;
 pub(crate) mod store;
+pub(crate) mod told;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -29,6 +30,7 @@ use names::Names;
 use network::Network;
 use spawn::PoolSpawn;
 use store::{Kept, SimStore};
+use told::Told;
 
 /// What every part of a run shares.
 pub(crate) struct Stage {
@@ -36,6 +38,7 @@ pub(crate) struct Stage {
     pub(crate) chooser: Rc<Chooser>,
     pub(crate) pool: Rc<Pool>,
     pub(crate) names: Names,
+    pub(crate) told: Told,
     trace: RefCell<Trace>,
 }
 
@@ -49,6 +52,7 @@ impl Stage {
             pool: Rc::new(Pool::new(Rc::clone(&chooser))),
             chooser,
             names: Names::default(),
+            told: Told::default(),
             trace: RefCell::default(),
         })
     }

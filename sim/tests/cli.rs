@@ -242,7 +242,9 @@ fn json_rows_tell_the_story() {
 #[test]
 fn a_violation_exits_10_unless_it_is_expected() {
     let run = |files: &[(&str, &[u8])], code: i32| check(&["run", "."], files, code, &[]);
-    let expecting = format!("{GHOST}\n[expect.\"0.16.0\"]\nviolates = \"detached_rows_end\"\n");
+    // That release has no idle reaper either.
+    let violates = r#"violates = ["detached_rows_end", "idle_sessions_end"]"#;
+    let expecting = format!("{GHOST}\n[expect.\"0.16.0\"]\n{violates}\n");
     let other = expecting.replace("detached_rows_end", "live_rows_stay_open");
     let printed = run(&[("story.toml", GHOST.as_bytes())], 10);
     assert!(printed.contains("detached_rows_end at 60.000s"), "{printed}");
@@ -365,7 +367,10 @@ fn a_failure_is_shrunk_to_a_file() {
     assert!(code == Some(0) && stderr.contains("goes on from scenarios/found/detached_rows_end_"), "{stderr}");
     assert!(second.contains("steps                      4 → 4") && second.contains(&name), "{second}");
     let small = fs::read_to_string(&path).expect("the file");
-    assert!(small.contains("violates = \"detached_rows_end\"") && !small.contains("compress"), "{small}");
+    assert!(
+        small.contains("violates = [\"detached_rows_end\", \"idle_sessions_end\"]") && !small.contains("compress"),
+        "{small}"
+    );
     let replayed = sim(folder.path(), &["replay", &path.display().to_string(), "--times", "100"]);
     assert_eq!(replayed.status.code(), Some(0), "a violation that the file expects");
     assert!(text(replayed.stdout).contains("100 of 100 violated"), "the same every time");

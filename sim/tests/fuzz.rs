@@ -8,108 +8,108 @@ use gateway::behavior::Behavior;
 use sim::fuzz::{Campaign, Guard, Mode};
 use sim::{Release, Simulator};
 
-/// How many runs a bug may take that is found soon. Most take some hundreds; which, changes with the generator.
+/// How many runs a bug may take that is found soon. Many times what it took, since that changes with the generator.
 const RUNS_MAX: u64 = 3000;
 
-/// Found within some hundreds of runs: these are looked for here.
+/// Found within 420 runs of each of three seeds: these are looked for here.
 const SOON: &[&str] = &[
     "grace.expiry = one_shot",
     "grace.expiry = kill",
-    "grace.clock = wall",
+    "attach.prompt = before_busy_check",
+    "attach.disconnect = snapshot",
+    "attach.activate = answers_only",
     "attach.dead_connection = binds",
+    "build.failure = sticky",
     "build.ended = kept",
-    "resume.lazy = exact",
+    "claim.busy = reject",
     "claim.liveness = not_checked",
     "claim.sections = tested_then_claimed",
     "claim.row = plain_insert",
+    "queue.drain = after_normal_turn",
+    "flush.when = prompt_and_end",
+    "flush.when = at_end",
+    "events.replay = lost",
     "close.turn = left_running",
-    "close.order = under_resume_lock",
     "close.order = pop_then_end",
+    "close.on_disconnect = ignored",
     "close.foreign = ended",
     "close.agent = ends_row",
     "close.reap_reason = tui_close",
+    "finish.failed = forgotten",
+    "finish.interrupted = silent",
+    "interrupt.busy = turn_of_the_moment",
+    "steer.unread = lost",
+    "review.fork = writes",
     "review.fork = writes_and_compresses",
+    "history.undo = memory_only",
+    "history.hold = none",
+];
+
+/// Found within 1500 runs of at least one of three seeds, later or not with each: too late for every test run.
+const LATE: &[&str] = &[
+    "grace.expiry = interrupt",
+    "grace.timers = pile",
+    "grace.clock = wall",
+    "resume.live_match = agent_row",
+    "resume.live_match = session_key",
+    "resume.order = reopen_then_register",
+    "queue.slots = one_merged",
+    "flush.unit = message_counted_late",
+    "rotation.procedure = steps_and_write",
+    "rotation.procedure = steps",
+    "rotation.procedure = steps_unchecked",
+    "events.questions = not_shown",
+    "writing.timeout = silenced",
+    "close.order = under_resume_lock",
+    "close.reap_order = pop_then_end",
+    "idle.reaper = none",
+    "finish.running = cleared_after_complete",
+    "interrupt.idle = sticky",
+    "interrupt.waiting = cleared",
+    "interrupt.waiting = looked_at_later",
+    "interrupt.claimed = loses_session",
+    "notices.watchers = session_claimed_first",
+    "title.unsaved = waits",
+    "shutdown.on_term = leaves_rows",
     "shutdown.turns = cut_off",
     "startup.sweep = none",
 ];
 
-/// Found within 1500 runs of at least one of three seeds, and too late to be looked for in every test run.
-const LATE: &[&str] = &[
-    "grace.timers = pile",
-    "attach.prompt = before_busy_check",
-    "attach.disconnect = snapshot",
-    "resume.reopen = unconditional",
-    "queue.delivery = pinned",
-    "rotation.procedure = steps_and_write",
-    "rotation.procedure = steps",
-    "rotation.procedure = steps_unchecked",
-    "writing.timeout = silenced",
-    "close.reap_order = under_resume_lock",
-    "close.reap_order = pop_then_end",
-    "interrupt.claimed = loses_session",
-    "notices.watchers = session_claimed_first",
-    "review.fork = writes",
-];
-
-/// Not found within 1500 runs. Most of them no invariant is about: they show in rows and frames, which scenarios hold
-/// (`snapshots/planted.snap`); some hang on a race that is rare.
+/// Not found within 1500 runs of seed 1. No invariant is about some of them: they show in rows and frames, which scenarios
+/// hold (`snapshots/planted.snap`); others hang on a race or a setting that is rare (`sim bench planted` gives them more).
 const NOT: &[&str] = &[
     "grace.expiry = rearm_beside",
-    "grace.expiry = interrupt",
-    "attach.activate = answers_only",
-    "build.failure = sticky",
     "resume.target = any_child",
     "resume.target = latest_start",
     "resume.target = exact",
-    "resume.live_match = agent_row",
-    "resume.live_match = session_key",
-    "resume.order = reopen_then_register",
+    "resume.reopen = unconditional",
+    "resume.lazy = exact",
     "resume.lazy = unknown",
     "resume.build = before_answer",
-    "claim.busy = reject",
-    "queue.slots = one_merged",
-    "queue.drain = after_normal_turn",
-    "flush.when = prompt_and_end",
-    "flush.when = at_end",
+    "queue.delivery = pinned",
     "flush.unit = message",
-    "flush.unit = message_counted_late",
     "flush.finalize = lost",
     "flush.loaded = in_turns",
     "rotation.key = after_turn",
     "rotation.default_mode = rotate",
-    "events.replay = lost",
-    "events.questions = not_shown",
     "writing.timeout = in_flight",
-    "close.on_disconnect = ignored",
-    "idle.reaper = none",
+    "close.reap_order = under_resume_lock",
     "idle.victims = not_tested_again",
     "idle.cap = off_unless_set",
     "idle.cap = none",
-    "finish.running = cleared_after_complete",
-    "finish.failed = forgotten",
-    "finish.interrupted = silent",
-    "interrupt.idle = sticky",
-    "interrupt.busy = turn_of_the_moment",
-    "interrupt.waiting = cleared",
-    "interrupt.waiting = looked_at_later",
     "interrupt.answer = wiped",
-    "steer.unread = lost",
     "notices.taker = any_after_turn",
     "notices.liveness = not_checked",
     "approval.asked = stored_id",
     "approval.wait = five_minutes",
-    "history.undo = memory_only",
     "history.negative = from_the_end",
     "history.cut = all",
     "history.busy = ignored",
-    "history.hold = none",
     "title.get = applies_pending",
-    "title.unsaved = waits",
     "lineage.delete = session_key",
     "lineage.branch = row_then_messages",
     "list.order = start",
     "list.tip = latest_start",
-    "shutdown.on_term = leaves_rows",
 ];
 
 /// A campaign on the good gateway finds nothing, and each of its runs is the same twice.
@@ -123,7 +123,7 @@ fn current_is_clean() {
 }
 
 /// Every bug that can be planted is in one of the three lists. A new one is to be tried: `sim fuzz --behavior FIELD=ALTERNATIVE
-/// --runs 1500 --fail-fast` with the seeds 1, 2 and 3.
+/// --runs 1500 --fail-fast` with the seeds 1, 2 and 3 says in which.
 #[test]
 fn every_planted_bug_is_accounted_for() {
     let behavior = Behavior::default().fields();

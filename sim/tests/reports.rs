@@ -41,7 +41,7 @@ fn annotations_name_file_and_line() {
         .rposition(|line| *line == "[[steps]]");
     let expected = format!(
         "::error file=story.toml,line={},title=violated under current::detached_rows_end at 60.000s: row s2 is still \
-         open, though since 40.000s it has no client and no turn",
+         open, though since 40.000s it has no client and no turn, and no timer is armed",
         drop.expect("a step") + 1
     );
     assert_eq!(printed.lines().last(), Some(expected.as_str()));

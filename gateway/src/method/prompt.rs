@@ -18,6 +18,7 @@ use crate::lifecycle::queue::Before;
 use crate::link::Link;
 use crate::notice;
 use crate::persist;
+use crate::question;
 use crate::reaper;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
@@ -54,7 +55,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
             return Ok(answer);
         }
         Claimed::Steer => {
-            reaper::attach(gateway, &session, link);
+            take_over(gateway, &session, link);
             steer::leave(gateway, &session, link, &params.text);
             return Ok(json!({"status": "steered"}));
         }
@@ -127,9 +128,18 @@ pub(crate) fn hold(record: &mut Record, text: &str, now: Now) -> Rc<Interrupt> {
     interrupt
 }
 
+/// The session at work goes to the prompt's connection, which is told of the question that is open there.
+fn take_over(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
+    let is_new = session.read(|record| !record.attachment.is_to(link));
+    reaper::attach(gateway, session, link);
+    if is_new && gateway.behavior.events.asks_again() {
+        question::ask_again(session);
+    }
+}
+
 /// The prompt waits for the turn that runs.
 fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) -> Value {
-    reaper::attach(gateway, session, link);
+    take_over(gateway, session, link);
     session.change(|record| {
         let waiting = record.queue.len() as u64;
         gateway.behavior.queue.push(&mut record.queue, Queued { text, link: Some(link.clone()) });

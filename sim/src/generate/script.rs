@@ -155,9 +155,13 @@ impl Writer<'_> {
 
     /// What this client may do now, by weight.
     fn menu(&self, client: usize) -> Vec<(u32, Kind)> {
+        // What happens in the middle of a turn is what most stories are about.
+        let busy = self.sessions.iter().any(|known| known.busy_until > self.now);
         let on = |feature, weight| if self.swarm.has(feature) { weight } else { 0 };
+        let amid = |feature, weight| on(feature, if busy { 2 * weight } else { weight });
+        let free = self.swarm.has(Feature::Busy) || self.sessions.iter().any(|known| known.busy_until <= self.now);
         let mut menu = vec![
-            (on(Feature::Kill, 2), Kind::Kill),
+            (amid(Feature::Kill, 2), Kind::Kill),
             (on(Feature::Signal, 2), Kind::Signal),
             (on(Feature::Suspend, 2), Kind::Suspend),
             (on(Feature::ScanIdle, 2), Kind::ScanIdle),
@@ -169,7 +173,7 @@ impl Writer<'_> {
         let more = self.sessions.len() < if self.swarm.has(Feature::Sessions) { SESSIONS.len() } else { 1 };
         menu.extend([
             (if more { 4 } else { 0 }, Kind::Create),
-            (on(Feature::Drop, 8), Kind::Drop),
+            (amid(Feature::Drop, 8), Kind::Drop),
             (on(Feature::Leave, 6), Kind::Leave),
             (on(Feature::SlowReader, 4), Kind::Stall),
             (on(Feature::SlowReader, 2), Kind::Unstall),
@@ -178,11 +182,11 @@ impl Writer<'_> {
             return menu;
         }
         menu.extend([
-            (10, Kind::Prompt),
+            (if free { 10 } else { 0 }, Kind::Prompt),
             (on(Feature::Resume, 5), Kind::Resume),
             (on(Feature::Activate, 4), Kind::Activate),
-            (on(Feature::Close, 4), Kind::Close),
-            (on(Feature::Interrupt, 4), Kind::Interrupt),
+            (amid(Feature::Close, 3), Kind::Close),
+            (amid(Feature::Interrupt, 3), Kind::Interrupt),
             (on(Feature::Title, 3), Kind::Title),
             (on(Feature::Look, 2), Kind::History),
             (on(Feature::Undo, 4), Kind::Undo),
@@ -200,8 +204,14 @@ impl Writer<'_> {
     /// A client that comes back mostly wants its session.
     fn connect(&mut self, client: usize) {
         self.act(client, Action::Connect);
-        if !self.sessions.is_empty() && self.swarm.has(Feature::Resume) && self.prng.hits(2, 3) {
-            self.request(client, Kind::Resume);
+        if self.sessions.is_empty() || self.prng.hits(1, 3) {
+            return;
+        }
+        let ways =
+            [(Feature::Resume, Kind::Resume), (Feature::Resume, Kind::Resume), (Feature::Activate, Kind::Activate)];
+        let (feature, way) = *self.prng.one(&ways);
+        if self.swarm.has(feature) {
+            self.request(client, way);
         }
     }
 
@@ -218,10 +228,9 @@ impl Writer<'_> {
     }
 
     fn prompt(&mut self, client: usize) {
-        let place = self.prng.below(self.sessions.len());
-        if self.sessions[place].busy_until > self.now && !self.swarm.has(Feature::Busy) {
-            return;
-        }
+        let may = |known: &Known| self.swarm.has(Feature::Busy) || known.busy_until <= self.now;
+        let free: Vec<usize> = (0..self.sessions.len()).filter(|place| may(&self.sessions[*place])).collect();
+        let place = *self.prng.one(&free);
         let session = self.sessions[place].name.clone();
         let turns: Vec<String> = self.scenario.turns.keys().cloned().collect();
         let prompt = match self.prng.hits(1, 6) {
@@ -238,6 +247,10 @@ impl Writer<'_> {
             }
         }
         self.sessions[place].busy_until = over;
+        // Who goes then has a grace that is over when the turn is.
+        let grace = self.scenario.gateway.orphan_grace;
+        let meets = [1, 2].map(|rounds| Millis(over.0.saturating_sub(grace.times(rounds).0)));
+        self.due.extend(meets.into_iter().filter(|instant| *instant > self.now));
         self.act(client, Action::Prompt { session, prompt, truncate });
     }
 
@@ -287,7 +300,7 @@ impl Writer<'_> {
 
     fn request(&mut self, client: usize, kind: Kind) {
         let session = self.prng.one(&self.sessions).name.clone();
-        let target = *self.prng.one(&[ResumeTarget::Stored, ResumeTarget::Stored, ResumeTarget::Tip]);
+        let target = *self.prng.one(&[ResumeTarget::Stored, ResumeTarget::Tip]);
         let action = match kind {
             Kind::Resume => {
                 let name = self.prng.hits(1, 4).then(|| self.another_name("again"));

@@ -71,7 +71,7 @@ const FEATURES: [(Feature, usize); 34] = [
     (Drop, 1),
     (Leave, 3),
     (Resume, 1),
-    (Activate, 3),
+    (Activate, 2),
     (Close, 2),
     (Interrupt, 3),
     (Steer, 5),

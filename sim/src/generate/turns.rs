@@ -33,7 +33,7 @@ fn turn(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> TurnScript {
     let weight = |feature, weight| if swarm.has(feature) { weight } else { 0 };
     let kinds = [
         (6, Kind::Tool),
-        (weight(Feature::Rotation, 4), Kind::Compress),
+        (weight(Feature::Rotation, 6), Kind::Compress),
         (1, Kind::Say),
         (weight(Feature::Question, 4), Kind::Ask),
         (1, Kind::Sleep),

@@ -17,12 +17,12 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
     // A gateway that is down can end nothing. A grace of zero means that orphans are kept.
-    let Some(sessions) = view.sessions.filter(|_| view.grace > Millis::ZERO) else {
+    let Some(sessions) = view.sessions.filter(|_| view.bounds.grace > Millis::ZERO) else {
         return Vec::new();
     };
     let open = view.rows.rows().iter().filter(|row| row.ended_at.is_none() && !is_foreign(&row.source));
     // Old releases can have two records on one row; the row is in use if one of them is.
-    let live = sessions.all();
+    let live = view.live;
     let used =
         |id: &StoredId| live.iter().any(|session| session.read(|record| record.owns(id) && in_use(sessions, record)));
     let unused = open.filter(|row| !used(&row.id));
@@ -34,8 +34,8 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let condition = |row: &SessionRow| Condition {
         subject: view.rows.alias(&row.id),
         era: since(&row.id),
-        within: view.grace + view.slack,
-        detail,
+        within: view.bounds.grace + view.bounds.slack,
+        detail: live.iter().find_map(|session| session.read(|record| detail(record, &row.id))).unwrap_or(nobody),
     };
     unused.map(condition).collect()
 }
@@ -54,6 +54,27 @@ fn in_use(sessions: &Registry, record: &Record) -> bool {
     attached || record.is_running() || record.stage != Stage::Open
 }
 
-fn detail(row: &str, since: Uptime) -> String {
+/// What to say of a row by the state of the session that has it: each is another way to lose it.
+fn detail(record: &Record, row: &StoredId) -> Option<fn(&str, Uptime) -> String> {
+    record.owns(row).then_some(match record.attachment {
+        Attachment::Live(_) => deaf,
+        Attachment::Detached { .. } if record.timers.is_empty() => unwatched,
+        Attachment::Detached { .. } => watched,
+    })
+}
+
+fn nobody(row: &str, since: Uptime) -> String {
+    format!("row {row} is still open, though since {since} no session has it")
+}
+
+fn unwatched(row: &str, since: Uptime) -> String {
+    format!("row {row} is still open, though since {since} it has no client and no turn, and no timer is armed")
+}
+
+fn watched(row: &str, since: Uptime) -> String {
     format!("row {row} is still open, though since {since} it has no client and no turn")
+}
+
+fn deaf(row: &str, since: Uptime) -> String {
+    format!("row {row} is still open, though since {since} its session is with a connection that is gone")
 }

@@ -1,6 +1,5 @@
 //! The row of a session that is in use is open, or not there yet (I2 of spec §15).
 
-use gateway::registry::Registry;
 use gateway::session::{Record, Session, Stage};
 
 use super::{Breach, Claim, Invariant, View};
@@ -12,8 +11,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let live = view.sessions.map(Registry::all).unwrap_or_default();
-    live.iter().filter_map(|session| breach(view, session)).collect()
+    view.live.iter().filter_map(|session| breach(view, session)).collect()
 }
 
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {

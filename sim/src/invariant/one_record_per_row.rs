@@ -15,7 +15,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn check(view: &View<'_>) -> Vec<Breach> {
     let mut writers: BTreeMap<StoredId, Vec<String>> = BTreeMap::new();
-    for session in view.sessions.iter().flat_map(|sessions| sessions.all()) {
+    for session in view.live {
         let (row, stage) = session.read(|record| (record.agent.row.clone(), record.stage));
         if stage != Stage::Finalized {
             writers.entry(row).or_default().push(view.names.label(session.id()));

@@ -30,7 +30,16 @@ impl Oracle {
             match &invariant.claim {
                 Claim::Always(check) => self.report(now, invariant, check(view)),
                 Claim::Within(begun) => self.note(now, invariant, begun(view)),
-                Claim::AtRest(_) => {}
+                Claim::Told(_) | Claim::AtRest(_) => {}
+            }
+        }
+    }
+
+    /// Clients were told something.
+    pub(crate) fn hear(&mut self, now: Uptime, view: &View<'_>) {
+        for invariant in ALL {
+            if let Claim::Told(check) = &invariant.claim {
+                self.report(now, invariant, check(view));
             }
         }
     }
@@ -78,6 +87,7 @@ impl Oracle {
                     // What may last longer by now (a fault of the store delays it) is due later.
                     Some(known) if known.condition.era == begun.condition.era => {
                         known.due = known.due.max(known.since + within);
+                        known.condition = begun.condition;
                     }
                     Some(known) => *known = begun,
                     None => {

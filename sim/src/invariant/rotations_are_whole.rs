@@ -21,7 +21,8 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let cut = ended
         .filter(|row| !continued(&row.id) && !view.rows.lost_its_child(&row.id))
         .map(|row| view.rows.alias(&row.id));
-    cut.map(|subject| Condition { subject, era: Uptime::default(), within: view.slack + STEPS, detail }).collect()
+    cut.map(|subject| Condition { subject, era: Uptime::default(), within: view.bounds.slack + STEPS, detail })
+        .collect()
 }
 
 fn detail(row: &str, since: Uptime) -> String {

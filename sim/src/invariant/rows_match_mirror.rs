@@ -1,11 +1,13 @@
 //! The tables hold what the committed writes add up to. A difference is a mistake in the SQL, or in the mirror.
 
+use gateway::store::{NewMessage, SessionRow};
+
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::Tables;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "rows_match_mirror",
-    about: "at rest, the session rows are what the committed writes add up to",
+    about: "at rest, the rows are what the committed writes add up to",
     claim: Claim::AtRest(check),
 };
 
@@ -13,23 +15,38 @@ fn check(view: &View<'_>, tables: &Tables) -> Vec<Breach> {
     let (expected, found) = (view.rows.rows(), &tables.sessions);
     let longest = expected.len().max(found.len());
     let differing = (0..longest).filter(|place| expected.get(*place) != found.get(*place));
-    differing
-        .map(|place| Breach {
-            subject: format!("s{}", place + 1),
-            detail: format!("expected {:?}, found {:?}", expected.get(place), found.get(place)),
-        })
-        .collect()
+    let differing = differing.map(|place| Breach {
+        subject: format!("s{}", place + 1),
+        detail: format!("expected {:?}, found {:?}", expected.get(place), found.get(place)),
+    });
+    differing.chain(found.iter().filter_map(|row| messages(view, tables, row))).collect()
+}
+
+fn messages(view: &View<'_>, tables: &Tables, row: &SessionRow) -> Option<Breach> {
+    let expected = view.rows.messages(&row.id);
+    let active = tables.messages.iter().filter(|message| message.session == row.id && message.active);
+    let found: Vec<&NewMessage> = active.map(|message| &message.message).collect();
+    if expected.iter().eq(found.iter().copied()) {
+        return None;
+    }
+    let row = view.rows.alias(&row.id);
+    Some(Breach {
+        detail: format!("row {row} holds {found:?} instead of {expected:?}"),
+        subject: format!("{row}.messages"),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use gateway::clock::{Millis, Uptime, Wall};
+    use gateway::clock::{Uptime, Wall};
     use gateway::registry::Registry;
     use gateway::store::{EndReason, NewSession, StoredId, Write, Written};
 
+    use super::super::Bounds;
     use super::*;
     use crate::world::mirror::Mirror;
     use crate::world::names::Names;
+    use crate::world::told::Told;
 
     /// Planted bug: a table that lacks the end which was written. Without it, nothing is found.
     #[test]
@@ -50,16 +67,19 @@ mod tests {
         let before = Tables { sessions: mirror.rows().to_vec(), messages: Vec::new() };
         mirror.apply(&Write::End { session: id, at: Wall(2), reason: EndReason::TuiClose }, &written);
         let after = Tables { sessions: mirror.rows().to_vec(), messages: Vec::new() };
-        let (sessions, names) = (Registry::default(), Names::default());
+        let (sessions, names, told) = (Registry::default(), Names::default(), Told::default());
         let view = View {
             up_since: Uptime::default(),
-            grace: Millis::ZERO,
-            slack: Millis::ZERO,
+            bounds: &Bounds::default(),
+            signalled: false,
             sessions: Some(&sessions),
+            live: &[],
             known: &[],
             tasks: &[],
             rows: &mirror,
             names: &names,
+            told: &told,
+            news: &[],
         };
         assert!(check(&view, &after).is_empty());
         assert_eq!(check(&view, &before).len(), 1);

@@ -24,11 +24,12 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
         Attachment::Live(link) => grace::is_settling(record) && sessions.is_linked(link),
         Attachment::Detached { .. } => false,
     };
-    let all = sessions.all().into_iter();
-    let busy = all.filter(|session| session.read(|record| prompted(record) || settling(record)));
+    let busy = view.live.iter().filter(|session| session.read(|record| prompted(record) || settling(record)));
     let labels = busy.map(|session| view.names.label(session.id()));
     let stuck = labels.filter(|label| view.turns_of(label) == 0);
-    stuck.map(|subject| Condition { subject, era: Uptime::default(), within: view.slack + CLAIM, detail }).collect()
+    stuck
+        .map(|subject| Condition { subject, era: Uptime::default(), within: view.bounds.slack + CLAIM, detail })
+        .collect()
 }
 
 fn detail(session: &str, since: Uptime) -> String {

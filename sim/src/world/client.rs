@@ -12,6 +12,7 @@ use super::names::{Ids, Named};
 use super::network::{ClientEnd, Network};
 use super::process::Process;
 use super::store::SimStore;
+use super::told::Request;
 use super::{Stage, World};
 use crate::pool::Side;
 use crate::scenario::{Action, OnDisconnect, ResumeTarget, ResumeWish, Step};
@@ -27,7 +28,7 @@ pub(crate) struct Client {
     connection: RefCell<Option<ClientEnd>>,
     requests: Cell<u64>,
     /// Requests without an answer, and the session name that hangs on it.
-    pending: RefCell<BTreeMap<u64, Option<String>>>,
+    pending: RefCell<BTreeMap<u64, (Request, Option<String>)>>,
     /// By runtime id.
     heard: RefCell<BTreeMap<String, Heard>>,
 }
@@ -295,8 +296,10 @@ impl Client {
         let connection = connection.ok_or_else(|| Skipped("the connection is gone".to_owned()))?;
         let id = self.requests.get() + 1;
         self.requests.set(id);
-        self.pending.borrow_mut().insert(id, names);
         let frame = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string();
+        let request = Request { method: method.to_owned(), params, sent_at: self.stage.now() };
+        self.stage.told.sent(&request);
+        self.pending.borrow_mut().insert(id, (request, names));
         self.stage.enter(Site::Sent, frame.clone());
         connection.send(frame);
         Ok(())
@@ -307,8 +310,9 @@ impl Client {
             self.stage.enter(Site::Received, frame.clone());
             let value: Value = serde_json::from_str(&frame).expect("the gateway sends JSON");
             if let Some(id) = value.get("id").and_then(Value::as_u64) {
-                self.answered(id, &value);
+                self.answered(id, value);
             } else {
+                self.stage.told.heard(&self.name, &value["params"]);
                 self.listen(&value["params"]);
             }
         }
@@ -319,27 +323,34 @@ impl Client {
         }
     }
 
-    fn answered(&self, id: u64, response: &Value) {
-        let named = self.pending.borrow_mut().remove(&id);
-        let Some(Some(name)) = named else { return };
+    fn answered(&self, id: u64, response: Value) {
+        let Some((request, name)) = self.pending.borrow_mut().remove(&id) else { return };
+        if let Some(name) = name {
+            self.settle(&name, &response);
+        }
+        self.stage.told.answered(&self.name, request, response);
+    }
+
+    /// The answer says what the session is that a name was kept for.
+    fn settle(&self, name: &str, response: &Value) {
         // Questions that are open when a client comes back are told with the session.
         for asked in response["result"]["pending"].as_array().into_iter().flatten() {
             let session = &response["result"]["session_id"];
             self.listen(&json!({"session_id": session, "type": asked["type"], "payload": asked["payload"]}));
         }
-        self.stage.names.expect_no_more(&self.name, &name);
+        self.stage.names.expect_no_more(&self.name, name);
         let result = &response["result"];
         let text = |key: &str| result.get(key).and_then(Value::as_str).map(str::to_owned);
         let ids = text("session_id").zip(text("stored_session_id").or_else(|| text("session_key")));
         match ids {
-            Some((runtime, stored)) => self.stage.names.settle(&name, Named::Known(Ids { runtime, stored })),
-            None => self.fail(&name),
+            Some((runtime, stored)) => self.stage.names.settle(name, Named::Known(Ids { runtime, stored })),
+            None => self.fail(name),
         }
     }
 
     /// Answers that will never come leave their sessions without a name, unless they have one from before.
     fn forget_pending(&self) {
-        for name in std::mem::take(&mut *self.pending.borrow_mut()).into_values().flatten() {
+        for name in std::mem::take(&mut *self.pending.borrow_mut()).into_values().filter_map(|(_, name)| name) {
             self.fail(&name);
         }
     }

@@ -3,6 +3,10 @@
 //! Invariants read the mirror: it needs no query, and it is written down a second time, without SQL, so that a mistake
 //! in the SQL shows. At rest the tables are compared with it.
 
+mod messages;
+
+use std::collections::{BTreeMap, BTreeSet};
+
 use gateway::clock::Wall;
 use gateway::store::{BranchTitle, EndReason, NewMessage, NewSession, SessionRow, StoredId, Write, Written};
 
@@ -10,6 +14,11 @@ use gateway::store::{BranchTitle, EndReason, NewMessage, NewSession, SessionRow,
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Mirror {
     rows: Vec<SessionRow>,
+    messages: messages::Messages,
+    /// By row, also of deleted ones: the first row of its conversation, where that is another.
+    firsts: BTreeMap<StoredId, StoredId>,
+    /// Titles that rows had, by the first row of their conversation.
+    titles: BTreeSet<(StoredId, String)>,
     /// Rows that got messages after their end, and the reason of that end.
     late: Vec<(StoredId, String)>,
     /// Rows that were deleted, and the rows that they continued.
@@ -30,6 +39,11 @@ impl Mirror {
         self.rows.iter().find(|row| row.id == *id)
     }
 
+    /// The row with a title.
+    pub(crate) fn titled(&self, title: &str) -> Option<&SessionRow> {
+        self.rows.iter().find(|row| row.title.as_deref() == Some(title))
+    }
+
     /// What a row is called in reports: `s1` for the first, and so on.
     pub(crate) fn alias(&self, id: &StoredId) -> String {
         let place = self.rows.iter().position(|row| row.id == *id);
@@ -39,6 +53,36 @@ impl Mirror {
     /// Rows that got messages after their end, and the reason of that end.
     pub(crate) fn written_late(&self) -> &[(StoredId, String)] {
         &self.late
+    }
+
+    /// The active messages of a row, oldest first.
+    pub(crate) fn messages(&self, row: &StoredId) -> &[NewMessage] {
+        self.messages.active(row)
+    }
+
+    /// The first row of the conversation that a row belongs to.
+    pub(crate) fn first<'a>(&'a self, row: &'a StoredId) -> &'a StoredId {
+        self.firsts.get(row).unwrap_or(row)
+    }
+
+    /// All that was ever added to the conversation of a row, oldest first, also what is not there any more.
+    pub(crate) fn said(&self, row: &StoredId) -> &[NewMessage] {
+        self.messages.said(self.first(row))
+    }
+
+    /// Rows that got a message a second time, and what it says.
+    pub(crate) fn stored_again(&self) -> &[(StoredId, String)] {
+        self.messages.again()
+    }
+
+    /// Whether any row of a row's conversation had this title at some time.
+    pub(crate) fn was_titled(&self, row: &StoredId, title: &str) -> bool {
+        self.titles.contains(&(self.first(row).clone(), title.to_owned()))
+    }
+
+    /// Whether any row of a row's conversation was deleted.
+    pub(crate) fn lost_a_row(&self, row: &StoredId) -> bool {
+        self.deleted.iter().any(|deleted| self.first(deleted) == self.first(row))
     }
 
     /// Whether a row was deleted.
@@ -75,6 +119,30 @@ impl Mirror {
 
     /// A transaction was committed.
     pub(crate) fn apply(&mut self, write: &Write, written: &Written) {
+        self.apply_to_rows(write, written);
+        let row = match write {
+            Write::CreateSession { session }
+            | Write::StartTurn { session, .. }
+            | Write::NameSession { session, .. } => &session.id,
+            Write::Append { session, .. }
+            | Write::End { session, .. }
+            | Write::Reopen { session }
+            | Write::ReopenTip { session }
+            | Write::ContinueTitle { session, .. }
+            | Write::Compact { session, .. }
+            | Write::SetTitle { session, .. }
+            | Write::ReplaceMessages { session, .. }
+            | Write::Delete { session } => session,
+            Write::Rotate { child, .. } | Write::Branch { child, .. } => &child.id,
+        };
+        let first = self.first(row).clone();
+        if let Some(title) = self.row(row).and_then(|row| row.title.clone()) {
+            self.titles.insert((first.clone(), title));
+        }
+        self.messages.apply(write, &first);
+    }
+
+    fn apply_to_rows(&mut self, write: &Write, written: &Written) {
         match write {
             Write::CreateSession { session } => self.insert(session),
             Write::StartTurn { session, message } => {
@@ -113,6 +181,8 @@ impl Mirror {
             Write::Branch { child, title, messages } => {
                 self.insert(child);
                 self.change(&child.id, |row| row.branched_from = child.parent.clone());
+                // A branch is a conversation of its own.
+                self.firsts.remove(&child.id);
                 self.name_branch(child, title);
                 self.count(&child.id, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
             }
@@ -160,6 +230,9 @@ impl Mirror {
     fn insert(&mut self, session: &NewSession) {
         if self.row(&session.id).is_some() {
             return;
+        }
+        if let Some(parent) = session.parent.as_ref().filter(|_| !self.elsewhere.contains(&session.id)) {
+            self.firsts.insert(session.id.clone(), self.first(parent).clone());
         }
         let free = |title: &String| self.rows.iter().all(|row| row.title.as_ref() != Some(title));
         let title = session.title.clone().filter(free);

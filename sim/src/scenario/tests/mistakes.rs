@@ -324,7 +324,7 @@ fn words_and_keys() {
     check_change(
         r#"turn = "refactor""#,
         r#"turns = "refactor""#,
-        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`",
+        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`, `truncate`, `eager_build`",
         "did you mean `turn`?",
     );
 }

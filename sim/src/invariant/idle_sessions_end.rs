@@ -1,0 +1,36 @@
+//! A session that nobody has and nobody uses is ended in the end (A2 of the catalogue; spec §6): the idle reaper finds
+//! what every other way has missed.
+
+use gateway::clock::Uptime;
+use gateway::lifecycle::idle::{self, SCAN};
+use gateway::registry::Registry;
+use gateway::session::{Attachment, Session};
+
+use super::{Claim, Condition, Invariant, View};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "idle_sessions_end",
+    about: "a session without a client and a turn is ended at the first scan after its time is over",
+    claim: Claim::Within(begun),
+};
+
+fn begun(view: &View<'_>) -> Vec<Condition> {
+    let Some(sessions) = view.sessions else { return Vec::new() };
+    let within = view.bounds.ttl + SCAN + view.bounds.slack;
+    let idle = view.live.iter().filter_map(|session| {
+        Some(Condition { subject: view.names.label(session.id()), era: idle_since(sessions, session)?, within, detail })
+    });
+    idle.collect()
+}
+
+/// When it was used last, if nobody uses it now.
+fn idle_since(sessions: &Registry, session: &Session) -> Option<Uptime> {
+    session.read(|record| {
+        let served = matches!(&record.attachment, Attachment::Live(link) if sessions.is_linked(link));
+        idle::is_evictable(record, served).then_some(record.facts.last_active.uptime)
+    })
+}
+
+fn detail(session: &str, since: Uptime) -> String {
+    format!("session {session} is still there, though since {since} nobody uses it")
+}

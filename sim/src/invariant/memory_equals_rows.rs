@@ -1,0 +1,41 @@
+//! Between turns, the rows hold what has been said (prefix durability, design §5; A18 and 5.11 of the specification):
+//! otherwise a resume brings back another conversation than the one that its client sees.
+
+use gateway::session::{Session, Stage};
+
+use super::{Breach, Claim, Invariant, View};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "memory_equals_rows",
+    about: "while no turn runs, the conversation in memory is the one in the rows",
+    claim: Claim::Always(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    view.live.iter().filter_map(|session| breach(view, session)).collect()
+}
+
+fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+    session.read(|record| {
+        // A row that a client deletes takes its messages with it; that its session lives on is another claim's.
+        if record.stage != Stage::Open || record.is_running() || view.rows.was_deleted(&record.agent.row) {
+            return None;
+        }
+        // What the store has refused goes with the next flush.
+        if view.bounds.strikes > 0 && record.transcript.saved < record.transcript.messages.len() {
+            return None;
+        }
+        let (memory, rows) = (&record.transcript.messages, view.rows.messages(&record.agent.row));
+        if memory.as_slice() == rows {
+            return None;
+        }
+        let session = view.names.label(session.id());
+        let detail = format!(
+            "session {session} is at rest with {} messages, its row {} holds {} that are not the same",
+            memory.len(),
+            view.rows.alias(&record.agent.row),
+            rows.len()
+        );
+        Some(Breach { subject: session, detail })
+    })
+}

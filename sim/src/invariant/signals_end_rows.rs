@@ -1,0 +1,31 @@
+//! A gateway that is asked to end ends its sessions first (spec §11): their rows do not stay open behind it.
+
+use gateway::lifecycle::close::is_foreign;
+use gateway::session::Session;
+
+use super::{Breach, Claim, Invariant, View};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "signals_end_rows",
+    about: "a process that ends after a signal leaves no row open that it used",
+    claim: Claim::Always(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    if !view.signalled {
+        return Vec::new();
+    }
+    view.known.iter().filter_map(|session| breach(view, session)).collect()
+}
+
+fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+    session.read(|record| {
+        let row = view.rows.row(&record.agent.row)?;
+        let is_ours = record.facts.created_at.uptime >= view.up_since && !is_foreign(&row.source);
+        if !is_ours || row.ended_at.is_some() {
+            return None;
+        }
+        let row = view.rows.alias(&row.id);
+        Some(Breach { detail: format!("the process has ended and left row {row} open"), subject: row })
+    })
+}

@@ -1,0 +1,190 @@
+//! What the clients said and were told: a plain account of the frames that they sent and that reached them, so that a
+//! claim can hold the gateway to its word. It knows the protocol and nothing else of the gateway.
+
+mod account;
+
+use std::cell::{Ref, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+
+use gateway::clock::Uptime;
+use gateway::store::StoredId;
+use serde_json::Value;
+
+pub(crate) use account::{Account, End};
+
+/// The account of a run.
+#[derive(Default)]
+pub(crate) struct Told(RefCell<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    /// By runtime id.
+    accounts: BTreeMap<String, Account>,
+    /// What clients were told since somebody last asked.
+    news: Vec<News>,
+    /// Who knows of which questions: client, session, the question's id or kind.
+    asked: BTreeSet<(String, String, String)>,
+    /// Counts changes of who knows what, so that an observer knows when to look.
+    revision: u64,
+    /// How often a client was told that an agent could not be built.
+    failed_builds: u64,
+}
+
+/// Something that a client was told.
+pub(crate) enum News {
+    /// The answer to a request.
+    Answer(Answer),
+    /// The end of a turn that was stopped, though nobody had asked for it.
+    StoppedUnasked {
+        /// The session's runtime id.
+        session: String,
+    },
+    /// An event with a number that is not above that of the one before.
+    OutOfOrder {
+        /// The session's runtime id.
+        session: String,
+        /// Who heard it.
+        client: String,
+        /// The number.
+        seq: u64,
+    },
+}
+
+/// A request and its answer.
+pub(crate) struct Answer {
+    pub(crate) client: String,
+    pub(crate) request: Request,
+    /// The result, or the error's code.
+    pub(crate) result: Result<Value, i64>,
+}
+
+/// A request that a client sent.
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) params: Value,
+    pub(crate) sent_at: Uptime,
+}
+
+impl Request {
+    /// The runtime id it names, or for a resume the stored one.
+    pub(crate) fn session(&self) -> &str {
+        self.params["session_id"].as_str().unwrap_or_default()
+    }
+}
+
+impl Told {
+    /// A client sent a request.
+    pub(crate) fn sent(&self, request: &Request) {
+        let mut inner = self.0.borrow_mut();
+        let method = request.method.as_str();
+        if method.ends_with(".respond") {
+            // A question without an id may be asked again, and is another then.
+            inner.asked.retain(|(_, session, by)| session != request.session() || !by.ends_with(".request"));
+        }
+        if method != "session.resume" && !request.session().is_empty() {
+            inner.account(request.session()).sent(method);
+        }
+    }
+
+    /// A client was answered.
+    pub(crate) fn answered(&self, client: &str, request: Request, mut response: Value) {
+        let mut inner = self.0.borrow_mut();
+        let result = match response["error"]["code"].as_i64() {
+            Some(code) => Err(code),
+            None => Ok(response["result"].take()),
+        };
+        if request.method != "session.resume" && !request.session().is_empty() {
+            inner.account(request.session()).answered(&request, &result);
+        }
+        if let Ok(result) = &result
+            && let Some(session) = result["session_id"].as_str()
+        {
+            inner.shown(client, session, result);
+        }
+        inner.news.push(News::Answer(Answer { client: client.to_owned(), request, result }));
+    }
+
+    /// A client heard an event.
+    pub(crate) fn heard(&self, client: &str, event: &Value) {
+        let mut inner = self.0.borrow_mut();
+        let Some(session) = event["session_id"].as_str() else { return };
+        let (kind, payload) = (event["type"].as_str().unwrap_or_default(), &event["payload"]);
+        if let Some(seq) = event["seq"].as_u64()
+            && !inner.account(session).follows(client, seq)
+        {
+            let (session, client) = (session.to_owned(), client.to_owned());
+            inner.news.push(News::OutOfOrder { session, client, seq });
+        }
+        if kind.ends_with(".request") {
+            inner.ask(client, session, kind, payload);
+        }
+        let says_no_agent = || payload["message"].as_str().is_some_and(|text| text.starts_with("agent init failed"));
+        if kind == "error" && says_no_agent() {
+            inner.failed_builds += 1;
+        }
+        if !inner.account(session).heard(client, kind, payload) {
+            inner.news.push(News::StoppedUnasked { session: session.to_owned() });
+        }
+    }
+
+    /// Counts changes of who knows what.
+    pub(crate) fn revision(&self) -> u64 {
+        self.0.borrow().revision
+    }
+
+    /// Whether there is news that nobody has asked for yet.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.0.borrow().news.is_empty()
+    }
+
+    /// What clients were told since somebody last asked.
+    pub(crate) fn take_news(&self) -> Vec<News> {
+        std::mem::take(&mut self.0.borrow_mut().news)
+    }
+
+    /// The accounts of all sessions, by runtime id.
+    pub(crate) fn accounts(&self) -> Ref<'_, BTreeMap<String, Account>> {
+        Ref::map(self.0.borrow(), |inner| &inner.accounts)
+    }
+
+    /// Whether a client was told of a question: of the one with this event and this id.
+    pub(crate) fn knows(&self, client: &str, session: &str, kind: &str, id: &str) -> bool {
+        let asked = |by: &str| (client.to_owned(), session.to_owned(), by.to_owned());
+        let inner = self.0.borrow();
+        inner.asked.contains(&asked(id)) || inner.asked.contains(&asked(kind))
+    }
+
+    /// How often a client was told that an agent could not be built.
+    pub(crate) fn failed_builds(&self) -> u64 {
+        self.0.borrow().failed_builds
+    }
+}
+
+impl Inner {
+    fn account(&mut self, session: &str) -> &mut Account {
+        self.accounts.entry(session.to_owned()).or_default()
+    }
+
+    /// A client was shown a session: it knows its ids and its open questions.
+    fn shown(&mut self, client: &str, session: &str, result: &Value) {
+        let stored = result["stored_session_id"].as_str().or_else(|| result["session_key"].as_str());
+        if let Some(stored) = stored {
+            self.account(session).stored = Some(StoredId::new(stored));
+        }
+        for asked in result["pending"].as_array().into_iter().flatten() {
+            let kind = asked["type"].as_str().unwrap_or_default();
+            self.ask(client, session, kind, &asked["payload"]);
+        }
+    }
+
+    /// A client learns of a question.
+    fn ask(&mut self, client: &str, session: &str, kind: &str, payload: &Value) {
+        self.revision += 1;
+        self.asked.insert((client.to_owned(), session.to_owned(), question(kind, payload)));
+    }
+}
+
+/// What tells a question from others: its id, or where it has none its kind.
+fn question(kind: &str, payload: &Value) -> String {
+    payload["request_id"].as_str().unwrap_or(kind).to_owned()
+}
