@@ -11,10 +11,14 @@ macro_rules! out {
 
 mod behavior;
 mod bench;
+mod coverage;
+mod failure;
 mod fuzz;
+mod github;
 mod human;
 mod import;
 mod json;
+mod junit;
 mod parity;
 mod replay;
 mod run;
@@ -42,6 +46,8 @@ enum Command {
     Shrink(shrink::Arguments),
     /// Run random scenarios under chosen schedules, and keep what fails as scenario files
     Fuzz(fuzz::Arguments),
+    /// Print which transitions sessions make in random runs, as a table or as a graph
+    Coverage(coverage::Arguments),
     /// Measure how soon strategies find planted bugs
     Bench(bench::Arguments),
     /// Print what releases do differently, from the code
@@ -74,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Shrink(arguments) => shrink::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Coverage(arguments) => coverage::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Behavior(arguments) => behavior::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),

@@ -12,10 +12,11 @@ use std::collections::BTreeMap;
 
 pub use graph::Form;
 pub use mark::{MARKS, Mark, Moment};
-pub use state::{Client, Phase, Row, State, Timers, Waiting};
+pub use state::{Client, Life, Phase, Row, State, Timers, Waiting};
 
 use gateway::session::Session;
 
+use crate::history::{self, Historian};
 use crate::world::mirror::Mirror;
 
 /// A session went from one state to another.
@@ -88,8 +89,14 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
-    /// Something may have changed, in the task with this label. `known` only ever grows.
-    pub(crate) fn look(&mut self, known: &[Session], rows: &Mirror, task: &str) {
+    /// Something may have changed; what did is also told to the historian. `known` only ever grows.
+    pub(crate) fn look(
+        &mut self,
+        known: &[Session],
+        rows: &Mirror,
+        moment: &history::Moment,
+        historian: &mut Historian,
+    ) {
         for (place, session) in known.iter().enumerate() {
             let (state, timer) =
                 session.read(|record| (State::of(record, rows), record.timers.last().map(|timer| timer.id)));
@@ -97,7 +104,9 @@ impl Observer {
             // A timer that was armed anew is a change, though the state looks the same.
             let rearmed = |(_, old): (State, Option<u64>)| timer.is_some() && old != timer;
             if before.is_none_or(|seen| seen.0 != state || rearmed(seen)) {
-                self.reached.note(Edge { from: before.map(|seen| seen.0), by: role(task).to_owned(), to: state });
+                let from = before.map(|seen| seen.0);
+                historian.session(moment, place, from, state);
+                self.reached.note(Edge { from, by: role(&moment.task).to_owned(), to: state });
             }
             match self.last.get_mut(place) {
                 Some(last) => *last = (state, timer),

@@ -6,6 +6,7 @@
 
 mod finding;
 mod guard;
+mod guided;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use gateway::release::Release;
 
 pub use finding::Finding;
 pub use guard::{Difference, Guard};
+pub use guided::{Corpus, Kept, Mode};
 
 use crate::coverage::Coverage;
 use crate::generate;
@@ -22,7 +24,7 @@ use crate::report::{Outcome, Report};
 use crate::scenario::Scenario;
 use crate::shape::Shape;
 use crate::simulation::Simulator;
-use crate::strategy::{Fifo, Plan, Profile};
+use crate::strategy::{Fifo, Follow, Plan, Profile, Strategy};
 
 /// How many schedules of one scenario are tried.
 pub const SCHEDULES: u64 = 4;
@@ -42,6 +44,8 @@ pub struct Campaign {
     pub only: Vec<String>,
     /// Which runs are run twice.
     pub guard: Guard,
+    /// Whether later scenarios are made out of earlier ones.
+    pub mode: Mode,
 }
 
 /// One run of a campaign by its coordinates.
@@ -55,6 +59,17 @@ pub struct Run {
     pub plan: Plan,
     /// The seed of its schedule.
     pub schedule: u64,
+    /// Where its scenario comes from.
+    pub origin: Origin,
+}
+
+/// Where a scenario comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It is new.
+    Generated,
+    /// It is an earlier one with some changes.
+    Mutated,
 }
 
 /// What came of one or more units of work.
@@ -62,6 +77,8 @@ pub struct Run {
 pub struct Summary {
     /// How many runs there were.
     pub runs: u64,
+    /// How many of them were on mutated scenarios.
+    pub mutated: u64,
     /// How many of them were run twice.
     pub repeated: u64,
     /// How many events they had.
@@ -74,12 +91,15 @@ pub struct Summary {
     pub findings: BTreeMap<Shape, (Finding, u64)>,
     /// The first run that was not the same twice.
     pub different: Option<Difference>,
+    /// What got somewhere new, in order; only where the campaign is guided.
+    pub kept: Vec<Kept>,
 }
 
 impl Campaign {
     /// A campaign on a release, with everything else as usual.
     pub fn new(seed: u64, release: Release) -> Self {
-        Self { seed, release, behavior: Vec::new(), plan: Plan::default(), only: Vec::new(), guard: Guard::Sample }
+        let (behavior, only) = (Vec::new(), Vec::new());
+        Self { seed, release, behavior, plan: Plan::default(), only, guard: Guard::Sample, mode: Mode::Blind }
     }
 
     /// How many runs a unit of work has.
@@ -87,12 +107,13 @@ impl Campaign {
         if self.plan == Plan::Fifo { 1 } else { SCHEDULES }
     }
 
-    /// The scenario of a unit.
+    /// The scenario of a unit that is new.
     pub fn scenario(&self, unit: u64) -> Scenario {
-        let mut scenario = generate::scenario(self.scenario_seed(unit));
-        scenario.behavior.clone_from(&self.behavior);
-        scenario.releases = vec![self.release];
-        scenario
+        self.under_test(generate::scenario(self.scenario_seed(unit)))
+    }
+
+    fn under_test(&self, scenario: Scenario) -> Scenario {
+        Scenario { behavior: self.behavior.clone(), releases: vec![self.release], ..scenario }
     }
 
     fn scenario_seed(&self, unit: u64) -> u64 {
@@ -100,7 +121,7 @@ impl Campaign {
     }
 
     /// The runs of a unit below `runs`.
-    fn runs_of(&self, unit: u64, runs: u64) -> impl Iterator<Item = Run> {
+    fn runs_of(&self, unit: u64, runs: u64, origin: Origin) -> impl Iterator<Item = Run> {
         let first = unit * self.unit();
         let scenario = self.scenario_seed(unit);
         let campaign = (self.seed, self.plan);
@@ -113,30 +134,54 @@ impl Campaign {
                 Plan::Portfolio => Plan::member(schedule),
                 plan => plan,
             };
-            Run { number, scenario, plan, schedule }
+            Run { number, scenario, plan, schedule, origin }
         })
     }
 
-    /// Carries out one unit, as far as it lies below `runs`.
+    /// Carries out all units, one after the other.
+    pub fn carry_out_all(&self, simulator: &mut Simulator, runs: u64) -> Summary {
+        let units: Vec<u64> = (0..runs.div_ceil(self.unit())).collect();
+        let (mut summary, mut corpus) = (Summary::default(), Corpus::default());
+        for round in self.rounds(&units) {
+            round.iter().for_each(|unit| summary.add(self.carry_out_from(simulator, *unit, runs, &corpus)));
+            corpus.absorb(std::mem::take(&mut summary.kept));
+        }
+        summary
+    }
+
+    /// Carries out one unit on a new scenario, as far as it lies below `runs`.
     pub fn carry_out(&self, simulator: &mut Simulator, unit: u64, runs: u64) -> Summary {
-        let scenario = self.scenario(unit);
+        self.carry_out_from(simulator, unit, runs, &Corpus::default())
+    }
+
+    /// The same, on a scenario that may be made of one of the corpus.
+    pub fn carry_out_from(&self, simulator: &mut Simulator, unit: u64, runs: u64, corpus: &Corpus) -> Summary {
+        let kept = self.parent(unit, corpus);
+        let (scenario, origin) = match kept {
+            None => (self.scenario(unit), Origin::Generated),
+            Some(kept) => (self.child(unit, kept), Origin::Mutated),
+        };
         let mut summary = Summary::default();
         let mut profile = Profile::default();
-        for run in self.runs_of(unit, runs) {
-            let go = |simulator: &mut Simulator| match run.plan {
-                Plan::Fifo => simulator.run_with(&scenario, self.release, Box::new(Fifo)),
-                plan => simulator.run_with(&scenario, self.release, plan.strategy(run.schedule, &profile)),
+        for run in self.runs_of(unit, runs, origin) {
+            let strategy = |profile: &Profile| -> Box<dyn Strategy> {
+                match (run.plan, kept) {
+                    (Plan::Fifo, Some(kept)) if run.number % self.unit() == 0 => Box::new(Follow::new(&kept.tape)),
+                    (Plan::Fifo, _) => Box::new(Fifo),
+                    (plan, _) => plan.strategy(run.schedule, profile),
+                }
             };
-            let report = go(simulator);
-            if self.guard.repeats(run.number) {
-                summary.repeated += 1;
-                let again = go(simulator);
-                let difference = || Difference::between(run, &report, &again);
-                summary.different = summary.different.take().or_else(difference);
-            }
+            let go = || simulator.run_with(&scenario, self.release, strategy(&profile));
+            let (report, different) = guard::guarded(self.guard, run, go);
+            summary.repeated += u64::from(self.guard.repeats(run.number));
+            summary.different = summary.different.take().or(different);
             if run.number % self.unit() == 0 {
                 profile = Profile::of(&report.tape);
             }
+            if self.mode == Mode::Guided {
+                summary.kept.extend(corpus.keep(&summary.coverage, &scenario, origin, &report));
+            }
+            summary.mutated += u64::from(origin == Origin::Mutated);
             summary.count(&report);
             self.judge(&mut summary, run, &scenario, report);
         }
@@ -161,6 +206,17 @@ impl Campaign {
     }
 }
 
+impl Run {
+    /// How its schedule came about, in words.
+    pub fn by(&self) -> String {
+        match self.origin {
+            Origin::Generated => self.plan.to_string(),
+            Origin::Mutated if self.plan == Plan::Fifo => "a kept tape, on a mutated scenario".to_owned(),
+            Origin::Mutated => format!("{}, on a mutated scenario", self.plan),
+        }
+    }
+}
+
 impl Summary {
     fn count(&mut self, report: &Report) {
         self.runs += 1;
@@ -172,6 +228,7 @@ impl Summary {
     /// Adds what came of a later unit.
     pub fn add(&mut self, later: Self) {
         self.runs += later.runs;
+        self.mutated += later.mutated;
         self.repeated += later.repeated;
         self.events += later.events;
         self.uptime = self.uptime + later.uptime;
@@ -180,6 +237,7 @@ impl Summary {
             self.findings.entry(shape).or_insert((finding, 0)).1 += count;
         }
         self.different = self.different.take().or(later.different);
+        self.kept.extend(later.kept);
     }
 
     /// The finding of the lowest run number.

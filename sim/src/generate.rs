@@ -5,10 +5,13 @@
 //! (Groce et al., Swarm Testing, 2012). Its steps fall on instants at which something is due: the end of a grace, of a
 //! tool call, of a question, of a commit; at that very instant, a millisecond beside it, or far away.
 
+mod mutate;
 mod script;
 mod settings;
 mod swarm;
 mod turns;
+
+pub use mutate::mutate;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -7,6 +7,7 @@ use gateway::release::Release;
 use serde::Serialize;
 
 use crate::coverage::Coverage;
+use crate::history::History;
 use crate::invariant::Violation;
 use crate::rows::Tables;
 use crate::scenario::ExpectedOutcome;
@@ -31,6 +32,8 @@ pub struct Report {
     pub live: Live,
     /// What happened.
     pub trace: Trace,
+    /// What became of sessions and rows meanwhile.
+    pub history: History,
     /// The choices that were made.
     pub tape: Tape,
     /// Which transitions sessions made, and which marks were reached.

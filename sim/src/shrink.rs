@@ -18,6 +18,7 @@ mod tests;
 
 use gateway::release::Release;
 
+pub(crate) use edit::{session_mut, tidy};
 pub use reducer::Reducer;
 pub use size::Size;
 pub use tape::Departures;

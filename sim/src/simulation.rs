@@ -14,6 +14,7 @@ use gateway::spawn::Window;
 use gateway::store::sqlite::Database;
 
 use crate::coverage::{Moment, Observer};
+use crate::history::Historian;
 use crate::invariant::{Bounds, Oracle, View};
 use crate::observation::{Memory, Observation};
 use crate::pool::Step as PoolStep;
@@ -156,6 +157,7 @@ struct Run<'a> {
     calm: Millis,
     oracle: Oracle,
     observer: Observer,
+    historian: Historian,
     /// Every session that was ever live.
     known: Vec<Session>,
     /// What the oracle has seen: process generation, registry, store and account revisions.
@@ -191,6 +193,7 @@ impl<'a> Run<'a> {
             bounds,
             oracle: Oracle::default(),
             observer: Observer::default(),
+            historian: Historian::default(),
             known: Vec::new(),
             seen: (1, 0, 0, 0),
             broken: None,
@@ -234,6 +237,7 @@ impl<'a> Run<'a> {
                 PoolStep::Idle => {
                     // All that happens at this instant has happened.
                     self.oracle.judge(self.world.stage.now());
+                    self.note_violations();
                     let next = [self.world.stage.clock.next(), self.oracle.next()].into_iter().flatten().min();
                     match next.filter(|next| *next <= until) {
                         Some(next) => self.world.stage.clock.jump(next).await,
@@ -279,6 +283,7 @@ impl<'a> Run<'a> {
         let seen = Seen { gateway: gateway.as_deref(), live: &live, tasks: &tasks, rows: &mirror, news: &[] };
         self.oracle.rest(now, &view!(self, seen), &tables);
         drop(mirror);
+        self.note_violations();
         let mut left: Vec<String> = tasks.iter().map(|label| format!("task {label}")).collect();
         for session in gateway.iter().flat_map(|gateway| gateway.sessions.all()) {
             let label = self.world.stage.names.label(session.id());
@@ -317,7 +322,9 @@ impl<'a> Run<'a> {
                 }
             }
             let mirror = self.world.store.mirror();
-            self.observer.look(&self.known, &mirror, &self.world.stage.pool.current());
+            let moment = self.world.stage.moment();
+            self.historian.look(&moment, mirror.rows());
+            self.observer.look(&self.known, &mirror, &moment, &mut self.historian);
             let tasks = self.world.stage.pool.gateway_labels();
             let seen = Seen { gateway: gateway.as_deref(), live: &live, tasks: &tasks, rows: &mirror, news: &[] };
             self.oracle.look(self.world.stage.now(), &view!(self, seen));
@@ -327,6 +334,14 @@ impl<'a> Run<'a> {
             let live = live_of(gateway.as_deref());
             let seen = Seen { gateway: gateway.as_deref(), live: &live, tasks: &[], rows: &mirror, news: &news };
             self.oracle.hear(self.world.stage.now(), &view!(self, seen));
+        }
+        self.note_violations();
+    }
+
+    fn note_violations(&mut self) {
+        let known = self.oracle.violations().len();
+        if known > 0 {
+            self.historian.violations(&self.world.stage.moment(), known);
         }
     }
 
@@ -360,6 +375,8 @@ impl<'a> Run<'a> {
             _ if !violations.is_empty() => (Outcome::Violated, None),
             _ => (Outcome::Passed, None),
         };
+        let label = |session: &Session| (session.id().clone(), self.world.stage.names.label(session.id()));
+        let sessions = self.known.iter().map(label).collect();
         Report {
             scenario: self.scenario.path.display().to_string(),
             release: self.release,
@@ -370,6 +387,7 @@ impl<'a> Run<'a> {
             live,
             uptime: self.world.stage.now(),
             trace: self.world.stage.take_trace(),
+            history: self.historian.finish(sessions),
             tape,
             coverage: observer.finish(),
         }

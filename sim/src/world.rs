@@ -21,6 +21,7 @@ use gateway::clock::{Clock, Millis, Uptime};
 use gateway::env::Env;
 
 use crate::chooser::{Chooser, Faults};
+use crate::history::Moment;
 use crate::pool::Pool;
 use crate::scenario::{AgentSettings, Latency, Scenario};
 use crate::strategy::Strategy;
@@ -76,6 +77,11 @@ impl Stage {
     /// How many events there were.
     pub(crate) fn events(&self) -> u64 {
         self.trace.borrow().events()
+    }
+
+    /// Where the run is.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { at: self.now(), entries: self.trace.borrow().entries().len(), task: self.pool.current() }
     }
 
     /// The trace so far, leaving an empty one.

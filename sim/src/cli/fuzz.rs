@@ -1,6 +1,6 @@
 //! `sim fuzz`: random scenarios under chosen schedules, and what they found.
 
-mod campaign;
+pub(super) mod campaign;
 mod found;
 mod text;
 
@@ -11,11 +11,12 @@ use clap::ValueEnum;
 use gateway::release::Release;
 use miette::miette;
 
+use self::campaign::Work;
 use super::behavior_flag;
 use super::run::release;
 use super::shrink::claim;
 use crate::coverage::MARKS;
-use crate::fuzz::{Campaign, Guard, Summary};
+use crate::fuzz::{Campaign, Guard, Mode, Summary};
 use crate::report::Outcome;
 use crate::strategy::Plan;
 
@@ -39,6 +40,9 @@ pub(super) struct Arguments {
     /// Only violations of this invariant count, or an outcome such as `panicked`
     #[arg(long, value_name = "INVARIANT", value_parser = claim)]
     only: Vec<String>,
+    /// Make some of the scenarios out of earlier ones that took a session somewhere new
+    #[arg(long)]
+    guided: bool,
     /// How many threads; the report does not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -55,14 +59,24 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value_t = Recheck::Sample)]
     recheck: Recheck,
     /// How to print what came of it
-    #[arg(long, value_enum, default_value_t = super::run::Format::Human)]
-    format: super::run::Format,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
     /// How many runs it may take to shrink each kind of failure; with 0 it is kept as it was found
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     tries: u64,
     /// Where to put the scenarios of failures
     #[arg(long, value_name = "DIR", default_value = "scenarios/found")]
     out: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a person
+    Human,
+    /// One document
+    Json,
+    /// For a person, with an annotation for each failure that GitHub shows beside its file
+    Github,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -77,16 +91,26 @@ enum Recheck {
 
 impl Arguments {
     fn threads(&self) -> usize {
-        self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+        threads(self.jobs)
     }
+}
+
+/// As many as are asked for, or as there are cores.
+pub(super) fn threads(jobs: Option<NonZeroUsize>) -> usize {
+    jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
 }
 
 /// One of several equal parts of a campaign.
 #[derive(Clone, Copy)]
-struct Shard {
+pub(super) struct Shard {
     /// From 1.
     number: u64,
     of: u64,
+}
+
+impl Shard {
+    /// All of it.
+    pub(super) const WHOLE: Self = Self { number: 1, of: 1 };
 }
 
 fn shard(text: &str) -> Result<Shard, String> {
@@ -116,13 +140,25 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
             Recheck::All => Guard::All,
             Recheck::Off => Guard::Off,
         },
+        mode: if arguments.guided { Mode::Guided } else { Mode::Blind },
         ..Campaign::new(arguments.seed, arguments.release)
     };
-    let summary = campaign::carry_out(&campaign, arguments);
+    let work = Work {
+        runs: arguments.runs,
+        shard: arguments.shard,
+        threads: arguments.threads(),
+        budget: arguments.budget,
+        fail_fast: arguments.fail_fast,
+    };
+    let summary = campaign::carry_out(&campaign, &work);
     let files = found::keep(&summary, arguments)?;
     match arguments.format {
-        super::run::Format::Human => text::print(&campaign, &summary, &files),
-        super::run::Format::Json => text::print_json(&campaign, &summary, &files),
+        Format::Human => text::print(&campaign, &summary, &files),
+        Format::Json => text::print_json(&campaign, &summary, &files),
+        Format::Github => {
+            text::print(&campaign, &summary, &files);
+            text::print_github(&files);
+        }
     }
     Ok(exit_code(&summary))
 }

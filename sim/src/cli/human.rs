@@ -2,59 +2,59 @@
 
 use gateway::clock::Millis;
 
+use super::failure;
+use super::run::Case;
 use crate::report::{Live, Outcome, Report};
 use crate::rows::{ListedSession, Tables};
-use crate::scenario::Found;
-use crate::verdict::{Comparison, Verdict};
+use crate::verdict::Comparison;
 
-/// Prints every run, then how many were as expected. `schedule` is what the way back to a run needs beside its file.
-pub(super) fn print(verdicts: &[(Found, Verdict)], schedule: &str, trace: bool) {
+/// Prints every run, then how many were as expected.
+pub(super) fn print(cases: &[Case], trace: bool) {
     let mut scenario = "";
-    for (found, verdict) in verdicts {
-        if scenario != verdict.report.scenario {
-            scenario = &verdict.report.scenario;
+    for case in cases {
+        let report = &case.verdict.report;
+        if scenario != report.scenario {
+            scenario = &report.scenario;
             out!("{scenario}");
         }
-        print_run(found, verdict, schedule);
+        print_run(case);
         if trace {
-            verdict.report.trace.entries().iter().for_each(|entry| out!("      {entry}"));
+            report.trace.entries().iter().for_each(|entry| out!("      {entry}"));
         }
     }
-    let unexpected = verdicts.iter().filter(|(_, verdict)| !verdict.expected).count();
-    let runs = verdicts.len();
+    let unexpected = cases.iter().filter(|case| !case.verdict.expected).count();
+    let runs = if cases.len() == 1 { "1 run".to_owned() } else { format!("{} runs", cases.len()) };
     match unexpected {
-        0 => out!("\n{runs} run{}, all as expected", if runs == 1 { "" } else { "s" }),
-        _ => out!("\n{runs} runs, {unexpected} NOT as expected"),
+        0 => out!("\n{runs}, all as expected"),
+        _ => out!("\n{runs}, {unexpected} NOT as expected"),
     }
 }
 
-fn print_run(found: &Found, verdict: &Verdict, schedule: &str) {
+fn print_run(case: &Case) {
+    let verdict = &case.verdict;
     let report = &verdict.report;
     let judged = if verdict.expected { "as expected" } else { "NOT as expected" };
     out!("  {:<14} {:<10} {judged}{}", report.release, report.outcome, ends(report));
-    if let Some(detail) = &report.detail {
-        out!("      {detail}");
-    }
-    for violation in &report.violations {
-        out!("      {} at {}: {}", violation.invariant, Millis(violation.at_ms), violation.detail);
-    }
-    if let Comparison::Differ(lines) = &verdict.rows {
-        lines.iter().for_each(|line| out!("      {line}"));
-    }
+    print_text(&failure::claims(report));
+    print_text(&failure::rows(verdict));
     if verdict.rows == Comparison::NoSnapshot && report.outcome != Outcome::RowsDiffer {
         out!("      no snapshot");
     }
-    if found.named || verdict.rows == Comparison::NoSnapshot || !verdict.expected {
+    let wanted = case.found.named || !verdict.expected;
+    if wanted {
+        print_text(&failure::picture(&case.scenario, report));
+    }
+    if wanted || verdict.rows == Comparison::NoSnapshot {
         print_rows(&report.rows);
         print_live(report.live);
     }
     if !verdict.expected {
-        let run = format!("'{}' --release {}{schedule}", report.scenario, report.release);
-        out!("      again: sim run {run}");
-        if matches!(report.outcome, Outcome::Violated | Outcome::Panicked | Outcome::NotAtRest) {
-            out!("      smaller: sim shrink {run}");
-        }
+        print_text(&failure::ways(case.again, report, &case.flags));
     }
+}
+
+fn print_text(text: &str) {
+    text.lines().for_each(|line| out!("{line}"));
 }
 
 /// The heart of a run in a few words: how each row ended.

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
+use super::run::Case;
 use crate::invariant::Violation;
 use crate::report::{Live, Outcome};
 use crate::rows::ListedSession;
-use crate::scenario::Found;
-use crate::verdict::{Comparison, Verdict};
+use crate::trace::Entry;
+use crate::verdict::Comparison;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -29,6 +30,16 @@ struct Run<'a> {
     uptime_ms: u64,
     rows: Rows,
     live: Live,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<Vec<Happened<'a>>>,
+}
+
+#[derive(Serialize)]
+struct Happened<'a> {
+    at_ms: u64,
+    task: &'a str,
+    site: &'static str,
+    text: &'a str,
 }
 
 #[derive(Serialize)]
@@ -36,13 +47,14 @@ struct Rows {
     sessions: Vec<ListedSession>,
 }
 
-/// Prints one document with every run.
-pub(super) fn print(verdicts: &[(Found, Verdict)]) {
-    let document = Document { runs: verdicts.iter().map(|(_, verdict)| run(verdict)).collect() };
+/// Prints one document with every run, and with all that happened in it if `trace` is wanted.
+pub(super) fn print(cases: &[Case], trace: bool) {
+    let document = Document { runs: cases.iter().map(|case| run(case, trace)).collect() };
     out!("{}", serde_json::to_string_pretty(&document).expect("a report is plain data"));
 }
 
-fn run(verdict: &Verdict) -> Run<'_> {
+fn run(case: &Case, trace: bool) -> Run<'_> {
+    let verdict = &case.verdict;
     let report = &verdict.report;
     Run {
         scenario: &report.scenario,
@@ -60,5 +72,10 @@ fn run(verdict: &Verdict) -> Run<'_> {
         uptime_ms: report.uptime.0,
         rows: Rows { sessions: report.rows.listed() },
         live: report.live,
+        trace: trace.then(|| report.trace.entries().iter().map(happened).collect()),
     }
+}
+
+fn happened(entry: &Entry) -> Happened<'_> {
+    Happened { at_ms: entry.at.0, task: &entry.task, site: entry.site.word(), text: &entry.text }
 }

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use gateway::release::Release;
 use miette::{IntoDiagnostic, WrapErr, miette};
 
 use super::human;
-use super::run::release;
+use super::run::{Case, release};
 use crate::report::{Outcome, Report};
 use crate::scenario::{Found, Scenario};
 use crate::simulation::Simulator;
@@ -43,7 +44,9 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         };
         scenario.tapes.insert(release, tape(path)?);
     }
-    let (mut verdicts, mut sayings, mut code) = (Vec::new(), Vec::new(), 0);
+    let scenario = Rc::new(scenario);
+    let flags = arguments.tape.as_ref().map_or_else(String::new, |tape| format!(" --tape '{}'", tape.display()));
+    let (mut cases, mut sayings, mut code) = (Vec::new(), Vec::new(), 0);
     for release in releases {
         let (report, same) = replay(&scenario, release, arguments.times);
         // Whether the rows are those of the snapshot is for `sim run` to say.
@@ -51,9 +54,10 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         let of_this = if same.all() { verdict.exit_code() } else { Outcome::Nondeterministic.exit_code() };
         code = if code == 0 { of_this } else { code };
         sayings.push(same.say(&scenario, &verdict));
-        verdicts.push((found.clone(), verdict));
+        let (found, scenario, flags) = (found.clone(), Rc::clone(&scenario), flags.clone());
+        cases.push(Case { found, scenario, verdict, again: "replay", flags });
     }
-    human::print(&verdicts, "", arguments.trace);
+    human::print(&cases, arguments.trace);
     sayings.iter().for_each(|saying| out!("{saying}"));
     Ok(code)
 }

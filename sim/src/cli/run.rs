@@ -1,12 +1,13 @@
 //! `sim run`: scenarios against their expectations and snapshots.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use clap::ValueEnum;
 use gateway::release::Release;
 use miette::{IntoDiagnostic, miette};
 
-use super::{human, json};
+use super::{github, human, json, junit};
 use crate::scenario::{self, Found, Scenario};
 use crate::simulation::Simulator;
 use crate::strategy::Plan;
@@ -20,10 +21,10 @@ pub(super) struct Arguments {
     /// Run only these releases; a file that is named itself runs under them even if it does not list them
     #[arg(long = "release", value_name = "R", value_parser = release)]
     releases: Vec<Release>,
-    /// How to print what came of it
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
-    /// Print what happened, event by event
+    /// How to print what came of it: for a person, as one document, as JUnit XML, or for a person with GitHub's annotations
+    #[arg(long, value_enum, default_value_t = RunFormat::Human)]
+    format: RunFormat,
+    /// Print what happened, event by event; for a person or in the document of `--format json`
     #[arg(long)]
     trace: bool,
     /// How to choose among tasks that are ready at one instant: fifo, random, urw, pct[:DEPTH], delay[:BOUND] or
@@ -35,6 +36,16 @@ pub(super) struct Arguments {
     seed: u64,
 }
 
+/// How runs are printed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RunFormat {
+    Human,
+    Json,
+    Junit,
+    Github,
+}
+
+/// How anything else is printed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     Human,
@@ -45,12 +56,26 @@ pub(super) fn release(text: &str) -> Result<Release, String> {
     text.parse().map_err(|error: gateway::release::UnknownRelease| error.to_string())
 }
 
+/// A run with all that is needed to tell of it.
+pub(super) struct Case {
+    pub(super) found: Found,
+    pub(super) scenario: Rc<Scenario>,
+    pub(super) verdict: Verdict,
+    /// The command that does it again, and the flags of its schedule.
+    pub(super) again: &'static str,
+    pub(super) flags: String,
+}
+
 /// Runs everything that is asked for; the exit code is that of the first run that is not as expected.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
+    if arguments.trace && !matches!(arguments.format, RunFormat::Human | RunFormat::Json) {
+        return Err(miette!(help = "leave one of the two out", "`--trace` goes with the formats human and json"));
+    }
     let scenarios = load(arguments)?;
     let mut simulator = Simulator::new();
-    let mut verdicts: Vec<(Found, Verdict)> = Vec::new();
+    let mut cases: Vec<Case> = Vec::new();
     for (found, scenario) in scenarios {
+        let scenario = Rc::new(scenario);
         let reference = match arguments.strategy {
             None => Reference::find(&scenario).into_diagnostic()?,
             Some(Plan::Fifo) if scenario.tapes.is_empty() => Reference::find(&scenario).into_diagnostic()?,
@@ -61,21 +86,28 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
                 None => simulator.run(&scenario, release),
                 Some(plan) => simulator.run_planned(&scenario, release, plan, arguments.seed),
             };
-            verdicts.push((found.clone(), judge(report, &scenario, &reference)));
+            let verdict = judge(report, &scenario, &reference);
+            let (found, scenario, flags) = (found.clone(), Rc::clone(&scenario), schedule(arguments));
+            cases.push(Case { found, scenario, verdict, again: "run", flags });
         }
     }
-    if verdicts.is_empty() {
+    if cases.is_empty() {
         return Err(miette!(
             help = "leave `--release` out to run each file's own releases",
             "no scenario lists any of the releases asked for"
         ));
     }
     match arguments.format {
-        Format::Human => human::print(&verdicts, &schedule(arguments), arguments.trace),
-        Format::Json => json::print(&verdicts),
+        RunFormat::Human => human::print(&cases, arguments.trace),
+        RunFormat::Json => json::print(&cases, arguments.trace),
+        RunFormat::Junit => junit::print(&cases),
+        RunFormat::Github => {
+            human::print(&cases, false);
+            github::print(&cases);
+        }
     }
-    let first = verdicts.iter().find(|(_, verdict)| !verdict.expected);
-    Ok(first.map_or(0, |(_, verdict)| verdict.exit_code()))
+    let first = cases.iter().find(|case| !case.verdict.expected);
+    Ok(first.map_or(0, |case| case.verdict.exit_code()))
 }
 
 /// Reads every file before the first run: a bad one stops the command before it prints anything.

@@ -39,9 +39,17 @@ impl Guard {
     }
 }
 
+/// Carries a run out, a second time if it is one of those, and says how the two differ.
+pub(super) fn guarded(guard: Guard, run: Run, mut go: impl FnMut() -> Report) -> (Report, Option<Difference>) {
+    let report = go();
+    let again = guard.repeats(run.number).then(go);
+    let difference = again.and_then(|again| Difference::between(run, &report, &again));
+    (report, difference)
+}
+
 impl Difference {
     /// The first difference of two runs, if there is one.
-    pub(super) fn between(run: Run, first: &Report, second: &Report) -> Option<Self> {
+    fn between(run: Run, first: &Report, second: &Report) -> Option<Self> {
         if first.trace.digest() == second.trace.digest() && first.tape == second.tape {
             return None;
         }
@@ -49,5 +57,44 @@ impl Difference {
         let same = left.iter().zip(right).take_while(|(left, right)| left == right).count();
         let text = |entries: &[crate::trace::Entry]| entries.get(same).map(ToString::to_string);
         Some(Self { run, entry: same + 1, first: text(left), second: text(right) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzz::Origin;
+    use crate::strategy::{Plan, Random};
+    use crate::{Release, Simulator, generate};
+
+    fn run(number: u64) -> Run {
+        Run { number, scenario: 0, plan: Plan::Random, schedule: 0, origin: Origin::Generated }
+    }
+
+    /// A strategy that is another one the second time stands for whatever a run may depend on that is not on its tape.
+    #[test]
+    fn a_run_that_depends_on_more_than_its_tape_is_seen() {
+        let scenario = generate::scenario(3);
+        let (mut simulator, mut seed) = (Simulator::new(), 0);
+        let mut drifting = || {
+            seed += 1;
+            simulator.run_with(&scenario, Release::Current, Box::new(Random::new(seed)))
+        };
+        let (report, difference) = guarded(Guard::All, run(1), &mut drifting);
+        let difference = difference.expect("the two differ");
+        let entry = report.trace.entries().get(difference.entry - 1).map(ToString::to_string);
+        assert_eq!((difference.run.number, &difference.first), (1, &entry));
+        assert_ne!(difference.first, difference.second);
+        let (_, unseen) = guarded(Guard::Sample, run(1), &mut drifting);
+        assert_eq!(unseen, None, "run 1 is not one that is run twice");
+    }
+
+    /// Two runs that are the same are no difference.
+    #[test]
+    fn a_run_of_its_tape_alone_is_the_same_twice() {
+        let scenario = generate::scenario(3);
+        let mut simulator = Simulator::new();
+        let go = || simulator.run_with(&scenario, Release::Current, Box::new(Random::new(7)));
+        assert_eq!(guarded(Guard::All, run(1), go).1, None);
     }
 }

@@ -203,7 +203,7 @@ fn rename(action: &mut Action, gone: &str, stays: &str) {
     }
 }
 
-fn session_mut(action: &mut Action) -> Option<&mut String> {
+pub(crate) fn session_mut(action: &mut Action) -> Option<&mut String> {
     match action {
         Action::Prompt { session, .. }
         | Action::Resume { session, .. }
@@ -251,7 +251,7 @@ fn keep_others<T>(items: &mut Vec<T>, gone: &BTreeSet<usize>) {
 }
 
 /// Drops the steps that the checks of a file would refuse, and the turns that nobody asks for.
-fn tidy(scenario: &mut Scenario) {
+pub(crate) fn tidy(scenario: &mut Scenario) {
     let (mut connected, mut named) = (BTreeSet::new(), BTreeSet::new());
     scenario.steps.retain(|step| {
         match &step.action {

@@ -8,57 +8,85 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Arguments;
+use super::Shard;
 use crate::coverage::MARKS;
-use crate::fuzz::{Campaign, Summary};
+use crate::fuzz::{Campaign, Corpus, Summary};
 use crate::simulation::Simulator;
 
-/// Hands the units of a campaign out to threads, and adds up what comes back in the order of the units.
-pub(super) fn carry_out(campaign: &Campaign, arguments: &Arguments) -> Summary {
-    let units = (0..arguments.runs.div_ceil(campaign.unit()))
-        .skip(usize::try_from(arguments.shard.number - 1).expect("a shard's number is small"))
-        .step_by(usize::try_from(arguments.shard.of).expect("there are few shards"));
+/// How much of a campaign is carried out, and with what.
+pub(in crate::cli) struct Work {
+    /// How many runs the whole campaign has.
+    pub(in crate::cli) runs: u64,
+    pub(in crate::cli) shard: Shard,
+    pub(in crate::cli) threads: usize,
+    pub(in crate::cli) budget: Option<Duration>,
+    pub(in crate::cli) fail_fast: bool,
+}
+
+/// Hands the units of a campaign out to threads, round after round, and adds up what comes back in the order of the units.
+pub(in crate::cli) fn carry_out(campaign: &Campaign, work: &Work) -> Summary {
+    let units = (0..work.runs.div_ceil(campaign.unit()))
+        .skip(usize::try_from(work.shard.number - 1).expect("a shard's number is small"))
+        .step_by(usize::try_from(work.shard.of).expect("there are few shards"));
     let units: Vec<u64> = units.collect();
-    let stop = stop_at_interrupt();
-    let (next, started) = (AtomicU64::new(0), Instant::now());
+    let (stop, started) = (stop_at_interrupt(), Instant::now());
+    let is_over = || stop.load(Ordering::Relaxed) || work.budget.is_some_and(|budget| started.elapsed() >= budget);
+    let bar = Bar::new(work.runs / work.shard.of);
+    let (mut summary, mut corpus) = (Summary::default(), Corpus::default());
+    for round in campaign.rounds(&units) {
+        let carry_out =
+            |simulator: &mut Simulator, unit: u64| campaign.carry_out_from(simulator, unit, work.runs, &corpus);
+        let next = spread(round, work.threads, &is_over, carry_out, &mut summary, |summary| {
+            bar.show(summary);
+            if work.fail_fast && !summary.findings.is_empty() {
+                stop.store(true, Ordering::Relaxed);
+                return Next::Stop;
+            }
+            Next::GoOn
+        });
+        if matches!(next, Next::Stop) || is_over() {
+            break;
+        }
+        corpus.absorb(std::mem::take(&mut summary.kept));
+    }
+    bar.finish(&summary, started.elapsed());
+    summary
+}
+
+/// One round: each thread takes the next unit that nobody has.
+fn spread(
+    units: &[u64],
+    threads: usize,
+    is_over: &(dyn Fn() -> bool + Sync),
+    carry_out: impl Fn(&mut Simulator, u64) -> Summary + Sync,
+    sum: &mut Summary,
+    look: impl FnMut(&Summary) -> Next,
+) -> Next {
+    let next = AtomicUsize::new(0);
     let (done, results) = mpsc::channel::<(usize, Summary)>();
     thread::scope(|scope| {
-        for _ in 0..arguments.threads().min(units.len().max(1)) {
-            let (done, units, next, stop) = (done.clone(), &units, &next, &stop);
+        for _ in 0..threads.min(units.len().max(1)) {
+            let (done, next, carry_out) = (done.clone(), &next, &carry_out);
             scope.spawn(move || {
                 let mut simulator = Simulator::new();
                 loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed) as usize;
-                    let over = arguments.budget.is_some_and(|budget| started.elapsed() >= budget);
-                    let Some(unit) = units.get(place).filter(|_| !over && !stop.load(Ordering::Relaxed)) else {
-                        return;
-                    };
-                    let summary = campaign.carry_out(&mut simulator, *unit, arguments.runs);
-                    if done.send((place, summary)).is_err() {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(unit) = units.get(place).filter(|_| !is_over()) else { return };
+                    if done.send((place, carry_out(&mut simulator, *unit))).is_err() {
                         return;
                     }
                 }
             });
         }
         drop(done);
-        let bar = Bar::new(arguments.runs / arguments.shard.of);
-        let summary = add_up(results, |summary| {
-            bar.show(summary);
-            if arguments.fail_fast && !summary.findings.is_empty() {
-                stop.store(true, Ordering::Relaxed);
-                return Next::Stop;
-            }
-            Next::GoOn
-        });
-        bar.finish(&summary, started.elapsed());
-        summary
+        add_up(results, sum, look)
     })
 }
 
@@ -69,20 +97,24 @@ enum Next {
 
 /// Adds the results up in order. What comes after the first that stops the campaign does not count, nor does what comes
 /// after a gap: a unit that nobody began.
-fn add_up(results: mpsc::Receiver<(usize, Summary)>, mut look: impl FnMut(&Summary) -> Next) -> Summary {
+fn add_up(
+    results: mpsc::Receiver<(usize, Summary)>,
+    sum: &mut Summary,
+    mut look: impl FnMut(&Summary) -> Next,
+) -> Next {
     let mut early: BTreeMap<usize, Summary> = BTreeMap::new();
-    let (mut sum, mut wanted) = (Summary::default(), 0);
+    let mut wanted = 0;
     for (place, summary) in results {
         early.insert(place, summary);
         while let Some(summary) = early.remove(&wanted) {
             wanted += 1;
             sum.add(summary);
-            if matches!(look(&sum), Next::Stop) {
-                return sum;
+            if matches!(look(sum), Next::Stop) {
+                return Next::Stop;
             }
         }
     }
-    sum
+    Next::GoOn
 }
 
 /// Ctrl-C ends the campaign with the summary so far; a second one ends it at once.

@@ -6,13 +6,17 @@ use gateway::clock::Millis;
 use serde_json::{Value, json};
 
 use super::found::Kept;
+use crate::cli::{failure, github};
 use crate::coverage::MARKS;
-use crate::fuzz::{Campaign, Difference, Summary};
+use crate::fuzz::{Campaign, Difference, Mode, Summary};
+use crate::invariant::ALL;
 use crate::shrink::Size;
+use crate::simulation::Simulator;
 
 pub(super) fn print(campaign: &Campaign, summary: &Summary, files: &[Kept<'_>]) {
     let virtual_time = std::time::Duration::from_secs(summary.uptime.0 / 1000);
-    out!("seed {}, {}, {}", campaign.seed, subject(campaign), campaign.plan);
+    let guided = if campaign.mode == Mode::Guided { ", guided" } else { "" };
+    out!("seed {}, {}, {}{guided}", campaign.seed, subject(campaign), campaign.plan);
     out!(
         "{} runs, {} of them twice; {} events in {} of virtual time; {} edges",
         summary.runs,
@@ -58,13 +62,28 @@ fn print_difference(difference: &Difference) {
 fn print_finding(kept: &Kept<'_>) {
     let Kept { finding, count, .. } = kept;
     let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
-    out!("\n{} ({times}; first in run {}, by {})", finding.shape.claim, finding.run.number, finding.run.plan);
+    out!("\n{} ({times}; first in run {}, by {})", finding.shape.claim, finding.run.number, finding.run.by());
     out!("  at {}: {}", finding.at, finding.detail);
+    if let Some(claim) = ALL.iter().find(|invariant| invariant.name == finding.shape.claim) {
+        out!("  claimed: {}", claim.about);
+    }
     let size = |size: Size| format!("{} clients, {} sessions, {} steps", size.clients, size.sessions, size.steps);
     out!("  shrunk from {} to {}", size(Size::of(&finding.scenario)), size(Size::of(&kept.scenario)));
-    out!("  replay   sim replay '{}'", kept.file.display());
-    out!("  shrink   sim shrink '{}'", kept.file.display());
-    out!("  explore  sim explore '{}'", kept.file.display());
+    let report = Simulator::new().run(&kept.scenario, finding.release);
+    failure::picture(&kept.scenario, &report).lines().for_each(|line| out!("{line}"));
+    let run = format!("'{}' --release {}", kept.file.display(), finding.release);
+    out!("  replay   sim replay {run}");
+    out!("  shrink   sim shrink {run}");
+    out!("  explore  sim explore {run}");
+}
+
+/// An annotation for each finding, at the first line of its file.
+pub(super) fn print_github(files: &[Kept<'_>]) {
+    for Kept { finding, file, .. } in files {
+        let title = format!("{} under {}", finding.shape.claim, finding.release);
+        let message = format!("run {} at {}: {}", finding.run.number, finding.at, finding.detail);
+        github::error(&file.display().to_string(), 1, &title, &message);
+    }
 }
 
 pub(super) fn print_json(campaign: &Campaign, summary: &Summary, files: &[Kept<'_>]) {
@@ -76,7 +95,7 @@ pub(super) fn print_json(campaign: &Campaign, summary: &Summary, files: &[Kept<'
             "shape": finding.shape.seen,
             "count": kept.count,
             "run": finding.run.number,
-            "strategy": finding.run.plan.to_string(),
+            "strategy": finding.run.by(),
             "at_ms": finding.at.0,
             "detail": finding.detail,
             "file": kept.file.display().to_string(),
@@ -87,6 +106,7 @@ pub(super) fn print_json(campaign: &Campaign, summary: &Summary, files: &[Kept<'
         "release": campaign.release.name(),
         "behavior": campaign.behavior.iter().map(|(field, value)| format!("{field}={value}")).collect::<Vec<_>>(),
         "strategy": campaign.plan.to_string(),
+        "guided": campaign.mode == Mode::Guided,
         "runs": summary.runs,
         "repeated": summary.repeated,
         "events": summary.events,

@@ -1,0 +1,114 @@
+//! `sim coverage`: where sessions get to in a campaign, as a table, a graph or data.
+
+use std::num::NonZeroUsize;
+
+use clap::ValueEnum;
+use gateway::release::Release;
+use serde_json::{Value, json};
+
+use super::fuzz::campaign::{self, Work};
+use super::fuzz::{Shard, threads};
+use super::run::release;
+use crate::coverage::{Coverage, Edge, Form, MARKS, State};
+use crate::fuzz::{Campaign, Guard, Mode, Summary};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// How many runs
+    #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u64).range(1..))]
+    runs: u64,
+    /// Where the scenarios and their schedules come from
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// The release that is run
+    #[arg(long, value_name = "R", value_parser = release, default_value_t = Release::Current)]
+    release: Release,
+    /// Make some of the scenarios out of earlier ones that took a session somewhere new
+    #[arg(long)]
+    guided: bool,
+    /// How many threads; what is printed does not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// How to print it; the graphs are coarser than the table, so that they can be read
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Dot,
+    Mermaid,
+    Json,
+}
+
+/// Carries out a campaign for what it reaches; what it finds is for `sim fuzz` to tell.
+pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
+    let campaign = Campaign {
+        guard: Guard::Off,
+        mode: if arguments.guided { Mode::Guided } else { Mode::Blind },
+        ..Campaign::new(arguments.seed, arguments.release)
+    };
+    let threads = threads(arguments.jobs);
+    let work = Work { runs: arguments.runs, shard: Shard::WHOLE, threads, budget: None, fail_fast: false };
+    let summary = campaign::carry_out(&campaign, &work);
+    match arguments.format {
+        Format::Table => table(&campaign, &summary),
+        Format::Dot => out!("{}", summary.coverage.graph(Form::Dot).trim_end()),
+        Format::Mermaid => out!("{}", summary.coverage.graph(Form::Mermaid).trim_end()),
+        Format::Json => json(&campaign, &summary),
+    }
+    Ok(0)
+}
+
+fn table(campaign: &Campaign, summary: &Summary) {
+    let coverage = &summary.coverage;
+    out!("{} runs of seed {} under {}", summary.runs, campaign.seed, campaign.release);
+    out!("\n{} edges: how often, the task that did it, and the session before and after", coverage.edges().len());
+    for (edge, count) in by_count(coverage) {
+        let from = edge.from.map_or_else(|| "none".to_owned(), |state| state.to_string());
+        out!("{count:>8}  {:<12} {from}\n{:>23}→ {}", edge.by, "", edge.to);
+    }
+    out!("\n{} marks", MARKS.len());
+    for mark in MARKS {
+        let count = coverage.mark(mark.name);
+        let count = if count == 0 { "MISSED".to_owned() } else { count.to_string() };
+        out!("{count:>8}  {:<28} {}", mark.name, mark.about);
+    }
+}
+
+/// The most frequent first.
+fn by_count(coverage: &Coverage) -> Vec<(&Edge, u64)> {
+    let mut edges: Vec<(&Edge, u64)> = coverage.edges().iter().map(|(edge, count)| (edge, *count)).collect();
+    edges.sort_by_key(|(edge, count)| (std::cmp::Reverse(*count), *edge));
+    edges
+}
+
+fn json(campaign: &Campaign, summary: &Summary) {
+    let edge = |(edge, count): (&Edge, u64)| -> Value {
+        json!({ "count": count, "by": edge.by, "from": edge.from.map(state), "to": state(edge.to) })
+    };
+    let mark = |mark: &crate::coverage::Mark| -> Value {
+        json!({ "name": mark.name, "about": mark.about, "count": summary.coverage.mark(mark.name) })
+    };
+    let document = json!({
+        "seed": campaign.seed,
+        "release": campaign.release.name(),
+        "runs": summary.runs,
+        "edges": by_count(&summary.coverage).into_iter().map(edge).collect::<Vec<_>>(),
+        "marks": MARKS.iter().map(mark).collect::<Vec<_>>(),
+    });
+    out!("{}", serde_json::to_string_pretty(&document).expect("edges are plain data"));
+}
+
+fn state(state: State) -> Value {
+    let State { stage, client, timers, phase, waiting, row } = state;
+    json!({
+        "stage": stage.word(),
+        "client": client.word(),
+        "timers": timers.word(),
+        "phase": phase.word(),
+        "waiting": waiting.word(),
+        "row": row.word(),
+    })
+}

@@ -1,0 +1,120 @@
+//! What is told of a run that needs looking at: what was claimed and seen, the picture of the run, rows beside those
+//! that should be there, and the ways on.
+
+use std::fmt::Write;
+
+use gateway::clock::Millis;
+use gateway::release::Release;
+
+use super::run::Case;
+use crate::invariant::ALL;
+use crate::report::{Outcome, Report};
+use crate::scenario::Scenario;
+use crate::simulation::Simulator;
+use crate::snapshot::differences;
+use crate::strategy::Fifo;
+use crate::timeline::Timeline;
+use crate::verdict::{Comparison, Verdict};
+
+/// How far a run's lines stand to the right.
+const MARGIN: &str = "      ";
+
+/// How wide the picture of a run may be behind the margin.
+const PICTURE_WIDTH: usize = 94;
+
+/// How many facts of rows are told.
+const FACTS_MAX: usize = 12;
+
+/// What is wrong with a run that is not as expected, in a line.
+pub(super) fn summary(case: &Case) -> String {
+    let report = &case.verdict.report;
+    let seen = report
+        .violations
+        .first()
+        .map(|violation| format!("{} at {}: {}", violation.invariant, Millis(violation.at_ms), violation.detail));
+    let rows = || match &case.verdict.rows {
+        Comparison::Differ(lines) if report.outcome == Outcome::RowsDiffer => Some(lines.join("; ")),
+        _ => None,
+    };
+    let seen = seen.or_else(|| report.detail.clone()).or_else(rows);
+    seen.unwrap_or_else(|| format!("{}, which the file does not expect", report.outcome))
+}
+
+/// What is wrong with a run, each claim with what was seen and when.
+pub(super) fn claims(report: &Report) -> String {
+    let mut text = String::new();
+    if let Some(detail) = &report.detail {
+        line(&mut text, detail);
+    }
+    for violation in &report.violations {
+        let about = ALL.iter().find(|invariant| invariant.name == violation.invariant).map_or("", |known| known.about);
+        line(&mut text, &format!("{} at {}: {}", violation.invariant, Millis(violation.at_ms), violation.detail));
+        line(&mut text, &format!("  claimed: {about}"));
+    }
+    text
+}
+
+/// The picture of a run that failed, and how its rows differ from those of the good gateway.
+pub(super) fn picture(scenario: &Scenario, report: &Report) -> String {
+    let mut text = String::new();
+    if matches!(report.outcome, Outcome::Passed | Outcome::RowsDiffer) {
+        return text;
+    }
+    line(&mut text, "");
+    format!("{:PICTURE_WIDTH$}", Timeline::of(report)).lines().for_each(|told| line(&mut text, told));
+    let differing = rows_beside_current(scenario, report);
+    if !differing.is_empty() {
+        line(&mut text, "");
+        line(&mut text, "rows, beside those that `current` leaves on the scripted schedule");
+        facts(&mut text, &differing);
+    }
+    line(&mut text, "");
+    text
+}
+
+/// The rows that are not those of the snapshot.
+pub(super) fn rows(verdict: &Verdict) -> String {
+    let mut text = String::new();
+    if let Comparison::Differ(lines) = &verdict.rows {
+        line(&mut text, "rows, beside those of the snapshot");
+        facts(&mut text, lines);
+    }
+    text
+}
+
+/// The commands that lead on from a failing run. `again` is the command that does it again, `flags` are those of its schedule.
+pub(super) fn ways(again: &str, report: &Report, flags: &str) -> String {
+    let mut text = String::new();
+    let run = format!("'{}' --release {}", report.scenario, report.release);
+    line(&mut text, &format!("replay   sim {again} {run}{flags}"));
+    if matches!(report.outcome, Outcome::Violated | Outcome::Panicked | Outcome::NotAtRest | Outcome::Limit) {
+        line(&mut text, &format!("shrink   sim shrink {run}{flags}"));
+        line(&mut text, &format!("explore  sim explore {run}"));
+    }
+    text
+}
+
+fn rows_beside_current(scenario: &Scenario, report: &Report) -> Vec<String> {
+    if report.release == Release::Current && scenario.behavior.is_empty() {
+        return Vec::new();
+    }
+    let sound = Scenario { behavior: Vec::new(), tapes: Default::default(), ..scenario.clone() };
+    let sound = Simulator::new().run_with(&sound, Release::Current, Box::new(Fifo));
+    match sound.outcome {
+        Outcome::Passed => differences(&sound.rows.facts(), &report.rows.facts()),
+        // What is wrong itself is nothing to be compared with.
+        _ => Vec::new(),
+    }
+}
+
+fn facts(text: &mut String, differing: &[String]) {
+    differing.iter().take(FACTS_MAX).for_each(|fact| line(text, &format!("  {fact}")));
+    if let Some(more) = differing.len().checked_sub(FACTS_MAX + 1) {
+        line(text, &format!("  … {} more", more + 1));
+    }
+}
+
+fn line(text: &mut String, words: &str) {
+    let line = format!("{MARGIN}{words}");
+    writeln!(text, "{}", line.trim_end()).expect("a string takes all");
+}

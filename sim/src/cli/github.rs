@@ -1,0 +1,52 @@
+//! Annotations in the form that GitHub's runners read, which show a failing run beside its line of the file.
+
+use std::fs;
+
+use gateway::clock::Millis;
+use gateway::release::Release;
+
+use super::failure;
+use super::run::Case;
+use crate::scenario::Scenario;
+
+/// Prints one for each run that is not as expected.
+pub(super) fn print(cases: &[Case]) {
+    for case in cases.iter().filter(|case| !case.verdict.expected) {
+        let report = &case.verdict.report;
+        let title = format!("{} under {}", report.outcome, report.release);
+        error(&report.scenario, line(case), &title, &failure::summary(case));
+    }
+}
+
+/// Prints one.
+pub(super) fn error(file: &str, line: usize, title: &str, message: &str) {
+    out!("::error file={},line={line},title={}::{}", property(file), property(title), data(message));
+}
+
+/// Where it went wrong: the last step before the violation, or what was expected, or the first step.
+fn line(case: &Case) -> usize {
+    let report = &case.verdict.report;
+    let at = report.violations.first().map(|violation| Millis(violation.at_ms));
+    let step = at.and_then(|at| case.scenario.steps.iter().rfind(|step| step.at <= at));
+    let expected = || expectation(&case.scenario, report.release);
+    let first = || case.scenario.steps.first().map(|step| step.line);
+    step.map(|step| step.line).or_else(expected).or_else(first).unwrap_or(1).max(1)
+}
+
+/// The line of the table that says what is expected of a release.
+fn expectation(scenario: &Scenario, release: Release) -> Option<usize> {
+    let text = fs::read_to_string(&scenario.path).ok()?;
+    let tables = [format!("[expect.{release}]"), format!("[expect.\"{release}\"]")];
+    let place = text.lines().position(|line| tables.iter().any(|table| line.trim_start().starts_with(table)))?;
+    Some(place + 1)
+}
+
+/// What a message may not hold as it is.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Nor a property, which ends at a comma or a colon.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
