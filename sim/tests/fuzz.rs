@@ -43,6 +43,8 @@ const SOON: &[&str] = &[
     "review.fork = writes_and_compresses",
     "history.undo = memory_only",
     "history.hold = none",
+    "lineage.draft = not_stored",
+    "lineage.draft = one_by_one",
 ];
 
 /// Found within 1500 runs of at least one of three seeds, later or not with each: too late for every test run.
@@ -110,6 +112,7 @@ const NOT: &[&str] = &[
     "lineage.branch = row_then_messages",
     "list.order = start",
     "list.tip = latest_start",
+    "lineage.source = setting",
 ];
 
 /// A campaign on the good gateway finds nothing, and each of its runs is the same twice.

@@ -125,7 +125,7 @@ fn what_is_not_known_is_refused() {
     check_refused("/env", json!({"HERMES_TUI_X": "1"}), "env.HERMES_TUI_X: an environment variable");
     check_refused("/env/HERMES_TUI_SESSION_TTL_S", json!("soon"), "no number of seconds");
     check_refused("/config", json!({"display": {"skin": "x"}}), "config.display.skin: a setting");
-    check_refused("/steps/1/params", json!({"source": "x"}), "steps[1] (`create`): `params.source` = \"x\"");
+    check_refused("/steps/1/params", json!({"profile": "x"}), "steps[1] (`create`): `params.profile` = \"x\"");
     check_refused("/steps/6/sig", json!("HUP"), "steps[6] (`kill`): unknown `sig`: `HUP`");
     check_refused("/steps/4", json!({"do": "pray"}), "steps[4] (`pray`): unknown step");
     check_refused("/steps/4", json!({"do": "probe", "x": 1}), "line 1, column");

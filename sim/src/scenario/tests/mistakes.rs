@@ -289,7 +289,7 @@ fn words_and_keys() {
         "as = \"work\"\n",
         "",
         "30:1: `session.create` needs `as`",
-        "`session.create` takes `as`, the name of the session in this file, and may take `title` and `close_on_disconnect`",
+        "`session.create` takes `as`, the name of the session in this file, and may take `title`, `source`, `parent`, `seed` and `close_on_disconnect`",
     );
     check_change(
         "session = \"work\"\n",
@@ -319,12 +319,12 @@ fn words_and_keys() {
         r#"as = "work""#,
         "as = \"work\"\nturn = \"refactor\"",
         "35:1: `turn` does not go with `session.create`",
-        "`session.create` takes `as`, the name of the session in this file, and may take `title` and `close_on_disconnect`",
+        "`session.create` takes `as`, the name of the session in this file, and may take `title`, `source`, `parent`, `seed` and `close_on_disconnect`",
     );
     check_change(
         r#"turn = "refactor""#,
         r#"turns = "refactor""#,
-        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`, `truncate`, `eager_build`",
+        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`, `truncate`, `eager_build`, `source`, `parent`, `seed`",
         "did you mean `turn`?",
     );
 }
