@@ -1,7 +1,7 @@
 //! From a failing run to the smallest file that shows the same failure.
 //!
 //! A [`Reducer`] offers smaller and smaller scenarios. Each is tried with the tape of the failing run *followed*
-//! ([`Follow`](crate::strategy::Follow)), then on the scripted schedule, then on some schedules of the strategy that
+//! ([`Follow`]), then on the scripted schedule, then on some schedules of the strategy that
 //! found the failure. One that shows the same [`Shape`] of failure, not just any, is the next to be reduced. When the
 //! script gets no shorter, its tape is brought nearer to the scripted schedule ([`Departures`]); settings and times then get
 //! simpler only as far as that costs no new departure. So it goes on until nothing gets smaller or there were as many
