@@ -29,6 +29,10 @@ pub struct Config {
     pub session_ttl: Millis,
     /// How many live sessions there may be; zero for any number. Left out: what the release does by itself.
     pub max_live_sessions: Option<u32>,
+    /// How many live sessions one connection may have; zero for any number.
+    pub max_sessions_per_connection: u32,
+    /// How many prompts may wait in a session, and how many words to its turn; zero for any number.
+    pub max_waiting_prompts: u32,
     /// What a compression that names no mode does.
     pub compression: Compression,
     /// The `source` column of new rows.
@@ -76,6 +80,8 @@ impl Default for Config {
             busy_input_mode: BusyInput::default(),
             session_ttl: Millis::from_secs(6 * 3600),
             max_live_sessions: None,
+            max_sessions_per_connection: 64,
+            max_waiting_prompts: 64,
             compression: Compression::default(),
             source: "tui".to_owned(),
             model: "scripted".to_owned(),

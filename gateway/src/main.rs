@@ -4,89 +4,35 @@
 //! address is printed and clients are served until a signal. What is wrong before that exits with 2.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line is for")]
 
+#[path = "main/files.rs"]
+mod files;
+#[path = "main/options.rs"]
+mod options;
+
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::io::{self, Stderr};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use clap::{Parser, Subcommand};
-use gateway::Gateway;
+use clap::Parser;
+use files::{NotStarted, no_system};
 use gateway::agent::script::TurnScript;
 use gateway::config::Config;
 use gateway::lifecycle::process::Signal;
 use gateway::real;
-use gateway::real::lock::{Lock, LockError};
-use gateway::real::sqlite::SqliteThread;
-use gateway::real::websocket::{PATH, WebSocketTransport};
+use gateway::real::access::Access;
+use gateway::real::served::Served;
+use gateway::real::stdio::StdioTransport;
+use gateway::real::websocket::PATH;
 use gateway::release::Release;
-use gateway::spawn::TaskName;
-use gateway::store::sqlite::{Database, OpenError};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use options::{Arguments, Command, LogFormat, LogLevel, Serve};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{self, SignalKind};
 use tokio::task::{LocalSet, unconstrained};
-
-/// A session gateway for AI agents: JSON-RPC over WebSocket, sessions and messages in an SQLite file
-#[derive(Parser)]
-#[command(name = "gateway", version, max_term_width = 100)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Serve clients until SIGINT or SIGTERM, then end their sessions
-    Serve(Serve),
-}
-
-#[derive(clap::Args)]
-struct Serve {
-    /// Where to listen, on this machine only; port 0 takes any that is free
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8645", value_parser = address)]
-    listen: SocketAddr,
-    /// The database, made if there is none
-    #[arg(long, value_name = "FILE", default_value = "gateway.db")]
-    db: PathBuf,
-    /// What works on prompts: `script:FILE`, a TOML file with `[turns.NAME]` tables, of which a prompt names one.
-    /// Without this, or when it names none, a prompt is answered with itself
-    #[arg(long, value_name = "AGENT", value_parser = agent)]
-    agent: Option<Agent>,
-    /// A TOML file with a `[gateway]` table of settings, such as `orphan_grace = "20s"`
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
-#[derive(Clone)]
-enum Agent {
-    Script(PathBuf),
-}
-
-/// What the file of `--config` holds.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ConfigFile {
-    #[serde(default)]
-    gateway: Config,
-}
-
-/// What the file of `--agent script:FILE` holds.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ScriptFile {
-    turns: BTreeMap<String, TurnScript>,
-}
-
-/// Why nobody is served: what is wrong, and what to do about it.
-struct NotStarted {
-    error: String,
-    hint: &'static str,
-}
+use tracing::info;
+use tracing::level_filters::LevelFilter;
 
 /// What every mistake before the start exits with.
 const NOT_STARTED: u8 = 2;
@@ -102,73 +48,56 @@ fn main() -> ExitCode {
     })
 }
 
-fn address(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse().map_err(|_| "expected an address and a port, such as `127.0.0.1:8645` or `[::1]:0`")
-}
-
-fn agent(text: &str) -> Result<Agent, &'static str> {
-    match text.split_once(':') {
-        Some(("script", file)) if !file.is_empty() => Ok(Agent::Script(file.into())),
-        _ => Err("expected `script:FILE`"),
-    }
-}
-
 fn serve(arguments: &Serve) -> Result<ExitCode, NotStarted> {
-    if !arguments.listen.ip().is_loopback() {
-        return Err(NotStarted {
-            error: format!(
-                "{} can be reached from other machines, and clients are not authenticated",
-                arguments.listen
-            ),
-            hint: "listen on 127.0.0.1 or [::1]; who is elsewhere can come through a tunnel, such as `ssh -L`",
-        });
-    }
-    let config = match &arguments.config {
-        Some(path) => read::<ConfigFile>("config", path, CONFIG_HINT)?.gateway,
-        None => Config::default(),
-    };
-    let turns = match &arguments.agent {
-        Some(Agent::Script(path)) => read::<ScriptFile>("script", path, SCRIPT_HINT)?.turns,
-        None => BTreeMap::new(),
-    };
+    let access = files::access(arguments)?;
+    let (config, turns) = (files::settings(arguments)?, files::turns(arguments)?);
     let runtime = Builder::new_current_thread().enable_all().build().map_err(|cause| no_system(&cause))?;
-    LocalSet::new().block_on(&runtime, unconstrained(run(arguments, config, turns)))
+    LocalSet::new().block_on(&runtime, unconstrained(run(arguments, access, config, turns)))
 }
 
-async fn run(arguments: &Serve, config: Config, turns: BTreeMap<String, TurnScript>) -> Result<ExitCode, NotStarted> {
+async fn run(
+    arguments: &Serve,
+    access: Access,
+    config: Config,
+    turns: BTreeMap<String, TurnScript>,
+) -> Result<ExitCode, NotStarted> {
     let mut signals = Signals::catch().map_err(|cause| no_system(&cause))?;
-    let (listener, bound) = listen(arguments.listen).await?;
-    let (store, _lock) = open(&arguments.db)?;
-    let env = real::env(Rc::clone(&store) as _, turns);
-    let gateway = Gateway::new(env.clone(), config, Release::Current.behavior());
-    let transport = Rc::new(WebSocketTransport::start(listener));
-    env.spawn(TaskName::gateway("acceptor"), Rc::clone(&gateway).serve(Rc::clone(&transport) as _));
-    println!("listening on ws://{bound}{PATH}");
-
-    let signal = signals.next().await;
+    let listening = if arguments.stdio { None } else { Some(listen(arguments.listen).await?) };
+    let (store, _lock) = files::open(&arguments.db)?;
+    log(arguments.log, arguments.log_format);
+    let (env, behavior) = (real::env(Rc::clone(&store) as _, turns), Release::Current.behavior());
+    let db = arguments.db.display();
+    let served = match listening {
+        Some((listener, bound)) => {
+            let served = Served::on(listener, env, config, behavior, (access, arguments.limits()));
+            println!("listening on ws://{bound}{PATH}");
+            info!(address = %bound, %db, "serving");
+            served
+        }
+        None => {
+            let stdio = StdioTransport::start(io::stdin(), io::stdout(), arguments.limits().frame_bytes);
+            info!(%db, "serving standard input");
+            Served::over(stdio.map_err(|cause| no_system(&cause))?, env, config, behavior)
+        }
+    };
+    let signal = tokio::select! {
+        biased; // whoever asks first, the end is the same
+        signal = signals.next() => signal,
+        () = served.deserted() => Signal::Term,
+    };
+    info!(sessions = served.sessions(), "ending every session");
     let code = tokio::select! {
         biased; // what has ended needs no second signal
-        () = end(&gateway, &transport, signal) => ExitCode::SUCCESS,
+        () = served.end(signal) => ExitCode::SUCCESS,
         _ = signals.next() => {
-            let left = gateway.sessions.all().len();
+            let left = served.sessions();
             eprintln!("cut short by a second signal; sessions left: {left}; the next start ends their rows");
             ExitCode::from(CUT_SHORT)
         }
     };
     store.close();
+    info!("ended");
     Ok(code)
-}
-
-/// Takes no more clients, ends every session, then says goodbye to those who are connected.
-async fn end(gateway: &Gateway, transport: &WebSocketTransport, signal: Signal) {
-    transport.stop();
-    gateway.shutdown(signal).await;
-    for link in gateway.sessions.links() {
-        link.connection.close();
-    }
-    // Until just now a client could still make or resume a session.
-    gateway.shutdown(signal).await;
-    transport.drained().await;
 }
 
 async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), NotStarted> {
@@ -185,48 +114,20 @@ async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), NotStar
     Ok((listener, bound))
 }
 
-/// Opened before it is locked: so nothing is left beside a file that is refused.
-fn open(path: &Path) -> Result<(Rc<SqliteThread>, Lock), NotStarted> {
-    let database = Database::open(path).map_err(|error| NotStarted { error: error.to_string(), hint: hint(&error) })?;
-    let lock = Lock::take(path).map_err(|error| NotStarted {
-        error: error.to_string(),
-        hint: match error {
-            LockError::InUse { .. } => "stop the other gateway, or choose another file with --db",
-            LockError::CannotLock { .. } => {
-                "a gateway needs to write to the folder of its database; choose one with --db"
-            }
-        },
-    })?;
-    let store = SqliteThread::start(database).map_err(|cause| no_system(&cause))?;
-    Ok((Rc::new(store), lock))
-}
-
-fn hint(error: &OpenError) -> &'static str {
-    match error {
-        OpenError::CannotOpen { .. } => {
-            "the folder must be there, and its files must be writable; choose one with --db"
-        }
-        OpenError::NotADatabase { .. } | OpenError::NotOurs { .. } => {
-            "the file was left as it is; choose another with --db"
-        }
-        OpenError::NewerSchema { .. } | OpenError::OlderSchema { .. } => {
-            "the file was left as it is; a new one is made where --db names none"
-        }
+fn log(level: LogLevel, format: LogFormat) {
+    let level = match level {
+        LogLevel::Off => LevelFilter::OFF,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    };
+    let to: fn() -> Stderr = io::stderr;
+    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(to);
+    match format {
+        LogFormat::Text => subscriber.with_ansi(false).init(),
+        LogFormat::Json => subscriber.json().init(),
     }
-}
-
-const CONFIG_HINT: &str = "a config file has one table, `[gateway]`, with keys such as `orphan_grace = \"20s\"`";
-
-const SCRIPT_HINT: &str = "a script file has tables such as `[turns.hello]` with `steps = [{ reply = \"hi\" }]`";
-
-fn read<T: DeserializeOwned>(kind: &str, path: &Path, hint: &'static str) -> Result<T, NotStarted> {
-    let failed = |cause: String| NotStarted { error: format!("{kind} file `{}`: {cause}", path.display()), hint };
-    let text = fs::read_to_string(path).map_err(|cause| failed(cause.to_string()))?;
-    toml::from_str(&text).map_err(|cause| failed(cause.to_string().trim_end().to_owned()))
-}
-
-fn no_system(cause: &io::Error) -> NotStarted {
-    NotStarted { error: format!("the system does not give what a gateway needs: {cause}"), hint: "look at its limits" }
 }
 
 /// The signals that ask for the end.

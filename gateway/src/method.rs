@@ -86,6 +86,16 @@ fn begins_something(method: &str) -> bool {
     matches!(method, "session.create" | "session.resume" | "session.branch" | "session.compress" | "prompt.submit")
 }
 
+/// Whether one more session may belong to the connection.
+fn room_for_session(gateway: &Gateway, link: &Link) -> Result<(), Error> {
+    let max = gateway.config.max_sessions_per_connection;
+    if max == 0 || gateway.sessions.count_attached(link) < max as usize {
+        return Ok(());
+    }
+    let message = format!("the connection has {max} sessions, as many as it may have; close one or drop it");
+    Err(Error::new(code::SESSION_LIMIT, message))
+}
+
 /// The parameter that most methods have.
 #[derive(serde::Deserialize)]
 pub(crate) struct OfSession {

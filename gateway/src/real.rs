@@ -1,13 +1,20 @@
 //! The machine: the only part of the gateway that touches it.
 //!
 //! Each file is one trait of the gateway on this machine; [`env()`] puts them together. They belong on a current-thread
-//! runtime of tokio, inside a `LocalSet`: the gateway is one thread, and only the store has another.
+//! runtime of tokio, inside a `LocalSet`: the gateway is one thread, and only what blocks has others: the store, and the
+//! two ends of standard input and output. [`served`] is the whole, with the way clients come to it.
 
+pub mod access;
 pub mod clock;
 pub mod entropy;
+pub mod limits;
 pub mod lock;
+pub mod metrics;
+pub mod served;
 pub mod spawn;
 pub mod sqlite;
+pub mod stdio;
+mod watched;
 pub mod websocket;
 
 use std::collections::BTreeMap;

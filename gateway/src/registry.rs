@@ -87,6 +87,11 @@ impl Registry {
         link
     }
 
+    /// How many live sessions are attached to a connection.
+    pub(crate) fn count_attached(&self, link: &Link) -> usize {
+        self.sessions.borrow().values().filter(|session| session.read(|record| record.attachment.is_to(link))).count()
+    }
+
     /// Forgets a connection, and names the sessions that were attached to it.
     pub(crate) fn unlink(&self, link: &Link) -> Vec<Session> {
         self.touch();

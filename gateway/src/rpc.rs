@@ -50,6 +50,7 @@ pub(crate) mod code {
     pub(crate) const TITLE_REQUIRED: i64 = 4021;
     pub(crate) const BAD_TITLE: i64 = 4022;
     pub(crate) const SESSION_ACTIVE: i64 = 4023;
+    pub(crate) const SESSION_LIMIT: i64 = 4090;
     pub(crate) const RESUME_FAILED: i64 = 5000;
     pub(crate) const COMPRESS_FAILED: i64 = 5005;
     pub(crate) const LIST_FAILED: i64 = 5006;

@@ -2,26 +2,18 @@
 //!
 //! No test measures time: each waits for what must come, and gives up after a bound that only a hang reaches.
 
-use std::collections::VecDeque;
-use std::fs::{self, DirEntry};
-use std::io::{self, BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+#[path = "serve/bench.rs"]
+mod bench;
+#[path = "serve/safety.rs"]
+mod safety;
+#[path = "serve/surroundings.rs"]
+mod surroundings;
 
-use futures_util::{SinkExt, StreamExt};
-use gateway::clock::{Clock, Millis};
-use gateway::real::clock::MachineClock;
+use bench::{Folder, Served, gateway, until};
 use rusqlite::Connection;
-use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
+use serde_json::json;
+use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::http::StatusCode;
-use tokio_tungstenite::{WebSocketStream, client_async, tungstenite};
-
-/// Only a hang takes longer.
-const HANG: Millis = Millis::from_secs(60);
 
 const SCRIPT: &str = r#"
 [turns.build]
@@ -190,7 +182,7 @@ async fn other_paths_are_refused() {
 
     let not_found = "HTTP/1.1 404 Not Found";
     assert_eq!(gateway.get("GET / HTTP/1.1\r\nHost: here\r\n\r\n").await, not_found);
-    assert_eq!(gateway.get("GET /api/ws HTTP/1.1\r\nHost: here\r\n\r\n").await, "HTTP/1.1 426 Upgrade Required");
+    assert_eq!(gateway.get("GET /api/ws HTTP/1.1\r\nHost: localhost\r\n\r\n").await, "HTTP/1.1 426 Upgrade Required");
     assert_eq!(gateway.get("EHLO here\r\n\r\n").await, "HTTP/1.1 400 Bad Request");
 }
 
@@ -212,7 +204,10 @@ fn an_address_that_is_not_for_us_is_refused() {
     let taken = taken.local_addr().expect("its address").to_string();
     let db = folder.path("state.db");
     check_refused(&["--listen", &taken, "--db", &db], &format!("cannot listen on {taken}: "));
-    check_refused(&["--listen", "0.0.0.0:0", "--db", &db], "0.0.0.0:0 can be reached from other machines");
+    check_refused(
+        &["--listen", "0.0.0.0:0", "--db", &db],
+        "0.0.0.0:0 can be reached from other machines, so clients need a token",
+    );
     check_refused(&["--listen", "[::]:0", "--db", &db], "[::]:0 can be reached from other machines");
     check_refused(&["--listen", "localhost", "--db", &db], "such as `127.0.0.1:8645`");
     assert_eq!(folder.names(), [""; 0], "no database was made");
@@ -257,239 +252,4 @@ fn files_that_cannot_be_read_are_refused() {
     let bad = folder.write("config.toml", "[gateway]\norphan_grace = 20\n");
     check("--config", &bad, "at line 2, column 16");
     assert_eq!(folder.names(), ["bad.toml", "config.toml"], "no database was made");
-}
-
-/// A gateway that is up, on a database of its own.
-struct Served {
-    process: Process,
-    address: SocketAddr,
-    folder: Folder,
-}
-
-/// Ends with the test, however that ends.
-struct Process(Child);
-
-/// A folder of a test's own.
-struct Folder(TempDir);
-
-/// One connection. Events that come while it waits for an answer are kept.
-struct Client {
-    socket: WebSocketStream<TcpStream>,
-    calls: u64,
-    events: VecDeque<Value>,
-}
-
-impl Served {
-    fn with_script(script: &str) -> Self {
-        let folder = Folder::new();
-        folder.write("script.toml", script);
-        Self::start(folder)
-    }
-
-    fn with_grace(grace: &str) -> Self {
-        Self::with_config(&format!("orphan_grace = \"{grace}\""))
-    }
-
-    fn with_config(settings: &str) -> Self {
-        let folder = Folder::new();
-        folder.write("config.toml", &format!("[gateway]\n{settings}\n"));
-        Self::start(folder)
-    }
-
-    /// Starts on what the folder holds, and waits for the line that says where.
-    fn start(folder: Folder) -> Self {
-        let mut command = gateway(&["--listen", "127.0.0.1:0", "--db", &folder.path("state.db")]);
-        for (file, option, prefix) in [("script.toml", "--agent", "script:"), ("config.toml", "--config", "")] {
-            if folder.names().contains(&file.to_owned()) {
-                command.args([option, &format!("{prefix}{}", folder.path(file))]);
-            }
-        }
-        let mut process = Process(command.stdout(Stdio::piped()).spawn().expect("it starts"));
-        let mut line = String::new();
-        BufReader::new(process.0.stdout.take().expect("it is piped")).read_line(&mut line).expect("a line");
-        let address = line.strip_prefix("listening on ws://").and_then(|line| line.strip_suffix("/api/ws\n"));
-        let address = address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("no address: {line}"));
-        Self { process, address, folder }
-    }
-
-    /// A client that has heard that the gateway is ready.
-    async fn connect(&self) -> Client {
-        let socket = self.knock("/api/ws").await.expect("the handshake");
-        let mut client = Client { socket, calls: 0, events: VecDeque::new() };
-        assert_eq!(client.event().await["type"], "gateway.ready");
-        client
-    }
-
-    async fn knock(&self, path: &str) -> Result<WebSocketStream<TcpStream>, tungstenite::Error> {
-        let stream = TcpStream::connect(self.address).await.expect("it listens");
-        let shaken = client_async(format!("ws://{}{path}", self.address), stream);
-        Ok(within("the handshake", shaken).await?.0)
-    }
-
-    /// The first line of the answer to something that is no WebSocket.
-    async fn get(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(self.address).await.expect("it listens");
-        stream.write_all(request.as_bytes()).await.expect("it reads");
-        let mut answer = String::new();
-        within("an answer", stream.read_to_string(&mut answer)).await.expect("text");
-        answer.lines().next().unwrap_or_default().to_owned()
-    }
-
-    fn signal(&self, signal: &str) {
-        let command = format!("kill -{signal} {}", self.process.0.id());
-        assert!(Command::new("sh").args(["-c", &command]).status().expect("a shell").success());
-    }
-
-    /// Signals it, and waits for its exit code; its folder is left.
-    async fn stop(mut self, signal: &str) -> (Option<i32>, Folder) {
-        self.signal(signal);
-        let status = until("it ends", || self.process.0.try_wait().expect("our child")).await;
-        (status.code(), self.folder)
-    }
-
-    fn kill(self) -> Folder {
-        drop(self.process);
-        self.folder
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder"))
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.path().join(name).to_str().expect("a path in UTF-8").to_owned()
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        fs::write(self.path(name), text).expect("a file");
-        self.path(name)
-    }
-
-    fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.0.path()).expect("a folder");
-        let name = |entry: io::Result<DirEntry>| entry.expect("an entry").file_name().into_string().expect("UTF-8");
-        let mut names: Vec<String> = entries.map(name).collect();
-        names.sort();
-        names
-    }
-
-    fn rows(&self) -> Connection {
-        Connection::open(self.path("state.db")).expect("a database")
-    }
-
-    /// Why a row has ended, `None` while it is open; time and reason come together.
-    fn end_of(&self, row: &str) -> Option<String> {
-        let end = "SELECT ended_at, end_reason FROM sessions WHERE id = ?1";
-        let (at, reason): (Option<f64>, Option<String>) =
-            self.rows().query_one(end, [row], |row| Ok((row.get(0)?, row.get(1)?))).expect("the row");
-        assert_eq!(at.is_some(), reason.is_some(), "{row}");
-        reason
-    }
-}
-
-impl Client {
-    /// The runtime id of a new session, and the id of its row.
-    async fn create(&mut self) -> (String, String) {
-        let created = self.call("session.create", json!({})).await;
-        let id = |key: &str| created[key].as_str().expect("an id").to_owned();
-        (id("session_id"), id("stored_session_id"))
-    }
-
-    async fn prompt(&mut self, session: &str, text: &str) {
-        let answer = self.call("prompt.submit", json!({"session_id": session, "text": text})).await;
-        assert_eq!(answer["status"], "streaming");
-    }
-
-    async fn call(&mut self, method: &str, params: Value) -> Value {
-        self.calls += 1;
-        let id = self.calls;
-        self.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await;
-        loop {
-            let mut frame = self.frame().await;
-            if frame["id"] == id {
-                assert!(frame["error"].is_null(), "{method}: {frame}");
-                return frame["result"].take();
-            }
-            self.events.push_back(frame["params"].take());
-        }
-    }
-
-    async fn event(&mut self) -> Value {
-        match self.events.pop_front() {
-            Some(event) => event,
-            None => self.frame().await["params"].take(),
-        }
-    }
-
-    async fn event_of(&mut self, kind: &str) -> Value {
-        loop {
-            let event = self.event().await;
-            if event["type"] == kind {
-                return event;
-            }
-        }
-    }
-
-    async fn send(&mut self, frame: Value) {
-        within("a send", self.socket.send(Message::text(frame.to_string()))).await.expect("it is sent");
-    }
-
-    async fn frame(&mut self) -> Value {
-        let message = within("a frame", self.socket.next()).await.expect("not the end").expect("a frame");
-        serde_json::from_str(message.to_text().expect("text")).expect("JSON")
-    }
-
-    /// Closes in order, and waits until the gateway has done its part.
-    async fn close(mut self) {
-        self.socket.close(None).await.expect("it is sent");
-        self.hear_close().await;
-    }
-
-    /// Waits for the end of the connection, which a close frame must come before.
-    async fn hear_close(&mut self) {
-        let mut closed = false;
-        while let Some(message) = within("the end", self.socket.next()).await {
-            closed |= message.expect("no death").is_close();
-        }
-        assert!(closed);
-    }
-}
-
-fn gateway(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
-    command.arg("serve").args(arguments);
-    command
-}
-
-async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let clock = MachineClock::start();
-    tokio::select! {
-        biased; // what comes at the last moment has come
-        came = future => came,
-        () = clock.sleep_until(clock.now().uptime + HANG) => panic!("waited in vain for {what}"),
-    }
-}
-
-/// Looks again and again until `look` sees something.
-async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let clock = MachineClock::start();
-    within(what, async {
-        loop {
-            if let Some(seen) = look() {
-                return seen;
-            }
-            clock.sleep_until(clock.now().uptime + Millis(5)).await;
-        }
-    })
-    .await
 }

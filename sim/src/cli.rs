@@ -12,6 +12,7 @@ macro_rules! out {
 mod behavior;
 mod bench;
 mod coverage;
+mod drive;
 mod failure;
 mod fuzz;
 mod github;
@@ -20,6 +21,7 @@ mod import;
 mod json;
 mod junit;
 mod parity;
+mod real;
 mod replay;
 mod run;
 mod shrink;
@@ -50,6 +52,8 @@ enum Command {
     Coverage(coverage::Arguments),
     /// Measure how soon strategies find planted bugs
     Bench(bench::Arguments),
+    /// Play a scenario over real sockets against a gateway that is already running, and compare its rows
+    Drive(drive::Arguments),
     /// Print what releases do differently, from the code
     Behavior(behavior::Arguments),
     /// Run recordings of the real gateway and compare what they left behind
@@ -82,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Coverage(arguments) => coverage::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Drive(arguments) => drive::run(&arguments),
         Command::Behavior(arguments) => behavior::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

@@ -18,10 +18,12 @@
 mod chooser;
 pub mod cli;
 pub mod coverage;
+pub mod drive;
 pub mod fuzz;
 pub mod generate;
 pub mod history;
 pub mod invariant;
+pub mod margin;
 pub mod observation;
 pub mod parity;
 mod pool;
@@ -39,6 +41,7 @@ pub mod tape;
 pub mod timeline;
 pub mod trace;
 pub mod verdict;
+mod wire;
 mod world;
 
 pub use gateway::release::Release;

@@ -41,6 +41,15 @@ pub enum Before {
 }
 
 impl Queue {
+    /// Whether one more prompt may wait, of `max` at the most; zero is any number. Where all wait as one text, there is
+    /// always room.
+    pub fn has_room(&self, waiting: &[Queued], max: u32) -> bool {
+        match self.slots {
+            Slots::Each => max == 0 || waiting.len() < max as usize,
+            Slots::OneMerged => true,
+        }
+    }
+
     /// Adds a prompt to those that wait.
     pub fn push(&self, waiting: &mut Vec<Queued>, prompt: Queued) {
         match (self.slots, waiting.last_mut()) {

@@ -33,6 +33,7 @@ pub(super) struct Branch {
 pub(super) async fn branch(gateway: &Rc<Gateway>, link: &Link, params: Branch) -> Result<Value, Error> {
     let parent = super::find(gateway, &params.session_id)?;
     let title = asked_title(params.name)?;
+    super::room_for_session(gateway, link)?;
     let now = gateway.env.now();
     let bits = || gateway.env.draw(Stream::Session(parent.id()), Purpose::StoredId);
     let said = parent.read(|record| record.transcript.messages[..history::settled(record)].to_vec());

@@ -44,6 +44,7 @@ struct Said {
 
 /// Registers a new session on the connection and has its agent built a little later.
 pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Result<Value, Error> {
+    super::room_for_session(gateway, link)?;
     let now = gateway.env.now();
     let key = stored_id(now.wall, gateway.env.draw(Stream::Client(link.connection.name()), Purpose::StoredId));
     let lineage = &gateway.behavior.lineage;

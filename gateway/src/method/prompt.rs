@@ -48,15 +48,15 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
     match claim(gateway, &session, &params.text).await {
         Claimed::Start => reaper::attach(gateway, &session, link),
         Claimed::Refuse => return Err(Error::new(code::BUSY, "session busy")),
-        Claimed::Enqueue => return Ok(enqueue(gateway, &session, link, params.text)),
+        Claimed::Enqueue => return enqueue(gateway, &session, link, params.text),
         Claimed::EnqueueAndInterrupt => {
-            let answer = enqueue(gateway, &session, link, params.text);
+            let answer = enqueue(gateway, &session, link, params.text)?;
             interrupt(gateway, &session);
             return Ok(answer);
         }
         Claimed::Steer => {
             take_over(gateway, &session, link);
-            steer::leave(gateway, &session, link, &params.text);
+            steer::leave(gateway, &session, link, &params.text)?;
             return Ok(json!({"status": "steered"}));
         }
         Claimed::Unavailable => {
@@ -138,7 +138,11 @@ fn take_over(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
 }
 
 /// The prompt waits for the turn that runs.
-fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) -> Value {
+fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) -> Result<Value, Error> {
+    let max = gateway.config.max_waiting_prompts;
+    if !session.read(|record| gateway.behavior.queue.has_room(&record.queue, max)) {
+        return Err(Error::passing(code::BUSY, format!("session busy: {max} prompts wait already")));
+    }
     take_over(gateway, session, link);
     session.change(|record| {
         let waiting = record.queue.len() as u64;
@@ -147,7 +151,7 @@ fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) 
         record.facts.over += waiting + 1 - record.queue.len() as u64;
         record.facts.last_active = gateway.env.now();
     });
-    json!({"status": "queued"})
+    Ok(json!({"status": "queued"}))
 }
 
 /// The next prompt that waits claims the session, in the step in which the turn before has freed it; without one, what

@@ -69,7 +69,12 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
                 Live::Attach if session.read(grace::is_settling) => {
                     return Err(Error::new(code::BUSY, "the session's turn is being interrupted"));
                 }
-                Live::Attach => return Ok(attach_live(gateway, &session, link)),
+                Live::Attach => {
+                    if !session.read(|record| record.attachment.is_to(link)) {
+                        super::room_for_session(gateway, link)?;
+                    }
+                    return Ok(attach_live(gateway, &session, link));
+                }
                 Live::Wait => session.until(|record| (record.stage != Stage::Opening).then_some(())).await,
                 Live::Refuse => {
                     return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed, retry"));
@@ -107,6 +112,7 @@ enum Opened {
 }
 
 async fn bring_back(gateway: &Rc<Gateway>, link: &Link, target: &StoredId, asked: &Asked) -> Result<Opened, Error> {
+    super::room_for_session(gateway, link)?;
     if gateway.behavior.resume.registers_first() {
         register_then_reopen(gateway, link, target, asked).await
     } else {

@@ -26,7 +26,7 @@ pub(super) fn steer(gateway: &Gateway, link: &Link, params: &Steer) -> Result<Va
     let steered = session.read(|record| gateway.behavior.steer.decide(record));
     let status = match steered {
         Steered::Waits => {
-            leave(gateway, &session, link, text);
+            leave(gateway, &session, link, text)?;
             "queued"
         }
         Steered::Lost => "queued",
@@ -39,12 +39,17 @@ pub(super) fn steer(gateway: &Gateway, link: &Link, params: &Steer) -> Result<Va
     Ok(json!({"status": status, "text": text}))
 }
 
-/// Leaves words with the turn that holds the session.
-pub(super) fn leave(gateway: &Gateway, session: &Session, link: &Link, text: &str) {
+/// Leaves words with the turn that holds the session, if not too many wait there.
+pub(super) fn leave(gateway: &Gateway, session: &Session, link: &Link, text: &str) -> Result<(), Error> {
+    let max = gateway.config.max_waiting_prompts;
     session.change(|record| {
         if let Some(turn) = &mut record.turn {
+            if max > 0 && turn.steers.len() >= max as usize {
+                return Err(Error::passing(code::BUSY, format!("the turn has not read {max} words to it yet")));
+            }
             turn.steers.push(Queued { text: text.to_owned(), link: Some(link.clone()) });
         }
         record.facts.last_active = gateway.env.now();
-    });
+        Ok(())
+    })
 }

@@ -1,4 +1,5 @@
-//! The production store: a [`Database`] on a thread of its own, so that the gateway never waits for a disk.
+//! The production store: a [`Database`] on a thread of its own, so that the gateway never waits for a disk, and for a
+//! file a second one beside it, so that a question never waits for a write.
 
 use std::cell::RefCell;
 use std::panic;
@@ -11,31 +12,37 @@ use tokio::sync::oneshot;
 use crate::store::sqlite::{Database, OpenError};
 use crate::store::{Found, Pending, Read, Store, StoreError, Write, Written};
 
-/// A store whose database lives on another thread.
+/// A store whose database lives on other threads.
 ///
-/// A call puts a job into one queue, and the thread takes the jobs out one by one: hence the order of the calls is
-/// the order of the commits, and a dropped answer stops nothing. Dropping the store lets the thread finish what is
-/// queued and end; [`close`](Self::close) also waits for that.
+/// A write goes into one queue, and the writing thread takes the writes out one by one: hence the order of the calls is
+/// the order of the commits, and a dropped answer stops nothing. Questions have a queue, a thread and a connection of
+/// their own, or share the writer's where the database is in memory. Dropping the store lets the threads finish what
+/// is queued and end; [`close`](Self::close) also waits for that.
 pub struct SqliteThread {
     running: RefCell<Option<Running>>,
 }
 
 impl SqliteThread {
-    /// Opens the database in the file `path`, then starts the thread.
+    /// Opens the database in the file `path`, then starts the threads.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::start_apart(Database::open(path)?, path)
+    }
+
+    /// Starts one thread for a database that is open, for writes and questions.
+    pub fn start(database: Database) -> std::io::Result<Self> {
+        Ok(Self { running: RefCell::new(Some(Running { writer: Worker::start("store", database)?, reader: None })) })
+    }
+
+    /// Starts two threads: one writes to `database`, the other reads its file `path`.
+    pub fn start_apart(database: Database, path: &Path) -> Result<Self, OpenError> {
         let cannot_open = |cause: std::io::Error| OpenError::CannotOpen {
             path: path.to_owned(),
             cause: format!("no thread for it: {cause}"),
         };
-        Self::start(Database::open(path)?).map_err(cannot_open)
-    }
-
-    /// Starts the thread for a database that is open.
-    #[expect(clippy::disallowed_methods, reason = "the store's thread, the one that the gateway has besides its own")]
-    pub fn start(database: Database) -> std::io::Result<Self> {
-        let (jobs, queue) = mpsc::channel();
-        let thread = Builder::new().name("store".to_owned()).spawn(move || work(database, &queue))?;
-        Ok(Self { running: RefCell::new(Some(Running { jobs, thread })) })
+        let reading = Database::open_to_read(path)?;
+        let writer = Worker::start("store", database).map_err(cannot_open)?;
+        let reader = Some(Worker::start("store-reads", reading).map_err(cannot_open)?);
+        Ok(Self { running: RefCell::new(Some(Running { writer, reader })) })
     }
 
     /// Takes no more calls, and blocks until those before are answered and the file is closed. A second close finds
@@ -45,18 +52,24 @@ impl SqliteThread {
     ///
     /// With the thread's own panic, if it had one.
     pub fn close(&self) {
-        let Some(Running { jobs, thread }) = self.running.take() else {
+        let Some(Running { writer, reader }) = self.running.take() else {
             return;
         };
-        drop(jobs);
-        if let Err(cause) = thread.join() {
-            panic::resume_unwind(cause);
+        // The writer last: whoever closes a file last puts its log away, and the reader may not.
+        if let Some(reader) = reader {
+            reader.finish();
         }
+        writer.finish();
     }
 
-    fn enqueue<T: 'static>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Pending<T> {
+    fn enqueue<T: 'static>(&self, side: Side, job: impl FnOnce(Answer<T>) -> Job) -> Pending<T> {
         let (answer, answered) = oneshot::channel();
-        let taken = self.running.borrow().as_ref().is_some_and(|running| running.jobs.send(job(answer)).is_ok());
+        let running = self.running.borrow();
+        let worker = running.as_ref().map(|running| match side {
+            Side::Write => &running.writer,
+            Side::Read => running.reader.as_ref().unwrap_or(&running.writer),
+        });
+        let taken = worker.is_some_and(|worker| worker.jobs.send(job(answer)).is_ok());
         Box::pin(async move {
             if !taken {
                 return Err(StoreError::Closed);
@@ -70,17 +83,46 @@ impl SqliteThread {
 
 impl Store for SqliteThread {
     fn write(&self, write: Write) -> Pending<Written> {
-        self.enqueue(|answer| Job::Write(Box::new(write), answer))
+        self.enqueue(Side::Write, |answer| Job::Write(Box::new(write), answer))
     }
 
     fn read(&self, read: Read) -> Pending<Found> {
-        self.enqueue(|answer| Job::Read(read, answer))
+        self.enqueue(Side::Read, |answer| Job::Read(read, answer))
     }
 }
 
 struct Running {
+    writer: Worker,
+    reader: Option<Worker>,
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Write,
+    Read,
+}
+
+/// A thread, and the queue of what it is to do.
+struct Worker {
     jobs: mpsc::Sender<Job>,
     thread: JoinHandle<()>,
+}
+
+impl Worker {
+    #[expect(clippy::disallowed_methods, reason = "the store's threads")]
+    fn start(name: &str, database: Database) -> std::io::Result<Self> {
+        let (jobs, queue) = mpsc::channel();
+        let thread = Builder::new().name(name.to_owned()).spawn(move || work(database, &queue))?;
+        Ok(Self { jobs, thread })
+    }
+
+    /// Blocks until the queue is empty and the database closed.
+    fn finish(self) {
+        drop(self.jobs);
+        if let Err(cause) = self.thread.join() {
+            panic::resume_unwind(cause);
+        }
+    }
 }
 
 enum Job {
@@ -150,6 +192,26 @@ mod tests {
         assert_eq!(rows.list(1, ListOrder::Start, TipRule::BestContinuation).await, Err(StoreError::Closed));
         let dump = Database::open(&path).expect("it opens").dump().expect("rows");
         assert_eq!(dump.sessions.len(), 101);
+    }
+
+    /// A question is answered while a write waits for another process.
+    #[tokio::test(flavor = "current_thread")]
+    async fn reads_do_not_wait_for_writes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.db");
+        let store = Rc::new(SqliteThread::open(&path).expect("it opens"));
+        let rows = Rows::new(store.clone());
+        rows.create_session(session("before")).await.expect("it is written");
+        let other = rusqlite::Connection::open(&path).expect("it opens");
+        other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+        let mut write = rows.create_session(session("after"));
+        tokio::select! {
+            biased; // a write that is over before the read has not waited
+            _ = &mut write => panic!("another process holds the file"),
+            found = rows.session(StoredId::new("before")) => assert!(found.expect("it reads").is_some()),
+        }
+        other.execute_batch("ROLLBACK").expect("it was begun");
+        assert_eq!(write.await, Ok(true));
     }
 
     /// A store that is dropped still carries out its calls and answers them.

@@ -14,14 +14,19 @@ use std::time::Duration;
 use futures_util::future::{LocalBoxFuture, pending};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message, error::ProtocolError};
+use tracing::{info, warn};
 
+use super::access::Access;
+use super::limits::{Limits, Pace};
+use super::metrics::Counters;
 use crate::transport::{Connection, Died, Transport, Unsent};
 
 /// The one path that leads to the gateway.
@@ -33,6 +38,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a listener that the system gives no more connections (too many are open) waits before the next try.
 const BREATH: Duration = Duration::from_millis(100);
 
+/// How many connections beyond the limit are told so at once; others are hung up on.
+const REFUSALS_MAX: usize = 64;
+
 /// How many frames of a client wait until the gateway has time for them; the others wait in the socket.
 ///
 /// This also bounds how many are handled in one go, without another client getting its turn.
@@ -40,6 +48,18 @@ const INCOMING_MAX: usize = 16;
 
 /// How many frames for a client wait for its socket; then there is no room for more.
 const OUTGOING_MAX: usize = 64;
+
+/// What every connection goes through before the gateway knows of it.
+pub struct Door {
+    /// Who may connect.
+    pub access: Access,
+    /// How much they may take.
+    pub limits: Limits,
+    /// What is counted meanwhile.
+    pub counters: Rc<Counters>,
+    /// What `/metrics` says.
+    pub metrics: Box<dyn Fn() -> LocalBoxFuture<'static, String>>,
+}
 
 /// Connections from a listener.
 pub struct WebSocketTransport {
@@ -66,10 +86,10 @@ type Socket = WebSocketStream<TcpStream>;
 impl WebSocketTransport {
     /// Begins to take connections. Must be called inside a `LocalSet`.
     #[expect(clippy::disallowed_methods, reason = "sockets have tasks of their own, below the gateway's")]
-    pub fn start(listener: TcpListener) -> Self {
+    pub fn start(listener: TcpListener, door: Door) -> Self {
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let (socket, sockets) = mpsc::channel(1);
-        tokio::task::spawn_local(listen(listener, arrived, socket));
+        tokio::task::spawn_local(listen(listener, Rc::new(door), arrived, socket));
         Self { arrivals: RefCell::new(arrivals), sockets: RefCell::new(sockets) }
     }
 
@@ -150,6 +170,7 @@ impl Connection for WebSocketConnection {
 #[expect(clippy::disallowed_methods, reason = "sockets have tasks and deadlines of their own, below the gateway's")]
 async fn listen(
     listener: TcpListener,
+    door: Rc<Door>,
     arrived: mpsc::UnboundedSender<Rc<dyn Connection>>,
     socket: mpsc::Sender<Infallible>,
 ) {
@@ -159,82 +180,157 @@ async fn listen(
             () = arrived.closed() => return,
             taken = listener.accept() => taken,
         };
-        let Ok((stream, peer)) = taken else {
-            tokio::time::sleep(BREATH).await;
-            continue;
+        let (stream, peer) = match taken {
+            Ok(taken) => taken,
+            Err(error) => {
+                warn!(%error, "a connection could not be taken");
+                tokio::time::sleep(BREATH).await;
+                continue;
+            }
         };
-        let (arrived, socket) = (arrived.clone(), socket.clone());
+        let seat = Seat::take(&door.counters);
+        if seat.number > door.limits.connections {
+            door.counters.refused("full");
+            warn!(client = %peer, "refused: full");
+            if seat.number <= door.limits.connections + REFUSALS_MAX {
+                tokio::task::spawn_local(async move {
+                    let _seat = seat;
+                    handshake::turn_away(stream).await;
+                });
+            }
+            continue;
+        }
+        let (arrived, socket, door) = (arrived.clone(), socket.clone(), Rc::clone(&door));
         tokio::task::spawn_local(async move {
+            let _seat = seat;
+            let name: Rc<str> = peer.to_string().into();
             let handshake = tokio::select! {
                 biased; // a transport that has stopped takes nobody
                 () = arrived.closed() => return,
-                handshake = handshake::shake(stream, PATH) => handshake,
+                handshake = handshake::shake(stream, &door, &name) => handshake,
             };
             if let Some(stream) = handshake {
                 // Frames are small and each is wanted at once; without this, one waits for the receipt of the other.
                 let _ = stream.get_ref().set_nodelay(true);
-                greet(stream, peer.to_string().into(), arrived).await;
+                greet(stream, name, &door, arrived).await;
             }
             drop(socket);
         });
     }
 }
 
+/// One of the sockets that are open.
+struct Seat {
+    counters: Rc<Counters>,
+    /// How many there are, with this one.
+    number: usize,
+}
+
+impl Seat {
+    fn take(counters: &Rc<Counters>) -> Self {
+        let number = counters.sockets.get() + 1;
+        counters.sockets.set(number);
+        Self { counters: Rc::clone(counters), number }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.counters.sockets.set(self.counters.sockets.get() - 1);
+    }
+}
+
 /// Hands a new connection to the gateway, then moves its frames.
-async fn greet(stream: Socket, name: Rc<str>, arrived: mpsc::UnboundedSender<Rc<dyn Connection>>) {
+async fn greet(stream: Socket, name: Rc<str>, door: &Door, arrived: mpsc::UnboundedSender<Rc<dyn Connection>>) {
     let (incoming, received) = mpsc::channel(INCOMING_MAX);
     let (sent, outgoing) = mpsc::channel(OUTGOING_MAX);
     let connection = WebSocketConnection {
-        name,
+        name: Rc::clone(&name),
         incoming: RefCell::new(received),
         outgoing: RefCell::new(Some(sent)),
         closed: Cell::new(false),
         closing: Notify::new(),
     };
+    door.counters.connected();
+    info!(client = %name, "connected");
     // Nobody there to take it: the connection is dropped, and the socket closed as after any other.
     drop(arrived.send(Rc::new(connection)));
     drop(arrived);
-    pump(stream, incoming, outgoing).await;
+    pump(stream, door, incoming, outgoing).await;
+    info!(client = %name, "disconnected");
 }
 
 /// Moves frames in both directions until the socket is over.
 #[expect(clippy::disallowed_methods, reason = "a socket's deadline, below the gateway's")]
-async fn pump(socket: Socket, incoming: mpsc::Sender<Incoming>, outgoing: mpsc::Receiver<String>) {
-    let (sink, stream) = socket.split();
+async fn pump(socket: Socket, door: &Door, incoming: mpsc::Sender<Incoming>, outgoing: mpsc::Receiver<String>) {
+    let (mut sink, mut stream) = socket.split();
     let overdue = async {
         incoming.closed().await;
         tokio::time::sleep(FAREWELL).await;
     };
-    tokio::select! {
+    let refused = tokio::select! {
         biased; // what a client said before it died is read before the death shows in a write
-        () = read(stream, &incoming) => {}
-        () = write(sink, outgoing) => drop(incoming.send(Err(Died)).await),
-        () = overdue => {}
+        refused = read(&mut stream, door, &incoming) => refused,
+        () = write(&mut sink, outgoing) => {
+            drop(incoming.send(Err(Died)).await);
+            None
+        }
+        () = overdue => None,
+    };
+    if let Some(code) = refused {
+        let farewell = async {
+            let close = Message::Close(Some(CloseFrame { code, reason: "".into() }));
+            if sink.send(close).await.is_ok()
+                && let Ok(mut socket) = stream.reunite(sink)
+            {
+                drain(socket.get_mut()).await;
+            }
+        };
+        // Who does not listen is not told.
+        let _ = tokio::time::timeout(FAREWELL, farewell).await;
     }
 }
 
+/// Takes what still comes, and throws it away: a socket that is closed over unread bytes takes our last words with it.
+async fn drain(stream: &mut TcpStream) {
+    let mut bytes = [0; 4096];
+    while stream.read(&mut bytes).await.is_ok_and(|count| count > 0) {}
+}
+
 /// Reads until the end, and goes on reading when nobody listens any more: the answer to our own close comes last.
-async fn read(mut stream: SplitStream<Socket>, incoming: &mpsc::Sender<Incoming>) {
+/// Returns the close code for a client that has said what no client of ours says.
+async fn read(stream: &mut SplitStream<Socket>, door: &Door, incoming: &mpsc::Sender<Incoming>) -> Option<CloseCode> {
+    let mut pace = Pace::new(door.limits.requests_per_second);
     while let Some(message) = stream.next().await {
+        pace.next().await;
         let told = match message {
-            Ok(Message::Text(text)) => Ok(Some(text.as_str().to_owned())),
+            Ok(Message::Text(text)) => {
+                door.counters.requested();
+                Ok(Some(text.as_str().to_owned()))
+            }
             // The next look at the stream answers it.
             Ok(Message::Close(_)) => Ok(None),
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
             // We speak text only; what else comes is no client of ours, and its connection ends here.
-            Ok(Message::Binary(_)) | Err(_) => Err(Died),
+            Ok(Message::Binary(_)) => Err(Some(CloseCode::Unsupported)),
+            Err(Error::Capacity(_)) => Err(Some(CloseCode::Size)),
+            Err(Error::Utf8(_)) => Err(Some(CloseCode::Invalid)),
+            Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => Err(None),
+            Err(Error::Protocol(_)) => Err(Some(CloseCode::Protocol)),
+            Err(_) => Err(None),
         };
-        let died = told.is_err();
         // Nobody listens after our own close.
-        let _ = incoming.send(told).await;
-        if died {
-            return;
+        let refused = told.as_ref().err().copied();
+        let _ = incoming.send(told.map_err(|_| Died)).await;
+        if let Some(code) = refused {
+            return code;
         }
     }
+    None
 }
 
 /// Writes what the gateway sends, and the close when it will send no more. Ends only when the client cannot be reached.
-async fn write(mut sink: SplitSink<Socket, Message>, mut outgoing: mpsc::Receiver<String>) {
+async fn write(sink: &mut SplitSink<Socket, Message>, mut outgoing: mpsc::Receiver<String>) {
     while let Some(frame) = outgoing.recv().await {
         if sink.send(Message::text(frame)).await.is_err() {
             return;
@@ -259,7 +355,13 @@ mod tests {
         let connected = async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("its address");
-            let transport = WebSocketTransport::start(listener);
+            let door = Door {
+                access: Access::default(),
+                limits: Limits::default(),
+                counters: Rc::default(),
+                metrics: Box::new(|| async { String::new() }.boxed_local()),
+            };
+            let transport = WebSocketTransport::start(listener, door);
             let stream = TcpStream::connect(address).await.expect("it listens");
             let (client, _) = client_async(format!("ws://{address}{PATH}"), stream).await.expect("the handshake");
             story(transport.accept().await.expect("a client"), client).await;

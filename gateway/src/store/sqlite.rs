@@ -18,7 +18,7 @@ mod write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior, ffi};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, ffi};
 
 use super::{Found, MessageRow, Read, SessionRow, StoreError, Write, Written};
 
@@ -107,6 +107,16 @@ impl Database {
     /// What the file holds is looked at before anything is written, and the tables are made in one transaction.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         Self::prepare(Connection::open(path).map_err(|error| not_opened(path, &error))?, path)
+    }
+
+    /// The database in the file `path` once more, to answer questions only. It must have been [opened](Self::open).
+    pub fn open_to_read(path: &Path) -> Result<Self, OpenError> {
+        let failed = |error| not_opened(path, &error);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        Ok(Self { connection })
     }
 
     /// Carries out one transaction, all of it or nothing.

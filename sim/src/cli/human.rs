@@ -65,11 +65,16 @@ fn ends(report: &Report) -> String {
 }
 
 fn print_rows(rows: &Tables) {
-    for row in rows.listed() {
+    print_listed(&rows.listed());
+}
+
+/// A line for each session row.
+pub(super) fn print_listed(rows: &[ListedSession]) {
+    for row in rows {
         let time = |ms: u64| Millis(ms).to_string();
-        let parent = row.parent.map_or(String::new(), |parent| format!(", continues {parent}"));
-        let end = match (row.ended_ms, row.end_reason) {
-            (Some(ms), reason) => format!("ended {} {}", time(ms), reason.unwrap_or_default()),
+        let parent = row.parent.as_ref().map_or(String::new(), |parent| format!(", continues {parent}"));
+        let end = match (row.ended_ms, &row.end_reason) {
+            (Some(ms), reason) => format!("ended {} {}", time(ms), reason.as_deref().unwrap_or_default()),
             (None, _) => "open".to_owned(),
         };
         out!(

@@ -7,7 +7,8 @@ use clap::ValueEnum;
 use gateway::release::Release;
 use miette::{IntoDiagnostic, miette};
 
-use super::{github, human, json, junit};
+use super::{github, human, json, junit, real};
+use crate::drive::Scale;
 use crate::scenario::{self, Found, Scenario};
 use crate::simulation::Simulator;
 use crate::strategy::Plan;
@@ -34,6 +35,13 @@ pub(super) struct Arguments {
     /// The seed of a strategy that draws
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
+    /// Play each scenario over real sockets against a gateway that is served, and compare the rows with the simulator's;
+    /// what real time cannot be trusted with is listed. Under `current`, or under one `--release`
+    #[arg(long, conflicts_with_all = ["format", "trace", "strategy", "seed"])]
+    real: bool,
+    /// With --real: how many seconds a second of the script takes
+    #[arg(long, value_name = "S", default_value = "0.02", requires = "real")]
+    scale: Scale,
 }
 
 /// How runs are printed.
@@ -72,6 +80,15 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         return Err(miette!(help = "leave one of the two out", "`--trace` goes with the formats human and json"));
     }
     let scenarios = load(arguments)?;
+    if arguments.real {
+        let [release] = arguments.releases[..] else {
+            if arguments.releases.is_empty() {
+                return real::run(&scenarios, Release::Current, arguments.scale);
+            }
+            return Err(miette!("`--real` takes one `--release`"));
+        };
+        return real::run(&scenarios, release, arguments.scale);
+    }
     let mut simulator = Simulator::new();
     let mut cases: Vec<Case> = Vec::new();
     for (found, scenario) in scenarios {

@@ -12,11 +12,12 @@ use super::names::{Ids, Named};
 use super::network::{ClientEnd, Network};
 use super::process::Process;
 use super::store::SimStore;
-use super::told::Request;
+use super::told;
 use super::{Stage, World};
 use crate::pool::Side;
-use crate::scenario::{Action, OnDisconnect, ResumeTarget, ResumeWish, Start, Step};
+use crate::scenario::{Action, ResumeTarget, Step};
 use crate::trace::Site;
+use crate::wire::{self, Heard, Request};
 
 /// One client of the scenario.
 pub(crate) struct Client {
@@ -28,18 +29,8 @@ pub(crate) struct Client {
     connection: RefCell<Option<ClientEnd>>,
     requests: Cell<u64>,
     /// Requests without an answer, and the session name that hangs on it.
-    pending: RefCell<BTreeMap<u64, (Request, Option<String>)>>,
-    /// By runtime id.
-    heard: RefCell<BTreeMap<String, Heard>>,
-}
-
-/// What a client has heard of a session.
-#[derive(Default)]
-struct Heard {
-    /// The number of the last event.
-    latest: u64,
-    /// The method that answers the last question, and what it names it by.
-    question: Option<(String, Value)>,
+    pending: RefCell<BTreeMap<u64, (told::Request, Option<String>)>>,
+    heard: RefCell<Heard>,
 }
 
 /// Why a step could not be carried out.
@@ -89,76 +80,13 @@ impl Client {
             Action::Drop => self.end(ClientEnd::die, "dies")?,
             Action::Stall => self.stall(true, "stops reading")?,
             Action::Unstall => self.stall(false, "reads again")?,
-            Action::Create { name, title, on_disconnect, start } => {
-                let closes = *on_disconnect == OnDisconnect::Close;
-                let mut params = json!({"title": title, "close_on_disconnect": closes});
-                self.start_with(start, &mut params).await.inspect_err(|_| self.fail(name))?;
-                self.stage.names.expect(&self.name, name);
-                self.request("session.create", params, Some(name.clone()))?;
-            }
-            Action::Prompt { session, prompt, truncate } => {
-                let ids = self.ids(session).await?;
-                let mut params = json!({"session_id": ids.runtime, "text": prompt.text()});
-                if let Some(ordinal) = truncate {
-                    params["truncate_before_user_ordinal"] = json!(ordinal);
-                }
-                self.request("prompt.submit", params, None)?;
-            }
-            Action::Resume { session, target, name, wish } => {
-                let ids = self.ids(session).await?;
-                let name = name.as_ref().unwrap_or(session);
-                let stored = self.stored(ids, *target).inspect_err(|_| self.fail(name))?;
-                let mut params = json!({"session_id": stored});
-                match wish {
-                    ResumeWish::GoOn => {}
-                    ResumeWish::GoOnAtOnce => params["eager_build"] = true.into(),
-                    ResumeWish::Look => params["lazy"] = true.into(),
-                }
-                self.stage.names.expect(&self.name, name);
-                self.request("session.resume", params, Some(name.clone()))?;
-            }
-            Action::Activate { session } => self.of_session("session.activate", session).await?,
-            Action::CloseSession { session } => self.of_session("session.close", session).await?,
-            Action::Interrupt { session } => self.of_session("session.interrupt", session).await?,
-            Action::Title { .. }
-            | Action::History { .. }
-            | Action::Undo { .. }
-            | Action::Steer { .. }
-            | Action::Compress { .. }
-            | Action::Branch { .. }
-            | Action::Delete { .. } => self.work_on(action).await?,
-            Action::MostRecent => self.request("session.most_recent", json!({}), None)?,
-            Action::ActiveList => self.request("session.active_list", json!({}), None)?,
-            Action::List => self.request("session.list", json!({}), None)?,
             Action::Kill => self.process.kill(),
             Action::Signal { signal } => self.process.signal(*signal),
             Action::Restart => self.process.start(),
             Action::CliNew { session } => self.go_on_elsewhere(session).await?,
             Action::ScanIdle => self.process.scan_idle().await,
             Action::Suspend { length } => self.process.suspend(*length),
-            Action::Answer { session, text } => self.answer(session, text).await?,
-            Action::EventsSince { session } => {
-                let ids = self.ids(session).await?;
-                let last_seen = self.heard.borrow().get(&ids.runtime).map_or(0, |heard| heard.latest);
-                let params = json!({"session_id": ids.runtime, "last_seen": last_seen});
-                self.request("session.events.since", params, None)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What a session starts with, as parameters.
-    async fn start_with(&self, start: &Start, params: &mut Value) -> Result<(), Skipped> {
-        if let Some(source) = &start.source {
-            params["source"] = source.as_str().into();
-        }
-        if let Some(parent) = &start.parent {
-            params["parent_session_id"] = self.ids(parent).await?.stored.into();
-        }
-        if !start.seed.is_empty() {
-            let roles = [Role::User, Role::Assistant].into_iter().cycle();
-            let said = |(role, text): (Role, &String)| json!({"role": role, "content": text});
-            params["messages"] = roles.zip(&start.seed).map(said).collect();
+            _ => self.ask(action).await?,
         }
         Ok(())
     }
@@ -196,36 +124,26 @@ impl Client {
         Ok(())
     }
 
-    /// Steps about what has been said and about the rows it is kept in.
-    async fn work_on(&self, action: &Action) -> Result<(), Skipped> {
-        match action {
-            Action::Title { session, title } => {
-                let ids = self.ids(session).await?;
-                let mut params = json!({"session_id": ids.runtime});
-                if let Some(title) = title {
-                    params["title"] = json!(title);
-                }
-                self.request("session.title", params, None)?;
+    /// Sends the request of a step.
+    async fn ask(&self, action: &Action) -> Result<(), Skipped> {
+        let ids = match action.session() {
+            Some(session) => Some(self.ids(session).await?),
+            None => None,
+        };
+        let name = wire::names(action);
+        let stored = match wire::stored(action) {
+            Some((session, target)) => {
+                let stored = self.ids(session).await.and_then(|ids| self.stored(ids, target));
+                Some(stored.inspect_err(|_| name.into_iter().for_each(|name| self.fail(name)))?)
             }
-            Action::History { session } => self.of_session("session.history", session).await?,
-            Action::Undo { session } => self.of_session("session.undo", session).await?,
-            Action::Steer { session, text } => {
-                let ids = self.ids(session).await?;
-                self.request("session.steer", json!({"session_id": ids.runtime, "text": text}), None)?;
-            }
-            Action::Compress { session } => self.of_session("session.compress", session).await?,
-            Action::Branch { session, name } => {
-                let ids = self.ids(session).await?;
-                self.stage.names.expect(&self.name, name);
-                self.request("session.branch", json!({"session_id": ids.runtime}), Some(name.clone()))?;
-            }
-            Action::Delete { session, target } => {
-                let stored = self.stored(self.ids(session).await?, *target)?;
-                self.request("session.delete", json!({"session_id": stored}), None)?;
-            }
-            other => unreachable!("`{}` is not about a conversation", other.word()),
+            None => None,
+        };
+        let asked = wire::request(action, ids.as_ref(), stored.as_deref(), &mut self.heard.borrow_mut());
+        let Request { method, params } = asked.map_err(Skipped)?;
+        if let Some(name) = name {
+            self.stage.names.expect(&self.name, name);
         }
-        Ok(())
+        self.request(&method, params, name.map(str::to_owned))
     }
 
     /// The stored id, or the title, that a step means.
@@ -270,37 +188,6 @@ impl Client {
         Ok(())
     }
 
-    /// Answers the last question that was heard from a session.
-    async fn answer(&self, session: &str, text: &str) -> Result<(), Skipped> {
-        let ids = self.ids(session).await?;
-        let question = self.heard.borrow_mut().get_mut(&ids.runtime).and_then(|heard| heard.question.take());
-        let (method, mut params) = question.ok_or_else(|| Skipped(format!("`{session}` has asked nothing")))?;
-        let key = if method == "approval.respond" { "choice" } else { "answer" };
-        params[key] = text.into();
-        self.request(&method, params, None)
-    }
-
-    /// Remembers what an event says that a later step needs.
-    fn listen(&self, event: &Value) {
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let Some((session, kind)) = text(&event["session_id"]).zip(text(&event["type"])) else { return };
-        let mut all = self.heard.borrow_mut();
-        let heard = all.entry(session.clone()).or_default();
-        heard.latest = event["seq"].as_u64().unwrap_or(heard.latest);
-        if let Some(asked) = kind.strip_suffix(".request") {
-            let names = match &event["payload"]["request_id"] {
-                Value::Null => json!({"session_id": session}),
-                id => json!({"request_id": id}),
-            };
-            heard.question = Some((format!("{asked}.respond"), names));
-        }
-    }
-
-    async fn of_session(&self, method: &str, session: &str) -> Result<(), Skipped> {
-        let ids = self.ids(session).await?;
-        self.request(method, json!({"session_id": ids.runtime}), None)
-    }
-
     async fn ids(&self, session: &str) -> Result<Ids, Skipped> {
         match self.stage.names.settled(session).await {
             Named::Known(ids) => Ok(ids),
@@ -315,7 +202,7 @@ impl Client {
         let id = self.requests.get() + 1;
         self.requests.set(id);
         let frame = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string();
-        let request = Request { method: method.to_owned(), params, sent_at: self.stage.now() };
+        let request = told::Request { method: method.to_owned(), params, sent_at: self.stage.now() };
         self.stage.told.sent(&request);
         self.pending.borrow_mut().insert(id, (request, names));
         self.stage.enter(Site::Sent, frame.clone());
@@ -331,7 +218,7 @@ impl Client {
                 self.answered(id, value);
             } else {
                 self.stage.told.heard(&self.name, &value["params"]);
-                self.listen(&value["params"]);
+                self.heard.borrow_mut().event(&value["params"]);
             }
         }
         if self.connection.borrow().as_ref().is_some_and(|present| present.is(&connection)) {
@@ -351,17 +238,10 @@ impl Client {
 
     /// The answer says what the session is that a name was kept for.
     fn settle(&self, name: &str, response: &Value) {
-        // Questions that are open when a client comes back are told with the session.
-        for asked in response["result"]["pending"].as_array().into_iter().flatten() {
-            let session = &response["result"]["session_id"];
-            self.listen(&json!({"session_id": session, "type": asked["type"], "payload": asked["payload"]}));
-        }
+        self.heard.borrow_mut().named(response);
         self.stage.names.expect_no_more(&self.name, name);
-        let result = &response["result"];
-        let text = |key: &str| result.get(key).and_then(Value::as_str).map(str::to_owned);
-        let ids = text("session_id").zip(text("stored_session_id").or_else(|| text("session_key")));
-        match ids {
-            Some((runtime, stored)) => self.stage.names.settle(name, Named::Known(Ids { runtime, stored })),
+        match wire::ids(response) {
+            Some(ids) => self.stage.names.settle(name, Named::Known(ids)),
             None => self.fail(name),
         }
     }

@@ -1,0 +1,243 @@
+//! What can be asked for on the command line.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use gateway::clock::{BadLength, Millis};
+use gateway::config::{BusyInput, Compression, Config};
+use gateway::real::limits::Limits;
+use serde::de::value::{Error as NoWord, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer};
+
+/// A session gateway for AI agents: JSON-RPC over WebSocket, sessions and messages in an SQLite file
+#[derive(Parser)]
+#[command(name = "gateway", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serve clients until SIGINT or SIGTERM, then end their sessions
+    Serve(Box<Serve>),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Serve {
+    /// Where to listen; port 0 takes any that is free. Another address than one of this machine alone needs a token
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8645", value_parser = address)]
+    pub(crate) listen: SocketAddr,
+    /// Serve one client on standard input and output instead, a frame a line, until the input ends
+    #[arg(long, conflicts_with_all = ["listen", "token_file", "allow_origin", "max_connections", "max_requests_per_second"])]
+    pub(crate) stdio: bool,
+    /// The database, made if there is none
+    #[arg(long, value_name = "FILE", default_value = "gateway.db")]
+    pub(crate) db: PathBuf,
+    /// What works on prompts: `script:FILE`, a TOML file with `[turns.NAME]` tables, of which a prompt names one.
+    /// Without this, or when it names none, a prompt is answered with itself
+    #[arg(long, value_name = "AGENT", value_parser = agent)]
+    pub(crate) agent: Option<Agent>,
+    /// A TOML file with a `[gateway]` table of the settings below, such as `orphan_grace = "20s"`; flags go before it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// A file with the token that clients must show, as `Authorization: Bearer TOKEN` or `?token=TOKEN`
+    /// [default: what the environment variable GATEWAY_TOKEN holds, if anything]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// An origin whose pages may connect besides the gateway's own, such as `https://chat.example`; may be repeated
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    pub(crate) allow_origin: Vec<String>,
+    /// How many connections there may be at once
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
+    max_connections: usize,
+    /// How many bytes a frame may have
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().frame_bytes)]
+    max_frame_bytes: usize,
+    /// How many requests of a connection are read in a second; the others wait in its socket
+    #[arg(long, value_name = "N", default_value_t = Limits::default().requests_per_second)]
+    max_requests_per_second: NonZeroU32,
+    /// How much to log to standard error
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Info)]
+    pub(crate) log: LogLevel,
+    /// How to log: a line of `key=value`, or of JSON
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    #[command(flatten, next_help_heading = "Settings, also keys of the config file")]
+    settings: Settings,
+}
+
+/// A flag for each key of [`Config`].
+#[derive(clap::Args)]
+struct Settings {
+    /// How long a session without a client is kept for its return; 0s for ever [default: 20s]
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    orphan_grace: Option<Millis>,
+    /// How long after `session.create` its agent is built [default: 50ms]
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    build_delay: Option<Millis>,
+    /// How long a prompt waits for its agent [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    agent_wait: Option<Millis>,
+    /// How long a question waits for a text or a secret [default: 5m]
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    clarify_timeout: Option<Millis>,
+    /// How long a question waits for a password [default: 2m]
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    sudo_timeout: Option<Millis>,
+    /// How long a question waits for leave to run a command [default: 1m]
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    approval_timeout: Option<Millis>,
+    /// How long a client may take none of its frames [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    write_timeout: Option<Millis>,
+    /// What a prompt does to a session at work: interrupt, queue or steer [default: interrupt]
+    #[arg(long, value_name = "MODE", value_parser = word::<BusyInput>)]
+    busy_input_mode: Option<BusyInput>,
+    /// How long a session without a client may be idle [default: 6h]
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    session_ttl: Option<Millis>,
+    /// How many live sessions there may be; 0 for any number [default: 16]
+    #[arg(long, value_name = "N")]
+    max_live_sessions: Option<u32>,
+    /// How many live sessions one connection may have; 0 for any number [default: 64]
+    #[arg(long, value_name = "N")]
+    max_sessions_per_connection: Option<u32>,
+    /// How many prompts may wait in a session, and how many words to its turn; 0 for any number [default: 64]
+    #[arg(long, value_name = "N")]
+    max_waiting_prompts: Option<u32>,
+    /// What a compression that names no mode does: release_default, rotate or in_place [default: release_default]
+    #[arg(long, value_name = "MODE", value_parser = word::<Compression>)]
+    compression: Option<Compression>,
+    /// The `source` column of new rows [default: tui]
+    #[arg(long, value_name = "TEXT")]
+    source: Option<String>,
+    /// The `model` column of new rows [default: scripted]
+    #[arg(long, value_name = "TEXT")]
+    model: Option<String>,
+}
+
+#[derive(Clone)]
+pub(crate) enum Agent {
+    Script(PathBuf),
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum LogLevel {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Serve {
+    /// How much clients may take.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            connections: self.max_connections,
+            frame_bytes: self.max_frame_bytes,
+            requests_per_second: self.max_requests_per_second,
+        }
+    }
+
+    /// What the config file says, with what the flags say put over it.
+    pub(crate) fn settings(&self, file: Config) -> Config {
+        let flags = &self.settings;
+        Config {
+            orphan_grace: flags.orphan_grace.unwrap_or(file.orphan_grace),
+            build_delay: flags.build_delay.unwrap_or(file.build_delay),
+            agent_wait: flags.agent_wait.unwrap_or(file.agent_wait),
+            clarify_timeout: flags.clarify_timeout.unwrap_or(file.clarify_timeout),
+            sudo_timeout: flags.sudo_timeout.unwrap_or(file.sudo_timeout),
+            approval_timeout: flags.approval_timeout.or(file.approval_timeout),
+            write_timeout: flags.write_timeout.unwrap_or(file.write_timeout),
+            busy_input_mode: flags.busy_input_mode.unwrap_or(file.busy_input_mode),
+            session_ttl: flags.session_ttl.unwrap_or(file.session_ttl),
+            max_live_sessions: flags.max_live_sessions.or(file.max_live_sessions),
+            max_sessions_per_connection: flags.max_sessions_per_connection.unwrap_or(file.max_sessions_per_connection),
+            max_waiting_prompts: flags.max_waiting_prompts.unwrap_or(file.max_waiting_prompts),
+            compression: flags.compression.unwrap_or(file.compression),
+            source: flags.source.clone().unwrap_or(file.source),
+            model: flags.model.clone().unwrap_or(file.model),
+        }
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "expected an address and a port, such as `127.0.0.1:8645` or `[::1]:0`")
+}
+
+fn agent(text: &str) -> Result<Agent, &'static str> {
+    match text.split_once(':') {
+        Some(("script", file)) if !file.is_empty() => Ok(Agent::Script(file.into())),
+        _ => Err("expected `script:FILE`"),
+    }
+}
+
+fn origin(text: &str) -> Result<String, &'static str> {
+    let host = text.split_once("://").map(|(_, host)| host).filter(|host| !host.is_empty() && !host.contains('/'));
+    host.map(|_| text.to_owned())
+        .ok_or("expected a scheme and a host, such as `https://chat.example` or `http://[::1]:80`")
+}
+
+fn length(text: &str) -> Result<Millis, BadLength> {
+    Millis::try_from(text.to_owned())
+}
+
+/// A word as the config file has it.
+fn word<T: DeserializeOwned>(text: &str) -> Result<T, NoWord> {
+    let text: StrDeserializer<'_, NoWord> = text.into_deserializer();
+    T::deserialize(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(flags: &[&str], file: Config) -> Config {
+        let arguments = Arguments::try_parse_from(["gateway", "serve"].into_iter().chain(flags.iter().copied()));
+        let Command::Serve(serve) = arguments.unwrap_or_else(|error| panic!("{error}")).command;
+        serve.settings(file)
+    }
+
+    /// Without flags the file stands, without a file the defaults; a flag goes before both.
+    #[test]
+    fn flags_go_before_the_file() {
+        assert_eq!(settings(&[], Config::default()), Config::default());
+        let file = Config { orphan_grace: Millis(7), source: "file".to_owned(), ..Config::default() };
+        assert_eq!(settings(&[], file.clone()), file);
+        let flags = ["--orphan-grace", "3s", "--busy-input-mode", "queue", "--max-live-sessions", "0"];
+        let expected = Config {
+            orphan_grace: Millis(3000),
+            busy_input_mode: BusyInput::Queue,
+            max_live_sessions: Some(0),
+            ..file.clone()
+        };
+        assert_eq!(settings(&flags, file), expected);
+    }
+
+    /// Every key of the file has a flag, and the default that the help names is the one there is.
+    #[test]
+    fn every_setting_has_a_flag_that_names_its_default() {
+        use clap::CommandFactory;
+        let command = Arguments::command();
+        let serve = command.find_subcommand("serve").expect("there is one");
+        let defaults = toml::Table::try_from(Config::default()).expect("a table");
+        for (key, default) in defaults {
+            let flag = key.replace('_', "-");
+            let argument = serve.get_arguments().find(|argument| argument.get_long() == Some(&flag));
+            let help = argument.and_then(clap::Arg::get_help).unwrap_or_else(|| panic!("no flag --{flag}")).to_string();
+            let default = default.as_str().map_or_else(|| default.to_string(), str::to_owned);
+            assert!(help.ends_with(&format!("[default: {default}]")), "--{flag}: {default}, but {help}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What a gateway tells Prometheus: what has been counted, and what is live at the moment it is asked.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::server::Gateway;
+use crate::session::{Attachment, Record};
+
+/// What is counted as it happens.
+#[derive(Default)]
+pub struct Counters {
+    /// Sockets that are open, also before and after the gateway knows of them.
+    pub(super) sockets: Cell<usize>,
+    connections: Cell<u64>,
+    refused: RefCell<BTreeMap<&'static str, u64>>,
+    requests: Cell<u64>,
+    store: RefCell<BTreeMap<&'static str, Latency>>,
+    store_failures: Cell<u64>,
+}
+
+/// Upper bounds of the buckets of latencies, in microseconds, and as they are printed.
+const BUCKETS: [(u128, &str); 10] = [
+    (100, "0.0001"),
+    (250, "0.00025"),
+    (500, "0.0005"),
+    (1_000, "0.001"),
+    (2_500, "0.0025"),
+    (5_000, "0.005"),
+    (10_000, "0.01"),
+    (50_000, "0.05"),
+    (250_000, "0.25"),
+    (1_000_000, "1"),
+];
+
+/// How long calls of one kind took.
+#[derive(Default)]
+struct Latency {
+    /// How many took no longer than each bound.
+    within: [u64; BUCKETS.len()],
+    count: u64,
+    sum: Duration,
+}
+
+impl Counters {
+    pub(super) fn connected(&self) {
+        self.connections.set(self.connections.get() + 1);
+    }
+
+    pub(super) fn refused(&self, why: &'static str) {
+        *self.refused.borrow_mut().entry(why).or_default() += 1;
+    }
+
+    pub(super) fn requested(&self) {
+        self.requests.set(self.requests.get() + 1);
+    }
+
+    /// The store has answered a call of a kind, `read` or `write`.
+    pub(super) fn stored(&self, kind: &'static str, took: Duration, failed: bool) {
+        let mut store = self.store.borrow_mut();
+        let latency = store.entry(kind).or_default();
+        latency.count += 1;
+        latency.sum += took;
+        for (within, (bound, _)) in latency.within.iter_mut().zip(BUCKETS) {
+            *within += u64::from(took.as_micros() <= bound);
+        }
+        self.store_failures.set(self.store_failures.get() + u64::from(failed));
+    }
+}
+
+/// The page of a gateway.
+pub(super) async fn page(gateway: &Gateway, counters: &Counters) -> String {
+    let open_rows = gateway.rows.open().await.map(|rows| rows.len());
+    let sessions = gateway.sessions.all();
+    let count = |which: fn(&Record) -> usize| sessions.iter().map(|session| session.read(which)).sum::<usize>();
+    let mut page = Page(String::new());
+    page.gauge("sessions", "Sessions in memory.", sessions.len());
+    let detached = count(|record| usize::from(matches!(record.attachment, Attachment::Detached { .. })));
+    page.gauge("sessions_detached", "Sessions in memory without a client.", detached);
+    page.gauge("turns", "Turns that hold a session.", count(|record| usize::from(record.is_running())));
+    page.gauge("prompts_waiting", "Prompts that wait for a turn.", count(|record| record.queue.len()));
+    let timers = count(|record| record.timers.len() + usize::from(record.idle_timer.is_some()));
+    page.gauge("timers", "Armed orphan and idle timers.", timers);
+    page.gauge("connections", "Connections that are served.", gateway.sessions.links().len());
+    page.gauge("sockets", "Sockets that are open.", counters.sockets.get());
+    if let Ok(open_rows) = open_rows {
+        page.gauge("rows_open", "Session rows without an end.", open_rows);
+    }
+    page.counter("connections_total", "Connections that were accepted.", counters.connections.get());
+    page.head("connections_refused_total", "Requests that were refused a connection.", "counter");
+    for (why, count) in &*counters.refused.borrow() {
+        page.line(&format!("connections_refused_total{{reason=\"{why}\"}}"), count);
+    }
+    page.counter("requests_total", "Frames that clients have sent.", counters.requests.get());
+    page.counter("store_failures_total", "Calls that the store has refused.", counters.store_failures.get());
+    page.latencies("store_seconds", "From a call of the store to its answer.", &counters.store.borrow());
+    page.0
+}
+
+/// Text in Prometheus' format.
+struct Page(String);
+
+impl Page {
+    fn head(&mut self, name: &str, help: &str, kind: &str) {
+        let _ = writeln!(self.0, "# HELP gateway_{name} {help}\n# TYPE gateway_{name} {kind}");
+    }
+
+    fn line(&mut self, name: &str, value: impl std::fmt::Display) {
+        let _ = writeln!(self.0, "gateway_{name} {value}");
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: usize) {
+        self.head(name, help, "gauge");
+        self.line(name, value);
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.head(name, help, "counter");
+        self.line(name, value);
+    }
+
+    fn latencies(&mut self, name: &str, help: &str, latencies: &BTreeMap<&'static str, Latency>) {
+        self.head(name, help, "histogram");
+        for (kind, latency) in latencies {
+            for (within, (_, bound)) in latency.within.iter().zip(BUCKETS) {
+                self.line(&format!("{name}_bucket{{call=\"{kind}\",le=\"{bound}\"}}"), within);
+            }
+            self.line(&format!("{name}_bucket{{call=\"{kind}\",le=\"+Inf\"}}"), latency.count);
+            self.line(&format!("{name}_sum{{call=\"{kind}\"}}"), latency.sum.as_secs_f64());
+            self.line(&format!("{name}_count{{call=\"{kind}\"}}"), latency.count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A bucket counts all that is no longer than its bound, so that the last one counts all.
+    #[test]
+    fn buckets_add_up() {
+        let counters = Counters::default();
+        for micros in [100, 101, 2_000_000] {
+            counters.stored("write", Duration::from_micros(micros), micros > 1_000_000);
+        }
+        let mut page = Page(String::new());
+        page.latencies("store_seconds", "help", &counters.store.borrow());
+        let value = |name: &str| page.0.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let bucket = |bound: &str| value(&format!("gateway_store_seconds_bucket{{call=\"write\",le=\"{bound}\"}}"));
+        assert_eq!((bucket("0.0001"), bucket("0.00025"), bucket("1")), (Some("1"), Some("2"), Some("2")));
+        assert_eq!((bucket("+Inf"), value("gateway_store_seconds_count{call=\"write\"}")), (Some("3"), Some("3")));
+        assert_eq!(value("gateway_store_seconds_sum{call=\"write\"}"), Some("2.000201"));
+        assert_eq!(counters.store_failures.get(), 1);
+    }
+}

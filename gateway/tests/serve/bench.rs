@@ -1,0 +1,299 @@
+//! A gateway that runs as a program, and clients that speak to it over sockets.
+
+use std::collections::VecDeque;
+use std::fs::{self, DirEntry};
+use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use futures_util::{SinkExt, StreamExt};
+use gateway::clock::{Clock, Millis};
+use gateway::real::clock::MachineClock;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
+use tokio_tungstenite::{WebSocketStream, client_async, tungstenite};
+
+/// Only a hang takes longer.
+const HANG: Millis = Millis::from_secs(60);
+
+/// A gateway that is up, on a database of its own.
+pub(crate) struct Served {
+    pub(crate) process: Process,
+    pub(crate) address: SocketAddr,
+    pub(crate) folder: Folder,
+}
+
+/// Ends with the test, however that ends.
+pub(crate) struct Process(Child);
+
+/// A folder of a test's own.
+pub(crate) struct Folder(TempDir);
+
+/// One connection. Events that come while it waits for an answer are kept.
+pub(crate) struct Client {
+    pub(crate) socket: WebSocketStream<TcpStream>,
+    calls: u64,
+    events: VecDeque<Value>,
+}
+
+impl Served {
+    pub(crate) fn with_script(script: &str) -> Self {
+        let folder = Folder::new();
+        folder.write("script.toml", script);
+        Self::start(folder)
+    }
+
+    pub(crate) fn with_grace(grace: &str) -> Self {
+        Self::with_config(&format!("orphan_grace = \"{grace}\""))
+    }
+
+    pub(crate) fn with_config(settings: &str) -> Self {
+        let folder = Folder::new();
+        folder.write("config.toml", &format!("[gateway]\n{settings}\n"));
+        Self::start(folder)
+    }
+
+    /// Starts on what the folder holds.
+    pub(crate) fn start(folder: Folder) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// Starts with further flags.
+    pub(crate) fn start_with(folder: Folder, flags: &[&str]) -> Self {
+        let mut command = gateway(&["--listen", "127.0.0.1:0", "--db", &folder.path("state.db")]);
+        for (file, option, prefix) in [("script.toml", "--agent", "script:"), ("config.toml", "--config", "")] {
+            if folder.names().contains(&file.to_owned()) {
+                command.args([option, &format!("{prefix}{}", folder.path(file))]);
+            }
+        }
+        command.args(flags);
+        Self::run(folder, command)
+    }
+
+    /// Runs what was made with [`gateway`], and waits for the line that says where.
+    pub(crate) fn run(folder: Folder, mut command: Command) -> Self {
+        let mut process = Process(command.stdout(Stdio::piped()).spawn().expect("it starts"));
+        let mut line = String::new();
+        BufReader::new(process.0.stdout.take().expect("it is piped")).read_line(&mut line).expect("a line");
+        let address = line.strip_prefix("listening on ws://").and_then(|line| line.strip_suffix("/api/ws\n"));
+        let address = address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("no address: {line}"));
+        Self { process, address, folder }
+    }
+
+    /// A client that has heard that the gateway is ready.
+    pub(crate) async fn connect(&self) -> Client {
+        Client::greeted(self.knock("/api/ws").await.expect("the handshake")).await
+    }
+
+    pub(crate) async fn knock(&self, path: &str) -> Result<WebSocketStream<TcpStream>, tungstenite::Error> {
+        self.knock_with(path, &[]).await
+    }
+
+    /// The same with further headers.
+    pub(crate) async fn knock_with(
+        &self,
+        path: &str,
+        headers: &[(&'static str, &'static str)],
+    ) -> Result<WebSocketStream<TcpStream>, tungstenite::Error> {
+        let stream = TcpStream::connect(self.address).await.expect("it listens");
+        let mut request = format!("ws://{}{path}", self.address).into_client_request().expect("a request");
+        for (name, value) in headers {
+            request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        Ok(within("the handshake", client_async(request, stream)).await?.0)
+    }
+
+    /// The first line of the answer to something that is no WebSocket.
+    pub(crate) async fn get(&self, request: &str) -> String {
+        self.page(request).await.lines().next().unwrap_or_default().to_owned()
+    }
+
+    /// The whole answer.
+    pub(crate) async fn page(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.expect("it listens");
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        let mut answer = String::new();
+        within("an answer", stream.read_to_string(&mut answer)).await.expect("text");
+        answer
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let command = format!("kill -{signal} {}", self.process.0.id());
+        assert!(Command::new("sh").args(["-c", &command]).status().expect("a shell").success());
+    }
+
+    /// Signals it, and waits for its exit code; its folder is left.
+    pub(crate) async fn stop(mut self, signal: &str) -> (Option<i32>, Folder) {
+        self.signal(signal);
+        let status = until("it ends", || self.process.0.try_wait().expect("our child")).await;
+        (status.code(), self.folder)
+    }
+
+    pub(crate) fn kill(self) -> Folder {
+        drop(self.process);
+        self.folder
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().expect("a path in UTF-8").to_owned()
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
+        fs::write(self.path(name), text).expect("a file");
+        self.path(name)
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path()).expect("a folder");
+        let name = |entry: io::Result<DirEntry>| entry.expect("an entry").file_name().into_string().expect("UTF-8");
+        let mut names: Vec<String> = entries.map(name).collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn rows(&self) -> Connection {
+        Connection::open(self.path("state.db")).expect("a database")
+    }
+
+    /// Why a row has ended, `None` while it is open; time and reason come together.
+    pub(crate) fn end_of(&self, row: &str) -> Option<String> {
+        let end = "SELECT ended_at, end_reason FROM sessions WHERE id = ?1";
+        let (at, reason): (Option<f64>, Option<String>) =
+            self.rows().query_one(end, [row], |row| Ok((row.get(0)?, row.get(1)?))).expect("the row");
+        assert_eq!(at.is_some(), reason.is_some(), "{row}");
+        reason
+    }
+}
+
+impl Client {
+    /// A client that has heard that the gateway is ready.
+    pub(crate) async fn greeted(socket: WebSocketStream<TcpStream>) -> Self {
+        let mut client = Self { socket, calls: 0, events: VecDeque::new() };
+        assert_eq!(client.event().await["type"], "gateway.ready");
+        client
+    }
+
+    /// The runtime id of a new session, and the id of its row.
+    pub(crate) async fn create(&mut self) -> (String, String) {
+        let created = self.call("session.create", json!({})).await;
+        let id = |key: &str| created[key].as_str().expect("an id").to_owned();
+        (id("session_id"), id("stored_session_id"))
+    }
+
+    pub(crate) async fn prompt(&mut self, session: &str, text: &str) {
+        let answer = self.call("prompt.submit", json!({"session_id": session, "text": text})).await;
+        assert_eq!(answer["status"], "streaming");
+    }
+
+    /// The result of a request, which must have one.
+    pub(crate) async fn call(&mut self, method: &str, params: Value) -> Value {
+        let mut answer = self.answer(method, params).await;
+        assert!(answer["error"].is_null(), "{method}: {answer}");
+        answer["result"].take()
+    }
+
+    /// The answer to a request.
+    pub(crate) async fn answer(&mut self, method: &str, params: Value) -> Value {
+        self.calls += 1;
+        let id = self.calls;
+        self.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await;
+        loop {
+            let mut frame = self.frame().await;
+            if frame["id"] == id {
+                return frame;
+            }
+            self.events.push_back(frame["params"].take());
+        }
+    }
+
+    pub(crate) async fn event(&mut self) -> Value {
+        match self.events.pop_front() {
+            Some(event) => event,
+            None => self.frame().await["params"].take(),
+        }
+    }
+
+    pub(crate) async fn event_of(&mut self, kind: &str) -> Value {
+        loop {
+            let event = self.event().await;
+            if event["type"] == kind {
+                return event;
+            }
+        }
+    }
+
+    pub(crate) async fn send(&mut self, frame: Value) {
+        within("a send", self.socket.send(Message::text(frame.to_string()))).await.expect("it is sent");
+    }
+
+    pub(crate) async fn frame(&mut self) -> Value {
+        let message = within("a frame", self.socket.next()).await.expect("not the end").expect("a frame");
+        serde_json::from_str(message.to_text().expect("text")).expect("JSON")
+    }
+
+    /// Closes in order, and waits until the gateway has done its part.
+    pub(crate) async fn close(mut self) {
+        self.socket.close(None).await.expect("it is sent");
+        self.hear_close().await;
+    }
+
+    /// Waits for the end of the connection, which a close frame must come before; the code in it.
+    pub(crate) async fn hear_close(&mut self) -> Option<u16> {
+        let mut closed = None;
+        while let Some(message) = within("the end", self.socket.next()).await {
+            if let Message::Close(frame) = message.expect("no death") {
+                closed = Some(frame.map(|frame| frame.code.into()));
+            }
+        }
+        closed.expect("a close frame")
+    }
+}
+
+pub(crate) fn gateway(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    command.arg("serve").args(arguments).env_remove("GATEWAY_TOKEN");
+    command
+}
+
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let clock = MachineClock::start();
+    tokio::select! {
+        biased; // what comes at the last moment has come
+        came = future => came,
+        () = clock.sleep_until(clock.now().uptime + HANG) => panic!("waited in vain for {what}"),
+    }
+}
+
+/// Looks again and again until `look` sees something.
+pub(crate) async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let clock = MachineClock::start();
+    within(what, async {
+        loop {
+            if let Some(seen) = look() {
+                return seen;
+            }
+            clock.sleep_until(clock.now().uptime + Millis(5)).await;
+        }
+    })
+    .await
+}

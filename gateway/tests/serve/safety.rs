@@ -1,0 +1,341 @@
+//! What is refused, as the README says: each over a real socket, with another client that is served all the while.
+
+use futures_util::{SinkExt, StreamExt};
+use gateway::clock::{Clock, Uptime};
+use gateway::real::clock::MachineClock;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, TestRunner};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::http::StatusCode;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use crate::bench::{Client, Folder, Served, gateway, until, within};
+
+const TOKEN: &str = "correct-horse-battery";
+
+/// A gateway with a token, whose log can be read.
+fn guarded() -> Served {
+    let folder = Folder::new();
+    let token = folder.write("token", &format!("{TOKEN}\n"));
+    Served::start_with(folder, &["--token-file", &token, "--allow-origin", "https://chat.example"])
+}
+
+/// The status that a WebSocket request is refused with.
+async fn refused(gateway: &Served, path: &str, headers: &[(&'static str, &'static str)]) -> StatusCode {
+    match gateway.knock_with(path, headers).await {
+        Err(tungstenite::Error::Http(response)) => response.status(),
+        Err(error) => panic!("{path} {headers:?}: {error}"),
+        Ok(_) => panic!("{path} {headers:?} was let in"),
+    }
+}
+
+/// The gateway goes on as if nothing had been.
+async fn check_serves(client: &mut Client) {
+    let (session, _) = client.create().await;
+    client.prompt(&session, "still there?").await;
+    assert_eq!(client.event_of("message.complete").await["payload"]["text"], "still there?");
+    assert_eq!(client.call("session.close", json!({"session_id": session})).await["closed"], true);
+}
+
+/// Missing, wrong and right, in the header and in the query; the pages are told from the sockets.
+#[tokio::test(flavor = "current_thread")]
+async fn a_token_is_needed() {
+    let gateway = guarded();
+    assert_eq!(refused(&gateway, "/api/ws", &[]).await, StatusCode::UNAUTHORIZED);
+    for wrong in
+        ["Bearer correct-horse-batter", "Bearer correct-horse-batteryy", "Bearer", "Basic correct-horse-battery"]
+    {
+        assert_eq!(
+            refused(&gateway, "/api/ws", &[("authorization", wrong)]).await,
+            StatusCode::UNAUTHORIZED,
+            "{wrong}"
+        );
+    }
+    assert_eq!(refused(&gateway, "/api/ws?token=wrong", &[]).await, StatusCode::UNAUTHORIZED);
+    let metrics = |header: &str| format!("GET /metrics HTTP/1.1\r\nHost: x\r\n{header}\r\n");
+    assert_eq!(gateway.get(&metrics("")).await, "HTTP/1.1 401 Unauthorized");
+    assert_eq!(gateway.get("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await, "HTTP/1.1 200 OK");
+
+    let bearer = [("authorization", "Bearer correct-horse-battery")];
+    check_serves(&mut Client::greeted(gateway.knock_with("/api/ws", &bearer).await.expect("it is right")).await).await;
+    let query = gateway.knock("/api/ws?token=correct-horse-battery").await.expect("it is right");
+    check_serves(&mut Client::greeted(query).await).await;
+    let page = gateway.page(&metrics(&format!("Authorization: Bearer {TOKEN}\r\n"))).await;
+    assert!(page.contains("gateway_connections_refused_total{reason=\"no_token\"} 4\n"), "{page}");
+    assert!(page.contains("gateway_connections_refused_total{reason=\"wrong_token\"} 3\n"), "{page}");
+}
+
+/// The token reaches neither output nor log, right or wrong, at the greatest length.
+#[tokio::test(flavor = "current_thread")]
+async fn a_token_is_not_logged() {
+    let folder = Folder::new();
+    let (db, log) = (folder.path("state.db"), folder.path("log"));
+    let mut command = gateway(&["--listen", "127.0.0.1:0", "--db", &db, "--log", "debug"]);
+    command.env("GATEWAY_TOKEN", TOKEN).stderr(std::fs::File::create(&log).expect("a file"));
+    let gateway = Served::run(folder, command);
+    assert_eq!(refused(&gateway, "/api/ws?token=guessed-horse-battery", &[]).await, StatusCode::UNAUTHORIZED);
+    let socket = gateway.knock(&format!("/api/ws?token={TOKEN}")).await.expect("it is right");
+    check_serves(&mut Client::greeted(socket).await).await;
+    let (code, folder) = gateway.stop("TERM").await;
+    let log = std::fs::read_to_string(folder.path("log")).expect("a log");
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("refused: wrong_token") && log.contains("tui_close"), "{log}");
+    assert!(!log.contains("horse"), "{log}");
+}
+
+/// A page of another site may not connect, even where no token is needed or the right one is shown.
+#[tokio::test(flavor = "current_thread")]
+async fn pages_of_other_sites_are_refused() {
+    let gateway = Served::with_grace("20s");
+    for foreign in ["http://evil.example", "null", "http://127.0.0.1"] {
+        assert_eq!(refused(&gateway, "/api/ws", &[("origin", foreign)]).await, StatusCode::FORBIDDEN, "{foreign}");
+    }
+    // A name that leads here, as a page makes one that was loaded from it.
+    let renamed = [("host", "evil.example"), ("origin", "http://evil.example")];
+    assert_eq!(refused(&gateway, "/api/ws", &renamed).await, StatusCode::FORBIDDEN);
+    let own: &'static str = format!("http://{}", gateway.address).leak();
+    let socket = gateway.knock_with("/api/ws", &[("origin", own)]).await.expect("it is the gateway's own");
+    check_serves(&mut Client::greeted(socket).await).await;
+
+    let gateway = guarded();
+    let shown = ("authorization", "Bearer correct-horse-battery");
+    let foreign = [shown, ("origin", "http://evil.example")];
+    assert_eq!(refused(&gateway, "/api/ws", &foreign).await, StatusCode::FORBIDDEN);
+    let allowed = [shown, ("origin", "https://chat.example")];
+    check_serves(&mut Client::greeted(gateway.knock_with("/api/ws", &allowed).await.expect("allowed")).await).await;
+}
+
+/// A frame that is too long, is no text or no frame ends its connection with the code that says so.
+#[tokio::test(flavor = "current_thread")]
+async fn a_frame_that_is_no_frame_of_ours_ends_its_connection() {
+    let gateway = Served::start_with(Folder::new(), &["--max-frame-bytes", "1000"]);
+    let mut other = gateway.connect().await;
+    let mut client = gateway.connect().await;
+    client.socket.send(Message::text(" ".repeat(1000))).await.expect("it is sent");
+    check_serves(&mut client).await;
+    // The rest may find the socket closed.
+    let _ = client.socket.send(Message::text("x".repeat(1_000_000))).await;
+    assert_eq!(client.hear_close().await, Some(1009), "too long");
+
+    let mut client = gateway.connect().await;
+    client.socket.send(Message::binary(vec![1, 2, 3])).await.expect("it is sent");
+    assert_eq!(client.hear_close().await, Some(1003), "not text");
+
+    let mut client = gateway.connect().await;
+    // A text frame with a mask of zeros that is no UTF-8.
+    client.socket.get_mut().write_all(&[0x81, 0x81, 0, 0, 0, 0, 0xff]).await.expect("it is sent");
+    assert_eq!(client.hear_close().await, Some(1007), "not UTF-8");
+
+    let mut client = gateway.connect().await;
+    // An opcode that means nothing.
+    client.socket.get_mut().write_all(&[0x83, 0x80, 0, 0, 0, 0]).await.expect("it is sent");
+    assert_eq!(client.hear_close().await, Some(1002), "no frame");
+    check_serves(&mut other).await;
+}
+
+/// Beyond so many connections a further one is told so, until one of them is gone. What only opens a socket counts too.
+#[tokio::test(flavor = "current_thread")]
+async fn too_many_connections_are_refused() {
+    let gateway = Served::start_with(Folder::new(), &["--max-connections", "2"]);
+    let mut one = gateway.connect().await;
+    let silent = TcpStream::connect(gateway.address).await.expect("it listens");
+    until("the silent one counts", || {
+        std::net::TcpStream::connect(gateway.address).ok().and_then(|mut third| {
+            let mut answer = [0; 12];
+            std::io::Read::read_exact(&mut third, &mut answer).ok()?;
+            (answer == *b"HTTP/1.1 503").then_some(())
+        })
+    })
+    .await;
+    assert_eq!(refused(&gateway, "/api/ws", &[]).await, StatusCode::SERVICE_UNAVAILABLE);
+    check_serves(&mut one).await;
+    drop(silent);
+    let mut third = loop {
+        // Those that were refused just now count until they are gone.
+        if let Ok(socket) = gateway.knock("/api/ws").await {
+            break Client::greeted(socket).await;
+        }
+    };
+    check_serves(&mut third).await;
+}
+
+/// The error of an answer, as code and whether it passes by itself.
+fn error(answer: &Value) -> (i64, bool) {
+    (answer["error"]["code"].as_i64().unwrap_or_default(), answer["error"]["data"]["retry"] == true)
+}
+
+/// A connection has so many sessions, made or brought back; another one has its own.
+#[tokio::test(flavor = "current_thread")]
+async fn too_many_sessions_are_refused() {
+    let gateway = Served::with_config("max_sessions_per_connection = 2");
+    let mut client = gateway.connect().await;
+    let (first, row) = client.create().await;
+    client.prompt(&first, "hello").await;
+    client.event_of("message.complete").await;
+    client.create().await;
+    for (method, params) in [("session.create", json!({})), ("session.branch", json!({"session_id": first}))] {
+        let answer = client.answer(method, params).await;
+        assert_eq!(error(&answer), (4090, false), "{method}: {answer}");
+    }
+    assert_eq!(
+        client.call("session.resume", json!({"session_id": row})).await["session_id"],
+        first.as_str(),
+        "its own"
+    );
+
+    let mut other = gateway.connect().await;
+    other.create().await;
+    assert_eq!(other.call("session.resume", json!({"session_id": row})).await["session_id"], first.as_str());
+    let answer = other.answer("session.create", json!({})).await;
+    assert_eq!(error(&answer), (4090, false), "{answer}");
+    // The first session has gone over to the other, so there is room again.
+    client.create().await;
+}
+
+/// So many prompts wait, and so many words to a turn; a further one is told to come again.
+#[tokio::test(flavor = "current_thread")]
+async fn too_many_prompts_are_refused() {
+    let folder = Folder::new();
+    folder.write("config.toml", "[gateway]\nmax_waiting_prompts = 2\nbusy_input_mode = \"queue\"\n");
+    folder.write("script.toml", "[turns.wait]\nsteps = [{ tool = \"terminal\", takes = \"1h\" }]\n");
+    let gateway = Served::start(folder);
+    let mut client = gateway.connect().await;
+    let (session, _) = client.create().await;
+    client.prompt(&session, "wait").await;
+    client.event_of("tool.start").await;
+    for method in ["prompt.submit", "session.steer"] {
+        let params = json!({"session_id": session, "text": "more"});
+        for _ in 0..2 {
+            assert_eq!(client.call(method, params.clone()).await["status"], "queued");
+        }
+        let answer = client.answer(method, params).await;
+        assert_eq!(error(&answer), (4009, true), "{method}: {answer}");
+    }
+    check_serves(&mut client).await;
+}
+
+/// A client that floods is held back by its own socket, not let ahead of another: while it still waits for most of its
+/// answers the other has had all of its own.
+#[tokio::test(flavor = "current_thread")]
+async fn a_flood_starves_nobody() {
+    let gateway = Served::start_with(Folder::new(), &["--max-requests-per-second", "200"]);
+    let (flooder, mut other) = (gateway.connect().await, gateway.connect().await);
+    let (mut sink, mut stream) = flooder.socket.split();
+    let flood = async {
+        for id in 0..2_000 {
+            let frame = json!({"jsonrpc": "2.0", "id": id, "method": "session.list"}).to_string();
+            if sink.send(Message::text(frame)).await.is_err() {
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    };
+    let mut answered = 0;
+    let reading = async {
+        while stream.next().await.is_some() {
+            answered += 1;
+        }
+    };
+    let served = async {
+        for _ in 0..20 {
+            check_serves(&mut other).await;
+        }
+    };
+    tokio::select! {
+        biased; // only the other one comes to an end
+        () = within("the other to be served", served) => {}
+        () = async { tokio::join!(flood, reading); } => panic!("the flood was let go"),
+    }
+    assert!(answered < 1_000, "{answered} of 2000 answered");
+}
+
+/// Requests beyond the rate are answered all the same, and in order, but not sooner.
+#[tokio::test(flavor = "current_thread")]
+async fn requests_beyond_the_rate_wait() {
+    let gateway = Served::start_with(Folder::new(), &["--max-requests-per-second", "100"]);
+    let mut client = gateway.connect().await;
+    let clock = MachineClock::start();
+    for id in 0..200 {
+        client.send(json!({"jsonrpc": "2.0", "id": id, "method": "session.active_list"})).await;
+    }
+    for id in 0..200 {
+        assert_eq!(client.frame().await["id"], id);
+    }
+    // The first hundred come at once, the others evenly. A slow machine only takes longer.
+    assert!(clock.now().uptime >= Uptime(950), "all answered after {}", clock.now().uptime);
+}
+
+/// Whatever comes over a socket, whole frames or none: the gateway lives on, and serves others.
+#[tokio::test(flavor = "current_thread")]
+async fn random_frames_do_no_harm() {
+    let gateway = Served::with_config("max_sessions_per_connection = 4");
+    let mut other = gateway.connect().await;
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let draw = |runner: &mut TestRunner| frames().new_tree(runner).expect("it draws").current();
+    for _ in 0..60 {
+        let mut socket = gateway.knock("/api/ws").await.expect("the handshake");
+        for frame in draw(&mut runner) {
+            // A connection that was refused takes no more.
+            let sent = match frame {
+                Junk::Text(text) => socket.send(Message::text(text)).await.is_ok(),
+                Junk::Binary(bytes) => socket.send(Message::binary(bytes)).await.is_ok(),
+                Junk::Ping(bytes) => socket.send(Message::Ping(bytes.into())).await.is_ok(),
+                Junk::Raw(bytes) => socket.get_mut().write_all(&bytes).await.is_ok(),
+            };
+            if !sent {
+                break;
+            }
+        }
+    }
+    for _ in 0..60 {
+        let mut stream = TcpStream::connect(gateway.address).await.expect("it listens");
+        for frame in draw(&mut runner) {
+            if let Junk::Raw(bytes) = frame {
+                let _ = stream.write_all(&bytes).await;
+            }
+        }
+        let _ = stream.shutdown().await;
+        let mut answer = Vec::new();
+        // Some are hung up on.
+        let _ = within("the end of it", stream.read_to_end(&mut answer)).await;
+    }
+    check_serves(&mut other).await;
+    assert_eq!(gateway.stop("TERM").await.0, Some(0));
+}
+
+#[derive(Clone, Debug)]
+enum Junk {
+    Text(String),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Raw(Vec<u8>),
+}
+
+fn frames() -> impl Strategy<Value = Vec<Junk>> {
+    let method = prop::sample::select(vec!["session.create", "session.list", "session.resume", "prompt.submit", "x"]);
+    let value = prop_oneof![
+        Just(json!(null)),
+        any::<i64>().prop_map(|number| json!(number)),
+        ".{0,40}".prop_map(|text| json!(text)),
+        Just(json!({"session_id": "x", "text": "y", "limit": 3})),
+        Just(json!({})),
+    ];
+    let request = (value.clone(), method, value).prop_map(|(id, method, params)| {
+        Junk::Text(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string())
+    });
+    let junk = prop_oneof![
+        4 => request,
+        2 => ".{0,200}".prop_map(Junk::Text),
+        1 => Just(Junk::Text("[".repeat(50_000))),
+        1 => vec(any::<u8>(), 0..100).prop_map(Junk::Ping),
+        1 => vec(any::<u8>(), 0..300).prop_map(Junk::Binary),
+        2 => vec(any::<u8>(), 0..300).prop_map(Junk::Raw),
+    ];
+    vec(junk, 1..12)
+}

@@ -1,0 +1,111 @@
+//! What is around the frames: pages for machines, settings, standard input and output, logs.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::bench::{Folder, Served, gateway, until};
+
+/// The value of a metric.
+fn metric(page: &str, name: &str) -> Option<f64> {
+    page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+}
+
+/// What is live is what the metrics say, at every stage of a session's life.
+#[tokio::test(flavor = "current_thread")]
+async fn metrics_follow_a_session() {
+    let folder = Folder::new();
+    folder.write("script.toml", "[turns.wait]\nsteps = [{ tool = \"terminal\", takes = \"1h\" }]\n");
+    let gateway = Served::start(folder);
+    let page = async || gateway.page("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    let check = async |expected: [(&str, f64); 6]| {
+        let page = page().await;
+        for (name, value) in expected {
+            assert_eq!(metric(&page, name), Some(value), "{name}: {page}");
+        }
+    };
+    let live = |connections, sessions, detached, turns, timers, rows| {
+        [
+            ("gateway_connections", connections),
+            ("gateway_sessions", sessions),
+            ("gateway_sessions_detached", detached),
+            ("gateway_turns", turns),
+            ("gateway_timers", timers),
+            ("gateway_rows_open", rows),
+        ]
+    };
+    check(live(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)).await;
+    let mut client = gateway.connect().await;
+    let (session, row) = client.create().await;
+    check(live(1.0, 1.0, 0.0, 0.0, 0.0, 0.0)).await;
+    client.prompt(&session, "wait").await;
+    client.event_of("tool.start").await;
+    check(live(1.0, 1.0, 0.0, 1.0, 0.0, 1.0)).await;
+    client.close().await;
+    check(live(0.0, 1.0, 1.0, 1.0, 1.0, 1.0)).await;
+    let page = page().await;
+    assert_eq!(metric(&page, "gateway_connections_total"), Some(1.0), "{page}");
+    assert_eq!(metric(&page, "gateway_requests_total"), Some(2.0), "{page}");
+    let writes = metric(&page, "gateway_store_seconds_count{call=\"write\"}");
+    assert!(writes.is_some_and(|writes| writes >= 1.0), "{page}");
+    assert_eq!(gateway.folder.end_of(&row), None);
+}
+
+/// A flag goes before the config file, and a scenario file can be both config and script.
+#[tokio::test(flavor = "current_thread")]
+async fn settings_come_from_flags_and_files() {
+    let folder = Folder::new();
+    let story = folder.write(
+        "story.toml",
+        "about = \"A story.\"\n[gateway]\norphan_grace = \"1h\"\nmodel = \"small\"\n[turns.hello]\n\
+         steps = [{ reply = \"from the script\" }]\n[[steps]]\nat = \"0s\"\nclient = \"a\"\ndo = \"connect\"\n",
+    );
+    let script = format!("script:{story}");
+    let flags = ["--config", &story, "--agent", &script, "--orphan-grace", "100ms"];
+    let gateway = Served::start_with(folder, &flags);
+    let mut client = gateway.connect().await;
+    let (session, row) = client.create().await;
+    client.prompt(&session, "hello").await;
+    assert_eq!(client.event_of("message.complete").await["payload"]["text"], "from the script");
+    let model = "SELECT model FROM sessions WHERE id = ?1";
+    let model: String = gateway.folder.rows().query_one(model, [&row], |row| row.get(0)).expect("the row");
+    assert_eq!(model, "small");
+    drop(client);
+    assert_eq!(until("the row is ended", || gateway.folder.end_of(&row)).await, "ws_orphan_reap");
+}
+
+/// The same frames, one a line; the end of the input ends the sessions.
+#[test]
+fn standard_input_is_a_client() {
+    let folder = Folder::new();
+    let db = folder.path("state.db");
+    let mut command = gateway(&["--stdio", "--db", &db, "--log-format", "json"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().expect("it starts");
+    let mut input = process.stdin.take().expect("it is piped");
+    let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
+    let mut next = || -> Value { serde_json::from_str(&lines.next().expect("a line").expect("text")).expect("JSON") };
+    assert_eq!(next()["params"]["type"], "gateway.ready");
+    let mut send = |frame: Value| writeln!(input, "{frame}").expect("it reads");
+    send(json!({"id": 1, "method": "session.create"}));
+    let created = next();
+    let id = |key: &str| created["result"][key].as_str().expect("an id").to_owned();
+    send(json!({"id": 2, "method": "prompt.submit", "params": {"session_id": id("session_id"), "text": "hello"}}));
+    let complete = loop {
+        let frame = next();
+        if frame["params"]["type"] == "message.complete" {
+            break frame;
+        }
+    };
+    assert_eq!(complete["params"]["payload"]["text"], "hello");
+    drop(input);
+    let output = process.wait_with_output().expect("our child");
+    let log = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(0), "{log}");
+    assert_eq!(folder.end_of(&id("stored_session_id")).as_deref(), Some("tui_shutdown"));
+    let ended = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
+    let ended: Vec<Value> = ended.filter(|line| line["fields"]["reason"] == "tui_shutdown").collect();
+    assert_eq!(ended.len(), 1, "{log}");
+    assert_eq!(ended[0]["fields"]["row"], id("stored_session_id"));
+}

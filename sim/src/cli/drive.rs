@@ -1,0 +1,142 @@
+//! `sim drive`: plays a scenario's clients against a gateway that is already running.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "rows of a running gateway carry the machine's time"
+)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use gateway::clock::Millis;
+use gateway::release::Release;
+use miette::{IntoDiagnostic, WrapErr, miette};
+use serde_json::Value;
+use tokio::task::LocalSet;
+
+use super::human;
+use crate::drive::rows::{self, Origin};
+use crate::drive::{Said, Scale, Target, What, play, unplayable};
+use crate::margin::{self, TOLERANCE};
+use crate::report::Outcome;
+use crate::rows::ListedSession;
+use crate::scenario::Scenario;
+use crate::simulation::Simulator;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The scenario file whose steps are played
+    scenario: PathBuf,
+    /// Where the gateway is: `ws://ADDRESS:PORT/api/ws`
+    #[arg(long, value_name = "URL")]
+    url: String,
+    /// The token that it wants to be shown
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
+    /// The gateway's database (`state.db` of hermes-agent): its rows are printed when the script is over
+    #[arg(long, value_name = "FILE")]
+    db: Option<PathBuf>,
+    /// Compare the rows with those that the simulator leaves under this release
+    #[arg(long = "as", value_name = "R", value_parser = super::run::release, requires = "db")]
+    release: Option<Release>,
+    /// How many seconds a second of the script takes. The gateway's own times are its own: below 1, start it with
+    /// settings and turns that are as much shorter
+    #[arg(long, value_name = "S", default_value_t = Scale::default())]
+    scale: Scale,
+}
+
+/// Plays, prints what happens, and compares. The exit code is 0, or 15 where rows differ.
+pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
+    let scenario = Scenario::load(&arguments.scenario)?;
+    let target = Target {
+        url: arguments.url.clone(),
+        token: arguments.token.clone(),
+        db: arguments.db.clone(),
+        scale: arguments.scale,
+    };
+    if let Some((step, why)) = unplayable(&scenario, Some(&target)) {
+        let (path, line) = (arguments.scenario.display(), step.line);
+        return Err(miette!(help = why, "{path}:{line}: `{}` is a step for the simulator only", step.action.word()));
+    }
+    let before: BTreeSet<String> = match &arguments.db {
+        // It may be made with the first row.
+        Some(db) if db.exists() => read(db)?.into_iter().map(|row| row.id).collect(),
+        _ => BTreeSet::new(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().into_diagnostic()?;
+    let (skipped, found) = LocalSet::new().block_on(&runtime, async {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+        let origin = Origin { wall_ms, scale: arguments.scale };
+        let played = play(&scenario, target, Rc::new(|said| print(&said))).await.into_diagnostic()?;
+        // Before the clients leave: that is what the simulator's rows are of.
+        let found = arguments.db.as_deref().map(read).transpose();
+        let skipped = played.skipped;
+        played.leave().await;
+        found.map(|found| (skipped, found.map(|rows| rows::listed(&rows, &before, origin))))
+    })?;
+    if let Some(found) = &found {
+        out!("");
+        human::print_listed(found);
+    }
+    if skipped > 0 {
+        return Err(miette!("{skipped} steps could not be carried out, so nothing is compared"));
+    }
+    match (arguments.release, found) {
+        (Some(release), Some(found)) => Ok(compare(&scenario, release, &found)),
+        _ => Ok(0),
+    }
+}
+
+fn read(db: &Path) -> miette::Result<Vec<rows::Row>> {
+    rows::read(db).into_diagnostic().wrap_err_with(|| format!("the rows of `{}` cannot be read", db.display()))
+}
+
+/// Compares with the simulator's rows, and says where real time proves nothing.
+fn compare(scenario: &Scenario, release: Release, found: &[ListedSession]) -> u8 {
+    let mut simulator = Simulator::new();
+    if let Err(why) = margin::rows(&mut simulator, scenario, release) {
+        out!("\nthe comparison proves little: {why}");
+    }
+    let expected = simulator.run(scenario, release).rows.listed();
+    let lines = rows::differences(&expected, found, TOLERANCE);
+    if lines.is_empty() {
+        out!("\nthe rows are those of {release}");
+        return 0;
+    }
+    out!("\nthe rows are NOT those of {release}:");
+    lines.iter().for_each(|line| out!("  {line}"));
+    Outcome::RowsDiffer.exit_code()
+}
+
+/// A line for what happened: who, and what they did, asked, were answered or heard.
+fn print(said: &Said) {
+    let what = match &said.what {
+        What::Did(what) => (*what).to_owned(),
+        What::Asked { method, session } => {
+            format!("→ {method}{}", session.iter().map(|session| format!(" {session}")).collect::<String>())
+        }
+        What::Answered { method, answer } => match answer.get("error") {
+            Some(error) => format!("← {method} refused: {} {}", error["code"], text(&error["message"])),
+            None => format!("← {method}{}", words(&answer["result"])),
+        },
+        What::Heard { session, kind, payload } => {
+            format!("  {}{kind}{}", session.iter().map(|id| format!("{id} ")).collect::<String>(), words(payload))
+        }
+        What::Skipped { line, why } => format!("line {line}: skipped, {why}"),
+    };
+    out!("{:>10}  {}  {what}", Millis::to_string(&said.at), said.client);
+}
+
+/// What a person wants to know of a result or an event.
+fn words(value: &Value) -> String {
+    const KEYS: [&str; 8] = ["stored_session_id", "status", "name", "text", "message", "question", "title", "closed"];
+    let word = |key: &&str| value.get(*key).filter(|word| !word.is_null() && !word.is_object()).map(text);
+    KEYS.iter().filter_map(word).map(|word| format!(" {word}")).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), |text| text.replace('\n', "\n              "))
+}

@@ -1,0 +1,84 @@
+//! `sim run --real`: the same scenarios over real sockets, in real time, and the same rows.
+
+use gateway::release::Release;
+use miette::miette;
+
+use crate::drive::Scale;
+use crate::drive::rows::differences;
+use crate::drive::served::replay;
+use crate::margin::{self, TOLERANCE};
+use crate::report::Outcome;
+use crate::scenario::{Found, Scenario};
+use crate::simulation::Simulator;
+
+/// What came of one scenario.
+enum Compared {
+    Equal { at: Scale },
+    Differs(Vec<String>),
+    NotEligible(String),
+}
+
+/// How much slower it is played again when the machine was late, and how often.
+const SLOWER: u32 = 4;
+const TRIES: u32 = 3;
+
+/// Replays what can be replayed, and says of the rest why it cannot.
+pub(super) fn run(scenarios: &[(Found, Scenario)], release: Release, scale: Scale) -> miette::Result<u8> {
+    let mut simulator = Simulator::new();
+    let (mut equal, mut differ, mut rest) = (0, 0, Vec::new());
+    for (found, scenario) in scenarios {
+        let path = found.path.display();
+        match compare(&mut simulator, scenario, release, scale) {
+            Compared::Equal { at } => {
+                equal += 1;
+                let slower = if at == scale { String::new() } else { format!(", at {at}: the machine was late") };
+                out!("{path}: equal{slower}");
+            }
+            Compared::Differs(lines) => {
+                differ += 1;
+                out!("{path}: DIFFERS");
+                lines.iter().for_each(|line| out!("      {line}"));
+                out!("      virtually: sim run '{path}' --release {release} --trace");
+            }
+            Compared::NotEligible(why) => rest.push(format!("{path}: {why}")),
+        }
+    }
+    if !rest.is_empty() {
+        out!("\nnot eligible:");
+        rest.iter().for_each(|line| out!("{line}"));
+    }
+    out!("\n{} eligible, {equal} equal, {differ} differ; {} not eligible", equal + differ, rest.len());
+    match (equal, differ) {
+        (0, 0) => Err(miette!("nothing was compared: no scenario is eligible")),
+        (_, 0) => Ok(0),
+        _ => Ok(Outcome::RowsDiffer.exit_code()),
+    }
+}
+
+fn compare(simulator: &mut Simulator, scenario: &Scenario, release: Release, scale: Scale) -> Compared {
+    if !scenario.releases.contains(&release) {
+        return Compared::NotEligible(format!("does not list {release}"));
+    }
+    let expected = match margin::rows(simulator, scenario, release) {
+        Ok(expected) => expected,
+        Err(why) => return Compared::NotEligible(why.to_string()),
+    };
+    let mut at = scale;
+    for left in (0..TRIES).rev() {
+        let replayed = match replay(scenario, release, at) {
+            Ok(replayed) => replayed,
+            Err(error) => return Compared::Differs(vec![error.to_string()]),
+        };
+        let mut lines = differences(&expected, &replayed.rows, TOLERANCE);
+        if lines.is_empty() {
+            return Compared::Equal { at };
+        }
+        // The gateway had its time: this is no lateness of the machine.
+        if replayed.late < TOLERANCE || left == 0 {
+            lines.push(format!("at {at}, the machine late by {} all in all", replayed.late));
+            return Compared::Differs(lines);
+        }
+        at = at.times(SLOWER);
+    }
+    unreachable!("the last try returns")
+}

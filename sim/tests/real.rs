@@ -1,0 +1,152 @@
+//! Real sockets and real time: what they show that the simulator says, and what is not left to them.
+//!
+//! How fast this machine is must not decide a test, so times are compared generously here; `sim run --real` compares
+//! them closely.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::rc::Rc;
+
+use gateway::clock::{Clock, Millis};
+use gateway::config::Config;
+use gateway::lifecycle::process::Signal;
+use gateway::real;
+use gateway::real::access::{Access, Token};
+use gateway::real::clock::MachineClock;
+use gateway::real::limits::Limits;
+use gateway::real::served::Served;
+use gateway::real::sqlite::SqliteThread;
+use sim::drive::rows::differences;
+use sim::drive::served::replay;
+use sim::margin::{self, Ineligible};
+use sim::{Release, Scenario, Simulator};
+use tokio::net::TcpListener;
+use tokio::task::LocalSet;
+
+fn scenario(path: &str) -> Scenario {
+    Scenario::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(path)).expect("a scenario")
+}
+
+/// The differences between what the simulator says of a scenario and what `played` leaves over real sockets.
+fn played(said: &Scenario, played: &Scenario) -> Vec<String> {
+    let expected = margin::rows(&mut Simulator::new(), said, Release::Current).expect("it is eligible");
+    let found = replay(played, Release::Current, "0.02".parse().expect("a scale")).expect("it plays");
+    differences(&expected, &found.rows, Millis::from_secs(15))
+}
+
+/// The ghost row of #44045, planted on the gateway that is served and not on the one that is simulated, is seen; without
+/// it the two are equal.
+#[test]
+fn a_difference_shows_over_real_sockets() {
+    let story = scenario("issues/44045_no_rotation.toml");
+    assert_eq!(played(&story, &story), [""; 0]);
+    let mut planted = story.clone();
+    planted.behavior.push(("grace.expiry".to_owned(), "one_shot".to_owned()));
+    let differences = played(&story, &planted);
+    assert_eq!(differences.first().map(String::as_str), Some("s1.end_reason: expected ws_orphan_reap, found NULL"));
+}
+
+#[track_caller]
+fn check_ineligible(change: impl Fn(&mut Scenario), says: &str) {
+    let mut story = scenario("issues/44045_no_rotation.toml");
+    change(&mut story);
+    let why = margin::rows(&mut Simulator::new(), &story, Release::Current).expect_err(says).to_string();
+    assert!(why.contains(says), "{why}");
+}
+
+/// What only a simulated world can do, and what is decided by less than the margin, is not left to real time.
+#[test]
+fn what_real_time_cannot_say_is_not_asked() {
+    check_ineligible(|story| story.until = Millis::from_secs(121), "121.000s of script");
+    check_ineligible(|story| story.network.latency.max = Millis(1), "only a simulated world has a network");
+    check_ineligible(
+        |story| story.store.odds.busy = "1/2".to_owned().try_into().expect("a ratio"),
+        "a store with faults",
+    );
+    let drop = |story: &mut Scenario, at| story.steps.last_mut().expect("the drop").at = Millis(at);
+    // The turn ends 20 s after the drop: whether the timer of 20 s finds it at work is a matter of a moment.
+    let near = |story: &mut Scenario| drop(story, 20_500);
+    check_ineligible(near, "margin below");
+    let mut far = scenario("issues/44045_no_rotation.toml");
+    drop(&mut far, 16_000);
+    let rows = margin::rows(&mut Simulator::new(), &far, Release::Current);
+    assert!(!matches!(rows, Err(Ineligible::Simulated(_) | Ineligible::Long(_))), "{rows:?}");
+}
+
+/// A gateway in this process, and `sim drive` against it.
+async fn drive(file: &Path, more: &[&str]) -> Output {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = folder.path().join("state.db");
+    let store = Rc::new(SqliteThread::open(&db).expect("it opens"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("ws://{}/api/ws", listener.local_addr().expect("its address"));
+    let turns = Scenario::load(file).map(|scenario| scenario.turns).unwrap_or_default();
+    let env = real::env(Rc::clone(&store) as _, turns);
+    let access = Access { token: Token::parse("correct-horse-battery").ok(), ..Access::default() };
+    let behavior = Release::Current.behavior();
+    let served = Served::on(listener, env, Config::default(), behavior, (access, Limits::default()));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sim"));
+    command.arg("drive").arg(file).args(["--url", &url, "--db"]).arg(&db).args(more);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let clock = MachineClock::start();
+    while child.try_wait().expect("our child").is_none() {
+        clock.sleep_until(clock.now().uptime + Millis(10)).await;
+    }
+    served.end(Signal::Term).await;
+    store.close();
+    child.wait_with_output().expect("our child")
+}
+
+async fn check_drive(story: &str, more: &[&str], code: i32, says: &[&str]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("story.toml");
+    std::fs::write(&file, story).expect("a file");
+    let output = LocalSet::new().run_until(drive(&file, more)).await;
+    let text = String::from_utf8(output.stdout).expect("text") + &String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    for says in says {
+        assert!(text.contains(says), "{says}: {text}");
+    }
+}
+
+const TOKEN: [&str; 2] = ["--token", "correct-horse-battery"];
+
+/// A streamed answer is printed as it comes, then the row; a release that would leave another row is told apart.
+#[tokio::test(flavor = "current_thread")]
+async fn a_running_gateway_is_driven() {
+    let story = include_str!("../../scenarios/lifecycle/a_streamed_answer_is_kept.toml").replace("8s", "6s");
+    let says = [
+        "desktop  → session.create work\n",
+        " message.delta Let me see who is there.\n",
+        " message.complete complete Hello, and welcome.\n",
+        "tui_close, 5 messages\n",
+    ];
+    check_drive(
+        &story,
+        &[&TOKEN[..], &["--as", "current"]].concat(),
+        0,
+        &[&says[..], &["are those of current"]].concat(),
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn other_rows_are_told() {
+    // The gateway works on the prompt as it stands; what is expected is of a file that says so, of another release.
+    let story = "about = \"A row.\"\nreleases = [\"0.16.0\", \"current\"]\nuntil = \"3s\"\n[gateway]\n\
+                 orphan_grace = \"500ms\"\n[[steps]]\nat = \"0s\"\nclient = \"a\"\ndo = \"connect\"\n[[steps]]\n\
+                 at = \"0s\"\nclient = \"a\"\ndo = \"session.create\"\nas = \"work\"\n[[steps]]\nat = \"500ms\"\n\
+                 client = \"a\"\ndo = \"prompt.submit\"\nsession = \"work\"\ntext = \"hello\"\n[[steps]]\nat = \"1s\"\n\
+                 client = \"a\"\ndo = \"drop\"\n";
+    let says = ["the rows are NOT those of current", "s1.end_reason: expected ws_orphan_reap, found NULL"];
+    check_drive(story, &[&TOKEN[..], &["--as", "current"]].concat(), 15, &says).await;
+}
+
+/// Nothing is played that cannot be played as it stands, or where nobody is let in.
+#[tokio::test(flavor = "current_thread")]
+async fn what_cannot_be_driven_is_refused() {
+    let kill = "about = \"A kill.\"\n[[steps]]\nat = \"0s\"\ndo = \"gateway.kill\"\n";
+    check_drive(kill, &TOKEN, 2, &["story.toml:2: `gateway.kill` is a step for the simulator only"]).await;
+    let visit = "about = \"A visit.\"\n[[steps]]\nat = \"0s\"\nclient = \"a\"\ndo = \"connect\"\n";
+    check_drive(visit, &[], 2, &["`a` cannot connect to ws://127.0.0.1:", "401 Unauthorized a token is needed"]).await;
+}
