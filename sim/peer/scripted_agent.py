@@ -80,13 +80,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def announce(port, token, home, agent):
+def announce(port, token, home, kind):
     """Says where clients can connect, once the first of them would not pay for what is made only once."""
     from tui_gateway import server
 
     server._get_db()
-    if agent == "whole":
-        server._make_agent("warm", "warm").close()
+    if kind == "whole":
+        # Its first prompt for a model, which a compression makes, takes seconds.
+        agent = server._make_agent("warm", "warm")
+        agent._build_system_prompt(None)
+        agent.close()
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
