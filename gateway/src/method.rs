@@ -81,6 +81,7 @@ pub(crate) async fn call(
         "setup.status" => Ok(interface::setup()),
         "config.get" => interface::config(gateway, &rpc::params(params)?),
         "commands.catalog" => Ok(interface::commands()),
+        "complete.slash" | "complete.path" => Ok(interface::completions()),
         "pet.cells" => Ok(interface::pet()),
         "input.detect_drop" => interface::dropped(gateway, &rpc::params(params)?),
         unknown => Err(Error::new(code::UNKNOWN_METHOD, format!("unknown method `{unknown}`"))),

@@ -19,7 +19,7 @@ const DOCUMENTED: [i64; 27] = [
     4023, 4090, 5000, 5005, 5006, 5007, 5008, 5032, 5036, 5071,
 ];
 
-const METHODS: [&str; 24] = [
+const METHODS: [&str; 26] = [
     "session.create",
     "session.resume",
     "session.activate",
@@ -41,6 +41,8 @@ const METHODS: [&str; 24] = [
     "setup.status",
     "config.get",
     "commands.catalog",
+    "complete.slash",
+    "complete.path",
     "pet.cells",
     "input.detect_drop",
     "session.nonsense",
@@ -165,6 +167,8 @@ fn a_user_interface_is_told_what_is_true() {
     check_told("config.get", json!({"key": "busy"}), "/value", json!("interrupt"));
     check_told("config.get", json!({"key": "mtime"}), "/mtime", json!(0));
     check_told("commands.catalog", json!({}), "/pairs", json!([]));
+    check_told("complete.slash", json!({"text": "/qu"}), "/items", json!([]));
+    check_told("complete.path", json!({"word": "@src"}), "/items", json!([]));
     check_told("pet.cells", json!({"graphics": true, "state": "idle"}), "/enabled", json!(false));
     check_told("input.detect_drop", json!({"session_id": "SID", "text": "/etc/hosts"}), "/matched", json!(false));
 }

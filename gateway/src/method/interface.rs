@@ -1,5 +1,5 @@
 //! What a user interface asks beside its sessions, answered with what is true here: `setup.status`, `config.get`,
-//! `commands.catalog`, `pet.cells`, `input.detect_drop`.
+//! `commands.catalog`, `complete.slash`, `complete.path`, `pet.cells`, `input.detect_drop`.
 //!
 //! The terminal UI that ships with hermes-agent stays at its first screen without these. A gateway that has no such thing
 //! says so: no commands, no pet, no files.
@@ -37,6 +37,11 @@ pub(super) fn config(gateway: &Gateway, params: &Get) -> Result<Value, Error> {
 /// The commands that the gateway carries out: none. A client keeps its own.
 pub(super) fn commands() -> Value {
     json!({"pairs": [], "sub": {}, "canon": {}, "categories": [], "skill_count": 0})
+}
+
+/// How a word that is being written could go on: nobody here knows of commands or paths.
+pub(super) fn completions() -> Value {
+    json!({"items": []})
 }
 
 /// The picture of a pet.
