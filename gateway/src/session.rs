@@ -17,7 +17,7 @@ use crate::lifecycle::close::Actor;
 use crate::link::Link;
 use crate::question::OpenQuestion;
 use crate::rpc;
-use crate::store::{EndReason, NewMessage, StoredId};
+use crate::store::{EndReason, NewMessage, Role, StoredId};
 
 /// The runtime id of a live record: eight hex digits, what clients pass as `session_id` (spec §1).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -388,9 +388,37 @@ impl Transcript {
 
     /// Messages as clients see them.
     pub(crate) fn shown(&self) -> Vec<Value> {
-        let text = |message: &NewMessage| message.content.clone().unwrap_or_default();
-        self.messages.iter().map(|message| json!({"role": message.role.as_str(), "text": text(message)})).collect()
+        shown(&self.messages)
     }
+
+    /// The messages of before a turn at work: clients are told of its prompt and its answer so far apart.
+    pub(crate) fn before(&self, turn: &TurnState) -> &[NewMessage] {
+        let is_prompt = |message: &NewMessage| {
+            message.role == Role::User && message.content.as_deref() == Some(turn.user.as_str())
+        };
+        let at = match turn.phase {
+            // While it is being stored it is the last one, if it is there at all.
+            Phase::Claimed => self.messages.len().checked_sub(1).filter(|last| is_prompt(&self.messages[*last])),
+            // A compression may have taken it away; then what is left is of before it.
+            Phase::Begun => self.messages.iter().rposition(is_prompt),
+        };
+        &self.messages[..at.unwrap_or(self.messages.len())]
+    }
+}
+
+/// Messages as clients see them: a tool's result has the tool's name, and what is nothing but a call is not shown.
+pub(crate) fn shown(messages: &[NewMessage]) -> Vec<Value> {
+    let shown = messages.iter().filter_map(|message| {
+        let text = message.content.as_deref().unwrap_or("");
+        match (message.role, &message.tool_name) {
+            (Role::Tool, Some(name)) => {
+                Some(json!({"role": message.role.as_str(), "name": name, "context": "", "text": text}))
+            }
+            (Role::Assistant, _) if text.is_empty() && message.tool_calls.is_some() => None,
+            _ => Some(json!({"role": message.role.as_str(), "text": text})),
+        }
+    });
+    shown.collect()
 }
 
 impl SessionId {
