@@ -393,9 +393,8 @@ impl Transcript {
 
     /// The messages of before a turn at work: clients are told of its prompt and its answer so far apart.
     pub(crate) fn before(&self, turn: &TurnState) -> &[NewMessage] {
-        let is_prompt = |message: &NewMessage| {
-            message.role == Role::User && message.content.as_deref() == Some(turn.user.as_str())
-        };
+        let is_prompt =
+            |message: &NewMessage| message.role == Role::User && message.content.as_deref() == Some(turn.user.as_str());
         let at = match turn.phase {
             // While it is being stored it is the last one, if it is there at all.
             Phase::Claimed => self.messages.len().checked_sub(1).filter(|last| is_prompt(&self.messages[*last])),
