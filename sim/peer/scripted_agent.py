@@ -220,7 +220,9 @@ class WholeStore:
     def compress(self, mode, work):
         def summarize(messages, current_tokens=None, focus_topic=None, force=False):
             work()
-            return [{"role": "user", "content": SUMMARY}, messages[-1]]
+            # As the package's own does it: a copy that does not say it is stored already.
+            last = {key: value for key, value in messages[-1].items() if not key.startswith("_")}
+            return [{"role": "user", "content": SUMMARY}, last]
 
         if mode != "release_default":
             self.agent.compression_in_place = mode == "in_place"
