@@ -122,17 +122,23 @@ async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64, duty: Duty) {
     if duty == Duty::Rearm {
         gateway.env.window(Window::FirstTimerLooked).await;
     }
+    let (now, silence) = (gateway.env.now().uptime, gateway.config.orphan_silence);
     let decision = session.change(|record| {
         // Identity: a timer that is no longer in the list was disarmed while it was waking up.
         let armed = record.timers.iter().position(|timer| timer.id == id)?;
         record.timers.remove(armed);
-        Some(gateway.behavior.grace.on_expiry(record, duty))
+        Some(gateway.behavior.grace.on_expiry(record, duty, now, silence))
     });
     match decision {
         Some(Expired::Reap) => {
             finalize::end(gateway, session, Actor::OrphanTimer).await;
         }
         Some(Expired::Rearm) => arm(gateway, session),
+        Some(Expired::GiveUp) => {
+            session.change(|record| record.facts.given_up = true);
+            session.interrupt();
+            arm(gateway, session);
+        }
         Some(Expired::Interrupt) => {
             session.change(|record| {
                 record.facts.interrupted = Some(record.facts.interrupted.map_or(0, |looks| looks + 1))

@@ -146,6 +146,8 @@ pub struct TurnState {
     pub job_of: Option<SessionId>,
     /// The answer so far.
     pub assistant: String,
+    /// When its agent last reported something; at first when it was claimed.
+    pub reported: Uptime,
     /// Words to it that it has not read yet, oldest first.
     pub steers: Vec<Queued>,
 }
@@ -213,6 +215,8 @@ pub struct Facts {
     pub close_on_disconnect: bool,
     /// How often the reaper has looked since it interrupted the turn, if it does that.
     pub interrupted: Option<u32>,
+    /// Whether a turn of it was stopped because its agent reported nothing and no client was there.
+    pub given_up: bool,
     /// Some releases keep an interrupt that came while idle, and stop the next turn with it.
     pub stale_interrupt: bool,
     /// Whether a client was told something of it after it had left the registry.

@@ -98,6 +98,7 @@ pub(super) fn new_record(key: StoredId, source: &str, now: Now) -> Record {
             pending_title: None,
             close_on_disconnect: false,
             interrupted: None,
+            given_up: false,
             stale_interrupt: false,
             told_when_gone: false,
             accepted: 0,

@@ -122,6 +122,7 @@ pub(crate) fn hold(record: &mut Record, text: &str, now: Now) -> Rc<Interrupt> {
         user: text.to_owned(),
         job_of: None,
         assistant: String::new(),
+        reported: now.uptime,
         steers: Vec::new(),
     });
     record.facts.last_active = now;

@@ -15,6 +15,7 @@ use super::network::Network;
 use super::store::SimStore;
 use super::{Stage, World};
 use crate::pool::Side;
+use crate::scenario::Jump;
 use crate::trace::Site;
 
 /// The gateway's process.
@@ -131,6 +132,16 @@ impl Process {
     pub(crate) fn suspend(&self, length: Millis) {
         self.stage.enter(Site::Process, format!("is suspended for {length}"));
         self.stage.clock.suspend(length);
+    }
+
+    /// Wall time jumps, uptime goes on.
+    pub(crate) fn set_clock(&self, jump: Jump) {
+        let (far, way) = match jump {
+            Jump::Forward(far) => (far, "forward"),
+            Jump::Back(far) => (far, "back"),
+        };
+        self.stage.enter(Site::Process, format!("has its clock set {way} by {far}"));
+        self.stage.clock.jump_wall(jump);
     }
 
     fn serve(&self) {

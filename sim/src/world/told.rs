@@ -39,6 +39,13 @@ pub(crate) enum News {
         /// The session's runtime id.
         session: String,
     },
+    /// A piece of an answer, after its turn was told to stop.
+    SaidAfterStop {
+        /// The session's runtime id.
+        session: String,
+        /// Who heard it.
+        client: String,
+    },
     /// An event with a number that is not above that of the one before.
     OutOfOrder {
         /// The session's runtime id.
@@ -94,7 +101,7 @@ impl Told {
             None => Ok(response["result"].take()),
         };
         if request.method != "session.resume" && !request.session().is_empty() {
-            inner.account(request.session()).answered(&request, &result);
+            inner.account(request.session()).answered(client, &request, &result);
         }
         if let Ok(result) = &result
             && let Some(session) = result["session_id"].as_str()
@@ -114,6 +121,9 @@ impl Told {
         {
             let (session, client) = (session.to_owned(), client.to_owned());
             inner.news.push(News::OutOfOrder { session, client, seq });
+        }
+        if inner.account(session).goes_on(client, kind) {
+            inner.news.push(News::SaidAfterStop { session: session.to_owned(), client: client.to_owned() });
         }
         if kind.ends_with(".request") {
             inner.ask(client, session, kind, payload);
@@ -167,6 +177,7 @@ impl Inner {
 
     /// A client was shown a session: it knows its ids and its open questions.
     fn shown(&mut self, client: &str, session: &str, result: &Value) {
+        self.account(session).shown_to(client);
         let stored = result["stored_session_id"].as_str().or_else(|| result["session_key"].as_str());
         if let Some(stored) = stored {
             self.account(session).stored = Some(StoredId::new(stored));

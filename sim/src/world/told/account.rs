@@ -1,6 +1,6 @@
 //! What was said to, and heard of, one live session, by all clients together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gateway::store::StoredId;
 use serde_json::Value;
@@ -27,6 +27,8 @@ pub(crate) struct Account {
     /// How often a client has asked it to stop or to be closed.
     pub(crate) stops: u64,
     run: Run,
+    /// Who was told that the turn is to stop, and has not heard of another since.
+    stopped: BTreeSet<String>,
     /// By client: the number of the last event that it heard.
     latest: BTreeMap<String, u64>,
 }
@@ -82,8 +84,14 @@ impl Account {
     }
 
     /// It was answered.
-    pub(super) fn answered(&mut self, request: &Request, result: &Result<Value, i64>) {
+    pub(super) fn answered(&mut self, client: &str, request: &Request, result: &Result<Value, i64>) {
         let method = request.method.as_str();
+        match (method, result) {
+            ("session.interrupt", Ok(_)) => drop(self.stopped.insert(client.to_owned())),
+            // What it hears from here on may be of a turn that began while another client had the session.
+            ("prompt.submit", Ok(_)) => self.shown_to(client),
+            _ => {}
+        }
         if matches!(method, "prompt.submit" | "session.steer" | "session.interrupt" | "session.close") {
             self.run.unanswered = self.run.unanswered.saturating_sub(1);
         }
@@ -99,6 +107,19 @@ impl Account {
         if method == "prompt.submit" {
             self.run.accepted += 1;
         }
+    }
+
+    /// A client has taken it up.
+    pub(super) fn shown_to(&mut self, client: &str) {
+        self.stopped.remove(client);
+    }
+
+    /// Whether a client hears an answer go on that it was told is to stop.
+    pub(super) fn goes_on(&mut self, client: &str, kind: &str) -> bool {
+        if kind == "message.start" {
+            self.stopped.remove(client);
+        }
+        kind == "message.delta" && self.stopped.contains(client)
     }
 
     /// An event came from it; false for the end of a turn that was stopped though nobody had asked for that.
