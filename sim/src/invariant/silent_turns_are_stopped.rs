@@ -21,10 +21,18 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
         return Vec::new();
     }
     let within = bounds.silence + bounds.grace + bounds.stubborn + bounds.slack + bounds.slack + STOP;
-    let silent = view.live.iter().filter_map(|session| Some((session, session.read(silent_since)?)));
-    silent
-        .map(|(session, era)| Condition { subject: view.names.label(session.id()), era, within, detail })
-        .collect()
+    let silent = view.live.iter().filter_map(|session| {
+        let (subject, era) = (view.names.label(session.id()), session.read(silent_since)?);
+        // That a busy session has no turn at all is another claim's.
+        let works = view.turns_of(&subject) > 0 || session.read(is_held);
+        works.then_some(Condition { subject, era, within, detail })
+    });
+    silent.collect()
+}
+
+/// What holds a session without a prompt, such as a compression that a client asked for, is in no turn's task.
+fn is_held(record: &Record) -> bool {
+    record.turn.as_ref().is_some_and(|turn| turn.user.is_empty())
 }
 
 /// Since when nobody has heard of its agent, neither a client nor the gateway.

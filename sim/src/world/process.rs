@@ -136,11 +136,14 @@ impl Process {
 
     /// Wall time jumps, uptime goes on.
     pub(crate) fn set_clock(&self, jump: Jump) {
-        let (far, way) = match jump {
-            Jump::Forward(far) => (far, "forward"),
-            Jump::Back(far) => (far, "back"),
+        let way = match jump {
+            Jump::Forward(far) => format!("forward by {far}"),
+            Jump::Back(far) => {
+                self.store.note_set_back();
+                format!("back by {far}")
+            }
         };
-        self.stage.enter(Site::Process, format!("has its clock set {way} by {far}"));
+        self.stage.enter(Site::Process, format!("has its clock set {way}"));
         self.stage.clock.jump_wall(jump);
     }
 
