@@ -50,6 +50,8 @@ pub struct Record {
     pub ended_by: Option<Ended>,
     /// Where its events go.
     pub attachment: Attachment,
+    /// The connections that had it before and may still be there, the latest last.
+    pub before: Vec<Link>,
     /// The agent and the row it writes.
     pub agent: AgentSlot,
     /// The turn that holds it, from the claim to the end.
@@ -329,6 +331,14 @@ impl Record {
     /// Whether this record writes the row `id`, or is about to.
     pub fn owns(&self, id: &StoredId) -> bool {
         self.key == *id || self.agent.row == *id || self.agent.next.as_ref() == Some(id)
+    }
+
+    /// Its events go to this connection, and the one that had them is remembered.
+    pub(crate) fn give_to(&mut self, link: &Link) {
+        if let Attachment::Live(before) = std::mem::replace(&mut self.attachment, Attachment::Live(link.clone())) {
+            self.before.push(before);
+        }
+        self.before.retain(|before| before.number != link.number);
     }
 
     /// The live status clients see (spec §2).

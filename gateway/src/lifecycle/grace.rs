@@ -89,7 +89,8 @@ impl Grace {
 
     /// An armed timer fires. An agent that has reported nothing for `silence` hangs.
     pub fn on_expiry(&self, record: &Record, duty: Duty, now: Uptime, silence: Millis) -> Expired {
-        let hangs = || record.turn.as_ref().is_some_and(|turn| silence > Millis::ZERO && now - turn.reported >= silence);
+        let hangs =
+            || record.turn.as_ref().is_some_and(|turn| silence > Millis::ZERO && now - turn.reported >= silence);
         match (&record.attachment, record.stage) {
             (Attachment::Live(_), _) | (_, Stage::Closing | Stage::Finalized) => Expired::StandDown,
             (Attachment::Detached { .. }, Stage::Open) if !record.is_running() => match duty {

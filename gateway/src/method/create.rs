@@ -80,6 +80,7 @@ pub(super) fn new_record(key: StoredId, source: &str, now: Now) -> Record {
         stage: Stage::Open,
         ended_by: None,
         attachment: Attachment::Detached { since: now.uptime, from: None },
+        before: Vec::new(),
         agent: AgentSlot { state: AgentState::Unbuilt, row: key, next: None, closed: false },
         turn: None,
         transcript: Transcript::default(),

@@ -1,6 +1,5 @@
 //! Reports for a person: a line a run, more where something needs looking at.
 
-
 use super::failure;
 use super::run::Case;
 use crate::report::{Live, Outcome, Report};

@@ -46,5 +46,7 @@ fn silent_since(record: &Record) -> Option<Uptime> {
 }
 
 fn detail(session: &str, since: Uptime) -> String {
-    format!("a turn of session {session} goes on, though since {since} its agent has reported nothing and no client is there")
+    format!(
+        "a turn of session {session} goes on, though since {since} its agent has reported nothing and no client is there"
+    )
 }

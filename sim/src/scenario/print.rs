@@ -10,8 +10,8 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use super::{
-    Action, AgentSettings, Expected, Fault, Jump, Latency, Network, Odds, OnDisconnect, Prompt, ResumeTarget, ResumeWish,
-    Scenario, Step, StoreFault,
+    Action, AgentSettings, Expected, Fault, Jump, Latency, Network, Odds, OnDisconnect, Prompt, ResumeTarget,
+    ResumeWish, Scenario, Step, StoreFault,
 };
 
 impl Scenario {

@@ -182,13 +182,7 @@ impl Word {
     const fn is_of_process(self) -> bool {
         matches!(
             self,
-            Self::Kill
-                | Self::Signal
-                | Self::Restart
-                | Self::CliNew
-                | Self::ScanIdle
-                | Self::Suspend
-                | Self::SetClock
+            Self::Kill | Self::Signal | Self::Restart | Self::CliNew | Self::ScanIdle | Self::Suspend | Self::SetClock
         )
     }
 
