@@ -116,14 +116,16 @@ impl Told {
         let mut inner = self.0.borrow_mut();
         let Some(session) = event["session_id"].as_str() else { return };
         let (kind, payload) = (event["type"].as_str().unwrap_or_default(), &event["payload"]);
-        if let Some(seq) = event["seq"].as_u64()
-            && !inner.account(session).follows(client, seq)
-        {
-            let (session, client) = (session.to_owned(), client.to_owned());
-            inner.news.push(News::OutOfOrder { session, client, seq });
-        }
-        if inner.account(session).goes_on(client, kind) {
-            inner.news.push(News::SaidAfterStop { session: session.to_owned(), client: client.to_owned() });
+        if let Some(seq) = event["seq"].as_u64() {
+            let own = || (session.to_owned(), client.to_owned());
+            if inner.account(session).goes_on(client, kind, seq) {
+                let (session, client) = own();
+                inner.news.push(News::SaidAfterStop { session, client });
+            }
+            if !inner.account(session).follows(client, seq) {
+                let (session, client) = own();
+                inner.news.push(News::OutOfOrder { session, client, seq });
+            }
         }
         if kind.ends_with(".request") {
             inner.ask(client, session, kind, payload);
@@ -177,7 +179,6 @@ impl Inner {
 
     /// A client was shown a session: it knows its ids and its open questions.
     fn shown(&mut self, client: &str, session: &str, result: &Value) {
-        self.account(session).shown_to(client);
         let stored = result["stored_session_id"].as_str().or_else(|| result["session_key"].as_str());
         if let Some(stored) = stored {
             self.account(session).stored = Some(StoredId::new(stored));

@@ -11,22 +11,22 @@ fn faults_of_a_connection() {
     check("do = \"lag\"\ntakes = 5", "47:9: invalid type: integer `5`, expected a string", "…");
     check(
         "do = \"cut\"\ntakes = \"5s\"",
-        "48:1: `takes` does not go with `cut`",
+        "47:1: `takes` does not go with `cut`",
         "`cut` takes only `at`, `client` and `do`",
     );
     check(
         "do = \"mend\"\nsession = \"work\"",
-        "48:1: `session` does not go with `mend`",
+        "47:1: `session` does not go with `mend`",
         "`mend` takes only `at`, `client` and `do`",
     );
     check(
         "do = \"resend\"\nturn = \"refactor\"",
-        "48:1: `turn` does not go with `resend`",
+        "47:1: `turn` does not go with `resend`",
         "`resend` takes only `at`, `client` and `do`",
     );
     check(
         "do = \"vanish\"\nforward = \"5s\"",
-        "48:1: `forward` does not go with `vanish`",
+        "47:1: `forward` does not go with `vanish`",
         "`vanish` takes `client`, and may take `takes`, how long until the gateway finds out",
     );
     check_change(
@@ -49,10 +49,10 @@ fn faults_of_the_clock() {
         "do = \"machine.set_clock\"\nforward = \"1h\"\nback = \"1h\"",
         "47:1: `machine.set_clock` has both `forward` and `back`",
     );
-    check("do = \"machine.set_clock\"\ntakes = \"1h\"", "47:1: `takes` does not go with `machine.set_clock`");
+    check("do = \"machine.set_clock\"\ntakes = \"1h\"", "46:1: `takes` does not go with `machine.set_clock`");
     check(
         "client = \"desktop\"\ndo = \"machine.set_clock\"\nback = \"1h\"",
-        "46:1: `client` does not go with `machine.set_clock`",
+        "45:1: `client` does not go with `machine.set_clock`",
     );
 }
 

@@ -86,11 +86,8 @@ impl Account {
     /// It was answered.
     pub(super) fn answered(&mut self, client: &str, request: &Request, result: &Result<Value, i64>) {
         let method = request.method.as_str();
-        match (method, result) {
-            ("session.interrupt", Ok(_)) => drop(self.stopped.insert(client.to_owned())),
-            // What it hears from here on may be of a turn that began while another client had the session.
-            ("prompt.submit", Ok(_)) => self.shown_to(client),
-            _ => {}
+        if method == "session.interrupt" && result.is_ok() {
+            self.stopped.insert(client.to_owned());
         }
         if matches!(method, "prompt.submit" | "session.steer" | "session.interrupt" | "session.close") {
             self.run.unanswered = self.run.unanswered.saturating_sub(1);
@@ -109,14 +106,11 @@ impl Account {
         }
     }
 
-    /// A client has taken it up.
-    pub(super) fn shown_to(&mut self, client: &str) {
-        self.stopped.remove(client);
-    }
-
-    /// Whether a client hears an answer go on that it was told is to stop.
-    pub(super) fn goes_on(&mut self, client: &str, kind: &str) -> bool {
-        if kind == "message.start" {
+    /// Whether a client hears an answer go on that it was told is to stop. One that has missed an event may have missed that
+    /// another turn began; only where events have numbers it is known that none was missed.
+    pub(super) fn goes_on(&mut self, client: &str, kind: &str, seq: u64) -> bool {
+        let missed_some = self.latest.get(client).is_none_or(|latest| latest + 1 != seq);
+        if missed_some || kind == "message.start" {
             self.stopped.remove(client);
         }
         kind == "message.delta" && self.stopped.contains(client)
