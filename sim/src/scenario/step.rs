@@ -270,6 +270,9 @@ impl PlacedStep {
     }
 }
 
+/// A key, where its value stands, and the words that it goes with.
+type OtherKey = (&'static str, Option<Range<usize>>, &'static [Word]);
+
 /// Names in back quotes, with commas.
 pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
@@ -295,7 +298,7 @@ impl RawStep {
     }
 
     /// The other keys that not every step has: where their values stand, and the words that they go with.
-    fn others(&self) -> [(&'static str, Option<Range<usize>>, &'static [Word]); 8] {
+    fn others(&self) -> [OtherKey; 8] {
         [
             ("takes", self.takes.as_ref().map(Spanned::span), &[Word::Suspend, Word::Lag, Word::Vanish]),
             ("forward", self.forward.as_ref().map(Spanned::span), &[Word::SetClock]),
