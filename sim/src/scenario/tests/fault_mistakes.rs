@@ -32,8 +32,8 @@ fn faults_of_a_connection() {
     check_change(
         "do = \"drop\"",
         "do = \"vanish\"\n\n[[steps]]\nat = \"7s\"\nclient = \"desktop\"\ndo = \"mend\"",
-        "51:10: client `desktop` acts after its `vanish`",
-        "the `vanish` is at 6s, in line 44; `connect` again first",
+        "50:10: client `desktop` acts after its `vanish`",
+        "the `vanish` is at 6s, in line 43; `connect` again first",
     );
 }
 
