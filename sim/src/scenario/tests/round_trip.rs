@@ -137,15 +137,7 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             14 => Action::Delete { session, target: ResumeTarget::Tip },
             15 => Action::MostRecent,
             16 => Action::CliNew { session },
-            17 => Action::Stall,
-            18 => Action::Unstall,
-            19 => Action::Vanish { takes: Some(Millis(gap)).filter(|_| gap % 2 == 0) },
-            20 => Action::Cut,
-            21 => Action::Mend,
-            22 => Action::Lag { takes: Millis(gap) },
-            23 => Action::Resend,
-            24 => Action::SetClock { jump: Jump::Forward(Millis(gap)) },
-            25 => Action::SetClock { jump: Jump::Back(Millis(gap)) },
+            17..26 => fault(kind, Millis(gap)),
             _ => Action::Interrupt { session },
         };
         match &action {
@@ -160,6 +152,21 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
         steps.push(Step { at, client: "client_0".to_owned(), action: Action::Connect, line: 0 });
     }
     steps
+}
+
+/// A step that hurts a connection or the clock.
+fn fault(kind: u8, length: Millis) -> Action {
+    match kind {
+        17 => Action::Stall,
+        18 => Action::Unstall,
+        19 => Action::Vanish { takes: Some(length).filter(|length| length.0 % 2 == 0) },
+        20 => Action::Cut,
+        21 => Action::Mend,
+        22 => Action::Lag { takes: length },
+        23 => Action::Resend,
+        24 => Action::SetClock { jump: Jump::Forward(length) },
+        _ => Action::SetClock { jump: Jump::Back(length) },
+    }
 }
 
 fn store_faults() -> impl Strategy<Value = StoreFault> {
