@@ -1,0 +1,82 @@
+//! One stage of a load: the same done for many, so many of them at a time, and what it took.
+
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use crate::endpoint::Running;
+use crate::machine;
+
+/// What a stage took.
+#[derive(Debug, Default)]
+pub(crate) struct Stage {
+    /// How long each took that was done, shortest first.
+    latencies: Vec<Duration>,
+    /// What stopped the others.
+    pub(crate) failures: Vec<String>,
+    /// From the first beginning to the last end.
+    pub(crate) took: Duration,
+    /// How long the endpoint was on a processor meanwhile.
+    theirs: Duration,
+    /// How long the client was.
+    ours: Duration,
+}
+
+impl Stage {
+    /// Does `act` for each item, which returns how long it took and what came of it.
+    pub(crate) async fn run<I, T, F: Future<Output = Result<(Duration, T), String>>>(
+        endpoint: &Running,
+        at_once: usize,
+        items: impl IntoIterator<Item = I>,
+        act: impl FnMut(I) -> F,
+    ) -> (Self, Vec<T>) {
+        let (theirs, ours) = (machine::time_of(endpoint.pid()), machine::own_time());
+        let started = Instant::now();
+        let done: Vec<_> = stream::iter(items).map(act).buffer_unordered(at_once.max(1)).collect().await;
+        let mut stage = Self {
+            took: started.elapsed(),
+            theirs: machine::time_of(endpoint.pid()).saturating_sub(theirs),
+            ours: machine::own_time().saturating_sub(ours),
+            ..Self::default()
+        };
+        let mut came = Vec::new();
+        for outcome in done {
+            match outcome {
+                Ok((latency, what)) => {
+                    stage.latencies.push(latency);
+                    came.push(what);
+                }
+                Err(failure) => stage.failures.push(failure),
+            }
+        }
+        stage.latencies.sort();
+        (stage, came)
+    }
+
+    /// How many were done.
+    pub(crate) fn done(&self) -> usize {
+        self.latencies.len()
+    }
+
+    /// How many were done in a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.done() as f64 / self.took.as_secs_f64()
+    }
+
+    /// The latency that so many in a hundred did not exceed.
+    pub(crate) fn percentile(&self, percent: usize) -> Option<Duration> {
+        let place = (self.done() * percent).div_ceil(100).saturating_sub(1);
+        self.latencies.get(place).copied()
+    }
+
+    /// How long the endpoint was on a processor for each.
+    pub(crate) fn theirs_each(&self) -> Duration {
+        self.theirs / self.done().max(1) as u32
+    }
+
+    /// How long the client was.
+    pub(crate) fn ours_each(&self) -> Duration {
+        self.ours / self.done().max(1) as u32
+    }
+}
