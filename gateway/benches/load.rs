@@ -71,9 +71,11 @@ async fn run(options: &Options) -> Result<ExitCode, String> {
 /// Loads one endpoint from its start to its end.
 async fn measure(endpoint: &Endpoint, options: &Options, faults: &mut Vec<String>) -> Result<Measured, String> {
     let running = endpoint.start()?;
-    let mut measured = crowd::load(&running, options).await?;
+    let (mut measured, clients) = crowd::load(&running, options).await?;
     let left = running.stop().await?;
+    drop(clients);
     (measured.name, measured.rows, measured.end) = (endpoint.to_string(), left.rows, left.end);
+    measured.is_peer = matches!(endpoint, Endpoint::Python(_));
     match endpoint {
         // It owes every row and every end.
         Endpoint::Gateway => faults.extend(measured.faults(options, left.code)),

@@ -107,7 +107,7 @@ impl Gateway {
         }
         session.change(|record| record.facts.told_when_gone = true);
         // A peer that is gone misses nothing of its own.
-        let _ = link.connection.send(rpc::event_frame(&rpc::event(kind, session.id(), payload)));
+        let _ = link.connection.send(rpc::event_frame(&rpc::event(kind, session.id(), payload).to_string()));
     }
 
     pub(crate) fn emit_info(&self, session: &Session) {
@@ -155,7 +155,8 @@ async fn handle(gateway: &Rc<Gateway>, link: &Link, frame: &str) {
             let (gateway, link) = (Rc::clone(gateway), link.clone());
             gateway.env.clone().spawn(name, async move { dispatch(&gateway, &link, request).await });
         }
-        Some(Ok(request)) => dispatch(gateway, link, request).await,
+        // In a box, because a connection that waits for its next frame need not have the room for every method.
+        Some(Ok(request)) => Box::pin(dispatch(gateway, link, request)).await,
     }
 }
 

@@ -46,7 +46,6 @@ struct Listener {
 /// A turn as its client has seen it.
 pub(crate) struct Told {
     pub(crate) began: Instant,
-    pub(crate) ended: Instant,
     /// Whether it came to its end without an error or an interrupt.
     pub(crate) complete: bool,
 }
@@ -121,10 +120,11 @@ impl Client {
             _ => Err(format!("prompt.submit: {answer}")),
         }
     }
+}
 
-    /// Ends the connection without a word.
-    pub(crate) fn die(self) {
-        // The socket is closed when reader and writer are gone.
+/// The connection ends without a word: a socket is closed when its reader and its writer are gone.
+impl Drop for Client {
+    fn drop(&mut self) {
         self.reader.abort();
     }
 }
@@ -173,7 +173,7 @@ impl Heard {
                 let status = event.payload.and_then(|payload| payload.status);
                 let complete = event.kind == "message.complete" && status.is_none_or(|status| status == "complete");
                 let turn = turns.remove(&session).expect("it was just found");
-                let _ = turn.over.send(Told { began: turn.began.unwrap_or(came), ended: came, complete });
+                let _ = turn.over.send(Told { began: turn.began.unwrap_or(came), complete });
             }
             _ => {}
         }

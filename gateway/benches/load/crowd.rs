@@ -24,7 +24,7 @@ const KNOCKS_MAX: u32 = 100;
 const BETWEEN_KNOCKS: Duration = Duration::from_millis(100);
 
 /// A client with its sessions.
-struct Member {
+pub(crate) struct Member {
     client: Client,
     sessions: Vec<Known>,
 }
@@ -45,8 +45,8 @@ struct Returned {
     turn: Option<Turn>,
 }
 
-/// Everything that is measured of an endpoint until its end.
-pub(crate) async fn load(endpoint: &Running, options: &Options) -> Result<Measured, String> {
+/// Everything that is measured of an endpoint until its end, for which its clients stay.
+pub(crate) async fn load(endpoint: &Running, options: &Options) -> Result<(Measured, Vec<Member>), String> {
     let at_once = options.at_once;
     warm_up(endpoint).await?;
     let mut memory = Memory { rest: settled(endpoint).await, ..Memory::default() };
@@ -66,11 +66,7 @@ pub(crate) async fn load(endpoint: &Running, options: &Options) -> Result<Measur
     let working = options.working.min(members.len());
     let (work, _turns) = Stage::run(endpoint, at_once, &members[..working], begin_work).await;
     // Whoever is gone is gone when the runtime has had a look at it; nobody waits for the endpoint to notice.
-    let left = members.into_iter().map(|Member { client, sessions }| {
-        client.die();
-        sessions
-    });
-    let left: Vec<Vec<Known>> = left.collect();
+    let left: Vec<Vec<Known>> = members.into_iter().map(|Member { sessions, .. }| sessions).collect();
     tokio::task::yield_now().await;
     let back = |(number, sessions)| come_back(endpoint, sessions, number < working);
     let (storm, returned) = Stage::run(endpoint, options.connections, left.into_iter().enumerate(), back).await;
@@ -80,7 +76,9 @@ pub(crate) async fn load(endpoint: &Running, options: &Options) -> Result<Measur
     let (ends, _) = Stage::run(endpoint, working, turns.into_iter().flatten(), end_of_work).await;
     let (last, _) = Stage::run(endpoint, at_once, sessions(&members), prompt).await;
 
-    Ok(Measured { connect, create, first, second, steady, work, storm, ends, last, found, memory, ..Measured::default() })
+    let rest = Measured::default();
+    let measured = Measured { connect, create, first, second, steady, work, storm, ends, last, found, memory, ..rest };
+    Ok((measured, members))
 }
 
 /// One session from its beginning to its end, so that whatever an endpoint does once is done.

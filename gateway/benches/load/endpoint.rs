@@ -68,11 +68,11 @@ impl Endpoint {
         let mut child = self.command(&folder).stdout(Stdio::piped()).spawn().map_err(failed)?;
         let stdout = child.stdout.take().expect("it is piped");
         let process = Process(child);
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).map_err(failed)?;
-        let said = line.trim_end().strip_prefix("listening on ws://").and_then(|rest| rest.split_once('/'));
-        let (address, path) = said.ok_or_else(|| format!("{self} does not say where it listens: {line}"))?;
-        let address = address.parse().map_err(|error| format!("{self} listens nowhere: {error}: {line}"))?;
+        let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        let said = lines.filter_map(|line| line.strip_prefix("listening on ws://").map(str::to_owned)).next();
+        let said = said.ok_or_else(|| format!("{self} ends before it says where it listens"))?;
+        let (address, path) = said.split_once('/').ok_or_else(|| format!("{self} listens at no path: {said}"))?;
+        let address = address.parse().map_err(|error| format!("{self} listens nowhere: {error}: {said}"))?;
         Ok(Running { endpoint: self.clone(), process, address, path: format!("/{path}"), folder })
     }
 
@@ -92,7 +92,16 @@ impl Endpoint {
                 command.env_remove("GATEWAY_TOKEN");
                 command
             }
-            Self::Python(_) => unimplemented!(),
+            Self::Python(installed) => {
+                let mut command = Command::new(installed.join("bin/python"));
+                command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../sim/peer/scripted_agent.py"));
+                // Its agent does as little as ours: what is loaded is the gateway.
+                command.args(["--agent", "light"]);
+                command.arg("--turns").arg(folder.path().join("script.toml")).arg("--home").arg(folder.path());
+                let log = std::fs::File::create(folder.path().join("log")).expect("a file in a new folder");
+                command.stderr(log);
+                command
+            }
         }
     }
 }

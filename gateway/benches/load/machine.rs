@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use rustix::param::clock_ticks_per_second;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -25,14 +26,10 @@ pub(crate) fn own_time() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }
 
-/// The time that another process has been on a processor, with all its threads.
+/// The time that another process has been on a processor, with all its threads, also those that have ended.
 pub(crate) fn time_of(pid: u32) -> Duration {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let of_thread = |path: std::path::PathBuf| {
-        let text = fs::read_to_string(path.join("schedstat")).ok()?;
-        text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
-    };
-    threads.filter_map(|thread| of_thread(thread.path())).sum()
+    let ticks = |place| stat(pid, place).unwrap_or_default();
+    Duration::from_secs(ticks(USER_TIME) + ticks(SYSTEM_TIME)) / clock_ticks_per_second() as u32
 }
 
 /// The memory of a process and of those that it has started, in bytes.
@@ -51,10 +48,16 @@ pub(crate) fn threads_of(pid: u32) -> usize {
 fn children_of(parent: u32) -> Vec<u32> {
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    // The name, which may have spaces, stands in parentheses; the state and the parent come after it.
-    let parent_of = |pid: u32| -> Option<u32> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
-    };
-    pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
+    pids.filter(|pid| stat(*pid, PARENT) == Some(u64::from(parent))).collect()
+}
+
+/// Places in the line of a process, counted from the end of its name.
+const PARENT: usize = 1;
+const USER_TIME: usize = 11;
+const SYSTEM_TIME: usize = 12;
+
+fn stat(pid: u32, place: usize) -> Option<u64> {
+    let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name stands in parentheses, and may hold any of them itself.
+    line.rsplit_once(')')?.1.split_whitespace().nth(place)?.parse().ok()
 }

@@ -11,6 +11,7 @@ use crate::stage::Stage;
 #[derive(Default)]
 pub(crate) struct Measured {
     pub(crate) name: String,
+    pub(crate) is_peer: bool,
     pub(crate) connect: Stage,
     pub(crate) create: Stage,
     pub(crate) first: Stage,
@@ -120,7 +121,11 @@ const LINES: [Line; 24] = [
     ("memory at rest, MiB", |m| format!("{:.1}", m.memory.rest as f64 / 1048576.0), None),
     ("memory a connection, KiB", |m| format!("{:.1}", m.per_connection()), Some(|m| 1.0 / m.per_connection())),
     ("memory an idle session, KiB", |m| format!("{:.1}", m.per_idle_session()), Some(|m| 1.0 / m.per_idle_session())),
-    ("memory a session after two prompts, KiB", |m| format!("{:.1}", m.per_used_session()), Some(|m| 1.0 / m.per_used_session())),
+    (
+        "memory a session after two prompts, KiB",
+        |m| format!("{:.1}", m.per_used_session()),
+        Some(|m| 1.0 / m.per_used_session()),
+    ),
     ("threads", |m| m.memory.threads.to_string(), None),
     ("storm: all back after", |m| time(m.storm.took), Some(|m| 1.0 / m.storm.took.as_secs_f64())),
     ("  a client back p50 / p99", |m| percentiles(&m.storm), None),
@@ -128,19 +133,31 @@ const LINES: [Line; 24] = [
     ("  sessions found again", |m| m.found.to_string(), None),
     ("turns at work that ended", |m| m.ends.done().to_string(), None),
     ("the end took", |m| time(m.end), None),
-    ("rows, of which open", |m| m.rows.map_or("-".to_owned(), |rows| format!("{}, {}", rows.sessions, rows.open)), None),
-    ("messages, of prompts", |m| m.rows.map_or("-".to_owned(), |rows| format!("{}, {}", rows.messages, m.prompts())), None),
+    (
+        "rows, of which open",
+        |m| m.rows.map_or("-".to_owned(), |rows| format!("{}, {}", rows.sessions, rows.open)),
+        None,
+    ),
+    (
+        "messages, of prompts",
+        |m| m.rows.map_or("-".to_owned(), |rows| format!("{}, {}", rows.messages, m.prompts())),
+        None,
+    ),
     ("sessions with lost or doubled messages", |m| m.rows.map_or("-".to_owned(), |rows| rows.odd.to_string()), None),
 ];
 
-/// A table with a column for each; the last one says how much better the first but one is than the last.
+/// A table with a column for each; where there is a peer, the last one says how much better the gateway is.
 pub(crate) fn table(all: &[Measured]) -> String {
+    let pair = match all {
+        [.., ours, theirs] if theirs.is_peer => Some((ours, theirs)),
+        _ => None,
+    };
     let mut text = format!("{:<42}", "");
     all.iter().for_each(|one| write!(text, "{:>22}", one.name).expect("a string takes all"));
     for (what, value, better) in LINES {
         write!(text, "\n{what:<42}").expect("a string takes all");
         all.iter().for_each(|one| write!(text, "{:>22}", value(one)).expect("a string takes all"));
-        if let ([.., ours, theirs], Some(better)) = (all, better) {
+        if let (Some((ours, theirs)), Some(better)) = (pair, better) {
             write!(text, "{:>9.1} x", better(ours) / better(theirs)).expect("a string takes all");
         }
     }

@@ -4,15 +4,17 @@
 //! do with this client.
 
 use std::cell::Cell;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_tungstenite::accept_async;
-use tokio_tungstenite::tungstenite::Message;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_tungstenite::accept_async_with_config;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 #[derive(Deserialize)]
 struct Request {
@@ -23,7 +25,7 @@ struct Request {
 
 /// Serves until the process is ended.
 pub(crate) async fn serve() -> Result<ExitCode, String> {
-    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+    let listener = listen().map_err(|error| error.to_string())?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     println!("listening on ws://{address}/api/ws");
     let sessions = Rc::new(Cell::new(0));
@@ -35,12 +37,17 @@ pub(crate) async fn serve() -> Result<ExitCode, String> {
     }
 }
 
-async fn answer(
-    stream: TcpStream,
-    sessions: &Cell<u64>,
-) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+fn listen() -> std::io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    socket.listen(4096)
+}
+
+async fn answer(stream: TcpStream, sessions: &Cell<u64>) -> Result<(), Error> {
     stream.set_nodelay(true)?;
-    let mut socket = accept_async(stream).await?;
+    // As small as the gateway's.
+    let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(4096);
+    let mut socket = accept_async_with_config(stream, Some(config)).await?;
     let event = |kind: &str, session: &Value| {
         let params = json!({"type": kind, "session_id": session, "payload": {}});
         Message::text(json!({"jsonrpc": "2.0", "method": "event", "params": params}).to_string())

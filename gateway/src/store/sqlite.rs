@@ -131,6 +131,44 @@ impl Database {
         Ok(written)
     }
 
+    /// Carries out several transactions with one commit, for a disk takes as long for one as for many. Each is still all
+    /// or nothing by itself, they follow each other, and none is answered before all are stored.
+    ///
+    /// # Panics
+    ///
+    /// As [`write`](Self::write).
+    pub fn write_all(&mut self, writes: &[&Write]) -> Vec<Result<Written, StoreError>> {
+        if writes.len() > 1
+            && let Ok(written) = self.write_together(writes)
+        {
+            return written;
+        }
+        // One alone, or nothing is stored of any: what stood in the way of all is told to those in whose way it stands.
+        writes.iter().map(|write| self.write(write)).collect()
+    }
+
+    /// The error is one in the middle: then everything is rolled back.
+    fn write_together(&mut self, writes: &[&Write]) -> rusqlite::Result<Vec<Result<Written, StoreError>>> {
+        let transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+            Ok(transaction) => transaction,
+            // Whoever holds the file was waited for; waiting again for each would hold up all that come after.
+            Err(error) => return Ok(vec![Err(error.into()); writes.len()]),
+        };
+        let mut answers = Vec::with_capacity(writes.len());
+        for write in writes {
+            transaction.prepare_cached("SAVEPOINT one")?.execute([])?;
+            let written = write::carry_out(&transaction, write);
+            if written.is_err() {
+                // Fails where the error has rolled back everything: then there is no savepoint either.
+                transaction.prepare_cached("ROLLBACK TO one")?.execute([])?;
+            }
+            transaction.prepare_cached("RELEASE one")?.execute([])?;
+            answers.push(written);
+        }
+        transaction.commit()?;
+        Ok(answers)
+    }
+
     /// Answers a question from one committed state.
     pub fn read(&self, read: &Read) -> Result<Found, StoreError> {
         // A question may take several statements; the transaction lets no other process write in between.
