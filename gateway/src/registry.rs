@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::event_log::EventLog;
+use crate::lifecycle::writing::Room;
 use crate::link::Link;
 use crate::session::{Record, Session, SessionId};
 use crate::store::StoredId;
@@ -53,8 +54,13 @@ impl Registry {
     /// The first session that owns a row and whose record matches.
     pub(crate) fn find_owner(&self, row: &StoredId, matches: impl Fn(&Record) -> bool) -> Option<Session> {
         let sessions = self.sessions.borrow();
-        let owners = self.places.owners(row);
-        owners.into_iter().filter_map(|number| sessions.get(&number)).find(|session| session.read(&matches)).cloned()
+        let mut owners = self.places.owners(row).into_iter().filter_map(|number| sessions.get(&number));
+        let found = owners.find(|session| session.read(&matches)).cloned();
+        debug_assert!({
+            let scanned = self.find_by(|record| record.owns(row) && matches(record));
+            scanned.map(|session| session.number()) == found.as_ref().map(Session::number)
+        });
+        found
     }
 
     /// The session that writes a row, or is about to.
@@ -100,10 +106,10 @@ impl Registry {
         self.links.borrow().get(&link.number).is_some_and(|known| Rc::ptr_eq(&known.connection, &link.connection))
     }
 
-    /// Adds a connection, for which `waiting_max` frames may wait.
-    pub(crate) fn link(&self, connection: Rc<dyn Connection>, waiting_max: usize) -> Link {
+    /// Adds a connection, for which as much may wait as there is room for.
+    pub(crate) fn link(&self, connection: Rc<dyn Connection>, room: Room) -> Link {
         self.places.touch();
-        let link = Link::new(self.next(), connection, waiting_max);
+        let link = Link::new(self.next(), connection, room);
         self.links.borrow_mut().insert(link.number, link.clone());
         link
     }
@@ -118,7 +124,9 @@ impl Registry {
         self.places.touch();
         self.links.borrow_mut().remove(&link.number);
         let sessions = self.sessions.borrow();
-        self.places.attached(link.number).into_iter().filter_map(|number| sessions.get(&number).cloned()).collect()
+        let attached = self.places.attached(link.number);
+        debug_assert_eq!(attached.len(), self.count(|record| record.attachment.is_to(link)));
+        attached.into_iter().filter_map(|number| sessions.get(&number).cloned()).collect()
     }
 
     fn next(&self) -> u64 {
