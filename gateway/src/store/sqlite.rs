@@ -229,12 +229,14 @@ mod tests {
     use crate::clock::Wall;
     use crate::store::{EndReason, NewMessage, NewSession, Role, StoredId};
 
-    fn create(id: &str) -> Write {
+    fn session(id: &str) -> NewSession {
         let (source, id) = ("tui".to_owned(), StoredId::new(id));
         let (model, parent, branched_from, cwd, title) = Default::default();
-        Write::CreateSession {
-            session: NewSession { id, source, model, parent, branched_from, started_at: Wall(1000), cwd, title },
-        }
+        NewSession { id, source, model, parent, branched_from, started_at: Wall(1000), cwd, title }
+    }
+
+    fn create(id: &str) -> Write {
+        Write::CreateSession { session: session(id) }
     }
 
     fn say(id: &str) -> Write {
@@ -261,8 +263,15 @@ mod tests {
     fn writes_together_are_as_one_by_one() {
         let end = Write::End { session: StoredId::new("a"), at: Wall(9000), reason: EndReason::TuiClose };
         let missing = StoreError::NoSession.to_string();
-        let writes = [create("a"), say("a"), say("nobody"), end.clone(), end, create("b"), say("a")];
-        let answers = [Ok(1), Ok(1), Err(missing.as_str()), Ok(1), Ok(0), Ok(1), Ok(1)];
+        // Its parent has been ended when it finds that there is such a row already.
+        let taken = Write::Rotate {
+            parent: StoredId::new("b"),
+            at: Wall(9000),
+            child: NewSession { parent: Some(StoredId::new("b")), ..session("a") },
+            messages: Vec::new(),
+        };
+        let writes = [create("a"), say("a"), say("nobody"), end.clone(), end, create("b"), taken, say("a")];
+        let answers = [Ok(1), Ok(1), Err(missing.as_str()), Ok(1), Ok(0), Ok(1), Err("not written"), Ok(1)];
         check(&mut database(""), &writes, &answers, &["a@1 tui_close@9 messages=2", "b@1"]);
         check(&mut database(""), &[create("a")], &[Ok(1)], &["a@1"]);
         check(&mut database(""), &[], &[], &[]);
