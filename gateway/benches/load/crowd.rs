@@ -51,30 +51,33 @@ pub(crate) async fn load(endpoint: &Running, options: &Options) -> Result<(Measu
     warm_up(endpoint).await?;
     let mut memory = Memory { rest: settled(endpoint).await, ..Memory::default() };
 
-    let (connect, clients) = Stage::run(endpoint, at_once, 0..options.connections, |_| arrive(endpoint)).await;
+    let (connect, clients) =
+        Stage::run((endpoint, "connect"), at_once, 0..options.connections, |_| arrive(endpoint)).await;
     memory.connected = settled(endpoint).await;
     let create = |client| create(client, options.sessions);
-    let (create, members) = Stage::run(endpoint, at_once, clients, create).await;
+    let (create, members) = Stage::run((endpoint, "create"), at_once, clients, create).await;
     memory.idle = settled(endpoint).await;
 
-    let (first, _) = Stage::run(endpoint, at_once, sessions(&members), prompt).await;
-    let (second, _) = Stage::run(endpoint, at_once, sessions(&members), prompt).await;
+    let (first, _) = Stage::run((endpoint, "first prompts"), at_once, sessions(&members), prompt).await;
+    let (second, _) = Stage::run((endpoint, "second prompts"), at_once, sessions(&members), prompt).await;
     memory.used = settled(endpoint).await;
     memory.threads = machine::threads_of(endpoint.pid());
     let steady = steadily(endpoint, options, &members).await;
 
     let working = options.working.min(members.len());
-    let (work, _turns) = Stage::run(endpoint, at_once, &members[..working], begin_work).await;
+    let (work, _turns) = Stage::run((endpoint, "turns that go on"), at_once, &members[..working], begin_work).await;
     // Whoever is gone is gone when the runtime has had a look at it; nobody waits for the endpoint to notice.
     let left: Vec<Vec<Known>> = members.into_iter().map(|Member { sessions, .. }| sessions).collect();
     tokio::task::yield_now().await;
     let back = |(number, sessions)| come_back(endpoint, sessions, number < working);
-    let (storm, returned) = Stage::run(endpoint, options.connections, left.into_iter().enumerate(), back).await;
+    let (storm, returned) =
+        Stage::run((endpoint, "drop and storm"), options.connections, left.into_iter().enumerate(), back).await;
     let found = returned.iter().map(|returned| returned.found).sum();
     let (members, turns): (Vec<Member>, Vec<Option<Turn>>) =
         returned.into_iter().map(|returned| (returned.member, returned.turn)).unzip();
-    let (ends, _) = Stage::run(endpoint, working, turns.into_iter().flatten(), end_of_work).await;
-    let (last, _) = Stage::run(endpoint, at_once, sessions(&members), prompt).await;
+    let (ends, _) =
+        Stage::run((endpoint, "ends of those turns"), working, turns.into_iter().flatten(), end_of_work).await;
+    let (last, _) = Stage::run((endpoint, "last prompts"), at_once, sessions(&members), prompt).await;
 
     let rest = Measured::default();
     let measured = Measured { connect, create, first, second, steady, work, storm, ends, last, found, memory, ..rest };
@@ -130,7 +133,7 @@ async fn steadily(endpoint: &Running, options: &Options, members: &[Member]) -> 
     let count = 10 * options.rate as usize;
     let (started, each) = (tokio::time::Instant::now(), Duration::from_secs(1) / options.rate.max(1));
     let due = sessions(members).take(count).zip(0..);
-    let (stage, _) = Stage::run(endpoint, count, due, async |(session, number)| {
+    let (stage, _) = Stage::run((endpoint, "prompts at a steady rate"), count, due, async |(session, number)| {
         tokio::time::sleep_until(started + each * number).await;
         prompt(session).await
     })

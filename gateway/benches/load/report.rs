@@ -50,26 +50,17 @@ impl Measured {
         1 + [first, second, steady, work, last].map(Stage::done).iter().sum::<usize>()
     }
 
-    fn stages(&self) -> [(&'static str, &Stage); 9] {
-        [
-            ("connect", &self.connect),
-            ("create", &self.create),
-            ("first prompts", &self.first),
-            ("second prompts", &self.second),
-            ("steady prompts", &self.steady),
-            ("turns at work", &self.work),
-            ("storm", &self.storm),
-            ("ends of turns at work", &self.ends),
-            ("last prompts", &self.last),
-        ]
+    fn stages(&self) -> [&Stage; 9] {
+        let Self { connect, create, first, second, steady, work, storm, ends, last, .. } = self;
+        [connect, create, first, second, steady, work, storm, ends, last]
     }
 
     /// What failed, a line for each stage.
     pub(crate) fn failures(&self) -> Vec<String> {
-        let failed = self.stages().into_iter().filter(|(_, stage)| !stage.failures.is_empty());
-        let line = |(what, stage): (&str, &Stage)| {
+        let failed = self.stages().into_iter().filter(|stage| !stage.failures.is_empty());
+        let line = |stage: &Stage| {
             let (count, all) = (stage.failures.len(), stage.done() + stage.failures.len());
-            format!("{}: {what}: {count} of {all} failed, such as: {}", self.name, stage.failures[0])
+            format!("{}: {}: {count} of {all} failed, such as: {}", self.name, stage.name, stage.failures[0])
         };
         failed.map(line).collect()
     }

@@ -8,9 +8,13 @@ use futures_util::stream;
 use crate::endpoint::Running;
 use crate::machine;
 
+/// What is not done when a stage has taken so long is not done any more.
+const PATIENCE: Duration = Duration::from_secs(150);
+
 /// What a stage took.
 #[derive(Debug, Default)]
 pub(crate) struct Stage {
+    pub(crate) name: &'static str,
     /// How long each took that was done, shortest first.
     latencies: Vec<Duration>,
     /// What stopped the others.
@@ -24,17 +28,24 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Does `act` for each item, which returns how long it took and what came of it.
+    /// Does `act` for each item, so many at a time. It returns how long it took and what came of it.
     pub(crate) async fn run<I, T, F: Future<Output = Result<(Duration, T), String>>>(
-        endpoint: &Running,
+        (endpoint, name): (&Running, &'static str),
         at_once: usize,
         items: impl IntoIterator<Item = I>,
-        act: impl FnMut(I) -> F,
+        mut act: impl FnMut(I) -> F,
     ) -> (Self, Vec<T>) {
+        eprintln!("  {name}");
         let (theirs, ours) = (machine::time_of(endpoint.pid()), machine::own_time());
         let started = Instant::now();
+        let over = tokio::time::Instant::now() + PATIENCE;
+        let act = |item| {
+            let acting = tokio::time::timeout_at(over, act(item));
+            async { acting.await.unwrap_or_else(|_| Err(format!("not done when the stage had taken {PATIENCE:?}"))) }
+        };
         let done: Vec<_> = stream::iter(items).map(act).buffer_unordered(at_once.max(1)).collect().await;
         let mut stage = Self {
+            name,
             took: started.elapsed(),
             theirs: machine::time_of(endpoint.pid()).saturating_sub(theirs),
             ours: machine::own_time().saturating_sub(ours),
