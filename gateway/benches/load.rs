@@ -56,7 +56,8 @@ fn main() -> ExitCode {
 
 async fn run(options: &Options) -> Result<ExitCode, String> {
     machine::allow_files(options.files())?;
-    println!("{}", options.headline());
+    let disk = machine::disk_time().map_err(|error| format!("the disk stores nothing: {error}"))?;
+    println!("{}; the disk stores a page in {disk:.1?}", options.headline());
     let (mut measured, mut faults) = (Vec::new(), Vec::new());
     for endpoint in endpoint::all(options) {
         eprintln!("loading {endpoint}");

@@ -17,7 +17,7 @@ use crate::stage::Stage;
 
 /// How long an endpoint must have been quiet before its memory is read, and how long is waited for that at most.
 const QUIET: Duration = Duration::from_millis(500);
-const LOOKS_MAX: u32 = 240;
+const LOOKS_MAX: u32 = 40;
 
 /// How often a client that comes back knocks, and how long it waits in between.
 const KNOCKS_MAX: u32 = 100;

@@ -1,7 +1,8 @@
 //! What the system says of processes: memory, time on a processor, files.
 
 use std::fs;
-use std::time::Duration;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
 
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -30,6 +31,20 @@ pub(crate) fn own_time() -> Duration {
 pub(crate) fn time_of(pid: u32) -> Duration {
     let ticks = |place| stat(pid, place).unwrap_or_default();
     Duration::from_secs(ticks(USER_TIME) + ticks(SYSTEM_TIME)) / clock_ticks_per_second() as u32
+}
+
+/// How long the disk takes to store a page, where endpoints have their folders. Each commit waits for it.
+pub(crate) fn disk_time() -> io::Result<Duration> {
+    let mut file = tempfile::tempfile()?;
+    let mut times = Vec::new();
+    for _ in 0..51 {
+        let started = Instant::now();
+        file.write_all(&[1; 4096])?;
+        file.sync_data()?;
+        times.push(started.elapsed());
+    }
+    times.sort();
+    Ok(times[times.len() / 2])
 }
 
 /// The memory of a process and of those that it has started, in bytes.
