@@ -118,7 +118,7 @@ const LINES: [Line; 24] = [
         Some(|m| 1.0 / m.per_used_session()),
     ),
     ("threads", |m| m.memory.threads.to_string(), None),
-    ("storm: all back after", |m| time(m.storm.took), Some(|m| 1.0 / m.storm.took.as_secs_f64())),
+    ("storm: all back after", |m| recovery(&m.storm), Some(|m| m.storm.all_in().map_or(f64::NAN, |took| 1.0 / took))),
     ("  a client back p50 / p99", |m| percentiles(&m.storm), None),
     ("  on a processor: endpoint / client", |m| times(&m.storm), None),
     ("  sessions found again", |m| m.found.to_string(), None),
@@ -149,7 +149,11 @@ pub(crate) fn table(all: &[Measured]) -> String {
         write!(text, "\n{what:<42}").expect("a string takes all");
         all.iter().for_each(|one| write!(text, "{:>22}", value(one)).expect("a string takes all"));
         if let (Some((ours, theirs)), Some(better)) = (pair, better) {
-            write!(text, "{:>9.1} x", better(ours) / better(theirs)).expect("a string takes all");
+            // Where one of them did not get to the end there is no factor.
+            let factor = better(ours) / better(theirs);
+            if factor.is_finite() {
+                write!(text, "{factor:>9.1} x").expect("a string takes all");
+            }
         }
     }
     text
@@ -157,6 +161,11 @@ pub(crate) fn table(all: &[Measured]) -> String {
 
 fn rate(stage: &Stage) -> String {
     format!("{:.0}", stage.rate())
+}
+
+fn recovery(stage: &Stage) -> String {
+    let (done, all) = (stage.done(), stage.done() + stage.failures.len());
+    stage.all_in().map_or_else(|| format!("{done} of {all} came"), |_| time(stage.took))
 }
 
 fn percentile(stage: &Stage, percent: usize) -> String {

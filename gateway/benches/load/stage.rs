@@ -70,6 +70,11 @@ impl Stage {
         self.latencies.len()
     }
 
+    /// The seconds in which all were done; none if some were not.
+    pub(crate) fn all_in(&self) -> Option<f64> {
+        self.failures.is_empty().then(|| self.took.as_secs_f64())
+    }
+
     /// How many were done in a second.
     pub(crate) fn rate(&self) -> f64 {
         self.done() as f64 / self.took.as_secs_f64()
