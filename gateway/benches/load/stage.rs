@@ -72,7 +72,7 @@ impl Stage {
 
     /// The seconds in which all were done; none if some were not.
     pub(crate) fn all_in(&self) -> Option<f64> {
-        self.failures.is_empty().then(|| self.took.as_secs_f64())
+        self.failures.is_empty().then_some(self.took.as_secs_f64())
     }
 
     /// How many were done in a second.
