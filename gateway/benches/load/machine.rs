@@ -14,8 +14,8 @@ pub(crate) fn allow_files(needed: u64) -> Result<(), String> {
     if current.is_none_or(|current| current >= needed) {
         return Ok(());
     }
-    if maximum.is_some_and(|maximum| maximum < needed) {
-        return Err(format!("{needed} files are needed and the system allows {maximum:?}: raise it with `ulimit -Hn`"));
+    if let Some(maximum) = maximum.filter(|maximum| *maximum < needed) {
+        return Err(format!("{needed} open files are needed and {maximum} are allowed; raise that with `ulimit -Hn`"));
     }
     setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum })
         .map_err(|cause| format!("{needed} files are needed: {cause}; raise it with `ulimit -n {needed}`"))
