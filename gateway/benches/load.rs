@@ -4,7 +4,7 @@
 //! client wants to hear, for what client and WebSocket library cost by themselves; the gateway; and, with `--python`, the
 //! Python gateway of `hermes-agent`. So a number stands beside others from the same machine and minute.
 //!
-//! `cargo bench -p gateway --bench load` is a small run; `-- --connections 2000 --sessions 2 --python VENV` the large one.
+//! `cargo bench -p gateway --bench load` is a small run; `-- --connections 2000` a large one.
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a benchmark measures real time")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it measures")]
 
@@ -76,13 +76,13 @@ async fn measure(endpoint: &Endpoint, options: &Options, faults: &mut Vec<String
     let left = running.stop().await?;
     drop(clients);
     (measured.name, measured.rows, measured.end) = (endpoint.to_string(), left.rows, left.end);
-    measured.is_peer = matches!(endpoint, Endpoint::Python(_));
+    measured.is_peer = matches!(endpoint, Endpoint::Python { .. });
     match endpoint {
         // It owes every row and every end.
         Endpoint::Gateway => faults.extend(measured.faults(options, left.code)),
         Endpoint::Trivial => faults.extend(measured.failures()),
         // Of others it is only told.
-        Endpoint::Python(_) => measured.failures().iter().for_each(|failure| println!("{failure}")),
+        Endpoint::Python { .. } => measured.failures().iter().for_each(|failure| println!("{failure}")),
     }
     Ok(measured)
 }

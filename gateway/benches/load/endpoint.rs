@@ -25,8 +25,13 @@ pub(crate) enum Endpoint {
     Trivial,
     /// The gateway of this crate.
     Gateway,
-    /// The Python gateway in a virtual environment.
-    Python(PathBuf),
+    /// The Python gateway.
+    Python {
+        /// The virtual environment that it is in.
+        environment: PathBuf,
+        /// What serves it.
+        launcher: PathBuf,
+    },
 }
 
 /// An endpoint that is up, in a folder of its own.
@@ -55,7 +60,8 @@ pub(crate) fn all(options: &Options) -> Vec<Endpoint> {
         all.push(Endpoint::Trivial);
     }
     all.push(Endpoint::Gateway);
-    all.extend(options.python.clone().map(Endpoint::Python));
+    let python = options.python.clone().zip(options.launcher.clone());
+    all.extend(python.map(|(environment, launcher)| Endpoint::Python { environment, launcher }));
     all
 }
 
@@ -92,9 +98,9 @@ impl Endpoint {
                 command.env_remove("GATEWAY_TOKEN");
                 command
             }
-            Self::Python(installed) => {
-                let mut command = Command::new(installed.join("bin/python"));
-                command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../sim/peer/scripted_agent.py"));
+            Self::Python { environment, launcher } => {
+                let mut command = Command::new(environment.join("bin/python"));
+                command.arg(launcher);
                 // Its agent does as little as ours: what is loaded is the gateway.
                 command.args(["--agent", "light"]);
                 command.arg("--turns").arg(folder.path().join("script.toml")).arg("--home").arg(folder.path());
@@ -121,7 +127,7 @@ impl Running {
         let db = self.folder.path().join("state.db");
         let rows = match self.endpoint {
             Endpoint::Trivial => None,
-            Endpoint::Gateway | Endpoint::Python(_) => Some(Rows::count(&db).map_err(|error| error.to_string())?),
+            Endpoint::Gateway | Endpoint::Python { .. } => Some(Rows::count(&db).map_err(|error| error.to_string())?),
         };
         Ok(Left { code: status.and_then(|status| status.code()), rows, end })
     }
@@ -153,7 +159,7 @@ impl fmt::Display for Endpoint {
         f.write_str(match self {
             Self::Trivial => "only answers",
             Self::Gateway => "gateway",
-            Self::Python(_) => "hermes-agent",
+            Self::Python { .. } => "hermes-agent",
         })
     }
 }

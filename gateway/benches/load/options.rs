@@ -23,9 +23,12 @@ pub(crate) struct Options {
     /// How many connections have a turn at work when all of them drop
     #[arg(long, default_value_t = 50)]
     pub(crate) working: usize,
-    /// The virtual environment that `sim/peer/install` has made: its Python gateway is loaded too
-    #[arg(long, value_name = "VENV")]
+    /// A virtual environment with `hermes-agent`, whose Python gateway is loaded too
+    #[arg(long, value_name = "VENV", requires = "launcher")]
     pub(crate) python: Option<PathBuf>,
+    /// The program that serves that gateway with a scripted agent; it takes `--turns FILE` and `--home FOLDER`
+    #[arg(long, value_name = "FILE", requires = "python")]
+    pub(crate) launcher: Option<PathBuf>,
     /// Leave the endpoint out that only answers
     #[arg(long)]
     pub(crate) no_trivial: bool,
