@@ -54,6 +54,8 @@ pub struct Record {
     pub ended_by: Option<Ended>,
     /// Where its events go.
     pub attachment: Attachment,
+    /// The connections that had it before and may still be there, the latest last.
+    pub before: Vec<Link>,
     /// The agent and the row it writes.
     pub agent: AgentSlot,
     /// The turn that holds it, from the claim to the end.
@@ -150,6 +152,8 @@ pub struct TurnState {
     pub job_of: Option<SessionId>,
     /// The answer so far.
     pub assistant: String,
+    /// When its agent last reported something; at first when it was claimed.
+    pub reported: Uptime,
     /// Words to it that it has not read yet, oldest first.
     pub steers: Vec<Queued>,
 }
@@ -217,6 +221,8 @@ pub struct Facts {
     pub close_on_disconnect: bool,
     /// How often the reaper has looked since it interrupted the turn, if it does that.
     pub interrupted: Option<u32>,
+    /// Whether a turn of it was stopped because its agent reported nothing and no client was there.
+    pub given_up: bool,
     /// Some releases keep an interrupt that came while idle, and stop the next turn with it.
     pub stale_interrupt: bool,
     /// Whether a client was told something of it after it had left the registry.
@@ -347,6 +353,14 @@ impl Record {
     /// Whether this record writes the row `id`, or is about to.
     pub fn owns(&self, id: &StoredId) -> bool {
         self.key == *id || self.agent.row == *id || self.agent.next.as_ref() == Some(id)
+    }
+
+    /// Its events go to this connection, and the one that had them is remembered.
+    pub(crate) fn give_to(&mut self, link: &Link) {
+        if let Attachment::Live(before) = std::mem::replace(&mut self.attachment, Attachment::Live(link.clone())) {
+            self.before.push(before);
+        }
+        self.before.retain(|before| before.number != link.number);
     }
 
     /// The live status clients see (spec §2).
