@@ -1,6 +1,7 @@
 //! The last events of a session, numbered, so that a client that comes back can ask for what it has missed.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 
@@ -11,20 +12,20 @@ const EVENTS_MAX: usize = 512;
 #[derive(Default)]
 pub(crate) struct EventLog {
     latest: u64,
-    kept: VecDeque<(u64, Value)>,
+    kept: VecDeque<(u64, Rc<Value>)>,
 }
 
 impl EventLog {
-    /// Numbers an event and keeps it; the number.
-    pub(crate) fn keep(&mut self, params: &Value) -> u64 {
+    /// Numbers an event and keeps it.
+    pub(crate) fn keep(&mut self, mut params: Value) -> Rc<Value> {
         self.latest += 1;
         if self.kept.len() == EVENTS_MAX {
             self.kept.pop_front();
         }
-        let mut params = params.clone();
         params["seq"] = self.latest.into();
-        self.kept.push_back((self.latest, params));
-        self.latest
+        let kept = Rc::new(params);
+        self.kept.push_back((self.latest, Rc::clone(&kept)));
+        kept
     }
 
     /// The number of the last event, 0 before the first.
@@ -34,7 +35,7 @@ impl EventLog {
 
     /// Every event after `seen`. `truncated` says that some of them are not kept any more.
     pub(crate) fn since(&self, seen: u64) -> Value {
-        let events: Vec<&Value> = self.kept.iter().filter(|(seq, _)| *seq > seen).map(|(_, event)| event).collect();
+        let events: Vec<&Value> = self.kept.iter().filter(|(seq, _)| *seq > seen).map(|(_, event)| &**event).collect();
         let oldest = self.kept.front().map_or(self.latest + 1, |(seq, _)| *seq);
         json!({"events": events, "latest_seq": self.latest, "truncated": seen.saturating_add(1) < oldest})
     }
@@ -55,7 +56,7 @@ mod tests {
         let mut log = EventLog::default();
         assert_eq!(log.since(0), json!({"events": [], "latest_seq": 0, "truncated": false}));
         for number in 1..=600 {
-            assert_eq!(log.keep(&json!({"type": "message.delta"})), number);
+            assert_eq!(log.keep(json!({"type": "message.delta"}))["seq"], number);
         }
         assert_eq!(seqs(&log.since(598)), [599, 600]);
         assert_eq!(seqs(&log.since(600)), [0_u64; 0]);

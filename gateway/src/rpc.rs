@@ -1,5 +1,6 @@
 //! JSON-RPC 2.0 in text frames (spec §3): requests in, responses and events out.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -106,17 +107,17 @@ pub(crate) fn params<P: DeserializeOwned>(params: Map<String, Value>) -> Result<
 
 /// The response frame to a request.
 pub(crate) fn response(id: Value, outcome: Result<Value, Error>) -> String {
-    let frame = match outcome {
-        Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
-        Err(error) => {
-            let mut body = json!({"code": error.code, "message": error.message});
-            if error.retry == Retry::Soon {
-                body["data"] = json!({"retry": true});
-            }
-            json!({"jsonrpc": "2.0", "id": id, "error": body})
+    let body = outcome.map_err(|error| {
+        let mut body = json!({"code": error.code, "message": error.message});
+        if error.retry == Retry::Soon {
+            body["data"] = json!({"retry": true});
         }
-    };
-    frame.to_string()
+        body
+    });
+    match body {
+        Ok(result) => text(&Response { jsonrpc: VERSION, id, body: Body::Result(result) }),
+        Err(error) => text(&Response { jsonrpc: VERSION, id, body: Body::Error(error) }),
+    }
 }
 
 /// The parameters of an event of a session.
@@ -130,13 +131,42 @@ pub(crate) fn event(kind: &str, session: &SessionId, payload: Value) -> Value {
 
 /// An event frame.
 pub(crate) fn event_frame(params: &Value) -> String {
-    json!({"jsonrpc": "2.0", "method": "event", "params": params}).to_string()
+    text(&Event { jsonrpc: VERSION, method: "event", params })
 }
 
 /// The first frame on a connection.
 pub(crate) fn ready() -> String {
-    json!({"jsonrpc": "2.0", "method": "event", "params": {"type": "gateway.ready", "payload": {"skin": {}}}})
-        .to_string()
+    event_frame(&json!({"type": "gateway.ready", "payload": {"skin": {}}}))
+}
+
+const VERSION: &str = "2.0";
+
+/// A response as it is written.
+#[derive(Serialize)]
+struct Response {
+    jsonrpc: &'static str,
+    id: Value,
+    #[serde(flatten)]
+    body: Body,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Body {
+    Result(Value),
+    Error(Value),
+}
+
+/// An event as it is written.
+#[derive(Serialize)]
+struct Event<'a> {
+    jsonrpc: &'static str,
+    method: &'static str,
+    params: &'a Value,
+}
+
+fn text(frame: &impl Serialize) -> String {
+    serde_json::to_string(frame).expect("a frame has text keys and finite numbers")
 }
 
 #[cfg(test)]

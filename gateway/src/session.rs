@@ -285,10 +285,11 @@ impl Session {
         if !self.0.listed.get() {
             return;
         }
-        let mut params = rpc::event(kind, &self.0.id, payload);
-        if let Some(events) = &mut *self.0.events.borrow_mut() {
-            params["seq"] = events.keep(&params).into();
-        }
+        let params = rpc::event(kind, &self.0.id, payload);
+        let params = match &mut *self.0.events.borrow_mut() {
+            Some(events) => events.keep(params),
+            None => Rc::new(params),
+        };
         self.read(|record| {
             if let Attachment::Live(link) = &record.attachment {
                 // A dead connection is the reader's business: it detaches the session when it sees the end.
