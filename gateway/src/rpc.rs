@@ -1,6 +1,5 @@
 //! JSON-RPC 2.0 in text frames (spec §3): requests in, responses and events out.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -107,17 +106,17 @@ pub(crate) fn params<P: DeserializeOwned>(params: Map<String, Value>) -> Result<
 
 /// The response frame to a request.
 pub(crate) fn response(id: Value, outcome: Result<Value, Error>) -> String {
-    let body = outcome.map_err(|error| {
-        let mut body = json!({"code": error.code, "message": error.message});
-        if error.retry == Retry::Soon {
-            body["data"] = json!({"retry": true});
+    let frame = match outcome {
+        Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
+        Err(error) => {
+            let mut body = json!({"code": error.code, "message": error.message});
+            if error.retry == Retry::Soon {
+                body["data"] = json!({"retry": true});
+            }
+            json!({"jsonrpc": "2.0", "id": id, "error": body})
         }
-        body
-    });
-    match body {
-        Ok(result) => text(&Response { jsonrpc: VERSION, id, body: Body::Result(result) }),
-        Err(error) => text(&Response { jsonrpc: VERSION, id, body: Body::Error(error) }),
-    }
+    };
+    frame.to_string()
 }
 
 /// The parameters of an event of a session.
@@ -129,44 +128,14 @@ pub(crate) fn event(kind: &str, session: &SessionId, payload: Value) -> Value {
     params
 }
 
-/// An event frame.
-pub(crate) fn event_frame(params: &Value) -> String {
-    text(&Event { jsonrpc: VERSION, method: "event", params })
+/// The frame of an event whose parameters are the JSON `params`.
+pub(crate) fn event_frame(params: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","method":"event","params":{params}}}"#)
 }
 
 /// The first frame on a connection.
 pub(crate) fn ready() -> String {
-    event_frame(&json!({"type": "gateway.ready", "payload": {"skin": {}}}))
-}
-
-const VERSION: &str = "2.0";
-
-/// A response as it is written.
-#[derive(Serialize)]
-struct Response {
-    jsonrpc: &'static str,
-    id: Value,
-    #[serde(flatten)]
-    body: Body,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Body {
-    Result(Value),
-    Error(Value),
-}
-
-/// An event as it is written.
-#[derive(Serialize)]
-struct Event<'a> {
-    jsonrpc: &'static str,
-    method: &'static str,
-    params: &'a Value,
-}
-
-fn text(frame: &impl Serialize) -> String {
-    serde_json::to_string(frame).expect("a frame has text keys and finite numbers")
+    event_frame(&json!({"type": "gateway.ready", "payload": {"skin": {}}}).to_string())
 }
 
 #[cfg(test)]

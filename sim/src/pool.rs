@@ -127,7 +127,8 @@ impl Pool {
     /// Drops every task that matches. Not the one that runs: it is not in the pool meanwhile.
     pub(crate) fn drop_tasks(&self, matches: impl Fn(Side, &str) -> bool) {
         let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
-        let (dropped, kept): (BTreeMap<u64, Task>, _) = tasks.into_iter().partition(|(_, task)| matches(task.side, &task.label));
+        let (dropped, kept): (BTreeMap<u64, Task>, _) =
+            tasks.into_iter().partition(|(_, task)| matches(task.side, &task.label));
         *self.tasks.borrow_mut() = kept;
         let gone: BTreeSet<u64> = dropped.keys().copied().collect();
         // Dropped outside the borrow: a future's drop may wake other tasks.

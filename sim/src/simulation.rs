@@ -418,11 +418,15 @@ fn bounds(scenario: &Scenario) -> Bounds {
     // A session is ended by at most four writes in a row: what is not stored yet, the title, the end, a spare.
     let writes = (store.before_commit.max + store.after_commit.max + store.after_lookup.max).times(4);
     let stubborn = turns.values().flat_map(|turn| &turn.steps).map(|step| match step {
-        TurnStep::Tool { takes, interrupt: OnInterrupt::SitThrough, .. } | TurnStep::Compress { takes, .. } => *takes,
+        TurnStep::Tool { takes, interrupt: OnInterrupt::SitThrough, .. }
+        | TurnStep::Compress { takes, .. }
+        | TurnStep::Late { takes, .. } => *takes,
         _ => Millis::ZERO,
     });
     // A client that takes its frames one at a time has them at the latest when it is let go; one that takes none, never.
-    let backlog = match steps.iter().any(|step| step.action == Action::Stall) {
+    let unheard = |action: &Action| matches!(action, Action::Stall | Action::Cut | Action::Vanish { .. });
+    let lag = steps.iter().filter_map(|step| if let Action::Lag { takes } = step.action { Some(takes) } else { None });
+    let backlog = match steps.iter().any(|step| unheard(&step.action)) {
         true => HEAL_MAX,
         false if network.buffer < Network::default().buffer => gateway.write_timeout,
         false => Millis::ZERO,
@@ -432,8 +436,9 @@ fn bounds(scenario: &Scenario) -> Bounds {
         // That an old release takes its time over an end is no leak.
         slack: writes + scenario.windows.get(&Window::PoppedNotEnded).map_or(Millis::ZERO, |window| window.max),
         strikes: 0,
-        frame: network.latency.max + backlog,
+        frame: lag.fold(network.latency.max, Millis::max) + backlog,
         stubborn: stubborn.max().unwrap_or(Millis::ZERO),
+        silence: gateway.orphan_silence,
         ttl: gateway.session_ttl,
         cap: Some(gateway.max_live_sessions.unwrap_or(16) as usize).filter(|cap| *cap > 0),
         build: gateway.build_delay + agent.first_build.unwrap_or_default().max(agent.build),

@@ -97,6 +97,11 @@ impl Mirror {
         self.elsewhere.push(id);
     }
 
+    /// The clock was set back: timestamps repeat.
+    pub(crate) fn note_set_back(&mut self) {
+        self.messages.note_set_back();
+    }
+
     /// Whether a row goes on with what its parent has said: a branch does not, nor what another program began after it.
     pub(crate) fn continues(&self, row: &SessionRow) -> bool {
         row.parent.is_some() && row.branched_from.is_none() && !self.elsewhere.contains(&row.id)
