@@ -184,10 +184,14 @@ pub(crate) struct Bounds {
 }
 
 impl View<'_> {
-    /// How many turns run for the record with this label.
-    pub(crate) fn turns_of(&self, label: &str) -> usize {
-        let of = |task: &Rc<str>| task.split('#').next().and_then(|task| task.strip_suffix("/turn")) == Some(label);
-        self.tasks.iter().filter(|task| of(task)).count()
+    /// The turns that run, each as the label of its record.
+    pub(crate) fn turns(&self) -> impl Iterator<Item = &str> {
+        self.tasks.iter().filter_map(|task| task.split('#').next()?.strip_suffix("/turn"))
+    }
+
+    /// Whether a turn runs for the record with this label.
+    pub(crate) fn has_turn(&self, label: &str) -> bool {
+        self.turns().any(|of| of == label)
     }
 
     /// What the session with this runtime id is called.

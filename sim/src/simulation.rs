@@ -1,5 +1,6 @@
 //! One run: a scenario under a release, from the first step to the last look at rest.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -160,6 +161,8 @@ struct Run<'a> {
     historian: Historian,
     /// Every session that was ever live.
     known: Vec<Session>,
+    /// The tables as they were read last, and the store's revision then.
+    tables: RefCell<Option<(u64, Rc<Tables>)>>,
     /// What the oracle has seen: process generation, registry, store and account revisions.
     seen: (u64, u64, u64, u64),
     /// Why the run ended early.
@@ -195,6 +198,7 @@ impl<'a> Run<'a> {
             observer: Observer::default(),
             historian: Historian::default(),
             known: Vec::new(),
+            tables: RefCell::default(),
             seen: (1, 0, 0, 0),
             broken: None,
         }
@@ -222,7 +226,7 @@ impl<'a> Run<'a> {
     fn observe(&self, at: Uptime) -> Observation {
         let tasks = self.world.stage.pool.gateway_labels();
         let look = |gateway: Rc<Gateway>| Memory::look(&gateway, &self.world.stage.names, &tasks);
-        Observation { at, rows: self.tables(), memory: self.process.gateway().map(look) }
+        Observation { at, rows: (*self.tables()).clone(), memory: self.process.gateway().map(look) }
     }
 
     /// Runs on until nothing more happens up to and at `until`.
@@ -316,11 +320,10 @@ impl<'a> Run<'a> {
             self.bounds.strikes = self.world.store.strikes();
             self.bounds.slack = self.calm + STRIKE.times(self.bounds.strikes);
             let live = live_of(gateway.as_deref());
-            for session in &live {
-                if !self.known.iter().any(|known| known.is(session)) {
-                    self.known.push(session.clone());
-                }
-            }
+            // Whoever was registered before one that is known is known too.
+            let is_known = |session: &&Session| self.known.iter().rev().any(|known| known.is(session));
+            let new = live.iter().rev().take_while(|session| !is_known(session)).count();
+            self.known.extend_from_slice(&live[live.len() - new..]);
             let mirror = self.world.store.mirror();
             let moment = self.world.stage.moment();
             self.historian.look(&moment, mirror.rows());
@@ -345,9 +348,19 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn tables(&self) -> Tables {
+    /// The tables as they are now. They are read again only if something was committed meanwhile.
+    fn tables(&self) -> Rc<Tables> {
+        let revision = self.world.store.revision();
+        let mut last = self.tables.borrow_mut();
+        if let Some((seen, tables)) = &*last
+            && *seen == revision
+        {
+            return Rc::clone(tables);
+        }
         let dump = self.world.store.dump().expect("a database in memory can be read");
-        Tables { sessions: dump.sessions, messages: dump.messages }
+        let tables = Rc::new(Tables { sessions: dump.sessions, messages: dump.messages });
+        *last = Some((revision, Rc::clone(&tables)));
+        tables
     }
 
     fn report(self, observations: &[Observation]) -> Report {

@@ -24,7 +24,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let silent = view.live.iter().filter_map(|session| {
         let (subject, era) = (view.names.label(session.id()), session.read(silent_since)?);
         // That a busy session has no turn at all is another claim's.
-        let works = view.turns_of(&subject) > 0 || session.read(is_held);
+        let works = view.has_turn(&subject) || session.read(is_held);
         works.then_some(Condition { subject, era, within, detail })
     });
     silent.collect()
