@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use crate::lifecycle::writing::Stalled;
 use crate::server::Gateway;
 use crate::transport::{Connection, Died, Unsent};
+use crate::watch::{Shared, Watch};
 
 /// A connection that the server has accepted. Clones share it.
 #[derive(Clone)]
@@ -21,6 +22,7 @@ pub struct Link {
     /// The connection.
     pub connection: Rc<dyn Connection>,
     waiting: Rc<Waiting>,
+    watch: Watch,
 }
 
 /// Frames that the client had no room for, oldest first.
@@ -34,9 +36,9 @@ struct Waiting {
 
 impl Link {
     /// A link to `connection`, for which `max` frames may wait.
-    pub(crate) fn new(number: u64, connection: Rc<dyn Connection>, max: usize) -> Self {
+    pub(crate) fn new(number: u64, connection: Rc<dyn Connection>, max: usize, watch: Watch) -> Self {
         let waiting = Waiting { frames: RefCell::default(), max, added: Notify::new(), silenced: Cell::new(false) };
-        Self { number, connection, waiting: Rc::new(waiting) }
+        Self { number, connection, waiting: Rc::new(waiting), watch }
     }
 
     /// Sends a frame after all that wait. Returns at once; `Err` means that the client will never see it.
@@ -56,6 +58,7 @@ impl Link {
             self.give_up();
             return Err(Died);
         }
+        self.watch.write(self.backlog());
         self.waiting.frames.borrow_mut().push_back(frame);
         self.waiting.added.notify_waiters();
         Ok(())
@@ -63,17 +66,24 @@ impl Link {
 
     /// Whether an old release sends its client nothing more, though the connection lives.
     pub fn is_silenced(&self) -> bool {
+        self.watch.read(self.backlog());
         self.waiting.silenced.get()
     }
 
     /// The connection ends from our side, and what waits with it; its reader sees to its sessions.
     fn give_up(&self) {
+        self.watch.write(self.backlog());
         self.waiting.frames.borrow_mut().clear();
         self.connection.close();
     }
 
+    fn backlog(&self) -> Shared<'_> {
+        Shared::Backlog(self.connection.name())
+    }
+
     /// The client is sent nothing more.
     fn silence(&self) {
+        self.watch.write(self.backlog());
         self.waiting.frames.borrow_mut().clear();
         self.waiting.silenced.set(true);
     }
@@ -83,6 +93,7 @@ impl Link {
         loop {
             // Made before the look: a frame that comes between the two is not missed.
             let added = self.waiting.added.notified();
+            self.watch.read(self.backlog());
             if !self.waiting.frames.borrow().is_empty() {
                 return;
             }
@@ -92,6 +103,7 @@ impl Link {
 
     /// There is room: sends the oldest frame that waits.
     fn catch_up(&self) {
+        self.watch.write(self.backlog());
         let frame = self.waiting.frames.borrow_mut().pop_front();
         if let Some(Err(Unsent::Full(frame))) = frame.map(|frame| self.connection.send(frame)) {
             self.waiting.frames.borrow_mut().push_front(frame);
@@ -169,7 +181,7 @@ mod tests {
     #[test]
     fn frames_keep_their_order() {
         let narrow = Rc::new(Narrow::default());
-        let link = Link::new(1, Rc::clone(&narrow) as _, 9);
+        let link = Link::new(1, Rc::clone(&narrow) as _, 9, Watch::default());
         for frame in ["one", "two", "three"] {
             assert_eq!(link.send(frame.to_owned()), Ok(()));
         }
@@ -187,7 +199,7 @@ mod tests {
     #[test]
     fn what_waits_is_bounded() {
         let narrow = Rc::new(Narrow::default());
-        let link = Link::new(1, Rc::clone(&narrow) as _, 2);
+        let link = Link::new(1, Rc::clone(&narrow) as _, 2, Watch::default());
         for frame in ["sent", "waits", "waits too"] {
             assert_eq!((link.send(frame.to_owned()), narrow.closed.get()), (Ok(()), false));
         }

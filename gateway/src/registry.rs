@@ -1,6 +1,6 @@
 //! The live sessions, and the links to clients. All access goes through here.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -9,6 +9,7 @@ use crate::link::Link;
 use crate::session::{Record, Session, SessionId};
 use crate::store::StoredId;
 use crate::transport::Connection;
+use crate::watch::{Shared, Watch};
 
 /// The live sessions, in the order in which they were registered.
 #[derive(Default)]
@@ -17,9 +18,15 @@ pub struct Registry {
     links: RefCell<BTreeMap<u64, Link>>,
     count: Cell<u64>,
     revision: Rc<Cell<u64>>,
+    watch: Watch,
 }
 
 impl Registry {
+    /// A registry without sessions, which somebody may watch.
+    pub(crate) fn watched(watch: Watch) -> Self {
+        Self { watch, ..Self::default() }
+    }
+
     /// Counts changes of membership and of any record: equal numbers mean that nothing has changed.
     pub fn revision(&self) -> u64 {
         self.revision.get()
@@ -27,17 +34,17 @@ impl Registry {
 
     /// The live sessions, oldest first.
     pub fn all(&self) -> Vec<Session> {
-        self.sessions.borrow().values().cloned().collect()
+        self.look().values().cloned().collect()
     }
 
     /// The session with a runtime id.
     pub fn find(&self, id: &str) -> Option<Session> {
-        self.sessions.borrow().values().find(|session| session.id().as_str() == id).cloned()
+        self.look().values().find(|session| session.id().as_str() == id).cloned()
     }
 
     /// The first session whose record matches.
     pub(crate) fn find_by(&self, matches: impl Fn(&Record) -> bool) -> Option<Session> {
-        self.sessions.borrow().values().find(|session| session.read(&matches)).cloned()
+        self.look().values().find(|session| session.read(&matches)).cloned()
     }
 
     /// The session that writes a row, or is about to.
@@ -47,15 +54,15 @@ impl Registry {
 
     /// Adds a record.
     pub(crate) fn register(&self, id: SessionId, record: Record, events: Option<EventLog>) -> Session {
-        self.touch();
-        let session = Session::new(id, record, events, Rc::clone(&self.revision));
+        self.change(Shared::Registry);
+        let session = Session::new(id, record, events, Rc::clone(&self.revision), self.watch.clone());
         self.sessions.borrow_mut().insert(self.next(), session.clone());
         session
     }
 
     /// Takes a record out; false if it was not there any more.
     pub(crate) fn remove(&self, session: &Session) -> bool {
-        self.touch();
+        self.change(Shared::Registry);
         session.unlist();
         let mut sessions = self.sessions.borrow_mut();
         let before = sessions.len();
@@ -65,36 +72,38 @@ impl Registry {
 
     /// Whether this very record is registered.
     pub fn contains(&self, session: &Session) -> bool {
-        self.sessions.borrow().values().any(|known| known.is(session))
+        self.look().values().any(|known| known.is(session))
     }
 
     /// The connections that are being served.
     pub fn links(&self) -> Vec<Link> {
+        self.watch.read(Shared::Links);
         self.links.borrow().values().cloned().collect()
     }
 
     /// Whether this very connection is still being served. Its number is not enough for an observer who has known an
     /// earlier process, whose numbers begin anew.
     pub fn is_linked(&self, link: &Link) -> bool {
+        self.watch.read(Shared::Links);
         self.links.borrow().get(&link.number).is_some_and(|known| Rc::ptr_eq(&known.connection, &link.connection))
     }
 
     /// Adds a connection, for which `waiting_max` frames may wait.
     pub(crate) fn link(&self, connection: Rc<dyn Connection>, waiting_max: usize) -> Link {
-        self.touch();
-        let link = Link::new(self.next(), connection, waiting_max);
+        self.change(Shared::Links);
+        let link = Link::new(self.next(), connection, waiting_max, self.watch.clone());
         self.links.borrow_mut().insert(link.number, link.clone());
         link
     }
 
     /// How many live sessions are attached to a connection.
     pub(crate) fn count_attached(&self, link: &Link) -> usize {
-        self.sessions.borrow().values().filter(|session| session.read(|record| record.attachment.is_to(link))).count()
+        self.look().values().filter(|session| session.read(|record| record.attachment.is_to(link))).count()
     }
 
     /// Forgets a connection, and names the sessions that were attached to it.
     pub(crate) fn unlink(&self, link: &Link) -> Vec<Session> {
-        self.touch();
+        self.change(Shared::Links);
         self.links.borrow_mut().remove(&link.number);
         let attached = |session: &Session| session.read(|record| record.attachment.is_to(link));
         self.all().into_iter().filter(attached).collect()
@@ -105,7 +114,13 @@ impl Registry {
         self.count.get()
     }
 
-    fn touch(&self) {
+    fn look(&self) -> Ref<'_, BTreeMap<u64, Session>> {
+        self.watch.read(Shared::Registry);
+        self.sessions.borrow()
+    }
+
+    fn change(&self, what: Shared<'_>) {
+        self.watch.write(what);
         self.revision.set(self.revision.get() + 1);
     }
 }

@@ -18,6 +18,7 @@ use crate::link::Link;
 use crate::question::OpenQuestion;
 use crate::rpc;
 use crate::store::{EndReason, NewMessage, StoredId};
+use crate::watch::{Shared as Touched, Watch};
 
 /// The runtime id of a live record: eight hex digits, what clients pass as `session_id` (spec §1).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +39,7 @@ struct Shared {
     listed: Cell<bool>,
     /// Counts changes over all sessions, so that an observer knows when to look.
     revision: Rc<Cell<u64>>,
+    watch: Watch,
 }
 
 /// Everything that is known of a live session.
@@ -225,7 +227,13 @@ pub struct Facts {
 
 impl Session {
     /// A handle on a new record.
-    pub(crate) fn new(id: SessionId, record: Record, events: Option<EventLog>, revision: Rc<Cell<u64>>) -> Self {
+    pub(crate) fn new(
+        id: SessionId,
+        record: Record,
+        events: Option<EventLog>,
+        revision: Rc<Cell<u64>>,
+        watch: Watch,
+    ) -> Self {
         Self(Rc::new(Shared {
             id,
             record: RefCell::new(record),
@@ -233,6 +241,7 @@ impl Session {
             changed: Notify::new(),
             listed: Cell::new(true),
             revision,
+            watch,
         }))
     }
 
@@ -243,11 +252,13 @@ impl Session {
 
     /// Reads the record.
     pub fn read<T>(&self, read: impl FnOnce(&Record) -> T) -> T {
+        self.0.watch.read(Touched::Record(&self.0.id));
         read(&self.0.record.borrow())
     }
 
     /// Changes the record, and tells those who wait for a change.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Record) -> T) -> T {
+        self.0.watch.write(Touched::Record(&self.0.id));
         self.0.revision.set(self.0.revision.get() + 1);
         let result = change(&mut self.0.record.borrow_mut());
         self.0.changed.notify_waiters();
@@ -268,6 +279,9 @@ impl Session {
 
     /// Asks the turn that runs to stop.
     pub(crate) fn interrupt(&self) {
+        // The interrupt is the turn's, which is the record's: an observer has to look.
+        self.0.watch.write(Touched::Record(&self.0.id));
+        self.0.revision.set(self.0.revision.get() + 1);
         self.read(|record| {
             if let Some(turn) = &record.turn {
                 turn.interrupt.raise();
@@ -277,11 +291,13 @@ impl Session {
 
     /// It has left the registry.
     pub(crate) fn unlist(&self) {
+        self.0.watch.write(Touched::Record(&self.0.id));
         self.0.listed.set(false);
     }
 
     /// Sends an event to whoever is attached, and keeps it for whoever comes back, if the release does.
     pub(crate) fn emit(&self, kind: &str, payload: Value) {
+        self.0.watch.write(Touched::Record(&self.0.id));
         if !self.0.listed.get() {
             return;
         }
@@ -299,6 +315,7 @@ impl Session {
 
     /// Looks at the events that are kept; `None` where the release keeps none.
     pub(crate) fn events<T>(&self, look: impl FnOnce(&EventLog) -> T) -> Option<T> {
+        self.0.watch.read(Touched::Record(&self.0.id));
         self.0.events.borrow().as_ref().map(look)
     }
 
