@@ -14,6 +14,7 @@ use super::process::Process;
 use super::store::SimStore;
 use super::told;
 use super::{Stage, World};
+use crate::footprint::Resource;
 use crate::pool::Side;
 use crate::scenario::{Action, ResumeTarget, Step};
 use crate::trace::Site;
@@ -74,6 +75,7 @@ impl Client {
     }
 
     async fn act(self: &Rc<Self>, action: &Action) -> Result<(), Skipped> {
+        self.changes();
         match action {
             Action::Connect => self.connect()?,
             Action::Close => self.end(ClientEnd::close, "closes")?,
@@ -130,6 +132,7 @@ impl Client {
             Some(session) => Some(self.ids(session).await?),
             None => None,
         };
+        self.changes();
         let name = wire::names(action);
         let stored = match wire::stored(action) {
             Some((session, target)) => {
@@ -148,6 +151,8 @@ impl Client {
 
     /// The stored id, or the title, that a step means.
     fn stored(&self, ids: Ids, target: ResumeTarget) -> Result<String, Skipped> {
+        self.stage.footprints.read(|| Resource::Rows);
+        self.stage.footprints.read(|| Resource::Titles);
         let mirror = self.store.mirror();
         match target {
             ResumeTarget::Stored => Ok(ids.stored),
@@ -162,6 +167,7 @@ impl Client {
     /// What the command line does with `/new`: it opens the row, leaves it for a child, and is left in turn.
     async fn go_on_elsewhere(&self, session: &str) -> Result<(), Skipped> {
         let left = StoredId::new(self.ids(session).await?.stored);
+        self.changes();
         let at = self.stage.clock.now().wall;
         self.requests.set(self.requests.get() + 1);
         let id = StoredId::new(format!("cli_{}", self.requests.get()));
@@ -195,6 +201,11 @@ impl Client {
         }
     }
 
+    /// The step that runs changes what the client knows.
+    fn changes(&self) {
+        self.stage.footprints.write(|| Resource::Client(self.name.clone()));
+    }
+
     /// Sends a request; `names` is what its answer will be called.
     fn request(&self, method: &str, params: Value, names: Option<String>) -> Result<(), Skipped> {
         let connection = self.connection.borrow().clone();
@@ -212,6 +223,7 @@ impl Client {
 
     async fn hear(self: Rc<Self>, connection: ClientEnd) {
         while let Some(frame) = connection.receive().await {
+            self.changes();
             self.stage.enter(Site::Received, frame.clone());
             let value: Value = serde_json::from_str(&frame).expect("the gateway sends JSON");
             if let Some(id) = value.get("id").and_then(Value::as_u64) {
@@ -221,6 +233,7 @@ impl Client {
                 self.heard.borrow_mut().event(&value["params"]);
             }
         }
+        self.changes();
         if self.connection.borrow().as_ref().is_some_and(|present| present.is(&connection)) {
             self.stage.enter(Site::Connection, format!("{} finds its connection gone", self.name));
             *self.connection.borrow_mut() = None;

@@ -11,6 +11,7 @@ use gateway::transport::{Connection, Died, Transport, Unsent};
 use tokio::sync::Notify;
 
 use super::Stage;
+use crate::footprint::Resource;
 use crate::scenario::{Latency, Network as Settings};
 
 /// Brings clients to the gateway.
@@ -78,6 +79,7 @@ impl Network {
         let (to_gateway, to_client) = (pipe("out"), pipe("in"));
         let end =
             GatewayEnd { name: name.into(), from_client: Rc::clone(&to_gateway), to_client: Rc::clone(&to_client) };
+        self.stage.footprints.write(|| Resource::Arrivals);
         self.arrivals.borrow_mut().push_back(Rc::new(end));
         self.arrived.notify_waiters();
         let client = ClientEnd { to_gateway, to_client };
@@ -108,6 +110,7 @@ impl Transport for Network {
         async move {
             loop {
                 let arrived = self.arrived.notified();
+                self.stage.footprints.write(|| Resource::Arrivals);
                 if let Some(connection) = self.arrivals.borrow_mut().pop_front() {
                     return Some(connection);
                 }
@@ -138,6 +141,7 @@ impl ClientEnd {
 
     /// Takes nothing more, or goes on.
     pub(crate) fn stall(&self, stalled: bool) {
+        self.to_client.changes();
         self.to_client.stalled.set(stalled);
         self.to_client.changed.notify_waiters();
     }
@@ -166,7 +170,7 @@ impl Connection for GatewayEnd {
 
     fn send(&self, frame: String) -> Result<(), Unsent> {
         // A gateway learns of a death when its reader does; what it sends until then is lost on the way.
-        if self.from_client.over.get() {
+        if self.from_client.is_over() {
             return Err(Died.into());
         }
         if self.to_client.is_full() {
@@ -179,7 +183,7 @@ impl Connection for GatewayEnd {
     fn room(&self) -> LocalBoxFuture<'_, Result<(), Died>> {
         async move {
             self.to_client.room().await;
-            if self.from_client.over.get() { Err(Died) } else { Ok(()) }
+            if self.from_client.is_over() { Err(Died) } else { Ok(()) }
         }
         .boxed_local()
     }
@@ -205,9 +209,10 @@ impl Pipe {
     }
 
     fn push(&self, item: Item) {
-        if self.over.get() {
+        if self.is_over() {
             return;
         }
+        self.changes();
         let arrival = self.stage.now() + self.stage.latency(&self.site, self.latency);
         let mut queue = self.queue.borrow_mut();
         // In order: a frame never overtakes the one before it.
@@ -219,7 +224,8 @@ impl Pipe {
 
     /// The receiver hears no more.
     fn stop(&self) {
-        self.over.set(true);
+        self.changes();
+        self.ends();
         self.queue.borrow_mut().clear();
         self.changed.notify_waiters();
     }
@@ -227,7 +233,8 @@ impl Pipe {
     async fn receive(&self) -> Result<Option<String>, Died> {
         loop {
             let changed = self.changed.notified();
-            if self.over.get() {
+            self.stage.footprints.read(|| Resource::Frames(self.site.clone()));
+            if self.is_over() {
                 return Ok(None);
             }
             if self.stalled.get() {
@@ -248,8 +255,26 @@ impl Pipe {
         }
     }
 
+    /// Whether it is over.
+    fn is_over(&self) -> bool {
+        self.stage.footprints.read(|| Resource::Over(self.site.clone()));
+        self.over.get()
+    }
+
+    /// It is over from here on.
+    fn ends(&self) {
+        self.stage.footprints.write(|| Resource::Over(self.site.clone()));
+        self.over.set(true);
+    }
+
+    /// The step that runs changes what is in it.
+    fn changes(&self) {
+        self.stage.footprints.write(|| Resource::Frames(self.site.clone()));
+    }
+
     /// Whether a frame more would be too many.
     fn is_full(&self) -> bool {
+        self.stage.footprints.read(|| Resource::Frames(self.site.clone()));
         self.queue.borrow().len() >= self.buffer
     }
 
@@ -257,7 +282,7 @@ impl Pipe {
     async fn room(&self) {
         loop {
             let changed = self.changed.notified();
-            if self.over.get() || !self.is_full() {
+            if self.is_over() || !self.is_full() {
                 return;
             }
             changed.await;
@@ -265,16 +290,17 @@ impl Pipe {
     }
 
     fn take(&self) -> Result<Option<String>, Died> {
+        self.changes();
         // There is room again.
         self.changed.notify_waiters();
         match self.queue.borrow_mut().pop_front() {
             Some((_, Item::Frame(frame))) => Ok(Some(frame)),
             Some((_, Item::Close)) | None => {
-                self.over.set(true);
+                self.ends();
                 Ok(None)
             }
             Some((_, Item::Death)) => {
-                self.over.set(true);
+                self.ends();
                 Err(Died)
             }
         }

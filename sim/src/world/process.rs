@@ -93,6 +93,7 @@ impl Process {
     /// Starts a new process, unless one is up.
     pub(crate) fn start(&self) {
         if !self.is_up() {
+            self.stage.footprints.everywhere();
             self.stage.enter(Site::Process, "starts".to_owned());
             self.store.open();
             self.serve();
@@ -109,6 +110,7 @@ impl Process {
 
     /// Asks the gateway to end; the process ends when it has.
     pub(crate) fn signal(self: &Rc<Self>, signal: Signal) {
+        self.stage.footprints.everywhere();
         let Some(gateway) = self.gateway() else { return };
         self.stage.enter(Site::Process, format!("gets SIG{}", signal.name()));
         let process = Rc::clone(self);
@@ -129,6 +131,7 @@ impl Process {
 
     /// The machine sleeps: wall time moves on, uptime does not.
     pub(crate) fn suspend(&self, length: Millis) {
+        self.stage.footprints.everywhere();
         self.stage.enter(Site::Process, format!("is suspended for {length}"));
         self.stage.clock.suspend(length);
     }
@@ -143,6 +146,7 @@ impl Process {
     }
 
     fn end(&self, how: End) {
+        self.stage.footprints.everywhere();
         self.last_end.set(how);
         self.network.sever();
         self.store.sever();

@@ -10,6 +10,7 @@ use gateway::clock::{Clock, Millis};
 use gateway::spawn::{Owner, Spawn, TaskName, Window};
 
 use super::Stage;
+use crate::footprint::Resource;
 use crate::pool::Side;
 use crate::scenario::Latency;
 
@@ -27,11 +28,14 @@ impl PoolSpawn {
 
 impl Spawn for PoolSpawn {
     fn spawn(&self, name: TaskName, task: LocalBoxFuture<'static, ()>) {
-        let label = match &name.owner {
-            Owner::Session(id) => format!("{}/{}", self.stage.names.label(id), name.role),
-            Owner::Gateway | Owner::Client(_) => name.to_string(),
+        // A session's tasks hold the ends of channels whose other ends are in its record.
+        let (label, own) = match &name.owner {
+            Owner::Session(id) => {
+                (format!("{}/{}", self.stage.names.label(id), name.role), Some(Resource::Record(id.clone())))
+            }
+            Owner::Gateway | Owner::Client(_) => (name.to_string(), None),
         };
-        self.stage.pool.spawn(Side::Gateway, label, task);
+        self.stage.pool.spawn_with(Side::Gateway, label, own, task);
     }
 
     fn window(&self, window: Window) -> LocalBoxFuture<'static, ()> {

@@ -12,12 +12,15 @@ use serde_json::Value;
 
 pub(crate) use account::{Account, End};
 
+use crate::footprint::{Resource, Taken};
+
 /// The account of a run.
 #[derive(Default)]
 pub(crate) struct Told(RefCell<Inner>);
 
 #[derive(Default)]
 struct Inner {
+    footprints: Taken,
     /// By runtime id.
     accounts: BTreeMap<String, Account>,
     /// What clients were told since somebody last asked.
@@ -73,12 +76,18 @@ impl Request {
 }
 
 impl Told {
+    /// Nobody has said anything yet.
+    pub(crate) fn new(footprints: Taken) -> Self {
+        Self(RefCell::new(Inner { footprints, ..Inner::default() }))
+    }
+
     /// A client sent a request.
     pub(crate) fn sent(&self, request: &Request) {
         let mut inner = self.0.borrow_mut();
         let method = request.method.as_str();
         if method.ends_with(".respond") {
             // A question without an id may be asked again, and is another then.
+            inner.footprints.write(|| Resource::Account(request.session().to_owned()));
             inner.asked.retain(|(_, session, by)| session != request.session() || !by.ends_with(".request"));
         }
         if method != "session.resume" && !request.session().is_empty() {
@@ -162,6 +171,7 @@ impl Told {
 
 impl Inner {
     fn account(&mut self, session: &str) -> &mut Account {
+        self.footprints.write(|| Resource::Account(session.to_owned()));
         self.accounts.entry(session.to_owned()).or_default()
     }
 
@@ -180,6 +190,7 @@ impl Inner {
     /// A client learns of a question.
     fn ask(&mut self, client: &str, session: &str, kind: &str, payload: &Value) {
         self.revision += 1;
+        self.footprints.write(|| Resource::Account(session.to_owned()));
         self.asked.insert((client.to_owned(), session.to_owned(), question(kind, payload)));
     }
 }
