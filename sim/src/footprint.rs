@@ -46,10 +46,12 @@ pub enum Resource {
     Label(String),
     /// Connections that the gateway has not accepted.
     Arrivals,
-    /// The frames in one direction of a client's connections.
-    Frames(String),
-    /// Whether such a direction is over.
-    Over(String),
+    /// What comes to the end of the frames that travel in one direction of a client's connections.
+    Tail(String),
+    /// What is taken from their beginning.
+    Head(String),
+    /// Whether they are taken at all, and whether the direction is over.
+    Flow(String),
     /// What a client itself knows.
     Client(String),
     /// What is known of what clients said to a session and heard of it.
@@ -94,6 +96,9 @@ impl Resource {
 pub struct Footprint {
     read: BTreeSet<Resource>,
     written: BTreeSet<Resource>,
+    /// Read, but what is written to it later is taken in by another step of the same task, with the same outcome as if
+    /// one step had taken in both.
+    absorbed: BTreeSet<Resource>,
     reach: Reach,
     judged: Judged,
 }
@@ -126,17 +131,27 @@ impl Footprint {
 
     /// Whether the order of two steps may matter.
     pub fn conflicts(&self, other: &Self) -> bool {
+        self.is_woken_by(other) || !self.written.is_disjoint(&other.absorbed) || !self.absorbed.is_disjoint(&other.written)
+    }
+
+    /// Whether a task whose step has this footprint, and which need not get its turn, may need it after the `other` step.
+    ///
+    /// It need not as long as all that its step and the other lead to is seen where it goes first. So a conflict wakes it,
+    /// but for what it absorbs: where it goes first, it takes in what came later in a step of its own.
+    pub fn is_woken_by(&self, other: &Self) -> bool {
         self.reach == Reach::Everywhere
             || other.reach == Reach::Everywhere
             || self.disturbs(other)
             || other.disturbs(self)
             || !self.written.is_disjoint(&other.written)
+            || !self.written.is_disjoint(&other.absorbed)
     }
 
     /// Takes in what another run of the same step touched.
     pub fn merge(&mut self, other: &Self) {
         self.read.extend(other.read.iter().cloned());
         self.written.extend(other.written.iter().cloned());
+        self.absorbed.extend(other.absorbed.iter().cloned());
         self.reach = self.reach.max(other.reach);
         self.judged = self.judged.max(other.judged);
     }
@@ -184,6 +199,13 @@ impl Footprints {
     pub(crate) fn read(&self, resource: impl FnOnce() -> Resource) {
         if self.open.get() {
             self.present.borrow_mut().read.insert(resource());
+        }
+    }
+
+    /// The step looks at something, and what is added later is taken in by another step of its task.
+    pub(crate) fn absorb(&self, resource: impl FnOnce() -> Resource) {
+        if self.open.get() {
+            self.present.borrow_mut().absorbed.insert(resource());
         }
     }
 

@@ -39,10 +39,20 @@ pub(crate) enum Side {
 struct Task {
     side: Side,
     label: Rc<str>,
-    /// What it may look at in each of its steps without an accessor that says so.
-    own: Option<Resource>,
+    own: Own,
     future: LocalBoxFuture<'static, ()>,
     wake: Arc<TaskWake>,
+}
+
+/// What is to be known of a task's steps beside what accessors say.
+#[derive(Clone, Debug)]
+pub(crate) enum Own {
+    /// Whether it is ready depends on who has woken it.
+    Woken,
+    /// So it does, and it may look at this in each of its steps: at the end of a channel that it holds, say.
+    Looks(Resource),
+    /// It is ready as long as there is something to take in, whoever has brought it.
+    Absorbs,
 }
 
 /// The ready tasks in the order in which they were woken. Tasks woken by one timer tick are woken in the order in
@@ -100,15 +110,15 @@ impl Pool {
 
     /// Adds a task, ready at once. A label that is taken gets a number: `work/turn`, `work/turn#2`.
     pub(crate) fn spawn(&self, side: Side, label: String, future: LocalBoxFuture<'static, ()>) {
-        self.spawn_with(side, label, None, future);
+        self.spawn_with(side, label, Own::Woken, future);
     }
 
-    /// The same for a task that may look at `own` in each of its steps: at the end of a channel that it holds, say.
+    /// The same for a task of which more is to be known.
     pub(crate) fn spawn_with(
         &self,
         side: Side,
         label: String,
-        own: Option<Resource>,
+        own: Own,
         future: LocalBoxFuture<'static, ()>,
     ) {
         self.footprints.write(|| Resource::Label(label.clone()));
@@ -197,10 +207,12 @@ impl Pool {
     fn begin(&self, task: &Task) {
         self.ready.lock().wakes.clear();
         self.footprints.begin();
-        self.footprints.write(|| Resource::Ready(task.label.to_string()));
-        if let Some(own) = &task.own {
-            self.footprints.read(|| own.clone());
+        match &task.own {
+            Own::Absorbs => return,
+            Own::Looks(own) => self.footprints.read(|| own.clone()),
+            Own::Woken => {}
         }
+        self.footprints.write(|| Resource::Ready(task.label.to_string()));
     }
 
     /// The step is over. Whom it has woken, it may have made ready; two that wake the same task do not disturb each other.

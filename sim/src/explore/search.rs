@@ -8,6 +8,9 @@ use super::Reduction;
 use crate::footprint::Footprint;
 use crate::strategy::{Divergence, Go, READY, Strategy};
 
+/// Tasks that absorb what others have for them. They go first, since one that goes first can sleep for longer.
+const EARLY: &str = "/inbox";
+
 /// Where a search is: the steps of the present run, and what is still to be tried at each.
 pub(super) struct Search {
     path: Vec<Point>,
@@ -122,7 +125,7 @@ impl Search {
     fn next_point(&self, ready: &[Rc<str>]) -> Option<Point> {
         let mut asleep = Sleepers::new();
         if let (Some(before), Some(touched)) = (self.path.last(), &self.run.touched) {
-            let sleeps = |(_, footprint): &(&Rc<str>, &Rc<Footprint>)| !footprint.conflicts(touched);
+            let sleeps = |(_, footprint): &(&Rc<str>, &Rc<Footprint>)| !footprint.is_woken_by(touched);
             let still = before.asleep.iter().filter(sleeps);
             asleep.extend(still.map(|(task, footprint)| (Rc::clone(task), Rc::clone(footprint))));
         }
@@ -156,7 +159,8 @@ impl Search {
 impl Point {
     /// None when all that are ready are asleep.
     fn new(ready: &[Rc<str>], asleep: Sleepers, is_last: bool) -> Option<Self> {
-        let task = Rc::clone(ready.iter().find(|task| !asleep.contains_key(*task))?);
+        let awake = || ready.iter().filter(|task| !asleep.contains_key(*task));
+        let task = Rc::clone(awake().find(|task| task.ends_with(EARLY)).or_else(|| awake().next())?);
         let (ready, footprint) = (ready.to_vec(), Footprint::default());
         Some(Self { ready, asleep, done: Vec::new(), task, footprint, draws: Vec::new(), is_last })
     }

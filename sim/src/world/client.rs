@@ -104,8 +104,9 @@ impl Client {
         let connection = self.network.connect(&self.name);
         self.stage.enter(Site::Connection, format!("{} connects", self.name));
         *self.connection.borrow_mut() = Some(connection.clone());
+        let receiver = connection.receiver();
         let inbox = Box::pin(Rc::clone(self).hear(connection));
-        self.stage.pool.spawn(Side::World, format!("{}/inbox", self.name), inbox);
+        self.stage.pool.spawn_with(Side::World, format!("{}/inbox", self.name), receiver, inbox);
         Ok(())
     }
 

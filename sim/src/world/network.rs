@@ -6,12 +6,13 @@ use std::rc::Rc;
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use gateway::clock::{Clock, Uptime};
+use gateway::clock::{Clock, Millis, Uptime};
 use gateway::transport::{Connection, Died, Transport, Unsent};
 use tokio::sync::Notify;
 
 use super::Stage;
 use crate::footprint::Resource;
+use crate::pool::{Own, Side};
 use crate::scenario::{Latency, Network as Settings};
 
 /// Brings clients to the gateway.
@@ -43,6 +44,8 @@ struct Pipe {
     stage: Rc<Stage>,
     /// The site of its latency choices.
     site: String,
+    /// Whose task takes the frames.
+    receiver: Side,
     latency: Latency,
     queue: RefCell<VecDeque<(Uptime, Item)>>,
     changed: Notify,
@@ -75,8 +78,10 @@ impl Network {
 
     /// A new connection of a client.
     pub(crate) fn connect(&self, name: &str) -> ClientEnd {
-        let pipe = |direction: &str| Pipe::new(&self.stage, format!("net.{name}.{direction}"), self.settings);
-        let (to_gateway, to_client) = (pipe("out"), pipe("in"));
+        let pipe = |direction: &str, receiver: Side| {
+            Pipe::new(&self.stage, format!("net.{name}.{direction}"), receiver, self.settings)
+        };
+        let (to_gateway, to_client) = (pipe("out", Side::Gateway), pipe("in", Side::World));
         let end =
             GatewayEnd { name: name.into(), from_client: Rc::clone(&to_gateway), to_client: Rc::clone(&to_client) };
         self.stage.footprints.write(|| Resource::Arrivals);
@@ -130,6 +135,11 @@ impl ClientEnd {
         Rc::ptr_eq(&self.to_gateway, &other.to_gateway)
     }
 
+    /// What is to be known of the task that receives its frames.
+    pub(crate) fn receiver(&self) -> Own {
+        if self.to_client.is_instant() { Own::Absorbs } else { Own::Woken }
+    }
+
     pub(crate) fn send(&self, frame: String) {
         self.to_gateway.push(Item::Frame(frame));
     }
@@ -141,7 +151,7 @@ impl ClientEnd {
 
     /// Takes nothing more, or goes on.
     pub(crate) fn stall(&self, stalled: bool) {
-        self.to_client.changes();
+        self.to_client.stage.footprints.write(|| Resource::Flow(self.to_client.site.clone()));
         self.to_client.stalled.set(stalled);
         self.to_client.changed.notify_waiters();
     }
@@ -195,10 +205,11 @@ impl Connection for GatewayEnd {
 }
 
 impl Pipe {
-    fn new(stage: &Rc<Stage>, site: String, settings: Settings) -> Rc<Self> {
+    fn new(stage: &Rc<Stage>, site: String, receiver: Side, settings: Settings) -> Rc<Self> {
         Rc::new(Self {
             stage: Rc::clone(stage),
             site,
+            receiver,
             latency: settings.latency,
             buffer: settings.buffer.get() as usize,
             stalled: Cell::new(false),
@@ -212,7 +223,7 @@ impl Pipe {
         if self.is_over() {
             return;
         }
-        self.changes();
+        self.stage.footprints.write(|| Resource::Tail(self.site.clone()));
         let arrival = self.stage.now() + self.stage.latency(&self.site, self.latency);
         let mut queue = self.queue.borrow_mut();
         // In order: a frame never overtakes the one before it.
@@ -224,7 +235,6 @@ impl Pipe {
 
     /// The receiver hears no more.
     fn stop(&self) {
-        self.changes();
         self.ends();
         self.queue.borrow_mut().clear();
         self.changed.notify_waiters();
@@ -233,7 +243,7 @@ impl Pipe {
     async fn receive(&self) -> Result<Option<String>, Died> {
         loop {
             let changed = self.changed.notified();
-            self.stage.footprints.read(|| Resource::Frames(self.site.clone()));
+            self.looks();
             if self.is_over() {
                 return Ok(None);
             }
@@ -257,25 +267,38 @@ impl Pipe {
 
     /// Whether it is over.
     fn is_over(&self) -> bool {
-        self.stage.footprints.read(|| Resource::Over(self.site.clone()));
+        self.stage.footprints.read(|| Resource::Flow(self.site.clone()));
         self.over.get()
     }
 
     /// It is over from here on.
     fn ends(&self) {
-        self.stage.footprints.write(|| Resource::Over(self.site.clone()));
+        self.stage.footprints.write(|| Resource::Flow(self.site.clone()));
         self.over.set(true);
     }
 
-    /// The step that runs changes what is in it.
-    fn changes(&self) {
-        self.stage.footprints.write(|| Resource::Frames(self.site.clone()));
+    /// The receiver looks whether there is something. A client takes in whatever there is, at once or in parts; the gateway
+    /// carries out one request before it looks for the next, and a frame that is on its way has a time of its own.
+    fn looks(&self) {
+        let tail = || Resource::Tail(self.site.clone());
+        match self.receiver {
+            Side::World if self.is_instant() => self.stage.footprints.absorb(tail),
+            Side::World | Side::Gateway => self.stage.footprints.read(tail),
+        }
+    }
+
+    fn is_instant(&self) -> bool {
+        self.latency.max == Millis::ZERO
     }
 
     /// Whether a frame more would be too many.
     fn is_full(&self) -> bool {
-        self.stage.footprints.read(|| Resource::Frames(self.site.clone()));
-        self.queue.borrow().len() >= self.buffer
+        let is_full = self.queue.borrow().len() >= self.buffer;
+        if is_full {
+            // One that is not full is not full either when something has been taken.
+            self.stage.footprints.read(|| Resource::Head(self.site.clone()));
+        }
+        is_full
     }
 
     /// Waits until a frame more is not too many, or there is no receiver any more.
@@ -290,7 +313,7 @@ impl Pipe {
     }
 
     fn take(&self) -> Result<Option<String>, Died> {
-        self.changes();
+        self.stage.footprints.write(|| Resource::Head(self.site.clone()));
         // There is room again.
         self.changed.notify_waiters();
         match self.queue.borrow_mut().pop_front() {

@@ -11,7 +11,7 @@ use gateway::spawn::{Owner, Spawn, TaskName, Window};
 
 use super::Stage;
 use crate::footprint::Resource;
-use crate::pool::Side;
+use crate::pool::{Own, Side};
 use crate::scenario::Latency;
 
 pub(super) struct PoolSpawn {
@@ -31,9 +31,9 @@ impl Spawn for PoolSpawn {
         // A session's tasks hold the ends of channels whose other ends are in its record.
         let (label, own) = match &name.owner {
             Owner::Session(id) => {
-                (format!("{}/{}", self.stage.names.label(id), name.role), Some(Resource::Record(id.clone())))
+                (format!("{}/{}", self.stage.names.label(id), name.role), Own::Looks(Resource::Record(id.clone())))
             }
-            Owner::Gateway | Owner::Client(_) => (name.to_string(), None),
+            Owner::Gateway | Owner::Client(_) => (name.to_string(), Own::Woken),
         };
         self.stage.pool.spawn_with(Side::Gateway, label, own, task);
     }
