@@ -70,8 +70,10 @@ pub struct Explored {
     pub pruned: u64,
     /// Alternatives that were not gone into, because they lie beyond the bounds.
     pub cut: Cut,
-    /// In which ways the schedules ended: rows and what was live at the end of the script's time, and what went wrong.
+    /// In which ways the whole schedules ended: rows and what was live at the end of the script's time.
     pub ends: BTreeSet<String>,
+    /// What went wrong in any schedule.
+    pub failures: BTreeSet<Shape>,
     /// The first failure, in full.
     pub failure: Option<Report>,
 }
@@ -91,6 +93,12 @@ impl Explored {
         self.whole + self.left_off
     }
 
+    /// Whether a run of the scenario, on whatever schedule, ended as one of those and showed no failure that they do not show.
+    pub fn has_seen(&self, scenario: &Scenario, report: &Report) -> bool {
+        let is_known = |shape: &Shape| self.failures.contains(shape);
+        self.ends.contains(&end(report)) && Shape::all(scenario, report).iter().all(is_known)
+    }
+
     /// Whether all was seen, and nothing wrong.
     pub fn is_proof(&self) -> bool {
         self.failure.is_none() && self.cut == Cut::default()
@@ -108,7 +116,7 @@ impl Exploration {
         self.search(simulator, scenario, |explored| explored.failure.is_none())
     }
 
-    /// The same, but on beyond failures: what they are is among the ends.
+    /// The same, but on beyond failures.
     pub fn carry_out_in_full(&self, simulator: &mut Simulator, scenario: &Scenario) -> Explored {
         self.search(simulator, scenario, |_| true)
     }
@@ -123,16 +131,17 @@ impl Exploration {
         let mut explored = Explored::default();
         loop {
             let report = simulator.run_with(scenario, self.release, Box::new(Guide::of(&search)));
-            let failures = self.failures(scenario, &report, search.borrow().has_left_off());
-            match search.borrow().has_left_off() {
-                true => explored.left_off += 1,
-                false => explored.whole += 1,
-            }
-            if !search.borrow().has_left_off() {
+            let is_whole = !search.borrow().has_left_off();
+            if is_whole {
+                explored.whole += 1;
                 explored.ends.insert(end(&report));
+            } else {
+                explored.left_off += 1;
             }
-            explored.ends.extend(failures.iter().map(ToString::to_string));
+            let failures = self.failures(scenario, &report, is_whole);
+            explored.failures.extend(failures.iter().cloned());
             if explored.failure.is_none() && !failures.is_empty() {
+                // The choices of a run that was left off are those of a whole one.
                 explored.failure = Some(simulator.run_with(scenario, self.release, Box::new(Replay::new(report.tape))));
             }
             if !goes_on(&explored) || !search.borrow_mut().advance() {
@@ -149,9 +158,9 @@ impl Exploration {
     }
 
     /// What went wrong in a run. That it was left off is nothing wrong.
-    fn failures(&self, scenario: &Scenario, report: &Report, left_off: bool) -> Vec<Shape> {
+    fn failures(&self, scenario: &Scenario, report: &Report, is_whole: bool) -> Vec<Shape> {
         let mut shapes = Shape::all(scenario, report);
-        shapes.retain(|shape| !(left_off && shape.claim == Outcome::Limit.word()));
+        shapes.retain(|shape| is_whole || shape.claim != Outcome::Limit.word());
         shapes.retain(|shape| self.only.is_empty() || self.only.contains(&shape.claim));
         shapes
     }
