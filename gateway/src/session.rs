@@ -297,11 +297,12 @@ impl Session {
 
     /// Sends an event to whoever is attached, and keeps it for whoever comes back, if the release does.
     pub(crate) fn emit(&self, kind: &str, payload: Value) {
-        self.0.watch.write(Touched::Record(&self.0.id));
+        self.0.watch.read(Touched::Record(&self.0.id));
         if !self.0.listed.get() {
             return;
         }
         let mut params = rpc::event(kind, &self.0.id, payload);
+        self.0.watch.write(Touched::Events(&self.0.id));
         if let Some(events) = &mut *self.0.events.borrow_mut() {
             params["seq"] = events.keep(&params).into();
         }
@@ -315,7 +316,7 @@ impl Session {
 
     /// Looks at the events that are kept; `None` where the release keeps none.
     pub(crate) fn events<T>(&self, look: impl FnOnce(&EventLog) -> T) -> Option<T> {
-        self.0.watch.read(Touched::Record(&self.0.id));
+        self.0.watch.read(Touched::Events(&self.0.id));
         self.0.events.borrow().as_ref().map(look)
     }
 

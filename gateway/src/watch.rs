@@ -17,8 +17,10 @@ pub enum Shared<'a> {
     Registry,
     /// Which connections are served.
     Links,
-    /// A session's record and its numbered events.
+    /// A session's record.
     Record(&'a SessionId),
+    /// A session's numbered events.
+    Events(&'a SessionId),
     /// What waits for a client, by the name of its connection.
     Backlog(&'a str),
     /// The table of those who are asked.

@@ -22,8 +22,10 @@ pub enum Resource {
     Registry,
     /// Which connections are served.
     Links,
-    /// The record of a session, with its numbered events and what can stop its turn.
+    /// The record of a session, and what can stop its turn.
     Record(SessionId),
+    /// The numbered events of a session.
+    Events(SessionId),
     /// What waits in the gateway for a client.
     Backlog(String),
     /// The table of those who are asked.
@@ -56,6 +58,8 @@ pub enum Resource {
     Client(String),
     /// What is known of what clients said to a session and heard of it.
     Account(String),
+    /// Which questions of a session clients know of.
+    Questions(String),
     /// The calls of the store that write, in their order.
     Writes,
     /// Those that read.
@@ -82,7 +86,7 @@ impl Resource {
             Self::Registry
                 | Self::Links
                 | Self::Record(_)
-                | Self::Account(_)
+                | Self::Questions(_)
                 | Self::Lineage(_)
                 | Self::Rows
                 | Self::Titles
@@ -119,7 +123,7 @@ enum Judged {
     /// Nothing that depends on the way to it.
     #[default]
     State,
-    /// Something that does: what a client was told was held against all that was there, or a condition came to its end.
+    /// Something that does: a condition that must not last came to its end, so that it begins anew if it comes back.
     Moment,
 }
 
@@ -223,8 +227,13 @@ impl Footprints {
         }
     }
 
-    /// Claims were judged after the step in a way that depends on what came before it.
-    pub(crate) fn judged(&self) {
+    /// Claims have held what the step told a client against this.
+    pub(crate) fn judged_by(&self, resource: Resource) {
+        self.present.borrow_mut().read.insert(resource);
+    }
+
+    /// A condition has come to its end with the step.
+    pub(crate) fn condition_ended(&self) {
         self.present.borrow_mut().judged = Judged::Moment;
     }
 
@@ -245,6 +254,7 @@ impl Watcher for Footprints {
             Shared::Registry => Resource::Registry,
             Shared::Links => Resource::Links,
             Shared::Record(session) => Resource::Record(session.clone()),
+            Shared::Events(session) => Resource::Events(session.clone()),
             Shared::Backlog(client) => Resource::Backlog(client.to_owned()),
             Shared::Approvals => Resource::Approvals,
             Shared::Notices => Resource::Notices,

@@ -40,6 +40,8 @@ struct Task {
     side: Side,
     label: Rc<str>,
     own: Own,
+    /// It has had a turn.
+    began: bool,
     future: LocalBoxFuture<'static, ()>,
     wake: Arc<TaskWake>,
 }
@@ -49,7 +51,8 @@ struct Task {
 pub(crate) enum Own {
     /// Whether it is ready depends on who has woken it.
     Woken,
-    /// So it does, and it may look at this in each of its steps: at the end of a channel that it holds, say.
+    /// So it does; and it begins with a look at this, through the end of a channel that it holds, say. Once it waits
+    /// there, whoever changes it wakes it.
     Looks(Resource),
     /// It is ready as long as there is something to take in, whoever has brought it.
     Absorbs,
@@ -128,7 +131,7 @@ impl Pool {
         self.count.set(id + 1);
         let wake = Arc::new(TaskWake { id, queued: AtomicBool::new(false), ready: Arc::clone(&self.ready) });
         wake.wake_by_ref();
-        self.tasks.borrow_mut().insert(id, Task { side, label, own, future, wake });
+        self.tasks.borrow_mut().insert(id, Task { side, label, own, began: false, future, wake });
     }
 
     /// Gives one ready task its turn.
@@ -152,6 +155,7 @@ impl Pool {
         self.begin(&task);
         let polled = catch_unwind(AssertUnwindSafe(|| task.future.as_mut().poll(&mut context)));
         self.end(&task, matches!(polled, Ok(std::task::Poll::Pending)));
+        task.began = true;
         match polled {
             Ok(std::task::Poll::Pending) => {
                 self.tasks.borrow_mut().insert(id, task);
@@ -209,8 +213,8 @@ impl Pool {
         self.footprints.begin();
         match &task.own {
             Own::Absorbs => return,
-            Own::Looks(own) => self.footprints.read(|| own.clone()),
-            Own::Woken => {}
+            Own::Looks(own) if !task.began => self.footprints.read(|| own.clone()),
+            Own::Looks(_) | Own::Woken => {}
         }
         self.footprints.write(|| Resource::Ready(task.label.to_string()));
     }

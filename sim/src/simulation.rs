@@ -331,12 +331,13 @@ impl<'a> Run<'a> {
             let seen = Seen { gateway: gateway.as_deref(), live: &live, tasks: &tasks, rows: &mirror, news: &[] };
             self.oracle.look(self.world.stage.now(), &view!(self, seen));
             if self.oracle.take_ended() {
-                self.world.stage.footprints.judged();
+                self.world.stage.footprints.condition_ended();
             }
         }
         if self.world.stage.told.has_news() {
-            self.world.stage.footprints.judged();
             let (news, mirror) = (self.world.stage.told.take_news(), self.world.store.mirror());
+            let grounds = news.iter().flat_map(News::grounds);
+            grounds.for_each(|resource| self.world.stage.footprints.judged_by(resource));
             let live = live_of(gateway.as_deref());
             let seen = Seen { gateway: gateway.as_deref(), live: &live, tasks: &[], rows: &mirror, news: &news };
             self.oracle.hear(self.world.stage.now(), &view!(self, seen));

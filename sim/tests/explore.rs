@@ -38,7 +38,9 @@ fn keys(what: &str) -> &'static [&'static str] {
 
 /// The scenario with a bug planted on `current`.
 fn planted(scenario: &Scenario, field: &str, alternative: &str) -> Scenario {
-    Scenario { behavior: vec![(field.to_owned(), alternative.to_owned())], ..scenario.clone() }
+    let mut planted = scenario.clone();
+    planted.behavior.push((field.to_owned(), alternative.to_owned()));
+    planted
 }
 
 fn explore(scenario: &Scenario) -> Explored {
@@ -132,7 +134,7 @@ fn dies_as_its_prompt_is_due() -> Scenario {
             "0s desktop connect",
             "1s desktop session.create work",
             "2s desktop prompt.submit work long",
-            "3s desktop prompt.submit work short",
+            "3s desktop prompt.submit work long",
             "4s desktop drop",
         ],
     )
@@ -145,15 +147,41 @@ fn numbers() {
         ("S2", resumed_as_it_drops(), "attach.disconnect", "snapshot"),
         ("S4", resumed_as_it_is_closed(), "close.order", "pop_then_end"),
         ("S8", closed_as_it_is_prompted(), "claim.row", "plain_insert"),
+        ("S8x", Scenario { behavior: vec![("close.turn".into(), "left_running".into())], ..closed_as_it_is_prompted() }, "claim.row", "plain_insert"),
         ("S19", dies_as_its_prompt_is_due(), "queue.delivery", "pinned"),
         ("44045", file("issues/44045_turn_outlives_grace.toml"), "grace.expiry", "one_shot"),
     ] {
         let at = std::time::Instant::now();
         let bounds = Bounds { schedules: 3000, choices: 1000 };
-        let exploration = Exploration { bounds, ..Exploration::new(Release::Current) };
+        let only = if name == "S8x" { vec!["detached_rows_end".to_owned()] } else { Vec::new() };
+        let exploration = Exploration { bounds, only, ..Exploration::new(Release::Current) };
         let good = exploration.carry_out(&mut Simulator::new(), &scenario);
         println!("{name} good    {} {:?}", told(&good), at.elapsed());
         let bad = exploration.carry_out(&mut Simulator::new(), &planted(&scenario, field, alternative));
         println!("{name} planted {} {:?}", told(&bad), at.elapsed());
+    }
+}
+
+#[test]
+fn small() {
+    let store = "[store]\nafter_commit = { min = \"0s\", max = \"1ms\" }\n";
+    for (name, scenario) in [
+        ("list", script("until = \"2s\"", &["0s ann connect", "1s bob connect", "2s ann session.list", "2s bob session.list"])),
+        ("list3", script("until = \"2s\"", &["0s ann connect", "0s bob connect", "0s ann session.list", "0s bob session.list"])),
+        ("create", script("until = \"3s\"", &["0s ann connect", "1s ann session.create work", "2s ann close"])),
+        ("create2", script("until = \"3s\"", &["0s ann connect", "1s bob connect", "2s ann session.create work", "2s bob session.create play"])),
+        ("prompt", script(&format!("until = \"3s\"\n{TURNS}"), &["0s ann connect", "1s ann session.create work", "2s ann prompt.submit work short", "3s ann close"])),
+        ("drop", script(&format!("until = \"30s\"\n{TURNS}"), &["0s ann connect", "1s ann session.create work", "2s ann drop"])),
+        ("interrupt", script(&format!("until = \"3s\"\n{TURNS}"), &["0s ann connect", "1s ann session.create work", "2s ann prompt.submit work short", "2s ann session.interrupt work"])),
+        ("close", script(&format!("until = \"3s\"\n{TURNS}"), &["0s ann connect", "1s ann session.create work", "1s ann close"])),
+        ("store", script(&format!("until = \"3s\"\n{store}{TURNS}"), &["0s ann connect", "1s ann session.create work", "2s ann prompt.submit work short"])),
+    ] {
+        let at = std::time::Instant::now();
+        let bounds = Bounds { schedules: 1500, choices: 1000 };
+        let exploration = Exploration { bounds, ..Exploration::new(Release::Current) };
+        let good = exploration.carry_out_in_full(&mut Simulator::new(), &scenario);
+        println!("{name} reduced    {} {} ends {:?}", told(&good), good.ends.len(), at.elapsed());
+        let all = Exploration { reduction: Reduction::Off, ..exploration }.carry_out_in_full(&mut Simulator::new(), &scenario);
+        println!("{name} unreduced {} {} ends {} {:?}", told(&all), all.ends.len(), all.ends == good.ends, at.elapsed());
     }
 }

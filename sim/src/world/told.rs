@@ -7,6 +7,7 @@ use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use gateway::clock::Uptime;
+use gateway::session::SessionId;
 use gateway::store::StoredId;
 use serde_json::Value;
 
@@ -53,6 +54,26 @@ pub(crate) enum News {
     },
 }
 
+impl News {
+    /// What `Told` claims hold it against, beside itself.
+    pub(crate) fn grounds(&self) -> Vec<Resource> {
+        let (session, rows) = match self {
+            Self::Answer(Answer { request, result: Ok(result), .. }) => match request.method.as_str() {
+                "session.resume" => (result["session_id"].as_str().unwrap_or_default(), true),
+                "session.activate" | "prompt.submit" => (request.session(), false),
+                _ => return Vec::new(),
+            },
+            Self::StoppedUnasked { session } => (session.as_str(), false),
+            Self::Answer(_) | Self::OutOfOrder { .. } => return Vec::new(),
+        };
+        let mut grounds = vec![Resource::Registry, Resource::Record(SessionId::from(session))];
+        if rows {
+            grounds.extend([Resource::Rows, Resource::Titles]);
+        }
+        grounds
+    }
+}
+
 /// A request and its answer.
 pub(crate) struct Answer {
     pub(crate) client: String,
@@ -87,7 +108,7 @@ impl Told {
         let method = request.method.as_str();
         if method.ends_with(".respond") {
             // A question without an id may be asked again, and is another then.
-            inner.footprints.write(|| Resource::Account(request.session().to_owned()));
+            inner.footprints.write(|| Resource::Questions(request.session().to_owned()));
             inner.asked.retain(|(_, session, by)| session != request.session() || !by.ends_with(".request"));
         }
         if method != "session.resume" && !request.session().is_empty() {
@@ -190,7 +211,7 @@ impl Inner {
     /// A client learns of a question.
     fn ask(&mut self, client: &str, session: &str, kind: &str, payload: &Value) {
         self.revision += 1;
-        self.footprints.write(|| Resource::Account(session.to_owned()));
+        self.footprints.write(|| Resource::Questions(session.to_owned()));
         self.asked.insert((client.to_owned(), session.to_owned(), question(kind, payload)));
     }
 }
