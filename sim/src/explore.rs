@@ -11,6 +11,7 @@ mod search;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::ops::Range;
 use std::rc::Rc;
 
 use gateway::release::Release;
@@ -36,12 +37,12 @@ pub struct Exploration {
 }
 
 /// How far a search goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// How many schedules are begun.
     pub schedules: u64,
-    /// Up to which choice of a run other alternatives are tried.
-    pub choices: usize,
+    /// At which choices of a run other alternatives are tried.
+    pub choices: Range<usize>,
 }
 
 /// Whether schedules that differ in nothing are left out.
@@ -55,7 +56,7 @@ pub enum Reduction {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { schedules: 20_000, choices: 1_000 }
+        Self { schedules: 20_000, choices: 0..1_000 }
     }
 }
 
@@ -81,7 +82,7 @@ pub struct Explored {
 /// What the bounds have left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cut {
-    /// Alternatives of choices that come too late in their run.
+    /// Alternatives of choices that come too early or too late in their run.
     pub by_choices: u64,
     /// Whether schedules were left when so many had been run.
     pub by_schedules: bool,
@@ -127,7 +128,7 @@ impl Exploration {
         scenario: &Scenario,
         goes_on: impl Fn(&Explored) -> bool,
     ) -> Explored {
-        let search = Rc::new(RefCell::new(Search::new(self.bounds.choices, self.reduction)));
+        let search = Rc::new(RefCell::new(Search::new(self.bounds.clone(), self.reduction)));
         let mut explored = Explored::default();
         loop {
             let report = simulator.run_with(scenario, self.release, Box::new(Guide::of(&search)));

@@ -35,8 +35,8 @@ pub(super) struct Arguments {
     /// How many schedules are begun at most
     #[arg(long, value_name = "N", default_value_t = Bounds::default().schedules)]
     max_schedules: u64,
-    /// Up to which choice of a schedule other alternatives are tried
-    #[arg(long, value_name = "N", default_value_t = Bounds::default().choices)]
+    /// At how many choices of a schedule, from its first, other alternatives are tried
+    #[arg(long, value_name = "N", default_value_t = Bounds::default().choices.end)]
     max_depth: usize,
     /// Go into every order, also where the order does not matter
     #[arg(long)]
@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let exploration = Exploration {
         release: arguments.release,
         only: arguments.only.clone(),
-        bounds: Bounds { schedules: arguments.max_schedules, choices: arguments.max_depth },
+        bounds: Bounds { schedules: arguments.max_schedules, choices: 0..arguments.max_depth },
         reduction: if arguments.no_reduction { Reduction::Off } else { Reduction::SleepSets },
     };
     let mut explored = exploration.carry_out(&mut Simulator::new(), &scenario);

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::Reduction;
+use super::{Bounds, Reduction};
 use crate::footprint::Footprint;
 use crate::strategy::{Divergence, Go, READY, Strategy};
 
@@ -17,7 +17,7 @@ pub(super) struct Search {
     /// How many of its steps are those of the run before, with the same choices in them.
     known: usize,
     run: Run,
-    choices_max: usize,
+    bounds: Bounds,
     reduction: Reduction,
     pruned: u64,
     cut: u64,
@@ -62,8 +62,8 @@ struct Draw {
 type Sleepers = BTreeMap<Rc<str>, Rc<Footprint>>;
 
 impl Search {
-    pub(super) fn new(choices_max: usize, reduction: Reduction) -> Self {
-        Self { path: Vec::new(), known: 0, run: Run::default(), choices_max, reduction, pruned: 0, cut: 0 }
+    pub(super) fn new(bounds: Bounds, reduction: Reduction) -> Self {
+        Self { path: Vec::new(), known: 0, run: Run::default(), bounds, reduction, pruned: 0, cut: 0 }
     }
 
     /// Alternatives that were not gone into because their task was asleep.
@@ -71,7 +71,7 @@ impl Search {
         self.pruned
     }
 
-    /// Alternatives that come too late in their run.
+    /// Alternatives that come too early or too late in their run.
     pub(super) fn cut(&self) -> u64 {
         self.cut
     }
@@ -129,7 +129,7 @@ impl Search {
             let still = before.asleep.iter().filter(sleeps);
             asleep.extend(still.map(|(task, footprint)| (Rc::clone(task), Rc::clone(footprint))));
         }
-        Point::new(ready, asleep, self.run.choices >= self.choices_max)
+        Point::new(ready, asleep, !self.bounds.choices.contains(&self.run.choices))
     }
 
     fn ran(&mut self, footprint: Footprint) {
@@ -140,12 +140,13 @@ impl Search {
     }
 
     fn pick(&mut self, site: &str, among: &[&str]) -> usize {
+        let is_last = !self.bounds.choices.contains(&self.run.choices);
         let point = &mut self.path[self.run.begun - 1];
         if site == READY {
             return among.iter().position(|label| **label == *point.task).expect("the task is ready");
         }
         if self.run.drawn == point.draws.len() {
-            let ways = if self.run.choices >= self.choices_max { 1 } else { among.len() };
+            let ways = if is_last { 1 } else { among.len() };
             self.cut += (among.len() - ways) as u64;
             point.draws.push(Draw { ways, pick: 0 });
         }
