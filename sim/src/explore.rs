@@ -122,12 +122,7 @@ impl Exploration {
         self.search(simulator, scenario, |_| true)
     }
 
-    fn search(
-        &self,
-        simulator: &mut Simulator,
-        scenario: &Scenario,
-        goes_on: impl Fn(&Explored) -> bool,
-    ) -> Explored {
+    fn search(&self, simulator: &mut Simulator, scenario: &Scenario, goes_on: impl Fn(&Explored) -> bool) -> Explored {
         let search = Rc::new(RefCell::new(Search::new(self.bounds.clone(), self.reduction)));
         let mut explored = Explored::default();
         loop {

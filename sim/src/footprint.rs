@@ -135,7 +135,9 @@ impl Footprint {
 
     /// Whether the order of two steps may matter.
     pub fn conflicts(&self, other: &Self) -> bool {
-        self.is_woken_by(other) || !self.written.is_disjoint(&other.absorbed) || !self.absorbed.is_disjoint(&other.written)
+        self.is_woken_by(other)
+            || !self.written.is_disjoint(&other.absorbed)
+            || !self.absorbed.is_disjoint(&other.written)
     }
 
     /// Whether a task whose step has this footprint, and which need not get its turn, may need it after the `other` step.

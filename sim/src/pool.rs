@@ -117,13 +117,7 @@ impl Pool {
     }
 
     /// The same for a task of which more is to be known.
-    pub(crate) fn spawn_with(
-        &self,
-        side: Side,
-        label: String,
-        own: Own,
-        future: LocalBoxFuture<'static, ()>,
-    ) {
+    pub(crate) fn spawn_with(&self, side: Side, label: String, own: Own, future: LocalBoxFuture<'static, ()>) {
         self.footprints.write(|| Resource::Label(label.clone()));
         self.note_turn(&label);
         let label = self.unique(label);

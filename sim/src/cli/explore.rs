@@ -119,7 +119,9 @@ fn print(arguments: &Arguments, explored: &Explored, kept: Option<&Kept>) {
     }
     match kept {
         Some(kept) => print_failure(kept),
-        None if explored.is_proof() => out!("  no violation in all schedules of this file at these latencies and faults"),
+        None if explored.is_proof() => {
+            out!("  no violation in all schedules of this file at these latencies and faults")
+        }
         None => out!("  no violation so far: this is no proof"),
     }
 }
@@ -181,11 +183,7 @@ fn print_json(arguments: &Arguments, explored: &Explored, kept: Option<&Kept>) {
     let document = Document {
         scenario: arguments.scenario.display().to_string(),
         release: arguments.release.name(),
-        schedules: Schedules {
-            whole: explored.whole,
-            left_off: explored.left_off,
-            stopped: explored.cut.by_schedules,
-        },
+        schedules: Schedules { whole: explored.whole, left_off: explored.left_off, stopped: explored.cut.by_schedules },
         alternatives: Alternatives { pruned: explored.pruned, cut: explored.cut.by_choices },
         proof: failure.is_none() && explored.is_proof(),
         failure,

@@ -304,6 +304,7 @@ mod tests {
                 match (stage.pool.step(), stage.clock.next()) {
                     (Step::Ran, _) => {}
                     (Step::Panicked(message), _) => panic!("{message}"),
+                    (Step::LeftOff, _) => unreachable!("neither strategy leaves a run off"),
                     (Step::Idle, Some(next)) => stage.clock.jump(next).await,
                     (Step::Idle, None) => break,
                 }
