@@ -243,6 +243,17 @@ fn a_race_ends_alike_in_every_order() {
     check_equal(&scenario, 13, "33 of 303: 2 ends, 1 failures");
 }
 
+/// What is drawn inside a step is tried in every order too: answers of the store that take a millisecond or none, and lookups that
+/// fail or do not.
+#[test]
+fn draws_end_alike_in_every_order() {
+    let slow = format!("until = \"4s\"\n[store]\nafter_commit = [\"0ms\", \"1ms\"]\n{TURNS}");
+    let steps = ["1s ann connect", "2s ann session.create work", "3s ann prompt.submit work short"];
+    check_equal(&script(&slow, &steps), 8, "24 of 720: 1 ends, 0 failures");
+    let failing = "until = \"3s\"\n[store.odds]\nerror = \"1/10\"\n";
+    check_equal(&script(failing, &["1s ann connect", "2s ann session.list"]), 6, "8 of 12: 1 ends, 0 failures");
+}
+
 /// What the reduction proves about a scenario that is too large for every order, holds for any number of random ones.
 #[track_caller]
 fn check_seen(scenario: &Scenario, schedules: u64) {
