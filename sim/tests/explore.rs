@@ -268,7 +268,7 @@ fn check_seen(scenario: &Scenario, schedules: u64) {
 #[test]
 fn no_random_schedule_ends_otherwise() {
     check_seen(&planted(&second_absence(), &["grace.timers = pile"]), 50);
-    check_seen(&planted(&resumed_as_it_is_closed(), &["close.order = pop_then_end"]), 150);
+    check_seen(&planted(&resumed_as_it_is_closed(), &["close.order = pop_then_end"]), 60);
 }
 
 /// A bound that leaves something out is no proof, and says how much it has left out.
