@@ -17,6 +17,10 @@ pub enum Shared<'a> {
     Registry,
     /// Which connections are served.
     Links,
+    /// Which sessions own which rows, and are attached to which connections.
+    Places,
+    /// Which row ids were given.
+    RowIds,
     /// A session's record.
     Record(&'a SessionId),
     /// A session's numbered events.

@@ -22,6 +22,10 @@ pub enum Resource {
     Registry,
     /// Which connections are served.
     Links,
+    /// Which sessions own which rows, and are attached to which connections.
+    Places,
+    /// Which row ids were given.
+    RowIds,
     /// The record of a session, and what can stop its turn.
     Record(SessionId),
     /// The numbered events of a session.
@@ -255,6 +259,8 @@ impl Watcher for Footprints {
         let resource = || match shared {
             Shared::Registry => Resource::Registry,
             Shared::Links => Resource::Links,
+            Shared::Places => Resource::Places,
+            Shared::RowIds => Resource::RowIds,
             Shared::Record(session) => Resource::Record(session.clone()),
             Shared::Events(session) => Resource::Events(session.clone()),
             Shared::Backlog(client) => Resource::Backlog(client.to_owned()),

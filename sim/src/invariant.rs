@@ -35,6 +35,8 @@ mod rows_match_mirror;
 mod running_means_turn;
 mod sidecars_end_with_their_client;
 mod signals_end_rows;
+mod silent_turns_are_stopped;
+mod stopped_turns_say_no_more;
 mod titles_are_stored;
 mod told_is_stored;
 mod turns_outlive_their_clients;
@@ -78,7 +80,7 @@ pub(crate) enum Claim {
 }
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 38] = [
+pub const ALL: [&Invariant; 40] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_whole::INVARIANT,
@@ -105,6 +107,8 @@ pub const ALL: [&Invariant; 38] = [
     &waiting_prompts_start::INVARIANT,
     &turns_stop_when_asked::INVARIANT,
     &turns_stop_only_when_asked::INVARIANT,
+    &stopped_turns_say_no_more::INVARIANT,
+    &silent_turns_are_stopped::INVARIANT,
     &missed_events_are_told::INVARIANT,
     &open_questions_are_shown::INVARIANT,
     &resumes_end_at_the_tip::INVARIANT,
@@ -167,6 +171,8 @@ pub(crate) struct Bounds {
     pub(crate) frame: Millis,
     /// How long a turn may go on with a tool that cannot be interrupted.
     pub(crate) stubborn: Millis,
+    /// How long the agent of a session without a client may report nothing.
+    pub(crate) silence: Millis,
     /// How long a session without a client may be idle.
     pub(crate) ttl: Millis,
     /// How many live sessions there may be, if that is limited.
@@ -178,10 +184,14 @@ pub(crate) struct Bounds {
 }
 
 impl View<'_> {
-    /// How many turns run for the record with this label.
-    pub(crate) fn turns_of(&self, label: &str) -> usize {
-        let of = |task: &Rc<str>| task.split('#').next().and_then(|task| task.strip_suffix("/turn")) == Some(label);
-        self.tasks.iter().filter(|task| of(task)).count()
+    /// The turns that run, each as the label of its record.
+    pub(crate) fn turns(&self) -> impl Iterator<Item = &str> {
+        self.tasks.iter().filter_map(|task| task.split('#').next()?.strip_suffix("/turn"))
+    }
+
+    /// Whether a turn runs for the record with this label.
+    pub(crate) fn has_turn(&self, label: &str) -> bool {
+        self.turns().any(|of| of == label)
     }
 
     /// What the session with this runtime id is called.

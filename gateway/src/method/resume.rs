@@ -271,7 +271,7 @@ async fn lookup(gateway: &Gateway, asked: &str) -> Result<SessionRow, Error> {
 }
 
 fn live(gateway: &Gateway, target: &StoredId) -> Option<Session> {
-    gateway.sessions.find_by(|record| gateway.behavior.resume.is_live(record, target))
+    gateway.sessions.find_owner(target, |record| gateway.behavior.resume.is_live(record, target))
 }
 
 fn attach_live(gateway: &Rc<Gateway>, session: &Session, link: &Link) -> Value {
