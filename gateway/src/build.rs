@@ -44,7 +44,7 @@ pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session) {
 }
 
 async fn build(gateway: &Rc<Gateway>, session: &Session) {
-    let built = gateway.env.agents.build().await;
+    let built = gateway.env.build_agent().await;
     let keeps = gateway.behavior.build.keeps_after_end();
     session.change(|record| {
         record.agent.state = match built {

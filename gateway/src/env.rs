@@ -4,11 +4,12 @@ use std::rc::Rc;
 
 use futures_util::future::LocalBoxFuture;
 
-use crate::agent::Agents;
+use crate::agent::{Agent, Agents, BuildError};
 use crate::clock::{Clock, Millis, Now, Uptime};
 use crate::entropy::{Entropy, Purpose, Stream};
 use crate::spawn::{Spawn, TaskName, Window};
 use crate::store::Store;
+use crate::watch::{Shared, Watch};
 
 /// The capabilities a gateway runs on. Cloning it is cheap and shares them.
 ///
@@ -25,6 +26,8 @@ pub struct Env {
     pub entropy: Rc<dyn Entropy>,
     /// Tasks.
     pub spawn: Rc<dyn Spawn>,
+    /// Who looks on.
+    pub watch: Watch,
 }
 
 impl Env {
@@ -51,6 +54,12 @@ impl Env {
     /// Passes a race window; only the alternative of a release that has the window does.
     pub async fn window(&self, window: Window) {
         self.spawn.window(window).await;
+    }
+
+    /// Builds an agent. Dropping the future gives the build up.
+    pub fn build_agent(&self) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>> {
+        self.watch.write(Shared::Agents);
+        self.agents.build()
     }
 
     /// The next number of a stream.

@@ -10,6 +10,7 @@ use crate::server::Gateway;
 use crate::session::{AgentState, Ended, Record, Session, Stage};
 use crate::spawn::Window;
 use crate::store::{EndReason, StoreError};
+use crate::watch::Shared;
 
 /// How long to wait before a row whose end could not be stored is tried again.
 pub(crate) const RETRY: Millis = Millis::from_secs(1);
@@ -54,6 +55,7 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     close_agent(gateway, session).await;
     gateway.sessions.remove(session);
     if gateway.behavior.notices.end_with_session() {
+        gateway.env.watch.write(Shared::Notices);
         gateway.notices.forget(session);
     }
     session.change(|record| {

@@ -40,5 +40,6 @@ mod startup;
 pub mod store;
 pub mod transport;
 mod turn;
+pub mod watch;
 
 pub use server::Gateway;

@@ -15,6 +15,7 @@ use crate::method::prompt;
 use crate::server::Gateway;
 use crate::session::{Queued, Session, Stage};
 use crate::spawn::{TaskName, Window};
+use crate::watch::Shared;
 
 /// What jobs have said and nobody has taken yet, oldest first.
 #[derive(Default)]
@@ -62,6 +63,7 @@ pub(crate) fn watch(gateway: &Rc<Gateway>, session: &Session, agent: Rc<dyn Agen
 /// A job is over: a turn of its session says so, now or after those before it.
 async fn tell(gateway: &Rc<Gateway>, session: &Session, job: String, text: String) {
     session.emit("status.update", json!({"kind": "process", "text": text}));
+    gateway.env.watch.write(Shared::Notices);
     gateway.notices.0.borrow_mut().push(Notice { owner: session.clone(), job, text });
     if !gateway.behavior.notices.end_with_session() {
         gateway.env.window(Window::JobOverNotHeard).await;
@@ -77,6 +79,7 @@ pub(crate) fn claim(gateway: &Gateway, session: &Session, moment: Moment) -> Opt
     if !session.read(|record| behavior.may_begin(record)) {
         return None;
     }
+    gateway.env.watch.write(Shared::Notices);
     let notice = gateway.notices.take(|notice| behavior.takes(session, &notice.owner, moment))?;
     session.change(|record| {
         prompt::hold(record, &notice.text, gateway.env.now());

@@ -2,7 +2,7 @@
 
 mod places;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -12,6 +12,7 @@ use crate::link::Link;
 use crate::session::{Record, Session, SessionId};
 use crate::store::StoredId;
 use crate::transport::Connection;
+use crate::watch::{Shared, Watch};
 pub(crate) use places::{Place, Places};
 
 /// The live sessions, in the order in which they were registered.
@@ -22,9 +23,15 @@ pub struct Registry {
     places: Rc<Places>,
     links: RefCell<BTreeMap<u64, Link>>,
     count: Cell<u64>,
+    watch: Watch,
 }
 
 impl Registry {
+    /// A registry without sessions, which somebody may watch.
+    pub(crate) fn watched(watch: Watch) -> Self {
+        Self { watch, ..Self::default() }
+    }
+
     /// Counts changes of membership and of any record: equal numbers mean that nothing has changed.
     pub fn revision(&self) -> u64 {
         self.places.revision()
@@ -32,28 +39,30 @@ impl Registry {
 
     /// The live sessions, oldest first.
     pub fn all(&self) -> Vec<Session> {
-        self.sessions.borrow().values().cloned().collect()
+        self.look().values().cloned().collect()
     }
 
     /// How many live sessions match.
     pub(crate) fn count(&self, matches: impl Fn(&Record) -> bool) -> usize {
-        self.sessions.borrow().values().filter(|session| session.read(&matches)).count()
+        self.look().values().filter(|session| session.read(&matches)).count()
     }
 
     /// The session with a runtime id.
     pub fn find(&self, id: &str) -> Option<Session> {
+        self.watch.read(Shared::Registry);
         let number = *self.numbers.borrow().get(id)?;
         self.sessions.borrow().get(&number).cloned()
     }
 
     /// The first session whose record matches.
     pub(crate) fn find_by(&self, matches: impl Fn(&Record) -> bool) -> Option<Session> {
-        self.sessions.borrow().values().find(|session| session.read(&matches)).cloned()
+        self.look().values().find(|session| session.read(&matches)).cloned()
     }
 
     /// The first session that owns a row and whose record matches.
     pub(crate) fn find_owner(&self, row: &StoredId, matches: impl Fn(&Record) -> bool) -> Option<Session> {
-        let sessions = self.sessions.borrow();
+        self.watch.read(Shared::Places);
+        let sessions = self.look();
         let mut owners = self.places.owners(row).into_iter().filter_map(|number| sessions.get(&number));
         let found = owners.find(|session| session.read(&matches)).cloned();
         debug_assert!({
@@ -70,17 +79,18 @@ impl Registry {
 
     /// Adds a record under an id that no other has.
     pub(crate) fn register(&self, id: SessionId, record: Record, events: Option<EventLog>) -> Session {
+        self.change(Shared::Registry);
         let number = self.next();
         self.places.enter(number, &Place::of(&record));
         self.numbers.borrow_mut().insert(id.clone(), number);
-        let session = Session::new(number, id, record, events, Rc::clone(&self.places));
+        let session = Session::new(number, id, record, events, Rc::clone(&self.places), self.watch.clone());
         self.sessions.borrow_mut().insert(number, session.clone());
         session
     }
 
     /// Takes a record out; false if it was not there any more.
     pub(crate) fn remove(&self, session: &Session) -> bool {
-        self.places.touch();
+        self.change(Shared::Registry);
         if !self.contains(session) {
             return false;
         }
@@ -92,36 +102,41 @@ impl Registry {
 
     /// Whether this very record is registered.
     pub fn contains(&self, session: &Session) -> bool {
+        self.watch.read(Shared::Registry);
         self.sessions.borrow().get(&session.number()).is_some_and(|known| known.is(session))
     }
 
     /// The connections that are being served.
     pub fn links(&self) -> Vec<Link> {
+        self.watch.read(Shared::Links);
         self.links.borrow().values().cloned().collect()
     }
 
     /// Whether this very connection is still being served. Its number is not enough for an observer who has known an
     /// earlier process, whose numbers begin anew.
     pub fn is_linked(&self, link: &Link) -> bool {
+        self.watch.read(Shared::Links);
         self.links.borrow().get(&link.number).is_some_and(|known| Rc::ptr_eq(&known.connection, &link.connection))
     }
 
     /// Adds a connection, for which as much may wait as there is room for.
     pub(crate) fn link(&self, connection: Rc<dyn Connection>, room: Room) -> Link {
-        self.places.touch();
-        let link = Link::new(self.next(), connection, room);
+        self.change(Shared::Links);
+        let link = Link::new(self.next(), connection, room, self.watch.clone());
         self.links.borrow_mut().insert(link.number, link.clone());
         link
     }
 
     /// How many live sessions are attached to a connection.
     pub(crate) fn count_attached(&self, link: &Link) -> usize {
+        self.watch.read(Shared::Places);
         self.places.attached(link.number).len()
     }
 
     /// Forgets a connection, and names the sessions that were attached to it.
     pub(crate) fn unlink(&self, link: &Link) -> Vec<Session> {
-        self.places.touch();
+        self.change(Shared::Links);
+        self.watch.read(Shared::Places);
         self.links.borrow_mut().remove(&link.number);
         let sessions = self.sessions.borrow();
         let attached = self.places.attached(link.number);
@@ -132,5 +147,15 @@ impl Registry {
     fn next(&self) -> u64 {
         self.count.set(self.count.get() + 1);
         self.count.get()
+    }
+
+    fn look(&self) -> Ref<'_, BTreeMap<u64, Session>> {
+        self.watch.read(Shared::Registry);
+        self.sessions.borrow()
+    }
+
+    fn change(&self, what: Shared<'_>) {
+        self.watch.write(what);
+        self.places.touch();
     }
 }

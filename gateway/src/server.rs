@@ -7,7 +7,6 @@ use std::rc::Rc;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use serde_json::Value;
-use tokio::sync::Mutex;
 
 use crate::approvals;
 use crate::behavior::Behavior;
@@ -31,6 +30,7 @@ use crate::spawn::TaskName;
 use crate::startup;
 use crate::store::{EndReason, Rows, StoredId};
 use crate::transport::{Connection, Transport};
+use crate::watch::{ResumeLock, Shared};
 
 /// A gateway: its live sessions, and what it runs on.
 pub struct Gateway {
@@ -43,7 +43,7 @@ pub struct Gateway {
     /// What background jobs have said and nobody has taken yet.
     pub(crate) notices: Notices,
     /// Held by old releases while they look for a live session, and while some of them end one.
-    pub(crate) resume_lock: Mutex<()>,
+    pub(crate) resume_lock: ResumeLock,
     /// Who is asked for leave to run a command, in old releases.
     pub(crate) approvals: approvals::Table,
     row_ids: RowIds,
@@ -55,8 +55,8 @@ impl Gateway {
     /// A gateway without sessions.
     pub fn new(env: Env, config: Config, behavior: Behavior) -> Rc<Self> {
         let rows = Rows::new(Rc::clone(&env.store));
-        let (sessions, notices, approvals) = (Registry::default(), Notices::default(), approvals::Table::default());
-        let (resume_lock, row_ids) = (Mutex::default(), RowIds::default());
+        let (sessions, resume_lock) = (Registry::watched(env.watch.clone()), ResumeLock::new(env.watch.clone()));
+        let (notices, approvals, row_ids) = (Notices::default(), approvals::Table::default(), RowIds::default());
         let (timers, stopping) = (Cell::default(), Cell::default());
         Rc::new(Self {
             env,
@@ -96,12 +96,14 @@ impl Gateway {
                 .await;
             return;
         }
+        self.env.watch.write(Shared::Stopping);
         self.stopping.set(true);
         join_all(self.sessions.all().iter().map(|session| finalize::end(self, session, Actor::Shutdown))).await;
     }
 
     /// Whether it is being shut down.
     pub(crate) fn is_stopping(&self) -> bool {
+        self.env.watch.read(Shared::Stopping);
         self.stopping.get()
     }
 
@@ -133,6 +135,7 @@ impl Gateway {
 
     /// The id of a new row that begins at `wall`, drawn from a stream.
     pub(crate) fn new_row(&self, wall: Wall, stream: Stream<'_>) -> StoredId {
+        self.env.watch.write(Shared::RowIds);
         self.row_ids.next(wall, || self.env.draw(stream, Purpose::StoredId))
     }
 

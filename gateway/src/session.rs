@@ -20,6 +20,7 @@ use crate::question::OpenQuestion;
 use crate::registry::{Place, Places};
 use crate::rpc;
 use crate::store::{EndReason, NewMessage, Role, StoredId};
+use crate::watch::{Shared as Touched, Watch};
 
 /// The runtime id of a live record: eight hex digits, what clients pass as `session_id` (spec §1).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +43,7 @@ struct Shared {
     listed: Cell<bool>,
     /// Where others look it up while it is registered.
     places: Rc<Places>,
+    watch: Watch,
 }
 
 /// Everything that is known of a live session.
@@ -241,6 +243,7 @@ impl Session {
         record: Record,
         events: Option<EventLog>,
         places: Rc<Places>,
+        watch: Watch,
     ) -> Self {
         Self(Rc::new(Shared {
             number,
@@ -250,6 +253,7 @@ impl Session {
             changed: Notify::new(),
             listed: Cell::new(true),
             places,
+            watch,
         }))
     }
 
@@ -265,17 +269,23 @@ impl Session {
 
     /// Reads the record.
     pub fn read<T>(&self, read: impl FnOnce(&Record) -> T) -> T {
+        self.0.watch.read(Touched::Record(&self.0.id));
         read(&self.0.record.borrow())
     }
 
     /// Changes the record, and tells those who wait for a change.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Record) -> T) -> T {
         let Shared { number, record, changed, listed, places, .. } = &*self.0;
+        self.0.watch.write(Touched::Record(&self.0.id));
         places.touch();
         let before = listed.get().then(|| self.read(Place::of));
         let result = change(&mut record.borrow_mut());
         if let Some(before) = before {
-            places.follow(*number, &before, &self.read(Place::of));
+            let after = self.read(Place::of);
+            if before != after {
+                self.0.watch.write(Touched::Places);
+            }
+            places.follow(*number, &before, &after);
         }
         changed.notify_waiters();
         result
@@ -295,6 +305,9 @@ impl Session {
 
     /// Asks the turn that runs to stop.
     pub(crate) fn interrupt(&self) {
+        // The interrupt is the turn's, which is the record's: an observer has to look.
+        self.0.watch.write(Touched::Record(&self.0.id));
+        self.0.places.touch();
         self.read(|record| {
             if let Some(turn) = &record.turn {
                 turn.interrupt.raise();
@@ -304,14 +317,17 @@ impl Session {
 
     /// It has left the registry.
     pub(crate) fn unlist(&self) {
+        self.0.watch.write(Touched::Record(&self.0.id));
         self.0.listed.set(false);
     }
 
     /// Sends an event to whoever is attached, and keeps it for whoever comes back, if the release does.
     pub(crate) fn emit(&self, kind: &str, payload: Value) {
+        self.0.watch.read(Touched::Record(&self.0.id));
         if !self.0.listed.get() {
             return;
         }
+        self.0.watch.write(Touched::Events(&self.0.id));
         let params = rpc::event(kind, &self.0.id, payload);
         let params = match &mut *self.0.events.borrow_mut() {
             Some(events) => events.keep(params),
@@ -327,6 +343,7 @@ impl Session {
 
     /// Looks at the events that are kept; `None` where the release keeps none.
     pub(crate) fn events<T>(&self, look: impl FnOnce(&EventLog) -> T) -> Option<T> {
+        self.0.watch.read(Touched::Events(&self.0.id));
         self.0.events.borrow().as_ref().map(look)
     }
 

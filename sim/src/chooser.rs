@@ -1,8 +1,10 @@
 //! Where choices are made and put on the tape.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
-use crate::strategy::{Divergence, Strategy};
+use crate::footprint::Footprint;
+use crate::strategy::{Divergence, Go, Strategy};
 use crate::tape::{Choice, Tape};
 
 /// Asks a strategy, and records what it says.
@@ -30,6 +32,21 @@ impl Chooser {
             divergence: RefCell::default(),
             faults: Cell::new(Faults::On),
         }
+    }
+
+    /// Whether the strategy wants to know what steps touch.
+    pub(crate) fn wants_footprints(&self) -> bool {
+        self.strategy.borrow().wants_footprints()
+    }
+
+    /// One of these tasks is about to get its turn.
+    pub(crate) fn turn(&self, ready: &[Rc<str>]) -> Go {
+        self.strategy.borrow_mut().turn(ready)
+    }
+
+    /// The turn is over, and this is what it touched.
+    pub(crate) fn ran(&self, footprint: Footprint) {
+        self.strategy.borrow_mut().ran(footprint);
     }
 
     /// The place of the pick. One alternative is no choice and is not recorded.

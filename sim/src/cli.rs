@@ -13,6 +13,7 @@ mod behavior;
 mod bench;
 mod coverage;
 mod drive;
+mod explore;
 mod failure;
 mod fuzz;
 mod github;
@@ -48,6 +49,8 @@ enum Command {
     Shrink(shrink::Arguments),
     /// Run random scenarios under chosen schedules, and keep what fails as scenario files
     Fuzz(fuzz::Arguments),
+    /// Run every schedule of a scenario, up to bounds: a proof, or the first failure
+    Explore(explore::Arguments),
     /// Print which transitions sessions make in random runs, as a table or as a graph
     Coverage(coverage::Arguments),
     /// Measure how soon strategies find planted bugs
@@ -84,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Shrink(arguments) => shrink::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Explore(arguments) => explore::run(&arguments),
         Command::Coverage(arguments) => coverage::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Drive(arguments) => drive::run(&arguments),

@@ -19,6 +19,8 @@ mod chooser;
 pub mod cli;
 pub mod coverage;
 pub mod drive;
+pub mod explore;
+pub mod footprint;
 pub mod fuzz;
 pub mod generate;
 pub mod history;

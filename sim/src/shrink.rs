@@ -241,6 +241,12 @@ fn bare(scenario: &Scenario, release: Release) -> Scenario {
     Scenario { releases: vec![release], expect: Default::default(), tapes: Default::default(), ..scenario.clone() }
 }
 
+/// The scenario as a file of one failing run: with its release, its schedule, and what it showed as what is expected.
+pub(crate) fn as_shown(scenario: &Scenario, report: &Report) -> Scenario {
+    let shape = Shape::all(scenario, report).into_iter().next().expect("a failure has a shape");
+    finished(bare(scenario, report.release), report, &report.tape, &shape)
+}
+
 /// The scenario as a file that expects what its run showed.
 fn finished(scenario: Scenario, report: &Report, tape: &Tape, target: &Shape) -> Scenario {
     let release = report.release;

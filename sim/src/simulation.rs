@@ -236,8 +236,10 @@ impl<'a> Run<'a> {
                 PoolStep::Ran => {
                     self.world.stage.count_event();
                     self.look();
+                    self.world.stage.ran();
                 }
                 PoolStep::Panicked(message) => self.broken = Some((Outcome::Panicked, message)),
+                PoolStep::LeftOff => self.broken = Some((Outcome::Limit, "left off by its strategy".to_owned())),
                 PoolStep::Idle => {
                     // All that happens at this instant has happened.
                     self.oracle.judge(self.world.stage.now());
@@ -331,9 +333,14 @@ impl<'a> Run<'a> {
             let tasks = self.world.stage.pool.gateway_labels();
             let seen = Seen { gateway: gateway.as_deref(), live: &live, tasks: &tasks, rows: &mirror, news: &[] };
             self.oracle.look(self.world.stage.now(), &view!(self, seen));
+            if self.oracle.take_ended() {
+                self.world.stage.footprints.condition_ended();
+            }
         }
         if self.world.stage.told.has_news() {
             let (news, mirror) = (self.world.stage.told.take_news(), self.world.store.mirror());
+            let grounds = news.iter().flat_map(News::grounds);
+            grounds.for_each(|resource| self.world.stage.footprints.judged_by(resource));
             let live = live_of(gateway.as_deref());
             let seen = Seen { gateway: gateway.as_deref(), live: &live, tasks: &[], rows: &mirror, news: &news };
             self.oracle.hear(self.world.stage.now(), &view!(self, seen));

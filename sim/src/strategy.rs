@@ -26,6 +26,9 @@ pub use plan::{Plan, Profile};
 pub use replay::{Divergence, Replay};
 pub use urw::Urw;
 
+use std::rc::Rc;
+
+use crate::footprint::Footprint;
 use crate::prng::Prng;
 
 /// The site of a choice among tasks that are ready. Every other site chooses a latency or a fault.
@@ -43,12 +46,37 @@ pub trait Strategy {
         None
     }
 
-    /// The same where the alternatives are not equally likely: `weights` has a number for each, and their sum is not
+    /// Whether it wants [`turn`](Self::turn) and [`ran`](Self::ran) to be called.
+    fn wants_footprints(&self) -> bool {
+        false
+    }
+
+    /// One of the `ready` tasks is about to get its turn, also if there is only one: whether the run is to go on.
+    fn turn(&mut self, ready: &[Rc<str>]) -> Go {
+        let _ = ready;
+        Go::On
+    }
+
+    /// That turn is over, and this is what it touched.
+    fn ran(&mut self, footprint: Footprint) {
+        let _ = footprint;
+    }
+
+    /// The same as [`pick`](Self::pick) where the alternatives are not equally likely: `weights` has a number for each, and their sum is not
     /// zero. A strategy that does not go by chance need not care.
     fn pick_by_weight(&mut self, site: &str, among: &[&str], weights: &[u64]) -> Result<usize, Divergence> {
         let _ = weights;
         self.pick(site, among)
     }
+}
+
+/// Whether a run is to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Go {
+    /// It is.
+    On,
+    /// What follows is of no interest.
+    LeaveOff,
 }
 
 /// Always the first: tasks in the order in which they became ready, the shortest latency, no fault.

@@ -19,8 +19,10 @@ use std::rc::Rc;
 use gateway::agent::script::ScriptedAgents;
 use gateway::clock::{Clock, Millis, Uptime};
 use gateway::env::Env;
+use gateway::watch::Watch;
 
 use crate::chooser::{Chooser, Faults};
+use crate::footprint::Taken;
 use crate::history::Moment;
 use crate::pool::Pool;
 use crate::scenario::{AgentSettings, Latency, Scenario};
@@ -41,6 +43,7 @@ pub(crate) struct Stage {
     pub(crate) pool: Rc<Pool>,
     pub(crate) names: Names,
     pub(crate) told: Told,
+    pub(crate) footprints: Taken,
     trace: RefCell<Trace>,
 }
 
@@ -48,13 +51,17 @@ pub(crate) use clock::VirtualClock;
 
 impl Stage {
     fn new(strategy: Box<dyn Strategy>) -> Rc<Self> {
-        let chooser = Rc::new(Chooser::new(strategy));
+        let (chooser, footprints) = (Rc::new(Chooser::new(strategy)), Taken::default());
+        if chooser.wants_footprints() {
+            footprints.want();
+        }
         Rc::new(Self {
             clock: VirtualClock::new(),
-            pool: Rc::new(Pool::new(Rc::clone(&chooser))),
+            pool: Rc::new(Pool::new(Rc::clone(&chooser), Rc::clone(&footprints))),
             chooser,
-            names: Names::default(),
-            told: Told::default(),
+            names: Names::new(Rc::clone(&footprints)),
+            told: Told::new(Rc::clone(&footprints)),
+            footprints,
             trace: RefCell::default(),
         })
     }
@@ -72,6 +79,13 @@ impl Stage {
     /// A task was given its turn.
     pub(crate) fn count_event(&self) {
         self.trace.borrow_mut().event(self.now(), &self.pool.current());
+    }
+
+    /// What the turn touched goes to the strategy that wants to know it.
+    pub(crate) fn ran(&self) {
+        if self.footprints.are_wanted() {
+            self.chooser.ran(self.footprints.take());
+        }
     }
 
     /// How many events there were.
@@ -125,6 +139,7 @@ impl World {
             agents: Rc::new(agents),
             entropy: Rc::new(SeededEntropy::new(Rc::clone(&stage), scenario.seed)),
             spawn: Rc::new(PoolSpawn::new(Rc::clone(&stage), scenario.windows.clone())),
+            watch: Watch::by(Rc::clone(&stage.footprints) as _),
         };
         Self { stage, network, store, env }
     }

@@ -376,6 +376,47 @@ fn a_failure_is_shrunk_to_a_file() {
     assert!(text(replayed.stdout).contains("100 of 100 violated"), "the same every time");
 }
 
+/// All schedules without a failure are a proof; with some left out they are none, which is an exit code of its own.
+#[test]
+fn exploring_proves_or_says_that_it_does_not() {
+    let files: [(&str, &[u8]); 1] = [("story.toml", GHOST.as_bytes())];
+    let explore =
+        |arguments: &[&str], code: i32| check(&[&["explore", "story.toml"], arguments].concat(), &files, code, &[]);
+    let printed = explore(&["--release", "current"], 0);
+    assert!(printed.contains("no violation in all schedules of this file at these latencies and faults"), "{printed}");
+    let printed = explore(&["--max-depth", "2"], 13);
+    assert!(printed.contains("no alternatives beyond choice 2") && printed.contains("this is no proof"), "{printed}");
+    let printed = explore(&["--no-reduction", "--max-schedules", "3"], 13);
+    assert!(printed.contains("3 run to the end, 0 left off") && printed.contains("stopped after 3"), "{printed}");
+    let document: Value = serde_json::from_str(&explore(&["--format", "json"], 0)).expect("one document");
+    assert_eq!(keys(&document), ["scenario", "release", "schedules", "alternatives", "proof"]);
+    assert_eq!((&document["proof"], &document["alternatives"]["cut"]), (&Value::Bool(true), &0.into()));
+    check_refused(&["explore", "story.toml", "--set", "grace.expiry=never"], &files, &["never"]);
+}
+
+/// A failure is told, kept as a file that expects it, and replayed and shrunk by the commands that are printed.
+#[test]
+fn exploring_keeps_what_it_finds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("story.toml"), GHOST).expect("a file");
+    let run = |line: &str, code: i32| {
+        let words: Vec<&str> = line.split_whitespace().map(|word| word.trim_matches('\'')).collect();
+        let output = sim(folder.path(), &words);
+        assert_eq!(output.status.code(), Some(code), "{line}: {}", text(output.stderr));
+        text(output.stdout)
+    };
+    let printed = run("explore story.toml --set grace.expiry=one_shot --only detached_rows_end", 10);
+    assert!(printed.contains("detached_rows_end at 60.000s") && printed.contains("✗ detached_rows_end"), "{printed}");
+    let commands = printed.lines().filter_map(|line| line.split_once(" sim ").map(|(_, command)| command.trim()));
+    let [replay, shrink] = commands.collect::<Vec<_>>()[..] else { panic!("two commands in {printed}") };
+    assert!(run(replay, 0).contains("1 of 1 violated"), "as its file expects");
+    run(&format!("{shrink} --tries 5 --out small.toml"), 0);
+    let document: Value =
+        serde_json::from_str(&run("explore story.toml --release 0.16.0 --format json --out f.toml", 10))
+            .expect("one document");
+    assert_eq!((&document["failure"]["outcome"], &document["proof"]), (&"violated".into(), &Value::Bool(false)));
+}
+
 /// What does not fail cannot shrink, and a file that is something else is not replaced.
 #[test]
 fn shrinking_refuses() {

@@ -228,7 +228,7 @@ async fn load(gateway: &Gateway, target: &StoredId, service: Service) -> Result<
 
 /// Builds the agent of a record that is not there yet.
 pub(super) async fn build_now(gateway: &Gateway) -> Result<Rc<dyn Agent>, Error> {
-    let built = gateway.env.agents.build().await;
+    let built = gateway.env.build_agent().await;
     built.map_err(|error| Error::new(code::RESUME_FAILED, format!("agent init failed: {error}")))
 }
 

@@ -117,11 +117,16 @@ fn asked_for(arguments: &Arguments, scenario: &Scenario, report: &Report) -> Opt
 
 /// The same failure has the same place, so that shrinking goes on where it was stopped.
 fn place(scenario: &Scenario, failure: &Failure) -> PathBuf {
+    place_of(scenario, failure.release, &failure.tape, &failure.shape)
+}
+
+/// Where a failing schedule is written, if nobody says where.
+pub(super) fn place_of(scenario: &Scenario, release: Release, tape: &Tape, shape: &Shape) -> PathBuf {
     let mut hasher = SipHasher13::new();
-    let parts = [scenario.to_toml(), failure.tape.to_string(), failure.release.to_string(), failure.shape.to_string()];
+    let parts = [scenario.to_toml(), tape.to_string(), release.to_string(), shape.to_string()];
     parts.iter().for_each(|part| hasher.write(part.as_bytes()));
     let digest = format!("{:016x}", hasher.finish());
-    PathBuf::from(format!("scenarios/found/{}_{}.toml", failure.shape.claim, &digest[..8]))
+    PathBuf::from(format!("scenarios/found/{}_{}.toml", shape.claim, &digest[..8]))
 }
 
 /// An earlier result is where to go on from. Any other file is not ours to replace.

@@ -17,6 +17,7 @@ use gateway::real::sqlite::SqliteThread;
 use gateway::release::Release;
 use gateway::store::Store;
 use gateway::store::sqlite::OpenError;
+use gateway::watch::Watch;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::task::{LocalSet, unconstrained};
@@ -103,5 +104,12 @@ fn env(scenario: &Scenario, clock: Rc<ScaledClock>, store: Rc<dyn Store>) -> Env
     let AgentSettings { build, first_build, failures, summary } = scenario.agent;
     let agents = ScriptedAgents::new(Rc::clone(&clock), scenario.turns.clone(), build);
     let agents = agents.with_first_build(first_build).with_failures(failures).with_summary(summary);
-    Env { clock, store, agents: Rc::new(agents), entropy: Rc::new(SystemEntropy), spawn: Rc::new(LocalSpawn) }
+    Env {
+        clock,
+        store,
+        agents: Rc::new(agents),
+        entropy: Rc::new(SystemEntropy),
+        spawn: Rc::new(LocalSpawn),
+        watch: Watch::default(),
+    }
 }

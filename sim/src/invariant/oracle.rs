@@ -15,6 +15,8 @@ pub(crate) struct Oracle {
     /// What has been reported: once for each claim and subject.
     reported: BTreeSet<(&'static str, String)>,
     violations: Vec<Violation>,
+    /// A condition has come to its end, or another took its place, since somebody last asked.
+    ended: bool,
 }
 
 struct Begun {
@@ -70,6 +72,11 @@ impl Oracle {
         }
     }
 
+    /// Whether a condition has come to its end since somebody last asked.
+    pub(crate) fn take_ended(&mut self) -> bool {
+        std::mem::take(&mut self.ended)
+    }
+
     /// What was found, in order of time.
     pub(crate) fn violations(&self) -> &[Violation] {
         &self.violations
@@ -77,7 +84,9 @@ impl Oracle {
 
     fn note(&mut self, now: Uptime, invariant: &Invariant, conditions: Vec<Condition>) {
         let hold: BTreeSet<&str> = conditions.iter().map(|condition| condition.subject.as_str()).collect();
+        let before = self.begun.len();
         self.begun.retain(|(name, subject), _| *name != invariant.name || hold.contains(subject.as_str()));
+        self.ended |= self.begun.len() < before;
         for condition in conditions {
             let within = condition.within;
             let key = (invariant.name, condition.subject.clone());
@@ -89,7 +98,10 @@ impl Oracle {
                         known.due = known.due.max(known.since + within);
                         known.condition = begun.condition;
                     }
-                    Some(known) => *known = begun,
+                    Some(known) => {
+                        *known = begun;
+                        self.ended = true;
+                    }
                     None => {
                         self.begun.insert(key, begun);
                     }

@@ -14,6 +14,7 @@ use super::process::Process;
 use super::store::SimStore;
 use super::told;
 use super::{Stage, World};
+use crate::footprint::Resource;
 use crate::pool::Side;
 use crate::scenario::{Action, ResumeTarget, Step};
 use crate::trace::Site;
@@ -77,6 +78,7 @@ impl Client {
     }
 
     async fn act(self: &Rc<Self>, action: &Action) -> Result<(), Skipped> {
+        self.changes();
         match action {
             Action::Connect => self.connect()?,
             Action::Close => self.end(ClientEnd::close, "closes")?,
@@ -114,8 +116,9 @@ impl Client {
         let connection = self.network.connect(&self.name);
         self.stage.enter(Site::Connection, format!("{} connects", self.name));
         *self.connection.borrow_mut() = Some(connection.clone());
+        let receiver = connection.receiver();
         let inbox = Box::pin(Rc::clone(self).hear(connection));
-        self.stage.pool.spawn(Side::World, format!("{}/inbox", self.name), inbox);
+        self.stage.pool.spawn_with(Side::World, format!("{}/inbox", self.name), receiver, inbox);
         Ok(())
     }
 
@@ -154,6 +157,7 @@ impl Client {
             Some(session) => Some(self.ids(session).await?),
             None => None,
         };
+        self.changes();
         let name = wire::names(action);
         let stored = match wire::stored(action) {
             Some((session, target)) => {
@@ -172,6 +176,8 @@ impl Client {
 
     /// The stored id, or the title, that a step means.
     fn stored(&self, ids: Ids, target: ResumeTarget) -> Result<String, Skipped> {
+        self.stage.footprints.read(|| Resource::Rows);
+        self.stage.footprints.read(|| Resource::Titles);
         let mirror = self.store.mirror();
         match target {
             ResumeTarget::Stored => Ok(ids.stored),
@@ -186,6 +192,7 @@ impl Client {
     /// What the command line does with `/new`: it opens the row, leaves it for a child, and is left in turn.
     async fn go_on_elsewhere(&self, session: &str) -> Result<(), Skipped> {
         let left = StoredId::new(self.ids(session).await?.stored);
+        self.changes();
         let at = self.stage.clock.now().wall;
         self.requests.set(self.requests.get() + 1);
         let id = StoredId::new(format!("cli_{}", self.requests.get()));
@@ -219,6 +226,11 @@ impl Client {
         }
     }
 
+    /// The step that runs changes what the client knows.
+    fn changes(&self) {
+        self.stage.footprints.write(|| Resource::Client(self.name.clone()));
+    }
+
     /// Sends a request; `names` is what its answer will be called.
     fn request(&self, method: &str, params: Value, names: Option<String>) -> Result<(), Skipped> {
         let connection = self.connection.borrow().clone();
@@ -236,6 +248,7 @@ impl Client {
 
     async fn hear(self: Rc<Self>, connection: ClientEnd) {
         while let Some(frame) = connection.receive().await {
+            self.changes();
             self.stage.enter(Site::Received, frame.clone());
             let value: Value = serde_json::from_str(&frame).expect("the gateway sends JSON");
             if let Some(id) = value.get("id").and_then(Value::as_u64) {
@@ -245,6 +258,7 @@ impl Client {
                 self.heard.borrow_mut().event(&value["params"]);
             }
         }
+        self.changes();
         if self.connection.borrow().as_ref().is_some_and(|present| present.is(&connection)) {
             self.stage.enter(Site::Connection, format!("{} finds its connection gone", self.name));
             *self.connection.borrow_mut() = None;

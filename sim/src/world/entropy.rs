@@ -8,6 +8,7 @@ use gateway::entropy::{Entropy, Purpose, Stream};
 use gateway::session::SessionId;
 
 use super::Stage;
+use crate::footprint::Resource;
 use crate::prng::Prng;
 
 pub(super) struct SeededEntropy {
@@ -28,6 +29,7 @@ impl Entropy for SeededEntropy {
             Stream::Client(name) => format!("entropy.client.{name}"),
             Stream::Session(id) => format!("entropy.session.{}", self.stage.names.label(id)),
         };
+        self.stage.footprints.write(|| Resource::Entropy(name.clone()));
         let mut streams = self.streams.borrow_mut();
         let bits = streams.entry(name).or_insert_with_key(|name| Prng::stream(self.seed, name)).draw();
         if let (Stream::Client(client), Purpose::SessionId) = (stream, purpose) {

@@ -10,6 +10,7 @@ use gateway::store::{Read, Write};
 
 use super::Stage;
 use crate::chooser;
+use crate::footprint::Resource;
 use crate::scenario::{Call, Fault, Odds, StoreFault, StoreSettings, Weights};
 
 /// How long another process holds the database when chance says so: longer than a write waits for it.
@@ -76,6 +77,9 @@ impl Faults {
     fn struck(&self, hits: impl Fn(Call) -> bool, chances: &[(Option<Fault>, u64)]) -> Option<Fault> {
         if self.stage.chooser.faults() == chooser::Faults::Off {
             return None;
+        }
+        if !self.scripted.is_empty() || chances.iter().any(|(fault, weight)| fault.is_some() && *weight > 0) {
+            self.stage.footprints.write(|| Resource::Faults);
         }
         self.scripted(hits).or_else(|| self.drawn(chances))
     }

@@ -6,9 +6,12 @@ use std::collections::{BTreeMap, VecDeque};
 use gateway::session::SessionId;
 use tokio::sync::Notify;
 
+use crate::footprint::{Resource, Taken};
+
 /// Names of sessions and of tasks.
 #[derive(Default)]
 pub(crate) struct Names {
+    footprints: Taken,
     sessions: RefCell<BTreeMap<String, Named>>,
     changed: Notify,
     /// Names a client has asked for and the gateway has not drawn an id for yet.
@@ -38,8 +41,14 @@ pub(crate) struct Ids {
 }
 
 impl Names {
+    /// No names yet.
+    pub(crate) fn new(footprints: Taken) -> Self {
+        Self { footprints, ..Self::default() }
+    }
+
     /// The answer is there, or will never be.
     pub(crate) fn settle(&self, name: &str, named: Named) {
+        self.footprints.write(|| Resource::Name(name.to_owned()));
         self.sessions.borrow_mut().insert(name.to_owned(), named);
         self.changed.notify_waiters();
     }
@@ -51,6 +60,7 @@ impl Names {
 
     /// What is known of a name now.
     pub(crate) fn look(&self, name: &str) -> Option<Named> {
+        self.footprints.read(|| Resource::Name(name.to_owned()));
         self.sessions.borrow().get(name).cloned()
     }
 
@@ -68,11 +78,13 @@ impl Names {
 
     /// The next record that the gateway registers for `client` is called `name`.
     pub(crate) fn expect(&self, client: &str, name: &str) {
+        self.footprints.write(|| Resource::Expected(client.to_owned()));
         self.expected.borrow_mut().entry(client.to_owned()).or_default().push_back(name.to_owned());
     }
 
     /// The request that would have registered it was answered; true names are taken by then.
     pub(crate) fn expect_no_more(&self, client: &str, name: &str) {
+        self.footprints.write(|| Resource::Expected(client.to_owned()));
         if let Some(expected) = self.expected.borrow_mut().get_mut(client)
             && let Some(place) = expected.iter().position(|known| known == name)
         {
@@ -82,8 +94,10 @@ impl Names {
 
     /// The gateway drew a runtime id for `client`: from now on the record has a label.
     pub(crate) fn drawn(&self, client: &str, id: SessionId) {
+        self.footprints.write(|| Resource::Expected(client.to_owned()));
         let expected = self.expected.borrow_mut().get_mut(client).and_then(VecDeque::pop_front);
         let name = expected.unwrap_or_else(|| format!("{client}-session"));
+        self.footprints.write(|| Resource::Label(name.clone()));
         let mut counts = self.label_counts.borrow_mut();
         let count = counts.entry(name.clone()).or_default();
         *count += 1;

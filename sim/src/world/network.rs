@@ -11,6 +11,8 @@ use gateway::transport::{Connection, Died, Transport, Unsent};
 use tokio::sync::Notify;
 
 use super::Stage;
+use crate::footprint::Resource;
+use crate::pool::{Own, Side};
 use crate::scenario::{Latency, Network as Settings};
 
 /// Brings clients to the gateway.
@@ -42,6 +44,8 @@ struct Pipe {
     stage: Rc<Stage>,
     /// The site of its latency choices.
     site: String,
+    /// Whose task takes the frames.
+    side: Side,
     latency: Cell<Latency>,
     queue: RefCell<VecDeque<(Uptime, Item)>>,
     changed: Notify,
@@ -86,10 +90,13 @@ impl Network {
 
     /// A new connection of a client.
     pub(crate) fn connect(&self, name: &str) -> ClientEnd {
-        let pipe = |direction: &str| Pipe::new(&self.stage, format!("net.{name}.{direction}"), self.settings);
-        let (to_gateway, to_client) = (pipe("out"), pipe("in"));
+        let pipe = |direction: &str, receiver: Side| {
+            Pipe::new(&self.stage, format!("net.{name}.{direction}"), receiver, self.settings)
+        };
+        let (to_gateway, to_client) = (pipe("out", Side::Gateway), pipe("in", Side::World));
         let end =
             GatewayEnd { name: name.into(), from_client: Rc::clone(&to_gateway), to_client: Rc::clone(&to_client) };
+        self.stage.footprints.write(|| Resource::Arrivals);
         self.arrivals.borrow_mut().push_back(Rc::new(end));
         self.arrived.notify_waiters();
         let client = ClientEnd { to_gateway, to_client };
@@ -126,6 +133,7 @@ impl Transport for Network {
         async move {
             loop {
                 let arrived = self.arrived.notified();
+                self.stage.footprints.write(|| Resource::Arrivals);
                 if let Some(connection) = self.arrivals.borrow_mut().pop_front() {
                     return Some(connection);
                 }
@@ -145,6 +153,11 @@ impl ClientEnd {
         Rc::ptr_eq(&self.to_gateway, &other.to_gateway)
     }
 
+    /// What is to be known of the task that receives its frames.
+    pub(crate) fn receiver(&self) -> Own {
+        if self.to_client.is_instant() { Own::Absorbs } else { Own::Woken }
+    }
+
     pub(crate) fn send(&self, frame: String) {
         self.to_gateway.push(Item::Frame(frame));
     }
@@ -156,12 +169,14 @@ impl ClientEnd {
 
     /// Takes nothing more, or goes on.
     pub(crate) fn stall(&self, stalled: bool) {
+        self.to_client.stage.footprints.write(|| Resource::Flow(self.to_client.site.clone()));
         self.to_client.receiver.set(if stalled { Receiver::Stalled } else { Receiver::Takes });
         self.to_client.changed.notify_waiters();
     }
 
     /// Each frame that is sent from here on takes so long, in either direction.
     pub(crate) fn lag(&self, takes: Millis) {
+        self.to_client.stage.footprints.everywhere();
         for pipe in [&self.to_gateway, &self.to_client] {
             pipe.latency.set(Latency::fixed(takes));
         }
@@ -169,6 +184,7 @@ impl ClientEnd {
 
     /// Nothing gets through any more, in either direction; or what has waited does.
     pub(crate) fn cut(&self, cut: bool) {
+        self.to_client.stage.footprints.everywhere();
         for pipe in [&self.to_gateway, &self.to_client] {
             pipe.cut.set(cut);
             pipe.changed.notify_waiters();
@@ -177,6 +193,7 @@ impl ClientEnd {
 
     /// The client is gone, and the gateway is told after so long, if at all. What is sent to the client stays on its way.
     pub(crate) fn vanish(&self, told_after: Option<Millis>) {
+        self.to_client.stage.footprints.everywhere();
         self.to_client.receiver.set(Receiver::Vanished);
         self.to_client.changed.notify_waiters();
         if let Some(length) = told_after {
@@ -213,7 +230,7 @@ impl Connection for GatewayEnd {
 
     fn send(&self, frame: String) -> Result<(), Unsent> {
         // A gateway learns of a death when its reader does; what it sends until then is lost on the way.
-        if self.from_client.over.get() {
+        if self.from_client.is_over() {
             return Err(Died.into());
         }
         if self.to_client.is_full() {
@@ -226,7 +243,7 @@ impl Connection for GatewayEnd {
     fn room(&self) -> LocalBoxFuture<'_, Result<(), Died>> {
         async move {
             self.to_client.room().await;
-            if self.from_client.over.get() { Err(Died) } else { Ok(()) }
+            if self.from_client.is_over() { Err(Died) } else { Ok(()) }
         }
         .boxed_local()
     }
@@ -238,10 +255,11 @@ impl Connection for GatewayEnd {
 }
 
 impl Pipe {
-    fn new(stage: &Rc<Stage>, site: String, settings: Settings) -> Rc<Self> {
+    fn new(stage: &Rc<Stage>, site: String, side: Side, settings: Settings) -> Rc<Self> {
         Rc::new(Self {
             stage: Rc::clone(stage),
             site,
+            side,
             latency: Cell::new(settings.latency),
             buffer: settings.buffer.get() as usize,
             receiver: Cell::new(Receiver::Takes),
@@ -253,13 +271,14 @@ impl Pipe {
     }
 
     fn push(&self, item: Item) {
-        if self.over.get() {
+        if self.is_over() {
             return;
         }
         self.push_at(self.stage.now() + self.stage.latency(&self.site, self.latency.get()), item);
     }
 
     fn push_at(&self, arrival: Uptime, item: Item) {
+        self.stage.footprints.write(|| Resource::Tail(self.site.clone()));
         let mut queue = self.queue.borrow_mut();
         // In order: a frame never overtakes the one before it.
         let arrival = queue.back().map_or(arrival, |(before, _)| arrival.max(*before));
@@ -270,7 +289,7 @@ impl Pipe {
 
     /// The receiver hears no more.
     fn stop(&self) {
-        self.over.set(true);
+        self.ends();
         self.queue.borrow_mut().clear();
         self.changed.notify_waiters();
     }
@@ -278,7 +297,8 @@ impl Pipe {
     async fn receive(&self) -> Result<Option<String>, Died> {
         loop {
             let changed = self.changed.notified();
-            if self.over.get() || self.receiver.get() == Receiver::Vanished {
+            self.looks();
+            if self.is_over() || self.receiver.get() == Receiver::Vanished {
                 return Ok(None);
             }
             if self.cut.get() || self.receiver.get() == Receiver::Stalled {
@@ -299,16 +319,47 @@ impl Pipe {
         }
     }
 
+    /// Whether it is over.
+    fn is_over(&self) -> bool {
+        self.stage.footprints.read(|| Resource::Flow(self.site.clone()));
+        self.over.get()
+    }
+
+    /// It is over from here on.
+    fn ends(&self) {
+        self.stage.footprints.write(|| Resource::Flow(self.site.clone()));
+        self.over.set(true);
+    }
+
+    /// The receiver looks whether there is something. A client takes in whatever there is, at once or in parts; the gateway
+    /// carries out one request before it looks for the next, and a frame that is on its way has a time of its own.
+    fn looks(&self) {
+        let tail = || Resource::Tail(self.site.clone());
+        match self.side {
+            Side::World if self.is_instant() => self.stage.footprints.absorb(tail),
+            Side::World | Side::Gateway => self.stage.footprints.read(tail),
+        }
+    }
+
+    fn is_instant(&self) -> bool {
+        self.latency.get().max == Millis::ZERO
+    }
+
     /// Whether a frame more would be too many.
     fn is_full(&self) -> bool {
-        self.queue.borrow().len() >= self.buffer
+        let is_full = self.queue.borrow().len() >= self.buffer;
+        if is_full {
+            // One that is not full is not full either when something has been taken.
+            self.stage.footprints.read(|| Resource::Head(self.site.clone()));
+        }
+        is_full
     }
 
     /// Waits until a frame more is not too many, or there is no receiver any more.
     async fn room(&self) {
         loop {
             let changed = self.changed.notified();
-            if self.over.get() || !self.is_full() {
+            if self.is_over() || !self.is_full() {
                 return;
             }
             changed.await;
@@ -316,16 +367,17 @@ impl Pipe {
     }
 
     fn take(&self) -> Result<Option<String>, Died> {
+        self.stage.footprints.write(|| Resource::Head(self.site.clone()));
         // There is room again.
         self.changed.notify_waiters();
         match self.queue.borrow_mut().pop_front() {
             Some((_, Item::Frame(frame))) => Ok(Some(frame)),
             Some((_, Item::Close)) | None => {
-                self.over.set(true);
+                self.ends();
                 Ok(None)
             }
             Some((_, Item::Death)) => {
-                self.over.set(true);
+                self.ends();
                 Err(Died)
             }
         }

@@ -94,6 +94,7 @@ impl Process {
     /// Starts a new process, unless one is up.
     pub(crate) fn start(&self) {
         if !self.is_up() {
+            self.stage.footprints.everywhere();
             self.stage.enter(Site::Process, "starts".to_owned());
             self.store.open();
             self.serve();
@@ -110,6 +111,7 @@ impl Process {
 
     /// Asks the gateway to end; the process ends when it has.
     pub(crate) fn signal(self: &Rc<Self>, signal: Signal) {
+        self.stage.footprints.everywhere();
         let Some(gateway) = self.gateway() else { return };
         self.stage.enter(Site::Process, format!("gets SIG{}", signal.name()));
         let process = Rc::clone(self);
@@ -130,12 +132,14 @@ impl Process {
 
     /// The machine sleeps: wall time moves on, uptime does not.
     pub(crate) fn suspend(&self, length: Millis) {
+        self.stage.footprints.everywhere();
         self.stage.enter(Site::Process, format!("is suspended for {length}"));
         self.stage.clock.suspend(length);
     }
 
     /// Wall time jumps, uptime goes on.
     pub(crate) fn set_clock(&self, jump: Jump) {
+        self.stage.footprints.everywhere();
         let way = match jump {
             Jump::Forward(far) => format!("forward by {far}"),
             Jump::Back(far) => {
@@ -157,6 +161,7 @@ impl Process {
     }
 
     fn end(&self, how: End) {
+        self.stage.footprints.everywhere();
         self.last_end.set(how);
         self.network.sever();
         self.store.sever();

@@ -10,7 +10,8 @@ use gateway::clock::{Clock, Millis};
 use gateway::spawn::{Owner, Spawn, TaskName, Window};
 
 use super::Stage;
-use crate::pool::Side;
+use crate::footprint::Resource;
+use crate::pool::{Own, Side};
 use crate::scenario::Latency;
 
 pub(super) struct PoolSpawn {
@@ -27,11 +28,14 @@ impl PoolSpawn {
 
 impl Spawn for PoolSpawn {
     fn spawn(&self, name: TaskName, task: LocalBoxFuture<'static, ()>) {
-        let label = match &name.owner {
-            Owner::Session(id) => format!("{}/{}", self.stage.names.label(id), name.role),
-            Owner::Gateway | Owner::Client(_) => name.to_string(),
+        // A session's tasks hold the ends of channels whose other ends are in its record.
+        let (label, own) = match &name.owner {
+            Owner::Session(id) => {
+                (format!("{}/{}", self.stage.names.label(id), name.role), Own::Looks(Resource::Record(id.clone())))
+            }
+            Owner::Gateway | Owner::Client(_) => (name.to_string(), Own::Woken),
         };
-        self.stage.pool.spawn(Side::Gateway, label, task);
+        self.stage.pool.spawn_with(Side::Gateway, label, own, task);
     }
 
     fn window(&self, window: Window) -> LocalBoxFuture<'static, ()> {

@@ -4,6 +4,8 @@
 //! reads through another, `store/reader`. Each step of these tasks is a choice among the ready, and the scenario may
 //! give a commit a latency before it and its answer one after it. Which calls fail is said by `fault`.
 
+mod touched;
+
 use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::rc::Rc;
@@ -17,6 +19,7 @@ use super::Stage;
 use super::fault::Faults;
 use super::kept::Kept;
 use super::mirror::Mirror;
+use crate::footprint::Resource;
 use crate::pool::Side;
 use crate::scenario::{Fault, Latency, StoreSettings};
 use crate::trace::Site;
@@ -103,6 +106,7 @@ impl SimStore {
 
     /// Another program makes this row: it continues none.
     pub(crate) fn note_elsewhere(&self, id: StoredId) {
+        self.workers.stage.footprints.write(|| Resource::Rows);
         self.mirror.borrow_mut().note_elsewhere(id);
     }
 
@@ -129,10 +133,12 @@ impl SimStore {
 
 impl Store for SimStore {
     fn write(&self, write: Write) -> Pending<Written> {
+        self.workers.stage.footprints.write(|| Resource::Writes);
         call(self.queues.borrow().as_ref().map(|queues| &queues.writes), write)
     }
 
     fn read(&self, read: Read) -> Pending<Found> {
+        self.workers.stage.footprints.write(|| Resource::Reads);
         call(self.queues.borrow().as_ref().map(|queues| &queues.reads), read)
     }
 }
@@ -158,6 +164,7 @@ const BUSY_WAIT: Millis = Millis(BUSY.as_millis() as u64);
 impl Workers {
     async fn write(self: Rc<Self>, mut calls: mpsc::UnboundedReceiver<Call<Write, Written>>) {
         while let Some(Call { question, answer }) = calls.recv().await {
+            self.stage.footprints.write(|| Resource::Writes);
             self.pass("store.before_commit", self.before_commit).await;
             let result = self.carry_out(&question).await;
             self.reply("store.after_commit", self.after_commit, answer, result);
@@ -209,6 +216,7 @@ impl Workers {
     }
 
     fn commit(&self, write: &Write) -> Result<Written, StoreError> {
+        touched::by_commit(&self.stage.footprints, &self.mirror.borrow(), write);
         let result = self.database.borrow_mut().write(write);
         self.stage.enter(Site::Commit, format!("{write:?} -> {result:?}"));
         if let Ok(written) = &result {
@@ -220,6 +228,8 @@ impl Workers {
 
     async fn read(self: Rc<Self>, mut calls: mpsc::UnboundedReceiver<Call<Read, Found>>) {
         while let Some(Call { question, answer }) = calls.recv().await {
+            self.stage.footprints.write(|| Resource::Reads);
+            touched::by_lookup(&self.stage.footprints, &self.mirror.borrow(), &question);
             let result = match self.faults.on_read(&question) {
                 None => self.database.borrow_mut().read(&question),
                 Some(_) => {
@@ -299,6 +309,7 @@ mod tests {
                 match (stage.pool.step(), stage.clock.next()) {
                     (Step::Ran, _) => {}
                     (Step::Panicked(message), _) => panic!("{message}"),
+                    (Step::LeftOff, _) => unreachable!("neither strategy leaves a run off"),
                     (Step::Idle, Some(next)) => stage.clock.jump(next).await,
                     (Step::Idle, None) => break,
                 }

@@ -7,10 +7,13 @@ use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use gateway::clock::Uptime;
+use gateway::session::SessionId;
 use gateway::store::StoredId;
 use serde_json::Value;
 
 pub(crate) use account::{Account, End};
+
+use crate::footprint::{Resource, Taken};
 
 /// The account of a run.
 #[derive(Default)]
@@ -18,6 +21,7 @@ pub(crate) struct Told(RefCell<Inner>);
 
 #[derive(Default)]
 struct Inner {
+    footprints: Taken,
     /// By runtime id.
     accounts: BTreeMap<String, Account>,
     /// What clients were told since somebody last asked.
@@ -57,6 +61,26 @@ pub(crate) enum News {
     },
 }
 
+impl News {
+    /// What `Told` claims hold it against, beside itself.
+    pub(crate) fn grounds(&self) -> Vec<Resource> {
+        let (session, rows) = match self {
+            Self::Answer(Answer { request, result: Ok(result), .. }) => match request.method.as_str() {
+                "session.resume" => (result["session_id"].as_str().unwrap_or_default(), true),
+                "session.activate" | "prompt.submit" => (request.session(), false),
+                _ => return Vec::new(),
+            },
+            Self::StoppedUnasked { session } | Self::SaidAfterStop { session, .. } => (session.as_str(), false),
+            Self::Answer(_) | Self::OutOfOrder { .. } => return Vec::new(),
+        };
+        let mut grounds = vec![Resource::Registry, Resource::Record(SessionId::from(session))];
+        if rows {
+            grounds.extend([Resource::Rows, Resource::Titles]);
+        }
+        grounds
+    }
+}
+
 /// A request and its answer.
 pub(crate) struct Answer {
     pub(crate) client: String,
@@ -80,12 +104,18 @@ impl Request {
 }
 
 impl Told {
+    /// Nobody has said anything yet.
+    pub(crate) fn new(footprints: Taken) -> Self {
+        Self(RefCell::new(Inner { footprints, ..Inner::default() }))
+    }
+
     /// A client sent a request.
     pub(crate) fn sent(&self, request: &Request) {
         let mut inner = self.0.borrow_mut();
         let method = request.method.as_str();
         if method.ends_with(".respond") {
             // A question without an id may be asked again, and is another then.
+            inner.footprints.write(|| Resource::Questions(request.session().to_owned()));
             inner.asked.retain(|(_, session, by)| session != request.session() || !by.ends_with(".request"));
         }
         if method != "session.resume" && !request.session().is_empty() {
@@ -174,6 +204,7 @@ impl Told {
 
 impl Inner {
     fn account(&mut self, session: &str) -> &mut Account {
+        self.footprints.write(|| Resource::Account(session.to_owned()));
         self.accounts.entry(session.to_owned()).or_default()
     }
 
@@ -192,6 +223,7 @@ impl Inner {
     /// A client learns of a question.
     fn ask(&mut self, client: &str, session: &str, kind: &str, payload: &Value) {
         self.revision += 1;
+        self.footprints.write(|| Resource::Questions(session.to_owned()));
         self.asked.insert((client.to_owned(), session.to_owned(), question(kind, payload)));
     }
 }

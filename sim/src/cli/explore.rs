@@ -1,0 +1,192 @@
+//! `sim explore`: every schedule of one scenario, and the proof or the failure that comes of it.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use gateway::release::Release;
+use miette::{IntoDiagnostic, WrapErr};
+use serde::Serialize;
+
+use super::run::release;
+use super::shrink::{claim, place_of, write};
+use super::{behavior_flag, failure};
+use crate::explore::{Bounds, Exploration, Explored, Reduction};
+use crate::invariant::Violation;
+use crate::report::{Outcome, Report};
+use crate::scenario::Scenario;
+use crate::shape::Shape;
+use crate::shrink::as_shown;
+use crate::simulation::Simulator;
+use crate::verdict::{Reference, Verdict, judge};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The scenario file; a tape in it does not matter
+    scenario: PathBuf,
+    /// The release under test
+    #[arg(long, value_name = "R", value_parser = release, default_value_t = Release::Current)]
+    release: Release,
+    /// A field of its behaviour that is set otherwise, as `grace.expiry=one_shot`; `sim behavior` lists them
+    #[arg(long = "set", visible_alias = "behavior", value_name = "FIELD=ALTERNATIVE", value_parser = behavior_flag)]
+    behavior: Vec<(String, String)>,
+    /// Only violations of this invariant count, or an outcome such as `panicked`
+    #[arg(long, value_name = "INVARIANT", value_parser = claim)]
+    only: Vec<String>,
+    /// How many schedules are begun at most
+    #[arg(long, value_name = "N", default_value_t = Bounds::default().schedules)]
+    max_schedules: u64,
+    /// At how many choices of a schedule, from its first, other alternatives are tried
+    #[arg(long, value_name = "N", default_value_t = Bounds::default().choices.end)]
+    max_depth: usize,
+    /// Go into every order, also where the order does not matter
+    #[arg(long)]
+    no_reduction: bool,
+    /// How to print what came of it
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Where to write the scenario of a failure with its tape [default: scenarios/found/INVARIANT_DIGEST.toml]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a person
+    Human,
+    /// One document
+    Json,
+}
+
+/// A failure, and the file that shows it.
+struct Kept {
+    scenario: Scenario,
+    verdict: Verdict,
+    file: PathBuf,
+}
+
+/// Explores, and exits with 0 for a proof or a failure that the file expects, with the failure's code for any other, and
+/// as at any limit if nothing was found but something left out.
+pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
+    let mut scenario = Scenario::load(&arguments.scenario)?;
+    for (field, alternative) in &arguments.behavior {
+        scenario.behavior.retain(|(known, _)| known != field);
+        scenario.behavior.push((field.clone(), alternative.clone()));
+    }
+    let exploration = Exploration {
+        release: arguments.release,
+        only: arguments.only.clone(),
+        bounds: Bounds { schedules: arguments.max_schedules, choices: 0..arguments.max_depth },
+        reduction: if arguments.no_reduction { Reduction::Off } else { Reduction::SleepSets },
+    };
+    let mut explored = exploration.carry_out(&mut Simulator::new(), &scenario);
+    let kept = explored.failure.take().map(|report| keep(arguments, &scenario, report)).transpose()?;
+    match arguments.format {
+        Format::Human => print(arguments, &explored, kept.as_ref()),
+        Format::Json => print_json(arguments, &explored, kept.as_ref()),
+    }
+    Ok(match kept {
+        Some(Kept { verdict, .. }) => verdict.exit_code(),
+        None if explored.is_proof() => 0,
+        None => Outcome::Limit.exit_code(),
+    })
+}
+
+/// Writes the failing schedule as a scenario that expects it.
+fn keep(arguments: &Arguments, scenario: &Scenario, report: Report) -> miette::Result<Kept> {
+    let shown = as_shown(scenario, &report);
+    let shape = Shape::all(scenario, &report).into_iter().next().expect("a failure has a shape");
+    let file = arguments.out.clone().unwrap_or_else(|| place_of(&shown, report.release, &report.tape, &shape));
+    write(&file, &shown.to_toml()).into_diagnostic().wrap_err_with(|| format!("cannot write {}", file.display()))?;
+    Ok(Kept { scenario: shown, verdict: judge(report, scenario, &Reference::OtherSchedule), file })
+}
+
+fn print(arguments: &Arguments, explored: &Explored, kept: Option<&Kept>) {
+    let planted = |(field, alternative): &(String, String)| format!(", {field} = {alternative}");
+    let planted: String = arguments.behavior.iter().map(planted).collect();
+    out!("{} under {}{planted}", arguments.scenario.display(), arguments.release);
+    out!(
+        "  schedules: {} run to the end, {} left off where others cover the rest; alternatives: {} pruned, {} cut",
+        explored.whole,
+        explored.left_off,
+        explored.pruned,
+        explored.cut.by_choices
+    );
+    if explored.cut.by_schedules {
+        out!("  stopped after {} schedules; `--max-schedules` sets how many there may be", explored.runs());
+    }
+    if explored.cut.by_choices > 0 {
+        out!("  no alternatives beyond choice {}; `--max-depth` sets which is the last", arguments.max_depth);
+    }
+    match kept {
+        Some(kept) => print_failure(kept),
+        None if explored.is_proof() => {
+            out!("  no violation in all schedules of this file at these latencies and faults")
+        }
+        None => out!("  no violation so far: this is no proof"),
+    }
+}
+
+fn print_failure(kept: &Kept) {
+    let report = &kept.verdict.report;
+    let judged = if kept.verdict.expected { "as expected" } else { "NOT as expected" };
+    out!("  {} {judged}, after {} choices", report.outcome, report.tape.choices.len());
+    failure::claims(report).lines().for_each(|line| out!("{line}"));
+    failure::picture(&kept.scenario, report).lines().for_each(|line| out!("{line}"));
+    let run = format!("'{}' --release {}", kept.file.display(), report.release);
+    out!("      replay   sim replay {run}");
+    out!("      shrink   sim shrink {run}");
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    scenario: String,
+    release: &'static str,
+    schedules: Schedules,
+    alternatives: Alternatives,
+    proof: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure<'a>>,
+}
+
+#[derive(Serialize)]
+struct Schedules {
+    whole: u64,
+    left_off: u64,
+    stopped: bool,
+}
+
+#[derive(Serialize)]
+struct Alternatives {
+    pruned: u64,
+    cut: u64,
+}
+
+#[derive(Serialize)]
+struct Failure<'a> {
+    outcome: Outcome,
+    expected: bool,
+    detail: Option<&'a str>,
+    violations: &'a [Violation],
+    tape: String,
+    file: String,
+}
+
+fn print_json(arguments: &Arguments, explored: &Explored, kept: Option<&Kept>) {
+    let failure = kept.map(|kept| Failure {
+        outcome: kept.verdict.report.outcome,
+        expected: kept.verdict.expected,
+        detail: kept.verdict.report.detail.as_deref(),
+        violations: &kept.verdict.report.violations,
+        tape: kept.verdict.report.tape.to_string(),
+        file: kept.file.display().to_string(),
+    });
+    let document = Document {
+        scenario: arguments.scenario.display().to_string(),
+        release: arguments.release.name(),
+        schedules: Schedules { whole: explored.whole, left_off: explored.left_off, stopped: explored.cut.by_schedules },
+        alternatives: Alternatives { pruned: explored.pruned, cut: explored.cut.by_choices },
+        proof: failure.is_none() && explored.is_proof(),
+        failure,
+    };
+    out!("{}", serde_json::to_string_pretty(&document).expect("a report is plain data"));
+}

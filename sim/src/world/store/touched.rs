@@ -1,0 +1,81 @@
+//! Which rows a call of the store touches, for the footprint of the step that carries it out.
+//!
+//! By conversation, which is what follows a row through its rotations, and the titles, which are one index for all. A query
+//! that scans looks at all rows; each commit changes all rows for it.
+
+use gateway::store::{Read, StoredId, Write};
+
+use crate::footprint::{Footprints, Resource};
+use crate::world::mirror::Mirror;
+
+/// A commit.
+pub(super) fn by_commit(footprints: &Footprints, mirror: &Mirror, write: &Write) {
+    footprints.write(|| Resource::Rows);
+    let change = |row: &StoredId| {
+        footprints.write(|| Resource::Lineage(mirror.first(row).clone()));
+        footprints.write(|| Resource::Lineage(row.clone()));
+    };
+    match write {
+        Write::CreateSession { session } | Write::StartTurn { session, .. } | Write::NameSession { session, .. } => {
+            change(&session.id);
+            session.parent.iter().for_each(change);
+        }
+        Write::Append { session, .. }
+        | Write::End { session, .. }
+        | Write::Reopen { session }
+        | Write::ReopenTip { session }
+        | Write::Compact { session, .. }
+        | Write::SetTitle { session, .. }
+        | Write::ReplaceMessages { session, .. } => change(session),
+        // Any row may have it as its parent.
+        Write::Delete { .. } => mirror.rows().iter().for_each(|row| change(&row.id)),
+        Write::Rotate { parent, child, .. } => {
+            change(parent);
+            change(&child.id);
+        }
+        Write::ContinueTitle { session, parent } => {
+            change(session);
+            change(parent);
+        }
+        Write::Branch { child, .. } => {
+            change(&child.id);
+            child.parent.iter().for_each(change);
+        }
+    }
+    if names(write) {
+        footprints.write(|| Resource::Titles);
+    }
+}
+
+/// Whether a title may be given or given up.
+fn names(write: &Write) -> bool {
+    match write {
+        Write::CreateSession { session } | Write::StartTurn { session, .. } => session.title.is_some(),
+        Write::Rotate { .. }
+        | Write::ContinueTitle { .. }
+        | Write::SetTitle { .. }
+        | Write::NameSession { .. }
+        | Write::Branch { .. }
+        | Write::Delete { .. } => true,
+        Write::Append { .. }
+        | Write::End { .. }
+        | Write::Reopen { .. }
+        | Write::ReopenTip { .. }
+        | Write::Compact { .. }
+        | Write::ReplaceMessages { .. } => false,
+    }
+}
+
+/// A lookup. A chain is followed over rows that may not be of one conversation.
+pub(super) fn by_lookup(footprints: &Footprints, mirror: &Mirror, read: &Read) {
+    match read {
+        Read::Session { id } | Read::Messages { session: id } => {
+            footprints.read(|| Resource::Lineage(mirror.first(id).clone()));
+        }
+        Read::Titled { .. } => {
+            footprints.read(|| Resource::Titles);
+            footprints.read(|| Resource::Rows);
+        }
+        Read::Tip { .. } | Read::Open | Read::List { .. } => footprints.read(|| Resource::Rows),
+    }
+}

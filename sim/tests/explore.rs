@@ -1,0 +1,287 @@
+//! Exploring: what is proved about whole scenarios, which planted races are found in small ones without any widening, and
+//! that the reduction leaves nothing out.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use sim::explore::{Bounds, Cut, Exploration, Explored, Reduction};
+use sim::strategy::{Random, Replay};
+use sim::{Outcome, Release, Scenario, Simulator};
+
+/// A scenario that stands in a file.
+fn file(path: &str) -> Scenario {
+    Scenario::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(path)).expect("a good file")
+}
+
+/// A scenario of steps, each `time client what`, and what else a step needs in braces: `3s phone session.close work`.
+fn script(head: &str, steps: &[&str]) -> Scenario {
+    let mut text = format!("about = \"A few steps.\"\n{head}\n");
+    for step in steps {
+        let words: Vec<&str> = step.split(' ').collect();
+        let [at, client, what, rest @ ..] = &words[..] else { panic!("no step: {step}") };
+        writeln!(text, "[[steps]]\nat = \"{at}\"\nclient = \"{client}\"\ndo = \"{what}\"").expect("a string takes all");
+        for (key, value) in keys(what).iter().zip(rest) {
+            writeln!(text, "{key} = \"{value}\"").expect("a string takes all");
+        }
+    }
+    Scenario::parse(Path::new("script.toml"), &text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// What the words after a step's action are.
+fn keys(what: &str) -> &'static [&'static str] {
+    match what {
+        "session.create" => &["as"],
+        "prompt.submit" => &["session", "turn"],
+        _ => &["session"],
+    }
+}
+
+/// The scenario with bugs planted on `current`, each `field = alternative`.
+fn planted(scenario: &Scenario, bugs: &[&str]) -> Scenario {
+    let field = |bug: &&str| bug.split_once(" = ").map(|(field, value)| (field.to_owned(), value.to_owned()));
+    Scenario { behavior: bugs.iter().filter_map(field).collect(), ..scenario.clone() }
+}
+
+fn explore(scenario: &Scenario) -> Explored {
+    Exploration::new(Release::Current).carry_out(&mut Simulator::new(), scenario)
+}
+
+/// On beyond failures, with alternatives from the choice `from` on.
+fn in_full(scenario: &Scenario, reduction: Reduction, from: usize) -> Explored {
+    let bounds = Bounds { choices: from..usize::MAX, ..Bounds::default() };
+    let exploration = Exploration { reduction, bounds, ..Exploration::new(Release::Current) };
+    exploration.carry_out_in_full(&mut Simulator::new(), scenario)
+}
+
+/// What was found, in a line.
+fn told(explored: &Explored) -> String {
+    let Explored { whole, left_off, pruned, cut, failures, .. } = explored;
+    let found = match failures.first() {
+        Some(shape) => &shape.claim,
+        None if *cut == Cut::default() => "all schedules pass",
+        None => "no proof",
+    };
+    format!("{whole} whole, {left_off} left off, {pruned} pruned: {found}")
+}
+
+const TURNS: &str = "[turns.short]\nsteps = [{ reply = \"hi\" }]\n\
+                     [turns.long]\nsteps = [{ tool = \"terminal\", takes = \"2s\" }, { reply = \"done\" }]\n";
+
+/// S3: the second absence begins at the instant at which the first grace would have been over.
+fn second_absence() -> Scenario {
+    script(
+        &format!("until = \"60s\"\n{TURNS}"),
+        &[
+            "0s desktop connect",
+            "1s desktop session.create work",
+            "2s desktop prompt.submit work short",
+            "3s desktop drop",
+            "4s desktop connect",
+            "5s desktop session.resume work",
+            "23s desktop drop",
+        ],
+    )
+}
+
+/// S2: a session is resumed at the instant at which its connection dies.
+fn resumed_as_it_drops() -> Scenario {
+    script(
+        &format!("until = \"40s\"\n{TURNS}"),
+        &[
+            "0s desktop connect",
+            "1s desktop session.create work",
+            "2s phone connect",
+            "3s desktop prompt.submit work short",
+            "5s desktop drop",
+            "5s phone session.resume work",
+            "7s phone close",
+        ],
+    )
+}
+
+/// S4: a session is resumed at the instant at which it is closed.
+fn resumed_as_it_is_closed() -> Scenario {
+    script(
+        &format!("until = \"40s\"\n{TURNS}"),
+        &[
+            "0s desktop connect",
+            "1s desktop session.create work",
+            "2s phone connect",
+            "3s desktop prompt.submit work short",
+            "5s desktop session.close work",
+            "5s phone session.resume work",
+            "6s desktop close",
+            "7s phone close",
+        ],
+    )
+}
+
+/// S8: a session is closed at the instant of its first prompt.
+fn closed_as_it_is_prompted() -> Scenario {
+    script(
+        &format!("until = \"40s\"\n{TURNS}"),
+        &[
+            "0s desktop connect",
+            "1s desktop session.create work",
+            "2s phone connect",
+            "3s desktop prompt.submit work short",
+            "3s phone session.close work",
+            "4s desktop close",
+            "5s phone close",
+        ],
+    )
+}
+
+/// S19: a client dies at the instant at which the turn ends for which its next prompt waits.
+fn dies_as_its_prompt_is_due() -> Scenario {
+    script(
+        &format!("until = \"60s\"\n[gateway]\nbusy_input_mode = \"queue\"\n{TURNS}"),
+        &[
+            "0s desktop connect",
+            "1s desktop session.create work",
+            "2s desktop prompt.submit work long",
+            "3s desktop prompt.submit work long",
+            "4s desktop drop",
+        ],
+    )
+}
+
+/// #44045 under `current`: no schedule at all leaves the row open. With a timer that fires once, the first one does.
+#[test]
+fn an_issue_is_mended_on_every_schedule() {
+    let scenario = file("issues/44045_turn_outlives_grace.toml");
+    let explored = explore(&scenario);
+    assert_eq!(told(&explored), "6 whole, 36 left off, 113 pruned: all schedules pass");
+    assert!(explored.is_proof());
+    let explored = explore(&planted(&scenario, &["grace.expiry = one_shot"]));
+    assert_eq!(told(&explored), "1 whole, 0 left off, 0 pruned: detached_rows_end");
+    assert!(!explored.is_proof());
+}
+
+/// Explores a scenario with bugs planted on `current`, and replays what it finds.
+#[track_caller]
+fn check_race(scenario: &Scenario, bugs: &[&str], only: &[&str], expected: &str) {
+    let scenario = planted(scenario, bugs);
+    let only = only.iter().map(|claim| (*claim).to_owned()).collect();
+    let exploration = Exploration { only, ..Exploration::new(Release::Current) };
+    let explored = exploration.carry_out(&mut Simulator::new(), &scenario);
+    assert_eq!(told(&explored), expected);
+    let report = explored.failure.expect("it is found");
+    let again = Simulator::new().run_with(&scenario, Release::Current, Box::new(Replay::new(report.tape)));
+    assert_eq!((again.outcome, again.violations), (Outcome::Violated, report.violations));
+}
+
+/// The scripted schedule does not show the bug: it takes another order of what falls on one instant.
+#[track_caller]
+fn check_scripted_passes(scenario: &Scenario, bug: &str) {
+    let report = Simulator::new().run(&planted(scenario, &[bug]), Release::Current);
+    assert_eq!(report.outcome, Outcome::Passed, "{:?}", report.violations);
+}
+
+#[test]
+fn a_stale_first_timer_is_found() {
+    let (scenario, bug) = (second_absence(), "grace.timers = pile");
+    check_scripted_passes(&scenario, bug);
+    check_race(&scenario, &[bug], &[], "2 whole, 5 left off, 9 pruned: grace_is_whole");
+    assert_eq!(told(&explore(&scenario)), "6 whole, 94 left off, 191 pruned: all schedules pass");
+}
+
+#[test]
+fn a_stale_snapshot_is_found() {
+    let (scenario, bug) = (resumed_as_it_drops(), "attach.disconnect = snapshot");
+    check_scripted_passes(&scenario, bug);
+    check_race(&scenario, &[bug], &[], "5 whole, 30 left off, 72 pruned: clients_keep_their_sessions");
+    assert_eq!(told(&explore(&scenario)), "30 whole, 422 left off, 1513 pruned: all schedules pass");
+}
+
+#[test]
+fn a_row_that_is_opened_before_it_ends_is_found() {
+    let (scenario, bug) = (resumed_as_it_is_closed(), "close.order = pop_then_end");
+    check_scripted_passes(&scenario, bug);
+    check_race(&scenario, &[bug], &[], "16 whole, 134 left off, 300 pruned: live_rows_stay_open");
+    assert_eq!(told(&explore(&scenario)), "84 whole, 410 left off, 1069 pruned: all schedules pass");
+}
+
+/// Two fields, as in the old releases: the row is inserted without a look, and the close does not wait for the turn.
+#[test]
+fn a_row_that_is_inserted_after_its_end_is_found() {
+    let bugs = ["claim.row = plain_insert", "close.turn = left_running"];
+    check_race(
+        &closed_as_it_is_prompted(),
+        &bugs,
+        &["detached_rows_end"],
+        "1 whole, 0 left off, 0 pruned: detached_rows_end",
+    );
+}
+
+#[test]
+fn a_pinned_connection_that_is_dead_is_found() {
+    let scenario = dies_as_its_prompt_is_due();
+    check_race(&scenario, &["queue.delivery = pinned"], &[], "1 whole, 0 left off, 0 pruned: detached_rows_end");
+}
+
+/// The reduction leaves nothing out: every order of what follows the first choices ends in one of the ways that it finds, and
+/// the other way round, with what is drawn in a step as well.
+#[track_caller]
+fn check_equal(scenario: &Scenario, from: usize, expected: &str) {
+    let (reduced, all) = (in_full(scenario, Reduction::SleepSets, from), in_full(scenario, Reduction::Off, from));
+    assert!(!all.cut.by_schedules, "every order was run");
+    assert_eq!((&reduced.ends, &reduced.failures), (&all.ends, &all.failures));
+    let (ends, failures) = (all.ends.len(), all.failures.len());
+    assert_eq!(format!("{} of {}: {ends} ends, {failures} failures", reduced.runs(), all.runs()), expected);
+}
+
+#[test]
+fn a_connection_ends_alike_in_every_order() {
+    check_equal(&script("until = \"2s\"", &["1s ann connect"]), 0, "14 of 900: 1 ends, 0 failures");
+}
+
+/// The stale first timer, from shortly before the two meet: two ends, of which one is the failure.
+#[test]
+fn a_race_ends_alike_in_every_order() {
+    let scenario = planted(&second_absence(), &["grace.timers = pile"]);
+    check_equal(&scenario, 13, "33 of 303: 2 ends, 1 failures");
+}
+
+/// What is drawn inside a step is tried in every order too: answers of the store that take a millisecond or none, and lookups that
+/// fail or do not.
+#[test]
+fn draws_end_alike_in_every_order() {
+    let slow = format!("until = \"4s\"\n[store]\nafter_commit = [\"0ms\", \"1ms\"]\n{TURNS}");
+    let steps = ["1s ann connect", "2s ann session.create work", "3s ann prompt.submit work short"];
+    check_equal(&script(&slow, &steps), 8, "24 of 720: 1 ends, 0 failures");
+    let failing = "until = \"3s\"\n[store.odds]\nerror = \"1/10\"\n";
+    check_equal(&script(failing, &["1s ann connect", "2s ann session.list"]), 6, "8 of 12: 1 ends, 0 failures");
+}
+
+/// What the reduction proves about a scenario that is too large for every order, holds for any number of random ones.
+#[track_caller]
+fn check_seen(scenario: &Scenario, schedules: u64) {
+    let (explored, mut simulator) = (in_full(scenario, Reduction::SleepSets, 0), Simulator::new());
+    assert_eq!(explored.cut, Cut::default(), "it is whole");
+    for seed in 0..schedules {
+        let report = simulator.run_with(scenario, Release::Current, Box::new(Random::new(seed)));
+        assert!(explored.has_seen(scenario, &report), "seed {seed}: {:?}\n{}", report.violations, report.tape);
+    }
+}
+
+#[test]
+fn no_random_schedule_ends_otherwise() {
+    check_seen(&planted(&second_absence(), &["grace.timers = pile"]), 50);
+    check_seen(&planted(&resumed_as_it_is_closed(), &["close.order = pop_then_end"]), 60);
+}
+
+/// A bound that leaves something out is no proof, and says how much it has left out.
+#[test]
+fn bounds_are_told() {
+    let scenario = second_absence();
+    let check = |bounds: Bounds, expected: &str| {
+        let exploration = Exploration { bounds, ..Exploration::new(Release::Current) };
+        let explored = exploration.carry_out(&mut Simulator::new(), &scenario);
+        let Explored { cut: Cut { by_choices, by_schedules }, .. } = explored;
+        assert_eq!(format!("{} runs, {by_choices} cut, {by_schedules}", explored.runs()), expected);
+        assert!(!explored.is_proof());
+    };
+    check(Bounds { schedules: 10, ..Bounds::default() }, "10 runs, 0 cut, true");
+    check(Bounds { choices: 0..4, ..Bounds::default() }, "11 runs, 33 cut, false");
+}
