@@ -131,10 +131,13 @@ struct Seen<'a> {
 macro_rules! view {
     ($run:ident, $seen:ident) => {
         View {
+            now: $run.world.stage.now(),
             bounds: &$run.bounds,
             up_since: $run.process.since(),
             signalled: !$run.process.is_up() && $run.process.last_end() == End::Signalled,
             sessions: $seen.gateway.map(|gateway| &gateway.sessions),
+            was_killed: $run.was_killed,
+            stalled: &$run.world.network.stalled(),
             live: $seen.live,
             known: &$run.known,
             tasks: $seen.tasks,
@@ -162,6 +165,8 @@ struct Run<'a> {
     known: Vec<Session>,
     /// What the oracle has seen: process generation, registry, store and account revisions.
     seen: (u64, u64, u64, u64),
+    /// Whether a process was killed.
+    was_killed: bool,
     /// Why the run ended early.
     broken: Option<(Outcome, String)>,
 }
@@ -196,6 +201,7 @@ impl<'a> Run<'a> {
             historian: Historian::default(),
             known: Vec::new(),
             seen: (1, 0, 0, 0),
+            was_killed: false,
             broken: None,
         }
     }
@@ -313,7 +319,11 @@ impl<'a> Run<'a> {
                 });
             }
             self.seen = seen;
-            self.bounds.strikes = self.world.store.strikes();
+            self.was_killed |= gateway.is_none() && self.process.last_end() == End::Killed;
+            if self.bounds.strikes != self.world.store.strikes() {
+                self.bounds.strikes = self.world.store.strikes();
+                self.bounds.struck_at = Some(self.world.stage.now());
+            }
             self.bounds.slack = self.calm + STRIKE.times(self.bounds.strikes);
             let live = live_of(gateway.as_deref());
             for session in &live {
@@ -419,8 +429,10 @@ fn bounds(scenario: &Scenario) -> Bounds {
         // That an old release takes its time over an end is no leak.
         slack: writes + scenario.windows.get(&Window::PoppedNotEnded).map_or(Millis::ZERO, |window| window.max),
         strikes: 0,
+        struck_at: None,
         frame: network.latency.max + backlog,
         stubborn: stubborn.max().unwrap_or(Millis::ZERO),
+        write_timeout: gateway.write_timeout,
         ttl: gateway.session_ttl,
         cap: Some(gateway.max_live_sessions.unwrap_or(16) as usize).filter(|cap| *cap > 0),
         build: gateway.build_delay + agent.first_build.unwrap_or_default().max(agent.build),

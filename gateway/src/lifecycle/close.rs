@@ -28,9 +28,9 @@ group! {
         reap_order: ReapOrder {
             /// After its row is ended; meanwhile nobody may attach.
             EndThenPop "end_then_pop",
-            /// Before, and no resume can look for it until the row is ended.
-            UnderResumeLock "under_resume_lock"
-                harmless "an orphan has no client that could miss it, and a resume that comes meanwhile waits and finds the row ended",
+            /// Before, and no resume can look for it until the row is ended. Where other ends hold the lock, it is reaped
+            /// though somebody has come back to it meanwhile (spec §4.6).
+            UnderResumeLock "under_resume_lock",
             /// Before: a resume in between reopens the row, which then ends under a live session (S4).
             PopThenEnd "pop_then_end",
         }

@@ -16,6 +16,11 @@ use crate::scenario::{Action, OnDisconnect, PROCESS, Prompt, ResumeTarget, Resum
 const CLIENTS: [&str; 3] = ["desktop", "phone", "laptop"];
 const SESSIONS: [&str; 3] = ["work", "chat", "notes"];
 
+/// How many live sessions there may be by default.
+const CAP: usize = 16;
+
+const TITLES: [&str; 2] = ["plan", "report"];
+
 /// Writes the steps of a scenario whose settings and turns are there.
 pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<Step> {
     let clients = if swarm.has(Feature::Company) { 2 + prng.below(2) } else { 1 };
@@ -30,9 +35,13 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
         names: 0,
         steps: Vec::new(),
     };
-    let length = 4 + writer.prng.below(11);
+    let length = 2 + writer.prng.below(11);
     writer.act(0, Action::Connect);
     writer.create(0);
+    if swarm.has(Feature::Crowd) {
+        writer.crowd();
+    }
+    let length = length + writer.steps.len();
     while writer.steps.len() < length {
         writer.pass_time();
         writer.step();
@@ -94,6 +103,7 @@ enum Kind {
     Signal,
     Suspend,
     ScanIdle,
+    Elsewhere,
 }
 
 impl Writer<'_> {
@@ -149,6 +159,10 @@ impl Writer<'_> {
                 self.process(Action::Suspend { length });
             }
             Kind::ScanIdle => self.process(Action::ScanIdle),
+            Kind::Elsewhere => {
+                let session = self.prng.one(&self.sessions).name.clone();
+                self.process(Action::CliNew { session });
+            }
             other => self.request(client, other),
         }
     }
@@ -157,7 +171,7 @@ impl Writer<'_> {
     fn menu(&self, client: usize) -> Vec<(u32, Kind)> {
         // What happens in the middle of a turn is what most stories are about.
         let busy = self.sessions.iter().any(|known| known.busy_until > self.now);
-        let on = |feature, weight| if self.swarm.has(feature) { weight } else { 0 };
+        let on = |feature, weight| self.swarm.weight(feature, weight);
         let amid = |feature, weight| on(feature, if busy { 2 * weight } else { weight });
         let free = self.swarm.has(Feature::Busy) || self.sessions.iter().any(|known| known.busy_until <= self.now);
         let mut menu = vec![
@@ -165,12 +179,14 @@ impl Writer<'_> {
             (on(Feature::Signal, 2), Kind::Signal),
             (on(Feature::Suspend, 2), Kind::Suspend),
             (on(Feature::ScanIdle, 2), Kind::ScanIdle),
+            (if self.sessions.is_empty() { 0 } else { on(Feature::Elsewhere, 1) }, Kind::Elsewhere),
         ];
         if !self.clients[client].connected {
             menu.push((20, Kind::Connect));
             return menu;
         }
-        let more = self.sessions.len() < if self.swarm.has(Feature::Sessions) { SESSIONS.len() } else { 1 };
+        let made = self.sessions.iter().filter(|known| SESSIONS.contains(&known.name.as_str())).count();
+        let more = made < if self.swarm.has(Feature::Sessions) { SESSIONS.len() } else { 1 };
         menu.extend([
             (if more { 4 } else { 0 }, Kind::Create),
             (amid(Feature::Drop, 8), Kind::Drop),
@@ -215,11 +231,25 @@ impl Writer<'_> {
         }
     }
 
+    /// A client leaves as many sessions as there may be, and comes back for one more.
+    fn crowd(&mut self) {
+        for _ in 1..CAP {
+            let name = self.another_name("crowd");
+            let (title, on_disconnect, start) = (None, OnDisconnect::Keep, Start::default());
+            self.act(0, Action::Create { name, title, on_disconnect, start });
+        }
+        self.now = self.now + Millis::from_secs(1);
+        self.lose(0, Action::Drop);
+        self.now = self.now + *self.prng.one(&[Millis(1), Millis::from_secs(1), Millis::from_secs(5)]);
+        self.act(0, Action::Connect);
+        self.create(0);
+    }
+
     fn create(&mut self, client: usize) {
         let Some(name) = SESSIONS.iter().find(|name| self.sessions.iter().all(|known| known.name != **name)) else {
             return;
         };
-        let title = (self.swarm.has(Feature::Title) && self.prng.hits(1, 3)).then(|| "plan".to_owned());
+        let title = (self.swarm.has(Feature::Title) && self.prng.hits(1, 2)).then(|| TITLES[0].to_owned());
         let closes = self.prng.hits(1, 8);
         let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
         self.expect(self.scenario.gateway.build_delay + self.scenario.agent.build);
@@ -230,14 +260,15 @@ impl Writer<'_> {
 
     /// A draft has something to start with, and mostly a session that it is a branch of.
     fn start(&mut self) -> Start {
+        let source = self.prng.hits(1, 8).then(|| (*self.prng.one(&["desktop", "webui", "telegram"])).to_owned());
         if !self.swarm.has(Feature::Draft) || self.prng.hits(1, 3) {
-            return Start::default();
+            return Start { source, ..Start::default() };
         }
         let has_parent = !self.sessions.is_empty() && self.prng.hits(2, 3);
         let parent = has_parent.then(|| self.prng.one(&self.sessions).name.clone());
         let seed = ["hello", "hello yourself", "and now?", "we go on"];
         let length = 1 + self.prng.below(seed.len());
-        Start { source: None, parent, seed: seed[..length].iter().map(|text| (*text).to_owned()).collect() }
+        Start { source, parent, seed: seed[..length].iter().map(|text| (*text).to_owned()).collect() }
     }
 
     fn prompt(&mut self, client: usize) {
@@ -317,6 +348,8 @@ impl Writer<'_> {
         let action = match kind {
             Kind::Resume => {
                 let name = self.prng.hits(1, 4).then(|| self.another_name("again"));
+                let by_title = self.swarm.has(Feature::Title) && self.prng.hits(1, 4);
+                let target = if by_title { ResumeTarget::Title } else { target };
                 let wishes = [ResumeWish::Look, ResumeWish::GoOnAtOnce];
                 let wish = if self.prng.hits(1, 4) { *self.prng.one(&wishes) } else { ResumeWish::GoOn };
                 Action::Resume { session, target, name, wish }
@@ -324,7 +357,7 @@ impl Writer<'_> {
             Kind::Activate => Action::Activate { session },
             Kind::Close => Action::CloseSession { session },
             Kind::Interrupt => Action::Interrupt { session },
-            Kind::Title => Action::Title { session, title: self.prng.hits(2, 3).then(|| "plan".to_owned()) },
+            Kind::Title => Action::Title { session, title: self.prng.hits(2, 3).then(|| (*self.prng.one(&TITLES)).to_owned()) },
             Kind::History => Action::History { session },
             Kind::Undo => Action::Undo { session },
             Kind::Steer => Action::Steer { session, text: "mind the tests".to_owned() },

@@ -30,7 +30,7 @@ enum Kind {
 }
 
 fn turn(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> TurnScript {
-    let weight = |feature, weight| if swarm.has(feature) { weight } else { 0 };
+    let weight = |feature, weight| swarm.weight(feature, weight);
     let kinds = [
         (6, Kind::Tool),
         (weight(Feature::Rotation, 6), Kind::Compress),

@@ -24,6 +24,8 @@ pub(crate) struct Mirror {
     /// Rows that were deleted, and the rows that they continued.
     deleted: Vec<StoredId>,
     childless: Vec<StoredId>,
+    /// Rows that were there and got a title, and which.
+    given: Vec<(StoredId, String)>,
     /// Rows that another program made.
     elsewhere: Vec<StoredId>,
 }
@@ -75,6 +77,16 @@ impl Mirror {
         self.messages.again()
     }
 
+    /// Rows that lost messages that a compression had put aside, and how many.
+    pub(crate) fn lost_aside(&self) -> &[(StoredId, usize)] {
+        self.messages.lost_aside()
+    }
+
+    /// Rows that were there and got a title, and which.
+    pub(crate) fn given_titles(&self) -> &[(StoredId, String)] {
+        &self.given
+    }
+
     /// Whether any row of a row's conversation had this title at some time.
     pub(crate) fn was_titled(&self, row: &StoredId, title: &str) -> bool {
         self.titles.contains(&(self.first(row).clone(), title.to_owned()))
@@ -98,6 +110,12 @@ impl Mirror {
     /// Whether a row goes on with what its parent has said: a branch does not, nor what another program began after it.
     pub(crate) fn continues(&self, row: &SessionRow) -> bool {
         row.parent.is_some() && row.branched_from.is_none() && !self.elsewhere.contains(&row.id)
+    }
+
+    /// Whether another program has ended a row, which is its business and none of the gateway's.
+    pub(crate) fn is_ended_elsewhere(row: &SessionRow) -> bool {
+        let elsewhere = [EndReason::NewSession, EndReason::CliClose].map(EndReason::as_str);
+        row.end_reason.as_deref().is_some_and(|reason| elsewhere.contains(&reason))
     }
 
     /// Whether the row that continued this one was deleted.
@@ -172,7 +190,12 @@ impl Mirror {
                     row.tool_call_count = messages.iter().map(NewMessage::calls).sum();
                 });
             }
-            Write::SetTitle { session, title } => self.change(session, |row| row.title = Some(title.clone())),
+            Write::SetTitle { session, title } => {
+                if self.row(session).is_some() {
+                    self.given.push((session.clone(), title.clone()));
+                }
+                self.change(session, |row| row.title = Some(title.clone()));
+            }
             Write::NameSession { session, title } => {
                 self.insert(session);
                 self.take_title(&session.id, title);

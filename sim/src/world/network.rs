@@ -27,6 +27,7 @@ pub(crate) struct Network {
 /// A client's end of a connection.
 #[derive(Clone)]
 pub(crate) struct ClientEnd {
+    name: Rc<str>,
     to_gateway: Rc<Pipe>,
     to_client: Rc<Pipe>,
 }
@@ -49,6 +50,8 @@ struct Pipe {
     buffer: usize,
     /// The receiver takes nothing.
     stalled: Cell<bool>,
+    /// Since when the sender waits for room.
+    waited_for: Cell<Option<Uptime>>,
     /// The receiver has seen the end, or the sender has given up.
     over: Cell<bool>,
 }
@@ -76,15 +79,23 @@ impl Network {
     pub(crate) fn connect(&self, name: &str) -> ClientEnd {
         let pipe = |direction: &str| Pipe::new(&self.stage, format!("net.{name}.{direction}"), self.settings);
         let (to_gateway, to_client) = (pipe("out"), pipe("in"));
-        let end =
-            GatewayEnd { name: name.into(), from_client: Rc::clone(&to_gateway), to_client: Rc::clone(&to_client) };
+        let name: Rc<str> = name.into();
+        let (from_client, of_client) = (Rc::clone(&to_gateway), Rc::clone(&to_client));
+        let end = GatewayEnd { name: Rc::clone(&name), from_client, to_client: of_client };
         self.arrivals.borrow_mut().push_back(Rc::new(end));
         self.arrived.notify_waiters();
-        let client = ClientEnd { to_gateway, to_client };
+        let client = ClientEnd { name, to_gateway, to_client };
         let mut established = self.established.borrow_mut();
         established.retain(|end| !end.to_gateway.over.get());
         established.push(client.clone());
         client
+    }
+
+    /// The clients that take nothing though the gateway has more for them, and since when.
+    pub(crate) fn stalled(&self) -> Vec<(Rc<str>, Uptime)> {
+        let established = self.established.borrow();
+        let served = established.iter().filter(|end| !end.to_gateway.over.get() && !end.to_client.over.get());
+        served.filter_map(|end| Some((Rc::clone(&end.name), end.to_client.waited_for.get()?))).collect()
     }
 
     /// The gateway is gone: every connection breaks, in both directions, with all that was on its way.
@@ -198,6 +209,7 @@ impl Pipe {
             latency: settings.latency,
             buffer: settings.buffer.get() as usize,
             stalled: Cell::new(false),
+            waited_for: Cell::new(None),
             queue: RefCell::default(),
             changed: Notify::new(),
             over: Cell::new(false),
@@ -260,12 +272,14 @@ impl Pipe {
             if self.over.get() || !self.is_full() {
                 return;
             }
+            self.waited_for.set(self.waited_for.get().or_else(|| Some(self.stage.now())));
             changed.await;
         }
     }
 
     fn take(&self) -> Result<Option<String>, Died> {
         // There is room again.
+        self.waited_for.set(None);
         self.changed.notify_waiters();
         match self.queue.borrow_mut().pop_front() {
             Some((_, Item::Frame(frame))) => Ok(Some(frame)),

@@ -106,6 +106,11 @@ impl SimStore {
         self.mirror.borrow_mut().note_elsewhere(id);
     }
 
+    /// Another program commits this, on a connection of its own and between two steps of the gateway.
+    pub(crate) fn write_elsewhere(&self, write: &Write) -> Result<Written, StoreError> {
+        self.workers.commit(write)
+    }
+
     /// All rows as the tables hold them.
     pub(crate) fn dump(&self) -> Result<Dump, StoreError> {
         self.database.borrow().dump()

@@ -18,6 +18,10 @@ pub(crate) struct Account {
     pub(crate) queued: Vec<String>,
     /// The words to a turn that were accepted.
     pub(crate) steers: Vec<String>,
+    /// The answers to its agent's questions that were accepted.
+    pub(crate) answers: Vec<String>,
+    /// The kind of client that it was said to belong to when it was made.
+    pub(crate) source: Option<String>,
     /// The titles that were accepted.
     pub(crate) titles: Vec<String>,
     /// The results of tools that were shown.
