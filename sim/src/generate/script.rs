@@ -32,6 +32,7 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
         clients: CLIENTS[..clients].iter().map(|name| Client { name, connected: false }).collect(),
         sessions: Vec::new(),
         due: BTreeSet::new(),
+        next: None,
         names: 0,
         steps: Vec::new(),
     };
@@ -59,6 +60,8 @@ struct Writer<'a> {
     sessions: Vec<Known>,
     /// When something may be due.
     due: BTreeSet<Millis>,
+    /// What may well come next, and of which session.
+    next: Option<(Kind, String)>,
     /// How many names for resumed sessions and branches were given.
     names: usize,
     steps: Vec<Step>,
@@ -140,6 +143,12 @@ impl Writer<'_> {
 
     fn step(&mut self) {
         let client = self.prng.below(self.clients.len());
+        if let Some((kind, session)) = self.next.take().filter(|(kind, _)| self.goes_on_with(client, *kind)) {
+            return match kind {
+                Kind::Prompt => self.prompt_to(client, session),
+                other => self.ask(client, other, session),
+            };
+        }
         let Some(kind) = self.prng.weighted(&self.menu(client)) else { return };
         match kind {
             Kind::Connect => self.connect(client),
@@ -165,6 +174,16 @@ impl Writer<'_> {
             }
             other => self.request(client, other),
         }
+    }
+
+    /// Whether the story goes on with what mostly follows, if this client can.
+    fn goes_on_with(&mut self, client: usize, kind: Kind) -> bool {
+        let is_on = match kind {
+            Kind::Resume => self.swarm.has(Feature::Resume),
+            Kind::Interrupt => self.swarm.has(Feature::Interrupt),
+            _ => true,
+        };
+        self.clients[client].connected && is_on && self.prng.hits(1, 2)
     }
 
     /// What this client may do now, by weight.
@@ -252,7 +271,8 @@ impl Writer<'_> {
         let title = (self.swarm.has(Feature::Title) && self.prng.hits(1, 2)).then(|| TITLES[0].to_owned());
         let closes = self.prng.hits(1, 8);
         let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
-        self.expect(self.scenario.gateway.build_delay + self.scenario.agent.build);
+        let agent = &self.scenario.agent;
+        self.expect(self.scenario.gateway.build_delay + agent.first_build.unwrap_or(agent.build));
         let start = self.start();
         self.act(client, Action::Create { name: (*name).to_owned(), title, on_disconnect, start });
         self.sessions.push(Known { name: (*name).to_owned(), busy_until: Millis::ZERO });
@@ -272,10 +292,14 @@ impl Writer<'_> {
     }
 
     fn prompt(&mut self, client: usize) {
-        let may = |known: &Known| self.swarm.has(Feature::Busy) || known.busy_until <= self.now;
-        let free: Vec<usize> = (0..self.sessions.len()).filter(|place| may(&self.sessions[*place])).collect();
-        let place = *self.prng.one(&free);
-        let session = self.sessions[place].name.clone();
+        let may = |known: &&Known| self.swarm.has(Feature::Busy) || known.busy_until <= self.now;
+        let free: Vec<String> = self.sessions.iter().filter(may).map(|known| known.name.clone()).collect();
+        let session = self.prng.one(&free).clone();
+        self.prompt_to(client, session);
+    }
+
+    fn prompt_to(&mut self, client: usize, session: String) {
+        let place = self.sessions.iter().position(|known| known.name == session).expect("it has a name");
         let turns: Vec<String> = self.scenario.turns.keys().cloned().collect();
         let prompt = match self.prng.hits(1, 6) {
             true => Prompt::Text("hello".to_owned()),
@@ -287,7 +311,10 @@ impl Writer<'_> {
         if let Prompt::Turn(turn) = &prompt {
             for step in &self.scenario.turns[turn].steps {
                 over = over + self.length(step);
-                self.due.insert(over);
+                self.due.extend([over, over + self.in_doubt()]);
+                if let TurnStep::Background { takes, .. } = step {
+                    self.due.insert(over + *takes);
+                }
             }
         }
         self.sessions[place].busy_until = over;
@@ -296,6 +323,12 @@ impl Writer<'_> {
         let meets = [1, 2].map(|rounds| Millis(over.0.saturating_sub(grace.times(rounds).0)));
         self.due.extend(meets.into_iter().filter(|instant| *instant > self.now));
         self.act(client, Action::Prompt { session, prompt, truncate });
+    }
+
+    /// How long after a call of the store its commit may be done and not yet answered.
+    fn in_doubt(&self) -> Millis {
+        let store = &self.scenario.store;
+        store.before_commit.max + Millis(store.after_commit.max.0 / 2)
     }
 
     /// How long a step of a turn lasts if nobody interrupts or answers.
@@ -344,6 +377,11 @@ impl Writer<'_> {
 
     fn request(&mut self, client: usize, kind: Kind) {
         let session = self.prng.one(&self.sessions).name.clone();
+        self.ask(client, kind, session);
+    }
+
+    fn ask(&mut self, client: usize, kind: Kind, session: String) {
+        self.next = follows(kind).map(|kind| (kind, session.clone()));
         let target = *self.prng.one(&[ResumeTarget::Stored, ResumeTarget::Tip]);
         let action = match kind {
             Kind::Resume => {
@@ -357,7 +395,7 @@ impl Writer<'_> {
             Kind::Activate => Action::Activate { session },
             Kind::Close => Action::CloseSession { session },
             Kind::Interrupt => Action::Interrupt { session },
-            Kind::Title => Action::Title { session, title: self.prng.hits(2, 3).then(|| (*self.prng.one(&TITLES)).to_owned()) },
+            Kind::Title => Action::Title { session, title: self.prng.hits(1, 2).then(|| (*self.prng.one(&TITLES)).to_owned()) },
             Kind::History => Action::History { session },
             Kind::Undo => Action::Undo { session },
             Kind::Steer => Action::Steer { session, text: "mind the tests".to_owned() },
@@ -396,5 +434,16 @@ impl Writer<'_> {
 
     fn process(&mut self, action: Action) {
         self.steps.push(Step { at: self.now, client: PROCESS.to_owned(), action, line: 0 });
+    }
+}
+
+/// What a client mostly does, or another one, after somebody has done this.
+fn follows(kind: Kind) -> Option<Kind> {
+    match kind {
+        Kind::Close | Kind::Delete => Some(Kind::Resume),
+        Kind::Resume | Kind::Activate | Kind::Branch | Kind::Undo | Kind::Compress => Some(Kind::Prompt),
+        Kind::Answer => Some(Kind::Interrupt),
+        Kind::Title => Some(Kind::Title),
+        _ => None,
     }
 }

@@ -119,7 +119,9 @@ const FEATURES: [(Feature, usize); 37] = [
 
 /// Features that only together make a story: in most scenarios one such group is on as a whole, since each rare one by
 /// chance would hardly ever meet the others.
-const THEMES: [&[Feature]; 12] = [
+const THEMES: [&[Feature]; 14] = [
+    // Clients that go in the middle of something, and come back.
+    &[Drop, Leave, Windows, Resume],
     // Who comes back to a conversation that went on under another id, or is being ended.
     &[Rotation, Resume, Close, Company, SlowStore],
     // What is found of conversations that were continued, branched and left.
@@ -141,13 +143,14 @@ const THEMES: [&[Feature]; 12] = [
     &[StoreFaults, Rotation, Branch, Close],
     // Agents that are slow to come, and users who do not wait.
     &[SlowAgent, Interrupt, Close, Resume],
+    &[SlowAgent, Question, Close, Resume, Answer],
     // Clients that take nothing, and those who take over from them.
     &[SlowReader, Company, Events],
 ];
 
 impl Swarm {
     pub(super) fn draw(prng: &mut Prng) -> Self {
-        let theme = if prng.hits(2, 3) { *prng.one(&THEMES) } else { &[] };
+        let theme = if prng.hits(5, 6) { *prng.one(&THEMES) } else { &[] };
         // Beside a theme there is less of everything else.
         let rarer = if theme.is_empty() { 1 } else { 2 };
         let on = |prng: &mut Prng, (feature, one_in): (Feature, usize)| match one_in {

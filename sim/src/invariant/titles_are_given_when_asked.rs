@@ -4,7 +4,7 @@ use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "titles_are_given_when_asked",
-    about: "no row is given another title than one that a client has asked to give it",
+    about: "no row is given a title, or tried to be, that no client has asked to give",
     claim: Claim::Always(check),
 };
 
@@ -14,7 +14,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
     unasked
         .map(|(row, title)| {
             let row = view.rows.alias(row);
-            Breach { detail: format!("row {row} was given the title {title:?}, and nobody had asked for that"), subject: row }
+            Breach { detail: format!("row {row} was to get the title {title:?}, and nobody had asked for that"), subject: row }
         })
         .collect()
 }

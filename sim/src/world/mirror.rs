@@ -24,7 +24,7 @@ pub(crate) struct Mirror {
     /// Rows that were deleted, and the rows that they continued.
     deleted: Vec<StoredId>,
     childless: Vec<StoredId>,
-    /// Rows that were there and got a title, and which.
+    /// Rows that were there and were to get a title, and which.
     given: Vec<(StoredId, String)>,
     /// Rows that another program made.
     elsewhere: Vec<StoredId>,
@@ -82,7 +82,7 @@ impl Mirror {
         self.messages.lost_aside()
     }
 
-    /// Rows that were there and got a title, and which.
+    /// Rows that were there and were to get a title, and which: also one that was not free.
     pub(crate) fn given_titles(&self) -> &[(StoredId, String)] {
         &self.given
     }
@@ -133,6 +133,15 @@ impl Mirror {
             }
         }
         newest
+    }
+
+    /// A transaction is tried.
+    pub(crate) fn note_attempt(&mut self, write: &Write) {
+        if let Write::SetTitle { session, title } = write
+            && self.row(session).is_some()
+        {
+            self.given.push((session.clone(), title.clone()));
+        }
     }
 
     /// A transaction was committed.
@@ -190,12 +199,7 @@ impl Mirror {
                     row.tool_call_count = messages.iter().map(NewMessage::calls).sum();
                 });
             }
-            Write::SetTitle { session, title } => {
-                if self.row(session).is_some() {
-                    self.given.push((session.clone(), title.clone()));
-                }
-                self.change(session, |row| row.title = Some(title.clone()));
-            }
+            Write::SetTitle { session, title } => self.change(session, |row| row.title = Some(title.clone())),
             Write::NameSession { session, title } => {
                 self.insert(session);
                 self.take_title(&session.id, title);

@@ -209,6 +209,7 @@ impl Workers {
     }
 
     fn commit(&self, write: &Write) -> Result<Written, StoreError> {
+        self.mirror.borrow_mut().note_attempt(write);
         let result = self.database.borrow_mut().write(write);
         self.stage.enter(Site::Commit, format!("{write:?} -> {result:?}"));
         if let Ok(written) = &result {
