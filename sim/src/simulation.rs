@@ -409,11 +409,18 @@ fn live_of(gateway: Option<&Gateway>) -> Vec<Session> {
     gateway.map(|gateway| gateway.sessions.all()).unwrap_or_default()
 }
 
+/// Up to so many sessions hardly ever wait for each other's writes.
+const FEW: u64 = 4;
+
 /// What the claims depend on.
 fn bounds(scenario: &Scenario) -> Bounds {
     let Scenario { gateway, store, network, agent, turns, steps, .. } = scenario;
     // A session is ended by at most four writes in a row: what is not stored yet, the title, the end, a spare.
-    let writes = (store.before_commit.max + store.after_commit.max + store.after_lookup.max).times(4);
+    let one = (store.before_commit.max + store.after_commit.max + store.after_lookup.max).times(4);
+    // Those of a crowd that ends at once stand in one queue.
+    let sessions = steps.iter().filter(|step| matches!(step.action, Action::Create { .. })).count() as u64;
+    let writes = if sessions > FEW { one.times(sessions) } else { one };
+    let window = |window| scenario.windows.get(&window).map_or(Millis::ZERO, |window| window.max);
     let stubborn = turns.values().flat_map(|turn| &turn.steps).map(|step| match step {
         TurnStep::Tool { takes, interrupt: OnInterrupt::SitThrough, .. } | TurnStep::Compress { takes, .. } => *takes,
         _ => Millis::ZERO,
@@ -427,7 +434,7 @@ fn bounds(scenario: &Scenario) -> Bounds {
     Bounds {
         grace: gateway.orphan_grace,
         // That an old release takes its time over an end is no leak.
-        slack: writes + scenario.windows.get(&Window::PoppedNotEnded).map_or(Millis::ZERO, |window| window.max),
+        slack: writes + window(Window::PoppedNotEnded) + window(Window::VictimChosen),
         strikes: 0,
         struck_at: None,
         frame: network.latency.max + backlog,

@@ -11,8 +11,7 @@ use sim::{Release, Simulator};
 const RUNS_MAX: u64 = 4000;
 
 /// Found by `sim bench planted` with each seed, but rarely soon: too late for every test run.
-const LATE: &[&str] = &[
-];
+const LATE: &[&str] = &[];
 
 /// A campaign on the good gateway finds nothing, and each of its runs is the same twice.
 #[test]

@@ -395,7 +395,9 @@ impl Writer<'_> {
             Kind::Activate => Action::Activate { session },
             Kind::Close => Action::CloseSession { session },
             Kind::Interrupt => Action::Interrupt { session },
-            Kind::Title => Action::Title { session, title: self.prng.hits(1, 2).then(|| (*self.prng.one(&TITLES)).to_owned()) },
+            Kind::Title => {
+                Action::Title { session, title: self.prng.hits(1, 2).then(|| (*self.prng.one(&TITLES)).to_owned()) }
+            }
             Kind::History => Action::History { session },
             Kind::Undo => Action::Undo { session },
             Kind::Steer => Action::Steer { session, text: "mind the tests".to_owned() },

@@ -65,7 +65,12 @@ fn step(prng: &mut Prng, kind: Kind, grace: Millis) -> TurnStep {
         },
         Kind::Say => TurnStep::Say { text: "so far so good".to_owned() },
         Kind::Ask => TurnStep::Ask {
-            kind: *prng.one(&[QuestionKind::Clarify, QuestionKind::Approval, QuestionKind::Approval, QuestionKind::Sudo]),
+            kind: *prng.one(&[
+                QuestionKind::Clarify,
+                QuestionKind::Approval,
+                QuestionKind::Approval,
+                QuestionKind::Sudo,
+            ]),
             text: "which one?".to_owned(),
         },
         Kind::Sleep => TurnStep::Sleep { takes: length(prng, grace) },

@@ -31,5 +31,8 @@ fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
     let given = |text: &str| account.answers.iter().filter(|answer| *answer == text).count();
     let unread = account.answers.iter().find(|text| read(text) < given(text))?;
     let session = view.label(session);
-    Some(Breach { detail: format!("session {session} accepted the answer {unread:?}, and its agent never read it"), subject: session })
+    Some(Breach {
+        detail: format!("session {session} accepted the answer {unread:?}, and its agent never read it"),
+        subject: session,
+    })
 }

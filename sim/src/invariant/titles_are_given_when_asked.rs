@@ -14,7 +14,10 @@ fn check(view: &View<'_>) -> Vec<Breach> {
     unasked
         .map(|(row, title)| {
             let row = view.rows.alias(row);
-            Breach { detail: format!("row {row} was to get the title {title:?}, and nobody had asked for that"), subject: row }
+            Breach {
+                detail: format!("row {row} was to get the title {title:?}, and nobody had asked for that"),
+                subject: row,
+            }
         })
         .collect()
 }
