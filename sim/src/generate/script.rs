@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use gateway::agent::script::TurnStep;
 use gateway::clock::Millis;
 use gateway::lifecycle::process::Signal;
+use gateway::spawn::Window;
 
 use super::swarm::{Feature, Swarm};
 use crate::prng::Prng;
@@ -183,7 +184,7 @@ impl Writer<'_> {
             Kind::Interrupt => self.swarm.has(Feature::Interrupt),
             _ => true,
         };
-        self.clients[client].connected && is_on && self.prng.hits(1, 2)
+        self.clients[client].connected && is_on && self.prng.hits(2, 3)
     }
 
     /// What this client may do now, by weight.
@@ -268,7 +269,7 @@ impl Writer<'_> {
         let Some(name) = SESSIONS.iter().find(|name| self.sessions.iter().all(|known| known.name != **name)) else {
             return;
         };
-        let title = (self.swarm.has(Feature::Title) && self.prng.hits(1, 2)).then(|| TITLES[0].to_owned());
+        let title = (self.swarm.has(Feature::Title) && self.prng.hits(3, 4)).then(|| TITLES[0].to_owned());
         let closes = self.prng.hits(1, 8);
         let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
         let agent = &self.scenario.agent;
@@ -307,13 +308,17 @@ impl Writer<'_> {
         };
         let cuts = self.swarm.has(Feature::Cut) && self.prng.hits(1, 3);
         let truncate = cuts.then(|| *self.prng.one(&[0, 1, -1]));
-        let mut over = self.now.max(self.sessions[place].busy_until);
+        let mut over = self.now.max(self.sessions[place].busy_until) + self.commit();
         if let Prompt::Turn(turn) = &prompt {
             for step in &self.scenario.turns[turn].steps {
                 over = over + self.length(step);
                 self.due.extend([over, over + self.in_doubt()]);
-                if let TurnStep::Background { takes, .. } = step {
-                    self.due.insert(over + *takes);
+                match step {
+                    TurnStep::Background { takes, .. } => {
+                        self.due.extend([over + *takes, over + *takes + self.unheard()])
+                    }
+                    TurnStep::Compress { .. } => over = over + self.commit(),
+                    _ => {}
                 }
             }
         }
@@ -322,7 +327,24 @@ impl Writer<'_> {
         let grace = self.scenario.gateway.orphan_grace;
         let meets = [1, 2].map(|rounds| Millis(over.0.saturating_sub(grace.times(rounds).0)));
         self.due.extend(meets.into_iter().filter(|instant| *instant > self.now));
+        // Two sessions at work at one time are more than one after the other.
+        let others = self.sessions.iter().filter(|known| known.name != session && known.busy_until <= self.now);
+        let others: Vec<String> = others.map(|known| known.name.clone()).collect();
+        if self.swarm.has(Feature::Background) && !others.is_empty() {
+            self.next = Some((Kind::Prompt, self.prng.one(&others).clone()));
+        }
         self.act(client, Action::Prompt { session, prompt, truncate });
+    }
+
+    /// How long a write takes at the most.
+    fn commit(&self) -> Millis {
+        self.scenario.store.before_commit.max + self.scenario.store.after_commit.max
+    }
+
+    /// How long after the end of a job it may be over and nobody has heard of it.
+    fn unheard(&self) -> Millis {
+        let window = self.scenario.windows.get(&Window::JobOverNotHeard);
+        Millis(window.map_or(0, |window| window.max.0 / 2))
     }
 
     /// How long after a call of the store its commit may be done and not yet answered.
@@ -334,8 +356,12 @@ impl Writer<'_> {
     /// How long a step of a turn lasts if nobody interrupts or answers.
     fn length(&self, step: &TurnStep) -> Millis {
         match step {
-            TurnStep::Tool { takes, .. } | TurnStep::Compress { takes, .. } | TurnStep::Sleep { takes } => *takes,
+            // The call is stored before, the result after.
+            TurnStep::Tool { takes, .. } => *takes + self.commit().times(2),
+            TurnStep::Compress { takes, .. } | TurnStep::Sleep { takes } => *takes,
             TurnStep::Ask { .. } => self.scenario.gateway.approval_timeout.unwrap_or(Millis::from_secs(60)),
+            TurnStep::Background { .. } => self.commit().times(2),
+            TurnStep::Say { .. } => self.commit(),
             _ => Millis::ZERO,
         }
     }

@@ -129,7 +129,7 @@ const THEMES: [&[Feature]; 14] = [
     // Rows that are deleted while somebody goes on with them.
     &[Rotation, Delete, Company, SlowStore],
     // Titles that are given, taken and given up.
-    &[Title, Sessions, Delete, Rotation],
+    &[Title, Sessions, Rotation],
     // Jobs that are over when their session is not what it was.
     &[Background, Sessions, Close, Windows],
     // Questions, their answers, and what comes between the two.
@@ -143,7 +143,7 @@ const THEMES: [&[Feature]; 14] = [
     &[StoreFaults, Rotation, Branch, Close],
     // Agents that are slow to come, and users who do not wait.
     &[SlowAgent, Interrupt, Close, Resume],
-    &[SlowAgent, Question, Close, Resume, Answer],
+    &[SlowAgent, Question, Close, Resume],
     // Clients that take nothing, and those who take over from them.
     &[SlowReader, Company, Events],
 ];
