@@ -11,6 +11,9 @@ use crate::clock::Millis;
 pub struct Config {
     /// How long a session without a client is kept for its return. Zero switches the orphan timer off.
     pub orphan_grace: Millis,
+    /// How long the agent of a session without a client may report nothing; then the next end of a grace interrupts its
+    /// turn. Zero for any length.
+    pub orphan_silence: Millis,
     /// How long after `session.create` its agent is built.
     pub build_delay: Millis,
     /// How long a prompt waits for its agent.
@@ -71,6 +74,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             orphan_grace: Millis::from_secs(20),
+            orphan_silence: Millis::from_secs(600),
             build_delay: Millis(50),
             agent_wait: Millis::from_secs(30),
             clarify_timeout: Millis::from_secs(300),

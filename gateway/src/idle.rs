@@ -86,8 +86,8 @@ pub(crate) async fn cap(gateway: &Rc<Gateway>) {
 /// How many live sessions there are beyond the cap.
 fn excess(gateway: &Gateway) -> usize {
     let cap = gateway.behavior.idle.cap(gateway.config.max_live_sessions);
-    let stays = |session: &&Session| session.read(|record| matches!(record.stage, Stage::Open | Stage::Opening));
-    cap.map_or(0, |cap| gateway.sessions.all().iter().filter(stays).count().saturating_sub(cap))
+    let stays = |record: &Record| matches!(record.stage, Stage::Open | Stage::Opening);
+    cap.map_or(0, |cap| gateway.sessions.count(stays).saturating_sub(cap))
 }
 
 async fn evict(gateway: &Rc<Gateway>, session: &Session, actor: Actor) {

@@ -31,6 +31,7 @@ pub mod registry;
 pub mod release;
 mod review;
 pub mod rotation;
+mod row_ids;
 mod rpc;
 pub mod server;
 pub mod session;

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
-use crate::lifecycle::writing::Stalled;
+use crate::lifecycle::writing::{Room, Stalled};
 use crate::server::Gateway;
 use crate::transport::{Connection, Died, Unsent};
 
@@ -26,16 +26,18 @@ pub struct Link {
 /// Frames that the client had no room for, oldest first.
 struct Waiting {
     frames: RefCell<VecDeque<String>>,
-    /// How many there may be.
-    max: usize,
+    /// How long they are, all in all.
+    bytes: Cell<usize>,
+    room: Room,
     added: Notify,
     silenced: Cell<bool>,
 }
 
 impl Link {
-    /// A link to `connection`, for which `max` frames may wait.
-    pub(crate) fn new(number: u64, connection: Rc<dyn Connection>, max: usize) -> Self {
-        let waiting = Waiting { frames: RefCell::default(), max, added: Notify::new(), silenced: Cell::new(false) };
+    /// A link to `connection`, for which as much may wait as there is room for.
+    pub(crate) fn new(number: u64, connection: Rc<dyn Connection>, room: Room) -> Self {
+        let (frames, bytes, added, silenced) = Default::default();
+        let waiting = Waiting { frames, bytes, room, added, silenced };
         Self { number, connection, waiting: Rc::new(waiting) }
     }
 
@@ -52,10 +54,12 @@ impl Link {
         } else {
             frame
         };
-        if self.waiting.frames.borrow().len() == self.waiting.max {
+        let (frames, bytes) = (self.waiting.frames.borrow().len(), self.waiting.bytes.get());
+        if !self.waiting.room.is_for(frame.len(), frames, bytes) {
             self.give_up();
             return Err(Died);
         }
+        self.waiting.bytes.set(bytes + frame.len());
         self.waiting.frames.borrow_mut().push_back(frame);
         self.waiting.added.notify_waiters();
         Ok(())
@@ -68,14 +72,19 @@ impl Link {
 
     /// The connection ends from our side, and what waits with it; its reader sees to its sessions.
     fn give_up(&self) {
-        self.waiting.frames.borrow_mut().clear();
+        self.forget();
         self.connection.close();
     }
 
     /// The client is sent nothing more.
     fn silence(&self) {
-        self.waiting.frames.borrow_mut().clear();
+        self.forget();
         self.waiting.silenced.set(true);
+    }
+
+    fn forget(&self) {
+        self.waiting.frames.borrow_mut().clear();
+        self.waiting.bytes.set(0);
     }
 
     /// Waits until a frame waits.
@@ -92,9 +101,11 @@ impl Link {
 
     /// There is room: sends the oldest frame that waits.
     fn catch_up(&self) {
-        let frame = self.waiting.frames.borrow_mut().pop_front();
-        if let Some(Err(Unsent::Full(frame))) = frame.map(|frame| self.connection.send(frame)) {
-            self.waiting.frames.borrow_mut().push_front(frame);
+        let Some(frame) = self.waiting.frames.borrow_mut().pop_front() else { return };
+        let left = self.waiting.bytes.get() - frame.len();
+        match self.connection.send(frame) {
+            Err(Unsent::Full(frame)) => self.waiting.frames.borrow_mut().push_front(frame),
+            Ok(()) | Err(Unsent::Died(_)) => self.waiting.bytes.set(left),
         }
     }
 }
@@ -169,7 +180,7 @@ mod tests {
     #[test]
     fn frames_keep_their_order() {
         let narrow = Rc::new(Narrow::default());
-        let link = Link::new(1, Rc::clone(&narrow) as _, 9);
+        let link = Link::new(1, Rc::clone(&narrow) as _, Room { frames: 9, bytes: usize::MAX });
         for frame in ["one", "two", "three"] {
             assert_eq!(link.send(frame.to_owned()), Ok(()));
         }
@@ -183,16 +194,40 @@ mod tests {
         }
     }
 
-    /// So much may wait; one frame more ends the connection.
-    #[test]
-    fn what_waits_is_bounded() {
+    /// Sends frames until one of them ends the connection, which each of `waits` must not do.
+    #[track_caller]
+    fn check_bound(room: Room, waits: &[&str]) {
         let narrow = Rc::new(Narrow::default());
-        let link = Link::new(1, Rc::clone(&narrow) as _, 2);
-        for frame in ["sent", "waits", "waits too"] {
-            assert_eq!((link.send(frame.to_owned()), narrow.closed.get()), (Ok(()), false));
+        let link = Link::new(1, Rc::clone(&narrow) as _, room);
+        for frame in ["sent"].iter().chain(waits) {
+            assert_eq!((link.send((*frame).to_owned()), narrow.closed.get()), (Ok(()), false), "{frame}");
         }
         assert_eq!(link.send("too much".to_owned()), Err(Died));
         assert!(narrow.closed.get() && link.waiting.frames.borrow().is_empty());
         assert_eq!(link.send("too late".to_owned()), Err(Died));
+    }
+
+    /// So many frames may wait, and so many bytes; one frame more ends the connection.
+    #[test]
+    fn what_waits_is_bounded() {
+        check_bound(Room { frames: 2, bytes: usize::MAX }, &["waits", "waits too"]);
+        check_bound(Room { frames: 9, bytes: 14 }, &["waits", "too"]);
+        check_bound(Room { frames: 9, bytes: 5 }, &["longer than all that may wait"]);
+    }
+
+    /// What has gone out makes room for as much.
+    #[test]
+    fn what_is_taken_makes_room() {
+        let narrow = Rc::new(Narrow::default());
+        let link = Link::new(1, Rc::clone(&narrow) as _, Room { frames: 9, bytes: 10 });
+        for _ in 0..20 {
+            while link.waiting.bytes.get() + 5 <= 10 {
+                assert_eq!(link.send("bytes".to_owned()), Ok(()));
+            }
+            link.catch_up();
+            assert_eq!(narrow.held.take().as_deref(), Some("bytes"));
+            link.catch_up();
+        }
+        assert!(!narrow.closed.get());
     }
 }

@@ -27,7 +27,7 @@ use gateway::real::stdio::StdioTransport;
 use gateway::real::websocket::PATH;
 use gateway::release::Release;
 use options::{Arguments, Command, LogFormat, LogLevel, Serve};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{self, SignalKind};
 use tokio::task::{LocalSet, unconstrained};
@@ -39,6 +39,10 @@ const NOT_STARTED: u8 = 2;
 
 /// What an end exits with that a second signal has cut short.
 const CUT_SHORT: u8 = 1;
+
+/// How many clients may wait to be taken: as many as a system commonly lets wait. Those who find no room try again only
+/// after a second, and after a network has failed all of them come at once.
+const BACKLOG: u32 = 4096;
 
 fn main() -> ExitCode {
     let Command::Serve(arguments) = Arguments::parse().command;
@@ -62,7 +66,7 @@ async fn run(
     turns: BTreeMap<String, TurnScript>,
 ) -> Result<ExitCode, NotStarted> {
     let mut signals = Signals::catch().map_err(|cause| no_system(&cause))?;
-    let listening = if arguments.stdio { None } else { Some(listen(arguments.listen).await?) };
+    let listening = if arguments.stdio { None } else { Some(listen(arguments.listen)?) };
     let (store, _lock) = files::open(&arguments.db)?;
     log(arguments.log, arguments.log_format);
     let (env, behavior) = (real::env(Rc::clone(&store) as _, turns), Release::Current.behavior());
@@ -100,8 +104,8 @@ async fn run(
     Ok(code)
 }
 
-async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), NotStarted> {
-    let bound = TcpListener::bind(wanted).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
+fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), NotStarted> {
+    let bound = bind(wanted).and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (bound, listener) = bound.map_err(|cause| NotStarted {
         error: format!("cannot listen on {wanted}: {cause}"),
         hint: match cause.kind() {
@@ -112,6 +116,14 @@ async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), NotStar
         },
     })?;
     Ok((listener, bound))
+}
+
+fn bind(wanted: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if wanted.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // The port of a gateway that has just ended is free for the next.
+    socket.set_reuseaddr(true)?;
+    socket.bind(wanted)?;
+    socket.listen(BACKLOG)
 }
 
 fn log(level: LogLevel, format: LogFormat) {

@@ -9,6 +9,7 @@ mod events;
 mod facts;
 mod history;
 mod hold;
+mod interface;
 mod listing;
 pub(crate) mod prompt;
 mod respond;
@@ -77,6 +78,12 @@ pub(crate) async fn call(
         "session.branch" => branch::branch(gateway, link, rpc::params(params)?).await,
         "session.delete" => delete::delete(gateway, rpc::params(params)?).await,
         "prompt.submit" => prompt::submit(gateway, link, rpc::params(params)?).await,
+        "setup.status" => Ok(interface::setup()),
+        "config.get" => interface::config(gateway, &rpc::params(params)?),
+        "commands.catalog" => Ok(interface::commands()),
+        "complete.slash" | "complete.path" => Ok(interface::completions()),
+        "pet.cells" => Ok(interface::pet()),
+        "input.detect_drop" => interface::dropped(gateway, &rpc::params(params)?),
         unknown => Err(Error::new(code::UNKNOWN_METHOD, format!("unknown method `{unknown}`"))),
     }
 }

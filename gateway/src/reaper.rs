@@ -10,6 +10,7 @@ use crate::idle;
 use crate::lifecycle::close::Actor;
 use crate::lifecycle::grace::{Duty, Expired};
 use crate::link::Link;
+use crate::question;
 use crate::server::Gateway;
 use crate::session::{Attachment, Session, Timer};
 use crate::spawn::{TaskName, Window};
@@ -30,6 +31,9 @@ pub(crate) async fn detach_all(gateway: &Rc<Gateway>, link: &Link) {
 }
 
 fn detach(gateway: &Rc<Gateway>, session: &Session) {
+    if gateway.behavior.attach.goes_back() && go_back(gateway, session) {
+        return;
+    }
     let since = gateway.env.now().uptime;
     session.change(|record| {
         let from = match &record.attachment {
@@ -54,6 +58,21 @@ fn detach(gateway: &Rc<Gateway>, session: &Session) {
     idle::rearm(gateway, session);
 }
 
+/// Gives a session to the connection that had it last, of those that are still there. False if there is none.
+fn go_back(gateway: &Rc<Gateway>, session: &Session) -> bool {
+    let goes = session.change(|record| {
+        record.before.retain(|link| gateway.sessions.is_linked(link));
+        record.before.pop().is_some_and(|link| {
+            record.attachment = Attachment::Live(link);
+            true
+        })
+    });
+    if goes && gateway.behavior.events.asks_again() {
+        question::ask_again(session);
+    }
+    goes
+}
+
 /// Gives a session's events to a connection; its grace is over.
 ///
 /// The connection may have died while the request was being answered. Then it takes nothing over: the session stays
@@ -67,7 +86,8 @@ pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
         return;
     }
     session.change(|record| {
-        record.attachment = Attachment::Live(link.clone());
+        record.before.retain(|before| gateway.sessions.is_linked(before));
+        record.give_to(link);
         record.idle_timer = None;
         if gateway.behavior.grace.disarms() {
             record.timers.clear();
@@ -122,17 +142,23 @@ async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64, duty: Duty) {
     if duty == Duty::Rearm {
         gateway.env.window(Window::FirstTimerLooked).await;
     }
+    let (now, silence) = (gateway.env.now().uptime, gateway.config.orphan_silence);
     let decision = session.change(|record| {
         // Identity: a timer that is no longer in the list was disarmed while it was waking up.
         let armed = record.timers.iter().position(|timer| timer.id == id)?;
         record.timers.remove(armed);
-        Some(gateway.behavior.grace.on_expiry(record, duty))
+        Some(gateway.behavior.grace.on_expiry(record, duty, now, silence))
     });
     match decision {
         Some(Expired::Reap) => {
             finalize::end(gateway, session, Actor::OrphanTimer).await;
         }
         Some(Expired::Rearm) => arm(gateway, session),
+        Some(Expired::GiveUp) => {
+            session.change(|record| record.facts.given_up = true);
+            session.interrupt();
+            arm(gateway, session);
+        }
         Some(Expired::Interrupt) => {
             session.change(|record| {
                 record.facts.interrupted = Some(record.facts.interrupted.map_or(0, |looks| looks + 1))

@@ -31,6 +31,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("grace.expiry", "rearm_beside"),
     ("grace.timers", "pile"),
     ("attach.prompt", "before_busy_check"),
+    ("attach.departure", "detaches"),
     ("attach.dead_connection", "binds"),
     ("attach.disconnect", "snapshot"),
     ("build.failure", "sticky"),

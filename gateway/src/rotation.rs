@@ -6,11 +6,11 @@ use crate::agent::CompressionMode;
 use crate::approvals;
 use crate::behavior::group;
 use crate::doubt;
-use crate::entropy::{Purpose, Stream};
+use crate::entropy::Stream;
 use crate::lifecycle::flush::Moment;
 use crate::persist;
 use crate::server::Gateway;
-use crate::session::{Record, Session, Transcript, stored_id};
+use crate::session::{Record, Session, Transcript};
 use crate::spawn::Window;
 use crate::store::{EndReason, MessageRow, NewMessage, NewSession, Role, StoreError, StoredId};
 
@@ -180,7 +180,7 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
 fn child_of(gateway: &Gateway, session: &Session, parent: &StoredId) -> NewSession {
     let at = gateway.env.now().wall;
     NewSession {
-        id: stored_id(at, gateway.env.draw(Stream::Session(session.id()), Purpose::StoredId)),
+        id: gateway.new_row(at, Stream::Session(session.id())),
         source: session.read(|record| record.facts.source.clone()),
         model: Some(gateway.config.model.clone()),
         parent: Some(parent.clone()),

@@ -128,15 +128,14 @@ pub(crate) fn event(kind: &str, session: &SessionId, payload: Value) -> Value {
     params
 }
 
-/// An event frame.
-pub(crate) fn event_frame(params: &Value) -> String {
-    json!({"jsonrpc": "2.0", "method": "event", "params": params}).to_string()
+/// The frame of an event whose parameters are the JSON `params`.
+pub(crate) fn event_frame(params: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","method":"event","params":{params}}}"#)
 }
 
 /// The first frame on a connection.
 pub(crate) fn ready() -> String {
-    json!({"jsonrpc": "2.0", "method": "event", "params": {"type": "gateway.ready", "payload": {"skin": {}}}})
-        .to_string()
+    event_frame(&json!({"type": "gateway.ready", "payload": {"skin": {}}}).to_string())
 }
 
 #[cfg(test)]

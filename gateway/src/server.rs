@@ -11,7 +11,9 @@ use tokio::sync::Mutex;
 
 use crate::approvals;
 use crate::behavior::Behavior;
+use crate::clock::Wall;
 use crate::config::Config;
+use crate::entropy::{Purpose, Stream};
 use crate::env::Env;
 use crate::finalize;
 use crate::idle;
@@ -22,11 +24,12 @@ use crate::method::{self, Pace};
 use crate::notice::Notices;
 use crate::reaper;
 use crate::registry::Registry;
+use crate::row_ids::RowIds;
 use crate::rpc::{self, Request};
 use crate::session::Session;
 use crate::spawn::TaskName;
 use crate::startup;
-use crate::store::{EndReason, Rows};
+use crate::store::{EndReason, Rows, StoredId};
 use crate::transport::{Connection, Transport};
 
 /// A gateway: its live sessions, and what it runs on.
@@ -43,6 +46,7 @@ pub struct Gateway {
     pub(crate) resume_lock: Mutex<()>,
     /// Who is asked for leave to run a command, in old releases.
     pub(crate) approvals: approvals::Table,
+    row_ids: RowIds,
     timers: Cell<u64>,
     stopping: Cell<bool>,
 }
@@ -52,8 +56,21 @@ impl Gateway {
     pub fn new(env: Env, config: Config, behavior: Behavior) -> Rc<Self> {
         let rows = Rows::new(Rc::clone(&env.store));
         let (sessions, notices, approvals) = (Registry::default(), Notices::default(), approvals::Table::default());
-        let (resume_lock, timers, stopping) = (Mutex::default(), Cell::default(), Cell::default());
-        Rc::new(Self { env, rows, config, behavior, sessions, notices, resume_lock, approvals, timers, stopping })
+        let (resume_lock, row_ids) = (Mutex::default(), RowIds::default());
+        let (timers, stopping) = (Cell::default(), Cell::default());
+        Rc::new(Self {
+            env,
+            rows,
+            config,
+            behavior,
+            sessions,
+            notices,
+            resume_lock,
+            approvals,
+            row_ids,
+            timers,
+            stopping,
+        })
     }
 
     /// Serves the transport's connections, each in a task of its own, until it has no more.
@@ -107,11 +124,16 @@ impl Gateway {
         }
         session.change(|record| record.facts.told_when_gone = true);
         // A peer that is gone misses nothing of its own.
-        let _ = link.connection.send(rpc::event_frame(&rpc::event(kind, session.id(), payload)));
+        let _ = link.connection.send(rpc::event_frame(&rpc::event(kind, session.id(), payload).to_string()));
     }
 
     pub(crate) fn emit_info(&self, session: &Session) {
         session.emit("session.info", session.read(|record| record.info(&self.config.model)));
+    }
+
+    /// The id of a new row that begins at `wall`, drawn from a stream.
+    pub(crate) fn new_row(&self, wall: Wall, stream: Stream<'_>) -> StoredId {
+        self.row_ids.next(wall, || self.env.draw(stream, Purpose::StoredId))
     }
 
     pub(crate) fn next_timer(&self) -> u64 {
@@ -122,7 +144,7 @@ impl Gateway {
 
 /// Reads a connection's frames until it ends, however it ends.
 async fn read(gateway: Rc<Gateway>, connection: Rc<dyn Connection>) {
-    let link = gateway.sessions.link(connection, gateway.behavior.writing.waiting_max());
+    let link = gateway.sessions.link(connection, gateway.behavior.writing.room());
     let reading = async {
         if link.send(rpc::ready()).is_ok() {
             while let Ok(Some(frame)) = link.connection.receive().await {
@@ -155,7 +177,8 @@ async fn handle(gateway: &Rc<Gateway>, link: &Link, frame: &str) {
             let (gateway, link) = (Rc::clone(gateway), link.clone());
             gateway.env.clone().spawn(name, async move { dispatch(&gateway, &link, request).await });
         }
-        Some(Ok(request)) => dispatch(gateway, link, request).await,
+        // In a box, because a connection that waits for its next frame need not have the room for every method.
+        Some(Ok(request)) => Box::pin(dispatch(gateway, link, request)).await,
     }
 }
 

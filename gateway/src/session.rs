@@ -1,5 +1,6 @@
 //! A live session: its record, and the handle through which everyone reads and changes it.
 
+use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,8 +17,9 @@ use crate::event_log::EventLog;
 use crate::lifecycle::close::Actor;
 use crate::link::Link;
 use crate::question::OpenQuestion;
+use crate::registry::{Place, Places};
 use crate::rpc;
-use crate::store::{EndReason, NewMessage, StoredId};
+use crate::store::{EndReason, NewMessage, Role, StoredId};
 
 /// The runtime id of a live record: eight hex digits, what clients pass as `session_id` (spec §1).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +30,8 @@ pub struct SessionId(Arc<str>);
 pub struct Session(Rc<Shared>);
 
 struct Shared {
+    /// Which one it is, in the order of registration.
+    number: u64,
     id: SessionId,
     record: RefCell<Record>,
     /// Its last events, if the release keeps them. Not in the record: an event is no change of the lifecycle.
@@ -36,8 +40,8 @@ struct Shared {
     changed: Notify,
     /// Whether it is registered. Events find their way by the registry, so those of a record that has left go nowhere.
     listed: Cell<bool>,
-    /// Counts changes over all sessions, so that an observer knows when to look.
-    revision: Rc<Cell<u64>>,
+    /// Where others look it up while it is registered.
+    places: Rc<Places>,
 }
 
 /// Everything that is known of a live session.
@@ -50,6 +54,8 @@ pub struct Record {
     pub ended_by: Option<Ended>,
     /// Where its events go.
     pub attachment: Attachment,
+    /// The connections that had it before and may still be there, the latest last.
+    pub before: Vec<Link>,
     /// The agent and the row it writes.
     pub agent: AgentSlot,
     /// The turn that holds it, from the claim to the end.
@@ -146,6 +152,8 @@ pub struct TurnState {
     pub job_of: Option<SessionId>,
     /// The answer so far.
     pub assistant: String,
+    /// When its agent last reported something; at first when it was claimed.
+    pub reported: Uptime,
     /// Words to it that it has not read yet, oldest first.
     pub steers: Vec<Queued>,
 }
@@ -213,6 +221,8 @@ pub struct Facts {
     pub close_on_disconnect: bool,
     /// How often the reaper has looked since it interrupted the turn, if it does that.
     pub interrupted: Option<u32>,
+    /// Whether a turn of it was stopped because its agent reported nothing and no client was there.
+    pub given_up: bool,
     /// Some releases keep an interrupt that came while idle, and stop the next turn with it.
     pub stale_interrupt: bool,
     /// Whether a client was told something of it after it had left the registry.
@@ -225,20 +235,32 @@ pub struct Facts {
 
 impl Session {
     /// A handle on a new record.
-    pub(crate) fn new(id: SessionId, record: Record, events: Option<EventLog>, revision: Rc<Cell<u64>>) -> Self {
+    pub(crate) fn new(
+        number: u64,
+        id: SessionId,
+        record: Record,
+        events: Option<EventLog>,
+        places: Rc<Places>,
+    ) -> Self {
         Self(Rc::new(Shared {
+            number,
             id,
             record: RefCell::new(record),
             events: RefCell::new(events),
             changed: Notify::new(),
             listed: Cell::new(true),
-            revision,
+            places,
         }))
     }
 
     /// Its runtime id.
     pub fn id(&self) -> &SessionId {
         &self.0.id
+    }
+
+    /// Which one it is, in the order of registration.
+    pub(crate) fn number(&self) -> u64 {
+        self.0.number
     }
 
     /// Reads the record.
@@ -248,9 +270,14 @@ impl Session {
 
     /// Changes the record, and tells those who wait for a change.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Record) -> T) -> T {
-        self.0.revision.set(self.0.revision.get() + 1);
-        let result = change(&mut self.0.record.borrow_mut());
-        self.0.changed.notify_waiters();
+        let Shared { number, record, changed, listed, places, .. } = &*self.0;
+        places.touch();
+        let before = listed.get().then(|| self.read(Place::of));
+        let result = change(&mut record.borrow_mut());
+        if let Some(before) = before {
+            places.follow(*number, &before, &self.read(Place::of));
+        }
+        changed.notify_waiters();
         result
     }
 
@@ -285,10 +312,11 @@ impl Session {
         if !self.0.listed.get() {
             return;
         }
-        let mut params = rpc::event(kind, &self.0.id, payload);
-        if let Some(events) = &mut *self.0.events.borrow_mut() {
-            params["seq"] = events.keep(&params).into();
-        }
+        let params = rpc::event(kind, &self.0.id, payload);
+        let params = match &mut *self.0.events.borrow_mut() {
+            Some(events) => events.keep(params),
+            None => params.to_string(),
+        };
         self.read(|record| {
             if let Attachment::Live(link) = &record.attachment {
                 // A dead connection is the reader's business: it detaches the session when it sees the end.
@@ -325,6 +353,14 @@ impl Record {
     /// Whether this record writes the row `id`, or is about to.
     pub fn owns(&self, id: &StoredId) -> bool {
         self.key == *id || self.agent.row == *id || self.agent.next.as_ref() == Some(id)
+    }
+
+    /// Its events go to this connection, and the one that had them is remembered.
+    pub(crate) fn give_to(&mut self, link: &Link) {
+        if let Attachment::Live(before) = std::mem::replace(&mut self.attachment, Attachment::Live(link.clone())) {
+            self.before.push(before);
+        }
+        self.before.retain(|before| before.number != link.number);
     }
 
     /// The live status clients see (spec §2).
@@ -388,9 +424,36 @@ impl Transcript {
 
     /// Messages as clients see them.
     pub(crate) fn shown(&self) -> Vec<Value> {
-        let text = |message: &NewMessage| message.content.clone().unwrap_or_default();
-        self.messages.iter().map(|message| json!({"role": message.role.as_str(), "text": text(message)})).collect()
+        shown(&self.messages)
     }
+
+    /// The messages of before a turn at work: clients are told of its prompt and its answer so far apart.
+    pub(crate) fn before(&self, turn: &TurnState) -> &[NewMessage] {
+        let is_prompt =
+            |message: &NewMessage| message.role == Role::User && message.content.as_deref() == Some(turn.user.as_str());
+        let at = match turn.phase {
+            // While it is being stored it is the last one, if it is there at all.
+            Phase::Claimed => self.messages.len().checked_sub(1).filter(|last| is_prompt(&self.messages[*last])),
+            // A compression may have taken it away; then what is left is of before it.
+            Phase::Begun => self.messages.iter().rposition(is_prompt),
+        };
+        &self.messages[..at.unwrap_or(self.messages.len())]
+    }
+}
+
+/// Messages as clients see them: a tool's result has the tool's name, and what is nothing but a call is not shown.
+pub(crate) fn shown(messages: &[NewMessage]) -> Vec<Value> {
+    let shown = messages.iter().filter_map(|message| {
+        let text = message.content.as_deref().unwrap_or("");
+        match (message.role, &message.tool_name) {
+            (Role::Tool, Some(name)) => {
+                Some(json!({"role": message.role.as_str(), "name": name, "context": "", "text": text}))
+            }
+            (Role::Assistant, _) if text.is_empty() && message.tool_calls.is_some() => None,
+            _ => Some(json!({"role": message.role.as_str(), "text": text})),
+        }
+    });
+    shown.collect()
 }
 
 impl SessionId {
@@ -401,6 +464,13 @@ impl SessionId {
 
     /// As text.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An id is ordered as its text is, so that a map can be asked with the text.
+impl Borrow<str> for SessionId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

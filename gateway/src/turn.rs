@@ -131,7 +131,11 @@ async fn converse(
     let mut turn = agent.start(prompt);
     loop {
         let event = turn.next(interrupt).await;
+        reported(gateway, session);
+        let is_late = interrupt.is_raised() && gateway.behavior.interrupt.drops_late_words();
         let step = match event {
+            TurnEvent::Delta { .. } | TurnEvent::Said { .. } if is_late => continue,
+            TurnEvent::Finished { .. } if is_late => return (Ending::Interrupted, None),
             TurnEvent::Finished { text } => {
                 say(gateway, session, &text);
                 return (Ending::Complete { text }, turn.review());
@@ -154,6 +158,16 @@ async fn converse(
             session.emit("status.update", json!({"kind": "status", "text": format!("not stored: {error}")}));
         }
     }
+}
+
+/// The agent has given a sign of life.
+fn reported(gateway: &Gateway, session: &Session) {
+    let now = gateway.env.now().uptime;
+    session.change(|record| {
+        if let Some(turn) = &mut record.turn {
+            turn.reported = now;
+        }
+    });
 }
 
 /// Stores and shows one step of a turn.

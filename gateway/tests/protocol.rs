@@ -19,7 +19,7 @@ const DOCUMENTED: [i64; 27] = [
     4023, 4090, 5000, 5005, 5006, 5007, 5008, 5032, 5036, 5071,
 ];
 
-const METHODS: [&str; 19] = [
+const METHODS: [&str; 26] = [
     "session.create",
     "session.resume",
     "session.activate",
@@ -38,6 +38,13 @@ const METHODS: [&str; 19] = [
     "session.branch",
     "session.delete",
     "prompt.submit",
+    "setup.status",
+    "config.get",
+    "commands.catalog",
+    "complete.slash",
+    "complete.path",
+    "pet.cells",
+    "input.detect_drop",
     "session.nonsense",
 ];
 
@@ -95,6 +102,9 @@ fn wrong_types_are_refused() {
         ("prompt.submit", json!({"text": "hello"})),
         ("session.close", json!({})),
         ("session.undo", json!({"session_id": null})),
+        ("config.get", json!({})),
+        ("config.get", json!({"key": 7})),
+        ("config.get", json!({"key": "no_such_setting"})),
     ] {
         check_refused(&request(method, &params), json!(7), -32602);
     }
@@ -113,6 +123,7 @@ fn unknown_ids_are_refused() {
         "session.usage",
         "session.compress",
         "session.branch",
+        "input.detect_drop",
     ] {
         for unknown in ["", "00000000", "KEY", "SID ", "' OR 1=1 --"] {
             check_refused(&request(method, &json!({"session_id": unknown, "text": "x"})), json!(7), 4001);
@@ -143,6 +154,34 @@ fn what_makes_no_sense_is_refused() {
     ] {
         check_refused(&request(method, &params), json!(7), code);
     }
+}
+
+/// What a user interface asks beside its sessions is answered with what is true here: something works on prompts, the
+/// settings are those that the gateway runs with, and it has neither commands of its own nor pets nor files.
+#[test]
+fn a_user_interface_is_told_what_is_true() {
+    check_told("setup.status", json!({}), "/provider_configured", json!(true));
+    check_told("config.get", json!({"key": "full"}), "/config/display/busy_input_mode", json!("interrupt"));
+    check_told("config.get", json!({"key": "full"}), "/config/gateway/orphan_grace", json!("0s"));
+    check_told("config.get", json!({"key": "full"}), "/config/gateway/max_waiting_prompts", json!(64));
+    check_told("config.get", json!({"key": "busy"}), "/value", json!("interrupt"));
+    check_told("config.get", json!({"key": "mtime"}), "/mtime", json!(0));
+    check_told("commands.catalog", json!({}), "/pairs", json!([]));
+    check_told("complete.slash", json!({"text": "/qu"}), "/items", json!([]));
+    check_told("complete.path", json!({"word": "@src"}), "/items", json!([]));
+    check_told("pet.cells", json!({"graphics": true, "state": "idle"}), "/enabled", json!(false));
+    check_told("input.detect_drop", json!({"session_id": "SID", "text": "/etc/hosts"}), "/matched", json!(false));
+}
+
+/// Sends a request to a gateway with one session, and compares what its answer has at `pointer`.
+#[track_caller]
+fn check_told(method: &str, params: Value, pointer: &str, expected: Value) {
+    let answer = run(async |bench: &Bench| {
+        let session = bench.session().await;
+        bench.exchange(&session.fill(&request(method, &params))).await
+    });
+    let answer = answer.unwrap_or_else(|| panic!("no answer to {method}"));
+    assert_eq!(answer["result"].pointer(pointer), Some(&expected), "{method} {params}: {answer}");
 }
 
 /// A frame may be as long as it likes; what is in it is refused or carried out like any other.

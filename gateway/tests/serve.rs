@@ -116,8 +116,8 @@ async fn a_client_that_reads_nothing_is_let_go() {
     let (session, row) = client.create().await;
     client.prompt(&session, &"x".repeat(256 * 1024)).await;
     client.event_of("message.complete").await;
-    // Far more than sockets hold.
-    for id in 1000..1150 {
+    // More than sockets and queue hold, and less than may wait.
+    for id in 1000..1095 {
         let params = json!({"session_id": session});
         client.send(json!({"jsonrpc": "2.0", "id": id, "method": "session.history", "params": params})).await;
     }
@@ -140,6 +140,31 @@ async fn a_client_that_comes_back_goes_on() {
     client.prompt(&session, "two").await;
     assert_eq!(client.event_of("message.complete").await["payload"]["text"], "two");
     assert_eq!(gateway.folder.end_of(&row), None);
+}
+
+/// A client that comes back in the middle of a turn is told what was said before it, tools by their names, and of the
+/// prompt at work apart: whoever shows both shows each thing once.
+#[tokio::test(flavor = "current_thread")]
+async fn a_client_that_comes_back_is_told_everything_once() {
+    let gateway = Served::with_script(SCRIPT);
+    let mut client = gateway.connect().await;
+    let (session, row) = client.create().await;
+    client.prompt(&session, "build").await;
+    client.event_of("message.complete").await;
+    client.prompt(&session, "wait").await;
+    client.event_of("tool.start").await;
+    client.close().await;
+
+    let mut client = gateway.connect().await;
+    let resumed = client.call("session.resume", json!({"session_id": row})).await;
+    let said = json!([
+        {"role": "user", "text": "build"},
+        {"role": "assistant", "text": "Let me see."},
+        {"role": "tool", "name": "terminal", "context": "", "text": "ok"},
+        {"role": "assistant", "text": "All green."},
+    ]);
+    assert_eq!(resumed["messages"], said);
+    assert_eq!(resumed["inflight"], json!({"user": "wait", "assistant": "", "streaming": true}));
 }
 
 /// A kill ends no row and leaves no lock; the next process ends the row when nobody comes back for it.

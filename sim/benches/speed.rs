@@ -11,7 +11,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gateway::store::sqlite::Database;
+use mimalloc::MiMalloc;
 use sim::{Release, Scenario, Simulator};
+
+/// The one of the command line.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Rounds, each of which runs every case so many times.
 const ROUNDS: usize = 11;

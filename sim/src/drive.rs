@@ -131,7 +131,12 @@ pub fn unplayable<'a>(scenario: &'a Scenario, target: Option<&Target>) -> Option
         Action::Suspend { .. } => Some("a machine that runs cannot be suspended from here"),
         Action::CliNew { .. } => Some("nothing here writes to the gateway's database"),
         Action::ScanIdle => Some("no request makes the idle reaper scan"),
+        Action::SetClock { .. } => Some("nothing here sets the clock of the machine"),
         Action::Stall | Action::Unstall => Some("the system reads on for a client that has stopped"),
+        Action::Lag { .. } | Action::Cut | Action::Mend | Action::Vanish { .. } => {
+            Some("the network of this machine loses and delays nothing")
+        }
+        Action::Resend => Some("nothing is left without an answer here"),
         Action::Resume { target: by, .. } | Action::Delete { target: by, .. } => {
             let looks = *by != ResumeTarget::Stored && target.is_some_and(|target| target.db.is_none());
             looks.then_some("the id has to be looked up: give the gateway's database with --db")

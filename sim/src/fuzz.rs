@@ -4,6 +4,7 @@
 //! does not depend on how many threads there are. The unit of work is a scenario with its schedules; the first schedule
 //! is the scripted one, from which the others learn how many choices there are.
 
+mod explain;
 mod finding;
 mod guard;
 mod guided;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use gateway::clock::Millis;
 use gateway::release::Release;
 
+pub use explain::{Explanation, explain};
 pub use finding::Finding;
 pub use guard::{Difference, Guard};
 pub use guided::{Corpus, Kept, Mode};

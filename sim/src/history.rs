@@ -3,6 +3,7 @@
 //!
 //! Noting a change is neither a choice nor an event, and no part of the digest: a run is the same with and without.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gateway::clock::Uptime;
@@ -85,6 +86,8 @@ pub(crate) struct Moment {
 #[derive(Default)]
 pub(crate) struct Historian {
     history: History,
+    /// Where in the history each row is.
+    places: BTreeMap<StoredId, usize>,
     /// What was seen last of each row.
     last: Vec<Option<RowState>>,
     violations: usize,
@@ -98,9 +101,10 @@ impl Historian {
     /// Rows may have changed.
     pub(crate) fn look(&mut self, moment: &Moment, rows: &[SessionRow]) {
         for row in rows {
-            let known = self.history.rows.iter().position(|id| *id == row.id);
+            let known = self.places.get(&row.id).copied();
             let place = known.unwrap_or(self.last.len());
             if known.is_none() {
+                self.places.insert(row.id.clone(), place);
                 self.history.rows.push(row.id.clone());
                 self.last.push(None);
             }

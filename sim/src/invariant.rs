@@ -41,7 +41,9 @@ mod rows_name_their_kind;
 mod running_means_turn;
 mod sidecars_end_with_their_client;
 mod signals_end_rows;
+mod silent_turns_are_stopped;
 mod stalled_clients_are_let_go;
+mod stopped_turns_say_no_more;
 mod titles_are_given_when_asked;
 mod titles_are_stored;
 mod told_is_stored;
@@ -87,7 +89,7 @@ pub(crate) enum Claim {
 }
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 47] = [
+pub const ALL: [&Invariant; 49] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_whole::INVARIANT,
@@ -119,6 +121,8 @@ pub const ALL: [&Invariant; 47] = [
     &waiting_prompts_start::INVARIANT,
     &turns_stop_when_asked::INVARIANT,
     &turns_stop_only_when_asked::INVARIANT,
+    &stopped_turns_say_no_more::INVARIANT,
+    &silent_turns_are_stopped::INVARIANT,
     &missed_events_are_told::INVARIANT,
     &open_questions_are_shown::INVARIANT,
     &resumes_end_at_the_tip::INVARIANT,
@@ -194,6 +198,8 @@ pub(crate) struct Bounds {
     pub(crate) stubborn: Millis,
     /// How long a client may take nothing of what is sent to it.
     pub(crate) write_timeout: Millis,
+    /// How long the agent of a session without a client may report nothing.
+    pub(crate) silence: Millis,
     /// How long a session without a client may be idle.
     pub(crate) ttl: Millis,
     /// How many live sessions there may be, if that is limited.
@@ -205,10 +211,14 @@ pub(crate) struct Bounds {
 }
 
 impl View<'_> {
-    /// How many turns run for the record with this label.
-    pub(crate) fn turns_of(&self, label: &str) -> usize {
-        let of = |task: &Rc<str>| task.split('#').next().and_then(|task| task.strip_suffix("/turn")) == Some(label);
-        self.tasks.iter().filter(|task| of(task)).count()
+    /// The turns that run, each as the label of its record.
+    pub(crate) fn turns(&self) -> impl Iterator<Item = &str> {
+        self.tasks.iter().filter_map(|task| task.split('#').next()?.strip_suffix("/turn"))
+    }
+
+    /// Whether a turn runs for the record with this label.
+    pub(crate) fn has_turn(&self, label: &str) -> bool {
+        self.turns().any(|of| of == label)
     }
 
     /// What the session with this runtime id is called.

@@ -149,7 +149,7 @@ fn variants(scenario: &Scenario, length: Millis) -> Vec<(String, Scenario)> {
             let change = |takes: fn(Millis, Millis) -> Millis| {
                 let mut variant = scenario.clone();
                 let step = variant.turns.get_mut(name).and_then(|turn| turn.steps.get_mut(place));
-                step.and_then(takes_of).map(|length_of| *length_of = takes(*length_of, length))?;
+                step.and_then(TurnStep::takes_mut).map(|length_of| *length_of = takes(*length_of, length))?;
                 Some(variant)
             };
             let longer = change(|takes, length| takes + length);
@@ -183,19 +183,4 @@ fn with_step(scenario: &Scenario, place: usize, at: Millis) -> Scenario {
     let last = variant.steps.iter().map(|step| step.at).max().unwrap_or_default();
     variant.until = variant.until.max(last);
     variant
-}
-
-fn takes_of(step: &mut TurnStep) -> Option<&mut Millis> {
-    match step {
-        TurnStep::Tool { takes, .. }
-        | TurnStep::Background { takes, .. }
-        | TurnStep::Compress { takes, .. }
-        | TurnStep::Sleep { takes }
-        | TurnStep::Review { takes, .. } => Some(takes),
-        TurnStep::Say { .. }
-        | TurnStep::Ask { .. }
-        | TurnStep::Flush
-        | TurnStep::Error { .. }
-        | TurnStep::Reply { .. } => None,
-    }
 }

@@ -5,7 +5,7 @@
 //! tokio's channels and `Notify` work as ever.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -91,9 +91,7 @@ impl Pool {
             return Step::Idle;
         };
         // Taken out while it runs, so that it can spawn others.
-        let Some(mut task) = self.tasks.borrow_mut().remove(&id) else {
-            return Step::Ran;
-        };
+        let mut task = self.tasks.borrow_mut().remove(&id).expect("a ready task is in the pool");
         task.wake.queued.store(false, Ordering::Relaxed);
         *self.current.borrow_mut() = Rc::clone(&task.label);
         let waker = Waker::from(Arc::clone(&task.wake));
@@ -103,8 +101,14 @@ impl Pool {
                 self.tasks.borrow_mut().insert(id, task);
                 Step::Ran
             }
-            Ok(std::task::Poll::Ready(())) => Step::Ran,
-            Err(panic) => Step::Panicked(format!("{}: {}", task.label, message(&*panic))),
+            Ok(std::task::Poll::Ready(())) => {
+                self.forget(|woken| woken == id);
+                Step::Ran
+            }
+            Err(panic) => {
+                self.forget(|woken| woken == id);
+                Step::Panicked(format!("{}: {}", task.label, message(&*panic)))
+            }
         }
     }
 
@@ -123,16 +127,18 @@ impl Pool {
     /// Drops every task that matches. Not the one that runs: it is not in the pool meanwhile.
     pub(crate) fn drop_tasks(&self, matches: impl Fn(Side, &str) -> bool) {
         let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
-        let (dropped, kept) = tasks.into_iter().partition(|(_, task)| matches(task.side, &task.label));
+        let (dropped, kept): (BTreeMap<u64, Task>, _) =
+            tasks.into_iter().partition(|(_, task)| matches(task.side, &task.label));
         *self.tasks.borrow_mut() = kept;
+        let gone: BTreeSet<u64> = dropped.keys().copied().collect();
         // Dropped outside the borrow: a future's drop may wake other tasks.
-        drop::<BTreeMap<u64, Task>>(dropped);
+        drop(dropped);
+        self.forget(|woken| gone.contains(&woken));
     }
 
     fn next(&self) -> Option<u64> {
         let mut ready = self.ready.0.lock().unwrap_or_else(PoisonError::into_inner);
         let tasks = self.tasks.borrow();
-        ready.retain(|id| tasks.contains_key(id));
         let pick = match ready.len() {
             0 => return None,
             1 => 0,
@@ -142,6 +148,11 @@ impl Pool {
             }
         };
         Some(ready.remove(pick))
+    }
+
+    /// Tasks that are gone have no turn any more, though something has woken them.
+    fn forget(&self, is_gone: impl Fn(u64) -> bool) {
+        self.ready.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|id| !is_gone(*id));
     }
 
     fn unique(&self, label: String) -> Rc<str> {

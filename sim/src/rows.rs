@@ -55,14 +55,13 @@ impl Tables {
 
     /// The sessions as a report has them: times in milliseconds of wall time from the start of the script.
     pub fn listed(&self) -> Vec<ListedSession> {
-        let ms = |wall: Wall| wall.0 - EPOCH.0;
         let listed = |(place, row): (usize, &SessionRow)| ListedSession {
             alias: format!("s{}", place + 1),
             id: row.id.to_string(),
             parent: row.parent.as_ref().map(|parent| self.alias(parent)),
             source: row.source.clone(),
-            started_ms: ms(row.started_at),
-            ended_ms: row.ended_at.map(ms),
+            started_ms: since_start(row.started_at),
+            ended_ms: row.ended_at.map(since_start),
             end_reason: row.end_reason.clone(),
             message_count: row.message_count,
             title: row.title.clone(),
@@ -90,9 +89,9 @@ pub struct ListedSession {
     /// Which kind of client made it.
     pub source: String,
     /// When it began.
-    pub started_ms: u64,
+    pub started_ms: i64,
     /// When it ended.
-    pub ended_ms: Option<u64>,
+    pub ended_ms: Option<i64>,
     /// Why.
     pub end_reason: Option<String>,
     /// Messages counted so far.
@@ -110,8 +109,18 @@ fn said(row: &MessageRow) -> String {
     format!("{} {text}{call} at {}{replaced}", message.role.as_str(), time(message.timestamp))
 }
 
+/// In milliseconds; negative where the clock was set back beyond the start of the script.
+fn since_start(wall: Wall) -> i64 {
+    wall.0.cast_signed() - EPOCH.0.cast_signed()
+}
+
 fn time(wall: Wall) -> String {
-    Millis(wall.0 - EPOCH.0).to_string()
+    since_start_text(since_start(wall))
+}
+
+/// A time from the start of the script, in milliseconds, as it is printed.
+pub(crate) fn since_start_text(ms: i64) -> String {
+    format!("{}{}", if ms < 0 { "-" } else { "" }, Millis(ms.unsigned_abs()))
 }
 
 fn or_null(value: Option<String>) -> String {

@@ -118,6 +118,22 @@ pub enum Action {
     Stall,
     /// `unstall`: it takes what is sent to it again, beginning with what has waited.
     Unstall,
+    /// `lag`: from here on each frame of this connection takes so long, in either direction.
+    Lag {
+        /// Key `takes`: how long.
+        takes: Millis,
+    },
+    /// `cut`: nothing gets through in either direction, and neither end is told.
+    Cut,
+    /// `mend`: what has waited gets through.
+    Mend,
+    /// `vanish`: the client is gone, and the gateway is not told.
+    Vanish {
+        /// Key `takes`: how long it takes the gateway's machine to find out. Left out: until the script is over.
+        takes: Option<Millis>,
+    },
+    /// `resend`: the requests again that had no answer when the connection before this one ended.
+    Resend,
     /// `session.create`
     Create {
         /// Key `as`: what the script calls the session from here on.
@@ -235,6 +251,11 @@ pub enum Action {
         /// How far wall time moves.
         length: Millis,
     },
+    /// `machine.set_clock`: wall time jumps, uptime goes on.
+    SetClock {
+        /// How far.
+        jump: Jump,
+    },
     /// `answer`: the question that the client has last heard from the session.
     Answer {
         /// Of which session.
@@ -247,6 +268,15 @@ pub enum Action {
         /// Of which session.
         session: String,
     },
+}
+
+/// How far wall time jumps, and which way: keys `forward` and `back`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jump {
+    /// It is later at once.
+    Forward(Millis),
+    /// It is earlier again.
+    Back(Millis),
 }
 
 /// The name under which steps stand that happen to the gateway itself. No client can have it.
@@ -432,7 +462,33 @@ impl Action {
                 | Self::CliNew { .. }
                 | Self::ScanIdle
                 | Self::Suspend { .. }
+                | Self::SetClock { .. }
         )
+    }
+
+    /// Whether it ends the client's connection.
+    pub fn leaves(&self) -> bool {
+        matches!(self, Self::Close | Self::Drop | Self::Vanish { .. })
+    }
+
+    /// The length of time that it is about.
+    pub fn takes(&self) -> Option<Millis> {
+        match self {
+            Self::Vanish { takes } => *takes,
+            Self::Lag { takes: length } | Self::Suspend { length } => Some(*length),
+            Self::SetClock { jump: Jump::Forward(length) | Jump::Back(length) } => Some(*length),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn takes_mut(&mut self) -> Option<&mut Millis> {
+        match self {
+            Self::Vanish { takes } => takes.as_mut(),
+            Self::Lag { takes: length } | Self::Suspend { length } => Some(length),
+            Self::SetClock { jump: Jump::Forward(length) | Jump::Back(length) } => Some(length),
+            _ => None,
+        }
     }
 
     /// The session that the action is about, by its name in the script.

@@ -1,5 +1,6 @@
 //! One run: a scenario under a release, from the first step to the last look at rest.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -163,6 +164,8 @@ struct Run<'a> {
     historian: Historian,
     /// Every session that was ever live.
     known: Vec<Session>,
+    /// The tables as they were read last, and the store's revision then.
+    tables: RefCell<Option<(u64, Rc<Tables>)>>,
     /// What the oracle has seen: process generation, registry, store and account revisions.
     seen: (u64, u64, u64, u64),
     /// Whether a process was killed.
@@ -200,6 +203,7 @@ impl<'a> Run<'a> {
             observer: Observer::default(),
             historian: Historian::default(),
             known: Vec::new(),
+            tables: RefCell::default(),
             seen: (1, 0, 0, 0),
             was_killed: false,
             broken: None,
@@ -228,7 +232,7 @@ impl<'a> Run<'a> {
     fn observe(&self, at: Uptime) -> Observation {
         let tasks = self.world.stage.pool.gateway_labels();
         let look = |gateway: Rc<Gateway>| Memory::look(&gateway, &self.world.stage.names, &tasks);
-        Observation { at, rows: self.tables(), memory: self.process.gateway().map(look) }
+        Observation { at, rows: (*self.tables()).clone(), memory: self.process.gateway().map(look) }
     }
 
     /// Runs on until nothing more happens up to and at `until`.
@@ -326,11 +330,10 @@ impl<'a> Run<'a> {
             }
             self.bounds.slack = self.calm + STRIKE.times(self.bounds.strikes);
             let live = live_of(gateway.as_deref());
-            for session in &live {
-                if !self.known.iter().any(|known| known.is(session)) {
-                    self.known.push(session.clone());
-                }
-            }
+            // Whoever was registered before one that is known is known too.
+            let is_known = |session: &&Session| self.known.iter().rev().any(|known| known.is(session));
+            let new = live.iter().rev().take_while(|session| !is_known(session)).count();
+            self.known.extend_from_slice(&live[live.len() - new..]);
             let mirror = self.world.store.mirror();
             let moment = self.world.stage.moment();
             self.historian.look(&moment, mirror.rows());
@@ -355,9 +358,19 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn tables(&self) -> Tables {
+    /// The tables as they are now. They are read again only if something was committed meanwhile.
+    fn tables(&self) -> Rc<Tables> {
+        let revision = self.world.store.revision();
+        let mut last = self.tables.borrow_mut();
+        if let Some((seen, tables)) = &*last
+            && *seen == revision
+        {
+            return Rc::clone(tables);
+        }
         let dump = self.world.store.dump().expect("a database in memory can be read");
-        Tables { sessions: dump.sessions, messages: dump.messages }
+        let tables = Rc::new(Tables { sessions: dump.sessions, messages: dump.messages });
+        *last = Some((revision, Rc::clone(&tables)));
+        tables
     }
 
     fn report(self, observations: &[Observation]) -> Report {
@@ -422,11 +435,15 @@ fn bounds(scenario: &Scenario) -> Bounds {
     let writes = if sessions > FEW { one.times(sessions) } else { one };
     let window = |window| scenario.windows.get(&window).map_or(Millis::ZERO, |window| window.max);
     let stubborn = turns.values().flat_map(|turn| &turn.steps).map(|step| match step {
-        TurnStep::Tool { takes, interrupt: OnInterrupt::SitThrough, .. } | TurnStep::Compress { takes, .. } => *takes,
+        TurnStep::Tool { takes, interrupt: OnInterrupt::SitThrough, .. }
+        | TurnStep::Compress { takes, .. }
+        | TurnStep::Late { takes, .. } => *takes,
         _ => Millis::ZERO,
     });
     // A client that takes its frames one at a time has them at the latest when it is let go; one that takes none, never.
-    let backlog = match steps.iter().any(|step| step.action == Action::Stall) {
+    let unheard = |action: &Action| matches!(action, Action::Stall | Action::Cut | Action::Vanish { .. });
+    let lag = steps.iter().filter_map(|step| if let Action::Lag { takes } = step.action { Some(takes) } else { None });
+    let backlog = match steps.iter().any(|step| unheard(&step.action)) {
         true => HEAL_MAX,
         false if network.buffer < Network::default().buffer => gateway.write_timeout,
         false => Millis::ZERO,
@@ -437,9 +454,10 @@ fn bounds(scenario: &Scenario) -> Bounds {
         slack: writes + window(Window::PoppedNotEnded) + window(Window::VictimChosen),
         strikes: 0,
         struck_at: None,
-        frame: network.latency.max + backlog,
+        frame: lag.fold(network.latency.max, Millis::max) + backlog,
         stubborn: stubborn.max().unwrap_or(Millis::ZERO),
         write_timeout: gateway.write_timeout,
+        silence: gateway.orphan_silence,
         ttl: gateway.session_ttl,
         cap: Some(gateway.max_live_sessions.unwrap_or(16) as usize).filter(|cap| *cap > 0),
         build: gateway.build_delay + agent.first_build.unwrap_or_default().max(agent.build),

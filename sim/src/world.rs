@@ -91,12 +91,11 @@ impl Stage {
 
     /// One latency out of a range: its least, its middle or its most. In the heal phase always its least.
     pub(crate) fn latency(&self, site: &str, range: Latency) -> Millis {
-        let middle = Millis(range.min.0.midpoint(range.max.0));
-        let mut lengths = vec![range.min, middle, range.max];
-        lengths.dedup();
-        if self.chooser.faults() == Faults::Off {
+        if range.min == range.max || self.chooser.faults() == Faults::Off {
             return range.min;
         }
+        let mut lengths = vec![range.min, Millis(range.min.0.midpoint(range.max.0)), range.max];
+        lengths.dedup();
         let labels: Vec<String> = lengths.iter().map(Millis::to_string).collect();
         lengths[self.chooser.choose(site, &labels.iter().map(String::as_str).collect::<Vec<_>>())]
     }

@@ -1,9 +1,12 @@
-//! Faults of the store by chance: `current` keeps its claims whatever call fails.
+//! Faults: `current` keeps its claims whatever call of the store fails, and each other fault brings a bug to light that does
+//! not show without it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use gateway::agent::script::TurnStep;
 use gateway::store::MessageRow;
+use sim::scenario::Action;
 use sim::strategy::{Fifo, Random, Replay};
 use sim::{Outcome, Release, Report, Scenario, Simulator};
 
@@ -70,4 +73,49 @@ fn odds_are_kept() {
     }
     assert!(calls > 2000, "{calls} calls");
     assert!((calls / 13..calls / 8).contains(&errors), "{errors} of {calls}");
+}
+
+/// A story with a fault, a bug planted on `current`, and the claim that catches it there.
+const MATTERS: [[&str; 4]; 7] = [
+    ["a_clock_set_forward_takes_no_grace", "grace.clock", "wall", "grace_is_whole"],
+    ["a_clock_set_back_lengthens_no_grace", "grace.clock", "wall", "detached_rows_end"],
+    ["a_slow_line_is_overtaken", "attach.departure", "detaches", "clients_keep_their_sessions"],
+    ["a_prompt_sent_again_is_another", "claim.busy", "reject", "prompts_are_accepted"],
+    ["a_connection_that_is_mended_has_lost_nothing", "claim.busy", "reject", "prompts_are_accepted"],
+    ["an_agent_that_hangs_is_given_up", "grace.expiry", "rearm_for_ever", "silent_turns_are_stopped"],
+    ["a_late_answer_is_passed_over", "interrupt.late", "told", "stopped_turns_say_no_more"],
+];
+
+/// Each of these faults matters: with it the bug is caught, and in the same story without it, it is not.
+#[test]
+fn each_fault_brings_a_bug_to_light() {
+    let mut simulator = Simulator::new();
+    for [story, field, alternative, claim] in MATTERS {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../scenarios/faults/{story}.toml"));
+        let mut scenario = Scenario::load(&path).unwrap_or_else(|error| panic!("{error}"));
+        let mut caught = |scenario: &Scenario| {
+            let report = simulator.run(scenario, Release::Current);
+            report.violations.iter().any(|violation| violation.invariant == claim)
+        };
+        assert!(!caught(&scenario), "{story} violates {claim} without a bug");
+        scenario.behavior.push((field.to_owned(), alternative.to_owned()));
+        assert!(caught(&scenario), "{story} does not catch {field} = {alternative} by {claim}");
+        assert!(!caught(&unhurt(scenario)), "{story} catches {field} = {alternative} also without its fault");
+    }
+}
+
+/// The same story without faults: who vanishes drops, what is late comes at once, nothing hangs.
+fn unhurt(mut scenario: Scenario) -> Scenario {
+    let is_fault = |action: &Action| {
+        matches!(action, Action::Lag { .. } | Action::Cut | Action::Mend | Action::Resend | Action::SetClock { .. })
+    };
+    scenario.steps.retain(|step| !is_fault(&step.action));
+    for step in &mut scenario.steps {
+        if matches!(step.action, Action::Vanish { .. }) {
+            step.action = Action::Drop;
+        }
+    }
+    let hangs = |step: &TurnStep| matches!(step, TurnStep::Hang | TurnStep::Late { .. });
+    scenario.turns.values_mut().for_each(|turn| turn.steps.retain(|step| !hangs(step)));
+    Scenario { tapes: BTreeMap::new(), ..scenario }
 }

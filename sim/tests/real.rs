@@ -30,7 +30,7 @@ fn scenario(path: &str) -> Scenario {
 /// The differences between what the simulator says of a scenario and what `played` leaves over real sockets.
 fn played(said: &Scenario, played: &Scenario) -> Vec<String> {
     let expected = margin::rows(&mut Simulator::new(), said, Release::Current).expect("it is eligible");
-    let found = replay(played, Release::Current, "0.02".parse().expect("a scale")).expect("it plays");
+    let found = replay(played, Release::Current, "0.05".parse().expect("a scale")).expect("it plays");
     differences(&expected, &found.rows, Millis::from_secs(15))
 }
 

@@ -82,6 +82,15 @@ pub enum TurnStep {
         /// How long.
         takes: Millis,
     },
+    /// `{ hang = true }`: nothing more happens until somebody interrupts.
+    Hang,
+    /// `{ late = "text", takes = "5s" }`: the answer, from an agent that does not mind an interrupt while it works on it.
+    Late {
+        /// The text.
+        text: String,
+        /// How long it works on it.
+        takes: Millis,
+    },
     /// `{ flush = true }`: all messages so far are stored.
     Flush,
     /// `{ error = "text" }`: the turn raises.
@@ -131,20 +140,39 @@ impl TurnStep {
             | Self::Background { takes, .. }
             | Self::Compress { takes, .. }
             | Self::Sleep { takes }
+            | Self::Late { takes, .. }
             | Self::Review { takes, .. } => Some(*takes),
-            Self::Say { .. } | Self::Ask { .. } | Self::Flush | Self::Error { .. } | Self::Reply { .. } => None,
+            Self::Say { .. }
+            | Self::Ask { .. }
+            | Self::Hang
+            | Self::Flush
+            | Self::Error { .. }
+            | Self::Reply { .. } => None,
         }
     }
 
-    /// The same step, `factor` times as long.
-    pub fn stretch(&mut self, factor: u64) {
+    /// How long it takes, to be changed; `None` for a step that takes no time.
+    pub fn takes_mut(&mut self) -> Option<&mut Millis> {
         match self {
             Self::Tool { takes, .. }
             | Self::Background { takes, .. }
             | Self::Compress { takes, .. }
             | Self::Sleep { takes }
-            | Self::Review { takes, .. } => *takes = takes.times(factor),
-            Self::Say { .. } | Self::Ask { .. } | Self::Flush | Self::Error { .. } | Self::Reply { .. } => {}
+            | Self::Late { takes, .. }
+            | Self::Review { takes, .. } => Some(takes),
+            Self::Say { .. }
+            | Self::Ask { .. }
+            | Self::Hang
+            | Self::Flush
+            | Self::Error { .. }
+            | Self::Reply { .. } => None,
+        }
+    }
+
+    /// The same step, `factor` times as long.
+    pub fn stretch(&mut self, factor: u64) {
+        if let Some(takes) = self.takes_mut() {
+            *takes = takes.times(factor);
         }
     }
 }
@@ -289,6 +317,8 @@ struct ScriptedTurn {
 enum Moment {
     Tell(TurnEvent),
     Pass(Millis, OnInterrupt),
+    /// Nothing, for ever.
+    Hang,
     /// The end of a tool call, whose result depends on whether it was interrupted.
     ToolEnds(ToolCall),
     /// The end of a question, whose result is its answer.
@@ -302,6 +332,7 @@ impl Turn for ScriptedTurn {
                 match self.queue.pop_front() {
                     Some(Moment::Tell(event)) => return event,
                     Some(Moment::Pass(takes, on_interrupt)) => self.pass(takes, on_interrupt, interrupt).await,
+                    Some(Moment::Hang) => interrupt.raised().await,
                     Some(Moment::ToolEnds(call)) => {
                         let result = if interrupt.is_raised() { "interrupted" } else { "ok" }.to_owned();
                         return TurnEvent::ToolFinished { call, result };
@@ -378,6 +409,12 @@ impl ScriptedTurn {
             }
             TurnStep::Sleep { takes } => vec![Moment::Pass(takes, OnInterrupt::Stop)],
             TurnStep::Review { .. } => unreachable!("reviews are taken out at the turn's beginning"),
+            TurnStep::Hang => vec![Moment::Hang],
+            TurnStep::Late { text, takes } => vec![
+                Moment::Pass(takes, OnInterrupt::SitThrough),
+                Moment::Tell(TurnEvent::Delta { text: text.clone() }),
+                Moment::Tell(TurnEvent::Finished { text }),
+            ],
             TurnStep::Flush => vec![Moment::Tell(TurnEvent::Flush)],
             TurnStep::Error { message } => vec![Moment::Tell(TurnEvent::Failed { message })],
             TurnStep::Reply { text } => {

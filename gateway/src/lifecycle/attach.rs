@@ -19,6 +19,15 @@ group! {
             /// It detaches those that were when it began, also if another client has them by now (S2).
             Snapshot "snapshot",
         }
+        /// Where a session goes that loses its client while another that had it before is still connected.
+        departure: Departure {
+            /// Back to the other. What a client has sent on a connection that is dying may arrive after it has come back on
+            /// a new one, and must not take its session along.
+            GoesBack "goes_back",
+            /// Nowhere: it is reaped while that client still believes to have it (in all releases here; later ones let
+            /// several clients watch a session, spec §13).
+            Detaches "detaches",
+        }
         /// Whether `session.activate` binds.
         activate: Activate {
             /// It does.
@@ -50,6 +59,14 @@ impl Attach {
         match self.disconnect {
             Disconnect::Rechecked => false,
             Disconnect::Snapshot => true,
+        }
+    }
+
+    /// Whether a session that loses its client goes back to one that had it before.
+    pub fn goes_back(&self) -> bool {
+        match self.departure {
+            Departure::GoesBack => true,
+            Departure::Detaches => false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The orphan grace: what its timer finds, and how many timers there are.
 
 use crate::behavior::group;
+use crate::clock::{Millis, Uptime};
 use crate::session::{Attachment, Record, Stage};
 
 group! {
@@ -8,8 +9,11 @@ group! {
     Grace "grace" {
         /// What a timer does that fires while the detached session is still at work.
         expiry: Expiry {
-            /// It is armed again, until the turn is over.
+            /// It is armed again, until the turn is over. A turn whose agent has reported nothing for long is interrupted.
             Rearm "rearm",
+            /// It is armed again, however long the agent reports nothing: one that hangs keeps its session for ever
+            /// (hermes-agent#90373).
+            RearmForEver "rearm_for_ever",
             /// It returns for good; a second timer that each detachment arms beside it arms both again (the recordings
             /// of hermes-agent#44102). A turn that ends between the looks of the two is passed over by both.
             RearmBeside "rearm_beside",
@@ -48,6 +52,8 @@ pub enum Expired {
     Reap,
     /// Look again after another grace.
     Rearm,
+    /// Interrupt the turn, whose agent hangs, and look again after another grace.
+    GiveUp,
     /// Interrupt the turn, remember that, and look again soon.
     Interrupt,
     /// Nothing: the session is not an orphan, or somebody else ends it.
@@ -74,13 +80,17 @@ impl Grace {
     /// The timers that a detachment arms.
     pub fn duties(&self) -> &'static [Duty] {
         match self.expiry {
-            Expiry::Rearm | Expiry::OneShot | Expiry::Kill | Expiry::Interrupt => &[Duty::Either],
+            Expiry::Rearm | Expiry::RearmForEver | Expiry::OneShot | Expiry::Kill | Expiry::Interrupt => {
+                &[Duty::Either]
+            }
             Expiry::RearmBeside => &[Duty::Reap, Duty::Rearm],
         }
     }
 
-    /// An armed timer fires.
-    pub fn on_expiry(&self, record: &Record, duty: Duty) -> Expired {
+    /// An armed timer fires. An agent that has reported nothing for `silence` hangs.
+    pub fn on_expiry(&self, record: &Record, duty: Duty, now: Uptime, silence: Millis) -> Expired {
+        let hangs =
+            || record.turn.as_ref().is_some_and(|turn| silence > Millis::ZERO && now - turn.reported >= silence);
         match (&record.attachment, record.stage) {
             (Attachment::Live(_), _) | (_, Stage::Closing | Stage::Finalized) => Expired::StandDown,
             (Attachment::Detached { .. }, Stage::Open) if !record.is_running() => match duty {
@@ -88,7 +98,8 @@ impl Grace {
                 Duty::Rearm => Expired::StandDown,
             },
             (Attachment::Detached { .. }, Stage::Open | Stage::Opening) => match (self.expiry, duty) {
-                (Expiry::Rearm, _) | (Expiry::RearmBeside, Duty::Rearm) => Expired::Rearm,
+                (Expiry::Rearm, _) if record.stage == Stage::Open && hangs() => Expired::GiveUp,
+                (Expiry::Rearm | Expiry::RearmForEver, _) | (Expiry::RearmBeside, Duty::Rearm) => Expired::Rearm,
                 (Expiry::RearmBeside | Expiry::OneShot, _) => Expired::StandDown,
                 (Expiry::Kill | Expiry::Interrupt, _) if record.stage == Stage::Opening => Expired::Rearm,
                 (Expiry::Kill, _) => Expired::Reap,

@@ -44,6 +44,14 @@ group! {
             /// The interrupt, which releases open questions with an empty answer, writes over it (S31).
             Wiped "wiped",
         }
+        /// What becomes of an answer that the agent still gives after it was told to stop.
+        late: Late {
+            /// Nobody hears of it, and the turn ends as one that was stopped.
+            Dropped "dropped",
+            /// It is told and stored, and ends the turn as if nobody had asked it to stop (the kin of S17, part of no
+            /// release here).
+            Told "told",
+        }
     }
 }
 
@@ -94,6 +102,14 @@ impl Stop {
         match self.answer {
             Answer::Kept => false,
             Answer::Wiped => kind != QuestionKind::Approval,
+        }
+    }
+
+    /// Whether what an agent says after it was told to stop is passed over. What its tools did is kept.
+    pub fn drops_late_words(&self) -> bool {
+        match self.late {
+            Late::Dropped => true,
+            Late::Told => false,
         }
     }
 

@@ -27,6 +27,22 @@ pub enum Stalled {
     Silence,
 }
 
+/// How much may wait for a client that does not take its frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// How many frames.
+    pub frames: usize,
+    /// How many bytes, all in all. One frame may wait whatever its size.
+    pub bytes: usize,
+}
+
+impl Room {
+    /// Whether a frame of `length` bytes may wait behind `frames` others of `bytes` bytes.
+    pub fn is_for(&self, length: usize, frames: usize, bytes: usize) -> bool {
+        frames < self.frames && (frames == 0 || bytes.saturating_add(length) <= self.bytes)
+    }
+}
+
 impl Writing {
     /// The write timeout is over; `None` where there is none.
     pub fn on_timeout(&self) -> Option<Stalled> {
@@ -37,11 +53,11 @@ impl Writing {
         }
     }
 
-    /// How many frames may wait for a client; the next one ends its connection.
-    pub fn waiting_max(&self) -> usize {
+    /// How much may wait for a client; the next frame ends its connection.
+    pub fn room(&self) -> Room {
         match self.timeout {
-            Timeout::Dropped => 1024,
-            Timeout::InFlight | Timeout::Silenced => usize::MAX,
+            Timeout::Dropped => Room { frames: 1024, bytes: 16 * 1024 * 1024 },
+            Timeout::InFlight | Timeout::Silenced => Room { frames: usize::MAX, bytes: usize::MAX },
         }
     }
 }

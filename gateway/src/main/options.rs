@@ -75,6 +75,9 @@ struct Settings {
     /// How long a session without a client is kept for its return; 0s for ever [default: 20s]
     #[arg(long, value_name = "TIME", value_parser = length)]
     orphan_grace: Option<Millis>,
+    /// How long the agent of a session without a client may report nothing; 0s for any length [default: 10m]
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    orphan_silence: Option<Millis>,
     /// How long after `session.create` its agent is built [default: 50ms]
     #[arg(long, value_name = "TIME", value_parser = length)]
     build_delay: Option<Millis>,
@@ -154,6 +157,7 @@ impl Serve {
         let flags = &self.settings;
         Config {
             orphan_grace: flags.orphan_grace.unwrap_or(file.orphan_grace),
+            orphan_silence: flags.orphan_silence.unwrap_or(file.orphan_silence),
             build_delay: flags.build_delay.unwrap_or(file.build_delay),
             agent_wait: flags.agent_wait.unwrap_or(file.agent_wait),
             clarify_timeout: flags.clarify_timeout.unwrap_or(file.clarify_timeout),

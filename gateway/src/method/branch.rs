@@ -11,7 +11,7 @@ use crate::approvals;
 use crate::build;
 use crate::clock::Now;
 use crate::doubt;
-use crate::entropy::{Purpose, Stream};
+use crate::entropy::Stream;
 use crate::finalize;
 use crate::idle;
 use crate::lifecycle::close::Actor;
@@ -20,7 +20,7 @@ use crate::lifecycle::title::{self, BadTitle};
 use crate::link::Link;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{AgentState, Record, Session, Stage, Transcript, stored_id};
+use crate::session::{AgentState, Record, Session, Stage, Transcript};
 use crate::store::{BranchTitle, NewMessage, NewSession, StoreError};
 
 #[derive(Deserialize)]
@@ -35,7 +35,6 @@ pub(super) async fn branch(gateway: &Rc<Gateway>, link: &Link, params: Branch) -
     let title = asked_title(params.name)?;
     super::room_for_session(gateway, link)?;
     let now = gateway.env.now();
-    let bits = || gateway.env.draw(Stream::Session(parent.id()), Purpose::StoredId);
     let said = parent.read(|record| record.transcript.messages[..history::settled(record)].to_vec());
     let is_stored = parent.read(|record| record.transcript.draft == 0);
     if said.is_empty() || !is_stored && gateway.behavior.lineage.stores_draft_at_once() {
@@ -44,7 +43,7 @@ pub(super) async fn branch(gateway: &Rc<Gateway>, link: &Link, params: Branch) -
             "nothing to branch: the conversation is empty, or not stored yet",
         ));
     }
-    let key = stored_id(now.wall, bits());
+    let key = gateway.new_row(now.wall, Stream::Session(parent.id()));
     let from = parent.read(|record| record.key.clone());
     let child = NewSession {
         id: key.clone(),

@@ -15,9 +15,7 @@ use crate::link::Link;
 use crate::reaper;
 use crate::rpc::Error;
 use crate::server::Gateway;
-use crate::session::{
-    AgentSlot, AgentState, Attachment, Facts, Record, Session, SessionId, Stage, Transcript, stored_id,
-};
+use crate::session::{AgentSlot, AgentState, Attachment, Facts, Record, Session, SessionId, Stage, Transcript};
 use crate::store::{NewMessage, Role, StoredId};
 
 /// Parameters; `cols` and others that only concern a screen are ignored.
@@ -46,7 +44,7 @@ struct Said {
 pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Result<Value, Error> {
     super::room_for_session(gateway, link)?;
     let now = gateway.env.now();
-    let key = stored_id(now.wall, gateway.env.draw(Stream::Client(link.connection.name()), Purpose::StoredId));
+    let key = gateway.new_row(now.wall, Stream::Client(link.connection.name()));
     let lineage = &gateway.behavior.lineage;
     let source = lineage.source(params.source, &gateway.config.source);
     let mut record = new_record(key, &source, now);
@@ -80,6 +78,7 @@ pub(super) fn new_record(key: StoredId, source: &str, now: Now) -> Record {
         stage: Stage::Open,
         ended_by: None,
         attachment: Attachment::Detached { since: now.uptime, from: None },
+        before: Vec::new(),
         agent: AgentSlot { state: AgentState::Unbuilt, row: key, next: None, closed: false },
         turn: None,
         transcript: Transcript::default(),
@@ -98,6 +97,7 @@ pub(super) fn new_record(key: StoredId, source: &str, now: Now) -> Record {
             pending_title: None,
             close_on_disconnect: false,
             interrupted: None,
+            given_up: false,
             stale_interrupt: false,
             told_when_gone: false,
             accepted: 0,

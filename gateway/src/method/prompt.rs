@@ -22,7 +22,7 @@ use crate::question;
 use crate::reaper;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{Attachment, Phase, Queued, Record, Session, TurnState};
+use crate::session::{Phase, Queued, Record, Session, TurnState};
 use crate::spawn::{TaskName, Window};
 use crate::store::{MessageRow, NewMessage, NewSession, Role, StoreError, StoredId};
 use crate::turn;
@@ -122,6 +122,7 @@ pub(crate) fn hold(record: &mut Record, text: &str, now: Now) -> Rc<Interrupt> {
         user: text.to_owned(),
         job_of: None,
         assistant: String::new(),
+        reported: now.uptime,
         steers: Vec::new(),
     });
     record.facts.last_active = now;
@@ -168,7 +169,7 @@ pub(crate) fn claim_next(gateway: &Rc<Gateway>, session: &Session, before: Befor
     });
     let Some(next) = queued else { return notice::claim(gateway, session, Moment::TurnOver) };
     if let Some(link) = gateway.behavior.queue.binds(&next) {
-        session.change(|record| record.attachment = Attachment::Live(link));
+        session.change(|record| record.give_to(&link));
     }
     Some(next)
 }

@@ -20,7 +20,7 @@ use crate::link::Link;
 use crate::reaper;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{AgentState, Record, Session, Stage, Transcript};
+use crate::session::{AgentState, Record, Session, Stage, Transcript, shown};
 use crate::spawn::Window;
 use crate::store::{EndReason, MessageRow, SessionRow, StoreError, StoredId};
 
@@ -271,7 +271,7 @@ async fn lookup(gateway: &Gateway, asked: &str) -> Result<SessionRow, Error> {
 }
 
 fn live(gateway: &Gateway, target: &StoredId) -> Option<Session> {
-    gateway.sessions.find_by(|record| gateway.behavior.resume.is_live(record, target))
+    gateway.sessions.find_owner(target, |record| gateway.behavior.resume.is_live(record, target))
 }
 
 fn attach_live(gateway: &Rc<Gateway>, session: &Session, link: &Link) -> Value {
@@ -289,13 +289,14 @@ fn payload(gateway: &Gateway, session: &Session) -> Value {
     let mut payload = session.read(|record| {
         // What holds a session without a prompt is no turn.
         let turn = record.turn.as_ref().filter(|turn| !turn.user.is_empty());
+        let messages = turn.map_or(&record.transcript.messages[..], |turn| record.transcript.before(turn));
         let inflight = turn.map(|turn| json!({"user": turn.user, "assistant": turn.assistant, "streaming": true}));
         json!({
             "session_id": session.id().as_str(),
             "resumed": record.agent.row.as_str(),
             "session_key": record.key.as_str(),
-            "message_count": record.transcript.messages.len(),
-            "messages": record.transcript.shown(),
+            "message_count": messages.len(),
+            "messages": shown(messages),
             "info": record.info(&gateway.config.model),
             "inflight": inflight,
             "running": record.is_running(),

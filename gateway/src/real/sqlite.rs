@@ -12,9 +12,12 @@ use tokio::sync::oneshot;
 use crate::store::sqlite::{Database, OpenError};
 use crate::store::{Found, Pending, Read, Store, StoreError, Write, Written};
 
+/// How many writes are committed together at most, so that the first of them does not wait for ever.
+const TOGETHER_MAX: usize = 256;
+
 /// A store whose database lives on other threads.
 ///
-/// A write goes into one queue, and the writing thread takes the writes out one by one: hence the order of the calls is
+/// A write goes into one queue, and the writing thread takes the writes out in their order: hence the order of the calls is
 /// the order of the commits, and a dropped answer stops nothing. Questions have a queue, a thread and a connection of
 /// their own, or share the writer's where the database is in memory. Dropping the store lets the threads finish what
 /// is queued and end; [`close`](Self::close) also waits for that.
@@ -133,16 +136,31 @@ enum Job {
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// Ends when the store is gone and the queue is empty. An answer that nobody waits for is let go.
+///
+/// Writes that have queued up behind one another are committed together: a commit waits for the disk, and meanwhile
+/// others come. So one that comes alone waits for nobody, and many do not wait for as many commits.
 fn work(mut database: Database, queue: &mpsc::Receiver<Job>) {
+    let mut writes = Vec::new();
     for job in queue {
-        match job {
-            Job::Write(write, answer) => {
-                let _ = answer.send(database.write(&write));
+        let mut next = Some(job);
+        while let Some(job) = next {
+            match job {
+                Job::Write(write, answer) => writes.push((write, answer)),
+                Job::Read(read, answer) => {
+                    commit(&mut database, &mut writes);
+                    let _ = answer.send(database.read(&read));
+                }
             }
-            Job::Read(read, answer) => {
-                let _ = answer.send(database.read(&read));
-            }
+            next = if writes.len() < TOGETHER_MAX { queue.try_recv().ok() } else { None };
         }
+        commit(&mut database, &mut writes);
+    }
+}
+
+fn commit(database: &mut Database, writes: &mut Vec<(Box<Write>, Answer<Written>)>) {
+    let written = database.write_all(&writes.iter().map(|(write, _)| &**write).collect::<Vec<_>>());
+    for ((_, answer), written) in writes.drain(..).zip(written) {
+        let _ = answer.send(written);
     }
 }
 

@@ -207,7 +207,8 @@ async fn listen(
             let handshake = tokio::select! {
                 biased; // a transport that has stopped takes nobody
                 () = arrived.closed() => return,
-                handshake = handshake::shake(stream, &door, &name) => handshake,
+                // In a box, so that its room is free again afterwards.
+                handshake = Box::pin(handshake::shake(stream, &door, &name)) => handshake,
             };
             if let Some(stream) = handshake {
                 // Frames are small and each is wanted at once; without this, one waits for the receipt of the other.
@@ -332,7 +333,12 @@ async fn read(stream: &mut SplitStream<Socket>, door: &Door, incoming: &mpsc::Se
 /// Writes what the gateway sends, and the close when it will send no more. Ends only when the client cannot be reached.
 async fn write(sink: &mut SplitSink<Socket, Message>, mut outgoing: mpsc::Receiver<String>) {
     while let Some(frame) = outgoing.recv().await {
-        if sink.send(Message::text(frame)).await.is_err() {
+        // What is there at once goes out at once: a call of the system costs more than a frame.
+        let mut written = sink.feed(Message::text(frame)).await;
+        while let (Ok(()), Ok(frame)) = (&written, outgoing.try_recv()) {
+            written = sink.feed(Message::text(frame)).await;
+        }
+        if written.is_err() || sink.flush().await.is_err() {
             return;
         }
     }

@@ -131,6 +131,44 @@ impl Database {
         Ok(written)
     }
 
+    /// Carries out several transactions with one commit, for a disk takes as long for one as for many. Each is still all
+    /// or nothing by itself, they follow each other, and none is answered before all are stored.
+    ///
+    /// # Panics
+    ///
+    /// As [`write`](Self::write).
+    pub fn write_all(&mut self, writes: &[&Write]) -> Vec<Result<Written, StoreError>> {
+        if writes.len() > 1
+            && let Ok(written) = self.write_together(writes)
+        {
+            return written;
+        }
+        // One alone, or nothing is stored of any: what stood in the way of all is told to those in whose way it stands.
+        writes.iter().map(|write| self.write(write)).collect()
+    }
+
+    /// The error is one in the middle: then everything is rolled back.
+    fn write_together(&mut self, writes: &[&Write]) -> rusqlite::Result<Vec<Result<Written, StoreError>>> {
+        let transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+            Ok(transaction) => transaction,
+            // Whoever holds the file was waited for; waiting again for each would hold up all that come after.
+            Err(error) => return Ok(vec![Err(error.into()); writes.len()]),
+        };
+        let mut answers = Vec::with_capacity(writes.len());
+        for write in writes {
+            transaction.prepare_cached("SAVEPOINT one")?.execute([])?;
+            let written = write::carry_out(&transaction, write);
+            if written.is_err() {
+                // Fails where the error has rolled back everything: then there is no savepoint either.
+                transaction.prepare_cached("ROLLBACK TO one")?.execute([])?;
+            }
+            transaction.prepare_cached("RELEASE one")?.execute([])?;
+            answers.push(written);
+        }
+        transaction.commit()?;
+        Ok(answers)
+    }
+
     /// Answers a question from one committed state.
     pub fn read(&self, read: &Read) -> Result<Found, StoreError> {
         // A question may take several statements; the transaction lets no other process write in between.
@@ -181,5 +219,86 @@ fn not_opened(path: &Path, error: &rusqlite::Error) -> OpenError {
     match error.sqlite_error_code() {
         Some(ffi::ErrorCode::NotADatabase) => OpenError::NotADatabase { path: path.to_owned() },
         _ => OpenError::CannotOpen { path: path.to_owned(), cause: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::story::{database, line};
+    use super::*;
+    use crate::clock::Wall;
+    use crate::store::{EndReason, NewMessage, NewSession, Role, StoredId};
+
+    fn session(id: &str) -> NewSession {
+        let (source, id) = ("tui".to_owned(), StoredId::new(id));
+        let (model, parent, branched_from, cwd, title) = Default::default();
+        NewSession { id, source, model, parent, branched_from, started_at: Wall(1000), cwd, title }
+    }
+
+    fn create(id: &str) -> Write {
+        Write::CreateSession { session: session(id) }
+    }
+
+    fn say(id: &str) -> Write {
+        let messages = vec![NewMessage::text(Role::User, "hello", Wall(2000))];
+        Write::Append { session: StoredId::new(id), messages }
+    }
+
+    #[track_caller]
+    fn check(database: &mut Database, writes: &[Write], answers: &[Result<usize, &str>], rows: &[&str]) {
+        let written = database.write_all(&writes.iter().collect::<Vec<_>>());
+        let told = |error: StoreError| match error {
+            StoreError::NotWritten { .. } => "not written".to_owned(),
+            error => error.to_string(),
+        };
+        let written: Vec<_> = written.into_iter().map(|one| one.map(|one| one.changed).map_err(told)).collect();
+        let answers: Vec<_> = answers.iter().map(|answer| answer.map_err(str::to_owned)).collect();
+        assert_eq!(written, answers);
+        let dump = database.dump().expect("rows");
+        assert_eq!(dump.sessions.iter().map(line).collect::<Vec<_>>(), rows);
+    }
+
+    /// Each has its own answer, and sees those before it; one that fails leaves nothing and stops nobody.
+    #[test]
+    fn writes_together_are_as_one_by_one() {
+        let end = Write::End { session: StoredId::new("a"), at: Wall(9000), reason: EndReason::TuiClose };
+        let missing = StoreError::NoSession.to_string();
+        // Its parent has been ended when it finds that there is such a row already.
+        let taken = Write::Rotate {
+            parent: StoredId::new("b"),
+            at: Wall(9000),
+            child: NewSession { parent: Some(StoredId::new("b")), ..session("a") },
+            messages: Vec::new(),
+        };
+        let writes = [create("a"), say("a"), say("nobody"), end.clone(), end, create("b"), taken, say("a")];
+        let answers = [Ok(1), Ok(1), Err(missing.as_str()), Ok(1), Ok(0), Ok(1), Err("not written"), Ok(1)];
+        check(&mut database(""), &writes, &answers, &["a@1 tui_close@9 messages=2", "b@1"]);
+        check(&mut database(""), &[create("a")], &[Ok(1)], &["a@1"]);
+        check(&mut database(""), &[], &[], &[]);
+    }
+
+    /// An error that takes everything back with it takes back only its own write in the end.
+    #[test]
+    fn an_error_of_one_is_not_one_of_all() {
+        let mut database = database("");
+        let trigger = "CREATE TRIGGER bad BEFORE INSERT ON sessions WHEN NEW.id = 'bad'
+                       BEGIN SELECT RAISE(ROLLBACK, 'all of it'); END";
+        database.connection.execute_batch(trigger).expect("a trigger");
+        let writes = [create("a"), say("a"), create("bad"), create("b")];
+        check(&mut database, &writes, &[Ok(1), Ok(1), Err("not written"), Ok(1)], &["a@1 messages=1", "b@1"]);
+    }
+
+    /// A file that another process holds is waited for once, not once for each.
+    #[test]
+    fn a_file_in_use_is_told_to_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.db");
+        let mut database = Database::open(&path).expect("it opens");
+        database.connection.busy_timeout(Duration::ZERO).expect("a setting");
+        let other = Connection::open(&path).expect("it opens");
+        other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+        check(&mut database, &[create("a"), create("b")], &[Err("not written"), Err("not written")], &[]);
+        other.execute_batch("ROLLBACK").expect("it was begun");
+        check(&mut database, &[create("a"), create("b")], &[Ok(1), Ok(1)], &["a@1", "b@1"]);
     }
 }

@@ -123,6 +123,18 @@ impl Served {
         answer
     }
 
+    /// The page of metrics.
+    pub(crate) async fn metrics(&self) -> String {
+        self.page("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await
+    }
+
+    /// A number of KiB that Linux tells of the process: `VmRSS`, the memory it has, or `VmHWM`, the most it ever had.
+    pub(crate) fn memory(&self, name: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).expect("Linux tells of it");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("there is a line for it");
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number of KiB")
+    }
+
     pub(crate) fn signal(&self, signal: &str) {
         let command = format!("kill -{signal} {}", self.process.0.id());
         assert!(Command::new("sh").args(["-c", &command]).status().expect("a shell").success());
@@ -267,6 +279,11 @@ impl Client {
         }
         closed.expect("a close frame")
     }
+}
+
+/// The value of a metric on its page.
+pub(crate) fn metric(page: &str, name: &str) -> Option<f64> {
+    page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
 }
 
 pub(crate) fn gateway(arguments: &[&str]) -> Command {

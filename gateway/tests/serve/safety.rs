@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use crate::bench::{Client, Folder, Served, gateway, until, within};
+use crate::bench::{Client, Folder, Served, gateway, metric, until, within};
 
 const TOKEN: &str = "correct-horse-battery";
 
@@ -269,44 +269,92 @@ async fn requests_beyond_the_rate_wait() {
     assert!(clock.now().uptime >= Uptime(950), "all answered after {}", clock.now().uptime);
 }
 
-/// Whatever comes over a socket, whole frames or none: the gateway lives on, and serves others.
+/// What a client does not take is not kept without end, however long it may take nothing: it is let go when so much
+/// waits, long before all that it asks for would.
+#[tokio::test(flavor = "current_thread")]
+async fn a_client_that_reads_nothing_takes_no_memory() {
+    let gateway = Served::with_config("orphan_grace = \"100ms\"\nwrite_timeout = \"1h\"");
+    let (mut other, mut client) = (gateway.connect().await, gateway.connect().await);
+    let (session, row) = client.create().await;
+    client.prompt(&session, &"x".repeat(256 * 1024)).await;
+    client.event_of("message.complete").await;
+    let before = gateway.memory("VmRSS");
+    for id in 1000..1800 {
+        let params = json!({"session_id": session});
+        let frame = json!({"jsonrpc": "2.0", "id": id, "method": "session.history", "params": params}).to_string();
+        // Half a MiB each; a client that was let go can ask no more.
+        if client.socket.send(Message::text(frame)).await.is_err() {
+            break;
+        }
+    }
+    assert_eq!(until("the row is ended", || gateway.folder.end_of(&row)).await, "ws_orphan_reap");
+    let grown = gateway.memory("VmHWM") - before;
+    assert!(grown < 120 * 1024, "{grown} KiB were kept for it at most");
+    check_serves(&mut other).await;
+}
+
+/// Whatever comes over a socket, whole frames or none: the gateway lives on, serves others, and keeps nothing of it.
 #[tokio::test(flavor = "current_thread")]
 async fn random_frames_do_no_harm() {
-    let gateway = Served::with_config("max_sessions_per_connection = 4");
+    // No grace to speak of: what a connection has had is gone soon after it.
+    let gateway = Served::with_config("max_sessions_per_connection = 4\norphan_grace = \"1ms\"");
     let mut other = gateway.connect().await;
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let draw = |runner: &mut TestRunner| frames().new_tree(runner).expect("it draws").current();
-    for _ in 0..60 {
-        let mut socket = gateway.knock("/api/ws").await.expect("the handshake");
-        for frame in draw(&mut runner) {
-            // A connection that was refused takes no more.
-            let sent = match frame {
-                Junk::Text(text) => socket.send(Message::text(text)).await.is_ok(),
-                Junk::Binary(bytes) => socket.send(Message::binary(bytes)).await.is_ok(),
-                Junk::Ping(bytes) => socket.send(Message::Ping(bytes.into())).await.is_ok(),
-                Junk::Raw(bytes) => socket.get_mut().write_all(&bytes).await.is_ok(),
-            };
-            if !sent {
-                break;
-            }
+    let mut draw = || frames().new_tree(&mut runner).expect("it draws").current();
+    let mut memory = Vec::new();
+    for _ in 0..6 {
+        for _ in 0..40 {
+            throw(&gateway, draw()).await;
+            throw_at_the_door(&gateway, draw()).await;
         }
+        check_serves(&mut other).await;
+        within("the end of what they had", async {
+            while metric(&gateway.metrics().await, "gateway_sessions") != Some(0.0) {}
+        })
+        .await;
+        memory.push(gateway.memory("VmRSS"));
     }
-    for _ in 0..60 {
-        let mut stream = TcpStream::connect(gateway.address).await.expect("it listens");
-        for frame in draw(&mut runner) {
-            if let Junk::Raw(bytes) = frame {
-                let _ = stream.write_all(&bytes).await;
-            }
-        }
-        let _ = stream.shutdown().await;
-        let mut answer = Vec::new();
-        // Some are hung up on.
-        let _ = within("the end of it", stream.read_to_end(&mut answer)).await;
-    }
-    check_serves(&mut other).await;
+    // The first rounds fill what is kept to be used again.
+    let grown = memory[5].saturating_sub(memory[1]);
+    assert!(grown < 1024, "{grown} KiB more after 320 connections: {memory:?}");
     assert_eq!(gateway.stop("TERM").await.0, Some(0));
+}
+
+/// A client with a session, which does not care for answers.
+async fn throw(gateway: &Served, frames: Vec<Junk>) {
+    let mut client = gateway.connect().await;
+    let (session, row) = client.create().await;
+    for frame in frames {
+        // A connection that was refused takes no more.
+        let sent = match frame {
+            Junk::Text(text) => {
+                let text = text.replace("SID", &session).replace("KEY", &row);
+                client.socket.send(Message::text(text)).await.is_ok()
+            }
+            Junk::Binary(bytes) => client.socket.send(Message::binary(bytes)).await.is_ok(),
+            Junk::Ping(bytes) => client.socket.send(Message::Ping(bytes.into())).await.is_ok(),
+            Junk::Raw(bytes) => client.socket.get_mut().write_all(&bytes).await.is_ok(),
+        };
+        if !sent {
+            break;
+        }
+    }
+}
+
+/// Bytes in place of a handshake.
+async fn throw_at_the_door(gateway: &Served, frames: Vec<Junk>) {
+    let mut stream = TcpStream::connect(gateway.address).await.expect("it listens");
+    for frame in frames {
+        if let Junk::Raw(bytes) = frame {
+            let _ = stream.write_all(&bytes).await;
+        }
+    }
+    let _ = stream.shutdown().await;
+    let mut answer = Vec::new();
+    // Some are hung up on.
+    let _ = within("the end of it", stream.read_to_end(&mut answer)).await;
 }
 
 #[derive(Clone, Debug)]
@@ -317,20 +365,51 @@ enum Junk {
     Raw(Vec<u8>),
 }
 
+const METHODS: [&str; 24] = [
+    "session.create",
+    "session.resume",
+    "session.activate",
+    "session.close",
+    "session.interrupt",
+    "session.active_list",
+    "session.list",
+    "session.most_recent",
+    "session.events.since",
+    "session.history",
+    "session.undo",
+    "session.title",
+    "session.steer",
+    "session.status",
+    "session.usage",
+    "session.compress",
+    "session.branch",
+    "session.delete",
+    "clarify.respond",
+    "approval.respond",
+    "prompt.submit",
+    "prompt.submit",
+    "prompt.submit",
+    "x",
+];
+
+/// `SID` and `KEY` stand for the ids of the client's session.
 fn frames() -> impl Strategy<Value = Vec<Junk>> {
-    let method = prop::sample::select(vec!["session.create", "session.list", "session.resume", "prompt.submit", "x"]);
+    let method = prop::sample::select(METHODS.to_vec());
     let value = prop_oneof![
         Just(json!(null)),
         any::<i64>().prop_map(|number| json!(number)),
         ".{0,40}".prop_map(|text| json!(text)),
         Just(json!({"session_id": "x", "text": "y", "limit": 3})),
+        Just(json!({"session_id": "KEY", "title": "y", "name": "z"})),
+        Just(json!({"session_id": "SID", "text": "y", "title": "y", "seq": 1})),
+        Just(json!({"session_id": "SID", "text": "y".repeat(5000), "limit": -1})),
         Just(json!({})),
     ];
     let request = (value.clone(), method, value).prop_map(|(id, method, params)| {
         Junk::Text(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string())
     });
     let junk = prop_oneof![
-        4 => request,
+        6 => request,
         2 => ".{0,200}".prop_map(Junk::Text),
         1 => Just(Junk::Text("[".repeat(50_000))),
         1 => vec(any::<u8>(), 0..100).prop_map(Junk::Ping),

@@ -5,12 +5,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::bench::{Folder, Served, gateway, until};
-
-/// The value of a metric.
-fn metric(page: &str, name: &str) -> Option<f64> {
-    page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
-}
+use crate::bench::{Folder, Served, gateway, metric, until};
 
 /// What is live is what the metrics say, at every stage of a session's life.
 #[tokio::test(flavor = "current_thread")]
@@ -18,9 +13,8 @@ async fn metrics_follow_a_session() {
     let folder = Folder::new();
     folder.write("script.toml", "[turns.wait]\nsteps = [{ tool = \"terminal\", takes = \"1h\" }]\n");
     let gateway = Served::start(folder);
-    let page = async || gateway.page("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     let check = async |expected: [(&str, f64); 6]| {
-        let page = page().await;
+        let page = gateway.metrics().await;
         for (name, value) in expected {
             assert_eq!(metric(&page, name), Some(value), "{name}: {page}");
         }
@@ -44,7 +38,7 @@ async fn metrics_follow_a_session() {
     check(live(1.0, 1.0, 0.0, 1.0, 0.0, 1.0)).await;
     client.close().await;
     check(live(0.0, 1.0, 1.0, 1.0, 1.0, 1.0)).await;
-    let page = page().await;
+    let page = gateway.metrics().await;
     assert_eq!(metric(&page, "gateway_connections_total"), Some(1.0), "{page}");
     assert_eq!(metric(&page, "gateway_requests_total"), Some(2.0), "{page}");
     let writes = metric(&page, "gateway_store_seconds_count{call=\"write\"}");

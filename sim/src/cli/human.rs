@@ -1,11 +1,9 @@
 //! Reports for a person: a line a run, more where something needs looking at.
 
-use gateway::clock::Millis;
-
 use super::failure;
 use super::run::Case;
 use crate::report::{Live, Outcome, Report};
-use crate::rows::{ListedSession, Tables};
+use crate::rows::{ListedSession, Tables, since_start_text};
 use crate::verdict::Comparison;
 
 /// Prints every run, then how many were as expected.
@@ -71,17 +69,16 @@ fn print_rows(rows: &Tables) {
 /// A line for each session row.
 pub(super) fn print_listed(rows: &[ListedSession]) {
     for row in rows {
-        let time = |ms: u64| Millis(ms).to_string();
         let parent = row.parent.as_ref().map_or(String::new(), |parent| format!(", continues {parent}"));
         let end = match (row.ended_ms, &row.end_reason) {
-            (Some(ms), reason) => format!("ended {} {}", time(ms), reason.as_deref().unwrap_or_default()),
+            (Some(ms), reason) => format!("ended {} {}", since_start_text(ms), reason.as_deref().unwrap_or_default()),
             (None, _) => "open".to_owned(),
         };
         out!(
             "      {} {}{parent}: started {}, {end}, {} messages",
             row.alias,
             row.id,
-            time(row.started_ms),
+            since_start_text(row.started_ms),
             row.message_count
         );
     }

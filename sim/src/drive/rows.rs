@@ -10,7 +10,7 @@ use gateway::clock::Millis;
 use rusqlite::{Connection, OpenFlags};
 
 use super::Scale;
-use crate::rows::ListedSession;
+use crate::rows::{ListedSession, since_start_text};
 
 /// A session row, in the order of insertion among others.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,7 +84,7 @@ pub fn listed(rows: &[Row], before: &BTreeSet<String>, origin: Origin) -> Vec<Li
     };
     let ms = |seconds: f64| {
         let since = Duration::try_from_secs_f64(seconds - origin.wall_ms as f64 / 1000.0).unwrap_or_default();
-        origin.scale.scripted(since).0
+        origin.scale.scripted(since).0.cast_signed()
     };
     let listed = |row: &&Row| ListedSession {
         alias: alias(&row.id),
@@ -121,7 +121,7 @@ pub fn differences(expected: &[ListedSession], found: &[ListedSession], toleranc
             ("ended_at", expected.ended_ms, found.ended_ms),
         ];
         for (column, expected, found) in times {
-            let time = |ms: Option<u64>| ms.map_or_else(|| "NULL".to_owned(), |ms| Millis(ms).to_string());
+            let time = |ms: Option<i64>| ms.map_or_else(|| "NULL".to_owned(), since_start_text);
             let near = expected.zip(found).is_some_and(|(one, other)| one.abs_diff(other) <= tolerance.0);
             if !near {
                 check(format!("{alias}.{column}"), time(expected), time(found));

@@ -120,7 +120,7 @@ fn retime(prng: &mut Prng, scenario: &mut Scenario, place: usize) {
 fn time(prng: &mut Prng, scenario: &Scenario, place: usize) -> Millis {
     let base = scenario.steps[if prng.hits(1, 2) { place } else { prng.below(scenario.steps.len()) }].at;
     let mut lengths = vec![Millis::ZERO, Millis::ZERO, Millis::from_secs(1), scenario.gateway.orphan_grace];
-    lengths.extend(scenario.turns.values().flat_map(|turn| &turn.steps).filter_map(|step| length(step).copied()));
+    lengths.extend(scenario.turns.values().flat_map(|turn| &turn.steps).filter_map(TurnStep::takes));
     let at = base + *prng.one(&lengths);
     match prng.below(6) {
         0 => Millis(at.0.saturating_sub(1)),
@@ -154,35 +154,13 @@ fn adopted(prng: &mut Prng, scenario: &mut Scenario, donor: &Scenario, at: Milli
 fn stretch(prng: &mut Prng, scenario: &mut Scenario) {
     let grace = scenario.gateway.orphan_grace;
     let mut lengths: Vec<&mut Millis> =
-        scenario.turns.values_mut().flat_map(|turn| &mut turn.steps).filter_map(length_mut).collect();
+        scenario.turns.values_mut().flat_map(|turn| &mut turn.steps).filter_map(TurnStep::takes_mut).collect();
     if lengths.is_empty() {
         return;
     }
     let place = prng.below(lengths.len());
     let choices = [grace, grace + Millis(1), grace.times(2), Millis::ZERO, Millis(1), Millis::from_secs(34)];
     *lengths[place] = *prng.one(&choices);
-}
-
-fn length(step: &TurnStep) -> Option<&Millis> {
-    match step {
-        TurnStep::Tool { takes, .. }
-        | TurnStep::Compress { takes, .. }
-        | TurnStep::Sleep { takes }
-        | TurnStep::Background { takes, .. }
-        | TurnStep::Review { takes, .. } => Some(takes),
-        _ => None,
-    }
-}
-
-fn length_mut(step: &mut TurnStep) -> Option<&mut Millis> {
-    match step {
-        TurnStep::Tool { takes, .. }
-        | TurnStep::Compress { takes, .. }
-        | TurnStep::Sleep { takes }
-        | TurnStep::Background { takes, .. }
-        | TurnStep::Review { takes, .. } => Some(takes),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use gateway::spawn::Window;
 
 use super::swarm::{Feature, Swarm};
 use crate::prng::Prng;
-use crate::scenario::{Action, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, Scenario, Start, Step};
+use crate::scenario::{Action, Jump, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, Scenario, Start, Step};
 
 const CLIENTS: [&str; 3] = ["desktop", "phone", "laptop"];
 const SESSIONS: [&str; 3] = ["work", "chat", "notes"];
@@ -89,6 +89,11 @@ enum Kind {
     Leave,
     Stall,
     Unstall,
+    Lag,
+    Vanish,
+    Cut,
+    Mend,
+    Resend,
     Resume,
     Activate,
     Close,
@@ -106,6 +111,7 @@ enum Kind {
     Kill,
     Signal,
     Suspend,
+    SetClock,
     ScanIdle,
     Elsewhere,
 }
@@ -162,11 +168,27 @@ impl Writer<'_> {
                 self.act(client, Action::Stall);
             }
             Kind::Unstall => self.act(client, Action::Unstall),
+            Kind::Lag => {
+                let takes = *self.prng.one(&[Millis(300), Millis::from_secs(2)]);
+                self.act(client, Action::Lag { takes });
+            }
+            Kind::Vanish => self.vanish(client),
+            Kind::Cut => {
+                self.expect(self.scenario.gateway.write_timeout);
+                self.act(client, Action::Cut);
+            }
+            Kind::Mend => self.act(client, Action::Mend),
+            Kind::Resend => self.act(client, Action::Resend),
             Kind::Kill => self.kill(),
             Kind::Signal => self.signal(),
             Kind::Suspend => {
                 let length = *self.prng.one(&[Millis::from_secs(5), Millis::from_secs(600)]);
                 self.process(Action::Suspend { length });
+            }
+            Kind::SetClock => {
+                let far = *self.prng.one(&[Millis::from_secs(1), Millis::from_secs(60), Millis::from_secs(7200)]);
+                let jump = if self.prng.hits(1, 2) { Jump::Forward(far) } else { Jump::Back(far) };
+                self.process(Action::SetClock { jump });
             }
             Kind::ScanIdle => self.process(Action::ScanIdle),
             Kind::Elsewhere => {
@@ -198,6 +220,7 @@ impl Writer<'_> {
             (amid(Feature::Kill, 2), Kind::Kill),
             (on(Feature::Signal, 2), Kind::Signal),
             (on(Feature::Suspend, 2), Kind::Suspend),
+            (on(Feature::SetClock, 2), Kind::SetClock),
             (on(Feature::ScanIdle, 2), Kind::ScanIdle),
             (if self.sessions.is_empty() { 0 } else { on(Feature::Elsewhere, 1) }, Kind::Elsewhere),
         ];
@@ -213,6 +236,11 @@ impl Writer<'_> {
             (on(Feature::Leave, 6), Kind::Leave),
             (on(Feature::SlowReader, 4), Kind::Stall),
             (on(Feature::SlowReader, 2), Kind::Unstall),
+            (on(Feature::Lag, 4), Kind::Lag),
+            (amid(Feature::HalfOpen, 3), Kind::Vanish),
+            (on(Feature::HalfOpen, 3), Kind::Cut),
+            (on(Feature::HalfOpen, 4), Kind::Mend),
+            (on(Feature::Resend, 3), Kind::Resend),
         ]);
         if self.sessions.is_empty() {
             return menu;
@@ -240,6 +268,9 @@ impl Writer<'_> {
     /// A client that comes back mostly wants its session.
     fn connect(&mut self, client: usize) {
         self.act(client, Action::Connect);
+        if self.swarm.has(Feature::Resend) && self.prng.hits(1, 2) {
+            self.act(client, Action::Resend);
+        }
         if self.sessions.is_empty() || self.prng.hits(1, 3) {
             return;
         }
@@ -358,7 +389,8 @@ impl Writer<'_> {
         match step {
             // The call is stored before, the result after.
             TurnStep::Tool { takes, .. } => *takes + self.commit().times(2),
-            TurnStep::Compress { takes, .. } | TurnStep::Sleep { takes } => *takes,
+            TurnStep::Compress { takes, .. } | TurnStep::Sleep { takes } | TurnStep::Late { takes, .. } => *takes,
+            TurnStep::Hang => self.scenario.gateway.orphan_silence,
             TurnStep::Ask { .. } => self.scenario.gateway.approval_timeout.unwrap_or(Millis::from_secs(60)),
             TurnStep::Background { .. } => self.commit().times(2),
             TurnStep::Say { .. } => self.commit(),
@@ -378,6 +410,18 @@ impl Writer<'_> {
             }
         }
         self.act(client, how);
+        self.clients[client].connected = false;
+    }
+
+    /// A connection ends, which the gateway finds out later, if at all.
+    fn vanish(&mut self, client: usize) {
+        let grace = self.scenario.gateway.orphan_grace;
+        let takes = *self.prng.one(&[None, Some(Millis::from_secs(1)), Some(grace), Some(Millis::from_secs(60))]);
+        if let Some(takes) = takes {
+            self.expect(takes);
+            self.expect(takes + grace);
+        }
+        self.act(client, Action::Vanish { takes });
         self.clients[client].connected = false;
     }
 

@@ -51,6 +51,18 @@ pub(super) enum Feature {
     SlowStore,
     /// Clients that take nothing of what is sent to them.
     SlowReader,
+    /// Connections whose frames take longer than those of others.
+    Lag,
+    /// Clients that are gone without a word to the gateway, and connections that carry nothing for a while.
+    HalfOpen,
+    /// Requests that are sent again after a reconnect.
+    Resend,
+    /// Turns that never end by themselves.
+    Hang,
+    /// Answers that come though the turn was told to stop.
+    LateAnswer,
+    /// Wall time that jumps.
+    SetClock,
     /// A store that fails.
     StoreFaults,
     /// Jobs and reviews in the background.
@@ -77,7 +89,7 @@ pub(super) struct Swarm {
 }
 
 /// In one of so many scenarios each feature is on.
-const FEATURES: [(Feature, usize); 37] = [
+const FEATURES: [(Feature, usize); 43] = [
     (Drop, 1),
     (Leave, 3),
     (Resume, 1),
@@ -108,6 +120,12 @@ const FEATURES: [(Feature, usize); 37] = [
     (SlowNetwork, 4),
     (SlowStore, 3),
     (SlowReader, 8),
+    (Lag, 8),
+    (HalfOpen, 6),
+    (Resend, 8),
+    (Hang, 8),
+    (LateAnswer, 8),
+    (SetClock, 8),
     (StoreFaults, 5),
     (Background, 5),
     (SlowAgent, 4),

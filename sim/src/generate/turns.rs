@@ -27,6 +27,8 @@ enum Kind {
     Job,
     Review,
     Error,
+    Hang,
+    Late,
 }
 
 fn turn(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> TurnScript {
@@ -41,12 +43,15 @@ fn turn(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> TurnScript {
         (weight(Feature::Background, 3), Kind::Job),
         (weight(Feature::Background, 2), Kind::Review),
         (weight(Feature::Error, 2), Kind::Error),
+        // With a grace of zero nobody but a client would ever stop it.
+        (if grace > Millis::ZERO { weight(Feature::Hang, 2) } else { 0 }, Kind::Hang),
+        (weight(Feature::LateAnswer, 3), Kind::Late),
     ];
     let mut steps = Vec::new();
     for _ in 0..1 + prng.below(4) {
         let kind = prng.weighted(&kinds).expect("a tool is always possible");
         steps.push(step(prng, kind, grace));
-        if matches!(kind, Kind::Error) {
+        if matches!(kind, Kind::Error | Kind::Hang | Kind::Late) {
             break;
         }
     }
@@ -81,6 +86,8 @@ fn step(prng: &mut Prng, kind: Kind, grace: Millis) -> TurnStep {
             takes: length(prng, grace),
             compress: *prng.one(&[None, Some(CompressionMode::Rotate)]),
         },
+        Kind::Hang => TurnStep::Hang,
+        Kind::Late => TurnStep::Late { text: "here it is".to_owned(), takes: length(prng, grace) },
         Kind::Error => TurnStep::Error { message: "the model is overloaded".to_owned() },
     }
 }

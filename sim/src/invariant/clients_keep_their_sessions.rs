@@ -19,9 +19,14 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 }
 
 fn breach(view: &View<'_>, sessions: &Registry, session: &Session) -> Option<Breach> {
+    let had = |record: &Record| record.before.iter().rfind(|link| sessions.is_linked(link)).cloned();
     let what = session.read(|record| match &record.attachment {
         Attachment::Detached { since, from: Some(link) } if sessions.is_linked(link) => {
             Some(format!("was taken at {since} from {}, who is connected", link.connection.name()))
+        }
+        Attachment::Detached { since, .. } => {
+            let name = had(record)?.connection.name().to_owned();
+            Some(format!("went nowhere at {since}, though {name} had it before and is connected"))
         }
         Attachment::Live(link) if sessions.is_linked(link) && link.is_silenced() => {
             Some(format!("is kept from {}, who is connected and hears nothing of it", link.connection.name()))

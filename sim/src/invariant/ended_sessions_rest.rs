@@ -18,7 +18,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     let label = view.names.label(session.id());
-    let what = if view.turns_of(&label) > 0 {
+    let what = if view.has_turn(&label) {
         "a turn runs for"
     } else if session.read(|record| record.facts.told_when_gone) {
         "a client is told of"

@@ -18,7 +18,8 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let Some(sessions) = view.sessions else { return Vec::new() };
     let within = view.bounds.ttl + SCAN + view.bounds.slack;
     let idle = view.live.iter().filter_map(|session| {
-        Some(Condition { subject: view.names.label(session.id()), era: idle_since(sessions, session)?, within, detail })
+        let era = idle_since(sessions, session)?;
+        Some(Condition { subject: view.names.label(session.id()), era, within, detail })
     });
     idle.collect()
 }

@@ -1,7 +1,9 @@
 //! A rotated conversation has one open row at the most, its last, and the rows before it say `compression`, each
 //! continued by one other (I3 of spec §15): whoever lists the sessions sees one conversation, not two.
 
-use gateway::store::SessionRow;
+use std::collections::BTreeMap;
+
+use gateway::store::{SessionRow, StoredId};
 
 use super::{Breach, Claim, Invariant, View};
 
@@ -12,16 +14,25 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    view.rows.rows().iter().filter_map(|parent| breach(view, parent)).collect()
+    let mut children: BTreeMap<&StoredId, Vec<&SessionRow>> = BTreeMap::new();
+    for row in view.rows.rows().iter().filter(|row| view.rows.continues(row)) {
+        if let Some(parent) = &row.parent {
+            children.entry(parent).or_default().push(row);
+        }
+    }
+    // In the order of the parents' insertion.
+    let parents = view.rows.rows().iter();
+    parents.filter_map(|parent| breach(view, parent, children.get(&parent.id)?)).collect()
 }
 
-fn breach(view: &View<'_>, parent: &SessionRow) -> Option<Breach> {
-    let continues = |row: &&SessionRow| view.rows.continues(row) && row.parent.as_ref() == Some(&parent.id);
-    let children = view.rows.rows().iter().filter(continues).map(|row| view.rows.alias(&row.id));
-    let children: Vec<String> = children.collect();
-    let (first, name) = (children.first()?, view.rows.alias(&parent.id));
-    let detail = match parent.end_reason.as_deref() {
-        Some("compression") if children.len() == 1 => return None,
+fn breach(view: &View<'_>, parent: &SessionRow, children: &[&SessionRow]) -> Option<Breach> {
+    let reason = parent.end_reason.as_deref();
+    if reason == Some("compression") && children.len() == 1 {
+        return None;
+    }
+    let children: Vec<String> = children.iter().map(|row| view.rows.alias(&row.id)).collect();
+    let (first, name) = (&children[0], view.rows.alias(&parent.id));
+    let detail = match reason {
         Some("compression") => format!("row {name} is continued by {}", children.join(" and ")),
         Some(reason) => format!("row {name} is ended `{reason}`, though {first} continues it"),
         None => format!("row {name} is open, though {first} continues it"),

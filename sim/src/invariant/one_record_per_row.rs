@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway::session::Stage;
+use gateway::session::{Session, Stage};
 use gateway::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};
@@ -14,17 +14,18 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let mut writers: BTreeMap<StoredId, Vec<String>> = BTreeMap::new();
+    let mut writers: BTreeMap<StoredId, Vec<&Session>> = BTreeMap::new();
     for session in view.live {
         let (row, stage) = session.read(|record| (record.agent.row.clone(), record.stage));
         if stage != Stage::Finalized {
-            writers.entry(row).or_default().push(view.names.label(session.id()));
+            writers.entry(row).or_default().push(session);
         }
     }
     let shared = writers.into_iter().filter(|(_, sessions)| sessions.len() > 1);
     shared
         .map(|(row, sessions)| {
             let row = view.rows.alias(&row);
+            let sessions: Vec<String> = sessions.iter().map(|session| view.names.label(session.id())).collect();
             let detail = format!("row {row} is written by the live sessions {}", sessions.join(" and "));
             Breach { subject: row, detail }
         })

@@ -1,6 +1,8 @@
 //! A row that a compression ended has the row that continues it (W10 of spec §12): a crash in the middle leaves the
 //! one or the other, not a conversation that ends in nothing.
 
+use std::collections::BTreeSet;
+
 use gateway::clock::{Millis, Uptime};
 
 use super::{Claim, Condition, Invariant, View};
@@ -16,10 +18,10 @@ const STEPS: Millis = Millis::from_secs(5);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
     let rows = view.rows.rows();
-    let continued = |id| rows.iter().any(|row| row.parent.as_ref() == Some(id) && view.rows.continues(row));
+    let continued: BTreeSet<_> = rows.iter().filter(|row| view.rows.continues(row)).map(|row| &row.parent).collect();
     let ended = rows.iter().filter(|row| row.end_reason.as_deref() == Some("compression"));
     let cut = ended
-        .filter(|row| !continued(&row.id) && !view.rows.lost_its_child(&row.id))
+        .filter(|row| !continued.contains(&Some(row.id.clone())) && !view.rows.lost_its_child(&row.id))
         .map(|row| view.rows.alias(&row.id));
     cut.map(|subject| Condition { subject, era: Uptime::default(), within: view.bounds.slack + STEPS, detail })
         .collect()

@@ -1,5 +1,7 @@
 //! A session that is busy has a turn (I5 of spec §15): otherwise it is busy for ever.
 
+use std::collections::BTreeSet;
+
 use gateway::clock::{Millis, Uptime};
 use gateway::lifecycle::grace;
 use gateway::session::{Attachment, Record};
@@ -26,7 +28,8 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     };
     let busy = view.live.iter().filter(|session| session.read(|record| prompted(record) || settling(record)));
     let labels = busy.map(|session| view.names.label(session.id()));
-    let stuck = labels.filter(|label| view.turns_of(label) == 0);
+    let turns: BTreeSet<&str> = view.turns().collect();
+    let stuck = labels.filter(|label| !turns.contains(label.as_str()));
     stuck
         .map(|subject| Condition { subject, era: Uptime::default(), within: view.bounds.slack + CLAIM, detail })
         .collect()

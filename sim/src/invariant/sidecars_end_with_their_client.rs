@@ -18,8 +18,8 @@ const BEGIN: Millis = Millis::from_secs(1);
 fn begun(view: &View<'_>) -> Vec<Condition> {
     let live = view.live.iter();
     live.filter_map(|session| {
-        let (subject, era) = (view.names.label(session.id()), left(session)?);
-        Some(Condition { subject, era, within: view.bounds.slack + BEGIN, detail })
+        let era = left(session)?;
+        Some(Condition { subject: view.names.label(session.id()), era, within: view.bounds.slack + BEGIN, detail })
     })
     .collect()
 }

@@ -1,6 +1,8 @@
 //! A turn is stopped only if somebody has asked for it while it was at work (A16 and S16 of the catalogue): an interrupt
 //! that came while the session was idle does not stop the turn that comes next, nor does a prompt stop its own.
 
+use gateway::session::Record;
+
 use super::{Breach, Claim, Invariant, View};
 use crate::world::told::News;
 
@@ -15,9 +17,9 @@ fn check(view: &View<'_>) -> Vec<Breach> {
         News::StoppedUnasked { session } => Some(session),
         _ => None,
     });
-    // An end of the session stops its turn too.
-    let live =
-        stopped.filter(|id| view.find(id).is_some_and(|session| session.read(|record| record.ended_by.is_none())));
+    // An end of the session stops its turn too, and so does the grace when an agent hangs.
+    let asked = |record: &Record| record.ended_by.is_some() || record.facts.given_up;
+    let live = stopped.filter(|id| view.find(id).is_some_and(|session| !session.read(asked)));
     live.map(|id| {
         let session = view.label(id);
         Breach {

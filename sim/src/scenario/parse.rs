@@ -138,6 +138,8 @@ pub(super) struct RawStep {
     pub(super) close_on_disconnect: Option<Spanned<bool>>,
     pub(super) lazy: Option<Spanned<bool>>,
     pub(super) takes: Option<Spanned<Millis>>,
+    pub(super) forward: Option<Spanned<Millis>>,
+    pub(super) back: Option<Spanned<Millis>>,
     pub(super) truncate: Option<Spanned<i64>>,
     pub(super) eager_build: Option<Spanned<bool>>,
     pub(super) source: Option<Spanned<String>>,

@@ -10,8 +10,8 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use super::{
-    Action, AgentSettings, Expected, Fault, Latency, Network, Odds, OnDisconnect, Prompt, ResumeTarget, ResumeWish,
-    Scenario, Step, StoreFault,
+    Action, AgentSettings, Expected, Fault, Jump, Latency, Network, Odds, OnDisconnect, Prompt, ResumeTarget,
+    ResumeWish, Scenario, Step, StoreFault,
 };
 
 impl Scenario {
@@ -207,7 +207,11 @@ fn write_step(page: &mut Page, step: &Step) {
         }
         Action::Resume { wish: ResumeWish::Look, .. } => page.line("lazy", "true"),
         Action::Resume { wish: ResumeWish::GoOnAtOnce, .. } => page.line("eager_build", "true"),
-        Action::Suspend { length: takes } => page.line("takes", &length(*takes)),
+        Action::Suspend { length: takes } | Action::Lag { takes } | Action::Vanish { takes: Some(takes) } => {
+            page.line("takes", &length(*takes));
+        }
+        Action::SetClock { jump: Jump::Forward(far) } => page.line("forward", &length(*far)),
+        Action::SetClock { jump: Jump::Back(far) } => page.line("back", &length(*far)),
         Action::Signal { signal } => page.line("signal", &quoted(signal.name())),
         _ => {}
     }

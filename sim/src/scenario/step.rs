@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::error::Source;
 use super::parse::RawStep;
-use super::{Action, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, ScenarioError, Start, Step};
+use super::{Action, Jump, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, ScenarioError, Start, Step};
 
 /// A word of `do`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,11 @@ pub(super) enum Word {
     Drop,
     Stall,
     Unstall,
+    Lag,
+    Cut,
+    Mend,
+    Vanish,
+    Resend,
     Create,
     Prompt,
     Resume,
@@ -42,6 +47,7 @@ pub(super) enum Word {
     CliNew,
     ScanIdle,
     Suspend,
+    SetClock,
 }
 
 /// A step and the places of its words.
@@ -52,12 +58,17 @@ pub(super) struct PlacedStep {
 }
 
 impl Word {
-    pub(super) const ALL: [Self; 29] = [
+    pub(super) const ALL: [Self; 35] = [
         Self::Connect,
         Self::Close,
         Self::Drop,
         Self::Stall,
         Self::Unstall,
+        Self::Lag,
+        Self::Cut,
+        Self::Mend,
+        Self::Vanish,
+        Self::Resend,
         Self::Create,
         Self::Prompt,
         Self::Resume,
@@ -82,6 +93,7 @@ impl Word {
         Self::CliNew,
         Self::ScanIdle,
         Self::Suspend,
+        Self::SetClock,
     ];
 
     /// As it is written.
@@ -92,6 +104,11 @@ impl Word {
             Self::Drop => "drop",
             Self::Stall => "stall",
             Self::Unstall => "unstall",
+            Self::Lag => "lag",
+            Self::Cut => "cut",
+            Self::Mend => "mend",
+            Self::Vanish => "vanish",
+            Self::Resend => "resend",
             Self::Create => "session.create",
             Self::Prompt => "prompt.submit",
             Self::Resume => "session.resume",
@@ -116,6 +133,7 @@ impl Word {
             Self::CliNew => "cli.new",
             Self::ScanIdle => "gateway.scan_idle",
             Self::Suspend => "machine.suspend",
+            Self::SetClock => "machine.set_clock",
         }
     }
 
@@ -127,6 +145,11 @@ impl Word {
             Action::Drop => Self::Drop,
             Action::Stall => Self::Stall,
             Action::Unstall => Self::Unstall,
+            Action::Lag { .. } => Self::Lag,
+            Action::Cut => Self::Cut,
+            Action::Mend => Self::Mend,
+            Action::Vanish { .. } => Self::Vanish,
+            Action::Resend => Self::Resend,
             Action::Create { .. } => Self::Create,
             Action::Prompt { .. } => Self::Prompt,
             Action::Resume { .. } => Self::Resume,
@@ -151,12 +174,16 @@ impl Word {
             Action::CliNew { .. } => Self::CliNew,
             Action::ScanIdle => Self::ScanIdle,
             Action::Suspend { .. } => Self::Suspend,
+            Action::SetClock { .. } => Self::SetClock,
         }
     }
 
     /// Whether it happens to the gateway itself, and not through a client.
     const fn is_of_process(self) -> bool {
-        matches!(self, Self::Kill | Self::Signal | Self::Restart | Self::CliNew | Self::ScanIdle | Self::Suspend)
+        matches!(
+            self,
+            Self::Kill | Self::Signal | Self::Restart | Self::CliNew | Self::ScanIdle | Self::Suspend | Self::SetClock
+        )
     }
 
     /// The keys that it takes besides those of every step.
@@ -167,10 +194,15 @@ impl Word {
             | Self::Drop
             | Self::Stall
             | Self::Unstall
+            | Self::Lag
+            | Self::Cut
+            | Self::Mend
+            | Self::Vanish
+            | Self::Resend
             | Self::MostRecent
             | Self::ActiveList
             | Self::List => &["client"],
-            Self::Kill | Self::Restart | Self::ScanIdle | Self::Suspend => &[],
+            Self::Kill | Self::Restart | Self::ScanIdle | Self::Suspend | Self::SetClock => &[],
             Self::Signal => &["signal"],
             Self::CliNew => &["session"],
             Self::Create => &["client", "as", "title", "source", "parent"],
@@ -207,6 +239,13 @@ impl Word {
             Self::Delete => format!("`{name}` takes `session` and may take `id`"),
             Self::Signal => format!("`{name}` takes `signal`, which is `INT` or `TERM`, and no `client`"),
             Self::Suspend => format!("`{name}` takes `takes`, how long the machine sleeps, and no `client`"),
+            Self::SetClock => {
+                format!("`{name}` takes `forward` or `back`, how far wall time jumps, and no `client`")
+            }
+            Self::Lag => format!("`{name}` takes `client` and `takes`, how long each frame is on its way"),
+            Self::Vanish => {
+                format!("`{name}` takes `client`, and may take `takes`, how long until the gateway finds out")
+            }
             _ if self.is_of_process() => format!("`{name}` takes only `at` and `do`"),
             _ if self.keys() == ["client"] => format!("`{name}` takes only `at`, `client` and `do`"),
             _ => format!("`{name}` takes {}", list(&self.keys()[1..])),
@@ -230,6 +269,9 @@ impl PlacedStep {
         given.and_then(|(_, value)| value).map_or_else(|| self.whole.clone(), Spanned::span)
     }
 }
+
+/// A key, where its value stands, and the words that it goes with.
+type OtherKey = (&'static str, Option<Range<usize>>, &'static [Word]);
 
 /// Names in back quotes, with commas.
 pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
@@ -255,15 +297,17 @@ impl RawStep {
         ]
     }
 
-    /// The other keys that not every step has: where their values stand, and the word that they go with.
-    fn others(&self) -> [(&'static str, Option<Range<usize>>, Word); 6] {
+    /// The other keys that not every step has: where their values stand, and the words that they go with.
+    fn others(&self) -> [OtherKey; 8] {
         [
-            ("takes", self.takes.as_ref().map(Spanned::span), Word::Suspend),
-            ("close_on_disconnect", self.close_on_disconnect.as_ref().map(Spanned::span), Word::Create),
-            ("seed", self.seed.as_ref().map(Spanned::span), Word::Create),
-            ("truncate", self.truncate.as_ref().map(Spanned::span), Word::Prompt),
-            ("lazy", self.lazy.as_ref().map(Spanned::span), Word::Resume),
-            ("eager_build", self.eager_build.as_ref().map(Spanned::span), Word::Resume),
+            ("takes", self.takes.as_ref().map(Spanned::span), &[Word::Suspend, Word::Lag, Word::Vanish]),
+            ("forward", self.forward.as_ref().map(Spanned::span), &[Word::SetClock]),
+            ("back", self.back.as_ref().map(Spanned::span), &[Word::SetClock]),
+            ("close_on_disconnect", self.close_on_disconnect.as_ref().map(Spanned::span), &[Word::Create]),
+            ("seed", self.seed.as_ref().map(Spanned::span), &[Word::Create]),
+            ("truncate", self.truncate.as_ref().map(Spanned::span), &[Word::Prompt]),
+            ("lazy", self.lazy.as_ref().map(Spanned::span), &[Word::Resume]),
+            ("eager_build", self.eager_build.as_ref().map(Spanned::span), &[Word::Resume]),
         ]
     }
 }
@@ -296,6 +340,11 @@ impl Reading<'_> {
             Word::Drop => Action::Drop,
             Word::Stall => Action::Stall,
             Word::Unstall => Action::Unstall,
+            Word::Lag => Action::Lag { takes: self.length(word)? },
+            Word::Cut => Action::Cut,
+            Word::Mend => Action::Mend,
+            Word::Vanish => Action::Vanish { takes: self.raw.takes.as_ref().map(|takes| *takes.get_ref()) },
+            Word::Resend => Action::Resend,
             Word::Create => {
                 let name = self.needed(word, "as", self.raw.name.as_ref())?;
                 let closes = is_set(self.raw.close_on_disconnect.as_ref());
@@ -345,6 +394,7 @@ impl Reading<'_> {
             Word::CliNew => Action::CliNew { session: session()? },
             Word::ScanIdle => Action::ScanIdle,
             Word::Suspend => Action::Suspend { length: self.length(word)? },
+            Word::SetClock => Action::SetClock { jump: self.jump(word)? },
             Word::Answer => {
                 let session = session()?;
                 Action::Answer { session, text: self.needed(word, "text", self.raw.text.as_ref())? }
@@ -372,8 +422,8 @@ impl Reading<'_> {
                 return Err(self.source.error(place, message).with_help(word.help()));
             }
         }
-        for (key, place, owner) in self.raw.others() {
-            let Some(place) = place.filter(|_| word != owner) else { continue };
+        for (key, place, owners) in self.raw.others() {
+            let Some(place) = place.filter(|_| !owners.contains(&word)) else { continue };
             let place = self.source.key(key, place);
             let message = format!("`{key}` does not go with `{}`", word.name());
             return Err(self.source.error(place, message).with_help(word.help()));
@@ -400,6 +450,22 @@ impl Reading<'_> {
             let message = format!("`{}` needs `takes`", word.name());
             self.source.error(self.whole.clone(), message).with_help(word.help())
         })
+    }
+
+    fn jump(&self, word: Word) -> Result<Jump, ScenarioError> {
+        match (&self.raw.forward, &self.raw.back) {
+            (Some(length), None) => Ok(Jump::Forward(*length.get_ref())),
+            (None, Some(length)) => Ok(Jump::Back(*length.get_ref())),
+            (None, None) => {
+                let message = format!("`{}` needs `forward` or `back`", word.name());
+                Err(self.source.error(self.whole.clone(), message).with_help(word.help()))
+            }
+            (Some(_), Some(back)) => {
+                let place = self.source.key("back", back.span());
+                let message = format!("`{}` has both `forward` and `back`", word.name());
+                Err(self.source.error(place, message).with_help(word.help()))
+            }
+        }
     }
 
     fn signal(&self, word: Word) -> Result<Signal, ScenarioError> {

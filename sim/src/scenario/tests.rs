@@ -1,5 +1,6 @@
 //! Files that are read, files that cannot be, and how a mistake is shown.
 
+mod fault_mistakes;
 mod mistakes;
 mod round_trip;
 

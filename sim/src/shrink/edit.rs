@@ -55,7 +55,7 @@ pub(super) enum Edit {
 }
 
 /// Each puts one setting back to what it is when nothing is said.
-pub(super) const SETTINGS: [fn(&mut Scenario); 25] = [
+pub(super) const SETTINGS: [fn(&mut Scenario); 26] = [
     |scenario| scenario.seed = 0,
     |scenario| scenario.network.latency = Latency::default(),
     |scenario| scenario.network.buffer = Network::default().buffer,
@@ -69,6 +69,7 @@ pub(super) const SETTINGS: [fn(&mut Scenario); 25] = [
     |scenario| scenario.agent.failures = scenario.agent.failures.min(1),
     |scenario| scenario.agent.summary = Millis::ZERO,
     |scenario| scenario.gateway.orphan_grace = Config::default().orphan_grace,
+    |scenario| scenario.gateway.orphan_silence = Config::default().orphan_silence,
     |scenario| scenario.gateway.build_delay = Config::default().build_delay,
     |scenario| scenario.gateway.agent_wait = Config::default().agent_wait,
     |scenario| scenario.gateway.clarify_timeout = Config::default().clarify_timeout,
@@ -235,6 +236,7 @@ fn plain(action: &mut Action) {
             *target = ResumeTarget::Stored;
             *wish = ResumeWish::GoOn;
         }
+        Action::Vanish { takes } => *takes = None,
         Action::Prompt { truncate, .. } => *truncate = None,
         Action::Delete { target, .. } => *target = ResumeTarget::Stored,
         Action::Title { title, .. } => *title = None,
@@ -258,7 +260,7 @@ pub(crate) fn tidy(scenario: &mut Scenario) {
             Action::Kill | Action::Signal { .. } => connected.clear(),
             action if action.is_of_process() => {}
             Action::Connect => return connected.insert(step.client.clone()),
-            Action::Close | Action::Drop => return connected.remove(&step.client),
+            action if action.leaves() => return connected.remove(&step.client),
             _ if !connected.contains(&step.client) => return false,
             _ => {}
         }

@@ -5,7 +5,7 @@ use gateway::clock::Millis;
 use gateway::config::Config;
 use gateway::spawn::Window;
 
-use crate::scenario::{Action, Latency, Scenario, StoreSettings};
+use crate::scenario::{Latency, Scenario, StoreSettings};
 
 /// A place where a scenario says a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +14,8 @@ pub(super) enum Slot {
     Gap(usize),
     /// How long a step of a turn takes.
     Turn(String, usize),
-    /// How long the machine sleeps in this step.
-    Suspend(usize),
+    /// How long what this step does takes, or how far it goes.
+    Step(usize),
     /// The end of the script, after its last step.
     Rest,
     /// A setting of the gateway: its place in [`GATEWAY`].
@@ -33,8 +33,9 @@ pub(super) enum Slot {
 }
 
 /// The gateway's settings that are lengths of time.
-const GATEWAY: [fn(&mut Config) -> &mut Millis; 7] = [
+const GATEWAY: [fn(&mut Config) -> &mut Millis; 8] = [
     |config| &mut config.orphan_grace,
+    |config| &mut config.orphan_silence,
     |config| &mut config.build_delay,
     |config| &mut config.agent_wait,
     |config| &mut config.clarify_timeout,
@@ -53,7 +54,7 @@ impl Slot {
         for (name, turn) in &scenario.turns {
             slots.extend((0..turn.steps.len()).map(|place| Self::Turn(name.clone(), place)));
         }
-        slots.extend((0..scenario.steps.len()).map(Self::Suspend));
+        slots.extend((0..scenario.steps.len()).map(Self::Step));
         slots.push(Self::Rest);
         let (mut own, mut default) = (scenario.gateway.clone(), Config::default());
         let said = (0..GATEWAY.len()).filter(|place| GATEWAY[*place](&mut own) != GATEWAY[*place](&mut default));
@@ -117,10 +118,7 @@ impl Slot {
             Self::Turn(name, place) => {
                 taken(&mut scenario.turns[name].steps[*place].clone()).map_or(Millis::ZERO, |time| *time)
             }
-            Self::Suspend(place) => match scenario.steps[*place].action {
-                Action::Suspend { length } => length,
-                _ => Millis::ZERO,
-            },
+            Self::Step(place) => scenario.steps[*place].action.takes().unwrap_or_default(),
             Self::Rest => Millis(scenario.until.0 - scenario.steps.last().map_or(0, |step| step.at.0)),
             Self::Gateway(place) => *GATEWAY[*place](&mut scenario.gateway.clone()),
             Self::Network => scenario.network.latency.max,
@@ -146,9 +144,9 @@ impl Slot {
                     *takes = time;
                 }
             }
-            Self::Suspend(place) => {
-                if let Action::Suspend { length } = &mut scenario.steps[*place].action {
-                    *length = time;
+            Self::Step(place) => {
+                if let Some(takes) = scenario.steps[*place].action.takes_mut() {
+                    *takes = time;
                 }
             }
             Self::Rest => scenario.until = scenario.steps.last().map_or(Millis::ZERO, |step| step.at) + time,
@@ -168,7 +166,9 @@ impl Slot {
 
 fn taken(step: &mut TurnStep) -> Option<&mut Millis> {
     match step {
-        TurnStep::Tool { takes, .. } | TurnStep::Compress { takes, .. } | TurnStep::Sleep { takes } => Some(takes),
+        TurnStep::Tool { .. } | TurnStep::Compress { .. } | TurnStep::Sleep { .. } | TurnStep::Late { .. } => {
+            step.takes_mut()
+        }
         _ => None,
     }
 }

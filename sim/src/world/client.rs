@@ -31,6 +31,8 @@ pub(crate) struct Client {
     requests: Cell<u64>,
     /// Requests without an answer, and the session name that hangs on it.
     pending: RefCell<BTreeMap<u64, (told::Request, Option<String>)>>,
+    /// Those that had none when the connection before this one ended.
+    unanswered: RefCell<Vec<(told::Request, Option<String>)>>,
     heard: RefCell<Heard>,
 }
 
@@ -49,6 +51,7 @@ impl Client {
             connection: RefCell::default(),
             requests: Cell::new(0),
             pending: RefCell::default(),
+            unanswered: RefCell::default(),
             heard: RefCell::default(),
         });
         let script = Box::pin(Rc::clone(&client).follow(steps));
@@ -79,14 +82,23 @@ impl Client {
             Action::Connect => self.connect()?,
             Action::Close => self.end(ClientEnd::close, "closes")?,
             Action::Drop => self.end(ClientEnd::die, "dies")?,
-            Action::Stall => self.stall(true, "stops reading")?,
-            Action::Unstall => self.stall(false, "reads again")?,
+            Action::Vanish { takes } => {
+                let takes = *takes;
+                self.end(|connection| connection.vanish(takes), "vanishes")?;
+            }
+            Action::Stall => self.change(|connection| connection.stall(true), "stops reading")?,
+            Action::Unstall => self.change(|connection| connection.stall(false), "reads again")?,
+            Action::Lag { takes } => self.change(|connection| connection.lag(*takes), "gets a slow line")?,
+            Action::Cut => self.change(|connection| connection.cut(true), "is cut off")?,
+            Action::Mend => self.change(|connection| connection.cut(false), "is reached again")?,
+            Action::Resend => self.resend()?,
             Action::Kill => self.process.kill(),
             Action::Signal { signal } => self.process.signal(*signal),
             Action::Restart => self.process.start(),
             Action::CliNew { session } => self.go_on_elsewhere(session).await?,
             Action::ScanIdle => self.process.scan_idle().await,
             Action::Suspend { length } => self.process.suspend(*length),
+            Action::SetClock { jump } => self.process.set_clock(*jump),
             _ => self.ask(action).await?,
         }
         Ok(())
@@ -108,7 +120,7 @@ impl Client {
         Ok(())
     }
 
-    fn end(&self, how: fn(&ClientEnd), word: &str) -> Result<(), Skipped> {
+    fn end(&self, how: impl FnOnce(&ClientEnd), word: &str) -> Result<(), Skipped> {
         let connection = self.connection.borrow_mut().take();
         let connection = connection.ok_or_else(|| Skipped("the connection is gone".to_owned()))?;
         self.stage.enter(Site::Connection, format!("{} {word}", self.name));
@@ -117,11 +129,23 @@ impl Client {
         Ok(())
     }
 
-    fn stall(&self, stalled: bool, word: &str) -> Result<(), Skipped> {
+    fn change(&self, how: impl FnOnce(&ClientEnd), word: &str) -> Result<(), Skipped> {
         let connection = self.connection.borrow();
         let connection = connection.as_ref().ok_or_else(|| Skipped("the connection is gone".to_owned()))?;
         self.stage.enter(Site::Connection, format!("{} {word}", self.name));
-        connection.stall(stalled);
+        how(connection);
+        Ok(())
+    }
+
+    /// Sends once more what had no answer before the client came back.
+    fn resend(&self) -> Result<(), Skipped> {
+        for (request, name) in self.unanswered.take() {
+            if let Some(name) = &name {
+                self.stage.names.ask_again(name);
+                self.stage.names.expect(&self.name, name);
+            }
+            self.request(&request.method, request.params, name)?;
+        }
         Ok(())
     }
 
@@ -258,9 +282,11 @@ impl Client {
 
     /// Answers that will never come leave their sessions without a name, unless they have one from before.
     fn forget_pending(&self) {
-        for name in std::mem::take(&mut *self.pending.borrow_mut()).into_values().filter_map(|(_, name)| name) {
-            self.fail(&name);
+        let unanswered: Vec<_> = self.pending.take().into_values().collect();
+        for name in unanswered.iter().filter_map(|(_, name)| name.as_deref()) {
+            self.fail(name);
         }
+        *self.unanswered.borrow_mut() = unanswered;
     }
 
     fn fail(&self, name: &str) {

@@ -12,6 +12,8 @@ use std::task::{Context, Poll, Waker};
 use futures_util::future::LocalBoxFuture;
 use gateway::clock::{Clock, Millis, Now, Uptime, Wall};
 
+use crate::scenario::Jump;
+
 /// The wall time at which every run starts: 2026-01-01 00:00:00 UTC.
 pub(crate) const EPOCH: Wall = Wall(1_767_225_600_000);
 
@@ -21,8 +23,8 @@ pub(crate) struct VirtualClock(Rc<Shared>);
 
 struct Shared {
     now: Cell<Uptime>,
-    /// How far suspends have moved wall time beyond uptime.
-    asleep: Cell<Millis>,
+    /// How far suspends and jumps have moved wall time away from uptime, in milliseconds.
+    moved: Cell<i64>,
     armed: RefCell<BTreeMap<(Uptime, u64), Waker>>,
     count: Cell<u64>,
     started: tokio::time::Instant,
@@ -34,7 +36,7 @@ impl VirtualClock {
     pub(crate) fn new() -> Self {
         Self(Rc::new(Shared {
             now: Cell::default(),
-            asleep: Cell::default(),
+            moved: Cell::default(),
             armed: RefCell::default(),
             count: Cell::default(),
             started: tokio::time::Instant::now(),
@@ -64,7 +66,16 @@ impl VirtualClock {
 impl VirtualClock {
     /// Wall time moves on by `length`, uptime does not. Sleeps that wait for a wall time look again at once.
     pub(crate) fn suspend(&self, length: Millis) {
-        self.0.asleep.set(self.0.asleep.get() + length);
+        self.jump_wall(Jump::Forward(length));
+    }
+
+    /// Wall time jumps, uptime does not.
+    pub(crate) fn jump_wall(&self, jump: Jump) {
+        let far = match jump {
+            Jump::Forward(length) => length.0.cast_signed(),
+            Jump::Back(length) => -length.0.cast_signed(),
+        };
+        self.0.moved.set(self.0.moved.get() + far);
         let waiting: Vec<Waker> = self.0.armed.borrow().values().cloned().collect();
         waiting.into_iter().for_each(Waker::wake);
     }
@@ -73,7 +84,7 @@ impl VirtualClock {
 impl Clock for VirtualClock {
     fn now(&self) -> Now {
         let uptime = self.0.now.get();
-        Now { uptime, wall: EPOCH + Millis(uptime.0) + self.0.asleep.get() }
+        Now { uptime, wall: Wall((EPOCH + Millis(uptime.0)).0.saturating_add_signed(self.0.moved.get())) }
     }
 
     fn sleep_until(&self, deadline: Uptime) -> LocalBoxFuture<'static, ()> {
@@ -100,7 +111,7 @@ enum Deadline {
 }
 
 impl Sleep {
-    /// The uptime at which it ends if nobody suspends the machine; `None` when it has ended.
+    /// The uptime at which it ends if nobody moves wall time; `None` when it has ended.
     fn due(&self) -> Option<Uptime> {
         let now = self.clock.now();
         match self.deadline {

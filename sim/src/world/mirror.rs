@@ -14,6 +14,8 @@ use gateway::store::{BranchTitle, EndReason, NewMessage, NewSession, SessionRow,
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Mirror {
     rows: Vec<SessionRow>,
+    /// Where in `rows` each is.
+    places: BTreeMap<StoredId, usize>,
     messages: messages::Messages,
     /// By row, also of deleted ones: the first row of its conversation, where that is another.
     firsts: BTreeMap<StoredId, StoredId>,
@@ -38,7 +40,7 @@ impl Mirror {
 
     /// One row.
     pub(crate) fn row(&self, id: &StoredId) -> Option<&SessionRow> {
-        self.rows.iter().find(|row| row.id == *id)
+        self.places.get(id).map(|place| &self.rows[*place])
     }
 
     /// The row with a title.
@@ -48,7 +50,7 @@ impl Mirror {
 
     /// What a row is called in reports: `s1` for the first, and so on.
     pub(crate) fn alias(&self, id: &StoredId) -> String {
-        let place = self.rows.iter().position(|row| row.id == *id);
+        let place = self.places.get(id);
         place.map_or_else(|| id.to_string(), |place| format!("s{}", place + 1))
     }
 
@@ -105,6 +107,11 @@ impl Mirror {
     /// Another program makes this row.
     pub(crate) fn note_elsewhere(&mut self, id: StoredId) {
         self.elsewhere.push(id);
+    }
+
+    /// The clock was set back: timestamps repeat.
+    pub(crate) fn note_set_back(&mut self) {
+        self.messages.note_set_back();
     }
 
     /// Whether a row goes on with what its parent has said: a branch does not, nor what another program began after it.
@@ -215,6 +222,7 @@ impl Mirror {
                 self.childless.extend(parent);
                 self.deleted.push(session.clone());
                 self.rows.retain(|row| row.id != *session);
+                self.places = self.rows.iter().enumerate().map(|(place, row)| (row.id.clone(), place)).collect();
                 for row in self.rows.iter_mut().filter(|row| row.parent.as_ref() == Some(session)) {
                     row.parent = None;
                 }
@@ -226,7 +234,7 @@ impl Mirror {
     fn take_title(&mut self, id: &StoredId, title: &str) {
         let continued = |row: &SessionRow| row.parent.clone().filter(|_| row.branched_from.is_none());
         let mut next = self.row(id).and_then(continued);
-        while let Some(row) = next.and_then(|id| self.rows.iter_mut().find(|row| row.id == id)) {
+        while let Some(row) = next.and_then(|id| self.row_mut(&id)) {
             if row.end_reason.as_deref() != Some("compression") {
                 return;
             }
@@ -264,6 +272,7 @@ impl Mirror {
         let title = session.title.clone().filter(free);
         let is_left_out = |parent: &StoredId| session.branched_from.is_some() && self.row(parent).is_none();
         let parent = session.parent.clone().filter(|parent| !is_left_out(parent));
+        self.places.insert(session.id.clone(), self.rows.len());
         self.rows.push(SessionRow {
             id: session.id.clone(),
             source: session.source.clone(),
@@ -325,9 +334,13 @@ impl Mirror {
     }
 
     fn change(&mut self, id: &StoredId, change: impl FnOnce(&mut SessionRow)) {
-        if let Some(row) = self.rows.iter_mut().find(|row| row.id == *id) {
+        if let Some(row) = self.row_mut(id) {
             change(row);
         }
+    }
+
+    fn row_mut(&mut self, id: &StoredId) -> Option<&mut SessionRow> {
+        self.places.get(id).map(|place| &mut self.rows[*place])
     }
 }
 

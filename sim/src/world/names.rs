@@ -44,6 +44,11 @@ impl Names {
         self.changed.notify_waiters();
     }
 
+    /// The request that would have named it is sent again: what failed before may still come.
+    pub(crate) fn ask_again(&self, name: &str) {
+        self.sessions.borrow_mut().retain(|known, named| known != name || *named != Named::Failed);
+    }
+
     /// What is known of a name now.
     pub(crate) fn look(&self, name: &str) -> Option<Named> {
         self.sessions.borrow().get(name).cloned()

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use gateway::clock::{Clock, Uptime};
+use gateway::clock::{Clock, Millis, Uptime};
 use gateway::transport::{Connection, Died, Transport, Unsent};
 use tokio::sync::Notify;
 
@@ -43,17 +43,29 @@ struct Pipe {
     stage: Rc<Stage>,
     /// The site of its latency choices.
     site: String,
-    latency: Latency,
+    latency: Cell<Latency>,
     queue: RefCell<VecDeque<(Uptime, Item)>>,
     changed: Notify,
     /// How many frames may be in it that the receiver has not taken. Only the gateway asks.
     buffer: usize,
-    /// The receiver takes nothing.
-    stalled: Cell<bool>,
     /// Since when the sender waits for room.
     waited_for: Cell<Option<Uptime>>,
+    receiver: Cell<Receiver>,
+    /// Nothing gets through.
+    cut: Cell<bool>,
     /// The receiver has seen the end, or the sender has given up.
     over: Cell<bool>,
+}
+
+/// What the receiver does with what arrives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Receiver {
+    /// It takes it.
+    Takes,
+    /// It takes nothing for now.
+    Stalled,
+    /// It is gone, and the sender does not know: what is sent to it stays in the pipe.
+    Vanished,
 }
 
 /// What travels through a pipe.
@@ -107,8 +119,14 @@ impl Network {
         }
     }
 
-    /// No more clients will come.
+    /// No more clients will come. What was cut is mended, and the gateway learns of clients that have vanished.
     pub(crate) fn close(&self) {
+        for end in self.established.take() {
+            end.cut(false);
+            if end.to_client.receiver.get() == Receiver::Vanished {
+                end.to_gateway.push(Item::Death);
+            }
+        }
         self.closed.set(true);
         self.arrived.notify_waiters();
     }
@@ -149,20 +167,49 @@ impl ClientEnd {
 
     /// Takes nothing more, or goes on.
     pub(crate) fn stall(&self, stalled: bool) {
-        self.to_client.stalled.set(stalled);
+        self.to_client.receiver.set(if stalled { Receiver::Stalled } else { Receiver::Takes });
         self.to_client.changed.notify_waiters();
+    }
+
+    /// Each frame that is sent from here on takes so long, in either direction.
+    pub(crate) fn lag(&self, takes: Millis) {
+        for pipe in [&self.to_gateway, &self.to_client] {
+            pipe.latency.set(Latency::fixed(takes));
+        }
+    }
+
+    /// Nothing gets through any more, in either direction; or what has waited does.
+    pub(crate) fn cut(&self, cut: bool) {
+        for pipe in [&self.to_gateway, &self.to_client] {
+            pipe.cut.set(cut);
+            pipe.changed.notify_waiters();
+        }
+    }
+
+    /// The client is gone, and the gateway is told after so long, if at all. What is sent to the client stays on its way.
+    pub(crate) fn vanish(&self, told_after: Option<Millis>) {
+        self.to_client.receiver.set(Receiver::Vanished);
+        self.to_client.changed.notify_waiters();
+        if let Some(length) = told_after {
+            self.to_gateway.push_at(self.to_gateway.stage.now() + length, Item::Death);
+        }
     }
 
     /// Ends the connection with a close frame.
     pub(crate) fn close(&self) {
         self.to_gateway.push(Item::Close);
-        self.to_client.stop();
+        self.hear_no_more();
     }
 
     /// Ends the connection without one. Frames on their way to the gateway still arrive; those to the client do not.
     pub(crate) fn die(&self) {
         self.to_gateway.push(Item::Death);
-        self.to_client.stop();
+        self.hear_no_more();
+    }
+
+    /// Where nothing gets through the gateway does not hear of that either.
+    fn hear_no_more(&self) {
+        if self.to_client.cut.get() { self.vanish(None) } else { self.to_client.stop() }
     }
 }
 
@@ -206,10 +253,11 @@ impl Pipe {
         Rc::new(Self {
             stage: Rc::clone(stage),
             site,
-            latency: settings.latency,
+            latency: Cell::new(settings.latency),
             buffer: settings.buffer.get() as usize,
-            stalled: Cell::new(false),
             waited_for: Cell::new(None),
+            receiver: Cell::new(Receiver::Takes),
+            cut: Cell::new(false),
             queue: RefCell::default(),
             changed: Notify::new(),
             over: Cell::new(false),
@@ -220,7 +268,10 @@ impl Pipe {
         if self.over.get() {
             return;
         }
-        let arrival = self.stage.now() + self.stage.latency(&self.site, self.latency);
+        self.push_at(self.stage.now() + self.stage.latency(&self.site, self.latency.get()), item);
+    }
+
+    fn push_at(&self, arrival: Uptime, item: Item) {
         let mut queue = self.queue.borrow_mut();
         // In order: a frame never overtakes the one before it.
         let arrival = queue.back().map_or(arrival, |(before, _)| arrival.max(*before));
@@ -239,10 +290,10 @@ impl Pipe {
     async fn receive(&self) -> Result<Option<String>, Died> {
         loop {
             let changed = self.changed.notified();
-            if self.over.get() {
+            if self.over.get() || self.receiver.get() == Receiver::Vanished {
                 return Ok(None);
             }
-            if self.stalled.get() {
+            if self.cut.get() || self.receiver.get() == Receiver::Stalled {
                 changed.await;
                 continue;
             }

@@ -15,6 +15,7 @@ use super::network::Network;
 use super::store::SimStore;
 use super::{Stage, World};
 use crate::pool::Side;
+use crate::scenario::Jump;
 use crate::trace::Site;
 
 /// The gateway's process.
@@ -131,6 +132,19 @@ impl Process {
     pub(crate) fn suspend(&self, length: Millis) {
         self.stage.enter(Site::Process, format!("is suspended for {length}"));
         self.stage.clock.suspend(length);
+    }
+
+    /// Wall time jumps, uptime goes on.
+    pub(crate) fn set_clock(&self, jump: Jump) {
+        let way = match jump {
+            Jump::Forward(far) => format!("forward by {far}"),
+            Jump::Back(far) => {
+                self.store.note_set_back();
+                format!("back by {far}")
+            }
+        };
+        self.stage.enter(Site::Process, format!("has its clock set {way}"));
+        self.stage.clock.jump_wall(jump);
     }
 
     fn serve(&self) {

@@ -111,6 +111,11 @@ impl SimStore {
         self.workers.commit(write)
     }
 
+    /// The clock was set back.
+    pub(crate) fn note_set_back(&self) {
+        self.mirror.borrow_mut().note_set_back();
+    }
+
     /// All rows as the tables hold them.
     pub(crate) fn dump(&self) -> Result<Dump, StoreError> {
         self.database.borrow().dump()

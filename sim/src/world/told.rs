@@ -41,6 +41,13 @@ pub(crate) enum News {
         /// The session's runtime id.
         session: String,
     },
+    /// A piece of an answer, after its turn was told to stop.
+    SaidAfterStop {
+        /// The session's runtime id.
+        session: String,
+        /// Who heard it.
+        client: String,
+    },
     /// An event with a number that is not above that of the one before.
     OutOfOrder {
         /// The session's runtime id.
@@ -99,7 +106,7 @@ impl Told {
             None => Ok(response["result"].take()),
         };
         if request.method != "session.resume" && !request.session().is_empty() {
-            inner.account(request.session()).answered(&request, &result);
+            inner.account(request.session()).answered(client, &request, &result);
         }
         if result.is_ok() && request.method.ends_with(".respond") {
             inner.took_answer(&request);
@@ -120,11 +127,16 @@ impl Told {
         let mut inner = self.0.borrow_mut();
         let Some(session) = event["session_id"].as_str() else { return };
         let (kind, payload) = (event["type"].as_str().unwrap_or_default(), &event["payload"]);
-        if let Some(seq) = event["seq"].as_u64()
-            && !inner.account(session).follows(client, seq)
-        {
-            let (session, client) = (session.to_owned(), client.to_owned());
-            inner.news.push(News::OutOfOrder { session, client, seq });
+        if let Some(seq) = event["seq"].as_u64() {
+            let own = || (session.to_owned(), client.to_owned());
+            if inner.account(session).goes_on(client, kind, seq) {
+                let (session, client) = own();
+                inner.news.push(News::SaidAfterStop { session, client });
+            }
+            if !inner.account(session).follows(client, seq) {
+                let (session, client) = own();
+                inner.news.push(News::OutOfOrder { session, client, seq });
+            }
         }
         if kind.ends_with(".request") {
             inner.ask(client, session, kind, payload);

@@ -26,6 +26,16 @@ once, though `reason_names_the_actor` sees it in more scenarios.
 | --- | --- | --- | --- | --- |
 ";
 
+const FAULTS: &str = "
+## Under faults
+
+What the gateway owes when something else goes wrong; *Faults and duties* in ARCHITECTURE has the whole list. What the older
+releases do that a file names is in its snapshot.
+
+| scenario | what it shows |
+| --- | --- |
+";
+
 const REST: &str = "
 ## Defects without a scenario
 
@@ -35,11 +45,14 @@ const REST: &str = "
 
 /// The whole page.
 pub(crate) fn page() -> String {
-    let scenarios = scenarios();
-    let mut lines: Vec<(Vec<Defect>, String)> = scenarios.iter().filter_map(line).collect();
+    let mut lines: Vec<(Vec<Defect>, String)> = scenarios("defects").iter().filter_map(line).collect();
     lines.sort();
     let mut page = HEAD.to_owned();
     page.extend(lines.into_iter().map(|(_, line)| line));
+    page.push_str(FAULTS);
+    for Scenario { name, about, .. } in scenarios("faults") {
+        writeln!(page, "| [{name}](faults/{name}.toml) | {about} |").expect("a string takes all");
+    }
     page.push_str(REST);
     for (defects, why) in ABSENT {
         writeln!(page, "| {defects} | {why} |").expect("a string takes all");
@@ -49,7 +62,7 @@ pub(crate) fn page() -> String {
 
 /// Defects of the catalogue that neither have a scenario nor a reason, and reasons for those that have a scenario.
 pub(crate) fn gaps() -> Vec<String> {
-    let shown: BTreeSet<Defect> = scenarios().iter().flat_map(defects).collect();
+    let shown: BTreeSet<Defect> = scenarios("defects").iter().flat_map(defects).collect();
     let excused: Vec<Defect> = ABSENT.iter().flat_map(|(ids, _)| ids.split(", ")).filter_map(Defect::parse).collect();
     let ranks = [('S', 34), ('A', 35), ('B', 8)];
     let all =
@@ -94,9 +107,9 @@ impl Defect {
     }
 }
 
-fn scenarios() -> Vec<Scenario> {
+fn scenarios(family: &str) -> Vec<Scenario> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace");
-    let found = sim::scenario::find(&[root.join("scenarios/defects")]).expect("there are scenarios");
+    let found = sim::scenario::find(&[root.join("scenarios").join(family)]).expect("there are scenarios");
     found.iter().map(|found| Scenario::load(&found.path).unwrap_or_else(|error| panic!("{error}"))).collect()
 }
 

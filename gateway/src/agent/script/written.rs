@@ -25,6 +25,10 @@ pub(super) struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     sleep: Option<Millis>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    hang: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     flush: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -43,7 +47,7 @@ pub(super) struct Written {
 pub enum BadTurnStep {
     /// Not exactly one of the words.
     #[error(
-        "a turn step has exactly one of `tool`, `background`, `compress`, `say`, `ask`, `sleep`, `flush`, `error`, `review`, `reply`; found {found}"
+        "a turn step has exactly one of `tool`, `background`, `compress`, `say`, `ask`, `sleep`, `hang`, `late`, `flush`, `error`, `review`, `reply`; found {found}"
     )]
     NotOneWord {
         /// How many were found.
@@ -63,9 +67,12 @@ pub enum BadTurnStep {
         /// The step's word.
         step: &'static str,
     },
-    /// `flush = false`.
-    #[error("`flush` can only be `true`")]
-    NoFlush,
+    /// `flush = false` or `hang = false`.
+    #[error("`{key}` can only be `true`")]
+    OnlyTrue {
+        /// The key.
+        key: &'static str,
+    },
 }
 
 impl Written {
@@ -79,6 +86,8 @@ impl Written {
             ("say", self.say.is_some()),
             ("ask", self.ask.is_some()),
             ("sleep", self.sleep.is_some()),
+            ("hang", self.hang.is_some()),
+            ("late", self.late.is_some()),
             ("flush", self.flush.is_some()),
             ("error", self.error.is_some()),
             ("review", self.review.is_some()),
@@ -95,7 +104,7 @@ impl Written {
     fn no_stray_key(&self, step: &'static str) -> Result<(), BadTurnStep> {
         let keys = [
             ("text", self.text.is_some(), &["ask"][..]),
-            ("takes", self.takes.is_some(), &["tool", "background", "compress", "review"]),
+            ("takes", self.takes.is_some(), &["tool", "background", "compress", "review", "late"]),
             ("interruptible", self.interruptible.is_some(), &["tool"]),
         ];
         let stray = keys.into_iter().find(|(_, there, steps)| *there && !steps.contains(&step));
@@ -121,10 +130,12 @@ impl TryFrom<Written> for TurnStep {
             Written { say: Some(text), .. } => Self::Say { text },
             Written { ask: Some(kind), text, .. } => Self::Ask { kind, text: text.unwrap_or_default() },
             Written { sleep: Some(takes), .. } => Self::Sleep { takes },
+            Written { late: Some(text), .. } => Self::Late { text, takes: takes? },
+            Written { hang: Some(true), .. } => Self::Hang,
             Written { error: Some(message), .. } => Self::Error { message },
             Written { reply: Some(text), .. } => Self::Reply { text },
             Written { flush: Some(true), .. } => Self::Flush,
-            Written { .. } => return Err(BadTurnStep::NoFlush),
+            Written { .. } => return Err(BadTurnStep::OnlyTrue { key: step }),
         })
     }
 }
@@ -146,6 +157,8 @@ impl From<TurnStep> for Written {
                 Self { ask: Some(kind), text: Some(text).filter(|text| !text.is_empty()), ..none }
             }
             TurnStep::Sleep { takes } => Self { sleep: Some(takes), ..none },
+            TurnStep::Hang => Self { hang: Some(true), ..none },
+            TurnStep::Late { text, takes } => Self { late: Some(text), takes: Some(takes), ..none },
             TurnStep::Flush => Self { flush: Some(true), ..none },
             TurnStep::Error { message } => Self { error: Some(message), ..none },
             TurnStep::Review { text, takes, compress } => {

@@ -39,39 +39,40 @@ macro_rules! select_messages {
 
 pub(super) use {branched_from, select_messages, select_sessions};
 
-/// The row of a [`select_sessions`] query.
+/// The row of a [`select_sessions`] query, whose columns are read by their places: by name, each would be looked for
+/// among all of them.
 pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
     Ok(SessionRow {
-        id: row.get("id")?,
-        source: row.get("source")?,
-        parent: row.get("parent_session_id")?,
-        started_at: row.get("started_at")?,
-        ended_at: row.get("ended_at")?,
-        end_reason: row.get("end_reason")?,
-        message_count: count(row, "message_count")?,
-        tool_call_count: count(row, "tool_call_count")?,
-        title: row.get("title")?,
-        cwd: row.get("cwd")?,
-        model: row.get("model")?,
-        branched_from: row.get("branched_from")?,
+        id: row.get(0)?,
+        source: row.get(1)?,
+        parent: row.get(2)?,
+        started_at: row.get(3)?,
+        ended_at: row.get(4)?,
+        end_reason: row.get(5)?,
+        message_count: count(row, 6)?,
+        tool_call_count: count(row, 7)?,
+        title: row.get(8)?,
+        cwd: row.get(9)?,
+        model: row.get(10)?,
+        branched_from: row.get(11)?,
     })
 }
 
-/// The row of a [`select_messages`] query.
+/// The row of a [`select_messages`] query, read in the same way.
 pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<MessageRow> {
     let message = NewMessage {
-        role: row.get("role")?,
-        content: row.get("content")?,
-        tool_call_id: row.get("tool_call_id")?,
-        tool_calls: row.get("tool_calls")?,
-        tool_name: row.get("tool_name")?,
-        timestamp: row.get("timestamp")?,
+        role: row.get(2)?,
+        content: row.get(3)?,
+        tool_call_id: row.get(4)?,
+        tool_calls: row.get(5)?,
+        tool_name: row.get(6)?,
+        timestamp: row.get(7)?,
     };
-    Ok(MessageRow { id: row.get("id")?, session: row.get("session_id")?, message, active: row.get("active")? })
+    Ok(MessageRow { id: row.get(0)?, session: row.get(1)?, message, active: row.get(8)? })
 }
 
 /// A counter. Other programs may leave it NULL, the column allows that; it never goes below zero.
-fn count(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
+fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let count = row.get::<_, Option<i64>>(column)?.unwrap_or(0);
     Ok(u64::try_from(count).map_err(|_| FromSqlError::OutOfRange(count))?)
 }

@@ -10,7 +10,7 @@ use miette::{IntoDiagnostic, WrapErr};
 
 use super::Arguments;
 use crate::cli::shrink::write;
-use crate::fuzz::{Finding, Summary};
+use crate::fuzz::{Explanation, Finding, Summary, explain};
 use crate::scenario::Scenario;
 use crate::simulation::Simulator;
 
@@ -21,6 +21,8 @@ pub(super) struct Kept<'a> {
     pub(super) count: u64,
     pub(super) scenario: Scenario,
     pub(super) file: PathBuf,
+    /// Which differences of the release it hangs on, each by itself.
+    pub(super) explained: Vec<Explanation>,
 }
 
 /// Shrinks the first failure of each kind and writes it; in the order of the runs that found them.
@@ -28,7 +30,7 @@ pub(super) fn keep<'a>(summary: &'a Summary, arguments: &Arguments) -> miette::R
     let mut findings: Vec<&(Finding, u64)> = summary.findings.values().collect();
     findings.sort_by_key(|(finding, _)| (finding.run.number, &finding.shape));
     let scenarios = shrink(&findings, arguments);
-    let mut kept = Vec::new();
+    let (mut kept, mut simulator) = (Vec::new(), Simulator::new());
     for ((finding, count), scenario) in findings.into_iter().zip(scenarios) {
         let alike =
             |kept: &&Kept<'_>| kept.finding.shape.claim == finding.shape.claim && kept.finding.run == finding.run;
@@ -38,7 +40,8 @@ pub(super) fn keep<'a>(summary: &'a Summary, arguments: &Arguments) -> miette::R
         let file = arguments.out.join(name);
         let wrong = || format!("cannot write {}", file.display());
         write(&file, &scenario.to_toml()).into_diagnostic().wrap_err_with(wrong)?;
-        kept.push(Kept { finding, count: *count, scenario, file });
+        let explained = explain(&mut simulator, &scenario, finding.release, &finding.shape);
+        kept.push(Kept { finding, count: *count, scenario, file, explained });
     }
     Ok(kept)
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::found::Kept;
 use crate::cli::{failure, github};
 use crate::coverage::MARKS;
-use crate::fuzz::{Campaign, Difference, Mode, Summary};
+use crate::fuzz::{Campaign, Difference, Explanation, Mode, Summary};
 use crate::invariant::ALL;
 use crate::shrink::Size;
 use crate::simulation::Simulator;
@@ -67,6 +67,9 @@ fn print_finding(kept: &Kept<'_>) {
     if let Some(claim) = ALL.iter().find(|invariant| invariant.name == finding.shape.claim) {
         out!("  claimed: {}", claim.about);
     }
+    for explanation in &kept.explained {
+        out!("  {}", explained(explanation));
+    }
     let size = |size: Size| format!("{} clients, {} sessions, {} steps", size.clients, size.sessions, size.steps);
     out!("  shrunk from {} to {}", size(Size::of(&finding.scenario)), size(Size::of(&kept.scenario)));
     let report = Simulator::new().run(&kept.scenario, finding.release);
@@ -75,6 +78,14 @@ fn print_finding(kept: &Kept<'_>) {
     out!("  replay   sim replay {run}");
     out!("  shrink   sim shrink {run}");
     out!("  explore  sim explore {run}");
+}
+
+/// `explained by grace.expiry = one_shot (S1, hermes-agent#44045)`
+fn explained(explanation: &Explanation) -> String {
+    let Explanation { field, alternative, .. } = explanation;
+    let defects = explanation.defects();
+    let defects = if defects.is_empty() { String::new() } else { format!(" ({})", defects.join(", ")) };
+    format!("explained by {field} = {alternative}{defects}")
 }
 
 /// An annotation for each finding, at the first line of its file.
@@ -88,6 +99,10 @@ pub(super) fn print_github(files: &[Kept<'_>]) {
 
 pub(super) fn print_json(campaign: &Campaign, summary: &Summary, files: &[Kept<'_>]) {
     let marks: BTreeMap<&str, u64> = MARKS.iter().map(|mark| (mark.name, summary.coverage.mark(mark.name))).collect();
+    let of_field = |explanation: &Explanation| -> Value {
+        let Explanation { field, alternative, .. } = explanation;
+        json!({"field": field, "alternative": alternative, "defects": explanation.defects()})
+    };
     let found = |kept: &Kept<'_>| -> Value {
         let finding = kept.finding;
         json!({
@@ -98,6 +113,7 @@ pub(super) fn print_json(campaign: &Campaign, summary: &Summary, files: &[Kept<'
             "strategy": finding.run.by(),
             "at_ms": finding.at.0,
             "detail": finding.detail,
+            "explained": kept.explained.iter().map(of_field).collect::<Vec<_>>(),
             "file": kept.file.display().to_string(),
         })
     };

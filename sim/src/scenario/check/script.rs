@@ -60,9 +60,7 @@ impl<'a> Script<'a> {
                 let help = "a client's first step is `do = \"connect\"`; steps run in order of `at`, then of the file";
                 return Err(self.source.error(placed.place("client"), message).with_help(help));
             }
-            (Some(Step { action: gone @ (Action::Close | Action::Drop), at, line, .. }), action)
-                if *action != Action::Connect =>
-            {
+            (Some(Step { action: gone, at, line, .. }), action) if gone.leaves() && *action != Action::Connect => {
                 let gone = gone.word();
                 let message = format!("client `{client}` acts after its `{gone}`");
                 let help = format!("the `{gone}` is at {}, in line {line}; `connect` again first", String::from(*at));
@@ -70,7 +68,7 @@ impl<'a> Script<'a> {
             }
             _ => {}
         }
-        if matches!(step.action, Action::Connect | Action::Close | Action::Drop) {
+        if step.action == Action::Connect || step.action.leaves() {
             self.clients.insert(client, step);
         }
         Ok(())

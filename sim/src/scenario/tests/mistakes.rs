@@ -12,7 +12,7 @@ fn check_error(text: &str, expected: &str, help: &str) {
 
 /// The example with `old` replaced by `new`, once.
 #[track_caller]
-fn check_change(old: &str, new: &str, expected: &str, help: &str) {
+pub(super) fn check_change(old: &str, new: &str, expected: &str, help: &str) {
     assert!(EXAMPLE.contains(old), "`{old}` is not in the example");
     check_error(&EXAMPLE.replacen(old, new, 1), expected, help);
 }
@@ -145,7 +145,7 @@ fn values() {
     check_error(
         "about = \"ü\"\r\nsteps = [{ client = \"zoë\", at = \"0s\", do = \"crush\" }]\r\n",
         "2:44: unknown step `crush`",
-        "steps are `connect`, `close`, `drop`, `stall`, `unstall`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.title`, `session.history`, `session.undo`, `session.steer`, `session.compress`, `session.branch`, `session.delete`, `answer`, `session.events.since`, `session.most_recent`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `cli.new`, `gateway.scan_idle`, `machine.suspend`",
+        "steps are `connect`, `close`, `drop`, `stall`, `unstall`, `lag`, `cut`, `mend`, `vanish`, `resend`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.title`, `session.history`, `session.undo`, `session.steer`, `session.compress`, `session.branch`, `session.delete`, `answer`, `session.events.since`, `session.most_recent`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `cli.new`, `gateway.scan_idle`, `machine.suspend`, `machine.set_clock`",
     );
     check_change(
         r#""grace.expiry""#,
@@ -280,7 +280,7 @@ fn words_and_keys() {
         r#""drop""#,
         r#""crush""#,
         "46:6: unknown step `crush`",
-        "steps are `connect`, `close`, `drop`, `stall`, `unstall`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.title`, `session.history`, `session.undo`, `session.steer`, `session.compress`, `session.branch`, `session.delete`, `answer`, `session.events.since`, `session.most_recent`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `cli.new`, `gateway.scan_idle`, `machine.suspend`",
+        "steps are `connect`, `close`, `drop`, `stall`, `unstall`, `lag`, `cut`, `mend`, `vanish`, `resend`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.title`, `session.history`, `session.undo`, `session.steer`, `session.compress`, `session.branch`, `session.delete`, `answer`, `session.events.since`, `session.most_recent`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `cli.new`, `gateway.scan_idle`, `machine.suspend`, `machine.set_clock`",
     );
     check_change(r#"do = "drop""#, "", "43:1: a step needs `do`", "every step has `at`, `client` and `do`");
     check_change("at = \"6s\"\n", "", "43:1: a step needs `at`", "every step has `at`, `client` and `do`");
@@ -324,7 +324,7 @@ fn words_and_keys() {
     check_change(
         r#"turn = "refactor""#,
         r#"turns = "refactor""#,
-        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`, `truncate`, `eager_build`, `source`, `parent`, `seed`",
+        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`, `forward`, `back`, `truncate`, `eager_build`, `source`, `parent`, `seed`",
         "did you mean `turn`?",
     );
 }
@@ -516,66 +516,5 @@ fn tapes_that_are_none() {
         &with("current = 1"),
         &format!("{}:11: invalid type: integer `1`, expected a string", lines + 3),
         "text stands…",
-    );
-}
-
-/// A fault that could not strike, or not so, is refused at the word that is wrong.
-#[test]
-fn faults_of_the_store() {
-    let check = |keys: &str, expected: &str, help: &str| {
-        let table = format!("after_commit = \"5ms\"\n\n[[store.faults]]\n{keys}\n");
-        check_change("after_commit = \"5ms\"\n", &table, expected, help);
-    };
-    let call = "a fault hits calls of one kind: `write = \"append\"`, `read = \"open\"`, or `any` of them";
-    check("fault = \"error\"", "17:1: neither `write` nor `read`", call);
-    check("write = \"end\"\nread = \"open\"\nfault = \"error\"", "19:1: both `write` and `read`", call);
-    check(
-        "write = \"apend\"\nfault = \"error\"",
-        "18:9: unknown write `apend`",
-        "writes are `any`, `create_session`, `insert_child`, `start_turn`, `append`, …",
-    );
-    check(
-        "read = \"append\"\nfault = \"error\"",
-        "18:8: unknown read `append`",
-        "reads are `any`, `session`, `titled`, `messages`, `tip`, `open`, `list`",
-    );
-    let faults = "faults are `busy` with `lasts`, `error` (nothing is written), `lost` (it is written) and `crash` (a kill before it)";
-    check("write = \"end\"", "17:1: missing key `fault`", faults);
-    check("write = \"end\"\nfault = \"full\"", "19:9: unknown fault `full`", faults);
-    check("write = \"end\"\nfault = \"lost\"\nlasts = \"1s\"", "20:1: `lasts` with `lost`", faults);
-    check(
-        "write = \"end\"\nfault = \"busy\"",
-        "19:9: `busy` without `lasts`",
-        "say how long another process holds the database: lasts = \"5s\"",
-    );
-    check(
-        "read = \"tip\"\nfault = \"lost\"",
-        "19:9: a read that is `lost`",
-        "a read can only end in an `error`: it waits for no other process, and its answer decides nothing",
-    );
-    check("write = \"end\"\nnth = 0\nfault = \"lost\"", "19:7: `nth` is 0", "calls are counted from 1");
-    check(
-        "write = \"end\"\nfrom = \"5s\"\nuntil = \"5s\"\nfault = \"lost\"",
-        "20:9: `until` is `5s`, but `from` is `5s`",
-        "calls before `until` fail, from `from` on",
-    );
-    check("write = \"end\"\nlast = \"1s\"", "19:1: unknown key `last`, expected one of …", "did you mean `lasts`?");
-}
-
-/// Odds are ratios, and together no more than certainty.
-#[test]
-fn odds_of_the_store() {
-    let check = |keys: &str, expected: &str, help: &str| {
-        let table = format!("after_commit = \"5ms\"\n\n[store.odds]\n{keys}\n");
-        check_change("after_commit = \"5ms\"\n", &table, expected, help);
-    };
-    check("lost = \"often\"", "18:8: not a ratio: `often`, expected a part of a whole such as `1/50`", "");
-    check("lost = \"3/2\"", "18:8: not a ratio: `3/2`, expected a part of a whole such as `1/50`", "");
-    check("lost = \"1/0\"", "18:8: not a ratio: `1/0`, expected a part of a whole such as `1/50`", "");
-    check("torn = \"1/9\"", "18:1: unknown key `torn`, expected one of `busy`, `error`, `lost`", "");
-    check(
-        "lost = \"1/2\"\nerror = \"2/3\"",
-        "17:1: odds of 0/1, 2/3 and 1/2",
-        "together they are 1 at the most, and their denominators are small",
     );
 }

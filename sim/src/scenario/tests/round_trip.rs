@@ -34,7 +34,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     let settings =
         (lengths(), select(vec![Config::default().source, "cli \"x\"".to_owned()]), latencies(), latencies());
     let store = (vec(store_faults(), 0..3), odds());
-    let draws = vec((0..30_000_u64, 0..2_usize, 0..21_u8, texts()), 0..12);
+    let draws = vec((0..30_000_u64, 0..2_usize, 0..28_u8, texts()), 0..12);
     let expected = prop_oneof![
         Just(Expected::Outcome(ExpectedOutcome::NotAtRest)),
         vec(select(crate::invariant::ALL.map(|invariant| invariant.name).to_vec()), 1..3)
@@ -137,13 +137,12 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             14 => Action::Delete { session, target: ResumeTarget::Tip },
             15 => Action::MostRecent,
             16 => Action::CliNew { session },
-            17 => Action::Stall,
-            18 => Action::Unstall,
+            17..26 => fault(kind, Millis(gap)),
             _ => Action::Interrupt { session },
         };
-        match action {
+        match &action {
             Action::Connect => connected[client] = true,
-            Action::Close | Action::Drop => connected[client] = false,
+            action if action.leaves() => connected[client] = false,
             _ => sessions += u64::from(action.names().is_some()),
         }
         let client = if action.is_of_process() { PROCESS.to_owned() } else { format!("client_{client}") };
@@ -153,6 +152,21 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
         steps.push(Step { at, client: "client_0".to_owned(), action: Action::Connect, line: 0 });
     }
     steps
+}
+
+/// A step that hurts a connection or the clock.
+fn fault(kind: u8, length: Millis) -> Action {
+    match kind {
+        17 => Action::Stall,
+        18 => Action::Unstall,
+        19 => Action::Vanish { takes: Some(length).filter(|length| length.0 % 2 == 0) },
+        20 => Action::Cut,
+        21 => Action::Mend,
+        22 => Action::Lag { takes: length },
+        23 => Action::Resend,
+        24 => Action::SetClock { jump: Jump::Forward(length) },
+        _ => Action::SetClock { jump: Jump::Back(length) },
+    }
 }
 
 fn store_faults() -> impl Strategy<Value = StoreFault> {
@@ -196,6 +210,8 @@ fn turn_steps() -> impl Strategy<Value = TurnStep> {
         texts().prop_map(|text| TurnStep::Say { text }),
         texts().prop_map(|message| TurnStep::Error { message }),
         texts().prop_map(|text| TurnStep::Reply { text }),
+        (texts(), lengths()).prop_map(|(text, takes)| TurnStep::Late { text, takes }),
+        Just(TurnStep::Hang),
         Just(TurnStep::Flush),
     ]
 }

@@ -18,6 +18,8 @@ pub(crate) struct Messages {
     lost_aside: Vec<(StoredId, usize)>,
     /// Rows that got a message a second time, and what it says.
     again: Vec<(StoredId, String)>,
+    /// Two messages of different times can have one timestamp: the clock was set back.
+    times_repeat: bool,
 }
 
 impl Messages {
@@ -39,6 +41,11 @@ impl Messages {
     /// Rows that lost messages that a compression had put aside, and how many.
     pub(super) fn lost_aside(&self) -> &[(StoredId, usize)] {
         &self.lost_aside
+    }
+
+    /// The clock was set back: what is stored from here on cannot be told from what was stored before.
+    pub(super) fn note_set_back(&mut self) {
+        self.times_repeat = true;
     }
 
     /// A transaction was committed, on a row of the conversation that begins with `first`.
@@ -78,6 +85,7 @@ impl Messages {
         // Two messages can be equal when they are said at one time, never when others were said in between.
         let newest = active.iter().map(|message| message.timestamp).max();
         let is_old = |message: &&NewMessage| newest.is_some_and(|newest| message.timestamp < newest);
+        let is_old = |message: &&NewMessage| is_old(message) && !self.times_repeat;
         let again = messages.iter().filter(|message| is_old(message) && active.contains(message));
         self.again.extend(again.map(|message| (row.clone(), message.content.clone().unwrap_or_default())));
         active.extend_from_slice(messages);

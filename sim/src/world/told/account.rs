@@ -1,6 +1,6 @@
 //! What was said to, and heard of, one live session, by all clients together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gateway::store::StoredId;
 use serde_json::Value;
@@ -33,6 +33,8 @@ pub(crate) struct Account {
     /// How often a client has asked it to stop or to be closed.
     pub(crate) stops: u64,
     run: Run,
+    /// Who was told that the turn is to stop, and has not heard of another since.
+    stopped: BTreeSet<String>,
     /// By client: the number of the last event that it heard.
     latest: BTreeMap<String, u64>,
 }
@@ -88,8 +90,11 @@ impl Account {
     }
 
     /// It was answered.
-    pub(super) fn answered(&mut self, request: &Request, result: &Result<Value, i64>) {
+    pub(super) fn answered(&mut self, client: &str, request: &Request, result: &Result<Value, i64>) {
         let method = request.method.as_str();
+        if method == "session.interrupt" && result.is_ok() {
+            self.stopped.insert(client.to_owned());
+        }
         if matches!(method, "prompt.submit" | "session.steer" | "session.interrupt" | "session.close") {
             self.run.unanswered = self.run.unanswered.saturating_sub(1);
         }
@@ -109,6 +114,16 @@ impl Account {
         if method == "prompt.submit" {
             self.run.accepted += 1;
         }
+    }
+
+    /// Whether a client hears an answer go on that it was told is to stop. One that has missed an event may have missed that
+    /// another turn began; only where events have numbers it is known that none was missed.
+    pub(super) fn goes_on(&mut self, client: &str, kind: &str, seq: u64) -> bool {
+        let missed_some = self.latest.get(client).is_none_or(|latest| latest + 1 != seq);
+        if missed_some || kind == "message.start" {
+            self.stopped.remove(client);
+        }
+        kind == "message.delta" && self.stopped.contains(client)
     }
 
     /// An event came from it; false for the end of a turn that was stopped though nobody had asked for that.

@@ -1,0 +1,88 @@
+//! Many clients at once: what a gateway takes of a machine, and how fast it serves.
+//!
+//! One run loads several endpoints in turn, each a process of its own, with the same client: one that only answers what a
+//! client wants to hear, for what client and WebSocket library cost by themselves; the gateway; and, with `--python`, the
+//! Python gateway of `hermes-agent`. So a number stands beside others from the same machine and minute.
+//!
+//! `cargo bench -p gateway --bench load` is a small run; `-- --connections 2000` a large one.
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a benchmark measures real time")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it measures")]
+
+#[path = "load/client.rs"]
+mod client;
+#[path = "load/crowd.rs"]
+mod crowd;
+#[path = "load/endpoint.rs"]
+mod endpoint;
+#[path = "load/machine.rs"]
+mod machine;
+#[path = "load/options.rs"]
+mod options;
+#[path = "load/report.rs"]
+mod report;
+#[path = "load/rows.rs"]
+mod rows;
+#[path = "load/stage.rs"]
+mod stage;
+#[path = "load/trivial.rs"]
+mod trivial;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use endpoint::Endpoint;
+use options::Options;
+use report::Measured;
+use tokio::runtime::Builder;
+use tokio::task::LocalSet;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let run = async {
+        match options.trivial {
+            true => trivial::serve().await,
+            false => run(&options).await,
+        }
+    };
+    match LocalSet::new().block_on(&runtime, run) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<ExitCode, String> {
+    machine::allow_files(options.files())?;
+    let disk = machine::disk_time().map_err(|error| format!("the disk stores nothing: {error}"))?;
+    println!("{}; the disk stores a page in {disk:.1?}", options.headline());
+    let (mut measured, mut faults) = (Vec::new(), Vec::new());
+    for endpoint in endpoint::all(options) {
+        eprintln!("loading {endpoint}");
+        let one = measure(&endpoint, options, &mut faults).await.map_err(|error| format!("{endpoint}: {error}"))?;
+        measured.push(one);
+    }
+    println!("{}", report::table(&measured));
+    faults.iter().for_each(|fault| println!("fault: {fault}"));
+    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Loads one endpoint from its start to its end.
+async fn measure(endpoint: &Endpoint, options: &Options, faults: &mut Vec<String>) -> Result<Measured, String> {
+    let running = endpoint.start()?;
+    let (mut measured, clients) = crowd::load(&running, options).await?;
+    let left = running.stop().await?;
+    drop(clients);
+    (measured.name, measured.rows, measured.end) = (endpoint.to_string(), left.rows, left.end);
+    measured.is_peer = matches!(endpoint, Endpoint::Python { .. });
+    match endpoint {
+        // It owes every row and every end.
+        Endpoint::Gateway => faults.extend(measured.faults(options, left.code)),
+        Endpoint::Trivial => faults.extend(measured.failures()),
+        // Of others it is only told.
+        Endpoint::Python { .. } => measured.failures().iter().for_each(|failure| println!("{failure}")),
+    }
+    Ok(measured)
+}

@@ -1,0 +1,201 @@
+//! The load itself: many clients that do the same.
+//!
+//! They connect, make their sessions, prompt each of them, drop all at once with some turns at work, come back in a storm
+//! inside the grace, resume what they had, and see the ends of the turns. Each stage is measured for itself.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use serde_json::{Value, json};
+
+use crate::client::{Client, Told, Turn};
+use crate::endpoint::Running;
+use crate::machine;
+use crate::options::Options;
+use crate::report::{Measured, Memory};
+use crate::stage::Stage;
+
+/// How long an endpoint must have been quiet before its memory is read, and how long is waited for that at most.
+const QUIET: Duration = Duration::from_millis(500);
+const LOOKS_MAX: u32 = 40;
+
+/// How often a client that comes back knocks, and how long it waits in between.
+const KNOCKS_MAX: u32 = 100;
+const BETWEEN_KNOCKS: Duration = Duration::from_millis(100);
+
+/// A client with its sessions.
+pub(crate) struct Member {
+    client: Client,
+    sessions: Vec<Known>,
+}
+
+/// A session, by both of its ids.
+#[derive(Clone)]
+struct Known {
+    live: String,
+    stored: String,
+}
+
+/// A client that has come back.
+struct Returned {
+    member: Member,
+    /// How many of its sessions were still the same.
+    found: usize,
+    /// The turn that was at work when it left.
+    turn: Option<Turn>,
+}
+
+/// Everything that is measured of an endpoint until its end, for which its clients stay.
+pub(crate) async fn load(endpoint: &Running, options: &Options) -> Result<(Measured, Vec<Member>), String> {
+    let at_once = options.at_once;
+    warm_up(endpoint).await?;
+    let mut memory = Memory { rest: settled(endpoint).await, ..Memory::default() };
+
+    let (connect, clients) =
+        Stage::run((endpoint, "connect"), at_once, 0..options.connections, |_| arrive(endpoint)).await;
+    memory.connected = settled(endpoint).await;
+    let create = |client| create(client, options.sessions);
+    let (create, members) = Stage::run((endpoint, "create"), at_once, clients, create).await;
+    memory.idle = settled(endpoint).await;
+
+    let (first, _) = Stage::run((endpoint, "first prompts"), at_once, sessions(&members), prompt).await;
+    let (second, _) = Stage::run((endpoint, "second prompts"), at_once, sessions(&members), prompt).await;
+    memory.used = settled(endpoint).await;
+    memory.threads = machine::threads_of(endpoint.pid());
+    let steady = steadily(endpoint, options, &members).await;
+
+    let working = options.working.min(members.len());
+    let (work, _turns) = Stage::run((endpoint, "turns that go on"), at_once, &members[..working], begin_work).await;
+    // Whoever is gone is gone when the runtime has had a look at it; nobody waits for the endpoint to notice.
+    let left: Vec<Vec<Known>> = members.into_iter().map(|Member { sessions, .. }| sessions).collect();
+    tokio::task::yield_now().await;
+    let back = |(number, sessions)| come_back(endpoint, sessions, number < working);
+    let (storm, returned) =
+        Stage::run((endpoint, "drop and storm"), options.connections, left.into_iter().enumerate(), back).await;
+    let found = returned.iter().map(|returned| returned.found).sum();
+    let (members, turns): (Vec<Member>, Vec<Option<Turn>>) =
+        returned.into_iter().map(|returned| (returned.member, returned.turn)).unzip();
+    let (ends, _) =
+        Stage::run((endpoint, "ends of those turns"), working, turns.into_iter().flatten(), end_of_work).await;
+    let (last, _) = Stage::run((endpoint, "last prompts"), at_once, sessions(&members), prompt).await;
+
+    let rest = Measured::default();
+    let measured = Measured { connect, create, first, second, steady, work, storm, ends, last, found, memory, ..rest };
+    Ok((measured, members))
+}
+
+/// One session from its beginning to its end, so that whatever an endpoint does once is done.
+async fn warm_up(endpoint: &Running) -> Result<(), String> {
+    let (_, client) = arrive(endpoint).await?;
+    let (_, member) = create(client, 1).await?;
+    prompt((&member.client, &member.sessions[0])).await?;
+    member.client.call("session.close", json!({"session_id": member.sessions[0].live})).await?;
+    Ok(())
+}
+
+async fn arrive(endpoint: &Running) -> Result<(Duration, Client), String> {
+    let started = Instant::now();
+    let client = Client::connect(endpoint.address, &endpoint.path).await?;
+    Ok((started.elapsed(), client))
+}
+
+/// Makes a client's sessions, one after the other.
+async fn create(client: Client, count: usize) -> Result<(Duration, Member), String> {
+    let started = Instant::now();
+    let mut sessions = Vec::new();
+    for _ in 0..count {
+        let created = client.call("session.create", json!({"cols": 80})).await?;
+        sessions.push(Known { live: text(&created, "session_id")?, stored: text(&created, "stored_session_id")? });
+    }
+    Ok((started.elapsed() / count.max(1) as u32, Member { client, sessions }))
+}
+
+/// Every session with its client: first one of each client, then the next of each, so that a client's come apart.
+fn sessions(members: &[Member]) -> impl Iterator<Item = (&Client, &Known)> {
+    let most = members.iter().map(|member| member.sessions.len()).max().unwrap_or_default();
+    (0..most).flat_map(move |place| {
+        members.iter().filter_map(move |member| Some((&member.client, member.sessions.get(place)?)))
+    })
+}
+
+/// A prompt and its turn; measured is the way to the first event.
+async fn prompt((client, known): (&Client, &Known)) -> Result<(Duration, ()), String> {
+    let started = Instant::now();
+    let told = client.prompt(&known.live, "hello").await?.over().await?;
+    match told.complete {
+        true => Ok((told.began - started, ())),
+        false => Err("a turn did not come to its end".to_owned()),
+    }
+}
+
+/// Prompts at an even rate that nobody is to be hurried by.
+async fn steadily(endpoint: &Running, options: &Options, members: &[Member]) -> Stage {
+    let count = 10 * options.rate as usize;
+    let (started, each) = (tokio::time::Instant::now(), Duration::from_secs(1) / options.rate.max(1));
+    let due = sessions(members).take(count).zip(0..);
+    let (stage, _) = Stage::run((endpoint, "prompts at a steady rate"), count, due, async |(session, number)| {
+        tokio::time::sleep_until(started + each * number).await;
+        prompt(session).await
+    })
+    .await;
+    stage
+}
+
+/// Begins a turn that is still at work when its client drops.
+async fn begin_work(member: &Member) -> Result<(Duration, Turn), String> {
+    let started = Instant::now();
+    let turn = member.client.prompt(&member.sessions[0].live, "work").await?;
+    Ok((started.elapsed(), turn))
+}
+
+/// Connects again, however often that takes, and resumes all there was.
+async fn come_back(endpoint: &Running, sessions: Vec<Known>, working: bool) -> Result<(Duration, Returned), String> {
+    let started = Instant::now();
+    let client = knock(endpoint).await?;
+    let turn = working.then(|| client.listen(&sessions[0].live));
+    let resumed = sessions.iter().map(|known| client.call("session.resume", json!({"session_id": known.stored})));
+    let resumed = try_join_all(resumed).await?;
+    // Where the turn was over before the client was back, its end is in what the resume has brought.
+    let turn = turn.filter(|_| resumed[0]["running"] != false);
+    let live = resumed.iter().map(|resumed| text(resumed, "session_id")).collect::<Result<Vec<String>, String>>()?;
+    let found = live.iter().zip(&sessions).filter(|(live, known)| **live == known.live).count();
+    let known = live.into_iter().zip(sessions).map(|(live, known)| Known { live, ..known }).collect();
+    Ok((started.elapsed(), Returned { member: Member { client, sessions: known }, found, turn }))
+}
+
+async fn knock(endpoint: &Running) -> Result<Client, String> {
+    let mut refused = String::new();
+    for _ in 0..KNOCKS_MAX {
+        match arrive(endpoint).await {
+            Ok((_, client)) => return Ok(client),
+            Err(error) => refused = error,
+        }
+        tokio::time::sleep(BETWEEN_KNOCKS).await;
+    }
+    Err(format!("not let in again: {refused}"))
+}
+
+async fn end_of_work(turn: Turn) -> Result<(Duration, ()), String> {
+    let started = Instant::now();
+    let Told { complete, .. } = turn.over().await?;
+    match complete {
+        true => Ok((started.elapsed(), ())),
+        false => Err("a turn at work did not outlive its client".to_owned()),
+    }
+}
+
+/// The memory of an endpoint that has nothing to do any more.
+async fn settled(endpoint: &Running) -> u64 {
+    for _ in 0..LOOKS_MAX {
+        let before = machine::time_of(endpoint.pid());
+        tokio::time::sleep(QUIET).await;
+        if machine::time_of(endpoint.pid()).saturating_sub(before) < QUIET / 10 {
+            break;
+        }
+    }
+    machine::memory_of(endpoint.pid())
+}
+
+fn text(answer: &Value, key: &str) -> Result<String, String> {
+    answer[key].as_str().map(str::to_owned).ok_or_else(|| format!("no `{key}` in {answer}"))
+}

@@ -1,0 +1,53 @@
+//! The ids of new rows: each is given once.
+//!
+//! An id has the second and 24 bits (spec §1). With thousands of sessions in a second two of them draw the same bits sooner
+//! or later, and would then write one row. So what was given in the present second is remembered.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use crate::clock::Wall;
+use crate::session::stored_id;
+use crate::store::StoredId;
+
+/// What was given in one second.
+#[derive(Default)]
+pub(crate) struct RowIds(RefCell<Given>);
+
+#[derive(Default)]
+struct Given {
+    second: u64,
+    ids: BTreeSet<StoredId>,
+}
+
+impl RowIds {
+    /// An id for a row that begins at `wall`; `draw` is asked until its bits are new.
+    pub(crate) fn next(&self, wall: Wall, mut draw: impl FnMut() -> u64) -> StoredId {
+        let mut given = self.0.borrow_mut();
+        let second = wall.0 / 1000;
+        if given.second != second {
+            *given = Given { second, ids: BTreeSet::new() };
+        }
+        loop {
+            let id = stored_id(wall, draw());
+            if given.ids.insert(id.clone()) {
+                return id;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same bits make another id in another second, and none twice in one.
+    #[test]
+    fn no_id_is_given_twice() {
+        let ids = RowIds::default();
+        let mut bits = [7, 7, 0x100_0007, 8, 7].into_iter();
+        let mut next = |at| ids.next(Wall(at), || bits.next().expect("no more are asked for"));
+        let given = [1_767_225_600_000, 1_767_225_600_999, 1_767_225_601_000].map(|at| next(at).to_string());
+        assert_eq!(given, ["20260101_000000_000007", "20260101_000000_000008", "20260101_000001_000007"]);
+    }
+}

@@ -1,0 +1,331 @@
+#!/usr/bin/env python3
+"""Serves the real gateway of an installed hermes-agent, with turns from a file in place of a model's.
+
+    target/peer/0.16.0/bin/python sim/peer/scripted_agent.py --turns SCENARIO.toml [--port 0] [--scale 1.0] ...
+
+It prints `listening on ws://127.0.0.1:PORT/api/ws?token=TOKEN` when clients can connect, and `database FILE`; it ends at
+SIGINT or SIGTERM. Run it with the Python of the environment that `install` makes.
+
+What is real: the package's web server, its WebSocket, its methods, timers and reaper, its database, and (with `--agent
+whole`, the default) its agent class as far as storing, compressing and closing go. What is replaced, from outside: the
+conversation with a model, which follows a turn of the file instead; the text of a summary; titles by a model (none); the
+helper process for slash commands (none, it would cost each session a second Python). `--agent light` replaces the agent
+as a whole by an object that only says and stores what its turns say: what is left is the gateway's own cost.
+
+A turn is a `[turns.NAME]` table as scenario files have it; a prompt that is NAME plays it, any other is answered with
+itself. Steps: tool, say, sleep, ask, compress, flush, error, reply. Times are multiplied by `--scale`.
+"""
+
+import argparse
+import importlib.metadata
+import os
+import pathlib
+import re
+import secrets
+import socket
+import sys
+import tempfile
+import threading
+import time
+import tomllib
+import types
+import uuid
+
+SUMMARY = "summary of the conversation so far"
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def main():
+    arguments = parse()
+    home = pathlib.Path(arguments.home or tempfile.mkdtemp(prefix="peer-"))
+    home.mkdir(parents=True, exist_ok=True)
+    token = secrets.token_urlsafe(16)
+    # The package reads these when it is imported.
+    os.environ["HERMES_HOME"] = str(home)
+    os.environ["HERMES_DASHBOARD_SESSION_TOKEN"] = token
+    os.environ["HERMES_TUI_WS_ORPHAN_REAP_GRACE_S"] = str(arguments.grace * arguments.scale)
+    # It would install packages for tools that no turn here calls.
+    os.environ["HERMES_DISABLE_LAZY_INSTALLS"] = "1"
+    # No provider is ever asked: port 9 of this machine discards, if anything listens there at all.
+    (home / "config.yaml").write_text(
+        "model: {default: scripted, provider: custom, base_url: 'http://127.0.0.1:9/v1', api_key: none,"
+        " context_length: 200000}\n"
+        "updates: {check: false}\n"
+        "security: {allow_lazy_installs: false}\n"
+    )
+    script = Script(arguments.turns, arguments.scale)
+    replace(script, arguments.agent)
+
+    from hermes_cli import web_server
+
+    port = arguments.port or free_port()
+    threading.Thread(target=announce, args=(port, token, home, arguments.agent), daemon=True).start()
+    web_server.start_server(host="127.0.0.1", port=port, open_browser=False)
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--turns", type=pathlib.Path, help="a TOML file with [turns.NAME] tables")
+    parser.add_argument("--scale", type=float, default=1.0, help="how many seconds a second of the file takes")
+    parser.add_argument("--grace", type=float, default=20.0, help="the orphan grace in seconds, before scaling")
+    parser.add_argument("--port", type=int, default=0, help="0 takes any that is free")
+    parser.add_argument("--home", help="HERMES_HOME, where state.db will be; a fresh folder if none is given")
+    parser.add_argument("--agent", choices=["whole", "light"], default="whole")
+    return parser.parse_args()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def announce(port, token, home, kind):
+    """Says where clients can connect, once the first of them would not pay for what is made only once."""
+    from tui_gateway import server
+
+    server._get_db()
+    if kind == "whole":
+        # Its first prompt for a model, which a compression makes, takes seconds.
+        agent = server._make_agent("warm", "warm")
+        agent._build_system_prompt(None)
+        agent.close()
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    # The package has put its standard error in the place of standard output.
+    print(f"database {home / 'state.db'}", file=sys.__stdout__, flush=True)
+    print(f"listening on ws://127.0.0.1:{port}/api/ws?token={token}", file=sys.__stdout__, flush=True)
+
+
+class Script:
+    """The turns of a file."""
+
+    def __init__(self, path, scale):
+        self.turns = tomllib.loads(path.read_text()).get("turns", {}) if path else {}
+        self.scale = scale
+
+    def steps(self, prompt):
+        steps = self.turns.get(prompt, {"steps": [{"reply": prompt}]})["steps"]
+        # A turn that says nothing at its end says what the project's own scripted agent would say.
+        return steps if steps and "reply" in steps[-1] else [*steps, {"reply": "done"}]
+
+    def seconds(self, text):
+        number, unit = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", text.replace(" ", "")).groups()
+        return float(number) * UNITS[unit] * self.scale
+
+
+class Interrupted(Exception):
+    """The user has interrupted the turn."""
+
+
+class Turn:
+    """One turn of an agent: what it says goes to the callbacks that the gateway has given the agent."""
+
+    def __init__(self, agent, script, store, stream):
+        self.agent, self.script, self.store, self.stream = agent, script, store, stream
+        self.calls = 0
+
+    def run(self, prompt):
+        text, interrupted = "", False
+        self.store.begin(prompt)
+        try:
+            for step in self.script.steps(prompt):
+                text = self.step(step) or text
+        except Interrupted:
+            text, interrupted = "", True
+        self.store.end()
+        self.agent.clear_interrupt()
+        return {"final_response": text, "messages": self.store.messages, "interrupted": interrupted}
+
+    def step(self, step):
+        if "tool" in step:
+            self.tool(step["tool"], lambda: self.wait(step["takes"], step.get("interruptible", True)))
+        elif "sleep" in step:
+            self.wait(step["sleep"])
+        elif "say" in step:
+            self.say(step["say"])
+        elif "ask" in step:
+            self.tool("ask", lambda: self.ask(step["ask"], step.get("text", "")))
+        elif "compress" in step:
+            self.store.compress(step["compress"], lambda: time.sleep(self.script.seconds(step.get("takes", "0s"))))
+        elif "flush" in step:
+            self.store.flush()
+        elif "error" in step:
+            raise RuntimeError(step["error"])
+        elif "reply" in step:
+            return self.say(step["reply"])
+        else:
+            raise RuntimeError(f"no such step here: {step}")
+
+    def say(self, text):
+        if self.stream:
+            self.stream(text)
+        self.store.add({"role": "assistant", "content": text})
+        return text
+
+    def tool(self, name, work):
+        self.calls += 1
+        call = f"call_{self.calls}_{uuid.uuid4().hex[:6]}"
+        asked = {"id": call, "type": "function", "function": {"name": name, "arguments": "{}"}}
+        self.store.add({"role": "assistant", "content": "", "tool_calls": [asked]})
+        self.agent.tool_start_callback(call, name, {})
+        result = work() or "ok"
+        self.agent.tool_complete_callback(call, name, {}, result)
+        self.store.add({"role": "tool", "content": result, "tool_call_id": call, "tool_name": name})
+        self.store.tool_done()
+
+    def ask(self, kind, text):
+        if kind != "clarify":
+            raise RuntimeError(f"only `clarify` can be asked here, not `{kind}`")
+        return self.agent.clarify_callback(text, [])
+
+    def wait(self, length, interruptible=True):
+        over = time.monotonic() + self.script.seconds(length)
+        while (left := over - time.monotonic()) > 0:
+            if interruptible and getattr(self.agent, "_interrupt_requested", False):
+                raise Interrupted
+            time.sleep(min(left, 0.02))
+
+
+class WholeStore:
+    """Messages go into the database by the agent class's own way, at the moments at which its release writes them."""
+
+    def __init__(self, agent, release, history):
+        self.agent, self.release = agent, release
+        self.messages, self.known = list(history or []), list(history or [])
+
+    def begin(self, prompt):
+        self.agent._ensure_db_session()
+        self.add({"role": "user", "content": prompt})
+        if self.release >= (0, 17):
+            self.flush()
+
+    def add(self, message):
+        self.messages.append(message)
+
+    def tool_done(self):
+        if self.release >= (0, 18):
+            self.flush()
+
+    def flush(self):
+        self.agent._flush_messages_to_session_db(self.messages, self.known)
+
+    def end(self):
+        self.flush()
+
+    def compress(self, mode, work):
+        def summarize(messages, current_tokens=None, focus_topic=None, force=False):
+            work()
+            # As the package's own does it: a copy that does not say it is stored already.
+            last = {key: value for key, value in messages[-1].items() if not key.startswith("_")}
+            return [{"role": "user", "content": SUMMARY}, last]
+
+        if mode != "release_default":
+            self.agent.compression_in_place = mode == "in_place"
+        self.agent._compression_feasibility_checked = True
+        self.agent.context_compressor.compress = summarize
+        before = self.agent.session_id
+        self.messages, _ = self.agent._compress_context(self.messages, None, force=True)
+        # A new row has none of them yet; a row that was compacted in place has all.
+        self.known = [] if self.agent.session_id != before else list(self.messages)
+
+
+class LightStore:
+    """Messages go into the database when the turn is over, each by one call."""
+
+    def __init__(self, agent, history):
+        self.agent, self.messages = agent, list(history or [])
+        self.kept = len(self.messages)
+
+    def begin(self, prompt):
+        agent = self.agent
+        agent._session_db.create_session(session_id=agent.session_id, source="tui", model=agent.model)
+        self.add({"role": "user", "content": prompt})
+
+    def add(self, message):
+        self.messages.append(message)
+
+    def tool_done(self):
+        pass
+
+    def flush(self):
+        for message in self.messages[self.kept :]:
+            keys = ("tool_name", "tool_calls", "tool_call_id")
+            more = {key: message[key] for key in keys if key in message}
+            self.agent._session_db.append_message(
+                session_id=self.agent.session_id, role=message["role"], content=message["content"], **more
+            )
+        self.kept = len(self.messages)
+
+    def end(self):
+        self.flush()
+
+    def compress(self, mode, work):
+        raise RuntimeError("a light agent does not compress")
+
+
+class LightAgent:
+    """What the gateway needs to find where it looks for an agent, and no more."""
+
+    def __init__(self, script, session_id, session_db, callbacks):
+        self.script, self.session_id, self._session_db = script, session_id, session_db
+        self.model, self.provider, self.base_url, self.api_key = "scripted", "custom", "", ""
+        self.tools, self._interrupt_requested = [], False
+        self.__dict__.update(callbacks)
+
+    def run_conversation(self, user_message, conversation_history=None, stream_callback=None):
+        store = LightStore(self, conversation_history)
+        return Turn(self, self.script, store, stream_callback).run(user_message)
+
+    def interrupt(self, message=None):
+        self._interrupt_requested = True
+
+    def clear_interrupt(self):
+        self._interrupt_requested = False
+
+    def close(self):
+        pass
+
+
+class NoWorker:
+    """The helper process for slash commands, which is not there."""
+
+    def __init__(self, *_, **__):
+        self.proc = types.SimpleNamespace(poll=lambda: 0, pid=0)
+
+    def run(self, *_, **__):
+        return ""
+
+    def close(self):
+        pass
+
+
+def replace(script, agent):
+    """Puts the script where the package would ask a model."""
+    import run_agent
+    from agent import title_generator
+    from tui_gateway import server
+
+    # `0.18.2` is (0, 18): that is as fine as the releases differ here.
+    release = tuple(int(part) for part in importlib.metadata.version("hermes-agent").split(".")[:2])
+
+    def run_conversation(self, user_message, system_message=None, conversation_history=None, stream_callback=None, **_):
+        store = WholeStore(self, release, conversation_history)
+        return Turn(self, script, store, stream_callback).run(user_message)
+
+    def make_agent(sid, key, session_id=None, session_db=None, **_):
+        return LightAgent(script, session_id or key, session_db or server._get_db(), server._agent_cbs(sid))
+
+    run_agent.AIAgent.run_conversation = run_conversation
+    title_generator.maybe_auto_title = lambda *_, **__: None
+    server._SlashWorker = NoWorker
+    if agent == "light":
+        server._make_agent = make_agent
+
+
+if __name__ == "__main__":
+    sys.exit(main())
