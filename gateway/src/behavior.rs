@@ -83,6 +83,8 @@ pub struct Alternative {
     pub name: &'static str,
     /// What it does, with the defect it is.
     pub about: &'static str,
+    /// Why it is no defect on `current`, where it is none: what a campaign need not find.
+    pub harmless: Option<&'static str>,
 }
 
 /// A group of fields, made by the `group!` macro.
@@ -130,6 +132,16 @@ impl Behavior {
             all.extend(group.fields());
         }
         all
+    }
+
+    /// Every bug that can be planted, as field and alternative: all ways to behave that are not the default, but those that
+    /// are another way and no defect.
+    pub fn defects() -> Vec<(String, &'static str)> {
+        let defects = |field: Field| {
+            let others = field.alternatives.iter().filter(move |way| way.name != field.value && way.harmless.is_none());
+            others.map(|way| (field.name.clone(), way.name)).collect::<Vec<_>>()
+        };
+        Self::default().fields().into_iter().flat_map(defects).collect()
     }
 
     fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 24] {
@@ -210,6 +222,7 @@ fn list(names: &[impl AsRef<str>]) -> String {
 }
 
 /// Declares a group: its struct with private fields, and an enum of alternatives for each field, the first the default.
+/// One that is another way and no defect says after `harmless` why.
 macro_rules! group {
     (
         $(#[doc = $about:literal])+
@@ -217,7 +230,7 @@ macro_rules! group {
             $(
                 $(#[doc = $field_about:literal])+
                 $field:ident: $kind:ident {
-                    $( $(#[doc = $alternative_about:literal])+ $alternative:ident $text:literal, )+
+                    $( $(#[doc = $alternative_about:literal])+ $alternative:ident $text:literal $(harmless $why:literal)?, )+
                 }
             )+
         }
@@ -234,7 +247,11 @@ macro_rules! group {
             impl $kind {
                 const ALL: &'static [Self] = &[ $( Self::$alternative, )+ ];
                 const ALTERNATIVES: &'static [$crate::behavior::Alternative] = &[ $(
-                    $crate::behavior::Alternative { name: $text, about: concat!($($alternative_about),+).trim_ascii() },
+                    $crate::behavior::Alternative {
+                        name: $text,
+                        about: concat!($($alternative_about),+).trim_ascii(),
+                        harmless: $crate::behavior::first(&[$($why)?]),
+                    },
                 )+ ];
             }
 
@@ -269,3 +286,27 @@ macro_rules! group {
     };
 }
 pub(crate) use group;
+
+/// The reason, where a declaration has one.
+pub(crate) const fn first(reasons: &[&'static str]) -> Option<&'static str> {
+    if let [reason, ..] = reasons { Some(reason) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The default is no defect, and needs no reason for that; what is no defect is not to be found.
+    #[test]
+    fn defects_are_the_other_ways_that_do_harm() {
+        let defects = Behavior::defects();
+        for field in Behavior::default().fields() {
+            assert_eq!(field.alternatives[0].harmless, None, "{}", field.name);
+            for way in &field.alternatives[1..] {
+                let is_defect = defects.contains(&(field.name.clone(), way.name));
+                assert_eq!(is_defect, way.harmless.is_none(), "{} = {}", field.name, way.name);
+            }
+        }
+        assert!(defects.len() >= 80, "{} defects", defects.len());
+    }
+}

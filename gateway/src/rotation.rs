@@ -42,7 +42,8 @@ group! {
             /// The messages are replaced, the id stays.
             InPlace "in_place",
             /// The session goes on under a new id.
-            Rotate "rotate",
+            Rotate "rotate"
+                harmless "it is the default of a setting, and each of its values leaves whole rows",
         }
     }
 }

@@ -4,12 +4,15 @@
 
 mod accepted_words_are_said;
 mod answered_clients_are_attached;
+mod answers_are_read;
 mod cap_is_kept;
 mod clients_keep_their_sessions;
+mod cuts_are_made_or_refused;
 mod detached_rows_end;
 mod ended_rows_stay_still;
 mod ended_sessions_rest;
 mod ends_are_said;
+mod ends_store_what_is_left;
 mod failed_builds_are_tried_again;
 mod foreign_rows_stay_open;
 mod grace_is_whole;
@@ -17,6 +20,7 @@ mod idle_sessions_end;
 mod jobs_tell_their_session;
 mod late_agents_are_let_go;
 mod lists_begin_with_the_latest;
+mod lists_name_a_row_once;
 mod live_rows_stay_open;
 mod memory_equals_rows;
 mod messages_are_stored_once;
@@ -30,19 +34,24 @@ mod prompts_are_accepted;
 mod prompts_end_once;
 mod reason_names_the_actor;
 mod resumes_end_at_the_tip;
+mod resumes_name_their_row;
 mod rotations_are_whole;
 mod rows_match_mirror;
+mod rows_name_their_kind;
 mod running_means_turn;
 mod sidecars_end_with_their_client;
 mod signals_end_rows;
 mod silent_turns_are_stopped;
+mod stalled_clients_are_let_go;
 mod stopped_turns_say_no_more;
+mod titles_are_given_when_asked;
 mod titles_are_stored;
 mod told_is_stored;
 mod turns_outlive_their_clients;
 mod turns_stop_only_when_asked;
 mod turns_stop_when_asked;
 mod waiting_prompts_start;
+mod what_is_put_aside_stays;
 
 use std::rc::Rc;
 
@@ -80,11 +89,12 @@ pub(crate) enum Claim {
 }
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 40] = [
+pub const ALL: [&Invariant; 49] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_whole::INVARIANT,
     &clients_keep_their_sessions::INVARIANT,
+    &stalled_clients_are_let_go::INVARIANT,
     &live_rows_stay_open::INVARIANT,
     &one_open_row_per_chain::INVARIANT,
     &rotations_are_whole::INVARIANT,
@@ -100,10 +110,14 @@ pub const ALL: [&Invariant; 40] = [
     &turns_outlive_their_clients::INVARIANT,
     &memory_equals_rows::INVARIANT,
     &messages_are_stored_once::INVARIANT,
+    &what_is_put_aside_stays::INVARIANT,
+    &ends_store_what_is_left::INVARIANT,
     &told_is_stored::INVARIANT,
     &ends_are_said::INVARIANT,
     &accepted_words_are_said::INVARIANT,
+    &answers_are_read::INVARIANT,
     &prompts_are_accepted::INVARIANT,
+    &cuts_are_made_or_refused::INVARIANT,
     &waiting_prompts_start::INVARIANT,
     &turns_stop_when_asked::INVARIANT,
     &turns_stop_only_when_asked::INVARIANT,
@@ -112,9 +126,13 @@ pub const ALL: [&Invariant; 40] = [
     &missed_events_are_told::INVARIANT,
     &open_questions_are_shown::INVARIANT,
     &resumes_end_at_the_tip::INVARIANT,
+    &resumes_name_their_row::INVARIANT,
     &answered_clients_are_attached::INVARIANT,
     &titles_are_stored::INVARIANT,
+    &titles_are_given_when_asked::INVARIANT,
+    &rows_name_their_kind::INVARIANT,
     &lists_begin_with_the_latest::INVARIANT,
+    &lists_name_a_row_once::INVARIANT,
     &signals_end_rows::INVARIANT,
     &sidecars_end_with_their_client::INVARIANT,
     &idle_sessions_end::INVARIANT,
@@ -136,11 +154,16 @@ pub struct Violation {
 
 /// What an invariant can see.
 pub(crate) struct View<'a> {
+    pub(crate) now: Uptime,
     pub(crate) bounds: &'a Bounds,
     /// When the gateway's process started.
     pub(crate) up_since: Uptime,
     /// Whether the gateway is down because a signal has asked it to end.
     pub(crate) signalled: bool,
+    /// Whether a process was killed in this run.
+    pub(crate) was_killed: bool,
+    /// The clients that take nothing though something waits for them, and since when.
+    pub(crate) stalled: &'a [(Rc<str>, Uptime)],
     /// The registry; none while the gateway is down.
     pub(crate) sessions: Option<&'a Registry>,
     /// The live sessions, oldest first.
@@ -167,10 +190,14 @@ pub(crate) struct Bounds {
     /// How often the store has failed so far. What it owes then is a matter of its own: messages may be stored late, and
     /// the last ones of a session not at all.
     pub(crate) strikes: u64,
+    /// When it has failed last.
+    pub(crate) struck_at: Option<Uptime>,
     /// How long a frame may be on its way.
     pub(crate) frame: Millis,
     /// How long a turn may go on with a tool that cannot be interrupted.
     pub(crate) stubborn: Millis,
+    /// How long a client may take nothing of what is sent to it.
+    pub(crate) write_timeout: Millis,
     /// How long the agent of a session without a client may report nothing.
     pub(crate) silence: Millis,
     /// How long a session without a client may be idle.

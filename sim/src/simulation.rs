@@ -132,10 +132,13 @@ struct Seen<'a> {
 macro_rules! view {
     ($run:ident, $seen:ident) => {
         View {
+            now: $run.world.stage.now(),
             bounds: &$run.bounds,
             up_since: $run.process.since(),
             signalled: !$run.process.is_up() && $run.process.last_end() == End::Signalled,
             sessions: $seen.gateway.map(|gateway| &gateway.sessions),
+            was_killed: $run.was_killed,
+            stalled: &$run.world.network.stalled(),
             live: $seen.live,
             known: &$run.known,
             tasks: $seen.tasks,
@@ -165,6 +168,8 @@ struct Run<'a> {
     tables: RefCell<Option<(u64, Rc<Tables>)>>,
     /// What the oracle has seen: process generation, registry, store and account revisions.
     seen: (u64, u64, u64, u64),
+    /// Whether a process was killed.
+    was_killed: bool,
     /// Why the run ended early.
     broken: Option<(Outcome, String)>,
 }
@@ -200,6 +205,7 @@ impl<'a> Run<'a> {
             known: Vec::new(),
             tables: RefCell::default(),
             seen: (1, 0, 0, 0),
+            was_killed: false,
             broken: None,
         }
     }
@@ -319,7 +325,11 @@ impl<'a> Run<'a> {
                 });
             }
             self.seen = seen;
-            self.bounds.strikes = self.world.store.strikes();
+            self.was_killed |= gateway.is_none() && self.process.last_end() == End::Killed;
+            if self.bounds.strikes != self.world.store.strikes() {
+                self.bounds.strikes = self.world.store.strikes();
+                self.bounds.struck_at = Some(self.world.stage.now());
+            }
             self.bounds.slack = self.calm + STRIKE.times(self.bounds.strikes);
             let live = live_of(gateway.as_deref());
             // Whoever was registered before one that is known is known too.
@@ -419,11 +429,18 @@ fn live_of(gateway: Option<&Gateway>) -> Vec<Session> {
     gateway.map(|gateway| gateway.sessions.all()).unwrap_or_default()
 }
 
+/// Up to so many sessions hardly ever wait for each other's writes.
+const FEW: u64 = 4;
+
 /// What the claims depend on.
 fn bounds(scenario: &Scenario) -> Bounds {
     let Scenario { gateway, store, network, agent, turns, steps, .. } = scenario;
     // A session is ended by at most four writes in a row: what is not stored yet, the title, the end, a spare.
-    let writes = (store.before_commit.max + store.after_commit.max + store.after_lookup.max).times(4);
+    let one = (store.before_commit.max + store.after_commit.max + store.after_lookup.max).times(4);
+    // Those of a crowd that ends at once stand in one queue.
+    let sessions = steps.iter().filter(|step| matches!(step.action, Action::Create { .. })).count() as u64;
+    let writes = if sessions > FEW { one.times(sessions) } else { one };
+    let window = |window| scenario.windows.get(&window).map_or(Millis::ZERO, |window| window.max);
     let stubborn = turns.values().flat_map(|turn| &turn.steps).map(|step| match step {
         TurnStep::Tool { takes, interrupt: OnInterrupt::SitThrough, .. }
         | TurnStep::Compress { takes, .. }
@@ -441,10 +458,12 @@ fn bounds(scenario: &Scenario) -> Bounds {
     Bounds {
         grace: gateway.orphan_grace,
         // That an old release takes its time over an end is no leak.
-        slack: writes + scenario.windows.get(&Window::PoppedNotEnded).map_or(Millis::ZERO, |window| window.max),
+        slack: writes + window(Window::PoppedNotEnded) + window(Window::VictimChosen),
         strikes: 0,
+        struck_at: None,
         frame: lag.fold(network.latency.max, Millis::max) + backlog,
         stubborn: stubborn.max().unwrap_or(Millis::ZERO),
+        write_timeout: gateway.write_timeout,
         silence: gateway.orphan_silence,
         ttl: gateway.session_ttl,
         cap: Some(gateway.max_live_sessions.unwrap_or(16) as usize).filter(|cap| *cap > 0),

@@ -174,7 +174,7 @@ impl fmt::Display for Timeline {
         let names: Vec<String> = self.lanes.iter().map(|name| cut(name, most)).collect();
         let mut header = " ".repeat(12);
         names.iter().for_each(|name| header.extend([name.as_str(), &" ".repeat(gap)]));
-        writeln!(f, "{}", header.trim_end())?;
+        writeln!(f, "{}", cut(header.trim_end(), width))?;
         for line in &self.lines {
             let mut told = format!("{:>10}  ", line.at.map_or_else(String::new, |at| at.to_string()));
             for (sign, name) in line.signs.iter().zip(&names) {

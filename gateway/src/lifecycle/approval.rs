@@ -19,7 +19,8 @@ group! {
             /// A minute.
             OneMinute "one_minute",
             /// Five minutes.
-            FiveMinutes "five_minutes",
+            FiveMinutes "five_minutes"
+                harmless "it is the default of a setting",
         }
     }
 }

@@ -28,7 +28,8 @@ group! {
         reap_order: ReapOrder {
             /// After its row is ended; meanwhile nobody may attach.
             EndThenPop "end_then_pop",
-            /// Before, and no resume can look for it until the row is ended.
+            /// Before, and no resume can look for it until the row is ended. Where other ends hold the lock, it is reaped
+            /// though somebody has come back to it meanwhile (spec §4.6).
             UnderResumeLock "under_resume_lock",
             /// Before: a resume in between reopens the row, which then ends under a live session (S4).
             PopThenEnd "pop_then_end",

@@ -20,7 +20,8 @@ group! {
             /// All messages that are not stored yet.
             Batch "batch",
             /// One message: a kill in between leaves a part of what belongs together.
-            Message "message",
+            Message "message"
+                harmless "a message is stored as soon as it is complete, so a kill may end any conversation after any of them",
             /// One message; the count of stored ones moves only after the last, so a failure in between stores the
             /// ones before it twice (B6).
             MessageCountedLate "message_counted_late",

@@ -49,14 +49,16 @@ group! {
             /// It leads to the very row and clears its end, whatever the reason (A10).
             Exact "exact",
             /// The wish is not known: it is a resume like any other.
-            Unknown "unknown",
+            Unknown "unknown"
+                harmless "whoever only looks gets a session that could also go on; nothing is lost by that",
         }
         /// When the agent of a session is built that comes back.
         build: Build {
             /// A little later, as after a creation.
             Deferred "deferred",
             /// Before the session is there; the answer waits for it, and so does everybody else's (spec §4.4).
-            BeforeAnswer "before_answer",
+            BeforeAnswer "before_answer"
+                harmless "the answer is late and not wrong: the row is the record's own all the while",
         }
     }
 }

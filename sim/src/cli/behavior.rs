@@ -30,6 +30,8 @@ struct Way {
     about: String,
     defects: Vec<String>,
     releases: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    harmless: Option<&'static str>,
 }
 
 /// Prints each field with its alternatives, each alternative with the defects it is and the releases that have it.
@@ -55,6 +57,7 @@ fn rows() -> Vec<Row> {
             about: way.about.to_owned(),
             defects: defects(way.about),
             releases: having(way),
+            harmless: way.harmless,
         });
         Row { about: field.about.to_owned(), alternatives: alternatives.collect(), field: field.name.clone() }
     };
@@ -67,6 +70,9 @@ fn print(row: &Row) {
         let releases = if way.releases.is_empty() { "no release".to_owned() } else { way.releases.join(", ") };
         out!("  {}: {}", way.name, way.about);
         out!("      in {releases}");
+        if let Some(why) = way.harmless {
+            out!("      no defect: {why}");
+        }
     }
 }
 

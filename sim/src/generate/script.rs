@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use gateway::agent::script::TurnStep;
 use gateway::clock::Millis;
 use gateway::lifecycle::process::Signal;
+use gateway::spawn::Window;
 
 use super::swarm::{Feature, Swarm};
 use crate::prng::Prng;
@@ -15,6 +16,11 @@ use crate::scenario::{Action, Jump, OnDisconnect, PROCESS, Prompt, ResumeTarget,
 
 const CLIENTS: [&str; 3] = ["desktop", "phone", "laptop"];
 const SESSIONS: [&str; 3] = ["work", "chat", "notes"];
+
+/// How many live sessions there may be by default.
+const CAP: usize = 16;
+
+const TITLES: [&str; 2] = ["plan", "report"];
 
 /// Writes the steps of a scenario whose settings and turns are there.
 pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<Step> {
@@ -27,12 +33,17 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
         clients: CLIENTS[..clients].iter().map(|name| Client { name, connected: false }).collect(),
         sessions: Vec::new(),
         due: BTreeSet::new(),
+        next: None,
         names: 0,
         steps: Vec::new(),
     };
-    let length = 4 + writer.prng.below(11);
+    let length = 2 + writer.prng.below(11);
     writer.act(0, Action::Connect);
     writer.create(0);
+    if swarm.has(Feature::Crowd) {
+        writer.crowd();
+    }
+    let length = length + writer.steps.len();
     while writer.steps.len() < length {
         writer.pass_time();
         writer.step();
@@ -50,6 +61,8 @@ struct Writer<'a> {
     sessions: Vec<Known>,
     /// When something may be due.
     due: BTreeSet<Millis>,
+    /// What may well come next, and of which session.
+    next: Option<(Kind, String)>,
     /// How many names for resumed sessions and branches were given.
     names: usize,
     steps: Vec<Step>,
@@ -100,6 +113,7 @@ enum Kind {
     Suspend,
     SetClock,
     ScanIdle,
+    Elsewhere,
 }
 
 impl Writer<'_> {
@@ -136,6 +150,12 @@ impl Writer<'_> {
 
     fn step(&mut self) {
         let client = self.prng.below(self.clients.len());
+        if let Some((kind, session)) = self.next.take().filter(|(kind, _)| self.goes_on_with(client, *kind)) {
+            return match kind {
+                Kind::Prompt => self.prompt_to(client, session),
+                other => self.ask(client, other, session),
+            };
+        }
         let Some(kind) = self.prng.weighted(&self.menu(client)) else { return };
         match kind {
             Kind::Connect => self.connect(client),
@@ -171,15 +191,29 @@ impl Writer<'_> {
                 self.process(Action::SetClock { jump });
             }
             Kind::ScanIdle => self.process(Action::ScanIdle),
+            Kind::Elsewhere => {
+                let session = self.prng.one(&self.sessions).name.clone();
+                self.process(Action::CliNew { session });
+            }
             other => self.request(client, other),
         }
+    }
+
+    /// Whether the story goes on with what mostly follows, if this client can.
+    fn goes_on_with(&mut self, client: usize, kind: Kind) -> bool {
+        let is_on = match kind {
+            Kind::Resume => self.swarm.has(Feature::Resume),
+            Kind::Interrupt => self.swarm.has(Feature::Interrupt),
+            _ => true,
+        };
+        self.clients[client].connected && is_on && self.prng.hits(2, 3)
     }
 
     /// What this client may do now, by weight.
     fn menu(&self, client: usize) -> Vec<(u32, Kind)> {
         // What happens in the middle of a turn is what most stories are about.
         let busy = self.sessions.iter().any(|known| known.busy_until > self.now);
-        let on = |feature, weight| if self.swarm.has(feature) { weight } else { 0 };
+        let on = |feature, weight| self.swarm.weight(feature, weight);
         let amid = |feature, weight| on(feature, if busy { 2 * weight } else { weight });
         let free = self.swarm.has(Feature::Busy) || self.sessions.iter().any(|known| known.busy_until <= self.now);
         let mut menu = vec![
@@ -188,12 +222,14 @@ impl Writer<'_> {
             (on(Feature::Suspend, 2), Kind::Suspend),
             (on(Feature::SetClock, 2), Kind::SetClock),
             (on(Feature::ScanIdle, 2), Kind::ScanIdle),
+            (if self.sessions.is_empty() { 0 } else { on(Feature::Elsewhere, 1) }, Kind::Elsewhere),
         ];
         if !self.clients[client].connected {
             menu.push((20, Kind::Connect));
             return menu;
         }
-        let more = self.sessions.len() < if self.swarm.has(Feature::Sessions) { SESSIONS.len() } else { 1 };
+        let made = self.sessions.iter().filter(|known| SESSIONS.contains(&known.name.as_str())).count();
+        let more = made < if self.swarm.has(Feature::Sessions) { SESSIONS.len() } else { 1 };
         menu.extend([
             (if more { 4 } else { 0 }, Kind::Create),
             (amid(Feature::Drop, 8), Kind::Drop),
@@ -246,14 +282,29 @@ impl Writer<'_> {
         }
     }
 
+    /// A client leaves as many sessions as there may be, and comes back for one more.
+    fn crowd(&mut self) {
+        for _ in 1..CAP {
+            let name = self.another_name("crowd");
+            let (title, on_disconnect, start) = (None, OnDisconnect::Keep, Start::default());
+            self.act(0, Action::Create { name, title, on_disconnect, start });
+        }
+        self.now = self.now + Millis::from_secs(1);
+        self.lose(0, Action::Drop);
+        self.now = self.now + *self.prng.one(&[Millis(1), Millis::from_secs(1), Millis::from_secs(5)]);
+        self.act(0, Action::Connect);
+        self.create(0);
+    }
+
     fn create(&mut self, client: usize) {
         let Some(name) = SESSIONS.iter().find(|name| self.sessions.iter().all(|known| known.name != **name)) else {
             return;
         };
-        let title = (self.swarm.has(Feature::Title) && self.prng.hits(1, 3)).then(|| "plan".to_owned());
+        let title = (self.swarm.has(Feature::Title) && self.prng.hits(3, 4)).then(|| TITLES[0].to_owned());
         let closes = self.prng.hits(1, 8);
         let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
-        self.expect(self.scenario.gateway.build_delay + self.scenario.agent.build);
+        let agent = &self.scenario.agent;
+        self.expect(self.scenario.gateway.build_delay + agent.first_build.unwrap_or(agent.build));
         let start = self.start();
         self.act(client, Action::Create { name: (*name).to_owned(), title, on_disconnect, start });
         self.sessions.push(Known { name: (*name).to_owned(), busy_until: Millis::ZERO });
@@ -261,21 +312,26 @@ impl Writer<'_> {
 
     /// A draft has something to start with, and mostly a session that it is a branch of.
     fn start(&mut self) -> Start {
+        let source = self.prng.hits(1, 8).then(|| (*self.prng.one(&["desktop", "webui", "telegram"])).to_owned());
         if !self.swarm.has(Feature::Draft) || self.prng.hits(1, 3) {
-            return Start::default();
+            return Start { source, ..Start::default() };
         }
         let has_parent = !self.sessions.is_empty() && self.prng.hits(2, 3);
         let parent = has_parent.then(|| self.prng.one(&self.sessions).name.clone());
         let seed = ["hello", "hello yourself", "and now?", "we go on"];
         let length = 1 + self.prng.below(seed.len());
-        Start { source: None, parent, seed: seed[..length].iter().map(|text| (*text).to_owned()).collect() }
+        Start { source, parent, seed: seed[..length].iter().map(|text| (*text).to_owned()).collect() }
     }
 
     fn prompt(&mut self, client: usize) {
-        let may = |known: &Known| self.swarm.has(Feature::Busy) || known.busy_until <= self.now;
-        let free: Vec<usize> = (0..self.sessions.len()).filter(|place| may(&self.sessions[*place])).collect();
-        let place = *self.prng.one(&free);
-        let session = self.sessions[place].name.clone();
+        let may = |known: &&Known| self.swarm.has(Feature::Busy) || known.busy_until <= self.now;
+        let free: Vec<String> = self.sessions.iter().filter(may).map(|known| known.name.clone()).collect();
+        let session = self.prng.one(&free).clone();
+        self.prompt_to(client, session);
+    }
+
+    fn prompt_to(&mut self, client: usize, session: String) {
+        let place = self.sessions.iter().position(|known| known.name == session).expect("it has a name");
         let turns: Vec<String> = self.scenario.turns.keys().cloned().collect();
         let prompt = match self.prng.hits(1, 6) {
             true => Prompt::Text("hello".to_owned()),
@@ -283,11 +339,18 @@ impl Writer<'_> {
         };
         let cuts = self.swarm.has(Feature::Cut) && self.prng.hits(1, 3);
         let truncate = cuts.then(|| *self.prng.one(&[0, 1, -1]));
-        let mut over = self.now.max(self.sessions[place].busy_until);
+        let mut over = self.now.max(self.sessions[place].busy_until) + self.commit();
         if let Prompt::Turn(turn) = &prompt {
             for step in &self.scenario.turns[turn].steps {
                 over = over + self.length(step);
-                self.due.insert(over);
+                self.due.extend([over, over + self.in_doubt()]);
+                match step {
+                    TurnStep::Background { takes, .. } => {
+                        self.due.extend([over + *takes, over + *takes + self.unheard()])
+                    }
+                    TurnStep::Compress { .. } => over = over + self.commit(),
+                    _ => {}
+                }
             }
         }
         self.sessions[place].busy_until = over;
@@ -295,18 +358,42 @@ impl Writer<'_> {
         let grace = self.scenario.gateway.orphan_grace;
         let meets = [1, 2].map(|rounds| Millis(over.0.saturating_sub(grace.times(rounds).0)));
         self.due.extend(meets.into_iter().filter(|instant| *instant > self.now));
+        // Two sessions at work at one time are more than one after the other.
+        let others = self.sessions.iter().filter(|known| known.name != session && known.busy_until <= self.now);
+        let others: Vec<String> = others.map(|known| known.name.clone()).collect();
+        if self.swarm.has(Feature::Background) && !others.is_empty() {
+            self.next = Some((Kind::Prompt, self.prng.one(&others).clone()));
+        }
         self.act(client, Action::Prompt { session, prompt, truncate });
+    }
+
+    /// How long a write takes at the most.
+    fn commit(&self) -> Millis {
+        self.scenario.store.before_commit.max + self.scenario.store.after_commit.max
+    }
+
+    /// How long after the end of a job it may be over and nobody has heard of it.
+    fn unheard(&self) -> Millis {
+        let window = self.scenario.windows.get(&Window::JobOverNotHeard);
+        Millis(window.map_or(0, |window| window.max.0 / 2))
+    }
+
+    /// How long after a call of the store its commit may be done and not yet answered.
+    fn in_doubt(&self) -> Millis {
+        let store = &self.scenario.store;
+        store.before_commit.max + Millis(store.after_commit.max.0 / 2)
     }
 
     /// How long a step of a turn lasts if nobody interrupts or answers.
     fn length(&self, step: &TurnStep) -> Millis {
         match step {
-            TurnStep::Tool { takes, .. }
-            | TurnStep::Compress { takes, .. }
-            | TurnStep::Sleep { takes }
-            | TurnStep::Late { takes, .. } => *takes,
+            // The call is stored before, the result after.
+            TurnStep::Tool { takes, .. } => *takes + self.commit().times(2),
+            TurnStep::Compress { takes, .. } | TurnStep::Sleep { takes } | TurnStep::Late { takes, .. } => *takes,
             TurnStep::Hang => self.scenario.gateway.orphan_silence,
             TurnStep::Ask { .. } => self.scenario.gateway.approval_timeout.unwrap_or(Millis::from_secs(60)),
+            TurnStep::Background { .. } => self.commit().times(2),
+            TurnStep::Say { .. } => self.commit(),
             _ => Millis::ZERO,
         }
     }
@@ -360,10 +447,17 @@ impl Writer<'_> {
 
     fn request(&mut self, client: usize, kind: Kind) {
         let session = self.prng.one(&self.sessions).name.clone();
+        self.ask(client, kind, session);
+    }
+
+    fn ask(&mut self, client: usize, kind: Kind, session: String) {
+        self.next = follows(kind).map(|kind| (kind, session.clone()));
         let target = *self.prng.one(&[ResumeTarget::Stored, ResumeTarget::Tip]);
         let action = match kind {
             Kind::Resume => {
                 let name = self.prng.hits(1, 4).then(|| self.another_name("again"));
+                let by_title = self.swarm.has(Feature::Title) && self.prng.hits(1, 4);
+                let target = if by_title { ResumeTarget::Title } else { target };
                 let wishes = [ResumeWish::Look, ResumeWish::GoOnAtOnce];
                 let wish = if self.prng.hits(1, 4) { *self.prng.one(&wishes) } else { ResumeWish::GoOn };
                 Action::Resume { session, target, name, wish }
@@ -371,7 +465,9 @@ impl Writer<'_> {
             Kind::Activate => Action::Activate { session },
             Kind::Close => Action::CloseSession { session },
             Kind::Interrupt => Action::Interrupt { session },
-            Kind::Title => Action::Title { session, title: self.prng.hits(2, 3).then(|| "plan".to_owned()) },
+            Kind::Title => {
+                Action::Title { session, title: self.prng.hits(1, 2).then(|| (*self.prng.one(&TITLES)).to_owned()) }
+            }
             Kind::History => Action::History { session },
             Kind::Undo => Action::Undo { session },
             Kind::Steer => Action::Steer { session, text: "mind the tests".to_owned() },
@@ -410,5 +506,16 @@ impl Writer<'_> {
 
     fn process(&mut self, action: Action) {
         self.steps.push(Step { at: self.now, client: PROCESS.to_owned(), action, line: 0 });
+    }
+}
+
+/// What a client mostly does, or another one, after somebody has done this.
+fn follows(kind: Kind) -> Option<Kind> {
+    match kind {
+        Kind::Close | Kind::Delete => Some(Kind::Resume),
+        Kind::Resume | Kind::Activate | Kind::Branch | Kind::Undo | Kind::Compress => Some(Kind::Prompt),
+        Kind::Answer => Some(Kind::Interrupt),
+        Kind::Title => Some(Kind::Title),
+        _ => None,
     }
 }

@@ -30,6 +30,10 @@ pub(super) fn draw(prng: &mut Prng, swarm: &Swarm) -> Settings {
     if swarm.has(Feature::SlowAgent) {
         agent.build = *prng.one(&[secs(1), secs(3), secs(25), secs(31)]);
         agent.failures = *prng.one(&[0, 0, 1]);
+        if prng.hits(1, 2) {
+            agent.first_build = Some(agent.build.max(secs(3)));
+            agent.build = *prng.one(&[Millis::ZERO, secs(1)]);
+        }
     }
     if swarm.has(Feature::Compress) {
         agent.summary = *prng.one(&[Millis::ZERO, secs(2), secs(15)]);

@@ -73,15 +73,23 @@ pub(super) enum Feature {
     Windows,
     /// Settings that are not the default.
     Settings,
+    /// As many sessions as there may be, and more.
+    Crowd,
+    /// Another program that goes on with a session.
+    Elsewhere,
 }
 
 use Feature::*;
 
 /// The features that are on.
-pub(super) struct Swarm(BTreeSet<Feature>);
+pub(super) struct Swarm {
+    features: BTreeSet<Feature>,
+    /// Those of them that the scenario is about.
+    theme: &'static [Feature],
+}
 
 /// In one of so many scenarios each feature is on.
-const FEATURES: [(Feature, usize); 41] = [
+const FEATURES: [(Feature, usize); 43] = [
     (Drop, 1),
     (Leave, 3),
     (Resume, 1),
@@ -123,16 +131,66 @@ const FEATURES: [(Feature, usize); 41] = [
     (SlowAgent, 4),
     (Windows, 3),
     (Settings, 3),
+    (Crowd, 60),
+    (Elsewhere, 10),
+];
+
+/// Features that only together make a story: in most scenarios one such group is on as a whole, since each rare one by
+/// chance would hardly ever meet the others.
+const THEMES: [&[Feature]; 14] = [
+    // Clients that go in the middle of something, and come back.
+    &[Drop, Leave, Windows, Resume],
+    // Who comes back to a conversation that went on under another id, or is being ended.
+    &[Rotation, Resume, Close, Company, SlowStore],
+    // What is found of conversations that were continued, branched and left.
+    &[Rotation, Draft, Look, Resume, Sessions, Elsewhere],
+    // Rows that are deleted while somebody goes on with them.
+    &[Rotation, Delete, Company, SlowStore],
+    // Titles that are given, taken and given up.
+    &[Title, Sessions, Rotation],
+    // Jobs that are over when their session is not what it was.
+    &[Background, Sessions, Close, Windows],
+    // Questions, their answers, and what comes between the two.
+    &[Question, Answer, Interrupt, Windows, Resume],
+    // More sessions than there may be.
+    &[Crowd, Sessions, Resume, Company],
+    &[Settings, Sessions, Windows, Resume],
+    // Conversations that are changed afterwards.
+    &[Cut, Undo, Compress, Busy],
+    // A store that fails where much is to be stored.
+    &[StoreFaults, Rotation, Branch, Close],
+    // Agents that are slow to come, and users who do not wait.
+    &[SlowAgent, Interrupt, Close, Resume],
+    &[SlowAgent, Question, Close, Resume],
+    // Clients that take nothing, and those who take over from them.
+    &[SlowReader, Company, Events],
 ];
 
 impl Swarm {
     pub(super) fn draw(prng: &mut Prng) -> Self {
-        // Drop and resume are what the whole is about; they are off in one of four.
-        let on = |prng: &mut Prng, one_in: usize| if one_in == 1 { prng.hits(3, 4) } else { prng.hits(1, one_in) };
-        Self(FEATURES.into_iter().filter(|(_, one_in)| on(prng, *one_in)).map(|(feature, _)| feature).collect())
+        let theme = if prng.hits(5, 6) { *prng.one(&THEMES) } else { &[] };
+        // Beside a theme there is less of everything else.
+        let rarer = if theme.is_empty() { 1 } else { 2 };
+        let on = |prng: &mut Prng, (feature, one_in): (Feature, usize)| match one_in {
+            _ if theme.contains(&feature) => true,
+            // Drop and resume are what the whole is about; they are off in one of four.
+            1 => prng.hits(3, 4),
+            one_in => prng.hits(1, one_in * rarer),
+        };
+        let features = FEATURES.into_iter().filter(|feature| on(prng, *feature)).map(|(feature, _)| feature).collect();
+        Self { features, theme }
     }
 
     pub(super) fn has(&self, feature: Feature) -> bool {
-        self.0.contains(&feature)
+        self.features.contains(&feature)
+    }
+
+    /// How likely something is that has this weight by itself.
+    pub(super) fn weight(&self, feature: Feature, weight: u32) -> u32 {
+        match (self.has(feature), self.theme.contains(&feature)) {
+            (false, _) => 0,
+            (true, false) => weight,
+            (true, true) => 2 * weight,
+        }
     }
 }

@@ -32,7 +32,7 @@ enum Kind {
 }
 
 fn turn(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> TurnScript {
-    let weight = |feature, weight| if swarm.has(feature) { weight } else { 0 };
+    let weight = |feature, weight| swarm.weight(feature, weight);
     let kinds = [
         (6, Kind::Tool),
         (weight(Feature::Rotation, 6), Kind::Compress),
@@ -70,7 +70,12 @@ fn step(prng: &mut Prng, kind: Kind, grace: Millis) -> TurnStep {
         },
         Kind::Say => TurnStep::Say { text: "so far so good".to_owned() },
         Kind::Ask => TurnStep::Ask {
-            kind: *prng.one(&[QuestionKind::Clarify, QuestionKind::Approval, QuestionKind::Sudo]),
+            kind: *prng.one(&[
+                QuestionKind::Clarify,
+                QuestionKind::Approval,
+                QuestionKind::Approval,
+                QuestionKind::Sudo,
+            ]),
             text: "which one?".to_owned(),
         },
         Kind::Sleep => TurnStep::Sleep { takes: length(prng, grace) },

@@ -3,6 +3,7 @@
 use gateway::lifecycle::close::is_foreign;
 
 use super::{Breach, Claim, Invariant, View};
+use crate::world::mirror::Mirror;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "foreign_rows_stay_open",
@@ -12,8 +13,9 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn check(view: &View<'_>) -> Vec<Breach> {
     let foreign = view.rows.rows().iter().filter(|row| is_foreign(&row.source));
+    let ours = foreign.filter(|row| !Mirror::is_ended_elsewhere(row));
     let ended =
-        foreign.filter_map(|row| Some((row, row.end_reason.as_deref().filter(|reason| *reason != "compression")?)));
+        ours.filter_map(|row| Some((row, row.end_reason.as_deref().filter(|reason| *reason != "compression")?)));
     ended
         .map(|(row, reason)| {
             let name = view.rows.alias(&row.id);

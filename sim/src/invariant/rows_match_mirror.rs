@@ -70,6 +70,9 @@ mod tests {
         let after = Tables { sessions: mirror.rows().to_vec(), messages: Vec::new() };
         let (sessions, names, told) = (Registry::default(), Names::default(), Told::default());
         let view = View {
+            now: Uptime::default(),
+            was_killed: false,
+            stalled: &[],
             up_since: Uptime::default(),
             bounds: &Bounds::default(),
             signalled: false,

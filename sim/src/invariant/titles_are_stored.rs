@@ -8,7 +8,7 @@ use crate::world::told::Account;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "titles_are_stored",
-    about: "at rest, each title that was accepted was at some time that of a row of its conversation",
+    about: "at rest, each title that was given, and one of those that waited, was at some time that of a row of its conversation",
     claim: Claim::AtRest(check),
 };
 
@@ -25,7 +25,12 @@ fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
         return None;
     }
     let row = account.stored.as_ref()?;
-    let title = account.titles.iter().find(|title| !view.rows.was_titled(row, title))?;
+    let was_given = |title: &&String| view.rows.was_titled(row, title);
+    let given = account.titles.iter().find(|title| !was_given(title));
+    // Of those that waited the last one stands, and which that was two clients may hear in another order.
+    let mut waited = account.waiting_titles.iter().chain(&account.titles);
+    let waits = if waited.any(|title| was_given(&title)) { None } else { account.waiting_titles.last() };
+    let title = given.or(waits)?;
     let session = view.label(session);
     let detail = format!("session {session} accepted the title {title:?}, and no row of it ever had it");
     Some(Breach { subject: session, detail })

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gateway::clock::{Clock, Uptime};
-use gateway::store::{EndReason, NewMessage, NewSession, Role, Store, StoredId, Write};
+use gateway::session::Session;
+use gateway::store::{EndReason, NewMessage, NewSession, Role, StoredId, Write};
 use serde_json::{Value, json};
 
 use super::names::{Ids, Named};
@@ -189,10 +190,19 @@ impl Client {
         }
     }
 
-    /// What the command line does with `/new`: it opens the row, leaves it for a child, and is left in turn.
+    /// What the command line does with `/new`: it opens the row, leaves it for a child, and is left in turn. It leaves alone
+    /// what the gateway has in use.
     async fn go_on_elsewhere(&self, session: &str) -> Result<(), Skipped> {
-        let left = StoredId::new(self.ids(session).await?.stored);
         self.changes();
+        let known = StoredId::new(self.ids(session).await?.stored);
+        let left = self.store.mirror().newest(&known);
+        if self.store.mirror().row(&left).is_none() {
+            return Err(Skipped("the session has no row".to_owned()));
+        }
+        let owns = |session: &Session| session.read(|record| record.owns(&left));
+        if self.process.gateway().is_some_and(|gateway| gateway.sessions.all().iter().any(owns)) {
+            return Err(Skipped("the session is in use".to_owned()));
+        }
         let at = self.stage.clock.now().wall;
         self.requests.set(self.requests.get() + 1);
         let id = StoredId::new(format!("cli_{}", self.requests.get()));
@@ -214,7 +224,7 @@ impl Client {
         ];
         self.store.note_elsewhere(id);
         for write in writes {
-            self.store.write(write).await.map_err(|error| Skipped(error.to_string()))?;
+            self.store.write_elsewhere(&write).map_err(|error| Skipped(error.to_string()))?;
         }
         Ok(())
     }

@@ -26,6 +26,8 @@ pub(crate) struct Mirror {
     /// Rows that were deleted, and the rows that they continued.
     deleted: Vec<StoredId>,
     childless: Vec<StoredId>,
+    /// Rows that were there and were to get a title, and which.
+    given: Vec<(StoredId, String)>,
     /// Rows that another program made.
     elsewhere: Vec<StoredId>,
 }
@@ -77,6 +79,16 @@ impl Mirror {
         self.messages.again()
     }
 
+    /// Rows that lost messages that a compression had put aside, and how many.
+    pub(crate) fn lost_aside(&self) -> &[(StoredId, usize)] {
+        self.messages.lost_aside()
+    }
+
+    /// Rows that were there and were to get a title, and which: also one that was not free.
+    pub(crate) fn given_titles(&self) -> &[(StoredId, String)] {
+        &self.given
+    }
+
     /// Whether any row of a row's conversation had this title at some time.
     pub(crate) fn was_titled(&self, row: &StoredId, title: &str) -> bool {
         self.titles.contains(&(self.first(row).clone(), title.to_owned()))
@@ -107,6 +119,12 @@ impl Mirror {
         row.parent.is_some() && row.branched_from.is_none() && !self.elsewhere.contains(&row.id)
     }
 
+    /// Whether another program has ended a row, which is its business and none of the gateway's.
+    pub(crate) fn is_ended_elsewhere(row: &SessionRow) -> bool {
+        let elsewhere = [EndReason::NewSession, EndReason::CliClose].map(EndReason::as_str);
+        row.end_reason.as_deref().is_some_and(|reason| elsewhere.contains(&reason))
+    }
+
     /// Whether the row that continued this one was deleted.
     pub(crate) fn lost_its_child(&self, id: &StoredId) -> bool {
         self.childless.contains(id)
@@ -122,6 +140,15 @@ impl Mirror {
             }
         }
         newest
+    }
+
+    /// A transaction is tried.
+    pub(crate) fn note_attempt(&mut self, write: &Write) {
+        if let Write::SetTitle { session, title } = write
+            && self.row(session).is_some()
+        {
+            self.given.push((session.clone(), title.clone()));
+        }
     }
 
     /// A transaction was committed.

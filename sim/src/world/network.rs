@@ -29,6 +29,7 @@ pub(crate) struct Network {
 /// A client's end of a connection.
 #[derive(Clone)]
 pub(crate) struct ClientEnd {
+    name: Rc<str>,
     to_gateway: Rc<Pipe>,
     to_client: Rc<Pipe>,
 }
@@ -51,6 +52,8 @@ struct Pipe {
     changed: Notify,
     /// How many frames may be in it that the receiver has not taken. Only the gateway asks.
     buffer: usize,
+    /// Since when the sender waits for room.
+    waited_for: Cell<Option<Uptime>>,
     receiver: Cell<Receiver>,
     /// Nothing gets through.
     cut: Cell<bool>,
@@ -94,16 +97,24 @@ impl Network {
             Pipe::new(&self.stage, format!("net.{name}.{direction}"), receiver, self.settings)
         };
         let (to_gateway, to_client) = (pipe("out", Side::Gateway), pipe("in", Side::World));
-        let end =
-            GatewayEnd { name: name.into(), from_client: Rc::clone(&to_gateway), to_client: Rc::clone(&to_client) };
+        let name: Rc<str> = name.into();
+        let (from_client, of_client) = (Rc::clone(&to_gateway), Rc::clone(&to_client));
+        let end = GatewayEnd { name: Rc::clone(&name), from_client, to_client: of_client };
         self.stage.footprints.write(|| Resource::Arrivals);
         self.arrivals.borrow_mut().push_back(Rc::new(end));
         self.arrived.notify_waiters();
-        let client = ClientEnd { to_gateway, to_client };
+        let client = ClientEnd { name, to_gateway, to_client };
         let mut established = self.established.borrow_mut();
         established.retain(|end| !end.to_gateway.over.get());
         established.push(client.clone());
         client
+    }
+
+    /// The clients that take nothing though the gateway has more for them, and since when.
+    pub(crate) fn stalled(&self) -> Vec<(Rc<str>, Uptime)> {
+        let established = self.established.borrow();
+        let served = established.iter().filter(|end| !end.to_gateway.over.get() && !end.to_client.over.get());
+        served.filter_map(|end| Some((Rc::clone(&end.name), end.to_client.waited_for.get()?))).collect()
     }
 
     /// The gateway is gone: every connection breaks, in both directions, with all that was on its way.
@@ -262,6 +273,7 @@ impl Pipe {
             side,
             latency: Cell::new(settings.latency),
             buffer: settings.buffer.get() as usize,
+            waited_for: Cell::new(None),
             receiver: Cell::new(Receiver::Takes),
             cut: Cell::new(false),
             queue: RefCell::default(),
@@ -362,6 +374,7 @@ impl Pipe {
             if self.is_over() || !self.is_full() {
                 return;
             }
+            self.waited_for.set(self.waited_for.get().or_else(|| Some(self.stage.now())));
             changed.await;
         }
     }
@@ -369,6 +382,7 @@ impl Pipe {
     fn take(&self) -> Result<Option<String>, Died> {
         self.stage.footprints.write(|| Resource::Head(self.site.clone()));
         // There is room again.
+        self.waited_for.set(None);
         self.changed.notify_waiters();
         match self.queue.borrow_mut().pop_front() {
             Some((_, Item::Frame(frame))) => Ok(Some(frame)),

@@ -110,6 +110,11 @@ impl SimStore {
         self.mirror.borrow_mut().note_elsewhere(id);
     }
 
+    /// Another program commits this, on a connection of its own and between two steps of the gateway.
+    pub(crate) fn write_elsewhere(&self, write: &Write) -> Result<Written, StoreError> {
+        self.workers.commit(write)
+    }
+
     /// The clock was set back.
     pub(crate) fn note_set_back(&self) {
         self.mirror.borrow_mut().note_set_back();
@@ -217,6 +222,7 @@ impl Workers {
 
     fn commit(&self, write: &Write) -> Result<Written, StoreError> {
         touched::by_commit(&self.stage.footprints, &self.mirror.borrow(), write);
+        self.mirror.borrow_mut().note_attempt(write);
         let result = self.database.borrow_mut().write(write);
         self.stage.enter(Site::Commit, format!("{write:?} -> {result:?}"));
         if let Ok(written) = &result {

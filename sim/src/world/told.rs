@@ -32,6 +32,8 @@ struct Inner {
     revision: u64,
     /// How often a client was told that an agent could not be built.
     failed_builds: u64,
+    /// Titles that clients asked to give.
+    titles: BTreeSet<String>,
 }
 
 /// Something that a client was told.
@@ -118,6 +120,9 @@ impl Told {
             inner.footprints.write(|| Resource::Questions(request.session().to_owned()));
             inner.asked.retain(|(_, session, by)| session != request.session() || !by.ends_with(".request"));
         }
+        if let ("session.title", Some(title)) = (method, request.params["title"].as_str()) {
+            inner.titles.insert(title.trim().to_owned());
+        }
         if method != "session.resume" && !request.session().is_empty() {
             inner.account(request.session()).sent(method);
         }
@@ -133,10 +138,16 @@ impl Told {
         if request.method != "session.resume" && !request.session().is_empty() {
             inner.account(request.session()).answered(client, &request, &result);
         }
+        if result.is_ok() && request.method.ends_with(".respond") {
+            inner.took_answer(&request);
+        }
         if let Ok(result) = &result
             && let Some(session) = result["session_id"].as_str()
         {
             inner.shown(client, session, result);
+            if request.method == "session.create" {
+                inner.account(session).source = request.params["source"].as_str().map(str::to_owned);
+            }
         }
         inner.news.push(News::Answer(Answer { client: client.to_owned(), request, result }));
     }
@@ -196,6 +207,11 @@ impl Told {
         inner.asked.contains(&asked(id)) || inner.asked.contains(&asked(kind))
     }
 
+    /// Whether any client has asked to give this title.
+    pub(crate) fn asked_for_title(&self, title: &str) -> bool {
+        self.0.borrow().titles.contains(title)
+    }
+
     /// How often a client was told that an agent could not be built.
     pub(crate) fn failed_builds(&self) -> u64 {
         self.0.borrow().failed_builds
@@ -217,6 +233,17 @@ impl Inner {
         for asked in result["pending"].as_array().into_iter().flatten() {
             let kind = asked["type"].as_str().unwrap_or_default();
             self.ask(client, session, kind, &asked["payload"]);
+        }
+    }
+
+    /// An answer was accepted: one that names its question by an id, or by its session.
+    fn took_answer(&mut self, request: &Request) {
+        let named = request.params["request_id"].as_str();
+        let asked = self.asked.iter().find(|(_, _, by)| named == Some(by));
+        let session = asked.map_or(request.session(), |(_, session, _)| session).to_owned();
+        let text = request.params["answer"].as_str().or_else(|| request.params["choice"].as_str());
+        if let Some(text) = text {
+            self.account(&session).answers.push(text.to_owned());
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway::store::{NewMessage, StoredId, Write};
+use gateway::store::{NewMessage, Replaced, StoredId, Write};
 
 /// Messages, by row and by conversation.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,6 +12,10 @@ pub(crate) struct Messages {
     /// By the first row of a conversation: all that was ever added to its rows, oldest first. Nothing is taken out
     /// again, neither by an undo nor by a delete. What a compression leaves and what a branch copies is nothing new.
     said: BTreeMap<StoredId, Vec<NewMessage>>,
+    /// By row: how many messages compressions in place have put aside there.
+    aside: BTreeMap<StoredId, usize>,
+    /// Rows that lost what was put aside, and how much.
+    lost_aside: Vec<(StoredId, usize)>,
     /// Rows that got a message a second time, and what it says.
     again: Vec<(StoredId, String)>,
     /// Two messages of different times can have one timestamp: the clock was set back.
@@ -34,6 +38,11 @@ impl Messages {
         &self.again
     }
 
+    /// Rows that lost messages that a compression had put aside, and how many.
+    pub(super) fn lost_aside(&self) -> &[(StoredId, usize)] {
+        &self.lost_aside
+    }
+
     /// The clock was set back: what is stored from here on cannot be told from what was stored before.
     pub(super) fn note_set_back(&mut self) {
         self.times_repeat = true;
@@ -47,10 +56,20 @@ impl Messages {
             Write::Rotate { child, messages, .. } | Write::Branch { child, messages, .. } => {
                 self.active.insert(child.id.clone(), messages.clone());
             }
-            Write::Compact { session, messages } | Write::ReplaceMessages { session, messages, .. } => {
-                self.active.insert(session.clone(), messages.clone());
+            Write::Compact { session, messages } => {
+                let before = self.active.insert(session.clone(), messages.clone()).unwrap_or_default();
+                *self.aside.entry(session.clone()).or_default() += before.len();
             }
-            Write::Delete { session } => drop(self.active.remove(session)),
+            Write::ReplaceMessages { session, messages, replaced } => {
+                self.active.insert(session.clone(), messages.clone());
+                if let (Replaced::All, Some(lost)) = (replaced, self.aside.remove(session)) {
+                    self.lost_aside.push((session.clone(), lost));
+                }
+            }
+            Write::Delete { session } => {
+                self.active.remove(session);
+                self.aside.remove(session);
+            }
             Write::CreateSession { .. }
             | Write::End { .. }
             | Write::Reopen { .. }

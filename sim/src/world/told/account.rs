@@ -18,8 +18,14 @@ pub(crate) struct Account {
     pub(crate) queued: Vec<String>,
     /// The words to a turn that were accepted.
     pub(crate) steers: Vec<String>,
-    /// The titles that were accepted.
+    /// The answers to its agent's questions that were accepted.
+    pub(crate) answers: Vec<String>,
+    /// The kind of client that it was said to belong to when it was made.
+    pub(crate) source: Option<String>,
+    /// The titles that were given.
     pub(crate) titles: Vec<String>,
+    /// The titles that were accepted and wait for a row; the last one stands.
+    pub(crate) waiting_titles: Vec<String>,
     /// The results of tools that were shown.
     pub(crate) results: Vec<String>,
     /// The turns that were said to have ended with an answer or an interrupt.
@@ -98,7 +104,11 @@ impl Account {
             ("prompt.submit", "streaming") => self.started.push(text()),
             ("prompt.submit", "queued") => self.queued.push(text()),
             ("session.steer", "queued") => self.steers.push(text()),
-            ("session.title", _) => self.titles.extend(request.params["title"].as_str().map(str::to_owned)),
+            ("session.title", _) => {
+                let waits = result["pending"] == true;
+                let titles = if waits { &mut self.waiting_titles } else { &mut self.titles };
+                titles.extend(request.params["title"].as_str().map(str::to_owned));
+            }
             _ => {}
         }
         if method == "prompt.submit" {
