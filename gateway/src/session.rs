@@ -369,7 +369,12 @@ impl Record {
 
     /// Whether this record writes the row `id`, or is about to.
     pub fn owns(&self, id: &StoredId) -> bool {
-        self.key == *id || self.agent.row == *id || self.agent.next.as_ref() == Some(id)
+        self.owned().any(|row| row == id)
+    }
+
+    /// The rows that this record writes, or is about to; one may come twice.
+    pub fn owned(&self) -> impl Iterator<Item = &StoredId> {
+        [&self.key, &self.agent.row].into_iter().chain(&self.agent.next)
     }
 
     /// Its events go to this connection, and the one that had them is remembered.

@@ -53,6 +53,7 @@ mod turns_stop_when_asked;
 mod waiting_prompts_start;
 mod what_is_put_aside_stays;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gateway::clock::{Millis, Uptime};
@@ -170,8 +171,8 @@ pub(crate) struct View<'a> {
     pub(crate) live: &'a [Session],
     /// Every session that was ever seen, also those that are ended.
     pub(crate) known: &'a [Session],
-    /// The labels of the gateway's tasks.
-    pub(crate) tasks: &'a [Rc<str>],
+    /// How many turns run, by the label of their record.
+    pub(crate) turns: &'a BTreeMap<&'a str, usize>,
     pub(crate) rows: &'a Mirror,
     pub(crate) names: &'a Names,
     /// What clients were told in the whole run.
@@ -210,15 +211,19 @@ pub(crate) struct Bounds {
     pub(crate) failures: u64,
 }
 
-impl View<'_> {
-    /// The turns that run, each as the label of its record.
-    pub(crate) fn turns(&self) -> impl Iterator<Item = &str> {
-        self.tasks.iter().filter_map(|task| task.split('#').next()?.strip_suffix("/turn"))
+/// The turns among the gateway's tasks, counted by the label of their record.
+pub(crate) fn turns(tasks: &[Rc<str>]) -> BTreeMap<&str, usize> {
+    let mut turns = BTreeMap::new();
+    for label in tasks.iter().filter_map(|task| task.split('#').next()?.strip_suffix("/turn")) {
+        *turns.entry(label).or_default() += 1;
     }
+    turns
+}
 
+impl View<'_> {
     /// Whether a turn runs for the record with this label.
     pub(crate) fn has_turn(&self, label: &str) -> bool {
-        self.turns().any(|of| of == label)
+        self.turns.contains_key(label)
     }
 
     /// What the session with this runtime id is called.

@@ -16,7 +16,7 @@ use gateway::store::sqlite::Database;
 
 use crate::coverage::{Moment, Observer};
 use crate::history::Historian;
-use crate::invariant::{Bounds, Oracle, View};
+use crate::invariant::{Bounds, Oracle, View, turns};
 use crate::observation::{Memory, Observation};
 use crate::pool::Step as PoolStep;
 use crate::report::{Live, Outcome, Report};
@@ -123,7 +123,7 @@ impl Default for Simulator {
 struct Seen<'a> {
     gateway: Option<&'a Gateway>,
     live: &'a [Session],
-    tasks: &'a [Rc<str>],
+    turns: &'a BTreeMap<&'a str, usize>,
     rows: &'a Mirror,
     news: &'a [News],
 }
@@ -141,7 +141,7 @@ macro_rules! view {
             stalled: &$run.world.network.stalled(),
             live: $seen.live,
             known: &$run.known,
-            tasks: $seen.tasks,
+            turns: $seen.turns,
             rows: $seen.rows,
             names: &$run.world.stage.names,
             told: &$run.world.stage.told,
@@ -292,7 +292,8 @@ impl<'a> Run<'a> {
         let (now, mirror, gateway) = (self.world.stage.now(), self.world.store.mirror(), self.process.gateway());
         let tasks = self.world.stage.pool.gateway_labels();
         let live = live_of(gateway.as_deref());
-        let seen = Seen { gateway: gateway.as_deref(), live: &live, tasks: &tasks, rows: &mirror, news: &[] };
+        let turns = turns(&tasks);
+        let seen = Seen { gateway: gateway.as_deref(), live: &live, turns: &turns, rows: &mirror, news: &[] };
         self.oracle.rest(now, &view!(self, seen), &tables);
         drop(mirror);
         self.note_violations();
@@ -341,7 +342,8 @@ impl<'a> Run<'a> {
             self.historian.look(&moment, mirror.rows());
             self.observer.look(&self.known, &mirror, &moment, &mut self.historian);
             let tasks = self.world.stage.pool.gateway_labels();
-            let seen = Seen { gateway: gateway.as_deref(), live: &live, tasks: &tasks, rows: &mirror, news: &[] };
+            let turns = turns(&tasks);
+            let seen = Seen { gateway: gateway.as_deref(), live: &live, turns: &turns, rows: &mirror, news: &[] };
             self.oracle.look(self.world.stage.now(), &view!(self, seen));
             if self.oracle.take_ended() {
                 self.world.stage.footprints.condition_ended();
@@ -352,7 +354,8 @@ impl<'a> Run<'a> {
             let grounds = news.iter().flat_map(News::grounds);
             grounds.for_each(|resource| self.world.stage.footprints.judged_by(resource));
             let live = live_of(gateway.as_deref());
-            let seen = Seen { gateway: gateway.as_deref(), live: &live, tasks: &[], rows: &mirror, news: &news };
+            let seen =
+                Seen { gateway: gateway.as_deref(), live: &live, turns: &BTreeMap::new(), rows: &mirror, news: &news };
             self.oracle.hear(self.world.stage.now(), &view!(self, seen));
         }
         self.note_violations();

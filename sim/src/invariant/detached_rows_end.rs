@@ -1,10 +1,12 @@
 //! A row that nobody can use any more is ended: within a grace after its session has lost its client and is at rest,
 //! or after it has lost its session (I1 of spec §15; hermes-agent#44045).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use gateway::clock::{Millis, Uptime};
 use gateway::lifecycle::close::is_foreign;
 use gateway::registry::Registry;
-use gateway::session::{Attachment, Record, Stage};
+use gateway::session::{Attachment, Record, Session, Stage};
 use gateway::store::{SessionRow, StoredId};
 
 use super::{Claim, Condition, Invariant, View};
@@ -21,23 +23,29 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
         return Vec::new();
     };
     let open = view.rows.rows().iter().filter(|row| row.ended_at.is_none() && !is_foreign(&row.source));
+    let owners = owners(view.live);
+    let owners = |row: &SessionRow| owners.get(&row.id).into_iter().flatten();
     // Old releases can have two records on one row; the row is in use if one of them is.
-    let live = view.live;
-    let used =
-        |id: &StoredId| live.iter().any(|session| session.read(|record| record.owns(id) && in_use(sessions, record)));
-    let unused = open.filter(|row| !used(&row.id));
-    let since = |id: &StoredId| {
-        let owners = live.iter().filter_map(|session| session.read(|record| record.owns(id).then(|| since(record))?));
-        // A process gives what it finds a grace of its own.
-        owners.chain([view.up_since]).max().unwrap_or_default()
-    };
+    let unused = open.filter(|row| !owners(row).any(|session| session.read(|record| in_use(sessions, record))));
     let condition = |row: &SessionRow| Condition {
         subject: view.rows.alias(&row.id),
-        era: since(&row.id),
+        // A process gives what it finds a grace of its own.
+        era: owners(row).filter_map(|session| session.read(since)).chain([view.up_since]).max().unwrap_or_default(),
         within: view.bounds.grace + view.bounds.slack,
-        detail: live.iter().find_map(|session| session.read(|record| detail(record, &row.id))).unwrap_or(nobody),
+        detail: owners(row).map(|session| session.read(detail)).next().unwrap_or(nobody),
     };
     unused.map(condition).collect()
+}
+
+/// The sessions that have a row, by row, oldest first.
+fn owners(live: &[Session]) -> BTreeMap<StoredId, Vec<&Session>> {
+    let mut owners: BTreeMap<StoredId, Vec<&Session>> = BTreeMap::new();
+    for session in live {
+        for row in session.read(|record| record.owned().cloned().collect::<BTreeSet<_>>()) {
+            owners.entry(row).or_default().push(session);
+        }
+    }
+    owners
 }
 
 /// Since when it has no client: the grace begins anew with each that leaves.
@@ -55,12 +63,12 @@ fn in_use(sessions: &Registry, record: &Record) -> bool {
 }
 
 /// What to say of a row by the state of the session that has it: each is another way to lose it.
-fn detail(record: &Record, row: &StoredId) -> Option<fn(&str, Uptime) -> String> {
-    record.owns(row).then_some(match record.attachment {
+fn detail(record: &Record) -> fn(&str, Uptime) -> String {
+    match record.attachment {
         Attachment::Live(_) => deaf,
         Attachment::Detached { .. } if record.timers.is_empty() => unwatched,
         Attachment::Detached { .. } => watched,
-    })
+    }
 }
 
 fn nobody(row: &str, since: Uptime) -> String {

@@ -1,7 +1,5 @@
 //! A session works on one prompt at a time (I4 of spec §15): two turns on one agent interleave their messages.
 
-use std::collections::BTreeMap;
-
 use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
@@ -11,12 +9,10 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
-    view.turns().for_each(|label| *counted.entry(label).or_default() += 1);
-    let double = counted.into_iter().filter(|(_, turns)| *turns > 1);
+    let double = view.turns.iter().filter(|(_, turns)| **turns > 1);
     double
         .map(|(label, turns)| Breach {
-            subject: label.to_owned(),
+            subject: (*label).to_owned(),
             detail: format!("{turns} turns run for session {label}"),
         })
         .collect()

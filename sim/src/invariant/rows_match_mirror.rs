@@ -79,7 +79,7 @@ mod tests {
             sessions: Some(&sessions),
             live: &[],
             known: &[],
-            tasks: &[],
+            turns: &std::collections::BTreeMap::new(),
             rows: &mirror,
             names: &names,
             told: &told,

@@ -1,7 +1,5 @@
 //! A session that is busy has a turn (I5 of spec §15): otherwise it is busy for ever.
 
-use std::collections::BTreeSet;
-
 use gateway::clock::{Millis, Uptime};
 use gateway::lifecycle::grace;
 use gateway::session::{Attachment, Record};
@@ -28,8 +26,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     };
     let busy = view.live.iter().filter(|session| session.read(|record| prompted(record) || settling(record)));
     let labels = busy.map(|session| view.names.label(session.id()));
-    let turns: BTreeSet<&str> = view.turns().collect();
-    let stuck = labels.filter(|label| !turns.contains(label.as_str()));
+    let stuck = labels.filter(|label| !view.has_turn(label));
     stuck
         .map(|subject| Condition { subject, era: Uptime::default(), within: view.bounds.slack + CLAIM, detail })
         .collect()
