@@ -102,26 +102,24 @@ pub(crate) trait Group {
 impl Behavior {
     /// Sets `group.field` to an alternative.
     pub fn set(&mut self, field: &str, alternative: &str) -> Result<(), UnknownBehavior> {
-        let known = self.fields();
-        let Some((group, name)) = field.split_once('.').filter(|_| known.iter().any(|known| known.name == field))
-        else {
-            let fields = known.into_iter().map(|known| known.name).collect();
-            return Err(UnknownBehavior::Field { found: field.to_owned(), known: fields });
-        };
-        let set = self
-            .groups()
-            .into_iter()
-            .find(|known| known.0 == group)
-            .and_then(|(_, group)| group.set(name, alternative));
-        set.ok_or_else(|| {
-            let alternatives =
-                known.into_iter().find(|known| known.name == field).map_or(&[][..], |known| known.alternatives);
-            UnknownBehavior::Alternative {
-                field: field.to_owned(),
-                found: alternative.to_owned(),
-                known: alternatives.iter().map(|known| known.name).collect(),
-            }
-        })
+        let group_and_name = field.split_once('.');
+        let set = group_and_name.and_then(|(group, name)| {
+            let (_, group) = self.groups().into_iter().find(|known| known.0 == group)?;
+            group.set(name, alternative)
+        });
+        set.ok_or_else(|| self.unknown(field, alternative))
+    }
+
+    fn unknown(&self, field: &str, alternative: &str) -> UnknownBehavior {
+        let fields = self.fields();
+        let (found, known) = (alternative.to_owned(), fields.iter().find(|known| known.name == field));
+        match known.map(|known| known.alternatives.iter().map(|known| known.name).collect()) {
+            Some(known) => UnknownBehavior::Alternative { field: field.to_owned(), found, known },
+            None => UnknownBehavior::Field {
+                found: field.to_owned(),
+                known: fields.into_iter().map(|known| known.name).collect(),
+            },
+        }
     }
 
     /// Every field with its alternatives and its present value.

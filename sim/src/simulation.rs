@@ -8,6 +8,7 @@ use gateway::Gateway;
 use gateway::agent::script::{OnInterrupt, TurnStep};
 use gateway::behavior::Behavior;
 use gateway::clock::{Millis, Uptime};
+use gateway::config::Config;
 use gateway::registry::Registry;
 use gateway::release::Release;
 use gateway::session::{Attachment, Record, Session};
@@ -38,8 +39,8 @@ const EVENTS_MAX: u64 = 1_000_000;
 /// process, and the gateway another before it tries again.
 const STRIKE: Millis = Millis::from_secs(2);
 
-/// How long the heal phase may last: beyond every timer a gateway has.
-const HEAL_MAX: Millis = Millis::from_secs(7 * 86_400);
+/// How long the heal phase may last beyond the times of the gateway's settings. What goes on even then goes on for ever.
+const HEAL_MAX: Millis = Millis::from_secs(86_400);
 
 /// Runs scenarios, one after the other, on one database that is emptied in between.
 pub struct Simulator {
@@ -283,7 +284,7 @@ impl<'a> Run<'a> {
             client.leave();
         }
         self.world.network.close();
-        self.advance(end + HEAL_MAX).await;
+        self.advance(end + heal_max(&self.scenario.gateway)).await;
     }
 
     /// At rest nothing may be left that nobody owns.
@@ -435,6 +436,12 @@ fn live_of(gateway: Option<&Gateway>) -> Vec<Session> {
 /// Up to so many sessions hardly ever wait for each other's writes.
 const FEW: u64 = 4;
 
+/// Beyond every timer that a gateway with these settings has.
+fn heal_max(settings: &Config) -> Millis {
+    let questions = settings.clarify_timeout + settings.sudo_timeout + settings.approval_timeout.unwrap_or_default();
+    HEAL_MAX + settings.session_ttl + settings.orphan_grace + settings.orphan_silence + questions
+}
+
 /// What the claims depend on.
 fn bounds(scenario: &Scenario) -> Bounds {
     let Scenario { gateway, store, network, agent, turns, steps, .. } = scenario;
@@ -454,7 +461,7 @@ fn bounds(scenario: &Scenario) -> Bounds {
     let unheard = |action: &Action| matches!(action, Action::Stall | Action::Cut | Action::Vanish { .. });
     let lag = steps.iter().filter_map(|step| if let Action::Lag { takes } = step.action { Some(takes) } else { None });
     let backlog = match steps.iter().any(|step| unheard(&step.action)) {
-        true => HEAL_MAX,
+        true => heal_max(gateway),
         false if network.buffer < Network::default().buffer => gateway.write_timeout,
         false => Millis::ZERO,
     };
