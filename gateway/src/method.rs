@@ -103,6 +103,12 @@ fn room_for_session(gateway: &Gateway, link: &Link) -> Result<(), Error> {
     Err(Error::new(code::SESSION_LIMIT, message))
 }
 
+/// The same for a session that a request takes over.
+fn room_to_attach(gateway: &Gateway, session: &Session, link: &Link) -> Result<(), Error> {
+    let is_there = session.read(|record| record.attachment.is_to(link));
+    if is_there { Ok(()) } else { room_for_session(gateway, link) }
+}
+
 /// The parameter that most methods have.
 #[derive(serde::Deserialize)]
 pub(crate) struct OfSession {

@@ -37,6 +37,7 @@ pub(super) struct Submit {
 /// Claims the session, stores the prompt, answers, and starts the turn.
 pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -> Result<Value, Error> {
     let session = super::find(gateway, &params.session_id)?;
+    super::room_to_attach(gateway, &session, link)?;
     let behavior = &gateway.behavior;
     if behavior.claim.looks_up_apart() {
         gateway.env.window(Window::FoundNotClaimed).await;

@@ -97,6 +97,7 @@ pub(super) fn activate(gateway: &Rc<Gateway>, link: &Link, params: &OfSession) -
         return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
     }
     if gateway.behavior.attach.activate_binds() {
+        super::room_to_attach(gateway, &session, link)?;
         reaper::attach(gateway, &session, link);
     }
     session.change(|record| record.facts.last_active = gateway.env.now());

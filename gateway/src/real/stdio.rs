@@ -90,6 +90,8 @@ impl Connection for StdioConnection {
 
     fn receive(&self) -> LocalBoxFuture<'_, Result<Option<String>, Died>> {
         async move {
+            // A peer that writes faster than frames are read would never let anybody else have a turn.
+            tokio::task::yield_now().await;
             // Made before the test: a waiter that exists when `close` runs is woken by it.
             let closing = self.closing.notified();
             if self.closed.get() {

@@ -104,9 +104,15 @@ impl Database {
 
     /// The database in the file `path`, made if there is none.
     ///
-    /// What the file holds is looked at before anything is written, and the tables are made in one transaction.
+    /// What the file holds is looked at before anything is written, and the tables are made in one transaction. A path is a path:
+    /// names that stand for a database without a file are refused, since nobody else could open that one.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::prepare(Connection::open(path).map_err(|error| not_opened(path, &error))?, path)
+        if path.as_os_str().is_empty() || path == Path::new(":memory:") {
+            let cause = "a database needs a file".to_owned();
+            return Err(OpenError::CannotOpen { path: path.to_owned(), cause });
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Self::prepare(Connection::open_with_flags(path, flags).map_err(|error| not_opened(path, &error))?, path)
     }
 
     /// The database in the file `path` once more, to answer questions only. It must have been [opened](Self::open).

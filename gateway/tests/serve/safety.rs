@@ -176,7 +176,7 @@ async fn too_many_sessions_are_refused() {
     let (first, row) = client.create().await;
     client.prompt(&first, "hello").await;
     client.event_of("message.complete").await;
-    client.create().await;
+    let (second, _) = client.create().await;
     for (method, params) in [("session.create", json!({})), ("session.branch", json!({"session_id": first}))] {
         let answer = client.answer(method, params).await;
         assert_eq!(error(&answer), (4090, false), "{method}: {answer}");
@@ -190,8 +190,13 @@ async fn too_many_sessions_are_refused() {
     let mut other = gateway.connect().await;
     other.create().await;
     assert_eq!(other.call("session.resume", json!({"session_id": row})).await["session_id"], first.as_str());
-    let answer = other.answer("session.create", json!({})).await;
-    assert_eq!(error(&answer), (4090, false), "{answer}");
+    let takes_over = json!({"session_id": second, "text": "hello"});
+    for (method, params) in
+        [("session.create", json!({})), ("session.activate", takes_over.clone()), ("prompt.submit", takes_over)]
+    {
+        let answer = other.answer(method, params).await;
+        assert_eq!(error(&answer), (4090, false), "{method}: {answer}");
+    }
     // The first session has gone over to the other, so there is room again.
     client.create().await;
 }
