@@ -88,6 +88,7 @@ impl Connection for StdioConnection {
         "stdio"
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a transport of the machine's own, of which no simulation knows")]
     fn receive(&self) -> LocalBoxFuture<'_, Result<Option<String>, Died>> {
         async move {
             // A peer that writes faster than frames are read would never let anybody else have a turn.
