@@ -398,6 +398,9 @@ impl<'a> Run<'a> {
         for choice in tape.choices.iter().filter(|choice| choice.site != READY && choice.pick > 0) {
             observer.reach(&Moment::Chosen { site: &choice.site, label: &choice.among[choice.pick] });
         }
+        for word in self.world.stage.take_carried_out() {
+            observer.reach(&Moment::CarriedOut { word });
+        }
         // Tasks hold the stage and the stage holds the pool: they must be dropped for the run's memory to be freed.
         self.world.stage.pool.drop_tasks(|_, _| true);
         let violations = self.oracle.violations().to_vec();

@@ -45,6 +45,8 @@ pub(crate) struct Stage {
     pub(crate) told: Told,
     pub(crate) footprints: Taken,
     trace: RefCell<Trace>,
+    /// The words of the script's steps that were carried out.
+    carried_out: RefCell<Vec<&'static str>>,
 }
 
 pub(crate) use clock::VirtualClock;
@@ -63,6 +65,7 @@ impl Stage {
             told: Told::new(Rc::clone(&footprints)),
             footprints,
             trace: RefCell::default(),
+            carried_out: RefCell::default(),
         })
     }
 
@@ -74,6 +77,15 @@ impl Stage {
     /// Something happened, in the task that runs.
     pub(crate) fn enter(&self, site: Site, text: String) {
         self.trace.borrow_mut().enter(self.now(), &self.pool.current(), site, text);
+    }
+
+    /// A step of the script was carried out.
+    pub(crate) fn carried_out(&self, word: &'static str) {
+        self.carried_out.borrow_mut().push(word);
+    }
+
+    pub(crate) fn take_carried_out(&self) -> Vec<&'static str> {
+        self.carried_out.take()
     }
 
     /// A task was given its turn.

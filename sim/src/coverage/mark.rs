@@ -25,6 +25,11 @@ pub enum Moment<'a> {
     Ended,
     /// A process started on what an earlier one left.
     Restarted,
+    /// A step of the script was carried out.
+    CarriedOut {
+        /// As a scenario file has it.
+        word: &'static str,
+    },
     /// A choice beyond the ready order was not the first: a latency, a window, a fault.
     Chosen {
         /// Of what.
@@ -60,6 +65,12 @@ macro_rules! chosen {
                 _ => false,
             },
         }
+    };
+}
+
+macro_rules! carried_out {
+    ($name:literal, $about:literal, $word:literal) => {
+        Mark { name: $name, about: $about, reached: |moment| matches!(moment, Moment::CarriedOut { word: $word }) }
     };
 }
 
@@ -125,6 +136,11 @@ pub const MARKS: &[Mark] = &[
     edge!("interrupted", "a turn is told to stop", |from, _by, to| {
         from.phase != Phase::Stopping && to.phase == Phase::Stopping && to.stage == Life::Open
     }),
+    edge!(
+        "silent_turn_is_stopped",
+        "the grace is over, and a turn that reports nothing is told to stop",
+        |from, by, to| { by == "grace" && from.phase != Phase::Stopping && to.phase == Phase::Stopping }
+    ),
     edge!("prompt_waits", "a prompt waits for the turn before it", |from, _by, to| {
         from.waiting == Waiting::None && to.waiting == Waiting::One
     }),
@@ -168,6 +184,13 @@ pub const MARKS: &[Mark] = &[
         about: "a process starts on what an earlier one left",
         reached: |moment| matches!(moment, Moment::Restarted),
     },
+    carried_out!("client_vanishes", "a client is gone, and the gateway hears nothing of it", "vanish"),
+    carried_out!("line_is_cut", "nothing comes through between a client and the gateway", "cut"),
+    carried_out!("line_is_slow", "the frames of one connection take longer than those of others", "lag"),
+    carried_out!("client_stops_reading", "a client takes nothing of what is sent to it", "stall"),
+    carried_out!("asks_again", "a client sends again what had no answer", "resend"),
+    carried_out!("machine_sleeps", "the machine is suspended", "machine.suspend"),
+    carried_out!("wall_clock_jumps", "the wall clock is set", "machine.set_clock"),
     chosen!("slow_network", "a frame takes its time", |site, _label| site.starts_with("net.")),
     chosen!("slow_commit", "a commit, or its answer, takes its time", |site, _label| {
         matches!(*site, "store.before_commit" | "store.after_commit")

@@ -72,8 +72,9 @@ impl Client {
     async fn follow(self: Rc<Self>, steps: Vec<Step>) {
         for step in steps {
             self.stage.clock.sleep_until(Uptime(step.at.0)).await;
-            if let Err(Skipped(why)) = self.act(&step.action).await {
-                self.stage.enter(Site::Script, format!("line {}: skipped, {why}", step.line));
+            match self.act(&step.action).await {
+                Ok(()) => self.stage.carried_out(step.action.word()),
+                Err(Skipped(why)) => self.stage.enter(Site::Script, format!("line {}: skipped, {why}", step.line)),
             }
         }
     }
@@ -142,7 +143,11 @@ impl Client {
 
     /// Sends once more what had no answer before the client came back.
     fn resend(&self) -> Result<(), Skipped> {
-        for (request, name) in self.unanswered.take() {
+        let unanswered = self.unanswered.take();
+        if unanswered.is_empty() {
+            return Err(Skipped("every request had its answer".to_owned()));
+        }
+        for (request, name) in unanswered {
             if let Some(name) = &name {
                 self.stage.names.ask_again(name);
                 self.stage.names.expect(&self.name, name);
