@@ -30,6 +30,7 @@ mod one_record_per_row;
 mod one_turn_per_record;
 mod open_questions_are_shown;
 mod oracle;
+mod own_sessions_need_no_room;
 mod prompts_are_accepted;
 mod prompts_end_once;
 mod reason_names_the_actor;
@@ -90,7 +91,7 @@ pub(crate) enum Claim {
 }
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 49] = [
+pub const ALL: [&Invariant; 50] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_whole::INVARIANT,
@@ -128,6 +129,7 @@ pub const ALL: [&Invariant; 49] = [
     &open_questions_are_shown::INVARIANT,
     &resumes_end_at_the_tip::INVARIANT,
     &resumes_name_their_row::INVARIANT,
+    &own_sessions_need_no_room::INVARIANT,
     &answered_clients_are_attached::INVARIANT,
     &titles_are_stored::INVARIANT,
     &titles_are_given_when_asked::INVARIANT,

@@ -55,10 +55,7 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
     };
     let service = gateway.behavior.resume.service(service);
     let asked = Asked { row: lookup(gateway, &asked).await?, service };
-    let mut target = match gateway.behavior.resume.tip_rule(service) {
-        Some(rule) => gateway.rows.tip(asked.row.id.clone(), rule).await.map_err(failed)?,
-        None => asked.row.id.clone(),
-    };
+    let mut target = tip(gateway, &asked.row.id, service).await?;
     for _ in 0..HOPS_MAX {
         let found = {
             let _lock = gateway.resume_lock.lock().await;
@@ -80,6 +77,13 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
                     return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed, retry"));
                 }
             }
+        } else if let Err(full) = super::room_for_session(gateway, link) {
+            // It may have gone on under another id since it was looked for: then who has it needs no room.
+            let newest = tip(gateway, &target, service).await?;
+            if newest == target {
+                return Err(full);
+            }
+            target = newest;
         } else {
             match bring_back(gateway, link, &target, &asked).await? {
                 Opened::Here(payload) => return Ok(payload),
@@ -113,7 +117,6 @@ enum Opened {
 }
 
 async fn bring_back(gateway: &Rc<Gateway>, link: &Link, target: &StoredId, asked: &Asked) -> Result<Opened, Error> {
-    super::room_for_session(gateway, link)?;
     if gateway.behavior.resume.registers_first() {
         register_then_reopen(gateway, link, target, asked).await
     } else {
@@ -260,6 +263,14 @@ pub(super) fn forget(gateway: &Gateway, session: &Session) {
         record.stage = Stage::Finalized;
         record.timers.clear();
     });
+}
+
+/// The row that a resume of `row` leads to.
+async fn tip(gateway: &Gateway, row: &StoredId, service: Service) -> Result<StoredId, Error> {
+    match gateway.behavior.resume.tip_rule(service) {
+        Some(rule) => gateway.rows.tip(row.clone(), rule).await.map_err(failed),
+        None => Ok(row.clone()),
+    }
 }
 
 async fn lookup(gateway: &Gateway, asked: &str) -> Result<SessionRow, Error> {

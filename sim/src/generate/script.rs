@@ -3,12 +3,16 @@
 //! The script is written in order of time. A clock of instants at which something may be due goes along: the next step
 //! falls on one of them, beside one, or anywhere.
 
+mod story;
+
 use std::collections::BTreeSet;
 
 use gateway::agent::script::TurnStep;
 use gateway::clock::Millis;
 use gateway::lifecycle::process::Signal;
 use gateway::spawn::Window;
+
+pub(super) use story::{STORIES, Story};
 
 use super::swarm::{Feature, Swarm};
 use crate::prng::Prng;
@@ -42,6 +46,9 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
     writer.create(0);
     if swarm.has(Feature::Crowd) {
         writer.crowd();
+    }
+    if let Some(story) = swarm.story {
+        writer.tell(story);
     }
     let length = length + writer.steps.len();
     while writer.steps.len() < length {
@@ -156,7 +163,13 @@ impl Writer<'_> {
                 other => self.ask(client, other, session),
             };
         }
-        let Some(kind) = self.prng.weighted(&self.menu(client)) else { return };
+        if let Some(kind) = self.prng.weighted(&self.menu(client)) {
+            self.take(client, kind);
+        }
+    }
+
+    /// This client does something, with whatever session.
+    fn take(&mut self, client: usize, kind: Kind) {
         match kind {
             Kind::Connect => self.connect(client),
             Kind::Create => self.create(client),
@@ -348,7 +361,12 @@ impl Writer<'_> {
                     TurnStep::Background { takes, .. } => {
                         self.due.extend([over + *takes, over + *takes + self.unheard()])
                     }
-                    TurnStep::Compress { .. } => over = over + self.commit(),
+                    TurnStep::Compress { .. } => {
+                        // Who asks for it then has looked its row up when it goes on under another.
+                        let looks = self.scenario.store.after_lookup.max.times(2);
+                        self.due.insert(Millis((over + self.in_doubt()).0.saturating_sub(looks.0)));
+                        over = over + self.commit();
+                    }
                     _ => {}
                 }
             }
@@ -463,7 +481,10 @@ impl Writer<'_> {
                 Action::Resume { session, target, name, wish }
             }
             Kind::Activate => Action::Activate { session },
-            Kind::Close => Action::CloseSession { session },
+            Kind::Close => {
+                self.expect(self.in_doubt());
+                Action::CloseSession { session }
+            }
             Kind::Interrupt => Action::Interrupt { session },
             Kind::Title => {
                 Action::Title { session, title: self.prng.hits(1, 2).then(|| (*self.prng.one(&TITLES)).to_owned()) }

@@ -26,11 +26,14 @@ pub(super) fn draw(prng: &mut Prng, swarm: &Swarm) -> Settings {
     if swarm.has(Feature::Settings) {
         settings(prng, &mut gateway);
     }
+    if swarm.has(Feature::Full) {
+        gateway.max_sessions_per_connection = *prng.one(&[1, 1, 2]);
+    }
     let mut agent = AgentSettings::default();
     if swarm.has(Feature::SlowAgent) {
         agent.build = *prng.one(&[secs(1), secs(3), secs(25), secs(31)]);
         agent.failures = *prng.one(&[0, 0, 1]);
-        if prng.hits(1, 2) {
+        if prng.hits(2, 3) {
             agent.first_build = Some(agent.build.max(secs(3)));
             agent.build = *prng.one(&[Millis::ZERO, secs(1)]);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::script::{STORIES, Story};
 use crate::prng::Prng;
 
 /// Something a generated scenario may do.
@@ -77,6 +78,8 @@ pub(super) enum Feature {
     Crowd,
     /// Another program that goes on with a session.
     Elsewhere,
+    /// Connections that may have one or two sessions.
+    Full,
 }
 
 use Feature::*;
@@ -86,10 +89,12 @@ pub(super) struct Swarm {
     features: BTreeSet<Feature>,
     /// Those of them that the scenario is about.
     theme: &'static [Feature],
+    /// What its users do.
+    pub(super) story: Option<&'static Story>,
 }
 
 /// In one of so many scenarios each feature is on.
-const FEATURES: [(Feature, usize); 43] = [
+const FEATURES: [(Feature, usize); 44] = [
     (Drop, 1),
     (Leave, 3),
     (Resume, 1),
@@ -133,6 +138,7 @@ const FEATURES: [(Feature, usize); 43] = [
     (Settings, 3),
     (Crowd, 60),
     (Elsewhere, 10),
+    (Full, 16),
 ];
 
 /// Features that only together make a story: in most scenarios one such group is on as a whole, since each rare one by
@@ -168,7 +174,11 @@ const THEMES: [&[Feature]; 14] = [
 
 impl Swarm {
     pub(super) fn draw(prng: &mut Prng) -> Self {
-        let theme = if prng.hits(5, 6) { *prng.one(&THEMES) } else { &[] };
+        let (theme, story) = match prng.below(6) {
+            0 => (&[][..], None),
+            1 | 2 => prng.one(&STORIES.each_ref().map(|story| (story.features, Some(story)))).to_owned(),
+            _ => (*prng.one(&THEMES), None),
+        };
         // Beside a theme there is less of everything else.
         let rarer = if theme.is_empty() { 1 } else { 2 };
         let on = |prng: &mut Prng, (feature, one_in): (Feature, usize)| match one_in {
@@ -178,7 +188,7 @@ impl Swarm {
             one_in => prng.hits(1, one_in * rarer),
         };
         let features = FEATURES.into_iter().filter(|feature| on(prng, *feature)).map(|(feature, _)| feature).collect();
-        Self { features, theme }
+        Self { features, theme, story }
     }
 
     pub(super) fn has(&self, feature: Feature) -> bool {

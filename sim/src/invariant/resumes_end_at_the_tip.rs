@@ -27,6 +27,10 @@ fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
     let asked = view.rows.row(&StoredId::new(asked)).or_else(|| view.rows.titled(asked))?.id.clone();
     let session = view.find(answer.result.as_ref().ok()?["session_id"].as_str()?)?;
     let newest = view.rows.newest(&asked);
+    // A row was deleted on the way to where it led: the answer, which may have been under way then, was right.
+    if view.rows.lost_its_child(&newest) {
+        return None;
+    }
     let (row, strays) =
         session.read(|record| (record.agent.row.clone(), record.stage == Stage::Open && !record.owns(&newest)));
     let alias = |row: &StoredId| view.rows.alias(row);

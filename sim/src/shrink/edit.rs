@@ -55,7 +55,7 @@ pub(super) enum Edit {
 }
 
 /// Each puts one setting back to what it is when nothing is said.
-pub(super) const SETTINGS: [fn(&mut Scenario); 26] = [
+pub(super) const SETTINGS: [fn(&mut Scenario); 27] = [
     |scenario| scenario.seed = 0,
     |scenario| scenario.network.latency = Latency::default(),
     |scenario| scenario.network.buffer = Network::default().buffer,
@@ -79,6 +79,7 @@ pub(super) const SETTINGS: [fn(&mut Scenario); 26] = [
     |scenario| scenario.gateway.busy_input_mode = Config::default().busy_input_mode,
     |scenario| scenario.gateway.session_ttl = Config::default().session_ttl,
     |scenario| scenario.gateway.max_live_sessions = None,
+    |scenario| scenario.gateway.max_sessions_per_connection = Config::default().max_sessions_per_connection,
     |scenario| scenario.gateway.compression = Config::default().compression,
     |scenario| scenario.gateway.source = Config::default().source,
     |scenario| scenario.gateway.model = Config::default().model,

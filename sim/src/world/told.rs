@@ -15,6 +15,9 @@ pub(crate) use account::{Account, End};
 
 use crate::footprint::{Resource, Taken};
 
+/// The code of the error that says that a connection has as many sessions as it may have.
+pub(crate) const SESSION_LIMIT: i64 = 4090;
+
 /// The account of a run.
 #[derive(Default)]
 pub(crate) struct Told(RefCell<Inner>);
@@ -34,6 +37,8 @@ struct Inner {
     failed_builds: u64,
     /// Titles that clients asked to give.
     titles: BTreeSet<String>,
+    /// Who has sent a request.
+    speakers: BTreeSet<String>,
 }
 
 /// Something that a client was told.
@@ -72,6 +77,9 @@ impl News {
                 "session.activate" | "prompt.submit" => (request.session(), false),
                 _ => return Vec::new(),
             },
+            Self::Answer(Answer { request, result: Err(SESSION_LIMIT), .. }) if request.method == "session.resume" => {
+                return vec![Resource::Registry, Resource::Links, Resource::Rows, Resource::Titles];
+            }
             Self::StoppedUnasked { session } | Self::SaidAfterStop { session, .. } => (session.as_str(), false),
             Self::Answer(_) | Self::OutOfOrder { .. } => return Vec::new(),
         };
@@ -112,8 +120,11 @@ impl Told {
     }
 
     /// A client sent a request.
-    pub(crate) fn sent(&self, request: &Request) {
+    pub(crate) fn sent(&self, client: &str, request: &Request) {
         let mut inner = self.0.borrow_mut();
+        if !inner.speakers.contains(client) {
+            inner.speakers.insert(client.to_owned());
+        }
         let method = request.method.as_str();
         if method.ends_with(".respond") {
             // A question without an id may be asked again, and is another then.
@@ -210,6 +221,11 @@ impl Told {
     /// Whether any client has asked to give this title.
     pub(crate) fn asked_for_title(&self, title: &str) -> bool {
         self.0.borrow().titles.contains(title)
+    }
+
+    /// Whether no client but this one has sent any request.
+    pub(crate) fn is_alone(&self, client: &str) -> bool {
+        self.0.borrow().speakers.iter().all(|speaker| speaker == client)
     }
 
     /// How often a client was told that an agent could not be built.
