@@ -11,6 +11,13 @@ use tokio::time::Instant;
 pub struct Limits {
     /// How many connections there may be at once; a further one is answered with 503.
     pub connections: usize,
+    /// How many more sockets there may be whose clients have not yet said what they want, or are told that they may
+    /// not have it; further ones wait with the system.
+    pub handshakes: usize,
+    /// How long all that may take.
+    pub handshake_time: Duration,
+    /// How long a client may be silent before it is asked whether it is there, and how long then; zero for ever.
+    pub ping_interval: Duration,
     /// How many bytes a frame may have; a longer one ends its connection with close code 1009.
     pub frame_bytes: usize,
     /// How many requests of a connection are read in a second; further ones wait in its socket.
@@ -21,6 +28,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 4096,
+            handshakes: 512,
+            handshake_time: Duration::from_secs(10),
+            ping_interval: Duration::from_secs(20),
             frame_bytes: 1024 * 1024,
             requests_per_second: const { NonZeroU32::new(1000).expect("it is not zero") },
         }

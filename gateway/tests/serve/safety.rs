@@ -137,30 +137,72 @@ async fn a_frame_that_is_no_frame_of_ours_ends_its_connection() {
     check_serves(&mut other).await;
 }
 
-/// Beyond so many connections a further one is told so, until one of them is gone. What only opens a socket counts too.
+/// Beyond so many connections a further one is told so, until one of them is gone.
 #[tokio::test(flavor = "current_thread")]
 async fn too_many_connections_are_refused() {
     let gateway = Served::start_with(Folder::new(), &["--max-connections", "2"]);
-    let mut one = gateway.connect().await;
-    let silent = TcpStream::connect(gateway.address).await.expect("it listens");
-    until("the silent one counts", || {
-        std::net::TcpStream::connect(gateway.address).ok().and_then(|mut third| {
-            let mut answer = [0; 12];
-            std::io::Read::read_exact(&mut third, &mut answer).ok()?;
-            (answer == *b"HTTP/1.1 503").then_some(())
-        })
-    })
-    .await;
-    assert_eq!(refused(&gateway, "/api/ws", &[]).await, StatusCode::SERVICE_UNAVAILABLE);
+    let (mut one, two) = (gateway.connect().await, gateway.connect().await);
+    for _ in 0..3 {
+        assert_eq!(refused(&gateway, "/api/ws", &[]).await, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let page = gateway.metrics().await;
+    assert_eq!(metric(&page, "gateway_connections"), Some(2.0), "a page takes nobody's place: {page}");
+    assert!(page.contains("gateway_connections_refused_total{reason=\"full\"} 3\n"), "{page}");
     check_serves(&mut one).await;
-    drop(silent);
+    two.close().await;
     let mut third = loop {
-        // Those that were refused just now count until they are gone.
+        // The second counts until its socket is gone.
         if let Ok(socket) = gateway.knock("/api/ws").await {
             break Client::greeted(socket).await;
         }
     };
     check_serves(&mut third).await;
+}
+
+/// Who has not shown that it may connect takes no place of those who may.
+#[tokio::test(flavor = "current_thread")]
+async fn who_says_nothing_takes_no_place() {
+    let gateway = Served::start_with(Folder::new(), &["--max-connections", "1"]);
+    let mut silent = Vec::new();
+    for _ in 0..10 {
+        silent.push(TcpStream::connect(gateway.address).await.expect("it listens"));
+    }
+    check_serves(&mut gateway.connect().await).await;
+}
+
+/// A machine that vanishes says no goodbye. One that answers nothing any more loses its connection, and its session with
+/// it.
+#[tokio::test(flavor = "current_thread")]
+async fn a_client_that_vanishes_is_let_go() {
+    let folder = Folder::new();
+    folder.write("config.toml", "[gateway]\norphan_grace = \"100ms\"\n");
+    let gateway = Served::start_with(folder, &["--ping-interval", "200ms"]);
+    let mut client = gateway.connect().await;
+    let (session, row) = client.create().await;
+    client.prompt(&session, "hello").await;
+    client.event_of("message.complete").await;
+    // Nobody looks at its socket from here on, which stays open.
+    assert_eq!(until("the row is ended", || gateway.folder.end_of(&row)).await, "ws_orphan_reap");
+    drop(client);
+}
+
+/// A client that only has nothing to say answers when it is asked, and stays.
+#[tokio::test(flavor = "current_thread")]
+async fn a_silent_client_stays() {
+    let folder = Folder::new();
+    folder.write("config.toml", "[gateway]\norphan_grace = \"1ms\"\n");
+    let gateway = Served::start_with(folder, &["--ping-interval", "2s"]);
+    let mut client = gateway.connect().await;
+    let (session, row) = client.create().await;
+    client.prompt(&session, "hello").await;
+    client.event_of("message.complete").await;
+    let mut asked = 0;
+    while asked < 3 {
+        let message = within("a question", client.socket.next()).await.expect("not the end").expect("a frame");
+        asked += u32::from(message.is_ping());
+    }
+    assert_eq!(gateway.folder.end_of(&row), None);
+    check_serves(&mut client).await;
 }
 
 /// The error of an answer, as code and whether it passes by itself.
