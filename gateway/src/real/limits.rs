@@ -1,10 +1,14 @@
 //! How much one client may take of the machine.
 #![expect(clippy::disallowed_methods, reason = "sockets have deadlines of their own, below the gateway's")]
 
+use std::future::pending;
 use std::num::NonZeroU32;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::clock::{Clock, Millis};
 
 /// Bounds on what comes from outside. What is beyond them is refused or waits; nothing grows without end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +37,24 @@ impl Default for Limits {
             ping_interval: Duration::from_secs(20),
             frame_bytes: 1024 * 1024,
             requests_per_second: const { NonZeroU32::new(1000).expect("it is not zero") },
+        }
+    }
+}
+
+/// How long a client may take none of its frames, by the clock that the gateway goes by.
+pub struct Patience {
+    /// The clock.
+    pub clock: Rc<dyn Clock>,
+    /// How long; `None` for ever.
+    pub length: Option<Millis>,
+}
+
+impl Patience {
+    /// Waits for so long. Cancel safe.
+    pub(super) async fn over(&self) {
+        match self.length {
+            Some(length) => self.clock.sleep_until(self.clock.now().uptime + length).await,
+            None => pending().await,
         }
     }
 }

@@ -14,6 +14,7 @@ use futures_util::future::LocalBoxFuture;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 
+use super::limits::Patience;
 use crate::transport::{Connection, Died, Unsent};
 
 /// How many frames of a client wait until the gateway has time for them; the others wait in the socket.
@@ -43,6 +44,8 @@ pub(super) struct QueuedConnection {
     incoming: RefCell<mpsc::Receiver<Incoming>>,
     /// How many frames were taken since others had their turn.
     taken: Cell<usize>,
+    /// Whether a frame for the client found no room since the last of its own was taken.
+    crowded: Cell<bool>,
     /// None once the connection is closed from our side.
     outgoing: RefCell<Option<mpsc::Sender<Outgoing>>>,
     backlog: Arc<Backlog>,
@@ -52,7 +55,7 @@ pub(super) struct QueuedConnection {
 
 /// The ends of the queues that whoever moves the frames has.
 pub(super) struct Ends {
-    /// Where what the client says goes. Without it, and without an end, the client has died.
+    /// Where what the client says goes, `None` last; a client that ends without it has died.
     pub(super) incoming: mpsc::Sender<Incoming>,
     /// Where what the client is to be told comes from; `None` when the connection was closed from our side.
     pub(super) outgoing: mpsc::Receiver<Outgoing>,
@@ -60,7 +63,7 @@ pub(super) struct Ends {
 
 /// A frame on its way to the client. It takes up room until it is dropped.
 pub(super) struct Outgoing {
-    pub(super) text: String,
+    text: String,
     room: Taken,
 }
 
@@ -74,6 +77,7 @@ pub(super) struct Taken {
 #[derive(Default)]
 struct Backlog {
     bytes: AtomicUsize,
+    added: Notify,
     eased: Notify,
 }
 
@@ -86,6 +90,7 @@ impl QueuedConnection {
             name,
             incoming: RefCell::new(received),
             taken: Cell::default(),
+            crowded: Cell::default(),
             outgoing: RefCell::new(Some(sent)),
             backlog: Arc::default(),
             closed: Cell::default(),
@@ -103,13 +108,51 @@ impl QueuedConnection {
         }
     }
 
-    /// Lets others have their turn, after so many frames.
+    /// Waits until a client has taken nothing for so long of what it is to be told.
+    pub(super) async fn stalled(&self, patience: &Patience) {
+        loop {
+            // Made before the look: a waiter that exists when a frame comes or goes is woken by it.
+            let (added, eased) = (self.backlog.added.notified(), self.backlog.eased.notified());
+            if self.backlog.bytes.load(Ordering::Relaxed) == 0 {
+                added.await;
+                continue;
+            }
+            tokio::select! {
+                biased; // what was taken at the last instant was taken
+                () = eased => {}
+                () = patience.over() => return,
+            }
+        }
+    }
+
+    /// Lets others have their turn, after so many frames. And whoever does not take what it is told is not asked what
+    /// it wants to know besides: the answers to many requests would be too much for a client that reads all the time.
     #[expect(clippy::disallowed_methods, reason = "below the gateway's own order, of which no simulation knows")]
     async fn give_way(&self) {
+        while self.crowded.take() {
+            // Those who wait for this room go first, and may fill it again.
+            let _ = self.made_room().await;
+            tokio::task::yield_now().await;
+        }
         let taken = (self.taken.get() + 1) % TURN;
         self.taken.set(taken);
         if taken == 0 {
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits until there is room for a frame.
+    async fn made_room(&self) -> Result<(), Died> {
+        let outgoing = self.outgoing.borrow().clone().ok_or(Died)?;
+        let room = async {
+            self.backlog.room().await;
+            outgoing.reserve().await.map(drop).map_err(|_| Died)
+        };
+        tokio::select! {
+            biased; // a connection that is over has no room
+            () = self.closed() => Err(Died),
+            () = outgoing.closed() => Err(Died),
+            room = room => room,
         }
     }
 }
@@ -135,27 +178,23 @@ impl Connection for QueuedConnection {
         let outgoing = self.outgoing.borrow();
         let Some(outgoing) = &*outgoing else { return Err(Died.into()) };
         if !self.backlog.has_room() && !outgoing.is_closed() {
+            self.crowded.set(true);
             return Err(Unsent::Full(frame));
         }
         outgoing.try_send(Outgoing::new(frame, &self.backlog)).map_err(|error| match error {
-            TrySendError::Full(frame) => Unsent::Full(frame.text),
+            TrySendError::Full(frame) => {
+                self.crowded.set(true);
+                Unsent::Full(frame.text)
+            }
             TrySendError::Closed(_) => Died.into(),
         })
     }
 
     fn room(&self) -> LocalBoxFuture<'_, Result<(), Died>> {
         async move {
-            let outgoing = self.outgoing.borrow().clone().ok_or(Died)?;
-            let room = async {
-                self.backlog.room().await;
-                outgoing.reserve().await.map(drop).map_err(|_| Died)
-            };
-            tokio::select! {
-                biased; // a connection that is over has no room
-                () = self.closed() => Err(Died),
-                () = outgoing.closed() => Err(Died),
-                room = room => room,
-            }
+            // Whoever waits here has something for the client.
+            self.crowded.set(true);
+            self.made_room().await
         }
         .boxed_local()
     }
@@ -172,6 +211,7 @@ impl Outgoing {
     fn new(text: String, backlog: &Arc<Backlog>) -> Self {
         let bytes = text.len();
         backlog.bytes.fetch_add(bytes, Ordering::Relaxed);
+        backlog.added.notify_waiters();
         Self { text, room: Taken { bytes, backlog: Arc::clone(backlog) } }
     }
 
@@ -258,6 +298,38 @@ mod tests {
                 assert_eq!(connection.room().await, Err(Died));
             }
         }
+    }
+
+    /// A client that does not take what it is told is not asked for more, but when it has gone.
+    #[tokio::test(flavor = "current_thread")]
+    async fn who_does_not_listen_is_not_heard() {
+        let (connection, mut ends) = QueuedConnection::new("client".into());
+        for number in 0..3 {
+            ends.incoming.send(Ok(Some(number.to_string()))).await.expect("it is open");
+        }
+        let mut waiting = 0;
+        while connection.send("x".to_owned()) == Ok(()) {}
+        let mut receiving = connection.receive();
+        assert_eq!((&mut receiving).now_or_never(), None);
+        // One more waits for room as the gateway's writer does, and goes first.
+        let mut room = connection.room();
+        assert_eq!((&mut room).now_or_never(), None);
+        drop(ends.outgoing.recv().await);
+        assert_eq!((&mut receiving).now_or_never(), None, "others first");
+        assert_eq!(room.await, Ok(()));
+        assert_eq!(connection.send("waited".to_owned()), Ok(()));
+        assert_eq!((&mut receiving).now_or_never(), None, "full again");
+        while let Ok(frame) = ends.outgoing.try_recv() {
+            waiting += 1;
+            drop(frame);
+        }
+        assert_eq!((waiting, receiving.await), (OUTGOING_MAX, Ok(Some("0".to_owned()))));
+        assert_eq!(connection.receive().await, Ok(Some("1".to_owned())));
+
+        while connection.send("x".to_owned()) == Ok(()) {}
+        drop(ends);
+        assert_eq!(connection.receive().await, Ok(Some("2".to_owned())));
+        assert_eq!(connection.receive().await, Err(Died));
     }
 
     /// A client whose frames come as fast as they are read leaves others their turn, in a task that nobody interrupts.

@@ -6,11 +6,11 @@ use futures_util::FutureExt;
 use tokio::net::TcpListener;
 
 use super::access::Access;
-use super::limits::Limits;
+use super::limits::{Limits, Patience};
 use super::metrics::{self, Counters};
 use super::stdio::StdioTransport;
 use super::watched::WatchedStore;
-use super::websocket::{Door, Patience, WebSocketTransport};
+use super::websocket::{Door, WebSocketTransport};
 use crate::behavior::Behavior;
 use crate::config::Config;
 use crate::env::Env;
@@ -29,7 +29,7 @@ pub struct Served {
 /// How clients come.
 enum Front {
     WebSocket(Rc<WebSocketTransport>),
-    Stdio(Rc<StdioTransport>),
+    Stdio(Rc<StdioTransport>, Patience),
 }
 
 impl Served {
@@ -42,9 +42,7 @@ impl Served {
         (access, limits): (Access, Limits),
     ) -> Self {
         let counters = Rc::new(Counters::default());
-        // An old release that goes on with a client that takes nothing does so here as well.
-        let length = matches!(behavior.writing.on_timeout(), Some(Stalled::Drop)).then_some(config.write_timeout);
-        let patience = Patience { clock: Rc::clone(&env.clock), length };
+        let patience = patience(&env, &config, &behavior);
         let gateway = Gateway::new(watched(env, &counters), config, behavior);
         let (asked, counted) = (Rc::clone(&gateway), Rc::clone(&counters));
         let metrics = Box::new(move || {
@@ -58,9 +56,10 @@ impl Served {
 
     /// Serves one client over a transport of lines.
     pub fn over(transport: StdioTransport, env: Env, config: Config, behavior: Behavior) -> Self {
+        let patience = patience(&env, &config, &behavior);
         let gateway = Gateway::new(watched(env, &Rc::default()), config, behavior);
         let transport = Rc::new(transport);
-        Self::start(gateway, Rc::clone(&transport) as _, Front::Stdio(transport))
+        Self::start(gateway, Rc::clone(&transport) as _, Front::Stdio(transport, patience))
     }
 
     fn start(gateway: Rc<Gateway>, transport: Rc<dyn Transport>, front: Front) -> Self {
@@ -78,7 +77,7 @@ impl Served {
     pub async fn deserted(&self) {
         match &self.front {
             Front::WebSocket(_) => std::future::pending().await,
-            Front::Stdio(stdio) => stdio.ended().await,
+            Front::Stdio(stdio, patience) => stdio.ended(patience).await,
         }
     }
 
@@ -90,15 +89,21 @@ impl Served {
         self.gateway.shutdown(signal).await;
         match &self.front {
             Front::WebSocket(transport) => transport.dismiss(),
-            Front::Stdio(transport) => transport.dismiss(),
+            Front::Stdio(transport, _) => transport.dismiss(),
         }
         // Until just now a client could still make or resume a session.
         self.gateway.shutdown(signal).await;
         match &self.front {
             Front::WebSocket(transport) => transport.drained().await,
-            Front::Stdio(transport) => transport.drained().await,
+            Front::Stdio(transport, _) => transport.drained().await,
         }
     }
+}
+
+/// An old release that goes on with a client that takes nothing does so here as well.
+fn patience(env: &Env, config: &Config, behavior: &Behavior) -> Patience {
+    let drops = matches!(behavior.writing.on_timeout(), Some(Stalled::Drop));
+    Patience { clock: Rc::clone(&env.clock), length: drops.then_some(config.write_timeout) }
 }
 
 fn watched(env: Env, counters: &Rc<Counters>) -> Env {

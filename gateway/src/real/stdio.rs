@@ -13,6 +13,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::mpsc;
 
+use super::limits::Patience;
 use super::queues::{FAREWELL, Incoming, Outgoing, QueuedConnection};
 use crate::transport::{Connection, Died, Transport};
 
@@ -45,9 +46,13 @@ impl StdioTransport {
         Ok(Self { connection, taken: Cell::default(), written: RefCell::new(written) })
     }
 
-    /// Waits until the client is gone.
-    pub async fn ended(&self) {
-        self.connection.closed().await;
+    /// Waits until the client is gone, or has taken nothing for so long of what it is to be told.
+    pub async fn ended(&self, patience: &Patience) {
+        tokio::select! {
+            biased; // either is the end
+            () = self.connection.closed() => {}
+            () = self.connection.stalled(patience) => {}
+        }
     }
 
     /// Closes the connection, also when the gateway does not know of it yet.

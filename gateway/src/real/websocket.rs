@@ -25,12 +25,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tracing::{info, warn};
 
 use super::access::Access;
-use super::limits::Limits;
+use super::limits::{Limits, Patience};
 use super::metrics::Counters;
 use super::queues::QueuedConnection;
 use crate::transport::{Connection, Transport};
-
-pub use pump::Patience;
 
 /// The one path that leads to the gateway.
 pub const PATH: &str = "/api/ws";
@@ -254,7 +252,9 @@ mod tests {
         let connected = async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("its address");
-            let transport = WebSocketTransport::start(listener, door(write_timeout, Limits::default()));
+            // Nobody is asked whether it is there.
+            let limits = Limits { ping_interval: Duration::ZERO, ..Limits::default() };
+            let transport = WebSocketTransport::start(listener, door(write_timeout, limits));
             let client = connect(address).await;
             story(transport.accept().await.expect("a client"), client).await;
             transport.stop();

@@ -107,8 +107,27 @@ fn standard_input_is_a_client() {
 /// A client that reads nothing does not keep a gateway from its end, and its session's row ends as any other.
 #[tokio::test(flavor = "current_thread")]
 async fn standard_output_that_nobody_reads_is_left() {
+    check_unread("1h", Input::Ends).await;
+}
+
+/// One that stays and takes nothing of what it is told is not waited for.
+#[tokio::test(flavor = "current_thread")]
+async fn a_client_on_standard_input_that_reads_nothing_is_let_go() {
+    check_unread("300ms", Input::Stays).await;
+}
+
+/// What becomes of standard input when a turn has said more than anybody reads.
+#[derive(PartialEq)]
+enum Input {
+    Ends,
+    Stays,
+}
+
+/// The gateway ends, though its client has read two lines only.
+async fn check_unread(write_timeout: &str, then: Input) {
     let folder = Folder::new();
-    let mut command = gateway(&["--stdio", "--db", &folder.path("state.db"), "--log", "off"]);
+    let flags = ["--stdio", "--log", "off", "--write-timeout", write_timeout, "--db", &folder.path("state.db")];
+    let mut command = gateway(&flags);
     let mut process = Process(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts"));
     let mut input = process.0.stdin.take().expect("it is piped");
     let mut lines = BufReader::new(process.0.stdout.take().expect("it is piped")).lines();
@@ -122,8 +141,10 @@ async fn standard_output_that_nobody_reads_is_left() {
     let text = "x".repeat(512 * 1024);
     send(json!({"id": 2, "method": "prompt.submit", "params": {"session_id": id("session_id"), "text": text}}));
     let row = id("stored_session_id");
-    until("the turn is stored", || (folder.messages(&row) == 2).then_some(())).await;
-    drop(input);
+    if then == Input::Ends {
+        until("the turn is stored", || (folder.messages(&row) == 2).then_some(())).await;
+        drop(input);
+    }
     let status = until("it ends", || process.0.try_wait().expect("our child")).await;
     assert_eq!(status.code(), Some(0));
     assert_eq!(folder.end_of(&row).as_deref(), Some("tui_shutdown"));

@@ -2,7 +2,6 @@
 #![expect(clippy::disallowed_methods, reason = "a socket's deadlines, below the gateway's")]
 
 use std::future::pending;
-use std::rc::Rc;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -15,36 +14,10 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message, error::ProtocolError
 
 use super::Door;
 use super::silence::{Heard, Silence};
-use crate::clock::{Clock, Millis};
-use crate::real::limits::Pace;
+use crate::real::limits::{Pace, Patience};
 use crate::real::queues::{Ends, FAREWELL, Incoming, Outgoing};
 
 pub(super) type Socket = WebSocketStream<Heard>;
-
-/// How long a client may take none of its frames, by the clock that the gateway goes by.
-pub struct Patience {
-    /// The clock.
-    pub clock: Rc<dyn Clock>,
-    /// How long; `None` for ever.
-    pub length: Option<Millis>,
-}
-
-impl Patience {
-    /// Waits until what is written is taken, or for so long.
-    async fn sees(&self, writing: impl Future<Output = Result<(), Error>>) -> Result<(), End> {
-        let over = async {
-            match self.length {
-                Some(length) => self.clock.sleep_until(self.clock.now().uptime + length).await,
-                None => pending().await,
-            }
-        };
-        tokio::select! {
-            biased; // what was taken at the last instant was taken
-            written = writing => written.map_err(|_| End::Over),
-            () = over => Err(End::Stalled),
-        }
-    }
-}
 
 /// How the frames of a socket come to their end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,13 +138,13 @@ async fn write(
         let batch = async {
             match first {
                 Some(frame) => feed(sink, frame, patience).await?,
-                None => patience.sees(sink.feed(Message::Ping(Bytes::new()))).await?,
+                None => in_time(patience, sink.feed(Message::Ping(Bytes::new()))).await?,
             }
             // What is there at once goes out at once: a call of the system costs more than a frame.
             while let Ok(frame) = outgoing.try_recv() {
                 feed(sink, frame, patience).await?;
             }
-            patience.sees(sink.flush()).await
+            in_time(patience, sink.flush()).await
         };
         if let Err(end) = batch.await {
             return end;
@@ -185,8 +158,17 @@ async fn write(
     }
 }
 
+/// Waits until what is written is taken, but no longer than a client may take nothing.
+async fn in_time(patience: &Patience, writing: impl Future<Output = Result<(), Error>>) -> Result<(), End> {
+    tokio::select! {
+        biased; // what was taken at the last instant was taken
+        written = writing => written.map_err(|_| End::Over),
+        () = patience.over() => Err(End::Stalled),
+    }
+}
+
 /// Hands a frame to the library, which has no other long one then.
 async fn feed(sink: &mut SplitSink<Socket, Message>, frame: Outgoing, patience: &Patience) -> Result<(), End> {
     let (text, _room) = frame.into_parts();
-    patience.sees(sink.feed(Message::text(text))).await
+    in_time(patience, sink.feed(Message::text(text))).await
 }
