@@ -18,18 +18,22 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A socket that remembers when something came from it last. A long frame is no silence, though it is one message.
+/// A socket that remembers when its client was last known to be there.
+///
+/// That is when bytes came, also in the middle of a long message. And when bytes were taken that there had been no room
+/// for: who is slow to read what it is told comes to our question last.
 pub(super) struct Heard {
     stream: TcpStream,
+    full: bool,
     last: Rc<Cell<Instant>>,
 }
 
 impl Heard {
     pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, last: Rc::new(Cell::new(Instant::now())) }
+        Self { stream, full: false, last: Rc::new(Cell::new(Instant::now())) }
     }
 
-    /// When something came last.
+    /// When the client was there.
     pub(super) fn last(&self) -> Rc<Cell<Instant>> {
         Rc::clone(&self.last)
     }
@@ -51,7 +55,12 @@ impl AsyncRead for Heard {
 
 impl AsyncWrite for Heard {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if written.is_ready() && self.full {
+            self.last.set(Instant::now());
+        }
+        self.full = written.is_pending();
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -112,5 +121,41 @@ impl Silence {
             };
             watch.timer.as_mut().reset(next + watch.interval);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What comes is a sign of life, and so is room where there was none; what is sent into the void is none.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_client_that_reads_is_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let mut client = TcpStream::connect(listener.local_addr().expect("its address")).await.expect("it listens");
+        let mut heard = Heard::new(listener.accept().await.expect("a client").0);
+        let first = heard.last.get();
+        let chunk = vec![0; 1024 * 1024];
+        // Until the system takes no more.
+        while heard.write(&chunk).now_or_never().is_some() {}
+        assert_eq!(heard.last.get(), first);
+
+        let mut taken = vec![0; 1024 * 1024];
+        let reading = async { while client.read(&mut taken).await.is_ok_and(|count| count > 0) {} };
+        tokio::select! {
+            biased; // the reading never ends
+            written = heard.write(&chunk) => assert!(written.is_ok_and(|count| count > 0)),
+            () = reading => panic!("the connection is over"),
+        }
+        let second = heard.last.get();
+        assert!(second > first);
+
+        client.write_all(b"x").await.expect("it is open");
+        heard.read_u8().await.expect("a byte");
+        assert!(heard.last.get() > second);
     }
 }
