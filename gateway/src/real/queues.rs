@@ -14,7 +14,6 @@ use futures_util::future::LocalBoxFuture;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 
-use super::limits::Patience;
 use crate::transport::{Connection, Died, Unsent};
 
 /// How many frames of a client wait until the gateway has time for them; the others wait in the socket.
@@ -108,8 +107,8 @@ impl QueuedConnection {
         }
     }
 
-    /// Waits until a client has taken nothing for so long of what it is to be told.
-    pub(super) async fn stalled(&self, patience: &Patience) {
+    /// Waits until a client has taken nothing of what it is to be told for as long as `patience` lasts.
+    pub(super) async fn stalled<P: Future<Output = ()>>(&self, patience: impl Fn() -> P) {
         loop {
             // Made before the look: a waiter that exists when a frame comes or goes is woken by it.
             let (added, eased) = (self.backlog.added.notified(), self.backlog.eased.notified());
@@ -120,7 +119,7 @@ impl QueuedConnection {
             tokio::select! {
                 biased; // what was taken at the last instant was taken
                 () = eased => {}
-                () = patience.over() => return,
+                () = patience() => return,
             }
         }
     }

@@ -51,7 +51,7 @@ impl StdioTransport {
         tokio::select! {
             biased; // either is the end
             () = self.connection.closed() => {}
-            () = self.connection.stalled(patience) => {}
+            () = self.connection.stalled(|| patience.over()) => {}
         }
     }
 
@@ -60,12 +60,15 @@ impl StdioTransport {
         self.connection.close();
     }
 
-    /// Waits until everything has been written that was sent before the connection was closed, but not long: a client
-    /// that reads nothing keeps the writing thread for ever.
+    /// Waits until everything has been written that was sent before the connection was closed, as long as somebody takes
+    /// it: a client that reads nothing keeps the writing thread for ever.
     #[expect(clippy::disallowed_methods, reason = "a deadline below the gateway's")]
     pub async fn drained(&self) {
-        let written = poll_fn(|context| self.written.borrow_mut().poll_recv(context));
-        let _ = tokio::time::timeout(FAREWELL, written).await;
+        tokio::select! {
+            biased; // what was written at the last instant was written
+            _ = poll_fn(|context| self.written.borrow_mut().poll_recv(context)) => {}
+            () = self.connection.stalled(|| tokio::time::sleep(FAREWELL)) => {}
+        }
     }
 }
 
