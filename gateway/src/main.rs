@@ -2,7 +2,6 @@
 //!
 //! In the order a start goes: arguments and files are read, the port is bound, the database opened and locked, then the
 //! address is printed and clients are served until a signal. What is wrong before that exits with 2.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line is for")]
 
 #[path = "main/files.rs"]
 mod files;
@@ -10,7 +9,8 @@ mod files;
 mod options;
 
 use std::collections::BTreeMap;
-use std::io::{self, Stderr};
+use std::fmt;
+use std::io::{self, Stderr, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -47,7 +47,7 @@ const BACKLOG: u32 = 4096;
 fn main() -> ExitCode {
     let Command::Serve(arguments) = Arguments::parse().command;
     serve(&arguments).unwrap_or_else(|NotStarted { error, hint }| {
-        eprintln!("error: {error}\nhint: {hint}");
+        say(io::stderr(), format_args!("error: {error}\nhint: {hint}"));
         ExitCode::from(NOT_STARTED)
     })
 }
@@ -74,7 +74,7 @@ async fn run(
     let served = match listening {
         Some((listener, bound)) => {
             let served = Served::on(listener, env, config, behavior, (access, arguments.limits()));
-            println!("listening on ws://{bound}{PATH}");
+            say(io::stdout(), format_args!("listening on ws://{bound}{PATH}"));
             info!(address = %bound, %db, "serving");
             served
         }
@@ -95,13 +95,19 @@ async fn run(
         () = served.end(signal) => ExitCode::SUCCESS,
         _ = signals.next() => {
             let left = served.sessions();
-            eprintln!("cut short by a second signal; sessions left: {left}; the next start ends their rows");
+            let cut = "cut short by a second signal; sessions left:";
+            say(io::stderr(), format_args!("{cut} {left}; the next start ends their rows"));
             ExitCode::from(CUT_SHORT)
         }
     };
     store.close();
     info!("ended");
     Ok(code)
+}
+
+/// Says a line to whoever started the gateway; that nobody listens any more is no reason to end.
+fn say(mut to: impl Write, line: fmt::Arguments<'_>) {
+    let _ = writeln!(to, "{line}").and_then(|()| to.flush());
 }
 
 fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), NotStarted> {
@@ -135,7 +141,8 @@ fn log(level: LogLevel, format: LogFormat) {
         LogLevel::Debug => LevelFilter::DEBUG,
     };
     let to: fn() -> Stderr = io::stderr;
-    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(to);
+    // Otherwise a line that nobody reads is told to the same nobody, with a panic.
+    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(to).log_internal_errors(false);
     match format {
         LogFormat::Text => subscriber.with_ansi(false).init(),
         LogFormat::Json => subscriber.json().init(),

@@ -10,6 +10,7 @@ pub mod entropy;
 pub mod limits;
 pub mod lock;
 pub mod metrics;
+mod queues;
 pub mod served;
 pub mod spawn;
 pub mod sqlite;

@@ -116,8 +116,8 @@ async fn a_client_that_reads_nothing_is_let_go() {
     let (session, row) = client.create().await;
     client.prompt(&session, &"x".repeat(256 * 1024)).await;
     client.event_of("message.complete").await;
-    // More than sockets and queue hold, and less than may wait.
-    for id in 1000..1095 {
+    // Half a MiB each: more than the sockets hold, and less than may wait, in frames and in bytes.
+    for id in 1000..1024 {
         let params = json!({"session_id": session});
         client.send(json!({"jsonrpc": "2.0", "id": id, "method": "session.history", "params": params})).await;
     }
@@ -250,6 +250,17 @@ fn a_database_that_is_not_for_us_is_refused() {
     check(&newer, "has schema version 99");
     check(&folder.path("no/state.db"), "cannot open database");
     assert_eq!(folder.names(), ["diary.txt", "newer.db"], "and nothing lies beside them");
+}
+
+/// What SQLite takes for no path: such a database would have no file, or a second name that the lock does not know.
+#[test]
+fn a_database_without_a_path_is_refused() {
+    let gateway = Served::with_grace("20s");
+    let uri = format!("file:{}", gateway.folder.path("state.db"));
+    for db in [":memory:", "file::memory:", "file:state.db?mode=memory", &uri] {
+        check_refused(&["--listen", "127.0.0.1:0", "--db", db], "a database needs the path of a file");
+        assert!(!std::path::Path::new(db).exists() && !std::path::Path::new(&format!("{db}.lock")).exists(), "{db}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use gateway::clock::{BadLength, Millis};
@@ -31,7 +32,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8645", value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// Serve one client on standard input and output instead, a frame a line, until the input ends
-    #[arg(long, conflicts_with_all = ["listen", "token_file", "allow_origin", "max_connections", "max_requests_per_second"])]
+    #[arg(long, conflicts_with_all = ["listen", "token_file", "allow_origin", "max_connections", "max_requests_per_second", "ping_interval"])]
     pub(crate) stdio: bool,
     /// The database, made if there is none
     #[arg(long, value_name = "FILE", default_value = "gateway.db")]
@@ -59,6 +60,10 @@ pub(crate) struct Serve {
     /// How many requests of a connection are read in a second; the others wait in its socket
     #[arg(long, value_name = "N", default_value_t = Limits::default().requests_per_second)]
     max_requests_per_second: NonZeroU32,
+    /// How long a client may be silent before it is asked, with a ping, whether it is there; when it is silent for as long
+    /// again it is let go; 0s for any length
+    #[arg(long, value_name = "TIME", value_parser = length, default_value = "20s")]
+    ping_interval: Millis,
     /// How much to log to standard error
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Info)]
     pub(crate) log: LogLevel,
@@ -149,6 +154,8 @@ impl Serve {
             connections: self.max_connections,
             frame_bytes: self.max_frame_bytes,
             requests_per_second: self.max_requests_per_second,
+            ping_interval: Duration::from_millis(self.ping_interval.0),
+            ..Limits::default()
         }
     }
 

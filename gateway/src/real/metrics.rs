@@ -11,8 +11,8 @@ use crate::session::{Attachment, Record};
 /// What is counted as it happens.
 #[derive(Default)]
 pub struct Counters {
-    /// Sockets that are open, also before and after the gateway knows of them.
-    pub(super) sockets: Cell<usize>,
+    sockets: Cell<usize>,
+    seats: Cell<usize>,
     connections: Cell<u64>,
     refused: RefCell<BTreeMap<&'static str, u64>>,
     requests: Cell<u64>,
@@ -44,6 +44,16 @@ struct Latency {
 }
 
 impl Counters {
+    /// Sockets that are open, also before and after the gateway knows of them.
+    pub(super) fn sockets(&self) -> &Cell<usize> {
+        &self.sockets
+    }
+
+    /// Those of them that were let in.
+    pub(super) fn seats(&self) -> &Cell<usize> {
+        &self.seats
+    }
+
     pub(super) fn connected(&self) {
         self.connections.set(self.connections.get() + 1);
     }

@@ -11,29 +11,18 @@ use std::thread::Builder;
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
-use crate::transport::{Connection, Died, Transport, Unsent};
-
-/// How many lines wait in either direction.
-const WAITING_MAX: usize = 64;
+use super::limits::Patience;
+use super::queues::{FAREWELL, Incoming, Outgoing, QueuedConnection};
+use crate::transport::{Connection, Died, Transport};
 
 /// The one connection, and its end.
 pub struct StdioTransport {
-    connection: RefCell<Option<Rc<dyn Connection>>>,
+    connection: Rc<QueuedConnection>,
+    taken: Cell<bool>,
     /// Closed when everything has been written.
     written: RefCell<mpsc::Receiver<Infallible>>,
-    ended: Rc<Notify>,
-}
-
-struct StdioConnection {
-    incoming: RefCell<mpsc::Receiver<Result<String, Died>>>,
-    /// None once the connection is closed from our side.
-    outgoing: RefCell<Option<mpsc::Sender<String>>>,
-    closed: Cell<bool>,
-    closing: Notify,
-    ended: Rc<Notify>,
 }
 
 impl StdioTransport {
@@ -44,8 +33,8 @@ impl StdioTransport {
         output: impl Write + Send + 'static,
         frame_bytes: usize,
     ) -> io::Result<Self> {
-        let (incoming, received) = mpsc::channel(WAITING_MAX);
-        let (sent, outgoing) = mpsc::channel(WAITING_MAX);
+        let (connection, ends) = QueuedConnection::new("stdio".into());
+        let (incoming, outgoing) = (ends.incoming, ends.outgoing);
         let (writing, written) = mpsc::channel(1);
         Builder::new()
             .name("stdin".to_owned())
@@ -54,114 +43,66 @@ impl StdioTransport {
             write(output, outgoing);
             drop(writing);
         })?;
-        let ended = Rc::new(Notify::new());
-        let connection = StdioConnection {
-            incoming: RefCell::new(received),
-            outgoing: RefCell::new(Some(sent)),
-            closed: Cell::new(false),
-            closing: Notify::new(),
-            ended: Rc::clone(&ended),
-        };
-        Ok(Self { connection: RefCell::new(Some(Rc::new(connection))), written: RefCell::new(written), ended })
+        Ok(Self { connection, taken: Cell::default(), written: RefCell::new(written) })
     }
 
-    /// Waits until the client is gone.
-    pub async fn ended(&self) {
-        self.ended.notified().await;
+    /// Waits until the client is gone, or has taken nothing for so long of what it is to be told.
+    pub async fn ended(&self, patience: &Patience) {
+        tokio::select! {
+            biased; // either is the end
+            () = self.connection.closed() => {}
+            () = self.connection.stalled(|| patience.over()) => {}
+        }
     }
 
-    /// Waits until everything has been written that was sent before the connection was closed.
+    /// Closes the connection, also when the gateway does not know of it yet.
+    pub fn dismiss(&self) {
+        self.connection.close();
+    }
+
+    /// Waits until everything has been written that was sent before the connection was closed, as long as somebody takes
+    /// it: a client that reads nothing keeps the writing thread for ever.
+    #[expect(clippy::disallowed_methods, reason = "a deadline below the gateway's")]
     pub async fn drained(&self) {
-        poll_fn(|context| self.written.borrow_mut().poll_recv(context)).await;
+        tokio::select! {
+            biased; // what was written at the last instant was written
+            _ = poll_fn(|context| self.written.borrow_mut().poll_recv(context)) => {}
+            () = self.connection.stalled(|| tokio::time::sleep(FAREWELL)) => {}
+        }
     }
 }
 
 impl Transport for StdioTransport {
     /// The one client; then nobody any more.
     fn accept(&self) -> LocalBoxFuture<'_, Option<Rc<dyn Connection>>> {
-        async { self.connection.borrow_mut().take() }.boxed_local()
-    }
-}
-
-impl Connection for StdioConnection {
-    fn name(&self) -> &str {
-        "stdio"
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "a transport of the machine's own, of which no simulation knows")]
-    fn receive(&self) -> LocalBoxFuture<'_, Result<Option<String>, Died>> {
-        async move {
-            // A peer that writes faster than frames are read would never let anybody else have a turn.
-            tokio::task::yield_now().await;
-            // Made before the test: a waiter that exists when `close` runs is woken by it.
-            let closing = self.closing.notified();
-            if self.closed.get() {
-                return Ok(None);
-            }
-            tokio::select! {
-                biased; // a connection that is closed has no next frame
-                () = closing => Ok(None),
-                line = poll_fn(|context| self.incoming.borrow_mut().poll_recv(context)) => line.transpose(),
-            }
-        }
-        .boxed_local()
-    }
-
-    fn send(&self, frame: String) -> Result<(), Unsent> {
-        match &*self.outgoing.borrow() {
-            Some(outgoing) => outgoing.try_send(frame).map_err(|error| match error {
-                TrySendError::Full(frame) => Unsent::Full(frame),
-                TrySendError::Closed(_) => Died.into(),
-            }),
-            None => Err(Died.into()),
-        }
-    }
-
-    fn room(&self) -> LocalBoxFuture<'_, Result<(), Died>> {
-        async move {
-            // Made before the look: a waiter that exists when `close` runs is woken by it.
-            let closing = self.closing.notified();
-            let outgoing = self.outgoing.borrow().clone().ok_or(Died)?;
-            tokio::select! {
-                biased; // a connection that is closed has no room
-                () = closing => Err(Died),
-                room = outgoing.reserve() => room.map(drop).map_err(|_| Died),
-            }
-        }
-        .boxed_local()
-    }
-
-    fn close(&self) {
-        self.closed.set(true);
-        self.closing.notify_waiters();
-        self.incoming.borrow_mut().close();
-        self.outgoing.take();
-        self.ended.notify_one();
+        let first = !self.taken.replace(true);
+        async move { first.then(|| Rc::clone(&self.connection) as _) }.boxed_local()
     }
 }
 
 /// Reads lines until the end of the input, or until one is no frame.
-fn read(mut input: impl BufRead, frame_bytes: usize, incoming: &mpsc::Sender<Result<String, Died>>) {
+fn read(mut input: impl BufRead, frame_bytes: usize, incoming: &mpsc::Sender<Incoming>) {
     loop {
         let mut line = Vec::new();
         let bound = u64::try_from(frame_bytes).unwrap_or(u64::MAX).saturating_add(1);
         let told = match input.by_ref().take(bound).read_until(b'\n', &mut line) {
-            Ok(0) => return,
+            Ok(0) => Ok(None),
             Ok(_) if line.len() > frame_bytes => Err(Died),
-            Ok(_) => String::from_utf8(line).map_err(|_| Died),
+            Ok(_) => String::from_utf8(line).map(Some).map_err(|_| Died),
             Err(_) => Err(Died),
         };
-        let died = told.is_err();
-        if incoming.blocking_send(told).is_err() || died {
+        let last = !matches!(told, Ok(Some(_)));
+        if incoming.blocking_send(told).is_err() || last {
             return;
         }
     }
 }
 
 /// Writes lines until there are no more, or nobody reads them.
-fn write(mut output: impl Write, mut outgoing: mpsc::Receiver<String>) {
+fn write(mut output: impl Write, mut outgoing: mpsc::Receiver<Outgoing>) {
     while let Some(frame) = outgoing.blocking_recv() {
-        if writeln!(output, "{frame}").and_then(|()| output.flush()).is_err() {
+        let (text, _room) = frame.into_parts();
+        if writeln!(output, "{text}").and_then(|()| output.flush()).is_err() {
             return;
         }
     }

@@ -105,10 +105,12 @@ impl Database {
     /// The database in the file `path`, made if there is none.
     ///
     /// What the file holds is looked at before anything is written, and the tables are made in one transaction. A path is a path:
-    /// names that stand for a database without a file are refused, since nobody else could open that one.
+    /// names that SQLite takes for something else are refused. A database without a file nobody else could open, and a
+    /// file that has a second name, as a URI, could be locked twice.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        if path.as_os_str().is_empty() || path == Path::new(":memory:") {
-            let cause = "a database needs a file".to_owned();
+        let name = path.as_os_str().as_encoded_bytes();
+        if name.is_empty() || name == b":memory:" || name.starts_with(b"file:") {
+            let cause = "a database needs the path of a file".to_owned();
             return Err(OpenError::CannotOpen { path: path.to_owned(), cause });
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -30,7 +30,7 @@ pub(crate) struct Served {
 }
 
 /// Ends with the test, however that ends.
-pub(crate) struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 /// A folder of a test's own.
 pub(crate) struct Folder(TempDir);
@@ -185,6 +185,12 @@ impl Folder {
 
     pub(crate) fn rows(&self) -> Connection {
         Connection::open(self.path("state.db")).expect("a database")
+    }
+
+    /// How many messages a row has; none while there is no such row.
+    pub(crate) fn messages(&self, row: &str) -> i64 {
+        let count = "SELECT count(*) FROM messages WHERE session_id = ?1";
+        self.rows().query_one(count, [row], |row| row.get(0)).expect("a number")
     }
 
     /// Why a row has ended, `None` while it is open; time and reason come together.

@@ -137,30 +137,72 @@ async fn a_frame_that_is_no_frame_of_ours_ends_its_connection() {
     check_serves(&mut other).await;
 }
 
-/// Beyond so many connections a further one is told so, until one of them is gone. What only opens a socket counts too.
+/// Beyond so many connections a further one is told so, until one of them is gone.
 #[tokio::test(flavor = "current_thread")]
 async fn too_many_connections_are_refused() {
     let gateway = Served::start_with(Folder::new(), &["--max-connections", "2"]);
-    let mut one = gateway.connect().await;
-    let silent = TcpStream::connect(gateway.address).await.expect("it listens");
-    until("the silent one counts", || {
-        std::net::TcpStream::connect(gateway.address).ok().and_then(|mut third| {
-            let mut answer = [0; 12];
-            std::io::Read::read_exact(&mut third, &mut answer).ok()?;
-            (answer == *b"HTTP/1.1 503").then_some(())
-        })
-    })
-    .await;
-    assert_eq!(refused(&gateway, "/api/ws", &[]).await, StatusCode::SERVICE_UNAVAILABLE);
+    let (mut one, two) = (gateway.connect().await, gateway.connect().await);
+    for _ in 0..3 {
+        assert_eq!(refused(&gateway, "/api/ws", &[]).await, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let page = gateway.metrics().await;
+    assert_eq!(metric(&page, "gateway_connections"), Some(2.0), "a page takes nobody's place: {page}");
+    assert!(page.contains("gateway_connections_refused_total{reason=\"full\"} 3\n"), "{page}");
     check_serves(&mut one).await;
-    drop(silent);
+    two.close().await;
     let mut third = loop {
-        // Those that were refused just now count until they are gone.
+        // The second counts until its socket is gone.
         if let Ok(socket) = gateway.knock("/api/ws").await {
             break Client::greeted(socket).await;
         }
     };
     check_serves(&mut third).await;
+}
+
+/// Who has not shown that it may connect takes no place of those who may.
+#[tokio::test(flavor = "current_thread")]
+async fn who_says_nothing_takes_no_place() {
+    let gateway = Served::start_with(Folder::new(), &["--max-connections", "1"]);
+    let mut silent = Vec::new();
+    for _ in 0..10 {
+        silent.push(TcpStream::connect(gateway.address).await.expect("it listens"));
+    }
+    check_serves(&mut gateway.connect().await).await;
+}
+
+/// A machine that vanishes says no goodbye. One that answers nothing any more loses its connection, and its session with
+/// it.
+#[tokio::test(flavor = "current_thread")]
+async fn a_client_that_vanishes_is_let_go() {
+    let folder = Folder::new();
+    folder.write("config.toml", "[gateway]\norphan_grace = \"100ms\"\n");
+    let gateway = Served::start_with(folder, &["--ping-interval", "200ms"]);
+    let mut client = gateway.connect().await;
+    let (session, row) = client.create().await;
+    client.prompt(&session, "hello").await;
+    client.event_of("message.complete").await;
+    // Nobody looks at its socket from here on, which stays open.
+    assert_eq!(until("the row is ended", || gateway.folder.end_of(&row)).await, "ws_orphan_reap");
+    drop(client);
+}
+
+/// A client that only has nothing to say answers when it is asked, and stays.
+#[tokio::test(flavor = "current_thread")]
+async fn a_silent_client_stays() {
+    let folder = Folder::new();
+    folder.write("config.toml", "[gateway]\norphan_grace = \"1ms\"\n");
+    let gateway = Served::start_with(folder, &["--ping-interval", "2s"]);
+    let mut client = gateway.connect().await;
+    let (session, row) = client.create().await;
+    client.prompt(&session, "hello").await;
+    client.event_of("message.complete").await;
+    let mut asked = 0;
+    while asked < 2 {
+        let message = within("a question", client.socket.next()).await.expect("not the end").expect("a frame");
+        asked += u32::from(message.is_ping());
+    }
+    assert_eq!(gateway.folder.end_of(&row), None);
+    check_serves(&mut client).await;
 }
 
 /// The error of an answer, as code and whether it passes by itself.
@@ -275,27 +317,78 @@ async fn requests_beyond_the_rate_wait() {
 }
 
 /// What a client does not take is not kept without end, however long it may take nothing: it is let go when so much
-/// waits, long before all that it asks for would.
+/// waits, before all that its turn has to say would.
 #[tokio::test(flavor = "current_thread")]
 async fn a_client_that_reads_nothing_takes_no_memory() {
-    let gateway = Served::with_config("orphan_grace = \"100ms\"\nwrite_timeout = \"1h\"");
+    let folder = Folder::new();
+    folder.write("config.toml", "[gateway]\norphan_grace = \"100ms\"\nwrite_timeout = \"1h\"\n");
+    let say = format!("{{ say = \"{}\" }},", "x".repeat(512 * 1024));
+    folder.write("script.toml", &format!("[turns.talk]\nsteps = [{}]\n", say.repeat(80)));
+    let gateway = Served::start_with(folder, &["--ping-interval", "0s"]);
     let (mut other, mut client) = (gateway.connect().await, gateway.connect().await);
     let (session, row) = client.create().await;
-    client.prompt(&session, &"x".repeat(256 * 1024)).await;
-    client.event_of("message.complete").await;
+    client.prompt(&session, "talk").await;
+    assert_eq!(until("the row is ended", || gateway.folder.end_of(&row)).await, "ws_orphan_reap");
+    check_serves(&mut other).await;
+}
+
+/// What a client asks for beyond what it takes waits in its socket.
+#[tokio::test(flavor = "current_thread")]
+async fn a_client_that_asks_and_reads_nothing_takes_no_memory() {
+    let gateway = Served::with_config("orphan_grace = \"100ms\"\nwrite_timeout = \"2s\"");
+    let (mut other, mut client) = (gateway.connect().await, gateway.connect().await);
+    let (session, row) = session_with_much(&mut client).await;
     let before = gateway.memory("VmRSS");
-    for id in 1000..1800 {
-        let params = json!({"session_id": session});
-        let frame = json!({"jsonrpc": "2.0", "id": id, "method": "session.history", "params": params}).to_string();
-        // Half a MiB each; a client that was let go can ask no more.
-        if client.socket.send(Message::text(frame)).await.is_err() {
+    for id in 0..800 {
+        // A client that was let go can ask no more.
+        if client.socket.send(history(id, &session)).await.is_err() {
             break;
         }
     }
     assert_eq!(until("the row is ended", || gateway.folder.end_of(&row)).await, "ws_orphan_reap");
     let grown = gateway.memory("VmHWM") - before;
-    assert!(grown < 120 * 1024, "{grown} KiB were kept for it at most");
+    assert!(grown < 40 * 1024, "{grown} KiB were kept for it at most");
     check_serves(&mut other).await;
+}
+
+/// A client that asks for much at once, and reads all the while, has all of it.
+#[tokio::test(flavor = "current_thread")]
+async fn a_client_that_asks_much_and_reads_is_answered() {
+    let gateway = Served::with_grace("20s");
+    let mut client = gateway.connect().await;
+    let (session, _) = session_with_much(&mut client).await;
+    let (mut sink, mut stream) = client.socket.split();
+    let asking = async {
+        for id in 0..200 {
+            sink.send(history(id, &session)).await.expect("it is sent");
+        }
+    };
+    let hearing = async {
+        let mut answered = 0;
+        while answered < 200 {
+            let frame = within("an answer", stream.next()).await.expect("not the end").expect("a frame");
+            let frame: Value = serde_json::from_str(frame.to_text().expect("text")).expect("JSON");
+            // There may be a last event of the turn.
+            if !frame["id"].is_null() {
+                assert_eq!(frame["id"], answered);
+                answered += 1;
+            }
+        }
+    };
+    tokio::join!(asking, hearing);
+}
+
+/// A session whose history is half a MiB.
+async fn session_with_much(client: &mut Client) -> (String, String) {
+    let (session, row) = client.create().await;
+    client.prompt(&session, &"x".repeat(256 * 1024)).await;
+    client.event_of("message.complete").await;
+    (session, row)
+}
+
+fn history(id: u32, session: &str) -> Message {
+    let params = json!({"session_id": session});
+    Message::text(json!({"jsonrpc": "2.0", "id": id, "method": "session.history", "params": params}).to_string())
 }
 
 /// Whatever comes over a socket, whole frames or none: the gateway lives on, serves others, and keeps nothing of it.

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::bench::{Folder, Served, gateway, metric, until};
+use crate::bench::{Folder, Process, Served, gateway, metric, until};
 
 /// What is live is what the metrics say, at every stage of a session's life.
 #[tokio::test(flavor = "current_thread")]
@@ -102,4 +102,80 @@ fn standard_input_is_a_client() {
     let ended: Vec<Value> = ended.filter(|line| line["fields"]["reason"] == "tui_shutdown").collect();
     assert_eq!(ended.len(), 1, "{log}");
     assert_eq!(ended[0]["fields"]["row"], id("stored_session_id"));
+}
+
+/// A client that reads nothing does not keep a gateway from its end, and its session's row ends as any other.
+#[tokio::test(flavor = "current_thread")]
+async fn standard_output_that_nobody_reads_is_left() {
+    check_unread("1h", Input::Ends).await;
+}
+
+/// One that stays and takes nothing of what it is told is not waited for.
+#[tokio::test(flavor = "current_thread")]
+async fn a_client_on_standard_input_that_reads_nothing_is_let_go() {
+    check_unread("300ms", Input::Stays).await;
+}
+
+/// What becomes of standard input when a turn has said more than anybody reads.
+#[derive(PartialEq)]
+enum Input {
+    Ends,
+    Stays,
+}
+
+/// The gateway ends, though its client has read two lines only.
+async fn check_unread(write_timeout: &str, then: Input) {
+    let folder = Folder::new();
+    let flags = ["--stdio", "--log", "off", "--write-timeout", write_timeout, "--db", &folder.path("state.db")];
+    let mut command = gateway(&flags);
+    let mut process = Process(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts"));
+    let mut input = process.0.stdin.take().expect("it is piped");
+    let mut lines = BufReader::new(process.0.stdout.take().expect("it is piped")).lines();
+    let mut next = || -> Value { serde_json::from_str(&lines.next().expect("a line").expect("text")).expect("JSON") };
+    assert_eq!(next()["params"]["type"], "gateway.ready");
+    let mut send = |frame: Value| writeln!(input, "{frame}").expect("it reads");
+    send(json!({"id": 1, "method": "session.create"}));
+    let created = next();
+    let id = |key: &str| created["result"][key].as_str().expect("an id").to_owned();
+    // More than a pipe holds comes back.
+    let text = "x".repeat(512 * 1024);
+    send(json!({"id": 2, "method": "prompt.submit", "params": {"session_id": id("session_id"), "text": text}}));
+    let row = id("stored_session_id");
+    if then == Input::Ends {
+        until("the turn is stored", || (folder.messages(&row) == 2).then_some(())).await;
+        drop(input);
+    }
+    let status = until("it ends", || process.0.try_wait().expect("our child")).await;
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(folder.end_of(&row).as_deref(), Some("tui_shutdown"));
+    drop(lines);
+}
+
+/// Nobody has to read what a gateway prints: it serves on, and ends as it should.
+#[tokio::test(flavor = "current_thread")]
+async fn output_that_nobody_reads_is_no_end() {
+    let unread = || {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        Stdio::from(writer)
+    };
+    // Where it listens is printed to one of the two, and logged to the other.
+    let folder = Folder::new();
+    let mut command = gateway(&["--listen", "127.0.0.1:0", "--db", &folder.path("state.db")]);
+    command.stderr(unread());
+    let gateway = Served::run(folder, command);
+    gateway.connect().await.create().await;
+    assert_eq!(gateway.stop("TERM").await.0, Some(0));
+
+    let folder = Folder::new();
+    let mut command = crate::bench::gateway(&["--listen", "127.0.0.1:0", "--db", &folder.path("state.db")]);
+    let mut process = Process(command.stdout(unread()).stderr(Stdio::piped()).spawn().expect("it starts"));
+    let mut log = BufReader::new(process.0.stderr.take().expect("it is piped")).lines();
+    let address = log.find_map(|line| {
+        let line = line.expect("text");
+        line.split(' ').find_map(|word| word.strip_prefix("address=")?.parse().ok())
+    });
+    let gateway = Served { process, address: address.expect("it says where"), folder };
+    gateway.connect().await.create().await;
+    assert_eq!(gateway.stop("TERM").await.0, Some(0));
 }

@@ -4,8 +4,6 @@
 //! deserves an answer, so the request is read here and the rest is the library's. Two pages are answered as well.
 #![expect(clippy::disallowed_methods, reason = "a handshake's deadline, below the gateway's")]
 
-use std::time::Duration;
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
@@ -16,24 +14,25 @@ use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tracing::{debug, warn};
 
-use super::{Door, FAREWELL, PATH, drain};
+use super::pump::{Socket, drain};
+use super::silence::Heard;
+use super::{Counted, Door, PATH};
 use crate::real::access::Asking;
+use crate::real::metrics::Counters;
+use crate::real::queues::FAREWELL;
 
 /// A request that is longer is none of ours.
 const REQUEST_BYTES_MAX: usize = 16 * 1024;
 
-/// How long a client may take to say what it wants.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// What a socket buffers of its own accord. Frames are small and idle clients are many.
 const BUFFER_BYTES: usize = 4 * 1024;
 
-/// The WebSocket, if the client asks for one and may have it; everybody else is answered and let go.
-pub(super) async fn shake(mut stream: TcpStream, door: &Door, client: &str) -> Option<WebSocketStream<TcpStream>> {
-    let (request, early) = match tokio::time::timeout(PATIENCE, request(&mut stream)).await {
-        Ok(Asked::Request(request, early)) => (request, early),
-        Ok(Asked::Nonsense) => return answer(stream, "400 Bad Request", "this is no WebSocket request").await,
-        Ok(Asked::Nothing) | Err(_) => return None,
+/// The WebSocket and its seat, if the client asks for one and may have it; everybody else is answered and let go.
+pub(super) async fn shake(mut stream: TcpStream, door: &Door, client: &str) -> Option<(Socket, Counted)> {
+    let (request, early) = match request(&mut stream).await {
+        Asked::Request(request, early) => (request, early),
+        Asked::Nonsense => return answer(stream, "400 Bad Request", "this is no WebSocket request").await,
+        Asked::Nothing => return None,
     };
     let path = request.uri().path();
     if path == "/healthz" {
@@ -53,6 +52,12 @@ pub(super) async fn shake(mut stream: TcpStream, door: &Door, client: &str) -> O
     let Ok(response) = create_response(&request) else {
         return answer(stream, "426 Upgrade Required", "the gateway speaks WebSocket, version 13").await;
     };
+    // Only now: who may not connect takes nobody's seat.
+    let Some(seat) = Counted::one_of(door.limits.connections, &door.counters, Counters::seats) else {
+        door.counters.refused("full");
+        warn!(client, "refused: full");
+        return answer(stream, "503 Service Unavailable", "the gateway has as many connections as it may have").await;
+    };
     let mut head = Vec::new();
     write_response(&mut head, &response).ok()?;
     stream.write_all(&head).await.ok()?;
@@ -62,12 +67,8 @@ pub(super) async fn shake(mut stream: TcpStream, door: &Door, client: &str) -> O
         .write_buffer_size(BUFFER_BYTES)
         .max_message_size(Some(door.limits.frame_bytes))
         .max_frame_size(Some(door.limits.frame_bytes));
-    Some(WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await)
-}
-
-/// Tells a client that there is no room for it.
-pub(super) async fn turn_away(stream: TcpStream) {
-    answer::<()>(stream, "503 Service Unavailable", "the gateway has as many connections as it may have").await;
+    let stream = Heard::new(stream);
+    Some((WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await, seat))
 }
 
 /// What a client has said first.
