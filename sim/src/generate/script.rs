@@ -3,12 +3,13 @@
 //! The script is written in order of time. A clock of instants at which something may be due goes along: the next step
 //! falls on one of them, beside one, or anywhere.
 
+mod time;
+
 use std::collections::BTreeSet;
 
 use gateway::agent::script::TurnStep;
 use gateway::clock::Millis;
 use gateway::lifecycle::process::Signal;
-use gateway::spawn::Window;
 
 use super::swarm::{Feature, Swarm};
 use crate::prng::Prng;
@@ -117,37 +118,6 @@ enum Kind {
 }
 
 impl Writer<'_> {
-    /// Time goes on to the next step: not at all, to something that is due, a little, or far.
-    fn pass_time(&mut self) {
-        let secs = Millis::from_secs;
-        let step = match self.prng.below(20) {
-            0..=5 => Millis::ZERO,
-            6 => Millis(1),
-            7..=10 => *self.prng.one(&[secs(1), secs(2), secs(5)]),
-            11..=17 => return self.pass_to_due(),
-            18 => Millis(self.prng.below(60_000) as u64),
-            _ => *self.prng.one(&[secs(120), secs(301), secs(900)]),
-        };
-        self.now = self.now + step;
-    }
-
-    fn pass_to_due(&mut self) {
-        let later: Vec<Millis> = self.due.range(Millis(self.now.0 + 1)..).copied().collect();
-        if later.is_empty() {
-            return;
-        }
-        // The next few are the likely ones.
-        let near = later.len().min(4);
-        let due = later[self.prng.below(near)];
-        let beside = match self.prng.below(6) {
-            0 => Millis(due.0 - 1),
-            1 => Millis(due.0 + 1),
-            2 => Millis(due.0.saturating_sub(1000)),
-            _ => due,
-        };
-        self.now = self.now.max(beside);
-    }
-
     fn step(&mut self) {
         let client = self.prng.below(self.clients.len());
         if let Some((kind, session)) = self.next.take().filter(|(kind, _)| self.goes_on_with(client, *kind)) {
@@ -163,10 +133,7 @@ impl Writer<'_> {
             Kind::Prompt => self.prompt(client),
             Kind::Drop => self.lose(client, Action::Drop),
             Kind::Leave => self.lose(client, Action::Close),
-            Kind::Stall => {
-                self.expect(self.scenario.gateway.write_timeout);
-                self.act(client, Action::Stall);
-            }
+            Kind::Stall => self.stall(client),
             Kind::Unstall => self.act(client, Action::Unstall),
             Kind::Lag => {
                 let takes = *self.prng.one(&[Millis(300), Millis::from_secs(2)]);
@@ -190,7 +157,7 @@ impl Writer<'_> {
                 let jump = if self.prng.hits(1, 2) { Jump::Forward(far) } else { Jump::Back(far) };
                 self.process(Action::SetClock { jump });
             }
-            Kind::ScanIdle => self.process(Action::ScanIdle),
+            Kind::ScanIdle => self.scan_idle(),
             Kind::Elsewhere => {
                 let session = self.prng.one(&self.sessions).name.clone();
                 self.process(Action::CliNew { session });
@@ -305,6 +272,7 @@ impl Writer<'_> {
         let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
         let agent = &self.scenario.agent;
         self.expect(self.scenario.gateway.build_delay + agent.first_build.unwrap_or(agent.build));
+        self.expect_cap();
         let start = self.start();
         self.act(client, Action::Create { name: (*name).to_owned(), title, on_disconnect, start });
         self.sessions.push(Known { name: (*name).to_owned(), busy_until: Millis::ZERO });
@@ -363,39 +331,11 @@ impl Writer<'_> {
         let others: Vec<String> = others.map(|known| known.name.clone()).collect();
         if self.swarm.has(Feature::Background) && !others.is_empty() {
             self.next = Some((Kind::Prompt, self.prng.one(&others).clone()));
+        } else if self.commit() > Millis::ZERO && self.prng.hits(1, 3) {
+            // Who stops it may do so before it is stored.
+            self.next = Some((Kind::Interrupt, session.clone()));
         }
         self.act(client, Action::Prompt { session, prompt, truncate });
-    }
-
-    /// How long a write takes at the most.
-    fn commit(&self) -> Millis {
-        self.scenario.store.before_commit.max + self.scenario.store.after_commit.max
-    }
-
-    /// How long after the end of a job it may be over and nobody has heard of it.
-    fn unheard(&self) -> Millis {
-        let window = self.scenario.windows.get(&Window::JobOverNotHeard);
-        Millis(window.map_or(0, |window| window.max.0 / 2))
-    }
-
-    /// How long after a call of the store its commit may be done and not yet answered.
-    fn in_doubt(&self) -> Millis {
-        let store = &self.scenario.store;
-        store.before_commit.max + Millis(store.after_commit.max.0 / 2)
-    }
-
-    /// How long a step of a turn lasts if nobody interrupts or answers.
-    fn length(&self, step: &TurnStep) -> Millis {
-        match step {
-            // The call is stored before, the result after.
-            TurnStep::Tool { takes, .. } => *takes + self.commit().times(2),
-            TurnStep::Compress { takes, .. } | TurnStep::Sleep { takes } | TurnStep::Late { takes, .. } => *takes,
-            TurnStep::Hang => self.scenario.gateway.orphan_silence,
-            TurnStep::Ask { .. } => self.scenario.gateway.approval_timeout.unwrap_or(Millis::from_secs(60)),
-            TurnStep::Background { .. } => self.commit().times(2),
-            TurnStep::Say { .. } => self.commit(),
-            _ => Millis::ZERO,
-        }
     }
 
     /// A connection ends: a grace begins, and begins again as long as there is work.
@@ -409,8 +349,27 @@ impl Writer<'_> {
                 break;
             }
         }
+        self.expect_idle(busiest);
         self.act(client, how);
         self.clients[client].connected = false;
+    }
+
+    /// The idle reaper looks now. Who wants a session that it has chosen is almost too late.
+    fn scan_idle(&mut self) {
+        if !self.sessions.is_empty() {
+            let kind = *self.prng.one(&[Kind::Resume, Kind::Prompt]);
+            self.next = Some((kind, self.prng.one(&self.sessions).name.clone()));
+        }
+        self.process(Action::ScanIdle);
+    }
+
+    /// A client takes nothing more, which somebody finds out only who has something to say to it.
+    fn stall(&mut self, client: usize) {
+        self.expect(self.scenario.gateway.write_timeout);
+        if !self.sessions.is_empty() {
+            self.next = Some((Kind::Prompt, self.prng.one(&self.sessions).name.clone()));
+        }
+        self.act(client, Action::Stall);
     }
 
     /// A connection ends, which the gateway finds out later, if at all.
@@ -492,10 +451,6 @@ impl Writer<'_> {
         name
     }
 
-    fn expect(&mut self, later: Millis) {
-        self.due.insert(self.now + later);
-    }
-
     fn act(&mut self, client: usize, action: Action) {
         if action == Action::Connect {
             self.clients[client].connected = true;
@@ -515,6 +470,8 @@ fn follows(kind: Kind) -> Option<Kind> {
         Kind::Close | Kind::Delete => Some(Kind::Resume),
         Kind::Resume | Kind::Activate | Kind::Branch | Kind::Undo | Kind::Compress => Some(Kind::Prompt),
         Kind::Answer => Some(Kind::Interrupt),
+        // What to do instead.
+        Kind::Interrupt => Some(Kind::Prompt),
         Kind::Title => Some(Kind::Title),
         _ => None,
     }

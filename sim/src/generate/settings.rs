@@ -26,6 +26,9 @@ pub(super) fn draw(prng: &mut Prng, swarm: &Swarm) -> Settings {
     if swarm.has(Feature::Settings) {
         settings(prng, &mut gateway);
     }
+    if swarm.has(Feature::Busy) && prng.hits(1, 3) {
+        gateway.busy_input_mode = *prng.one(&[BusyInput::Queue, BusyInput::Steer]);
+    }
     let mut agent = AgentSettings::default();
     if swarm.has(Feature::SlowAgent) {
         agent.build = *prng.one(&[secs(1), secs(3), secs(25), secs(31)]);
@@ -82,6 +85,10 @@ fn settings(prng: &mut Prng, gateway: &mut Config) {
     }
     if prng.hits(1, 3) {
         gateway.session_ttl = *prng.one(&[secs(1), secs(200), secs(400)]);
+        // Nobody is idle for so long whom the grace does not spare.
+        if prng.hits(2, 3) {
+            gateway.orphan_grace = *prng.one(&[Millis::ZERO, secs(900)]);
+        }
     }
     if prng.hits(1, 3) {
         gateway.max_live_sessions = Some(*prng.one(&[1, 2]));
