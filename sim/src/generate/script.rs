@@ -3,11 +3,11 @@
 //! The script is written in order of time. A clock of instants at which something may be due goes along: the next step
 //! falls on one of them, beside one, or anywhere.
 
+mod meet;
 mod time;
 
 use std::collections::BTreeSet;
 
-use gateway::agent::script::TurnStep;
 use gateway::clock::Millis;
 use gateway::lifecycle::process::Signal;
 
@@ -35,6 +35,7 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
         sessions: Vec::new(),
         due: BTreeSet::new(),
         next: None,
+        moment: None,
         names: 0,
         steps: Vec::new(),
     };
@@ -64,6 +65,8 @@ struct Writer<'a> {
     due: BTreeSet<Millis>,
     /// What may well come next, and of which session.
     next: Option<(Kind, String)>,
+    /// When it may well come, or whatever comes next.
+    moment: Option<Millis>,
     /// How many names for resumed sessions and branches were given.
     names: usize,
     steps: Vec<Step>,
@@ -272,7 +275,7 @@ impl Writer<'_> {
         let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
         let agent = &self.scenario.agent;
         self.expect(self.scenario.gateway.build_delay + agent.first_build.unwrap_or(agent.build));
-        self.expect_cap();
+        self.meet_cap();
         let start = self.start();
         self.act(client, Action::Create { name: (*name).to_owned(), title, on_disconnect, start });
         self.sessions.push(Known { name: (*name).to_owned(), busy_until: Millis::ZERO });
@@ -307,34 +310,13 @@ impl Writer<'_> {
         };
         let cuts = self.swarm.has(Feature::Cut) && self.prng.hits(1, 3);
         let truncate = cuts.then(|| *self.prng.one(&[0, 1, -1]));
-        let mut over = self.now.max(self.sessions[place].busy_until) + self.commit();
-        if let Prompt::Turn(turn) = &prompt {
-            for step in &self.scenario.turns[turn].steps {
-                over = over + self.length(step);
-                self.due.extend([over, over + self.in_doubt()]);
-                match step {
-                    TurnStep::Background { takes, .. } => {
-                        self.due.extend([over + *takes, over + *takes + self.unheard()])
-                    }
-                    TurnStep::Compress { .. } => over = over + self.commit(),
-                    _ => {}
-                }
-            }
-        }
-        self.sessions[place].busy_until = over;
-        // Who goes then has a grace that is over when the turn is.
-        let grace = self.scenario.gateway.orphan_grace;
-        let meets = [1, 2].map(|rounds| Millis(over.0.saturating_sub(grace.times(rounds).0)));
-        self.due.extend(meets.into_iter().filter(|instant| *instant > self.now));
-        // Two sessions at work at one time are more than one after the other.
-        let others = self.sessions.iter().filter(|known| known.name != session && known.busy_until <= self.now);
-        let others: Vec<String> = others.map(|known| known.name.clone()).collect();
-        if self.swarm.has(Feature::Background) && !others.is_empty() {
-            self.next = Some((Kind::Prompt, self.prng.one(&others).clone()));
-        } else if self.commit() > Millis::ZERO && self.prng.hits(1, 3) {
-            // Who stops it may do so before it is stored.
-            self.next = Some((Kind::Interrupt, session.clone()));
-        }
+        let begins = self.now.max(self.sessions[place].busy_until) + self.commit();
+        let steps = match &prompt {
+            Prompt::Turn(turn) => self.scenario.turns[turn].steps.as_slice(),
+            Prompt::Text(_) => &[],
+        };
+        self.sessions[place].busy_until = self.expect_turn(begins, steps);
+        self.meet_turn(begins, steps, &session);
         self.act(client, Action::Prompt { session, prompt, truncate });
     }
 
@@ -349,7 +331,7 @@ impl Writer<'_> {
                 break;
             }
         }
-        self.expect_idle(busiest);
+        self.meet_reapers(busiest);
         self.act(client, how);
         self.clients[client].connected = false;
     }

@@ -1,21 +1,22 @@
 //! When the next step comes: at an instant at which something is due, in the middle of something that lasts, or anywhere.
 
 use gateway::agent::script::TurnStep;
-use gateway::clock::{Millis, Uptime};
-use gateway::lifecycle::idle;
+use gateway::clock::Millis;
 use gateway::spawn::Window;
 
 use super::Writer;
-use crate::generate::swarm::Feature;
 use crate::scenario::Latency;
-
-/// How long after a session was added the cap is looked at (spec §6).
-const CAP_DELAY: Millis = Millis(100);
 
 impl Writer<'_> {
     /// Time goes on to the next step: not at all, to something that is due, a little, or far.
     pub(super) fn pass_time(&mut self) {
         let secs = Millis::from_secs;
+        if let Some(moment) = self.moment.take().filter(|moment| *moment >= self.now)
+            && self.prng.hits(2, 3)
+        {
+            self.now = moment;
+            return;
+        }
         // What mostly follows does so at once, or before what it follows is through.
         if self.next.is_some() && self.prng.hits(1, 2) {
             self.now = self.now + if self.prng.hits(1, 3) { Millis::ZERO } else { self.amid() };
@@ -53,7 +54,7 @@ impl Writer<'_> {
 
     /// How long after something has begun it is in the middle of a thing that lasts: a race window that is open, a frame
     /// or a write on its way. A millisecond where nothing lasts.
-    fn amid(&mut self) -> Millis {
+    pub(super) fn amid(&mut self) -> Millis {
         let store = &self.scenario.store;
         let others = [self.scenario.network.latency, store.before_commit, store.after_commit, store.after_lookup];
         let lasting = self.scenario.windows.values().chain(&others).filter(|latency| latency.max > Millis::ZERO);
@@ -65,20 +66,23 @@ impl Writer<'_> {
         self.due.insert(self.now + later);
     }
 
-    /// A session is added: those beyond the cap are ended a little later.
-    pub(super) fn expect_cap(&mut self) {
-        if self.swarm.has(Feature::Crowd) || self.scenario.gateway.max_live_sessions.is_some() {
-            self.expect(CAP_DELAY);
+    /// What a turn with these steps does that begins at an instant; when it is over.
+    pub(super) fn expect_turn(&mut self, begins: Millis, steps: &[TurnStep]) -> Millis {
+        let mut over = begins;
+        for step in steps {
+            over = over + self.length(step);
+            self.due.extend([over, over + self.in_doubt()]);
+            match step {
+                TurnStep::Background { takes, .. } => self.due.extend([over + *takes, over + *takes + self.unheard()]),
+                TurnStep::Compress { .. } => over = over + self.commit(),
+                _ => {}
+            }
         }
-    }
-
-    /// A session is left that is at rest from an instant on: the idle reaper ends it, if nobody does before.
-    pub(super) fn expect_idle(&mut self, rests: Millis) {
-        let (ttl, grace) = (self.scenario.gateway.session_ttl, self.scenario.gateway.orphan_grace);
-        if grace == Millis::ZERO || grace > ttl {
-            let idle = idle::scan_after(Uptime(self.now.max(rests).0) + ttl);
-            self.due.insert(Millis(idle.0));
-        }
+        // Who goes then has a grace that is over when the turn is.
+        let grace = self.scenario.gateway.orphan_grace;
+        let meets = [1, 2].map(|rounds| Millis(over.0.saturating_sub(grace.times(rounds).0)));
+        self.due.extend(meets.into_iter().filter(|instant| *instant > self.now));
+        over
     }
 
     /// How long a write takes at the most.
