@@ -42,6 +42,12 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
     let length = 2 + writer.prng.below(11);
     writer.act(0, Action::Connect);
     writer.create(0);
+    // What two sessions have to do with each other needs both, and before the story is over.
+    if swarm.has(Feature::Sessions) && writer.prng.hits(1, 2) {
+        let client = writer.prng.below(clients);
+        writer.connect_first(client);
+        writer.create(client);
+    }
     if swarm.has(Feature::Crowd) {
         writer.crowd();
     }
@@ -235,6 +241,12 @@ impl Writer<'_> {
         menu
     }
 
+    fn connect_first(&mut self, client: usize) {
+        if !self.clients[client].connected {
+            self.act(client, Action::Connect);
+        }
+    }
+
     /// A client that comes back mostly wants its session.
     fn connect(&mut self, client: usize) {
         self.act(client, Action::Connect);
@@ -304,7 +316,7 @@ impl Writer<'_> {
     fn prompt_to(&mut self, client: usize, session: String) {
         let place = self.sessions.iter().position(|known| known.name == session).expect("it has a name");
         let turns: Vec<String> = self.scenario.turns.keys().cloned().collect();
-        let prompt = match self.prng.hits(1, 6) {
+        let prompt = match self.prng.hits(1, 5) {
             true => Prompt::Text("hello".to_owned()),
             false => Prompt::Turn(self.prng.one(&turns).clone()),
         };
@@ -315,8 +327,9 @@ impl Writer<'_> {
             Prompt::Turn(turn) => self.scenario.turns[turn].steps.as_slice(),
             Prompt::Text(_) => &[],
         };
-        self.sessions[place].busy_until = self.expect_turn(begins, steps);
-        self.meet_turn(begins, steps, &session);
+        let rests = self.expect_turn(begins, steps);
+        self.sessions[place].busy_until = rests;
+        self.meet_turn(begins, rests, steps, &session);
         self.act(client, Action::Prompt { session, prompt, truncate });
     }
 

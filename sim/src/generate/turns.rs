@@ -53,8 +53,8 @@ fn turn(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> TurnScript {
         let step = step(prng, kind, grace);
         let job = if let TurnStep::Background { takes, .. } = &step { Some(*takes) } else { None };
         steps.push(step);
-        // A job may be over while the turn that has started it goes on.
-        if let Some(takes) = job.filter(|_| prng.hits(1, 2)) {
+        // A job may be over while the turn that has started it goes on, and others end theirs.
+        if let Some(takes) = job.filter(|_| swarm.has(Feature::Sessions) && prng.hits(1, 2)) {
             let takes = takes + *prng.one(&[Millis(1), Millis::from_secs(1), Millis::from_secs(10)]);
             steps.push(TurnStep::Tool { name: "terminal".to_owned(), takes, interrupt: OnInterrupt::Stop });
         }

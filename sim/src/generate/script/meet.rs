@@ -14,8 +14,9 @@ use crate::generate::swarm::Feature;
 const CAP_DELAY: Millis = Millis(100);
 
 impl Writer<'_> {
-    /// A turn with these steps begins at an instant: what may well come in the middle of it, or of what it leaves behind.
-    pub(super) fn meet_turn(&mut self, begins: Millis, steps: &[TurnStep], session: &str) {
+    /// A turn with these steps begins at an instant, and is over at another: what may well come in the middle of it, or of
+    /// what it leaves behind.
+    pub(super) fn meet_turn(&mut self, begins: Millis, rests: Millis, steps: &[TurnStep], session: &str) {
         let mut meetings: Vec<(Millis, Kind, String)> = Vec::new();
         let own = |at, kind| (at, kind, session.to_owned());
         let mut over = begins;
@@ -33,10 +34,14 @@ impl Writer<'_> {
                 }
                 TurnStep::Background { takes, .. } => {
                     let ends = over + length + *takes;
-                    meetings.push(own(ends + self.unheard(), Kind::Close));
-                    // Two sessions at work at one time are more than one after the other.
-                    meetings.extend(free.iter().map(|other| (ends, Kind::Prompt, other.clone())));
-                    meetings.extend(free.iter().map(|other| (self.now, Kind::Prompt, other.clone())));
+                    if ends > rests {
+                        meetings.push(own(ends + self.unheard(), Kind::Close));
+                    } else {
+                        // Two sessions at work at one time are more than one after the other.
+                        let instants = [ends, ends + Millis(1)];
+                        meetings
+                            .extend(free.iter().flat_map(|other| instants.map(|at| (at, Kind::Prompt, other.clone()))));
+                    }
                 }
                 _ => {}
             }
@@ -62,7 +67,7 @@ impl Writer<'_> {
             // The first end of a grace at which nobody is at work.
             self.now + grace.times(1 + (rests.0 - self.now.0) / grace.0)
         };
-        if self.prng.hits(1, 3) {
+        if self.prng.hits(1, 2) {
             self.moment = Some(ends + self.amid());
         }
     }
@@ -81,7 +86,7 @@ impl Writer<'_> {
 
     /// One of these comes next, if any.
     fn meet_one(&mut self, meetings: &[(Millis, Kind, String)]) {
-        if !meetings.is_empty() && self.prng.hits(1, 2) {
+        if !meetings.is_empty() && self.prng.hits(2, 3) {
             let (at, kind, session) = self.prng.one(meetings).clone();
             self.next = Some((kind, session));
             self.moment = Some(at);

@@ -12,7 +12,7 @@ impl Writer<'_> {
     pub(super) fn pass_time(&mut self) {
         let secs = Millis::from_secs;
         if let Some(moment) = self.moment.take().filter(|moment| *moment >= self.now)
-            && self.prng.hits(2, 3)
+            && self.prng.hits(3, 4)
         {
             self.now = moment;
             return;
