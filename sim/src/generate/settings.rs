@@ -115,5 +115,5 @@ fn latency(prng: &mut Prng) -> Latency {
 fn open(prng: &mut Prng) -> Latency {
     let secs = Millis::from_secs;
     let length = *prng.one(&[Millis(300), secs(1), secs(2)]);
-    *prng.one(&[Latency { min: Millis::ZERO, max: length }, Latency::fixed(length), Latency::fixed(length)])
+    *prng.one(&[Latency { min: Millis::ZERO, max: length }, Latency::fixed(length)])
 }

@@ -137,7 +137,7 @@ const FEATURES: [(Feature, usize); 43] = [
 
 /// Features that only together make a story: in most scenarios one such group is on as a whole, since each rare one by
 /// chance would hardly ever meet the others.
-const THEMES: [&[Feature]; 18] = [
+const THEMES: [&[Feature]; 17] = [
     // Clients that go in the middle of something, and come back.
     &[Drop, Leave, Windows, Resume],
     // Who comes back to a conversation that went on under another id, or is being ended.
@@ -164,8 +164,6 @@ const THEMES: [&[Feature]; 18] = [
     &[SlowAgent, Question, Close, Resume],
     // Clients that take nothing, and those who take over from them.
     &[SlowReader, Company, Events],
-    // Machines that sleep, and clocks that jump, while sessions wait for their clients.
-    &[Suspend, SetClock, Drop, Resume],
     // Sessions that nobody has used for long, and those who come back to them.
     &[ScanIdle, Settings, Windows, Resume],
     // Prompts, and interrupts that come before a turn has begun or after it has stopped.

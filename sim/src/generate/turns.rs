@@ -79,7 +79,6 @@ fn step(prng: &mut Prng, kind: Kind, grace: Millis) -> TurnStep {
         Kind::Ask => TurnStep::Ask {
             kind: *prng.one(&[
                 QuestionKind::Clarify,
-                QuestionKind::Clarify,
                 QuestionKind::Approval,
                 QuestionKind::Approval,
                 QuestionKind::Sudo,

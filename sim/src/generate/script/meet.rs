@@ -32,7 +32,6 @@ impl Writer<'_> {
                 TurnStep::Late { .. } | TurnStep::Hang => {
                     meetings.push(own(over + Millis(length.0 / 2), Kind::Interrupt));
                 }
-                TurnStep::Ask { .. } => meetings.push(own(over + Millis::from_secs(1), Kind::Answer)),
                 TurnStep::Background { takes, .. } => {
                     let ends = over + length + *takes;
                     if ends > rests {
@@ -50,20 +49,17 @@ impl Writer<'_> {
         }
         meetings.retain(|(_, kind, _)| match kind {
             Kind::Interrupt => self.swarm.has(Feature::Interrupt),
-            Kind::Answer => self.swarm.has(Feature::Answer),
             Kind::Close => self.swarm.has(Feature::Close),
             _ => true,
         });
         self.meet_one(&meetings);
     }
 
-    /// A connection ends, of sessions that are at rest from an instant on: who comes back may be almost too late, or be
-    /// there before the gateway is through with the loss.
+    /// A connection ends, of sessions that are at rest from an instant on: who comes back may be almost too late.
     pub(super) fn meet_reapers(&mut self, rests: Millis) {
         let (ttl, grace) = (self.scenario.gateway.session_ttl, self.scenario.gateway.orphan_grace);
         let rests = self.now.max(rests);
-        let outlives = grace == Millis::ZERO || grace > ttl;
-        let ends = if outlives {
+        let ends = if grace == Millis::ZERO || grace > ttl {
             let idle = idle::scan_after(Uptime(rests.0) + ttl);
             self.due.insert(Millis(idle.0));
             Millis(idle.0)
@@ -71,14 +67,9 @@ impl Writer<'_> {
             // The first end of a grace at which nobody is at work.
             self.now + grace.times(1 + (rests.0 - self.now.0) / grace.0)
         };
-        // Not too often: what comes within a grace would be left out.
-        let begins = match self.prng.below(6) {
-            0 => ends,
-            1 => self.now,
-            2..=3 if outlives => ends,
-            _ => return,
-        };
-        self.moment = Some(begins + self.amid());
+        if self.prng.hits(1, 2) {
+            self.moment = Some(ends + self.amid());
+        }
     }
 
     /// A session is added: those beyond the cap are ended a little later, when somebody may want them.
