@@ -167,6 +167,8 @@ pub enum Phase {
     Claimed,
     /// It is at work, or waits for its agent.
     Begun,
+    /// It has come to its end, and gives the session away.
+    Over,
 }
 
 /// A prompt that waits.
@@ -229,6 +231,8 @@ pub struct Facts {
     pub stale_interrupt: bool,
     /// Whether a client was told something of it after it had left the registry.
     pub told_when_gone: bool,
+    /// Whether a prompt had to wait for a turn that was over.
+    pub kept_waiting: bool,
     /// How many prompts were accepted.
     pub accepted: u64,
     /// How many of those are over: answered, failed, cancelled, or said in one turn with the next.
@@ -457,7 +461,7 @@ impl Transcript {
             // While it is being stored it is the last one, if it is there at all.
             Phase::Claimed => self.messages.len().checked_sub(1).filter(|last| is_prompt(&self.messages[*last])),
             // A compression may have taken it away; then what is left is of before it.
-            Phase::Begun => self.messages.iter().rposition(is_prompt),
+            Phase::Begun | Phase::Over => self.messages.iter().rposition(is_prompt),
         };
         &self.messages[..at.unwrap_or(self.messages.len())]
     }

@@ -75,17 +75,21 @@ pub enum Window {
 
 impl Window {
     /// Every window, in the order in which they are declared.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::DetachSnapshot,
         Self::FoundNotClaimed,
         Self::TestedNotClaimed,
         Self::ClaimedNotInserted,
         Self::InterruptOnItsWay,
         Self::TurnNotStarted,
+        Self::AnsweredNotRead,
         Self::PoppedNotEnded,
+        Self::EndedNotTornDown,
         Self::ReopenedNotRegistered,
         Self::ParentEndedChildMissing,
+        Self::FirstTimerLooked,
         Self::VictimChosen,
+        Self::JobOverNotHeard,
         Self::CompleteStillRunning,
     ];
 

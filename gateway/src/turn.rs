@@ -237,6 +237,9 @@ async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: Ending, before
     }
     session.change(|record| {
         record.facts.over += 1;
+        if let Some(turn) = &mut record.turn {
+            turn.phase = Phase::Over;
+        }
         match forgotten {
             None => record.transcript.version += 1,
             Some(history) => record.transcript = history,

@@ -11,6 +11,7 @@ mod cuts_are_made_or_refused;
 mod detached_rows_end;
 mod ended_rows_stay_still;
 mod ended_sessions_rest;
+mod ended_turns_keep_nobody;
 mod ends_are_said;
 mod ends_store_what_is_left;
 mod failed_builds_are_tried_again;
@@ -120,6 +121,7 @@ pub const ALL: [&Invariant; 50] = [
     &answers_are_read::INVARIANT,
     &prompts_are_accepted::INVARIANT,
     &cuts_are_made_or_refused::INVARIANT,
+    &ended_turns_keep_nobody::INVARIANT,
     &waiting_prompts_start::INVARIANT,
     &turns_stop_when_asked::INVARIANT,
     &turns_stop_only_when_asked::INVARIANT,

@@ -100,6 +100,7 @@ pub(super) fn new_record(key: StoredId, source: &str, now: Now) -> Record {
             given_up: false,
             stale_interrupt: false,
             told_when_gone: false,
+            kept_waiting: false,
             accepted: 0,
             over: 0,
         },

@@ -150,6 +150,7 @@ fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) 
         let waiting = record.queue.len() as u64;
         gateway.behavior.queue.push(&mut record.queue, Queued { text, link: Some(link.clone()) });
         record.facts.accepted += 1;
+        record.facts.kept_waiting |= record.turn.as_ref().is_some_and(|turn| turn.phase == Phase::Over);
         record.facts.over += waiting + 1 - record.queue.len() as u64;
         record.facts.last_active = gateway.env.now();
     });

@@ -3,14 +3,14 @@
 //! The script is written in order of time. A clock of instants at which something may be due goes along: the next step
 //! falls on one of them, beside one, or anywhere.
 
+mod meet;
 mod story;
+mod time;
 
 use std::collections::BTreeSet;
 
-use gateway::agent::script::TurnStep;
 use gateway::clock::Millis;
 use gateway::lifecycle::process::Signal;
-use gateway::spawn::Window;
 
 pub(super) use story::{STORIES, Story};
 
@@ -38,12 +38,19 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
         sessions: Vec::new(),
         due: BTreeSet::new(),
         next: None,
+        moment: None,
         names: 0,
         steps: Vec::new(),
     };
     let length = 2 + writer.prng.below(11);
     writer.act(0, Action::Connect);
     writer.create(0);
+    // What two sessions have to do with each other needs both, and before the story is over.
+    if swarm.has(Feature::Sessions) && writer.prng.hits(1, 2) {
+        let client = writer.prng.below(clients);
+        writer.connect_first(client);
+        writer.create(client);
+    }
     if swarm.has(Feature::Crowd) {
         writer.crowd();
     }
@@ -70,6 +77,8 @@ struct Writer<'a> {
     due: BTreeSet<Millis>,
     /// What may well come next, and of which session.
     next: Option<(Kind, String)>,
+    /// When it may well come, or whatever comes next.
+    moment: Option<Millis>,
     /// How many names for resumed sessions and branches were given.
     names: usize,
     steps: Vec<Step>,
@@ -124,37 +133,6 @@ enum Kind {
 }
 
 impl Writer<'_> {
-    /// Time goes on to the next step: not at all, to something that is due, a little, or far.
-    fn pass_time(&mut self) {
-        let secs = Millis::from_secs;
-        let step = match self.prng.below(20) {
-            0..=5 => Millis::ZERO,
-            6 => Millis(1),
-            7..=10 => *self.prng.one(&[secs(1), secs(2), secs(5)]),
-            11..=17 => return self.pass_to_due(),
-            18 => Millis(self.prng.below(60_000) as u64),
-            _ => *self.prng.one(&[secs(120), secs(301), secs(900)]),
-        };
-        self.now = self.now + step;
-    }
-
-    fn pass_to_due(&mut self) {
-        let later: Vec<Millis> = self.due.range(Millis(self.now.0 + 1)..).copied().collect();
-        if later.is_empty() {
-            return;
-        }
-        // The next few are the likely ones.
-        let near = later.len().min(4);
-        let due = later[self.prng.below(near)];
-        let beside = match self.prng.below(6) {
-            0 => Millis(due.0 - 1),
-            1 => Millis(due.0 + 1),
-            2 => Millis(due.0.saturating_sub(1000)),
-            _ => due,
-        };
-        self.now = self.now.max(beside);
-    }
-
     fn step(&mut self) {
         let client = self.prng.below(self.clients.len());
         if let Some((kind, session)) = self.next.take().filter(|(kind, _)| self.goes_on_with(client, *kind)) {
@@ -176,10 +154,7 @@ impl Writer<'_> {
             Kind::Prompt => self.prompt(client),
             Kind::Drop => self.lose(client, Action::Drop),
             Kind::Leave => self.lose(client, Action::Close),
-            Kind::Stall => {
-                self.expect(self.scenario.gateway.write_timeout);
-                self.act(client, Action::Stall);
-            }
+            Kind::Stall => self.stall(client),
             Kind::Unstall => self.act(client, Action::Unstall),
             Kind::Lag => {
                 let takes = *self.prng.one(&[Millis(300), Millis::from_secs(2)]);
@@ -203,7 +178,7 @@ impl Writer<'_> {
                 let jump = if self.prng.hits(1, 2) { Jump::Forward(far) } else { Jump::Back(far) };
                 self.process(Action::SetClock { jump });
             }
-            Kind::ScanIdle => self.process(Action::ScanIdle),
+            Kind::ScanIdle => self.scan_idle(),
             Kind::Elsewhere => {
                 let session = self.prng.one(&self.sessions).name.clone();
                 self.process(Action::CliNew { session });
@@ -278,6 +253,12 @@ impl Writer<'_> {
         menu
     }
 
+    fn connect_first(&mut self, client: usize) {
+        if !self.clients[client].connected {
+            self.act(client, Action::Connect);
+        }
+    }
+
     /// A client that comes back mostly wants its session.
     fn connect(&mut self, client: usize) {
         self.act(client, Action::Connect);
@@ -318,6 +299,7 @@ impl Writer<'_> {
         let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
         let agent = &self.scenario.agent;
         self.expect(self.scenario.gateway.build_delay + agent.first_build.unwrap_or(agent.build));
+        self.meet_cap();
         let start = self.start();
         self.act(client, Action::Create { name: (*name).to_owned(), title, on_disconnect, start });
         self.sessions.push(Known { name: (*name).to_owned(), busy_until: Millis::ZERO });
@@ -346,74 +328,21 @@ impl Writer<'_> {
     fn prompt_to(&mut self, client: usize, session: String) {
         let place = self.sessions.iter().position(|known| known.name == session).expect("it has a name");
         let turns: Vec<String> = self.scenario.turns.keys().cloned().collect();
-        let prompt = match self.prng.hits(1, 6) {
+        let prompt = match self.prng.hits(1, 5) {
             true => Prompt::Text("hello".to_owned()),
             false => Prompt::Turn(self.prng.one(&turns).clone()),
         };
         let cuts = self.swarm.has(Feature::Cut) && self.prng.hits(1, 3);
         let truncate = cuts.then(|| *self.prng.one(&[0, 1, -1]));
-        let mut over = self.now.max(self.sessions[place].busy_until) + self.commit();
-        if let Prompt::Turn(turn) = &prompt {
-            for step in &self.scenario.turns[turn].steps {
-                over = over + self.length(step);
-                self.due.extend([over, over + self.in_doubt()]);
-                match step {
-                    TurnStep::Background { takes, .. } => {
-                        self.due.extend([over + *takes, over + *takes + self.unheard()])
-                    }
-                    TurnStep::Compress { .. } => {
-                        // Who asks for it then has looked its row up when it goes on under another.
-                        let looks = self.scenario.store.after_lookup.max.times(2);
-                        self.due.insert(Millis((over + self.in_doubt()).0.saturating_sub(looks.0)));
-                        over = over + self.commit();
-                    }
-                    _ => {}
-                }
-            }
-        }
-        self.sessions[place].busy_until = over;
-        // Who goes then has a grace that is over when the turn is.
-        let grace = self.scenario.gateway.orphan_grace;
-        let meets = [1, 2].map(|rounds| Millis(over.0.saturating_sub(grace.times(rounds).0)));
-        self.due.extend(meets.into_iter().filter(|instant| *instant > self.now));
-        // Two sessions at work at one time are more than one after the other.
-        let others = self.sessions.iter().filter(|known| known.name != session && known.busy_until <= self.now);
-        let others: Vec<String> = others.map(|known| known.name.clone()).collect();
-        if self.swarm.has(Feature::Background) && !others.is_empty() {
-            self.next = Some((Kind::Prompt, self.prng.one(&others).clone()));
-        }
+        let begins = self.now.max(self.sessions[place].busy_until) + self.commit();
+        let steps = match &prompt {
+            Prompt::Turn(turn) => self.scenario.turns[turn].steps.as_slice(),
+            Prompt::Text(_) => &[],
+        };
+        let rests = self.expect_turn(begins, steps);
+        self.sessions[place].busy_until = rests;
+        self.meet_turn(begins, rests, steps, &session);
         self.act(client, Action::Prompt { session, prompt, truncate });
-    }
-
-    /// How long a write takes at the most.
-    fn commit(&self) -> Millis {
-        self.scenario.store.before_commit.max + self.scenario.store.after_commit.max
-    }
-
-    /// How long after the end of a job it may be over and nobody has heard of it.
-    fn unheard(&self) -> Millis {
-        let window = self.scenario.windows.get(&Window::JobOverNotHeard);
-        Millis(window.map_or(0, |window| window.max.0 / 2))
-    }
-
-    /// How long after a call of the store its commit may be done and not yet answered.
-    fn in_doubt(&self) -> Millis {
-        let store = &self.scenario.store;
-        store.before_commit.max + Millis(store.after_commit.max.0 / 2)
-    }
-
-    /// How long a step of a turn lasts if nobody interrupts or answers.
-    fn length(&self, step: &TurnStep) -> Millis {
-        match step {
-            // The call is stored before, the result after.
-            TurnStep::Tool { takes, .. } => *takes + self.commit().times(2),
-            TurnStep::Compress { takes, .. } | TurnStep::Sleep { takes } | TurnStep::Late { takes, .. } => *takes,
-            TurnStep::Hang => self.scenario.gateway.orphan_silence,
-            TurnStep::Ask { .. } => self.scenario.gateway.approval_timeout.unwrap_or(Millis::from_secs(60)),
-            TurnStep::Background { .. } => self.commit().times(2),
-            TurnStep::Say { .. } => self.commit(),
-            _ => Millis::ZERO,
-        }
     }
 
     /// A connection ends: a grace begins, and begins again as long as there is work.
@@ -427,8 +356,27 @@ impl Writer<'_> {
                 break;
             }
         }
+        self.meet_reapers(busiest);
         self.act(client, how);
         self.clients[client].connected = false;
+    }
+
+    /// The idle reaper looks now. Who wants a session that it has chosen is almost too late.
+    fn scan_idle(&mut self) {
+        if !self.sessions.is_empty() {
+            let kind = *self.prng.one(&[Kind::Resume, Kind::Prompt]);
+            self.next = Some((kind, self.prng.one(&self.sessions).name.clone()));
+        }
+        self.process(Action::ScanIdle);
+    }
+
+    /// A client takes nothing more, which somebody finds out only who has something to say to it.
+    fn stall(&mut self, client: usize) {
+        self.expect(self.scenario.gateway.write_timeout);
+        if !self.sessions.is_empty() {
+            self.next = Some((Kind::Prompt, self.prng.one(&self.sessions).name.clone()));
+        }
+        self.act(client, Action::Stall);
     }
 
     /// A connection ends, which the gateway finds out later, if at all.
@@ -513,10 +461,6 @@ impl Writer<'_> {
         name
     }
 
-    fn expect(&mut self, later: Millis) {
-        self.due.insert(self.now + later);
-    }
-
     fn act(&mut self, client: usize, action: Action) {
         if action == Action::Connect {
             self.clients[client].connected = true;
@@ -536,6 +480,8 @@ fn follows(kind: Kind) -> Option<Kind> {
         Kind::Close | Kind::Delete => Some(Kind::Resume),
         Kind::Resume | Kind::Activate | Kind::Branch | Kind::Undo | Kind::Compress => Some(Kind::Prompt),
         Kind::Answer => Some(Kind::Interrupt),
+        // What to do instead.
+        Kind::Interrupt => Some(Kind::Prompt),
         Kind::Title => Some(Kind::Title),
         _ => None,
     }

@@ -24,7 +24,10 @@ pub(super) fn draw(prng: &mut Prng, swarm: &Swarm) -> Settings {
     let secs = Millis::from_secs;
     let mut gateway = Config::default();
     if swarm.has(Feature::Settings) {
-        settings(prng, &mut gateway);
+        settings(prng, swarm, &mut gateway);
+    }
+    if swarm.has(Feature::Busy) && prng.hits(1, 3) {
+        gateway.busy_input_mode = *prng.one(&[BusyInput::Queue, BusyInput::Steer]);
     }
     if swarm.has(Feature::Full) {
         gateway.max_sessions_per_connection = *prng.one(&[1, 1, 2]);
@@ -62,17 +65,14 @@ pub(super) fn draw(prng: &mut Prng, swarm: &Swarm) -> Settings {
     let mut windows = BTreeMap::new();
     if swarm.has(Feature::Windows) {
         for window in Window::ALL {
-            let length = latency(prng);
-            if length != Latency::default() {
-                windows.insert(window, length);
-            }
+            windows.insert(window, open(prng));
         }
     }
     Settings { gateway, network, store, windows, agent }
 }
 
 /// Each setting is another in one of a few scenarios.
-fn settings(prng: &mut Prng, gateway: &mut Config) {
+fn settings(prng: &mut Prng, swarm: &Swarm, gateway: &mut Config) {
     let secs = Millis::from_secs;
     if prng.hits(1, 3) {
         gateway.orphan_grace = *prng.one(&[secs(1), secs(5), secs(60), Millis::ZERO]);
@@ -83,8 +83,12 @@ fn settings(prng: &mut Prng, gateway: &mut Config) {
     if prng.hits(1, 3) {
         gateway.busy_input_mode = *prng.one(&[BusyInput::Queue, BusyInput::Steer]);
     }
-    if prng.hits(1, 3) {
+    if swarm.has(Feature::ScanIdle) || prng.hits(1, 3) {
         gateway.session_ttl = *prng.one(&[secs(1), secs(200), secs(400)]);
+        // Nobody is idle for so long whom the grace does not spare.
+        if prng.hits(2, 3) {
+            gateway.orphan_grace = *prng.one(&[Millis::ZERO, secs(900)]);
+        }
     }
     if prng.hits(1, 3) {
         gateway.max_live_sessions = Some(*prng.one(&[1, 2]));
@@ -107,4 +111,12 @@ fn latency(prng: &mut Prng) -> Latency {
         Latency::fixed(short),
         Latency::fixed(long),
     ])
+}
+
+/// A window that is open for as long as somebody may need to get in. Where windows are not drawn they are open for those
+/// who are there at the same instant.
+fn open(prng: &mut Prng) -> Latency {
+    let secs = Millis::from_secs;
+    let length = *prng.one(&[Millis(300), secs(1), secs(2)]);
+    *prng.one(&[Latency { min: Millis::ZERO, max: length }, Latency::fixed(length)])
 }

@@ -143,7 +143,7 @@ const FEATURES: [(Feature, usize); 44] = [
 
 /// Features that only together make a story: in most scenarios one such group is on as a whole, since each rare one by
 /// chance would hardly ever meet the others.
-const THEMES: [&[Feature]; 14] = [
+const THEMES: [&[Feature]; 17] = [
     // Clients that go in the middle of something, and come back.
     &[Drop, Leave, Windows, Resume],
     // Who comes back to a conversation that went on under another id, or is being ended.
@@ -170,6 +170,12 @@ const THEMES: [&[Feature]; 14] = [
     &[SlowAgent, Question, Close, Resume],
     // Clients that take nothing, and those who take over from them.
     &[SlowReader, Company, Events],
+    // Sessions that nobody has used for long, and those who come back to them.
+    &[ScanIdle, Settings, Windows, Resume],
+    // Prompts, and interrupts that come before a turn has begun or after it has stopped.
+    &[Busy, Interrupt, SlowStore, Windows],
+    // Agents that do not stop when they are told to.
+    &[Hang, LateAnswer, Interrupt, Busy],
 ];
 
 impl Swarm {

@@ -50,7 +50,14 @@ fn turn(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> TurnScript {
     let mut steps = Vec::new();
     for _ in 0..1 + prng.below(4) {
         let kind = prng.weighted(&kinds).expect("a tool is always possible");
-        steps.push(step(prng, kind, grace));
+        let step = step(prng, kind, grace);
+        let job = if let TurnStep::Background { takes, .. } = &step { Some(*takes) } else { None };
+        steps.push(step);
+        // A job may be over while the turn that has started it goes on, and others end theirs.
+        if let Some(takes) = job.filter(|_| swarm.has(Feature::Sessions) && prng.hits(1, 2)) {
+            let takes = takes + *prng.one(&[Millis(1), Millis::from_secs(1), Millis::from_secs(10)]);
+            steps.push(TurnStep::Tool { name: "terminal".to_owned(), takes, interrupt: OnInterrupt::Stop });
+        }
         if matches!(kind, Kind::Error | Kind::Hang | Kind::Late) {
             break;
         }

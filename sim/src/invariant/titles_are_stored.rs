@@ -27,9 +27,10 @@ fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
     let row = account.stored.as_ref()?;
     let was_given = |title: &&String| view.rows.was_titled(row, title);
     let given = account.titles.iter().find(|title| !was_given(title));
-    // Of those that waited the last one stands, and which that was two clients may hear in another order.
-    let mut waited = account.waiting_titles.iter().chain(&account.titles);
-    let waits = if waited.any(|title| was_given(&title)) { None } else { account.waiting_titles.last() };
+    // Of those that waited the last one stands. Two clients may hear in another order which that was, and one that has
+    // lost its connection may never hear it.
+    let another_stands = account.asked_titles.iter().any(|title| was_given(&title));
+    let waits = if another_stands { None } else { account.waiting_titles.last() };
     let title = given.or(waits)?;
     let session = view.label(session);
     let detail = format!("session {session} accepted the title {title:?}, and no row of it ever had it");

@@ -133,6 +133,7 @@ impl Told {
         }
         if let ("session.title", Some(title)) = (method, request.params["title"].as_str()) {
             inner.titles.insert(title.trim().to_owned());
+            inner.account(request.session()).asked_titles.push(title.to_owned());
         }
         if method != "session.resume" && !request.session().is_empty() {
             inner.account(request.session()).sent(method);

@@ -22,6 +22,8 @@ pub(crate) struct Account {
     pub(crate) answers: Vec<String>,
     /// The kind of client that it was said to belong to when it was made.
     pub(crate) source: Option<String>,
+    /// The titles that were asked for, whether or not a client has heard what became of that.
+    pub(crate) asked_titles: Vec<String>,
     /// The titles that were given.
     pub(crate) titles: Vec<String>,
     /// The titles that were accepted and wait for a row; the last one stands.
