@@ -136,11 +136,9 @@ pub const MARKS: &[Mark] = &[
     edge!("interrupted", "a turn is told to stop", |from, _by, to| {
         from.phase != Phase::Stopping && to.phase == Phase::Stopping && to.stage == Life::Open
     }),
-    edge!(
-        "silent_turn_is_stopped",
-        "the grace is over, and a turn that reports nothing is told to stop",
-        |from, by, to| { by == "grace" && from.phase != Phase::Stopping && to.phase == Phase::Stopping }
-    ),
+    edge!("silent_turn_is_stopped", "the grace is over, and a silent turn is told to stop", |from, by, to| {
+        by == "grace" && from.phase != Phase::Stopping && to.phase == Phase::Stopping
+    }),
     edge!("prompt_waits", "a prompt waits for the turn before it", |from, _by, to| {
         from.waiting == Waiting::None && to.waiting == Waiting::One
     }),
