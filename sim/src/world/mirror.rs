@@ -94,6 +94,11 @@ impl Mirror {
         self.titles.contains(&(self.first(row).clone(), title.to_owned()))
     }
 
+    /// Whether any row of another conversation had this title at some time.
+    pub(crate) fn was_taken(&self, row: &StoredId, title: &str) -> bool {
+        self.titles.iter().any(|(first, taken)| taken == title && first != self.first(row))
+    }
+
     /// Whether any row of a row's conversation was deleted.
     pub(crate) fn lost_a_row(&self, row: &StoredId) -> bool {
         self.deleted.iter().any(|deleted| self.first(deleted) == self.first(row))

@@ -77,7 +77,9 @@ impl Account {
         match method {
             "prompt.submit" => {
                 if idle {
-                    self.run = Run { uncertain: self.run.uncertain, ..Run::default() };
+                    // A client that has heard the last end may not have heard yet of a turn that nobody has asked for.
+                    let hearer = self.run.hearer.take();
+                    self.run = Run { uncertain: self.run.uncertain, hearer, ..Run::default() };
                 }
                 self.run.prompts += 1;
             }
