@@ -143,7 +143,7 @@ const FEATURES: [(Feature, usize); 44] = [
 
 /// Features that only together make a story: in most scenarios one such group is on as a whole, since each rare one by
 /// chance would hardly ever meet the others.
-const THEMES: [&[Feature]; 17] = [
+const THEMES: [&[Feature]; 19] = [
     // Clients that go in the middle of something, and come back.
     &[Drop, Leave, Windows, Resume],
     // Who comes back to a conversation that went on under another id, or is being ended.
@@ -156,6 +156,7 @@ const THEMES: [&[Feature]; 17] = [
     &[Title, Sessions, Rotation],
     // Jobs that are over when their session is not what it was.
     &[Background, Sessions, Close, Windows],
+    &[Background, Close, Windows, Resume],
     // Questions, their answers, and what comes between the two.
     &[Question, Answer, Interrupt, Windows, Resume],
     // More sessions than there may be.
@@ -172,6 +173,8 @@ const THEMES: [&[Feature]; 17] = [
     &[SlowReader, Company, Events],
     // Sessions that nobody has used for long, and those who come back to them.
     &[ScanIdle, Settings, Windows, Resume],
+    // Clocks that jump or stand still while somebody is away.
+    &[SetClock, Suspend, Drop, Resume],
     // Prompts, and interrupts that come before a turn has begun or after it has stopped.
     &[Busy, Interrupt, SlowStore, Windows],
     // Agents that do not stop when they are told to.
