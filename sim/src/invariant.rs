@@ -213,6 +213,8 @@ pub(crate) struct Bounds {
     pub(crate) build: Millis,
     /// How many agents cannot be built.
     pub(crate) failures: u64,
+    /// How many clients there are.
+    pub(crate) clients: usize,
 }
 
 /// The turns among the gateway's tasks, counted by the label of their record.

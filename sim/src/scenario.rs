@@ -34,7 +34,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -424,6 +424,11 @@ impl Scenario {
             Ok(text) => Self::parse(path, text),
             Err(error) => Err(ScenarioError::not_text(path, &bytes, error.valid_up_to())),
         }
+    }
+
+    /// Those who act, beside what happens to the gateway itself.
+    pub fn clients(&self) -> BTreeSet<&str> {
+        self.steps.iter().map(|step| step.client.as_str()).filter(|client| *client != PROCESS).collect()
     }
 
     /// The end of the script's time when the file gives none: the last step, and then the length of every turn that

@@ -352,9 +352,9 @@ impl<'a> Run<'a> {
         }
         if self.world.stage.told.has_news() {
             let (news, mirror) = (self.world.stage.told.take_news(), self.world.store.mirror());
-            let grounds = news.iter().flat_map(News::grounds);
-            grounds.for_each(|resource| self.world.stage.footprints.judged_by(resource));
             let live = live_of(gateway.as_deref());
+            let grounds = news.iter().flat_map(|news| news.grounds(&live));
+            grounds.for_each(|resource| self.world.stage.footprints.judged_by(resource));
             let seen =
                 Seen { gateway: gateway.as_deref(), live: &live, turns: &BTreeMap::new(), rows: &mirror, news: &news };
             self.oracle.hear(self.world.stage.now(), &view!(self, seen));
@@ -482,6 +482,7 @@ fn bounds(scenario: &Scenario) -> Bounds {
         cap: Some(gateway.max_live_sessions.unwrap_or(16) as usize).filter(|cap| *cap > 0),
         build: gateway.build_delay + agent.first_build.unwrap_or_default().max(agent.build),
         failures: agent.failures.into(),
+        clients: scenario.clients().len(),
     }
 }
 

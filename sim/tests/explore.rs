@@ -4,7 +4,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use gateway::behavior::Behavior;
 use sim::explore::{Bounds, Cut, Exploration, Explored, Reduction};
+use sim::generate;
 use sim::strategy::{Random, Replay};
 use sim::{Outcome, Release, Scenario, Simulator};
 
@@ -269,6 +271,29 @@ fn check_seen(scenario: &Scenario, schedules: u64) {
 fn no_random_schedule_ends_otherwise() {
     check_seen(&planted(&second_absence(), &["grace.timers = pile"]), 50);
     check_seen(&planted(&resumed_as_it_is_closed(), &["close.order = pop_then_end"]), 60);
+}
+
+/// The same of generated scenarios, with whatever faults and latencies they have: of each that has few enough schedules, and with
+/// one bug after the other planted on them.
+#[test]
+fn no_random_schedule_of_a_generated_scenario_ends_otherwise() {
+    let (mut simulator, mut whole) = (Simulator::new(), 0);
+    let small = (0..).map(generate::scenario).filter(|scenario| scenario.steps.len() <= 8);
+    for (scenario, (field, way)) in small.zip(Behavior::defects().into_iter().step_by(2)) {
+        let scenario = Scenario { behavior: vec![(field, way.to_owned())], ..scenario };
+        let bounds = Bounds { schedules: 150, ..Bounds::default() };
+        let exploration = Exploration { bounds, ..Exploration::new(Release::Current) };
+        let explored = exploration.carry_out_in_full(&mut simulator, &scenario);
+        if explored.cut != Cut::default() {
+            continue;
+        }
+        whole += 1;
+        for seed in 0..10 {
+            let report = simulator.run_with(&scenario, Release::Current, Box::new(Random::new(seed)));
+            assert!(explored.has_seen(&scenario, &report), "{}, seed {seed}: {:?}", scenario.about, report.violations);
+        }
+    }
+    assert!(whole >= 10, "only {whole} have few enough schedules");
 }
 
 /// A bound that leaves something out is no proof, and says how much it has left out.

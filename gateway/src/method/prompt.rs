@@ -57,6 +57,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
         }
         Claimed::Steer => {
             take_over(gateway, &session, link);
+            note_waiting(&session);
             steer::leave(gateway, &session, link, &params.text)?;
             return Ok(json!({"status": "steered"}));
         }
@@ -139,6 +140,14 @@ fn take_over(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
     }
 }
 
+/// A prompt is to wait for the turn: that is right as long as it is not over.
+fn note_waiting(session: &Session) {
+    let is_over = session.read(|record| record.turn.as_ref().is_some_and(|turn| turn.phase == Phase::Over));
+    if is_over {
+        session.change(|record| record.facts.kept_waiting = true);
+    }
+}
+
 /// The prompt waits for the turn that runs.
 fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) -> Result<Value, Error> {
     let max = gateway.config.max_waiting_prompts;
@@ -146,11 +155,11 @@ fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) 
         return Err(Error::passing(code::BUSY, format!("session busy: {max} prompts wait already")));
     }
     take_over(gateway, session, link);
+    note_waiting(session);
     session.change(|record| {
         let waiting = record.queue.len() as u64;
         gateway.behavior.queue.push(&mut record.queue, Queued { text, link: Some(link.clone()) });
         record.facts.accepted += 1;
-        record.facts.kept_waiting |= record.turn.as_ref().is_some_and(|turn| turn.phase == Phase::Over);
         record.facts.over += waiting + 1 - record.queue.len() as u64;
         record.facts.last_active = gateway.env.now();
     });

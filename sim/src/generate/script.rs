@@ -46,7 +46,8 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
     writer.act(0, Action::Connect);
     writer.create(0);
     // What two sessions have to do with each other needs both, and before the story is over.
-    if swarm.has(Feature::Sessions) && writer.prng.hits(1, 2) {
+    let has_room = clients > 1 || scenario.gateway.max_sessions_per_connection != 1;
+    if swarm.has(Feature::Sessions) && has_room && writer.prng.hits(1, 2) {
         let client = writer.prng.below(clients);
         writer.connect_first(client);
         writer.create(client);

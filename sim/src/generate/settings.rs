@@ -65,7 +65,9 @@ pub(super) fn draw(prng: &mut Prng, swarm: &Swarm) -> Settings {
     let mut windows = BTreeMap::new();
     if swarm.has(Feature::Windows) {
         for window in Window::ALL {
-            windows.insert(window, open(prng));
+            if prng.hits(3, 4) {
+                windows.insert(window, open(prng));
+            }
         }
     }
     Settings { gateway, network, store, windows, agent }

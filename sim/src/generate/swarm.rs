@@ -185,7 +185,10 @@ impl Swarm {
     pub(super) fn draw(prng: &mut Prng) -> Self {
         let (theme, story) = match prng.below(6) {
             0 => (&[][..], None),
-            1 | 2 => prng.one(&STORIES.each_ref().map(|story| (story.features, Some(story)))).to_owned(),
+            1 | 2 => {
+                let story = prng.one(&STORIES);
+                (story.features, Some(story))
+            }
             _ => (*prng.one(&THEMES), None),
         };
         // Beside a theme there is less of everything else.

@@ -23,11 +23,12 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 
 fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
     // Others may have had the session for a moment, between the refusal and the hearing of it.
-    if !view.told.is_alone(&answer.client) {
+    if view.bounds.clients > 1 {
         return None;
     }
     let asked = answer.request.session();
-    let asked = view.rows.row(&StoredId::new(asked)).or_else(|| view.rows.titled(asked))?.id.clone();
+    // A title may be another row's by now.
+    let asked = view.rows.row(&StoredId::new(asked))?.id.clone();
     let newest = view.rows.newest(&asked);
     let had = |session: &&Session| session.read(|record| record.owns(&newest) && had(view, record, answer));
     let session = view.label(view.live.iter().find(had)?.id().as_str());

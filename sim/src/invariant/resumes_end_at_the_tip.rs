@@ -27,12 +27,12 @@ fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
     let asked = view.rows.row(&StoredId::new(asked)).or_else(|| view.rows.titled(asked))?.id.clone();
     let session = view.find(answer.result.as_ref().ok()?["session_id"].as_str()?)?;
     let newest = view.rows.newest(&asked);
-    // A row was deleted on the way to where it led: the answer, which may have been under way then, was right.
-    if view.rows.lost_its_child(&newest) {
-        return None;
-    }
     let (row, strays) =
         session.read(|record| (record.agent.row.clone(), record.stage == Stage::Open && !record.owns(&newest)));
+    // A row was deleted on the way to where it led: the answer, which may have been under way then, was right.
+    if view.rows.lost_its_child(&newest) && view.rows.first(&row) == view.rows.first(&asked) {
+        return None;
+    }
     let alias = |row: &StoredId| view.rows.alias(row);
     let session = view.names.label(session.id());
     let detail = format!("a resume of row {} leads to {}, not to {}", alias(&asked), alias(&row), alias(&newest));

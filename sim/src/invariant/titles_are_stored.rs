@@ -30,8 +30,8 @@ fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
     // Of those that waited the last one stands. Two clients may hear in another order which that was, and one that has
     // lost its connection may never hear it.
     let another_stands = account.asked_titles.iter().any(|title| was_given(&title));
-    // Nor is a title kept for one that waits: whoever has a row first may take it.
-    let waits = account.waiting_titles.last().filter(|title| !another_stands && !view.rows.was_taken(row, title));
+    // Nor is a title kept for one that waits: whoever has a row first may have it.
+    let waits = account.waiting_titles.last().filter(|title| !another_stands && !view.rows.went_without(row, title));
     let title = given.or(waits)?;
     let session = view.label(session);
     let detail = format!("session {session} accepted the title {title:?}, and no row of it ever had it");

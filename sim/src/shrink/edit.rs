@@ -8,7 +8,7 @@ use gateway::config::Config;
 
 use super::time::Slot;
 use crate::scenario::{
-    Action, Latency, Network, Odds, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, Scenario, Start, Step,
+    Action, Latency, Network, Odds, OnDisconnect, Prompt, ResumeTarget, ResumeWish, Scenario, Start, Step,
 };
 
 /// What is taken away or made simpler.
@@ -306,21 +306,17 @@ pub(super) const PASSES: [Pass; 9] = [
     Pass { edits: times, at_once: AtOnce::One },
 ];
 
-fn client_names(scenario: &Scenario) -> BTreeSet<&str> {
-    scenario.steps.iter().map(|step| step.client.as_str()).filter(|client| *client != PROCESS).collect()
-}
-
 fn session_names(scenario: &Scenario) -> BTreeSet<&str> {
     scenario.steps.iter().filter_map(|step| step.action.names()).collect()
 }
 
 fn clients(scenario: &Scenario) -> Vec<Edit> {
-    client_names(scenario).into_iter().map(|client| Edit::Client(client.to_owned())).collect()
+    scenario.clients().into_iter().map(|client| Edit::Client(client.to_owned())).collect()
 }
 
 fn one_client(scenario: &Scenario) -> Vec<Edit> {
     let edit = |(gone, takes_over)| Edit::OneClient { gone, takes_over };
-    pairs(&client_names(scenario)).map(edit).collect()
+    pairs(&scenario.clients()).map(edit).collect()
 }
 
 fn sessions(scenario: &Scenario) -> Vec<Edit> {

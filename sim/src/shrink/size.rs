@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::time::Slot;
-use crate::scenario::{PROCESS, Scenario};
+use crate::scenario::Scenario;
 
 /// The size of a scenario, what matters most first. Each part is a whole number, so every way down has an end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +35,6 @@ impl Size {
     /// The size of a scenario; its tapes and expectations do not count, nor what it says about itself.
     pub fn of(scenario: &Scenario) -> Self {
         let steps = &scenario.steps;
-        let clients = steps.iter().map(|step| step.client.as_str()).filter(|client| *client != PROCESS);
         let bare = Scenario {
             about: "-".to_owned(),
             // That the end of the script is told is a line that helps.
@@ -47,7 +46,7 @@ impl Size {
         let text = bare.to_toml();
         let slots = Slot::all(scenario);
         Self {
-            clients: clients.collect::<BTreeSet<_>>().len(),
+            clients: scenario.clients().len(),
             sessions: steps.iter().filter_map(|step| step.action.names()).collect::<BTreeSet<_>>().len(),
             steps: steps.len(),
             turn_steps: scenario.turns.values().map(|turn| turn.steps.len()).sum(),

@@ -254,7 +254,7 @@ impl Client {
         self.requests.set(id);
         let frame = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string();
         let request = told::Request { method: method.to_owned(), params, sent_at: self.stage.now() };
-        self.stage.told.sent(&self.name, &request);
+        self.stage.told.sent(&request);
         self.pending.borrow_mut().insert(id, (request, names));
         self.stage.enter(Site::Sent, frame.clone());
         connection.send(frame);

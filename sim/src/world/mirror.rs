@@ -21,6 +21,8 @@ pub(crate) struct Mirror {
     firsts: BTreeMap<StoredId, StoredId>,
     /// Titles that rows had, by the first row of their conversation.
     titles: BTreeSet<(StoredId, String)>,
+    /// The same of titles that a row was to begin with and that were not free.
+    untitled: BTreeSet<(StoredId, String)>,
     /// Rows that got messages after their end, and the reason of that end.
     late: Vec<(StoredId, String)>,
     /// Rows that were deleted, and the rows that they continued.
@@ -94,9 +96,9 @@ impl Mirror {
         self.titles.contains(&(self.first(row).clone(), title.to_owned()))
     }
 
-    /// Whether any row of another conversation had this title at some time.
-    pub(crate) fn was_taken(&self, row: &StoredId, title: &str) -> bool {
-        self.titles.iter().any(|(first, taken)| taken == title && first != self.first(row))
+    /// Whether a row of a row's conversation was to begin with this title, and another row had it then.
+    pub(crate) fn went_without(&self, row: &StoredId, title: &str) -> bool {
+        self.untitled.contains(&(self.first(row).clone(), title.to_owned()))
     }
 
     /// Whether any row of a row's conversation was deleted.
@@ -223,8 +225,8 @@ impl Mirror {
                 self.count(&child.id, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
             }
             Write::Delete { session } => {
-                let parent = self.row(session).and_then(|row| row.parent.clone());
-                self.childless.extend(parent);
+                let continued = self.row(session).filter(|row| self.continues(row)).and_then(|row| row.parent.clone());
+                self.childless.extend(continued);
                 self.deleted.push(session.clone());
                 self.rows.retain(|row| row.id != *session);
                 self.places = self.rows.iter().enumerate().map(|(place, row)| (row.id.clone(), place)).collect();
@@ -273,8 +275,13 @@ impl Mirror {
         if let Some(parent) = session.parent.as_ref().filter(|_| goes_on) {
             self.firsts.insert(session.id.clone(), self.first(parent).clone());
         }
-        let free = |title: &String| self.rows.iter().all(|row| row.title.as_ref() != Some(title));
-        let title = session.title.clone().filter(free);
+        let is_free = |title: &String| self.rows.iter().all(|row| row.title.as_ref() != Some(title));
+        let (title, untitled) = match session.title.clone() {
+            Some(title) if is_free(&title) => (Some(title), None),
+            taken => (None, taken),
+        };
+        let first = self.first(&session.id).clone();
+        self.untitled.extend(untitled.map(|title| (first, title)));
         let is_left_out = |parent: &StoredId| session.branched_from.is_some() && self.row(parent).is_none();
         let parent = session.parent.clone().filter(|parent| !is_left_out(parent));
         self.places.insert(session.id.clone(), self.rows.len());

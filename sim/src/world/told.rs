@@ -7,7 +7,7 @@ use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use gateway::clock::Uptime;
-use gateway::session::SessionId;
+use gateway::session::{Session, SessionId};
 use gateway::store::StoredId;
 use serde_json::Value;
 
@@ -37,8 +37,6 @@ struct Inner {
     failed_builds: u64,
     /// Titles that clients asked to give.
     titles: BTreeSet<String>,
-    /// Who has sent a request.
-    speakers: BTreeSet<String>,
 }
 
 /// Something that a client was told.
@@ -69,8 +67,8 @@ pub(crate) enum News {
 }
 
 impl News {
-    /// What `Told` claims hold it against, beside itself.
-    pub(crate) fn grounds(&self) -> Vec<Resource> {
+    /// What `Told` claims hold it against, beside itself, while these sessions are live.
+    pub(crate) fn grounds(&self, live: &[Session]) -> Vec<Resource> {
         let (session, rows) = match self {
             Self::Answer(Answer { request, result: Ok(result), .. }) => match request.method.as_str() {
                 "session.resume" => (result["session_id"].as_str().unwrap_or_default(), true),
@@ -78,7 +76,8 @@ impl News {
                 _ => return Vec::new(),
             },
             Self::Answer(Answer { request, result: Err(SESSION_LIMIT), .. }) if request.method == "session.resume" => {
-                return vec![Resource::Registry, Resource::Links, Resource::Rows, Resource::Titles];
+                let records = live.iter().map(|session| Resource::Record(session.id().clone()));
+                return records.chain([Resource::Registry, Resource::Links, Resource::Rows]).collect();
             }
             Self::StoppedUnasked { session } | Self::SaidAfterStop { session, .. } => (session.as_str(), false),
             Self::Answer(_) | Self::OutOfOrder { .. } => return Vec::new(),
@@ -120,11 +119,8 @@ impl Told {
     }
 
     /// A client sent a request.
-    pub(crate) fn sent(&self, client: &str, request: &Request) {
+    pub(crate) fn sent(&self, request: &Request) {
         let mut inner = self.0.borrow_mut();
-        if !inner.speakers.contains(client) {
-            inner.speakers.insert(client.to_owned());
-        }
         let method = request.method.as_str();
         if method.ends_with(".respond") {
             // A question without an id may be asked again, and is another then.
@@ -222,11 +218,6 @@ impl Told {
     /// Whether any client has asked to give this title.
     pub(crate) fn asked_for_title(&self, title: &str) -> bool {
         self.0.borrow().titles.contains(title)
-    }
-
-    /// Whether no client but this one has sent any request.
-    pub(crate) fn is_alone(&self, client: &str) -> bool {
-        self.0.borrow().speakers.iter().all(|speaker| speaker == client)
     }
 
     /// How often a client was told that an agent could not be built.

@@ -35,12 +35,11 @@ impl Writer<'_> {
                 TurnStep::Background { takes, .. } => {
                     let ends = over + length + *takes;
                     if ends > rests {
-                        meetings.push(own(ends + self.unheard(), Kind::Close));
+                        let amid = self.amid();
+                        meetings.push(own(ends + amid, Kind::Close));
                     } else {
                         // Two sessions at work at one time are more than one after the other.
-                        let instants = [ends, ends + Millis(1)];
-                        meetings
-                            .extend(free.iter().flat_map(|other| instants.map(|at| (at, Kind::Prompt, other.clone()))));
+                        meetings.extend(free.iter().map(|other| (ends, Kind::Prompt, other.clone())));
                     }
                 }
                 _ => {}

@@ -199,9 +199,7 @@ impl Writer<'_> {
             return self.take(0, kind);
         }
         let client = self.prng.below(self.clients.len());
-        if !self.clients[client].connected {
-            self.act(client, Action::Connect);
-        }
+        self.connect_first(client);
         let known = match whom {
             _ if self.prng.hits(1, 8) => self.prng.one(&self.sessions),
             First => &self.sessions[0],

@@ -2,7 +2,6 @@
 
 use gateway::agent::script::TurnStep;
 use gateway::clock::Millis;
-use gateway::spawn::Window;
 
 use super::Writer;
 use crate::scenario::Latency;
@@ -73,12 +72,16 @@ impl Writer<'_> {
             over = over + self.length(step);
             self.due.extend([over, over + self.in_doubt()]);
             match step {
-                TurnStep::Background { takes, .. } => self.due.extend([over + *takes, over + *takes + self.unheard()]),
+                TurnStep::Background { takes, .. } => {
+                    let ends = over + *takes;
+                    let amid = self.amid();
+                    self.due.extend([ends, ends + amid]);
+                }
                 TurnStep::Compress { .. } => {
                     // Who asks for it then has looked its row up when it goes on under another.
                     let looks = self.scenario.store.after_lookup.max.times(2);
-                    self.due.insert(Millis((over + self.in_doubt()).0.saturating_sub(looks.0)));
-                    over = over + self.commit();
+                    let stored = Millis((over + self.in_doubt()).0.saturating_sub(self.commit().0));
+                    self.due.insert(Millis(stored.0.saturating_sub(looks.0)));
                 }
                 _ => {}
             }
@@ -95,12 +98,6 @@ impl Writer<'_> {
         self.scenario.store.before_commit.max + self.scenario.store.after_commit.max
     }
 
-    /// How long after the end of a job it may be over and nobody has heard of it.
-    pub(super) fn unheard(&self) -> Millis {
-        let window = self.scenario.windows.get(&Window::JobOverNotHeard);
-        Millis(window.map_or(0, |window| window.max.0 / 2))
-    }
-
     /// How long after a call of the store its commit may be done and not yet answered.
     pub(super) fn in_doubt(&self) -> Millis {
         let store = &self.scenario.store;
@@ -112,7 +109,8 @@ impl Writer<'_> {
         match step {
             // The call is stored before, the result after.
             TurnStep::Tool { takes, .. } => *takes + self.commit().times(2),
-            TurnStep::Compress { takes, .. } | TurnStep::Sleep { takes } | TurnStep::Late { takes, .. } => *takes,
+            TurnStep::Compress { takes, .. } => *takes + self.commit(),
+            TurnStep::Sleep { takes } | TurnStep::Late { takes, .. } => *takes,
             TurnStep::Hang => self.scenario.gateway.orphan_silence,
             TurnStep::Ask { .. } => self.scenario.gateway.approval_timeout.unwrap_or(Millis::from_secs(60)),
             TurnStep::Background { .. } => self.commit().times(2),

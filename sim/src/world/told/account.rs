@@ -58,6 +58,8 @@ struct Run {
     prompts: u64,
     steers: u64,
     accepted: u64,
+    /// Turns that nobody had heard of when the first prompt had to wait for them: of what a job has said.
+    unseen: u64,
     /// Requests to stop.
     stops: u64,
     /// Turns that ended.
@@ -73,13 +75,12 @@ struct Run {
 impl Account {
     /// A client sent a request to it.
     pub(super) fn sent(&mut self, method: &str) {
-        let idle = self.run.unanswered == 0 && self.run.steers == 0 && self.run.accepted == self.run.ends;
+        let idle =
+            self.run.unanswered == 0 && self.run.steers == 0 && self.run.accepted + self.run.unseen == self.run.ends;
         match method {
             "prompt.submit" => {
                 if idle {
-                    // A client that has heard the last end may not have heard yet of a turn that nobody has asked for.
-                    let hearer = self.run.hearer.take();
-                    self.run = Run { uncertain: self.run.uncertain, hearer, ..Run::default() };
+                    self.run = Run { uncertain: self.run.uncertain, ..Run::default() };
                 }
                 self.run.prompts += 1;
             }
@@ -106,7 +107,12 @@ impl Account {
         let text = || request.params["text"].as_str().unwrap_or_default().to_owned();
         match (method, result["status"].as_str().unwrap_or_default()) {
             ("prompt.submit", "streaming") => self.started.push(text()),
-            ("prompt.submit", "queued") => self.queued.push(text()),
+            ("prompt.submit", "queued") => {
+                self.queued.push(text());
+                if self.run.accepted == 0 {
+                    self.run.unseen += 1;
+                }
+            }
             ("session.steer", "queued") => self.steers.push(text()),
             ("session.title", _) => {
                 let waits = result["pending"] == true;
@@ -171,6 +177,6 @@ impl Run {
     /// Whether the turn that has just ended may have been stopped by a client: by one that asked for it, or by a prompt
     /// that came after its own. As many turns as there were prompts have ended: then none came after.
     fn explains_a_stop(&self) -> bool {
-        self.uncertain || self.heard_by_many || self.stops > 0 || self.ends < self.prompts + self.steers
+        self.uncertain || self.heard_by_many || self.stops > 0 || self.ends < self.prompts + self.steers + self.unseen
     }
 }
