@@ -278,10 +278,10 @@ fn no_random_schedule_ends_otherwise() {
 #[test]
 fn no_random_schedule_of_a_generated_scenario_ends_otherwise() {
     let (mut simulator, mut whole) = (Simulator::new(), 0);
-    let small = (0..).map(generate::scenario).filter(|scenario| scenario.steps.len() <= 8);
+    let small = (0..).map(generate::scenario).filter(|scenario| scenario.steps.len() <= 6);
     for (scenario, (field, way)) in small.zip(Behavior::defects().into_iter().step_by(2)) {
         let scenario = Scenario { behavior: vec![(field, way.to_owned())], ..scenario };
-        let bounds = Bounds { schedules: 150, ..Bounds::default() };
+        let bounds = Bounds { schedules: 400, ..Bounds::default() };
         let exploration = Exploration { bounds, ..Exploration::new(Release::Current) };
         let explored = exploration.carry_out_in_full(&mut simulator, &scenario);
         if explored.cut != Cut::default() {
