@@ -136,8 +136,7 @@ impl Served {
     }
 
     pub(crate) fn signal(&self, signal: &str) {
-        let command = format!("kill -{signal} {}", self.process.0.id());
-        assert!(Command::new("sh").args(["-c", &command]).status().expect("a shell").success());
+        self.process.signal(signal);
     }
 
     /// Signals it, and waits for its exit code; its folder is left.
@@ -150,6 +149,13 @@ impl Served {
     pub(crate) fn kill(self) -> Folder {
         drop(self.process);
         self.folder
+    }
+}
+
+impl Process {
+    pub(crate) fn signal(&self, signal: &str) {
+        let command = format!("kill -{signal} {}", self.0.id());
+        assert!(Command::new("sh").args(["-c", &command]).status().expect("a shell").success());
     }
 }
 
@@ -191,6 +197,11 @@ impl Folder {
     pub(crate) fn messages(&self, row: &str) -> i64 {
         let count = "SELECT count(*) FROM messages WHERE session_id = ?1";
         self.rows().query_one(count, [row], |row| row.get(0)).expect("a number")
+    }
+
+    /// Whether there is such a row; a session's first prompt makes it.
+    pub(crate) fn has(&self, row: &str) -> bool {
+        self.rows().query_one("SELECT count(*) FROM sessions WHERE id = ?1", [row], |row| row.get(0)) == Ok(1)
     }
 
     /// Why a row has ended, `None` while it is open; time and reason come together.
