@@ -275,9 +275,14 @@ impl Client {
         within("a send", self.socket.send(Message::text(frame.to_string()))).await.expect("it is sent");
     }
 
+    /// The next frame that says something; whether we are there is asked in between.
     pub(crate) async fn frame(&mut self) -> Value {
-        let message = within("a frame", self.socket.next()).await.expect("not the end").expect("a frame");
-        serde_json::from_str(message.to_text().expect("text")).expect("JSON")
+        loop {
+            let message = within("a frame", self.socket.next()).await.expect("not the end").expect("a frame");
+            if !message.is_ping() {
+                return serde_json::from_str(message.to_text().expect("text")).expect("JSON");
+            }
+        }
     }
 
     /// Closes in order, and waits until the gateway has done its part.
