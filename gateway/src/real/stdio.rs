@@ -153,6 +153,7 @@ mod tests {
 
     /// What is not taken when a connection is closed is waited for: as long as a client may take nothing, here for ever,
     /// if it has said all that it had to say, and for a moment otherwise. Then nothing is `expected`.
+    #[expect(clippy::disallowed_methods, reason = "the time of a test")]
     async fn check_remainder(input: impl Read + Send + 'static, expected: &str) {
         let ((tell, told), (read, heard)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
         let transport = StdioTransport::start(input, Late { told, read }, 1024).expect("threads");

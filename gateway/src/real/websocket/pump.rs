@@ -243,7 +243,11 @@ mod tests {
                 taking.taken.update(|times| times + 1);
             }
         };
-        assert_eq!(taking.in_time(async { Ok(parts().await) }).await, Ok(()));
+        let ends = async {
+            parts().await;
+            Ok(())
+        };
+        assert_eq!(taking.in_time(ends).await, Ok(()));
 
         let began = Instant::now();
         let stops = async {
