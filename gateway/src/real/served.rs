@@ -167,6 +167,16 @@ mod tests {
         (Rc::clone(&late), Env { spawn: late, ..real::env(Rc::new(store), BTreeMap::new()) })
     }
 
+    /// A client of a gateway without a write timeout may take nothing for as long as it likes.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_write_timeout_of_zero_is_none() {
+        let (_, env) = late();
+        for (write_timeout, expected) in [(Millis(7), Some(Millis(7))), (Millis::ZERO, None)] {
+            let config = Config { write_timeout, ..Config::default() };
+            assert_eq!(patience(&env, &config, &Release::Current.behavior()).length, expected);
+        }
+    }
+
     /// Ends what is served while its one client was taken, and nobody has begun to read it.
     #[expect(clippy::disallowed_methods, reason = "a hang is a failure")]
     async fn check_end(served: &Served, late: &Late) {
