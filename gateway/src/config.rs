@@ -24,7 +24,7 @@ pub struct Config {
     pub sudo_timeout: Millis,
     /// How long a question waits for leave to run a command. Left out: what the release does by itself.
     pub approval_timeout: Option<Millis>,
-    /// How long a client may take none of its frames, once there is no more room for them.
+    /// How long a client may take none of its frames, once there is no more room for them. Zero for ever.
     pub write_timeout: Millis,
     /// What a prompt does to a session at work.
     pub busy_input_mode: BusyInput,

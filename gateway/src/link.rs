@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
+use crate::clock::Millis;
 use crate::lifecycle::writing::{Room, Stalled};
 use crate::server::Gateway;
 use crate::transport::{Connection, Died, Unsent};
@@ -127,14 +128,15 @@ impl Link {
 pub(crate) async fn write(gateway: &Gateway, link: &Link) {
     loop {
         link.behind().await;
-        let stalled = gateway.behavior.writing.on_timeout();
+        let timeout = gateway.config.write_timeout;
+        let stalled = gateway.behavior.writing.on_timeout().filter(|_| timeout > Millis::ZERO);
         tokio::select! {
             biased; // a client that takes a frame at the last instant has taken it
             room = link.connection.room() => match room {
                 Ok(()) => link.catch_up(),
                 Err(Died) => return pending().await,
             },
-            () = gateway.env.sleep(gateway.config.write_timeout), if stalled.is_some() => {
+            () = gateway.env.sleep(timeout), if stalled.is_some() => {
                 match stalled {
                     Some(Stalled::Silence) => link.silence(),
                     Some(Stalled::Drop) | None => link.give_up(),

@@ -44,6 +44,11 @@ const CUT_SHORT: u8 = 1;
 /// after a second, and after a network has failed all of them come at once.
 const BACKLOG: u32 = 4096;
 
+/// How many bytes the system keeps of what a client has not taken, about. It asks for more only once a good part of them
+/// is gone, which is when a client shows that it takes something: with the megabytes that it would keep by itself a slow
+/// one would seem to take nothing for longer than the write timeout.
+const SEND_BUFFER: u32 = 256 * 1024;
+
 fn main() -> ExitCode {
     let Command::Serve(arguments) = Arguments::parse().command;
     serve(&arguments).unwrap_or_else(|NotStarted { error, hint }| {
@@ -128,6 +133,8 @@ fn bind(wanted: SocketAddr) -> io::Result<TcpListener> {
     let socket = if wanted.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // The port of a gateway that has just ended is free for the next.
     socket.set_reuseaddr(true)?;
+    // Every connection has it from its listener.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(wanted)?;
     socket.listen(BACKLOG)
 }

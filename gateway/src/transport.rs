@@ -26,9 +26,9 @@ pub trait Connection {
     /// can be sent again when there is [`room`](Self::room). [`Unsent::Died`] means that the client will never see it.
     fn send(&self, frame: String) -> Result<(), Unsent>;
 
-    /// Waits until a frame can be sent. Cancel safe.
+    /// Waits until a frame can be sent, or until the client has taken at least a part of a long one. Cancel safe.
     ///
-    /// There may be room for one frame only, and nothing keeps it.
+    /// There may be room for one frame only, or none after all, and nothing keeps it.
     fn room(&self) -> LocalBoxFuture<'_, Result<(), Died>>;
 
     /// Closes from our side; [`receive`](Self::receive) then returns `None`, and nothing more can be sent.

@@ -98,7 +98,7 @@ struct Settings {
     /// How long a question waits for leave to run a command [default: 1m]
     #[arg(long, value_name = "TIME", value_parser = length)]
     approval_timeout: Option<Millis>,
-    /// How long a client may take none of its frames [default: 10s]
+    /// How long a client may take none of its frames; 0s for ever [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = length)]
     write_timeout: Option<Millis>,
     /// What a prompt does to a session at work: interrupt, queue or steer [default: interrupt]

@@ -78,9 +78,10 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
                 }
             }
         } else if let Err(full) = super::room_for_session(gateway, link) {
-            // It may have gone on under another id since it was looked for: then who has it needs no room.
+            // It may have gone on under another id since it was looked for, or have been brought back meanwhile: then who
+            // has it needs no room.
             let newest = tip(gateway, &target, service).await?;
-            if newest == target {
+            if newest == target && live(gateway, &target).is_none() {
                 return Err(full);
             }
             target = newest;

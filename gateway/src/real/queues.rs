@@ -48,8 +48,19 @@ pub(super) struct QueuedConnection {
     /// None once the connection is closed from our side.
     outgoing: RefCell<Option<mpsc::Sender<Outgoing>>>,
     backlog: Arc<Backlog>,
+    last_word: Cell<LastWord>,
     closed: Cell<bool>,
     closing: Notify,
+}
+
+/// Who has ended the conversation.
+#[derive(Clone, Copy, Default)]
+pub(super) enum LastWord {
+    /// The client has said all that it had to say, in order.
+    Clients,
+    /// It had not when the connection was closed, if it is closed.
+    #[default]
+    Ours,
 }
 
 /// The ends of the queues that whoever moves the frames has.
@@ -58,7 +69,12 @@ pub(super) struct Ends {
     pub(super) incoming: mpsc::Sender<Incoming>,
     /// Where what the client is to be told comes from; `None` when the connection was closed from our side.
     pub(super) outgoing: mpsc::Receiver<Outgoing>,
+    /// To be told what the client takes of a frame before it has all of it.
+    pub(super) progress: Progress,
 }
+
+/// Who waits for a client learns from it that a part of a long frame was taken.
+pub(super) struct Progress(Arc<Backlog>);
 
 /// A frame on its way to the client. It takes up room until it is dropped.
 pub(super) struct Outgoing {
@@ -92,10 +108,17 @@ impl QueuedConnection {
             crowded: Cell::default(),
             outgoing: RefCell::new(Some(sent)),
             backlog: Arc::default(),
+            last_word: Cell::default(),
             closed: Cell::default(),
             closing: Notify::new(),
         };
-        (Rc::new(connection), Ends { incoming, outgoing })
+        let progress = Progress(Arc::clone(&connection.backlog));
+        (Rc::new(connection), Ends { incoming, outgoing, progress })
+    }
+
+    /// Who has ended the conversation, once the connection is closed.
+    pub(super) fn last_word(&self) -> LastWord {
+        self.last_word.get()
     }
 
     /// Waits until the connection is closed from our side.
@@ -128,8 +151,9 @@ impl QueuedConnection {
     /// it wants to know besides: the answers to many requests would be too much for a client that reads all the time.
     #[expect(clippy::disallowed_methods, reason = "below the gateway's own order, of which no simulation knows")]
     async fn give_way(&self) {
-        while self.crowded.take() {
-            // Those who wait for this room go first, and may fill it again.
+        if self.crowded.take() {
+            // Those who wait for this room go first, and may fill it again. One frame is taken all the same: it may ask
+            // for the end of what fills it.
             let _ = self.made_room().await;
             tokio::task::yield_now().await;
         }
@@ -167,7 +191,12 @@ impl Connection for QueuedConnection {
             tokio::select! {
                 biased; // a connection that is closed has no next frame
                 () = self.closed() => Ok(None),
-                frame = poll_fn(|context| self.incoming.borrow_mut().poll_recv(context)) => frame.unwrap_or(Err(Died)),
+                frame = poll_fn(|context| self.incoming.borrow_mut().poll_recv(context)) => {
+                    if frame == Some(Ok(None)) {
+                        self.last_word.set(LastWord::Clients);
+                    }
+                    frame.unwrap_or(Err(Died))
+                }
             }
         }
         .boxed_local()
@@ -193,7 +222,13 @@ impl Connection for QueuedConnection {
         async move {
             // Whoever waits here has something for the client.
             self.crowded.set(true);
-            self.made_room().await
+            // Made before the look: a waiter that exists when something is taken is woken by it.
+            let eased = self.backlog.eased.notified();
+            tokio::select! {
+                biased; // room, or the end, is more than a sign of life
+                room = self.made_room() => room,
+                () = eased => Ok(()),
+            }
         }
         .boxed_local()
     }
@@ -217,6 +252,13 @@ impl Outgoing {
     /// The frame, and the room that it takes up until it is written.
     pub(super) fn into_parts(self) -> (String, Taken) {
         (self.text, self.room)
+    }
+}
+
+impl Progress {
+    /// The client has taken a part of a frame.
+    pub(super) fn made(&self) {
+        self.0.eased.notify_waiters();
     }
 }
 
@@ -278,6 +320,19 @@ mod tests {
         check_room(100 * OUTGOING_BYTES_MAX, 1).await;
     }
 
+    /// A client that has taken a part of a long frame is there: who waits for room waits anew.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_part_of_a_frame_is_a_sign_of_life() {
+        let (connection, mut ends) = QueuedConnection::new("client".into());
+        assert_eq!(connection.send("x".repeat(OUTGOING_BYTES_MAX)), Ok(()));
+        let _written = ends.outgoing.recv().await.expect("a frame");
+        let mut room = connection.room();
+        assert_eq!((&mut room).now_or_never(), None);
+        ends.progress.made();
+        assert_eq!(room.now_or_never(), Some(Ok(())));
+        assert_eq!(connection.send("more".to_owned()), Err(Unsent::Full("more".to_owned())));
+    }
+
     /// Who waits for room learns that there will be none, whichever side ends the connection.
     #[tokio::test(flavor = "current_thread")]
     async fn a_connection_that_is_over_has_no_room() {
@@ -317,13 +372,14 @@ mod tests {
         assert_eq!((&mut receiving).now_or_never(), None, "others first");
         assert_eq!(room.await, Ok(()));
         assert_eq!(connection.send("waited".to_owned()), Ok(()));
-        assert_eq!((&mut receiving).now_or_never(), None, "full again");
+        assert_eq!(receiving.await, Ok(Some("0".to_owned())), "full again, but one is heard");
+        let mut receiving = connection.receive();
+        assert_eq!((&mut receiving).now_or_never(), None, "one only");
         while let Ok(frame) = ends.outgoing.try_recv() {
             waiting += 1;
             drop(frame);
         }
-        assert_eq!((waiting, receiving.await), (OUTGOING_MAX, Ok(Some("0".to_owned()))));
-        assert_eq!(connection.receive().await, Ok(Some("1".to_owned())));
+        assert_eq!((waiting, receiving.await), (OUTGOING_MAX, Ok(Some("1".to_owned()))));
 
         while connection.send("x".to_owned()) == Ok(()) {}
         drop(ends);

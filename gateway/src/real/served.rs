@@ -12,6 +12,7 @@ use super::stdio::StdioTransport;
 use super::watched::WatchedStore;
 use super::websocket::{Door, WebSocketTransport};
 use crate::behavior::Behavior;
+use crate::clock::Millis;
 use crate::config::Config;
 use crate::env::Env;
 use crate::lifecycle::process::Signal;
@@ -95,15 +96,17 @@ impl Served {
         self.gateway.shutdown(signal).await;
         match &self.front {
             Front::WebSocket(transport) => transport.drained().await,
-            Front::Stdio(transport, _) => transport.drained().await,
+            Front::Stdio(transport, patience) => transport.drained(patience).await,
         }
     }
 }
 
-/// An old release that goes on with a client that takes nothing does so here as well.
+/// An old release that goes on with a client that takes nothing does so here as well, and so does everyone with a timeout
+/// of zero.
 fn patience(env: &Env, config: &Config, behavior: &Behavior) -> Patience {
     let drops = matches!(behavior.writing.on_timeout(), Some(Stalled::Drop));
-    Patience { clock: Rc::clone(&env.clock), length: drops.then_some(config.write_timeout) }
+    let length = Some(config.write_timeout).filter(|length| drops && *length > Millis::ZERO);
+    Patience { clock: Rc::clone(&env.clock), length }
 }
 
 fn watched(env: Env, counters: &Rc<Counters>) -> Env {
@@ -162,6 +165,16 @@ mod tests {
         let store = SqliteThread::start(Database::in_memory().expect("memory")).expect("a thread");
         let late = Rc::new(Late::default());
         (Rc::clone(&late), Env { spawn: late, ..real::env(Rc::new(store), BTreeMap::new()) })
+    }
+
+    /// A client of a gateway without a write timeout may take nothing for as long as it likes.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_write_timeout_of_zero_is_none() {
+        let (_, env) = late();
+        for (write_timeout, expected) in [(Millis(7), Some(Millis(7))), (Millis::ZERO, None)] {
+            let config = Config { write_timeout, ..Config::default() };
+            assert_eq!(patience(&env, &config, &Release::Current.behavior()).length, expected);
+        }
     }
 
     /// Ends what is served while its one client was taken, and nobody has begun to read it.

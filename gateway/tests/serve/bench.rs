@@ -136,8 +136,7 @@ impl Served {
     }
 
     pub(crate) fn signal(&self, signal: &str) {
-        let command = format!("kill -{signal} {}", self.process.0.id());
-        assert!(Command::new("sh").args(["-c", &command]).status().expect("a shell").success());
+        self.process.signal(signal);
     }
 
     /// Signals it, and waits for its exit code; its folder is left.
@@ -150,6 +149,13 @@ impl Served {
     pub(crate) fn kill(self) -> Folder {
         drop(self.process);
         self.folder
+    }
+}
+
+impl Process {
+    pub(crate) fn signal(&self, signal: &str) {
+        let command = format!("kill -{signal} {}", self.0.id());
+        assert!(Command::new("sh").args(["-c", &command]).status().expect("a shell").success());
     }
 }
 
@@ -191,6 +197,11 @@ impl Folder {
     pub(crate) fn messages(&self, row: &str) -> i64 {
         let count = "SELECT count(*) FROM messages WHERE session_id = ?1";
         self.rows().query_one(count, [row], |row| row.get(0)).expect("a number")
+    }
+
+    /// Whether there is such a row; a session's first prompt makes it.
+    pub(crate) fn has(&self, row: &str) -> bool {
+        self.rows().query_one("SELECT count(*) FROM sessions WHERE id = ?1", [row], |row| row.get(0)) == Ok(1)
     }
 
     /// Why a row has ended, `None` while it is open; time and reason come together.
@@ -264,9 +275,14 @@ impl Client {
         within("a send", self.socket.send(Message::text(frame.to_string()))).await.expect("it is sent");
     }
 
+    /// The next frame that says something; whether we are there is asked in between.
     pub(crate) async fn frame(&mut self) -> Value {
-        let message = within("a frame", self.socket.next()).await.expect("not the end").expect("a frame");
-        serde_json::from_str(message.to_text().expect("text")).expect("JSON")
+        loop {
+            let message = within("a frame", self.socket.next()).await.expect("not the end").expect("a frame");
+            if !message.is_ping() {
+                return serde_json::from_str(message.to_text().expect("text")).expect("JSON");
+            }
+        }
     }
 
     /// Closes in order, and waits until the gateway has done its part.

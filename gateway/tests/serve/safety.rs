@@ -176,7 +176,7 @@ async fn who_says_nothing_takes_no_place() {
 async fn a_client_that_vanishes_is_let_go() {
     let folder = Folder::new();
     folder.write("config.toml", "[gateway]\norphan_grace = \"100ms\"\n");
-    let gateway = Served::start_with(folder, &["--ping-interval", "200ms"]);
+    let gateway = Served::start_with(folder, &["--ping-interval", "1s"]);
     let mut client = gateway.connect().await;
     let (session, row) = client.create().await;
     client.prompt(&session, "hello").await;

@@ -107,7 +107,8 @@ fn standard_input_is_a_client() {
 /// A client that reads nothing does not keep a gateway from its end, and its session's row ends as any other.
 #[tokio::test(flavor = "current_thread")]
 async fn standard_output_that_nobody_reads_is_left() {
-    check_unread("1h", Input::Ends).await;
+    check_unread("1h", Input::StaysUntilSignal).await;
+    check_unread("300ms", Input::Ends).await;
 }
 
 /// One that stays and takes nothing of what it is told is not waited for.
@@ -121,6 +122,7 @@ async fn a_client_on_standard_input_that_reads_nothing_is_let_go() {
 enum Input {
     Ends,
     Stays,
+    StaysUntilSignal,
 }
 
 /// The gateway ends, though its client has read two lines only.
@@ -141,9 +143,16 @@ async fn check_unread(write_timeout: &str, then: Input) {
     let text = "x".repeat(512 * 1024);
     send(json!({"id": 2, "method": "prompt.submit", "params": {"session_id": id("session_id"), "text": text}}));
     let row = id("stored_session_id");
-    if then == Input::Ends {
-        until("the turn is stored", || (folder.messages(&row) == 2).then_some(())).await;
-        drop(input);
+    match then {
+        Input::Ends => {
+            until("the row is there", || folder.has(&row).then_some(())).await;
+            drop(input);
+        }
+        Input::Stays => {}
+        Input::StaysUntilSignal => {
+            until("the turn is stored", || (folder.messages(&row) == 2).then_some(())).await;
+            process.signal("TERM");
+        }
     }
     let status = until("it ends", || process.0.try_wait().expect("our child")).await;
     assert_eq!(status.code(), Some(0));
