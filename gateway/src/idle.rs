@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use tokio::sync::oneshot;
 
-use crate::clock::{Millis, Uptime};
+use crate::clock::Uptime;
 use crate::finalize;
 use crate::lifecycle::close::Actor;
 use crate::lifecycle::idle;
@@ -14,9 +14,6 @@ use crate::registry::Registry;
 use crate::server::Gateway;
 use crate::session::{Attachment, Record, Session, Stage, Timer};
 use crate::spawn::{TaskName, Window};
-
-/// How long after a session was added the cap is looked at (spec §6).
-const CAP_DELAY: Millis = Millis(100);
 
 /// The session may have become idle: arms its timer, or leaves it disarmed while somebody uses it.
 pub(crate) fn rearm(gateway: &Rc<Gateway>, session: &Session) {
@@ -63,7 +60,7 @@ pub(crate) fn cap_later(gateway: &Rc<Gateway>) {
     if excess(gateway) > 0 {
         let capping = Rc::clone(gateway);
         gateway.env.spawn(TaskName::gateway("cap"), async move {
-            capping.env.sleep(CAP_DELAY).await;
+            capping.env.sleep(idle::CAP_DELAY).await;
             cap(&capping).await;
         });
     }

@@ -7,6 +7,9 @@ use crate::session::{AgentState, Record, Stage};
 /// The idle reaper looks at multiples of this uptime (spec §6).
 pub const SCAN: Millis = Millis::from_secs(300);
 
+/// How long after a session was added the cap is looked at (spec §6).
+pub const CAP_DELAY: Millis = Millis(100);
+
 group! {
     /// Sessions that nobody has used for long.
     Idle "idle" {

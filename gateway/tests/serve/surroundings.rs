@@ -1,7 +1,7 @@
 //! What is around the frames: pages for machines, settings, standard input and output, logs.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use serde_json::{Value, json};
 
@@ -69,6 +69,37 @@ async fn settings_come_from_flags_and_files() {
     assert_eq!(until("the row is ended", || gateway.folder.end_of(&row)).await, "ws_orphan_reap");
 }
 
+/// The client at the other end of standard input and output.
+struct Piped {
+    /// Until it ends.
+    input: Option<ChildStdin>,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Piped {
+    /// Greeted by a gateway that has just been started.
+    fn to(process: &mut Child) -> Self {
+        let lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
+        let mut client = Self { input: process.stdin.take(), lines };
+        assert_eq!(client.next()["params"]["type"], "gateway.ready");
+        client
+    }
+
+    fn send(&mut self, frame: Value) {
+        writeln!(self.input.as_mut().expect("it is piped"), "{frame}").expect("it reads");
+    }
+
+    fn next(&mut self) -> Value {
+        serde_json::from_str(&self.lines.next().expect("a line").expect("text")).expect("JSON")
+    }
+
+    /// The answer that makes a session.
+    fn create(&mut self) -> Value {
+        self.send(json!({"id": 1, "method": "session.create"}));
+        self.next()
+    }
+}
+
 /// The same frames, one a line; the end of the input ends the sessions.
 #[test]
 fn standard_input_is_a_client() {
@@ -77,23 +108,19 @@ fn standard_input_is_a_client() {
     let mut command = gateway(&["--stdio", "--db", &db, "--log-format", "json"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = command.spawn().expect("it starts");
-    let mut input = process.stdin.take().expect("it is piped");
-    let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
-    let mut next = || -> Value { serde_json::from_str(&lines.next().expect("a line").expect("text")).expect("JSON") };
-    assert_eq!(next()["params"]["type"], "gateway.ready");
-    let mut send = |frame: Value| writeln!(input, "{frame}").expect("it reads");
-    send(json!({"id": 1, "method": "session.create"}));
-    let created = next();
+    let mut client = Piped::to(&mut process);
+    let created = client.create();
     let id = |key: &str| created["result"][key].as_str().expect("an id").to_owned();
-    send(json!({"id": 2, "method": "prompt.submit", "params": {"session_id": id("session_id"), "text": "hello"}}));
+    client
+        .send(json!({"id": 2, "method": "prompt.submit", "params": {"session_id": id("session_id"), "text": "hello"}}));
     let complete = loop {
-        let frame = next();
+        let frame = client.next();
         if frame["params"]["type"] == "message.complete" {
             break frame;
         }
     };
     assert_eq!(complete["params"]["payload"]["text"], "hello");
-    drop(input);
+    client.input = None;
     let output = process.wait_with_output().expect("our child");
     let log = String::from_utf8(output.stderr).expect("text");
     assert_eq!(output.status.code(), Some(0), "{log}");
@@ -131,22 +158,17 @@ async fn check_unread(write_timeout: &str, then: Input) {
     let flags = ["--stdio", "--log", "off", "--write-timeout", write_timeout, "--db", &folder.path("state.db")];
     let mut command = gateway(&flags);
     let mut process = Process(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts"));
-    let mut input = process.0.stdin.take().expect("it is piped");
-    let mut lines = BufReader::new(process.0.stdout.take().expect("it is piped")).lines();
-    let mut next = || -> Value { serde_json::from_str(&lines.next().expect("a line").expect("text")).expect("JSON") };
-    assert_eq!(next()["params"]["type"], "gateway.ready");
-    let mut send = |frame: Value| writeln!(input, "{frame}").expect("it reads");
-    send(json!({"id": 1, "method": "session.create"}));
-    let created = next();
+    let mut client = Piped::to(&mut process.0);
+    let created = client.create();
     let id = |key: &str| created["result"][key].as_str().expect("an id").to_owned();
     // More than a pipe holds comes back.
     let text = "x".repeat(512 * 1024);
-    send(json!({"id": 2, "method": "prompt.submit", "params": {"session_id": id("session_id"), "text": text}}));
+    client.send(json!({"id": 2, "method": "prompt.submit", "params": {"session_id": id("session_id"), "text": text}}));
     let row = id("stored_session_id");
     match then {
         Input::Ends => {
             until("the row is there", || folder.has(&row).then_some(())).await;
-            drop(input);
+            client.input = None;
         }
         Input::Stays => {}
         Input::StaysUntilSignal => {
@@ -157,7 +179,7 @@ async fn check_unread(write_timeout: &str, then: Input) {
     let status = until("it ends", || process.0.try_wait().expect("our child")).await;
     assert_eq!(status.code(), Some(0));
     assert_eq!(folder.end_of(&row).as_deref(), Some("tui_shutdown"));
-    drop(lines);
+    drop(client);
 }
 
 /// Nobody has to read what a gateway prints: it serves on, and ends as it should.

@@ -10,9 +10,6 @@ use gateway::lifecycle::idle;
 use super::{Kind, Writer};
 use crate::generate::swarm::Feature;
 
-/// How long after a session was added the cap is looked at (spec §6).
-const CAP_DELAY: Millis = Millis(100);
-
 impl Writer<'_> {
     /// A turn with these steps begins at an instant, and is over at another: what may well come in the middle of it, or of
     /// what it leaves behind.
@@ -76,8 +73,8 @@ impl Writer<'_> {
         if !self.swarm.has(Feature::Crowd) && self.scenario.gateway.max_live_sessions.is_none() {
             return;
         }
-        self.expect(CAP_DELAY);
-        let at = self.now + CAP_DELAY + self.amid();
+        self.expect(idle::CAP_DELAY);
+        let at = self.now + idle::CAP_DELAY + self.amid();
         let others = self.sessions.iter().map(|known| &known.name);
         let others = others.flat_map(|other| [Kind::Resume, Kind::Prompt].map(|kind| (at, kind, other.clone())));
         self.meet_one(&others.collect::<Vec<_>>());
