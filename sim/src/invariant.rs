@@ -2,58 +2,58 @@
 //!
 //! One file per claim. A claim is judged while the run goes on; what is found is a [`Violation`].
 
-mod accepted_words_are_said;
-mod answered_clients_are_attached;
-mod answers_are_read;
-mod cap_is_kept;
-mod clients_keep_their_sessions;
-mod cuts_are_made_or_refused;
+mod accepted_input_is_stored;
+mod acknowledged_messages_are_stored;
+mod answers_reach_tool_results;
+mod archived_messages_are_kept;
+mod busy_sessions_have_a_turn;
+mod close_on_disconnect_is_honored;
+mod connected_sessions_are_not_evicted;
 mod detached_rows_end;
-mod ended_rows_stay_still;
-mod ended_sessions_rest;
-mod ended_turns_keep_nobody;
-mod ends_are_said;
-mod ends_store_what_is_left;
-mod failed_builds_are_tried_again;
+mod end_reason_matches_actor;
+mod ended_rows_are_immutable;
+mod ended_sessions_are_silent;
+mod failed_agent_builds_are_retried;
+mod finished_turns_block_no_prompt;
+mod finished_turns_store_a_reply;
 mod foreign_rows_stay_open;
-mod grace_is_whole;
+mod grace_is_not_cut_short;
 mod idle_sessions_end;
-mod jobs_tell_their_session;
-mod late_agents_are_let_go;
-mod lists_begin_with_the_latest;
-mod lists_name_a_row_once;
+mod interrupted_turns_emit_nothing;
+mod interrupts_are_honored;
+mod interrupts_have_a_cause;
+mod job_notices_reach_their_session;
+mod late_agents_are_discarded;
+mod lists_are_sorted_by_activity;
+mod lists_have_no_duplicates;
 mod live_rows_stay_open;
 mod memory_equals_rows;
 mod messages_are_stored_once;
-mod missed_events_are_told;
+mod missed_events_are_replayed;
 mod one_open_row_per_chain;
 mod one_record_per_row;
 mod one_turn_per_record;
 mod open_questions_are_shown;
 mod oracle;
-mod own_sessions_need_no_room;
+mod own_sessions_are_not_limited;
 mod prompts_are_accepted;
 mod prompts_end_once;
-mod reason_names_the_actor;
-mod resumes_end_at_the_tip;
-mod resumes_name_their_row;
-mod rotations_are_whole;
+mod queued_prompts_start;
+mod resumes_reach_the_tip;
+mod resumes_report_their_row;
+mod rotations_are_atomic;
+mod rows_keep_their_source;
 mod rows_match_mirror;
-mod rows_name_their_kind;
-mod running_means_turn;
-mod sidecars_end_with_their_client;
+mod session_cap_is_enforced;
+mod session_end_flushes_messages;
 mod signals_end_rows;
-mod silent_turns_are_stopped;
-mod stalled_clients_are_let_go;
-mod stopped_turns_say_no_more;
-mod titles_are_given_when_asked;
+mod stalled_clients_are_disconnected;
+mod successful_requests_attach;
+mod titles_are_set_only_on_request;
 mod titles_are_stored;
-mod told_is_stored;
+mod truncating_prompts_apply_or_fail;
 mod turns_outlive_their_clients;
-mod turns_stop_only_when_asked;
-mod turns_stop_when_asked;
-mod waiting_prompts_start;
-mod what_is_put_aside_stays;
+mod unresponsive_turns_are_interrupted;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -95,54 +95,54 @@ pub(crate) enum Claim {
 pub const ALL: [&Invariant; 51] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
-    &grace_is_whole::INVARIANT,
-    &clients_keep_their_sessions::INVARIANT,
-    &stalled_clients_are_let_go::INVARIANT,
+    &grace_is_not_cut_short::INVARIANT,
+    &connected_sessions_are_not_evicted::INVARIANT,
+    &stalled_clients_are_disconnected::INVARIANT,
     &live_rows_stay_open::INVARIANT,
     &one_open_row_per_chain::INVARIANT,
-    &rotations_are_whole::INVARIANT,
+    &rotations_are_atomic::INVARIANT,
     &one_record_per_row::INVARIANT,
     &one_turn_per_record::INVARIANT,
-    &running_means_turn::INVARIANT,
-    &ended_rows_stay_still::INVARIANT,
-    &ended_sessions_rest::INVARIANT,
-    &jobs_tell_their_session::INVARIANT,
-    &late_agents_are_let_go::INVARIANT,
+    &busy_sessions_have_a_turn::INVARIANT,
+    &ended_rows_are_immutable::INVARIANT,
+    &ended_sessions_are_silent::INVARIANT,
+    &job_notices_reach_their_session::INVARIANT,
+    &late_agents_are_discarded::INVARIANT,
     &prompts_end_once::INVARIANT,
-    &reason_names_the_actor::INVARIANT,
+    &end_reason_matches_actor::INVARIANT,
     &turns_outlive_their_clients::INVARIANT,
     &memory_equals_rows::INVARIANT,
     &messages_are_stored_once::INVARIANT,
-    &what_is_put_aside_stays::INVARIANT,
-    &ends_store_what_is_left::INVARIANT,
-    &told_is_stored::INVARIANT,
-    &ends_are_said::INVARIANT,
-    &accepted_words_are_said::INVARIANT,
-    &answers_are_read::INVARIANT,
+    &archived_messages_are_kept::INVARIANT,
+    &session_end_flushes_messages::INVARIANT,
+    &acknowledged_messages_are_stored::INVARIANT,
+    &finished_turns_store_a_reply::INVARIANT,
+    &accepted_input_is_stored::INVARIANT,
+    &answers_reach_tool_results::INVARIANT,
     &prompts_are_accepted::INVARIANT,
-    &cuts_are_made_or_refused::INVARIANT,
-    &ended_turns_keep_nobody::INVARIANT,
-    &waiting_prompts_start::INVARIANT,
-    &turns_stop_when_asked::INVARIANT,
-    &turns_stop_only_when_asked::INVARIANT,
-    &stopped_turns_say_no_more::INVARIANT,
-    &silent_turns_are_stopped::INVARIANT,
-    &missed_events_are_told::INVARIANT,
+    &truncating_prompts_apply_or_fail::INVARIANT,
+    &finished_turns_block_no_prompt::INVARIANT,
+    &queued_prompts_start::INVARIANT,
+    &interrupts_are_honored::INVARIANT,
+    &interrupts_have_a_cause::INVARIANT,
+    &interrupted_turns_emit_nothing::INVARIANT,
+    &unresponsive_turns_are_interrupted::INVARIANT,
+    &missed_events_are_replayed::INVARIANT,
     &open_questions_are_shown::INVARIANT,
-    &resumes_end_at_the_tip::INVARIANT,
-    &resumes_name_their_row::INVARIANT,
-    &own_sessions_need_no_room::INVARIANT,
-    &answered_clients_are_attached::INVARIANT,
+    &resumes_reach_the_tip::INVARIANT,
+    &resumes_report_their_row::INVARIANT,
+    &own_sessions_are_not_limited::INVARIANT,
+    &successful_requests_attach::INVARIANT,
     &titles_are_stored::INVARIANT,
-    &titles_are_given_when_asked::INVARIANT,
-    &rows_name_their_kind::INVARIANT,
-    &lists_begin_with_the_latest::INVARIANT,
-    &lists_name_a_row_once::INVARIANT,
+    &titles_are_set_only_on_request::INVARIANT,
+    &rows_keep_their_source::INVARIANT,
+    &lists_are_sorted_by_activity::INVARIANT,
+    &lists_have_no_duplicates::INVARIANT,
     &signals_end_rows::INVARIANT,
-    &sidecars_end_with_their_client::INVARIANT,
+    &close_on_disconnect_is_honored::INVARIANT,
     &idle_sessions_end::INVARIANT,
-    &cap_is_kept::INVARIANT,
-    &failed_builds_are_tried_again::INVARIANT,
+    &session_cap_is_enforced::INVARIANT,
+    &failed_agent_builds_are_retried::INVARIANT,
     &rows_match_mirror::INVARIANT,
 ];
 

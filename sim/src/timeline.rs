@@ -234,7 +234,7 @@ mod tests {
            60.000s           ┆                ✗   ✗ detached_rows_end
            90.000s           ┆                │   faults off, clients leave
         21940.000s           ✗                │   ✗ idle_sessions_end
-                             ✗            ✗   │   ✗ told_is_stored
+                             ✗            ✗   │   ✗ acknowledged_messages_are_stored
         "#);
     }
 

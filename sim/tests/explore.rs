@@ -184,7 +184,7 @@ fn check_scripted_passes(scenario: &Scenario, bug: &str) {
 fn a_stale_first_timer_is_found() {
     let (scenario, bug) = (second_absence(), "grace.timers = pile");
     check_scripted_passes(&scenario, bug);
-    check_race(&scenario, &[bug], &[], "2 whole, 5 left off, 9 pruned: grace_is_whole");
+    check_race(&scenario, &[bug], &[], "2 whole, 5 left off, 9 pruned: grace_is_not_cut_short");
     assert_eq!(told(&explore(&scenario)), "6 whole, 94 left off, 191 pruned: all schedules pass");
 }
 
@@ -192,7 +192,7 @@ fn a_stale_first_timer_is_found() {
 fn a_stale_snapshot_is_found() {
     let (scenario, bug) = (resumed_as_it_drops(), "attach.disconnect = snapshot");
     check_scripted_passes(&scenario, bug);
-    check_race(&scenario, &[bug], &[], "5 whole, 30 left off, 72 pruned: clients_keep_their_sessions");
+    check_race(&scenario, &[bug], &[], "5 whole, 30 left off, 72 pruned: connected_sessions_are_not_evicted");
     assert_eq!(told(&explore(&scenario)), "30 whole, 422 left off, 1513 pruned: all schedules pass");
 }
 

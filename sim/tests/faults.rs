@@ -77,13 +77,13 @@ fn odds_are_kept() {
 
 /// A story with a fault, a bug planted on `current`, and the claim that catches it there.
 const MATTERS: [[&str; 4]; 7] = [
-    ["a_clock_set_forward_takes_no_grace", "grace.clock", "wall", "grace_is_whole"],
+    ["a_clock_set_forward_takes_no_grace", "grace.clock", "wall", "grace_is_not_cut_short"],
     ["a_clock_set_back_lengthens_no_grace", "grace.clock", "wall", "detached_rows_end"],
-    ["a_slow_line_is_overtaken", "attach.departure", "detaches", "clients_keep_their_sessions"],
+    ["a_slow_line_is_overtaken", "attach.departure", "detaches", "connected_sessions_are_not_evicted"],
     ["a_prompt_sent_again_is_another", "claim.busy", "reject", "prompts_are_accepted"],
     ["a_connection_that_is_mended_has_lost_nothing", "claim.busy", "reject", "prompts_are_accepted"],
-    ["an_agent_that_hangs_is_given_up", "grace.expiry", "rearm_for_ever", "silent_turns_are_stopped"],
-    ["a_late_answer_is_passed_over", "interrupt.late", "told", "stopped_turns_say_no_more"],
+    ["an_agent_that_hangs_is_given_up", "grace.expiry", "rearm_for_ever", "unresponsive_turns_are_interrupted"],
+    ["a_late_answer_is_passed_over", "interrupt.late", "told", "interrupted_turns_emit_nothing"],
 ];
 
 /// Each of these faults matters: with it the bug is caught, and in the same story without it, it is not.

@@ -18,7 +18,7 @@ Defects are numbered as in the project's catalogue of the modelled gateway: S ar
 wrong orders, B concern the database. A release shows a defect where its run violates the invariants named, or, where
 no invariant judges it, where its rows are not those of `current` (`rows`). Under `current` every scenario passes.
 hermes-agent#44045, which is S1, has a family of its own in `issues`. That 0.16.0 calls every reap `tui_close` (A1) is said
-once, though `reason_names_the_actor` sees it in more scenarios.
+once, though `end_reason_matches_actor` sees it in more scenarios.
 
 ## Defects and their scenarios
 
@@ -144,7 +144,7 @@ fn shown_by(scenario: &Scenario) -> (String, String) {
     for (release, expected) in &scenario.expect {
         if let Expected::Violates(names) = expected {
             let about_reason = defects(scenario).contains(&REASON);
-            for name in names.iter().filter(|name| about_reason || *name != "reason_names_the_actor") {
+            for name in names.iter().filter(|name| about_reason || *name != "end_reason_matches_actor") {
                 invariants.entry(name).or_default().insert(*release);
             }
         }

@@ -1,0 +1,48 @@
+//! What a session accepts to be said later is said (I6 of spec §15, A17, S20; spec §4.3): a prompt that waits gets a turn of its own, and words
+//! to a turn are read by it or become a prompt. Only an interrupt or an end takes them back.
+
+use gateway::session::{Session, Stage};
+
+use super::{Breach, Claim, Invariant, View};
+use crate::rows::Tables;
+use crate::world::told::Account;
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "accepted_input_is_stored",
+    about: "at rest, a prompt that had to wait has been said as it was sent, and words to a turn have been read",
+    claim: Claim::AtRest(check),
+};
+
+fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
+    // A prompt that cannot be stored is answered with an error.
+    if view.bounds.strikes > 0 {
+        return Vec::new();
+    }
+    let accounts = view.told.accounts();
+    let with_words = accounts.iter().filter(|(_, account)| !account.queued.is_empty() || !account.steers.is_empty());
+    with_words.filter_map(|(session, account)| breach(view, session, account)).collect()
+}
+
+fn breach(view: &View<'_>, id: &str, account: &Account) -> Option<Breach> {
+    let row = account.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
+    let session = view.known.iter().find(|session| session.id().as_str() == id)?;
+    if account.stops > 0 || !ended_at_rest(session) {
+        return None;
+    }
+    let said: Vec<&str> = view.rows.said(row).iter().filter_map(|message| message.content.as_deref()).collect();
+    let prompts: Vec<&String> = account.started.iter().chain(&account.queued).collect();
+    let as_sent = |text: &str| said.iter().filter(|said| **said == text).count();
+    let read = |text: &str| said.iter().map(|said| said.matches(text).count()).sum::<usize>();
+    let sent = |text: &str| prompts.iter().filter(|prompt| **prompt == text).count();
+    let steered = |text: &str| account.steers.iter().filter(|steer| *steer == text).count();
+    let unsaid = account.queued.iter().find(|text| as_sent(text) < sent(text));
+    let unread = account.steers.iter().find(|text| read(text) < steered(text));
+    let text = unsaid.or(unread)?;
+    let session = view.label(id);
+    Some(Breach { detail: format!("session {session} accepted {text:?}, and it was never said"), subject: session })
+}
+
+/// Whether the session came to its end when nothing was left to do.
+fn ended_at_rest(session: &Session) -> bool {
+    session.read(|record| record.stage == Stage::Finalized && record.ended_by.is_some_and(|ended| !ended.found_turn))
+}

@@ -1,0 +1,57 @@
+//! What a client was told is stored (prefix durability, design §5; A14, B3 and B4 of the catalogue): a prompt that was
+//! started, a tool's result and an answer that were shown are in the conversation's rows, also after a kill.
+//!
+//! Later they may be taken back by an undo or put aside by a compression; so it is asked whether they were ever stored.
+
+use gateway::store::{NewMessage, Role};
+
+use super::{Breach, Claim, Invariant, View};
+use crate::rows::Tables;
+use crate::world::told::{Account, End};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "acknowledged_messages_are_stored",
+    about: "at rest, what a client was told of a conversation has been stored in its rows",
+    claim: Claim::AtRest(check),
+};
+
+fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
+    if view.bounds.strikes > 0 {
+        return Vec::new();
+    }
+    let accounts = view.told.accounts();
+    accounts.iter().filter_map(|(session, account)| breach(view, session, account)).collect()
+}
+
+fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
+    let row = account.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
+    let said = view.rows.said(row);
+    let answers = account.ends.iter().filter_map(|end| match end {
+        End::Complete(text) => Some(text.as_str()),
+        End::Interrupted => None,
+    });
+    let lost = lost(Role::User, account.started.iter().map(String::as_str), said)
+        .or_else(|| lost(Role::Tool, account.results.iter().map(String::as_str), said))
+        .or_else(|| lost(Role::Assistant, answers, said))?;
+    let detail =
+        format!("session {} told of {lost}, which its row {} never held", view.label(session), view.rows.alias(row));
+    Some(Breach { subject: view.label(session), detail })
+}
+
+/// A message that was told of more often than it was stored.
+fn lost<'a>(role: Role, told: impl Iterator<Item = &'a str>, said: &[NewMessage]) -> Option<String> {
+    let told: Vec<&str> = told.collect();
+    let stored = |text: &str| {
+        said.iter().filter(|message| message.role == role && message.content.as_deref() == Some(text)).count()
+    };
+    let often = |text: &str| told.iter().filter(|told| **told == text).count();
+    let text = told.iter().find(|text| stored(text) < often(text))?;
+    Some(format!(
+        "{} {text:?}",
+        match role {
+            Role::User => "the prompt",
+            Role::Tool => "the tool's result",
+            Role::Assistant => "the answer",
+        }
+    ))
+}

@@ -1,0 +1,38 @@
+//! An answer to a question of the agent that was accepted reaches the agent (S31 of the catalogue): it is the result of the
+//! call that asked, whatever comes between the two.
+
+use gateway::store::Role;
+
+use super::{Breach, Claim, Invariant, View};
+use crate::rows::Tables;
+use crate::world::told::Account;
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "answers_reach_tool_results",
+    about: "at rest, each answer to a question that was accepted is the result of a call in the conversation's rows",
+    claim: Claim::AtRest(check),
+};
+
+fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
+    if view.bounds.strikes > 0 || view.was_killed {
+        return Vec::new();
+    }
+    let accounts = view.told.accounts();
+    let answered = accounts.iter().filter(|(_, account)| !account.answers.is_empty());
+    answered.filter_map(|(session, account)| breach(view, session, account)).collect()
+}
+
+fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
+    let row = account.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
+    let results = view.rows.said(row).iter().filter(|message| message.role == Role::Tool);
+    let results: Vec<&str> = results.filter_map(|message| message.content.as_deref()).collect();
+    // What was said to the turn meanwhile stands behind the result.
+    let read = |text: &str| results.iter().filter(|result| result.starts_with(text)).count();
+    let given = |text: &str| account.answers.iter().filter(|answer| *answer == text).count();
+    let unread = account.answers.iter().find(|text| read(text) < given(text))?;
+    let session = view.label(session);
+    Some(Breach {
+        detail: format!("session {session} accepted the answer {unread:?}, and its agent never read it"),
+        subject: session,
+    })
+}

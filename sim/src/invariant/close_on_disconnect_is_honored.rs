@@ -1,0 +1,39 @@
+//! A session that was made to be closed with its connection is closed when that ends (spec §2, `close_on_disconnect`):
+//! it is given no grace.
+
+use gateway::clock::{Millis, Uptime};
+use gateway::session::{Attachment, Session, Stage};
+
+use super::{Claim, Condition, Invariant, View};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "close_on_disconnect_is_honored",
+    about: "a session that is to be closed with its connection is not open without one",
+    claim: Claim::Within(begun),
+};
+
+/// How long its end may take to begin.
+const BEGIN: Millis = Millis::from_secs(1);
+
+fn begun(view: &View<'_>) -> Vec<Condition> {
+    let live = view.live.iter();
+    live.filter_map(|session| {
+        let era = left(session)?;
+        Some(Condition { subject: view.names.label(session.id()), era, within: view.bounds.slack + BEGIN, detail })
+    })
+    .collect()
+}
+
+/// Since when it is open without a client.
+fn left(session: &Session) -> Option<Uptime> {
+    session.read(|record| match record.attachment {
+        Attachment::Detached { since, from: Some(_) } if record.facts.close_on_disconnect => {
+            (record.stage == Stage::Open).then_some(since)
+        }
+        _ => None,
+    })
+}
+
+fn detail(session: &str, since: Uptime) -> String {
+    format!("session {session} is still open, though since {since} its connection is gone")
+}

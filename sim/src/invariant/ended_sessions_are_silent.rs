@@ -1,0 +1,29 @@
+//! A session that is ended works no more (I7 of spec §15): no turn starts in it, none runs on, and nobody hears
+//! of it.
+
+use gateway::session::{Session, Stage};
+
+use super::{Breach, Claim, Invariant, View};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "ended_sessions_are_silent",
+    about: "no turn runs for a session that is ended, and no client is told of it",
+    claim: Claim::Always(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    let ended = view.known.iter().filter(|session| session.read(|record| record.stage == Stage::Finalized));
+    ended.filter_map(|session| breach(view, session)).collect()
+}
+
+fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+    let label = view.names.label(session.id());
+    let what = if view.has_turn(&label) {
+        "a turn runs for"
+    } else if session.read(|record| record.facts.told_when_gone) {
+        "a client is told of"
+    } else {
+        return None;
+    };
+    Some(Breach { detail: format!("{what} session {label}, which is ended"), subject: label })
+}

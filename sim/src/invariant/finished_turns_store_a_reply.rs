@@ -1,0 +1,40 @@
+//! A turn that has ended, by itself or by an interrupt, has a last word of the agent in the conversation (spec §5; what
+//! 0.16.0 and 0.17.0 leave out): whoever reads it later sees how the turn ended, and that the next prompt is another's.
+
+use gateway::store::{NewMessage, Role};
+
+use super::{Breach, Claim, Invariant, View};
+use crate::rows::Tables;
+use crate::world::told::Account;
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "finished_turns_store_a_reply",
+    about: "at rest, each turn that a client saw end has a last word of the agent in the rows",
+    claim: Claim::AtRest(check),
+};
+
+fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
+    if view.bounds.strikes > 0 {
+        return Vec::new();
+    }
+    let accounts = view.told.accounts();
+    accounts.iter().filter_map(|(session, account)| breach(view, session, account)).collect()
+}
+
+fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
+    let row = account.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
+    let (ends, last_words) = (account.ends.len(), last_words(view.rows.said(row)));
+    if ends <= last_words {
+        return None;
+    }
+    let session = view.label(session);
+    let detail = format!("session {session} said that {ends} turns ended, and stored the last word of {last_words}");
+    Some(Breach { subject: session, detail })
+}
+
+/// Words of the agent that call no tool and are followed by a prompt, or by nothing.
+fn last_words(said: &[NewMessage]) -> usize {
+    let is_word = |message: &NewMessage| message.role == Role::Assistant && message.tool_calls.is_none();
+    let ends = |place: usize| said.get(place + 1).is_none_or(|next| next.role == Role::User);
+    said.iter().enumerate().filter(|(place, message)| is_word(message) && ends(*place)).count()
+}

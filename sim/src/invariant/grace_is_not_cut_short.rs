@@ -1,0 +1,32 @@
+//! An orphan has a whole grace from the moment its last client left (the acceptance rules of a fix of
+//! hermes-agent#44045): a timer of an earlier absence does not cut it short.
+
+use gateway::lifecycle::close::Actor;
+use gateway::session::{Attachment, Session};
+
+use super::{Breach, Claim, Invariant, View};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "grace_is_not_cut_short",
+    about: "no session is reaped as an orphan before a whole grace has passed since its last client left",
+    claim: Claim::Always(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    view.known.iter().filter_map(|session| breach(view, session)).collect()
+}
+
+fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+    session.read(|record| {
+        let ended = record.ended_by.filter(|ended| ended.actor == Actor::OrphanTimer)?;
+        let session = view.names.label(session.id());
+        let detail = match record.attachment {
+            Attachment::Detached { since, .. } if ended.at >= since + view.bounds.grace => return None,
+            Attachment::Detached { since, .. } => {
+                format!("session {session} is reaped at {}, though its client left at {since}", ended.at)
+            }
+            Attachment::Live(_) => format!("session {session} is reaped at {}, though it has a client", ended.at),
+        };
+        Some(Breach { subject: session, detail })
+    })
+}

@@ -1,0 +1,36 @@
+//! A turn that somebody has asked to stop stops (S17 and spec §5): also one that still waits for its agent. Only a tool
+//! that cannot be interrupted is sat through.
+
+use gateway::clock::{Millis, Uptime};
+use gateway::session::Record;
+
+use super::{Claim, Condition, Invariant, View};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "interrupts_are_honored",
+    about: "a turn that was told to stop is over as soon as its tool can be stopped and its messages are stored",
+    claim: Claim::Within(begun),
+};
+
+/// How long a turn may take to stop, beside its tool and its writes.
+const STOP: Millis = Millis::from_secs(1);
+
+fn begun(view: &View<'_>) -> Vec<Condition> {
+    let live = view.live.iter();
+    let stopped = |record: &Record| record.turn.as_ref().filter(|turn| turn.interrupt.is_raised()).map(|_| era(record));
+    let within = view.bounds.stubborn + view.bounds.slack + view.bounds.slack + STOP;
+    live.filter_map(|session| {
+        let era = session.read(stopped)?;
+        Some(Condition { subject: view.names.label(session.id()), era, within, detail })
+    })
+    .collect()
+}
+
+/// Turns that follow each other are told apart by their beginning.
+fn era(record: &Record) -> Uptime {
+    record.facts.last_active.uptime
+}
+
+fn detail(session: &str, since: Uptime) -> String {
+    format!("the turn of session {session} goes on, though since {since} it is told to stop")
+}

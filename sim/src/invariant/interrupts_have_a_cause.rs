@@ -1,0 +1,31 @@
+//! A turn is stopped only if somebody has asked for it while it was at work (A16 and S16 of the catalogue): an interrupt
+//! that came while the session was idle does not stop the turn that comes next, nor does a prompt stop its own.
+
+use gateway::session::Record;
+
+use super::{Breach, Claim, Invariant, View};
+use crate::world::told::News;
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "interrupts_have_a_cause",
+    about: "no turn is interrupted unless a client asked for it, or sent another prompt, while it was at work",
+    claim: Claim::Told(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    let stopped = view.news.iter().filter_map(|news| match news {
+        News::StoppedUnasked { session } => Some(session),
+        _ => None,
+    });
+    // An end of the session stops its turn too, and so does the grace when an agent hangs.
+    let asked = |record: &Record| record.ended_by.is_some() || record.facts.given_up;
+    let live = stopped.filter(|id| view.find(id).is_some_and(|session| !session.read(asked)));
+    live.map(|id| {
+        let session = view.label(id);
+        Breach {
+            detail: format!("a turn of session {session} was interrupted, and nobody had asked"),
+            subject: session,
+        }
+    })
+    .collect()
+}

@@ -1,0 +1,26 @@
+//! What a background job has to say is for the session that started it (hermes-agent#55578): it may hold what only that
+//! conversation is to know.
+
+use gateway::session::Session;
+
+use super::{Breach, Claim, Invariant, View};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "job_notices_reach_their_session",
+    about: "what a background job says becomes a turn of the session that started it, and of no other",
+    claim: Claim::Always(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    view.known.iter().filter_map(|session| breach(view, session)).collect()
+}
+
+fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+    let owner = session.read(|record| record.turn.as_ref()?.job_of.clone())?;
+    if owner == *session.id() {
+        return None;
+    }
+    let (session, owner) = (view.names.label(session.id()), view.names.label(&owner));
+    let detail = format!("session {session} is told what a job of session {owner} says");
+    Some(Breach { subject: session, detail })
+}

@@ -1,0 +1,26 @@
+//! The list of sessions begins with the one that was active last (spec §10): where a user looks for it first.
+
+use super::{Breach, Claim, Invariant, View};
+use crate::world::told::{Answer, News};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "lists_are_sorted_by_activity",
+    about: "the stored sessions are listed in the order of their last activity, the latest first",
+    claim: Claim::Told(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    let lists = view.news.iter().filter_map(|news| match news {
+        News::Answer(answer) if answer.request.method == "session.list" => Some(answer),
+        _ => None,
+    });
+    lists.filter_map(breach).collect()
+}
+
+fn breach(Answer { client, result, .. }: &Answer) -> Option<Breach> {
+    let listed = result.as_ref().ok()?["sessions"].as_array()?;
+    let times: Vec<f64> = listed.iter().filter_map(|session| session["last_active"].as_f64()).collect();
+    let place = times.windows(2).position(|pair| pair[0] < pair[1])?;
+    let detail = format!("entry {} of the list that {client} got was active after the one before", place + 2);
+    Some(Breach { subject: client.clone(), detail })
+}

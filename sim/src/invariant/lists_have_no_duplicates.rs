@@ -1,0 +1,31 @@
+//! The list of sessions names no row twice (B7 of the catalogue): each entry is a conversation of its own, so none stands for
+//! another's.
+
+use std::collections::BTreeSet;
+
+use gateway::store::StoredId;
+
+use super::{Breach, Claim, Invariant, View};
+use crate::world::told::{Answer, News};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "lists_have_no_duplicates",
+    about: "no two entries of the list of stored sessions are of one row",
+    claim: Claim::Told(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    let lists = view.news.iter().filter_map(|news| match news {
+        News::Answer(answer) if answer.request.method == "session.list" => Some(answer),
+        _ => None,
+    });
+    lists.filter_map(|answer| breach(view, answer)).collect()
+}
+
+fn breach(view: &View<'_>, Answer { client, result, .. }: &Answer) -> Option<Breach> {
+    let listed = result.as_ref().ok()?["sessions"].as_array()?;
+    let mut seen = BTreeSet::new();
+    let twice = listed.iter().filter_map(|session| session["id"].as_str()).find(|id| !seen.insert(*id))?;
+    let row = view.rows.alias(&StoredId::new(twice));
+    Some(Breach { subject: client.clone(), detail: format!("the list that {client} got names row {row} twice") })
+}

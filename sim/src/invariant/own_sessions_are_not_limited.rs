@@ -1,0 +1,45 @@
+//! A client that has as many sessions as it may have still finds each of them (spec §4.5): who asks for what is there already
+//! takes no more room.
+
+use gateway::session::{Attachment, Record, Session, Stage};
+use gateway::store::StoredId;
+
+use super::{Breach, Claim, Invariant, View};
+use crate::world::told::{Answer, News, SESSION_LIMIT};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "own_sessions_are_not_limited",
+    about: "no client is refused a session for want of room that its connection has already",
+    claim: Claim::Told(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    let refused = view.news.iter().filter_map(|news| match news {
+        News::Answer(answer) if answer.request.method == "session.resume" => Some(answer),
+        _ => None,
+    });
+    refused.filter(|answer| answer.result == Err(SESSION_LIMIT)).filter_map(|answer| breach(view, answer)).collect()
+}
+
+fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
+    // Others may have had the session for a moment, between the refusal and the hearing of it.
+    if view.bounds.clients > 1 {
+        return None;
+    }
+    let asked = answer.request.session();
+    // A title may be another row's by now.
+    let asked = view.rows.row(&StoredId::new(asked))?.id.clone();
+    let newest = view.rows.newest(&asked);
+    let had = |session: &&Session| session.read(|record| record.owns(&newest) && had(view, record, answer));
+    let session = view.label(view.live.iter().find(had)?.id().as_str());
+    let detail = format!("{} has session {session}, and is refused it for want of room", answer.client);
+    Some(Breach { subject: session, detail })
+}
+
+/// Whether the one connection of the client has had it since before the request.
+fn had(view: &View<'_>, record: &Record, Answer { request, .. }: &Answer) -> bool {
+    let links = view.sessions.map(|sessions| sessions.links()).unwrap_or_default();
+    let is_only =
+        matches!((&record.attachment, &links[..]), (Attachment::Live(to), [only]) if to.number == only.number);
+    is_only && record.stage == Stage::Open && record.facts.last_active.uptime < request.sent_at
+}

@@ -1,0 +1,40 @@
+//! A resume leads to the newest row of the conversation, whichever of its rows was asked for (A9, B7 and B8 of the
+//! catalogue): there, and only there, the conversation goes on.
+
+use gateway::session::Stage;
+use gateway::store::StoredId;
+
+use super::{Breach, Claim, Invariant, View};
+use crate::world::told::{Answer, News};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "resumes_reach_the_tip",
+    about: "a resume of any row of a conversation leads to its newest",
+    claim: Claim::Told(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    let answers = view.news.iter().filter_map(|news| match news {
+        News::Answer(answer) if answer.request.method == "session.resume" => Some(answer),
+        _ => None,
+    });
+    answers.filter_map(|answer| breach(view, answer)).collect()
+}
+
+fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
+    let asked = answer.request.session();
+    // What was deleted meanwhile, or is called otherwise by now, has no chain to follow.
+    let asked = view.rows.row(&StoredId::new(asked)).or_else(|| view.rows.titled(asked))?.id.clone();
+    let session = view.find(answer.result.as_ref().ok()?["session_id"].as_str()?)?;
+    let newest = view.rows.newest(&asked);
+    let (row, strays) =
+        session.read(|record| (record.agent.row.clone(), record.stage == Stage::Open && !record.owns(&newest)));
+    // A row was deleted on the way to where it led: the answer, which may have been under way then, was right.
+    if view.rows.lost_its_child(&newest) && view.rows.first(&row) == view.rows.first(&asked) {
+        return None;
+    }
+    let alias = |row: &StoredId| view.rows.alias(row);
+    let session = view.names.label(session.id());
+    let detail = format!("a resume of row {} leads to {}, not to {}", alias(&asked), alias(&row), alias(&newest));
+    strays.then_some(Breach { subject: session, detail })
+}

@@ -1,0 +1,30 @@
+//! A client that comes back to a session is told the id of the row that the session writes (S23 of the catalogue): under that
+//! one it finds the session again, and what it branches from there has the right parent.
+
+use gateway::store::StoredId;
+
+use super::{Breach, Claim, Invariant, View};
+use crate::world::told::{Answer, News};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "resumes_report_their_row",
+    about: "the stored id in the answer to a resume is that of the row that the session writes",
+    claim: Claim::Told(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    let answers = view.news.iter().filter_map(|news| match news {
+        News::Answer(answer) => Some(answer),
+        _ => None,
+    });
+    answers.filter_map(|answer| breach(view, answer)).collect()
+}
+
+fn breach(view: &View<'_>, Answer { result, .. }: &Answer) -> Option<Breach> {
+    let result = result.as_ref().ok()?;
+    let (told, written) = (result["session_key"].as_str()?, result["resumed"].as_str()?);
+    let alias = |row: &str| view.rows.alias(&StoredId::new(row));
+    let session = view.label(result["session_id"].as_str()?);
+    let detail = format!("session {session} is told to be row {}, and writes row {}", alias(told), alias(written));
+    (told != written).then_some(Breach { subject: session, detail })
+}

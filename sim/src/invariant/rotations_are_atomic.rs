@@ -1,0 +1,32 @@
+//! A row that a compression ended has the row that continues it (W10 of spec §12): a crash in the middle leaves the
+//! one or the other, not a conversation that ends in nothing.
+
+use std::collections::BTreeSet;
+
+use gateway::clock::{Millis, Uptime};
+
+use super::{Claim, Condition, Invariant, View};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "rotations_are_atomic",
+    about: "a row that is ended `compression` is continued by another, at once or as soon as that is stored",
+    claim: Claim::Within(begun),
+};
+
+/// How long the steps of a rotation may take beside their writes.
+const STEPS: Millis = Millis::from_secs(5);
+
+fn begun(view: &View<'_>) -> Vec<Condition> {
+    let rows = view.rows.rows();
+    let continued: BTreeSet<_> = rows.iter().filter(|row| view.rows.continues(row)).map(|row| &row.parent).collect();
+    let ended = rows.iter().filter(|row| row.end_reason.as_deref() == Some("compression"));
+    let cut = ended
+        .filter(|row| !continued.contains(&Some(row.id.clone())) && !view.rows.lost_its_child(&row.id))
+        .map(|row| view.rows.alias(&row.id));
+    cut.map(|subject| Condition { subject, era: Uptime::default(), within: view.bounds.slack + STEPS, detail })
+        .collect()
+}
+
+fn detail(row: &str, since: Uptime) -> String {
+    format!("row {row} is ended `compression` since {since}, but nothing continues it")
+}

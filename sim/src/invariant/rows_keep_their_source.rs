@@ -1,0 +1,23 @@
+//! The row of a session says what kind of client it was made by (spec §1): the kind that the client has named, by which others
+//! decide whose the row is.
+
+use super::{Breach, Claim, Invariant, View};
+use crate::rows::Tables;
+use crate::world::told::Account;
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "rows_keep_their_source",
+    about: "at rest, the row of a session has the source that its client has named",
+    claim: Claim::AtRest(check),
+};
+
+fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
+    view.told.accounts().iter().filter_map(|(session, account)| breach(view, session, account)).collect()
+}
+
+fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
+    let (named, row) = (account.source.as_ref()?, view.rows.row(account.stored.as_ref()?)?);
+    let (session, alias) = (view.label(session), view.rows.alias(&row.id));
+    let detail = format!("session {session} is of `{named}`, its row {alias} says `{}`", row.source);
+    (row.source != *named).then_some(Breach { subject: session, detail })
+}

@@ -1,0 +1,32 @@
+//! A session that ends has stored what was said (A13 of the catalogue): what the store has refused before is tried again,
+//! and only a store that goes on refusing it excuses a loss.
+
+use gateway::session::{Session, Stage};
+
+use super::{Breach, Claim, Invariant, View};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "session_end_flushes_messages",
+    about: "a session that has ended while the store worked has stored all messages that it had",
+    claim: Claim::Always(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    view.known.iter().filter_map(|session| breach(view, session)).collect()
+}
+
+fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+    session.read(|record| {
+        let ended = record.ended_by.filter(|_| record.stage == Stage::Finalized)?;
+        let left = record.transcript.messages.len().saturating_sub(record.transcript.saved);
+        // A turn that an old release leaves running goes on storing by itself. A deleted row takes nothing any more.
+        let excused = record.is_running() || view.rows.row(&record.agent.row).is_none();
+        if left == 0 || excused || view.bounds.struck_at.is_some_and(|struck| ended.at <= struck) {
+            return None;
+        }
+        let session = view.names.label(session.id());
+        let row = view.rows.alias(&record.agent.row);
+        let detail = format!("session {session} has ended, and {left} of its messages are not in its row {row}");
+        Some(Breach { subject: session, detail })
+    })
+}

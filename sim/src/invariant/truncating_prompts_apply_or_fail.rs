@@ -1,0 +1,31 @@
+//! A prompt that is to replace earlier ones replaces those that it names, or is refused (A19 of the catalogue): nobody
+//! loses messages that they did not name, and nobody goes on after messages that they took for replaced.
+
+use super::{Breach, Claim, Invariant, View};
+use crate::world::told::{Answer, News};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "truncating_prompts_apply_or_fail",
+    about: "a prompt that replaces earlier ones is accepted only if it names one and starts at once",
+    claim: Claim::Told(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    let answers = view.news.iter().filter_map(|news| match news {
+        News::Answer(answer) if answer.request.method == "prompt.submit" => Some(answer),
+        _ => None,
+    });
+    answers.filter_map(|answer| breach(view, answer)).collect()
+}
+
+fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
+    let ordinal = answer.request.params["truncate_before_user_ordinal"].as_i64()?;
+    let status = answer.result.as_ref().ok()?["status"].as_str().unwrap_or_default();
+    let what = match status {
+        _ if ordinal < 0 => format!("replaces messages from number {ordinal} on, which is none"),
+        "streaming" => return None,
+        _ => format!("was to replace the messages from number {ordinal} on, and is {status} instead"),
+    };
+    let session = view.label(answer.request.session());
+    Some(Breach { detail: format!("a prompt to session {session} {what}"), subject: session })
+}

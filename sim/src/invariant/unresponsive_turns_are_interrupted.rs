@@ -1,0 +1,52 @@
+//! An agent that hangs does not keep a session that nobody has for ever (hermes-agent#90373): a turn that has reported
+//! nothing for long is stopped, and then its session is ended as any other.
+
+use gateway::clock::{Millis, Uptime};
+use gateway::session::{Attachment, Record, Stage};
+
+use super::{Claim, Condition, Invariant, View};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "unresponsive_turns_are_interrupted",
+    about: "a turn whose agent reports nothing for long is over a grace later, if no client is there",
+    claim: Claim::Within(begun),
+};
+
+/// How long a turn may take to stop, beside its tool and its writes.
+const STOP: Millis = Millis::from_secs(1);
+
+fn begun(view: &View<'_>) -> Vec<Condition> {
+    let bounds = view.bounds;
+    if bounds.grace == Millis::ZERO || bounds.silence == Millis::ZERO {
+        return Vec::new();
+    }
+    let within = bounds.silence + bounds.grace + bounds.stubborn + bounds.slack + bounds.slack + STOP;
+    let silent = view.live.iter().filter_map(|session| {
+        let (subject, era) = (view.names.label(session.id()), session.read(silent_since)?);
+        // That a busy session has no turn at all is another claim's.
+        let works = view.has_turn(&subject) || session.read(is_held);
+        works.then_some(Condition { subject, era, within, detail })
+    });
+    silent.collect()
+}
+
+/// What holds a session without a prompt, such as a compression that a client asked for, is in no turn's task.
+fn is_held(record: &Record) -> bool {
+    record.turn.as_ref().is_some_and(|turn| turn.user.is_empty())
+}
+
+/// Since when nobody has heard of its agent, neither a client nor the gateway.
+fn silent_since(record: &Record) -> Option<Uptime> {
+    match (&record.attachment, &record.turn) {
+        (Attachment::Detached { since, .. }, Some(turn)) if record.stage == Stage::Open => {
+            Some(turn.reported.max(*since))
+        }
+        _ => None,
+    }
+}
+
+fn detail(session: &str, since: Uptime) -> String {
+    format!(
+        "a turn of session {session} goes on, though since {since} its agent has reported nothing and no client is there"
+    )
+}
