@@ -1,9 +1,11 @@
-//! Random scenarios: whole scripts that stay valid, biased to the times at which things meet.
+//! Generates random scenarios: valid scripts, biased towards instants at which events coincide.
 //!
-//! A generated scenario prints and parses like one that was written by hand. Each is made in *swarm* style: for each, a
-//! coin decides which actions and faults it uses at all, so that rare combinations are not drowned by common ones
-//! (Groce et al., Swarm Testing, 2012). Its steps fall on instants at which something is due: the end of a grace, of a
-//! tool call, of a question, of a commit; at that very instant, a millisecond beside it, or far away.
+//! A generated scenario prints and parses like a hand-written one. Each uses a random subset of actions and faults
+//! (*swarm* testing; Groce et al., Swarm Testing, 2012), so that common actions do not crowd out rare combinations. Its
+//! steps fall on instants at which an event is due (the end of a grace, a tool call, a question or a commit), a
+//! millisecond beside one, or far away.
+//!
+//! The order of random draws is part of the interface: a seed in a report must keep its meaning within a build.
 
 mod mutate;
 mod script;
@@ -22,7 +24,7 @@ use gateway::release::Release;
 use crate::prng::Prng;
 use crate::scenario::Scenario;
 
-/// The scenario of a seed.
+/// Generates the scenario of a seed. Every `u64` is a valid seed.
 pub fn scenario(seed: u64) -> Scenario {
     let mut prng = Prng::stream(seed, "generate");
     let swarm = swarm::Swarm::draw(&mut prng);
@@ -58,7 +60,7 @@ mod tests {
 
     use super::*;
 
-    /// Every generated scenario is a valid file: it is printed, read back and the same.
+    /// Every generated scenario prints as a valid file that reads back the same.
     #[test]
     fn generated_scenarios_are_valid_files() {
         for seed in 0..1000 {
@@ -71,7 +73,7 @@ mod tests {
         }
     }
 
-    /// The same seed gives the same scenario, another seed another.
+    /// A seed always gives the same scenario, and different seeds give different ones.
     #[test]
     fn a_seed_is_a_scenario() {
         let texts: BTreeSet<String> = (0..100).map(|seed| scenario(seed).to_toml()).collect();
@@ -79,7 +81,7 @@ mod tests {
         assert_eq!(scenario(7), scenario(7));
     }
 
-    /// Nothing that a script can do is left out by the generator.
+    /// The generator covers every step word.
     #[test]
     fn every_action_is_generated() {
         let words: BTreeSet<&str> =

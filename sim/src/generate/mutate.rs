@@ -1,4 +1,4 @@
-//! A scenario with some changes: still valid, and still much of what it was.
+//! Mutation: a scenario with one to four changes that stays valid and keeps most of its steps.
 
 use gateway::agent::script::TurnStep;
 use gateway::clock::Millis;
@@ -7,27 +7,27 @@ use crate::prng::Prng;
 use crate::scenario::{Action, PROCESS, Prompt, Scenario, Step};
 use crate::shrink::{session_mut, tidy};
 
-/// How many steps a scenario may grow to.
+/// The upper bound to which a mutation may grow a scenario's steps.
 const STEPS_MAX: usize = 24;
 
-/// What may be changed.
+/// The kinds of change.
 #[derive(Clone, Copy)]
 enum Change {
-    /// A step comes at another time, or all from it on do.
+    /// Moves a step in time, alone or with all steps after it.
     Retime,
-    /// A step is not done.
+    /// Removes a step.
     Remove,
-    /// A step is done that another scenario has.
+    /// Inserts a step of another scenario.
     Insert,
-    /// A step is another one.
+    /// Replaces a step by one of another scenario.
     Replace,
-    /// A step is done again.
+    /// Repeats a step at another time.
     Repeat,
-    /// A turn takes more or less time at one of its steps.
+    /// Changes the duration of one step of a turn.
     Stretch,
-    /// A turn is that of another scenario.
+    /// Takes over a turn of another scenario.
     Turn,
-    /// The settings of another scenario.
+    /// Takes over the settings of another scenario.
     Settings,
 }
 
@@ -42,8 +42,8 @@ const CHANGES: [(u32, Change); 8] = [
     (1, Change::Settings),
 ];
 
-/// The scenario with one to four changes, drawn from the seed. What it has not itself comes from the scenario that is
-/// generated from the same seed.
+/// The scenario with one to four changes drawn from the seed. Foreign steps, turns and settings come from the scenario
+/// that [`scenario`](super::scenario) generates from the same seed.
 pub fn mutate(scenario: &Scenario, seed: u64) -> Scenario {
     let mut prng = Prng::stream(seed, "mutate");
     let donor = super::scenario(seed);
@@ -63,7 +63,7 @@ pub fn mutate(scenario: &Scenario, seed: u64) -> Scenario {
 }
 
 fn make(prng: &mut Prng, scenario: &mut Scenario, donor: &Scenario, change: Change) {
-    // A change before it may have taken the last step away.
+    // An earlier change may have removed the last step.
     if scenario.steps.is_empty() {
         return;
     }
@@ -102,7 +102,7 @@ fn make(prng: &mut Prng, scenario: &mut Scenario, donor: &Scenario, change: Chan
     scenario.steps.sort_by_key(|step| step.at);
 }
 
-/// One step moves alone, past others too, or all behind it move along.
+/// Moves one step, possibly past others, or moves it with all steps after it.
 fn retime(prng: &mut Prng, scenario: &mut Scenario, place: usize) {
     let (before, after) = (scenario.steps[place].at, time(prng, scenario, place));
     if prng.hits(1, 2) {
@@ -116,7 +116,7 @@ fn retime(prng: &mut Prng, scenario: &mut Scenario, place: usize) {
     }
 }
 
-/// An instant at which something may meet: that of a step, a grace or a turn's step later, or beside it.
+/// A likely instant of a collision: that of a step, a grace or a turn's step later, or a millisecond beside it.
 fn time(prng: &mut Prng, scenario: &Scenario, place: usize) -> Millis {
     let base = scenario.steps[if prng.hits(1, 2) { place } else { prng.below(scenario.steps.len()) }].at;
     let mut lengths = vec![Millis::ZERO, Millis::ZERO, Millis::from_secs(1), scenario.gateway.orphan_grace];
@@ -129,7 +129,7 @@ fn time(prng: &mut Prng, scenario: &Scenario, place: usize) -> Millis {
     }
 }
 
-/// A step of another scenario, done by a client and to a session that this one has.
+/// A step of another scenario, with a client and a session of this one.
 fn adopted(prng: &mut Prng, scenario: &mut Scenario, donor: &Scenario, at: Millis) -> Step {
     let mut step = Step { at, ..prng.one(&donor.steps).clone() };
     if step.client != PROCESS {
@@ -168,14 +168,14 @@ mod tests {
     use super::*;
     use crate::generate;
 
-    /// Whatever is changed, and however often, the result is a valid file that reads back the same.
+    /// Repeated mutations always yield a valid file that reads back the same.
     #[test]
     fn mutated_scenarios_are_valid_files() {
         for seed in 0..200 {
             let mut scenario = generate::scenario(seed);
             for generation in 0..5 {
                 let donor = generate::scenario(seed * 100 + generation);
-                // A crowd is more from the start.
+                // A scenario with more sessions than the cap exceeds the bound from the start.
                 let most = STEPS_MAX.max(scenario.steps.len()).max(donor.steps.len());
                 scenario = mutate(&scenario, seed * 100 + generation);
                 let text = scenario.to_toml();
@@ -188,9 +188,9 @@ mod tests {
         }
     }
 
-    /// A mutation is a function of scenario and seed, changes something nearly always, and leaves most of the rest.
+    /// A mutation is a function of scenario and seed, nearly always changes something, and keeps most steps.
     #[test]
-    fn most_is_left_as_it_was() {
+    fn most_steps_are_kept() {
         let (mut same, mut kept, mut all) = (0, 0, 0);
         for seed in 0..200 {
             let before = generate::scenario(seed);

@@ -1,18 +1,18 @@
 //! The steps of a generated scenario.
 //!
-//! The script is written in order of time. A clock of instants at which something may be due goes along: the next step
-//! falls on one of them, beside one, or anywhere.
+//! The script is written in order of time. The writer keeps the set of instants at which a timer, a turn or a commit may
+//! be due. Each next step falls on one of these instants, a millisecond beside one, or at a random time.
 
-mod meet;
-mod story;
+mod collide;
 mod time;
+mod workflow;
 
 use std::collections::BTreeSet;
 
 use gateway::clock::Millis;
 use gateway::lifecycle::process::Signal;
 
-pub(super) use story::{STORIES, Story};
+pub(super) use workflow::{WORKFLOWS, Workflow};
 
 use super::swarm::{Feature, Swarm};
 use crate::prng::Prng;
@@ -21,12 +21,12 @@ use crate::scenario::{Action, Jump, OnDisconnect, PROCESS, Prompt, ResumeTarget,
 const CLIENTS: [&str; 3] = ["desktop", "phone", "laptop"];
 const SESSIONS: [&str; 3] = ["work", "chat", "notes"];
 
-/// How many live sessions there may be by default.
+/// The default of `max_live_sessions` under `current`.
 const CAP: usize = 16;
 
 const TITLES: [&str; 2] = ["plan", "report"];
 
-/// Writes the steps of a scenario whose settings and turns are there.
+/// Writes the steps of a scenario whose settings and turns are already drawn.
 pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<Step> {
     let clients = if swarm.has(Feature::Company) { 2 + prng.below(2) } else { 1 };
     let mut writer = Writer {
@@ -38,14 +38,14 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
         sessions: Vec::new(),
         due: BTreeSet::new(),
         next: None,
-        moment: None,
+        next_at: None,
         names: 0,
         steps: Vec::new(),
     };
     let length = 2 + writer.prng.below(11);
     writer.act(0, Action::Connect);
     writer.create(0);
-    // What two sessions have to do with each other needs both, and before the story is over.
+    // Interactions of two sessions need both of them before the workflow ends.
     let has_room = clients > 1 || scenario.gateway.max_sessions_per_connection != 1;
     if swarm.has(Feature::Sessions) && has_room && writer.prng.hits(1, 2) {
         let client = writer.prng.below(clients);
@@ -55,8 +55,8 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
     if swarm.has(Feature::Crowd) {
         writer.crowd();
     }
-    if let Some(story) = swarm.story {
-        writer.tell(story);
+    if let Some(workflow) = swarm.workflow {
+        writer.follow(workflow);
     }
     let length = length + writer.steps.len();
     while writer.steps.len() < length {
@@ -72,15 +72,15 @@ struct Writer<'a> {
     scenario: &'a Scenario,
     now: Millis,
     clients: Vec<Client>,
-    /// By the name that the script gives them.
-    sessions: Vec<Known>,
-    /// When something may be due.
+    /// The sessions of the script, in the order in which they are named.
+    sessions: Vec<PlannedSession>,
+    /// Instants at which a timer, a turn or a commit may be due.
     due: BTreeSet<Millis>,
-    /// What may well come next, and of which session.
+    /// The likely next action and its session.
     next: Option<(Kind, String)>,
-    /// When it may well come, or whatever comes next.
-    moment: Option<Millis>,
-    /// How many names for resumed sessions and branches were given.
+    /// The instant at which the next step is likely to collide with another event.
+    next_at: Option<Millis>,
+    /// Counts the names given to resumed sessions and branches.
     names: usize,
     steps: Vec<Step>,
 }
@@ -90,13 +90,13 @@ struct Client {
     connected: bool,
 }
 
-struct Known {
+struct PlannedSession {
     name: String,
-    /// When its last turn will be over, as far as one can tell from the script.
+    /// When its last turn ends, estimated from the script.
     busy_until: Millis,
 }
 
-/// What may come next.
+/// The kinds of next step.
 #[derive(Clone, Copy)]
 enum Kind {
     Connect,
@@ -136,7 +136,7 @@ enum Kind {
 impl Writer<'_> {
     fn step(&mut self) {
         let client = self.prng.below(self.clients.len());
-        if let Some((kind, session)) = self.next.take().filter(|(kind, _)| self.goes_on_with(client, *kind)) {
+        if let Some((kind, session)) = self.next.take().filter(|(kind, _)| self.can_follow_up(client, *kind)) {
             return match kind {
                 Kind::Prompt => self.prompt_to(client, session),
                 other => self.ask(client, other, session),
@@ -147,7 +147,7 @@ impl Writer<'_> {
         }
     }
 
-    /// This client does something, with whatever session.
+    /// Adds a step of this kind by the client, on a random session.
     fn take(&mut self, client: usize, kind: Kind) {
         match kind {
             Kind::Connect => self.connect(client),
@@ -188,8 +188,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Whether the story goes on with what mostly follows, if this client can.
-    fn goes_on_with(&mut self, client: usize, kind: Kind) -> bool {
+    /// Whether the likely next action is taken: its feature is on and the client is connected.
+    fn can_follow_up(&mut self, client: usize, kind: Kind) -> bool {
         let is_on = match kind {
             Kind::Resume => self.swarm.has(Feature::Resume),
             Kind::Interrupt => self.swarm.has(Feature::Interrupt),
@@ -198,15 +198,15 @@ impl Writer<'_> {
         self.clients[client].connected && is_on && self.prng.hits(2, 3)
     }
 
-    /// What this client may do now, by weight.
+    /// The actions that are possible for the client now, with their weights.
     fn menu(&self, client: usize) -> Vec<(u32, Kind)> {
-        // What happens in the middle of a turn is what most stories are about.
+        // Most lifecycle bugs need an action in the middle of a turn, so these weigh more while one runs.
         let busy = self.sessions.iter().any(|known| known.busy_until > self.now);
         let on = |feature, weight| self.swarm.weight(feature, weight);
-        let amid = |feature, weight| on(feature, if busy { 2 * weight } else { weight });
+        let midway = |feature, weight| on(feature, if busy { 2 * weight } else { weight });
         let free = self.swarm.has(Feature::Busy) || self.sessions.iter().any(|known| known.busy_until <= self.now);
         let mut menu = vec![
-            (amid(Feature::Kill, 2), Kind::Kill),
+            (midway(Feature::Kill, 2), Kind::Kill),
             (on(Feature::Signal, 2), Kind::Signal),
             (on(Feature::Suspend, 2), Kind::Suspend),
             (on(Feature::SetClock, 2), Kind::SetClock),
@@ -221,12 +221,12 @@ impl Writer<'_> {
         let more = made < if self.swarm.has(Feature::Sessions) { SESSIONS.len() } else { 1 };
         menu.extend([
             (if more { 4 } else { 0 }, Kind::Create),
-            (amid(Feature::Drop, 8), Kind::Drop),
+            (midway(Feature::Drop, 8), Kind::Drop),
             (on(Feature::Leave, 6), Kind::Leave),
             (on(Feature::SlowReader, 4), Kind::Stall),
             (on(Feature::SlowReader, 2), Kind::Unstall),
             (on(Feature::Lag, 4), Kind::Lag),
-            (amid(Feature::HalfOpen, 3), Kind::Vanish),
+            (midway(Feature::HalfOpen, 3), Kind::Vanish),
             (on(Feature::HalfOpen, 3), Kind::Cut),
             (on(Feature::HalfOpen, 4), Kind::Mend),
             (on(Feature::Resend, 3), Kind::Resend),
@@ -238,8 +238,8 @@ impl Writer<'_> {
             (if free { 10 } else { 0 }, Kind::Prompt),
             (on(Feature::Resume, 5), Kind::Resume),
             (on(Feature::Activate, 4), Kind::Activate),
-            (amid(Feature::Close, 3), Kind::Close),
-            (amid(Feature::Interrupt, 3), Kind::Interrupt),
+            (midway(Feature::Close, 3), Kind::Close),
+            (midway(Feature::Interrupt, 3), Kind::Interrupt),
             (on(Feature::Title, 3), Kind::Title),
             (on(Feature::Look, 2), Kind::History),
             (on(Feature::Undo, 4), Kind::Undo),
@@ -260,7 +260,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A client that comes back mostly wants its session.
+    /// Connects. A client that reconnects usually resumes or activates a session.
     fn connect(&mut self, client: usize) {
         self.act(client, Action::Connect);
         if self.swarm.has(Feature::Resend) && self.prng.hits(1, 2) {
@@ -277,10 +277,10 @@ impl Writer<'_> {
         }
     }
 
-    /// A client leaves as many sessions as there may be, and comes back for one more.
+    /// Creates sessions up to the cap, drops the connection, and creates one more after a reconnect.
     fn crowd(&mut self) {
         for _ in 1..CAP {
-            let name = self.another_name("crowd");
+            let name = self.fresh_name("crowd");
             let (title, on_disconnect, start) = (None, OnDisconnect::Keep, Start::default());
             self.act(0, Action::Create { name, title, on_disconnect, start });
         }
@@ -300,13 +300,13 @@ impl Writer<'_> {
         let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
         let agent = &self.scenario.agent;
         self.expect(self.scenario.gateway.build_delay + agent.first_build.unwrap_or(agent.build));
-        self.meet_cap();
+        self.collide_with_cap();
         let start = self.start();
         self.act(client, Action::Create { name: (*name).to_owned(), title, on_disconnect, start });
-        self.sessions.push(Known { name: (*name).to_owned(), busy_until: Millis::ZERO });
+        self.sessions.push(PlannedSession { name: (*name).to_owned(), busy_until: Millis::ZERO });
     }
 
-    /// A draft has something to start with, and mostly a session that it is a branch of.
+    /// What a new session starts with. A draft has earlier messages, and usually a parent.
     fn start(&mut self) -> Start {
         let source = self.prng.hits(1, 8).then(|| (*self.prng.one(&["desktop", "webui", "telegram"])).to_owned());
         if !self.swarm.has(Feature::Draft) || self.prng.hits(1, 3) {
@@ -320,7 +320,7 @@ impl Writer<'_> {
     }
 
     fn prompt(&mut self, client: usize) {
-        let may = |known: &&Known| self.swarm.has(Feature::Busy) || known.busy_until <= self.now;
+        let may = |known: &&PlannedSession| self.swarm.has(Feature::Busy) || known.busy_until <= self.now;
         let free: Vec<String> = self.sessions.iter().filter(may).map(|known| known.name.clone()).collect();
         let session = self.prng.one(&free).clone();
         self.prompt_to(client, session);
@@ -342,11 +342,11 @@ impl Writer<'_> {
         };
         let rests = self.expect_turn(begins, steps);
         self.sessions[place].busy_until = rests;
-        self.meet_turn(begins, rests, steps, &session);
+        self.collide_with_turn(begins, rests, steps, &session);
         self.act(client, Action::Prompt { session, prompt, truncate });
     }
 
-    /// A connection ends: a grace begins, and begins again as long as there is work.
+    /// Ends the connection. A grace begins, and begins again as long as a turn runs.
     fn lose(&mut self, client: usize, how: Action) {
         let grace = self.scenario.gateway.orphan_grace;
         let busiest = self.sessions.iter().map(|known| known.busy_until).max().unwrap_or_default();
@@ -357,12 +357,12 @@ impl Writer<'_> {
                 break;
             }
         }
-        self.meet_reapers(busiest);
+        self.collide_with_reapers(busiest);
         self.act(client, how);
         self.clients[client].connected = false;
     }
 
-    /// The idle reaper looks now. Who wants a session that it has chosen is almost too late.
+    /// Runs the idle reaper. A resume or prompt that follow_up may collide a session already chosen for eviction.
     fn scan_idle(&mut self) {
         if !self.sessions.is_empty() {
             let kind = *self.prng.one(&[Kind::Resume, Kind::Prompt]);
@@ -371,7 +371,7 @@ impl Writer<'_> {
         self.process(Action::ScanIdle);
     }
 
-    /// A client takes nothing more, which somebody finds out only who has something to say to it.
+    /// The client stops reading. The gateway notices only when it has a frame to send.
     fn stall(&mut self, client: usize) {
         self.expect(self.scenario.gateway.write_timeout);
         if !self.sessions.is_empty() {
@@ -380,7 +380,7 @@ impl Writer<'_> {
         self.act(client, Action::Stall);
     }
 
-    /// A connection ends, which the gateway finds out later, if at all.
+    /// The client vanishes. The gateway learns of it after `takes`, or never.
     fn vanish(&mut self, client: usize) {
         let grace = self.scenario.gateway.orphan_grace;
         let takes = *self.prng.one(&[None, Some(Millis::from_secs(1)), Some(grace), Some(Millis::from_secs(60))]);
@@ -418,11 +418,11 @@ impl Writer<'_> {
     }
 
     fn ask(&mut self, client: usize, kind: Kind, session: String) {
-        self.next = follows(kind).map(|kind| (kind, session.clone()));
+        self.next = follow_up(kind).map(|kind| (kind, session.clone()));
         let target = *self.prng.one(&[ResumeTarget::Stored, ResumeTarget::Tip]);
         let action = match kind {
             Kind::Resume => {
-                let name = self.prng.hits(1, 4).then(|| self.another_name("again"));
+                let name = self.prng.hits(1, 4).then(|| self.fresh_name("again"));
                 let by_title = self.swarm.has(Feature::Title) && self.prng.hits(1, 4);
                 let target = if by_title { ResumeTarget::Title } else { target };
                 let wishes = [ResumeWish::Look, ResumeWish::GoOnAtOnce];
@@ -445,7 +445,7 @@ impl Writer<'_> {
                 self.expect(self.scenario.agent.summary);
                 Action::Compress { session }
             }
-            Kind::Branch => Action::Branch { session, name: self.another_name("branch") },
+            Kind::Branch => Action::Branch { session, name: self.fresh_name("branch") },
             Kind::Delete => Action::Delete { session, target },
             Kind::Answer => Action::Answer { session, text: "the first".to_owned() },
             Kind::Events => Action::EventsSince { session },
@@ -454,11 +454,11 @@ impl Writer<'_> {
         self.act(client, action);
     }
 
-    /// A name for a session that comes from another; the script can use it from here on.
-    fn another_name(&mut self, stem: &str) -> String {
+    /// A fresh name for a resumed session or a branch; later steps may use it.
+    fn fresh_name(&mut self, stem: &str) -> String {
         self.names += 1;
         let name = format!("{stem}{}", self.names);
-        self.sessions.push(Known { name: name.clone(), busy_until: Millis::ZERO });
+        self.sessions.push(PlannedSession { name: name.clone(), busy_until: Millis::ZERO });
         name
     }
 
@@ -475,13 +475,13 @@ impl Writer<'_> {
     }
 }
 
-/// What a client mostly does, or another one, after somebody has done this.
-fn follows(kind: Kind) -> Option<Kind> {
+/// The action that usually follow_up this one, by the same client or by another.
+fn follow_up(kind: Kind) -> Option<Kind> {
     match kind {
         Kind::Close | Kind::Delete => Some(Kind::Resume),
         Kind::Resume | Kind::Activate | Kind::Branch | Kind::Undo | Kind::Compress => Some(Kind::Prompt),
         Kind::Answer => Some(Kind::Interrupt),
-        // What to do instead.
+        // A user interrupts in order to ask for something else.
         Kind::Interrupt => Some(Kind::Prompt),
         Kind::Title => Some(Kind::Title),
         _ => None,

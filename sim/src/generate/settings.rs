@@ -1,4 +1,4 @@
-//! The tables of a generated scenario that are no steps.
+//! The tables of a generated scenario other than its steps.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -11,7 +11,7 @@ use super::swarm::{Feature, Swarm};
 use crate::prng::Prng;
 use crate::scenario::{AgentSettings, Latency, Network, Odds, Ratio, StoreSettings};
 
-/// What is set before the first step.
+/// Settings of the gateway, the network, the store and the agent.
 pub(super) struct Settings {
     pub(super) gateway: Config,
     pub(super) network: Network,
@@ -73,7 +73,7 @@ pub(super) fn draw(prng: &mut Prng, swarm: &Swarm) -> Settings {
     Settings { gateway, network, store, windows, agent }
 }
 
-/// Each setting is another in one of a few scenarios.
+/// Draws settings other than the defaults, each in one of a few scenarios.
 fn settings(prng: &mut Prng, swarm: &Swarm, gateway: &mut Config) {
     let secs = Millis::from_secs;
     if prng.hits(1, 3) {
@@ -87,7 +87,7 @@ fn settings(prng: &mut Prng, swarm: &Swarm, gateway: &mut Config) {
     }
     if swarm.has(Feature::ScanIdle) || prng.hits(1, 3) {
         gateway.session_ttl = *prng.one(&[secs(1), secs(200), secs(400)]);
-        // Nobody is idle for so long whom the grace does not spare.
+        // With a shorter grace a session would be reaped before it counts as idle.
         if prng.hits(2, 3) {
             gateway.orphan_grace = *prng.one(&[Millis::ZERO, secs(900)]);
         }
@@ -115,8 +115,8 @@ fn latency(prng: &mut Prng) -> Latency {
     ])
 }
 
-/// A window that is open for as long as somebody may need to get in. Where windows are not drawn they are open for those
-/// who are there at the same instant.
+/// How long a race window stays open. A window that is not drawn is open only for tasks that are ready at the same
+/// instant.
 fn open(prng: &mut Prng) -> Latency {
     let secs = Millis::from_secs;
     let length = *prng.one(&[Millis(300), secs(1), secs(2)]);

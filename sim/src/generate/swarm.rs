@@ -1,16 +1,16 @@
-//! Which features a generated scenario uses: each is on or off for the whole of it.
+//! The features of a generated scenario. Each is on or off for the whole scenario (swarm testing).
 
 use std::collections::BTreeSet;
 
-use super::script::{STORIES, Story};
+use super::script::{WORKFLOWS, Workflow};
 use crate::prng::Prng;
 
-/// Something a generated scenario may do.
+/// An action, fault or setting that a generated scenario may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Feature {
-    /// Connections that die.
+    /// Connections that end without a close frame.
     Drop,
-    /// Connections that close in order.
+    /// Connections that end with a close frame.
     Leave,
     Resume,
     Activate,
@@ -25,75 +25,75 @@ pub(super) enum Feature {
     Cut,
     Title,
     Events,
-    /// Requests that only look.
+    /// Requests that only read: lists and histories.
     Look,
     Answer,
     Kill,
     Signal,
     Suspend,
     ScanIdle,
-    /// Sessions that start with what was said before.
+    /// Sessions that are created with earlier messages.
     Draft,
     /// More than one client.
     Company,
     /// More than one session.
     Sessions,
-    /// Turns that rotate.
+    /// Turns with a compression.
     Rotation,
-    /// Turns that ask.
+    /// Turns that ask the user a question.
     Question,
-    /// Turns that raise.
+    /// Turns that fail.
     Error,
-    /// Prompts to a session at work.
+    /// Prompts to a session whose turn runs.
     Busy,
-    /// Frames that take their time.
+    /// Frames with latency.
     SlowNetwork,
-    /// A store that takes its time.
+    /// Store calls with latency.
     SlowStore,
-    /// Clients that take nothing of what is sent to them.
+    /// Clients that stop reading.
     SlowReader,
-    /// Connections whose frames take longer than those of others.
+    /// Connections with a latency of their own.
     Lag,
-    /// Clients that are gone without a word to the gateway, and connections that carry nothing for a while.
+    /// Half-open connections, and connections that carry nothing for a while.
     HalfOpen,
-    /// Requests that are sent again after a reconnect.
+    /// Requests that are resent after a reconnect.
     Resend,
-    /// Turns that never end by themselves.
+    /// Turns that end only when they are interrupted.
     Hang,
-    /// Answers that come though the turn was told to stop.
+    /// Answers that arrive after the turn was interrupted.
     LateAnswer,
-    /// Wall time that jumps.
+    /// Jumps of the wall clock.
     SetClock,
-    /// A store that fails.
+    /// Injected store faults.
     StoreFaults,
-    /// Jobs and reviews in the background.
+    /// Background jobs and reviews.
     Background,
-    /// Agents that take their time, or cannot be built.
+    /// Agents whose build takes time or fails.
     SlowAgent,
-    /// Race windows of old releases that stay open.
+    /// Race windows of old releases that stay open for a while.
     Windows,
-    /// Settings that are not the default.
+    /// Settings other than the defaults.
     Settings,
-    /// As many sessions as there may be, and more.
+    /// More live sessions than the cap.
     Crowd,
-    /// Another program that goes on with a session.
+    /// Another program that continues a session on the same database.
     Elsewhere,
-    /// Connections that may have one or two sessions.
+    /// A limit of one or two sessions for each connection.
     Full,
 }
 
 use Feature::*;
 
-/// The features that are on.
+/// The features that are on in one scenario.
 pub(super) struct Swarm {
     features: BTreeSet<Feature>,
-    /// Those of them that the scenario is about.
+    /// The group of features that the scenario concentrates on; their weights are doubled.
     theme: &'static [Feature],
-    /// What its users do.
-    pub(super) story: Option<&'static Story>,
+    /// The sequence of actions that the script follows, if any.
+    pub(super) workflow: Option<&'static Workflow>,
 }
 
-/// In one of so many scenarios each feature is on.
+/// Each feature is on in one of so many scenarios.
 const FEATURES: [(Feature, usize); 44] = [
     (Drop, 1),
     (Leave, 3),
@@ -141,73 +141,73 @@ const FEATURES: [(Feature, usize); 44] = [
     (Full, 16),
 ];
 
-/// Features that only together make a story: in most scenarios one such group is on as a whole, since each rare one by
-/// chance would hardly ever meet the others.
+/// Groups of features that matter only together. Most scenarios turn on one whole group, because independent draws would
+/// seldom combine several rare features.
 const THEMES: [&[Feature]; 19] = [
-    // Clients that go in the middle of something, and come back.
+    // Clients that disconnect in the middle of an operation and resume.
     &[Drop, Leave, Windows, Resume],
-    // Who comes back to a conversation that went on under another id, or is being ended.
+    // Clients resume a session after its id was rotated, or while it is being closed.
     &[Rotation, Resume, Close, Company, SlowStore],
-    // What is found of conversations that were continued, branched and left.
+    // Lists of sessions that were rotated, branched and closed.
     &[Rotation, Draft, Look, Resume, Sessions, Elsewhere],
-    // Rows that are deleted while somebody goes on with them.
+    // Rows that are deleted while their session is in use.
     &[Rotation, Delete, Company, SlowStore],
-    // Titles that are given, taken and given up.
+    // Titles that are set, already taken, and dropped.
     &[Title, Sessions, Rotation],
-    // Jobs that are over when their session is not what it was.
+    // Background jobs that end after their session was closed or rotated.
     &[Background, Sessions, Close, Windows],
     &[Background, Close, Windows, Resume],
-    // Questions, their answers, and what comes between the two.
+    // Questions with an interrupt or a resume before the answer.
     &[Question, Answer, Interrupt, Windows, Resume],
-    // More sessions than there may be.
+    // More live sessions than the cap.
     &[Crowd, Sessions, Resume, Company],
     &[Settings, Sessions, Windows, Resume],
-    // Conversations that are changed afterwards.
+    // Histories that are truncated, undone and compressed.
     &[Cut, Undo, Compress, Busy],
-    // A store that fails where much is to be stored.
+    // Store faults during rotations, branches and ends.
     &[StoreFaults, Rotation, Branch, Close],
-    // Agents that are slow to come, and users who do not wait.
+    // Slow agent builds, and clients that interrupt or close meanwhile.
     &[SlowAgent, Interrupt, Close, Resume],
     &[SlowAgent, Question, Close, Resume],
-    // Clients that take nothing, and those who take over from them.
+    // Clients that stop reading, and clients that take their sessions over.
     &[SlowReader, Company, Events],
-    // Sessions that nobody has used for long, and those who come back to them.
+    // Idle sessions that are evicted, and clients that resume them.
     &[ScanIdle, Settings, Windows, Resume],
-    // Clocks that jump or stand still while somebody is away.
+    // Clock jumps and suspends while a client is disconnected.
     &[SetClock, Suspend, Drop, Resume],
-    // Prompts, and interrupts that come before a turn has begun or after it has stopped.
+    // Interrupts before a turn begins or after it ended.
     &[Busy, Interrupt, SlowStore, Windows],
-    // Agents that do not stop when they are told to.
+    // Agents that do not stop when interrupted.
     &[Hang, LateAnswer, Interrupt, Busy],
 ];
 
 impl Swarm {
     pub(super) fn draw(prng: &mut Prng) -> Self {
-        let (theme, story) = match prng.below(6) {
+        let (theme, workflow) = match prng.below(6) {
             0 => (&[][..], None),
             1 | 2 => {
-                let story = prng.one(&STORIES);
-                (story.features, Some(story))
+                let workflow = prng.one(&WORKFLOWS);
+                (workflow.features, Some(workflow))
             }
             _ => (*prng.one(&THEMES), None),
         };
-        // Beside a theme there is less of everything else.
+        // With a theme, all other features are half as likely.
         let rarer = if theme.is_empty() { 1 } else { 2 };
         let on = |prng: &mut Prng, (feature, one_in): (Feature, usize)| match one_in {
             _ if theme.contains(&feature) => true,
-            // Drop and resume are what the whole is about; they are off in one of four.
+            // Drop and resume are the core of the subject; they are off in only one of four scenarios.
             1 => prng.hits(3, 4),
             one_in => prng.hits(1, one_in * rarer),
         };
         let features = FEATURES.into_iter().filter(|feature| on(prng, *feature)).map(|(feature, _)| feature).collect();
-        Self { features, theme, story }
+        Self { features, theme, workflow }
     }
 
     pub(super) fn has(&self, feature: Feature) -> bool {
         self.features.contains(&feature)
     }
 
-    /// How likely something is that has this weight by itself.
+    /// The weight of an action whose own weight is `weight`: 0 when its feature is off, doubled in a theme.
     pub(super) fn weight(&self, feature: Feature, weight: u32) -> u32 {
         match (self.has(feature), self.theme.contains(&feature)) {
             (false, _) => 0,

@@ -1,4 +1,4 @@
-//! What the agent of a generated scenario does.
+//! The turns of a generated scenario.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use gateway::clock::Millis;
 use super::swarm::{Feature, Swarm};
 use crate::prng::Prng;
 
-/// One to three turns.
+/// Draws one to three turns.
 pub(super) fn draw(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> BTreeMap<String, TurnScript> {
     let names = ["first", "second", "third"];
     let count = 1 + prng.below(names.len());
@@ -43,7 +43,7 @@ fn turn(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> TurnScript {
         (weight(Feature::Background, 3), Kind::Job),
         (weight(Feature::Background, 2), Kind::Review),
         (weight(Feature::Error, 2), Kind::Error),
-        // With a grace of zero nobody but a client would ever stop it.
+        // With a grace of zero only a client could ever interrupt it.
         (if grace > Millis::ZERO { weight(Feature::Hang, 2) } else { 0 }, Kind::Hang),
         (weight(Feature::LateAnswer, 3), Kind::Late),
     ];
@@ -53,7 +53,7 @@ fn turn(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> TurnScript {
         let step = step(prng, kind, grace);
         let job = if let TurnStep::Background { takes, .. } = &step { Some(*takes) } else { None };
         steps.push(step);
-        // A job may be over while the turn that has started it goes on, and others end theirs.
+        // The job may end while the turn that started it still runs, and other turns end.
         if let Some(takes) = job.filter(|_| swarm.has(Feature::Sessions) && prng.hits(1, 2)) {
             let takes = takes + *prng.one(&[Millis(1), Millis::from_secs(1), Millis::from_secs(10)]);
             steps.push(TurnStep::Tool { name: "terminal".to_owned(), takes, interrupt: OnInterrupt::Stop });
@@ -99,7 +99,7 @@ fn step(prng: &mut Prng, kind: Kind, grace: Millis) -> TurnStep {
     }
 }
 
-/// Around a grace, or any other time.
+/// A duration near a multiple of the grace, or any other.
 fn length(prng: &mut Prng, grace: Millis) -> Millis {
     let secs = Millis::from_secs;
     let around = [grace, grace + Millis(1), Millis(grace.0.saturating_sub(1)), grace.times(2), grace + secs(7)];

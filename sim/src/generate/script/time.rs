@@ -1,4 +1,4 @@
-//! When the next step comes: at an instant at which something is due, in the middle of something that lasts, or anywhere.
+//! The instant of the next step: at a due time, in the middle of an operation, or at random.
 
 use gateway::agent::script::TurnStep;
 use gateway::clock::Millis;
@@ -7,25 +7,25 @@ use super::Writer;
 use crate::scenario::Latency;
 
 impl Writer<'_> {
-    /// Time goes on to the next step: not at all, to something that is due, a little, or far.
+    /// Advances the script's time to the next step: by nothing, to a due time, a little, or far.
     pub(super) fn pass_time(&mut self) {
         let secs = Millis::from_secs;
-        if let Some(moment) = self.moment.take().filter(|moment| *moment >= self.now)
+        if let Some(at) = self.next_at.take().filter(|at| *at >= self.now)
             && self.prng.hits(3, 4)
         {
-            self.now = moment;
+            self.now = at;
             return;
         }
-        // What mostly follows does so at once, or before what it follows is through.
+        // A follow-up comes at once, or while the action that it follow_up is still under way.
         if self.next.is_some() && self.prng.hits(1, 2) {
-            self.now = self.now + if self.prng.hits(1, 3) { Millis::ZERO } else { self.amid() };
+            self.now = self.now + if self.prng.hits(1, 3) { Millis::ZERO } else { self.midway() };
             return;
         }
         let step = match self.prng.below(20) {
             0..=4 => Millis::ZERO,
             5 => Millis(1),
             6..=8 => *self.prng.one(&[secs(1), secs(2), secs(5)]),
-            9..=10 => self.amid(),
+            9..=10 => self.midway(),
             11..=17 => return self.pass_to_due(),
             18 => Millis(self.prng.below(60_000) as u64),
             _ => *self.prng.one(&[secs(120), secs(301), secs(900)]),
@@ -38,22 +38,22 @@ impl Writer<'_> {
         if later.is_empty() {
             return;
         }
-        // The next few are the likely ones.
+        // Only the next four due times are candidates.
         let near = later.len().min(4);
         let due = later[self.prng.below(near)];
         let beside = match self.prng.below(6) {
             0 => Millis(due.0 - 1),
             1 => Millis(due.0 + 1),
             2 => Millis(due.0.saturating_sub(1000)),
-            3 => due + self.amid(),
+            3 => due + self.midway(),
             _ => due,
         };
         self.now = self.now.max(beside);
     }
 
-    /// How long after something has begun it is in the middle of a thing that lasts: a race window that is open, a frame
-    /// or a write on its way. A millisecond where nothing lasts.
-    pub(super) fn amid(&mut self) -> Millis {
+    /// The offset from the start of an operation to its middle: of an open race window, of a frame or a write in flight.
+    /// One millisecond when the scenario has no such duration.
+    pub(super) fn midway(&mut self) -> Millis {
         let store = &self.scenario.store;
         let others = [self.scenario.network.latency, store.before_commit, store.after_commit, store.after_lookup];
         let lasting = self.scenario.windows.values().chain(&others).filter(|latency| latency.max > Millis::ZERO);
@@ -61,11 +61,12 @@ impl Writer<'_> {
         if lasting.is_empty() { Millis(1) } else { Millis(self.prng.one(&lasting).max.0 / 2) }
     }
 
+    /// Notes a due time, `later` from now.
     pub(super) fn expect(&mut self, later: Millis) {
         self.due.insert(self.now + later);
     }
 
-    /// What a turn with these steps does that begins at an instant; when it is over.
+    /// Notes the due times of a turn that begins at `begins`. Returns the instant at which it ends.
     pub(super) fn expect_turn(&mut self, begins: Millis, steps: &[TurnStep]) -> Millis {
         let mut over = begins;
         for step in steps {
@@ -74,11 +75,11 @@ impl Writer<'_> {
             match step {
                 TurnStep::Background { takes, .. } => {
                     let ends = over + *takes;
-                    let amid = self.amid();
-                    self.due.extend([ends, ends + amid]);
+                    let midway = self.midway();
+                    self.due.extend([ends, ends + midway]);
                 }
                 TurnStep::Compress { .. } => {
-                    // Who asks for it then has looked its row up when it goes on under another.
+                    // A resume at this instant has looked the row up just before its id is rotated.
                     let looks = self.scenario.store.after_lookup.max.times(2);
                     let stored = Millis((over + self.in_doubt()).0.saturating_sub(self.commit().0));
                     self.due.insert(Millis(stored.0.saturating_sub(looks.0)));
@@ -86,28 +87,28 @@ impl Writer<'_> {
                 _ => {}
             }
         }
-        // Who goes then has a grace that is over when the turn is.
+        // A client that leaves one or two graces before the end of the turn has its grace expire at that end.
         let grace = self.scenario.gateway.orphan_grace;
-        let meets = [1, 2].map(|rounds| Millis(over.0.saturating_sub(grace.times(rounds).0)));
-        self.due.extend(meets.into_iter().filter(|instant| *instant > self.now));
+        let departures = [1, 2].map(|rounds| Millis(over.0.saturating_sub(grace.times(rounds).0)));
+        self.due.extend(departures.into_iter().filter(|instant| *instant > self.now));
         over
     }
 
-    /// How long a write takes at the most.
+    /// The upper bound of a write's duration.
     pub(super) fn commit(&self) -> Millis {
         self.scenario.store.before_commit.max + self.scenario.store.after_commit.max
     }
 
-    /// How long after a call of the store its commit may be done and not yet answered.
+    /// The offset from a store call to an instant at which its commit is done and its answer is not.
     pub(super) fn in_doubt(&self) -> Millis {
         let store = &self.scenario.store;
         store.before_commit.max + Millis(store.after_commit.max.0 / 2)
     }
 
-    /// How long a step of a turn lasts if nobody interrupts or answers.
+    /// The duration of a turn's step without interrupt or answer.
     pub(super) fn length(&self, step: &TurnStep) -> Millis {
         match step {
-            // The call is stored before, the result after.
+            // The call is stored before the tool runs, the result after.
             TurnStep::Tool { takes, .. } => *takes + self.commit().times(2),
             TurnStep::Compress { takes, .. } => *takes + self.commit(),
             TurnStep::Sleep { takes } | TurnStep::Late { takes, .. } => *takes,
