@@ -5,8 +5,9 @@ use std::rc::Rc;
 use crate::approvals;
 use crate::clock::Millis;
 use crate::idle;
+use crate::record::{AgentState, Record, SessionStage};
 use crate::server::Gateway;
-use crate::session::{AgentState, Record, Session, Stage};
+use crate::session::Session;
 use crate::spawn::TaskName;
 
 /// Builds the agent after `delay`, unless it is built or begun by then.
@@ -16,7 +17,7 @@ pub(crate) fn later(gateway: &Rc<Gateway>, session: &Session, delay: Millis) {
     gateway.env.spawn(name, async move {
         later.env.sleep(delay).await;
         let untouched = |record: &Record| matches!(record.agent.state, AgentState::Unbuilt);
-        if session.read(|record| record.stage != Stage::Finalized && untouched(record)) {
+        if session.read(|record| record.stage != SessionStage::Finalized && untouched(record)) {
             start(&later, &session);
         }
     });
@@ -46,13 +47,11 @@ pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session) {
 async fn build(gateway: &Rc<Gateway>, session: &Session) {
     let built = gateway.env.build_agent().await;
     let keeps = gateway.behavior.build.keeps_after_end();
-    session.change(|record| {
-        record.agent.state = match built {
-            // Nobody will use it any more.
-            _ if record.stage == Stage::Finalized && !keeps => AgentState::Unbuilt,
-            Ok(agent) => AgentState::Ready(agent),
-            Err(error) => AgentState::Failed(format!("agent init failed: {error}")),
-        };
+    session.change_with(|record, handles| match built {
+        // An ended session has no use for it.
+        _ if record.stage == SessionStage::Finalized && !keeps => handles.discard_agent(record),
+        Ok(agent) => handles.set_agent(record, agent),
+        Err(error) => record.agent.state = AgentState::Failed(format!("agent init failed: {error}")),
     });
     // Whoever built it for a session that is gone meanwhile takes its entry out again, or what stands there by now.
     match gateway.sessions.contains(session) {

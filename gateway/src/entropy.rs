@@ -2,7 +2,7 @@
 //!
 //! Streams are apart so that a new draw for one client does not shift the ids of all others.
 
-use crate::session::SessionId;
+use crate::ids::SessionId;
 
 /// Where ids come from.
 pub trait Entropy {

@@ -7,9 +7,9 @@ use futures_util::future::LocalBoxFuture;
 use crate::agent::{Agent, Agents, BuildError};
 use crate::clock::{Clock, Millis, Now, Uptime};
 use crate::entropy::{Entropy, Purpose, Stream};
+use crate::observe::{Observe, Resource};
 use crate::spawn::{Spawn, TaskName, Window};
 use crate::store::Store;
-use crate::watch::{Shared, Watch};
 
 /// The capabilities a gateway runs on. Cloning it is cheap and shares them.
 ///
@@ -26,8 +26,8 @@ pub struct Env {
     pub entropy: Rc<dyn Entropy>,
     /// Tasks.
     pub spawn: Rc<dyn Spawn>,
-    /// Who looks on.
-    pub watch: Watch,
+    /// The observer of accesses to shared state.
+    pub observe: Observe,
 }
 
 impl Env {
@@ -58,7 +58,7 @@ impl Env {
 
     /// Builds an agent. Dropping the future gives the build up.
     pub fn build_agent(&self) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>> {
-        self.watch.write(Shared::Agents);
+        self.observe.write(Resource::Agents);
         self.agents.build()
     }
 

@@ -4,13 +4,15 @@ use serde_json::json;
 
 use crate::approvals;
 use crate::clock::Millis;
-use crate::lifecycle::close::{Actor, Popping};
+use crate::lifecycle::close::Popping;
+use crate::observe::Resource;
 use crate::persist;
+use crate::record::Actor;
+use crate::record::{AgentState, Ended, Record, SessionStage};
 use crate::server::Gateway;
-use crate::session::{AgentState, Ended, Record, Session, Stage};
+use crate::session::Session;
 use crate::spawn::Window;
 use crate::store::{EndReason, StoreError};
-use crate::watch::Shared;
 
 /// How long to wait before a row whose end could not be stored is tried again.
 pub(crate) const RETRY: Millis = Millis::from_secs(1);
@@ -19,7 +21,7 @@ pub(crate) const RETRY: Millis = Millis::from_secs(1);
 pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> bool {
     let close = &gateway.behavior.close;
     // A record that is being brought back is first brought back.
-    session.until(|record| (record.stage != Stage::Opening).then_some(())).await;
+    session.until(|record| (record.stage != SessionStage::Opening).then_some(())).await;
     let popping = close.popping(actor);
     let lock = match popping {
         Popping::BeforeEndLocked => Some(gateway.resume_lock.lock().await),
@@ -33,7 +35,7 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     };
     if !begin(gateway, session, ended) {
         drop(lock);
-        session.until(|record| (record.stage == Stage::Finalized).then_some(())).await;
+        session.until(|record| (record.stage == SessionStage::Finalized).then_some(())).await;
         return false;
     }
     if popping != Popping::AfterEnd {
@@ -55,14 +57,14 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     close_agent(gateway, session).await;
     gateway.sessions.remove(session);
     if gateway.behavior.notices.end_with_session() {
-        gateway.env.watch.write(Shared::Notices);
+        gateway.env.observe.write(Resource::Notices);
         gateway.notices.forget(session);
     }
-    session.change(|record| {
-        record.stage = Stage::Finalized;
-        record.agent.closed = matches!(record.agent.state, AgentState::Ready(_));
+    session.change_with(|record, handles| {
+        record.stage = SessionStage::Finalized;
+        record.agent.closed = record.agent.state == AgentState::Ready;
         if !gateway.behavior.build.keeps_after_end() {
-            record.agent.state = AgentState::Unbuilt;
+            handles.discard_agent(record);
         }
     });
     drop(lock);
@@ -71,16 +73,16 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
 
 /// Marks the session as being ended, if nobody else has.
 fn begin(gateway: &Gateway, session: &Session, ended: Ended) -> bool {
-    let cancelled = session.change(|record| {
+    let cancelled = session.change_with(|record, handles| {
         if !gateway.behavior.close.may_begin(record) {
             return None;
         }
-        record.stage = Stage::Closing;
+        record.stage = SessionStage::Closing;
         record.ended_by = Some(ended);
         if gateway.behavior.grace.disarms() {
-            record.timers.clear();
+            handles.cancel_timers(record);
         }
-        record.idle_timer = None;
+        handles.cancel_idle(record);
         Some(if gateway.behavior.close.joins_turn() { record.take_waiting() } else { Vec::new() })
     });
     let Some(cancelled) = cancelled else { return false };
@@ -111,7 +113,7 @@ async fn end_row(gateway: &Gateway, session: &Session, reason: EndReason) {
 
 /// Lets the agent go, if there is one. In some releases it ends its row by itself, unless that has an end already.
 async fn close_agent(gateway: &Gateway, session: &Session) {
-    let is_built = session.read(|record| matches!(record.agent.state, AgentState::Ready(_)));
+    let is_built = session.read(|record| record.agent.state == AgentState::Ready);
     if is_built && gateway.behavior.close.agent_ends_row() {
         end_now(gateway, session, EndReason::AgentClose).await;
     }

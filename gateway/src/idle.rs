@@ -4,15 +4,14 @@
 
 use std::rc::Rc;
 
-use tokio::sync::oneshot;
-
 use crate::clock::Uptime;
 use crate::finalize;
-use crate::lifecycle::close::Actor;
 use crate::lifecycle::idle;
+use crate::record::Actor;
+use crate::record::{Record, SessionStage, Timer};
 use crate::registry::Registry;
 use crate::server::Gateway;
-use crate::session::{Attachment, Record, Session, Stage, Timer};
+use crate::session::Session;
 use crate::spawn::{TaskName, Window};
 
 /// The session may have become idle: arms its timer, or leaves it disarmed while somebody uses it.
@@ -21,22 +20,18 @@ pub(crate) fn rearm(gateway: &Rc<Gateway>, session: &Session) {
         return;
     }
     let (id, now) = (gateway.next_timer(), gateway.env.now().uptime);
-    let armed = session.change(|record| {
-        record.idle_timer = None;
+    let armed = session.change_with(|record, handles| {
+        handles.cancel_idle(record);
         let due = idle::due(record, gateway.config.session_ttl);
         let deadline = idle::scan_after(due.max(now));
-        is_evictable(&gateway.sessions, record).then(|| {
-            let (disarm, disarmed) = oneshot::channel::<()>();
-            record.idle_timer = Some(Timer { id, deadline, disarm });
-            (deadline, disarmed)
-        })
+        is_evictable(&gateway.sessions, record).then(|| (deadline, handles.arm_idle(record, Timer { id, deadline })))
     });
-    if let Some((deadline, disarmed)) = armed {
+    if let Some((deadline, cancelled)) = armed {
         let (waiting, session) = (Rc::clone(gateway), session.clone());
         gateway.env.spawn(TaskName::session(session.id(), "idle"), async move {
             tokio::select! {
-                biased; // a timer that was disarmed at the instant it would fire is disarmed
-                _ = disarmed => return,
+                biased; // a timer that is cancelled at the instant it would fire is cancelled
+                _ = cancelled => return,
                 () = waiting.env.sleep_until(deadline) => {}
             }
             scan(&waiting, &session).await;
@@ -46,7 +41,7 @@ pub(crate) fn rearm(gateway: &Rc<Gateway>, session: &Session) {
 
 /// Ends a session if it is idle for too long, otherwise waits on.
 pub(crate) async fn scan(gateway: &Rc<Gateway>, session: &Session) {
-    session.change(|record| record.idle_timer = None);
+    session.change_with(|record, handles| handles.cancel_idle(record));
     let now = gateway.env.now().uptime;
     if is_victim(gateway, session, now) {
         evict(gateway, session, Actor::IdleReaper).await;
@@ -83,7 +78,7 @@ pub(crate) async fn cap(gateway: &Rc<Gateway>) {
 /// How many live sessions there are beyond the cap.
 fn excess(gateway: &Gateway) -> usize {
     let cap = gateway.behavior.idle.cap(gateway.config.max_live_sessions);
-    let stays = |record: &Record| matches!(record.stage, Stage::Open | Stage::Opening);
+    let stays = |record: &Record| matches!(record.stage, SessionStage::Open | SessionStage::Opening);
     cap.map_or(0, |cap| gateway.sessions.count(stays).saturating_sub(cap))
 }
 
@@ -106,9 +101,6 @@ fn is_victim(gateway: &Gateway, session: &Session, now: Uptime) -> bool {
 
 /// Whether nobody uses it, which a connection that is gone does not do.
 fn is_evictable(sessions: &Registry, record: &Record) -> bool {
-    let served = match &record.attachment {
-        Attachment::Live(link) => sessions.is_linked(link),
-        Attachment::Detached { .. } => false,
-    };
+    let served = record.attachment.connection().is_some_and(|connection| sessions.is_linked(connection));
     idle::is_evictable(record, served)
 }

@@ -10,20 +10,21 @@ use std::rc::Rc;
 use tokio::sync::Notify;
 
 use crate::clock::Millis;
+use crate::ids::ConnectionId;
 use crate::lifecycle::writing::{Room, Stalled};
+use crate::observe::{Observe, Resource};
 use crate::server::Gateway;
 use crate::transport::{Connection, Died, Unsent};
-use crate::watch::{Shared, Watch};
 
 /// A connection that the server has accepted. Clones share it.
 #[derive(Clone)]
 pub struct Link {
-    /// Counts accepted connections; it tells this one from an earlier connection of the same client.
-    pub number: u64,
+    /// Its id, by which records name it.
+    pub id: ConnectionId,
     /// The connection.
     pub connection: Rc<dyn Connection>,
     waiting: Rc<Waiting>,
-    watch: Watch,
+    observe: Observe,
 }
 
 /// Frames that the client had no room for, oldest first.
@@ -38,10 +39,11 @@ struct Waiting {
 
 impl Link {
     /// A link to `connection`, for which as much may wait as there is room for.
-    pub(crate) fn new(number: u64, connection: Rc<dyn Connection>, room: Room, watch: Watch) -> Self {
+    pub(crate) fn new(number: u64, connection: Rc<dyn Connection>, room: Room, observe: Observe) -> Self {
         let (frames, bytes, added, silenced) = Default::default();
         let waiting = Waiting { frames, bytes, room, added, silenced };
-        Self { number, connection, waiting: Rc::new(waiting), watch }
+        let id = ConnectionId::new(number, connection.name());
+        Self { id, connection, waiting: Rc::new(waiting), observe }
     }
 
     /// Sends a frame after all that wait. Returns at once; `Err` means that the client will never see it.
@@ -62,7 +64,7 @@ impl Link {
             self.give_up();
             return Err(Died);
         }
-        self.watch.write(self.backlog());
+        self.observe.write(self.backlog());
         self.waiting.bytes.set(bytes + frame.len());
         self.waiting.frames.borrow_mut().push_back(frame);
         self.waiting.added.notify_waiters();
@@ -71,24 +73,24 @@ impl Link {
 
     /// Whether an old release sends its client nothing more, though the connection lives.
     pub fn is_silenced(&self) -> bool {
-        self.watch.read(self.backlog());
+        self.observe.read(self.backlog());
         self.waiting.silenced.get()
     }
 
     /// The connection ends from our side, and what waits with it; its reader sees to its sessions.
     fn give_up(&self) {
-        self.watch.write(self.backlog());
+        self.observe.write(self.backlog());
         self.forget();
         self.connection.close();
     }
 
-    fn backlog(&self) -> Shared<'_> {
-        Shared::Backlog(self.connection.name())
+    fn backlog(&self) -> Resource<'_> {
+        Resource::Backlog(self.connection.name())
     }
 
     /// The client is sent nothing more.
     fn silence(&self) {
-        self.watch.write(self.backlog());
+        self.observe.write(self.backlog());
         self.forget();
         self.waiting.silenced.set(true);
     }
@@ -103,7 +105,7 @@ impl Link {
         loop {
             // Made before the look: a frame that comes between the two is not missed.
             let added = self.waiting.added.notified();
-            self.watch.read(self.backlog());
+            self.observe.read(self.backlog());
             if !self.waiting.frames.borrow().is_empty() {
                 return;
             }
@@ -113,7 +115,7 @@ impl Link {
 
     /// There is room: sends the oldest frame that waits.
     fn catch_up(&self) {
-        self.watch.write(self.backlog());
+        self.observe.write(self.backlog());
         let Some(frame) = self.waiting.frames.borrow_mut().pop_front() else { return };
         let left = self.waiting.bytes.get() - frame.len();
         match self.connection.send(frame) {
@@ -194,7 +196,7 @@ mod tests {
     #[test]
     fn frames_keep_their_order() {
         let narrow = Rc::new(Narrow::default());
-        let link = Link::new(1, Rc::clone(&narrow) as _, Room { frames: 9, bytes: usize::MAX }, Watch::default());
+        let link = Link::new(1, Rc::clone(&narrow) as _, Room { frames: 9, bytes: usize::MAX }, Observe::default());
         for frame in ["one", "two", "three"] {
             assert_eq!(link.send(frame.to_owned()), Ok(()));
         }
@@ -212,7 +214,7 @@ mod tests {
     #[track_caller]
     fn check_bound(room: Room, waits: &[&str]) {
         let narrow = Rc::new(Narrow::default());
-        let link = Link::new(1, Rc::clone(&narrow) as _, room, Watch::default());
+        let link = Link::new(1, Rc::clone(&narrow) as _, room, Observe::default());
         for frame in ["sent"].iter().chain(waits) {
             assert_eq!((link.send((*frame).to_owned()), narrow.closed.get()), (Ok(()), false), "{frame}");
         }
@@ -233,7 +235,7 @@ mod tests {
     #[test]
     fn what_is_taken_makes_room() {
         let narrow = Rc::new(Narrow::default());
-        let link = Link::new(1, Rc::clone(&narrow) as _, Room { frames: 9, bytes: 10 }, Watch::default());
+        let link = Link::new(1, Rc::clone(&narrow) as _, Room { frames: 9, bytes: 10 }, Observe::default());
         for _ in 0..20 {
             while link.waiting.bytes.get() + 5 <= 10 {
                 assert_eq!(link.send("bytes".to_owned()), Ok(()));

@@ -105,7 +105,7 @@ fn room_for_session(gateway: &Gateway, link: &Link) -> Result<(), Error> {
 
 /// The same for a session that a request takes over.
 fn room_to_attach(gateway: &Gateway, session: &Session, link: &Link) -> Result<(), Error> {
-    let is_there = session.read(|record| record.attachment.is_to(link));
+    let is_there = session.read(|record| record.attachment.is_to(&link.id));
     if is_there { Ok(()) } else { room_for_session(gateway, link) }
 }
 

@@ -12,10 +12,11 @@ use serde_json::json;
 use crate::agent::Agent;
 use crate::lifecycle::notice::Moment;
 use crate::method::prompt;
+use crate::observe::Resource;
+use crate::record::{Queued, SessionStage};
 use crate::server::Gateway;
-use crate::session::{Queued, Session, Stage};
+use crate::session::Session;
 use crate::spawn::{TaskName, Window};
-use crate::watch::Shared;
 
 /// What jobs have said and nobody has taken yet, oldest first.
 #[derive(Default)]
@@ -53,7 +54,7 @@ pub(crate) fn watch(gateway: &Rc<Gateway>, session: &Session, agent: Rc<dyn Agen
     gateway.env.spawn(TaskName::session(session.id(), "job"), async move {
         let text = tokio::select! {
             biased; // a session that ends at the instant of its job has ended
-            () = session.until(|record| (record.stage == Stage::Finalized).then_some(())) => return,
+            () = session.until(|record| (record.stage == SessionStage::Finalized).then_some(())) => return,
             text = agent.outcome(&job) => text,
         };
         tell(&watching, &session, job, text).await;
@@ -63,7 +64,7 @@ pub(crate) fn watch(gateway: &Rc<Gateway>, session: &Session, agent: Rc<dyn Agen
 /// A job is over: a turn of its session says so, now or after those before it.
 async fn tell(gateway: &Rc<Gateway>, session: &Session, job: String, text: String) {
     session.emit("status.update", json!({"kind": "process", "text": text}));
-    gateway.env.watch.write(Shared::Notices);
+    gateway.env.observe.write(Resource::Notices);
     gateway.notices.0.borrow_mut().push(Notice { owner: session.clone(), job, text });
     if !gateway.behavior.notices.end_with_session() {
         gateway.env.window(Window::JobOverNotHeard).await;
@@ -79,10 +80,10 @@ pub(crate) fn claim(gateway: &Gateway, session: &Session, moment: Moment) -> Opt
     if !session.read(|record| behavior.may_begin(record)) {
         return None;
     }
-    gateway.env.watch.write(Shared::Notices);
-    let notice = gateway.notices.take(|notice| behavior.takes(session, &notice.owner, moment))?;
-    session.change(|record| {
-        prompt::hold(record, &notice.text, gateway.env.now());
+    gateway.env.observe.write(Resource::Notices);
+    let notice = gateway.notices.take(|notice| behavior.takes(notice.owner.is(session), moment))?;
+    session.change_with(|record, handles| {
+        handles.claim(record, &notice.text, gateway.env.now());
         if let Some(turn) = &mut record.turn {
             turn.job_of = Some(notice.owner.id().clone());
         }

@@ -24,8 +24,8 @@ use std::rc::Rc;
 use crate::agent::script::{ScriptedAgents, TurnScript};
 use crate::clock::{Clock, Millis};
 use crate::env::Env;
+use crate::observe::Observe;
 use crate::store::Store;
-use crate::watch::Watch;
 
 /// What a gateway on this machine runs on: rows in `store`, agents that follow `turns`.
 pub fn env(store: Rc<dyn Store>, turns: BTreeMap<String, TurnScript>) -> Env {
@@ -36,6 +36,6 @@ pub fn env(store: Rc<dyn Store>, turns: BTreeMap<String, TurnScript>) -> Env {
         agents: Rc::new(ScriptedAgents::new(clock, turns, Millis::ZERO)),
         entropy: Rc::new(entropy::SystemEntropy),
         spawn: Rc::new(spawn::LocalSpawn),
-        watch: Watch::default(),
+        observe: Observe::default(),
     }
 }

@@ -2,17 +2,15 @@
 
 use std::rc::Rc;
 
-use tokio::sync::oneshot;
-
 use crate::clock::{Millis, Uptime};
 use crate::finalize;
 use crate::idle;
-use crate::lifecycle::close::Actor;
 use crate::lifecycle::grace::{Duty, Expired};
 use crate::link::Link;
-use crate::question;
+use crate::record::Actor;
+use crate::record::{Attachment, Timer};
 use crate::server::Gateway;
-use crate::session::{Attachment, Session, Timer};
+use crate::session::Session;
 use crate::spawn::{TaskName, Window};
 
 /// How long until the next look at a turn that was interrupted.
@@ -37,7 +35,7 @@ fn detach(gateway: &Rc<Gateway>, session: &Session) {
     let since = gateway.env.now().uptime;
     session.change(|record| {
         let from = match &record.attachment {
-            Attachment::Live(link) => Some(link.clone()),
+            Attachment::Attached(connection) => Some(connection.clone()),
             Attachment::Detached { from, .. } => from.clone(),
         };
         record.attachment = Attachment::Detached { since, from };
@@ -61,14 +59,12 @@ fn detach(gateway: &Rc<Gateway>, session: &Session) {
 /// Gives a session to the connection that had it last, of those that are still there. False if there is none.
 fn go_back(gateway: &Rc<Gateway>, session: &Session) -> bool {
     let goes = session.change(|record| {
-        record.before.retain(|link| gateway.sessions.is_linked(link));
-        record.before.pop().is_some_and(|link| {
-            record.attachment = Attachment::Live(link);
-            true
-        })
+        record.before.retain(|connection| gateway.sessions.is_linked(connection));
+        let last = record.before.pop();
+        last.map(|connection| record.attachment = Attachment::Attached(connection)).is_some()
     });
     if goes && gateway.behavior.events.asks_again() {
-        question::ask_again(session);
+        session.emit_question();
     }
     goes
 }
@@ -79,28 +75,27 @@ fn go_back(gateway: &Rc<Gateway>, session: &Session) -> bool {
 /// with whoever else has it, or in the grace that it is in; one that nobody has goes straight into a grace, for nobody
 /// would detach it again.
 pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
-    if !gateway.sessions.is_linked(link) && !gateway.behavior.attach.binds_dead() {
+    if !gateway.sessions.is_linked(&link.id) && !gateway.behavior.attach.binds_dead() {
         if !is_served(gateway, session) && session.read(|record| record.timers.is_empty()) {
             detach(gateway, session);
         }
         return;
     }
-    session.change(|record| {
+    session.change_with(|record, handles| {
         record.before.retain(|before| gateway.sessions.is_linked(before));
-        record.give_to(link);
-        record.idle_timer = None;
+        record.attach(&link.id);
+        handles.keep(record, link);
+        handles.cancel_idle(record);
         if gateway.behavior.grace.disarms() {
-            record.timers.clear();
+            handles.cancel_timers(record);
         }
     });
 }
 
 /// Whether its events go to a connection that is still there.
 fn is_served(gateway: &Gateway, session: &Session) -> bool {
-    session.read(|record| match &record.attachment {
-        Attachment::Live(link) => gateway.sessions.is_linked(link),
-        Attachment::Detached { .. } => false,
-    })
+    let connection = session.read(|record| record.attachment.connection().cloned());
+    connection.is_some_and(|connection| gateway.sessions.is_linked(&connection))
 }
 
 /// Starts the grace. A grace of zero means that orphans are kept for ever.
@@ -110,7 +105,7 @@ fn arm(gateway: &Rc<Gateway>, session: &Session) {
         return;
     }
     if gateway.behavior.grace.disarms() {
-        session.change(|record| record.timers.clear());
+        session.change_with(|record, handles| handles.cancel_timers(record));
     }
     for duty in gateway.behavior.grace.duties() {
         arm_one(gateway, session, gateway.env.now().uptime + grace, *duty);
@@ -119,8 +114,7 @@ fn arm(gateway: &Rc<Gateway>, session: &Session) {
 
 fn arm_one(gateway: &Rc<Gateway>, session: &Session, deadline: Uptime, duty: Duty) {
     let id = gateway.next_timer();
-    let (disarm, disarmed) = oneshot::channel::<()>();
-    session.change(|record| record.timers.push(Timer { id, deadline, disarm }));
+    let cancelled = session.change_with(|record, handles| handles.arm(record, Timer { id, deadline }));
     let now = gateway.env.now();
     let over = if gateway.behavior.grace.counts_sleep() {
         gateway.env.clock.sleep_until_wall(now.wall + (deadline - now.uptime))
@@ -130,8 +124,8 @@ fn arm_one(gateway: &Rc<Gateway>, session: &Session, deadline: Uptime, duty: Dut
     let (waiting, session) = (Rc::clone(gateway), session.clone());
     gateway.env.spawn(TaskName::session(session.id(), "grace"), async move {
         tokio::select! {
-            biased; // a timer that was disarmed at the instant it would fire is disarmed
-            _ = disarmed => return,
+            biased; // a timer that is cancelled at the instant it would fire is cancelled
+            _ = cancelled => return,
             () = over => {}
         }
         expire(&waiting, &session, id, duty).await;
@@ -143,11 +137,9 @@ async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64, duty: Duty) {
         gateway.env.window(Window::FirstTimerLooked).await;
     }
     let (now, silence) = (gateway.env.now().uptime, gateway.config.orphan_silence);
-    let decision = session.change(|record| {
-        // Identity: a timer that is no longer in the list was disarmed while it was waking up.
-        let armed = record.timers.iter().position(|timer| timer.id == id)?;
-        record.timers.remove(armed);
-        Some(gateway.behavior.grace.on_expiry(record, duty, now, silence))
+    let decision = session.change_with(|record, handles| {
+        let is_armed = handles.fire(record, id);
+        is_armed.then(|| gateway.behavior.grace.on_expiry(record, duty, now, silence))
     });
     match decision {
         Some(Expired::Reap) => {

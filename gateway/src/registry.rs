@@ -1,40 +1,41 @@
 //! The live sessions, and the links to clients. All access goes through here.
 
-mod places;
-
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::agent::Agent;
 use crate::event_log::EventLog;
+use crate::ids::{ConnectionId, SessionId};
+use crate::index::{IndexKeys, SessionIndex};
 use crate::lifecycle::writing::Room;
 use crate::link::Link;
-use crate::session::{Record, Session, SessionId};
+use crate::observe::{Observe, Resource};
+use crate::record::Record;
+use crate::session::Session;
 use crate::store::StoredId;
 use crate::transport::Connection;
-use crate::watch::{Shared, Watch};
-pub(crate) use places::{Place, Places};
 
 /// The live sessions, in the order in which they were registered.
 #[derive(Default)]
 pub struct Registry {
     sessions: RefCell<BTreeMap<u64, Session>>,
     numbers: RefCell<BTreeMap<SessionId, u64>>,
-    places: Rc<Places>,
+    index: Rc<SessionIndex>,
     links: RefCell<BTreeMap<u64, Link>>,
     count: Cell<u64>,
-    watch: Watch,
+    observe: Observe,
 }
 
 impl Registry {
-    /// A registry without sessions, which somebody may watch.
-    pub(crate) fn watched(watch: Watch) -> Self {
-        Self { watch, ..Self::default() }
+    /// A registry without sessions and connections.
+    pub(crate) fn observed(observe: Observe) -> Self {
+        Self { observe, ..Self::default() }
     }
 
-    /// Counts changes of membership and of any record: equal numbers mean that nothing has changed.
+    /// The number of changes of membership and of any record: equal numbers mean that nothing has changed.
     pub fn revision(&self) -> u64 {
-        self.places.revision()
+        self.index.revision()
     }
 
     /// The live sessions, oldest first.
@@ -49,7 +50,7 @@ impl Registry {
 
     /// The session with a runtime id.
     pub fn find(&self, id: &str) -> Option<Session> {
-        self.watch.read(Shared::Registry);
+        self.observe.read(Resource::Registry);
         let number = *self.numbers.borrow().get(id)?;
         self.sessions.borrow().get(&number).cloned()
     }
@@ -61,9 +62,9 @@ impl Registry {
 
     /// The first session that owns a row and whose record matches.
     pub(crate) fn find_owner(&self, row: &StoredId, matches: impl Fn(&Record) -> bool) -> Option<Session> {
-        self.watch.read(Shared::Places);
+        self.observe.read(Resource::Index);
         let sessions = self.look();
-        let mut owners = self.places.owners(row).into_iter().filter_map(|number| sessions.get(&number));
+        let mut owners = self.index.owners(row).into_iter().filter_map(|number| sessions.get(&number));
         let found = owners.find(|session| session.read(&matches)).cloned();
         debug_assert!({
             let scanned = self.find_by(|record| record.owns(row) && matches(record));
@@ -77,70 +78,82 @@ impl Registry {
         self.find_owner(row, |_| true)
     }
 
-    /// Adds a record under an id that no other has.
-    pub(crate) fn register(&self, id: SessionId, record: Record, events: Option<EventLog>) -> Session {
-        self.change(Shared::Registry);
+    /// Adds a record under an id that no other has. `agent` is the agent of a record whose agent is ready.
+    pub(crate) fn register(
+        &self,
+        id: SessionId,
+        record: Record,
+        agent: Option<Rc<dyn Agent>>,
+        events: Option<EventLog>,
+    ) -> Session {
+        self.change(Resource::Registry);
         let number = self.next();
-        self.places.enter(number, &Place::of(&record));
+        self.index.enter(number, &IndexKeys::of(&record));
         self.numbers.borrow_mut().insert(id.clone(), number);
-        let session = Session::new(number, id, record, events, Rc::clone(&self.places), self.watch.clone());
+        let session = Session::new(number, id, record, agent, events, Rc::clone(&self.index), self.observe.clone());
         self.sessions.borrow_mut().insert(number, session.clone());
         session
     }
 
     /// Takes a record out; false if it was not there any more.
     pub(crate) fn remove(&self, session: &Session) -> bool {
-        self.change(Shared::Registry);
+        self.change(Resource::Registry);
         if !self.contains(session) {
             return false;
         }
         session.unlist();
-        self.places.leave(session.number(), &session.read(Place::of));
+        self.index.leave(session.number(), &session.read(IndexKeys::of));
         self.numbers.borrow_mut().remove(session.id());
         self.sessions.borrow_mut().remove(&session.number()).is_some()
     }
 
     /// Whether this very record is registered.
     pub fn contains(&self, session: &Session) -> bool {
-        self.watch.read(Shared::Registry);
+        self.observe.read(Resource::Registry);
         self.sessions.borrow().get(&session.number()).is_some_and(|known| known.is(session))
     }
 
     /// The connections that are being served.
     pub fn links(&self) -> Vec<Link> {
-        self.watch.read(Shared::Links);
+        self.observe.read(Resource::Links);
         self.links.borrow().values().cloned().collect()
     }
 
-    /// Whether this very connection is still being served. Its number is not enough for an observer who has known an
-    /// earlier process, whose numbers begin anew.
-    pub fn is_linked(&self, link: &Link) -> bool {
-        self.watch.read(Shared::Links);
-        self.links.borrow().get(&link.number).is_some_and(|known| Rc::ptr_eq(&known.connection, &link.connection))
+    /// The link of a connection, while it is being served. An id of an earlier process has none.
+    pub fn link_of(&self, connection: &ConnectionId) -> Option<Link> {
+        self.observe.read(Resource::Links);
+        let links = self.links.borrow();
+        links.get(&connection.number()).filter(|link| link.id.is_same(connection)).cloned()
     }
 
-    /// Adds a connection, for which as much may wait as there is room for.
+    /// Whether a connection is being served.
+    pub fn is_linked(&self, connection: &ConnectionId) -> bool {
+        self.observe.read(Resource::Links);
+        self.links.borrow().get(&connection.number()).is_some_and(|link| link.id.is_same(connection))
+    }
+
+    /// Adds a connection. Frames for it may wait in `room`.
     pub(crate) fn link(&self, connection: Rc<dyn Connection>, room: Room) -> Link {
-        self.change(Shared::Links);
-        let link = Link::new(self.next(), connection, room, self.watch.clone());
-        self.links.borrow_mut().insert(link.number, link.clone());
+        self.change(Resource::Links);
+        let link = Link::new(self.next(), connection, room, self.observe.clone());
+        self.links.borrow_mut().insert(link.id.number(), link.clone());
         link
     }
 
     /// How many live sessions are attached to a connection.
     pub(crate) fn count_attached(&self, link: &Link) -> usize {
-        self.watch.read(Shared::Places);
-        self.places.attached(link.number).len()
+        self.observe.read(Resource::Index);
+        self.index.attached(link.id.number()).len()
     }
 
-    /// Forgets a connection, and names the sessions that were attached to it.
+    /// Takes a connection out, and returns the sessions that are attached to it.
     pub(crate) fn unlink(&self, link: &Link) -> Vec<Session> {
-        self.change(Shared::Links);
-        self.watch.read(Shared::Places);
-        self.links.borrow_mut().remove(&link.number);
+        self.change(Resource::Links);
+        self.observe.read(Resource::Index);
+        self.links.borrow_mut().remove(&link.id.number());
         let sessions = self.sessions.borrow();
-        let attached = self.places.attached(link.number);
-        debug_assert_eq!(attached.len(), self.count(|record| record.attachment.is_to(link)));
+        let attached = self.index.attached(link.id.number());
+        debug_assert_eq!(attached.len(), self.count(|record| record.attachment.is_to(&link.id)));
         attached.into_iter().filter_map(|number| sessions.get(&number).cloned()).collect()
     }
 
@@ -150,12 +163,12 @@ impl Registry {
     }
 
     fn look(&self) -> Ref<'_, BTreeMap<u64, Session>> {
-        self.watch.read(Shared::Registry);
+        self.observe.read(Resource::Registry);
         self.sessions.borrow()
     }
 
-    fn change(&self, what: Shared<'_>) {
-        self.watch.write(what);
-        self.places.touch();
+    fn change(&self, what: Resource<'_>) {
+        self.observe.write(what);
+        self.index.touch();
     }
 }

@@ -7,15 +7,16 @@ use std::rc::Rc;
 use serde_json::json;
 
 use crate::agent::{Interrupt, Turn, TurnEvent};
+use crate::record::SessionStage;
 use crate::rotation;
 use crate::server::Gateway;
-use crate::session::{Session, Stage};
+use crate::session::Session;
 use crate::spawn::TaskName;
 use crate::store::{NewMessage, Role};
 
 /// Starts a review of the session's last turn, unless the session is being ended.
 pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session, fork: Box<dyn Turn>) {
-    if session.read(|record| record.stage != Stage::Open) {
+    if session.read(|record| record.stage != SessionStage::Open) {
         return;
     }
     let (reviewing, session) = (Rc::clone(gateway), session.clone());
@@ -23,7 +24,7 @@ pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session, fork: Box<dyn Turn
         let ends = reviewing.behavior.review.ends_with_session();
         tokio::select! {
             biased; // a session that ends at the instant of its review has ended
-            () = session.until(|record| (record.stage == Stage::Finalized).then_some(())), if ends => {}
+            () = session.until(|record| (record.stage == SessionStage::Finalized).then_some(())), if ends => {}
             () = look_back(&reviewing, &session, fork) => {}
         }
     });

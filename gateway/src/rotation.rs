@@ -9,8 +9,9 @@ use crate::doubt;
 use crate::entropy::Stream;
 use crate::lifecycle::flush::Moment;
 use crate::persist;
+use crate::record::{Record, Transcript};
 use crate::server::Gateway;
-use crate::session::{Record, Session, Transcript};
+use crate::session::Session;
 use crate::spawn::Window;
 use crate::store::{EndReason, MessageRow, NewMessage, NewSession, Role, StoreError, StoredId};
 

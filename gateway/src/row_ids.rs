@@ -6,8 +6,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use time::OffsetDateTime;
+
 use crate::clock::Wall;
-use crate::session::stored_id;
 use crate::store::StoredId;
 
 /// What was given in one second.
@@ -37,9 +38,31 @@ impl RowIds {
     }
 }
 
+/// The stored id of a session that starts at `wall` (UTC) and drew `bits`: date, time, six hex digits (spec §1).
+fn stored_id(wall: Wall, bits: u64) -> StoredId {
+    let seconds = i64::try_from(wall.0 / 1000).unwrap_or(i64::MAX);
+    // Out of range only beyond the year 9999.
+    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    StoredId::new(format!(
+        "{:04}{:02}{:02}_{:02}{:02}{:02}_{:06x}",
+        at.year(),
+        u8::from(at.month()),
+        at.day(),
+        at.hour(),
+        at.minute(),
+        at.second(),
+        bits & 0xff_ffff
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_have_the_documented_form() {
+        assert_eq!(stored_id(Wall(1_767_225_600_123), 0xabc_def0_1234).as_str(), "20260101_000000_f01234");
+    }
 
     /// The same bits make another id in another second, and none twice in one.
     #[test]

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::session::SessionId;
+use crate::ids::SessionId;
 
 /// A request that can be dispatched.
 pub(crate) struct Request {

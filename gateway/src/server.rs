@@ -16,12 +16,13 @@ use crate::entropy::{Purpose, Stream};
 use crate::env::Env;
 use crate::finalize;
 use crate::idle;
-use crate::lifecycle::close::Actor;
 use crate::lifecycle::process::Signal;
 use crate::link::{self, Link};
 use crate::method::{self, Pace};
 use crate::notice::Notices;
+use crate::observe::{Resource, ResumeLock};
 use crate::reaper;
+use crate::record::Actor;
 use crate::registry::Registry;
 use crate::row_ids::RowIds;
 use crate::rpc::{self, Request};
@@ -30,7 +31,6 @@ use crate::spawn::TaskName;
 use crate::startup;
 use crate::store::{EndReason, Rows, StoredId};
 use crate::transport::{Connection, Transport};
-use crate::watch::{ResumeLock, Shared};
 
 /// A gateway: its live sessions, and what it runs on.
 pub struct Gateway {
@@ -55,7 +55,7 @@ impl Gateway {
     /// A gateway without sessions.
     pub fn new(env: Env, config: Config, behavior: Behavior) -> Rc<Self> {
         let rows = Rows::new(Rc::clone(&env.store));
-        let (sessions, resume_lock) = (Registry::watched(env.watch.clone()), ResumeLock::new(env.watch.clone()));
+        let (sessions, resume_lock) = (Registry::observed(env.observe.clone()), ResumeLock::new(env.observe.clone()));
         let (notices, approvals, row_ids) = (Notices::default(), approvals::Table::default(), RowIds::default());
         let (timers, stopping) = (Cell::default(), Cell::default());
         Rc::new(Self {
@@ -96,14 +96,14 @@ impl Gateway {
                 .await;
             return;
         }
-        self.env.watch.write(Shared::Stopping);
+        self.env.observe.write(Resource::Stopping);
         self.stopping.set(true);
         join_all(self.sessions.all().iter().map(|session| finalize::end(self, session, Actor::Shutdown))).await;
     }
 
     /// Whether it is being shut down.
     pub(crate) fn is_stopping(&self) -> bool {
-        self.env.watch.read(Shared::Stopping);
+        self.env.observe.read(Resource::Stopping);
         self.stopping.get()
     }
 
@@ -135,7 +135,7 @@ impl Gateway {
 
     /// The id of a new row that begins at `wall`, drawn from a stream.
     pub(crate) fn new_row(&self, wall: Wall, stream: Stream<'_>) -> StoredId {
-        self.env.watch.write(Shared::RowIds);
+        self.env.observe.write(Resource::RowIds);
         self.row_ids.next(wall, || self.env.draw(stream, Purpose::StoredId))
     }
 

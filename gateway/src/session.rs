@@ -1,263 +1,83 @@
-//! A live session: its record, and the handle through which everyone reads and changes it.
+//! The handle through which tasks read and change a live session.
+//!
+//! Beside the [`Record`] it keeps what is no data: the agent, the links, and the channels through which an interrupt, an
+//! answer or a cancelled timer reaches the task that waits for it ([`Handles`]).
 
-use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
-use std::fmt;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use serde_json::{Value, json};
-use time::OffsetDateTime;
+use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
 
 use crate::agent::{Agent, Interrupt};
-use crate::clock::{Now, Uptime, Wall};
+use crate::clock::Now;
 use crate::event_log::EventLog;
-use crate::lifecycle::close::Actor;
+use crate::ids::{ConnectionId, SessionId};
+use crate::index::{IndexKeys, SessionIndex};
 use crate::link::Link;
-use crate::question::OpenQuestion;
-use crate::registry::{Place, Places};
+use crate::observe::{Observe, Resource};
+use crate::record::{AgentState, OpenQuestion, Record, Timer, TurnState};
 use crate::rpc;
-use crate::store::{EndReason, NewMessage, Role, StoredId};
-use crate::watch::{Shared as Touched, Watch};
 
-/// The runtime id of a live record: eight hex digits, what clients pass as `session_id` (spec §1).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId(Arc<str>);
-
-/// A handle on a live record. Clones share the record; tasks keep one and look again after every await.
+/// A handle on a live session. Clones share the record; a task keeps one and reads the record again after every await.
 #[derive(Clone)]
-pub struct Session(Rc<Shared>);
+pub struct Session(Rc<Inner>);
 
-struct Shared {
-    /// Which one it is, in the order of registration.
+struct Inner {
+    /// Which session it is, in the order of registration.
     number: u64,
     id: SessionId,
     record: RefCell<Record>,
+    handles: RefCell<Handles>,
     /// Its last events, if the release keeps them. Not in the record: an event is no change of the lifecycle.
     events: RefCell<Option<EventLog>>,
-    /// Told whenever the stage, the agent or the turn changes.
+    /// Notified after each change of the record.
     changed: Notify,
-    /// Whether it is registered. Events find their way by the registry, so those of a record that has left go nowhere.
+    /// Whether it is registered. Events of a session that has left the registry are dropped.
     listed: Cell<bool>,
-    /// Where others look it up while it is registered.
-    places: Rc<Places>,
-    watch: Watch,
+    /// Where it is looked up while it is registered.
+    index: Rc<SessionIndex>,
+    observe: Observe,
 }
 
-/// Everything that is known of a live session.
-pub struct Record {
-    /// The stored id that clients know (`session_key`). Old releases let it lag behind the agent's row in a turn.
-    pub key: StoredId,
-    /// Where in its life it is.
-    pub stage: Stage,
-    /// Who ends or has ended it.
-    pub ended_by: Option<Ended>,
-    /// Where its events go.
-    pub attachment: Attachment,
-    /// The connections that had it before and may still be there, the latest last.
-    pub before: Vec<Link>,
-    /// The agent and the row it writes.
-    pub agent: AgentSlot,
-    /// The turn that holds it, from the claim to the end.
-    pub turn: Option<TurnState>,
-    /// What has been said.
-    pub transcript: Transcript,
-    /// The question of the turn that waits for its answer.
-    pub question: Option<OpenQuestion>,
-    /// Prompts that wait for the turn to end, oldest first.
-    pub queue: Vec<Queued>,
-    /// Background jobs of its turns, until it is told what came of them.
-    pub jobs: BTreeSet<String>,
-    /// The orphan timers that are armed; more than one only in releases that pile them up.
-    pub timers: Vec<Timer>,
-    /// The idle timer, armed while nobody is attached and no turn runs.
-    pub idle_timer: Option<Timer>,
-    /// What does not change the lifecycle.
-    pub facts: Facts,
-}
-
-/// Where in its life a record is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Registered, its row is being brought back.
-    Opening,
-    /// In use.
-    Open,
-    /// Somebody is ending it; nobody may attach any more.
-    Closing,
-    /// Ended. Never comes back.
-    Finalized,
-}
-
-/// Who ends a session, and what its row will say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// Who.
-    pub actor: Actor,
-    /// Under which reason.
-    pub reason: EndReason,
-    /// When they began.
-    pub at: Uptime,
-    /// Whether a turn was at work then.
-    pub found_turn: bool,
-}
-
-/// Where a session's events go.
-#[derive(Clone)]
-pub enum Attachment {
-    /// To this connection.
-    Live(Link),
-    /// Nowhere: its client is gone.
-    Detached {
-        /// Since when.
-        since: Uptime,
-        /// The connection they went to before; none at the session's beginning.
-        from: Option<Link>,
-    },
-}
-
-/// The agent of a record and the row it writes under.
-pub struct AgentSlot {
-    /// How far it is.
-    pub state: AgentState,
-    /// The row the agent writes (`agent.session_id`).
-    pub row: StoredId,
-    /// The row a rotation under way will switch to; the record owns both meanwhile.
-    pub next: Option<StoredId>,
-    /// Whether it was closed with its session. What a release leaves running goes on with it all the same.
-    pub closed: bool,
-}
-
-/// How far the agent is.
-pub enum AgentState {
-    /// Not begun.
-    Unbuilt,
-    /// Under way.
-    Building,
-    /// There.
-    Ready(Rc<dyn Agent>),
-    /// It could not be built.
-    Failed(String),
-}
-
-/// The turn that holds a record.
-pub struct TurnState {
-    /// How to stop it.
-    pub interrupt: Rc<Interrupt>,
-    /// Whether its work has begun.
-    pub phase: Phase,
-    /// The prompt.
-    pub user: String,
-    /// The session whose background job said the prompt, if it came from one.
-    pub job_of: Option<SessionId>,
-    /// The answer so far.
-    pub assistant: String,
-    /// When its agent last reported something; at first when it was claimed.
-    pub reported: Uptime,
-    /// Words to it that it has not read yet, oldest first.
-    pub steers: Vec<Queued>,
-}
-
-/// How far a turn is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// It holds the session, and its prompt is being stored.
-    Claimed,
-    /// It is at work, or waits for its agent.
-    Begun,
-    /// It has come to its end, and gives the session away.
-    Over,
-}
-
-/// A prompt that waits.
-#[derive(Clone)]
-pub struct Queued {
-    /// The prompt.
-    pub text: String,
-    /// The connection it came on; none for what a background job says.
-    pub link: Option<Link>,
-}
-
-/// What has been said, and how much of it is stored.
-#[derive(Clone, Default)]
-pub struct Transcript {
-    /// Oldest first.
-    pub messages: Vec<NewMessage>,
-    /// How many of them are stored.
-    pub saved: usize,
-    /// How many of those a resume has read from the row. Some releases forget that these are stored.
-    pub loaded: usize,
-    /// How many of the first ones a new session was given and its row does not have yet. They count among the stored.
-    pub draft: usize,
-    /// Counts write-backs.
-    pub version: u64,
-}
-
-/// An armed timer of a session. Dropping it disarms it.
-pub struct Timer {
-    /// Which one: a timer that fires must find itself still armed.
-    pub id: u64,
-    /// When it fires.
-    pub deadline: Uptime,
-    /// Held only to be dropped: the timer's task ends when it is.
-    pub disarm: oneshot::Sender<()>,
-}
-
-/// What a record knows beside its lifecycle.
-pub struct Facts {
-    /// When it was registered.
-    pub created_at: Now,
-    /// When it was last used: created, prompted, resumed, or a turn's end.
-    pub last_active: Now,
-    /// When its row began.
-    pub started_at: Wall,
-    /// Which kind of client its row belongs to.
-    pub source: String,
-    /// The row that it is a branch of, if a client has made it so before it has a row itself.
-    pub branch_of: Option<StoredId>,
-    /// The working folder, if one was chosen.
-    pub cwd: Option<String>,
-    /// A title asked for before the row exists.
-    pub pending_title: Option<String>,
-    /// Whether it is closed with its connection instead of getting a grace.
-    pub close_on_disconnect: bool,
-    /// How often the reaper has looked since it interrupted the turn, if it does that.
-    pub interrupted: Option<u32>,
-    /// Whether a turn of it was stopped because its agent reported nothing and no client was there.
-    pub given_up: bool,
-    /// Some releases keep an interrupt that came while idle, and stop the next turn with it.
-    pub stale_interrupt: bool,
-    /// Whether a client was told something of it after it had left the registry.
-    pub told_when_gone: bool,
-    /// Whether a prompt had to wait for a turn that was over.
-    pub kept_waiting: bool,
-    /// How many prompts were accepted.
-    pub accepted: u64,
-    /// How many of those are over: answered, failed, cancelled, or said in one turn with the next.
-    pub over: u64,
+/// What belongs to a record and is no data. Each handle is dropped in the step in which the record stops naming it.
+#[derive(Default)]
+pub(crate) struct Handles {
+    /// The agent of [`AgentState::Ready`].
+    agent: Option<Rc<dyn Agent>>,
+    /// The interrupt of the turn that holds the session.
+    interrupt: Option<Rc<Interrupt>>,
+    /// Where the answer to the open question goes.
+    answer: Option<oneshot::Sender<String>>,
+    /// The armed timers, by their ids. A timer's task ends when its sender is dropped.
+    timers: Vec<(u64, oneshot::Sender<()>)>,
+    /// The links that the record names, and some that it has named.
+    links: Vec<Link>,
 }
 
 impl Session {
-    /// A handle on a new record.
+    /// A handle on a new record. `agent` is the agent of a record whose agent is ready.
     pub(crate) fn new(
         number: u64,
         id: SessionId,
         record: Record,
+        agent: Option<Rc<dyn Agent>>,
         events: Option<EventLog>,
-        places: Rc<Places>,
-        watch: Watch,
+        index: Rc<SessionIndex>,
+        observe: Observe,
     ) -> Self {
-        Self(Rc::new(Shared {
+        let handles = Handles { agent, ..Handles::default() };
+        debug_assert!(handles.fit(&record));
+        Self(Rc::new(Inner {
             number,
             id,
             record: RefCell::new(record),
+            handles: RefCell::new(handles),
             events: RefCell::new(events),
             changed: Notify::new(),
             listed: Cell::new(true),
-            places,
-            watch,
+            index,
+            observe,
         }))
     }
 
@@ -266,36 +86,42 @@ impl Session {
         &self.0.id
     }
 
-    /// Which one it is, in the order of registration.
+    /// Which session it is, in the order of registration.
     pub(crate) fn number(&self) -> u64 {
         self.0.number
     }
 
     /// Reads the record.
     pub fn read<T>(&self, read: impl FnOnce(&Record) -> T) -> T {
-        self.0.watch.read(Touched::Record(&self.0.id));
+        self.0.observe.read(Resource::Record(&self.0.id));
         read(&self.0.record.borrow())
     }
 
-    /// Changes the record, and tells those who wait for a change.
+    /// Changes the record, and wakes the tasks that wait for a change.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Record) -> T) -> T {
-        let Shared { number, record, changed, listed, places, .. } = &*self.0;
-        self.0.watch.write(Touched::Record(&self.0.id));
-        places.touch();
-        let before = listed.get().then(|| self.read(Place::of));
-        let result = change(&mut record.borrow_mut());
+        self.change_with(|record, _| change(record))
+    }
+
+    /// Changes the record together with the handles beside it, and wakes the tasks that wait for a change.
+    pub(crate) fn change_with<T>(&self, change: impl FnOnce(&mut Record, &mut Handles) -> T) -> T {
+        let Inner { number, id, record, handles, changed, listed, index, observe, .. } = &*self.0;
+        observe.write(Resource::Record(id));
+        index.touch();
+        let before = listed.get().then(|| self.read(IndexKeys::of));
+        let result = change(&mut record.borrow_mut(), &mut handles.borrow_mut());
+        debug_assert!(handles.borrow().fit(&record.borrow()), "the handles of session {id} fit its record");
         if let Some(before) = before {
-            let after = self.read(Place::of);
+            let after = self.read(IndexKeys::of);
             if before != after {
-                self.0.watch.write(Touched::Places);
+                observe.write(Resource::Index);
             }
-            places.follow(*number, &before, &after);
+            index.follow(*number, &before, &after);
         }
         changed.notify_waiters();
         result
     }
 
-    /// Waits until `look` sees something in the record. Cancel safe.
+    /// Waits until `look` returns something for the record. Cancel safe.
     pub(crate) async fn until<T>(&self, mut look: impl FnMut(&Record) -> Option<T>) -> T {
         loop {
             // Made before the look: a change between the two is not missed.
@@ -307,47 +133,56 @@ impl Session {
         }
     }
 
-    /// Asks the turn that runs to stop.
+    /// The agent, if it is ready.
+    pub(crate) fn agent(&self) -> Option<Rc<dyn Agent>> {
+        self.0.observe.read(Resource::Record(&self.0.id));
+        self.0.handles.borrow().agent.clone()
+    }
+
+    /// Asks the turn that holds the session to stop. It is no change that tasks wait for.
     pub(crate) fn interrupt(&self) {
-        // The interrupt is the turn's, which is the record's: an observer has to look.
-        self.0.watch.write(Touched::Record(&self.0.id));
-        self.0.places.touch();
-        self.read(|record| {
-            if let Some(turn) = &record.turn {
-                turn.interrupt.raise();
-            }
-        });
+        self.0.observe.write(Resource::Record(&self.0.id));
+        self.0.index.touch();
+        self.0.handles.borrow().interrupt(&mut self.0.record.borrow_mut());
     }
 
     /// It has left the registry.
     pub(crate) fn unlist(&self) {
-        self.0.watch.write(Touched::Record(&self.0.id));
+        self.0.observe.write(Resource::Record(&self.0.id));
         self.0.listed.set(false);
     }
 
-    /// Sends an event to whoever is attached, and keeps it for whoever comes back, if the release does.
+    /// Sends an event to the client that is attached, and keeps it for clients that come back, if the release does.
     pub(crate) fn emit(&self, kind: &str, payload: Value) {
-        self.0.watch.read(Touched::Record(&self.0.id));
+        self.0.observe.read(Resource::Record(&self.0.id));
         if !self.0.listed.get() {
             return;
         }
-        self.0.watch.write(Touched::Events(&self.0.id));
+        self.0.observe.write(Resource::Events(&self.0.id));
         let params = rpc::event(kind, &self.0.id, payload);
         let params = match &mut *self.0.events.borrow_mut() {
             Some(events) => events.keep(params),
             None => params.to_string(),
         };
-        self.read(|record| {
-            if let Attachment::Live(link) = &record.attachment {
-                // A dead connection is the reader's business: it detaches the session when it sees the end.
-                let _ = link.send(rpc::event_frame(&params));
-            }
-        });
+        let handles = self.0.handles.borrow();
+        let link = self.read(|record| record.attachment.connection().and_then(|to| handles.link(to)));
+        if let Some(link) = link {
+            // The reader of a dead connection detaches the session when it finds the end.
+            let _ = link.send(rpc::event_frame(&params));
+        }
+    }
+
+    /// Emits the event of the open question again, if there is one, for a client that has attached meanwhile.
+    pub(crate) fn emit_question(&self) {
+        let asked = self.read(|record| record.question.as_ref().map(|asked| (asked.event(), asked.payload.clone())));
+        if let Some((event, payload)) = asked {
+            self.emit(event, payload);
+        }
     }
 
     /// Looks at the events that are kept; `None` where the release keeps none.
     pub(crate) fn events<T>(&self, look: impl FnOnce(&EventLog) -> T) -> Option<T> {
-        self.0.watch.read(Touched::Events(&self.0.id));
+        self.0.observe.read(Resource::Events(&self.0.id));
         self.0.events.borrow().as_ref().map(look)
     }
 
@@ -357,187 +192,141 @@ impl Session {
     }
 }
 
-impl Record {
-    /// Whether a turn holds it.
-    pub fn is_running(&self) -> bool {
-        self.turn.is_some()
+impl Handles {
+    /// The agent is ready.
+    pub(crate) fn set_agent(&mut self, record: &mut Record, agent: Rc<dyn Agent>) {
+        record.agent.state = AgentState::Ready;
+        self.agent = Some(agent);
     }
 
-    /// Takes out what waits for a turn: words to the one that runs, then prompts.
-    pub(crate) fn take_waiting(&mut self) -> Vec<Queued> {
-        self.facts.over += self.queue.len() as u64;
-        let mut waiting = self.turn.as_mut().map(|turn| std::mem::take(&mut turn.steers)).unwrap_or_default();
-        waiting.append(&mut self.queue);
-        waiting
+    /// The agent is discarded, if there is one.
+    pub(crate) fn discard_agent(&mut self, record: &mut Record) {
+        record.agent.state = AgentState::Unbuilt;
+        self.agent = None;
     }
 
-    /// Whether this record writes the row `id`, or is about to.
-    pub fn owns(&self, id: &StoredId) -> bool {
-        self.owned().any(|row| row == id)
-    }
-
-    /// The rows that this record writes, or is about to; one may come twice.
-    pub fn owned(&self) -> impl Iterator<Item = &StoredId> {
-        [&self.key, &self.agent.row].into_iter().chain(&self.agent.next)
-    }
-
-    /// Its events go to this connection, and the one that had them is remembered.
-    pub(crate) fn give_to(&mut self, link: &Link) {
-        if let Attachment::Live(before) = std::mem::replace(&mut self.attachment, Attachment::Live(link.clone())) {
-            self.before.push(before);
+    /// A turn holds the session from here on. The interrupt asks it to stop.
+    pub(crate) fn claim(&mut self, record: &mut Record, user: &str, now: Now) -> Rc<Interrupt> {
+        let turn = record.claim(user, now);
+        let interrupt = Rc::new(Interrupt::default());
+        if turn.interrupted {
+            interrupt.raise();
         }
-        self.before.retain(|before| before.number != link.number);
+        self.interrupt = Some(Rc::clone(&interrupt));
+        interrupt
     }
 
-    /// The live status clients see (spec §2).
-    pub fn status(&self) -> &'static str {
-        match (&self.agent.state, &self.turn) {
-            _ if self.question.is_some() => "waiting",
-            (AgentState::Building, _) => "starting",
-            (_, Some(_)) => "working",
-            (_, None) => "idle",
+    /// The session is free. Returns the turn that has held it.
+    pub(crate) fn free(&mut self, record: &mut Record) -> Option<TurnState> {
+        self.interrupt = None;
+        record.turn.take()
+    }
+
+    /// The interrupt of the turn that holds the session.
+    pub(crate) fn turn_interrupt(&self) -> Option<Rc<Interrupt>> {
+        self.interrupt.clone()
+    }
+
+    /// Asks the turn that holds the session to stop.
+    pub(crate) fn interrupt(&self, record: &mut Record) {
+        if let (Some(turn), Some(interrupt)) = (&mut record.turn, &self.interrupt) {
+            turn.interrupted = true;
+            interrupt.raise();
         }
     }
 
-    /// The payload of `session.info`, and the `info` of results.
-    pub(crate) fn info(&self, model: &str) -> Value {
-        json!({
-            "model": model,
-            "tools": {},
-            "skills": {},
-            "cwd": self.facts.cwd.as_deref().unwrap_or(""),
-            "branch": "",
-            "running": self.is_running(),
-            "lazy": !matches!(self.agent.state, AgentState::Ready(_)),
-            "profile_name": "default",
-        })
-    }
-}
-
-impl Attachment {
-    /// Whether it is to this connection.
-    pub fn is_to(&self, link: &Link) -> bool {
-        matches!(self, Self::Live(to) if to.number == link.number)
-    }
-}
-
-impl Transcript {
-    /// A transcript whose messages are all stored.
-    pub(crate) fn stored(messages: Vec<NewMessage>) -> Self {
-        let saved = messages.len();
-        Self { messages, saved, loaded: 0, draft: 0, version: 0 }
-    }
-
-    /// A transcript read from its row.
-    pub(crate) fn loaded(messages: Vec<NewMessage>) -> Self {
-        let loaded = messages.len();
-        Self { loaded, ..Self::stored(messages) }
-    }
-
-    /// What it was before its last message, the prompt of a turn.
-    pub(crate) fn before_last(&self) -> Self {
-        let messages = self.messages[..self.messages.len().saturating_sub(1)].to_vec();
-        let saved = self.saved.min(messages.len());
-        let loaded = self.loaded.min(messages.len());
-        let draft = self.draft.min(messages.len());
-        Self { messages, saved, loaded, draft, version: self.version }
-    }
-
-    /// The first `count` messages are stored. More may be by now, where an old release lets two turns store at once.
-    pub(crate) fn mark_stored(&mut self, count: usize) {
-        self.saved = self.saved.max(count).min(self.messages.len());
-    }
-
-    /// Messages as clients see them.
-    pub(crate) fn shown(&self) -> Vec<Value> {
-        shown(&self.messages)
-    }
-
-    /// The messages of before a turn at work: clients are told of its prompt and its answer so far apart.
-    pub(crate) fn before(&self, turn: &TurnState) -> &[NewMessage] {
-        let is_prompt =
-            |message: &NewMessage| message.role == Role::User && message.content.as_deref() == Some(turn.user.as_str());
-        let at = match turn.phase {
-            // While it is being stored it is the last one, if it is there at all.
-            Phase::Claimed => self.messages.len().checked_sub(1).filter(|last| is_prompt(&self.messages[*last])),
-            // A compression may have taken it away; then what is left is of before it.
-            Phase::Begun | Phase::Over => self.messages.iter().rposition(is_prompt),
-        };
-        &self.messages[..at.unwrap_or(self.messages.len())]
-    }
-}
-
-/// Messages as clients see them: a tool's result has the tool's name, and what is nothing but a call is not shown.
-pub(crate) fn shown(messages: &[NewMessage]) -> Vec<Value> {
-    let shown = messages.iter().filter_map(|message| {
-        let text = message.content.as_deref().unwrap_or("");
-        match (message.role, &message.tool_name) {
-            (Role::Tool, Some(name)) => {
-                Some(json!({"role": message.role.as_str(), "name": name, "context": "", "text": text}))
-            }
-            (Role::Assistant, _) if text.is_empty() && message.tool_calls.is_some() => None,
-            _ => Some(json!({"role": message.role.as_str(), "text": text})),
+    /// The turn forgets that it was asked to stop, and is asked through another interrupt from here on.
+    pub(crate) fn forget_interrupt(&mut self, record: &mut Record) -> Rc<Interrupt> {
+        let interrupt = Rc::new(Interrupt::default());
+        if let Some(turn) = &mut record.turn {
+            turn.interrupted = false;
+            self.interrupt = Some(Rc::clone(&interrupt));
         }
-    });
-    shown.collect()
-}
-
-impl SessionId {
-    /// The id drawn as `bits`.
-    pub fn from_bits(bits: u64) -> Self {
-        Self(format!("{:08x}", bits as u32).into())
+        interrupt
     }
 
-    /// As text.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    /// A question is open. Returns the receiver of its answer, which fails when the question is withdrawn.
+    pub(crate) fn ask(&mut self, record: &mut Record, question: OpenQuestion) -> oneshot::Receiver<String> {
+        let (answer, answered) = oneshot::channel();
+        record.question = Some(question);
+        self.answer = Some(answer);
+        answered
     }
-}
 
-/// An id is ordered as its text is, so that a map can be asked with the text.
-impl Borrow<str> for SessionId {
-    fn borrow(&self) -> &str {
-        &self.0
+    /// Takes the open question out if it `matches`, and returns where its answer goes. Dropping that withdraws the
+    /// question.
+    pub(crate) fn take_question(
+        &mut self,
+        record: &mut Record,
+        matches: impl FnOnce(&OpenQuestion) -> bool,
+    ) -> Option<oneshot::Sender<String>> {
+        record.question.take_if(|question| matches(question))?;
+        self.answer.take()
     }
-}
 
-impl From<&str> for SessionId {
-    fn from(text: &str) -> Self {
-        Self(text.into())
+    /// Arms an orphan timer. Returns what completes when it is cancelled.
+    pub(crate) fn arm(&mut self, record: &mut Record, timer: Timer) -> oneshot::Receiver<()> {
+        record.timers.push(timer);
+        self.add_timer(timer)
     }
-}
 
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+    /// Arms the idle timer. Returns what completes when it is cancelled.
+    pub(crate) fn arm_idle(&mut self, record: &mut Record, timer: Timer) -> oneshot::Receiver<()> {
+        self.cancel_idle(record);
+        record.idle_timer = Some(timer);
+        self.add_timer(timer)
     }
-}
 
-/// The stored id of a session that starts at `wall` (UTC) and drew `bits`.
-pub(crate) fn stored_id(wall: Wall, bits: u64) -> StoredId {
-    let seconds = i64::try_from(wall.0 / 1000).unwrap_or(i64::MAX);
-    // Out of range only beyond the year 9999.
-    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    StoredId::new(format!(
-        "{:04}{:02}{:02}_{:02}{:02}{:02}_{:06x}",
-        at.year(),
-        u8::from(at.month()),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second(),
-        bits & 0xff_ffff
-    ))
-}
+    /// Cancels all orphan timers.
+    pub(crate) fn cancel_timers(&mut self, record: &mut Record) {
+        for timer in record.timers.drain(..) {
+            self.drop_timer(timer);
+        }
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Cancels the idle timer.
+    pub(crate) fn cancel_idle(&mut self, record: &mut Record) {
+        if let Some(timer) = record.idle_timer.take() {
+            self.drop_timer(timer);
+        }
+    }
 
-    /// The form of spec §1: date, time, six hex digits.
-    #[test]
-    fn ids_have_the_documented_form() {
-        assert_eq!(stored_id(Wall(1_767_225_600_123), 0xabc_def0_1234).as_str(), "20260101_000000_f01234");
-        assert_eq!(SessionId::from_bits(0x1_0000_00ff).as_str(), "000000ff");
+    /// An orphan timer fires: takes it out. False if it was cancelled while its task was waking up.
+    pub(crate) fn fire(&mut self, record: &mut Record, id: u64) -> bool {
+        let armed = record.timers.iter().position(|timer| timer.id == id);
+        armed.map(|place| record.timers.remove(place)).map(|timer| self.drop_timer(timer)).is_some()
+    }
+
+    /// The record names the link's connection: the link is kept as long as it does.
+    pub(crate) fn keep(&mut self, record: &Record, link: &Link) {
+        self.links.retain(|kept| record.connections().any(|named| *named == kept.id));
+        if self.link(&link.id).is_none() {
+            self.links.push(link.clone());
+        }
+    }
+
+    fn link(&self, id: &ConnectionId) -> Option<&Link> {
+        self.links.iter().find(|link| link.id == *id)
+    }
+
+    fn add_timer(&mut self, timer: Timer) -> oneshot::Receiver<()> {
+        let (cancel, cancelled) = oneshot::channel();
+        self.timers.push((timer.id, cancel));
+        cancelled
+    }
+
+    fn drop_timer(&mut self, timer: Timer) {
+        self.timers.retain(|(id, _)| *id != timer.id);
+    }
+
+    /// Whether there is a handle for all that the record names and no other, links apart.
+    fn fit(&self, record: &Record) -> bool {
+        let timers = record.timers.iter().chain(&record.idle_timer);
+        self.agent.is_some() == (record.agent.state == AgentState::Ready)
+            && self.answer.is_some() == record.question.is_some()
+            && self.interrupt.is_some() == record.turn.is_some()
+            && self.timers.len() == timers.clone().count()
+            && timers.clone().all(|timer| self.timers.iter().any(|(id, _)| *id == timer.id))
+            && record.connections().all(|named| self.link(named).is_some())
     }
 }

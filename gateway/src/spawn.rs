@@ -6,7 +6,7 @@ use std::rc::Rc;
 use futures_util::future::LocalBoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::session::SessionId;
+use crate::ids::SessionId;
 
 /// Runs the gateway's tasks, all on one thread.
 pub trait Spawn {

@@ -17,10 +17,11 @@ use crate::method::prompt;
 use crate::notice;
 use crate::persist;
 use crate::question;
+use crate::record::{AgentState, Queued, Transcript, TurnPhase};
 use crate::review;
 use crate::rotation;
 use crate::server::Gateway;
-use crate::session::{AgentState, Phase, Queued, Session, Transcript};
+use crate::session::Session;
 use crate::spawn::Window;
 use crate::store::{NewMessage, Role, StoreError};
 
@@ -67,10 +68,10 @@ pub(crate) async fn run(gateway: Rc<Gateway>, session: Session, prompt: String) 
 
 /// The turn's work begins; its interrupt. Only a release that frees a claimed session finds that nobody holds it.
 fn begin(session: &Session) -> Option<Rc<Interrupt>> {
-    session.change(|record| match &mut record.turn {
+    session.change_with(|record, handles| match &mut record.turn {
         Some(turn) => {
-            turn.phase = Phase::Begun;
-            Some(Rc::clone(&turn.interrupt))
+            turn.phase = TurnPhase::Begun;
+            handles.turn_interrupt()
         }
         None => {
             record.facts.over += 1;
@@ -85,11 +86,14 @@ pub(crate) async fn agent_ready(
     session: &Session,
     interrupt: &Interrupt,
 ) -> Result<Rc<dyn Agent>, Ending> {
-    let ready = session.until(|record| match &record.agent.state {
-        AgentState::Ready(agent) => Some(Ok(Rc::clone(agent))),
-        AgentState::Failed(message) => Some(Err(Ending::Failed { message: message.clone() })),
-        AgentState::Unbuilt | AgentState::Building => None,
-    });
+    let ready = async {
+        let built = session.until(|record| match &record.agent.state {
+            AgentState::Ready => Some(Ok(())),
+            AgentState::Failed(message) => Some(Err(Ending::Failed { message: message.clone() })),
+            AgentState::Unbuilt | AgentState::Building => None,
+        });
+        built.await.map(|()| session.agent().expect("a session whose agent is ready has it"))
+    };
     let minds = gateway.behavior.interrupt.while_waiting();
     let ready = tokio::select! {
         biased; // an agent that is ready at the last instant is ready
@@ -111,13 +115,7 @@ async fn start(gateway: &Gateway, session: &Session, interrupt: Rc<Interrupt>) -
         return interrupt;
     }
     gateway.env.window(Window::TurnNotStarted).await;
-    let fresh = Rc::new(Interrupt::default());
-    session.change(|record| {
-        if let Some(turn) = &mut record.turn {
-            turn.interrupt = Rc::clone(&fresh);
-        }
-    });
-    fresh
+    session.change_with(|record, handles| handles.forget_interrupt(record))
 }
 
 /// Carries out what the agent reports, to the end; then it may want to look back.
@@ -238,7 +236,7 @@ async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: Ending, before
     session.change(|record| {
         record.facts.over += 1;
         if let Some(turn) = &mut record.turn {
-            turn.phase = Phase::Over;
+            turn.phase = TurnPhase::Over;
         }
         match forgotten {
             None => record.transcript.version += 1,
@@ -274,8 +272,8 @@ fn complete(session: &Session, text: &str, status: &str) {
 /// Nobody holds the session any more, unless a prompt has waited for that, or words that the turn has not read.
 pub(crate) fn free(gateway: &Rc<Gateway>, session: &Session, before: Before) -> Option<Queued> {
     let now = gateway.env.now();
-    session.change(|record| {
-        let unread = record.turn.take().map(|turn| turn.steers).unwrap_or_default();
+    session.change_with(|record, handles| {
+        let unread = handles.free(record).map(|turn| turn.steers).unwrap_or_default();
         let waiting = record.queue.len();
         gateway.behavior.steer.carry_over(unread, &mut record.queue);
         record.facts.accepted += (record.queue.len() - waiting) as u64;

@@ -1,7 +1,7 @@
 //! What one step of a task touches: the ground on which an exploration says that the order of two steps does not matter.
 //!
 //! A *step* is one turn of a task in the pool, from the end of one wait to the next. Each accessor of what tasks share
-//! says what it touches, and whether it may change it: the gateway's own by [`Watcher`], those of the simulated world
+//! says what it touches, and whether it may change it: the gateway's own by [`Observer`], those of the simulated world
 //! here. Two steps that are ready at one instant commute if neither touches what the other may change.
 //!
 //! What is left out must be what no other task can see: a footprint that is too large costs schedules, one that is too
@@ -11,9 +11,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use gateway::session::SessionId;
+use gateway::ids::SessionId;
+use gateway::observe::{self, Access, Observer};
 use gateway::store::StoredId;
-use gateway::watch::{Access, Shared, Watcher};
 
 /// Something that several tasks share.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -254,21 +254,21 @@ impl Footprints {
 }
 
 /// What the gateway says.
-impl Watcher for Footprints {
-    fn touch(&self, shared: Shared<'_>, access: Access) {
-        let resource = || match shared {
-            Shared::Registry => Resource::Registry,
-            Shared::Links => Resource::Links,
-            Shared::Places => Resource::Places,
-            Shared::RowIds => Resource::RowIds,
-            Shared::Record(session) => Resource::Record(session.clone()),
-            Shared::Events(session) => Resource::Events(session.clone()),
-            Shared::Backlog(client) => Resource::Backlog(client.to_owned()),
-            Shared::Approvals => Resource::Approvals,
-            Shared::Notices => Resource::Notices,
-            Shared::ResumeLock => Resource::ResumeLock,
-            Shared::Stopping => Resource::Stopping,
-            Shared::Agents => Resource::Agents,
+impl Observer for Footprints {
+    fn touch(&self, resource: observe::Resource<'_>, access: Access) {
+        let resource = || match resource {
+            observe::Resource::Registry => Resource::Registry,
+            observe::Resource::Links => Resource::Links,
+            observe::Resource::Index => Resource::Places,
+            observe::Resource::RowIds => Resource::RowIds,
+            observe::Resource::Record(session) => Resource::Record(session.clone()),
+            observe::Resource::Events(session) => Resource::Events(session.clone()),
+            observe::Resource::Backlog(client) => Resource::Backlog(client.to_owned()),
+            observe::Resource::Approvals => Resource::Approvals,
+            observe::Resource::Notices => Resource::Notices,
+            observe::Resource::ResumeLock => Resource::ResumeLock,
+            observe::Resource::Stopping => Resource::Stopping,
+            observe::Resource::Agents => Resource::Agents,
         };
         match access {
             Access::Read => self.read(resource),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gateway::clock::Uptime;
-use gateway::session::SessionId;
+use gateway::ids::SessionId;
 use gateway::store::{SessionRow, StoredId};
 
 use crate::coverage::State;

@@ -59,8 +59,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gateway::clock::{Millis, Uptime};
+use gateway::ids::SessionId;
 use gateway::registry::Registry;
-use gateway::session::{Session, SessionId};
+use gateway::session::Session;
 use serde::Serialize;
 
 pub(crate) use oracle::Oracle;

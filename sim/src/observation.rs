@@ -2,7 +2,8 @@
 
 use gateway::Gateway;
 use gateway::clock::Uptime;
-use gateway::session::{AgentState, Attachment, Record, Session, Stage};
+use gateway::record::{AgentState, Attachment, Record, SessionStage};
+use gateway::session::Session;
 use gateway::store::StoredId;
 
 use crate::rows::Tables;
@@ -92,9 +93,9 @@ fn live(gateway: &Gateway, names: &Names, session: &Session) -> LiveSession {
         alias: names.alias(session.id()),
         key: record.key.clone(),
         row: record.agent.row.clone(),
-        ready: matches!(record.agent.state, AgentState::Ready(_)),
+        ready: matches!(record.agent.state, AgentState::Ready),
         running: record.is_running(),
-        finalized: record.stage == Stage::Finalized,
+        finalized: record.stage == SessionStage::Finalized,
         target: target(gateway, record),
         queued: !record.queue.is_empty(),
     })
@@ -102,8 +103,8 @@ fn live(gateway: &Gateway, names: &Names, session: &Session) -> LiveSession {
 
 fn target(gateway: &Gateway, record: &Record) -> EventTarget {
     match &record.attachment {
-        Attachment::Live(link) if gateway.sessions.is_linked(link) => EventTarget::Served,
-        Attachment::Live(_) => EventTarget::Gone,
+        Attachment::Attached(connection) if gateway.sessions.is_linked(connection) => EventTarget::Served,
+        Attachment::Attached(_) => EventTarget::Gone,
         Attachment::Detached { .. } => EventTarget::Detached,
     }
 }

@@ -9,9 +9,10 @@ use gateway::agent::script::{OnInterrupt, TurnStep};
 use gateway::behavior::Behavior;
 use gateway::clock::{Millis, Uptime};
 use gateway::config::Config;
+use gateway::record::{Attachment, Record};
 use gateway::registry::Registry;
 use gateway::release::Release;
-use gateway::session::{Attachment, Record, Session};
+use gateway::session::Session;
 use gateway::spawn::Window;
 use gateway::store::sqlite::Database;
 
@@ -489,7 +490,9 @@ fn bounds(scenario: &Scenario) -> Bounds {
 /// What a record that is left at rest must not have.
 fn leftover(sessions: &Registry, record: &Record) -> Option<&'static str> {
     match &record.attachment {
-        Attachment::Live(link) if !sessions.is_linked(link) => Some("is attached to a connection that is gone"),
+        Attachment::Attached(connection) if !sessions.is_linked(connection) => {
+            Some("is attached to a connection that is gone")
+        }
         _ if record.is_running() => Some("is running"),
         _ if !record.timers.is_empty() => Some("has an armed timer"),
         _ => None,

@@ -19,7 +19,7 @@ use std::rc::Rc;
 use gateway::agent::script::ScriptedAgents;
 use gateway::clock::{Clock, Millis, Uptime};
 use gateway::env::Env;
-use gateway::watch::Watch;
+use gateway::observe::Observe;
 
 use crate::chooser::{Chooser, Faults};
 use crate::footprint::Taken;
@@ -151,7 +151,7 @@ impl World {
             agents: Rc::new(agents),
             entropy: Rc::new(SeededEntropy::new(Rc::clone(&stage), scenario.seed)),
             spawn: Rc::new(PoolSpawn::new(Rc::clone(&stage), scenario.windows.clone())),
-            watch: Watch::by(Rc::clone(&stage.footprints) as _),
+            observe: Observe::by(Rc::clone(&stage.footprints) as _),
         };
         Self { stage, network, store, env }
     }

@@ -1,7 +1,7 @@
 //! Building agents: what a failure means for later prompts, and the session's end for its agent.
 
 use crate::behavior::group;
-use crate::session::AgentState;
+use crate::record::AgentState;
 
 group! {
     /// Building agents.
@@ -37,7 +37,7 @@ impl Build {
     pub fn begins(&self, state: &AgentState) -> bool {
         match (state, self.failure) {
             (AgentState::Unbuilt, _) | (AgentState::Failed(_), Failure::TriedAgain) => true,
-            (AgentState::Failed(_), Failure::Sticky) | (AgentState::Building | AgentState::Ready(_), _) => false,
+            (AgentState::Failed(_), Failure::Sticky) | (AgentState::Building | AgentState::Ready, _) => false,
         }
     }
 }

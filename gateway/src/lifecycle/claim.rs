@@ -3,7 +3,7 @@
 use crate::behavior::group;
 use crate::config::BusyInput;
 use crate::lifecycle::grace;
-use crate::session::{AgentState, Record, Stage};
+use crate::record::{AgentState, Record, SessionStage};
 
 group! {
     /// Accepting a prompt.
@@ -70,7 +70,7 @@ impl Claim {
     /// A prompt has arrived.
     pub fn decide(&self, record: &Record, mode: BusyInput) -> Claimed {
         let open = match self.liveness {
-            Liveness::Checked => record.stage == Stage::Open,
+            Liveness::Checked => record.stage == SessionStage::Open,
             Liveness::NotChecked => true,
         };
         match open {
@@ -122,5 +122,5 @@ impl Claim {
 /// Whether the turn at work can be told something: it has an agent, and is no work without one such as a compression.
 fn can_listen(record: &Record) -> bool {
     let prompted = record.turn.as_ref().is_some_and(|turn| !turn.user.is_empty());
-    prompted && matches!(record.agent.state, AgentState::Ready(_))
+    prompted && matches!(record.agent.state, AgentState::Ready)
 }

@@ -1,7 +1,7 @@
 //! Ending sessions: what happens to the turn, in which order, and under which reason.
 
 use crate::behavior::group;
-use crate::session::{Record, Stage};
+use crate::record::{Actor, Record, SessionStage};
 use crate::store::EndReason;
 
 group! {
@@ -86,23 +86,6 @@ pub fn is_foreign(source: &str) -> bool {
     !OURS.contains(&source)
 }
 
-/// Who ends a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Actor {
-    /// A client, with `session.close`.
-    Client,
-    /// The orphan timer.
-    OrphanTimer,
-    /// The end of the connection it was made to be closed with.
-    Disconnect,
-    /// The idle reaper.
-    IdleReaper,
-    /// The cap on live sessions.
-    Cap,
-    /// The gateway's own end.
-    Shutdown,
-}
-
 /// When a record leaves the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Popping {
@@ -117,7 +100,7 @@ pub enum Popping {
 impl Close {
     /// May somebody begin to end this session? Only one does.
     pub fn may_begin(&self, record: &Record) -> bool {
-        matches!(record.stage, Stage::Open)
+        matches!(record.stage, SessionStage::Open)
     }
 
     /// Whether the turn is interrupted and waited for.

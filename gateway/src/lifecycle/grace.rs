@@ -2,7 +2,7 @@
 
 use crate::behavior::group;
 use crate::clock::{Millis, Uptime};
-use crate::session::{Attachment, Record, Stage};
+use crate::record::{Attachment, Record, SessionStage};
 
 group! {
     /// The orphan timer.
@@ -92,16 +92,16 @@ impl Grace {
         let hangs =
             || record.turn.as_ref().is_some_and(|turn| silence > Millis::ZERO && now - turn.reported >= silence);
         match (&record.attachment, record.stage) {
-            (Attachment::Live(_), _) | (_, Stage::Closing | Stage::Finalized) => Expired::StandDown,
-            (Attachment::Detached { .. }, Stage::Open) if !record.is_running() => match duty {
+            (Attachment::Attached(_), _) | (_, SessionStage::Closing | SessionStage::Finalized) => Expired::StandDown,
+            (Attachment::Detached { .. }, SessionStage::Open) if !record.is_running() => match duty {
                 Duty::Either | Duty::Reap => Expired::Reap,
                 Duty::Rearm => Expired::StandDown,
             },
-            (Attachment::Detached { .. }, Stage::Open | Stage::Opening) => match (self.expiry, duty) {
-                (Expiry::Rearm, _) if record.stage == Stage::Open && hangs() => Expired::GiveUp,
+            (Attachment::Detached { .. }, SessionStage::Open | SessionStage::Opening) => match (self.expiry, duty) {
+                (Expiry::Rearm, _) if record.stage == SessionStage::Open && hangs() => Expired::GiveUp,
                 (Expiry::Rearm | Expiry::RearmForEver, _) | (Expiry::RearmBeside, Duty::Rearm) => Expired::Rearm,
                 (Expiry::RearmBeside | Expiry::OneShot, _) => Expired::StandDown,
-                (Expiry::Kill | Expiry::Interrupt, _) if record.stage == Stage::Opening => Expired::Rearm,
+                (Expiry::Kill | Expiry::Interrupt, _) if record.stage == SessionStage::Opening => Expired::Rearm,
                 (Expiry::Kill, _) => Expired::Reap,
                 (Expiry::Interrupt, _) if record.facts.interrupted.is_some_and(|looks| looks >= LOOKS) => Expired::Reap,
                 (Expiry::Interrupt, _) => Expired::Interrupt,

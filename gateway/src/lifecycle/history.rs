@@ -1,7 +1,7 @@
 //! Changing what has been said: where a conversation is cut, and what goes with it.
 
 use crate::behavior::group;
-use crate::session::{Record, Transcript};
+use crate::record::{Record, Transcript};
 use crate::store::{Replaced, Role};
 
 group! {

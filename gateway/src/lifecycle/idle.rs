@@ -2,7 +2,7 @@
 
 use crate::behavior::group;
 use crate::clock::{Millis, Uptime};
-use crate::session::{AgentState, Record, Stage};
+use crate::record::{AgentState, Record, SessionStage};
 
 /// The idle reaper looks at multiples of this uptime (spec §6).
 pub const SCAN: Millis = Millis::from_secs(300);
@@ -70,7 +70,7 @@ impl Idle {
 /// Whether a session could be ended because nobody uses it. `served` says whether its connection still is.
 pub fn is_evictable(record: &Record, served: bool) -> bool {
     let built = !matches!(record.agent.state, AgentState::Building);
-    record.stage == Stage::Open && !record.is_running() && built && !served
+    record.stage == SessionStage::Open && !record.is_running() && built && !served
 }
 
 /// When a session that is evictable has been idle for longer than `ttl`.

@@ -2,7 +2,7 @@
 
 use crate::agent::QuestionKind;
 use crate::behavior::group;
-use crate::session::{Phase, Record};
+use crate::record::{Record, TurnPhase};
 
 group! {
     /// Stopping turns.
@@ -116,7 +116,7 @@ impl Stop {
     /// A client asks to stop.
     pub fn hits(&self, record: &Record) -> Hits {
         match (record.turn.as_ref().map(|turn| turn.phase), self.claimed, self.idle) {
-            (Some(Phase::Claimed), Claimed::LosesSession, _) => Hits::Claim,
+            (Some(TurnPhase::Claimed), Claimed::LosesSession, _) => Hits::Claim,
             (Some(_), _, _) => Hits::Turn,
             (None, _, Idle::Ignored) => Hits::Nobody,
             (None, _, Idle::Sticky) => Hits::NextTurn,

@@ -1,7 +1,7 @@
 //! Rows and the rows they come from: branches, drafts of branches, and which rows may be deleted.
 
 use crate::behavior::group;
-use crate::session::{Record, Stage};
+use crate::record::{Record, SessionStage};
 use crate::store::StoredId;
 
 group! {
@@ -44,7 +44,7 @@ group! {
 impl Lineage {
     /// Whether a live session keeps a row from being deleted.
     pub fn protects(&self, record: &Record, row: &StoredId) -> bool {
-        record.stage != Stage::Finalized
+        record.stage != SessionStage::Finalized
             && match self.delete {
                 Protects::Owned => record.owns(row),
                 Protects::SessionKey => record.key == *row,

@@ -1,7 +1,7 @@
 //! What background jobs have to say when they are over: whose turn it becomes, and when.
 
 use crate::behavior::group;
-use crate::session::{Record, Session, Stage};
+use crate::record::{Record, SessionStage};
 
 group! {
     /// What background jobs have to say.
@@ -44,16 +44,16 @@ impl Notices {
     /// Whether the session can begin a turn of its own accord.
     pub fn may_begin(&self, record: &Record) -> bool {
         let open = match self.liveness {
-            Liveness::Checked => record.stage == Stage::Open,
+            Liveness::Checked => record.stage == SessionStage::Open,
             Liveness::NotChecked => true,
         };
         open && !record.is_running()
     }
 
-    /// Whether what a job of `owner` says is taken by `session`.
-    pub fn takes(&self, session: &Session, owner: &Session, moment: Moment) -> bool {
+    /// Whether a session takes the outcome of a job; `is_owner` says whether it has started the job.
+    pub fn takes(&self, is_owner: bool, moment: Moment) -> bool {
         match (self.taker, moment) {
-            (Taker::Owner, _) | (Taker::AnyAfterTurn, Moment::JobOver) => session.is(owner),
+            (Taker::Owner, _) | (Taker::AnyAfterTurn, Moment::JobOver) => is_owner,
             (Taker::AnyAfterTurn, Moment::TurnOver) => true,
         }
     }

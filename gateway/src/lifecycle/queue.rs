@@ -1,8 +1,8 @@
 //! Prompts that wait for the turn before them.
 
 use crate::behavior::group;
-use crate::link::Link;
-use crate::session::{Queued, Record, Stage};
+use crate::ids::ConnectionId;
+use crate::record::{Queued, Record, SessionStage};
 
 group! {
     /// Prompts that wait for the turn before them.
@@ -64,13 +64,13 @@ impl Queue {
     /// Whether the next prompt gets its turn now.
     pub fn drains(&self, record: &Record, before: Before) -> bool {
         match self.drain {
-            Drain::AfterEachTurn => record.stage == Stage::Open,
+            Drain::AfterEachTurn => record.stage == SessionStage::Open,
             Drain::AfterNormalTurn => before == Before::Worked,
         }
     }
 
     /// The connection that a waiting prompt is bound to when it starts, if it is not whoever is attached.
-    pub fn binds(&self, prompt: &Queued) -> Option<Link> {
+    pub fn binds(&self, prompt: &Queued) -> Option<ConnectionId> {
         match self.delivery {
             Delivery::Attached => None,
             Delivery::Pinned => prompt.link.clone(),

@@ -1,7 +1,7 @@
 //! Bringing a stored session back: which row, which live record, in which order.
 
 use crate::behavior::group;
-use crate::session::{Record, Stage};
+use crate::record::{Record, SessionStage};
 use crate::store::{StoredId, TipRule};
 
 group! {
@@ -137,9 +137,9 @@ impl Resume {
     /// A live record was found.
     pub fn on_live(&self, record: &Record) -> Live {
         match record.stage {
-            Stage::Open => Live::Attach,
-            Stage::Opening => Live::Wait,
-            Stage::Closing | Stage::Finalized => Live::Refuse,
+            SessionStage::Open => Live::Attach,
+            SessionStage::Opening => Live::Wait,
+            SessionStage::Closing | SessionStage::Finalized => Live::Refuse,
         }
     }
 

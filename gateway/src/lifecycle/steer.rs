@@ -1,7 +1,7 @@
 //! Words to a turn that runs: who reads them, and what becomes of those that nobody has read.
 
 use crate::behavior::group;
-use crate::session::{AgentState, Queued, Record, Stage};
+use crate::record::{AgentState, Queued, Record, SessionStage};
 
 group! {
     /// Words to a turn that runs.
@@ -35,10 +35,10 @@ impl Steer {
     /// Words have arrived.
     pub fn decide(&self, record: &Record) -> Steered {
         match (&record.agent.state, self.unread) {
-            (_, Unread::NextPrompt) if record.stage != Stage::Open => Steered::Unavailable,
+            (_, Unread::NextPrompt) if record.stage != SessionStage::Open => Steered::Unavailable,
             _ if record.is_running() => Steered::Waits,
-            (AgentState::Ready(_), Unread::NextPrompt) => Steered::Refused,
-            (AgentState::Ready(_), Unread::Lost) => Steered::Lost,
+            (AgentState::Ready, Unread::NextPrompt) => Steered::Refused,
+            (AgentState::Ready, Unread::Lost) => Steered::Lost,
             (AgentState::Unbuilt | AgentState::Building | AgentState::Failed(_), _) => Steered::NoAgent,
         }
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::create::{new_record, register};
+use super::create::register;
 use super::resume::build_now;
 use crate::approvals;
 use crate::build;
@@ -14,13 +14,14 @@ use crate::doubt;
 use crate::entropy::Stream;
 use crate::finalize;
 use crate::idle;
-use crate::lifecycle::close::Actor;
 use crate::lifecycle::history;
 use crate::lifecycle::title::{self, BadTitle};
 use crate::link::Link;
+use crate::record::Actor;
+use crate::record::{AgentState, Record, SessionStage, Transcript};
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{AgentState, Record, Session, Stage, Transcript};
+use crate::session::Session;
 use crate::store::{BranchTitle, NewMessage, NewSession, StoreError};
 
 #[derive(Deserialize)]
@@ -87,12 +88,12 @@ async fn register_then_write(
     now: Now,
 ) -> Result<Session, Error> {
     let mut record = record_of(&child, said.clone(), now);
-    record.stage = Stage::Opening;
-    let session = register(gateway, link, record);
+    record.stage = SessionStage::Opening;
+    let session = register(gateway, link, record, None);
     let row = child.id.clone();
     let written = gateway.rows.branch(child, title, said).await;
     let written = doubt::settle(gateway, written, || gateway.rows.session(row.clone()), Option::is_some).await;
-    session.change(|record| record.stage = Stage::Open);
+    session.change(|record| record.stage = SessionStage::Open);
     if let Err(error) = written {
         finalize::end(gateway, &session, Actor::Client).await;
         return Err(failed(error));
@@ -126,15 +127,15 @@ async fn write_then_register(
     }
     let agent = build_now(gateway).await?;
     let mut record = record_of(&child, texts, now);
-    record.agent.state = AgentState::Ready(agent);
-    let session = register(gateway, link, record);
+    record.agent.state = AgentState::Ready;
+    let session = register(gateway, link, record, Some(agent));
     approvals::enter(gateway, &session);
     idle::cap_later(gateway);
     Ok(session)
 }
 
 fn record_of(child: &NewSession, said: Vec<NewMessage>, now: Now) -> Record {
-    let mut record = new_record(child.id.clone(), &child.source, now);
+    let mut record = Record::new(child.id.clone(), &child.source, now);
     record.facts.cwd = child.cwd.clone();
     record.transcript = Transcript::stored(said);
     record

@@ -10,10 +10,11 @@ use crate::approvals;
 use crate::build;
 use crate::lifecycle::flush::Moment;
 use crate::link::Link;
+use crate::record::Transcript;
 use crate::rotation;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{Session, Transcript};
+use crate::session::Session;
 use crate::store::NewMessage;
 use crate::turn::{self, Ending};
 

@@ -1,21 +1,22 @@
 //! `session.create`: a live record, no row yet. One that is given messages to start with is a draft.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::agent::Agent;
 use crate::build;
-use crate::clock::Now;
 use crate::entropy::{Purpose, Stream};
 use crate::event_log::EventLog;
 use crate::idle;
+use crate::ids::SessionId;
 use crate::link::Link;
 use crate::reaper;
+use crate::record::{Record, Transcript};
 use crate::rpc::Error;
 use crate::server::Gateway;
-use crate::session::{AgentSlot, AgentState, Attachment, Facts, Record, Session, SessionId, Stage, Transcript};
+use crate::session::Session;
 use crate::store::{NewMessage, Role, StoredId};
 
 /// Parameters; `cols` and others that only concern a screen are ignored.
@@ -47,7 +48,7 @@ pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Resu
     let key = gateway.new_row(now.wall, Stream::Client(link.connection.name()));
     let lineage = &gateway.behavior.lineage;
     let source = lineage.source(params.source, &gateway.config.source);
-    let mut record = new_record(key, &source, now);
+    let mut record = Record::new(key, &source, now);
     record.facts.cwd = params.cwd;
     record.facts.pending_title = params.title;
     record.facts.close_on_disconnect = params.close_on_disconnect;
@@ -57,7 +58,7 @@ pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Resu
     if lineage.stores_draft(record.facts.branch_of.as_ref()) {
         record.transcript.draft = record.transcript.messages.len();
     }
-    let session = register(gateway, link, record);
+    let session = register(gateway, link, record, None);
     build::later(gateway, &session, gateway.config.build_delay);
     idle::cap_later(gateway);
     Ok(session.read(|record| {
@@ -71,44 +72,9 @@ pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Resu
     }))
 }
 
-/// A record at its beginning, which nobody is attached to yet.
-pub(super) fn new_record(key: StoredId, source: &str, now: Now) -> Record {
-    Record {
-        key: key.clone(),
-        stage: Stage::Open,
-        ended_by: None,
-        attachment: Attachment::Detached { since: now.uptime, from: None },
-        before: Vec::new(),
-        agent: AgentSlot { state: AgentState::Unbuilt, row: key, next: None, closed: false },
-        turn: None,
-        transcript: Transcript::default(),
-        question: None,
-        queue: Vec::new(),
-        jobs: BTreeSet::new(),
-        timers: Vec::new(),
-        idle_timer: None,
-        facts: Facts {
-            created_at: now,
-            last_active: now,
-            started_at: now.wall,
-            source: source.to_owned(),
-            branch_of: None,
-            cwd: None,
-            pending_title: None,
-            close_on_disconnect: false,
-            interrupted: None,
-            given_up: false,
-            stale_interrupt: false,
-            told_when_gone: false,
-            kept_waiting: false,
-            accepted: 0,
-            over: 0,
-        },
-    }
-}
-
-/// Registers a record under a new runtime id drawn for the client, and attaches the client.
-pub(super) fn register(gateway: &Rc<Gateway>, link: &Link, record: Record) -> Session {
+/// Registers a record under a new runtime id drawn for the client, and attaches the client. `agent` is the agent of a
+/// record whose agent is ready.
+pub(super) fn register(gateway: &Rc<Gateway>, link: &Link, record: Record, agent: Option<Rc<dyn Agent>>) -> Session {
     let draw = || gateway.env.draw(Stream::Client(link.connection.name()), Purpose::SessionId);
     let mut id = SessionId::from_bits(draw());
     // Thirty-two bits are drawn twice sooner or later.
@@ -116,7 +82,7 @@ pub(super) fn register(gateway: &Rc<Gateway>, link: &Link, record: Record) -> Se
         id = SessionId::from_bits(draw());
     }
     let events = gateway.behavior.events.keeps().then(EventLog::default);
-    let session = gateway.sessions.register(id, record, events);
+    let session = gateway.sessions.register(id, record, agent, events);
     reaper::attach(gateway, &session, link);
     session
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::OfSession;
 use crate::finalize;
-use crate::lifecycle::close::Actor;
 use crate::lifecycle::interrupt::Hits;
+use crate::record::Actor;
 use crate::rpc::Error;
 use crate::server::Gateway;
 
@@ -23,17 +23,12 @@ pub(super) async fn close(gateway: &Rc<Gateway>, params: &OfSession) -> Result<V
 /// Asks the turn to stop.
 pub(super) fn interrupt(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Value, Error> {
     let session = params.find(gateway)?;
-    let cancelled = session.change(|record| {
+    let cancelled = session.change_with(|record, handles| {
         match gateway.behavior.interrupt.hits(record) {
-            Hits::Turn => {
-                if let Some(turn) = &record.turn {
-                    turn.interrupt.raise();
-                }
-            }
+            Hits::Turn => handles.interrupt(record),
             Hits::Claim => {
-                if let Some(turn) = record.turn.take() {
-                    turn.interrupt.raise();
-                }
+                handles.interrupt(record);
+                handles.free(record);
             }
             Hits::NextTurn => record.facts.stale_interrupt = true,
             Hits::Nobody => {}

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::OfSession;
 use crate::rpc::Error;
 use crate::server::Gateway;
-use crate::session::Attachment;
 use crate::store::{NewMessage, Role};
 
 /// How the session is.
@@ -18,7 +17,7 @@ pub(super) fn status(gateway: &Gateway, params: &OfSession) -> Result<Value, Err
             "model": gateway.config.model,
             "status": record.status(),
             "running": record.is_running(),
-            "attached": matches!(record.attachment, Attachment::Live(_)),
+            "attached": record.attachment.connection().is_some(),
             "queued": record.queue.len(),
             "message_count": record.transcript.messages.len(),
             "started_at": record.facts.started_at.as_seconds(),

@@ -8,9 +8,10 @@ use super::{OfSession, hold};
 use crate::doubt;
 use crate::lifecycle::history;
 use crate::link::Link;
+use crate::record::Record;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{Record, Session};
+use crate::session::Session;
 use crate::store::{MessageRow, StoreError};
 
 /// What has been said.

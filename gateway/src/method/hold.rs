@@ -9,27 +9,28 @@ use crate::idle;
 use crate::lifecycle::queue::Before;
 use crate::link::Link;
 use crate::method::prompt;
+use crate::record::{Queued, SessionStage, TurnPhase};
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{Phase, Queued, Session, Stage};
+use crate::session::Session;
 use crate::turn;
 
 /// Holds the session, if nothing else does. The interrupt is raised when the work has to stop.
 pub(super) fn take(gateway: &Gateway, session: &Session) -> Result<Rc<Interrupt>, Error> {
     let now = gateway.env.now();
-    session.change(|record| {
+    session.change_with(|record, handles| {
         if record.is_running() {
             return Err(Error::new(code::BUSY, "session busy"));
         }
         if !gateway.behavior.history.holds() {
             return Ok(Rc::default());
         }
-        if record.stage != Stage::Open {
+        if record.stage != SessionStage::Open {
             return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
         }
-        let interrupt = prompt::hold(record, "", now);
+        let interrupt = handles.claim(record, "", now);
         if let Some(turn) = &mut record.turn {
-            turn.phase = Phase::Begun;
+            turn.phase = TurnPhase::Begun;
         }
         Ok(interrupt)
     })

@@ -6,9 +6,10 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::record::SessionStage;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{Session, Stage};
+use crate::session::Session;
 use crate::store::{ListedRow, Role};
 
 #[derive(Deserialize)]
@@ -28,7 +29,7 @@ pub(super) async fn active(gateway: &Rc<Gateway>, params: &ActiveList) -> Result
     let current = params.current_session_id.as_deref();
     // Looked at again: some may have come and gone while the titles were read.
     let live = gateway.sessions.all();
-    let shown = live.iter().filter(|session| session.read(|record| record.stage != Stage::Finalized));
+    let shown = live.iter().filter(|session| session.read(|record| record.stage != SessionStage::Finalized));
     let title = |session: &Session| titles.get(session.id()).map_or("", String::as_str);
     let sessions: Vec<Value> = shown.map(|session| entry(gateway, session, title(session), current)).collect();
     Ok(json!({"sessions": sessions}))

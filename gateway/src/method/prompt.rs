@@ -6,7 +6,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{history, steer};
-use crate::agent::Interrupt;
 use crate::build;
 use crate::clock::Now;
 use crate::doubt;
@@ -18,11 +17,11 @@ use crate::lifecycle::queue::Before;
 use crate::link::Link;
 use crate::notice;
 use crate::persist;
-use crate::question;
 use crate::reaper;
+use crate::record::{Queued, Record, TurnPhase};
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{Phase, Queued, Record, Session, TurnState};
+use crate::session::Session;
 use crate::spawn::{TaskName, Window};
 use crate::store::{MessageRow, NewMessage, NewSession, Role, StoreError, StoredId};
 use crate::turn;
@@ -88,13 +87,13 @@ async fn claim(gateway: &Gateway, session: &Session, text: &str) -> Claimed {
             return decision;
         }
         gateway.env.window(Window::TestedNotClaimed).await;
-        session.change(|record| hold(record, text, gateway.env.now()));
+        session.change_with(|record, handles| handles.claim(record, text, gateway.env.now()));
         return decision;
     }
-    session.change(|record| {
+    session.change_with(|record, handles| {
         let decision = behavior.claim.decide(record, mode);
         if decision == Claimed::Start {
-            hold(record, text, gateway.env.now());
+            handles.claim(record, text, gateway.env.now());
         }
         decision
     })
@@ -112,37 +111,18 @@ fn interrupt(gateway: &Rc<Gateway>, session: &Session) {
     });
 }
 
-/// The record has a turn from here on. The interrupt is how to stop it.
-pub(crate) fn hold(record: &mut Record, text: &str, now: Now) -> Rc<Interrupt> {
-    let interrupt = Rc::new(Interrupt::default());
-    if std::mem::take(&mut record.facts.stale_interrupt) {
-        interrupt.raise();
-    }
-    record.turn = Some(TurnState {
-        interrupt: Rc::clone(&interrupt),
-        phase: Phase::Claimed,
-        user: text.to_owned(),
-        job_of: None,
-        assistant: String::new(),
-        reported: now.uptime,
-        steers: Vec::new(),
-    });
-    record.facts.last_active = now;
-    interrupt
-}
-
 /// The session at work goes to the prompt's connection, which is told of the question that is open there.
 fn take_over(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
-    let is_new = session.read(|record| !record.attachment.is_to(link));
+    let is_new = session.read(|record| !record.attachment.is_to(&link.id));
     reaper::attach(gateway, session, link);
     if is_new && gateway.behavior.events.asks_again() {
-        question::ask_again(session);
+        session.emit_question();
     }
 }
 
 /// A prompt is to wait for the turn: that is right as long as it is not over.
 fn note_waiting(session: &Session) {
-    let is_over = session.read(|record| record.turn.as_ref().is_some_and(|turn| turn.phase == Phase::Over));
+    let is_over = session.read(|record| record.turn.as_ref().is_some_and(|turn| turn.phase == TurnPhase::Over));
     if is_over {
         session.change(|record| record.facts.kept_waiting = true);
     }
@@ -156,9 +136,10 @@ fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) 
     }
     take_over(gateway, session, link);
     note_waiting(session);
-    session.change(|record| {
+    session.change_with(|record, handles| {
         let waiting = record.queue.len() as u64;
-        gateway.behavior.queue.push(&mut record.queue, Queued { text, link: Some(link.clone()) });
+        gateway.behavior.queue.push(&mut record.queue, Queued { text, link: Some(link.id.clone()) });
+        handles.keep(record, link);
         record.facts.accepted += 1;
         record.facts.over += waiting + 1 - record.queue.len() as u64;
         record.facts.last_active = gateway.env.now();
@@ -170,17 +151,17 @@ fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) 
 /// a background job has to say does.
 pub(crate) fn claim_next(gateway: &Rc<Gateway>, session: &Session, before: Before) -> Option<Queued> {
     let now = gateway.env.now();
-    let queued = session.change(|record| {
+    let queued = session.change_with(|record, handles| {
         if record.queue.is_empty() || !gateway.behavior.queue.drains(record, before) {
             return None;
         }
         let next = record.queue.remove(0);
-        hold(record, &next.text, now);
+        handles.claim(record, &next.text, now);
         Some(next)
     });
     let Some(next) = queued else { return notice::claim(gateway, session, Moment::TurnOver) };
-    if let Some(link) = gateway.behavior.queue.binds(&next) {
-        session.change(|record| record.give_to(&link));
+    if let Some(connection) = gateway.behavior.queue.binds(&next) {
+        session.change(|record| record.attach(&connection));
     }
     Some(next)
 }

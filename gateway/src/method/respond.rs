@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::agent::QuestionKind;
+use crate::record::OpenQuestion;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::Record;
 
 /// Parameters; each kind of question has its own name for the answer.
 #[derive(Deserialize)]
@@ -20,16 +20,15 @@ pub(super) struct Respond {
 
 /// Gives the answer to the question with an id.
 pub(super) fn respond(gateway: &Rc<Gateway>, kind: QuestionKind, params: Respond) -> Result<Value, Error> {
-    let asked = |record: &Record| {
-        let question = record.question.as_ref();
-        question.is_some_and(|question| question.kind == kind && question.id == params.request_id)
-    };
-    let session = gateway.sessions.find_by(asked);
-    let question = session.and_then(|session| session.change(|record| record.question.take()));
-    let Some(question) = question else {
+    let is_asked = |question: &OpenQuestion| question.kind == kind && question.id == params.request_id;
+    let session = gateway.sessions.find_by(|record| record.question.as_ref().is_some_and(is_asked));
+    let answer =
+        session.and_then(|session| session.change_with(|record, handles| handles.take_question(record, is_asked)));
+    let Some(answer) = answer else {
         return Err(Error::new(code::BUSY, format!("no pending request {}", params.request_id)));
     };
-    question.answer(params.answer);
+    // The turn may have ended in the same instant; then the answer is dropped.
+    let _ = answer.send(params.answer);
     Ok(json!({"status": "ok"}))
 }
 
@@ -43,10 +42,10 @@ pub(super) struct Approve {
 /// Gives or refuses leave to run the command that the session's agent asks about.
 pub(super) fn approve(gateway: &Rc<Gateway>, params: Approve) -> Result<Value, Error> {
     let session = super::find(gateway, &params.session_id)?;
-    let question = session.change(|record| record.question.take_if(|asked| asked.kind == QuestionKind::Approval));
-    let Some(question) = question else {
+    let is_asked = |question: &OpenQuestion| question.kind == QuestionKind::Approval;
+    let Some(answer) = session.change_with(|record, handles| handles.take_question(record, is_asked)) else {
         return Err(Error::new(code::BUSY, "no pending approval"));
     };
-    question.answer(params.choice);
+    let _ = answer.send(params.choice);
     Ok(json!({"resolved": 1}))
 }

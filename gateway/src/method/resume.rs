@@ -6,21 +6,22 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::OfSession;
-use super::create::{new_record, register};
+use super::create::register;
 use crate::agent::Agent;
 use crate::approvals;
 use crate::build;
 use crate::event_log::EventLog;
 use crate::finalize;
 use crate::idle;
-use crate::lifecycle::close::Actor;
 use crate::lifecycle::grace;
 use crate::lifecycle::resume::{Building, Live, Service};
 use crate::link::Link;
 use crate::reaper;
+use crate::record::Actor;
+use crate::record::{AgentState, Record, SessionStage, Transcript, shown};
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{AgentState, Record, Session, Stage, Transcript, shown};
+use crate::session::Session;
 use crate::spawn::Window;
 use crate::store::{EndReason, MessageRow, SessionRow, StoreError, StoredId};
 
@@ -67,12 +68,12 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
                     return Err(Error::new(code::BUSY, "the session's turn is being interrupted"));
                 }
                 Live::Attach => {
-                    if !session.read(|record| record.attachment.is_to(link)) {
+                    if !session.read(|record| record.attachment.is_to(&link.id)) {
                         super::room_for_session(gateway, link)?;
                     }
                     return Ok(attach_live(gateway, &session, link));
                 }
-                Live::Wait => session.until(|record| (record.stage != Stage::Opening).then_some(())).await,
+                Live::Wait => session.until(|record| (record.stage != SessionStage::Opening).then_some(())).await,
                 Live::Refuse => {
                     return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed, retry"));
                 }
@@ -135,10 +136,10 @@ async fn register_then_reopen(
     if gateway.is_stopping() {
         return Err(Error::passing(code::RESUME_FAILED, "the gateway is shutting down, retry"));
     }
-    let mut record = new_record(target.clone(), &asked.row.source, gateway.env.now());
-    record.stage = Stage::Opening;
+    let mut record = Record::new(target.clone(), &asked.row.source, gateway.env.now());
+    record.stage = SessionStage::Opening;
     record.facts.started_at = asked.row.started_at;
-    let session = register(gateway, link, record);
+    let session = register(gateway, link, record, None);
     let opened = match reopen(gateway, target, asked.service).await {
         Ok(tip) if tip == *target => load(gateway, target, asked.service).await.map(Ok),
         Ok(tip) => Ok(Err(tip)),
@@ -146,14 +147,17 @@ async fn register_then_reopen(
     };
     match opened {
         Ok(Ok(loaded)) => {
-            session.change(|record| {
-                loaded.put_into(record);
-                record.stage = Stage::Open;
+            session.change_with(|record, handles| {
+                record.transcript = transcript(loaded.messages);
+                if let Some(agent) = loaded.agent {
+                    handles.set_agent(record, agent);
+                }
+                record.stage = SessionStage::Open;
             });
             // Its client may have left meanwhile.
             idle::rearm(gateway, &session);
             build_now_or_later(gateway, &session, asked.service).await;
-            if session.read(|record| record.stage != Stage::Open) {
+            if session.read(|record| record.stage != SessionStage::Open) {
                 return Err(Error::passing(code::STORED_NOT_FOUND, "the session was closed meanwhile, retry"));
             }
             idle::cap_later(gateway);
@@ -165,7 +169,7 @@ async fn register_then_reopen(
         }
         // The row may have been opened: it is ended again, as that of a session like any other.
         Err(error) => {
-            session.change(|record| record.stage = Stage::Open);
+            session.change(|record| record.stage = SessionStage::Open);
             finalize::end(gateway, &session, Actor::Disconnect).await;
             Err(error)
         }
@@ -193,12 +197,15 @@ async fn reopen_then_register(
         }
         return Ok(Opened::Here(attach_live(gateway, &session, link)));
     }
-    let mut record = new_record(target.clone(), &asked.row.source, gateway.env.now());
+    let mut record = Record::new(target.clone(), &asked.row.source, gateway.env.now());
     record.facts.started_at = asked.row.started_at;
-    let built = loaded.agent.is_some();
-    loaded.put_into(&mut record);
-    let session = register(gateway, link, record);
-    match built {
+    record.transcript = transcript(loaded.messages);
+    let is_built = loaded.agent.is_some();
+    if is_built {
+        record.agent.state = AgentState::Ready;
+    }
+    let session = register(gateway, link, record, loaded.agent);
+    match is_built {
         true => approvals::enter(gateway, &session),
         false => build_now_or_later(gateway, &session, asked.service).await,
     }
@@ -211,15 +218,6 @@ struct Loaded {
     messages: Vec<MessageRow>,
     /// Only where it is built before the answer.
     agent: Option<Rc<dyn Agent>>,
-}
-
-impl Loaded {
-    fn put_into(self, record: &mut Record) {
-        record.transcript = transcript(self.messages);
-        if let Some(agent) = self.agent {
-            record.agent.state = AgentState::Ready(agent);
-        }
-    }
 }
 
 async fn load(gateway: &Gateway, target: &StoredId, service: Service) -> Result<Loaded, Error> {
@@ -260,9 +258,9 @@ async fn reopen(gateway: &Gateway, target: &StoredId, service: Service) -> Resul
 /// A record that was registered too early leaves without a trace: its row is not its own.
 pub(super) fn forget(gateway: &Gateway, session: &Session) {
     gateway.sessions.remove(session);
-    session.change(|record| {
-        record.stage = Stage::Finalized;
-        record.timers.clear();
+    session.change_with(|record, handles| {
+        record.stage = SessionStage::Finalized;
+        handles.cancel_timers(record);
     });
 }
 

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use crate::lifecycle::steer::Steered;
 use crate::link::Link;
+use crate::record::Queued;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{Queued, Session};
+use crate::session::Session;
 
 #[derive(Deserialize)]
 pub(super) struct Steer {
@@ -42,12 +43,13 @@ pub(super) fn steer(gateway: &Gateway, link: &Link, params: &Steer) -> Result<Va
 /// Leaves words with the turn that holds the session, if not too many wait there.
 pub(super) fn leave(gateway: &Gateway, session: &Session, link: &Link, text: &str) -> Result<(), Error> {
     let max = gateway.config.max_waiting_prompts;
-    session.change(|record| {
+    session.change_with(|record, handles| {
         if let Some(turn) = &mut record.turn {
             if max > 0 && turn.steers.len() >= max as usize {
                 return Err(Error::passing(code::BUSY, format!("the turn has not read {max} words to it yet")));
             }
-            turn.steers.push(Queued { text: text.to_owned(), link: Some(link.clone()) });
+            turn.steers.push(Queued { text: text.to_owned(), link: Some(link.id.clone()) });
+            handles.keep(record, link);
         }
         record.facts.last_active = gateway.env.now();
         Ok(())

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use super::prompt;
 use crate::doubt;
 use crate::lifecycle::title::{self, BadTitle};
+use crate::record::SessionStage;
 use crate::rpc::{Error, code};
 use crate::server::Gateway;
-use crate::session::{Session, Stage};
+use crate::session::Session;
 use crate::store::{SessionRow, StoreError};
 
 #[derive(Deserialize)]
@@ -68,7 +69,7 @@ async fn set(gateway: &Gateway, session: &Session, title: String) -> Result<Valu
     }
     // A rotation under way has been called for already: the title would land on the row that it ends (B17).
     session.until(|record| record.agent.next.is_none().then_some(())).await;
-    if session.read(|record| matches!(record.stage, Stage::Closing | Stage::Finalized)) {
+    if session.read(|record| matches!(record.stage, SessionStage::Closing | SessionStage::Finalized)) {
         return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed, retry"));
     }
     // Called for in the step that has found the session in use: an end that comes later ends the row that this makes.

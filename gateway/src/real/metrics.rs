@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::record::{Attachment, Record};
 use crate::server::Gateway;
-use crate::session::{Attachment, Record};
 
 /// What is counted as it happens.
 #[derive(Default)]

@@ -55,7 +55,7 @@ impl Bench {
             agents: Rc::new(ScriptedAgents::new(clock, BTreeMap::new(), gateway::clock::Millis::ZERO)),
             entropy: Rc::<Count>::default(),
             spawn: Rc::clone(&tasks) as _,
-            watch: gateway::watch::Watch::default(),
+            observe: gateway::observe::Observe::default(),
         };
         // A grace of zero: no timer is armed that would have to pass.
         let config = Config { orphan_grace: gateway::clock::Millis::ZERO, ..Config::default() };

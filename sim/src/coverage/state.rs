@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gateway::session::{AgentState, Attachment, Record, Stage};
+use gateway::record::{AgentState, Attachment, Record, SessionStage};
 use serde::Serialize;
 
 use crate::world::mirror::Mirror;
@@ -10,7 +10,7 @@ use crate::world::mirror::Mirror;
 /// What matters of a record for the session's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct State {
-    /// Where in its life it is, as [`Stage`] has it.
+    /// Where in its life it is, as [`SessionStage`] has it.
     pub stage: Life,
     /// Whether a client has it.
     pub client: Client,
@@ -120,13 +120,13 @@ words! {
 impl State {
     pub(super) fn of(record: &Record, rows: &Mirror) -> Self {
         let stage = match record.stage {
-            Stage::Opening => Life::Opening,
-            Stage::Open => Life::Open,
-            Stage::Closing => Life::Closing,
-            Stage::Finalized => Life::Finalized,
+            SessionStage::Opening => Life::Opening,
+            SessionStage::Open => Life::Open,
+            SessionStage::Closing => Life::Closing,
+            SessionStage::Finalized => Life::Finalized,
         };
         let client = match record.attachment {
-            Attachment::Live(_) => Client::Attached,
+            Attachment::Attached(_) => Client::Attached,
             Attachment::Detached { .. } => Client::Detached,
         };
         let timers = match record.timers.len() {
@@ -163,13 +163,13 @@ impl State {
 
 fn phase(record: &Record) -> Phase {
     let Some(turn) = &record.turn else { return Phase::Idle };
-    if turn.interrupt.is_raised() {
+    if turn.interrupted {
         Phase::Stopping
     } else if record.question.is_some() {
         Phase::Asking
     } else if record.agent.next.is_some() {
         Phase::Rotating
-    } else if matches!(record.agent.state, AgentState::Ready(_)) {
+    } else if matches!(record.agent.state, AgentState::Ready) {
         Phase::Working
     } else {
         Phase::Building

@@ -8,6 +8,7 @@ use gateway::agent::script::ScriptedAgents;
 use gateway::clock::{Clock, Millis};
 use gateway::env::Env;
 use gateway::lifecycle::process::Signal;
+use gateway::observe::Observe;
 use gateway::real::access::Access;
 use gateway::real::entropy::SystemEntropy;
 use gateway::real::limits::Limits;
@@ -17,7 +18,6 @@ use gateway::real::sqlite::SqliteThread;
 use gateway::release::Release;
 use gateway::store::Store;
 use gateway::store::sqlite::OpenError;
-use gateway::watch::Watch;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::task::{LocalSet, unconstrained};
@@ -110,6 +110,6 @@ fn env(scenario: &Scenario, clock: Rc<ScaledClock>, store: Rc<dyn Store>) -> Env
         agents: Rc::new(agents),
         entropy: Rc::new(SystemEntropy),
         spawn: Rc::new(LocalSpawn),
-        watch: Watch::default(),
+        observe: Observe::default(),
     }
 }

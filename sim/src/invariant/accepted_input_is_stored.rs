@@ -1,7 +1,8 @@
 //! What a session accepts to be said later is said (I6 of spec §15, A17, S20; spec §4.3): a prompt that waits gets a turn of its own, and words
 //! to a turn are read by it or become a prompt. Only an interrupt or an end takes them back.
 
-use gateway::session::{Session, Stage};
+use gateway::record::SessionStage;
+use gateway::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::Tables;
@@ -44,5 +45,7 @@ fn breach(view: &View<'_>, id: &str, account: &Account) -> Option<Breach> {
 
 /// Whether the session came to its end when nothing was left to do.
 fn ended_at_rest(session: &Session) -> bool {
-    session.read(|record| record.stage == Stage::Finalized && record.ended_by.is_some_and(|ended| !ended.found_turn))
+    session.read(|record| {
+        record.stage == SessionStage::Finalized && record.ended_by.is_some_and(|ended| !ended.found_turn)
+    })
 }

@@ -2,7 +2,7 @@
 
 use gateway::clock::{Millis, Uptime};
 use gateway::lifecycle::grace;
-use gateway::session::{Attachment, Record};
+use gateway::record::{Attachment, Record};
 
 use super::{Claim, Condition, Invariant, View};
 
@@ -21,7 +21,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let prompted = |record: &Record| record.turn.as_ref().is_some_and(|turn| !turn.user.is_empty());
     // One without a client is still looked at by the reaper.
     let settling = |record: &Record| match &record.attachment {
-        Attachment::Live(link) => grace::is_settling(record) && sessions.is_linked(link),
+        Attachment::Attached(connection) => grace::is_settling(record) && sessions.is_linked(connection),
         Attachment::Detached { .. } => false,
     };
     let busy = view.live.iter().filter(|session| session.read(|record| prompted(record) || settling(record)));

@@ -2,7 +2,8 @@
 //! it is given no grace.
 
 use gateway::clock::{Millis, Uptime};
-use gateway::session::{Attachment, Session, Stage};
+use gateway::record::{Attachment, SessionStage};
+use gateway::session::Session;
 
 use super::{Claim, Condition, Invariant, View};
 
@@ -28,7 +29,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
 fn left(session: &Session) -> Option<Uptime> {
     session.read(|record| match record.attachment {
         Attachment::Detached { since, from: Some(_) } if record.facts.close_on_disconnect => {
-            (record.stage == Stage::Open).then_some(since)
+            (record.stage == SessionStage::Open).then_some(since)
         }
         _ => None,
     })

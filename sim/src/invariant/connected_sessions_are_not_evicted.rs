@@ -1,9 +1,10 @@
 //! A session is taken from a client only by that client's own leaving (I8 of spec §15): neither the end of another's
 //! connection silences it, nor a write that took long, nor does a reaper end it for being idle.
 
-use gateway::lifecycle::close::Actor;
+use gateway::record::Actor;
+use gateway::record::{Attachment, Record};
 use gateway::registry::Registry;
-use gateway::session::{Attachment, Record, Session};
+use gateway::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 
@@ -19,20 +20,20 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 }
 
 fn breach(view: &View<'_>, sessions: &Registry, session: &Session) -> Option<Breach> {
-    let had = |record: &Record| record.before.iter().rfind(|link| sessions.is_linked(link)).cloned();
+    let had = |record: &Record| record.before.iter().rfind(|connection| sessions.is_linked(connection)).cloned();
     let what = session.read(|record| match &record.attachment {
-        Attachment::Detached { since, from: Some(link) } if sessions.is_linked(link) => {
-            Some(format!("was taken at {since} from {}, who is connected", link.connection.name()))
+        Attachment::Detached { since, from: Some(connection) } if sessions.is_linked(connection) => {
+            Some(format!("was taken at {since} from {}, who is connected", connection.name()))
         }
         Attachment::Detached { since, .. } => {
-            let name = had(record)?.connection.name().to_owned();
+            let name = had(record)?.name().to_owned();
             Some(format!("went nowhere at {since}, though {name} had it before and is connected"))
         }
-        Attachment::Live(link) if sessions.is_linked(link) && link.is_silenced() => {
-            Some(format!("is kept from {}, who is connected and hears nothing of it", link.connection.name()))
+        Attachment::Attached(connection) if sessions.link_of(connection).is_some_and(|link| link.is_silenced()) => {
+            Some(format!("is kept from {}, who is connected and hears nothing of it", connection.name()))
         }
-        Attachment::Live(link) if sessions.is_linked(link) && is_evicted(record) => {
-            Some(format!("was ended for being idle, though {} has it", link.connection.name()))
+        Attachment::Attached(connection) if sessions.is_linked(connection) && is_evicted(record) => {
+            Some(format!("was ended for being idle, though {} has it", connection.name()))
         }
         _ => None,
     })?;

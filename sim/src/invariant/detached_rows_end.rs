@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gateway::clock::{Millis, Uptime};
 use gateway::lifecycle::close::is_foreign;
+use gateway::record::{Attachment, Record, SessionStage};
 use gateway::registry::Registry;
-use gateway::session::{Attachment, Record, Session, Stage};
+use gateway::session::Session;
 use gateway::store::{SessionRow, StoredId};
 
 use super::{Claim, Condition, Invariant, View};
@@ -52,20 +53,20 @@ fn owners(live: &[Session]) -> BTreeMap<StoredId, Vec<&Session>> {
 fn since(record: &Record) -> Option<Uptime> {
     match record.attachment {
         Attachment::Detached { since, .. } => Some(since),
-        Attachment::Live(_) => None,
+        Attachment::Attached(_) => None,
     }
 }
 
 /// Somebody can still use it, or it is being brought back or ended at this moment.
 fn in_use(sessions: &Registry, record: &Record) -> bool {
-    let attached = matches!(&record.attachment, Attachment::Live(link) if sessions.is_linked(link));
-    attached || record.is_running() || record.stage != Stage::Open
+    let attached = matches!(&record.attachment, Attachment::Attached(connection) if sessions.is_linked(connection));
+    attached || record.is_running() || record.stage != SessionStage::Open
 }
 
 /// What to say of a row by the state of the session that has it: each is another way to lose it.
 fn detail(record: &Record) -> fn(&str, Uptime) -> String {
     match record.attachment {
-        Attachment::Live(_) => deaf,
+        Attachment::Attached(_) => deaf,
         Attachment::Detached { .. } if record.timers.is_empty() => unwatched,
         Attachment::Detached { .. } => watched,
     }

@@ -1,7 +1,8 @@
 //! A row says who ended it (I9 of spec §15): an orphan's row does not say that the user closed it.
 
-use gateway::lifecycle::close::Actor;
-use gateway::session::{Ended, Session};
+use gateway::record::Actor;
+use gateway::record::Ended;
+use gateway::session::Session;
 use gateway::store::EndReason;
 
 use super::{Breach, Claim, Invariant, View};

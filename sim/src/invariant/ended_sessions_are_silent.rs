@@ -1,7 +1,8 @@
 //! A session that is ended works no more (I7 of spec §15): no turn starts in it, none runs on, and nobody hears
 //! of it.
 
-use gateway::session::{Session, Stage};
+use gateway::record::SessionStage;
+use gateway::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 
@@ -12,7 +13,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let ended = view.known.iter().filter(|session| session.read(|record| record.stage == Stage::Finalized));
+    let ended = view.known.iter().filter(|session| session.read(|record| record.stage == SessionStage::Finalized));
     ended.filter_map(|session| breach(view, session)).collect()
 }
 

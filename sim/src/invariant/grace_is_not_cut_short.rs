@@ -1,8 +1,9 @@
 //! An orphan has a whole grace from the moment its last client left (the acceptance rules of a fix of
 //! hermes-agent#44045): a timer of an earlier absence does not cut it short.
 
-use gateway::lifecycle::close::Actor;
-use gateway::session::{Attachment, Session};
+use gateway::record::Actor;
+use gateway::record::Attachment;
+use gateway::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 
@@ -25,7 +26,7 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
             Attachment::Detached { since, .. } => {
                 format!("session {session} is reaped at {}, though its client left at {since}", ended.at)
             }
-            Attachment::Live(_) => format!("session {session} is reaped at {}, though it has a client", ended.at),
+            Attachment::Attached(_) => format!("session {session} is reaped at {}, though it has a client", ended.at),
         };
         Some(Breach { subject: session, detail })
     })

@@ -3,8 +3,9 @@
 
 use gateway::clock::Uptime;
 use gateway::lifecycle::idle::{self, SCAN};
+use gateway::record::Attachment;
 use gateway::registry::Registry;
-use gateway::session::{Attachment, Session};
+use gateway::session::Session;
 
 use super::{Claim, Condition, Invariant, View};
 
@@ -27,7 +28,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
 /// When it was used last, if nobody uses it now.
 fn idle_since(sessions: &Registry, session: &Session) -> Option<Uptime> {
     session.read(|record| {
-        let served = matches!(&record.attachment, Attachment::Live(link) if sessions.is_linked(link));
+        let served = matches!(&record.attachment, Attachment::Attached(connection) if sessions.is_linked(connection));
         idle::is_evictable(record, served).then_some(record.facts.last_active.uptime)
     })
 }

@@ -2,7 +2,7 @@
 //! that cannot be interrupted is sat through.
 
 use gateway::clock::{Millis, Uptime};
-use gateway::session::Record;
+use gateway::record::Record;
 
 use super::{Claim, Condition, Invariant, View};
 
@@ -17,7 +17,7 @@ const STOP: Millis = Millis::from_secs(1);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
     let live = view.live.iter();
-    let stopped = |record: &Record| record.turn.as_ref().filter(|turn| turn.interrupt.is_raised()).map(|_| era(record));
+    let stopped = |record: &Record| record.turn.as_ref().filter(|turn| turn.interrupted).map(|_| era(record));
     let within = view.bounds.stubborn + view.bounds.slack + view.bounds.slack + STOP;
     live.filter_map(|session| {
         let era = session.read(stopped)?;

@@ -1,7 +1,7 @@
 //! An agent that comes to be after its session has ended is let go: nobody will close it any more (S11 of the catalogue;
 //! hermes-agent#49852). One that was there at the end is closed then, also by a release that lets it work on.
 
-use gateway::session::{AgentState, Stage};
+use gateway::record::{AgentState, SessionStage};
 
 use super::{Breach, Claim, Invariant, View};
 
@@ -14,8 +14,8 @@ pub(super) const INVARIANT: Invariant = Invariant {
 fn check(view: &View<'_>) -> Vec<Breach> {
     let late = view.known.iter().filter(|session| {
         session.read(|record| {
-            let there = matches!(record.agent.state, AgentState::Ready(_)) && !record.agent.closed;
-            there && record.stage == Stage::Finalized
+            let there = matches!(record.agent.state, AgentState::Ready) && !record.agent.closed;
+            there && record.stage == SessionStage::Finalized
         })
     });
     late.map(|session| {

@@ -1,6 +1,7 @@
 //! The row of a session that is in use is open, or not there yet (I2 of spec §15).
 
-use gateway::session::{Record, Session, Stage};
+use gateway::record::{Record, SessionStage};
+use gateway::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 
@@ -16,14 +17,14 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     session.read(|record| {
-        if record.stage == Stage::Open && view.rows.was_deleted(&record.agent.row) {
+        if record.stage == SessionStage::Open && view.rows.was_deleted(&record.agent.row) {
             let session = view.names.label(session.id());
             let detail = format!("session {session} is live, but its row is deleted");
             return Some(Breach { subject: session, detail });
         }
         let row = view.rows.row(&record.agent.row)?;
         let reason = row.end_reason.as_deref()?;
-        if record.stage != Stage::Open || rotates(record, reason) {
+        if record.stage != SessionStage::Open || rotates(record, reason) {
             return None;
         }
         let (session, row) = (view.names.label(session.id()), view.rows.alias(&row.id));

@@ -1,7 +1,8 @@
 //! Between turns, the rows hold what has been said (prefix durability, design §5; A18 and 5.11 of the specification):
 //! otherwise a resume brings back another conversation than the one that its client sees.
 
-use gateway::session::{Session, Stage};
+use gateway::record::SessionStage;
+use gateway::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 
@@ -18,7 +19,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     session.read(|record| {
         // A row that a client deletes takes its messages with it; that its session lives on is another claim's.
-        if record.stage != Stage::Open || record.is_running() || view.rows.was_deleted(&record.agent.row) {
+        if record.stage != SessionStage::Open || record.is_running() || view.rows.was_deleted(&record.agent.row) {
             return None;
         }
         // A draft begins with messages, and has no row before its first prompt.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use gateway::session::{Session, Stage};
+use gateway::record::SessionStage;
+use gateway::session::Session;
 use gateway::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};
@@ -17,7 +18,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
     let mut writers: BTreeMap<StoredId, Vec<&Session>> = BTreeMap::new();
     for session in view.live {
         let (row, stage) = session.read(|record| (record.agent.row.clone(), record.stage));
-        if stage != Stage::Finalized {
+        if stage != SessionStage::Finalized {
             writers.entry(row).or_default().push(session);
         }
     }

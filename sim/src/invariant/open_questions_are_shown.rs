@@ -2,8 +2,9 @@
 //! over (A20 of the catalogue): otherwise they see a session at work, and the agent waits until its time is over.
 
 use gateway::clock::{Millis, Uptime};
+use gateway::record::Attachment;
 use gateway::registry::Registry;
-use gateway::session::{Attachment, Session};
+use gateway::session::Session;
 
 use super::{Claim, Condition, Invariant, View};
 
@@ -27,9 +28,10 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
 fn unaware(view: &View<'_>, sessions: &Registry, session: &Session) -> Option<String> {
     session.read(|record| {
         let question = record.question.as_ref()?;
-        let Attachment::Live(link) = &record.attachment else { return None };
-        let (client, id) = (link.connection.name(), session.id().as_str());
-        let unaware = sessions.is_linked(link) && !view.told.knows(client, id, question.kind.event(), &question.id);
+        let Attachment::Attached(connection) = &record.attachment else { return None };
+        let (client, id) = (connection.name(), session.id().as_str());
+        let unaware =
+            sessions.is_linked(connection) && !view.told.knows(client, id, question.kind.event(), &question.id);
         unaware.then(|| format!("{}'s question to {client}", view.names.label(session.id())))
     })
 }

@@ -1,7 +1,8 @@
 //! A client that has as many sessions as it may have still finds each of them (spec §4.5): who asks for what is there already
 //! takes no more room.
 
-use gateway::session::{Attachment, Record, Session, Stage};
+use gateway::record::{Attachment, Record, SessionStage};
+use gateway::session::Session;
 use gateway::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};
@@ -39,7 +40,6 @@ fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
 /// Whether the one connection of the client has had it since before the request.
 fn had(view: &View<'_>, record: &Record, Answer { request, .. }: &Answer) -> bool {
     let links = view.sessions.map(|sessions| sessions.links()).unwrap_or_default();
-    let is_only =
-        matches!((&record.attachment, &links[..]), (Attachment::Live(to), [only]) if to.number == only.number);
-    is_only && record.stage == Stage::Open && record.facts.last_active.uptime < request.sent_at
+    let is_only = matches!((&record.attachment, &links[..]), (Attachment::Attached(to), [only]) if *to == only.id);
+    is_only && record.stage == SessionStage::Open && record.facts.last_active.uptime < request.sent_at
 }

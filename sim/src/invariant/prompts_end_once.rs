@@ -1,7 +1,8 @@
 //! Every accepted prompt comes to one end (I6 of spec §15): an answer, an error, or a word that it was cancelled.
 //! Prompts that an old release joins to one turn end together.
 
-use gateway::session::{Session, Stage};
+use gateway::record::SessionStage;
+use gateway::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::Tables;
@@ -21,7 +22,7 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
         // What a killed process had accepted is judged by its rows.
         let alive = view.sessions.is_some_and(|sessions| sessions.contains(session));
         let (accepted, over) = (record.facts.accepted, record.facts.over);
-        if accepted == over || (!alive && record.stage != Stage::Finalized) {
+        if accepted == over || (!alive && record.stage != SessionStage::Finalized) {
             return None;
         }
         let session = view.names.label(session.id());

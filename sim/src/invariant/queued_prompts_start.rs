@@ -1,7 +1,7 @@
 //! A prompt that waits gets its turn as soon as the session is free (S20 of the catalogue), not after some later turn.
 
 use gateway::clock::{Millis, Uptime};
-use gateway::session::Stage;
+use gateway::record::SessionStage;
 
 use super::{Claim, Condition, Invariant, View};
 
@@ -17,7 +17,7 @@ const CLAIM: Millis = Millis::from_secs(1);
 fn begun(view: &View<'_>) -> Vec<Condition> {
     let live = view.live.iter();
     let waiting = live.filter(|session| {
-        session.read(|record| record.stage == Stage::Open && !record.is_running() && !record.queue.is_empty())
+        session.read(|record| record.stage == SessionStage::Open && !record.is_running() && !record.queue.is_empty())
     });
     let condition = |subject| Condition { subject, era: Uptime::default(), within: view.bounds.slack + CLAIM, detail };
     waiting.map(|session| condition(view.names.label(session.id()))).collect()

@@ -1,7 +1,7 @@
 //! A resume leads to the newest row of the conversation, whichever of its rows was asked for (A9, B7 and B8 of the
 //! catalogue): there, and only there, the conversation goes on.
 
-use gateway::session::Stage;
+use gateway::record::SessionStage;
 use gateway::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};
@@ -28,7 +28,7 @@ fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
     let session = view.find(answer.result.as_ref().ok()?["session_id"].as_str()?)?;
     let newest = view.rows.newest(&asked);
     let (row, strays) =
-        session.read(|record| (record.agent.row.clone(), record.stage == Stage::Open && !record.owns(&newest)));
+        session.read(|record| (record.agent.row.clone(), record.stage == SessionStage::Open && !record.owns(&newest)));
     // A row was deleted on the way to where it led: the answer, which may have been under way then, was right.
     if view.rows.lost_its_child(&newest) && view.rows.first(&row) == view.rows.first(&asked) {
         return None;

@@ -1,7 +1,8 @@
 //! When a session is added to as many as there may be, one that nobody has makes room (A24 of the catalogue; spec §6).
 
 use gateway::clock::{Millis, Uptime};
-use gateway::session::{Attachment, Record, Session, Stage};
+use gateway::record::{Attachment, Record, SessionStage};
+use gateway::session::Session;
 
 use super::{Claim, Condition, Invariant, View};
 
@@ -18,7 +19,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let Some(cap) = view.bounds.cap.filter(|cap| view.live.len() > *cap) else { return Vec::new() };
     let live = view.live;
     let stays: Vec<&Session> =
-        live.iter().filter(|session| session.read(|record| record.stage == Stage::Open)).collect();
+        live.iter().filter(|session| session.read(|record| record.stage == SessionStage::Open)).collect();
     let added = stays.iter().map(|session| session.read(|record| record.facts.created_at.uptime)).max();
     let Some(added) = added.filter(|_| stays.len() > cap) else { return Vec::new() };
     let unused = stays.into_iter().filter(|session| session.read(|record| is_unused(view, record, added)));

@@ -1,7 +1,8 @@
 //! A session that ends has stored what was said (A13 of the catalogue): what the store has refused before is tried again,
 //! and only a store that goes on refusing it excuses a loss.
 
-use gateway::session::{Session, Stage};
+use gateway::record::SessionStage;
+use gateway::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 
@@ -17,7 +18,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     session.read(|record| {
-        let ended = record.ended_by.filter(|_| record.stage == Stage::Finalized)?;
+        let ended = record.ended_by.filter(|_| record.stage == SessionStage::Finalized)?;
         let left = record.transcript.messages.len().saturating_sub(record.transcript.saved);
         // A turn that an old release leaves running goes on storing by itself. A deleted row takes nothing any more.
         let excused = record.is_running() || view.rows.row(&record.agent.row).is_none();

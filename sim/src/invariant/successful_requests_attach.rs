@@ -1,7 +1,7 @@
 //! A client that was answered by a session hears what goes on there (spec §4.5): to take it up, or to send it a prompt,
 //! is to be attached.
 
-use gateway::session::Attachment;
+use gateway::record::Attachment;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::world::told::{Answer, News};
@@ -26,7 +26,7 @@ fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
     let session = view.find(result["session_id"].as_str().unwrap_or(answer.request.session()))?;
     let since = session.read(|record| match record.attachment {
         Attachment::Detached { since, .. } => Some(since),
-        Attachment::Live(_) => None,
+        Attachment::Attached(_) => None,
     })?;
     if since >= answer.request.sent_at {
         return None;

@@ -1,8 +1,9 @@
 //! A healthy turn runs to its end though its client is gone (the acceptance rules of a fix of hermes-agent#44045; what
 //! overshot them upstream was S14): a reaper that finds a turn at work waits.
 
-use gateway::lifecycle::close::Actor;
-use gateway::session::{Session, Stage};
+use gateway::record::Actor;
+use gateway::record::SessionStage;
+use gateway::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 
@@ -20,7 +21,7 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     session.read(|record| {
         let ended = record.ended_by.filter(|ended| matches!(ended.actor, Actor::OrphanTimer | Actor::IdleReaper))?;
         // A prompt may claim a session that is being ended, in releases that let it: that turn is another claim's.
-        if record.stage != Stage::Closing || !ended.found_turn {
+        if record.stage != SessionStage::Closing || !ended.found_turn {
             return None;
         }
         let session = view.names.label(session.id());

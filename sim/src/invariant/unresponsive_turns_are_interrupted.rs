@@ -2,7 +2,7 @@
 //! nothing for long is stopped, and then its session is ended as any other.
 
 use gateway::clock::{Millis, Uptime};
-use gateway::session::{Attachment, Record, Stage};
+use gateway::record::{Attachment, Record, SessionStage};
 
 use super::{Claim, Condition, Invariant, View};
 
@@ -38,7 +38,7 @@ fn is_held(record: &Record) -> bool {
 /// Since when nobody has heard of its agent, neither a client nor the gateway.
 fn silent_since(record: &Record) -> Option<Uptime> {
     match (&record.attachment, &record.turn) {
-        (Attachment::Detached { since, .. }, Some(turn)) if record.stage == Stage::Open => {
+        (Attachment::Detached { since, .. }, Some(turn)) if record.stage == SessionStage::Open => {
             Some(turn.reported.max(*since))
         }
         _ => None,

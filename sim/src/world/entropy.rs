@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gateway::entropy::{Entropy, Purpose, Stream};
-use gateway::session::SessionId;
+use gateway::ids::SessionId;
 
 use super::Stage;
 use crate::footprint::Resource;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
-use gateway::session::SessionId;
+use gateway::ids::SessionId;
 use tokio::sync::Notify;
 
 use crate::footprint::{Resource, Taken};

@@ -7,7 +7,8 @@ use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use gateway::clock::Uptime;
-use gateway::session::{Session, SessionId};
+use gateway::ids::SessionId;
+use gateway::session::Session;
 use gateway::store::StoredId;
 use serde_json::Value;
 

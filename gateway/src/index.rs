@@ -1,39 +1,36 @@
-//! Where the live sessions are: which of them owns a row, and which are attached to a connection.
+//! The index of the live sessions: which of them own a row, and which are attached to a connection.
 //!
-//! A client that comes back names a row, and one that goes leaves its sessions behind; with thousands of clients nobody
-//! can look at every session for each of them. So each record that is registered keeps its own entries here up to date,
-//! whenever it changes.
+//! A client that comes back names a row, and a connection that ends leaves sessions behind. With thousands of clients a
+//! scan of all sessions for each of them is too slow. So each change of a registered record moves its entries here.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
-use crate::session::{Attachment, Record};
+use crate::ids::ConnectionId;
+use crate::record::Record;
 use crate::store::StoredId;
 
 /// The entries of all registered records, by the numbers of their sessions.
 #[derive(Default)]
-pub(crate) struct Places {
+pub(crate) struct SessionIndex {
     rows: RefCell<BTreeSet<(StoredId, u64)>>,
     links: RefCell<BTreeSet<(u64, u64)>>,
-    /// Counts changes over all sessions, so that an observer knows when to look.
+    /// The number of changes over all sessions, so that an observer knows when to look.
     revision: Cell<u64>,
 }
 
-/// What of a record others look it up by.
+/// The keys by which one record is looked up.
 #[derive(PartialEq)]
-pub(crate) struct Place {
+pub(crate) struct IndexKeys {
     key: StoredId,
     row: StoredId,
     next: Option<StoredId>,
     link: Option<u64>,
 }
 
-impl Place {
+impl IndexKeys {
     pub(crate) fn of(record: &Record) -> Self {
-        let link = match &record.attachment {
-            Attachment::Live(link) => Some(link.number),
-            Attachment::Detached { .. } => None,
-        };
+        let link = record.attachment.connection().map(ConnectionId::number);
         Self { key: record.key.clone(), row: record.agent.row.clone(), next: record.agent.next.clone(), link }
     }
 
@@ -43,7 +40,7 @@ impl Place {
     }
 }
 
-impl Places {
+impl SessionIndex {
     pub(crate) fn revision(&self) -> u64 {
         self.revision.get()
     }
@@ -54,38 +51,38 @@ impl Places {
     }
 
     /// A record is registered.
-    pub(crate) fn enter(&self, number: u64, place: &Place) {
+    pub(crate) fn enter(&self, number: u64, keys: &IndexKeys) {
         self.touch();
-        self.rows.borrow_mut().extend(place.rows().map(|row| (row.clone(), number)));
-        self.links.borrow_mut().extend(place.link.map(|link| (link, number)));
+        self.rows.borrow_mut().extend(keys.rows().map(|row| (row.clone(), number)));
+        self.links.borrow_mut().extend(keys.link.map(|link| (link, number)));
     }
 
     /// A record is registered no more.
-    pub(crate) fn leave(&self, number: u64, place: &Place) {
+    pub(crate) fn leave(&self, number: u64, keys: &IndexKeys) {
         let mut rows = self.rows.borrow_mut();
-        for row in place.rows() {
+        for row in keys.rows() {
             rows.remove(&(row.clone(), number));
         }
-        if let Some(link) = place.link {
+        if let Some(link) = keys.link {
             self.links.borrow_mut().remove(&(link, number));
         }
     }
 
     /// A record that is registered has changed.
-    pub(crate) fn follow(&self, number: u64, before: &Place, after: &Place) {
+    pub(crate) fn follow(&self, number: u64, before: &IndexKeys, after: &IndexKeys) {
         if before != after {
             self.leave(number, before);
             self.enter(number, after);
         }
     }
 
-    /// Who owns a row, in the order of registration.
+    /// The sessions that own a row, in the order of registration.
     pub(crate) fn owners(&self, row: &StoredId) -> Vec<u64> {
         let rows = self.rows.borrow();
         rows.range((row.clone(), 0)..=(row.clone(), u64::MAX)).map(|(_, number)| *number).collect()
     }
 
-    /// Who is attached to a connection, in the order of registration.
+    /// The sessions that are attached to a connection, in the order of registration.
     pub(crate) fn attached(&self, link: u64) -> Vec<u64> {
         self.links.borrow().range((link, 0)..=(link, u64::MAX)).map(|(_, number)| *number).collect()
     }

@@ -1,0 +1,111 @@
+//! Reports every access to shared state to an observer.
+//!
+//! What a task does between two awaits is a *step*; other tasks see all of it or nothing. Whether the order of two steps
+//! matters depends on the state that they access. So each accessor of shared state reports what it reads and what it
+//! may change. Production has no observer.
+
+use std::rc::Rc;
+
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::ids::SessionId;
+
+/// State that several tasks share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource<'a> {
+    /// Which sessions are live, and in which order they came.
+    Registry,
+    /// Which connections are served.
+    Links,
+    /// Which sessions own which rows, and are attached to which connections.
+    Index,
+    /// Which row ids were given.
+    RowIds,
+    /// A session's record.
+    Record(&'a SessionId),
+    /// A session's numbered events.
+    Events(&'a SessionId),
+    /// The frames that wait for a client, by the name of its connection.
+    Backlog(&'a str),
+    /// The approval table of old releases.
+    Approvals,
+    /// The outcomes of background jobs that no session has taken.
+    Notices,
+    /// The lock under which old releases look for a live session.
+    ResumeLock,
+    /// Whether the gateway is being shut down.
+    Stopping,
+    /// How many agents were built, which may decide the outcome of the next build.
+    Agents,
+}
+
+/// What a step does with a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// The step reads it.
+    Read,
+    /// The step changes it, or may.
+    Write,
+}
+
+/// Receives every access.
+pub trait Observer {
+    /// The running step accesses `resource`.
+    fn touch(&self, resource: Resource<'_>, access: Access);
+}
+
+/// A handle on the observer, if there is one.
+#[derive(Clone, Default)]
+pub struct Observe(Option<Rc<dyn Observer>>);
+
+impl Observe {
+    /// A handle on this observer.
+    pub fn by(observer: Rc<dyn Observer>) -> Self {
+        Self(Some(observer))
+    }
+
+    pub(crate) fn read(&self, resource: Resource<'_>) {
+        if let Some(observer) = &self.0 {
+            observer.touch(resource, Access::Read);
+        }
+    }
+
+    pub(crate) fn write(&self, resource: Resource<'_>) {
+        if let Some(observer) = &self.0 {
+            observer.touch(resource, Access::Write);
+        }
+    }
+}
+
+/// The lock of the resumes, which is touched when it is taken and when it is given back.
+pub(crate) struct ResumeLock {
+    lock: Mutex<()>,
+    observe: Observe,
+}
+
+/// The lock is held. Giving it back is a step's doing like any other, hence the `Drop`; it writes no row and sends no
+/// frame.
+pub(crate) struct Held<'a> {
+    _guard: MutexGuard<'a, ()>,
+    observe: &'a Observe,
+}
+
+impl ResumeLock {
+    pub(crate) fn new(observe: Observe) -> Self {
+        Self { lock: Mutex::default(), observe }
+    }
+
+    /// Waits for its turn. Cancel safe.
+    pub(crate) async fn lock(&self) -> Held<'_> {
+        self.observe.write(Resource::ResumeLock);
+        let guard = self.lock.lock().await;
+        self.observe.write(Resource::ResumeLock);
+        Held { _guard: guard, observe: &self.observe }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.observe.write(Resource::ResumeLock);
+    }
+}

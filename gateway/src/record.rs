@@ -1,0 +1,437 @@
+//! What the gateway knows of one session: plain data, without links, agents, timers or channels.
+//!
+//! Decisions ([`lifecycle`](crate::lifecycle)) read a [`Record`], a test builds one with [`Record::new`]. The handles
+//! that belong to it, such as the agent of an [`AgentState::Ready`], stand beside it in the session.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::agent::QuestionKind;
+use crate::clock::{Now, Uptime, Wall};
+use crate::ids::{ConnectionId, SessionId};
+use crate::store::{EndReason, NewMessage, Role, StoredId};
+
+/// The state of one session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// The stored id that clients know (`session_key`). Old releases let it lag behind the agent's row during a turn.
+    pub key: StoredId,
+    /// Where in its life the session is.
+    pub stage: SessionStage,
+    /// Who ends or has ended it.
+    pub ended_by: Option<Ended>,
+    /// Where its events go.
+    pub attachment: Attachment,
+    /// The connections that had it before and may still be served, the latest last.
+    pub before: Vec<ConnectionId>,
+    /// The agent, and the row that it writes.
+    pub agent: AgentSlot,
+    /// The turn that holds the session, from the claim to the end.
+    pub turn: Option<TurnState>,
+    /// The conversation.
+    pub transcript: Transcript,
+    /// The question of the turn that waits for its answer.
+    pub question: Option<OpenQuestion>,
+    /// Prompts that wait for the turn to end, oldest first.
+    pub queue: Vec<Queued>,
+    /// Background jobs that its turns have started and whose outcome it has not received.
+    pub jobs: BTreeSet<String>,
+    /// The orphan timers that are armed; more than one only in releases that pile them up.
+    pub timers: Vec<Timer>,
+    /// The idle timer, armed while no client is attached and no turn runs.
+    pub idle_timer: Option<Timer>,
+    /// What does not change the lifecycle.
+    pub facts: Facts,
+}
+
+/// Where in its life a session is. It never goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionStage {
+    /// Registered, while its row is being reopened or inserted.
+    Opening,
+    /// In use.
+    Open,
+    /// Being ended: no client can attach any more.
+    Closing,
+    /// Ended.
+    Finalized,
+}
+
+/// Who ends a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A client, with `session.close`.
+    Client,
+    /// The orphan timer.
+    OrphanTimer,
+    /// The end of the connection that the session was made to be closed with.
+    Disconnect,
+    /// The idle reaper.
+    IdleReaper,
+    /// The cap on live sessions.
+    Cap,
+    /// The gateway's own end.
+    Shutdown,
+}
+
+/// The end of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Who ends it.
+    pub actor: Actor,
+    /// What its row will say.
+    pub reason: EndReason,
+    /// When the end began.
+    pub at: Uptime,
+    /// Whether a turn was running then.
+    pub found_turn: bool,
+}
+
+/// Where a session's events go.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Attachment {
+    /// To this connection.
+    Attached(ConnectionId),
+    /// Nowhere: the session has no client.
+    Detached {
+        /// Since when.
+        since: Uptime,
+        /// The connection they went to before; none at the session's beginning.
+        from: Option<ConnectionId>,
+    },
+}
+
+/// The agent of a session, and the row it writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentSlot {
+    /// Whether there is an agent.
+    pub state: AgentState,
+    /// The row the agent writes (`agent.session_id`).
+    pub row: StoredId,
+    /// The row that a rotation under way will switch to; the session owns both meanwhile.
+    pub next: Option<StoredId>,
+    /// Whether the agent was closed with its session. What a release leaves running goes on with it all the same.
+    pub closed: bool,
+}
+
+/// Whether a session has an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AgentState {
+    /// No build has begun.
+    Unbuilt,
+    /// A build is under way.
+    Building,
+    /// The session holds the agent.
+    Ready,
+    /// The build failed with this message.
+    Failed(String),
+}
+
+/// The turn that holds a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnState {
+    /// How far it is.
+    pub phase: TurnPhase,
+    /// The prompt; empty for work that is no turn, such as `session.compress`.
+    pub user: String,
+    /// The session whose background job gave the prompt, if one did.
+    pub job_of: Option<SessionId>,
+    /// The answer so far.
+    pub assistant: String,
+    /// When its agent last reported something; at first when it was claimed.
+    pub reported: Uptime,
+    /// Whether it was asked to stop.
+    pub interrupted: bool,
+    /// Words to it that it has not read yet, oldest first.
+    pub steers: Vec<Queued>,
+}
+
+/// How far a turn is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnPhase {
+    /// It holds the session, and its prompt is being stored.
+    Claimed,
+    /// It runs, or waits for its agent.
+    Begun,
+    /// It has ended, and is about to free the session.
+    Over,
+}
+
+/// A prompt that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queued {
+    /// The prompt.
+    pub text: String,
+    /// The connection it came on; none for the outcome of a background job.
+    pub link: Option<ConnectionId>,
+}
+
+/// A conversation, and how much of it is stored.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Transcript {
+    /// Oldest first.
+    pub messages: Vec<NewMessage>,
+    /// How many of them, from the first, are stored.
+    pub saved: usize,
+    /// How many of those a resume has read from the row. Some releases forget that these are stored.
+    pub loaded: usize,
+    /// How many of the first ones a new session was given and its row does not have yet. They count among the stored.
+    pub draft: usize,
+    /// The number of changes that were not additions.
+    pub version: u64,
+}
+
+/// A question of the agent that waits for its answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenQuestion {
+    /// What an answer names; approvals are named by their session.
+    pub id: String,
+    /// What kind of answer is wanted.
+    pub kind: QuestionKind,
+    /// The payload of the event that asks it.
+    pub payload: Value,
+}
+
+/// An armed timer of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// Unique in the process. A timer that fires must find its id still in the record.
+    pub id: u64,
+    /// When it fires.
+    pub deadline: Uptime,
+}
+
+/// What a record knows beside its lifecycle.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facts {
+    /// When it was registered.
+    pub created_at: Now,
+    /// When it was last used: created, prompted, resumed, or a turn's end.
+    pub last_active: Now,
+    /// When its row began.
+    pub started_at: Wall,
+    /// Which kind of client its row belongs to.
+    pub source: String,
+    /// The row that it is a branch of, if a client has made it so before it has a row itself.
+    pub branch_of: Option<StoredId>,
+    /// The working folder, if one was chosen.
+    pub cwd: Option<String>,
+    /// A title asked for before the row exists.
+    pub pending_title: Option<String>,
+    /// Whether it is closed with its connection instead of getting a grace.
+    pub close_on_disconnect: bool,
+    /// How often the reaper has looked since it interrupted the turn, if it does that.
+    pub interrupted: Option<u32>,
+    /// Whether a turn of it was stopped because its agent reported nothing and no client was there.
+    pub given_up: bool,
+    /// Some releases keep an interrupt that came while idle, and stop the next turn with it.
+    pub stale_interrupt: bool,
+    /// Whether a client was told something of it after it had left the registry.
+    pub told_when_gone: bool,
+    /// Whether a prompt had to wait for a turn that was over.
+    pub kept_waiting: bool,
+    /// How many prompts were accepted.
+    pub accepted: u64,
+    /// How many of those are over: answered, failed, cancelled, or said in one turn with the next.
+    pub over: u64,
+}
+
+impl Record {
+    /// An open session that begins at `now` and writes the row `key`, without a client, an agent or a message.
+    pub fn new(key: StoredId, source: &str, now: Now) -> Self {
+        Self {
+            key: key.clone(),
+            stage: SessionStage::Open,
+            ended_by: None,
+            attachment: Attachment::Detached { since: now.uptime, from: None },
+            before: Vec::new(),
+            agent: AgentSlot { state: AgentState::Unbuilt, row: key, next: None, closed: false },
+            turn: None,
+            transcript: Transcript::default(),
+            question: None,
+            queue: Vec::new(),
+            jobs: BTreeSet::new(),
+            timers: Vec::new(),
+            idle_timer: None,
+            facts: Facts {
+                created_at: now,
+                last_active: now,
+                started_at: now.wall,
+                source: source.to_owned(),
+                branch_of: None,
+                cwd: None,
+                pending_title: None,
+                close_on_disconnect: false,
+                interrupted: None,
+                given_up: false,
+                stale_interrupt: false,
+                told_when_gone: false,
+                kept_waiting: false,
+                accepted: 0,
+                over: 0,
+            },
+        }
+    }
+
+    /// Whether a turn holds the session.
+    pub fn is_running(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// A turn holds the session from here on, with the prompt `user`. It begins interrupted if an interrupt was kept for
+    /// it.
+    pub fn claim(&mut self, user: &str, now: Now) -> &mut TurnState {
+        self.facts.last_active = now;
+        self.turn.insert(TurnState {
+            phase: TurnPhase::Claimed,
+            user: user.to_owned(),
+            job_of: None,
+            assistant: String::new(),
+            reported: now.uptime,
+            interrupted: std::mem::take(&mut self.facts.stale_interrupt),
+            steers: Vec::new(),
+        })
+    }
+
+    /// Takes out what waits for a turn: words to the one that runs, then prompts.
+    pub(crate) fn take_waiting(&mut self) -> Vec<Queued> {
+        self.facts.over += self.queue.len() as u64;
+        let mut waiting = self.turn.as_mut().map(|turn| std::mem::take(&mut turn.steers)).unwrap_or_default();
+        waiting.append(&mut self.queue);
+        waiting
+    }
+
+    /// Whether the session writes the row `id`, or is about to.
+    pub fn owns(&self, id: &StoredId) -> bool {
+        self.owned().any(|row| row == id)
+    }
+
+    /// The rows that the session writes, or is about to; one may come twice.
+    pub fn owned(&self) -> impl Iterator<Item = &StoredId> {
+        [&self.key, &self.agent.row].into_iter().chain(&self.agent.next)
+    }
+
+    /// Attaches the session to a connection; the one that had it is remembered.
+    pub fn attach(&mut self, to: &ConnectionId) {
+        let before = std::mem::replace(&mut self.attachment, Attachment::Attached(to.clone()));
+        if let Attachment::Attached(before) = before {
+            self.before.push(before);
+        }
+        self.before.retain(|before| before != to);
+    }
+
+    /// The connections that the session's events go to, may go back to, or that its waiting prompts came on.
+    pub(crate) fn connections(&self) -> impl Iterator<Item = &ConnectionId> {
+        let steers = self.turn.iter().flat_map(|turn| &turn.steers);
+        let waiting = self.queue.iter().chain(steers).filter_map(|queued| queued.link.as_ref());
+        self.attachment.connection().into_iter().chain(&self.before).chain(waiting)
+    }
+
+    /// The live status that clients see (spec §2).
+    pub fn status(&self) -> &'static str {
+        match (&self.agent.state, &self.turn) {
+            _ if self.question.is_some() => "waiting",
+            (AgentState::Building, _) => "starting",
+            (_, Some(_)) => "working",
+            (_, None) => "idle",
+        }
+    }
+
+    /// The payload of `session.info`, and the `info` of results.
+    pub(crate) fn info(&self, model: &str) -> Value {
+        json!({
+            "model": model,
+            "tools": {},
+            "skills": {},
+            "cwd": self.facts.cwd.as_deref().unwrap_or(""),
+            "branch": "",
+            "running": self.is_running(),
+            "lazy": self.agent.state != AgentState::Ready,
+            "profile_name": "default",
+        })
+    }
+}
+
+impl Attachment {
+    /// The connection that the events go to, if there is one.
+    pub fn connection(&self) -> Option<&ConnectionId> {
+        match self {
+            Self::Attached(to) => Some(to),
+            Self::Detached { .. } => None,
+        }
+    }
+
+    /// Whether they go to this connection.
+    pub fn is_to(&self, connection: &ConnectionId) -> bool {
+        self.connection() == Some(connection)
+    }
+}
+
+impl OpenQuestion {
+    /// The event that asks the question.
+    pub(crate) fn event(&self) -> &'static str {
+        self.kind.event()
+    }
+}
+
+impl Transcript {
+    /// A transcript whose messages are all stored.
+    pub(crate) fn stored(messages: Vec<NewMessage>) -> Self {
+        let saved = messages.len();
+        Self { messages, saved, loaded: 0, draft: 0, version: 0 }
+    }
+
+    /// A transcript read from its row.
+    pub(crate) fn loaded(messages: Vec<NewMessage>) -> Self {
+        let loaded = messages.len();
+        Self { loaded, ..Self::stored(messages) }
+    }
+
+    /// What it was before its last message, the prompt of a turn.
+    pub(crate) fn before_last(&self) -> Self {
+        let messages = self.messages[..self.messages.len().saturating_sub(1)].to_vec();
+        let saved = self.saved.min(messages.len());
+        let loaded = self.loaded.min(messages.len());
+        let draft = self.draft.min(messages.len());
+        Self { messages, saved, loaded, draft, version: self.version }
+    }
+
+    /// The first `count` messages are stored. More may be by now, where an old release lets two turns store at once.
+    pub(crate) fn mark_stored(&mut self, count: usize) {
+        self.saved = self.saved.max(count).min(self.messages.len());
+    }
+
+    /// Messages as clients see them.
+    pub(crate) fn shown(&self) -> Vec<Value> {
+        shown(&self.messages)
+    }
+
+    /// The messages of before a turn at work: clients are told of its prompt and its answer so far apart.
+    pub(crate) fn before(&self, turn: &TurnState) -> &[NewMessage] {
+        let is_prompt =
+            |message: &NewMessage| message.role == Role::User && message.content.as_deref() == Some(turn.user.as_str());
+        let at = match turn.phase {
+            // While it is being stored it is the last one, if it is there at all.
+            TurnPhase::Claimed => self.messages.len().checked_sub(1).filter(|last| is_prompt(&self.messages[*last])),
+            // A compression may have taken it away; then what is left is of before it.
+            TurnPhase::Begun | TurnPhase::Over => self.messages.iter().rposition(is_prompt),
+        };
+        &self.messages[..at.unwrap_or(self.messages.len())]
+    }
+}
+
+/// Messages as clients see them: a tool's result has the tool's name, and what is nothing but a call is not shown.
+pub(crate) fn shown(messages: &[NewMessage]) -> Vec<Value> {
+    let shown = messages.iter().filter_map(|message| {
+        let text = message.content.as_deref().unwrap_or("");
+        match (message.role, &message.tool_name) {
+            (Role::Tool, Some(name)) => {
+                Some(json!({"role": message.role.as_str(), "name": name, "context": "", "text": text}))
+            }
+            (Role::Assistant, _) if text.is_empty() && message.tool_calls.is_some() => None,
+            _ => Some(json!({"role": message.role.as_str(), "text": text})),
+        }
+    });
+    shown.collect()
+}
