@@ -21,11 +21,11 @@ pub mod websocket;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::agent::script::{ScriptedAgents, TurnScript};
-use crate::clock::{Clock, Millis};
-use crate::env::Env;
-use crate::observe::Observe;
-use crate::store::Store;
+use gateway_core::agent::script::{ScriptedAgents, TurnScript};
+use gateway_core::clock::{Clock, Millis};
+use gateway_core::env::Env;
+use gateway_core::observe::Observe;
+use gateway_core::store::Store;
 
 /// What a gateway on this machine runs on: rows in `store`, agents that follow `turns`.
 pub fn env(store: Rc<dyn Store>, turns: BTreeMap<String, TurnScript>) -> Env {

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use gateway::store::sqlite::Database;
+use gateway_sqlite::Database;
 use mimalloc::MiMalloc;
 use sim::{Release, Scenario, Simulator};
 

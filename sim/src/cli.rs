@@ -71,7 +71,7 @@ const USAGE: u8 = 2;
 /// One field of a behaviour and the alternative it is set to, as a flag writes it.
 fn behavior_flag(text: &str) -> Result<(String, String), String> {
     let (field, alternative) = text.split_once('=').ok_or("expected FIELD=ALTERNATIVE, as `grace.expiry=one_shot`")?;
-    let set = gateway::behavior::Behavior::default().set(field, alternative);
+    let set = gateway_core::behavior::Behavior::default().set(field, alternative);
     set.map(|()| (field.to_owned(), alternative.to_owned())).map_err(|error| error.to_string())
 }
 

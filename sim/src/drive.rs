@@ -21,7 +21,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use gateway::clock::Millis;
+use gateway_core::clock::Millis;
 use serde_json::Value;
 use tokio::time::Instant;
 

@@ -14,7 +14,7 @@ use std::fmt::Write;
 use std::ops::Range;
 use std::rc::Rc;
 
-use gateway::release::Release;
+use gateway_core::release::Release;
 
 use self::search::{Guide, Search};
 use crate::report::{Outcome, Report};

@@ -11,9 +11,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use gateway::ids::SessionId;
-use gateway::observe::{self, Access, Observer};
-use gateway::store::StoredId;
+use gateway_core::ids::SessionId;
+use gateway_core::observe::{self, Access, Observer};
+use gateway_core::store::StoredId;
 
 /// Something that several tasks share.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

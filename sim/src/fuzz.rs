@@ -11,8 +11,8 @@ mod guided;
 
 use std::collections::BTreeMap;
 
-use gateway::clock::Millis;
-use gateway::release::Release;
+use gateway_core::clock::Millis;
+use gateway_core::release::Release;
 
 pub use explain::{Explanation, explain};
 pub use finding::Finding;

@@ -18,8 +18,8 @@ pub use mutate::mutate;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use gateway::clock::Millis;
-use gateway::release::Release;
+use gateway_core::clock::Millis;
+use gateway_core::release::Release;
 
 use crate::prng::Prng;
 use crate::scenario::Scenario;

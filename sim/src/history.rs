@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use gateway::clock::Uptime;
-use gateway::ids::SessionId;
-use gateway::store::{SessionRow, StoredId};
+use gateway_core::clock::Uptime;
+use gateway_core::ids::SessionId;
+use gateway_core::store::{SessionRow, StoredId};
 
 use crate::coverage::State;
 

@@ -58,10 +58,10 @@ mod unresponsive_turns_are_interrupted;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use gateway::clock::{Millis, Uptime};
-use gateway::ids::SessionId;
-use gateway::registry::Registry;
-use gateway::session::Session;
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::ids::SessionId;
+use gateway_core::registry::Registry;
+use gateway_core::session::Session;
 use serde::Serialize;
 
 pub(crate) use oracle::Oracle;

@@ -46,7 +46,7 @@ pub mod verdict;
 mod wire;
 mod world;
 
-pub use gateway::release::Release;
+pub use gateway_core::release::Release;
 pub use report::{Outcome, Report};
 pub use scenario::Scenario;
 pub use simulation::Simulator;

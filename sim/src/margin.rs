@@ -7,9 +7,9 @@
 //! further than what was moved, then whatever changed places meanwhile had no conflict. Steps of one client keep their
 //! order, as its frames do.
 
-use gateway::agent::script::TurnStep;
-use gateway::clock::Millis;
-use gateway::release::Release;
+use gateway_core::agent::script::TurnStep;
+use gateway_core::clock::Millis;
+use gateway_core::release::Release;
 
 use crate::drive::rows::differences;
 use crate::drive::unplayable;

@@ -1,10 +1,10 @@
 //! What stands in the tables and in the gateway's memory at one instant of a run.
 
-use gateway::Gateway;
-use gateway::clock::Uptime;
-use gateway::record::{AgentState, Attachment, Record, SessionStage};
-use gateway::session::Session;
-use gateway::store::StoredId;
+use gateway_core::Gateway;
+use gateway_core::clock::Uptime;
+use gateway_core::record::{AgentState, Attachment, Record, SessionStage};
+use gateway_core::session::Session;
+use gateway_core::store::StoredId;
 
 use crate::rows::Tables;
 use crate::world::names::Names;

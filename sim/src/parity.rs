@@ -9,7 +9,7 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
-use gateway::release::Release;
+use gateway_core::release::Release;
 use serde::Serialize;
 use serde_json::Value;
 

@@ -17,10 +17,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gateway::agent::script::TurnScript;
-use gateway::clock::Millis;
-use gateway::config::Config;
-use gateway::release::Release;
+use gateway_core::agent::script::TurnScript;
+use gateway_core::clock::Millis;
+use gateway_core::config::Config;
+use gateway_core::release::Release;
 
 pub use self::convert::Timed;
 pub use self::error::RecordingError;

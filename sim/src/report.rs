@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use gateway::clock::Uptime;
-use gateway::release::Release;
+use gateway_core::clock::Uptime;
+use gateway_core::release::Release;
 use serde::Serialize;
 
 use crate::coverage::Coverage;

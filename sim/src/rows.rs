@@ -6,8 +6,8 @@
 
 use std::fmt;
 
-use gateway::clock::{Millis, Wall};
-use gateway::store::{MessageRow, SessionRow, StoredId};
+use gateway_core::clock::{Millis, Wall};
+use gateway_core::store::{MessageRow, SessionRow, StoredId};
 use serde::Serialize;
 
 use crate::world::clock::EPOCH;

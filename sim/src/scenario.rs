@@ -39,12 +39,12 @@ use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use gateway::agent::script::TurnScript;
-use gateway::clock::Millis;
-use gateway::config::Config;
-use gateway::lifecycle::process::Signal;
-use gateway::release::Release;
-use gateway::spawn::Window;
+use gateway_core::agent::script::TurnScript;
+use gateway_core::clock::Millis;
+use gateway_core::config::Config;
+use gateway_core::lifecycle::process::Signal;
+use gateway_core::release::Release;
+use gateway_core::spawn::Window;
 use serde::Deserialize;
 
 use crate::tape::Tape;

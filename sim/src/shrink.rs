@@ -16,7 +16,7 @@ mod time;
 #[cfg(test)]
 mod tests;
 
-use gateway::release::Release;
+use gateway_core::release::Release;
 
 pub(crate) use edit::{session_mut, tidy};
 pub use reducer::Reducer;

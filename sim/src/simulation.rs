@@ -4,17 +4,17 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use gateway::Gateway;
-use gateway::agent::script::{OnInterrupt, TurnStep};
-use gateway::behavior::Behavior;
-use gateway::clock::{Millis, Uptime};
-use gateway::config::Config;
-use gateway::record::{Attachment, Record};
-use gateway::registry::Registry;
-use gateway::release::Release;
-use gateway::session::Session;
-use gateway::spawn::Window;
-use gateway::store::sqlite::Database;
+use gateway_core::Gateway;
+use gateway_core::agent::script::{OnInterrupt, TurnStep};
+use gateway_core::behavior::Behavior;
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::config::Config;
+use gateway_core::record::{Attachment, Record};
+use gateway_core::registry::Registry;
+use gateway_core::release::Release;
+use gateway_core::session::Session;
+use gateway_core::spawn::Window;
+use gateway_sqlite::Database;
 
 use crate::coverage::{Moment, Observer};
 use crate::history::Historian;

@@ -17,7 +17,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use gateway::release::Release;
+use gateway_core::release::Release;
 
 use crate::rows::Fact;
 

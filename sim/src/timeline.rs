@@ -9,7 +9,7 @@ mod event;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use gateway::clock::Uptime;
+use gateway_core::clock::Uptime;
 
 use crate::report::Report;
 use event::{Effect, Event, GONE, row_name};

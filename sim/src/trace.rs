@@ -6,7 +6,7 @@
 use std::fmt;
 use std::hash::Hasher;
 
-use gateway::clock::Uptime;
+use gateway_core::clock::Uptime;
 use siphasher::sip::SipHasher24;
 
 /// A run's entries.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway::store::Role;
+use gateway_core::store::Role;
 use serde_json::{Value, json};
 
 use crate::scenario::{Action, OnDisconnect, ResumeTarget, ResumeWish, Start};

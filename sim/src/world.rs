@@ -16,10 +16,10 @@ pub(crate) mod told;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use gateway::agent::script::ScriptedAgents;
-use gateway::clock::{Clock, Millis, Uptime};
-use gateway::env::Env;
-use gateway::observe::Observe;
+use gateway_core::agent::script::ScriptedAgents;
+use gateway_core::clock::{Clock, Millis, Uptime};
+use gateway_core::env::Env;
+use gateway_core::observe::Observe;
 
 use crate::chooser::{Chooser, Faults};
 use crate::footprint::Taken;

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use gateway::behavior::Behavior;
+use gateway_core::behavior::Behavior;
 use sim::explore::{Bounds, Cut, Exploration, Explored, Reduction};
 use sim::generate;
 use sim::strategy::{Random, Replay};

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use gateway::agent::script::TurnStep;
-use gateway::store::MessageRow;
+use gateway_core::agent::script::TurnStep;
+use gateway_core::store::MessageRow;
 use sim::scenario::Action;
 use sim::strategy::{Fifo, Random, Replay};
 use sim::{Outcome, Release, Report, Scenario, Simulator};

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use gateway::behavior::Behavior;
+use gateway_core::behavior::Behavior;
 use sim::fuzz::{Campaign, Guard, Mode};
 use sim::{Release, Simulator};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
-use gateway::behavior::Behavior;
+use gateway_core::behavior::Behavior;
 use sim::rows::Tables;
 use sim::trace::Site;
 use sim::{Outcome, Release, Report, Scenario, Simulator, invariant};

@@ -7,15 +7,15 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::rc::Rc;
 
-use gateway::clock::{Clock, Millis};
-use gateway::config::Config;
-use gateway::lifecycle::process::Signal;
 use gateway::real;
 use gateway::real::access::{Access, Token};
 use gateway::real::clock::MachineClock;
 use gateway::real::limits::Limits;
 use gateway::real::served::Served;
 use gateway::real::sqlite::SqliteThread;
+use gateway_core::clock::{Clock, Millis};
+use gateway_core::config::Config;
+use gateway_core::lifecycle::process::Signal;
 use sim::drive::rows::differences;
 use sim::drive::served::replay;
 use sim::margin::{self, Ineligible};

@@ -6,12 +6,12 @@ use std::io;
 use std::path::Path;
 use std::rc::Rc;
 
-use gateway::agent::script::TurnScript;
-use gateway::config::Config;
 use gateway::real::access::{Access, Token};
 use gateway::real::lock::{Lock, LockError};
 use gateway::real::sqlite::SqliteThread;
-use gateway::store::sqlite::{Database, OpenError};
+use gateway_core::agent::script::TurnScript;
+use gateway_core::config::Config;
+use gateway_sqlite::{Database, OpenError};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use gateway::clock::{BadLength, Millis};
-use gateway::config::{BusyInput, Compression, Config};
 use gateway::real::limits::Limits;
+use gateway_core::clock::{BadLength, Millis};
+use gateway_core::config::{BusyInput, Compression, Config};
 use serde::de::value::{Error as NoWord, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
-use crate::clock::{Clock, Now, Uptime, Wall};
+use gateway_core::clock::{Clock, Now, Uptime, Wall};
 
 /// Uptime from the monotonic clock, wall time from the system's.
 pub struct MachineClock {
@@ -52,7 +52,7 @@ fn whole_millis(length: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Millis;
+    use gateway_core::clock::Millis;
 
     /// A timer that fires before its deadline would find that nothing is due yet, and nobody would look again.
     #[tokio::test(flavor = "current_thread")]

@@ -1,6 +1,6 @@
 //! The randomness of the operating system.
 
-use crate::entropy::{Entropy, Purpose, Stream};
+use gateway_core::entropy::{Entropy, Purpose, Stream};
 
 /// Draws each number anew from the system: streams need no seed of their own, and no id can be foreseen.
 pub struct SystemEntropy;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::clock::{Clock, Millis};
+use gateway_core::clock::{Clock, Millis};
 
 /// Bounds on what comes from outside. What is beyond them is refused or waits; nothing grows without end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

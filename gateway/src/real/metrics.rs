@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::record::{Attachment, Record};
-use crate::server::Gateway;
+use gateway_core::record::{Attachment, Record};
+use gateway_core::server::Gateway;
 
 /// What is counted as it happens.
 #[derive(Default)]

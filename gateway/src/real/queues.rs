@@ -14,7 +14,7 @@ use futures_util::future::LocalBoxFuture;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 
-use crate::transport::{Connection, Died, Unsent};
+use gateway_core::transport::{Connection, Died, Unsent};
 
 /// How many frames of a client wait until the gateway has time for them; the others wait in the socket.
 const INCOMING_MAX: usize = 16;

@@ -11,15 +11,15 @@ use super::metrics::{self, Counters};
 use super::stdio::StdioTransport;
 use super::watched::WatchedStore;
 use super::websocket::{Door, WebSocketTransport};
-use crate::behavior::Behavior;
-use crate::clock::Millis;
-use crate::config::Config;
-use crate::env::Env;
-use crate::lifecycle::process::Signal;
-use crate::lifecycle::writing::Stalled;
-use crate::server::Gateway;
-use crate::spawn::TaskName;
-use crate::transport::Transport;
+use gateway_core::behavior::Behavior;
+use gateway_core::clock::Millis;
+use gateway_core::config::Config;
+use gateway_core::env::Env;
+use gateway_core::lifecycle::process::Signal;
+use gateway_core::lifecycle::writing::Stalled;
+use gateway_core::server::Gateway;
+use gateway_core::spawn::TaskName;
+use gateway_core::transport::Transport;
 
 /// A gateway with its clients. It belongs inside a `LocalSet`.
 pub struct Served {
@@ -131,9 +131,9 @@ mod tests {
     use crate::real;
     use crate::real::sqlite::SqliteThread;
     use crate::real::websocket::PATH;
-    use crate::release::Release;
-    use crate::spawn::{Spawn, Window};
-    use crate::store::sqlite::Database;
+    use gateway_core::release::Release;
+    use gateway_core::spawn::{Spawn, Window};
+    use gateway_sqlite::Database;
 
     /// Only a hang takes longer.
     const HANG: Duration = Duration::from_secs(60);

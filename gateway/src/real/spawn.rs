@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use tokio::task::unconstrained;
 
-use crate::spawn::{Spawn, TaskName, Window};
+use gateway_core::spawn::{Spawn, TaskName, Window};
 
 /// Starts tasks on the `LocalSet` that is running.
 pub struct LocalSpawn;

@@ -9,8 +9,8 @@ use std::thread::{Builder, JoinHandle};
 
 use tokio::sync::oneshot;
 
-use crate::store::sqlite::{Database, OpenError};
-use crate::store::{Found, Pending, Read, Store, StoreError, Write, Written};
+use gateway_core::store::{Found, Pending, Read, Store, StoreError, Write, Written};
+use gateway_sqlite::{Database, OpenError};
 
 /// How many writes are committed together at most, so that the first of them does not wait for ever.
 const TOGETHER_MAX: usize = 256;
@@ -169,8 +169,8 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
-    use crate::clock::Wall;
-    use crate::store::{ListOrder, NewSession, Rows, StoredId, TipRule, contract};
+    use gateway_core::clock::Wall;
+    use gateway_core::store::{ListOrder, NewSession, Rows, StoredId, TipRule, contract};
 
     #[tokio::test(flavor = "current_thread")]
     async fn the_contract_holds_in_memory() {

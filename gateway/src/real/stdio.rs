@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::limits::Patience;
 use super::queues::{Ends, FAREWELL, Incoming, LastWord, Outgoing, Progress, QueuedConnection};
-use crate::transport::{Connection, Died, Transport};
+use gateway_core::transport::{Connection, Died, Transport};
 
 /// How much is written in one go; with every piece it shows that the client is there.
 const PIECE: usize = 64 * 1024;

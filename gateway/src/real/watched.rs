@@ -7,7 +7,7 @@ use std::time::Instant;
 use tracing::{info, warn};
 
 use super::metrics::Counters;
-use crate::store::{Found, Pending, Read, Store, StoreError, StoredId, Write, Written};
+use gateway_core::store::{Found, Pending, Read, Store, StoreError, StoredId, Write, Written};
 
 /// Passes every call on to another store.
 pub(super) struct WatchedStore {

@@ -28,7 +28,7 @@ use super::access::Access;
 use super::limits::{Limits, Patience};
 use super::metrics::Counters;
 use super::queues::QueuedConnection;
-use crate::transport::{Connection, Transport};
+use gateway_core::transport::{Connection, Transport};
 
 /// The one path that leads to the gateway.
 pub const PATH: &str = "/api/ws";
@@ -223,9 +223,9 @@ mod tests {
     use tokio_tungstenite::{WebSocketStream, client_async};
 
     use super::*;
-    use crate::clock::Millis;
     use crate::real::clock::MachineClock;
-    use crate::transport::{Died, Unsent};
+    use gateway_core::clock::Millis;
+    use gateway_core::transport::{Died, Unsent};
 
     /// Only a hang takes longer.
     const HANG: Duration = Duration::from_secs(60);

@@ -10,17 +10,17 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use gateway::Gateway;
-use gateway::agent::script::ScriptedAgents;
-use gateway::behavior::Behavior;
-use gateway::clock::{Clock, Now, Uptime, Wall};
-use gateway::config::Config;
-use gateway::entropy::{Entropy, Purpose, Stream};
-use gateway::env::Env;
-use gateway::spawn::{Spawn, TaskName, Window};
-use gateway::store::sqlite::{Database, Dump};
-use gateway::store::{Found, Pending, Read, Store, Write, Written};
-use gateway::transport::{Connection, Died, Transport, Unsent};
+use gateway_core::Gateway;
+use gateway_core::agent::script::ScriptedAgents;
+use gateway_core::behavior::Behavior;
+use gateway_core::clock::{Clock, Now, Uptime, Wall};
+use gateway_core::config::Config;
+use gateway_core::entropy::{Entropy, Purpose, Stream};
+use gateway_core::env::Env;
+use gateway_core::spawn::{Spawn, TaskName, Window};
+use gateway_core::store::{Found, Pending, Read, Store, Write, Written};
+use gateway_core::transport::{Connection, Died, Transport, Unsent};
+use gateway_sqlite::{Database, Dump};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -52,13 +52,13 @@ impl Bench {
         let env = Env {
             clock: Rc::clone(&clock) as _,
             store: Rc::new(AtTheCall(Rc::clone(&database))),
-            agents: Rc::new(ScriptedAgents::new(clock, BTreeMap::new(), gateway::clock::Millis::ZERO)),
+            agents: Rc::new(ScriptedAgents::new(clock, BTreeMap::new(), gateway_core::clock::Millis::ZERO)),
             entropy: Rc::<Count>::default(),
             spawn: Rc::clone(&tasks) as _,
-            observe: gateway::observe::Observe::default(),
+            observe: gateway_core::observe::Observe::default(),
         };
         // A grace of zero: no timer is armed that would have to pass.
-        let config = Config { orphan_grace: gateway::clock::Millis::ZERO, ..Config::default() };
+        let config = Config { orphan_grace: gateway_core::clock::Millis::ZERO, ..Config::default() };
         let gateway = Gateway::new(env, config, Behavior::default());
         let transport = Rc::new(OneClient(RefCell::new(Some(Rc::clone(&wire)))));
         tasks.add(Box::pin(gateway.serve(transport)));

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use futures_util::{SinkExt, StreamExt};
-use gateway::clock::{Clock, Millis};
 use gateway::real::clock::MachineClock;
+use gateway_core::clock::{Clock, Millis};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;

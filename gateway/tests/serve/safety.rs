@@ -1,8 +1,8 @@
 //! What is refused, as the README says: each over a real socket, with another client that is served all the while.
 
 use futures_util::{SinkExt, StreamExt};
-use gateway::clock::{Clock, Uptime};
 use gateway::real::clock::MachineClock;
+use gateway_core::clock::{Clock, Uptime};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

@@ -1,7 +1,7 @@
 //! `sim behavior`: what releases do differently, printed from the code.
 
-use gateway::behavior::{Alternative, Behavior, Field};
-use gateway::release::Release;
+use gateway_core::behavior::{Alternative, Behavior, Field};
+use gateway_core::release::Release;
 use serde::Serialize;
 
 #[derive(clap::Args)]

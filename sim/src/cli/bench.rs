@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Instant;
 
 use clap::Subcommand;
-use gateway::behavior::Behavior;
+use gateway_core::behavior::Behavior;
 use miette::{IntoDiagnostic, WrapErr};
 
 use super::behavior_flag;

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use clap::ValueEnum;
-use gateway::release::Release;
+use gateway_core::release::Release;
 use serde_json::{Value, json};
 
 use super::fuzz::campaign::{self, Work};

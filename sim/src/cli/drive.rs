@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::SystemTime;
 
-use gateway::clock::Millis;
-use gateway::release::Release;
+use gateway_core::clock::Millis;
+use gateway_core::release::Release;
 use miette::{IntoDiagnostic, WrapErr, miette};
 use serde_json::Value;
 use tokio::task::LocalSet;

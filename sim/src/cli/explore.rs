@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use gateway::release::Release;
+use gateway_core::release::Release;
 use miette::{IntoDiagnostic, WrapErr};
 use serde::Serialize;
 

@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use gateway::clock::Millis;
-use gateway::release::Release;
+use gateway_core::clock::Millis;
+use gateway_core::release::Release;
 
 use super::run::Case;
 use crate::invariant::ALL;

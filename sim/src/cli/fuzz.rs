@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use gateway::release::Release;
+use gateway_core::release::Release;
 use miette::miette;
 
 use self::campaign::Work;

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use gateway::clock::Millis;
-use gateway::release::Release;
+use gateway_core::clock::Millis;
+use gateway_core::release::Release;
 
 use super::failure;
 use super::run::Case;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gateway::release::Release;
+use gateway_core::release::Release;
 
 use super::run::release;
 use crate::recording::Recording;

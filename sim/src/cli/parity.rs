@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use gateway::release::Release;
+use gateway_core::release::Release;
 use serde::Serialize;
 
 use super::run::{Format, release};

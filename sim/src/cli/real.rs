@@ -1,6 +1,6 @@
 //! `sim run --real`: the same scenarios over real sockets, in real time, and the same rows.
 
-use gateway::release::Release;
+use gateway_core::release::Release;
 use miette::miette;
 
 use crate::drive::Scale;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use gateway::release::Release;
+use gateway_core::release::Release;
 use miette::{IntoDiagnostic, WrapErr, miette};
 
 use super::human;

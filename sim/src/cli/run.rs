@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use clap::ValueEnum;
-use gateway::release::Release;
+use gateway_core::release::Release;
 use miette::{IntoDiagnostic, miette};
 
 use super::{github, human, json, junit, real};
@@ -61,7 +61,7 @@ pub(super) enum Format {
 }
 
 pub(super) fn release(text: &str) -> Result<Release, String> {
-    text.parse().map_err(|error: gateway::release::UnknownRelease| error.to_string())
+    text.parse().map_err(|error: gateway_core::release::UnknownRelease| error.to_string())
 }
 
 /// A run with all that is needed to tell of it.

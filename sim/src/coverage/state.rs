@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gateway::record::{AgentState, Attachment, Record, SessionStage};
+use gateway_core::record::{AgentState, Attachment, Record, SessionStage};
 use serde::Serialize;
 
 use crate::world::mirror::Mirror;

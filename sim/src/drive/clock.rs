@@ -3,7 +3,7 @@
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use gateway::clock::{Clock, Millis, Now, Uptime, Wall};
+use gateway_core::clock::{Clock, Millis, Now, Uptime, Wall};
 use tokio::time::Instant;
 
 use super::Scale;

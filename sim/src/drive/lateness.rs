@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use gateway::store::{Found, Pending, Read, Store, Write, Written};
+use gateway_core::store::{Found, Pending, Read, Store, Write, Written};
 use tokio::time::Instant;
 
 /// The sum of all that came late.

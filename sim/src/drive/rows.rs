@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use gateway::clock::Millis;
+use gateway_core::clock::Millis;
 use rusqlite::{Connection, OpenFlags};
 
 use super::Scale;

@@ -1,8 +1,8 @@
 //! Which difference of a release a failure hangs on: the run is repeated with one field of the behaviour as `current` has
 //! it, and where the failure is gone, that field explains it.
 
-use gateway::behavior::{Behavior, Field};
-use gateway::release::Release;
+use gateway_core::behavior::{Behavior, Field};
+use gateway_core::release::Release;
 
 use crate::scenario::Scenario;
 use crate::shape::Shape;

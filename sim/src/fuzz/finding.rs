@@ -1,7 +1,7 @@
 //! A failure that a campaign came upon, with all that it takes to see it again.
 
-use gateway::clock::Millis;
-use gateway::release::Release;
+use gateway_core::clock::Millis;
+use gateway_core::release::Release;
 
 use super::Run;
 use crate::report::{Outcome, Report};

@@ -1,7 +1,7 @@
 //! Mutation: a scenario with one to four changes that stays valid and keeps most of its steps.
 
-use gateway::agent::script::TurnStep;
-use gateway::clock::Millis;
+use gateway_core::agent::script::TurnStep;
+use gateway_core::clock::Millis;
 
 use crate::prng::Prng;
 use crate::scenario::{Action, PROCESS, Prompt, Scenario, Step};

@@ -9,8 +9,8 @@ mod workflow;
 
 use std::collections::BTreeSet;
 
-use gateway::clock::Millis;
-use gateway::lifecycle::process::Signal;
+use gateway_core::clock::Millis;
+use gateway_core::lifecycle::process::Signal;
 
 pub(super) use workflow::{WORKFLOWS, Workflow};
 

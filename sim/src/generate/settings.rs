@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use gateway::clock::Millis;
-use gateway::config::{BusyInput, Compression, Config};
-use gateway::spawn::Window;
+use gateway_core::clock::Millis;
+use gateway_core::config::{BusyInput, Compression, Config};
+use gateway_core::spawn::Window;
 
 use super::swarm::{Feature, Swarm};
 use crate::prng::Prng;

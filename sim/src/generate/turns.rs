@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use gateway::agent::script::{OnInterrupt, TurnScript, TurnStep};
-use gateway::agent::{CompressionMode, QuestionKind};
-use gateway::clock::Millis;
+use gateway_core::agent::script::{OnInterrupt, TurnScript, TurnStep};
+use gateway_core::agent::{CompressionMode, QuestionKind};
+use gateway_core::clock::Millis;
 
 use super::swarm::{Feature, Swarm};
 use crate::prng::Prng;

@@ -1,8 +1,8 @@
 //! What a session accepts to be said later is said (I6 of spec §15, A17, S20; spec §4.3): a prompt that waits gets a turn of its own, and words
 //! to a turn are read by it or become a prompt. Only an interrupt or an end takes them back.
 
-use gateway::record::SessionStage;
-use gateway::session::Session;
+use gateway_core::record::SessionStage;
+use gateway_core::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::Tables;

@@ -3,7 +3,7 @@
 //!
 //! Later they may be taken back by an undo or put aside by a compression; so it is asked whether they were ever stored.
 
-use gateway::store::{NewMessage, Role};
+use gateway_core::store::{NewMessage, Role};
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::Tables;

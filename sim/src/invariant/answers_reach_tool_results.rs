@@ -1,7 +1,7 @@
 //! An answer to a question of the agent that was accepted reaches the agent (S31 of the catalogue): it is the result of the
 //! call that asked, whatever comes between the two.
 
-use gateway::store::Role;
+use gateway_core::store::Role;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::Tables;

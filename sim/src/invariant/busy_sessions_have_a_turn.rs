@@ -1,8 +1,8 @@
 //! A session that is busy has a turn (I5 of spec §15): otherwise it is busy for ever.
 
-use gateway::clock::{Millis, Uptime};
-use gateway::lifecycle::grace;
-use gateway::record::{Attachment, Record};
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::lifecycle::grace;
+use gateway_core::record::{Attachment, Record};
 
 use super::{Claim, Condition, Invariant, View};
 

@@ -1,9 +1,9 @@
 //! A session that was made to be closed with its connection is closed when that ends (spec §2, `close_on_disconnect`):
 //! it is given no grace.
 
-use gateway::clock::{Millis, Uptime};
-use gateway::record::{Attachment, SessionStage};
-use gateway::session::Session;
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::record::{Attachment, SessionStage};
+use gateway_core::session::Session;
 
 use super::{Claim, Condition, Invariant, View};
 

@@ -1,10 +1,10 @@
 //! A session is taken from a client only by that client's own leaving (I8 of spec §15): neither the end of another's
 //! connection silences it, nor a write that took long, nor does a reaper end it for being idle.
 
-use gateway::record::Actor;
-use gateway::record::{Attachment, Record};
-use gateway::registry::Registry;
-use gateway::session::Session;
+use gateway_core::record::Actor;
+use gateway_core::record::{Attachment, Record};
+use gateway_core::registry::Registry;
+use gateway_core::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gateway::clock::{Millis, Uptime};
-use gateway::lifecycle::close::is_foreign;
-use gateway::record::{Attachment, Record, SessionStage};
-use gateway::registry::Registry;
-use gateway::session::Session;
-use gateway::store::{SessionRow, StoredId};
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::lifecycle::close::is_foreign;
+use gateway_core::record::{Attachment, Record, SessionStage};
+use gateway_core::registry::Registry;
+use gateway_core::session::Session;
+use gateway_core::store::{SessionRow, StoredId};
 
 use super::{Claim, Condition, Invariant, View};
 

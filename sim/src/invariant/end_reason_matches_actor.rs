@@ -1,9 +1,9 @@
 //! A row says who ended it (I9 of spec §15): an orphan's row does not say that the user closed it.
 
-use gateway::record::Actor;
-use gateway::record::Ended;
-use gateway::session::Session;
-use gateway::store::EndReason;
+use gateway_core::record::Actor;
+use gateway_core::record::Ended;
+use gateway_core::session::Session;
+use gateway_core::store::EndReason;
 
 use super::{Breach, Claim, Invariant, View};
 

@@ -1,8 +1,8 @@
 //! A session that is ended works no more (I7 of spec §15): no turn starts in it, none runs on, and nobody hears
 //! of it.
 
-use gateway::record::SessionStage;
-use gateway::session::Session;
+use gateway_core::record::SessionStage;
+use gateway_core::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 

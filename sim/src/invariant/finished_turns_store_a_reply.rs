@@ -1,7 +1,7 @@
 //! A turn that has ended, by itself or by an interrupt, has a last word of the agent in the conversation (spec §5; what
 //! 0.16.0 and 0.17.0 leave out): whoever reads it later sees how the turn ended, and that the next prompt is another's.
 
-use gateway::store::{NewMessage, Role};
+use gateway_core::store::{NewMessage, Role};
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::Tables;

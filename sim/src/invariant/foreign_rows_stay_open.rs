@@ -1,6 +1,6 @@
 //! A row of a messaging platform is not ours to end (I10 of spec §15): its own gateway goes on using it.
 
-use gateway::lifecycle::close::is_foreign;
+use gateway_core::lifecycle::close::is_foreign;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::world::mirror::Mirror;

@@ -1,9 +1,9 @@
 //! An orphan has a whole grace from the moment its last client left (the acceptance rules of a fix of
 //! hermes-agent#44045): a timer of an earlier absence does not cut it short.
 
-use gateway::record::Actor;
-use gateway::record::Attachment;
-use gateway::session::Session;
+use gateway_core::record::Actor;
+use gateway_core::record::Attachment;
+use gateway_core::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 

@@ -1,11 +1,11 @@
 //! A session that nobody has and nobody uses is ended in the end (A2 of the catalogue; spec §6): the idle reaper finds
 //! what every other way has missed.
 
-use gateway::clock::Uptime;
-use gateway::lifecycle::idle::{self, SCAN};
-use gateway::record::Attachment;
-use gateway::registry::Registry;
-use gateway::session::Session;
+use gateway_core::clock::Uptime;
+use gateway_core::lifecycle::idle::{self, SCAN};
+use gateway_core::record::Attachment;
+use gateway_core::registry::Registry;
+use gateway_core::session::Session;
 
 use super::{Claim, Condition, Invariant, View};
 

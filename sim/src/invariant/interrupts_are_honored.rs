@@ -1,8 +1,8 @@
 //! A turn that somebody has asked to stop stops (S17 and spec §5): also one that still waits for its agent. Only a tool
 //! that cannot be interrupted is sat through.
 
-use gateway::clock::{Millis, Uptime};
-use gateway::record::Record;
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::record::Record;
 
 use super::{Claim, Condition, Invariant, View};
 

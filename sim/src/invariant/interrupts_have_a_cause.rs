@@ -1,7 +1,7 @@
 //! A turn is stopped only if somebody has asked for it while it was at work (A16 and S16 of the catalogue): an interrupt
 //! that came while the session was idle does not stop the turn that comes next, nor does a prompt stop its own.
 
-use gateway::record::Record;
+use gateway_core::record::Record;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::world::told::News;

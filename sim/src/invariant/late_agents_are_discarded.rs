@@ -1,7 +1,7 @@
 //! An agent that comes to be after its session has ended is let go: nobody will close it any more (S11 of the catalogue;
 //! hermes-agent#49852). One that was there at the end is closed then, also by a release that lets it work on.
 
-use gateway::record::{AgentState, SessionStage};
+use gateway_core::record::{AgentState, SessionStage};
 
 use super::{Breach, Claim, Invariant, View};
 

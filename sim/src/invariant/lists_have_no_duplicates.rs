@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use gateway::store::StoredId;
+use gateway_core::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::world::told::{Answer, News};

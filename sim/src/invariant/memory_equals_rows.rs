@@ -1,8 +1,8 @@
 //! Between turns, the rows hold what has been said (prefix durability, design §5; A18 and 5.11 of the specification):
 //! otherwise a resume brings back another conversation than the one that its client sees.
 
-use gateway::record::SessionStage;
-use gateway::session::Session;
+use gateway_core::record::SessionStage;
+use gateway_core::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway::store::{SessionRow, StoredId};
+use gateway_core::store::{SessionRow, StoredId};
 
 use super::{Breach, Claim, Invariant, View};
 

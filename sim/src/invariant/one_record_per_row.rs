@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use gateway::record::SessionStage;
-use gateway::session::Session;
-use gateway::store::StoredId;
+use gateway_core::record::SessionStage;
+use gateway_core::session::Session;
+use gateway_core::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};
 

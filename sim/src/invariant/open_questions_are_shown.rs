@@ -1,10 +1,10 @@
 //! Whoever has a session is told of the question that is open there, also one who has come back to it or has taken it
 //! over (A20 of the catalogue): otherwise they see a session at work, and the agent waits until its time is over.
 
-use gateway::clock::{Millis, Uptime};
-use gateway::record::Attachment;
-use gateway::registry::Registry;
-use gateway::session::Session;
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::record::Attachment;
+use gateway_core::registry::Registry;
+use gateway_core::session::Session;
 
 use super::{Claim, Condition, Invariant, View};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gateway::clock::Uptime;
+use gateway_core::clock::Uptime;
 
 use super::{ALL, Breach, Claim, Condition, Invariant, View, Violation};
 use crate::rows::Tables;

@@ -1,9 +1,9 @@
 //! A client that has as many sessions as it may have still finds each of them (spec §4.5): who asks for what is there already
 //! takes no more room.
 
-use gateway::record::{Attachment, Record, SessionStage};
-use gateway::session::Session;
-use gateway::store::StoredId;
+use gateway_core::record::{Attachment, Record, SessionStage};
+use gateway_core::session::Session;
+use gateway_core::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::world::told::{Answer, News, SESSION_LIMIT};

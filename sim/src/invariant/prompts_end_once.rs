@@ -1,8 +1,8 @@
 //! Every accepted prompt comes to one end (I6 of spec §15): an answer, an error, or a word that it was cancelled.
 //! Prompts that an old release joins to one turn end together.
 
-use gateway::record::SessionStage;
-use gateway::session::Session;
+use gateway_core::record::SessionStage;
+use gateway_core::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::Tables;

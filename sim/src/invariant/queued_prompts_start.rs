@@ -1,7 +1,7 @@
 //! A prompt that waits gets its turn as soon as the session is free (S20 of the catalogue), not after some later turn.
 
-use gateway::clock::{Millis, Uptime};
-use gateway::record::SessionStage;
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::record::SessionStage;
 
 use super::{Claim, Condition, Invariant, View};
 

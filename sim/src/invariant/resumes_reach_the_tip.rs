@@ -1,8 +1,8 @@
 //! A resume leads to the newest row of the conversation, whichever of its rows was asked for (A9, B7 and B8 of the
 //! catalogue): there, and only there, the conversation goes on.
 
-use gateway::record::SessionStage;
-use gateway::store::StoredId;
+use gateway_core::record::SessionStage;
+use gateway_core::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::world::told::{Answer, News};

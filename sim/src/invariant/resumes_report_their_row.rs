@@ -1,7 +1,7 @@
 //! A client that comes back to a session is told the id of the row that the session writes (S23 of the catalogue): under that
 //! one it finds the session again, and what it branches from there has the right parent.
 
-use gateway::store::StoredId;
+use gateway_core::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::world::told::{Answer, News};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use gateway::clock::{Millis, Uptime};
+use gateway_core::clock::{Millis, Uptime};
 
 use super::{Claim, Condition, Invariant, View};
 

@@ -1,6 +1,6 @@
 //! The tables hold what the committed writes add up to. A difference is a mistake in the SQL, or in the mirror.
 
-use gateway::store::{NewMessage, SessionRow};
+use gateway_core::store::{NewMessage, SessionRow};
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::Tables;
@@ -38,9 +38,9 @@ fn messages(view: &View<'_>, tables: &Tables, row: &SessionRow) -> Option<Breach
 
 #[cfg(test)]
 mod tests {
-    use gateway::clock::{Uptime, Wall};
-    use gateway::registry::Registry;
-    use gateway::store::{EndReason, NewSession, StoredId, Write, Written};
+    use gateway_core::clock::{Uptime, Wall};
+    use gateway_core::registry::Registry;
+    use gateway_core::store::{EndReason, NewSession, StoredId, Write, Written};
 
     use super::super::Bounds;
     use super::*;

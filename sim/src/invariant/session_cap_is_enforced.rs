@@ -1,8 +1,8 @@
 //! When a session is added to as many as there may be, one that nobody has makes room (A24 of the catalogue; spec §6).
 
-use gateway::clock::{Millis, Uptime};
-use gateway::record::{Attachment, Record, SessionStage};
-use gateway::session::Session;
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::record::{Attachment, Record, SessionStage};
+use gateway_core::session::Session;
 
 use super::{Claim, Condition, Invariant, View};
 

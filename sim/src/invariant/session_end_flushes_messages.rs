@@ -1,8 +1,8 @@
 //! A session that ends has stored what was said (A13 of the catalogue): what the store has refused before is tried again,
 //! and only a store that goes on refusing it excuses a loss.
 
-use gateway::record::SessionStage;
-use gateway::session::Session;
+use gateway_core::record::SessionStage;
+use gateway_core::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 

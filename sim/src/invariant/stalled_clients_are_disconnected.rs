@@ -1,7 +1,7 @@
 //! A client that takes nothing of what is sent to it is let go after the write timeout (spec §3): else what waits for it
 //! grows for ever, and its sessions never get their grace.
 
-use gateway::clock::{Millis, Uptime};
+use gateway_core::clock::{Millis, Uptime};
 
 use super::{Breach, Claim, Invariant, View};
 

@@ -1,7 +1,7 @@
 //! A client that was answered by a session hears what goes on there (spec §4.5): to take it up, or to send it a prompt,
 //! is to be attached.
 
-use gateway::record::Attachment;
+use gateway_core::record::Attachment;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::world::told::{Answer, News};

@@ -1,9 +1,9 @@
 //! A healthy turn runs to its end though its client is gone (the acceptance rules of a fix of hermes-agent#44045; what
 //! overshot them upstream was S14): a reaper that finds a turn at work waits.
 
-use gateway::record::Actor;
-use gateway::record::SessionStage;
-use gateway::session::Session;
+use gateway_core::record::Actor;
+use gateway_core::record::SessionStage;
+use gateway_core::session::Session;
 
 use super::{Breach, Claim, Invariant, View};
 

@@ -1,8 +1,8 @@
 //! An agent that hangs does not keep a session that nobody has for ever (hermes-agent#90373): a turn that has reported
 //! nothing for long is stopped, and then its session is ended as any other.
 
-use gateway::clock::{Millis, Uptime};
-use gateway::record::{Attachment, Record, SessionStage};
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::record::{Attachment, Record, SessionStage};
 
 use super::{Claim, Condition, Invariant, View};
 

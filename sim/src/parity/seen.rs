@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use gateway::clock::{Uptime, Wall};
-use gateway::release::Release;
-use gateway::store::StoredId;
+use gateway_core::clock::{Uptime, Wall};
+use gateway_core::release::Release;
+use gateway_core::store::StoredId;
 
 use crate::observation::{self, EventTarget, LiveSession, Observation};
 use crate::recording::{Memory, Row, Session};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use gateway::agent::script::TurnScript;
-use gateway::clock::{Millis, Uptime};
-use gateway::config::Config;
-use gateway::release::Release;
+use gateway_core::agent::script::TurnScript;
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::config::Config;
+use gateway_core::release::Release;
 
 use super::timing::Timing;
 use super::{Act, Cell, Recording, RecordingError};

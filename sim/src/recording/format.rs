@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway::clock::Millis;
+use gateway_core::clock::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use gateway::clock::Millis;
-use gateway::config::{BusyInput, Compression, Config};
+use gateway_core::clock::Millis;
+use gateway_core::config::{BusyInput, Compression, Config};
 use serde_json::{Map, Value};
 
 use super::error::Misplaced;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use gateway::agent::CompressionMode;
-use gateway::agent::script::{OnInterrupt, TurnScript, TurnStep};
-use gateway::clock::Millis;
-use gateway::lifecycle::process::Signal;
+use gateway_core::agent::CompressionMode;
+use gateway_core::agent::script::{OnInterrupt, TurnScript, TurnStep};
+use gateway_core::clock::Millis;
+use gateway_core::lifecycle::process::Signal;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use gateway::clock::{Millis, Uptime};
-use gateway::config::BusyInput;
-use gateway::release::Release;
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::config::BusyInput;
+use gateway_core::release::Release;
 use serde_json::{Value, json};
 
 use super::*;

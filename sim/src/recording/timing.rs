@@ -2,7 +2,7 @@
 
 use std::cmp::max;
 
-use gateway::clock::{Millis, Uptime};
+use gateway_core::clock::{Millis, Uptime};
 
 use super::{Act, Cell, RecordedStep, Recording};
 use crate::scenario::Action;

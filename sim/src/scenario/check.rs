@@ -7,10 +7,10 @@ mod store;
 
 use std::collections::BTreeMap;
 
-use gateway::agent::script::TurnScript;
-use gateway::behavior::{Behavior, UnknownBehavior};
-use gateway::clock::Millis;
-use gateway::release::Release;
+use gateway_core::agent::script::TurnScript;
+use gateway_core::behavior::{Behavior, UnknownBehavior};
+use gateway_core::clock::Millis;
+use gateway_core::release::Release;
 use toml::Spanned;
 
 use crate::invariant;

@@ -1,7 +1,7 @@
 //! Which calls of the store fail, and how: what `[[store.faults]]` and `[store.odds]` say.
 
-use gateway::clock::{Millis, Uptime};
-use gateway::store::{EndReason, Read, Write};
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::store::{EndReason, Read, Write};
 use serde::Deserialize;
 
 /// One table of `[[store.faults]]`.

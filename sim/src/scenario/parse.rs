@@ -8,11 +8,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
 
-use gateway::agent::script::TurnStep;
-use gateway::clock::Millis;
-use gateway::config::Config;
-use gateway::release::Release;
-use gateway::spawn::Window;
+use gateway_core::agent::script::TurnStep;
+use gateway_core::clock::Millis;
+use gateway_core::config::Config;
+use gateway_core::release::Release;
+use gateway_core::spawn::Window;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;

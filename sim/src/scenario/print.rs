@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use gateway::agent::script::TurnScript;
-use gateway::clock::Millis;
-use gateway::config::Config;
-use gateway::release::Release;
+use gateway_core::agent::script::TurnScript;
+use gateway_core::clock::Millis;
+use gateway_core::config::Config;
+use gateway_core::release::Release;
 use serde::Serialize;
 use toml::{Table, Value};
 

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use gateway::clock::Millis;
-use gateway::lifecycle::process::Signal;
+use gateway_core::clock::Millis;
+use gateway_core::lifecycle::process::Signal;
 use toml::Spanned;
 
 use super::error::Source;

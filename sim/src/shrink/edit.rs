@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gateway::agent::script::{OnInterrupt, TurnStep};
-use gateway::clock::Millis;
-use gateway::config::Config;
+use gateway_core::agent::script::{OnInterrupt, TurnStep};
+use gateway_core::clock::Millis;
+use gateway_core::config::Config;
 
 use super::time::Slot;
 use crate::scenario::{

@@ -1,9 +1,9 @@
 //! The times of a scenario, and which ones are simpler.
 
-use gateway::agent::script::TurnStep;
-use gateway::clock::Millis;
-use gateway::config::Config;
-use gateway::spawn::Window;
+use gateway_core::agent::script::TurnStep;
+use gateway_core::clock::Millis;
+use gateway_core::config::Config;
+use gateway_core::spawn::Window;
 
 use crate::scenario::{Latency, Scenario, StoreSettings};
 

@@ -1,6 +1,6 @@
 //! Strict replay: the choices of a tape, and an end to the run where they no longer fit.
 
-use gateway::release::Release;
+use gateway_core::release::Release;
 
 use super::Strategy;
 use crate::scenario::Scenario;

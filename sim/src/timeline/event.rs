@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway::clock::Uptime;
+use gateway_core::clock::Uptime;
 use serde_json::Value;
 
 use super::Lane;

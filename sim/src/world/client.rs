@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use gateway::clock::{Clock, Uptime};
-use gateway::session::Session;
-use gateway::store::{EndReason, NewMessage, NewSession, Role, StoredId, Write};
+use gateway_core::clock::{Clock, Uptime};
+use gateway_core::session::Session;
+use gateway_core::store::{EndReason, NewMessage, NewSession, Role, StoredId, Write};
 use serde_json::{Value, json};
 
 use super::names::{Ids, Named};

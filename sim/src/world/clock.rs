@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use futures_util::future::LocalBoxFuture;
-use gateway::clock::{Clock, Millis, Now, Uptime, Wall};
+use gateway_core::clock::{Clock, Millis, Now, Uptime, Wall};
 
 use crate::scenario::Jump;
 

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use gateway::entropy::{Entropy, Purpose, Stream};
-use gateway::ids::SessionId;
+use gateway_core::entropy::{Entropy, Purpose, Stream};
+use gateway_core::ids::SessionId;
 
 use super::Stage;
 use crate::footprint::Resource;

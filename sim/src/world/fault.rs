@@ -5,8 +5,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use gateway::clock::{Millis, Uptime};
-use gateway::store::{Read, Write};
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::store::{Read, Write};
 
 use super::Stage;
 use crate::chooser;

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use gateway::store::sqlite::{Database, Dump};
-use gateway::store::{Found, Read, StoreError, Write, Written};
+use gateway_core::store::{Found, Read, StoreError, Write, Written};
+use gateway_sqlite::{Database, Dump};
 
 /// A database that is kept from run to run.
 pub(crate) type Kept = Rc<RefCell<KeptDatabase>>;

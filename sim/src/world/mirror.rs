@@ -7,8 +7,8 @@ mod messages;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gateway::clock::Wall;
-use gateway::store::{BranchTitle, EndReason, NewMessage, NewSession, SessionRow, StoredId, Write, Written};
+use gateway_core::clock::Wall;
+use gateway_core::store::{BranchTitle, EndReason, NewMessage, NewSession, SessionRow, StoredId, Write, Written};
 
 /// The session rows, in the order in which they were inserted.
 #[derive(Clone, Debug, Default, PartialEq)]

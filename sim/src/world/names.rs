@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
-use gateway::ids::SessionId;
+use gateway_core::ids::SessionId;
 use tokio::sync::Notify;
 
 use crate::footprint::{Resource, Taken};

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use gateway::clock::{Clock, Millis, Uptime};
-use gateway::transport::{Connection, Died, Transport, Unsent};
+use gateway_core::clock::{Clock, Millis, Uptime};
+use gateway_core::transport::{Connection, Died, Transport, Unsent};
 use tokio::sync::Notify;
 
 use super::Stage;

@@ -3,13 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use gateway::Gateway;
-use gateway::behavior::Behavior;
-use gateway::clock::{Millis, Uptime};
-use gateway::config::Config;
-use gateway::env::Env;
-use gateway::lifecycle::process::Signal;
-use gateway::spawn::TaskName;
+use gateway_core::Gateway;
+use gateway_core::behavior::Behavior;
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::config::Config;
+use gateway_core::env::Env;
+use gateway_core::lifecycle::process::Signal;
+use gateway_core::spawn::TaskName;
 
 use super::network::Network;
 use super::store::SimStore;

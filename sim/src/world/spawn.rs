@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use futures_util::future::LocalBoxFuture;
-use gateway::clock::{Clock, Millis};
-use gateway::spawn::{Owner, Spawn, TaskName, Window};
+use gateway_core::clock::{Clock, Millis};
+use gateway_core::spawn::{Owner, Spawn, TaskName, Window};
 
 use super::Stage;
 use crate::footprint::Resource;

@@ -10,9 +10,9 @@ use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::rc::Rc;
 
-use gateway::clock::{Clock, Millis};
-use gateway::store::sqlite::{BUSY, Dump};
-use gateway::store::{Found, Pending, Read, Store, StoreError, StoredId, Write, Written};
+use gateway_core::clock::{Clock, Millis};
+use gateway_core::store::{Found, Pending, Read, Store, StoreError, StoredId, Write, Written};
+use gateway_sqlite::{BUSY, Dump};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Stage;
@@ -280,8 +280,8 @@ impl Workers {
 
 #[cfg(test)]
 mod tests {
-    use gateway::store::contract;
-    use gateway::store::sqlite::Database;
+    use gateway_core::store::contract;
+    use gateway_sqlite::Database;
 
     use super::super::kept::KeptDatabase;
     use super::*;

@@ -6,10 +6,10 @@ mod account;
 use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-use gateway::clock::Uptime;
-use gateway::ids::SessionId;
-use gateway::session::Session;
-use gateway::store::StoredId;
+use gateway_core::clock::Uptime;
+use gateway_core::ids::SessionId;
+use gateway_core::session::Session;
+use gateway_core::store::StoredId;
 use serde_json::Value;
 
 pub(crate) use account::{Account, End};

@@ -210,8 +210,8 @@ mod tests {
     use tokio::time::{Instant, sleep};
 
     use super::*;
-    use crate::clock::{Clock, Millis, Now, Uptime, Wall};
     use crate::real::queues::QueuedConnection;
+    use gateway_core::clock::{Clock, Millis, Now, Uptime, Wall};
 
     /// The time of a test, which passes when nobody has anything to do.
     struct Paused(Instant);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gateway::release::Release;
+use gateway_core::release::Release;
 
 use super::{Pair, Planted};
 use crate::fuzz::{Campaign, Finding, Guard};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway::clock::Millis;
+use gateway_core::clock::Millis;
 use serde_json::{Value, json};
 
 use super::found::Kept;

@@ -3,9 +3,9 @@
 //! A collision needs several steps on the right sessions at the right instants. Independent draws would hardly ever
 //! produce one, so the writer schedules them.
 
-use gateway::agent::script::TurnStep;
-use gateway::clock::{Millis, Uptime};
-use gateway::lifecycle::idle;
+use gateway_core::agent::script::TurnStep;
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::lifecycle::idle;
 
 use super::{Kind, Writer};
 use crate::generate::swarm::Feature;

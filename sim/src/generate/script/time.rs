@@ -1,7 +1,7 @@
 //! The instant of the next step: at a due time, in the middle of an operation, or at random.
 
-use gateway::agent::script::TurnStep;
-use gateway::clock::Millis;
+use gateway_core::agent::script::TurnStep;
+use gateway_core::clock::Millis;
 
 use super::Writer;
 use crate::scenario::Latency;

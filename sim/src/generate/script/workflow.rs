@@ -3,7 +3,7 @@
 //! Steps drawn one by one seldom form such a sequence. A workflow fixes the order of its actions. The rest is random: the
 //! client, the instant, the turn, the id of a resume, which actions are left out and which come in between.
 
-use gateway::clock::Millis;
+use gateway_core::clock::Millis;
 
 use super::super::swarm::Feature::{self, *};
 use super::{Kind, Writer};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway::agent::script::TurnScript;
+use gateway_core::agent::script::TurnScript;
 
 use crate::scenario::error::Source;
 use crate::scenario::step::{PlacedStep, list};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use gateway::clock::Millis;
+use gateway_core::clock::Millis;
 use toml::Spanned;
 
 use super::latency;

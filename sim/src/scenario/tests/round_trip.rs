@@ -1,7 +1,7 @@
 //! Random scenarios, printed and read back.
 
-use gateway::agent::CompressionMode;
-use gateway::agent::script::{OnInterrupt, TurnStep};
+use gateway_core::agent::CompressionMode;
+use gateway_core::agent::script::{OnInterrupt, TurnStep};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;

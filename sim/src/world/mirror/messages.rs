@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway::store::{NewMessage, Replaced, StoredId, Write};
+use gateway_core::store::{NewMessage, Replaced, StoredId, Write};
 
 /// Messages, by row and by conversation.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -3,7 +3,7 @@
 //! By conversation, which is what follows a row through its rotations, and the titles, which are one index for all. A query
 //! that scans looks at all rows; each commit changes all rows for it.
 
-use gateway::store::{Read, StoredId, Write};
+use gateway_core::store::{Read, StoredId, Write};
 
 use crate::footprint::{Footprints, Resource};
 use crate::world::mirror::Mirror;

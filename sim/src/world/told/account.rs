@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gateway::store::StoredId;
+use gateway_core::store::StoredId;
 use serde_json::Value;
 
 use super::Request;

@@ -34,8 +34,10 @@ use crate::transport::{Connection, Transport};
 
 /// A gateway: its live sessions, and what it runs on.
 pub struct Gateway {
-    pub(crate) env: Env,
-    pub(crate) rows: Rows,
+    /// Clock, store, agents, entropy and tasks.
+    pub env: Env,
+    /// The rows, as typed calls of the store.
+    pub rows: Rows,
     pub(crate) config: Config,
     pub(crate) behavior: Behavior,
     /// The live sessions.

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::column::branched_from;
-use crate::store::{StoredId, TipRule};
+use super::column::{self, Column, branched_from};
+use gateway_core::store::{StoredId, TipRule};
 
 /// The longest chain that is followed. Parents that form a ring end here too.
 const HOPS_MAX: usize = 100;
@@ -21,7 +21,7 @@ fn follow(connection: &Connection, start: &StoredId, next: &str) -> rusqlite::Re
     let mut statement = connection.prepare_cached(next)?;
     let mut current = start.clone();
     for _ in 0..HOPS_MAX {
-        match statement.query_row([&current], |row| row.get(0)).optional()? {
+        match statement.query_row([Column(&current)], |row| column::value(row, 0)).optional()? {
             Some(child) => current = child,
             None => break,
         }
@@ -33,7 +33,8 @@ fn last_with_messages(connection: &Connection, start: StoredId) -> rusqlite::Res
     let mut statement = connection.prepare_cached(ANY_CHILD)?;
     let (mut current, mut last) = (start.clone(), start);
     for _ in 0..HOPS_MAX {
-        let child = statement.query_row([&current], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let child =
+            statement.query_row([Column(&current)], |row| Ok((column::value(row, 0)?, row.get(1)?))).optional()?;
         let Some((child, has_messages)) = child else { break };
         current = child;
         if has_messages {
@@ -82,7 +83,7 @@ LIMIT 1";
 mod tests {
     use super::super::story;
     use super::*;
-    use crate::store::{Found, Read, Write};
+    use gateway_core::store::{Found, Read, Write};
 
     #[track_caller]
     fn check(rows: &str, start: &str, best_continuation: &str, started_after_end: &str) {

@@ -43,8 +43,8 @@ impl Registry {
         self.look().values().cloned().collect()
     }
 
-    /// How many live sessions match.
-    pub(crate) fn count(&self, matches: impl Fn(&Record) -> bool) -> usize {
+    /// Counts the live sessions whose record matches.
+    pub fn count(&self, matches: impl Fn(&Record) -> bool) -> usize {
         self.look().values().filter(|session| session.read(&matches)).count()
     }
 

@@ -1,10 +1,10 @@
 //! How values become columns, and rows become values again.
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Null, ToSqlOutput, ValueRef};
 use rusqlite::{Row, ToSql};
 
-use crate::clock::Wall;
-use crate::store::{EndReason, MessageRow, NewMessage, Role, SessionRow, StoredId};
+use gateway_core::clock::Wall;
+use gateway_core::store::{EndReason, MessageRow, NewMessage, Role, SessionRow, StoredId};
 
 /// The row that a branch was branched from, out of the column that says so; `NULL` for any other row.
 macro_rules! branched_from {
@@ -19,7 +19,7 @@ macro_rules! select_sessions {
         concat!(
             "SELECT id, source, parent_session_id, started_at, ended_at, end_reason, message_count, ",
             "tool_call_count, title, cwd, model, ",
-            $crate::store::sqlite::column::branched_from!("model_config"),
+            $crate::column::branched_from!("model_config"),
             " AS branched_from FROM sessions ",
             $rest
         )
@@ -43,32 +43,32 @@ pub(super) use {branched_from, select_messages, select_sessions};
 /// among all of them.
 pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
     Ok(SessionRow {
-        id: row.get(0)?,
+        id: value(row, 0)?,
         source: row.get(1)?,
-        parent: row.get(2)?,
-        started_at: row.get(3)?,
-        ended_at: row.get(4)?,
+        parent: optional(row, 2)?,
+        started_at: value(row, 3)?,
+        ended_at: optional(row, 4)?,
         end_reason: row.get(5)?,
         message_count: count(row, 6)?,
         tool_call_count: count(row, 7)?,
         title: row.get(8)?,
         cwd: row.get(9)?,
         model: row.get(10)?,
-        branched_from: row.get(11)?,
+        branched_from: optional(row, 11)?,
     })
 }
 
 /// The row of a [`select_messages`] query, read in the same way.
 pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<MessageRow> {
     let message = NewMessage {
-        role: row.get(2)?,
+        role: value(row, 2)?,
         content: row.get(3)?,
         tool_call_id: row.get(4)?,
         tool_calls: row.get(5)?,
         tool_name: row.get(6)?,
-        timestamp: row.get(7)?,
+        timestamp: value(row, 7)?,
     };
-    Ok(MessageRow { id: row.get(0)?, session: row.get(1)?, message, active: row.get(8)? })
+    Ok(MessageRow { id: row.get(0)?, session: value(row, 1)?, message, active: row.get(8)? })
 }
 
 /// A counter. Other programs may leave it NULL, the column allows that; it never goes below zero.
@@ -77,48 +77,76 @@ fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     Ok(u64::try_from(count).map_err(|_| FromSqlError::OutOfRange(count))?)
 }
 
-impl ToSql for StoredId {
+/// A value of the gateway as a column has it: ids, reasons and roles as text, wall time as seconds (`REAL`).
+///
+/// A type of its own, because neither the values nor the traits of `rusqlite` belong to this crate.
+pub(super) struct Column<T>(pub(super) T);
+
+impl ToSql for Column<&StoredId> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.as_str().into())
+        Ok(self.0.as_str().into())
     }
 }
 
-impl FromSql for StoredId {
+impl ToSql for Column<Option<&StoredId>> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.map_or(ToSqlOutput::from(Null), |id| id.as_str().into()))
+    }
+}
+
+impl FromSql for Column<StoredId> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_str().map(Self::new)
+        value.as_str().map(StoredId::new).map(Self)
     }
 }
 
-impl ToSql for Wall {
+impl ToSql for Column<Wall> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.as_seconds().into())
+        Ok(self.0.as_seconds().into())
     }
 }
 
-impl FromSql for Wall {
+impl FromSql for Column<Wall> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        f64::column_result(value).map(Self::from_seconds)
+        f64::column_result(value).map(Wall::from_seconds).map(Self)
     }
 }
 
-impl ToSql for EndReason {
+impl ToSql for Column<EndReason> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.as_str().into())
+        Ok(self.0.as_str().into())
     }
 }
 
-impl ToSql for Role {
+impl ToSql for Column<Role> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.as_str().into())
+        Ok(self.0.as_str().into())
     }
 }
 
-impl FromSql for Role {
+impl FromSql for Column<Role> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let text = value.as_str()?;
-        [Self::User, Self::Assistant, Self::Tool]
+        [Role::User, Role::Assistant, Role::Tool]
             .into_iter()
             .find(|role| role.as_str() == text)
+            .map(Self)
             .ok_or_else(|| FromSqlError::Other(format!("unknown role `{text}`").into()))
     }
+}
+
+/// The value of a column that is not `NULL`.
+pub(super) fn value<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+where
+    Column<T>: FromSql,
+{
+    row.get::<_, Column<T>>(column).map(|value| value.0)
+}
+
+/// The value of a column, or none for `NULL`.
+fn optional<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
+where
+    Column<T>: FromSql,
+{
+    Ok(row.get::<_, Option<Column<T>>>(column)?.map(|value| value.0))
 }

@@ -5,7 +5,6 @@
 
 pub mod contract;
 mod rows;
-pub mod sqlite;
 mod write;
 
 use futures_util::future::LocalBoxFuture;

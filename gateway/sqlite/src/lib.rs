@@ -1,4 +1,4 @@
-//! The SQL: the rows of a [`Store`](super::Store) in one SQLite database.
+//! The SQL: the rows of a [`Store`](gateway_core::store::Store) in one SQLite database.
 //!
 //! [`Database`] answers at once and on the thread that asks; production puts it on a thread of its own, a
 //! simulator into its own store. It knows no time and draws nothing: each value in a row comes with the call.
@@ -7,6 +7,7 @@
 //! help of `title` and `tip`, `read` answers questions, `column` turns values into columns and back.
 
 mod column;
+mod failure;
 mod read;
 mod schema;
 #[cfg(test)]
@@ -20,7 +21,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, ffi};
 
-use super::{Found, MessageRow, Read, SessionRow, StoreError, Write, Written};
+use gateway_core::store::{Found, MessageRow, Read, SessionRow, StoreError, Write, Written};
+
+use failure::Failure;
 
 pub use schema::SCHEMA_VERSION;
 
@@ -133,10 +136,7 @@ impl Database {
     ///
     /// If the child of a [`Write::Rotate`] or a [`Write::Branch`] does not name its parent.
     pub fn write(&mut self, write: &Write) -> Result<Written, StoreError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let written = write::carry_out(&transaction, write)?;
-        transaction.commit()?;
-        Ok(written)
+        Ok(self.write_alone(write)?)
     }
 
     /// Carries out several transactions with one commit, for a disk takes as long for one as for many. Each is still all
@@ -155,12 +155,19 @@ impl Database {
         writes.iter().map(|write| self.write(write)).collect()
     }
 
+    fn write_alone(&mut self, write: &Write) -> Result<Written, Failure> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let written = write::carry_out(&transaction, write)?;
+        transaction.commit()?;
+        Ok(written)
+    }
+
     /// The error is one in the middle: then everything is rolled back.
     fn write_together(&mut self, writes: &[&Write]) -> rusqlite::Result<Vec<Result<Written, StoreError>>> {
         let transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
             Ok(transaction) => transaction,
             // Whoever holds the file was waited for; waiting again for each would hold up all that come after.
-            Err(error) => return Ok(vec![Err(error.into()); writes.len()]),
+            Err(error) => return Ok(vec![Err(Failure::from(error).into()); writes.len()]),
         };
         let mut answers = Vec::with_capacity(writes.len());
         for write in writes {
@@ -171,7 +178,7 @@ impl Database {
                 transaction.prepare_cached("ROLLBACK TO one")?.execute([])?;
             }
             transaction.prepare_cached("RELEASE one")?.execute([])?;
-            answers.push(written);
+            answers.push(written.map_err(StoreError::from));
         }
         transaction.commit()?;
         Ok(answers)
@@ -180,24 +187,31 @@ impl Database {
     /// Answers a question from one committed state.
     pub fn read(&self, read: &Read) -> Result<Found, StoreError> {
         // A question may take several statements; the transaction lets no other process write in between.
-        let snapshot = self.connection.unchecked_transaction()?;
-        read::answer(&snapshot, read)
+        let snapshot = self.connection.unchecked_transaction().map_err(Failure::from)?;
+        Ok(read::answer(&snapshot, read).map_err(Failure::from)?)
     }
 
     /// Every row, for reports.
     pub fn dump(&self) -> Result<Dump, StoreError> {
-        let snapshot = self.connection.unchecked_transaction()?;
-        Ok(Dump { sessions: read::all_sessions(&snapshot)?, messages: read::all_messages(&snapshot)? })
+        let snapshot = self.connection.unchecked_transaction().map_err(Failure::from)?;
+        Ok(Dump {
+            sessions: read::all_sessions(&snapshot).map_err(Failure::from)?,
+            messages: read::all_messages(&snapshot).map_err(Failure::from)?,
+        })
     }
 
     /// Deletes every row, and message ids start again at 1. Tables and prepared statements stay, which makes this
     /// several times faster than a new database.
     pub fn reset(&mut self) -> Result<(), StoreError> {
+        Ok(self.delete_all().map_err(Failure::from)?)
+    }
+
+    fn delete_all(&mut self) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for table in schema::EMPTY_TABLES {
             transaction.prepare_cached(table)?.execute([])?;
         }
-        Ok(transaction.commit()?)
+        transaction.commit()
     }
 
     fn prepare(mut connection: Connection, path: &Path) -> Result<Self, OpenError> {
@@ -213,16 +227,6 @@ impl Database {
     }
 }
 
-/// The general meaning of an error. Titles have the only unique index; a taken id is a primary key.
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error() {
-            Some(ffi::Error { extended_code: ffi::SQLITE_CONSTRAINT_UNIQUE, .. }) => Self::TitleTaken,
-            _ => Self::NotWritten { cause: error.to_string() },
-        }
-    }
-}
-
 fn not_opened(path: &Path, error: &rusqlite::Error) -> OpenError {
     match error.sqlite_error_code() {
         Some(ffi::ErrorCode::NotADatabase) => OpenError::NotADatabase { path: path.to_owned() },
@@ -234,8 +238,8 @@ fn not_opened(path: &Path, error: &rusqlite::Error) -> OpenError {
 mod tests {
     use super::story::{database, line};
     use super::*;
-    use crate::clock::Wall;
-    use crate::store::{EndReason, NewMessage, NewSession, Role, StoredId};
+    use gateway_core::clock::Wall;
+    use gateway_core::store::{EndReason, NewMessage, NewSession, Role, StoredId};
 
     fn session(id: &str) -> NewSession {
         let (source, id) = ("tui".to_owned(), StoredId::new(id));

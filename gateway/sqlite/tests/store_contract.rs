@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use gateway::store::sqlite::Database;
-use gateway::store::{EndReason, Found, Pending, Read, Store, Write, Written, contract};
+use gateway_core::store::{EndReason, Found, Pending, Read, Store, Write, Written, contract};
+use gateway_sqlite::Database;
 
 /// The plainest store there is: the call does the work.
 struct AtTheCall(Rc<RefCell<Database>>);

@@ -2,14 +2,16 @@
 
 use rusqlite::{Connection, params};
 
+use super::column::Column;
+use super::failure::Failure;
 use super::{tip, title};
-use crate::clock::Wall;
-use crate::store::{
+use gateway_core::clock::Wall;
+use gateway_core::store::{
     BranchTitle, EndReason, NewMessage, NewSession, Replaced, StoreError, StoredId, TipRule, Write, Written,
 };
 
 /// Does what `write` says. After an error the caller has to roll back.
-pub(super) fn carry_out(connection: &Connection, write: &Write) -> Result<Written, StoreError> {
+pub(super) fn carry_out(connection: &Connection, write: &Write) -> Result<Written, Failure> {
     let changed = match write {
         Write::CreateSession { session } => create_session(connection, session)?,
         Write::StartTurn { session, messages } => {
@@ -32,26 +34,26 @@ pub(super) fn carry_out(connection: &Connection, write: &Write) -> Result<Writte
     Ok(Written { changed, session: None })
 }
 
-fn create_session(connection: &Connection, session: &NewSession) -> Result<usize, StoreError> {
+fn create_session(connection: &Connection, session: &NewSession) -> Result<usize, Failure> {
     Ok(execute_with(connection, CREATE_SESSION, session)?)
 }
 
 /// The counters come first: whether there is a row to count in is also whether there may be messages.
-fn append(connection: &Connection, session: &StoredId, messages: &[NewMessage]) -> Result<usize, StoreError> {
+fn append(connection: &Connection, session: &StoredId, messages: &[NewMessage]) -> Result<usize, Failure> {
     count_messages(connection, COUNT_MORE, session, messages)?;
     insert_messages(connection, session, messages)?;
     Ok(1)
 }
 
-fn end(connection: &Connection, session: &StoredId, at: Wall, reason: EndReason) -> Result<usize, StoreError> {
-    Ok(connection.prepare_cached(END)?.execute(params![session, at, reason])?)
+fn end(connection: &Connection, session: &StoredId, at: Wall, reason: EndReason) -> Result<usize, Failure> {
+    Ok(connection.prepare_cached(END)?.execute(params![Column(session), Column(at), Column(reason)])?)
 }
 
-fn reopen(connection: &Connection, session: &StoredId) -> Result<usize, StoreError> {
-    Ok(connection.prepare_cached(REOPEN)?.execute([session])?)
+fn reopen(connection: &Connection, session: &StoredId) -> Result<usize, Failure> {
+    Ok(connection.prepare_cached(REOPEN)?.execute([Column(session)])?)
 }
 
-fn reopen_tip(connection: &Connection, session: &StoredId) -> Result<Written, StoreError> {
+fn reopen_tip(connection: &Connection, session: &StoredId) -> Result<Written, Failure> {
     let tip = tip::tip(connection, session, TipRule::BestContinuation)?;
     if tip != *session {
         return Ok(Written { changed: 0, session: Some(tip) });
@@ -66,7 +68,7 @@ fn rotate(
     at: Wall,
     child: &NewSession,
     messages: &[NewMessage],
-) -> Result<usize, StoreError> {
+) -> Result<usize, Failure> {
     assert_eq!(child.parent.as_ref(), Some(parent), "the child of a rotation names its parent");
     let ended = end(connection, parent, at, EndReason::Compression)?;
     // Unlike a session that is made again, a continuation must be new: a taken id fails, and the parent stays open.
@@ -77,14 +79,14 @@ fn rotate(
 }
 
 /// Afterwards the compacted messages are the only active ones, so they are what the counters say.
-fn compact(connection: &Connection, session: &StoredId, messages: &[NewMessage]) -> Result<usize, StoreError> {
+fn compact(connection: &Connection, session: &StoredId, messages: &[NewMessage]) -> Result<usize, Failure> {
     count_messages(connection, COUNT_ANEW, session, messages)?;
-    connection.prepare_cached(REPLACE_MESSAGES)?.execute([session])?;
+    connection.prepare_cached(REPLACE_MESSAGES)?.execute([Column(session)])?;
     insert_messages(connection, session, messages)?;
     Ok(1)
 }
 
-fn name_session(connection: &Connection, session: &NewSession, title: &str) -> Result<usize, StoreError> {
+fn name_session(connection: &Connection, session: &NewSession, title: &str) -> Result<usize, Failure> {
     create_session(connection, session)?;
     title::take(connection, &session.id, title)?;
     Ok(title::set(connection, &session.id, title)?)
@@ -95,13 +97,13 @@ fn replace(
     session: &StoredId,
     messages: &[NewMessage],
     replaced: Replaced,
-) -> Result<usize, StoreError> {
+) -> Result<usize, Failure> {
     count_messages(connection, COUNT_ANEW, session, messages)?;
     let delete = match replaced {
         Replaced::Active => DELETE_ACTIVE,
         Replaced::All => DELETE_MESSAGES,
     };
-    connection.prepare_cached(delete)?.execute([session])?;
+    connection.prepare_cached(delete)?.execute([Column(session)])?;
     insert_messages(connection, session, messages)?;
     Ok(1)
 }
@@ -111,7 +113,7 @@ fn branch(
     child: &NewSession,
     title: &BranchTitle,
     messages: &[NewMessage],
-) -> Result<usize, StoreError> {
+) -> Result<usize, Failure> {
     let parent = child.branched_from.as_ref().expect("a branch names the session it was branched from");
     let inserted = execute_with(connection, INSERT_SESSION, child)?;
     match title {
@@ -124,16 +126,25 @@ fn branch(
 }
 
 /// Messages and children first, because they refer to the row.
-fn delete(connection: &Connection, session: &StoredId) -> Result<usize, StoreError> {
+fn delete(connection: &Connection, session: &StoredId) -> Result<usize, Failure> {
     for statement in [DELETE_MESSAGES, FORGET_PARENT] {
-        connection.prepare_cached(statement)?.execute([session])?;
+        connection.prepare_cached(statement)?.execute([Column(session)])?;
     }
-    Ok(connection.prepare_cached(DELETE_SESSION)?.execute([session])?)
+    Ok(connection.prepare_cached(DELETE_SESSION)?.execute([Column(session)])?)
 }
 
 fn execute_with(connection: &Connection, sql: &str, session: &NewSession) -> rusqlite::Result<usize> {
     let NewSession { id, source, model, parent, branched_from, started_at, cwd, title } = session;
-    let values = params![id, source, model, parent, started_at, cwd, title, branched_from];
+    let values = params![
+        Column(id),
+        source,
+        model,
+        Column(parent.as_ref()),
+        Column(*started_at),
+        cwd,
+        title,
+        Column(branched_from.as_ref())
+    ];
     connection.prepare_cached(sql)?.execute(values)
 }
 
@@ -142,11 +153,11 @@ fn count_messages(
     sql: &str,
     session: &StoredId,
     messages: &[NewMessage],
-) -> Result<(), StoreError> {
+) -> Result<(), Failure> {
     let count = i64::try_from(messages.len()).expect("a batch fits into memory");
     let calls = i64::try_from(messages.iter().map(NewMessage::calls).sum::<u64>()).expect("as many calls at the most");
-    match connection.prepare_cached(sql)?.execute(params![session, count, calls])? {
-        0 => Err(StoreError::NoSession),
+    match connection.prepare_cached(sql)?.execute(params![Column(session), count, calls])? {
+        0 => Err(StoreError::NoSession.into()),
         _ => Ok(()),
     }
 }
@@ -155,7 +166,15 @@ fn insert_messages(connection: &Connection, session: &StoredId, messages: &[NewM
     let mut statement = connection.prepare_cached(INSERT_MESSAGE)?;
     for message in messages {
         let NewMessage { role, content, tool_call_id, tool_calls, tool_name, timestamp } = message;
-        statement.execute(params![session, role, content, tool_call_id, tool_calls, tool_name, timestamp])?;
+        statement.execute(params![
+            Column(session),
+            Column(*role),
+            content,
+            tool_call_id,
+            tool_calls,
+            tool_name,
+            Column(*timestamp)
+        ])?;
     }
     Ok(())
 }

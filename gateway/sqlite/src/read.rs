@@ -2,19 +2,17 @@
 
 use rusqlite::{Connection, OptionalExtension, Params};
 
-use super::column::{self, select_messages, select_sessions};
+use super::column::{self, Column, select_messages, select_sessions};
 use super::tip;
-use crate::clock::Wall;
-use crate::store::{
-    EndReason, Found, ListOrder, ListedRow, MessageRow, Read, SessionRow, StoreError, StoredId, TipRule,
-};
+use gateway_core::clock::Wall;
+use gateway_core::store::{EndReason, Found, ListOrder, ListedRow, MessageRow, Read, SessionRow, StoredId, TipRule};
 
 /// When something last happened in each chain, by its root: a row that the literal picks. `UNION` ends a ring.
 macro_rules! activity {
     ($roots:literal) => {
         concat!(
             "WITH RECURSIVE row (id, parent_session_id, branched) AS (SELECT id, parent_session_id, (",
-            $crate::store::sqlite::column::branched_from!("model_config"),
+            $crate::column::branched_from!("model_config"),
             ") IS NOT NULL FROM sessions),
             chain (root, id) AS (
                 SELECT id, id FROM row WHERE ",
@@ -38,13 +36,13 @@ macro_rules! activity {
 }
 
 /// Answers `read`. The caller sees to it that nothing is committed meanwhile.
-pub(super) fn answer(connection: &Connection, read: &Read) -> Result<Found, StoreError> {
+pub(super) fn answer(connection: &Connection, read: &Read) -> rusqlite::Result<Found> {
     Ok(match read {
         Read::Session { id } => Found::Session(session(connection, id)?),
         Read::Titled { title } => {
             Found::Session(connection.prepare_cached(TITLED)?.query_row([title], column::session).optional()?)
         }
-        Read::Messages { session } => Found::Messages(messages(connection, MESSAGES, [session])?),
+        Read::Messages { session } => Found::Messages(messages(connection, MESSAGES, [Column(session)])?),
         Read::Tip { session, rule } => Found::Tip(tip::tip(connection, session, *rule)?),
         Read::Open => Found::Open(sessions(connection, OPEN, [])?),
         Read::List { limit, order, rule } => Found::List(list(connection, *limit, *order, *rule)?),
@@ -70,9 +68,10 @@ fn list(connection: &Connection, limit: u32, order: ListOrder, rule: TipRule) ->
 }
 
 fn listed(connection: &Connection, root: SessionRow, rule: TipRule) -> rusqlite::Result<ListedRow> {
-    let last_active: Wall = connection.prepare_cached(LAST_ACTIVE)?.query_row([&root.id], |row| row.get(0))?;
+    let last_active: Wall =
+        connection.prepare_cached(LAST_ACTIVE)?.query_row([Column(&root.id)], |row| column::value(row, 0))?;
     let row = project(connection, root, rule)?;
-    let preview = connection.prepare_cached(PREVIEW)?.query_row([&row.id], |row| row.get(0)).optional()?;
+    let preview = connection.prepare_cached(PREVIEW)?.query_row([Column(&row.id)], |row| row.get(0)).optional()?;
     Ok(ListedRow { row, preview, last_active })
 }
 
@@ -97,7 +96,7 @@ fn project(connection: &Connection, root: SessionRow, rule: TipRule) -> rusqlite
 }
 
 fn session(connection: &Connection, id: &StoredId) -> rusqlite::Result<Option<SessionRow>> {
-    connection.prepare_cached(SESSION)?.query_row([id], column::session).optional()
+    connection.prepare_cached(SESSION)?.query_row([Column(id)], column::session).optional()
 }
 
 fn sessions(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<Vec<SessionRow>> {
@@ -147,7 +146,7 @@ const ALL_MESSAGES: &str = select_messages!("ORDER BY id");
 mod tests {
     use super::super::{Database, story};
     use super::*;
-    use crate::store::{NewMessage, Role, Write};
+    use gateway_core::store::{NewMessage, Role, Write};
 
     #[track_caller]
     fn check_list(rows: &str, limit: u32, expected: &[&str]) {
@@ -243,12 +242,12 @@ mod tests {
         let calls = NewMessage {
             content: None,
             tool_calls: Some("[{\"id\":\"call_1\"}]".to_owned()),
-            ..NewMessage::text(Role::Assistant, "", crate::clock::Wall(1_767_225_600_123))
+            ..NewMessage::text(Role::Assistant, "", gateway_core::clock::Wall(1_767_225_600_123))
         };
         let result = NewMessage {
             tool_call_id: Some("call_1".to_owned()),
             tool_name: Some("shell".to_owned()),
-            ..NewMessage::text(Role::Tool, "it's \u{1F980}\0", crate::clock::Wall(1_767_225_600_124))
+            ..NewMessage::text(Role::Tool, "it's \u{1F980}\0", gateway_core::clock::Wall(1_767_225_600_124))
         };
         let messages = vec![calls, result];
         let session = StoredId::new("a");

@@ -2,14 +2,14 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::column::branched_from;
-use crate::store::StoredId;
+use super::column::{Column, branched_from};
+use gateway_core::store::StoredId;
 
 /// Gives `session` the next title of its parent's lineage. False if the parent has none, or there is no such row.
 /// The parent keeps its own.
 pub(super) fn carry_on(connection: &Connection, session: &StoredId, parent: &StoredId) -> rusqlite::Result<bool> {
     let title: Option<Option<String>> =
-        connection.prepare_cached(TITLE)?.query_row([parent], |row| row.get(0)).optional()?;
+        connection.prepare_cached(TITLE)?.query_row([Column(parent)], |row| row.get(0)).optional()?;
     let Some(title) = title.flatten() else {
         return Ok(false);
     };
@@ -32,7 +32,7 @@ pub(super) fn branch(connection: &Connection, session: &StoredId, parent: &Store
 
 /// Takes a title from the rows that a session continues: they are not shown any more, and it is the same conversation.
 pub(super) fn take(connection: &Connection, session: &StoredId, title: &str) -> rusqlite::Result<usize> {
-    connection.prepare_cached(TAKE_FROM_ANCESTORS)?.execute(params![session, title])
+    connection.prepare_cached(TAKE_FROM_ANCESTORS)?.execute(params![Column(session), title])
 }
 
 fn is_free(connection: &Connection, title: &str) -> rusqlite::Result<bool> {
@@ -41,7 +41,7 @@ fn is_free(connection: &Connection, title: &str) -> rusqlite::Result<bool> {
 
 /// Sets a title; a taken one breaks the unique index.
 pub(super) fn set(connection: &Connection, session: &StoredId, title: &str) -> rusqlite::Result<usize> {
-    connection.prepare_cached(SET_TITLE)?.execute(params![session, title])
+    connection.prepare_cached(SET_TITLE)?.execute(params![Column(session), title])
 }
 
 /// The title after the highest one that `base` has anywhere, not only in this lineage: the index is over all rows.
@@ -102,8 +102,8 @@ ORDER BY title";
 mod tests {
     use super::super::Database;
     use super::*;
-    use crate::clock::Wall;
-    use crate::store::{NewSession, Write};
+    use gateway_core::clock::Wall;
+    use gateway_core::store::{NewSession, Write};
 
     /// Makes rows with these titles, the parent's first, and a child; `None` says that it got no title.
     #[track_caller]

@@ -4,8 +4,8 @@
 //! messages (`said@2`), a title (`title=x`) and the end (`tui_close@9`), carried out in this order.
 
 use super::Database;
-use crate::clock::Wall;
-use crate::store::{EndReason, NewMessage, NewSession, Role, SessionRow, StoredId, Write};
+use gateway_core::clock::Wall;
+use gateway_core::store::{EndReason, NewMessage, NewSession, Role, SessionRow, StoredId, Write};
 
 /// A new database that holds `rows`.
 pub(super) fn database(rows: &str) -> Database {
