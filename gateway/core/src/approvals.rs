@@ -1,45 +1,54 @@
-//! The table of those who are asked for leave to run commands, by stored id. Only older releases look into it.
+//! The approval table of old releases: which session's client is asked for leave to run commands, by stored id.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use crate::observe::Resource;
-use crate::server::Gateway;
+use crate::observe::{Observe, Resource};
 use crate::session::Session;
 use crate::store::StoredId;
 
-/// Who is asked, by stored id.
-#[derive(Default)]
-pub(crate) struct Table(RefCell<BTreeMap<StoredId, Session>>);
+/// The entries. A release without the table leaves it empty.
+pub(crate) struct ApprovalTable {
+    /// Whether the release looks sessions up here.
+    is_kept: bool,
+    entries: RefCell<BTreeMap<StoredId, Session>>,
+    observe: Observe,
+}
 
-/// The session's agent is built: from now on its client is asked.
-pub(crate) fn enter(gateway: &Gateway, session: &Session) {
-    if gateway.behavior.approval.keeps_table() {
-        gateway.env.observe.write(Resource::Approvals);
-        gateway.approvals.0.borrow_mut().insert(key(session), session.clone());
+impl ApprovalTable {
+    pub(crate) fn new(is_kept: bool, observe: Observe) -> Self {
+        Self { is_kept, entries: RefCell::default(), observe }
     }
-}
 
-/// The session is over. Whoever stands under its stored id goes, also when that is another session by now (S12).
-pub(crate) fn leave(gateway: &Gateway, session: &Session) {
-    gateway.env.observe.write(Resource::Approvals);
-    gateway.approvals.0.borrow_mut().remove(&key(session));
-}
+    /// The session's agent is built: from now on its client is asked.
+    pub(crate) fn enter(&self, session: &Session) {
+        if self.is_kept {
+            self.observe.write(Resource::Approvals);
+            self.entries.borrow_mut().insert(key(session), session.clone());
+        }
+    }
 
-/// Whether the session's client is asked.
-pub(crate) fn is_asked(gateway: &Gateway, session: &Session) -> bool {
-    gateway.env.observe.read(Resource::Approvals);
-    let table = gateway.approvals.0.borrow();
-    !gateway.behavior.approval.keeps_table() || table.get(&key(session)).is_some_and(|asked| asked.is(session))
-}
+    /// The session is over. The entry under its stored id goes, also when it is another session's by now (S12).
+    pub(crate) fn leave(&self, session: &Session) {
+        self.observe.write(Resource::Approvals);
+        self.entries.borrow_mut().remove(&key(session));
+    }
 
-/// The session's key becomes the row that its agent writes, and its place in the table goes along.
-pub(crate) fn follow_row(gateway: &Gateway, session: &Session) {
-    let before = session.change(|record| std::mem::replace(&mut record.key, record.agent.row.clone()));
-    gateway.env.observe.write(Resource::Approvals);
-    let mut table = gateway.approvals.0.borrow_mut();
-    if let Some(asked) = table.remove(&before) {
-        table.insert(key(session), asked);
+    /// Whether the session's client is asked.
+    pub(crate) fn is_asked(&self, session: &Session) -> bool {
+        self.observe.read(Resource::Approvals);
+        let entries = self.entries.borrow();
+        !self.is_kept || entries.get(&key(session)).is_some_and(|asked| asked.is(session))
+    }
+
+    /// The session's key becomes the row that its agent writes, and its entry moves along.
+    pub(crate) fn follow_row(&self, session: &Session) {
+        let before = session.change(|record| std::mem::replace(&mut record.key, record.agent.row.clone()));
+        self.observe.write(Resource::Approvals);
+        let mut entries = self.entries.borrow_mut();
+        if let Some(asked) = entries.remove(&before) {
+            entries.insert(key(session), asked);
+        }
     }
 }
 

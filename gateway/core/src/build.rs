@@ -2,13 +2,12 @@
 
 use std::rc::Rc;
 
-use crate::approvals;
 use crate::clock::Millis;
 use crate::idle;
 use crate::record::{AgentState, Record, SessionStage};
-use crate::server::Gateway;
 use crate::session::Session;
 use crate::spawn::TaskName;
+use crate::state::Gateway;
 
 /// Builds the agent after `delay`, unless it is built or begun by then.
 pub(crate) fn later(gateway: &Rc<Gateway>, session: &Session, delay: Millis) {
@@ -55,8 +54,8 @@ async fn build(gateway: &Rc<Gateway>, session: &Session) {
     });
     // Whoever built it for a session that is gone meanwhile takes its entry out again, or what stands there by now.
     match gateway.sessions.contains(session) {
-        true => approvals::enter(gateway, session),
-        false => approvals::leave(gateway, session),
+        true => gateway.approvals.enter(session),
+        false => gateway.approvals.leave(session),
     }
     let failure = session.read(|record| match &record.agent.state {
         AgentState::Failed(message) => Some(message.clone()),

@@ -1,8 +1,11 @@
 //! Answers that were lost: whether the write was carried out is looked up in the rows.
 
-use crate::finalize::RETRY;
-use crate::server::Gateway;
+use crate::clock::Millis;
+use crate::state::Gateway;
 use crate::store::{MessageRow, NewMessage, Pending, StoreError};
+
+/// How long to wait before a call that the store could not carry out is repeated.
+pub(crate) const RETRY: Millis = Millis::from_secs(1);
 
 /// What a write has come to. If that is unknown, `look` asks the rows and `shows` says whether they have it.
 pub(crate) async fn settle<T, F>(

@@ -2,20 +2,15 @@
 
 use serde_json::json;
 
-use crate::approvals;
-use crate::clock::Millis;
+use crate::doubt::RETRY;
 use crate::lifecycle::close::Popping;
-use crate::observe::Resource;
 use crate::persist;
 use crate::record::Actor;
 use crate::record::{AgentState, Ended, Record, SessionStage};
-use crate::server::Gateway;
 use crate::session::Session;
 use crate::spawn::Window;
+use crate::state::Gateway;
 use crate::store::{EndReason, StoreError};
-
-/// How long to wait before a row whose end could not be stored is tried again.
-pub(crate) const RETRY: Millis = Millis::from_secs(1);
 
 /// Ends a session once. False if somebody else ends or has ended it, and then only after they are done.
 pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> bool {
@@ -53,11 +48,10 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     if popping == Popping::BeforeEnd {
         gateway.env.window(Window::EndedNotTornDown).await;
     }
-    approvals::leave(gateway, session);
+    gateway.approvals.leave(session);
     close_agent(gateway, session).await;
     gateway.sessions.remove(session);
     if gateway.behavior.notices.end_with_session() {
-        gateway.env.observe.write(Resource::Notices);
         gateway.notices.forget(session);
     }
     session.change_with(|record, handles| {

@@ -10,9 +10,9 @@ use crate::lifecycle::idle;
 use crate::record::Actor;
 use crate::record::{Record, SessionStage, Timer};
 use crate::registry::Registry;
-use crate::server::Gateway;
 use crate::session::Session;
 use crate::spawn::{TaskName, Window};
+use crate::state::Gateway;
 
 /// The session may have become idle: arms its timer, or leaves it disarmed while somebody uses it.
 pub(crate) fn rearm(gateway: &Rc<Gateway>, session: &Session) {

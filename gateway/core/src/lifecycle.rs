@@ -22,6 +22,7 @@ pub mod process;
 pub mod queue;
 pub mod resume;
 pub mod review;
+pub mod rotation;
 pub mod steer;
 pub mod title;
 pub mod writing;

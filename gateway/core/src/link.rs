@@ -4,16 +4,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::future::pending;
 use std::rc::Rc;
 
 use tokio::sync::Notify;
 
-use crate::clock::Millis;
 use crate::ids::ConnectionId;
-use crate::lifecycle::writing::{Room, Stalled};
+use crate::lifecycle::writing::Room;
 use crate::observe::{Observe, Resource};
-use crate::server::Gateway;
 use crate::transport::{Connection, Died, Unsent};
 
 /// A connection that the server has accepted. Clones share it.
@@ -78,7 +75,7 @@ impl Link {
     }
 
     /// The connection ends from our side, and what waits with it; its reader sees to its sessions.
-    fn give_up(&self) {
+    pub(crate) fn give_up(&self) {
         self.observe.write(self.backlog());
         self.forget();
         self.connection.close();
@@ -89,7 +86,7 @@ impl Link {
     }
 
     /// The client is sent nothing more.
-    fn silence(&self) {
+    pub(crate) fn silence(&self) {
         self.observe.write(self.backlog());
         self.forget();
         self.waiting.silenced.set(true);
@@ -101,7 +98,7 @@ impl Link {
     }
 
     /// Waits until a frame waits.
-    async fn behind(&self) {
+    pub(crate) async fn behind(&self) {
         loop {
             // Made before the look: a frame that comes between the two is not missed.
             let added = self.waiting.added.notified();
@@ -114,7 +111,7 @@ impl Link {
     }
 
     /// There is room: sends the oldest frame that waits.
-    fn catch_up(&self) {
+    pub(crate) fn catch_up(&self) {
         self.observe.write(self.backlog());
         let Some(frame) = self.waiting.frames.borrow_mut().pop_front() else { return };
         let left = self.waiting.bytes.get() - frame.len();
@@ -125,32 +122,10 @@ impl Link {
     }
 }
 
-/// Sends what waits as soon as there is room for it, until the client has taken nothing for the write timeout. Never
-/// ends: the reader of the connection does.
-pub(crate) async fn write(gateway: &Gateway, link: &Link) {
-    loop {
-        link.behind().await;
-        let timeout = gateway.config.write_timeout;
-        let stalled = gateway.behavior.writing.on_timeout().filter(|_| timeout > Millis::ZERO);
-        tokio::select! {
-            biased; // a client that takes a frame at the last instant has taken it
-            room = link.connection.room() => match room {
-                Ok(()) => link.catch_up(),
-                Err(Died) => return pending().await,
-            },
-            () = gateway.env.sleep(timeout), if stalled.is_some() => {
-                match stalled {
-                    Some(Stalled::Silence) => link.silence(),
-                    Some(Stalled::Drop) | None => link.give_up(),
-                }
-                return pending().await;
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use futures_util::FutureExt;
     use futures_util::future::LocalBoxFuture;
 

@@ -11,7 +11,7 @@ mod history;
 mod hold;
 mod interface;
 mod listing;
-pub(crate) mod prompt;
+mod prompt;
 mod respond;
 mod resume;
 mod steer;
@@ -24,8 +24,8 @@ use serde_json::{Map, Value};
 use crate::agent::QuestionKind;
 use crate::link::Link;
 use crate::rpc::{self, Error, code};
-use crate::server::Gateway;
 use crate::session::Session;
+use crate::state::Gateway;
 
 /// Whether a method holds up the connection it came on, or runs beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,74 +4,36 @@
 //! It waits in one list for all sessions, each entry addressed to its owner. Who looks there is the session at the end
 //! of a job and at the end of each turn, so nothing polls.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use serde_json::json;
 
 use crate::agent::Agent;
 use crate::lifecycle::notice::Moment;
-use crate::method::prompt;
-use crate::observe::Resource;
+use crate::notices::Notice;
 use crate::record::{Queued, SessionStage};
-use crate::server::Gateway;
 use crate::session::Session;
-use crate::spawn::{TaskName, Window};
+use crate::spawn::Window;
+use crate::state::Gateway;
 
-/// What jobs have said and nobody has taken yet, oldest first.
-#[derive(Default)]
-pub(crate) struct Notices(RefCell<Vec<Notice>>);
-
-/// What one job has said.
-struct Notice {
-    /// The session that started it.
-    owner: Session,
-    job: String,
-    text: String,
+/// A turn of the session has started a job. False if the job has a watcher already.
+pub(crate) fn begin(gateway: &Gateway, session: &Session, job: &str) -> bool {
+    let is_new = session.change(|record| record.jobs.insert(job.to_owned()));
+    is_new || !gateway.behavior.notices.watch_once()
 }
 
-impl Notices {
-    /// Takes out the oldest that may be taken.
-    fn take(&self, may: impl Fn(&Notice) -> bool) -> Option<Notice> {
-        let mut notices = self.0.borrow_mut();
-        let place = notices.iter().position(may)?;
-        Some(notices.remove(place))
-    }
-
-    /// Drops what was for a session that is ended.
-    pub(crate) fn forget(&self, session: &Session) {
-        self.0.borrow_mut().retain(|notice| !notice.owner.is(session));
-    }
-}
-
-/// Waits for the end of a job that the session's turn has started, unless the session ends first.
-pub(crate) fn watch(gateway: &Rc<Gateway>, session: &Session, agent: Rc<dyn Agent>, job: String) {
-    let is_new = session.change(|record| record.jobs.insert(job.clone()));
-    if !is_new && gateway.behavior.notices.watch_once() {
-        return;
-    }
-    let (watching, session) = (Rc::clone(gateway), session.clone());
-    gateway.env.spawn(TaskName::session(session.id(), "job"), async move {
-        let text = tokio::select! {
-            biased; // a session that ends at the instant of its job has ended
-            () = session.until(|record| (record.stage == SessionStage::Finalized).then_some(())) => return,
-            text = agent.outcome(&job) => text,
-        };
-        tell(&watching, &session, job, text).await;
-    });
-}
-
-/// A job is over: a turn of its session says so, now or after those before it.
-async fn tell(gateway: &Rc<Gateway>, session: &Session, job: String, text: String) {
+/// Waits for the end of a job, unless the session ends first. Returns what has claimed the session for a turn of its own,
+/// if something has.
+pub(crate) async fn outcome(gateway: &Gateway, session: &Session, agent: &dyn Agent, job: String) -> Option<Queued> {
+    let text = tokio::select! {
+        biased; // a session that ends at the instant of its job has ended
+        () = session.until(|record| (record.stage == SessionStage::Finalized).then_some(())) => return None,
+        text = agent.outcome(&job) => text,
+    };
     session.emit("status.update", json!({"kind": "process", "text": text}));
-    gateway.env.observe.write(Resource::Notices);
-    gateway.notices.0.borrow_mut().push(Notice { owner: session.clone(), job, text });
+    gateway.notices.add(Notice { owner: session.clone(), job, text });
     if !gateway.behavior.notices.end_with_session() {
         gateway.env.window(Window::JobOverNotHeard).await;
     }
-    if let Some(next) = claim(gateway, session, Moment::JobOver) {
-        prompt::start_next(gateway, session, next).await;
-    }
+    claim(gateway, session, Moment::JobOver)
 }
 
 /// The next thing that a job has said claims the session, unless the session is at work or being ended.
@@ -80,7 +42,6 @@ pub(crate) fn claim(gateway: &Gateway, session: &Session, moment: Moment) -> Opt
     if !session.read(|record| behavior.may_begin(record)) {
         return None;
     }
-    gateway.env.observe.write(Resource::Notices);
     let notice = gateway.notices.take(|notice| behavior.takes(notice.owner.is(session), moment))?;
     session.change_with(|record, handles| {
         handles.claim(record, &notice.text, gateway.env.now());

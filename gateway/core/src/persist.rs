@@ -1,10 +1,9 @@
 //! Storing what a transcript holds beyond what is stored already.
 
-use crate::doubt;
-use crate::finalize::RETRY;
+use crate::doubt::{self, RETRY};
 use crate::lifecycle::flush::Moment;
-use crate::server::Gateway;
 use crate::session::Session;
+use crate::state::Gateway;
 use crate::store::{NewMessage, StoreError, StoredId};
 
 /// How often a session that ends tries to store what is left.

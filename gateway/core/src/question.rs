@@ -3,13 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::agent::{Interrupt, Question, QuestionKind};
-use crate::approvals;
 use crate::clock::Millis;
 use crate::entropy::{Purpose, Stream};
 use crate::record::OpenQuestion;
-use crate::server::Gateway;
 use crate::session::Session;
 use crate::spawn::Window;
+use crate::state::Gateway;
 
 /// Asks, and waits for the answer: of the client, of an interrupt or of the clock, whichever is first.
 pub(crate) async fn ask(gateway: &Gateway, session: &Session, question: Question, interrupt: &Interrupt) -> String {
@@ -19,7 +18,7 @@ pub(crate) async fn ask(gateway: &Gateway, session: &Session, question: Question
     let timeout = timeout(gateway, question.kind);
     let open = OpenQuestion { id, kind: question.kind, payload: payload.clone() };
     let answered = session.change_with(|record, handles| handles.ask(record, open));
-    if question.kind != QuestionKind::Approval || approvals::is_asked(gateway, session) {
+    if question.kind != QuestionKind::Approval || gateway.approvals.is_asked(session) {
         session.emit(question.kind.event(), payload);
     }
     let text = tokio::select! {

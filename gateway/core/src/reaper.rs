@@ -9,9 +9,9 @@ use crate::lifecycle::grace::{Duty, Expired};
 use crate::link::Link;
 use crate::record::Actor;
 use crate::record::{Attachment, Timer};
-use crate::server::Gateway;
 use crate::session::Session;
 use crate::spawn::{TaskName, Window};
+use crate::state::Gateway;
 
 /// How long until the next look at a turn that was interrupted.
 const LOOK: Millis = Millis::from_secs(1);

@@ -3,109 +3,16 @@
 //! A rotation is a procedure: a list of [`RotationStep`]s that one executor carries out.
 
 use crate::agent::CompressionMode;
-use crate::approvals;
-use crate::behavior::group;
 use crate::doubt;
 use crate::entropy::Stream;
 use crate::lifecycle::flush::Moment;
+use crate::lifecycle::rotation::{Compression, RotationStep};
 use crate::persist;
 use crate::record::{Record, Transcript};
-use crate::server::Gateway;
 use crate::session::Session;
 use crate::spawn::Window;
+use crate::state::Gateway;
 use crate::store::{EndReason, MessageRow, NewMessage, NewSession, Role, StoreError, StoredId};
-
-group! {
-    /// Going on under another id.
-    Rotation "rotation" {
-        /// How the parent is ended and the child begun.
-        procedure: Procedure {
-            /// In one transaction.
-            Atomic "atomic",
-            /// One statement after the other, then the messages: a kill in between leaves an ended parent without a
-            /// child (B2). If the child cannot be inserted, the parent is reopened.
-            StepsAndWrite "steps_and_write",
-            /// One statement after the other; the messages follow with the turn's next ones.
-            Steps "steps",
-            /// The same, and whether the child was inserted is not looked at: the conversation goes on without a row
-            /// (B1).
-            StepsUnchecked "steps_unchecked",
-        }
-        /// When the record's key follows the agent's row.
-        key: KeySync {
-            /// At once.
-            AtOnce "at_once",
-            /// After the turn; meanwhile the session is not found under its new id (S23).
-            AfterTurn "after_turn",
-        }
-        /// What a compression does that names no mode.
-        default_mode: DefaultMode {
-            /// The messages are replaced, the id stays.
-            InPlace "in_place",
-            /// The session goes on under a new id.
-            Rotate "rotate"
-                harmless "it is the default of a setting, and each of its values leaves whole rows",
-        }
-    }
-}
-
-/// One step of a rotation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RotationStep {
-    /// Parent, child, title and messages in one transaction; then the switch in memory.
-    Rotate,
-    /// The parent's row is ended with `compression`.
-    EndParent,
-    /// The agent goes on under the child's id, in memory.
-    SwitchId,
-    /// The child's row is inserted; if that fails, the parent is reopened and goes on.
-    InsertChild,
-    /// The child's row is inserted, or not.
-    TryInsertChild,
-    /// The child gets the next title of the lineage.
-    Title,
-    /// The compacted messages are stored under the child.
-    WriteMessages,
-}
-
-impl Rotation {
-    /// The steps of a rotation, in order.
-    pub fn steps(&self) -> &'static [RotationStep] {
-        match self.procedure {
-            Procedure::Atomic => &[RotationStep::Rotate],
-            Procedure::StepsAndWrite => &[
-                RotationStep::EndParent,
-                RotationStep::SwitchId,
-                RotationStep::InsertChild,
-                RotationStep::Title,
-                RotationStep::WriteMessages,
-            ],
-            Procedure::Steps => {
-                &[RotationStep::EndParent, RotationStep::SwitchId, RotationStep::InsertChild, RotationStep::Title]
-            }
-            Procedure::StepsUnchecked => {
-                &[RotationStep::EndParent, RotationStep::SwitchId, RotationStep::TryInsertChild, RotationStep::Title]
-            }
-        }
-    }
-
-    /// Whether the record's key follows at once.
-    pub fn syncs_key_at_once(&self) -> bool {
-        match self.key {
-            KeySync::AtOnce => true,
-            KeySync::AfterTurn => false,
-        }
-    }
-
-    /// The mode in force when a compression asks for `asked` and the configuration says `configured`.
-    fn mode(&self, asked: CompressionMode, configured: CompressionMode) -> DefaultMode {
-        let mode = if asked == CompressionMode::Default { configured } else { asked };
-        match (mode, self.default_mode) {
-            (CompressionMode::InPlace, _) | (CompressionMode::Default, DefaultMode::InPlace) => DefaultMode::InPlace,
-            (CompressionMode::Rotate, _) | (CompressionMode::Default, DefaultMode::Rotate) => DefaultMode::Rotate,
-        }
-    }
-}
 
 /// Replaces the conversation by `summary` and its last message, after storing what is not stored yet at this moment.
 /// On an error the conversation stays as it is.
@@ -117,12 +24,12 @@ pub(crate) async fn compress(
     moment: Moment,
 ) -> Result<(), StoreError> {
     let mode = gateway.behavior.rotation.mode(asked, gateway.config.compression.mode());
-    let moment = if mode == DefaultMode::Rotate { Moment::Rotation } else { moment };
+    let moment = if mode == Compression::Rotate { Moment::Rotation } else { moment };
     persist::flush(gateway, session, moment).await?;
     let at = gateway.env.now().wall;
     let messages = session.read(|record| compacted(&record.transcript, NewMessage::text(Role::Assistant, summary, at)));
     match mode {
-        DefaultMode::InPlace => {
+        Compression::InPlace => {
             let row = session.read(|record| record.agent.row.clone());
             let written = gateway.rows.compact(row.clone(), messages.clone()).await;
             let look = || gateway.rows.messages(row.clone());
@@ -131,7 +38,7 @@ pub(crate) async fn compress(
             session.change(|record| record.transcript = rewritten(&record.transcript, messages, Saved::All));
             Ok(())
         }
-        DefaultMode::Rotate => rotate(gateway, session, messages).await,
+        Compression::Rotate => rotate(gateway, session, messages).await,
     }
 }
 
@@ -204,11 +111,11 @@ pub(crate) async fn compress_beside(
 ) -> StoredId {
     let messages = compacted(transcript, NewMessage::text(Role::Assistant, summary, gateway.env.now().wall));
     match gateway.behavior.rotation.mode(asked, gateway.config.compression.mode()) {
-        DefaultMode::InPlace => {
+        Compression::InPlace => {
             let _ = gateway.rows.compact(row.clone(), messages).await;
             row
         }
-        DefaultMode::Rotate => {
+        Compression::Rotate => {
             let child = child_of(gateway, session, &row);
             let id = child.id.clone();
             let _ = gateway.rows.end(row.clone(), child.started_at, EndReason::Compression).await;
@@ -228,7 +135,7 @@ fn switch(gateway: &Gateway, session: &Session, id: &StoredId, messages: Vec<New
         record.transcript = rewritten(&record.transcript, messages, saved);
     });
     if gateway.behavior.rotation.syncs_key_at_once() {
-        approvals::follow_row(gateway, session);
+        gateway.approvals.follow_row(session);
     }
 }
 

@@ -7,9 +7,8 @@ use std::rc::Rc;
 
 use crate::clock::Millis;
 use crate::doubt;
-use crate::finalize;
-use crate::server::Gateway;
 use crate::spawn::TaskName;
+use crate::state::Gateway;
 use crate::store::{EndReason, SessionRow, StoreError, StoredId};
 
 /// Starts the sweep, unless there is nothing to sweep or the grace is switched off.
@@ -48,7 +47,7 @@ async fn end(gateway: &Gateway, row: StoredId) {
     while gateway.sessions.owner_of(&row).is_none() {
         match gateway.rows.end(row.clone(), gateway.env.now().wall, EndReason::StartupOrphanReap).await {
             Ok(_) | Err(StoreError::Closed) => return,
-            Err(_) => gateway.env.sleep(finalize::RETRY).await,
+            Err(_) => gateway.env.sleep(doubt::RETRY).await,
         }
     }
 }

@@ -8,21 +8,21 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use crate::agent::{Agent, Interrupt, ToolCall, Turn, TurnEvent};
-use crate::approvals;
+use crate::build;
 use crate::idle;
 use crate::lifecycle::flush::Moment;
 use crate::lifecycle::interrupt::Minds;
 use crate::lifecycle::queue::Before;
-use crate::method::prompt;
 use crate::notice;
 use crate::persist;
+use crate::prompt;
 use crate::question;
 use crate::record::{AgentState, Queued, Transcript, TurnPhase};
 use crate::review;
 use crate::rotation;
-use crate::server::Gateway;
 use crate::session::Session;
-use crate::spawn::Window;
+use crate::spawn::{TaskName, Window};
+use crate::state::Gateway;
 use crate::store::{NewMessage, Role, StoreError};
 
 /// How a turn ended.
@@ -38,15 +38,44 @@ pub(crate) enum Ending {
     Silent,
 }
 
+/// Starts the turn of a prompt that is stored and holds the session.
+pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session, prompt: String) {
+    build::start(gateway, session);
+    let name = TaskName::session(session.id(), "turn");
+    gateway.env.spawn(name, run(Rc::clone(gateway), session.clone(), prompt));
+}
+
+/// Starts the turn of a prompt that waited and holds the session.
+pub(crate) async fn start_next(gateway: &Rc<Gateway>, session: &Session, next: Queued) {
+    let now = gateway.env.now();
+    if let Err(error) = prompt::store(gateway, session, &next.text, now).await {
+        session.emit("error", json!({"message": error.message}));
+        session.change(|record| record.facts.over += 1);
+        return abandon(gateway, session);
+    }
+    start(gateway, session, next.text);
+}
+
+/// The claimed turn does not start after all; a prompt that waits for it does.
+pub(crate) fn abandon(gateway: &Rc<Gateway>, session: &Session) {
+    let next = free(gateway, session, Before::NeverBegan);
+    gateway.emit_info(session);
+    let Some(next) = next else { return idle::rearm(gateway, session) };
+    let (starting, session) = (Rc::clone(gateway), session.clone());
+    gateway.env.spawn(TaskName::session(session.id(), "next"), async move {
+        start_next(&starting, &session, next).await;
+    });
+}
+
 /// Works on the prompt that holds the session.
-pub(crate) async fn run(gateway: Rc<Gateway>, session: Session, prompt: String) {
+async fn run(gateway: Rc<Gateway>, session: Session, prompt: String) {
     let Some(interrupt) = begin(&session) else { return };
     // What the conversation goes back to if this turn raises.
     let forgets = !gateway.behavior.finish.keeps_failed();
     let history = forgets.then(|| session.read(|record| record.transcript.before_last()));
     let (ending, before, review) = match agent_ready(&gateway, &session, &interrupt).await {
         Ok(agent) => {
-            let interrupt = start(&gateway, &session, interrupt).await;
+            let interrupt = begin_work(&gateway, &session, interrupt).await;
             session.emit("message.start", Value::Null);
             // An error stays with the messages, which go with the next flush.
             let _ = persist::flush(&gateway, &session, Moment::Start).await;
@@ -110,7 +139,7 @@ pub(crate) async fn agent_ready(
 }
 
 /// The turn begins. Some releases forget an interrupt that has come since they last looked.
-async fn start(gateway: &Gateway, session: &Session, interrupt: Rc<Interrupt>) -> Rc<Interrupt> {
+async fn begin_work(gateway: &Gateway, session: &Session, interrupt: Rc<Interrupt>) -> Rc<Interrupt> {
     if gateway.behavior.interrupt.while_waiting() != Minds::LaterAndForgets {
         return interrupt;
     }
@@ -141,7 +170,7 @@ async fn converse(
             TurnEvent::Failed { message } => return (Ending::Failed { message }, None),
             TurnEvent::Interrupted => return (Ending::Interrupted, None),
             TurnEvent::JobStarted { job } => {
-                notice::watch(gateway, session, Rc::clone(agent), job);
+                watch_job(gateway, session, Rc::clone(agent), job);
                 continue;
             }
             TurnEvent::Asked { question } => {
@@ -156,6 +185,20 @@ async fn converse(
             session.emit("status.update", json!({"kind": "status", "text": format!("not stored: {error}")}));
         }
     }
+}
+
+/// Waits in the background for the end of a job that the turn has started, unless it is watched already or the session
+/// ends first. What came of it becomes a turn.
+fn watch_job(gateway: &Rc<Gateway>, session: &Session, agent: Rc<dyn Agent>, job: String) {
+    if !notice::begin(gateway, session, &job) {
+        return;
+    }
+    let (watching, session) = (Rc::clone(gateway), session.clone());
+    gateway.env.spawn(TaskName::session(session.id(), "job"), async move {
+        if let Some(next) = notice::outcome(&watching, &session, &*agent, job).await {
+            start_next(&watching, &session, next).await;
+        }
+    });
 }
 
 /// The agent has given a sign of life.
@@ -231,7 +274,7 @@ async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: Ending, before
         let _ = persist::flush(gateway, session, moment).await;
     }
     if forgotten.is_none() {
-        approvals::follow_row(gateway, session);
+        gateway.approvals.follow_row(session);
     }
     session.change(|record| {
         record.facts.over += 1;
@@ -260,7 +303,7 @@ async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: Ending, before
     }
     gateway.emit_info(session);
     match next {
-        Some(next) => prompt::start_next(gateway, session, next).await,
+        Some(next) => start_next(gateway, session, next).await,
         None => idle::rearm(gateway, session),
     }
 }

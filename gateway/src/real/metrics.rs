@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use gateway_core::record::{Attachment, Record};
-use gateway_core::server::Gateway;
+use gateway_core::state::Gateway;
 
 /// What is counted as it happens.
 #[derive(Default)]

@@ -17,8 +17,9 @@ use gateway_core::config::Config;
 use gateway_core::env::Env;
 use gateway_core::lifecycle::process::Signal;
 use gateway_core::lifecycle::writing::Stalled;
-use gateway_core::server::Gateway;
+use gateway_core::server;
 use gateway_core::spawn::TaskName;
+use gateway_core::state::Gateway;
 use gateway_core::transport::Transport;
 
 /// A gateway with its clients. It belongs inside a `LocalSet`.
@@ -64,7 +65,7 @@ impl Served {
     }
 
     fn start(gateway: Rc<Gateway>, transport: Rc<dyn Transport>, front: Front) -> Self {
-        let acceptor = Rc::clone(&gateway).serve(transport);
+        let acceptor = server::serve(Rc::clone(&gateway), transport);
         gateway.env.spawn(TaskName::gateway("acceptor"), acceptor);
         Self { gateway, front }
     }
@@ -87,13 +88,13 @@ impl Served {
         if let Front::WebSocket(transport) = &self.front {
             transport.stop();
         }
-        self.gateway.shutdown(signal).await;
+        server::shutdown(&self.gateway, signal).await;
         match &self.front {
             Front::WebSocket(transport) => transport.dismiss(),
             Front::Stdio(transport, _) => transport.dismiss(),
         }
         // Until just now a client could still make or resume a session.
-        self.gateway.shutdown(signal).await;
+        server::shutdown(&self.gateway, signal).await;
         match &self.front {
             Front::WebSocket(transport) => transport.drained().await,
             Front::Stdio(transport, patience) => transport.drained(patience).await,

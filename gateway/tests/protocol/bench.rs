@@ -61,7 +61,7 @@ impl Bench {
         let config = Config { orphan_grace: gateway_core::clock::Millis::ZERO, ..Config::default() };
         let gateway = Gateway::new(env, config, Behavior::default());
         let transport = Rc::new(OneClient(RefCell::new(Some(Rc::clone(&wire)))));
-        tasks.add(Box::pin(gateway.serve(transport)));
+        tasks.add(Box::pin(gateway_core::server::serve(gateway, transport)));
         Self { database, wire, tasks }
     }
 

@@ -9,6 +9,7 @@ use gateway_core::clock::{Millis, Uptime};
 use gateway_core::config::Config;
 use gateway_core::env::Env;
 use gateway_core::lifecycle::process::Signal;
+use gateway_core::server;
 use gateway_core::spawn::TaskName;
 
 use super::network::Network;
@@ -116,7 +117,7 @@ impl Process {
         self.stage.enter(Site::Process, format!("gets SIG{}", signal.name()));
         let process = Rc::clone(self);
         let ending = async move {
-            gateway.shutdown(signal).await;
+            server::shutdown(&gateway, signal).await;
             process.stage.enter(Site::Process, "ends".to_owned());
             process.end(End::Signalled);
         };
@@ -126,7 +127,7 @@ impl Process {
     /// Lets the idle reaper scan now.
     pub(crate) async fn scan_idle(&self) {
         if let Some(gateway) = self.gateway() {
-            gateway.scan_idle().await;
+            server::scan_idle(&gateway).await;
         }
     }
 
@@ -153,7 +154,7 @@ impl Process {
 
     fn serve(&self) {
         let gateway = Gateway::new(self.env.clone(), self.config.clone(), self.behavior.clone());
-        let serving = Rc::clone(&gateway).serve(Rc::clone(&self.network) as _);
+        let serving = server::serve(Rc::clone(&gateway), Rc::clone(&self.network) as _);
         self.env.spawn(TaskName::gateway("acceptor"), serving);
         *self.gateway.borrow_mut() = Some(gateway);
         self.generation.set(self.generation.get() + 1);

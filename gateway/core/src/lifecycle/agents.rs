@@ -1,6 +1,6 @@
 //! Building agents: what a failure means for later prompts, and the session's end for its agent.
 
-use crate::behavior::group;
+use crate::group::group;
 use crate::record::AgentState;
 
 group! {

@@ -1,7 +1,7 @@
 //! Leave to run a command: who is asked for it, and for how long.
 
-use crate::behavior::group;
 use crate::clock::Millis;
+use crate::group::group;
 
 group! {
     /// Leave to run a command.

@@ -1,6 +1,6 @@
 //! Who gets a session's events: which requests bind it to the connection they came on.
 
-use crate::behavior::group;
+use crate::group::group;
 
 group! {
     /// Who gets a session's events.

@@ -1,7 +1,7 @@
 //! Accepting a prompt: may it start, and how its row comes to be.
 
-use crate::behavior::group;
 use crate::config::BusyInput;
+use crate::group::group;
 use crate::lifecycle::grace;
 use crate::record::{AgentState, Record, SessionStage};
 

@@ -1,6 +1,6 @@
 //! Ending sessions: what happens to the turn, in which order, and under which reason.
 
-use crate::behavior::group;
+use crate::group::group;
 use crate::record::{Actor, Record, SessionStage};
 use crate::store::EndReason;
 

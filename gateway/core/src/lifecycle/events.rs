@@ -1,6 +1,6 @@
 //! Events: whether a client that comes back can tell what it has missed.
 
-use crate::behavior::group;
+use crate::group::group;
 
 group! {
     /// Events.

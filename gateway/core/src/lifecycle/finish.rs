@@ -1,6 +1,6 @@
 //! Ending turns: when the session is free again.
 
-use crate::behavior::group;
+use crate::group::group;
 
 group! {
     /// Ending turns.

@@ -1,6 +1,6 @@
 //! Storing messages: at which moments of a turn, and in which transactions.
 
-use crate::behavior::group;
+use crate::group::group;
 use crate::store::NewMessage;
 
 group! {

@@ -1,7 +1,7 @@
 //! The orphan grace: what its timer finds, and how many timers there are.
 
-use crate::behavior::group;
 use crate::clock::{Millis, Uptime};
+use crate::group::group;
 use crate::record::{Attachment, Record, SessionStage};
 
 group! {

@@ -1,6 +1,6 @@
 //! Changing what has been said: where a conversation is cut, and what goes with it.
 
-use crate::behavior::group;
+use crate::group::group;
 use crate::record::{Record, Transcript};
 use crate::store::{Replaced, Role};
 

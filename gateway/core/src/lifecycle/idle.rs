@@ -1,7 +1,7 @@
 //! Sessions that nobody has used for long, and too many of them.
 
-use crate::behavior::group;
 use crate::clock::{Millis, Uptime};
+use crate::group::group;
 use crate::record::{AgentState, Record, SessionStage};
 
 /// The idle reaper looks at multiples of this uptime (spec §6).

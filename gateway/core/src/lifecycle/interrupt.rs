@@ -1,7 +1,7 @@
 //! Stopping turns: whom an interrupt hits.
 
 use crate::agent::QuestionKind;
-use crate::behavior::group;
+use crate::group::group;
 use crate::record::{Record, TurnPhase};
 
 group! {

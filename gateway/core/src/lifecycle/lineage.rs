@@ -1,6 +1,6 @@
 //! Rows and the rows they come from: branches, drafts of branches, and which rows may be deleted.
 
-use crate::behavior::group;
+use crate::group::group;
 use crate::record::{Record, SessionStage};
 use crate::store::StoredId;
 

@@ -1,6 +1,6 @@
 //! Listing stored sessions: in which order.
 
-use crate::behavior::group;
+use crate::group::group;
 use crate::store::{ListOrder, TipRule};
 
 group! {

@@ -1,6 +1,6 @@
 //! What background jobs have to say when they are over: whose turn it becomes, and when.
 
-use crate::behavior::group;
+use crate::group::group;
 use crate::record::{Record, SessionStage};
 
 group! {

@@ -1,6 +1,6 @@
 //! The gateway's own beginning and end.
 
-use crate::behavior::group;
+use crate::group::group;
 
 group! {
     /// The gateway's end.

@@ -1,6 +1,6 @@
 //! Prompts that wait for the turn before them.
 
-use crate::behavior::group;
+use crate::group::group;
 use crate::ids::ConnectionId;
 use crate::record::{Queued, Record, SessionStage};
 

@@ -1,6 +1,6 @@
 //! Bringing a stored session back: which row, which live record, in which order.
 
-use crate::behavior::group;
+use crate::group::group;
 use crate::record::{Record, SessionStage};
 use crate::store::{StoredId, TipRule};
 

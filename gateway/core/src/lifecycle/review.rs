@@ -1,6 +1,6 @@
 //! Reviews in the background: what the fork of an agent may do to the rows of its session.
 
-use crate::behavior::group;
+use crate::group::group;
 
 group! {
     /// Reviews in the background.

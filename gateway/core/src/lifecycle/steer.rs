@@ -1,6 +1,6 @@
 //! Words to a turn that runs: who reads them, and what becomes of those that nobody has read.
 
-use crate::behavior::group;
+use crate::group::group;
 use crate::record::{AgentState, Queued, Record, SessionStage};
 
 group! {

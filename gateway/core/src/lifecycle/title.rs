@@ -1,6 +1,6 @@
 //! Titles that clients give: which ones are good, and what becomes of one before there is a row.
 
-use crate::behavior::group;
+use crate::group::group;
 
 group! {
     /// Titles that clients give.

@@ -1,6 +1,6 @@
 //! Clients that do not take their frames.
 
-use crate::behavior::group;
+use crate::group::group;
 
 group! {
     /// Clients that do not take their frames.

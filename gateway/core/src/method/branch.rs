@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::create::register;
 use super::resume::build_now;
-use crate::approvals;
 use crate::build;
 use crate::clock::Now;
 use crate::doubt;
@@ -20,8 +19,8 @@ use crate::link::Link;
 use crate::record::Actor;
 use crate::record::{AgentState, Record, SessionStage, Transcript};
 use crate::rpc::{Error, code};
-use crate::server::Gateway;
 use crate::session::Session;
+use crate::state::Gateway;
 use crate::store::{BranchTitle, NewMessage, NewSession, StoreError};
 
 #[derive(Deserialize)]
@@ -129,7 +128,7 @@ async fn write_then_register(
     let mut record = record_of(&child, texts, now);
     record.agent.state = AgentState::Ready;
     let session = register(gateway, link, record, Some(agent));
-    approvals::enter(gateway, &session);
+    gateway.approvals.enter(&session);
     idle::cap_later(gateway);
     Ok(session)
 }

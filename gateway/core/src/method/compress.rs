@@ -4,17 +4,17 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::{OfSession, hold, prompt};
+use super::{OfSession, hold};
 use crate::agent::{CompressError, CompressionMode, Interrupt};
-use crate::approvals;
 use crate::build;
 use crate::lifecycle::flush::Moment;
 use crate::link::Link;
+use crate::prompt;
 use crate::record::Transcript;
 use crate::rotation;
 use crate::rpc::{Error, code};
-use crate::server::Gateway;
 use crate::session::Session;
+use crate::state::Gateway;
 use crate::store::NewMessage;
 use crate::turn::{self, Ending};
 
@@ -71,7 +71,7 @@ async fn summarize(gateway: &Rc<Gateway>, session: &Session, interrupt: &Interru
     let talk = session.read(|record| record.transcript.clone());
     let (mode, said) = (CompressionMode::Default, summary.clone());
     let compressed = rotation::compress(gateway, session, mode, said, Moment::Rotation).await;
-    approvals::follow_row(gateway, session);
+    gateway.approvals.follow_row(session);
     session.change(|record| {
         // Only a session that is not held can have moved on meanwhile. Then what the rows say is not taken over.
         if version != talk.version {

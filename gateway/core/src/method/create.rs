@@ -15,8 +15,8 @@ use crate::link::Link;
 use crate::reaper;
 use crate::record::{Record, Transcript};
 use crate::rpc::Error;
-use crate::server::Gateway;
 use crate::session::Session;
+use crate::state::Gateway;
 use crate::store::{NewMessage, Role, StoredId};
 
 /// Parameters; `cols` and others that only concern a screen are ignored.

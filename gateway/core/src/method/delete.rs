@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::rpc::{Error, code};
-use crate::server::Gateway;
+use crate::state::Gateway;
 use crate::store::{StoreError, StoredId};
 
 #[derive(Deserialize)]

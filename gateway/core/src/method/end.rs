@@ -9,7 +9,7 @@ use crate::finalize;
 use crate::lifecycle::interrupt::Hits;
 use crate::record::Actor;
 use crate::rpc::Error;
-use crate::server::Gateway;
+use crate::state::Gateway;
 
 /// Ends a session; answers when its row is ended. An unknown session is not an error: it is closed.
 pub(super) async fn close(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Value, Error> {

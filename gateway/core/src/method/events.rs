@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::event_log::EventLog;
 use crate::rpc::{Error, code};
-use crate::server::Gateway;
+use crate::state::Gateway;
 
 #[derive(Deserialize)]
 pub(super) struct Since {

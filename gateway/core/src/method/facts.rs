@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::OfSession;
 use crate::rpc::Error;
-use crate::server::Gateway;
+use crate::state::Gateway;
 use crate::store::{NewMessage, Role};
 
 /// How the session is.

@@ -10,8 +10,8 @@ use crate::lifecycle::history;
 use crate::link::Link;
 use crate::record::Record;
 use crate::rpc::{Error, code};
-use crate::server::Gateway;
 use crate::session::Session;
+use crate::state::Gateway;
 use crate::store::{MessageRow, StoreError};
 
 /// What has been said.

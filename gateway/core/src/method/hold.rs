@@ -8,11 +8,10 @@ use crate::agent::Interrupt;
 use crate::idle;
 use crate::lifecycle::queue::Before;
 use crate::link::Link;
-use crate::method::prompt;
 use crate::record::{Queued, SessionStage, TurnPhase};
 use crate::rpc::{Error, code};
-use crate::server::Gateway;
 use crate::session::Session;
+use crate::state::Gateway;
 use crate::turn;
 
 /// Holds the session, if nothing else does. The interrupt is raised when the work has to stop.
@@ -47,7 +46,7 @@ pub(super) fn release(gateway: &Rc<Gateway>, link: &Link, session: &Session) -> 
 /// Starts the turn of the prompt that has waited, if there is one.
 pub(super) async fn go_on(gateway: &Rc<Gateway>, session: &Session, next: Option<Queued>) {
     match next {
-        Some(next) => prompt::start_next(gateway, session, next).await,
+        Some(next) => turn::start_next(gateway, session, next).await,
         None => idle::rearm(gateway, session),
     }
 }

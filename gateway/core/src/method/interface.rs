@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::OfSession;
 use crate::rpc::{Error, code};
-use crate::server::Gateway;
+use crate::state::Gateway;
 
 /// Whether there is something that can work on a prompt. There is always an agent.
 pub(super) fn setup() -> Value {

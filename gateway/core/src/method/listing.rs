@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::record::SessionStage;
 use crate::rpc::{Error, code};
-use crate::server::Gateway;
 use crate::session::Session;
+use crate::state::Gateway;
 use crate::store::{ListedRow, Role};
 
 #[derive(Deserialize)]

@@ -6,24 +6,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{history, steer};
-use crate::build;
 use crate::clock::Now;
-use crate::doubt;
-use crate::idle;
-use crate::lifecycle::claim::{Claimed, FirstWrite};
-use crate::lifecycle::flush;
-use crate::lifecycle::notice::Moment;
-use crate::lifecycle::queue::Before;
+use crate::lifecycle::claim::Claimed;
 use crate::link::Link;
-use crate::notice;
-use crate::persist;
+use crate::prompt;
 use crate::reaper;
-use crate::record::{Queued, Record, TurnPhase};
+use crate::record::{Queued, TurnPhase};
 use crate::rpc::{Error, code};
-use crate::server::Gateway;
 use crate::session::Session;
 use crate::spawn::{TaskName, Window};
-use crate::store::{MessageRow, NewMessage, NewSession, Role, StoreError, StoredId};
+use crate::state::Gateway;
 use crate::turn;
 
 #[derive(Deserialize)]
@@ -67,14 +59,12 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
     let now = gateway.env.now();
     let text = params.text;
     if let Err(error) = store(gateway, &session, &text, kept, now).await {
-        release(gateway, &session);
+        turn::abandon(gateway, &session);
         return Err(error);
     }
     // A close that came meanwhile has raised the turn's interrupt and waits for it: it starts, and ends at once.
     session.change(|record| record.facts.accepted += 1);
-    build::start(gateway, &session);
-    let name = TaskName::session(session.id(), "turn");
-    gateway.env.spawn(name, turn::run(Rc::clone(gateway), session, text));
+    turn::start(gateway, &session, text);
     Ok(json!({"status": "streaming"}))
 }
 
@@ -147,136 +137,10 @@ fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) 
     Ok(json!({"status": "queued"}))
 }
 
-/// The next prompt that waits claims the session, in the step in which the turn before has freed it; without one, what
-/// a background job has to say does.
-pub(crate) fn claim_next(gateway: &Rc<Gateway>, session: &Session, before: Before) -> Option<Queued> {
-    let now = gateway.env.now();
-    let queued = session.change_with(|record, handles| {
-        if record.queue.is_empty() || !gateway.behavior.queue.drains(record, before) {
-            return None;
-        }
-        let next = record.queue.remove(0);
-        handles.claim(record, &next.text, now);
-        Some(next)
-    });
-    let Some(next) = queued else { return notice::claim(gateway, session, Moment::TurnOver) };
-    if let Some(connection) = gateway.behavior.queue.binds(&next) {
-        session.change(|record| record.attach(&connection));
-    }
-    Some(next)
-}
-
-/// Starts the turn of a prompt that waited and holds the session.
-pub(crate) async fn start_next(gateway: &Rc<Gateway>, session: &Session, next: Queued) {
-    let now = gateway.env.now();
-    if let Err(error) = store_prompt(gateway, session, &next.text, now).await {
-        session.emit("error", json!({"message": error.message}));
-        session.change(|record| record.facts.over += 1);
-        return release(gateway, session);
-    }
-    build::start(gateway, session);
-    let name = TaskName::session(session.id(), "turn");
-    gateway.env.spawn(name, turn::run(Rc::clone(gateway), session.clone(), next.text));
-}
-
 /// Cuts the conversation, if that was asked for, and stores the prompt.
 async fn store(gateway: &Gateway, session: &Session, text: &str, kept: Option<usize>, now: Now) -> Result<(), Error> {
     if let Some(kept) = kept {
         history::cut(gateway, session, kept).await?;
     }
-    store_prompt(gateway, session, text, now).await
-}
-
-async fn store_prompt(gateway: &Gateway, session: &Session, text: &str, now: Now) -> Result<(), Error> {
-    let refused = |error: StoreError| Error::new(code::STORAGE, format!("the prompt was not accepted: {error}"));
-    let first_write = gateway.behavior.claim.first_write();
-    if first_write == FirstWrite::RowAndPrompt {
-        // What an earlier turn could not store comes first, so that the rows stay in order.
-        persist::flush(gateway, session, flush::Moment::Asked).await.map_err(refused)?;
-    }
-    let message = NewMessage::text(Role::User, text, now.wall);
-    let (row, count) = session.change(|record| {
-        record.transcript.messages.push(message.clone());
-        (row_of(gateway, record, now), record.transcript.messages.len())
-    });
-    let draft_apart =
-        session.read(|record| record.transcript.draft > 0) && !gateway.behavior.lineage.stores_draft_at_once();
-    if first_write == FirstWrite::RowAlone {
-        gateway.env.window(Window::ClaimedNotInserted).await;
-    }
-    // Errors are swallowed by the releases that go these ways.
-    if first_write == FirstWrite::RowAlone || draft_apart {
-        let _ = gateway.rows.create_session(row.clone()).await;
-    }
-    if draft_apart {
-        let _ = store_one_by_one(gateway, session, &row.id).await;
-    }
-    if first_write == FirstWrite::RowAndPrompt {
-        if let Err(error) = start(gateway, session, row, vec![message]).await {
-            session.change(|record| record.transcript.messages.pop());
-            return Err(refused(error));
-        }
-        session.change(|record| record.transcript.mark_stored(count));
-    }
-    Ok(())
-}
-
-/// Stores `messages`, with the row if there is none, and before them what a draft was given.
-async fn start(
-    gateway: &Gateway,
-    session: &Session,
-    row: NewSession,
-    mut messages: Vec<NewMessage>,
-) -> Result<(), StoreError> {
-    let (id, draft) = (row.id.clone(), session.read(|record| record.transcript.draft));
-    session.read(|record| drop(messages.splice(..0, record.transcript.messages[..draft].iter().cloned())));
-    let written = gateway.rows.start_turn(row, messages.clone()).await;
-    let look = || gateway.rows.messages(id.clone());
-    doubt::settle(gateway, written, look, |rows: &Vec<MessageRow>| doubt::ends_with(rows, &messages)).await?;
-    session.change(|record| record.transcript.draft = 0);
-    Ok(())
-}
-
-/// A session that is held and has no row yet, because it is a draft, gets it.
-pub(super) async fn store_draft(gateway: &Gateway, session: &Session) -> Result<(), StoreError> {
-    let is_draft = session.read(|record| record.transcript.draft > 0);
-    if !is_draft || !gateway.behavior.lineage.stores_draft_at_once() {
-        return Ok(());
-    }
-    let row = session.read(|record| row_of(gateway, record, gateway.env.now()));
-    start(gateway, session, row, Vec::new()).await
-}
-
-/// Stores what a draft was given, each message on its own. Only after the last one it counts as stored.
-async fn store_one_by_one(gateway: &Gateway, session: &Session, row: &StoredId) -> Result<(), StoreError> {
-    for message in session.read(|record| record.transcript.messages[..record.transcript.draft].to_vec()) {
-        gateway.rows.append(row.clone(), vec![message]).await?;
-    }
-    session.change(|record| record.transcript.draft = 0);
-    Ok(())
-}
-
-/// The row of a session that has none yet.
-pub(super) fn row_of(gateway: &Gateway, record: &Record, now: Now) -> NewSession {
-    NewSession {
-        id: record.agent.row.clone(),
-        source: record.facts.source.clone(),
-        model: Some(gateway.config.model.clone()),
-        parent: record.facts.branch_of.clone(),
-        branched_from: record.facts.branch_of.clone(),
-        started_at: now.wall,
-        cwd: record.facts.cwd.clone(),
-        title: record.facts.pending_title.clone(),
-    }
-}
-
-/// The claimed turn does not start after all; a prompt that waits for it does.
-fn release(gateway: &Rc<Gateway>, session: &Session) {
-    let next = turn::free(gateway, session, Before::NeverBegan);
-    gateway.emit_info(session);
-    let Some(next) = next else { return idle::rearm(gateway, session) };
-    let (starting, session) = (Rc::clone(gateway), session.clone());
-    gateway.env.spawn(TaskName::session(session.id(), "next"), async move {
-        start_next(&starting, &session, next).await;
-    });
+    prompt::store(gateway, session, text, now).await
 }

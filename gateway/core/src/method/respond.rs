@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::agent::QuestionKind;
 use crate::record::OpenQuestion;
 use crate::rpc::{Error, code};
-use crate::server::Gateway;
+use crate::state::Gateway;
 
 /// Parameters; each kind of question has its own name for the answer.
 #[derive(Deserialize)]

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use super::OfSession;
 use super::create::register;
 use crate::agent::Agent;
-use crate::approvals;
 use crate::build;
 use crate::event_log::EventLog;
 use crate::finalize;
@@ -20,9 +19,9 @@ use crate::reaper;
 use crate::record::Actor;
 use crate::record::{AgentState, Record, SessionStage, Transcript, shown};
 use crate::rpc::{Error, code};
-use crate::server::Gateway;
 use crate::session::Session;
 use crate::spawn::Window;
+use crate::state::Gateway;
 use crate::store::{EndReason, MessageRow, SessionRow, StoreError, StoredId};
 
 /// How often a resume follows a chain that moves on under it. Beyond that something is broken.
@@ -206,7 +205,7 @@ async fn reopen_then_register(
     }
     let session = register(gateway, link, record, loaded.agent);
     match is_built {
-        true => approvals::enter(gateway, &session),
+        true => gateway.approvals.enter(&session),
         false => build_now_or_later(gateway, &session, asked.service).await,
     }
     idle::cap_later(gateway);

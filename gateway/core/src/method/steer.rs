@@ -7,8 +7,8 @@ use crate::lifecycle::steer::Steered;
 use crate::link::Link;
 use crate::record::Queued;
 use crate::rpc::{Error, code};
-use crate::server::Gateway;
 use crate::session::Session;
+use crate::state::Gateway;
 
 #[derive(Deserialize)]
 pub(super) struct Steer {

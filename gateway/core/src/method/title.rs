@@ -5,13 +5,13 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::prompt;
 use crate::doubt;
 use crate::lifecycle::title::{self, BadTitle};
+use crate::prompt;
 use crate::record::SessionStage;
 use crate::rpc::{Error, code};
-use crate::server::Gateway;
 use crate::session::Session;
+use crate::state::Gateway;
 use crate::store::{SessionRow, StoreError};
 
 #[derive(Deserialize)]

@@ -1,0 +1,105 @@
+//! Compressing a conversation: in place or under a new id, and the steps of a rotation.
+
+use crate::agent::CompressionMode;
+use crate::group::group;
+
+group! {
+    /// Going on under another id.
+    Rotation "rotation" {
+        /// How the parent is ended and the child begun.
+        procedure: Procedure {
+            /// In one transaction.
+            Atomic "atomic",
+            /// One statement after the other, then the messages: a kill in between leaves an ended parent without a
+            /// child (B2). If the child cannot be inserted, the parent is reopened.
+            StepsAndWrite "steps_and_write",
+            /// One statement after the other; the messages follow with the turn's next ones.
+            Steps "steps",
+            /// The same, and whether the child was inserted is not looked at: the conversation goes on without a row
+            /// (B1).
+            StepsUnchecked "steps_unchecked",
+        }
+        /// When the record's key follows the agent's row.
+        key: KeySync {
+            /// At once.
+            AtOnce "at_once",
+            /// After the turn; meanwhile the session is not found under its new id (S23).
+            AfterTurn "after_turn",
+        }
+        /// What a compression does that names no mode.
+        default_mode: DefaultMode {
+            /// The messages are replaced, the id stays.
+            InPlace "in_place",
+            /// The session goes on under a new id.
+            Rotate "rotate"
+                harmless "it is the default of a setting, and each of its values leaves whole rows",
+        }
+    }
+}
+
+/// How a compression shows in the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// The messages of the row are replaced.
+    InPlace,
+    /// The session goes on under a new id.
+    Rotate,
+}
+
+/// One step of a rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RotationStep {
+    /// Parent, child, title and messages in one transaction; then the switch in memory.
+    Rotate,
+    /// The parent's row is ended with `compression`.
+    EndParent,
+    /// The agent goes on under the child's id, in memory.
+    SwitchId,
+    /// The child's row is inserted; if that fails, the parent is reopened and goes on.
+    InsertChild,
+    /// The child's row is inserted, or not.
+    TryInsertChild,
+    /// The child gets the next title of the lineage.
+    Title,
+    /// The compacted messages are stored under the child.
+    WriteMessages,
+}
+
+impl Rotation {
+    /// The steps of a rotation, in order.
+    pub fn steps(&self) -> &'static [RotationStep] {
+        match self.procedure {
+            Procedure::Atomic => &[RotationStep::Rotate],
+            Procedure::StepsAndWrite => &[
+                RotationStep::EndParent,
+                RotationStep::SwitchId,
+                RotationStep::InsertChild,
+                RotationStep::Title,
+                RotationStep::WriteMessages,
+            ],
+            Procedure::Steps => {
+                &[RotationStep::EndParent, RotationStep::SwitchId, RotationStep::InsertChild, RotationStep::Title]
+            }
+            Procedure::StepsUnchecked => {
+                &[RotationStep::EndParent, RotationStep::SwitchId, RotationStep::TryInsertChild, RotationStep::Title]
+            }
+        }
+    }
+
+    /// Whether the record's key follows at once.
+    pub fn syncs_key_at_once(&self) -> bool {
+        match self.key {
+            KeySync::AtOnce => true,
+            KeySync::AfterTurn => false,
+        }
+    }
+
+    /// The mode in force when a compression asks for `asked` and the configuration says `configured`.
+    pub fn mode(&self, asked: CompressionMode, configured: CompressionMode) -> Compression {
+        let mode = if asked == CompressionMode::Default { configured } else { asked };
+        match (mode, self.default_mode) {
+            (CompressionMode::InPlace, _) | (CompressionMode::Default, DefaultMode::InPlace) => Compression::InPlace,
+            (CompressionMode::Rotate, _) | (CompressionMode::Default, DefaultMode::Rotate) => Compression::Rotate,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The outcomes of background jobs that no session has taken yet.
+
+use std::cell::RefCell;
+
+use crate::observe::{Observe, Resource};
+use crate::session::Session;
+
+/// The outcomes of all sessions' jobs, oldest first.
+#[derive(Default)]
+pub(crate) struct Notices {
+    waiting: RefCell<Vec<Notice>>,
+    observe: Observe,
+}
+
+/// The outcome of one job.
+pub(crate) struct Notice {
+    /// The session that started the job.
+    pub(crate) owner: Session,
+    /// The agent's name for the job.
+    pub(crate) job: String,
+    /// What came of it, in words that can be a prompt.
+    pub(crate) text: String,
+}
+
+impl Notices {
+    pub(crate) fn observed(observe: Observe) -> Self {
+        Self { observe, ..Self::default() }
+    }
+
+    /// Adds an outcome after all others.
+    pub(crate) fn add(&self, notice: Notice) {
+        self.observe.write(Resource::Notices);
+        self.waiting.borrow_mut().push(notice);
+    }
+
+    /// Takes out the oldest outcome that `may` be taken.
+    pub(crate) fn take(&self, may: impl Fn(&Notice) -> bool) -> Option<Notice> {
+        self.observe.write(Resource::Notices);
+        let mut waiting = self.waiting.borrow_mut();
+        let place = waiting.iter().position(may)?;
+        Some(waiting.remove(place))
+    }
+
+    /// Drops the outcomes of the jobs of a session that has ended.
+    pub(crate) fn forget(&self, session: &Session) {
+        self.observe.write(Resource::Notices);
+        self.waiting.borrow_mut().retain(|notice| !notice.owner.is(session));
+    }
+}

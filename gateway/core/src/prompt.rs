@@ -1,0 +1,121 @@
+//! Prompts on their way to a turn: how one claims its session, and how it is stored before it is accepted.
+
+use std::rc::Rc;
+
+use crate::clock::Now;
+use crate::doubt;
+use crate::lifecycle::claim::FirstWrite;
+use crate::lifecycle::flush;
+use crate::lifecycle::notice::Moment;
+use crate::lifecycle::queue::Before;
+use crate::notice;
+use crate::persist;
+use crate::record::{Queued, Record};
+use crate::rpc::{Error, code};
+use crate::session::Session;
+use crate::spawn::Window;
+use crate::state::Gateway;
+use crate::store::{MessageRow, NewMessage, NewSession, Role, StoreError, StoredId};
+
+/// The next prompt that waits claims the session, in the step in which the turn before has freed it; without one, what
+/// a background job has to say does.
+pub(crate) fn claim_next(gateway: &Rc<Gateway>, session: &Session, before: Before) -> Option<Queued> {
+    let now = gateway.env.now();
+    let queued = session.change_with(|record, handles| {
+        if record.queue.is_empty() || !gateway.behavior.queue.drains(record, before) {
+            return None;
+        }
+        let next = record.queue.remove(0);
+        handles.claim(record, &next.text, now);
+        Some(next)
+    });
+    let Some(next) = queued else { return notice::claim(gateway, session, Moment::TurnOver) };
+    if let Some(connection) = gateway.behavior.queue.binds(&next) {
+        session.change(|record| record.attach(&connection));
+    }
+    Some(next)
+}
+
+/// Stores a prompt. In some releases that is its row at most, and errors are ignored.
+pub(crate) async fn store(gateway: &Gateway, session: &Session, text: &str, now: Now) -> Result<(), Error> {
+    let refused = |error: StoreError| Error::new(code::STORAGE, format!("the prompt was not accepted: {error}"));
+    let first_write = gateway.behavior.claim.first_write();
+    if first_write == FirstWrite::RowAndPrompt {
+        // What an earlier turn could not store comes first, so that the rows stay in order.
+        persist::flush(gateway, session, flush::Moment::Asked).await.map_err(refused)?;
+    }
+    let message = NewMessage::text(Role::User, text, now.wall);
+    let (row, count) = session.change(|record| {
+        record.transcript.messages.push(message.clone());
+        (row_of(gateway, record, now), record.transcript.messages.len())
+    });
+    let draft_apart =
+        session.read(|record| record.transcript.draft > 0) && !gateway.behavior.lineage.stores_draft_at_once();
+    if first_write == FirstWrite::RowAlone {
+        gateway.env.window(Window::ClaimedNotInserted).await;
+    }
+    // Errors are swallowed by the releases that go these ways.
+    if first_write == FirstWrite::RowAlone || draft_apart {
+        let _ = gateway.rows.create_session(row.clone()).await;
+    }
+    if draft_apart {
+        let _ = store_one_by_one(gateway, session, &row.id).await;
+    }
+    if first_write == FirstWrite::RowAndPrompt {
+        if let Err(error) = insert(gateway, session, row, vec![message]).await {
+            session.change(|record| record.transcript.messages.pop());
+            return Err(refused(error));
+        }
+        session.change(|record| record.transcript.mark_stored(count));
+    }
+    Ok(())
+}
+
+/// Stores `messages`, with the row if there is none, and before them what a draft was given.
+async fn insert(
+    gateway: &Gateway,
+    session: &Session,
+    row: NewSession,
+    mut messages: Vec<NewMessage>,
+) -> Result<(), StoreError> {
+    let (id, draft) = (row.id.clone(), session.read(|record| record.transcript.draft));
+    session.read(|record| drop(messages.splice(..0, record.transcript.messages[..draft].iter().cloned())));
+    let written = gateway.rows.start_turn(row, messages.clone()).await;
+    let look = || gateway.rows.messages(id.clone());
+    doubt::settle(gateway, written, look, |rows: &Vec<MessageRow>| doubt::ends_with(rows, &messages)).await?;
+    session.change(|record| record.transcript.draft = 0);
+    Ok(())
+}
+
+/// A session that is held and has no row yet, because it is a draft, gets it.
+pub(crate) async fn store_draft(gateway: &Gateway, session: &Session) -> Result<(), StoreError> {
+    let is_draft = session.read(|record| record.transcript.draft > 0);
+    if !is_draft || !gateway.behavior.lineage.stores_draft_at_once() {
+        return Ok(());
+    }
+    let row = session.read(|record| row_of(gateway, record, gateway.env.now()));
+    insert(gateway, session, row, Vec::new()).await
+}
+
+/// Stores what a draft was given, each message on its own. Only after the last one it counts as stored.
+async fn store_one_by_one(gateway: &Gateway, session: &Session, row: &StoredId) -> Result<(), StoreError> {
+    for message in session.read(|record| record.transcript.messages[..record.transcript.draft].to_vec()) {
+        gateway.rows.append(row.clone(), vec![message]).await?;
+    }
+    session.change(|record| record.transcript.draft = 0);
+    Ok(())
+}
+
+/// The row of a session that has none yet.
+pub(crate) fn row_of(gateway: &Gateway, record: &Record, now: Now) -> NewSession {
+    NewSession {
+        id: record.agent.row.clone(),
+        source: record.facts.source.clone(),
+        model: Some(gateway.config.model.clone()),
+        parent: record.facts.branch_of.clone(),
+        branched_from: record.facts.branch_of.clone(),
+        started_at: now.wall,
+        cwd: record.facts.cwd.clone(),
+        title: record.facts.pending_title.clone(),
+    }
+}

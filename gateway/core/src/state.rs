@@ -1,0 +1,104 @@
+//! The state of a gateway: what every task of it takes.
+//!
+//! The functions that work on it, and the [`server`](crate::server) that starts them, stand above.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use crate::approvals::ApprovalTable;
+use crate::behavior::Behavior;
+use crate::clock::Wall;
+use crate::config::Config;
+use crate::entropy::{Purpose, Stream};
+use crate::env::Env;
+use crate::link::Link;
+use crate::notices::Notices;
+use crate::observe::{Resource, ResumeLock};
+use crate::registry::Registry;
+use crate::row_ids::RowIds;
+use crate::rpc;
+use crate::session::Session;
+use crate::store::{Rows, StoredId};
+
+/// A gateway: its live sessions, and what it runs on.
+pub struct Gateway {
+    /// Clock, store, agents, entropy and tasks.
+    pub env: Env,
+    /// The rows, as typed calls of the store.
+    pub rows: Rows,
+    pub(crate) config: Config,
+    pub(crate) behavior: Behavior,
+    /// The live sessions and the served connections.
+    pub sessions: Registry,
+    /// The outcomes of background jobs that no session has taken yet.
+    pub(crate) notices: Notices,
+    /// Held by old releases while they look for a live session, and while some of them end one.
+    pub(crate) resume_lock: ResumeLock,
+    /// Which clients are asked for leave to run a command, in old releases.
+    pub(crate) approvals: ApprovalTable,
+    row_ids: RowIds,
+    timers: Cell<u64>,
+    stopping: Cell<bool>,
+}
+
+impl Gateway {
+    /// A gateway without sessions.
+    pub fn new(env: Env, config: Config, behavior: Behavior) -> Rc<Self> {
+        let observe = || env.observe.clone();
+        Rc::new(Self {
+            rows: Rows::new(Rc::clone(&env.store)),
+            sessions: Registry::observed(observe()),
+            notices: Notices::observed(observe()),
+            resume_lock: ResumeLock::new(observe()),
+            approvals: ApprovalTable::new(behavior.approval.keeps_table(), observe()),
+            row_ids: RowIds::default(),
+            timers: Cell::default(),
+            stopping: Cell::default(),
+            env,
+            config,
+            behavior,
+        })
+    }
+
+    /// From here on no session is created, resumed or prompted.
+    pub(crate) fn stop(&self) {
+        self.env.observe.write(Resource::Stopping);
+        self.stopping.set(true);
+    }
+
+    /// Whether it is being shut down.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.env.observe.read(Resource::Stopping);
+        self.stopping.get()
+    }
+
+    /// Emits an event of a session in the course of a request. If the session has left the registry, some releases send
+    /// the event to the request's connection.
+    pub(crate) fn emit_within(&self, link: &Link, session: &Session, kind: &str, payload: Value) {
+        if self.sessions.contains(session) || !self.behavior.close.tells_requester() {
+            return session.emit(kind, payload);
+        }
+        session.change(|record| record.facts.told_when_gone = true);
+        // The connection may have died; its client misses nothing of its own.
+        let _ = link.connection.send(rpc::event_frame(&rpc::event(kind, session.id(), payload).to_string()));
+    }
+
+    /// Emits what clients show of a session beside its messages.
+    pub(crate) fn emit_info(&self, session: &Session) {
+        session.emit("session.info", session.read(|record| record.info(&self.config.model)));
+    }
+
+    /// The id of a new row that begins at `wall`, drawn from a stream.
+    pub(crate) fn new_row(&self, wall: Wall, stream: Stream<'_>) -> StoredId {
+        self.env.observe.write(Resource::RowIds);
+        self.row_ids.next(wall, || self.env.draw(stream, Purpose::StoredId))
+    }
+
+    /// The id of a new timer.
+    pub(crate) fn next_timer(&self) -> u64 {
+        self.timers.set(self.timers.get() + 1);
+        self.timers.get()
+    }
+}
