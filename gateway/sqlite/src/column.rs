@@ -1,4 +1,4 @@
-//! How values become columns, and rows become values again.
+//! Conversion of values to columns, and of rows to values.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Null, ToSqlOutput, ValueRef};
 use rusqlite::{Row, ToSql};
@@ -6,14 +6,14 @@ use rusqlite::{Row, ToSql};
 use gateway_core::clock::Wall;
 use gateway_core::store::{EndReason, MessageRow, NewMessage, Role, SessionRow, StoredId};
 
-/// The row that a branch was branched from, out of the column that says so; `NULL` for any other row.
+/// The SQL expression of the id that a row was branched from, read from `model_config`; `NULL` for any other row.
 macro_rules! branched_from {
     ($column:literal) => {
         concat!("CASE WHEN json_valid(", $column, ") THEN json_extract(", $column, ", '$._branched_from') END")
     };
 }
 
-/// A query for session rows, to be read by [`session`]; the literal is what follows the columns.
+/// A query for session rows, which [`session`] reads. The literal follows the columns.
 macro_rules! select_sessions {
     ($rest:literal) => {
         concat!(
@@ -26,7 +26,7 @@ macro_rules! select_sessions {
     };
 }
 
-/// A query for message rows, to be read by [`message`]; the literal is what follows the columns.
+/// A query for message rows, which [`message`] reads. The literal follows the columns.
 macro_rules! select_messages {
     ($rest:literal) => {
         concat!(
@@ -39,8 +39,7 @@ macro_rules! select_messages {
 
 pub(super) use {branched_from, select_messages, select_sessions};
 
-/// The row of a [`select_sessions`] query, whose columns are read by their places: by name, each would be looked for
-/// among all of them.
+/// Converts a row of a [`select_sessions`] query. Columns are read by index, because a lookup by name scans all names.
 pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
     Ok(SessionRow {
         id: value(row, 0)?,
@@ -58,7 +57,7 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
     })
 }
 
-/// The row of a [`select_messages`] query, read in the same way.
+/// Converts a row of a [`select_messages`] query, by index.
 pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<MessageRow> {
     let message = NewMessage {
         role: value(row, 2)?,
@@ -71,15 +70,15 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<MessageRow> {
     Ok(MessageRow { id: row.get(0)?, session: value(row, 1)?, message, active: row.get(8)? })
 }
 
-/// A counter. Other programs may leave it NULL, the column allows that; it never goes below zero.
+/// A counter column. `NULL`, which the schema allows and other programs write, counts as 0; a negative value is an error.
 fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let count = row.get::<_, Option<i64>>(column)?.unwrap_or(0);
     Ok(u64::try_from(count).map_err(|_| FromSqlError::OutOfRange(count))?)
 }
 
-/// A value of the gateway as a column has it: ids, reasons and roles as text, wall time as seconds (`REAL`).
+/// The column form of a value: ids, reasons and roles as `TEXT`, wall time as `REAL` seconds.
 ///
-/// A type of its own, because neither the values nor the traits of `rusqlite` belong to this crate.
+/// A wrapper, because neither the value types nor the traits of `rusqlite` belong to this crate.
 pub(super) struct Column<T>(pub(super) T);
 
 impl ToSql for Column<&StoredId> {
@@ -135,7 +134,7 @@ impl FromSql for Column<Role> {
     }
 }
 
-/// The value of a column that is not `NULL`.
+/// Reads a column that must not be `NULL`.
 pub(super) fn value<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
 where
     Column<T>: FromSql,
@@ -143,7 +142,7 @@ where
     row.get::<_, Column<T>>(column).map(|value| value.0)
 }
 
-/// The value of a column, or none for `NULL`.
+/// Reads a column that may be `NULL`.
 fn optional<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
 where
     Column<T>: FromSql,

@@ -3,10 +3,11 @@
 use gateway_core::store::StoreError;
 use rusqlite::ffi;
 
-/// A [`StoreError`] that an error of SQLite converts to. A type of its own, because neither error belongs to this crate.
+/// A [`StoreError`] to which an error of SQLite converts. A wrapper, because neither error type belongs to this crate.
 pub(super) struct Failure(StoreError);
 
-/// The general meaning of an error. Titles have the only unique index; a taken id is a primary key.
+/// A violated `UNIQUE` index means a taken title, since titles have the only one (ids are primary keys). Any other error
+/// means that nothing was written.
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
         Self(match error.sqlite_error() {

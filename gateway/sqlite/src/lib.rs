@@ -1,10 +1,10 @@
 //! The SQL: the rows of a [`Store`](gateway_core::store::Store) in one SQLite database.
 //!
-//! [`Database`] answers at once and on the thread that asks; production puts it on a thread of its own, a
-//! simulator into its own store. It knows no time and draws nothing: each value in a row comes with the call.
+//! [`Database`] is synchronous: it answers on the calling thread. The served gateway runs it on a thread of its own, the
+//! simulator inside its store. It reads neither the clock nor random numbers: each value of a row comes with the call.
 //!
-//! In the order a call goes through them: `schema` makes the tables, `write` carries transactions out with the
-//! help of `title` and `tip`, `read` answers questions, `column` turns values into columns and back.
+//! In the order of a call: `schema` creates or checks the tables, `write` executes transactions with the help of `title`
+//! and `tip`, `read` executes queries, `column` converts values to columns and back, `failure` converts errors.
 
 mod column;
 mod failure;
@@ -27,89 +27,89 @@ use failure::Failure;
 
 pub use schema::SCHEMA_VERSION;
 
-/// One open database.
+/// An open connection to one database, with its prepared statements.
 pub struct Database {
     connection: Connection,
 }
 
-/// Every row there is.
+/// The whole content of the two tables.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dump {
-    /// The session rows in the order in which they were created.
+    /// Session rows, in order of creation.
     pub sessions: Vec<SessionRow>,
-    /// The message rows by id, replaced ones included.
+    /// Message rows, in order of id, archived ones included.
     pub messages: Vec<MessageRow>,
 }
 
-/// Why a database does not open. A file that was there is as it was.
+/// Why a database cannot be opened. An existing file is left unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// No file there, no right to it, no folder for it.
+    /// The file or its folder does not exist, or access is denied.
     #[error("cannot open database `{}`: {cause}", path.display())]
     CannotOpen {
-        /// Where.
+        /// The path as it was given.
         path: PathBuf,
-        /// What the system or SQLite said.
+        /// The message of the operating system or of SQLite.
         cause: String,
     },
-    /// The file holds something else.
+    /// The file is not an SQLite database.
     #[error("`{}` is not a database", path.display())]
     NotADatabase {
-        /// Where.
+        /// The path as it was given.
         path: PathBuf,
     },
-    /// A database of another program.
+    /// The database has tables but no schema version: it belongs to another program.
     #[error("`{}` is a database, but not one of a gateway: it has tables and no schema version", path.display())]
     NotOurs {
-        /// Where.
+        /// The path as it was given.
         path: PathBuf,
     },
-    /// Written by a newer gateway.
+    /// The schema is newer than this gateway.
     #[error(
         "database `{}` has schema version {found}, this gateway knows versions up to {known}; use a newer gateway",
         path.display()
     )]
     NewerSchema {
-        /// Where.
+        /// The path as it was given.
         path: PathBuf,
-        /// Its schema version.
+        /// The schema version of the database.
         found: i64,
-        /// Ours.
+        /// The schema version of this gateway.
         known: i64,
     },
-    /// Written by an older gateway. Nothing here changes old tables.
+    /// The schema is older than this gateway. There is no migration.
     #[error(
         "database `{}` has schema version {found}, this gateway needs version {known}; use another path",
         path.display()
     )]
     OlderSchema {
-        /// Where.
+        /// The path as it was given.
         path: PathBuf,
-        /// Its schema version.
+        /// The schema version of the database.
         found: i64,
-        /// Ours.
+        /// The schema version of this gateway.
         known: i64,
     },
 }
 
-/// How long a writer waits for another process that holds the file.
+/// How long a statement waits for a lock that another process holds before it fails as busy.
 pub const BUSY: Duration = Duration::from_secs(1);
 
-/// More than there are statements, so that each is prepared once.
+/// The capacity of the statement cache. Above the number of statements, so that each is prepared once.
 const STATEMENTS_MAX: usize = 64;
 
 impl Database {
-    /// A new database that lives as long as this value.
+    /// Creates a database in memory. It is gone when this value is dropped.
     pub fn in_memory() -> Result<Self, OpenError> {
         let path = Path::new(":memory:");
         Self::prepare(Connection::open_in_memory().map_err(|error| not_opened(path, &error))?, path)
     }
 
-    /// The database in the file `path`, made if there is none.
+    /// Opens the database in the file `path`, and creates it if it does not exist.
     ///
-    /// What the file holds is looked at before anything is written, and the tables are made in one transaction. A path is a path:
-    /// names that SQLite takes for something else are refused. A database without a file nobody else could open, and a
-    /// file that has a second name, as a URI, could be locked twice.
+    /// The content is checked before anything is written, and the tables are created in one transaction. Names that SQLite
+    /// does not take as the path of a file (empty, `:memory:`, `file:` URIs) are refused: a URI would be a second name of a
+    /// file, under which it could be locked twice.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let name = path.as_os_str().as_encoded_bytes();
         if name.is_empty() || name == b":memory:" || name.starts_with(b"file:") {
@@ -120,7 +120,7 @@ impl Database {
         Self::prepare(Connection::open_with_flags(path, flags).map_err(|error| not_opened(path, &error))?, path)
     }
 
-    /// The database in the file `path` once more, to answer questions only. It must have been [opened](Self::open).
+    /// Opens the database in the file `path` read-only. [`open`](Self::open) must have created or checked it before.
     pub fn open_to_read(path: &Path) -> Result<Self, OpenError> {
         let failed = |error| not_opened(path, &error);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -130,17 +130,17 @@ impl Database {
         Ok(Self { connection })
     }
 
-    /// Carries out one transaction, all of it or nothing.
+    /// Executes one transaction: all of it, or nothing on an error.
     ///
     /// # Panics
     ///
-    /// If the child of a [`Write::Rotate`] or a [`Write::Branch`] does not name its parent.
+    /// When the child of a [`Write::Rotate`] or a [`Write::Branch`] does not name its parent.
     pub fn write(&mut self, write: &Write) -> Result<Written, StoreError> {
         Ok(self.write_alone(write)?)
     }
 
-    /// Carries out several transactions with one commit, for a disk takes as long for one as for many. Each is still all
-    /// or nothing by itself, they follow each other, and none is answered before all are stored.
+    /// Executes several transactions with one commit, because a commit costs one disk flush however much it holds. Each
+    /// remains atomic (a savepoint of its own), sees those before it, and is answered only after the commit.
     ///
     /// # Panics
     ///
@@ -151,7 +151,7 @@ impl Database {
         {
             return written;
         }
-        // One alone, or nothing is stored of any: what stood in the way of all is told to those in whose way it stands.
+        // Either there is one write, or none of the group was stored. Executed singly, each write gets its own error.
         writes.iter().map(|write| self.write(write)).collect()
     }
 
@@ -162,11 +162,11 @@ impl Database {
         Ok(written)
     }
 
-    /// The error is one in the middle: then everything is rolled back.
+    /// Executes the writes as savepoints of one transaction. An error outside a savepoint rolls back all of them.
     fn write_together(&mut self, writes: &[&Write]) -> rusqlite::Result<Vec<Result<Written, StoreError>>> {
         let transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
             Ok(transaction) => transaction,
-            // Whoever holds the file was waited for; waiting again for each would hold up all that come after.
+            // The busy timeout is over. Waiting for it again for each write would delay all later calls.
             Err(error) => return Ok(vec![Err(Failure::from(error).into()); writes.len()]),
         };
         let mut answers = Vec::with_capacity(writes.len());
@@ -174,7 +174,7 @@ impl Database {
             transaction.prepare_cached("SAVEPOINT one")?.execute([])?;
             let written = write::carry_out(&transaction, write);
             if written.is_err() {
-                // Fails where the error has rolled back everything: then there is no savepoint either.
+                // Fails when the error has rolled back the whole transaction, and with it the savepoint.
                 transaction.prepare_cached("ROLLBACK TO one")?.execute([])?;
             }
             transaction.prepare_cached("RELEASE one")?.execute([])?;
@@ -184,14 +184,14 @@ impl Database {
         Ok(answers)
     }
 
-    /// Answers a question from one committed state.
+    /// Executes a query on one committed state.
     pub fn read(&self, read: &Read) -> Result<Found, StoreError> {
-        // A question may take several statements; the transaction lets no other process write in between.
+        // A query may take several statements. The transaction gives all of them one snapshot.
         let snapshot = self.connection.unchecked_transaction().map_err(Failure::from)?;
         Ok(read::answer(&snapshot, read).map_err(Failure::from)?)
     }
 
-    /// Every row, for reports.
+    /// Reads both tables whole, for reports.
     pub fn dump(&self) -> Result<Dump, StoreError> {
         let snapshot = self.connection.unchecked_transaction().map_err(Failure::from)?;
         Ok(Dump {
@@ -200,8 +200,8 @@ impl Database {
         })
     }
 
-    /// Deletes every row, and message ids start again at 1. Tables and prepared statements stay, which makes this
-    /// several times faster than a new database.
+    /// Deletes all rows, so that message ids start again at 1. Tables and prepared statements are kept, which is several
+    /// times faster than a new database.
     pub fn reset(&mut self) -> Result<(), StoreError> {
         Ok(self.delete_all().map_err(Failure::from)?)
     }
@@ -220,8 +220,8 @@ impl Database {
         connection.busy_timeout(BUSY).map_err(failed)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
         schema::ensure(&mut connection, path)?;
-        // Last, because it changes the file. Where WAL is impossible (in memory, on a network) SQLite keeps the
-        // mode it had and says so, which is no error.
+        // Last, because it changes the file. Where WAL is impossible (in memory, on a network) SQLite keeps and returns
+        // its previous mode, which is no error.
         connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(failed)?;
         Ok(Self { connection })
     }
@@ -270,12 +270,12 @@ mod tests {
         assert_eq!(dump.sessions.iter().map(line).collect::<Vec<_>>(), rows);
     }
 
-    /// Each has its own answer, and sees those before it; one that fails leaves nothing and stops nobody.
+    /// Each write has its own answer and sees the writes before it. A failed one leaves nothing and does not stop others.
     #[test]
     fn writes_together_are_as_one_by_one() {
         let end = Write::End { session: StoredId::new("a"), at: Wall(9000), reason: EndReason::TuiClose };
         let missing = StoreError::NoSession.to_string();
-        // Its parent has been ended when it finds that there is such a row already.
+        // The rotation fails at the insert of the child, after it has ended the parent.
         let taken = Write::Rotate {
             parent: StoredId::new("b"),
             at: Wall(9000),
@@ -289,7 +289,7 @@ mod tests {
         check(&mut database(""), &[], &[], &[]);
     }
 
-    /// An error that takes everything back with it takes back only its own write in the end.
+    /// An error that rolls back the whole transaction in the end loses only its own write.
     #[test]
     fn an_error_of_one_is_not_one_of_all() {
         let mut database = database("");
@@ -300,7 +300,7 @@ mod tests {
         check(&mut database, &writes, &[Ok(1), Ok(1), Err("not written"), Ok(1)], &["a@1 messages=1", "b@1"]);
     }
 
-    /// A file that another process holds is waited for once, not once for each.
+    /// The busy timeout of a locked file is waited for once, not once for each write.
     #[test]
     fn a_file_in_use_is_told_to_all() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -308,7 +308,7 @@ mod tests {
         let mut database = Database::open(&path).expect("it opens");
         database.connection.busy_timeout(Duration::ZERO).expect("a setting");
         let other = Connection::open(&path).expect("it opens");
-        other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+        other.execute_batch("BEGIN IMMEDIATE").expect("no other writer");
         check(&mut database, &[create("a"), create("b")], &[Err("not written"), Err("not written")], &[]);
         other.execute_batch("ROLLBACK").expect("it was begun");
         check(&mut database, &[create("a"), create("b")], &[Ok(1), Ok(1)], &["a@1", "b@1"]);

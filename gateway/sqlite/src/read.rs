@@ -1,4 +1,4 @@
-//! The questions.
+//! The queries.
 
 use rusqlite::{Connection, OptionalExtension, Params};
 
@@ -7,7 +7,7 @@ use super::tip;
 use gateway_core::clock::Wall;
 use gateway_core::store::{EndReason, Found, ListOrder, ListedRow, MessageRow, Read, SessionRow, StoredId, TipRule};
 
-/// When something last happened in each chain, by its root: a row that the literal picks. `UNION` ends a ring.
+/// The time of the last activity of each chain, by its root. The literal selects the roots. `UNION` stops at a cycle.
 macro_rules! activity {
     ($roots:literal) => {
         concat!(
@@ -35,7 +35,7 @@ macro_rules! activity {
     };
 }
 
-/// Answers `read`. The caller sees to it that nothing is committed meanwhile.
+/// Executes a query. The caller holds a transaction, so that all statements see one snapshot.
 pub(super) fn answer(connection: &Connection, read: &Read) -> rusqlite::Result<Found> {
     Ok(match read {
         Read::Session { id } => Found::Session(session(connection, id)?),
@@ -49,12 +49,12 @@ pub(super) fn answer(connection: &Connection, read: &Read) -> rusqlite::Result<F
     })
 }
 
-/// Every session row in the order of creation.
+/// Reads all session rows, in order of creation.
 pub(super) fn all_sessions(connection: &Connection) -> rusqlite::Result<Vec<SessionRow>> {
     sessions(connection, ALL_SESSIONS, [])
 }
 
-/// Every message row by id.
+/// Reads all message rows, in order of id.
 pub(super) fn all_messages(connection: &Connection) -> rusqlite::Result<Vec<MessageRow>> {
     messages(connection, ALL_MESSAGES, [])
 }
@@ -75,7 +75,8 @@ fn listed(connection: &Connection, root: SessionRow, rule: TipRule) -> rusqlite:
     Ok(ListedRow { row, preview, last_active })
 }
 
-/// A conversation is listed once: a root that was continued stands for its tip, and keeps its place by its start.
+/// The list entry of a conversation: its root's row, with id, end, counts and title of the tip. The root's start decides
+/// the position.
 fn project(connection: &Connection, root: SessionRow, rule: TipRule) -> rusqlite::Result<SessionRow> {
     if root.end_reason.as_deref() != Some(EndReason::Compression.as_str()) {
         return Ok(root);
@@ -111,7 +112,7 @@ const SESSION: &str = select_sessions!("WHERE id = ?1");
 
 const TITLED: &str = select_sessions!("WHERE title = ?1");
 
-/// What is called `branched_from` is `NULL` in a row that continues its parent.
+/// Roots are rows without a parent, and branches. `branched_from` is `NULL` in a row that continues its parent.
 const ROOTS_BY_START: &str = select_sessions!(
     "WHERE (parent_session_id IS NULL OR branched_from IS NOT NULL) AND archived = 0 AND source <> 'tool'
     ORDER BY started_at DESC, id DESC LIMIT ?1"
@@ -132,8 +133,8 @@ SELECT substr(content, 1, 160) FROM messages
 WHERE session_id = ?1 AND active = 1 AND role = 'user' AND content IS NOT NULL
 ORDER BY id LIMIT 1";
 
-/// A new row's id is above all that there are. One that was deleted may be given again, which does not change the
-/// order of those that are left.
+/// A new row's `rowid` is above all existing ones. SQLite may reuse that of a deleted row, which keeps the order of the
+/// remaining rows.
 const ALL_SESSIONS: &str = select_sessions!("ORDER BY rowid");
 
 const OPEN: &str = select_sessions!("WHERE ended_at IS NULL ORDER BY rowid");
@@ -153,7 +154,7 @@ mod tests {
         check_list_of(&story::database(rows), limit, expected);
     }
 
-    /// The same by activity; the time of that stands behind each.
+    /// Checks the list by activity, with the time of the last activity behind each id.
     #[track_caller]
     fn check_by_activity(rows: &str, expected: &[&str]) {
         let database = story::database(rows);
@@ -182,7 +183,7 @@ mod tests {
     fn activity_is_that_of_the_whole_chain() {
         check_by_activity("a@1 said@9; b@3; c@5 said@4", &["a at 9", "c at 5", "b at 3"]);
         check_by_activity("a@1 compression@2; b<a@2 compression@7; c<b@7; d@6", &["c at 7", "d at 6"]);
-        // A child of a row that no compression has ended is not of its chain.
+        // A child belongs to its parent's chain only if a compression has ended the parent.
         check_by_activity("a@1; b<a@9 said@9; c@2", &["c at 2", "a at 1"]);
     }
 
@@ -199,7 +200,7 @@ mod tests {
         assert_eq!(preview("a@1 said@1 said@2").as_deref(), Some("hello"));
     }
 
-    /// The tip gives its id, end, counts and title; the root keeps its start, and so its place.
+    /// The tip provides id, end, counts and title; the root provides the start and so the position.
     #[test]
     fn a_continued_root_stands_for_its_tip() {
         let chain = "a@1 said@1 said@2 title=x compression@5; b<a@5 compression@9; c<b@9 said@9 title=y tui_close@12";
@@ -207,7 +208,7 @@ mod tests {
         check_list("a@1 said@1 title=x compression@5", 9, &["a@1 compression@5 messages=1 title=x"]);
     }
 
-    /// A parent whose end was erased hides its child, as in every release (spec §10).
+    /// A reopened parent hides its child, as in every release (spec §10).
     #[test]
     fn a_reopened_root_stands_for_itself() {
         let mut database = story::database("a@1 compression@5; b<a@5");
@@ -235,7 +236,7 @@ mod tests {
         assert_eq!(database.dump().expect("rows"), before, "message ids start again at 1, and titles are free");
     }
 
-    /// Each column of a message comes back as it went in.
+    /// Each column of a message survives a write and a read.
     #[test]
     fn messages_come_back_whole() {
         let mut database = story::database("a@1");

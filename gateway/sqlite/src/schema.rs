@@ -1,7 +1,6 @@
-//! The tables, as hermes-agent 0.19.0 has them.
+//! The tables of hermes-agent 0.19.0.
 //!
-//! The gateway fills few of the columns. The others are there so that tools which know these tables find what they
-//! expect, and so that a row printed in full says what such a tool would read.
+//! The gateway fills few of the columns. The others exist for tools that expect the whole schema.
 
 use std::path::Path;
 
@@ -9,15 +8,15 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::{OpenError, not_opened};
 
-/// The version of the tables that this gateway makes and reads.
+/// The schema version that this gateway creates and accepts.
 pub const SCHEMA_VERSION: i64 = 22;
 
-/// The statements that delete every row and forget the message ids given so far. The schema version stays.
-/// Messages come first because they refer to sessions.
+/// The statements that delete all rows and reset the message ids. The schema version is kept. Messages come first, because
+/// they refer to sessions.
 pub(super) const EMPTY_TABLES: [&str; 3] =
     ["DELETE FROM messages", "DELETE FROM sessions", "DELETE FROM sqlite_sequence"];
 
-/// Makes the tables in an empty database, and refuses every other one that is not of our version.
+/// Creates the tables in an empty database, and refuses any other database that does not have this schema version.
 pub(super) fn ensure(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let failed = |error| not_opened(path, &error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
@@ -40,7 +39,7 @@ pub(super) fn ensure(connection: &mut Connection, path: &Path) -> Result<(), Ope
     }
 }
 
-/// What a database holds when we meet it.
+/// The content of a database at open.
 enum Condition {
     Empty,
     Versioned(i64),
@@ -154,7 +153,7 @@ mod tests {
     use super::super::Database;
     use super::*;
 
-    /// Opens a file that `before` has been at and compares what the error says.
+    /// Opens a file prepared by the SQL in `before`, and compares the error.
     #[track_caller]
     fn check_refused(before: &str, says: &str) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -189,7 +188,7 @@ mod tests {
         assert!(error.starts_with("cannot open database") && error.contains("no/such/folder.db"), "{error}");
     }
 
-    /// A file keeps its rows in WAL mode, and opens again.
+    /// A new file is in WAL mode and can be opened again.
     #[test]
     fn a_file_opens_again() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -258,7 +257,7 @@ mod tests {
         );
     }
 
-    /// Columns in order; `!` is NOT NULL, `=` the default, `pk` the primary key.
+    /// Compares columns in order: `!` is NOT NULL, `=` the default, `pk` the primary key.
     #[track_caller]
     fn check_columns(table: &str, expected: &str) {
         let database = Database::in_memory().expect("memory");

@@ -1,13 +1,13 @@
-//! Databases written down as text, for tests: `a@0 said@2 compression@5; b<a@5 title=x`.
+//! Databases in a text notation, for tests: `a@0 said@2 compression@5; b<a@5 title=x`.
 //!
-//! Rows are separated by `;`. The first word is the id, `<` and its parent, `@` and its start in seconds. Then come
-//! messages (`said@2`), a title (`title=x`) and the end (`tui_close@9`), carried out in this order.
+//! Rows are separated by `;`. The first word is the id, then `<` with the parent and `@` with the start in seconds. Messages
+//! (`said@2`), a title (`title=x`) and the end (`tui_close@9`) follow and are written in this order.
 
 use super::Database;
 use gateway_core::clock::Wall;
 use gateway_core::store::{EndReason, NewMessage, NewSession, Role, SessionRow, StoredId, Write};
 
-/// A new database that holds `rows`.
+/// Creates a database that holds `rows`.
 pub(super) fn database(rows: &str) -> Database {
     let mut database = Database::in_memory().expect("memory");
     tell(&mut database, rows);
@@ -27,7 +27,7 @@ pub(super) fn tell(database: &mut Database, rows: &str) {
     }
 }
 
-/// A session row as a word of a story, with the counters and the title that make it worth reading.
+/// A session row in the notation, with message count and title.
 pub(super) fn line(row: &SessionRow) -> String {
     let mut line = format!("{}@{}", row.id, row.started_at.as_seconds());
     if let (Some(reason), Some(at)) = (&row.end_reason, row.ended_at) {

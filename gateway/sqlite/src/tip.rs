@@ -1,14 +1,14 @@
-//! Tips: where a chain of compressions has led to (spec §10).
+//! Tips: the newest row of a chain of compressions (spec §10).
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::column::{self, Column, branched_from};
 use gateway_core::store::{StoredId, TipRule};
 
-/// The longest chain that is followed. Parents that form a ring end here too.
+/// The upper bound of a chain's length. It also ends a cycle of parents.
 const HOPS_MAX: usize = 100;
 
-/// The newest continuation of `start`, itself if it has none or no row.
+/// The newest continuation of `start`; `start` itself if it has none or no row.
 pub(super) fn tip(connection: &Connection, start: &StoredId, rule: TipRule) -> rusqlite::Result<StoredId> {
     match rule {
         TipRule::BestContinuation => follow(connection, start, BEST_CONTINUATION),
@@ -44,7 +44,7 @@ fn last_with_messages(connection: &Connection, start: StoredId) -> rusqlite::Res
     Ok(last)
 }
 
-/// Only a parent whose last word is a compression is continued; one that was reopened is its own tip.
+/// A row is continued only while its end reason is `compression`; a reopened row is its own tip.
 const BEST_CONTINUATION: &str = concat!(
     "
 SELECT child.id
@@ -114,7 +114,7 @@ mod tests {
         check(chain, "c", "c", "c");
     }
 
-    /// Old releases look at the start alone, so a child made before its parent's end is not seen.
+    /// Old releases compare start times only, so they miss a child that was created before its parent's end.
     #[test]
     fn rules_differ_on_time() {
         check("a@0 compression@5; b<a@4", "a", "b", "a");
@@ -126,13 +126,13 @@ mod tests {
         check("a@0 compression@5; b<a@6 compression@7; c<a@8; d<a@9 tui_close@10", "a", "b", "d");
         check("a@0 compression@5; c<a@8; d<a@9 tui_close@10", "a", "c", "d");
         check("a@0 compression@5; b<a@6 tui_close@20; c<a@8 tui_close@9", "a", "c", "c");
-        // Activity is the last message where there is one, and then counts more than the start.
+        // Activity is the time of the last message, or the start of a row without messages.
         check("a@0 compression@5; b<a@6 said@30; c<a@8", "a", "b", "c");
         check("a@0 compression@5; b<a@6 said@8; c<a@8", "a", "c", "c");
         check("a@0 compression@5; b<a@8; c<a@8", "a", "c", "c");
     }
 
-    /// What another program began after a session is no continuation, but one release takes it for one.
+    /// A session that another program starts after a row is no continuation, but one release follows it.
     #[test]
     fn any_child_goes_on_where_compressions_end() {
         let any_child = |rows: &str, start: &str| {

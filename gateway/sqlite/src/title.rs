@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::column::{Column, branched_from};
 use gateway_core::store::StoredId;
 
-/// Gives `session` the next title of its parent's lineage. False if the parent has none, or there is no such row.
-/// The parent keeps its own.
+/// Gives `session` the next title of its parent's lineage; the parent keeps its own. False if the parent has no title or
+/// no row.
 pub(super) fn carry_on(connection: &Connection, session: &StoredId, parent: &StoredId) -> rusqlite::Result<bool> {
     let title: Option<Option<String>> =
         connection.prepare_cached(TITLE)?.query_row([Column(parent)], |row| row.get(0)).optional()?;
@@ -17,8 +17,8 @@ pub(super) fn carry_on(connection: &Connection, session: &StoredId, parent: &Sto
     Ok(set(connection, session, &next)? > 0)
 }
 
-/// Gives a branch the next title of its parent's lineage. A parent without a title has the lineage `branch`, whose
-/// first title has no number.
+/// Gives a branch the next title of its parent's lineage. Without a title of the parent the lineage is `branch`, whose first
+/// title has no number.
 pub(super) fn branch(connection: &Connection, session: &StoredId, parent: &StoredId) -> rusqlite::Result<()> {
     if !carry_on(connection, session, parent)? {
         let title = match is_free(connection, UNTITLED)? {
@@ -30,7 +30,7 @@ pub(super) fn branch(connection: &Connection, session: &StoredId, parent: &Store
     Ok(())
 }
 
-/// Takes a title from the rows that a session continues: they are not shown any more, and it is the same conversation.
+/// Removes a title from the rows that a session continues: they belong to the same conversation and are no longer listed.
 pub(super) fn take(connection: &Connection, session: &StoredId, title: &str) -> rusqlite::Result<usize> {
     connection.prepare_cached(TAKE_FROM_ANCESTORS)?.execute(params![Column(session), title])
 }
@@ -39,12 +39,12 @@ fn is_free(connection: &Connection, title: &str) -> rusqlite::Result<bool> {
     connection.prepare_cached(IS_FREE)?.query_row([title], |row| row.get(0))
 }
 
-/// Sets a title; a taken one breaks the unique index.
+/// Sets a title. A taken one violates the unique index.
 pub(super) fn set(connection: &Connection, session: &StoredId, title: &str) -> rusqlite::Result<usize> {
     connection.prepare_cached(SET_TITLE)?.execute(params![Column(session), title])
 }
 
-/// The title after the highest one that `base` has anywhere, not only in this lineage: the index is over all rows.
+/// The title after the highest number of `base` in the whole table, because the unique index covers all rows.
 fn next(connection: &Connection, base: &str) -> rusqlite::Result<String> {
     let mut statement = connection.prepare_cached(TITLES_WITH_BASE)?;
     let titles = statement.query_map([base], |row| row.get::<_, String>(0))?;
@@ -55,12 +55,12 @@ fn next(connection: &Connection, base: &str) -> rusqlite::Result<String> {
     Ok(format!("{base} #{}", u64::from(highest) + 1))
 }
 
-/// A title without its number.
+/// A title without its ` #N` suffix.
 fn base(title: &str) -> &str {
     numbered(title).map_or(title, |(base, _)| base)
 }
 
-/// A title that ends with ` #` and digits, taken apart. A name has to be left, and digits too many are part of it.
+/// Splits a title that ends with ` #` and digits. `None` if the name would be empty or the number exceeds `u32`.
 fn numbered(title: &str) -> Option<(&str, u32)> {
     let (base, digits) = title.rsplit_once(" #")?;
     let is_number = !base.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -72,7 +72,7 @@ const UNTITLED: &str = "branch";
 
 const IS_FREE: &str = "SELECT NOT EXISTS (SELECT 1 FROM sessions WHERE title = ?1)";
 
-/// A row is continued by the one whose parent it is only when a compression has ended it. `UNION` ends a ring.
+/// A child continues its parent only when a compression has ended the parent. `UNION` stops at a cycle.
 const TAKE_FROM_ANCESTORS: &str = concat!(
     "
 WITH RECURSIVE continued (id) AS (
@@ -92,7 +92,7 @@ const TITLE: &str = "SELECT title FROM sessions WHERE id = ?1";
 
 const SET_TITLE: &str = "UPDATE sessions SET title = ?2 WHERE id = ?1";
 
-/// The range is that of a prefix: `$` is the character after `#`. Unlike LIKE it needs no escapes and uses the index.
+/// A prefix as a range: `$` is the character after `#`. Unlike `LIKE` it needs no escapes and uses the index.
 const TITLES_WITH_BASE: &str = "
 SELECT title FROM sessions
 WHERE title = ?1 OR (title >= ?1 || ' #' AND title < ?1 || ' $')
@@ -105,7 +105,7 @@ mod tests {
     use gateway_core::clock::Wall;
     use gateway_core::store::{NewSession, Write};
 
-    /// Makes rows with these titles, the parent's first, and a child; `None` says that it got no title.
+    /// Creates rows with these titles, the parent's first, and a child. `None` expects a child without a title.
     #[track_caller]
     fn check(titles: &[&str], expected: Option<&str>) {
         let mut database = Database::in_memory().expect("memory");

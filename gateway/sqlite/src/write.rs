@@ -1,4 +1,4 @@
-//! The transactions. The caller begins and commits; here is what happens in between.
+//! The statements of each transaction. The caller begins and commits.
 
 use rusqlite::{Connection, params};
 
@@ -10,7 +10,7 @@ use gateway_core::store::{
     BranchTitle, EndReason, NewMessage, NewSession, Replaced, StoreError, StoredId, TipRule, Write, Written,
 };
 
-/// Does what `write` says. After an error the caller has to roll back.
+/// Executes the statements of `write`. After an error the caller must roll back.
 pub(super) fn carry_out(connection: &Connection, write: &Write) -> Result<Written, Failure> {
     let changed = match write {
         Write::CreateSession { session } => create_session(connection, session)?,
@@ -38,7 +38,7 @@ fn create_session(connection: &Connection, session: &NewSession) -> Result<usize
     Ok(execute_with(connection, CREATE_SESSION, session)?)
 }
 
-/// The counters come first: whether there is a row to count in is also whether there may be messages.
+/// Updates the counters first: if no row was updated, the session does not exist and no message may be inserted.
 fn append(connection: &Connection, session: &StoredId, messages: &[NewMessage]) -> Result<usize, Failure> {
     count_messages(connection, COUNT_MORE, session, messages)?;
     insert_messages(connection, session, messages)?;
@@ -71,14 +71,14 @@ fn rotate(
 ) -> Result<usize, Failure> {
     assert_eq!(child.parent.as_ref(), Some(parent), "the child of a rotation names its parent");
     let ended = end(connection, parent, at, EndReason::Compression)?;
-    // Unlike a session that is made again, a continuation must be new: a taken id fails, and the parent stays open.
+    // Unlike `create_session`, a rotation requires a new id: a taken one fails, and the parent stays open.
     let inserted = execute_with(connection, INSERT_SESSION, child)?;
     title::carry_on(connection, &child.id, parent)?;
     append(connection, &child.id, messages)?;
     Ok(ended + inserted)
 }
 
-/// Afterwards the compacted messages are the only active ones, so they are what the counters say.
+/// Archives the active messages and inserts the compacted ones. The counters count only these.
 fn compact(connection: &Connection, session: &StoredId, messages: &[NewMessage]) -> Result<usize, Failure> {
     count_messages(connection, COUNT_ANEW, session, messages)?;
     connection.prepare_cached(REPLACE_MESSAGES)?.execute([Column(session)])?;
@@ -125,7 +125,7 @@ fn branch(
     Ok(inserted)
 }
 
-/// Messages and children first, because they refer to the row.
+/// Deletes messages and detaches children first, because they refer to the row.
 fn delete(connection: &Connection, session: &StoredId) -> Result<usize, Failure> {
     for statement in [DELETE_MESSAGES, FORGET_PARENT] {
         connection.prepare_cached(statement)?.execute([Column(session)])?;
@@ -179,7 +179,7 @@ fn insert_messages(connection: &Connection, session: &StoredId, messages: &[NewM
     Ok(())
 }
 
-/// The columns and values of a new session. A title that another row has is left out.
+/// The columns and values of a new session. A title that another row has becomes `NULL`.
 macro_rules! insert_session {
     ($parent:literal, $rest:literal) => {
         concat!(
@@ -194,7 +194,7 @@ macro_rules! insert_session {
     };
 }
 
-/// The row that a draft is a branch of may be deleted before the draft has a row.
+/// The parent of a draft may have been deleted before the draft has a row; then the parent is `NULL`.
 const CREATE_SESSION: &str = insert_session!(
     "CASE WHEN ?8 IS NULL THEN ?4 ELSE (SELECT id FROM sessions WHERE id = ?4) END",
     " ON CONFLICT (id) DO NOTHING"
