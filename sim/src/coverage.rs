@@ -14,7 +14,7 @@ pub use graph::Form;
 pub use mark::{MARKS, Mark, Moment};
 pub use state::{Client, Life, Phase, Row, State, Timers, Waiting};
 
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 
 use crate::history::{self, Historian};
 use crate::world::mirror::Mirror;

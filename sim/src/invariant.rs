@@ -60,8 +60,7 @@ use std::rc::Rc;
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::ids::SessionId;
-use gateway_core::registry::Registry;
-use gateway_core::session::Session;
+use gateway_core::state::{Registry, Session};
 use serde::Serialize;
 
 pub(crate) use oracle::Oracle;

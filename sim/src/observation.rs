@@ -3,7 +3,7 @@
 use gateway_core::Gateway;
 use gateway_core::clock::Uptime;
 use gateway_core::record::{AgentState, Attachment, Record, SessionStage};
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 use gateway_core::store::StoredId;
 
 use crate::rows::Tables;

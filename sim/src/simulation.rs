@@ -10,10 +10,9 @@ use gateway_core::behavior::Behavior;
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::config::Config;
 use gateway_core::record::{Attachment, Record};
-use gateway_core::registry::Registry;
 use gateway_core::release::Release;
-use gateway_core::session::Session;
 use gateway_core::spawn::Window;
+use gateway_core::state::{Registry, Session};
 use gateway_sqlite::Database;
 
 use crate::coverage::{Moment, Observer};

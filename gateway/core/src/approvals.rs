@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::observe::{Observe, Resource};
-use crate::session::Session;
+use crate::state::session::Session;
 use crate::store::StoredId;
 
 /// The entries. A release without the table leaves it empty.

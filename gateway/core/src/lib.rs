@@ -1,51 +1,42 @@
 //! An AI-agent session gateway whose every contact with the outside goes through a trait.
 //!
 //! In the order a frame goes through it: [`transport`] brings it, [`server`] reads it, `rpc` parses it, `method`
-//! answers it, [`session`] and [`registry`] hold what is live, `lifecycle` decides without I/O, `turn` works on a
-//! prompt with an [`agent`], `rotation`, `reaper` and `finalize` change what is stored, and [`store`] keeps the rows.
-//! Start at [`Gateway`].
+//! answers it, `work` runs the turn of a prompt with an [`agent`], `storage` writes its messages, `ends` ends the
+//! session, and [`store`] keeps the rows. Start at [`Gateway`].
 //!
-//! What is outside is an [`env::Env`]; how releases differ is a [`behavior::Behavior`].
+//! The layers, each of which imports only those before it:
+//!
+//! 1. the traits ([`clock`], [`transport`], [`store`], [`agent`], [`entropy`], [`spawn`]), their bundle [`env`], and the
+//!    [`ids`];
+//! 2. [`record`]: what is known of a session, as plain data;
+//! 3. [`lifecycle`]: decisions on a record, each with the group of behaviour that it reads;
+//! 4. [`behavior`], [`release`], [`config`]: the values that choose how a gateway behaves;
+//! 5. [`state`]: the live sessions, the connections, and the [`Gateway`] that holds them;
+//! 6. `storage`, `ends`, `work`: what carries the decisions out;
+//! 7. `method`, then [`server`]: requests and connections.
 
 pub mod agent;
 mod approvals;
 pub mod behavior;
-mod build;
 pub mod clock;
 pub mod config;
-mod doubt;
+mod ends;
 pub mod entropy;
 pub mod env;
-mod event_log;
-mod finalize;
 mod group;
-mod idle;
 pub mod ids;
-mod index;
 pub mod lifecycle;
-pub mod link;
 mod method;
-mod notice;
-mod notices;
 pub mod observe;
-mod persist;
-mod prompt;
-pub mod question;
-mod reaper;
 pub mod record;
-pub mod registry;
 pub mod release;
-mod review;
-mod rotation;
-mod row_ids;
 mod rpc;
 pub mod server;
-pub mod session;
 pub mod spawn;
-mod startup;
 pub mod state;
+mod storage;
 pub mod store;
 pub mod transport;
-mod turn;
+mod work;
 
 pub use state::Gateway;

@@ -22,10 +22,8 @@ use std::rc::Rc;
 use serde_json::{Map, Value};
 
 use crate::agent::QuestionKind;
-use crate::link::Link;
 use crate::rpc::{self, Error, code};
-use crate::session::Session;
-use crate::state::Gateway;
+use crate::state::{Gateway, Link, Session};
 
 /// Whether a method holds up the connection it came on, or runs beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

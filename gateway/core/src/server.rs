@@ -8,18 +8,17 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 use crate::clock::Millis;
-use crate::finalize;
-use crate::idle;
+use crate::ends::finalize;
+use crate::ends::idle;
+use crate::ends::reaper;
+use crate::ends::startup;
 use crate::lifecycle::process::Signal;
 use crate::lifecycle::writing::Stalled;
-use crate::link::Link;
 use crate::method::{self, Pace};
-use crate::reaper;
 use crate::record::Actor;
 use crate::rpc::{self, Request};
 use crate::spawn::TaskName;
-use crate::startup;
-use crate::state::Gateway;
+use crate::state::{Gateway, Link};
 use crate::store::EndReason;
 use crate::transport::{Connection, Died, Transport};
 

@@ -2,6 +2,14 @@
 //!
 //! The functions that work on it, and the [`server`](crate::server) that starts them, stand above.
 
+mod event_log;
+mod index;
+mod link;
+mod notices;
+mod registry;
+mod row_ids;
+pub(crate) mod session;
+
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -13,14 +21,16 @@ use crate::clock::Wall;
 use crate::config::Config;
 use crate::entropy::{Purpose, Stream};
 use crate::env::Env;
-use crate::link::Link;
-use crate::notices::Notices;
 use crate::observe::{Resource, ResumeLock};
-use crate::registry::Registry;
-use crate::row_ids::RowIds;
 use crate::rpc;
-use crate::session::Session;
 use crate::store::{Rows, StoredId};
+
+pub(crate) use event_log::EventLog;
+pub use link::Link;
+pub(crate) use notices::{Notice, Notices};
+pub use registry::Registry;
+use row_ids::RowIds;
+pub use session::Session;
 
 /// A gateway: its live sessions, and what it runs on.
 pub struct Gateway {

@@ -2,7 +2,7 @@
 //! to a turn are read by it or become a prompt. Only an interrupt or an end takes them back.
 
 use gateway_core::record::SessionStage;
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::Tables;

@@ -3,8 +3,7 @@
 
 use gateway_core::record::Actor;
 use gateway_core::record::{Attachment, Record};
-use gateway_core::registry::Registry;
-use gateway_core::session::Session;
+use gateway_core::state::{Registry, Session};
 
 use super::{Breach, Claim, Invariant, View};
 

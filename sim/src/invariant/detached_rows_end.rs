@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::lifecycle::close::is_foreign;
 use gateway_core::record::{Attachment, Record, SessionStage};
-use gateway_core::registry::Registry;
-use gateway_core::session::Session;
+use gateway_core::state::{Registry, Session};
 use gateway_core::store::{SessionRow, StoredId};
 
 use super::{Claim, Condition, Invariant, View};

@@ -2,7 +2,7 @@
 
 use gateway_core::record::Actor;
 use gateway_core::record::Ended;
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 use gateway_core::store::EndReason;
 
 use super::{Breach, Claim, Invariant, View};

@@ -2,7 +2,7 @@
 //! of it.
 
 use gateway_core::record::SessionStage;
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
 

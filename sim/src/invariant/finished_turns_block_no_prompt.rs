@@ -1,7 +1,7 @@
 //! A session is free when the turn in it is over, and not only after its client has heard so (S27): a client that prompts at
 //! the news would be refused, or would wait for nothing.
 
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
 

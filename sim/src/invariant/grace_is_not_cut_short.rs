@@ -3,7 +3,7 @@
 
 use gateway_core::record::Actor;
 use gateway_core::record::Attachment;
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
 

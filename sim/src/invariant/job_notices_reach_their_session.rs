@@ -1,7 +1,7 @@
 //! What a background job has to say is for the session that started it (hermes-agent#55578): it may hold what only that
 //! conversation is to know.
 
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
 

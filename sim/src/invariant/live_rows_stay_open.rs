@@ -1,7 +1,7 @@
 //! The row of a session that is in use is open, or not there yet (I2 of spec §15).
 
 use gateway_core::record::{Record, SessionStage};
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
 

@@ -2,7 +2,7 @@
 //! otherwise a resume brings back another conversation than the one that its client sees.
 
 use gateway_core::record::SessionStage;
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
 

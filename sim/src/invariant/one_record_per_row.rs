@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gateway_core::record::SessionStage;
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 use gateway_core::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};

@@ -3,8 +3,7 @@
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::record::Attachment;
-use gateway_core::registry::Registry;
-use gateway_core::session::Session;
+use gateway_core::state::{Registry, Session};
 
 use super::{Claim, Condition, Invariant, View};
 

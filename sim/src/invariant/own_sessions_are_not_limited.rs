@@ -2,7 +2,7 @@
 //! takes no more room.
 
 use gateway_core::record::{Attachment, Record, SessionStage};
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 use gateway_core::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};

@@ -2,7 +2,7 @@
 //! Prompts that an old release joins to one turn end together.
 
 use gateway_core::record::SessionStage;
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::Tables;

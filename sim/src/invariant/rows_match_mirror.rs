@@ -39,7 +39,7 @@ fn messages(view: &View<'_>, tables: &Tables, row: &SessionRow) -> Option<Breach
 #[cfg(test)]
 mod tests {
     use gateway_core::clock::{Uptime, Wall};
-    use gateway_core::registry::Registry;
+    use gateway_core::state::Registry;
     use gateway_core::store::{EndReason, NewSession, StoredId, Write, Written};
 
     use super::super::Bounds;

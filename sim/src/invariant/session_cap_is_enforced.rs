@@ -2,7 +2,7 @@
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::record::{Attachment, Record, SessionStage};
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 
 use super::{Claim, Condition, Invariant, View};
 

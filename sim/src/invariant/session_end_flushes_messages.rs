@@ -2,7 +2,7 @@
 //! and only a store that goes on refusing it excuses a loss.
 
 use gateway_core::record::SessionStage;
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
 

@@ -1,7 +1,7 @@
 //! A gateway that is asked to end ends its sessions first (spec §11): their rows do not stay open behind it.
 
 use gateway_core::lifecycle::close::is_foreign;
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
 

@@ -1,6 +1,6 @@
 //! A title that a client was told is given has been given (spec §4.8): also one for a session without a prompt.
 
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::Tables;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gateway_core::clock::{Clock, Uptime};
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 use gateway_core::store::{EndReason, NewMessage, NewSession, Role, StoredId, Write};
 use serde_json::{Value, json};
 

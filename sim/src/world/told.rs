@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_core::clock::Uptime;
 use gateway_core::ids::SessionId;
-use gateway_core::session::Session;
+use gateway_core::state::Session;
 use gateway_core::store::StoredId;
 use serde_json::Value;
 

@@ -7,21 +7,19 @@ use serde_json::{Value, json};
 
 use super::create::register;
 use super::resume::build_now;
-use crate::build;
 use crate::clock::Now;
-use crate::doubt;
+use crate::ends::finalize;
+use crate::ends::idle;
 use crate::entropy::Stream;
-use crate::finalize;
-use crate::idle;
 use crate::lifecycle::history;
 use crate::lifecycle::title::{self, BadTitle};
-use crate::link::Link;
 use crate::record::Actor;
 use crate::record::{AgentState, Record, SessionStage, Transcript};
 use crate::rpc::{Error, code};
-use crate::session::Session;
-use crate::state::Gateway;
+use crate::state::{Gateway, Link, Session};
+use crate::storage::reconcile;
 use crate::store::{BranchTitle, NewMessage, NewSession, StoreError};
+use crate::work::build;
 
 #[derive(Deserialize)]
 pub(super) struct Branch {
@@ -91,7 +89,7 @@ async fn register_then_write(
     let session = register(gateway, link, record, None);
     let row = child.id.clone();
     let written = gateway.rows.branch(child, title, said).await;
-    let written = doubt::settle(gateway, written, || gateway.rows.session(row.clone()), Option::is_some).await;
+    let written = reconcile::outcome(gateway, written, || gateway.rows.session(row.clone()), Option::is_some).await;
     session.change(|record| record.stage = SessionStage::Open);
     if let Err(error) = written {
         finalize::end(gateway, &session, Actor::Client).await;

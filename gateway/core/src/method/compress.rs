@@ -6,17 +6,15 @@ use serde_json::{Value, json};
 
 use super::{OfSession, hold};
 use crate::agent::{CompressError, CompressionMode, Interrupt};
-use crate::build;
 use crate::lifecycle::flush::Moment;
-use crate::link::Link;
-use crate::prompt;
 use crate::record::Transcript;
-use crate::rotation;
 use crate::rpc::{Error, code};
-use crate::session::Session;
-use crate::state::Gateway;
+use crate::state::{Gateway, Link, Session};
+use crate::storage::rotation;
 use crate::store::NewMessage;
-use crate::turn::{self, Ending};
+use crate::work::build;
+use crate::work::prompt;
+use crate::work::turn::{self, Ending};
 
 /// A conversation with fewer messages is left as it is.
 const MESSAGES_MIN: usize = 4;

@@ -6,18 +6,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::agent::Agent;
-use crate::build;
+use crate::ends::idle;
+use crate::ends::reaper;
 use crate::entropy::{Purpose, Stream};
-use crate::event_log::EventLog;
-use crate::idle;
 use crate::ids::SessionId;
-use crate::link::Link;
-use crate::reaper;
 use crate::record::{Record, Transcript};
 use crate::rpc::Error;
-use crate::session::Session;
-use crate::state::Gateway;
+use crate::state::{EventLog, Gateway, Link, Session};
 use crate::store::{NewMessage, Role, StoredId};
+use crate::work::build;
 
 /// Parameters; `cols` and others that only concern a screen are ignored.
 #[derive(Deserialize)]

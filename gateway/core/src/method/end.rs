@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::OfSession;
-use crate::finalize;
+use crate::ends::finalize;
 use crate::lifecycle::interrupt::Hits;
 use crate::record::Actor;
 use crate::rpc::Error;

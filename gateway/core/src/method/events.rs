@@ -5,9 +5,8 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::event_log::EventLog;
 use crate::rpc::{Error, code};
-use crate::state::Gateway;
+use crate::state::{EventLog, Gateway};
 
 #[derive(Deserialize)]
 pub(super) struct Since {

@@ -5,13 +5,11 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::{OfSession, hold};
-use crate::doubt;
 use crate::lifecycle::history;
-use crate::link::Link;
 use crate::record::Record;
 use crate::rpc::{Error, code};
-use crate::session::Session;
-use crate::state::Gateway;
+use crate::state::{Gateway, Link, Session};
+use crate::storage::reconcile;
 use crate::store::{MessageRow, StoreError};
 
 /// What has been said.
@@ -66,8 +64,8 @@ pub(super) async fn cut(gateway: &Gateway, session: &Session, kept: usize) -> Re
     let replaces = gateway.behavior.history.replaces();
     let replaced = gateway.rows.replace_messages(row.clone(), messages.clone(), replaces).await;
     let look = || gateway.rows.messages(row.clone());
-    let shows = |rows: &Vec<MessageRow>| rows.len() == messages.len() && doubt::ends_with(rows, &messages);
-    match doubt::settle(gateway, replaced, look, shows).await {
+    let shows = |rows: &Vec<MessageRow>| rows.len() == messages.len() && reconcile::ends_with(rows, &messages);
+    match reconcile::outcome(gateway, replaced, look, shows).await {
         // Without a row there is nothing stored that could come back.
         Ok(()) | Err(StoreError::NoSession) => {
             session.change(|record| {

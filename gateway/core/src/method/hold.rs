@@ -5,14 +5,12 @@
 use std::rc::Rc;
 
 use crate::agent::Interrupt;
-use crate::idle;
+use crate::ends::idle;
 use crate::lifecycle::queue::Before;
-use crate::link::Link;
 use crate::record::{Queued, SessionStage, TurnPhase};
 use crate::rpc::{Error, code};
-use crate::session::Session;
-use crate::state::Gateway;
-use crate::turn;
+use crate::state::{Gateway, Link, Session};
+use crate::work::turn;
 
 /// Holds the session, if nothing else does. The interrupt is raised when the work has to stop.
 pub(super) fn take(gateway: &Gateway, session: &Session) -> Result<Rc<Interrupt>, Error> {

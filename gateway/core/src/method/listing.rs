@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 
 use crate::record::SessionStage;
 use crate::rpc::{Error, code};
-use crate::session::Session;
-use crate::state::Gateway;
+use crate::state::{Gateway, Session};
 use crate::store::{ListedRow, Role};
 
 #[derive(Deserialize)]

@@ -7,16 +7,14 @@ use serde_json::{Value, json};
 
 use super::{history, steer};
 use crate::clock::Now;
+use crate::ends::reaper;
 use crate::lifecycle::claim::Claimed;
-use crate::link::Link;
-use crate::prompt;
-use crate::reaper;
 use crate::record::{Queued, TurnPhase};
 use crate::rpc::{Error, code};
-use crate::session::Session;
 use crate::spawn::{TaskName, Window};
-use crate::state::Gateway;
-use crate::turn;
+use crate::state::{Gateway, Link, Session};
+use crate::work::prompt;
+use crate::work::turn;
 
 #[derive(Deserialize)]
 pub(super) struct Submit {

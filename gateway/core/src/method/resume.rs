@@ -8,21 +8,18 @@ use serde_json::{Value, json};
 use super::OfSession;
 use super::create::register;
 use crate::agent::Agent;
-use crate::build;
-use crate::event_log::EventLog;
-use crate::finalize;
-use crate::idle;
+use crate::ends::finalize;
+use crate::ends::idle;
+use crate::ends::reaper;
 use crate::lifecycle::grace;
 use crate::lifecycle::resume::{Building, Live, Service};
-use crate::link::Link;
-use crate::reaper;
 use crate::record::Actor;
 use crate::record::{AgentState, Record, SessionStage, Transcript, shown};
 use crate::rpc::{Error, code};
-use crate::session::Session;
 use crate::spawn::Window;
-use crate::state::Gateway;
+use crate::state::{EventLog, Gateway, Link, Session};
 use crate::store::{EndReason, MessageRow, SessionRow, StoreError, StoredId};
+use crate::work::build;
 
 /// How often a resume follows a chain that moves on under it. Beyond that something is broken.
 const HOPS_MAX: u32 = 100;

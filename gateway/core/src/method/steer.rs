@@ -4,11 +4,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::lifecycle::steer::Steered;
-use crate::link::Link;
 use crate::record::Queued;
 use crate::rpc::{Error, code};
-use crate::session::Session;
-use crate::state::Gateway;
+use crate::state::{Gateway, Link, Session};
 
 #[derive(Deserialize)]
 pub(super) struct Steer {

@@ -5,14 +5,13 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::doubt;
 use crate::lifecycle::title::{self, BadTitle};
-use crate::prompt;
 use crate::record::SessionStage;
 use crate::rpc::{Error, code};
-use crate::session::Session;
-use crate::state::Gateway;
+use crate::state::{Gateway, Session};
+use crate::storage::reconcile;
 use crate::store::{SessionRow, StoreError};
+use crate::work::prompt;
 
 #[derive(Deserialize)]
 pub(super) struct Title {
@@ -78,7 +77,7 @@ async fn set(gateway: &Gateway, session: &Session, title: String) -> Result<Valu
     let id = row.id.clone();
     let named = gateway.rows.name_session(row, title.clone()).await;
     let shows = |row: &Option<SessionRow>| row.as_ref().is_some_and(|row| row.title.as_ref() == Some(&title));
-    doubt::settle(gateway, named, || gateway.rows.session(id.clone()), shows).await.map_err(failed)?;
+    reconcile::outcome(gateway, named, || gateway.rows.session(id.clone()), shows).await.map_err(failed)?;
     session.change(|record| record.facts.pending_title = None);
     Ok(json!({"pending": false, "title": title}))
 }

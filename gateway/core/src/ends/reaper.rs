@@ -3,15 +3,13 @@
 use std::rc::Rc;
 
 use crate::clock::{Millis, Uptime};
-use crate::finalize;
-use crate::idle;
+use crate::ends::finalize;
+use crate::ends::idle;
 use crate::lifecycle::grace::{Duty, Expired};
-use crate::link::Link;
 use crate::record::Actor;
 use crate::record::{Attachment, Timer};
-use crate::session::Session;
 use crate::spawn::{TaskName, Window};
-use crate::state::Gateway;
+use crate::state::{Gateway, Link, Session};
 
 /// How long until the next look at a turn that was interrupted.
 const LOOK: Millis = Millis::from_secs(1);

@@ -8,10 +8,9 @@ use serde_json::json;
 
 use crate::agent::{Interrupt, Turn, TurnEvent};
 use crate::record::SessionStage;
-use crate::rotation;
-use crate::session::Session;
 use crate::spawn::TaskName;
-use crate::state::Gateway;
+use crate::state::{Gateway, Session};
+use crate::storage::rotation;
 use crate::store::{NewMessage, Role};
 
 /// Starts a review of the session's last turn, unless the session is being ended.

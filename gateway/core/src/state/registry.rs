@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::agent::Agent;
-use crate::event_log::EventLog;
 use crate::ids::{ConnectionId, SessionId};
-use crate::index::{IndexKeys, SessionIndex};
 use crate::lifecycle::writing::Room;
-use crate::link::Link;
 use crate::observe::{Observe, Resource};
 use crate::record::Record;
-use crate::session::Session;
+use crate::state::event_log::EventLog;
+use crate::state::index::{IndexKeys, SessionIndex};
+use crate::state::link::Link;
+use crate::state::session::Session;
 use crate::store::StoredId;
 use crate::transport::Connection;
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use crate::observe::{Observe, Resource};
-use crate::session::Session;
+use crate::state::session::Session;
 
 /// The outcomes of all sessions' jobs, oldest first.
 #[derive(Default)]

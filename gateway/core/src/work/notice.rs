@@ -8,11 +8,9 @@ use serde_json::json;
 
 use crate::agent::Agent;
 use crate::lifecycle::notice::Moment;
-use crate::notices::Notice;
 use crate::record::{Queued, SessionStage};
-use crate::session::Session;
 use crate::spawn::Window;
-use crate::state::Gateway;
+use crate::state::{Gateway, Notice, Session};
 
 /// A turn of the session has started a job. False if the job has a watcher already.
 pub(crate) fn begin(gateway: &Gateway, session: &Session, job: &str) -> bool {

@@ -1,9 +1,8 @@
 //! Storing what a transcript holds beyond what is stored already.
 
-use crate::doubt::{self, RETRY};
 use crate::lifecycle::flush::Moment;
-use crate::session::Session;
-use crate::state::Gateway;
+use crate::state::{Gateway, Session};
+use crate::storage::reconcile::{self, RETRY};
 use crate::store::{NewMessage, StoreError, StoredId};
 
 /// How often a session that ends tries to store what is left.
@@ -62,5 +61,5 @@ pub(crate) async fn flush_last(gateway: &Gateway, session: &Session) {
 async fn append(gateway: &Gateway, row: &StoredId, messages: Vec<NewMessage>) -> Result<(), StoreError> {
     let written = gateway.rows.append(row.clone(), messages.clone()).await;
     let look = || gateway.rows.messages(row.clone());
-    doubt::settle(gateway, written, look, |rows| doubt::ends_with(rows, &messages)).await
+    reconcile::outcome(gateway, written, look, |rows| reconcile::ends_with(rows, &messages)).await
 }

@@ -11,13 +11,13 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::agent::{Agent, Interrupt};
 use crate::clock::Now;
-use crate::event_log::EventLog;
 use crate::ids::{ConnectionId, SessionId};
-use crate::index::{IndexKeys, SessionIndex};
-use crate::link::Link;
 use crate::observe::{Observe, Resource};
 use crate::record::{AgentState, OpenQuestion, Record, Timer, TurnState};
 use crate::rpc;
+use crate::state::event_log::EventLog;
+use crate::state::index::{IndexKeys, SessionIndex};
+use crate::state::link::Link;
 
 /// A handle on a live session. Clones share the record; a task keeps one and reads the record again after every await.
 #[derive(Clone)]

@@ -1,4 +1,4 @@
-//! Answers that were lost: whether the write was carried out is looked up in the rows.
+//! Finds out whether a write was carried out whose answer was lost ([`StoreError::Unknown`]), by reading the rows.
 
 use crate::clock::Millis;
 use crate::state::Gateway;
@@ -7,8 +7,10 @@ use crate::store::{MessageRow, NewMessage, Pending, StoreError};
 /// How long to wait before a call that the store could not carry out is repeated.
 pub(crate) const RETRY: Millis = Millis::from_secs(1);
 
-/// What a write has come to. If that is unknown, `look` asks the rows and `shows` says whether they have it.
-pub(crate) async fn settle<T, F>(
+/// The outcome of a write. If the answer was lost, `look` reads the rows and `shows` says whether they have the write.
+///
+/// `Err` means that nothing was written, or that the store is closed.
+pub(crate) async fn outcome<T, F>(
     gateway: &Gateway,
     written: Result<T, StoreError>,
     look: impl Fn() -> Pending<F>,
@@ -18,12 +20,12 @@ pub(crate) async fn settle<T, F>(
         Err(StoreError::Unknown { cause }) => cause,
         known => return known.map(drop),
     };
-    let found = ask(gateway, look).await?;
+    let found = read(gateway, look).await?;
     if shows(&found) { Ok(()) } else { Err(StoreError::NotWritten { cause }) }
 }
 
-/// Asks until there is an answer. Only a store that is closed gives none.
-pub(crate) async fn ask<F>(gateway: &Gateway, look: impl Fn() -> Pending<F>) -> Result<F, StoreError> {
+/// Reads until there is an answer. Fails only when the store is closed.
+pub(crate) async fn read<F>(gateway: &Gateway, look: impl Fn() -> Pending<F>) -> Result<F, StoreError> {
     loop {
         match look().await {
             Ok(found) => return Ok(found),
@@ -33,7 +35,7 @@ pub(crate) async fn ask<F>(gateway: &Gateway, look: impl Fn() -> Pending<F>) -> 
     }
 }
 
-/// Whether these messages are the last ones of `rows`.
+/// Whether the last of `rows` are these messages.
 pub(crate) fn ends_with(rows: &[MessageRow], messages: &[NewMessage]) -> bool {
     let last = rows.len().checked_sub(messages.len()).map(|first| &rows[first..]);
     last.is_some_and(|last| last.iter().map(|row| &row.message).eq(messages))

@@ -3,11 +3,10 @@
 use std::rc::Rc;
 
 use crate::clock::Millis;
-use crate::idle;
+use crate::ends::idle;
 use crate::record::{AgentState, Record, SessionStage};
-use crate::session::Session;
 use crate::spawn::TaskName;
-use crate::state::Gateway;
+use crate::state::{Gateway, Session};
 
 /// Builds the agent after `delay`, unless it is built or begun by then.
 pub(crate) fn later(gateway: &Rc<Gateway>, session: &Session, delay: Millis) {

@@ -6,9 +6,8 @@ use crate::agent::{Interrupt, Question, QuestionKind};
 use crate::clock::Millis;
 use crate::entropy::{Purpose, Stream};
 use crate::record::OpenQuestion;
-use crate::session::Session;
 use crate::spawn::Window;
-use crate::state::Gateway;
+use crate::state::{Gateway, Session};
 
 /// Asks, and waits for the answer: of the client, of an interrupt or of the clock, whichever is first.
 pub(crate) async fn ask(gateway: &Gateway, session: &Session, question: Question, interrupt: &Interrupt) -> String {

@@ -3,15 +3,14 @@
 //! A rotation is a procedure: a list of [`RotationStep`]s that one executor carries out.
 
 use crate::agent::CompressionMode;
-use crate::doubt;
 use crate::entropy::Stream;
 use crate::lifecycle::flush::Moment;
 use crate::lifecycle::rotation::{Compression, RotationStep};
-use crate::persist;
 use crate::record::{Record, Transcript};
-use crate::session::Session;
 use crate::spawn::Window;
-use crate::state::Gateway;
+use crate::state::{Gateway, Session};
+use crate::storage::persist;
+use crate::storage::reconcile;
 use crate::store::{EndReason, MessageRow, NewMessage, NewSession, Role, StoreError, StoredId};
 
 /// Replaces the conversation by `summary` and its last message, after storing what is not stored yet at this moment.
@@ -33,8 +32,8 @@ pub(crate) async fn compress(
             let row = session.read(|record| record.agent.row.clone());
             let written = gateway.rows.compact(row.clone(), messages.clone()).await;
             let look = || gateway.rows.messages(row.clone());
-            let shows = |rows: &Vec<MessageRow>| rows.len() == messages.len() && doubt::ends_with(rows, &messages);
-            doubt::settle(gateway, written, look, shows).await?;
+            let shows = |rows: &Vec<MessageRow>| rows.len() == messages.len() && reconcile::ends_with(rows, &messages);
+            reconcile::outcome(gateway, written, look, shows).await?;
             session.change(|record| record.transcript = rewritten(&record.transcript, messages, Saved::All));
             Ok(())
         }
@@ -55,7 +54,7 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
                 let rotated = gateway.rows.rotate(parent.clone(), at, child.clone(), messages.clone()).await;
                 // The child is there if and only if the whole rotation is.
                 let look = || gateway.rows.session(id.clone());
-                let rotated = doubt::settle(gateway, rotated, look, Option::is_some).await;
+                let rotated = reconcile::outcome(gateway, rotated, look, Option::is_some).await;
                 session.change(|record| record.agent.next = None);
                 rotated?;
                 switch(gateway, session, &id, messages.clone(), Saved::All);

@@ -5,14 +5,12 @@
 use std::rc::Rc;
 
 use crate::clock::Uptime;
-use crate::finalize;
+use crate::ends::finalize;
 use crate::lifecycle::idle;
 use crate::record::Actor;
 use crate::record::{Record, SessionStage, Timer};
-use crate::registry::Registry;
-use crate::session::Session;
 use crate::spawn::{TaskName, Window};
-use crate::state::Gateway;
+use crate::state::{Gateway, Registry, Session};
 
 /// The session may have become idle: arms its timer, or leaves it disarmed while somebody uses it.
 pub(crate) fn rearm(gateway: &Rc<Gateway>, session: &Session) {

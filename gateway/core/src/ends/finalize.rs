@@ -2,14 +2,13 @@
 
 use serde_json::json;
 
-use crate::doubt::RETRY;
 use crate::lifecycle::close::Popping;
-use crate::persist;
 use crate::record::Actor;
 use crate::record::{AgentState, Ended, Record, SessionStage};
-use crate::session::Session;
 use crate::spawn::Window;
-use crate::state::Gateway;
+use crate::state::{Gateway, Session};
+use crate::storage::persist;
+use crate::storage::reconcile::RETRY;
 use crate::store::{EndReason, StoreError};
 
 /// Ends a session once. False if somebody else ends or has ended it, and then only after they are done.

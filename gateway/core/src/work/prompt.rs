@@ -3,19 +3,18 @@
 use std::rc::Rc;
 
 use crate::clock::Now;
-use crate::doubt;
 use crate::lifecycle::claim::FirstWrite;
 use crate::lifecycle::flush;
 use crate::lifecycle::notice::Moment;
 use crate::lifecycle::queue::Before;
-use crate::notice;
-use crate::persist;
 use crate::record::{Queued, Record};
 use crate::rpc::{Error, code};
-use crate::session::Session;
 use crate::spawn::Window;
-use crate::state::Gateway;
+use crate::state::{Gateway, Session};
+use crate::storage::persist;
+use crate::storage::reconcile;
 use crate::store::{MessageRow, NewMessage, NewSession, Role, StoreError, StoredId};
+use crate::work::notice;
 
 /// The next prompt that waits claims the session, in the step in which the turn before has freed it; without one, what
 /// a background job has to say does.
@@ -82,7 +81,7 @@ async fn insert(
     session.read(|record| drop(messages.splice(..0, record.transcript.messages[..draft].iter().cloned())));
     let written = gateway.rows.start_turn(row, messages.clone()).await;
     let look = || gateway.rows.messages(id.clone());
-    doubt::settle(gateway, written, look, |rows: &Vec<MessageRow>| doubt::ends_with(rows, &messages)).await?;
+    reconcile::outcome(gateway, written, look, |rows: &Vec<MessageRow>| reconcile::ends_with(rows, &messages)).await?;
     session.change(|record| record.transcript.draft = 0);
     Ok(())
 }

@@ -6,9 +6,9 @@
 use std::rc::Rc;
 
 use crate::clock::Millis;
-use crate::doubt;
 use crate::spawn::TaskName;
 use crate::state::Gateway;
+use crate::storage::reconcile;
 use crate::store::{EndReason, SessionRow, StoreError, StoredId};
 
 /// Starts the sweep, unless there is nothing to sweep or the grace is switched off.
@@ -26,7 +26,7 @@ pub(crate) async fn sweep(gateway: &Rc<Gateway>) {
         // Clients do not wait for a database that cannot be read now. Rows that they open meanwhile have an owner,
         // or are ended, when their turn comes.
         let found = match found {
-            Err(error) if error != StoreError::Closed => doubt::ask(&sweeping, || sweeping.rows.open()).await,
+            Err(error) if error != StoreError::Closed => reconcile::read(&sweeping, || sweeping.rows.open()).await,
             found => found,
         };
         let open: Vec<SessionRow> = found.unwrap_or_default();
@@ -47,7 +47,7 @@ async fn end(gateway: &Gateway, row: StoredId) {
     while gateway.sessions.owner_of(&row).is_none() {
         match gateway.rows.end(row.clone(), gateway.env.now().wall, EndReason::StartupOrphanReap).await {
             Ok(_) | Err(StoreError::Closed) => return,
-            Err(_) => gateway.env.sleep(doubt::RETRY).await,
+            Err(_) => gateway.env.sleep(reconcile::RETRY).await,
         }
     }
 }

@@ -8,22 +8,21 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use crate::agent::{Agent, Interrupt, ToolCall, Turn, TurnEvent};
-use crate::build;
-use crate::idle;
+use crate::ends::idle;
 use crate::lifecycle::flush::Moment;
 use crate::lifecycle::interrupt::Minds;
 use crate::lifecycle::queue::Before;
-use crate::notice;
-use crate::persist;
-use crate::prompt;
-use crate::question;
 use crate::record::{AgentState, Queued, Transcript, TurnPhase};
-use crate::review;
-use crate::rotation;
-use crate::session::Session;
 use crate::spawn::{TaskName, Window};
-use crate::state::Gateway;
+use crate::state::{Gateway, Session};
+use crate::storage::persist;
+use crate::storage::rotation;
 use crate::store::{NewMessage, Role, StoreError};
+use crate::work::build;
+use crate::work::notice;
+use crate::work::prompt;
+use crate::work::question;
+use crate::work::review;
 
 /// How a turn ended.
 pub(crate) enum Ending {

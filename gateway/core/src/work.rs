@@ -1,0 +1,8 @@
+//! The work on prompts: a turn from its claim to its end, its agent, its questions, its background jobs and reviews.
+
+pub(crate) mod build;
+pub(crate) mod notice;
+pub(crate) mod prompt;
+pub(crate) mod question;
+pub(crate) mod review;
+pub(crate) mod turn;
