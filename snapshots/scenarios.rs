@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use sim::invariant::NAMES;
 use sim::snapshot::Snapshot;
 use sim::verdict::{Reference, judge};
 use sim::{Scenario, Simulator};
@@ -15,7 +16,7 @@ fn every_scenario_leaves_the_rows_of_its_snapshot() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     for path in all() {
-        let scenario = Scenario::load(&path).unwrap_or_else(|error| panic!("{error}"));
+        let scenario = Scenario::load(&path, &NAMES).unwrap_or_else(|error| panic!("{error}"));
         let mut snapshot = Snapshot::default();
         for &release in &scenario.releases {
             let report = simulator.run(&scenario, release);

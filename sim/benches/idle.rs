@@ -8,6 +8,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use sim::invariant::NAMES;
 use sim::{Release, Scenario, Simulator};
 
 /// Rounds, each of which runs every case so many times.
@@ -49,5 +50,5 @@ fn idle(length: &str) -> Scenario {
 }
 
 fn scenario(text: &str) -> Scenario {
-    Scenario::parse(Path::new("bench.toml"), text).unwrap_or_else(|error| panic!("{error}"))
+    Scenario::parse(Path::new("bench.toml"), text, &NAMES).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use gateway_sqlite::Database;
 use mimalloc::MiMalloc;
+use sim::invariant::NAMES;
 use sim::{Release, Scenario, Simulator};
 
 /// The one of the command line.
@@ -115,5 +116,5 @@ fn crowd(clients: usize) -> Scenario {
 }
 
 fn scenario(text: &str) -> Scenario {
-    Scenario::parse(Path::new("bench.toml"), text).unwrap_or_else(|error| panic!("{error}"))
+    Scenario::parse(Path::new("bench.toml"), text, &NAMES).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -27,9 +27,13 @@ mod replay;
 mod run;
 mod shrink;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::invariant::NAMES;
+use crate::scenario::{Scenario, ScenarioError};
 
 /// Finds, reproduces and keeps fixed the bugs that live between a session's clients, timers, turns and rows
 #[derive(Parser)]
@@ -73,6 +77,13 @@ fn behavior_flag(text: &str) -> Result<(String, String), String> {
     let (field, alternative) = text.split_once('=').ok_or("expected FIELD=ALTERNATIVE, as `grace.expiry=one_shot`")?;
     let set = gateway_core::behavior::Behavior::default().set(field, alternative);
     set.map(|()| (field.to_owned(), alternative.to_owned())).map_err(|error| error.to_string())
+}
+
+/// Reads a scenario file. Words that a later version will not accept are named on stderr, so that stdout stays as it is.
+fn load(path: &Path) -> Result<Scenario, ScenarioError> {
+    let (scenario, warnings) = Scenario::load_with_warnings(path, &NAMES)?;
+    warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    Ok(scenario)
 }
 
 /// Runs the command line.

@@ -59,6 +59,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::invariant::NAMES;
 
     /// Every generated scenario prints as a valid file that reads back the same.
     #[test]
@@ -66,7 +67,7 @@ mod tests {
         for seed in 0..1000 {
             let scenario = scenario(seed);
             let text = scenario.to_toml();
-            match Scenario::parse(&scenario.path, &text) {
+            match Scenario::parse(&scenario.path, &text, &NAMES) {
                 Ok(read) => assert!(read == scenario, "seed {seed} reads back otherwise:\n{text}"),
                 Err(error) => panic!("seed {seed}: {error}\n{text}"),
             }

@@ -39,6 +39,7 @@ mod own_sessions_are_not_limited;
 mod prompts_are_accepted;
 mod prompts_end_once;
 mod queued_prompts_start;
+mod renamed;
 mod resumes_reach_the_tip;
 mod resumes_report_their_row;
 mod rotations_are_atomic;
@@ -64,8 +65,10 @@ use gateway_core::state::{Registry, Session};
 use serde::Serialize;
 
 pub(crate) use oracle::Oracle;
+use renamed::RENAMED;
 
 use crate::rows::Tables;
+use crate::scenario::InvariantNames;
 use crate::world::mirror::Mirror;
 use crate::world::names::Names;
 use crate::world::told::{News, Told};
@@ -145,6 +148,19 @@ pub const ALL: [&Invariant; 51] = [
     &failed_agent_builds_are_retried::INVARIANT,
     &rows_match_mirror::INVARIANT,
 ];
+
+/// The names of [`ALL`], and the earlier ones that scenario files may still hold.
+pub const NAMES: InvariantNames = InvariantNames { known: &KNOWN, renamed: RENAMED, renamed_until: "0.2" };
+
+const KNOWN: [&str; ALL.len()] = {
+    let mut names = [""; ALL.len()];
+    let mut place = 0;
+    while place < ALL.len() {
+        names[place] = ALL[place].name;
+        place += 1;
+    }
+    names
+};
 
 /// A claim that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -5,10 +5,11 @@
 //! [`trace`] remembers, and a [`report`] tells what came of it, with the [`rows`] that are left. Start at [`Simulator`].
 //!
 //! ```
+//! use sim::invariant::NAMES;
 //! use sim::{Release, Scenario, Simulator};
 //!
 //! let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/issues/44045_turn_outlives_grace.toml");
-//! let scenario = Scenario::load(path.as_ref())?;
+//! let scenario = Scenario::load(path.as_ref(), &NAMES)?;
 //! let report = Simulator::new().run(&scenario, Release::V0_16_0);
 //! println!("{}: {}\n{}\n{}", report.release, report.outcome, report.rows, report.trace);
 //! assert_eq!(report.violations[0].invariant, "detached_rows_end");

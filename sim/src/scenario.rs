@@ -6,6 +6,7 @@
 //!
 //! ```
 //! use std::path::Path;
+//! use sim::invariant::NAMES;
 //! use sim::scenario::{Action, Scenario};
 //!
 //! let text = r#"
@@ -16,10 +17,10 @@
 //! client = "desktop"
 //! do = "connect"
 //! "#;
-//! let scenario = Scenario::parse(Path::new("scenarios/visit.toml"), text)?;
+//! let scenario = Scenario::parse(Path::new("scenarios/visit.toml"), text, &NAMES)?;
 //! assert_eq!(scenario.name, "visit");
 //! assert_eq!(scenario.steps[0].action, Action::Connect);
-//! assert_eq!(Scenario::parse(&scenario.path, &scenario.to_toml())?, scenario);
+//! assert_eq!(Scenario::parse(&scenario.path, &scenario.to_toml(), &NAMES)?, scenario);
 //! # Ok::<(), sim::scenario::ScenarioError>(())
 //! ```
 
@@ -27,6 +28,7 @@ mod check;
 mod error;
 mod fault;
 mod find;
+mod invariant;
 mod nearest;
 mod parse;
 mod print;
@@ -52,6 +54,7 @@ use crate::tape::Tape;
 pub use self::error::ScenarioError;
 pub use self::fault::{Call, CallSide, Fault, NoRatio, Odds, Ratio, StoreFault, Weights};
 pub use self::find::{Found, find};
+pub use self::invariant::{InvariantNames, Warning};
 
 /// What happens in a run, and what is expected of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -412,16 +415,24 @@ pub enum ExpectedOutcome {
 }
 
 impl Scenario {
-    /// Reads the text of a scenario file.
-    pub fn parse(path: &Path, text: &str) -> Result<Self, ScenarioError> {
-        check::scenario(&error::Source { path, text })
+    /// Reads the text of a scenario file, which may expect violations of the invariants in `names`.
+    pub fn parse(path: &Path, text: &str, names: &InvariantNames) -> Result<Self, ScenarioError> {
+        let (scenario, _) = check::scenario(&error::Source { path, text }, names)?;
+        Ok(scenario)
     }
 
-    /// Reads a scenario file.
-    pub fn load(path: &Path) -> Result<Self, ScenarioError> {
+    /// Reads a scenario file, which may expect violations of the invariants in `names`.
+    pub fn load(path: &Path, names: &InvariantNames) -> Result<Self, ScenarioError> {
+        let (scenario, _) = Self::load_with_warnings(path, names)?;
+        Ok(scenario)
+    }
+
+    /// Reads a scenario file, and lists the words in it that a later version will not accept: one warning for each
+    /// word, at the first place where it stands.
+    pub fn load_with_warnings(path: &Path, names: &InvariantNames) -> Result<(Self, Vec<Warning>), ScenarioError> {
         let bytes = fs::read(path).map_err(|error| ScenarioError::unreadable(path, &error))?;
         match str::from_utf8(&bytes) {
-            Ok(text) => Self::parse(path, text),
+            Ok(text) => check::scenario(&error::Source { path, text }, names),
             Err(error) => Err(ScenarioError::not_text(path, &bytes, error.valid_up_to())),
         }
     }

@@ -202,10 +202,12 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::invariant::NAMES;
     use crate::{Release, Scenario, Simulator};
 
     fn timeline(story: &str, release: Release) -> String {
-        let scenario = Scenario::parse(Path::new("story.toml"), story).unwrap_or_else(|error| panic!("{error}"));
+        let scenario =
+            Scenario::parse(Path::new("story.toml"), story, &NAMES).unwrap_or_else(|error| panic!("{error}"));
         Timeline::of(&Simulator::new().run(&scenario, release)).to_string()
     }
 

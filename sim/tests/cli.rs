@@ -134,6 +134,35 @@ fn unknown_invariant() {
     check_refused(&["run", "story.toml"], &[("story.toml", story.as_bytes())], &said);
 }
 
+/// An invariant's earlier name stands for the present one. The warning names the place and the present name, once for
+/// each file and name, on stderr: stdout stays one document, and the exit code is that of the run.
+#[test]
+fn earlier_names_of_invariants_warn() {
+    let planted = GHOST
+        .replace("releases = [\"0.16.0\", \"current\"]\n", "")
+        .replace("[turns.refactor]", "[behavior]\n\"close.reap_reason\" = \"tui_close\"\n\n[turns.refactor]");
+    let story = format!("{planted}\n[expect.current]\nviolates = \"reason_names_the_actor\"\n");
+    let files = [("a.toml", story.as_bytes()), ("b.toml", story.as_bytes())];
+    let warning = |file: &str| {
+        format!(
+            "warning: {file}:38:12: `reason_names_the_actor` is now `end_reason_matches_actor`; \
+             the earlier name is accepted until version 0.2"
+        )
+    };
+    let said = [warning("./a.toml"), warning("./b.toml")].join(" ");
+    for format in ["human", "json", "junit", "github"] {
+        let printed = check(&["run", ".", "--format", format], &files, 0, &[&said]);
+        assert!(!printed.contains("reason_names_the_actor") && !printed.contains("warning"), "{printed}");
+        match format {
+            "json" => assert!(serde_json::from_str::<Value>(&printed).is_ok(), "{printed}"),
+            "junit" => assert!(printed.starts_with("<?xml") && printed.ends_with("</testsuites>\n"), "{printed}"),
+            _ => {}
+        }
+    }
+    let only = ["shrink", "a.toml", "--only", "told_is_stored"];
+    check_refused(&only, &files, &["`told_is_stored` is now `acknowledged_messages_are_stored`"]);
+}
+
 /// A file that says nothing is no scenario that passes.
 #[test]
 fn empty_file() {

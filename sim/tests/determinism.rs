@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use sim::invariant::NAMES;
 use sim::strategy::{Random, Replay};
 use sim::{Release, Scenario, Simulator};
 
@@ -27,7 +28,7 @@ fn fingerprint(simulator: &mut Simulator, scenario: &Scenario, release: Release,
 fn a_database_that_was_emptied_is_as_good_as_a_fresh_one() {
     let mut kept = Simulator::new();
     for path in scenarios() {
-        let scenario = Scenario::load(&path).expect("scenarios are readable");
+        let scenario = Scenario::load(&path, &NAMES).expect("scenarios are readable");
         for &release in &scenario.releases {
             for seed in 0..3 {
                 let fresh = fingerprint(&mut Simulator::new(), &scenario, release, seed);
@@ -43,7 +44,7 @@ fn a_database_that_was_emptied_is_as_good_as_a_fresh_one() {
 fn a_tape_gives_its_run_again() {
     let mut simulator = Simulator::new();
     for path in scenarios() {
-        let scenario = Scenario::load(&path).expect("scenarios are readable");
+        let scenario = Scenario::load(&path, &NAMES).expect("scenarios are readable");
         for &release in &scenario.releases {
             let first = simulator.run_with(&scenario, release, Box::new(Random::new(9)));
             let tape = first.tape.to_string().parse().expect("a tape reads back");
@@ -58,7 +59,7 @@ fn a_tape_gives_its_run_again() {
 /// A run that ends before its tape does is not the recorded one, even if all went well until then.
 #[test]
 fn a_tape_is_used_up() {
-    let scenario = Scenario::load(&scenarios()[0]).expect("scenarios are readable");
+    let scenario = Scenario::load(&scenarios()[0], &NAMES).expect("scenarios are readable");
     let mut simulator = Simulator::new();
     let mut tape = simulator.run(&scenario, Release::Current).tape;
     let last = tape.choices.last().expect("a run has choices").clone();

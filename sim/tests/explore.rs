@@ -7,12 +7,13 @@ use std::path::Path;
 use gateway_core::behavior::Behavior;
 use sim::explore::{Bounds, Cut, Exploration, Explored, Reduction};
 use sim::generate;
+use sim::invariant::NAMES;
 use sim::strategy::{Random, Replay};
 use sim::{Outcome, Release, Scenario, Simulator};
 
 /// A scenario that stands in a file.
 fn file(path: &str) -> Scenario {
-    Scenario::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(path)).expect("a good file")
+    Scenario::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(path), &NAMES).expect("a good file")
 }
 
 /// A scenario of steps, each `time client what`, and what else a step needs in braces: `3s phone session.close work`.
@@ -26,7 +27,7 @@ fn script(head: &str, steps: &[&str]) -> Scenario {
             writeln!(text, "{key} = \"{value}\"").expect("a string takes all");
         }
     }
-    Scenario::parse(Path::new("script.toml"), &text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    Scenario::parse(Path::new("script.toml"), &text, &NAMES).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 /// What the words after a step's action are.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use gateway_core::agent::script::TurnStep;
 use gateway_core::store::MessageRow;
+use sim::invariant::NAMES;
 use sim::scenario::Action;
 use sim::strategy::{Fifo, Random, Replay};
 use sim::{Outcome, Release, Report, Scenario, Simulator};
@@ -13,7 +14,7 @@ use sim::{Outcome, Release, Report, Scenario, Simulator};
 const STORY: &str = include_str!("../../scenarios/faults/any_call_may_fail.toml");
 
 fn story() -> Scenario {
-    Scenario::parse(Path::new("any_call_may_fail.toml"), STORY).unwrap_or_else(|error| panic!("{error}"))
+    Scenario::parse(Path::new("any_call_may_fail.toml"), STORY, &NAMES).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// How often each fault struck in a run.
@@ -92,7 +93,7 @@ fn each_fault_brings_a_bug_to_light() {
     let mut simulator = Simulator::new();
     for [story, field, alternative, claim] in MATTERS {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../scenarios/faults/{story}.toml"));
-        let mut scenario = Scenario::load(&path).unwrap_or_else(|error| panic!("{error}"));
+        let mut scenario = Scenario::load(&path, &NAMES).unwrap_or_else(|error| panic!("{error}"));
         let mut caught = |scenario: &Scenario| {
             let report = simulator.run(scenario, Release::Current);
             report.violations.iter().any(|violation| violation.invariant == claim)

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use sim::invariant::NAMES;
 use sim::{Outcome, Release, Scenario, Simulator};
 
 /// A client that has a session `work` with two prompts behind it: four messages.
@@ -35,7 +36,7 @@ fn check(release: Release, behavior: &[&str], script: &str, expected: &[&str]) {
 fn check_with(settings: &str, release: Release, behavior: &[&str], script: &str, expected: &[&str]) {
     let steps: String =
         PROLOGUE.lines().chain(script.lines()).filter(|line| !line.trim().is_empty()).map(step).collect();
-    let mut scenario = Scenario::parse(Path::new("methods.toml"), &format!("{TALK}{settings}{steps}"))
+    let mut scenario = Scenario::parse(Path::new("methods.toml"), &format!("{TALK}{settings}{steps}"), &NAMES)
         .unwrap_or_else(|error| panic!("{error}"));
     for change in behavior {
         let (field, alternative) = change.split_once('=').expect("field=alternative");

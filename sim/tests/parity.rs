@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use sim::Simulator;
+use sim::invariant::NAMES;
 use sim::parity::Cell;
 use sim::recording::Recording;
 
@@ -37,7 +38,7 @@ fn every_recording_imports() {
             let scenario = recording.import(release).unwrap_or_else(|error| panic!("{error}"));
             let text = scenario.to_toml();
             let mut read =
-                sim::Scenario::parse(&scenario.path, &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+                sim::Scenario::parse(&scenario.path, &text, &NAMES).unwrap_or_else(|error| panic!("{error}\n{text}"));
             read.name.clone_from(&scenario.name);
             assert_eq!(read, scenario, "{text}");
         }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use gateway_core::behavior::Behavior;
+use sim::invariant::NAMES;
 use sim::rows::Tables;
 use sim::trace::Site;
 use sim::{Outcome, Release, Report, Scenario, Simulator, invariant};
@@ -25,7 +26,7 @@ fn every_invariant_catches_a_planted_bug() {
     let load = |path: &Path| Scenario {
         behavior: Vec::new(),
         tapes: BTreeMap::new(),
-        ..Scenario::load(path).expect("scenarios are readable")
+        ..Scenario::load(path, &NAMES).expect("scenarios are readable")
     };
     let scenarios: Vec<Scenario> = found.iter().map(|found| load(&found.path)).collect();
     let mut simulator = Simulator::new();
@@ -96,7 +97,8 @@ fn caught_by<'a>(
 /// Runs a story under `current` with one field of its behaviour changed, and without.
 #[track_caller]
 fn check_caught(field: &str, alternative: &str, invariant: &str, story: &str) {
-    let mut scenario = Scenario::parse(Path::new("planted.toml"), story).unwrap_or_else(|error| panic!("{error}"));
+    let mut scenario =
+        Scenario::parse(Path::new("planted.toml"), story, &NAMES).unwrap_or_else(|error| panic!("{error}"));
     let mut simulator = Simulator::new();
     let sound = simulator.run(&scenario, Release::Current);
     assert_eq!((sound.outcome, sound.detail), (Outcome::Passed, None), "without the bug: {:?}", sound.violations);

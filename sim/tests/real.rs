@@ -18,13 +18,14 @@ use gateway_core::config::Config;
 use gateway_core::lifecycle::process::Signal;
 use sim::drive::rows::differences;
 use sim::drive::served::replay;
+use sim::invariant::NAMES;
 use sim::margin::{self, Ineligible};
 use sim::{Release, Scenario, Simulator};
 use tokio::net::TcpListener;
 use tokio::task::LocalSet;
 
 fn scenario(path: &str) -> Scenario {
-    Scenario::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(path)).expect("a scenario")
+    Scenario::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(path), &NAMES).expect("a scenario")
 }
 
 /// The differences between what the simulator says of a scenario and what `played` leaves over real sockets.
@@ -80,7 +81,7 @@ async fn drive(file: &Path, more: &[&str]) -> Output {
     let store = Rc::new(SqliteThread::open(&db).expect("it opens"));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("ws://{}/api/ws", listener.local_addr().expect("its address"));
-    let turns = Scenario::load(file).map(|scenario| scenario.turns).unwrap_or_default();
+    let turns = Scenario::load(file, &NAMES).map(|scenario| scenario.turns).unwrap_or_default();
     let env = real::env(Rc::clone(&store) as _, turns);
     let access = Access { token: Token::parse("correct-horse-battery").ok(), ..Access::default() };
     let behavior = Release::Current.behavior();

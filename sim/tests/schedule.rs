@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use sim::invariant::NAMES;
 use sim::strategy::{Fifo, Random, Strategy};
 use sim::trace::Site;
 use sim::{Release, Scenario, Simulator};
 
 fn scenario(text: &str) -> Scenario {
-    Scenario::parse(Path::new("test.toml"), text).unwrap_or_else(|error| panic!("{error}"))
+    Scenario::parse(Path::new("test.toml"), text, &NAMES).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Three clients that act at one instant.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use proptest::strategy::ValueTree;
+use sim::invariant::NAMES;
 use sim::shape::Shape;
 use sim::shrink::{Departures, Limits, Reducer, Shrunk, Size, shrink};
 use sim::strategy::{Fifo, Random, Strategy};
@@ -14,7 +15,7 @@ use sim::{Release, Scenario, Simulator};
 fn scenarios() -> Vec<Scenario> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace");
     let found = sim::scenario::find(&[root.join("scenarios")]).expect("there are scenarios");
-    found.iter().map(|found| Scenario::load(&found.path).expect("scenarios are readable")).collect()
+    found.iter().map(|found| Scenario::load(&found.path, &NAMES).expect("scenarios are readable")).collect()
 }
 
 /// Shrinks with few tries and checks what comes of it, and each step on the way: a file may be taken at any time.
@@ -26,7 +27,7 @@ fn check(simulator: &mut Simulator, scenario: &Scenario, release: Release, tape:
     assert!(shrunk.tries <= limits.tries + 10, "{} tries", shrunk.tries);
     assert_eq!(sizes.last(), Some(&(Size::of(&shrunk.scenario), Departures::count(&shrunk.tape))));
     assert!(sizes.is_sorted_by(|before, after| after.0 < before.0 || (after.0 == before.0 && after.1 <= before.1)));
-    let file = Scenario::parse(&scenario.path, &shrunk.scenario.to_toml()).expect("a file");
+    let file = Scenario::parse(&scenario.path, &shrunk.scenario.to_toml(), &NAMES).expect("a file");
     assert_eq!(file, shrunk.scenario);
     let report = simulator.run(&file, release);
     assert!(
@@ -114,7 +115,7 @@ fn a_reducer_is_a_value_tree() {
             assert!(tries < 20_000, "no end for {}", scenario.name);
             let current = reducer.current();
             assert!(Size::of(&current) < Size::of(&failed), "{current}\nis no smaller than\n{failed}");
-            let read = Scenario::parse(&current.path, &current.to_toml()).expect("a file");
+            let read = Scenario::parse(&current.path, &current.to_toml(), &NAMES).expect("a file");
             assert_eq!(read, current);
             goes_on = if fails(&current) {
                 failed = current;

@@ -16,7 +16,7 @@ use miette::{IntoDiagnostic, WrapErr, miette};
 use serde_json::Value;
 use tokio::task::LocalSet;
 
-use super::human;
+use super::{human, load};
 use crate::drive::rows::{self, Origin};
 use crate::drive::{Said, Scale, Target, What, play, unplayable};
 use crate::margin::{self, TOLERANCE};
@@ -49,7 +49,7 @@ pub(super) struct Arguments {
 
 /// Plays, prints what happens, and compares. The exit code is 0, or 15 where rows differ.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
-    let scenario = Scenario::load(&arguments.scenario)?;
+    let scenario = load(&arguments.scenario)?;
     let target = Target {
         url: arguments.url.clone(),
         token: arguments.token.clone(),

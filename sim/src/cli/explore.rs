@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::run::release;
 use super::shrink::{claim, place_of, write};
-use super::{behavior_flag, failure};
+use super::{behavior_flag, failure, load};
 use crate::explore::{Bounds, Exploration, Explored, Reduction};
 use crate::invariant::Violation;
 use crate::report::{Outcome, Report};
@@ -67,7 +67,7 @@ struct Kept {
 /// Explores, and exits with 0 for a proof or a failure that the file expects, with the failure's code for any other, and
 /// as at any limit if nothing was found but something left out.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
-    let mut scenario = Scenario::load(&arguments.scenario)?;
+    let mut scenario = load(&arguments.scenario)?;
     for (field, alternative) in &arguments.behavior {
         scenario.behavior.retain(|(known, _)| known != field);
         scenario.behavior.push((field.clone(), alternative.clone()));

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use gateway_core::release::Release;
 use miette::{IntoDiagnostic, WrapErr, miette};
 
-use super::human;
 use super::run::{Case, release};
+use super::{human, load};
 use crate::report::{Outcome, Report};
 use crate::scenario::{Found, Scenario};
 use crate::simulation::Simulator;
@@ -35,7 +35,7 @@ pub(super) struct Arguments {
 
 /// Replays each release; the exit code is that of the first run that is not as expected, or not the same every time.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
-    let mut scenario = Scenario::load(&arguments.scenario)?;
+    let mut scenario = load(&arguments.scenario)?;
     let found = Found { path: arguments.scenario.clone(), named: true };
     let releases = releases(&scenario, arguments.release);
     if let Some(path) = &arguments.tape {

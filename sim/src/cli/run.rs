@@ -131,7 +131,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
 fn load(arguments: &Arguments) -> miette::Result<Vec<(Found, Scenario)>> {
     let mut scenarios = Vec::new();
     for found in scenario::find(&arguments.paths)? {
-        let scenario = Scenario::load(&found.path)?;
+        let scenario = super::load(&found.path)?;
         scenarios.push((found, scenario));
     }
     Ok(scenarios)

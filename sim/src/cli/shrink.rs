@@ -9,9 +9,10 @@ use gateway_core::release::Release;
 use miette::{IntoDiagnostic, WrapErr, miette};
 use siphasher::sip::SipHasher13;
 
+use super::load;
 use super::replay::tape;
 use super::run::release;
-use crate::invariant;
+use crate::invariant::NAMES;
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::shape::Shape;
@@ -56,7 +57,7 @@ struct Failure {
 
 /// Shrinks the first failure that is asked for, and writes each smaller file as soon as there is one.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
-    let scenario = Scenario::load(&arguments.scenario)?;
+    let scenario = load(&arguments.scenario)?;
     let mut simulator = Simulator::new();
     let failure = failure(&mut simulator, arguments, &scenario)?;
     let out = arguments.out.clone().unwrap_or_else(|| place(&scenario, &failure));
@@ -78,13 +79,17 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     Ok(0)
 }
 
+/// The claim that a flag names: an invariant, by its present or its earlier name, or an outcome.
 pub(super) fn claim(text: &str) -> Result<String, String> {
-    let outcomes = ["panicked", "not_at_rest", "limit"];
-    let known = || invariant::ALL.iter().map(|invariant| invariant.name).chain(outcomes);
-    match known().any(|name| name == text) {
-        true => Ok(text.to_owned()),
-        false => Err(format!("there is `{}`", known().collect::<Vec<_>>().join("`, `"))),
+    const OUTCOMES: [&str; 3] = ["panicked", "not_at_rest", "limit"];
+    if let Some(new) = NAMES.replacement(text) {
+        let until = NAMES.renamed_until;
+        eprintln!("warning: `{text}` is now `{new}`; the earlier name is accepted until version {until}");
     }
+    let outcome = || OUTCOMES.into_iter().find(|outcome| *outcome == text);
+    let known = || NAMES.known.iter().copied().chain(OUTCOMES).collect::<Vec<_>>();
+    let claim = NAMES.resolve(text).or_else(outcome);
+    claim.map(str::to_owned).ok_or_else(|| format!("expected one of `{}`", known().join("`, `")))
 }
 
 /// The first run that fails as it is asked for.
@@ -131,7 +136,7 @@ pub(super) fn place_of(scenario: &Scenario, release: Release, tape: &Tape, shape
 
 /// An earlier result is where to go on from. Any other file is not ours to replace.
 fn resume(simulator: &mut Simulator, out: &Path, failure: &Failure) -> miette::Result<Option<(Scenario, Tape)>> {
-    let earlier = Scenario::load(out);
+    let earlier = Scenario::load(out, &NAMES);
     if let Ok(earlier) = earlier {
         let report = simulator.run(&earlier, failure.release);
         if Shape::all(&earlier, &report).contains(&failure.shape) {

@@ -85,13 +85,14 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::invariant::NAMES;
 
     /// The timer that looks once is why 0.16.0 leaves the row open, and nothing else is; that the reason is wrong has
     /// nothing to do with it.
     #[test]
     fn a_defect_is_found_by_its_field() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/issues/44045_turn_outlives_grace.toml");
-        let scenario = Scenario::load(&path).expect("a good file");
+        let scenario = Scenario::load(&path, &NAMES).expect("a good file");
         let mut simulator = Simulator::new();
         let report = simulator.run(&scenario, Release::V0_16_0);
         let mut check = |claim: &str, expected: &[(&str, &[&str])]| {

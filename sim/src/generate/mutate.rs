@@ -167,6 +167,7 @@ fn stretch(prng: &mut Prng, scenario: &mut Scenario) {
 mod tests {
     use super::*;
     use crate::generate;
+    use crate::invariant::NAMES;
 
     /// Repeated mutations always yield a valid file that reads back the same.
     #[test]
@@ -179,7 +180,7 @@ mod tests {
                 let most = STEPS_MAX.max(scenario.steps.len()).max(donor.steps.len());
                 scenario = mutate(&scenario, seed * 100 + generation);
                 let text = scenario.to_toml();
-                match Scenario::parse(&scenario.path, &text) {
+                match Scenario::parse(&scenario.path, &text, &NAMES) {
                     Ok(read) => assert!(read == scenario, "seed {seed}, {generation} reads back otherwise:\n{text}"),
                     Err(error) => panic!("seed {seed}, {generation}: {error}\n{text}"),
                 }

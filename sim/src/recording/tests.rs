@@ -8,6 +8,7 @@ use gateway_core::release::Release;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::invariant::NAMES;
 use crate::scenario::{Action, OnDisconnect, ResumeTarget, ResumeWish, Scenario, Start};
 
 /// A script with everything that steps can be, and a log to go with it.
@@ -145,8 +146,8 @@ fn imports_read_back() {
     for release in [None, Some(Release::V0_17_0)] {
         let scenario = recording.import(release).expect("a scenario");
         let printed = scenario.to_toml();
-        let read =
-            Scenario::parse(Path::new("all.json"), &printed).unwrap_or_else(|error| panic!("{error}\n{printed}"));
+        let read = Scenario::parse(Path::new("all.json"), &printed, &NAMES)
+            .unwrap_or_else(|error| panic!("{error}\n{printed}"));
         assert_eq!(Scenario { name: scenario.name.clone(), ..read }, scenario);
         assert_eq!(scenario.gateway.orphan_grace, Millis::from_secs(20));
         assert_eq!(scenario.gateway.session_ttl, Millis::from_secs(10));

@@ -13,16 +13,15 @@ use gateway_core::clock::Millis;
 use gateway_core::release::Release;
 use toml::Spanned;
 
-use crate::invariant;
 use crate::tape::{BadTape, Tape};
 
 use super::error::Source;
 use super::parse::{self, Entries, Item, Names, RawAgent, RawExpected, RawStep, RawTurn};
 use super::step::{PlacedStep, list};
-use super::{AgentSettings, Expected, Latency, Network, Scenario, ScenarioError};
+use super::{AgentSettings, Expected, InvariantNames, Latency, Network, Scenario, ScenarioError, Warning};
 
-/// Reads a file and checks it.
-pub(super) fn scenario(source: &Source<'_>) -> Result<Scenario, ScenarioError> {
+/// Reads a file and checks it. The warnings are in the order of the file.
+pub(super) fn scenario(source: &Source<'_>, names: &InvariantNames) -> Result<(Scenario, Vec<Warning>), ScenarioError> {
     not_empty(source)?;
     let raw = parse::read(source)?;
     let about = about(source, raw.about.as_ref())?;
@@ -40,7 +39,8 @@ pub(super) fn scenario(source: &Source<'_>) -> Result<Scenario, ScenarioError> {
     let steps = steps(source, raw.steps)?;
     let turns = raw.turns.into_iter().map(|(name, turn)| (name, turn_script(turn))).collect();
     script::check(source, &steps, &turns)?;
-    let expect = expect(source, raw.expect, &releases)?;
+    let mut violated = Violated { names, warnings: Vec::new() };
+    let expect = expect(source, raw.expect, &releases, &mut violated)?;
     let tapes = tapes(source, raw.tape, &releases)?;
     let mut scenario = Scenario {
         name: source.path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
@@ -62,7 +62,7 @@ pub(super) fn scenario(source: &Source<'_>) -> Result<Scenario, ScenarioError> {
         tapes,
     };
     scenario.until = until(source, raw.until, &scenario)?;
-    Ok(scenario)
+    Ok((scenario, violated.warnings))
 }
 
 fn agent(raw: &RawAgent) -> AgentSettings {
@@ -175,6 +175,7 @@ fn expect(
     source: &Source<'_>,
     entries: Entries<Release, RawExpected>,
     releases: &[Release],
+    violated: &mut Violated<'_>,
 ) -> Result<Vec<(Release, Expected)>, ScenarioError> {
     let mut expect = Vec::new();
     for (release, raw) in entries.0 {
@@ -182,7 +183,7 @@ fn expect(
         let release = listed(source, "expect", release, releases)?;
         let expected = match (raw.outcome, raw.violates) {
             (Some(outcome), None) => Expected::Outcome(outcome.into_inner()),
-            (None, Some(violates)) => Expected::Violates(violated(source, violates)?),
+            (None, Some(violates)) => Expected::Violates(violated.read(source, violates)?),
             (Some(_), Some(violates)) => {
                 let place = source.key("violates", violates.span());
                 return Err(source.error(place, "both `outcome` and `violates`").with_help(EXPECT_HELP));
@@ -237,22 +238,43 @@ fn listed(
 
 const EXPECT_HELP: &str = "a release is expected to end with an `outcome` or to be caught by what it `violates`";
 
-fn violated(source: &Source<'_>, names: Spanned<Names>) -> Result<Vec<String>, ScenarioError> {
-    let place = names.span();
-    let names = match names.into_inner() {
-        Names::One(name) => vec![Spanned::new(place.clone(), name)],
-        Names::Many(names) => names,
-    };
-    let invariants = invariant::ALL.map(|invariant| invariant.name);
-    let help = || format!("invariants are {}", list(&invariants));
-    if names.is_empty() {
-        return Err(source.error(place, "empty `violates`").with_help(help()));
-    }
-    for name in &names {
-        if !invariants.contains(&name.get_ref().as_str()) {
-            let message = format!("unknown invariant `{}`", name.get_ref());
-            return Err(source.error(name.span(), message).with_help(help()));
+/// Reads what `violates` names.
+struct Violated<'a> {
+    names: &'a InvariantNames,
+    warnings: Vec<Warning>,
+}
+
+impl Violated<'_> {
+    /// The present names of the invariants; an earlier name adds a warning, the first time it stands in the file.
+    fn read(&mut self, source: &Source<'_>, names: Spanned<Names>) -> Result<Vec<String>, ScenarioError> {
+        let place = names.span();
+        let names = match names.into_inner() {
+            Names::One(name) => vec![Spanned::new(place.clone(), name)],
+            Names::Many(names) => names,
+        };
+        let help = || format!("invariants are {}", list(self.names.known));
+        if names.is_empty() {
+            return Err(source.error(place, "empty `violates`").with_help(help()));
         }
+        let mut present = Vec::new();
+        for name in names {
+            let Some(new) = self.names.resolve(name.get_ref()) else {
+                let message = format!("unknown invariant `{}`", name.get_ref());
+                return Err(source.error(name.span(), message).with_help(help()));
+            };
+            self.warn(source, &name, new);
+            present.push(new.to_owned());
+        }
+        Ok(present)
     }
-    Ok(names.into_iter().map(Spanned::into_inner).collect())
+
+    fn warn(&mut self, source: &Source<'_>, name: &Spanned<String>, new: &'static str) {
+        let old = name.get_ref();
+        if old == new || self.warnings.iter().any(|warning| warning.old == *old) {
+            return;
+        }
+        let (line, column) = source.line_and_column(name.span().start);
+        let (path, until) = (source.path.to_owned(), self.names.renamed_until);
+        self.warnings.push(Warning { path, line, column, old: old.clone(), new, until });
+    }
 }

@@ -163,6 +163,12 @@ impl Source<'_> {
         }
     }
 
+    /// The line and the column of a byte, both from 1, the column in characters.
+    pub(super) fn line_and_column(&self, offset: usize) -> (usize, usize) {
+        let Place { line, column, .. } = self.place(offset..offset);
+        (line, column)
+    }
+
     fn place(&self, span: Range<usize>) -> Place {
         // Bytes that are not UTF-8 have been replaced by longer ones.
         let start = self.text.floor_char_boundary(span.start);

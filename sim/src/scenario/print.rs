@@ -300,10 +300,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::scenario::tests::EXAMPLE;
+    use crate::scenario::tests::{EXAMPLE, NAMES};
 
     fn read(text: &str) -> Scenario {
-        Scenario::parse(Path::new("scenarios/example.toml"), text).expect("a good file")
+        Scenario::parse(Path::new("scenarios/example.toml"), text, &NAMES).expect("a good file")
     }
 
     /// The file of the design is printed as it is written, without its comments.

@@ -76,8 +76,15 @@ violates = "detached_rows_end"
 outcome = "passed"
 "#;
 
+/// The parser knows no invariants by itself.
+pub(super) const NAMES: InvariantNames = InvariantNames {
+    known: &["detached_rows_end", "idle_sessions_end", "acknowledged_messages_are_stored"],
+    renamed: &[("rows_end", "detached_rows_end"), ("told_is_stored", "acknowledged_messages_are_stored")],
+    renamed_until: "9.9",
+};
+
 fn parse(text: &str) -> Result<Scenario, ScenarioError> {
-    Scenario::parse(Path::new("x.toml"), text)
+    Scenario::parse(Path::new("x.toml"), text, &NAMES)
 }
 
 #[track_caller]
@@ -93,7 +100,7 @@ fn check_text(found: &str, expected: &str) {
 fn files_that_cannot_be_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let check = |name: &str, expected: &str| {
-        let error = Scenario::load(&folder.path().join(name)).expect_err("a bad file");
+        let error = Scenario::load(&folder.path().join(name), &NAMES).expect_err("a bad file");
         let path = format!("{}/", folder.path().display());
         check_text(&error.to_string().replace(&path, ""), expected);
     };
@@ -103,8 +110,36 @@ fn files_that_cannot_be_read() {
     fs::create_dir(folder.path().join("folder.toml")).expect("a folder");
     check("folder.toml", "folder.toml: cannot be read: …");
     fs::write(folder.path().join("good.toml"), EXAMPLE).expect("a file");
-    let good = Scenario::load(&folder.path().join("good.toml")).expect("a good file");
+    let good = Scenario::load(&folder.path().join("good.toml"), &NAMES).expect("a good file");
     assert_eq!(good.name, "good");
+}
+
+/// An earlier name of an invariant is read as its present one, and each is warned of once, at its first place.
+#[test]
+fn earlier_names_of_invariants_are_accepted_with_a_warning() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("old.toml");
+    let names = r#"["told_is_stored", "idle_sessions_end", "rows_end"]"#;
+    let twice = "[expect.current]\nviolates = \"rows_end\"";
+    let text = EXAMPLE.replace(r#""detached_rows_end""#, names);
+    let text = text.replace("[expect.current]\noutcome = \"passed\"", twice);
+    fs::write(&path, text).expect("a file");
+    let (scenario, warnings) = Scenario::load_with_warnings(&path, &NAMES).expect("a good file");
+    let present = ["acknowledged_messages_are_stored", "idle_sessions_end", "detached_rows_end"].map(str::to_owned);
+    assert_eq!(scenario.expect[&Release::V0_16_0], Expected::Violates(present.to_vec()));
+    let printed = scenario.to_toml();
+    assert!(!printed.contains("told_is_stored") && !printed.contains("\"rows_end\""), "{printed}");
+    let lines: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let line = |place: &str, old: &str, new: &str| {
+        let path = path.display();
+        format!("{path}:{place}: `{old}` is now `{new}`; the earlier name is accepted until version 9.9")
+    };
+    let expected = [
+        line("62:13", "told_is_stored", "acknowledged_messages_are_stored"),
+        line("62:52", "rows_end", "detached_rows_end"),
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!(Scenario::load_with_warnings(&path, &NAMES).expect("again").1.len(), 2);
 }
 
 fn shown(error: &ScenarioError) -> String {

@@ -8,6 +8,7 @@ use siphasher::sip::SipHasher13;
 
 use super::edit::{AtOnce, Edit, PASSES, apply};
 use super::size::Size;
+use crate::invariant::NAMES;
 use crate::scenario::Scenario;
 
 /// A scenario that fails, and the simpler ones that may fail as well.
@@ -101,7 +102,7 @@ impl Reducer {
             return None;
         }
         // The checks of a file are the last word on what a scenario is.
-        Scenario::parse(&edited.path, &text).ok()
+        Scenario::parse(&edited.path, &text, &NAMES).ok()
     }
 }
 

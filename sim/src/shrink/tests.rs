@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::invariant::NAMES;
 use crate::strategy::Random;
 
 /// #44045 among much else: three clients, three sessions, latencies, turns and settings that have nothing to do with it.
@@ -125,7 +126,7 @@ do = "close"
 "#;
 
 fn noisy() -> Scenario {
-    Scenario::parse(Path::new("noisy.toml"), NOISY).expect("a good file")
+    Scenario::parse(Path::new("noisy.toml"), NOISY, &NAMES).expect("a good file")
 }
 
 /// The first failure of a run, with its tape.

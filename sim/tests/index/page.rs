@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
+use sim::invariant::NAMES;
 use sim::rows::Tables;
 use sim::scenario::Expected;
 use sim::{Release, Scenario, Simulator};
@@ -110,7 +111,7 @@ impl Defect {
 fn scenarios(family: &str) -> Vec<Scenario> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace");
     let found = sim::scenario::find(&[root.join("scenarios").join(family)]).expect("there are scenarios");
-    found.iter().map(|found| Scenario::load(&found.path).unwrap_or_else(|error| panic!("{error}"))).collect()
+    found.iter().map(|found| Scenario::load(&found.path, &NAMES).unwrap_or_else(|error| panic!("{error}"))).collect()
 }
 
 fn defects(scenario: &Scenario) -> Vec<Defect> {

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, TestRunner};
 
+use super::NAMES;
 use crate::scenario::*;
 use crate::tape::Choice;
 
@@ -19,7 +20,7 @@ fn scenarios_read_back() {
     let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let outcome = TestRunner::new_with_rng(config, random).run(&scenarios(), |scenario| {
         let text = scenario.to_toml();
-        let read = Scenario::parse(&scenario.path, &text);
+        let read = Scenario::parse(&scenario.path, &text, &NAMES);
         let read = read.map_err(|error| TestCaseError::fail(format!("{error:?} in\n{text}")))?;
         prop_assert_eq!(read, scenario);
         Ok(())
@@ -37,7 +38,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     let draws = vec((0..30_000_u64, 0..2_usize, 0..28_u8, texts()), 0..12);
     let expected = prop_oneof![
         Just(Expected::Outcome(ExpectedOutcome::NotAtRest)),
-        vec(select(crate::invariant::ALL.map(|invariant| invariant.name).to_vec()), 1..3)
+        vec(select(NAMES.known.to_vec()), 1..3)
             .prop_map(|names| Expected::Violates(names.into_iter().map(str::to_owned).collect())),
     ];
     let choices = vec(("[a-z.]{1,8}", vec("[a-z0-9/#']{1,6}", 2..4)), 0..3);

@@ -1,0 +1,55 @@
+//! The names of invariants, which `violates` of an `[expect]` table takes.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// The names of invariants that a scenario file may hold. The simulator that judges them passes them in.
+#[derive(Clone, Copy, Debug)]
+pub struct InvariantNames {
+    /// Every name, in the order in which a mistake lists them.
+    pub known: &'static [&'static str],
+    /// Earlier names that are still accepted, each with the name that replaces it.
+    pub renamed: &'static [(&'static str, &'static str)],
+    /// The version that no longer accepts the earlier names.
+    pub renamed_until: &'static str,
+}
+
+impl InvariantNames {
+    /// The present name of an invariant, by its present or its earlier name. `None`: there is no such invariant.
+    pub fn resolve(&self, name: &str) -> Option<&'static str> {
+        let known = self.known.iter().find(|known| **known == name).copied();
+        known.or_else(|| self.replacement(name))
+    }
+
+    /// The name that replaces an earlier one. `None`: it is no earlier name.
+    pub fn replacement(&self, name: &str) -> Option<&'static str> {
+        self.renamed.iter().find(|(old, _)| *old == name).map(|(_, new)| *new)
+    }
+}
+
+/// A word of a scenario file that is accepted, but only until a later version.
+///
+/// `Display` is one line, as an error's: `scenarios/x.toml:62:12: …`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The file.
+    pub path: PathBuf,
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1, in characters.
+    pub column: usize,
+    /// The invariant's earlier name, as it stands there.
+    pub old: String,
+    /// Its present name.
+    pub new: &'static str,
+    /// The version that no longer accepts the earlier name.
+    pub until: &'static str,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, column, old, new, until, .. } = self;
+        let path = self.path.display();
+        write!(f, "{path}:{line}:{column}: `{old}` is now `{new}`; the earlier name is accepted until version {until}")
+    }
+}
