@@ -14,6 +14,7 @@ mod listing;
 mod prompt;
 mod respond;
 mod resume;
+mod session;
 mod steer;
 mod title;
 
@@ -23,7 +24,7 @@ use serde_json::{Map, Value};
 
 use crate::agent::QuestionKind;
 use crate::rpc::{self, Error, code};
-use crate::state::{Gateway, Link, Session};
+use crate::state::{Gateway, Link};
 
 /// Whether a method holds up the connection it came on, or runs beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,37 +90,4 @@ pub(crate) async fn call(
 /// Whether a method would leave something to end behind.
 fn begins_something(method: &str) -> bool {
     matches!(method, "session.create" | "session.resume" | "session.branch" | "session.compress" | "prompt.submit")
-}
-
-/// Whether one more session may belong to the connection.
-fn room_for_session(gateway: &Gateway, link: &Link) -> Result<(), Error> {
-    let max = gateway.config.max_sessions_per_connection;
-    if max == 0 || gateway.sessions.count_attached(link) < max as usize {
-        return Ok(());
-    }
-    let message = format!("the connection has {max} sessions, as many as it may have; close one or drop it");
-    Err(Error::new(code::SESSION_LIMIT, message))
-}
-
-/// The same for a session that a request takes over.
-fn room_to_attach(gateway: &Gateway, session: &Session, link: &Link) -> Result<(), Error> {
-    let is_there = session.read(|record| record.attachment.is_to(&link.id));
-    if is_there { Ok(()) } else { room_for_session(gateway, link) }
-}
-
-/// The parameter that most methods have.
-#[derive(serde::Deserialize)]
-pub(crate) struct OfSession {
-    session_id: String,
-}
-
-impl OfSession {
-    fn find(&self, gateway: &Gateway) -> Result<Session, Error> {
-        find(gateway, &self.session_id)
-    }
-}
-
-fn find(gateway: &Gateway, id: &str) -> Result<Session, Error> {
-    let found = gateway.sessions.find(id);
-    found.ok_or_else(|| Error::new(code::SESSION_NOT_FOUND, format!("session not found: {id}")))
 }

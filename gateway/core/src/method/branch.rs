@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::create::register;
 use super::resume::build_now;
+use super::session::{self, room_for_session};
 use crate::clock::Now;
 use crate::ends::finalize;
 use crate::ends::idle;
@@ -29,9 +30,9 @@ pub(super) struct Branch {
 
 /// Makes a session out of what has been said in another, which goes on as it is.
 pub(super) async fn branch(gateway: &Rc<Gateway>, link: &Link, params: Branch) -> Result<Value, Error> {
-    let parent = super::find(gateway, &params.session_id)?;
+    let parent = session::find(gateway, &params.session_id)?;
     let title = asked_title(params.name)?;
-    super::room_for_session(gateway, link)?;
+    room_for_session(gateway, link)?;
     let now = gateway.env.now();
     let said = parent.read(|record| record.transcript.messages[..history::settled(record)].to_vec());
     let is_stored = parent.read(|record| record.transcript.draft == 0);

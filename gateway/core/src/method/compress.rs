@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::{OfSession, hold};
+use super::hold;
+use super::session::OfSession;
 use crate::agent::{CompressError, CompressionMode, Interrupt};
 use crate::lifecycle::flush::Moment;
 use crate::record::Transcript;

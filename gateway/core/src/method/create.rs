@@ -5,6 +5,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::session::room_for_session;
 use crate::agent::Agent;
 use crate::ends::idle;
 use crate::ends::reaper;
@@ -40,7 +41,7 @@ struct Said {
 
 /// Registers a new session on the connection and has its agent built a little later.
 pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Result<Value, Error> {
-    super::room_for_session(gateway, link)?;
+    room_for_session(gateway, link)?;
     let now = gateway.env.now();
     let key = gateway.new_row(now.wall, Stream::Client(link.connection.name()));
     let lineage = &gateway.behavior.lineage;

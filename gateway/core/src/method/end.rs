@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::OfSession;
+use super::session::OfSession;
 use crate::ends::finalize;
 use crate::lifecycle::interrupt::Hits;
 use crate::record::Actor;

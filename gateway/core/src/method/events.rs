@@ -5,6 +5,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::session;
 use crate::rpc::{Error, code};
 use crate::state::{EventLog, Gateway};
 
@@ -16,7 +17,7 @@ pub(super) struct Since {
 
 /// The events after a number.
 pub(super) fn since(gateway: &Rc<Gateway>, params: &Since) -> Result<Value, Error> {
-    let session = super::find(gateway, &params.session_id)?;
+    let session = session::find(gateway, &params.session_id)?;
     let events = session.events(|log: &EventLog| log.since(params.last_seen));
     events.ok_or_else(|| Error::new(code::UNKNOWN_METHOD, "unknown method `session.events.since`"))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::OfSession;
+use super::session::OfSession;
 use crate::rpc::Error;
 use crate::state::Gateway;
 use crate::store::{NewMessage, Role};

@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::{OfSession, hold};
+use super::hold;
+use super::session::OfSession;
 use crate::lifecycle::history;
 use crate::record::Record;
 use crate::rpc::{Error, code};

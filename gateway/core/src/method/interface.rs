@@ -7,7 +7,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::OfSession;
+use super::session::OfSession;
 use crate::rpc::{Error, code};
 use crate::state::Gateway;
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::session::{self, room_to_attach};
 use super::{history, steer};
 use crate::clock::Now;
 use crate::ends::reaper;
@@ -25,8 +26,8 @@ pub(super) struct Submit {
 
 /// Claims the session, stores the prompt, answers, and starts the turn.
 pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -> Result<Value, Error> {
-    let session = super::find(gateway, &params.session_id)?;
-    super::room_to_attach(gateway, &session, link)?;
+    let session = session::find(gateway, &params.session_id)?;
+    room_to_attach(gateway, &session, link)?;
     let behavior = &gateway.behavior;
     if behavior.claim.looks_up_apart() {
         gateway.env.window(Window::FoundNotClaimed).await;

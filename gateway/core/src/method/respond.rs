@@ -5,6 +5,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::session;
 use crate::agent::QuestionKind;
 use crate::record::OpenQuestion;
 use crate::rpc::{Error, code};
@@ -41,7 +42,7 @@ pub(super) struct Approve {
 
 /// Gives or refuses leave to run the command that the session's agent asks about.
 pub(super) fn approve(gateway: &Rc<Gateway>, params: Approve) -> Result<Value, Error> {
-    let session = super::find(gateway, &params.session_id)?;
+    let session = session::find(gateway, &params.session_id)?;
     let is_asked = |question: &OpenQuestion| question.kind == QuestionKind::Approval;
     let Some(answer) = session.change_with(|record, handles| handles.take_question(record, is_asked)) else {
         return Err(Error::new(code::BUSY, "no pending approval"));

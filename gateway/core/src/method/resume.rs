@@ -5,8 +5,8 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::OfSession;
 use super::create::register;
+use super::session::{OfSession, room_for_session, room_to_attach};
 use crate::agent::Agent;
 use crate::ends::finalize;
 use crate::ends::idle;
@@ -65,7 +65,7 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
                 }
                 Live::Attach => {
                     if !session.read(|record| record.attachment.is_to(&link.id)) {
-                        super::room_for_session(gateway, link)?;
+                        room_for_session(gateway, link)?;
                     }
                     return Ok(attach_live(gateway, &session, link));
                 }
@@ -74,7 +74,7 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
                     return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed, retry"));
                 }
             }
-        } else if let Err(full) = super::room_for_session(gateway, link) {
+        } else if let Err(full) = room_for_session(gateway, link) {
             // It may have gone on under another id since it was looked for, or have been brought back meanwhile: then who
             // has it needs no room.
             let newest = tip(gateway, &target, service).await?;
@@ -99,7 +99,7 @@ pub(super) fn activate(gateway: &Rc<Gateway>, link: &Link, params: &OfSession) -
         return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
     }
     if gateway.behavior.attach.activate_binds() {
-        super::room_to_attach(gateway, &session, link)?;
+        room_to_attach(gateway, &session, link)?;
         reaper::attach(gateway, &session, link);
     }
     session.change(|record| record.facts.last_active = gateway.env.now());

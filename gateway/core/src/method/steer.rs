@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::session;
 use crate::lifecycle::steer::Steered;
 use crate::record::Queued;
 use crate::rpc::{Error, code};
@@ -17,7 +18,7 @@ pub(super) struct Steer {
 
 /// Leaves words for the turn, which reads them with its next tool result.
 pub(super) fn steer(gateway: &Gateway, link: &Link, params: &Steer) -> Result<Value, Error> {
-    let session = super::find(gateway, &params.session_id)?;
+    let session = session::find(gateway, &params.session_id)?;
     let text = params.text.trim();
     if text.is_empty() {
         return Err(Error::new(code::STEER_TEXT_REQUIRED, "text required"));

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::session;
 use crate::lifecycle::title::{self, BadTitle};
 use crate::record::SessionStage;
 use crate::rpc::{Error, code};
@@ -21,7 +22,7 @@ pub(super) struct Title {
 
 /// The title, given first if there is one to give.
 pub(super) async fn title(gateway: &Rc<Gateway>, params: Title) -> Result<Value, Error> {
-    let session = super::find(gateway, &params.session_id)?;
+    let session = session::find(gateway, &params.session_id)?;
     match params.title {
         None => get(gateway, &session).await,
         Some(asked) => {
