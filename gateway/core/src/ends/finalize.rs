@@ -1,4 +1,4 @@
-//! Ending a session: its turn, its row, its record.
+//! Ends a session: its turn, its row, its record.
 
 use serde_json::json;
 
@@ -11,10 +11,10 @@ use crate::storage::persist;
 use crate::storage::reconcile::RETRY;
 use crate::store::{EndReason, StoreError};
 
-/// Ends a session once. False if somebody else ends or has ended it, and then only after they are done.
+/// Ends a session. Only one caller does: `true` for it, `false` for the others, after the session has ended.
 pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> bool {
     let close = &gateway.behavior.close;
-    // A record that is being brought back is first brought back.
+    // A session that is being opened is opened first.
     session.until(|record| (record.stage != SessionStage::Opening).then_some(())).await;
     let popping = close.popping(actor);
     let lock = match popping {
@@ -39,7 +39,7 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     if close.joins_turn() {
         stop_turn(session).await;
     }
-    // A turn that is left running stores what it says itself.
+    // A turn that is left running stores its own messages.
     if !session.read(Record::is_running) {
         persist::flush_last(gateway, session).await;
     }
@@ -64,7 +64,7 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     true
 }
 
-/// Marks the session as being ended, if nobody else has.
+/// Marks the session as being ended, and cancels its timers and the prompts that wait. False if it is marked already.
 fn begin(gateway: &Gateway, session: &Session, ended: Ended) -> bool {
     let cancelled = session.change_with(|record, handles| {
         if !gateway.behavior.close.may_begin(record) {
@@ -85,13 +85,13 @@ fn begin(gateway: &Gateway, session: &Session, ended: Ended) -> bool {
     true
 }
 
-/// Ends the rows of a session whose turn and record are left to the end of the process.
+/// Ends the row of a session and leaves its turn and record to the end of the process.
 pub(crate) async fn end_rows_only(gateway: &Gateway, session: &Session, reason: EndReason) {
     end_row(gateway, session, reason).await;
     close_agent(gateway, session).await;
 }
 
-/// Interrupts the turn, if one runs, and waits until it has left the session.
+/// Interrupts the turn, if one runs, and waits until the session is free.
 async fn stop_turn(session: &Session) {
     session.interrupt();
     session.until(|record| (!record.is_running()).then_some(())).await;
@@ -104,7 +104,7 @@ async fn end_row(gateway: &Gateway, session: &Session, reason: EndReason) {
     }
 }
 
-/// Lets the agent go, if there is one. In some releases it ends its row by itself, unless that has an end already.
+/// Closes the agent, if there is one. In some releases that ends the row, unless it has an end already (A6, S32).
 async fn close_agent(gateway: &Gateway, session: &Session) {
     let is_built = session.read(|record| record.agent.state == AgentState::Ready);
     if is_built && gateway.behavior.close.agent_ends_row() {
@@ -117,7 +117,7 @@ async fn end_now(gateway: &Gateway, session: &Session, reason: EndReason) {
         let row = session.read(|record| record.agent.row.clone());
         match gateway.rows.end(row, gateway.env.now().wall, reason).await {
             Ok(_) | Err(StoreError::Closed) => return,
-            // First end wins, so trying again is safe also when the answer was lost.
+            // The first end of a row counts, so a second try is safe also when the answer was lost.
             Err(_) => gateway.env.sleep(RETRY).await,
         }
     }

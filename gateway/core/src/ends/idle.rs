@@ -1,6 +1,6 @@
-//! Sessions that nobody has used for long, and too many of them, are ended.
+//! Ends sessions that are idle for long, and the ones used least recently beyond the cap.
 //!
-//! Nothing polls: a session that nobody uses any more arms a timer for the first scan at which it can be due.
+//! Nothing polls: a session that becomes idle arms a timer for the first scan at which it can be due.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use crate::record::{Record, SessionStage, Timer};
 use crate::spawn::{TaskName, Window};
 use crate::state::{Gateway, Registry, Session};
 
-/// The session may have become idle: arms its timer, or leaves it disarmed while somebody uses it.
+/// Arms the idle timer, or cancels it while a client or a turn uses the session. Called whenever a use ends.
 pub(crate) fn rearm(gateway: &Rc<Gateway>, session: &Session) {
     if !gateway.behavior.idle.scans() {
         return;
@@ -37,7 +37,7 @@ pub(crate) fn rearm(gateway: &Rc<Gateway>, session: &Session) {
     }
 }
 
-/// Ends a session if it is idle for too long, otherwise waits on.
+/// Ends a session that is idle for too long; rearms the timer of any other.
 pub(crate) async fn scan(gateway: &Rc<Gateway>, session: &Session) {
     session.change_with(|record, handles| handles.cancel_idle(record));
     let now = gateway.env.now().uptime;
@@ -48,7 +48,7 @@ pub(crate) async fn scan(gateway: &Rc<Gateway>, session: &Session) {
     }
 }
 
-/// A session was added: the cap is looked at a little later.
+/// A session was added: the cap is enforced a little later.
 pub(crate) fn cap_later(gateway: &Rc<Gateway>) {
     if excess(gateway) > 0 {
         let capping = Rc::clone(gateway);
@@ -59,13 +59,13 @@ pub(crate) fn cap_later(gateway: &Rc<Gateway>) {
     }
 }
 
-/// Ends the sessions used least recently beyond the cap, as far as nobody uses them.
+/// Ends the idle sessions used least recently, until there are no more than the cap allows.
 pub(crate) async fn cap(gateway: &Rc<Gateway>) {
     let evictable = |session: &Session| session.read(|record| is_evictable(&gateway.sessions, record));
     let mut victims: Vec<Session> = gateway.sessions.all().into_iter().filter(|session| evictable(session)).collect();
     victims.sort_by_key(|session| session.read(|record| record.facts.last_active.uptime));
     for session in victims {
-        // Counted anew each time: another sweep, or a client, may have ended some meanwhile.
+        // Counted again each time: another scan, or a client, may have ended some meanwhile.
         if excess(gateway) == 0 {
             return;
         }
@@ -82,7 +82,7 @@ fn excess(gateway: &Gateway) -> usize {
 
 async fn evict(gateway: &Rc<Gateway>, session: &Session, actor: Actor) {
     if gateway.behavior.idle.tests_again() {
-        // Somebody may have taken it up while another victim was ended.
+        // A client may have attached while another session was ended.
         if !session.read(|record| is_evictable(&gateway.sessions, record)) {
             return;
         }
@@ -97,7 +97,7 @@ fn is_victim(gateway: &Gateway, session: &Session, now: Uptime) -> bool {
         .read(|record| is_evictable(&gateway.sessions, record) && idle::due(record, gateway.config.session_ttl) < now)
 }
 
-/// Whether nobody uses it, which a connection that is gone does not do.
+/// Whether no client and no turn uses it. A connection that is gone is no client.
 fn is_evictable(sessions: &Registry, record: &Record) -> bool {
     let served = record.attachment.connection().is_some_and(|connection| sessions.is_linked(connection));
     idle::is_evictable(record, served)

@@ -1,4 +1,4 @@
-//! The orphan grace: a session whose client is gone is kept for its return, then ended.
+//! The orphan grace: a session without a client is kept for the client's return, then ended.
 
 use std::rc::Rc;
 
@@ -11,13 +11,13 @@ use crate::record::{Attachment, Timer};
 use crate::spawn::{TaskName, Window};
 use crate::state::{Gateway, Link, Session};
 
-/// How long until the next look at a turn that was interrupted.
-const LOOK: Millis = Millis::from_secs(1);
+/// How often a turn is checked that the grace has interrupted.
+const CHECK_INTERVAL: Millis = Millis::from_secs(1);
 
-/// A connection is gone: its sessions lose their client, each with a whole grace from now.
+/// A connection has ended: detaches its sessions. Each has a whole grace from now.
 pub(crate) async fn detach_all(gateway: &Rc<Gateway>, link: &Link) {
     let snapshot = gateway.sessions.unlink(link);
-    // Without the window nobody can come between the list and what is done with it.
+    // Some releases let other tasks run between the list and the detaching (S2).
     if gateway.behavior.attach.detaches_by_snapshot() {
         gateway.env.window(Window::DetachSnapshot).await;
     }
@@ -42,7 +42,7 @@ fn detach(gateway: &Rc<Gateway>, session: &Session) {
     if closes && gateway.behavior.close.closes_on_disconnect() {
         let (closing, session) = (Rc::clone(gateway), session.clone());
         gateway.env.spawn(TaskName::session(session.id(), "disconnect"), async move {
-            // Somebody may have attached to it before this task got its turn.
+            // A client may have attached before this task ran.
             let alone = session.read(|record| matches!(record.attachment, Attachment::Detached { .. }));
             if alone || closing.behavior.attach.detaches_by_snapshot() {
                 finalize::end(&closing, &session, Actor::Disconnect).await;
@@ -54,7 +54,7 @@ fn detach(gateway: &Rc<Gateway>, session: &Session) {
     idle::rearm(gateway, session);
 }
 
-/// Gives a session to the connection that had it last, of those that are still there. False if there is none.
+/// Attaches a session to the connection that had it last, of those that are still served. False if there is none.
 fn go_back(gateway: &Rc<Gateway>, session: &Session) -> bool {
     let goes = session.change(|record| {
         record.before.retain(|connection| gateway.sessions.is_linked(connection));
@@ -67,11 +67,10 @@ fn go_back(gateway: &Rc<Gateway>, session: &Session) -> bool {
     goes
 }
 
-/// Gives a session's events to a connection; its grace is over.
+/// Attaches a session to a connection, and cancels its timers.
 ///
-/// The connection may have died while the request was being answered. Then it takes nothing over: the session stays
-/// with whoever else has it, or in the grace that it is in; one that nobody has goes straight into a grace, for nobody
-/// would detach it again.
+/// If the connection has died while the request was carried out, the session stays attached to any other, or in its
+/// grace. One that has neither is detached, since no reader would do that later.
 pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
     if !gateway.sessions.is_linked(&link.id) && !gateway.behavior.attach.binds_dead() {
         if !is_served(gateway, session) && session.read(|record| record.timers.is_empty()) {
@@ -90,13 +89,13 @@ pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
     });
 }
 
-/// Whether its events go to a connection that is still there.
+/// Whether the session is attached to a connection that is still served.
 fn is_served(gateway: &Gateway, session: &Session) -> bool {
     let connection = session.read(|record| record.attachment.connection().cloned());
     connection.is_some_and(|connection| gateway.sessions.is_linked(&connection))
 }
 
-/// Starts the grace. A grace of zero means that orphans are kept for ever.
+/// Starts the grace. A grace of zero keeps orphans for ever.
 fn arm(gateway: &Rc<Gateway>, session: &Session) {
     let grace = gateway.config.orphan_grace;
     if grace == Millis::ZERO {
@@ -154,7 +153,7 @@ async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64, duty: Duty) {
                 record.facts.interrupted = Some(record.facts.interrupted.map_or(0, |looks| looks + 1))
             });
             session.interrupt();
-            arm_one(gateway, session, gateway.env.now().uptime + LOOK, duty);
+            arm_one(gateway, session, gateway.env.now().uptime + CHECK_INTERVAL, duty);
         }
         Some(Expired::StandDown) | None => {}
     }

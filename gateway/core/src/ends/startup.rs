@@ -1,7 +1,7 @@
-//! What an earlier process left behind: rows that are open, though nobody serves them any more.
+//! Ends the rows that an earlier process left open.
 //!
-//! A gateway owns its database, so every row that is open at its start is an orphan. Its client has a grace to come
-//! back; then the row is ended.
+//! A gateway owns its database, so each row that is open at its start is an orphan. Its client has a grace to come back;
+//! then the row is ended.
 
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use crate::state::Gateway;
 use crate::storage::reconcile;
 use crate::store::{EndReason, SessionRow, StoreError, StoredId};
 
-/// Starts the sweep, unless there is nothing to sweep or the grace is switched off.
+/// Starts the sweep, unless no row is open or the grace is zero.
 pub(crate) async fn sweep(gateway: &Rc<Gateway>) {
     let grace = gateway.config.orphan_grace;
     if !gateway.behavior.startup.sweeps() || grace == Millis::ZERO {
@@ -23,8 +23,8 @@ pub(crate) async fn sweep(gateway: &Rc<Gateway>) {
     }
     let sweeping = Rc::clone(gateway);
     gateway.env.spawn(TaskName::gateway("sweep"), async move {
-        // Clients do not wait for a database that cannot be read now. Rows that they open meanwhile have an owner,
-        // or are ended, when their turn comes.
+        // Clients do not wait for a database that cannot be read now. Rows that they open meanwhile have an owner or an
+        // end by the time the sweep comes to them.
         let found = match found {
             Err(error) if error != StoreError::Closed => reconcile::read(&sweeping, || sweeping.rows.open()).await,
             found => found,
@@ -42,8 +42,8 @@ fn is_ours(gateway: &Gateway, row: &SessionRow) -> bool {
 }
 
 async fn end(gateway: &Gateway, row: StoredId) {
-    // Looked at before each try: a client may have come back meanwhile. A resume registers its record before it opens
-    // the row, so either it is seen here, or it opens the row after this end.
+    // Checked before each try: a client may have come back meanwhile. A resume registers its record before it reopens the
+    // row, so either the record is found here, or the row is reopened after this end.
     while gateway.sessions.owner_of(&row).is_none() {
         match gateway.rows.end(row.clone(), gateway.env.now().wall, EndReason::StartupOrphanReap).await {
             Ok(_) | Err(StoreError::Closed) => return,

@@ -15,7 +15,7 @@ use crate::storage::rotation;
 use crate::store::NewMessage;
 use crate::work::build;
 use crate::work::prompt;
-use crate::work::turn::{self, Ending};
+use crate::work::turn::{self, TurnEnd};
 
 /// A conversation with fewer messages is left as it is.
 const MESSAGES_MIN: usize = 4;
@@ -55,7 +55,7 @@ async fn summarize(gateway: &Rc<Gateway>, session: &Session, interrupt: &Interru
     let version = session.read(|record| record.transcript.version);
     let agent = match turn::agent_ready(gateway, session, interrupt).await {
         Ok(agent) => agent,
-        Err(Ending::Failed { message }) => return Err(failed(message)),
+        Err(TurnEnd::Failed { message }) => return Err(failed(message)),
         Err(_) => return Ok(Done::Aborted),
     };
     let summary = match agent.compress(interrupt).await {

@@ -1,14 +1,14 @@
-//! Storing what a transcript holds beyond what is stored already.
+//! Stores the messages of a transcript that are not stored yet.
 
 use crate::lifecycle::flush::Moment;
 use crate::state::{Gateway, Session};
 use crate::storage::reconcile::{self, RETRY};
 use crate::store::{NewMessage, StoreError, StoredId};
 
-/// How often a session that ends tries to store what is left.
+/// How often a session that ends tries to store its last messages.
 const LAST_TRIES: u32 = 5;
 
-/// Stores the messages that are not stored yet, if this is a moment for it.
+/// Stores the messages that are not stored yet, if the release does at this point of a turn.
 ///
 /// On an error the messages count as not stored and go with the next call.
 pub(crate) async fn flush(gateway: &Gateway, session: &Session, moment: Moment) -> Result<(), StoreError> {
@@ -16,7 +16,7 @@ pub(crate) async fn flush(gateway: &Gateway, session: &Session, moment: Moment) 
     let (row, saved, unsaved, again) = session.read(|record| {
         let transcript = &record.transcript;
         let again = if flush.stores_loaded(moment) { transcript.loaded.min(transcript.messages.len()) } else { 0 };
-        // An old release may have cut the conversation while a flush of it was under way: then nothing is unsaved.
+        // An old release may have truncated the conversation during a flush: then nothing is unsaved.
         let unsaved = transcript.messages.get(transcript.saved..).unwrap_or_default().to_vec();
         (record.agent.row.clone(), transcript.saved, unsaved, transcript.messages[..again].to_vec())
     });
@@ -47,7 +47,7 @@ pub(crate) async fn flush(gateway: &Gateway, session: &Session, moment: Moment) 
     Ok(())
 }
 
-/// Stores what a session that ends has left. After a few tries that is lost with the record: its row must be ended.
+/// Stores the last messages of a session that ends. After a few tries they are lost: the row has to be ended.
 pub(crate) async fn flush_last(gateway: &Gateway, session: &Session) {
     for _ in 0..LAST_TRIES {
         match flush(gateway, session, Moment::Finalize).await {
@@ -57,7 +57,7 @@ pub(crate) async fn flush_last(gateway: &Gateway, session: &Session) {
     }
 }
 
-/// An answer that was lost must neither repeat the messages nor lose them.
+/// Appends messages in one transaction. A lost answer neither repeats nor loses them.
 async fn append(gateway: &Gateway, row: &StoredId, messages: Vec<NewMessage>) -> Result<(), StoreError> {
     let written = gateway.rows.append(row.clone(), messages.clone()).await;
     let look = || gateway.rows.messages(row.clone());

@@ -1,6 +1,6 @@
-//! Compression: the conversation is replaced by its summary, in place or under another id (spec §8).
+//! Compression: the conversation is replaced by its summary, in place or under a new id (spec §8).
 //!
-//! A rotation is a procedure: a list of [`RotationStep`]s that one executor carries out.
+//! A rotation is a list of [`RotationStep`]s, which [`rotate`] carries out.
 
 use crate::agent::CompressionMode;
 use crate::entropy::Stream;
@@ -13,7 +13,8 @@ use crate::storage::persist;
 use crate::storage::reconcile;
 use crate::store::{EndReason, MessageRow, NewMessage, NewSession, Role, StoreError, StoredId};
 
-/// Replaces the conversation by `summary` and its last message, after storing what is not stored yet at this moment.
+/// Stores the messages that are not stored yet, then replaces the conversation by `summary` and its last message.
+///
 /// On an error the conversation stays as it is.
 pub(crate) async fn compress(
     gateway: &Gateway,
@@ -49,10 +50,10 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
     for step in gateway.behavior.rotation.steps() {
         match step {
             RotationStep::Rotate => {
-                // Both ids are owned until the answer: a resume of either finds this record.
+                // The session owns both rows until the answer: a resume of either finds it.
                 session.change(|record| record.agent.next = Some(id.clone()));
                 let rotated = gateway.rows.rotate(parent.clone(), at, child.clone(), messages.clone()).await;
-                // The child is there if and only if the whole rotation is.
+                // The child exists if and only if the whole rotation was carried out.
                 let look = || gateway.rows.session(id.clone());
                 let rotated = reconcile::outcome(gateway, rotated, look, Option::is_some).await;
                 session.change(|record| record.agent.next = None);
@@ -70,7 +71,7 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
             RotationStep::InsertChild => {
                 if let Err(error) = gateway.rows.create_session(child.clone()).await {
                     session.change(|record| switch_back(gateway, record, &parent, before));
-                    // An error here is only logged by the releases that go this way, as with the rest.
+                    // The releases that do this only log errors.
                     let _ = gateway.rows.reopen(parent).await;
                     return Err(error);
                 }
@@ -83,7 +84,7 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
     Ok(())
 }
 
-/// The row that goes on where `parent` ends, now.
+/// A new row that continues `parent` from now on.
 fn child_of(gateway: &Gateway, session: &Session, parent: &StoredId) -> NewSession {
     let at = gateway.env.now().wall;
     NewSession {
@@ -98,8 +99,8 @@ fn child_of(gateway: &Gateway, session: &Session, parent: &StoredId) -> NewSessi
     }
 }
 
-/// The compression of a fork that shares the session's row: the rows change, the session does not learn of it. Errors
-/// are only logged by the releases that go this way. Returns the row that the fork goes on with.
+/// Carries out the compression of a review that shares the session's row: the rows change, the session's record does not
+/// (S24). The releases that do this only log errors. Returns the row that the review goes on with.
 pub(crate) async fn compress_beside(
     gateway: &Gateway,
     session: &Session,
@@ -138,7 +139,7 @@ fn switch(gateway: &Gateway, session: &Session, id: &StoredId, messages: Vec<New
     }
 }
 
-/// The record goes on under the id that it had.
+/// Undoes [`switch`].
 fn switch_back(gateway: &Gateway, record: &mut Record, parent: &StoredId, before: Transcript) {
     record.agent.row = parent.clone();
     if gateway.behavior.rotation.syncs_key_at_once() {
@@ -147,7 +148,7 @@ fn switch_back(gateway: &Gateway, record: &mut Record, parent: &StoredId, before
     record.transcript = before;
 }
 
-/// How much of a compacted conversation the database has.
+/// How much of a compacted conversation is stored.
 #[derive(Clone, Copy)]
 enum Saved {
     All,

@@ -1,4 +1,4 @@
-//! Building a session's agent: a little after `session.create`, or when the first prompt needs it.
+//! Builds a session's agent: a little after `session.create`, or when a prompt needs it.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use crate::record::{AgentState, Record, SessionStage};
 use crate::spawn::TaskName;
 use crate::state::{Gateway, Session};
 
-/// Builds the agent after `delay`, unless it is built or begun by then.
+/// Starts the build after `delay`, unless it has begun by then.
 pub(crate) fn later(gateway: &Rc<Gateway>, session: &Session, delay: Millis) {
     let name = TaskName::session(session.id(), "build-timer");
     let (later, session) = (Rc::clone(gateway), session.clone());
@@ -21,13 +21,13 @@ pub(crate) fn later(gateway: &Rc<Gateway>, session: &Session, delay: Millis) {
     });
 }
 
-/// Builds the agent and waits until it is there, or could not be built.
+/// Starts the build and waits until it has succeeded or failed.
 pub(crate) async fn at_once(gateway: &Rc<Gateway>, session: &Session) {
     start(gateway, session);
     session.until(|record| (!matches!(record.agent.state, AgentState::Building)).then_some(())).await;
 }
 
-/// Begins to build the agent, unless that has been done.
+/// Starts the build, unless it has begun. A failed build is repeated, depending on the release.
 pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session) {
     let begins = session.change(|record| {
         let begins = gateway.behavior.build.begins(&record.agent.state);
@@ -51,7 +51,7 @@ async fn build(gateway: &Rc<Gateway>, session: &Session) {
         Ok(agent) => handles.set_agent(record, agent),
         Err(error) => record.agent.state = AgentState::Failed(format!("agent init failed: {error}")),
     });
-    // Whoever built it for a session that is gone meanwhile takes its entry out again, or what stands there by now.
+    // For a session that has ended meanwhile, the entry of its row goes, whichever session it is by now (S12).
     match gateway.sessions.contains(session) {
         true => gateway.approvals.enter(session),
         false => gateway.approvals.leave(session),
@@ -60,7 +60,7 @@ async fn build(gateway: &Rc<Gateway>, session: &Session) {
         AgentState::Failed(message) => Some(message.clone()),
         _ => None,
     });
-    // A session whose client left during the build can be idle from now on.
+    // A session whose client left during the build may be idle from here on.
     idle::rearm(gateway, session);
     match failure {
         Some(message) => session.emit("error", serde_json::json!({"message": message})),

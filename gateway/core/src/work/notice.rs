@@ -1,8 +1,7 @@
-//! Background jobs: what they have to say when they are over becomes a turn of the session that started them
-//! (spec §5, step 14).
+//! Background jobs: the outcome of a job becomes a prompt of the session that started it (spec §5, step 14).
 //!
-//! It waits in one list for all sessions, each entry addressed to its owner. Who looks there is the session at the end
-//! of a job and at the end of each turn, so nothing polls.
+//! Outcomes wait in one list for all sessions, each with its owner. A session takes
+//! from it at the end of a job and at the end of each turn, so nothing polls.
 
 use serde_json::json;
 
@@ -12,14 +11,13 @@ use crate::record::{Queued, SessionStage};
 use crate::spawn::Window;
 use crate::state::{Gateway, Notice, Session};
 
-/// A turn of the session has started a job. False if the job has a watcher already.
+/// A turn has started a job. False if a task waits for the job already.
 pub(crate) fn begin(gateway: &Gateway, session: &Session, job: &str) -> bool {
     let is_new = session.change(|record| record.jobs.insert(job.to_owned()));
     is_new || !gateway.behavior.notices.watch_once()
 }
 
-/// Waits for the end of a job, unless the session ends first. Returns what has claimed the session for a turn of its own,
-/// if something has.
+/// Waits for the end of a job, or of the session. Returns the prompt that has claimed the session, if one has.
 pub(crate) async fn outcome(gateway: &Gateway, session: &Session, agent: &dyn Agent, job: String) -> Option<Queued> {
     let text = tokio::select! {
         biased; // a session that ends at the instant of its job has ended
@@ -34,7 +32,7 @@ pub(crate) async fn outcome(gateway: &Gateway, session: &Session, agent: &dyn Ag
     claim(gateway, session, Moment::JobOver)
 }
 
-/// The next thing that a job has said claims the session, unless the session is at work or being ended.
+/// The oldest outcome that the session takes claims it, unless a turn holds it or it is being ended.
 pub(crate) fn claim(gateway: &Gateway, session: &Session, moment: Moment) -> Option<Queued> {
     let behavior = &gateway.behavior.notices;
     if !session.read(|record| behavior.may_begin(record)) {
@@ -47,7 +45,7 @@ pub(crate) fn claim(gateway: &Gateway, session: &Session, moment: Moment) -> Opt
             turn.job_of = Some(notice.owner.id().clone());
         }
     });
-    // A job has one watcher and is told once, except in the release that lets both claim the session.
+    // A job that is watched twice is no prompt the second time, though it has claimed the session (S21).
     let is_first = notice.owner.change(|record| record.jobs.remove(&notice.job));
     if !is_first {
         return None;

@@ -1,4 +1,4 @@
-//! Prompts on their way to a turn: how one claims its session, and how it is stored before it is accepted.
+//! Prompts before their turn: the queue, and the write that stores a prompt before it is accepted.
 
 use std::rc::Rc;
 
@@ -16,8 +16,8 @@ use crate::storage::reconcile;
 use crate::store::{MessageRow, NewMessage, NewSession, Role, StoreError, StoredId};
 use crate::work::notice;
 
-/// The next prompt that waits claims the session, in the step in which the turn before has freed it; without one, what
-/// a background job has to say does.
+/// The first prompt of the queue claims the session, in the step in which the turn before it has freed it. If the queue
+/// is empty, the outcome of a background job does. Returns the prompt.
 pub(crate) fn claim_next(gateway: &Rc<Gateway>, session: &Session, before: Before) -> Option<Queued> {
     let now = gateway.env.now();
     let queued = session.change_with(|record, handles| {
@@ -35,12 +35,12 @@ pub(crate) fn claim_next(gateway: &Rc<Gateway>, session: &Session, before: Befor
     Some(next)
 }
 
-/// Stores a prompt. In some releases that is its row at most, and errors are ignored.
+/// Stores a prompt, with the row if there is none. Some releases store the row alone, and ignore errors.
 pub(crate) async fn store(gateway: &Gateway, session: &Session, text: &str, now: Now) -> Result<(), Error> {
     let refused = |error: StoreError| Error::new(code::STORAGE, format!("the prompt was not accepted: {error}"));
     let first_write = gateway.behavior.claim.first_write();
     if first_write == FirstWrite::RowAndPrompt {
-        // What an earlier turn could not store comes first, so that the rows stay in order.
+        // Messages that an earlier turn could not store come first, so that the rows stay in order.
         persist::flush(gateway, session, flush::Moment::Asked).await.map_err(refused)?;
     }
     let message = NewMessage::text(Role::User, text, now.wall);
@@ -53,7 +53,7 @@ pub(crate) async fn store(gateway: &Gateway, session: &Session, text: &str, now:
     if first_write == FirstWrite::RowAlone {
         gateway.env.window(Window::ClaimedNotInserted).await;
     }
-    // Errors are swallowed by the releases that go these ways.
+    // The releases that do this ignore errors.
     if first_write == FirstWrite::RowAlone || draft_apart {
         let _ = gateway.rows.create_session(row.clone()).await;
     }
@@ -70,7 +70,7 @@ pub(crate) async fn store(gateway: &Gateway, session: &Session, text: &str, now:
     Ok(())
 }
 
-/// Stores `messages`, with the row if there is none, and before them what a draft was given.
+/// Stores `messages` in one transaction, with the row if there is none, and before them the messages of a draft.
 async fn insert(
     gateway: &Gateway,
     session: &Session,
@@ -86,7 +86,7 @@ async fn insert(
     Ok(())
 }
 
-/// A session that is held and has no row yet, because it is a draft, gets it.
+/// Inserts the row and the messages of a draft. The session must be held.
 pub(crate) async fn store_draft(gateway: &Gateway, session: &Session) -> Result<(), StoreError> {
     let is_draft = session.read(|record| record.transcript.draft > 0);
     if !is_draft || !gateway.behavior.lineage.stores_draft_at_once() {
@@ -96,7 +96,7 @@ pub(crate) async fn store_draft(gateway: &Gateway, session: &Session) -> Result<
     insert(gateway, session, row, Vec::new()).await
 }
 
-/// Stores what a draft was given, each message on its own. Only after the last one it counts as stored.
+/// Stores the messages of a draft, each in a transaction of its own. They count as stored only after the last (A34).
 async fn store_one_by_one(gateway: &Gateway, session: &Session, row: &StoredId) -> Result<(), StoreError> {
     for message in session.read(|record| record.transcript.messages[..record.transcript.draft].to_vec()) {
         gateway.rows.append(row.clone(), vec![message]).await?;
@@ -105,7 +105,7 @@ async fn store_one_by_one(gateway: &Gateway, session: &Session, row: &StoredId) 
     Ok(())
 }
 
-/// The row of a session that has none yet.
+/// The row of a session that has none.
 pub(crate) fn row_of(gateway: &Gateway, record: &Record, now: Now) -> NewSession {
     NewSession {
         id: record.agent.row.clone(),

@@ -1,4 +1,4 @@
-//! Questions of an agent to its user in the middle of a turn, and their answers (spec §4.14).
+//! Questions of an agent to its user during a turn (spec §4.14).
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::record::OpenQuestion;
 use crate::spawn::Window;
 use crate::state::{Gateway, Session};
 
-/// Asks, and waits for the answer: of the client, of an interrupt or of the clock, whichever is first.
+/// Asks, and waits for the answer. An interrupt answers with an empty text, a timeout with the kind's default.
 pub(crate) async fn ask(gateway: &Gateway, session: &Session, question: Question, interrupt: &Interrupt) -> String {
     let bits = gateway.env.draw(Stream::Session(session.id()), Purpose::QuestionId);
     let id = format!("{:08x}", bits as u32);
@@ -21,7 +21,7 @@ pub(crate) async fn ask(gateway: &Gateway, session: &Session, question: Question
         session.emit(question.kind.event(), payload);
     }
     let text = tokio::select! {
-        biased; // an answer that has been given counts, also against an interrupt of the same instant
+        biased; // an answer beats an interrupt of the same instant
         text = answered => read(gateway, question.kind, text.unwrap_or_default(), interrupt).await,
         () = interrupt.raised() => String::new(),
         () = gateway.env.sleep(timeout) => question.kind.unanswered().to_owned(),
@@ -30,7 +30,7 @@ pub(crate) async fn ask(gateway: &Gateway, session: &Session, question: Question
     text
 }
 
-/// The turn wakes up and reads the answer. Some releases let an interrupt in before that.
+/// The turn reads the answer. In some releases an interrupt in between replaces it by an empty one (S31).
 async fn read(gateway: &Gateway, kind: QuestionKind, answer: String, interrupt: &Interrupt) -> String {
     if !gateway.behavior.interrupt.wipes_answer(kind) {
         return answer;

@@ -1,7 +1,7 @@
 //! One turn, from the prompt to its last event (spec §5).
 //!
-//! The agent says what happens; here it is stored, shown and, at the end, written back. A turn holds its session
-//! from the claim in `prompt.submit` until [`finish`] frees it.
+//! The agent reports events; a turn stores each and sends it to the client. A turn holds its session from the claim in
+//! `prompt.submit` until [`finish`] frees it.
 
 use std::rc::Rc;
 
@@ -25,26 +25,32 @@ use crate::work::question;
 use crate::work::review;
 
 /// How a turn ended.
-pub(crate) enum Ending {
+pub(crate) enum TurnEnd {
+    /// With an answer.
     Complete {
+        /// The whole answer.
         text: String,
     },
+    /// It was asked to stop, and did.
     Interrupted,
+    /// The agent gave up, or could not be built.
     Failed {
+        /// The text of the error that the client receives.
         message: String,
     },
-    /// Nobody is told.
+    /// Without an event.
     Silent,
 }
 
-/// Starts the turn of a prompt that is stored and holds the session.
+/// Starts the turn of a prompt that holds the session and is stored.
 pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session, prompt: String) {
     build::start(gateway, session);
     let name = TaskName::session(session.id(), "turn");
     gateway.env.spawn(name, run(Rc::clone(gateway), session.clone(), prompt));
 }
 
-/// Starts the turn of a prompt that waited and holds the session.
+/// Stores a prompt that waited and holds the session, and starts its turn. If the prompt cannot be stored, the client
+/// receives an error and the session is free.
 pub(crate) async fn start_next(gateway: &Rc<Gateway>, session: &Session, next: Queued) {
     let now = gateway.env.now();
     if let Err(error) = prompt::store(gateway, session, &next.text, now).await {
@@ -55,7 +61,7 @@ pub(crate) async fn start_next(gateway: &Rc<Gateway>, session: &Session, next: Q
     start(gateway, session, next.text);
 }
 
-/// The claimed turn does not start after all; a prompt that waits for it does.
+/// Frees a session whose claimed turn does not start. The next prompt that waits has its turn instead.
 pub(crate) fn abandon(gateway: &Rc<Gateway>, session: &Session) {
     let next = free(gateway, session, Before::NeverBegan);
     gateway.emit_info(session);
@@ -66,17 +72,17 @@ pub(crate) fn abandon(gateway: &Rc<Gateway>, session: &Session) {
     });
 }
 
-/// Works on the prompt that holds the session.
+/// The whole turn, from the claim to the next prompt's.
 async fn run(gateway: Rc<Gateway>, session: Session, prompt: String) {
     let Some(interrupt) = begin(&session) else { return };
-    // What the conversation goes back to if this turn raises.
+    // Some releases reset the conversation to this if the turn fails.
     let forgets = !gateway.behavior.finish.keeps_failed();
     let history = forgets.then(|| session.read(|record| record.transcript.before_last()));
     let (ending, before, review) = match agent_ready(&gateway, &session, &interrupt).await {
         Ok(agent) => {
             let interrupt = begin_work(&gateway, &session, interrupt).await;
             session.emit("message.start", Value::Null);
-            // An error stays with the messages, which go with the next flush.
+            // On an error the messages stay unsaved and go with the next flush.
             let _ = persist::flush(&gateway, &session, Moment::Start).await;
             let (ending, review) = converse(&gateway, &session, &agent, &prompt, &interrupt).await;
             (ending, Before::Worked, review)
@@ -94,7 +100,8 @@ async fn run(gateway: Rc<Gateway>, session: Session, prompt: String) {
     }
 }
 
-/// The turn's work begins; its interrupt. Only a release that frees a claimed session finds that nobody holds it.
+/// The turn's task begins. Returns the turn's interrupt; none if the session is free already, which happens only in a
+/// release whose interrupt frees a claimed session (S18).
 fn begin(session: &Session) -> Option<Rc<Interrupt>> {
     session.change_with(|record, handles| match &mut record.turn {
         Some(turn) => {
@@ -108,16 +115,16 @@ fn begin(session: &Session) -> Option<Rc<Interrupt>> {
     })
 }
 
-/// The session's agent, waited for as long as the configuration allows, or how the turn ends without one.
+/// Waits for the session's agent, for `agent_wait` at most. An error is the end of the turn that needs it.
 pub(crate) async fn agent_ready(
     gateway: &Gateway,
     session: &Session,
     interrupt: &Interrupt,
-) -> Result<Rc<dyn Agent>, Ending> {
+) -> Result<Rc<dyn Agent>, TurnEnd> {
     let ready = async {
         let built = session.until(|record| match &record.agent.state {
             AgentState::Ready => Some(Ok(())),
-            AgentState::Failed(message) => Some(Err(Ending::Failed { message: message.clone() })),
+            AgentState::Failed(message) => Some(Err(TurnEnd::Failed { message: message.clone() })),
             AgentState::Unbuilt | AgentState::Building => None,
         });
         built.await.map(|()| session.agent().expect("a session whose agent is ready has it"))
@@ -126,18 +133,18 @@ pub(crate) async fn agent_ready(
     let ready = tokio::select! {
         biased; // an agent that is ready at the last instant is ready
         ready = ready => ready,
-        () = interrupt.raised(), if minds == Minds::AtOnce => Err(Ending::Interrupted),
+        () = interrupt.raised(), if minds == Minds::AtOnce => Err(TurnEnd::Interrupted),
         () = gateway.env.sleep(gateway.config.agent_wait) => {
-            Err(Ending::Failed { message: "agent init timed out".to_owned() })
+            Err(TurnEnd::Failed { message: "agent init timed out".to_owned() })
         }
     };
     match ready {
-        Ok(_) if minds == Minds::LaterAndForgets && interrupt.is_raised() => Err(Ending::Silent),
+        Ok(_) if minds == Minds::LaterAndForgets && interrupt.is_raised() => Err(TurnEnd::Silent),
         ready => ready,
     }
 }
 
-/// The turn begins. Some releases forget an interrupt that has come since they last looked.
+/// The agent is ready. Some releases lose an interrupt that comes between their last check and this point (S17).
 async fn begin_work(gateway: &Gateway, session: &Session, interrupt: Rc<Interrupt>) -> Rc<Interrupt> {
     if gateway.behavior.interrupt.while_waiting() != Minds::LaterAndForgets {
         return interrupt;
@@ -146,14 +153,14 @@ async fn begin_work(gateway: &Gateway, session: &Session, interrupt: Rc<Interrup
     session.change_with(|record, handles| handles.forget_interrupt(record))
 }
 
-/// Carries out what the agent reports, to the end; then it may want to look back.
+/// Carries out the agent's events up to the end. Returns the end, and the work of a review if the agent wants one.
 async fn converse(
     gateway: &Rc<Gateway>,
     session: &Session,
     agent: &Rc<dyn Agent>,
     prompt: &str,
     interrupt: &Interrupt,
-) -> (Ending, Option<Box<dyn Turn>>) {
+) -> (TurnEnd, Option<Box<dyn Turn>>) {
     let mut turn = agent.start(prompt);
     loop {
         let event = turn.next(interrupt).await;
@@ -161,13 +168,13 @@ async fn converse(
         let is_late = interrupt.is_raised() && gateway.behavior.interrupt.drops_late_words();
         let step = match event {
             TurnEvent::Delta { .. } | TurnEvent::Said { .. } if is_late => continue,
-            TurnEvent::Finished { .. } if is_late => return (Ending::Interrupted, None),
+            TurnEvent::Finished { .. } if is_late => return (TurnEnd::Interrupted, None),
             TurnEvent::Finished { text } => {
                 say(gateway, session, &text);
-                return (Ending::Complete { text }, turn.review());
+                return (TurnEnd::Complete { text }, turn.review());
             }
-            TurnEvent::Failed { message } => return (Ending::Failed { message }, None),
-            TurnEvent::Interrupted => return (Ending::Interrupted, None),
+            TurnEvent::Failed { message } => return (TurnEnd::Failed { message }, None),
+            TurnEvent::Interrupted => return (TurnEnd::Interrupted, None),
             TurnEvent::JobStarted { job } => {
                 watch_job(gateway, session, Rc::clone(agent), job);
                 continue;
@@ -180,14 +187,13 @@ async fn converse(
             other => other,
         };
         if let Err(error) = carry_out(gateway, session, step).await {
-            // The messages stay unsaved and go with the next flush; the client learns of it.
+            // The messages stay unsaved and go with the next flush; the client receives a status.
             session.emit("status.update", json!({"kind": "status", "text": format!("not stored: {error}")}));
         }
     }
 }
 
-/// Waits in the background for the end of a job that the turn has started, unless it is watched already or the session
-/// ends first. What came of it becomes a turn.
+/// Starts a task that waits for the end of a job, unless the job has one. The job's outcome becomes a prompt.
 fn watch_job(gateway: &Rc<Gateway>, session: &Session, agent: Rc<dyn Agent>, job: String) {
     if !notice::begin(gateway, session, &job) {
         return;
@@ -200,7 +206,7 @@ fn watch_job(gateway: &Rc<Gateway>, session: &Session, agent: Rc<dyn Agent>, job
     });
 }
 
-/// The agent has given a sign of life.
+/// Notes that the agent has reported something: an agent that reports nothing for long counts as hung.
 fn reported(gateway: &Gateway, session: &Session) {
     let now = gateway.env.now().uptime;
     session.change(|record| {
@@ -210,7 +216,7 @@ fn reported(gateway: &Gateway, session: &Session) {
     });
 }
 
-/// Stores and shows one step of a turn.
+/// Stores one event of the agent and sends it to the client.
 async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Result<(), StoreError> {
     match step {
         TurnEvent::Delta { text } => {
@@ -253,23 +259,28 @@ async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Res
         | TurnEvent::Asked { .. }
         | TurnEvent::Finished { .. }
         | TurnEvent::Failed { .. }
-        | TurnEvent::Interrupted => unreachable!("jobs, questions and ends are carried out where they are seen"),
+        | TurnEvent::Interrupted => unreachable!("`converse` handles jobs, questions and ends"),
     }
 }
 
-/// Stores the rest, frees the session and tells its client, in the order that the release has.
-async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: Ending, before: Before, history: Option<Transcript>) {
-    if matches!(ending, Ending::Interrupted) && gateway.behavior.finish.says_interrupted() {
+/// Stores what is left, frees the session and emits the end, in the release's order. Then the next prompt has its turn.
+async fn finish(
+    gateway: &Rc<Gateway>,
+    session: &Session,
+    ending: TurnEnd,
+    before: Before,
+    history: Option<Transcript>,
+) {
+    if matches!(ending, TurnEnd::Interrupted) && gateway.behavior.finish.says_interrupted() {
         say(gateway, session, "Operation interrupted.");
     }
     let moment = match ending {
-        Ending::Failed { .. } | Ending::Silent => Moment::Failure,
-        Ending::Complete { .. } | Ending::Interrupted => Moment::End,
+        TurnEnd::Failed { .. } | TurnEnd::Silent => Moment::Failure,
+        TurnEnd::Complete { .. } | TurnEnd::Interrupted => Moment::End,
     };
     let forgotten = history.filter(|_| moment == Moment::Failure);
     if forgotten.is_none() || before == Before::Worked {
-        // What cannot be stored stays in the transcript and is tried again with the next flush, at the latest at the
-        // end.
+        // On an error the messages stay unsaved and go with the next flush, at the latest at the session's end.
         let _ = persist::flush(gateway, session, moment).await;
     }
     if forgotten.is_none() {
@@ -291,10 +302,10 @@ async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: Ending, before
         next = free(gateway, session, before);
     }
     match ending {
-        Ending::Complete { text } => complete(session, &text, "complete"),
-        Ending::Interrupted => complete(session, "", "interrupted"),
-        Ending::Failed { message } => session.emit("error", json!({"message": message})),
-        Ending::Silent => {}
+        TurnEnd::Complete { text } => complete(session, &text, "complete"),
+        TurnEnd::Interrupted => complete(session, "", "interrupted"),
+        TurnEnd::Failed { message } => session.emit("error", json!({"message": message})),
+        TurnEnd::Silent => {}
     }
     if !frees_first {
         gateway.env.window(Window::CompleteStillRunning).await;
@@ -311,7 +322,8 @@ fn complete(session: &Session, text: &str, status: &str) {
     session.emit("message.complete", json!({"text": text, "usage": {}, "status": status}));
 }
 
-/// Nobody holds the session any more, unless a prompt has waited for that, or words that the turn has not read.
+/// Frees the session. Words that the turn has not read become prompts; the first prompt that waits claims the session in
+/// the same step, and is returned.
 pub(crate) fn free(gateway: &Rc<Gateway>, session: &Session, before: Before) -> Option<Queued> {
     let now = gateway.env.now();
     session.change_with(|record, handles| {
@@ -324,7 +336,7 @@ pub(crate) fn free(gateway: &Rc<Gateway>, session: &Session, before: Before) -> 
     prompt::claim_next(gateway, session, before)
 }
 
-/// The turn reads what was said to it with the next result of a tool.
+/// Appends the words that wait for the turn to a tool's result, where the agent reads them.
 fn read_steers(session: &Session, result: String) -> String {
     let steers = session.change(|record| {
         let turn = record.turn.as_mut();
