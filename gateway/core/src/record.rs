@@ -435,3 +435,79 @@ pub(crate) fn shown(messages: &[NewMessage]) -> Vec<Value> {
     });
     shown.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Now = Now { uptime: Uptime(1000), wall: Wall(1_767_225_601_000) };
+
+    fn record() -> Record {
+        Record::new(StoredId::new("row"), "tui", NOW)
+    }
+
+    /// A record is data: a test makes one, changes it and compares it.
+    #[test]
+    fn a_new_record_is_open_and_idle() {
+        let record = record();
+        assert_eq!((record.stage, record.is_running(), record.status()), (SessionStage::Open, false, "idle"));
+        assert_eq!(record.attachment, Attachment::Detached { since: NOW.uptime, from: None });
+        assert_eq!(record, record.clone());
+    }
+
+    #[track_caller]
+    fn check_status(change: impl FnOnce(&mut Record), expected: &str) {
+        let mut record = record();
+        change(&mut record);
+        assert_eq!(record.status(), expected);
+    }
+
+    /// The statuses of spec §2: a question outranks a build, and a build outranks a turn.
+    #[test]
+    fn statuses_are_as_documented() {
+        let ask = |record: &mut Record| {
+            let payload = Value::Null;
+            record.question = Some(OpenQuestion { id: "1".to_owned(), kind: QuestionKind::Clarify, payload });
+        };
+        check_status(|record| record.agent.state = AgentState::Ready, "idle");
+        check_status(|record| _ = record.claim("hello", NOW), "working");
+        check_status(|record| record.agent.state = AgentState::Building, "starting");
+        check_status(
+            |record| {
+                record.claim("hello", NOW);
+                record.agent.state = AgentState::Building;
+                ask(record);
+            },
+            "waiting",
+        );
+    }
+
+    /// A session goes back only to connections that had it before, each once.
+    #[test]
+    fn earlier_connections_are_remembered() {
+        let [desktop, phone] = [(1, "desktop"), (2, "phone")].map(|(number, name)| ConnectionId::new(number, name));
+        let mut record = record();
+        for to in [&desktop, &phone, &desktop, &desktop] {
+            record.attach(to);
+        }
+        assert_eq!((record.attachment.connection(), &record.before), (Some(&desktop), &vec![phone]));
+    }
+
+    /// While a rotation is under way the session owns the old row and the new one.
+    #[test]
+    fn a_rotation_owns_both_rows() {
+        let mut record = record();
+        record.agent.next = Some(StoredId::new("next"));
+        assert!(["row", "next"].iter().all(|row| record.owns(&StoredId::new(*row))));
+        assert!(!record.owns(&StoredId::new("other")));
+    }
+
+    /// An interrupt that is kept stops the turn that comes next, and no other.
+    #[test]
+    fn a_kept_interrupt_stops_one_turn() {
+        let mut record = record();
+        record.facts.stale_interrupt = true;
+        assert!(record.claim("one", NOW).interrupted);
+        assert!(!record.claim("two", NOW).interrupted);
+    }
+}

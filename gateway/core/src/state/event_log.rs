@@ -1,4 +1,4 @@
-//! The last events of a session, numbered, so that a client that comes back can ask for what it has missed.
+//! The last events of a session, numbered, so that a client that reconnects can ask for those it has missed.
 
 use std::collections::VecDeque;
 
@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 /// How many events are kept (spec §13).
 const EVENTS_MAX: usize = 512;
 
-/// A session's numbered events. Bounded: the oldest make room.
+/// The last [`EVENTS_MAX`] events of a session, and the number of the latest.
 #[derive(Default)]
 pub(crate) struct EventLog {
     latest: u64,
-    /// As they were sent: text takes a tenth of the room that a tree of values does, and few are ever asked for.
+    /// Parameters as they were sent: text takes a tenth of the memory of a JSON tree, and few are ever asked for.
     kept: VecDeque<(u64, Box<str>)>,
 }
 
 impl EventLog {
-    /// Numbers an event and keeps it; its parameters as they are sent.
+    /// Numbers an event and keeps it. Returns its parameters as they are to be sent.
     pub(crate) fn keep(&mut self, mut params: Value) -> String {
         self.latest += 1;
         if self.kept.len() == EVENTS_MAX {
@@ -33,7 +33,7 @@ impl EventLog {
         self.latest
     }
 
-    /// Every event after `seen`. `truncated` says that some of them are not kept any more.
+    /// The events after number `seen`, and whether some of them are lost (`truncated`).
     pub(crate) fn since(&self, seen: u64) -> Value {
         let kept = self.kept.iter().filter(|(seq, _)| *seq > seen);
         let read = |event: &str| serde_json::from_str::<Value>(event).expect("it was written here");
@@ -52,9 +52,9 @@ mod tests {
         events.iter().filter_map(|event| event["seq"].as_u64()).collect()
     }
 
-    /// Nothing is told twice, nothing is left out, and what is gone is said to be gone.
+    /// Each event after the number is listed once, and `truncated` is set when some are lost.
     #[test]
-    fn events_after_a_number_are_told() {
+    fn events_after_a_number_are_listed() {
         let mut log = EventLog::default();
         assert_eq!(log.since(0), json!({"events": [], "latest_seq": 0, "truncated": false}));
         for number in 1..=600 {

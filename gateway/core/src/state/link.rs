@@ -1,6 +1,6 @@
-//! A connection as the gateway holds it: what its client has no room for waits, in order, and not for ever (spec §3).
+//! A connection with the frames that wait for its client (spec §3).
 //!
-//! As long as a client takes its frames none waits, and a send is done when it returns.
+//! A frame waits only if the connection has no room for it. Then all later ones wait behind it, up to a bound.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -13,7 +13,7 @@ use crate::lifecycle::writing::Room;
 use crate::observe::{Observe, Resource};
 use crate::transport::{Connection, Died, Unsent};
 
-/// A connection that the server has accepted. Clones share it.
+/// A connection that the server has accepted. Clones share the frames that wait.
 #[derive(Clone)]
 pub struct Link {
     /// Its id, by which records name it.
@@ -24,10 +24,10 @@ pub struct Link {
     observe: Observe,
 }
 
-/// Frames that the client had no room for, oldest first.
+/// Frames that the connection had no room for, oldest first.
 struct Waiting {
     frames: RefCell<VecDeque<String>>,
-    /// How long they are, all in all.
+    /// The sum of their lengths.
     bytes: Cell<usize>,
     room: Room,
     added: Notify,
@@ -35,7 +35,7 @@ struct Waiting {
 }
 
 impl Link {
-    /// A link to `connection`, for which as much may wait as there is room for.
+    /// A link to `connection`, whose frames may wait in `room`.
     pub(crate) fn new(number: u64, connection: Rc<dyn Connection>, room: Room, observe: Observe) -> Self {
         let (frames, bytes, added, silenced) = Default::default();
         let waiting = Waiting { frames, bytes, room, added, silenced };
@@ -43,7 +43,7 @@ impl Link {
         Self { id, connection, waiting: Rc::new(waiting), observe }
     }
 
-    /// Sends a frame after all that wait. Returns at once; `Err` means that the client will never see it.
+    /// Sends a frame after all that wait. Returns at once; `Err` means that the client never receives it.
     pub(crate) fn send(&self, frame: String) -> Result<(), Died> {
         let frame = if self.is_silenced() {
             return Err(Died);
@@ -68,13 +68,13 @@ impl Link {
         Ok(())
     }
 
-    /// Whether an old release sends its client nothing more, though the connection lives.
+    /// Whether an old release drops all frames for it, though the connection lives.
     pub fn is_silenced(&self) -> bool {
         self.observe.read(self.backlog());
         self.waiting.silenced.get()
     }
 
-    /// The connection ends from our side, and what waits with it; its reader sees to its sessions.
+    /// Closes the connection and drops the frames that wait. Its reader then detaches its sessions.
     pub(crate) fn give_up(&self) {
         self.observe.write(self.backlog());
         self.forget();
@@ -85,7 +85,7 @@ impl Link {
         Resource::Backlog(self.connection.name())
     }
 
-    /// The client is sent nothing more.
+    /// From here on all frames are dropped.
     pub(crate) fn silence(&self) {
         self.observe.write(self.backlog());
         self.forget();
@@ -97,7 +97,7 @@ impl Link {
         self.waiting.bytes.set(0);
     }
 
-    /// Waits until a frame waits.
+    /// Waits until a frame waits. Cancel safe.
     pub(crate) async fn behind(&self) {
         loop {
             // Made before the look: a frame that comes between the two is not missed.
@@ -110,7 +110,7 @@ impl Link {
         }
     }
 
-    /// There is room: sends the oldest frame that waits.
+    /// Sends the oldest frame that waits, if the connection has room for it.
     pub(crate) fn catch_up(&self) {
         self.observe.write(self.backlog());
         let Some(frame) = self.waiting.frames.borrow_mut().pop_front() else { return };
@@ -131,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    /// A client with room for one frame.
+    /// A connection with room for one frame.
     #[derive(Default)]
     struct Narrow {
         held: RefCell<Option<String>>,
@@ -167,7 +167,7 @@ mod tests {
         }
     }
 
-    /// What waits goes out in order, and before what is sent later.
+    /// Frames that wait go out in order, before those that are sent later.
     #[test]
     fn frames_keep_their_order() {
         let narrow = Rc::new(Narrow::default());
@@ -179,13 +179,13 @@ mod tests {
         assert_eq!(link.send("four".to_owned()), Ok(()));
         for frame in ["two", "three", "four"] {
             link.catch_up();
-            // A second look finds no room, and changes nothing.
+            // Without room nothing changes.
             link.catch_up();
             assert_eq!(narrow.held.take().as_deref(), Some(frame));
         }
     }
 
-    /// Sends frames until one of them ends the connection, which each of `waits` must not do.
+    /// Each of `waits` may wait in `room`; the next frame closes the connection.
     #[track_caller]
     fn check_bound(room: Room, waits: &[&str]) {
         let narrow = Rc::new(Narrow::default());
@@ -198,17 +198,17 @@ mod tests {
         assert_eq!(link.send("too late".to_owned()), Err(Died));
     }
 
-    /// So many frames may wait, and so many bytes; one frame more ends the connection.
+    /// Frames that wait are bounded in number and in bytes.
     #[test]
-    fn what_waits_is_bounded() {
+    fn waiting_frames_are_bounded() {
         check_bound(Room { frames: 2, bytes: usize::MAX }, &["waits", "waits too"]);
         check_bound(Room { frames: 9, bytes: 14 }, &["waits", "too"]);
         check_bound(Room { frames: 9, bytes: 5 }, &["longer than all that may wait"]);
     }
 
-    /// What has gone out makes room for as much.
+    /// A frame that has gone out makes room for another.
     #[test]
-    fn what_is_taken_makes_room() {
+    fn sent_frames_make_room() {
         let narrow = Rc::new(Narrow::default());
         let link = Link::new(1, Rc::clone(&narrow) as _, Room { frames: 9, bytes: 10 }, Observe::default());
         for _ in 0..20 {

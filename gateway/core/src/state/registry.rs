@@ -1,4 +1,4 @@
-//! The live sessions, and the links to clients. All access goes through here.
+//! The live sessions and the served connections.
 
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
-//! The ids of new rows: each is given once.
+//! The ids of new rows, each of which is given once.
 //!
-//! An id has the second and 24 bits (spec §1). With thousands of sessions in a second two of them draw the same bits sooner
-//! or later, and would then write one row. So what was given in the present second is remembered.
+//! An id holds a second and 24 random bits (spec §1). With thousands of sessions in a second two of them draw the same bits
+//! sooner or later, and would then write one row. So the ids of the present second are kept here.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use crate::clock::Wall;
 use crate::store::StoredId;
 
-/// What was given in one second.
+/// The ids that were given in one second.
 #[derive(Default)]
 pub(crate) struct RowIds(RefCell<Given>);
 
@@ -22,7 +22,7 @@ struct Given {
 }
 
 impl RowIds {
-    /// An id for a row that begins at `wall`; `draw` is asked until its bits are new.
+    /// An id for a row that begins at `wall`. Draws until the bits are new.
     pub(crate) fn next(&self, wall: Wall, mut draw: impl FnMut() -> u64) -> StoredId {
         let mut given = self.0.borrow_mut();
         let second = wall.0 / 1000;

@@ -1,7 +1,7 @@
 //! Background jobs: the outcome of a job becomes a prompt of the session that started it (spec §5, step 14).
 //!
-//! Outcomes wait in one list for all sessions, each with its owner. A session takes
-//! from it at the end of a job and at the end of each turn, so nothing polls.
+//! Outcomes wait in one list for all sessions, each with its owner. A session takes from it at the end of a job and at
+//! the end of each turn, so nothing polls.
 
 use serde_json::json;
 
