@@ -4,24 +4,22 @@
 //! that has another alternative; so memory is the length of one run. Two steps that are ready at one instant and whose
 //! [footprints](crate::footprint) do not conflict lead to the same state in either order, and only one order is gone into:
 //! the other task *sleeps* until a step conflicts with its own (sleep sets, Godefroid 1996). Nothing else is left out, so
-//! every state that can be reached is reached, and every claim is judged in it.
+//! every state that can be reached is reached, and every claim is judged in it. The search itself is
+//! [`interleaving::Search`].
 
-mod search;
-
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::ops::Range;
-use std::rc::Rc;
 
 use gateway_core::release::Release;
 
-use self::search::{Guide, Search};
 use crate::report::{Outcome, Report};
 use crate::scenario::Scenario;
 use crate::shape::Shape;
 use crate::simulation::Simulator;
-use crate::strategy::Replay;
+use interleaving::Search;
+use interleaving::strategy::Replay;
+
+pub use interleaving::{Bounds, Cut, Reduction};
 
 /// A search.
 #[derive(Clone, Debug)]
@@ -34,30 +32,6 @@ pub struct Exploration {
     pub bounds: Bounds,
     /// Whether schedules that differ in nothing are left out.
     pub reduction: Reduction,
-}
-
-/// How far a search goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// How many schedules are begun.
-    pub schedules: u64,
-    /// At which choices of a run other alternatives are tried.
-    pub choices: Range<usize>,
-}
-
-/// Whether schedules that differ in nothing are left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reduction {
-    /// Of two orders of steps that commute, one is enough.
-    SleepSets,
-    /// Every order is gone into.
-    Off,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self { schedules: 20_000, choices: 0..1_000 }
-    }
 }
 
 /// What a search has come to.
@@ -77,15 +51,6 @@ pub struct Explored {
     pub failures: BTreeSet<Shape>,
     /// The first failure, in full.
     pub failure: Option<Report>,
-}
-
-/// What the bounds have left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cut {
-    /// Alternatives of choices that come too early or too late in their run.
-    pub by_choices: u64,
-    /// Whether schedules were left when so many had been run.
-    pub by_schedules: bool,
 }
 
 impl Explored {
@@ -123,11 +88,11 @@ impl Exploration {
     }
 
     fn search(&self, simulator: &mut Simulator, scenario: &Scenario, goes_on: impl Fn(&Explored) -> bool) -> Explored {
-        let search = Rc::new(RefCell::new(Search::new(self.bounds.clone(), self.reduction)));
+        let search = Search::new(self.bounds.clone(), self.reduction);
         let mut explored = Explored::default();
         loop {
-            let report = simulator.run_with(scenario, self.release, Box::new(Guide::of(&search)));
-            let is_whole = !search.borrow().has_left_off();
+            let report = simulator.run_searched(scenario, self.release, &search);
+            let is_whole = !search.has_left_off();
             if is_whole {
                 explored.whole += 1;
                 explored.ends.insert(end(&report));
@@ -140,16 +105,11 @@ impl Exploration {
                 // The choices of a run that was left off are those of a whole one.
                 explored.failure = Some(simulator.run_with(scenario, self.release, Box::new(Replay::new(report.tape))));
             }
-            if !goes_on(&explored) || !search.borrow_mut().advance() {
-                break;
-            }
-            if explored.runs() >= self.bounds.schedules {
-                explored.cut.by_schedules = true;
+            if !goes_on(&explored) || !search.advance() {
                 break;
             }
         }
-        let search = search.borrow();
-        (explored.pruned, explored.cut.by_choices) = (search.pruned(), search.cut());
+        (explored.pruned, explored.cut) = (search.pruned(), search.cut());
         explored
     }
 

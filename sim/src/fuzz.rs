@@ -21,12 +21,12 @@ pub use guided::{Corpus, Kept, Mode};
 
 use crate::coverage::Coverage;
 use crate::generate;
-use crate::prng::Prng;
 use crate::report::{Outcome, Report};
 use crate::scenario::Scenario;
 use crate::shape::Shape;
 use crate::simulation::Simulator;
-use crate::strategy::{Fifo, Follow, Plan, Profile, Strategy};
+use interleaving::prng::Prng;
+use interleaving::strategy::{Fifo, Follow, Plan, Profile, Strategy};
 
 /// How many schedules of one scenario are tried.
 pub const SCHEDULES: u64 = 4;

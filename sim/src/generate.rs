@@ -21,8 +21,8 @@ use std::path::PathBuf;
 use gateway_core::clock::Millis;
 use gateway_core::release::Release;
 
-use crate::prng::Prng;
 use crate::scenario::Scenario;
+use interleaving::prng::Prng;
 
 /// Generates the scenario of a seed. Every `u64` is a valid seed.
 pub fn scenario(seed: u64) -> Scenario {

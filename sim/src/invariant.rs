@@ -69,6 +69,7 @@ use renamed::RENAMED;
 
 use crate::rows::Tables;
 use crate::scenario::InvariantNames;
+use crate::task::AnyTask;
 use crate::world::mirror::Mirror;
 use crate::world::names::Names;
 use crate::world::told::{News, Told};
@@ -234,9 +235,9 @@ pub(crate) struct Bounds {
 }
 
 /// The turns among the gateway's tasks, counted by the label of their record.
-pub(crate) fn turns(tasks: &[Rc<str>]) -> BTreeMap<&str, usize> {
+pub(crate) fn turns(tasks: &[AnyTask]) -> BTreeMap<&str, usize> {
     let mut turns = BTreeMap::new();
-    for label in tasks.iter().filter_map(|task| task.split('#').next()?.strip_suffix("/turn")) {
+    for label in tasks.iter().filter(|task| task.tag.role.is_turn()).filter_map(|task| task.tag.owner.as_deref()) {
         *turns.entry(label).or_default() += 1;
     }
     turns

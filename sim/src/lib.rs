@@ -1,7 +1,7 @@
 //! Runs scenarios against the gateway under virtual time and a schedule it controls.
 //!
-//! In the order in which a run goes through them: a [`scenario`] is read, a [`strategy`] decides and the [`tape`]
-//! records, the [`simulation`] advances the world of clock, network, store and clients, [`invariant`]s watch, the
+//! In the order in which a run goes through them: a [`scenario`] is read, a [`strategy`](interleaving::strategy) decides and the
+//! [`tape`](interleaving::tape) records, the [`simulation`] advances the world of clock, network, store and clients, [`invariant`]s watch, the
 //! [`trace`] remembers, and a [`report`] tells what came of it, with the [`rows`] that are left. Start at [`Simulator`].
 //!
 //! ```
@@ -16,7 +16,6 @@
 //! # Ok::<(), sim::scenario::ScenarioError>(())
 //! ```
 
-mod chooser;
 pub mod cli;
 pub mod coverage;
 pub mod drive;
@@ -29,8 +28,6 @@ pub mod invariant;
 pub mod margin;
 pub mod observation;
 pub mod parity;
-mod pool;
-pub mod prng;
 pub mod recording;
 pub mod report;
 pub mod rows;
@@ -39,8 +36,7 @@ pub mod shape;
 pub mod shrink;
 pub mod simulation;
 pub mod snapshot;
-pub mod strategy;
-pub mod tape;
+mod task;
 pub mod timeline;
 pub mod trace;
 pub mod verdict;

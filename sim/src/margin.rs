@@ -16,8 +16,8 @@ use crate::drive::unplayable;
 use crate::rows::ListedSession;
 use crate::scenario::{Latency, Network, Scenario, StoreSettings};
 use crate::simulation::Simulator;
-use crate::strategy::{Fifo, Random, Strategy};
 use crate::trace::Site;
+use interleaving::strategy::{Fifo, Random, Strategy};
 
 /// The margin that real sockets need.
 pub const MARGIN: Millis = Millis::from_secs(2);

@@ -7,6 +7,7 @@ use gateway_core::state::Session;
 use gateway_core::store::StoredId;
 
 use crate::rows::Tables;
+use crate::task::{AnyTask, Role};
 use crate::world::names::Names;
 
 /// A look at everything at one instant, after all that happens at it.
@@ -68,15 +69,16 @@ pub enum EventTarget {
 }
 
 impl Memory {
-    /// Looks at a gateway; `tasks` are the labels of its tasks.
-    pub(crate) fn look(gateway: &Gateway, names: &Names, tasks: &[std::rc::Rc<str>]) -> Self {
+    /// Looks at a gateway; `tasks` are its tasks.
+    pub(crate) fn look(gateway: &Gateway, names: &Names, tasks: &[AnyTask]) -> Self {
         let sessions = gateway.sessions.all();
         let labels: Vec<String> = sessions.iter().map(|session| names.label(session.id())).collect();
-        let of_role =
-            |role: &'static str| tasks.iter().filter_map(move |label| label.split('#').next()?.strip_suffix(role));
+        let of_role = |is_role: fn(Role) -> bool| {
+            tasks.iter().filter(move |task| is_role(task.tag.role)).filter_map(|task| task.tag.owner.as_deref())
+        };
         let is_registered = |of: &&str| labels.iter().any(|label| label == of);
-        let (owned, lost): (Vec<&str>, Vec<&str>) = of_role("/turn").partition(is_registered);
-        let lost_timers = of_role("/grace").filter(|of| !is_registered(of)).count();
+        let (owned, lost): (Vec<&str>, Vec<&str>) = of_role(Role::is_turn).partition(is_registered);
+        let lost_timers = of_role(Role::is_grace).filter(|of| !is_registered(of)).count();
         Self {
             orphan_timers: lost_timers
                 + sessions.iter().map(|session| session.read(|record| record.timers.len())).sum::<usize>(),

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::recording::{self, Recording, RecordingError, Timed};
 use crate::report::Outcome;
 use crate::simulation::Simulator;
-use crate::strategy::Fifo;
+use interleaving::strategy::Fifo;
 
 /// One recording under one release.
 #[derive(Clone, Debug, Serialize)]

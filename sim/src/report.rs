@@ -11,8 +11,8 @@ use crate::history::History;
 use crate::invariant::Violation;
 use crate::rows::Tables;
 use crate::scenario::ExpectedOutcome;
-use crate::tape::Tape;
 use crate::trace::Trace;
+use interleaving::tape::Tape;
 
 /// What came of one run of one scenario under one release.
 pub struct Report {

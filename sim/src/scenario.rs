@@ -49,7 +49,8 @@ use gateway_core::release::Release;
 use gateway_core::spawn::Window;
 use serde::Deserialize;
 
-use crate::tape::Tape;
+use interleaving::strategy::Replay;
+use interleaving::tape::Tape;
 
 pub use self::error::ScenarioError;
 pub use self::fault::{Call, CallSide, Fault, NoRatio, Odds, Ratio, StoreFault, Weights};
@@ -415,6 +416,11 @@ pub enum ExpectedOutcome {
 }
 
 impl Scenario {
+    /// The schedule that the file means for a release: its tape, or the first of all alternatives.
+    pub fn schedule(&self, release: Release) -> Replay {
+        Replay::new(self.tapes.get(&release).cloned().unwrap_or_default())
+    }
+
     /// Reads the text of a scenario file, which may expect violations of the invariants in `names`.
     pub fn parse(path: &Path, text: &str, names: &InvariantNames) -> Result<Self, ScenarioError> {
         let (scenario, _) = check::scenario(&error::Source { path, text }, names)?;

@@ -10,7 +10,6 @@
 mod edit;
 mod reducer;
 mod size;
-mod tape;
 mod time;
 
 #[cfg(test)]
@@ -21,7 +20,8 @@ use gateway_core::release::Release;
 pub(crate) use edit::{session_mut, tidy};
 pub use reducer::Reducer;
 pub use size::Size;
-pub use tape::Departures;
+
+pub use interleaving::Departures;
 
 use proptest::strategy::ValueTree;
 
@@ -29,8 +29,8 @@ use crate::report::{Outcome, Report};
 use crate::scenario::{Expected, ExpectedOutcome, Scenario};
 use crate::shape::Shape;
 use crate::simulation::Simulator;
-use crate::strategy::{Fifo, Follow, Plan, Profile, Random, Replay, Strategy};
-use crate::tape::Tape;
+use interleaving::strategy::{Fifo, Follow, Plan, Profile, Random, Replay, Strategy};
+use interleaving::tape::Tape;
 
 /// How much is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

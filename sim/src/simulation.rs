@@ -14,23 +14,25 @@ use gateway_core::release::Release;
 use gateway_core::spawn::Window;
 use gateway_core::state::{Registry, Session};
 use gateway_sqlite::Database;
+use interleaving::strategy::{Fifo, Plan, Profile, READY, Strategy};
+use interleaving::{Progress, Search};
 
 use crate::coverage::{Moment, Observer};
+use crate::footprint::Resource;
 use crate::history::Historian;
 use crate::invariant::{Bounds, Oracle, View, turns};
 use crate::observation::{Memory, Observation};
-use crate::pool::Step as PoolStep;
 use crate::report::{Live, Outcome, Report};
 use crate::rows::Tables;
 use crate::scenario::{Action, Network, Scenario, Step};
-use crate::strategy::{Fifo, Plan, Profile, READY, Replay, Strategy};
+use crate::task::Role;
 use crate::trace::Site;
-use crate::world::World;
 use crate::world::client::Client;
 use crate::world::kept::{Calls, Kept, KeptDatabase};
 use crate::world::mirror::Mirror;
 use crate::world::process::{End, Process};
 use crate::world::told::News;
+use crate::world::{Chooser, World};
 
 /// How many events a run may have. A scenario of an hour has some hundreds; more than this is a loop.
 const EVENTS_MAX: u64 = 1_000_000;
@@ -59,7 +61,7 @@ impl Simulator {
 
     /// Runs a scenario under a release, on the schedule that it means: its tape, or each choice the first.
     pub fn run(&mut self, scenario: &Scenario, release: Release) -> Report {
-        self.run_with(scenario, release, Box::new(Replay::of(scenario, release)))
+        self.run_with(scenario, release, Box::new(scenario.schedule(release)))
     }
 
     /// Runs a scenario under a release by a plan and a seed, after a scripted run where the plan needs its profile.
@@ -99,18 +101,33 @@ impl Simulator {
         strategy: Box<dyn Strategy>,
         instants: &[Uptime],
     ) -> (Report, Vec<Observation>) {
+        self.play(scenario, release, Chooser::new(strategy), instants)
+    }
+
+    /// Runs a scenario under a release, along the path of a search through its schedules.
+    ///
+    /// # Panics
+    /// As [`run_with`](Self::run_with).
+    pub fn run_searched(&mut self, scenario: &Scenario, release: Release, search: &Search<Resource>) -> Report {
+        self.play(scenario, release, Chooser::with_steps(search.strategy()), &[]).0
+    }
+
+    fn play(
+        &mut self,
+        scenario: &Scenario,
+        release: Release,
+        chooser: Chooser,
+        instants: &[Uptime],
+    ) -> (Report, Vec<Observation>) {
         let mut behavior = release.behavior();
         for (field, alternative) in &scenario.behavior {
             behavior.set(field, alternative).expect("a parsed scenario overrides fields that exist");
         }
         self.database.borrow_mut().reset().expect("a database in memory can be emptied");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        let runtime = runtime.expect("a runtime without I/O can always be built");
-        // Unconstrained: otherwise all tasks share one budget, and tokio forces yields that nobody chose.
-        runtime.block_on(tokio::task::unconstrained(async {
-            let world = World::new(scenario, strategy, Rc::clone(&self.database));
+        interleaving::block_on(async {
+            let world = World::new(scenario, chooser, Rc::clone(&self.database));
             Run::new(world, scenario, release, behavior).finish(instants).await
-        }))
+        })
     }
 }
 
@@ -231,7 +248,7 @@ impl<'a> Run<'a> {
     }
 
     fn observe(&self, at: Uptime) -> Observation {
-        let tasks = self.world.stage.pool.gateway_labels();
+        let tasks = self.world.stage.gateway_tasks();
         let look = |gateway: Rc<Gateway>| Memory::look(&gateway, &self.world.stage.names, &tasks);
         Observation { at, rows: (*self.tables()).clone(), memory: self.process.gateway().map(look) }
     }
@@ -240,14 +257,16 @@ impl<'a> Run<'a> {
     async fn advance(&mut self, until: Uptime) {
         while self.broken.is_none() {
             match self.world.stage.pool.step() {
-                PoolStep::Ran => {
+                Progress::Ran => {
                     self.world.stage.count_event();
                     self.look();
                     self.world.stage.ran();
                 }
-                PoolStep::Panicked(message) => self.broken = Some((Outcome::Panicked, message)),
-                PoolStep::LeftOff => self.broken = Some((Outcome::Limit, "left off by its strategy".to_owned())),
-                PoolStep::Idle => {
+                Progress::Panicked { task, message } => {
+                    self.broken = Some((Outcome::Panicked, format!("{task}: {message}")));
+                }
+                Progress::LeftOff => self.broken = Some((Outcome::Limit, "left off by its strategy".to_owned())),
+                Progress::Idle => {
                     // All that happens at this instant has happened.
                     self.oracle.judge(self.world.stage.now());
                     self.note_violations();
@@ -278,8 +297,8 @@ impl<'a> Run<'a> {
         }
         self.world.stage.clock.jump(end).await;
         self.world.stage.enter(Site::Heal, "faults off, clients leave".to_owned());
-        self.world.stage.chooser.heal();
-        self.world.stage.pool.drop_tasks(|_, label| label.ends_with("/script"));
+        self.world.stage.heal();
+        self.world.stage.pool.cancel(|task| task.tag.role == Role::Script);
         for client in &self.clients {
             client.leave();
         }
@@ -291,14 +310,14 @@ impl<'a> Run<'a> {
     fn rest(&mut self) {
         let tables = self.tables();
         let (now, mirror, gateway) = (self.world.stage.now(), self.world.store.mirror(), self.process.gateway());
-        let tasks = self.world.stage.pool.gateway_labels();
+        let tasks = self.world.stage.gateway_tasks();
         let live = live_of(gateway.as_deref());
         let turns = turns(&tasks);
         let seen = Seen { gateway: gateway.as_deref(), live: &live, turns: &turns, rows: &mirror, news: &[] };
         self.oracle.rest(now, &view!(self, seen), &tables);
         drop(mirror);
         self.note_violations();
-        let mut left: Vec<String> = tasks.iter().map(|label| format!("task {label}")).collect();
+        let mut left: Vec<String> = tasks.iter().map(|task| format!("task {}", task.label)).collect();
         for session in gateway.iter().flat_map(|gateway| gateway.sessions.all()) {
             let label = self.world.stage.names.label(session.id());
             let sessions = gateway.as_deref().map(|gateway| &gateway.sessions);
@@ -342,19 +361,19 @@ impl<'a> Run<'a> {
             let moment = self.world.stage.moment();
             self.historian.look(&moment, mirror.rows());
             self.observer.look(&self.known, &mirror, &moment, &mut self.historian);
-            let tasks = self.world.stage.pool.gateway_labels();
+            let tasks = self.world.stage.gateway_tasks();
             let turns = turns(&tasks);
             let seen = Seen { gateway: gateway.as_deref(), live: &live, turns: &turns, rows: &mirror, news: &[] };
             self.oracle.look(self.world.stage.now(), &view!(self, seen));
             if self.oracle.take_ended() {
-                self.world.stage.footprints.condition_ended();
+                self.world.stage.footprints.observer_changed();
             }
         }
         if self.world.stage.told.has_news() {
             let (news, mirror) = (self.world.stage.told.take_news(), self.world.store.mirror());
             let live = live_of(gateway.as_deref());
             let grounds = news.iter().flat_map(|news| news.grounds(&live));
-            grounds.for_each(|resource| self.world.stage.footprints.judged_by(resource));
+            grounds.for_each(|resource| self.world.stage.footprints.observe(resource));
             let seen =
                 Seen { gateway: gateway.as_deref(), live: &live, turns: &BTreeMap::new(), rows: &mirror, news: &news };
             self.oracle.hear(self.world.stage.now(), &view!(self, seen));
@@ -402,7 +421,7 @@ impl<'a> Run<'a> {
             observer.reach(&Moment::CarriedOut { word });
         }
         // Tasks hold the stage and the stage holds the pool: they must be dropped for the run's memory to be freed.
-        self.world.stage.pool.drop_tasks(|_, _| true);
+        self.world.stage.pool.cancel(|_| true);
         let violations = self.oracle.violations().to_vec();
         let (outcome, detail) = match self.broken {
             // What ended the run early outranks what was found before: the run is not whole.

@@ -13,20 +13,19 @@ mod spawn;
 pub(crate) mod store;
 pub(crate) mod told;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gateway_core::agent::script::ScriptedAgents;
 use gateway_core::clock::{Clock, Millis, Uptime};
 use gateway_core::env::Env;
 use gateway_core::observe::Observe;
+use interleaving::TaskInfo;
 
-use crate::chooser::{Chooser, Faults};
-use crate::footprint::Taken;
+use crate::footprint::{Footprints, GatewayAccesses, Resource, Taken};
 use crate::history::Moment;
-use crate::pool::Pool;
 use crate::scenario::{AgentSettings, Latency, Scenario};
-use crate::strategy::Strategy;
+use crate::task::{AnyTask, Pool, Role, TaskTag};
 use crate::trace::{Site, Trace};
 use entropy::SeededEntropy;
 use kept::Kept;
@@ -36,14 +35,29 @@ use spawn::PoolSpawn;
 use store::SimStore;
 use told::Told;
 
+/// Where the choices of a run are made.
+pub(crate) type Chooser = interleaving::Chooser<Resource>;
+
+/// Whether latencies are chosen and faults injected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Faults {
+    /// While the script acts.
+    On,
+    /// In the heal phase, where everything takes its least time.
+    Off,
+}
+
 /// What every part of a run shares.
 pub(crate) struct Stage {
     pub(crate) clock: VirtualClock,
     pub(crate) chooser: Rc<Chooser>,
+    faults: Cell<Faults>,
     pub(crate) pool: Rc<Pool>,
     pub(crate) names: Names,
     pub(crate) told: Told,
     pub(crate) footprints: Taken,
+    /// What stands in the trace between steps.
+    simulator: AnyTask,
     trace: RefCell<Trace>,
     /// The words of the script's steps that were carried out.
     carried_out: RefCell<Vec<&'static str>>,
@@ -52,15 +66,16 @@ pub(crate) struct Stage {
 pub(crate) use clock::VirtualClock;
 
 impl Stage {
-    fn new(strategy: Box<dyn Strategy>) -> Rc<Self> {
-        let (chooser, footprints) = (Rc::new(Chooser::new(strategy)), Taken::default());
-        if chooser.wants_footprints() {
-            footprints.want();
-        }
+    fn new(chooser: Chooser) -> Rc<Self> {
+        let footprints = Rc::new(Footprints::new(chooser.wants_footprints()));
+        let chooser = Rc::new(chooser);
+        let simulator = TaskTag::alone(Role::Simulator);
         Rc::new(Self {
             clock: VirtualClock::new(),
             pool: Rc::new(Pool::new(Rc::clone(&chooser), Rc::clone(&footprints))),
             chooser,
+            faults: Cell::new(Faults::On),
+            simulator: Rc::new(TaskInfo { label: simulator.to_string().into(), tag: simulator }),
             names: Names::new(Rc::clone(&footprints)),
             told: Told::new(Rc::clone(&footprints)),
             footprints,
@@ -74,9 +89,31 @@ impl Stage {
         self.clock.now().uptime
     }
 
+    /// The task that runs or ran last; the simulator itself once none is ready.
+    fn current(&self) -> AnyTask {
+        self.pool.current().unwrap_or_else(|| Rc::clone(&self.simulator))
+    }
+
+    /// The gateway's tasks that have not returned, oldest first.
+    pub(crate) fn gateway_tasks(&self) -> Vec<AnyTask> {
+        let mut tasks = self.pool.tasks();
+        tasks.retain(|task| task.tag.role.is_gateway());
+        tasks
+    }
+
+    /// Whether latencies are chosen and faults injected now.
+    pub(crate) fn faults(&self) -> Faults {
+        self.faults.get()
+    }
+
+    /// The heal phase begins.
+    pub(crate) fn heal(&self) {
+        self.faults.set(Faults::Off);
+    }
+
     /// Something happened, in the task that runs.
     pub(crate) fn enter(&self, site: Site, text: String) {
-        self.trace.borrow_mut().enter(self.now(), &self.pool.current(), site, text);
+        self.trace.borrow_mut().enter(self.now(), &self.current().label, site, text);
     }
 
     /// A step of the script was carried out.
@@ -90,14 +127,16 @@ impl Stage {
 
     /// A task was given its turn.
     pub(crate) fn count_event(&self) {
-        self.trace.borrow_mut().event(self.now(), &self.pool.current());
+        self.trace.borrow_mut().event(self.now(), &self.current().label);
     }
 
     /// What the turn touched goes to the strategy that wants to know it.
     pub(crate) fn ran(&self) {
-        if self.footprints.are_wanted() {
-            self.chooser.ran(self.footprints.take());
+        // Claims that read what the step changed have read which turns run, too.
+        if self.footprints.is_enabled() && self.footprints.changes_observed() {
+            self.footprints.observe(Resource::Turns);
         }
+        self.pool.conclude();
     }
 
     /// How many events there were.
@@ -107,7 +146,7 @@ impl Stage {
 
     /// Where the run is.
     pub(crate) fn moment(&self) -> Moment {
-        Moment { at: self.now(), entries: self.trace.borrow().entries().len(), task: self.pool.current() }
+        Moment { at: self.now(), entries: self.trace.borrow().entries().len(), task: Rc::clone(&self.current().label) }
     }
 
     /// The trace so far, leaving an empty one.
@@ -117,7 +156,7 @@ impl Stage {
 
     /// One latency out of a range: its least, its middle or its most. In the heal phase always its least.
     pub(crate) fn latency(&self, site: &str, range: Latency) -> Millis {
-        if range.min == range.max || self.chooser.faults() == Faults::Off {
+        if range.min == range.max || self.faults() == Faults::Off {
             return range.min;
         }
         let mut lengths = vec![range.min, Millis(range.min.0.midpoint(range.max.0)), range.max];
@@ -137,8 +176,8 @@ pub(crate) struct World {
 
 impl World {
     /// The world of a scenario, on a database that is empty.
-    pub(crate) fn new(scenario: &Scenario, strategy: Box<dyn Strategy>, database: Kept) -> Self {
-        let stage = Stage::new(strategy);
+    pub(crate) fn new(scenario: &Scenario, chooser: Chooser, database: Kept) -> Self {
+        let stage = Stage::new(chooser);
         let network = Network::new(Rc::clone(&stage), scenario.network);
         let store = SimStore::new(Rc::clone(&stage), &scenario.store, database);
         let clock: Rc<dyn Clock> = Rc::new(stage.clock.clone());
@@ -151,7 +190,7 @@ impl World {
             agents: Rc::new(agents),
             entropy: Rc::new(SeededEntropy::new(Rc::clone(&stage), scenario.seed)),
             spawn: Rc::new(PoolSpawn::new(Rc::clone(&stage), scenario.windows.clone())),
-            observe: Observe::by(Rc::clone(&stage.footprints) as _),
+            observe: Observe::by(Rc::new(GatewayAccesses(Rc::clone(&stage.footprints)))),
         };
         Self { stage, network, store, env }
     }

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use interleaving::strategy::{Random, Replay};
 use serde_json::Value;
 use sim::invariant::NAMES;
-use sim::strategy::{Random, Replay};
 use sim::{Release, Scenario, Simulator};
 
 fn root() -> &'static Path {

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use std::path::Path;
 
 use gateway_core::behavior::Behavior;
+use interleaving::strategy::{Random, Replay};
 use sim::explore::{Bounds, Cut, Exploration, Explored, Reduction};
 use sim::generate;
 use sim::invariant::NAMES;
-use sim::strategy::{Random, Replay};
 use sim::{Outcome, Release, Scenario, Simulator};
 
 /// A scenario that stands in a file.

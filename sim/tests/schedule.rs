@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use interleaving::strategy::{Fifo, Random, Strategy};
 use sim::invariant::NAMES;
-use sim::strategy::{Fifo, Random, Strategy};
 use sim::trace::Site;
 use sim::{Release, Scenario, Simulator};
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use interleaving::strategy::{Fifo, Random, Strategy};
+use interleaving::tape::Tape;
 use proptest::strategy::ValueTree;
 use sim::invariant::NAMES;
 use sim::shape::Shape;
 use sim::shrink::{Departures, Limits, Reducer, Shrunk, Size, shrink};
-use sim::strategy::{Fifo, Random, Strategy};
-use sim::tape::Tape;
 use sim::verdict::{Reference, judge};
 use sim::{Release, Scenario, Simulator};
 

@@ -22,7 +22,7 @@ use miette::{IntoDiagnostic, WrapErr};
 
 use super::behavior_flag;
 use crate::simulation::Simulator;
-use crate::strategy::Plan;
+use interleaving::strategy::Plan;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

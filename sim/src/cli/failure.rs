@@ -12,9 +12,9 @@ use crate::report::{Outcome, Report};
 use crate::scenario::Scenario;
 use crate::simulation::Simulator;
 use crate::snapshot::differences;
-use crate::strategy::Fifo;
 use crate::timeline::Timeline;
 use crate::verdict::{Comparison, Verdict};
+use interleaving::strategy::Fifo;
 
 /// How far a run's lines stand to the right.
 const MARGIN: &str = "      ";

@@ -18,7 +18,7 @@ use super::shrink::claim;
 use crate::coverage::MARKS;
 use crate::fuzz::{Campaign, Guard, Mode, Summary};
 use crate::report::Outcome;
-use crate::strategy::Plan;
+use interleaving::strategy::Plan;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

@@ -12,8 +12,8 @@ use super::{human, load};
 use crate::report::{Outcome, Report};
 use crate::scenario::{Found, Scenario};
 use crate::simulation::Simulator;
-use crate::tape::Tape;
 use crate::verdict::{Reference, Verdict, judge};
+use interleaving::tape::Tape;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

@@ -11,8 +11,8 @@ use super::{github, human, json, junit, real};
 use crate::drive::Scale;
 use crate::scenario::{self, Found, Scenario};
 use crate::simulation::Simulator;
-use crate::strategy::Plan;
 use crate::verdict::{Reference, Verdict, judge};
+use interleaving::strategy::Plan;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

@@ -18,8 +18,8 @@ use crate::scenario::Scenario;
 use crate::shape::Shape;
 use crate::shrink::{Departures, Limits, Shrunk, Size, shrink};
 use crate::simulation::Simulator;
-use crate::strategy::{Plan, Replay};
-use crate::tape::Tape;
+use interleaving::strategy::{Plan, Replay};
+use interleaving::tape::Tape;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

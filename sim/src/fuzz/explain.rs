@@ -7,7 +7,7 @@ use gateway_core::release::Release;
 use crate::scenario::Scenario;
 use crate::shape::Shape;
 use crate::simulation::Simulator;
-use crate::strategy::Follow;
+use interleaving::strategy::Follow;
 
 /// A field without whose alternative a failure does not show, or whose alternative alone shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]

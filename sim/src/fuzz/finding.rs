@@ -9,7 +9,7 @@ use crate::scenario::Scenario;
 use crate::shape::Shape;
 use crate::shrink::{Limits, NotShown, Shrunk, shrink};
 use crate::simulation::Simulator;
-use crate::tape::Tape;
+use interleaving::tape::Tape;
 
 /// A run that failed.
 #[derive(Clone, Debug)]

@@ -64,8 +64,8 @@ impl Difference {
 mod tests {
     use super::*;
     use crate::fuzz::Origin;
-    use crate::strategy::{Plan, Random};
     use crate::{Release, Simulator, generate};
+    use interleaving::strategy::{Plan, Random};
 
     fn run(number: u64) -> Run {
         Run { number, scenario: 0, plan: Plan::Random, schedule: 0, origin: Origin::Generated }

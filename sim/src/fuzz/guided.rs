@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use super::{Campaign, Origin};
 use crate::coverage::{Coverage, Edge};
 use crate::generate::mutate;
-use crate::prng::Prng;
 use crate::report::{Outcome, Report};
 use crate::scenario::Scenario;
-use crate::tape::Tape;
+use interleaving::prng::Prng;
+use interleaving::tape::Tape;
 
 /// How many units learn nothing of each other.
 const ROUND: usize = 64;

@@ -3,9 +3,9 @@
 use gateway_core::agent::script::TurnStep;
 use gateway_core::clock::Millis;
 
-use crate::prng::Prng;
 use crate::scenario::{Action, PROCESS, Prompt, Scenario, Step};
 use crate::shrink::{session_mut, tidy};
+use interleaving::prng::Prng;
 
 /// The upper bound to which a mutation may grow a scenario's steps.
 const STEPS_MAX: usize = 24;

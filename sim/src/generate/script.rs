@@ -15,8 +15,8 @@ use gateway_core::lifecycle::process::Signal;
 pub(super) use workflow::{WORKFLOWS, Workflow};
 
 use super::swarm::{Feature, Swarm};
-use crate::prng::Prng;
 use crate::scenario::{Action, Jump, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, Scenario, Start, Step};
+use interleaving::prng::Prng;
 
 const CLIENTS: [&str; 3] = ["desktop", "phone", "laptop"];
 const SESSIONS: [&str; 3] = ["work", "chat", "notes"];

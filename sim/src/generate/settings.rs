@@ -8,8 +8,8 @@ use gateway_core::config::{BusyInput, Compression, Config};
 use gateway_core::spawn::Window;
 
 use super::swarm::{Feature, Swarm};
-use crate::prng::Prng;
 use crate::scenario::{AgentSettings, Latency, Network, Odds, Ratio, StoreSettings};
+use interleaving::prng::Prng;
 
 /// Settings of the gateway, the network, the store and the agent.
 pub(super) struct Settings {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::script::{WORKFLOWS, Workflow};
-use crate::prng::Prng;
+use interleaving::prng::Prng;
 
 /// An action, fault or setting that a generated scenario may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

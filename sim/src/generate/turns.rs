@@ -7,7 +7,7 @@ use gateway_core::agent::{CompressionMode, QuestionKind};
 use gateway_core::clock::Millis;
 
 use super::swarm::{Feature, Swarm};
-use crate::prng::Prng;
+use interleaving::prng::Prng;
 
 /// Draws one to three turns.
 pub(super) fn draw(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> BTreeMap<String, TurnScript> {

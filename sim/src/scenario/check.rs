@@ -13,7 +13,7 @@ use gateway_core::clock::Millis;
 use gateway_core::release::Release;
 use toml::Spanned;
 
-use crate::tape::{BadTape, Tape};
+use interleaving::tape::{BadTape, Tape};
 
 use super::error::Source;
 use super::parse::{self, Entries, Item, Names, RawAgent, RawExpected, RawStep, RawTurn};

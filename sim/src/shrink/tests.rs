@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::invariant::NAMES;
-use crate::strategy::Random;
+use interleaving::strategy::Random;
 
 /// #44045 among much else: three clients, three sessions, latencies, turns and settings that have nothing to do with it.
 const NOISY: &str = r#"about = "A turn outlives the grace of its client, while others come and go."
@@ -138,7 +138,7 @@ fn failure(
 ) -> Option<(Shape, Tape)> {
     let strategy: Box<dyn Strategy> = match seed {
         Some(seed) => Box::new(Random::new(seed)),
-        None => Box::new(Replay::of(scenario, release)),
+        None => Box::new(scenario.schedule(release)),
     };
     let report = simulator.run_with(scenario, release, strategy);
     let shape = Shape::all(scenario, &report).into_iter().next()?;

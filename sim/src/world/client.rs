@@ -16,8 +16,8 @@ use super::store::SimStore;
 use super::told;
 use super::{Stage, World};
 use crate::footprint::Resource;
-use crate::pool::Side;
 use crate::scenario::{Action, ResumeTarget, Step};
+use crate::task::{self, TaskTag};
 use crate::trace::Site;
 use crate::wire::{self, Heard, Request};
 
@@ -56,7 +56,7 @@ impl Client {
             heard: RefCell::default(),
         });
         let script = Box::pin(Rc::clone(&client).follow(steps));
-        client.stage.pool.spawn(Side::World, format!("{name}/script"), script);
+        client.stage.pool.spawn(TaskTag::new(name, task::Role::Script).task(), script);
         client
     }
 
@@ -118,9 +118,9 @@ impl Client {
         let connection = self.network.connect(&self.name);
         self.stage.enter(Site::Connection, format!("{} connects", self.name));
         *self.connection.borrow_mut() = Some(connection.clone());
-        let receiver = connection.receiver();
+        let receiver = connection.receiver(TaskTag::new(self.name.as_str(), task::Role::Inbox));
         let inbox = Box::pin(Rc::clone(self).hear(connection));
-        self.stage.pool.spawn_with(Side::World, format!("{}/inbox", self.name), receiver, inbox);
+        self.stage.pool.spawn(receiver, inbox);
         Ok(())
     }
 

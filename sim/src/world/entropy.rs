@@ -9,7 +9,7 @@ use gateway_core::ids::SessionId;
 
 use super::Stage;
 use crate::footprint::Resource;
-use crate::prng::Prng;
+use interleaving::prng::Prng;
 
 pub(super) struct SeededEntropy {
     stage: Rc<Stage>,

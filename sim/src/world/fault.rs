@@ -9,9 +9,9 @@ use gateway_core::clock::{Millis, Uptime};
 use gateway_core::store::{Read, Write};
 
 use super::Stage;
-use crate::chooser;
 use crate::footprint::Resource;
 use crate::scenario::{Call, Fault, Odds, StoreFault, StoreSettings, Weights};
+use crate::world;
 
 /// How long another process holds the database when chance says so: longer than a write waits for it.
 const HELD: Millis = Millis::from_secs(2);
@@ -61,7 +61,7 @@ impl Faults {
     /// How long a write that comes now has to wait for another process.
     pub(crate) fn held_for(&self) -> Millis {
         let held = self.held_until.get() - self.stage.now();
-        if held > Millis::ZERO && self.stage.chooser.faults() == chooser::Faults::On { held } else { Millis::ZERO }
+        if held > Millis::ZERO && self.stage.faults() == world::Faults::On { held } else { Millis::ZERO }
     }
 
     /// A call was refused, delayed, or lost its answer.
@@ -75,7 +75,7 @@ impl Faults {
     }
 
     fn struck(&self, hits: impl Fn(Call) -> bool, chances: &[(Option<Fault>, u64)]) -> Option<Fault> {
-        if self.stage.chooser.faults() == chooser::Faults::Off {
+        if self.stage.faults() == world::Faults::Off {
             return None;
         }
         if !self.scripted.is_empty() || chances.iter().any(|(fault, weight)| fault.is_some() && *weight > 0) {

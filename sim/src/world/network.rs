@@ -8,12 +8,13 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use gateway_core::clock::{Clock, Millis, Uptime};
 use gateway_core::transport::{Connection, Died, Transport, Unsent};
+use interleaving::Task;
 use tokio::sync::Notify;
 
 use super::Stage;
 use crate::footprint::Resource;
-use crate::pool::{Own, Side};
 use crate::scenario::{Latency, Network as Settings};
+use crate::task::TaskTag;
 
 /// Brings clients to the gateway.
 pub(crate) struct Network {
@@ -45,8 +46,8 @@ struct Pipe {
     stage: Rc<Stage>,
     /// The site of its latency choices.
     site: String,
-    /// Whose task takes the frames.
-    side: Side,
+    /// The end that receives the frames.
+    to: To,
     latency: Cell<Latency>,
     queue: RefCell<VecDeque<(Uptime, Item)>>,
     changed: Notify,
@@ -59,6 +60,13 @@ struct Pipe {
     cut: Cell<bool>,
     /// The receiver has seen the end, or the sender has given up.
     over: Cell<bool>,
+}
+
+/// The receiving end of a pipe.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum To {
+    Gateway,
+    Client,
 }
 
 /// What the receiver does with what arrives.
@@ -93,10 +101,9 @@ impl Network {
 
     /// A new connection of a client.
     pub(crate) fn connect(&self, name: &str) -> ClientEnd {
-        let pipe = |direction: &str, receiver: Side| {
-            Pipe::new(&self.stage, format!("net.{name}.{direction}"), receiver, self.settings)
-        };
-        let (to_gateway, to_client) = (pipe("out", Side::Gateway), pipe("in", Side::World));
+        let pipe =
+            |direction: &str, to: To| Pipe::new(&self.stage, format!("net.{name}.{direction}"), to, self.settings);
+        let (to_gateway, to_client) = (pipe("out", To::Gateway), pipe("in", To::Client));
         let name: Rc<str> = name.into();
         let (from_client, of_client) = (Rc::clone(&to_gateway), Rc::clone(&to_client));
         let end = GatewayEnd { name: Rc::clone(&name), from_client, to_client: of_client };
@@ -164,9 +171,10 @@ impl ClientEnd {
         Rc::ptr_eq(&self.to_gateway, &other.to_gateway)
     }
 
-    /// What is to be known of the task that receives its frames.
-    pub(crate) fn receiver(&self) -> Own {
-        if self.to_client.is_instant() { Own::Absorbs } else { Own::Woken }
+    /// The task with this tag receives the frames of this connection.
+    pub(crate) fn receiver(&self, tag: TaskTag) -> Task<TaskTag, Resource> {
+        let task = tag.task().early();
+        if self.to_client.is_instant() { task.absorbing() } else { task }
     }
 
     pub(crate) fn send(&self, frame: String) {
@@ -266,11 +274,11 @@ impl Connection for GatewayEnd {
 }
 
 impl Pipe {
-    fn new(stage: &Rc<Stage>, site: String, side: Side, settings: Settings) -> Rc<Self> {
+    fn new(stage: &Rc<Stage>, site: String, to: To, settings: Settings) -> Rc<Self> {
         Rc::new(Self {
             stage: Rc::clone(stage),
             site,
-            side,
+            to,
             latency: Cell::new(settings.latency),
             buffer: settings.buffer.get() as usize,
             waited_for: Cell::new(None),
@@ -347,9 +355,9 @@ impl Pipe {
     /// carries out one request before it looks for the next, and a frame that is on its way has a time of its own.
     fn looks(&self) {
         let tail = || Resource::Tail(self.site.clone());
-        match self.side {
-            Side::World if self.is_instant() => self.stage.footprints.absorb(tail),
-            Side::World | Side::Gateway => self.stage.footprints.read(tail),
+        match self.to {
+            To::Client if self.is_instant() => self.stage.footprints.absorb(tail),
+            To::Client | To::Gateway => self.stage.footprints.read(tail),
         }
     }
 

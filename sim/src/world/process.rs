@@ -15,8 +15,8 @@ use gateway_core::spawn::TaskName;
 use super::network::Network;
 use super::store::SimStore;
 use super::{Stage, World};
-use crate::pool::Side;
 use crate::scenario::Jump;
+use crate::task::{Role, TaskTag};
 use crate::trace::Site;
 
 /// The gateway's process.
@@ -121,7 +121,8 @@ impl Process {
             process.stage.enter(Site::Process, "ends".to_owned());
             process.end(End::Signalled);
         };
-        self.stage.pool.spawn(Side::Gateway, "gateway/shutdown".to_owned(), Box::pin(ending));
+        let task = TaskTag::new("gateway", Role::Gateway("shutdown")).task();
+        self.stage.pool.spawn(task, Box::pin(ending));
     }
 
     /// Lets the idle reaper scan now.
@@ -166,7 +167,7 @@ impl Process {
         self.last_end.set(how);
         self.network.sever();
         self.store.sever();
-        self.stage.pool.drop_tasks(|side, _| side == Side::Gateway);
+        self.stage.pool.cancel(|task| task.tag.role.is_gateway());
         *self.gateway.borrow_mut() = None;
         self.generation.set(self.generation.get() + 1);
     }

@@ -11,8 +11,8 @@ use gateway_core::spawn::{Owner, Spawn, TaskName, Window};
 
 use super::Stage;
 use crate::footprint::Resource;
-use crate::pool::{Own, Side};
 use crate::scenario::Latency;
+use crate::task::{Role, TaskTag};
 
 pub(super) struct PoolSpawn {
     stage: Rc<Stage>,
@@ -29,13 +29,13 @@ impl PoolSpawn {
 impl Spawn for PoolSpawn {
     fn spawn(&self, name: TaskName, task: LocalBoxFuture<'static, ()>) {
         // A session's tasks hold the ends of channels whose other ends are in its record.
-        let (label, own) = match &name.owner {
-            Owner::Session(id) => {
-                (format!("{}/{}", self.stage.names.label(id), name.role), Own::Looks(Resource::Record(id.clone())))
-            }
-            Owner::Gateway | Owner::Client(_) => (name.to_string(), Own::Woken),
+        let role = Role::Gateway(name.role);
+        let named = match name.owner {
+            Owner::Session(id) => TaskTag::new(self.stage.names.label(&id), role).task().reading(Resource::Record(id)),
+            Owner::Client(client) => TaskTag::new(client, role).task(),
+            Owner::Gateway => TaskTag::new("gateway", role).task(),
         };
-        self.stage.pool.spawn_with(Side::Gateway, label, own, task);
+        self.stage.pool.spawn(named, task);
     }
 
     fn window(&self, window: Window) -> LocalBoxFuture<'static, ()> {

@@ -20,8 +20,8 @@ use super::fault::Faults;
 use super::kept::Kept;
 use super::mirror::Mirror;
 use crate::footprint::Resource;
-use crate::pool::Side;
 use crate::scenario::{Fault, Latency, StoreSettings};
+use crate::task::{Role, TaskTag};
 use crate::trace::Site;
 
 /// The store of a run.
@@ -83,15 +83,15 @@ impl SimStore {
         let (reads, asked) = mpsc::unbounded_channel();
         let pool = &self.workers.stage.pool;
         let workers = || Rc::clone(&self.workers);
-        pool.spawn(Side::World, "store/writer".to_owned(), Box::pin(workers().write(written)));
-        pool.spawn(Side::World, "store/reader".to_owned(), Box::pin(workers().read(asked)));
+        pool.spawn(TaskTag::new("store", Role::StoreWriter).task(), Box::pin(workers().write(written)));
+        pool.spawn(TaskTag::new("store", Role::StoreReader).task(), Box::pin(workers().read(asked)));
         *self.queues.borrow_mut() = Some(Queues { writes, reads });
     }
 
     /// The process is gone: what it called for and what is not committed will never be.
     pub(crate) fn sever(&self) {
         *self.queues.borrow_mut() = None;
-        self.workers.stage.pool.drop_tasks(|_, label| label.starts_with("store/"));
+        self.workers.stage.pool.cancel(|task| task.tag.role.is_store());
     }
 
     /// How to kill the process, for a crash at a call.
@@ -215,7 +215,7 @@ impl Workers {
         self.stage.enter(Site::Commit, format!("{write:?} -> the process crashes"));
         let kill = self.kill.borrow().clone();
         if let Some(kill) = kill {
-            self.stage.pool.spawn(Side::World, "crash".to_owned(), Box::pin(async move { kill() }));
+            self.stage.pool.spawn(TaskTag::alone(Role::Crash).task(), Box::pin(async move { kill() }));
             pending::<()>().await;
         }
     }
@@ -267,7 +267,7 @@ impl Workers {
             due.await;
             let _ = answer.send(result);
         };
-        self.stage.pool.spawn(Side::World, "store/answer".to_owned(), Box::pin(late));
+        self.stage.pool.spawn(TaskTag::new("store", Role::StoreAnswer).task(), Box::pin(late));
     }
 
     async fn pass(&self, site: &str, range: Latency) {
@@ -283,10 +283,11 @@ mod tests {
     use gateway_core::store::contract;
     use gateway_sqlite::Database;
 
+    use super::super::Chooser;
     use super::super::kept::KeptDatabase;
     use super::*;
-    use crate::pool::Step;
-    use crate::strategy::{Fifo, Random, Strategy};
+    use interleaving::Progress;
+    use interleaving::strategy::{Fifo, Random, Strategy};
 
     /// Runs the contract of every store on this one, with latencies before and after each commit.
     fn check(strategy: Box<dyn Strategy>) {
@@ -297,9 +298,8 @@ mod tests {
             after_lookup: range,
             ..StoreSettings::default()
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        runtime.expect("a runtime").block_on(tokio::task::unconstrained(async {
-            let stage = Stage::new(strategy);
+        interleaving::block_on(async {
+            let stage = Stage::new(Chooser::new(strategy));
             let held = Rc::<Cell<bool>>::default();
             let (done, shared) = (Rc::clone(&held), Rc::clone(&stage));
             let suite = async move {
@@ -310,19 +310,19 @@ mod tests {
                 .await;
                 done.set(true);
             };
-            stage.pool.spawn(Side::World, "contract".to_owned(), Box::pin(suite));
+            stage.pool.spawn(TaskTag::alone(Role::Script).task(), Box::pin(suite));
             loop {
                 match (stage.pool.step(), stage.clock.next()) {
-                    (Step::Ran, _) => {}
-                    (Step::Panicked(message), _) => panic!("{message}"),
-                    (Step::LeftOff, _) => unreachable!("neither strategy leaves a run off"),
-                    (Step::Idle, Some(next)) => stage.clock.jump(next).await,
-                    (Step::Idle, None) => break,
+                    (Progress::Ran, _) => {}
+                    (Progress::Panicked { message, .. }, _) => panic!("{message}"),
+                    (Progress::LeftOff, _) => unreachable!("neither strategy leaves a run off"),
+                    (Progress::Idle, Some(next)) => stage.clock.jump(next).await,
+                    (Progress::Idle, None) => break,
                 }
             }
-            stage.pool.drop_tasks(|_, _| true);
+            stage.pool.cancel(|_| true);
             assert!(held.get(), "the suite runs to its end");
-        }));
+        });
     }
 
     /// What a gateway may rely on in production, it may rely on here, in whatever order things happen.

@@ -8,7 +8,7 @@ use super::{Pair, Planted};
 use crate::fuzz::{Campaign, Finding, Guard};
 use crate::shrink::Size;
 use crate::simulation::Simulator;
-use crate::strategy::Plan;
+use interleaving::strategy::Plan;
 
 /// A bug that no campaign of so many seeds has found is given up.
 const HOPELESS: u64 = 3;

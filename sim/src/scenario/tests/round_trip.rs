@@ -10,7 +10,7 @@ use proptest::test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, Tes
 
 use super::NAMES;
 use crate::scenario::*;
-use crate::tape::Choice;
+use interleaving::tape::Choice;
 
 /// Whatever scenario there is, its file reads back as the same scenario.
 #[test]

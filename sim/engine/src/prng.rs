@@ -1,28 +1,28 @@
-//! Our own pseudo-random numbers: SplitMix64, frozen by a golden test, so that a seed in an old report means the same
-//! numbers for ever.
+//! Pseudo-random numbers: SplitMix64, fixed by a golden test, so that a seed in an old report stands for the same numbers in
+//! every version of this crate.
 
-/// A stream of numbers.
+/// A stream of pseudo-random numbers.
 #[derive(Clone, Debug)]
 pub struct Prng {
     state: u64,
 }
 
 impl Prng {
-    /// The stream of a seed.
+    /// The stream of a seed. Each seed is as good as any other, 0 included.
     pub const fn new(seed: u64) -> Self {
         Self { state: seed }
     }
 
-    /// The stream `name` of a seed. Streams are apart: a draw from one does not shift another.
+    /// The stream `name` of a seed. Streams are independent: a draw from one does not shift another.
     pub fn stream(seed: u64, name: &str) -> Self {
-        // FNV-1a, which like the generator is written down here and never changes.
+        // FNV-1a, which like the generator is part of the format and never changes.
         let hash = name
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         Self::new(Self::new(seed ^ hash).draw())
     }
 
-    /// The next number.
+    /// The next number, any of the 2^64.
     pub fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
@@ -31,24 +31,24 @@ impl Prng {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`, each as likely as any other up to one part in 2^64.
+    /// A number below `bound`, each with the same probability up to a difference of 2^-64.
     ///
     /// # Panics
     /// When `bound` is zero.
     pub fn below(&mut self, bound: usize) -> usize {
-        assert!(bound > 0, "there is no number below zero");
+        assert!(bound > 0, "a bound is at least 1");
         ((u128::from(self.draw()) * bound as u128) >> 64) as usize
     }
 
-    /// One of several, each as likely as any other.
+    /// One of several, each with the same probability.
     ///
     /// # Panics
-    /// When there is none.
+    /// When `of` is empty.
     pub fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len())]
     }
 
-    /// True in `hits` of `out_of` cases.
+    /// True with a probability of `hits / out_of`.
     ///
     /// # Panics
     /// When `out_of` is zero.
@@ -56,25 +56,25 @@ impl Prng {
         self.below(out_of) < hits
     }
 
-    /// One of several, each as likely as its weight says; `None` when no weight is above zero.
+    /// One of several, each with a probability proportional to its weight; `None` when all weights are zero.
     pub fn weighted<T: Copy>(&mut self, of: &[(u32, T)]) -> Option<T> {
         let weights: Vec<u64> = of.iter().map(|(weight, _)| u64::from(*weight)).collect();
         (weights.iter().sum::<u64>() > 0).then(|| of[self.by_weight(&weights)].1)
     }
 
-    /// A place among `weights`, each as likely as its weight says.
+    /// An index into `weights`, each with a probability proportional to its weight.
     ///
     /// # Panics
-    /// When no weight is above zero.
+    /// When all weights are zero.
     pub fn by_weight(&mut self, weights: &[u64]) -> usize {
-        let total = usize::try_from(weights.iter().sum::<u64>()).expect("weights are small");
+        let total = usize::try_from(weights.iter().sum::<u64>()).expect("the sum of the weights fits a usize");
         let mut drawn = self.below(total) as u64;
         let picked = weights.iter().position(|weight| {
             let picked = drawn < *weight;
             drawn = drawn.saturating_sub(*weight);
             picked
         });
-        picked.expect("what is drawn is less than the sum")
+        picked.expect("the drawn number is below the sum")
     }
 }
 
@@ -97,15 +97,21 @@ mod tests {
         assert_eq!(drawn, golden);
     }
 
-    /// Streams of one seed differ, and a stream is always the same.
+    /// The numbers of a named stream are part of every tape and report that names a seed. They must never change.
     #[test]
-    fn streams_are_apart() {
+    fn streams_are_frozen() {
+        assert_eq!(Prng::stream(7, "strategy.random").draw(), 0);
+    }
+
+    /// Streams of one seed differ, streams of one name differ by seed, and a stream is the same each time.
+    #[test]
+    fn streams_are_independent() {
         assert_ne!(Prng::stream(1, "a").draw(), Prng::stream(1, "b").draw());
         assert_ne!(Prng::stream(1, "a").draw(), Prng::stream(2, "a").draw());
         assert_eq!(Prng::stream(1, "a").draw(), Prng::stream(1, "a").draw());
     }
 
-    /// Bounded draws reach every number and no other.
+    /// Bounded draws reach every number below the bound and no other.
     #[test]
     fn bounded_draws_cover_their_range() {
         let mut prng = Prng::new(7);

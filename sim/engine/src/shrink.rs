@@ -1,12 +1,27 @@
-//! Smaller and smaller tapes: fewer departures from the scripted schedule, then earlier alternatives.
+//! Simpler tapes for the same failure: fewer departures from the first alternatives, then earlier alternatives.
 
 use crate::tape::Tape;
 
-/// The departures of a tape from the scripted schedule, and which of them to try without.
+/// Offers simpler and simpler tapes.
 ///
-/// A departure is a choice whose pick is not the first. [`next`](Departures::next) offers a tape in which some of them are
-/// undone; it is to be followed, since what comes behind may be other choices then, and [`judge`](Departures::judge) is told what tape
-/// came of it.
+/// A *departure* is a choice whose pick is not the first alternative. [`next`](Self::next) returns a tape in which some
+/// departures of the best tape are undone. Run the program with [`Follow`](crate::strategy::Follow) on it, since undoing a
+/// departure may change the choices behind it. Then call [`judge`](Self::judge) with the tape that the run recorded, or
+/// `None` if the run did not fail in the same way.
+///
+/// ```
+/// use interleaving::{Departures, Tape};
+///
+/// // The failure needs only the second departure.
+/// let tape: Tape = "ready: a | *b\nready: a | *c\n".parse()?;
+/// let mut departures = Departures::new(tape);
+/// while let Some(tape) = departures.next() {
+///     let fails = tape.choices.get(1).is_some_and(|choice| choice.pick == 1);
+///     departures.judge(fails.then_some(tape));
+/// }
+/// assert_eq!(departures.best().to_string(), "ready: *a | b\nready: a | *c\n");
+/// # Ok::<(), interleaving::tape::BadTape>(())
+/// ```
 pub struct Departures {
     best: Tape,
     /// How many departures are undone at once; 0 when single ones are only lowered.
@@ -15,35 +30,40 @@ pub struct Departures {
     form: Form,
 }
 
-/// How the departures that stay are offered.
+/// How the remaining departures are offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     /// Among all other choices of the tape, which say where they belong.
     Whole,
-    /// Alone: where the choices between them have become others, they would be looked for at the wrong place.
+    /// Alone. Where the choices between them have changed, they would be looked for at the wrong place.
     Bare,
 }
 
 impl Departures {
-    /// Begins with the tape of a failing run.
+    /// Starts with the tape of a failing run.
     pub fn new(tape: Tape) -> Self {
         let at_once = places(&tape).len();
         Self { best: tape, at_once, place: 0, form: Form::Whole }
     }
 
-    /// How many there are.
+    /// How many departures a tape has.
     pub fn count(tape: &Tape) -> usize {
         places(tape).len()
     }
 
-    /// The tape up to its last departure. Beyond its end a replay takes the first alternatives, so it is the same run.
+    /// The tape up to its last departure. A replay takes the first alternatives behind the end, so this is the same run.
     pub fn until_last(tape: &Tape) -> Tape {
         let end = places(tape).last().map_or(0, |place| place + 1);
         Tape { choices: tape.choices[..end].to_vec() }
     }
 
-    /// A tape that is nearer to the scripted schedule; none when all have been tried.
-    #[expect(clippy::should_implement_trait, reason = "each is judged before the next: no iterator can be")]
+    /// The simplest tape that still fails, as far as it is known.
+    pub fn best(&self) -> &Tape {
+        &self.best
+    }
+
+    /// A simpler tape to try; `None` when all have been tried. Each must be [judged](Self::judge) before the next.
+    #[expect(clippy::should_implement_trait, reason = "an iterator cannot be told the result in between")]
     pub fn next(&mut self) -> Option<Tape> {
         loop {
             let places = places(&self.best);
@@ -72,7 +92,8 @@ impl Departures {
         }
     }
 
-    /// The run of the tape that was offered showed the failure with this tape, or did not. Whether that is the best now.
+    /// Takes the tape that the run recorded if it failed in the same way, and `None` if it did not. Returns whether that tape
+    /// is the best now.
     pub fn judge(&mut self, tape: Option<Tape>) -> bool {
         match tape.filter(|tape| order(tape) < order(&self.best)) {
             Some(tape) => {
@@ -108,7 +129,7 @@ fn places(tape: &Tape) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    /// Shrinks a tape as far as `fails` allows, where each tape is followed to the letter.
+    /// Shrinks a tape as far as `fails` allows, for a program whose choices do not depend on its picks.
     fn shrink(tape: &str, fails: impl Fn(&Tape) -> bool) -> String {
         let mut departures = Departures::new(tape.parse().expect("a tape"));
         let mut tries = 0;
@@ -122,7 +143,7 @@ mod tests {
 
     const TAPE: &str = "x: a | *b\nx: a | b | *c\nx: *a | b\nx: a | *b\nx: a | b | *c\nx: a | *b\n";
 
-    /// All departures go when none is needed; those that are needed stay, and become the earliest that do.
+    /// A departure that is not needed is undone; one that is needed stays, with the earliest alternative that fails.
     #[test]
     fn only_what_is_needed_stays() {
         assert_eq!(shrink(TAPE, |_| true), "");
@@ -135,7 +156,7 @@ mod tests {
         assert_eq!(shrink(TAPE, both), "x: *a | b\nx: a | b | *c\nx: *a | b\nx: a | *b\n");
     }
 
-    /// A tape that ends with departures loses nothing by being cut behind the last.
+    /// Cutting a tape behind its last departure drops first alternatives only.
     #[test]
     fn tapes_end_with_a_departure() {
         let tape = "x: a | *b\nx: *a | b\nx: *a | c\n".parse().expect("a tape");

@@ -1,66 +1,65 @@
-//! Following a tape through a run that is not quite the recorded one, since a step, a client or a time was taken away.
+//! Following a tape through a run that differs from the recorded one, because a step, a task or a delay was removed.
 
 use std::collections::BTreeMap;
 
 use super::{Divergence, Strategy};
 use crate::tape::{Choice, Tape};
 
-/// Takes the picks of a tape where they still mean something, and the first alternative elsewhere.
+/// Takes the picks of a tape where they still apply, and the first alternative elsewhere. It never diverges.
 ///
-/// Each site has its own line of recorded choices, of which the run uses some in their order. At a choice the cheapest of
-/// the next few is taken: it costs something that a recorded choice is passed over, that its alternatives are not those
-/// of the run, and that its pick has got another number (`work/turn` where it was `work/turn#2`). A recorded choice
-/// whose pick is not there cannot be taken. What it made of the tape is on the tape of the run, which replays strictly.
+/// Each site has its own sequence of recorded choices, of which the run uses some, in order. A choice of the run takes the
+/// cheapest of the next few recorded ones. Skipping a recorded choice costs something, and so do alternatives that the
+/// other side does not have and a label with another number (`work/turn` for `work/turn#2`). A recorded choice whose pick
+/// is not among the alternatives cannot be taken. The run records a tape of its own, and that one replays strictly.
 #[derive(Clone, Debug)]
 pub struct Follow {
-    lines: BTreeMap<String, Line>,
+    sites: BTreeMap<String, Recorded>,
 }
 
 /// The recorded choices of one site.
 #[derive(Clone, Debug, Default)]
-struct Line {
+struct Recorded {
     choices: Vec<Choice>,
-    /// The first that is neither used nor passed over.
+    /// The first that is neither used nor skipped.
     next: usize,
 }
 
-/// How many recorded choices can be passed over at once: as many as a client has between two of its steps.
+/// How many recorded choices are considered for one choice of the run.
 const AHEAD: usize = 32;
 
-/// An alternative of the run was none when the choice was recorded: it is likely to be another choice, and with two of
-/// them it is.
+/// Cost of an alternative that the recorded choice does not have. With two of them the choices are unrelated.
 const NEW: usize = 8;
-/// A recorded alternative is none in the run: it belonged to what was taken away.
+/// Cost of a recorded alternative that the run does not have: it belonged to what was removed.
 const GONE: usize = 1;
-/// An alternative has the recorded name and another number.
+/// Cost of an alternative that differs from the recorded one in its number only.
 const RENUMBERED: usize = 2;
 
 impl Follow {
     /// Follows `tape`.
     pub fn new(tape: &Tape) -> Self {
-        let mut lines: BTreeMap<String, Line> = BTreeMap::new();
+        let mut sites: BTreeMap<String, Recorded> = BTreeMap::new();
         for choice in &tape.choices {
-            lines.entry(choice.site.clone()).or_default().choices.push(choice.clone());
+            sites.entry(choice.site.clone()).or_default().choices.push(choice.clone());
         }
-        Self { lines }
+        Self { sites }
     }
 }
 
 impl Strategy for Follow {
     fn pick(&mut self, site: &str, among: &[&str]) -> Result<usize, Divergence> {
-        let Some(line) = self.lines.get_mut(site) else { return Ok(0) };
-        let ahead = line.choices.iter().enumerate().skip(line.next).take(AHEAD);
-        let fitting = ahead.filter_map(|(place, recorded)| {
-            let (pick, cost) = fit(recorded, among)?;
-            Some((cost + place - line.next, place, pick))
+        let Some(recorded) = self.sites.get_mut(site) else { return Ok(0) };
+        let ahead = recorded.choices.iter().enumerate().skip(recorded.next).take(AHEAD);
+        let fitting = ahead.filter_map(|(place, choice)| {
+            let (pick, cost) = fit(choice, among)?;
+            Some((cost + place - recorded.next, place, pick))
         });
         let Some((_, place, pick)) = fitting.min() else { return Ok(0) };
-        line.next = place + 1;
+        recorded.next = place + 1;
         Ok(pick)
     }
 }
 
-/// Where the recorded pick is among the alternatives, if it is, and how little the two choices have in common.
+/// The index of the recorded pick among the alternatives and the cost of taking it; `None` when it cannot be taken.
 fn fit(recorded: &Choice, among: &[&str]) -> Option<(usize, usize)> {
     if recorded.among == among {
         return Some((recorded.pick, 0));
@@ -76,7 +75,7 @@ fn fit(recorded: &Choice, among: &[&str]) -> Option<(usize, usize)> {
     Some((pick, new * NEW + gone * GONE + renumbered * RENUMBERED))
 }
 
-/// The place of a label, or else of one that differs from it in its number only.
+/// The index of a label, or else of one that differs from it in its number only.
 fn position<'a>(mut labels: impl Iterator<Item = &'a str> + Clone, label: &str) -> Option<usize> {
     let stem = |label: &'a str| label.split('#').next();
     let same = labels.clone().position(|other| other == label);
@@ -87,7 +86,7 @@ fn position<'a>(mut labels: impl Iterator<Item = &'a str> + Clone, label: &str) 
 mod tests {
     use super::*;
 
-    /// The labels that are picked in turn.
+    /// Follows `tape` through `run` and compares the labels that are picked.
     #[track_caller]
     fn check(tape: &str, run: &[(&str, &[&str])], expected: &[&str]) {
         let mut follow = Follow::new(&tape.parse().expect("a tape"));
@@ -98,7 +97,7 @@ mod tests {
         assert_eq!(picked, expected);
     }
 
-    /// On its own run a tape is followed to the letter, and beyond its end the first alternative is taken.
+    /// On its own run a tape is followed exactly, and behind its end the first alternative is picked.
     #[test]
     fn its_own_run_is_followed() {
         check(
@@ -114,9 +113,9 @@ mod tests {
         );
     }
 
-    /// A client that is gone takes its choices with it; those of the others still mean the same.
+    /// The recorded choices of a task that is gone are skipped; those of the others still apply.
     #[test]
-    fn choices_of_a_client_that_is_gone_are_passed_over() {
+    fn choices_of_a_removed_task_are_skipped() {
         check(
             "ready: a | *phone/script\nready: *a | phone/reader\nready: a | *b | phone/reader\nready: *a | phone/x\nready: a | *c\n",
             &[("ready", &["a", "b"]), ("ready", &["a", "c"])],
@@ -124,7 +123,7 @@ mod tests {
         );
     }
 
-    /// A choice that was not recorded is filled with the first, and uses up nothing.
+    /// A choice that was not recorded takes the first alternative and uses up no recorded one.
     #[test]
     fn gaps_are_filled() {
         check(
@@ -140,14 +139,14 @@ mod tests {
         );
     }
 
-    /// The second turn is the first one when the first is taken away.
+    /// When the first of two tasks is removed, the second one gets its label.
     #[test]
     fn numbers_may_change() {
         check("ready: a | *work/turn#2\n", &[("ready", &["a", "work/turn"])], &["work/turn"]);
         check("ready: work/turn | *work/turn#2\n", &[("ready", &["work/turn", "work/turn#2"])], &["work/turn#2"]);
     }
 
-    /// What is far ahead is not taken for what is near: the choices in between would be lost.
+    /// A recorded choice that is far ahead is not taken: those in between would be lost.
     #[test]
     fn the_nearest_fit_is_taken() {
         let far = "ready: x | *y\n".repeat(AHEAD) + "ready: a | *b\n";

@@ -1,7 +1,7 @@
-//! The choices of a run, in order. A run is a pure function of scenario, release and tape.
+//! The choices of a run, in order. A deterministic program and a tape determine a run.
 //!
-//! A tape prints to text and parses back: one choice a line, `site: picked | other | other`, in the order in which the
-//! alternatives stood, the picked one marked with `*`.
+//! A tape prints to text and parses back: one choice per line, its site, then its alternatives in their order, the picked
+//! one marked with `*`. No label contains ` | ` or begins with `*`, and no site contains `: `.
 //!
 //! ```text
 //! ready: desktop/script | *work/grace | work/turn
@@ -14,15 +14,15 @@ use std::str::FromStr;
 /// One decision among several alternatives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// Where it was taken.
+    /// What was chosen: [`READY`](crate::READY) for the next task, and otherwise a name that the program gives.
     pub site: String,
-    /// The alternatives' labels, in their canonical order.
+    /// The labels of the alternatives, at least two, in the order in which they were offered.
     pub among: Vec<String>,
-    /// Which of them was picked.
+    /// The index of the pick in `among`.
     pub pick: usize,
 }
 
-/// The choices of a run.
+/// The choices of a run. An empty tape stands for the first alternative at each choice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tape {
     /// In the order in which they were taken.
@@ -69,7 +69,7 @@ fn choice(line: &str) -> Option<Choice> {
     Some(Choice { site: site.to_owned(), among, pick })
 }
 
-/// A line that is no choice.
+/// A line of text that is not a choice.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line} of the tape is no choice: `{found}`, expected `site: label | *picked label | label`")]
 pub struct BadTape {
@@ -78,7 +78,7 @@ pub struct BadTape {
 }
 
 impl BadTape {
-    /// The line.
+    /// The text of the line.
     pub fn found(&self) -> &str {
         &self.found
     }
@@ -104,7 +104,7 @@ mod tests {
     proptest! {
         #![proptest_config(Config { cases: 200, failure_persistence: None, ..Config::default() })]
 
-        /// Text and tape are inverse.
+        /// Printing and parsing are inverse.
         #[test]
         fn tapes_read_back(choices in prop::collection::vec(any_choice(), 0..6)) {
             let tape = Tape { choices };
@@ -112,7 +112,7 @@ mod tests {
         }
     }
 
-    /// A line without exactly one pick is refused with its number.
+    /// A line without exactly one pick is an error that names its number.
     #[test]
     fn bad_lines_are_named() {
         for text in ["ready: *a | b\nready: a | b", "ready: *a | b\nnonsense", "ready: *a\nready: *a | *b"] {

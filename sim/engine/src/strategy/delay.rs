@@ -1,29 +1,30 @@
-//! Bounded delays: the scripted schedule, but a few times the task whose turn it is has to let others go first.
+//! Bounded delays: the first alternative, except that a few times the task whose turn it is has to let others go first.
 //!
-//! Most bugs of order need one or two such delays (Emmi, Qadeer, Rakamarić: Delay-Bounded Scheduling, 2011), and a
-//! failure that is found so reads almost like the script.
+//! Most ordering bugs need one or two such delays (Emmi, Qadeer, Rakamarić: Delay-Bounded Scheduling, 2011), and the
+//! schedule of a failure that is found this way differs from the first alternatives in little.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Divergence, Profile, READY, Strategy};
 use crate::prng::Prng;
 
-/// The first task that is not delayed; at a few random choices it is delayed.
+/// Picks the first task that is not delayed. At a few random choices that task is delayed and the next one is picked.
 #[derive(Clone, Debug)]
 pub struct Delay {
     prng: Prng,
-    /// The choices at which there is a delay.
+    /// The choices among ready tasks, counted from 0, at which a task is delayed.
     places: BTreeSet<usize>,
+    /// How many choices among ready tasks there were.
     seen: usize,
-    /// Tasks that wait, and for how many more choices.
+    /// For how many more choices each delayed task waits, by label.
     delayed: BTreeMap<String, usize>,
 }
 
-/// How many choices the longest delay lasts: long enough for another client's whole request.
+/// The longest delay, in choices: long enough for another task to work through a whole request.
 const LONGEST: usize = 12;
 
 impl Delay {
-    /// The choices of a seed, with at most `bound` delays among as many choices as `profile` has.
+    /// The picks of a seed, with at most `bound` delays among the first `profile.choices` choices.
     pub fn new(seed: u64, bound: usize, profile: &Profile) -> Self {
         let mut prng = Prng::stream(seed, "strategy.delay");
         let places = (0..bound).map(|_| prng.below(profile.choices.max(1))).collect();
@@ -42,9 +43,9 @@ impl Strategy for Delay {
         });
         let free = |delayed: &BTreeMap<String, usize>| among.iter().position(|label| !delayed.contains_key(*label));
         let first = free(&self.delayed).unwrap_or(0);
-        let strikes = self.places.contains(&self.seen);
+        let delays = self.places.contains(&self.seen);
         self.seen += 1;
-        if !strikes {
+        if !delays {
             return Ok(first);
         }
         self.delayed.insert(among[first].to_owned(), 1 + self.prng.below(LONGEST));
@@ -60,7 +61,7 @@ impl Strategy for Delay {
 mod tests {
     use super::*;
 
-    /// With a bound of zero it is the script; with one, some choice is another.
+    /// With a bound of 0 every pick is the first; with a bound of 1 some pick is not.
     #[test]
     fn delays_are_bounded() {
         let profile = Profile { choices: 6, turns: BTreeMap::new() };

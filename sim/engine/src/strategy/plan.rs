@@ -1,4 +1,4 @@
-//! Strategies as a user names them, and what they know of a scenario before its run.
+//! Strategies by name, and what they know of a program before its run.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,38 +11,38 @@ use crate::tape::Tape;
 /// A strategy that is not bound to a seed yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Plan {
-    /// The scripted schedule, whatever the seed.
+    /// [`Fifo`], whatever the seed.
     Fifo,
-    /// Each alternative as likely as any other.
+    /// [`Random`].
     Random,
-    /// Each task as likely as it has work left.
+    /// [`Urw`].
     Urw,
-    /// Priorities that change at `depth - 1` places.
+    /// [`Pct`].
     Pct {
-        /// The depth of the bugs that are looked for; 1 for fixed priorities.
+        /// The number of events whose order the bug needs, from 1; at 1 the priorities are fixed.
         depth: usize,
     },
-    /// The scripted schedule with up to so many delays.
+    /// [`Delay`].
     Delay {
-        /// How many.
+        /// The most delays in one run.
         bound: usize,
     },
-    /// One of the others, by the seed.
+    /// The [member](Self::member) of the seed.
     #[default]
     Portfolio,
 }
 
-/// What an earlier run of a scenario tells of its size.
+/// The size of a program, measured by an earlier run of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
-    /// How many choices among ready tasks it had.
+    /// How many choices among ready tasks the run had.
     pub choices: usize,
-    /// How often each task was picked in one.
+    /// How often each task was picked at such a choice, by label.
     pub turns: BTreeMap<String, u64>,
 }
 
 impl Profile {
-    /// The profile of the run with this tape.
+    /// The profile of the run that recorded this tape.
     pub fn of(tape: &Tape) -> Self {
         let mut profile = Self::default();
         for choice in tape.choices.iter().filter(|choice| choice.site == READY) {
@@ -54,11 +54,11 @@ impl Profile {
 }
 
 impl Plan {
-    /// Every plan by name, with the depth and bound that a name without a number means.
+    /// Every plan, with the depth and bound that a name without a number stands for.
     pub const NAMED: [Self; 6] =
         [Self::Fifo, Self::Random, Self::Urw, Self::Pct { depth: 3 }, Self::Delay { bound: 2 }, Self::Portfolio];
 
-    /// The strategy for a seed, with what is known of the scenario.
+    /// The strategy of a seed. `profile` may be empty for a plan that [needs none](Self::needs_profile).
     pub fn strategy(self, seed: u64, profile: &Profile) -> Box<dyn Strategy> {
         match self {
             Self::Fifo => Box::new(Fifo),
@@ -70,7 +70,8 @@ impl Plan {
         }
     }
 
-    /// The plan that the portfolio follows for a seed. Delays come twice: they find the most for the least departure.
+    /// The plan that the portfolio uses for a seed. Delays come twice: they find the most bugs with the fewest departures
+    /// from the first alternatives.
     pub fn member(seed: u64) -> Self {
         let members = [
             Self::Fifo,
@@ -84,7 +85,7 @@ impl Plan {
         members[Prng::stream(seed, "strategy.portfolio").below(members.len())]
     }
 
-    /// Whether it has to know the scenario's profile.
+    /// Whether its strategies depend on the profile of an earlier run.
     pub fn needs_profile(self) -> bool {
         !matches!(self, Self::Fifo | Self::Random)
     }
@@ -122,7 +123,7 @@ impl FromStr for Plan {
     }
 }
 
-/// A name that no strategy has.
+/// The text names no strategy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "unknown strategy `{found}`, expected fifo, random, urw, pct or pct:DEPTH (from 1), delay or delay:BOUND, or portfolio"
@@ -135,9 +136,9 @@ pub struct UnknownPlan {
 mod tests {
     use super::*;
 
-    /// Every plan is read back from its own name, and a bad name is told with what there is.
+    /// Every plan parses from its own name, and an unknown name is reported with the known ones.
     #[test]
-    fn plans_have_names() {
+    fn names_parse_back() {
         for plan in Plan::NAMED {
             assert_eq!(plan.to_string().parse(), Ok(plan));
         }
@@ -148,7 +149,7 @@ mod tests {
         }
     }
 
-    /// A portfolio that leaves a member out would not be one.
+    /// Each member of the portfolio is reached by some seed.
     #[test]
     fn every_member_has_its_seeds() {
         for member in ["fifo", "random", "urw", "pct:2", "pct:4", "delay:1", "delay:3"] {

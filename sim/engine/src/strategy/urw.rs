@@ -1,23 +1,23 @@
-//! Uniform random walk: a task is as likely to be next as it has work left.
+//! Uniform random walk: the probability of a task is proportional to the steps that it has left.
 //!
-//! Where one task has ten steps to go and another has one, a fair coin at each choice runs the short one first nearly
-//! always. Weighed by what is left, every whole order of the steps is about as likely as any other.
+//! Where one task has ten steps left and another has one, a fair coin at each choice nearly always runs the short one
+//! first. Weighted by what is left, every order of all steps is about equally likely.
 
 use std::collections::BTreeMap;
 
 use super::{Divergence, Profile, READY, Strategy};
 use crate::prng::Prng;
 
-/// Weighs ready tasks by the turns that an earlier run of the scenario gave them.
+/// Weights each ready task by the picks that it had in an earlier run and has not had in this one.
 #[derive(Clone, Debug)]
 pub struct Urw {
     prng: Prng,
-    /// Turns that are left, by task. A task that the earlier run did not have counts as one.
+    /// Picks that are left, by label. A task that the earlier run did not have weighs 1.
     left: BTreeMap<String, u64>,
 }
 
 impl Urw {
-    /// The choices of a seed, with the weights of `profile`.
+    /// The picks of a seed, with the weights of `profile`.
     pub fn new(seed: u64, profile: &Profile) -> Self {
         Self { prng: Prng::stream(seed, "strategy.urw"), left: profile.turns.clone() }
     }
@@ -49,9 +49,9 @@ impl Strategy for Urw {
 mod tests {
     use super::*;
 
-    /// A task with nine turns left is picked about nine times as often as one with a single turn.
+    /// A task with nine picks left is picked about nine times as often as a task with one.
     #[test]
-    fn who_has_more_to_do_is_picked_more_often() {
+    fn longer_tasks_are_picked_more_often() {
         let profile = Profile { choices: 10, turns: [("long".to_owned(), 9), ("short".to_owned(), 1)].into() };
         let first = |seed| Urw::new(seed, &profile).pick(READY, &["short", "long"]).expect("it never diverges");
         let longs: usize = (0..1000).map(first).sum();

@@ -1,7 +1,7 @@
-//! Probabilistic concurrency testing: random priorities, strictly obeyed, which change at a few random places.
+//! Probabilistic concurrency testing: random priorities that are strictly obeyed and change at a few random places.
 //!
-//! A bug that needs `d` events in a certain order is found by one run with a chance of at least 1 in `n k^(d-1)`, for
-//! `n` tasks and `k` choices (Burckhardt, Kothari, Musuvathi, Nagarakatte: A Randomized Scheduler with Probabilistic
+//! One run finds a bug that needs `d` events in a certain order with a probability of at least `1 / (n k^(d-1))`, for `n`
+//! tasks and `k` choices (Burckhardt, Kothari, Musuvathi, Nagarakatte: A Randomized Scheduler with Probabilistic
 //! Guarantees of Finding Bugs, 2010).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,21 +9,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Divergence, Profile, READY, Strategy};
 use crate::prng::Prng;
 
-/// Runs the ready task of the highest priority.
+/// Picks the ready task with the highest priority.
 #[derive(Clone, Debug)]
 pub struct Pct {
     prng: Prng,
-    /// By task; the highest runs. Drawn when a task is first seen.
+    /// By label; the highest runs. Drawn at the first choice that has the task.
     priorities: BTreeMap<String, u64>,
-    /// The choices after which the task that was picked falls below all others.
+    /// The choices among ready tasks, counted from 0, after which the task that was picked falls below all others.
     changes: BTreeSet<usize>,
+    /// How many choices among ready tasks there were.
     seen: usize,
-    /// Lower than any drawn priority, and lower at each change.
+    /// Below any drawn priority; decreases with each change.
     lowest: u64,
 }
 
 impl Pct {
-    /// The choices of a seed, with `depth - 1` changes of priority at places among as many choices as `profile` has.
+    /// The picks of a seed, with `depth - 1` changes of priority among the first `profile.choices` choices. A depth of 0
+    /// means the same as 1: no change.
     pub fn new(seed: u64, depth: usize, profile: &Profile) -> Self {
         let mut prng = Prng::stream(seed, "strategy.pct");
         let changes = (1..depth).map(|_| prng.below(profile.choices.max(1))).collect();
@@ -65,7 +67,7 @@ impl Strategy for Pct {
 mod tests {
     use super::*;
 
-    /// Without a change of priority the same task wins each time; at a change it falls below the others.
+    /// Without a change of priority the same task is picked each time; at a change it falls below the others.
     #[test]
     fn priorities_hold_until_a_change() {
         let profile = Profile { choices: 4, turns: BTreeMap::new() };

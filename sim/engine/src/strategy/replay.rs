@@ -1,12 +1,12 @@
-//! Strict replay: the choices of a tape, and an end to the run where they no longer fit.
-
-use gateway_core::release::Release;
+//! Strict replay: the picks of a tape, and a divergence where the run has other choices than the tape.
 
 use super::Strategy;
-use crate::scenario::Scenario;
 use crate::tape::{Choice, Tape};
 
-/// Follows a tape to its end; beyond it, the first alternative.
+/// Takes the picks of a tape, and behind its end the first alternative of each choice.
+///
+/// The run must have the choices of the tape: the same sites in the same order, with the same alternatives. The first that
+/// differs is a [`Divergence`], and so is a run that ends before its tape does.
 #[derive(Clone, Debug)]
 pub struct Replay {
     tape: Tape,
@@ -14,28 +14,23 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// The choices of `tape`.
+    /// The picks of `tape`.
     pub fn new(tape: Tape) -> Self {
         Self { tape, next: 0 }
     }
-
-    /// The schedule that a scenario means: its tape for the release, or the first of all alternatives.
-    pub fn of(scenario: &Scenario, release: Release) -> Self {
-        Self::new(scenario.tapes.get(&release).cloned().unwrap_or_default())
-    }
 }
 
-/// Where a replayed run differs from its tape.
+/// The first place at which a replayed run differs from its tape.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("choice {number} of the tape does not fit: recorded `{recorded}`, found {}", found(site, among))]
 pub struct Divergence {
-    /// Counts from 1.
+    /// The place on the tape, counted from 1.
     pub number: usize,
-    /// What the tape has.
+    /// The choice on the tape.
     pub recorded: Choice,
-    /// Where the run is.
+    /// The site of the choice in the run, or the words `the end of the run`.
     pub site: String,
-    /// What the run can choose from; nothing at its end.
+    /// The alternatives in the run; empty at its end.
     pub among: Vec<String>,
 }
 
@@ -70,7 +65,7 @@ impl Strategy for Replay {
 mod tests {
     use super::*;
 
-    /// The first choice that differs is named, with its number and both sides.
+    /// The message names the first choice that differs, with its number and both sides.
     #[test]
     fn a_tape_that_no_longer_fits_says_where() {
         let tape: Tape = "ready: a | *b\nready: *a | c\n".parse().expect("a tape");
@@ -82,10 +77,10 @@ mod tests {
             "choice 2 of the tape does not fit: recorded `ready: *a | c`, found ready among a | d"
         );
         assert_eq!(replay.left(), None);
-        assert_eq!(replay.pick("ready", &["x", "y"]), Ok(0), "beyond its end a tape goes on with the first");
+        assert_eq!(replay.pick("ready", &["x", "y"]), Ok(0), "behind the end of the tape the first is picked");
     }
 
-    /// A run that ends before its tape is not the run of that tape.
+    /// A run that ends before its tape is another run.
     #[test]
     fn a_run_that_is_too_short_is_named() {
         let mut replay = Replay::new("ready: a | *b\nready: *a | c\n".parse().expect("a tape"));

@@ -1,0 +1,129 @@
+//! Where choices are made and recorded.
+
+use std::cell::RefCell;
+
+use crate::footprint::Footprint;
+use crate::strategy::{Divergence, Go, ReadyTask, StepStrategy, Strategy};
+use crate::tape::{Choice, Tape};
+
+/// Asks a strategy for each choice of a run, and records the answers on a [`Tape`].
+///
+/// One chooser serves one run. The [pool](crate::Pool) asks it which ready task runs next; the program asks it for
+/// everything else that may turn out in more than one way: a latency, a fault, a drawn message.
+pub struct Chooser<R> {
+    driver: RefCell<Driver<R>>,
+    tape: RefCell<Tape>,
+    divergence: RefCell<Option<Divergence>>,
+}
+
+/// Who decides.
+enum Driver<R> {
+    Choices(Box<dyn Strategy>),
+    Steps(Box<dyn StepStrategy<R>>),
+}
+
+impl<R> Chooser<R> {
+    /// A chooser whose strategy sees choices only.
+    pub fn new(strategy: Box<dyn Strategy>) -> Self {
+        Self::by(Driver::Choices(strategy))
+    }
+
+    /// A chooser whose strategy also sees each step and its footprint.
+    pub fn with_steps(strategy: Box<dyn StepStrategy<R>>) -> Self {
+        Self::by(Driver::Steps(strategy))
+    }
+
+    fn by(driver: Driver<R>) -> Self {
+        Self { driver: RefCell::new(driver), tape: RefCell::default(), divergence: RefCell::default() }
+    }
+
+    /// Whether the strategy asks for footprints; the run's [`Footprints`](crate::Footprints) are enabled accordingly.
+    pub fn wants_footprints(&self) -> bool {
+        matches!(&*self.driver.borrow(), Driver::Steps(_))
+    }
+
+    /// Picks one of the alternatives and returns its index. The order of `among` is part of the tape: it must be a function
+    /// of the run alone.
+    ///
+    /// With fewer than two alternatives nothing is asked or recorded, and the result is 0. After a
+    /// [divergence](Self::divergence) the result is a valid index without meaning.
+    ///
+    /// # Panics
+    /// When the strategy picks something that is not there.
+    pub fn choose(&self, site: &str, among: &[&str]) -> usize {
+        self.ask(site, among, |strategy| strategy.pick(site, among))
+    }
+
+    /// As [`choose`](Self::choose), where some alternatives are rarer than others: `weights` has a number for each
+    /// alternative, and their sum is not zero.
+    ///
+    /// # Panics
+    /// When the strategy picks something that is not there.
+    pub fn choose_by_weight(&self, site: &str, among: &[&str], weights: &[u64]) -> usize {
+        self.ask(site, among, |strategy| strategy.pick_by_weight(site, among, weights))
+    }
+
+    fn ask(
+        &self,
+        site: &str,
+        among: &[&str],
+        pick: impl FnOnce(&mut dyn Strategy) -> Result<usize, Divergence>,
+    ) -> usize {
+        if among.len() < 2 {
+            return 0;
+        }
+        let pick = match pick(self.driver.borrow_mut().strategy()) {
+            Ok(pick) => pick,
+            Err(divergence) => {
+                // Whoever drives the run looks for a divergence after each step. Until then the first alternative does no harm.
+                self.divergence.borrow_mut().get_or_insert(divergence);
+                0
+            }
+        };
+        assert!(pick < among.len(), "a strategy picks one of the alternatives");
+        let among = among.iter().map(|label| (*label).to_owned()).collect();
+        self.tape.borrow_mut().choices.push(Choice { site: site.to_owned(), among, pick });
+        pick
+    }
+
+    /// Ends the run: a strategy that had more to say diverges. Call it once, when nothing is ready or armed any more.
+    pub fn finish(&self) {
+        if let Some(left) = self.driver.borrow_mut().strategy().left() {
+            self.divergence.borrow_mut().get_or_insert(left);
+        }
+    }
+
+    /// The first place at which the strategy could not follow the run; `None` as long as it can.
+    pub fn divergence(&self) -> Option<Divergence> {
+        self.divergence.borrow().clone()
+    }
+
+    /// The choices so far. Leaves an empty tape.
+    pub fn take_tape(&self) -> Tape {
+        std::mem::take(&mut *self.tape.borrow_mut())
+    }
+
+    /// One of these tasks is about to be polled. `ready` is asked for only by a strategy that sees steps.
+    pub(crate) fn before_step(&self, ready: impl FnOnce() -> Vec<ReadyTask>) -> Go {
+        match &mut *self.driver.borrow_mut() {
+            Driver::Choices(_) => Go::On,
+            Driver::Steps(strategy) => strategy.before_step(&ready()),
+        }
+    }
+
+    /// The step is over.
+    pub(crate) fn after_step(&self, footprint: Footprint<R>) {
+        if let Driver::Steps(strategy) = &mut *self.driver.borrow_mut() {
+            strategy.after_step(footprint);
+        }
+    }
+}
+
+impl<R> Driver<R> {
+    fn strategy(&mut self) -> &mut dyn Strategy {
+        match self {
+            Self::Choices(strategy) => &mut **strategy,
+            Self::Steps(strategy) => &mut **strategy,
+        }
+    }
+}

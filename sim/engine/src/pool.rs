@@ -1,0 +1,363 @@
+//! The tasks of a run, and the order in which the ready ones are polled.
+//!
+//! A stock single-threaded runtime runs the tasks that were woken at one instant in one fixed order. Here every task is
+//! polled by one [`Pool`], and whenever more than one is ready a [`Chooser`] picks. Wakers are ordinary wakers, so tokio's
+//! channels and `Notify` work unchanged.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures_util::future::LocalBoxFuture;
+
+use crate::chooser::Chooser;
+use crate::footprint::{Footprints, Resource, Shared};
+use crate::strategy::{Go, READY, ReadyTask};
+
+/// All tasks of a run. `T` is the tag that the program gives each task, `R` what its tasks share.
+pub struct Pool<T, R> {
+    /// The tasks that have not returned, by their number; the one that is being polled is missing.
+    tasks: RefCell<BTreeMap<u64, Entry<T, R>>>,
+    ready: Arc<Ready>,
+    /// How often each label was used.
+    labels: RefCell<BTreeMap<String, u32>>,
+    count: Cell<u64>,
+    current: RefCell<Option<Rc<TaskInfo<T>>>>,
+    chooser: Rc<Chooser<R>>,
+    footprints: Rc<Footprints<R>>,
+}
+
+/// A task to be spawned: its label, its tag, and what a search must know of its first step and of its end.
+pub struct Task<T, R> {
+    label: String,
+    tag: T,
+    wait: Wait<R>,
+    is_early: bool,
+    counted: Option<R>,
+}
+
+/// A task as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskInfo<T> {
+    /// Unique among the tasks of a run, and the same in each run with the same choices. This is what a tape shows.
+    pub label: Rc<str>,
+    /// What the program says that it is. No choice depends on it.
+    pub tag: T,
+}
+
+/// What came of one call of [`Pool::step`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// No task is ready. Time may move on.
+    Idle,
+    /// A task was polled.
+    Ran,
+    /// A task panicked and is gone. The run should end: what the task shared may be half changed.
+    Panicked {
+        /// The task's label.
+        task: Rc<str>,
+        /// The panic's message.
+        message: String,
+    },
+    /// Tasks are ready, but the strategy wants no more of this run.
+    LeftOff,
+}
+
+struct Entry<T, R> {
+    info: Rc<TaskInfo<T>>,
+    wait: Wait<R>,
+    is_early: bool,
+    counted: Option<R>,
+    /// It was polled before.
+    began: bool,
+    future: LocalBoxFuture<'static, ()>,
+    wake: Arc<TaskWake>,
+}
+
+/// What makes a task ready.
+#[derive(Clone, Debug)]
+enum Wait<R> {
+    /// Its wakers.
+    Woken,
+    /// The same, and its first step reads this.
+    Reads(R),
+    /// It is ready as long as there is something for it to take in, whoever has brought it.
+    Absorbs,
+}
+
+/// The ready tasks in the order in which they were woken. Sleeps that end at one instant are woken in the order in which
+/// they were armed (see [`VirtualClock`](crate::VirtualClock)), so this order depends on the run alone.
+#[derive(Default)]
+struct Ready(Mutex<Woken>);
+
+#[derive(Default)]
+struct Woken {
+    /// Each task once.
+    ready: Vec<u64>,
+    /// Every wake since the last step began, also of tasks that were ready.
+    wakes: Vec<u64>,
+}
+
+/// Wakers must be `Send`, hence the lock and the atomic; only one thread ever uses them.
+struct TaskWake {
+    id: u64,
+    queued: AtomicBool,
+    ready: Arc<Ready>,
+}
+
+/// What [`Pool::step`] does next.
+enum Next {
+    Poll(u64),
+    Nothing,
+    LeaveOff,
+}
+
+impl<T, R> Task<T, R> {
+    /// A task that is ready when it is spawned and whenever one of its wakers is used.
+    ///
+    /// Labels are text on tapes. They should say what the task does and for whom (`work/turn`), and must not depend on
+    /// anything but the run: no address, no counter that outlives the run.
+    pub fn new(label: impl Into<String>, tag: T) -> Self {
+        Self { label: label.into(), tag, wait: Wait::Woken, is_early: false, counted: None }
+    }
+
+    /// The first step reads `resource` (through the end of a channel that the task holds, say). Once the task waits there,
+    /// whoever changes the resource wakes it, and the wake is the access.
+    pub fn reading(mut self, resource: R) -> Self {
+        self.wait = Wait::Reads(resource);
+        self
+    }
+
+    /// The task only takes in what others have left for it, at once or in parts, with the same outcome.
+    pub fn absorbing(mut self) -> Self {
+        self.wait = Wait::Absorbs;
+        self
+    }
+
+    /// A search tries this task before others that are ready with it. That changes the order of the schedules, never the
+    /// set of states; it saves schedules if the steps of the task conflict with few others.
+    pub fn early(mut self) -> Self {
+        self.is_early = true;
+        self
+    }
+
+    /// Others count tasks like this one: its beginning and its end write `resource`.
+    pub fn counted_by(mut self, resource: R) -> Self {
+        self.counted = Some(resource);
+        self
+    }
+}
+
+impl<T, R: Resource> Pool<T, R> {
+    /// A pool without tasks. `footprints` is enabled if the chooser [wants them](Chooser::wants_footprints).
+    pub fn new(chooser: Rc<Chooser<R>>, footprints: Rc<Footprints<R>>) -> Self {
+        Self {
+            tasks: RefCell::default(),
+            ready: Arc::default(),
+            labels: RefCell::default(),
+            count: Cell::new(0),
+            current: RefCell::default(),
+            chooser,
+            footprints,
+        }
+    }
+
+    /// Adds a task, ready at once. A label that was used before gets a number: `work/turn`, then `work/turn#2`.
+    ///
+    /// Nothing is polled before the next [`step`](Self::step), so a task may spawn others.
+    pub fn spawn(&self, task: Task<T, R>, future: LocalBoxFuture<'static, ()>) {
+        let Task { label, tag, wait, is_early, counted } = task;
+        self.footprints.write_shared(|| Shared::Label(label.clone()));
+        self.write_count(counted.as_ref());
+        let info = Rc::new(TaskInfo { label: self.unique(label), tag });
+        let id = self.count.get();
+        self.count.set(id + 1);
+        let task_wake = Arc::new(TaskWake { id, queued: AtomicBool::new(false), ready: Arc::clone(&self.ready) });
+        task_wake.wake_by_ref();
+        let entry = Entry { info, wait, is_early, counted, began: false, future, wake: task_wake };
+        self.tasks.borrow_mut().insert(id, entry);
+    }
+
+    /// Polls one ready task once. Must not be called from inside a task.
+    ///
+    /// After [`Progress::Ran`], and once observers have looked at the new state, call [`conclude`](Self::conclude). Then ask
+    /// the chooser for a [divergence](Chooser::divergence): after one, the choices are not those of the strategy any more.
+    pub fn step(&self) -> Progress {
+        let id = match self.next() {
+            Next::Poll(id) => id,
+            Next::LeaveOff => return Progress::LeftOff,
+            Next::Nothing => {
+                *self.current.borrow_mut() = None;
+                return Progress::Idle;
+            }
+        };
+        // Taken out while it is polled, so that it can spawn others.
+        let mut task = self.tasks.borrow_mut().remove(&id).expect("a ready task is in the pool");
+        task.wake.queued.store(false, Ordering::Relaxed);
+        *self.current.borrow_mut() = Some(Rc::clone(&task.info));
+        let waker = Waker::from(Arc::clone(&task.wake));
+        let mut context = Context::from_waker(&waker);
+        self.begin(&task);
+        let polled = catch_unwind(AssertUnwindSafe(|| task.future.as_mut().poll(&mut context)));
+        self.end(&task, matches!(polled, Ok(Poll::Pending)));
+        task.began = true;
+        match polled {
+            Ok(Poll::Pending) => {
+                self.tasks.borrow_mut().insert(id, task);
+                Progress::Ran
+            }
+            Ok(Poll::Ready(())) => {
+                task.wake.retire();
+                self.forget(|woken| woken == id);
+                Progress::Ran
+            }
+            Err(panic) => {
+                task.wake.retire();
+                self.forget(|woken| woken == id);
+                Progress::Panicked { task: Rc::clone(&task.info.label), message: message(&*panic) }
+            }
+        }
+    }
+
+    /// Closes the step that has run: its footprint goes to a strategy that wants footprints.
+    pub fn conclude(&self) {
+        if self.footprints.is_enabled() {
+            self.chooser.after_step(self.footprints.take());
+        }
+    }
+
+    /// The task that is being polled, or was polled last; `None` once a step has found no task ready.
+    pub fn current(&self) -> Option<Rc<TaskInfo<T>>> {
+        self.current.borrow().clone()
+    }
+
+    /// The tasks that have not returned, oldest first. The one that is being polled is missing.
+    pub fn tasks(&self) -> Vec<Rc<TaskInfo<T>>> {
+        self.tasks.borrow().values().map(|task| Rc::clone(&task.info)).collect()
+    }
+
+    /// Drops every task that matches, at whatever `await` it stands: what its future owns is dropped, and what it had not
+    /// done is never done. The task that is being polled stays.
+    ///
+    /// A pool that is not needed any more should cancel all of its tasks: they often own a handle to it.
+    pub fn cancel(&self, matches: impl Fn(&TaskInfo<T>) -> bool) {
+        let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
+        let (dropped, kept): (BTreeMap<u64, Entry<T, R>>, _) =
+            tasks.into_iter().partition(|(_, task)| matches(&task.info));
+        *self.tasks.borrow_mut() = kept;
+        let gone: BTreeSet<u64> = dropped.keys().copied().collect();
+        dropped.values().for_each(|task| task.wake.retire());
+        // Dropped outside the borrow: a future's drop may wake other tasks.
+        drop(dropped);
+        self.forget(|woken| gone.contains(&woken));
+    }
+
+    fn next(&self) -> Next {
+        let mut woken = self.ready.lock();
+        let tasks = self.tasks.borrow();
+        let ready = &mut woken.ready;
+        if ready.is_empty() {
+            return Next::Nothing;
+        }
+        if self.chooser.before_step(|| ready.iter().map(|id| tasks[id].as_ready()).collect()) == Go::LeaveOff {
+            return Next::LeaveOff;
+        }
+        let pick = match ready.len() {
+            1 => 0,
+            _ => {
+                let labels: Vec<&str> = ready.iter().map(|id| &*tasks[id].info.label).collect();
+                self.chooser.choose(READY, &labels)
+            }
+        };
+        Next::Poll(ready.remove(pick))
+    }
+
+    /// The task's step begins. It consumes that the task is ready.
+    fn begin(&self, task: &Entry<T, R>) {
+        self.ready.lock().wakes.clear();
+        self.footprints.begin();
+        match &task.wait {
+            Wait::Absorbs => return,
+            Wait::Reads(resource) if !task.began => self.footprints.read(|| resource.clone()),
+            Wait::Reads(_) | Wait::Woken => {}
+        }
+        self.footprints.write_shared(|| Shared::Ready(Rc::clone(&task.info.label)));
+    }
+
+    /// The step is over. The tasks that it woke may be ready because of it; two steps that wake the same task commute.
+    fn end(&self, task: &Entry<T, R>, goes_on: bool) {
+        if !self.footprints.is_enabled() {
+            return;
+        }
+        let tasks = self.tasks.borrow();
+        for id in std::mem::take(&mut self.ready.lock().wakes) {
+            if let Some(woken) = tasks.get(&id) {
+                self.footprints.read_shared(|| Shared::Ready(Rc::clone(&woken.info.label)));
+            }
+        }
+        if !goes_on {
+            self.write_count(task.counted.as_ref());
+        }
+        self.footprints.end();
+    }
+
+    fn write_count(&self, counted: Option<&R>) {
+        if let Some(resource) = counted {
+            self.footprints.write(|| resource.clone());
+        }
+    }
+
+    /// Tasks that are gone are not ready, even if something woke them before.
+    fn forget(&self, is_gone: impl Fn(u64) -> bool) {
+        self.ready.lock().ready.retain(|id| !is_gone(*id));
+    }
+
+    fn unique(&self, label: String) -> Rc<str> {
+        let mut labels = self.labels.borrow_mut();
+        let count = labels.entry(label.clone()).or_default();
+        *count += 1;
+        if *count == 1 { label.into() } else { format!("{label}#{count}").into() }
+    }
+}
+
+impl<T, R> Entry<T, R> {
+    fn as_ready(&self) -> ReadyTask {
+        ReadyTask { label: Rc::clone(&self.info.label), is_early: self.is_early }
+    }
+}
+
+impl Ready {
+    fn lock(&self) -> MutexGuard<'_, Woken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TaskWake {
+    /// The task is gone. A waker that outlives it wakes nothing.
+    fn retire(&self) {
+        self.queued.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Wake for TaskWake {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut woken = self.ready.lock();
+        woken.wakes.push(self.id);
+        if !self.queued.swap(true, Ordering::Relaxed) {
+            woken.ready.push(self.id);
+        }
+    }
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message").to_owned()
+}

@@ -1,0 +1,148 @@
+//! How choices are made: which ready task runs next, which latency a message has, whether a fault is injected.
+//!
+//! [`Strategy`] is the whole interface. A [`Plan`] is a strategy by name: with a seed and the [`Profile`] of an earlier run
+//! of the same program it becomes one. The plain ones first:
+//!
+//! | name | picks | source |
+//! | --- | --- | --- |
+//! | `fifo` | the first alternative: tasks in the order in which they became ready | |
+//! | `random` | each alternative with the same probability | |
+//! | `urw` | each task with a probability proportional to its remaining steps, which samples whole orders evenly | selectively uniform walks |
+//! | `pct` | the task with the highest random priority; priorities change at `depth - 1` places. Finds a bug of that depth with a known probability | Burckhardt et al. 2010 |
+//! | `delay` | the first alternative, except that a few times the task whose turn it is has to wait | Emmi et al. 2011 |
+//! | `portfolio` | as one of the others, by the seed | |
+//!
+//! Two more need a tape: [`Replay`] follows it strictly, [`Follow`] where it still fits. [`Search`](crate::Search) goes
+//! through all schedules.
+
+mod delay;
+mod follow;
+mod pct;
+mod plan;
+mod replay;
+mod urw;
+
+pub use delay::Delay;
+pub use follow::Follow;
+pub use pct::Pct;
+pub use plan::{Plan, Profile, UnknownPlan};
+pub use replay::{Divergence, Replay};
+pub use urw::Urw;
+
+use std::rc::Rc;
+
+use crate::footprint::Footprint;
+use crate::prng::Prng;
+
+/// The site of a choice among ready tasks. Every other site is the program's own: a latency, a fault, a value.
+pub const READY: &str = "ready";
+
+/// Picks one of several alternatives, for the length of one run.
+///
+/// # Contract
+/// * A strategy is asked only when there are at least two alternatives, so `among` is never empty and never has one label.
+/// * It is asked in the order in which the run makes its choices, once for each. With the same answers a deterministic
+///   program asks the same questions.
+/// * The answer is an index into `among`; anything else panics in the [`Chooser`](crate::Chooser).
+/// * The labels at [`READY`] are those of the ready tasks, each once, in the order in which they became ready. At other
+///   sites the first label is the one that a run without surprises takes (the shortest latency, no fault).
+/// * A strategy that draws random numbers takes them from a stream of its own, so that one draw more in the program does
+///   not change the schedule.
+pub trait Strategy {
+    /// The index of the pick in `among`.
+    ///
+    /// An error ends the run as diverged. Only a strategy that replays something returns one.
+    fn pick(&mut self, site: &str, among: &[&str]) -> Result<usize, Divergence>;
+
+    /// As [`pick`](Self::pick), where the alternatives are not equally likely: `weights` has a number for each alternative,
+    /// and their sum is not zero. The default ignores the weights.
+    fn pick_by_weight(&mut self, site: &str, among: &[&str], weights: &[u64]) -> Result<usize, Divergence> {
+        let _ = weights;
+        self.pick(site, among)
+    }
+
+    /// Called at the end of a run: what the strategy expected and the run did not do. `None` means that the run is whole.
+    ///
+    /// Only a strategy that replays something has something left.
+    fn left(&self) -> Option<Divergence> {
+        None
+    }
+}
+
+/// A strategy that also sees each step of the run, where there is nothing to choose too, and what the step accessed.
+///
+/// For each step the calls are: [`before_step`](Self::before_step), then [`pick`](Strategy::pick) at [`READY`] if more than
+/// one task is ready, then a `pick` for each choice that is made in the step, then [`after_step`](Self::after_step). A step
+/// that panics, or after which the run is dropped, has no `after_step`.
+pub trait StepStrategy<R>: Strategy {
+    /// One of the `ready` tasks is about to be polled; there is at least one, in the order in which they became ready.
+    ///
+    /// [`Go::LeaveOff`] ends the run before the step.
+    fn before_step(&mut self, ready: &[ReadyTask]) -> Go;
+
+    /// The step is over, and this is what it accessed.
+    fn after_step(&mut self, footprint: Footprint<R>);
+}
+
+/// A task that can be polled now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadyTask {
+    /// Its label, as at [`READY`].
+    pub label: Rc<str>,
+    /// Whether a search tries it [before other tasks](crate::Task::early).
+    pub is_early: bool,
+}
+
+/// Whether a run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Go {
+    /// With its next step.
+    On,
+    /// It ends here: other runs cover what could follow.
+    LeaveOff,
+}
+
+/// Picks the first alternative: tasks in the order in which they became ready, the shortest latency, no fault.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fifo;
+
+/// Picks each alternative with the same probability.
+#[derive(Clone, Debug)]
+pub struct Random(Prng);
+
+impl Random {
+    /// The picks of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(Prng::stream(seed, "strategy.random"))
+    }
+}
+
+impl Strategy for Fifo {
+    fn pick(&mut self, _site: &str, _among: &[&str]) -> Result<usize, Divergence> {
+        Ok(0)
+    }
+}
+
+impl Strategy for Random {
+    fn pick(&mut self, _site: &str, among: &[&str]) -> Result<usize, Divergence> {
+        Ok(self.0.below(among.len()))
+    }
+
+    fn pick_by_weight(&mut self, _site: &str, _among: &[&str], weights: &[u64]) -> Result<usize, Divergence> {
+        Ok(self.0.by_weight(weights))
+    }
+}
+
+impl Strategy for Box<dyn Strategy> {
+    fn pick(&mut self, site: &str, among: &[&str]) -> Result<usize, Divergence> {
+        (**self).pick(site, among)
+    }
+
+    fn pick_by_weight(&mut self, site: &str, among: &[&str], weights: &[u64]) -> Result<usize, Divergence> {
+        (**self).pick_by_weight(site, among, weights)
+    }
+
+    fn left(&self) -> Option<Divergence> {
+        (**self).left()
+    }
+}
