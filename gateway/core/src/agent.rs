@@ -1,7 +1,7 @@
 //! The agent that works on a prompt, seen from the gateway: a turn is a sequence of [`TurnEvent`]s.
 //!
-//! An agent talks to models and runs tools. It writes no rows and sends no frames; the gateway does, on what the
-//! agent reports. That keeps every write and every frame of a turn in `turn`, whichever agent runs.
+//! An agent talks to models and runs tools. It writes no rows and sends no frames: the gateway does, from the events that
+//! the agent reports. So the writes and frames of a turn do not depend on the agent.
 
 pub mod script;
 
@@ -11,7 +11,7 @@ use std::rc::Rc;
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::Notify;
 
-/// Makes agents, one for each live record.
+/// Builds agents, one for each live session.
 pub trait Agents {
     /// Builds an agent. May take long, and may fail.
     ///
@@ -19,18 +19,18 @@ pub trait Agents {
     fn build(&self) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>>;
 }
 
-/// The agent of one live record.
+/// The agent of one live session.
 pub trait Agent {
     /// Starts work on a prompt. The turn begins when it is first asked for an event.
     fn start(&self, prompt: &str) -> Box<dyn Turn>;
 
-    /// Waits for the end of a job that a turn of this agent has started ([`TurnEvent::JobStarted`]), and says what came
-    /// of it, in words that can be a prompt. A job that was started again is one job.
+    /// Waits for the end of a job that a turn of this agent has started ([`TurnEvent::JobStarted`]). Returns its outcome,
+    /// in words that can be a prompt. A job that was started again is one job.
     ///
     /// Cancel safe: dropping the future leaves the job as it is.
     fn outcome(&self, job: &str) -> LocalBoxFuture<'static, String>;
 
-    /// Writes a summary that can stand for the conversation so far. May take long.
+    /// Writes a summary that can replace the conversation so far. May take long.
     ///
     /// Cancel safe: dropping the future leaves nothing behind. An interrupt ends it early.
     fn compress<'a>(&'a self, interrupt: &'a Interrupt) -> LocalBoxFuture<'a, Result<String, CompressError>>;
@@ -38,20 +38,20 @@ pub trait Agent {
 
 /// The work on one prompt.
 pub trait Turn {
-    /// What happens next. After [`TurnEvent::Finished`], `Failed` or `Interrupted` it must not be called again.
+    /// Waits for the next event. After [`TurnEvent::Finished`], `Failed` or `Interrupted` it must not be called again.
     ///
     /// Not cancel safe: a dropped call loses the event it was waiting for.
     fn next<'a>(&'a mut self, interrupt: &'a Interrupt) -> LocalBoxFuture<'a, TurnEvent>;
 
-    /// The work of a fork that looks back at this turn in the background, if there is to be any. Asked for once, after
-    /// [`TurnEvent::Finished`]; it ends with what the review has found.
+    /// The work of a fork that reviews this turn in the background, if there is to be one. Called once, after
+    /// [`TurnEvent::Finished`]. The fork's answer is the result of the review.
     fn review(&mut self) -> Option<Box<dyn Turn>>;
 
-    /// Tells the answer to the question that [`next`](Self::next) returned last; empty if there was none.
+    /// Passes the answer to the question that [`next`](Self::next) returned last; empty if there was none.
     fn answer(&mut self, text: String);
 }
 
-/// One thing that happens in a turn.
+/// One event of a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TurnEvent {
     /// A piece of the answer, streamed.
@@ -73,25 +73,25 @@ pub enum TurnEvent {
     ToolFinished {
         /// The call.
         call: ToolCall,
-        /// What the tool says.
+        /// The tool's output.
         result: String,
     },
-    /// A job runs in the background from here on, also when the turn is over.
+    /// A job runs in the background from here on, also beyond the end of the turn.
     JobStarted {
-        /// What the agent calls it.
+        /// The agent's name for the job.
         job: String,
     },
-    /// The agent asks its user, and goes on when it has been told the answer ([`Turn::answer`]).
+    /// The agent asks its user, and waits for the answer ([`Turn::answer`]).
     Asked {
         /// What it asks.
         question: Question,
     },
-    /// The context is about to be compressed: its summary is being written.
+    /// A compression has begun: the agent writes a summary.
     Compressing {
         /// How the rows are to show it.
         mode: CompressionMode,
     },
-    /// The summary is there.
+    /// The summary is written.
     Compressed {
         /// How the rows are to show it.
         mode: CompressionMode,
@@ -107,10 +107,10 @@ pub enum TurnEvent {
     },
     /// The end: the agent gave up.
     Failed {
-        /// What it says.
+        /// The text of its error.
         message: String,
     },
-    /// The end: somebody interrupted.
+    /// The end: the turn was interrupted.
     Interrupted,
 }
 
@@ -159,7 +159,7 @@ impl QuestionKind {
         }
     }
 
-    /// The answer when nobody answers in time.
+    /// The answer that a timeout gives.
     pub fn unanswered(self) -> &'static str {
         match self {
             Self::Clarify | Self::Sudo | Self::Secret => "",
@@ -172,7 +172,7 @@ impl QuestionKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CompressionMode {
-    /// What the configuration says.
+    /// The mode of the setting `compression`.
     Default,
     /// The session goes on under a new id.
     Rotate,
@@ -183,7 +183,7 @@ pub enum CompressionMode {
 /// Why there is no summary.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CompressError {
-    /// Somebody interrupted.
+    /// The turn was interrupted.
     #[error("interrupted")]
     Interrupted,
     /// The agent could not write one.
@@ -196,7 +196,7 @@ pub enum CompressError {
 #[error("{0}")]
 pub struct BuildError(pub String);
 
-/// The wish that a turn should stop. Raised once, seen by everyone who holds it.
+/// A request that a turn stop. It is raised once, and never taken back.
 #[derive(Debug, Default)]
 pub struct Interrupt {
     raised: Cell<bool>,
@@ -210,12 +210,12 @@ impl Interrupt {
         self.waiters.notify_waiters();
     }
 
-    /// Whether somebody has asked.
+    /// Whether it was raised.
     pub fn is_raised(&self) -> bool {
         self.raised.get()
     }
 
-    /// Waits until somebody asks. Cancel safe.
+    /// Waits until it is raised. Cancel safe.
     pub async fn raised(&self) {
         // Made before the test: a waiter that exists when `raise` runs is woken by it.
         let raised = self.waiters.notified();

@@ -51,7 +51,7 @@ pub struct Wall(pub u64);
 pub struct Millis(pub u64);
 
 impl Millis {
-    /// No time at all; where a setting says so, this switches the timer off.
+    /// No time. As a setting it switches a timer off.
     pub const ZERO: Self = Self(0);
 
     /// A length given in seconds.
@@ -183,7 +183,7 @@ pub enum BadLength {
 mod tests {
     use super::*;
 
-    /// Lengths read back as written, and what is not a length says why.
+    /// Lengths read back as written, and a text that is no length is refused with the reason.
     #[test]
     fn lengths_are_whole_milliseconds() {
         let read = |text: &str| Millis::try_from(text.to_owned()).map_err(|error| error.to_string());

@@ -1,4 +1,4 @@
-//! What can be set, with its defaults. A scenario's `[gateway]` table holds these same keys.
+//! The settings and their defaults. A scenario's `[gateway]` table has the same keys.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,15 +22,15 @@ pub struct Config {
     pub clarify_timeout: Millis,
     /// How long a question waits for a password.
     pub sudo_timeout: Millis,
-    /// How long a question waits for leave to run a command. Left out: what the release does by itself.
+    /// How long a question waits for leave to run a command. Without it the default of the release applies.
     pub approval_timeout: Option<Millis>,
-    /// How long a client may take none of its frames, once there is no more room for them. Zero for ever.
+    /// How long a client may read nothing while frames wait for it, before it is disconnected. Zero for ever.
     pub write_timeout: Millis,
-    /// What a prompt does to a session at work.
+    /// What a prompt does to a session whose turn runs.
     pub busy_input_mode: BusyInput,
     /// How long a session without a client may be idle before it is ended. Counted in whole scans.
     pub session_ttl: Millis,
-    /// How many live sessions there may be; zero for any number. Left out: what the release does by itself.
+    /// How many live sessions there may be; zero for any number. Without it the default of the release applies.
     pub max_live_sessions: Option<u32>,
     /// How many live sessions one connection may have; zero for any number.
     pub max_sessions_per_connection: u32,
@@ -44,7 +44,7 @@ pub struct Config {
     pub model: String,
 }
 
-/// What a prompt does to a session at work (spec §4.3).
+/// What a prompt does to a session whose turn runs (spec §4.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BusyInput {
@@ -53,7 +53,7 @@ pub enum BusyInput {
     Interrupt,
     /// It waits for the turn that runs.
     Queue,
-    /// It is told to the turn that runs, which reads it with its next tool result.
+    /// It is passed to the turn that runs, which reads it with its next tool result.
     Steer,
 }
 
@@ -61,7 +61,7 @@ pub enum BusyInput {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Compression {
-    /// What the release does by itself.
+    /// The default of the release.
     #[default]
     ReleaseDefault,
     /// The session goes on under a new id.

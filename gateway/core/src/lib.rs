@@ -8,9 +8,9 @@
 //!
 //! 1. the traits ([`clock`], [`transport`], [`store`], [`agent`], [`entropy`], [`spawn`]), their bundle [`env`], and the
 //!    [`ids`];
-//! 2. [`record`]: what is known of a session, as plain data;
+//! 2. [`record`] and [`config`]: what is known of a session, and the settings, as plain data;
 //! 3. [`lifecycle`]: decisions on a record, each with the group of behaviour that it reads;
-//! 4. [`behavior`], [`release`], [`config`]: the values that choose how a gateway behaves;
+//! 4. [`behavior`] and [`release`]: the values that choose how a gateway behaves;
 //! 5. [`state`]: the live sessions, the connections, and the [`Gateway`] that holds them;
 //! 6. `storage`, `ends`, `work`: what carries the decisions out;
 //! 7. `method`, then [`server`]: requests and connections.

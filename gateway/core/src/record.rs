@@ -407,21 +407,21 @@ impl Transcript {
         shown(&self.messages)
     }
 
-    /// The messages of before a turn at work: clients are told of its prompt and its answer so far apart.
+    /// The messages before the turn that runs: its prompt and its answer so far are sent to clients apart.
     pub(crate) fn before(&self, turn: &TurnState) -> &[NewMessage] {
         let is_prompt =
             |message: &NewMessage| message.role == Role::User && message.content.as_deref() == Some(turn.user.as_str());
         let at = match turn.phase {
-            // While it is being stored it is the last one, if it is there at all.
+            // While the prompt is being stored it is the last message, or not there yet.
             TurnPhase::Claimed => self.messages.len().checked_sub(1).filter(|last| is_prompt(&self.messages[*last])),
-            // A compression may have taken it away; then what is left is of before it.
+            // A compression may have replaced it; then all messages are older.
             TurnPhase::Begun | TurnPhase::Over => self.messages.iter().rposition(is_prompt),
         };
         &self.messages[..at.unwrap_or(self.messages.len())]
     }
 }
 
-/// Messages as clients see them: a tool's result has the tool's name, and what is nothing but a call is not shown.
+/// Messages as clients see them. A tool's result has the tool's name; a message that only calls tools is left out.
 pub(crate) fn shown(messages: &[NewMessage]) -> Vec<Value> {
     let shown = messages.iter().filter_map(|message| {
         let text = message.content.as_deref().unwrap_or("");

@@ -109,25 +109,25 @@ pub enum ListOrder {
 pub struct ListedRow {
     /// The root's row, with id, end, counts and title of its chain's tip.
     pub row: SessionRow,
-    /// The beginning of what the user said first in the tip.
+    /// The beginning of the tip's first message of the user.
     pub preview: Option<String>,
-    /// When something was last said in the chain, or a row of it began.
+    /// When the chain got its last message, or its last row began.
     pub last_active: Wall,
 }
 
-/// Why the store did not do as asked.
+/// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Nothing was written.
     #[error("nothing was written: {cause}")]
     NotWritten {
-        /// What the database said.
+        /// The database's error.
         cause: String,
     },
     /// The answer was lost: the transaction may have been committed.
     #[error("unknown whether it was written: {cause}")]
     Unknown {
-        /// What the database said.
+        /// The database's error.
         cause: String,
     },
     /// Another session has this title. Nothing was written.
@@ -136,7 +136,7 @@ pub enum StoreError {
     /// A message for a session without a row. Nothing was written.
     #[error("the session has no row")]
     NoSession,
-    /// The store is shut. Nothing was written.
+    /// The store is closed. Nothing was written.
     #[error("the store is closed")]
     Closed,
 }

@@ -6,13 +6,13 @@ use futures_util::future::LocalBoxFuture;
 
 /// Where connections come from.
 pub trait Transport {
-    /// The next client, or `None` when no more will come. Cancel safe: a client not yet taken stays queued.
+    /// The next connection, or `None` when no more will come. Cancel safe: a connection not yet taken stays queued.
     fn accept(&self) -> LocalBoxFuture<'_, Option<Rc<dyn Connection>>>;
 }
 
 /// One client's connection. Both ends see frames in the order they were sent.
 pub trait Connection {
-    /// Who this is, for task names and logs; a client that comes back has the same name.
+    /// The name for task names and logs; a client that reconnects has the same name.
     fn name(&self) -> &str;
 
     /// The next frame, `None` after an orderly close, or [`Died`] when the socket is gone without one.
@@ -22,16 +22,16 @@ pub trait Connection {
 
     /// Hands a frame over to be sent. Returns at once.
     ///
-    /// A client that does not take its frames has only so much room: then the frame comes back, [`Unsent::Full`], and
-    /// can be sent again when there is [`room`](Self::room). [`Unsent::Died`] means that the client will never see it.
+    /// While the client does not read, only so many frames are taken: then the frame comes back as [`Unsent::Full`], and
+    /// can be sent again when there is [`room`](Self::room). [`Unsent::Died`] means that the client never receives it.
     fn send(&self, frame: String) -> Result<(), Unsent>;
 
-    /// Waits until a frame can be sent, or until the client has taken at least a part of a long one. Cancel safe.
+    /// Waits until a frame can be sent, or until the client has read at least a part of a long one. Cancel safe.
     ///
-    /// There may be room for one frame only, or none after all, and nothing keeps it.
+    /// The room is not reserved: it may be for one frame only, or none by the time of the next [`send`](Self::send).
     fn room(&self) -> LocalBoxFuture<'_, Result<(), Died>>;
 
-    /// Closes from our side; [`receive`](Self::receive) then returns `None`, and nothing more can be sent.
+    /// Closes the connection: [`receive`](Self::receive) then returns `None`, and no frame can be sent.
     fn close(&self);
 }
 
@@ -43,7 +43,7 @@ pub struct Died;
 /// Why a frame was not handed over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsent {
-    /// The client does not take what was sent before. The frame comes back.
+    /// The client does not read the earlier frames. The frame comes back.
     #[error("the client does not take its frames")]
     Full(String),
     /// The connection is over.

@@ -9,7 +9,7 @@
 //! ]
 //! ```
 //!
-//! A prompt names a turn by its whole text. A prompt that names none is answered with itself.
+//! A prompt whose whole text is the name of a turn runs that turn. Any other prompt is answered with itself.
 
 mod written;
 
@@ -28,11 +28,11 @@ use super::{
 use crate::clock::{Clock, Millis, Uptime};
 pub use written::BadTurnStep;
 
-/// What a turn does.
+/// The steps of a turn.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TurnScript {
-    /// One after the other.
+    /// In the order in which they are carried out.
     pub steps: Vec<TurnStep>,
 }
 
@@ -49,9 +49,8 @@ pub enum TurnStep {
         /// Whether it stops at an interrupt or sits through it.
         interrupt: OnInterrupt,
     },
-    /// `{ background = "build", takes = "30s" }`: a tool call that starts a job and returns. When the job is over it
-    /// says its name, so that a turn of that name is what the agent does about it. Started again while it runs, it is
-    /// the same job.
+    /// `{ background = "build", takes = "30s" }`: a tool call that starts a job and returns. The outcome of the job is its
+    /// name, which is then a prompt. Started again while it runs, it is the same job.
     Background {
         /// The job.
         job: String,
@@ -82,9 +81,9 @@ pub enum TurnStep {
         /// How long.
         takes: Millis,
     },
-    /// `{ hang = true }`: nothing more happens until somebody interrupts.
+    /// `{ hang = true }`: the agent reports nothing more until it is interrupted.
     Hang,
-    /// `{ late = "text", takes = "5s" }`: the answer, from an agent that does not mind an interrupt while it works on it.
+    /// `{ late = "text", takes = "5s" }`: the answer, from an agent that ignores an interrupt meanwhile.
     Late {
         /// The text.
         text: String,
@@ -93,16 +92,16 @@ pub enum TurnStep {
     },
     /// `{ flush = true }`: all messages so far are stored.
     Flush,
-    /// `{ error = "text" }`: the turn raises.
+    /// `{ error = "text" }`: the turn fails.
     Error {
-        /// What it raises.
+        /// The text of the error.
         message: String,
     },
-    /// `{ review = "text", takes = "3s" }`: a fork looks back at the turn in the background, takes that long and says the
+    /// `{ review = "text", takes = "3s" }`: a fork reviews the turn in the background, takes that long and reports the
     /// text; with `compress = "rotate"` it compresses its copy of the conversation meanwhile. It begins when the turn has
-    /// been answered, wherever the step stands; the last one counts.
+    /// been answered, wherever the step stands; the last such step counts.
     Review {
-        /// What it says.
+        /// What it reports.
         text: String,
         /// How long it takes.
         takes: Millis,
@@ -126,7 +125,7 @@ pub enum OnInterrupt {
 }
 
 impl TurnScript {
-    /// How long the turn takes if nobody interrupts it, and what it leaves in the background after it.
+    /// How long the turn takes if it is not interrupted, together with its background work.
     pub fn length(&self) -> Millis {
         self.steps.iter().filter_map(TurnStep::takes).fold(Millis::ZERO, |sum, takes| sum + takes)
     }
@@ -177,7 +176,7 @@ impl TurnStep {
     }
 }
 
-/// Makes agents that follow scripts.
+/// Builds agents that follow scripts.
 pub struct ScriptedAgents {
     clock: Rc<dyn Clock>,
     turns: Rc<BTreeMap<String, TurnScript>>,
@@ -188,13 +187,13 @@ pub struct ScriptedAgents {
 }
 
 impl ScriptedAgents {
-    /// Agents that know `turns`, wait on `clock` and take `build` to come to be.
+    /// Agents that know `turns`, wait on `clock` and take `build` to be built.
     pub fn new(clock: Rc<dyn Clock>, turns: BTreeMap<String, TurnScript>, build: Millis) -> Self {
         let (first_build, failures) = (Cell::new(None), Cell::new(0));
         Self { clock, turns: Rc::new(turns), build, first_build, failures, summary: Millis::ZERO }
     }
 
-    /// The same, but the first of them takes `first_build` to come to be.
+    /// The same, but the first of them takes `first_build` to be built.
     pub fn with_first_build(self, first_build: Option<Millis>) -> Self {
         Self { first_build: Cell::new(first_build), ..self }
     }
@@ -264,7 +263,7 @@ impl Jobs {
     }
 }
 
-/// What the scripted agent has to say of any conversation.
+/// The summary of any conversation.
 const SUMMARY: &str = "summary of the conversation so far";
 
 impl Agent for ScriptedAgent {
@@ -289,7 +288,7 @@ impl Agent for ScriptedAgent {
         async move {
             if self.summary > Millis::ZERO {
                 tokio::select! {
-                    biased; // a summary that is there at the instant of the interrupt is there
+                    biased; // the end of the summary beats an interrupt of the same instant
                     () = self.clock.sleep_until(self.clock.now().uptime + self.summary) => {}
                     () = interrupt.raised() => return Err(CompressError::Interrupted),
                 }
@@ -304,18 +303,18 @@ struct ScriptedTurn {
     clock: Rc<dyn Clock>,
     jobs: Rc<Jobs>,
     steps: VecDeque<TurnStep>,
-    /// The steps of the fork that looks back.
+    /// The steps of the fork that reviews the turn.
     review: Option<Vec<TurnStep>>,
-    /// Moments of the present step that are still to come.
-    queue: VecDeque<Moment>,
+    /// The parts of the present step that are still to come.
+    queue: VecDeque<Part>,
     calls: u32,
     /// The answer to the last question.
     answer: String,
 }
 
-/// A step of the script is one or more moments: what passes, then what is told.
-enum Moment {
-    Tell(TurnEvent),
+/// A part of a step: time that passes, or an event.
+enum Part {
+    Event(TurnEvent),
     Pass(Millis, OnInterrupt),
     /// Nothing, for ever.
     Hang,
@@ -330,14 +329,14 @@ impl Turn for ScriptedTurn {
         async move {
             loop {
                 match self.queue.pop_front() {
-                    Some(Moment::Tell(event)) => return event,
-                    Some(Moment::Pass(takes, on_interrupt)) => self.pass(takes, on_interrupt, interrupt).await,
-                    Some(Moment::Hang) => interrupt.raised().await,
-                    Some(Moment::ToolEnds(call)) => {
+                    Some(Part::Event(event)) => return event,
+                    Some(Part::Pass(takes, on_interrupt)) => self.pass(takes, on_interrupt, interrupt).await,
+                    Some(Part::Hang) => interrupt.raised().await,
+                    Some(Part::ToolEnds(call)) => {
                         let result = if interrupt.is_raised() { "interrupted" } else { "ok" }.to_owned();
                         return TurnEvent::ToolFinished { call, result };
                     }
-                    Some(Moment::AnswerEnds(call)) => {
+                    Some(Part::AnswerEnds(call)) => {
                         return TurnEvent::ToolFinished { call, result: std::mem::take(&mut self.answer) };
                     }
                     None if interrupt.is_raised() => return TurnEvent::Interrupted,
@@ -377,48 +376,48 @@ impl ScriptedTurn {
             TurnStep::Tool { name, takes, interrupt } => {
                 let call = self.call(name);
                 vec![
-                    Moment::Tell(TurnEvent::ToolStarted { call: call.clone() }),
-                    Moment::Pass(takes, interrupt),
-                    Moment::ToolEnds(call),
+                    Part::Event(TurnEvent::ToolStarted { call: call.clone() }),
+                    Part::Pass(takes, interrupt),
+                    Part::ToolEnds(call),
                 ]
             }
             TurnStep::Background { job, takes } => {
                 let call = self.call("background".to_owned());
                 self.jobs.start(&job, takes);
                 vec![
-                    Moment::Tell(TurnEvent::ToolStarted { call: call.clone() }),
-                    Moment::Tell(TurnEvent::JobStarted { job }),
-                    Moment::ToolEnds(call),
+                    Part::Event(TurnEvent::ToolStarted { call: call.clone() }),
+                    Part::Event(TurnEvent::JobStarted { job }),
+                    Part::ToolEnds(call),
                 ]
             }
             TurnStep::Compress { mode, takes } => vec![
-                Moment::Tell(TurnEvent::Compressing { mode }),
-                Moment::Pass(takes, OnInterrupt::SitThrough),
-                Moment::Tell(TurnEvent::Compressed { mode, summary: SUMMARY.to_owned() }),
+                Part::Event(TurnEvent::Compressing { mode }),
+                Part::Pass(takes, OnInterrupt::SitThrough),
+                Part::Event(TurnEvent::Compressed { mode, summary: SUMMARY.to_owned() }),
             ],
             TurnStep::Say { text } => {
-                vec![Moment::Tell(TurnEvent::Delta { text: text.clone() }), Moment::Tell(TurnEvent::Said { text })]
+                vec![Part::Event(TurnEvent::Delta { text: text.clone() }), Part::Event(TurnEvent::Said { text })]
             }
             TurnStep::Ask { kind, text } => {
                 let call = self.call("ask".to_owned());
                 vec![
-                    Moment::Tell(TurnEvent::ToolStarted { call: call.clone() }),
-                    Moment::Tell(TurnEvent::Asked { question: Question { kind, text } }),
-                    Moment::AnswerEnds(call),
+                    Part::Event(TurnEvent::ToolStarted { call: call.clone() }),
+                    Part::Event(TurnEvent::Asked { question: Question { kind, text } }),
+                    Part::AnswerEnds(call),
                 ]
             }
-            TurnStep::Sleep { takes } => vec![Moment::Pass(takes, OnInterrupt::Stop)],
+            TurnStep::Sleep { takes } => vec![Part::Pass(takes, OnInterrupt::Stop)],
             TurnStep::Review { .. } => unreachable!("reviews are taken out at the turn's beginning"),
-            TurnStep::Hang => vec![Moment::Hang],
+            TurnStep::Hang => vec![Part::Hang],
             TurnStep::Late { text, takes } => vec![
-                Moment::Pass(takes, OnInterrupt::SitThrough),
-                Moment::Tell(TurnEvent::Delta { text: text.clone() }),
-                Moment::Tell(TurnEvent::Finished { text }),
+                Part::Pass(takes, OnInterrupt::SitThrough),
+                Part::Event(TurnEvent::Delta { text: text.clone() }),
+                Part::Event(TurnEvent::Finished { text }),
             ],
-            TurnStep::Flush => vec![Moment::Tell(TurnEvent::Flush)],
-            TurnStep::Error { message } => vec![Moment::Tell(TurnEvent::Failed { message })],
+            TurnStep::Flush => vec![Part::Event(TurnEvent::Flush)],
+            TurnStep::Error { message } => vec![Part::Event(TurnEvent::Failed { message })],
             TurnStep::Reply { text } => {
-                vec![Moment::Tell(TurnEvent::Delta { text: text.clone() }), Moment::Tell(TurnEvent::Finished { text })]
+                vec![Part::Event(TurnEvent::Delta { text: text.clone() }), Part::Event(TurnEvent::Finished { text })]
             }
         };
         self.queue.extend(moments);
@@ -437,7 +436,7 @@ impl ScriptedTurn {
     }
 }
 
-/// The steps of a fork that looks back.
+/// The steps of a fork that reviews a turn.
 fn look_back(step: TurnStep) -> Vec<TurnStep> {
     let TurnStep::Review { text, takes, compress } = step else { return Vec::new() };
     let work = match compress {

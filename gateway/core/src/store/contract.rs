@@ -1,7 +1,7 @@
 //! The contract of a [`Store`] as a test that any implementation can run, on any executor.
 //!
-//! It awaits nothing but the store, so it runs on a runtime as well as inside a simulator. The store has to be free
-//! of planted faults: a lost answer or an injected error is not what this looks for.
+//! It awaits nothing but the store, so it runs on any runtime. The store must inject no faults: a lost answer or an injected
+//! error breaks claims that have nothing to do with it.
 
 use std::rc::Rc;
 
@@ -36,7 +36,7 @@ pub async fn holds<S: Store + 'static>(new: impl AsyncFn() -> Rc<S>) {
     a_deleted_row_leaves_its_children(&new().await).await;
 }
 
-/// Writes commit in the order of the calls, also when the answers are asked for the other way round.
+/// Writes commit in the order of the calls, also when the answers are awaited in the reverse order.
 async fn calls_decide_the_order(rows: &Rows) {
     let created = rows.create_session(session("a"));
     let first = rows.append(id("a"), said(&["one", "two"]));
@@ -53,7 +53,7 @@ async fn calls_decide_the_order(rows: &Rows) {
     assert_eq!(end_of(rows, "a").await, Some((Wall(5), "tui_close".to_owned())));
 }
 
-/// Nobody waits for the first calls, and still they are carried out, before the one that somebody waits for.
+/// Calls whose answers are not awaited are carried out, before a later call whose answer is.
 async fn a_dropped_answer_is_no_dropped_call(rows: &Rows) {
     drop(rows.create_session(session("a")));
     drop(rows.append(id("a"), said(&["one"])));
@@ -66,7 +66,7 @@ async fn a_dropped_answer_is_no_dropped_call(rows: &Rows) {
     assert_eq!(rows.end(id("a"), Wall(9), EndReason::TuiClose).await, Ok(false), "the dropped end came first");
 }
 
-/// What a write has answered, the next read knows. A row that is made again stays as it is.
+/// A read sees each write that was answered before it. Inserting a row twice leaves it as it is.
 async fn an_awaited_write_is_seen(rows: &Rows) {
     assert_eq!(rows.session(id("a")).await, Ok(None));
     assert_eq!(rows.titled("plan".to_owned()).await, Ok(None));
@@ -83,7 +83,7 @@ async fn an_awaited_write_is_seen(rows: &Rows) {
     assert_eq!(rows.list(10, ListOrder::Start, TipRule::BestContinuation).await.map(|list| list.len()), Ok(1));
 }
 
-/// A transaction that fails half-way leaves no trace of its first half.
+/// A transaction that fails changes nothing.
 async fn a_failed_transaction_writes_nothing(rows: &Rows) {
     let messages = said(&["one", "two"]);
     assert_eq!(rows.append(id("nobody"), messages.clone()).await, Err(StoreError::NoSession));
@@ -105,7 +105,7 @@ async fn a_failed_transaction_writes_nothing(rows: &Rows) {
     assert_eq!(contents(rows, "taken").await, [""; 0]);
 }
 
-/// A row keeps its first end until it is reopened, then the next one is the first again.
+/// A row keeps its first end until it is reopened.
 async fn the_first_end_wins(rows: &Rows) {
     assert_eq!(rows.end(id("a"), Wall(5), EndReason::TuiClose).await, Ok(false), "there is no row");
     assert_eq!(rows.create_session(session("a")).await, Ok(true));
@@ -124,7 +124,7 @@ async fn the_first_end_wins(rows: &Rows) {
     assert_eq!(end_of(rows, "a").await, Some((Wall(9), "tui_shutdown".to_owned())));
 }
 
-/// A taken title fails where it is the point of the call, and is left out where it is not.
+/// A taken title is an error for a call that sets a title, and is left out by a call that inserts a row.
 async fn a_title_is_held_once(rows: &Rows) {
     let titled = |name: &str| NewSession { title: Some("plan".to_owned()), ..session(name) };
     assert_eq!(rows.create_session(titled("a")).await, Ok(true));
@@ -219,7 +219,7 @@ async fn a_title_makes_its_row(rows: &Rows) {
     assert_eq!(end_of(rows, "a").await, Some((Wall(5), "tui_close".to_owned())), "a named row stays as it was");
 }
 
-/// The title of a row that was continued is free for its continuation, and for nobody else.
+/// The title of a row that was continued is free for its continuation only.
 async fn a_conversation_takes_its_title_along(rows: &Rows) {
     let parent = NewSession { title: Some("plan".to_owned()), ..session("a") };
     assert_eq!(rows.create_session(parent).await, Ok(true));
@@ -236,7 +236,7 @@ async fn a_conversation_takes_its_title_along(rows: &Rows) {
     assert_eq!(title_of(rows, "b").await.as_deref(), Some("plan #2"));
 }
 
-/// What is replaced is not put aside but gone, and the counters follow.
+/// Messages that are replaced are deleted, and the counters follow.
 async fn replaced_messages_are_gone(rows: &Rows) {
     let missing = rows.replace_messages(id("a"), Vec::new(), Replaced::Active).await;
     assert_eq!(missing, Err(StoreError::NoSession));
@@ -275,7 +275,7 @@ async fn a_branch_continues_nobody(rows: &Rows) {
     }
 }
 
-/// A draft of a branch gets its row with what it was given, also when the row that it is a branch of is gone.
+/// A draft of a branch gets its row with its messages, also when its parent was deleted.
 async fn a_draft_is_whole(rows: &Rows) {
     assert_eq!(rows.create_session(session("a")).await, Ok(true));
     for (from, parent) in [("a", Some(id("a"))), ("gone", None)] {
@@ -287,7 +287,7 @@ async fn a_draft_is_whole(rows: &Rows) {
     }
 }
 
-/// A branch is whole, or not there; titles of branches without a titled parent count up too.
+/// A branch is written as a whole or not at all. Titles of branches without a titled parent count up too.
 async fn a_failed_branch_leaves_nothing(rows: &Rows) {
     assert_eq!(rows.create_session(session("a")).await, Ok(true));
     let titles = [BranchTitle::Next, BranchTitle::Next, BranchTitle::Asked("plan".to_owned()), BranchTitle::None];

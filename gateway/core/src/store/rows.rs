@@ -1,4 +1,4 @@
-//! The store's questions and transactions under their own names and types.
+//! A typed method for each query and transaction of the store.
 
 use std::rc::Rc;
 
@@ -8,12 +8,12 @@ use super::{
 };
 use crate::clock::Wall;
 
-/// A typed face of a [`Store`]. Each method makes its call at once and returns the answer to wait for.
+/// Typed calls of a [`Store`]. Each method makes its call at once and returns a future of the answer.
 #[derive(Clone)]
 pub struct Rows(Rc<dyn Store>);
 
 impl Rows {
-    /// The face of `store`.
+    /// Typed calls of `store`.
     pub fn new(store: Rc<dyn Store>) -> Self {
         Self(store)
     }
@@ -147,7 +147,7 @@ fn changed(pending: Pending<Written>) -> Pending<bool> {
     Box::pin(async move { Ok(pending.await?.changed > 0) })
 }
 
-/// An answer of another kind than the question is a broken store, not an error to handle.
+/// An answer of another kind than the query is a broken store, not an error to handle.
 fn found<T: 'static>(pending: Pending<Found>, pick: fn(Found) -> Option<T>) -> Pending<T> {
     Box::pin(async move {
         let found: Result<Found, StoreError> = pending.await;

@@ -12,7 +12,7 @@ use crate::clock::Wall;
 #[serde(transparent)]
 pub struct StoredId(pub Arc<str>);
 
-/// One transaction. Each variant says all that it does.
+/// One transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Write {
     /// Inserts a session row if there is none with its id. An existing row stays as it is, also an ended one. A branch
@@ -25,7 +25,7 @@ pub enum Write {
     StartTurn {
         /// The row.
         session: NewSession,
-        /// The user's prompt; before it what a draft was given and its row does not have yet.
+        /// The user's prompt, after the messages of a draft that its row does not have yet.
         messages: Vec<NewMessage>,
     },
     /// Appends messages and adds them to the row's counters. Fails with `NoSession` when there is no row.
@@ -49,8 +49,8 @@ pub enum Write {
         /// The session.
         session: StoredId,
     },
-    /// Clears the end of a session that is the tip of its chain; of another it only names the tip, which may have an
-    /// owner who is just ending it. A row that was ended by a compression and has a continuation is never a tip.
+    /// Clears the end of a session that is the tip of its chain. Of any other session it changes nothing and returns the
+    /// tip, which its owner may be about to end. A row that was ended by a compression and has a continuation is no tip.
     ReopenTip {
         /// The session.
         session: StoredId,
@@ -112,7 +112,7 @@ pub enum Write {
     Branch {
         /// The branch; its `title` is left out.
         child: NewSession,
-        /// How it is called.
+        /// Its title.
         title: BranchTitle,
         /// Oldest first.
         messages: Vec<NewMessage>,
@@ -127,16 +127,16 @@ pub enum Write {
 /// Which messages of a session are replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replaced {
-    /// The active ones. What a compression in place has put aside stays aside.
+    /// The active ones. Those that a compression in place has made inactive stay.
     Active,
     /// All of them.
     All,
 }
 
-/// How a branch is called.
+/// The title of a branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BranchTitle {
-    /// So.
+    /// This one.
     Asked(String),
     /// By the next title of its parent's lineage, or of the lineage `branch` when the parent has no title.
     Next,
@@ -205,7 +205,7 @@ pub struct SessionRow {
     pub parent: Option<StoredId>,
     /// When it began.
     pub started_at: Wall,
-    /// When it ended; `None` while somebody can still use it.
+    /// When it ended; `None` while the row is open.
     pub ended_at: Option<Wall>,
     /// Why it ended.
     pub end_reason: Option<String>,
@@ -230,7 +230,7 @@ pub struct MessageRow {
     pub id: i64,
     /// The session.
     pub session: StoredId,
-    /// What it says.
+    /// Its content.
     pub message: NewMessage,
     /// False once a compression in place has replaced it.
     pub active: bool,
@@ -260,7 +260,7 @@ pub enum EndReason {
     WsOrphanReap,
     /// The connection it was made to be closed with is gone.
     WsDisconnect,
-    /// Nobody had used it for long.
+    /// It was idle for long.
     IdleTimeout,
     /// There were too many live sessions.
     LruEvict,
@@ -325,7 +325,7 @@ impl fmt::Display for StoredId {
 }
 
 impl NewMessage {
-    /// What somebody says.
+    /// A message of plain text.
     pub fn text(role: Role, content: impl Into<String>, timestamp: Wall) -> Self {
         Self { role, content: Some(content.into()), tool_call_id: None, tool_calls: None, tool_name: None, timestamp }
     }

@@ -1,4 +1,4 @@
-//! A step of the turn language as it is written: a flat table, whose word says which step it is.
+//! A step of the turn language as it is written: a flat table, one of whose keys names the step.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,7 @@ pub(super) struct Written {
     interruptible: Option<bool>,
 }
 
-/// A turn step that is none, or two at once.
+/// Why a table is no turn step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadTurnStep {
     /// Not exactly one of the words.
@@ -76,7 +76,7 @@ pub enum BadTurnStep {
 }
 
 impl Written {
-    /// The one word that says which step it is.
+    /// The one key that names the step.
     fn word(&self) -> Result<&'static str, BadTurnStep> {
         let words = [
             ("tool", self.tool.is_some()),
