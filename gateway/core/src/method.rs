@@ -6,7 +6,6 @@ mod create;
 mod delete;
 mod end;
 mod events;
-mod facts;
 mod history;
 mod hold;
 mod interface;
@@ -15,6 +14,7 @@ mod prompt;
 mod respond;
 mod resume;
 mod session;
+mod status;
 mod steer;
 mod title;
 
@@ -71,8 +71,8 @@ pub(crate) async fn call(
         "session.undo" => history::undo(gateway, link, &rpc::params(params)?).await,
         "session.title" => title::title(gateway, rpc::params(params)?).await,
         "session.steer" => steer::steer(gateway, link, &rpc::params(params)?),
-        "session.status" => facts::status(gateway, &rpc::params(params)?),
-        "session.usage" => facts::usage(gateway, &rpc::params(params)?),
+        "session.status" => status::status(gateway, &rpc::params(params)?),
+        "session.usage" => status::usage(gateway, &rpc::params(params)?),
         "session.compress" => compress::compress(gateway, link, &rpc::params(params)?).await,
         "session.branch" => branch::branch(gateway, link, rpc::params(params)?).await,
         "session.delete" => delete::delete(gateway, rpc::params(params)?).await,

@@ -1,4 +1,4 @@
-//! `session.branch`: a second session that begins with what has been said in a first.
+//! `session.branch`: a new session that begins with the conversation of another.
 
 use std::rc::Rc;
 
@@ -28,7 +28,7 @@ pub(super) struct Branch {
     name: Option<String>,
 }
 
-/// Makes a session out of what has been said in another, which goes on as it is.
+/// Registers a session with a copy of the conversation of another, which stays as it is.
 pub(super) async fn branch(gateway: &Rc<Gateway>, link: &Link, params: Branch) -> Result<Value, Error> {
     let parent = session::find(gateway, &params.session_id)?;
     let title = asked_title(params.name)?;
@@ -76,7 +76,7 @@ fn asked_title(name: Option<String>) -> Result<BranchTitle, Error> {
     }
 }
 
-/// The record stands in the registry while its row is written, so that nobody takes the row for an orphan.
+/// Registers the record before its row is written, so that the row is never an orphan.
 async fn register_then_write(
     gateway: &Rc<Gateway>,
     link: &Link,
@@ -101,7 +101,7 @@ async fn register_then_write(
     Ok(session)
 }
 
-/// The row, then one message after the other, then the agent: whatever fails leaves what was written before it.
+/// Writes the row, then one message after the other, and builds the agent. A failure leaves what was written (A35).
 async fn write_then_register(
     gateway: &Rc<Gateway>,
     link: &Link,

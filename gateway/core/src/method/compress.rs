@@ -1,4 +1,4 @@
-//! `session.compress`: a client has the conversation replaced by its summary.
+//! `session.compress`: replaces the conversation by its summary.
 
 use std::rc::Rc;
 
@@ -17,10 +17,10 @@ use crate::work::build;
 use crate::work::prompt;
 use crate::work::turn::{self, TurnEnd};
 
-/// A conversation with fewer messages is left as it is.
+/// A conversation with fewer messages is not compressed.
 const MESSAGES_MIN: usize = 4;
 
-/// Compresses the conversation, if it is long enough. Answers when that is done.
+/// Compresses the conversation, if it is long enough; then answers.
 pub(super) async fn compress(gateway: &Rc<Gateway>, link: &Link, params: &OfSession) -> Result<Value, Error> {
     let session = params.find(gateway)?;
     let interrupt = hold::take(gateway, &session)?;
@@ -39,13 +39,13 @@ pub(super) async fn compress(gateway: &Rc<Gateway>, link: &Link, params: &OfSess
     answer
 }
 
-/// What became of a compression.
+/// The outcome of a compression.
 enum Done {
-    /// There was too little to compress.
+    /// The conversation is too short.
     Nothing,
-    /// Somebody stopped it.
+    /// It was interrupted.
     Aborted,
-    /// The conversation is now its summary.
+    /// The conversation is the summary and its last message.
     Compressed { summary: String },
 }
 
@@ -72,7 +72,7 @@ async fn summarize(gateway: &Rc<Gateway>, session: &Session, interrupt: &Interru
     let compressed = rotation::compress(gateway, session, mode, said, Moment::Rotation).await;
     gateway.approvals.follow_row(session);
     session.change(|record| {
-        // Only a session that is not held can have moved on meanwhile. Then what the rows say is not taken over.
+        // Only a session that is not held can have changed meanwhile. Then the transcript is kept, unlike the rows (S28).
         if version != talk.version {
             record.transcript = talk;
         }
@@ -81,7 +81,7 @@ async fn summarize(gateway: &Rc<Gateway>, session: &Session, interrupt: &Interru
     Ok(Done::Compressed { summary })
 }
 
-/// How long a conversation is.
+/// The size of a conversation.
 struct Size {
     messages: usize,
     tokens: usize,
@@ -90,7 +90,7 @@ struct Size {
 impl Size {
     fn of(transcript: &Transcript) -> Self {
         let letters = |message: &NewMessage| message.content.as_deref().map_or(0, |text| text.chars().count());
-        // A rough estimate, as good as one can be that knows no tokenizer: four letters a token.
+        // An estimate without a tokenizer: four characters a token.
         let tokens = transcript.messages.iter().map(letters).sum::<usize>().div_ceil(4);
         Self { messages: transcript.messages.len(), tokens }
     }

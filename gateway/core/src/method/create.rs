@@ -1,4 +1,4 @@
-//! `session.create`: a live record, no row yet. One that is given messages to start with is a draft.
+//! `session.create`: registers a session, which has no row yet. One that begins with messages is a *draft*.
 
 use std::rc::Rc;
 
@@ -17,7 +17,7 @@ use crate::state::{EventLog, Gateway, Link, Session};
 use crate::store::{NewMessage, Role, StoredId};
 use crate::work::build;
 
-/// Parameters; `cols` and others that only concern a screen are ignored.
+/// Parameters. Unknown ones, such as `cols`, are ignored.
 #[derive(Deserialize)]
 pub(super) struct Create {
     title: Option<String>,
@@ -25,13 +25,13 @@ pub(super) struct Create {
     source: Option<String>,
     #[serde(default)]
     close_on_disconnect: bool,
-    /// What was said before, in a session that this one is a branch of or elsewhere.
+    /// The conversation so far, of the session that this one is a branch of or of any other.
     #[serde(default)]
     messages: Vec<Said>,
     parent_session_id: Option<StoredId>,
 }
 
-/// A message to start with.
+/// A message that the session begins with.
 #[derive(Deserialize)]
 struct Said {
     role: Role,
@@ -39,7 +39,7 @@ struct Said {
     content: String,
 }
 
-/// Registers a new session on the connection and has its agent built a little later.
+/// Registers a session, attaches it to the connection, and starts the build of its agent a little later.
 pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Result<Value, Error> {
     room_for_session(gateway, link)?;
     let now = gateway.env.now();
@@ -70,12 +70,12 @@ pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Resu
     }))
 }
 
-/// Registers a record under a new runtime id drawn for the client, and attaches the client. `agent` is the agent of a
-/// record whose agent is ready.
+/// Registers a record under a new runtime id, and attaches it to the connection. `agent` is the agent of a record whose
+/// agent is ready.
 pub(super) fn register(gateway: &Rc<Gateway>, link: &Link, record: Record, agent: Option<Rc<dyn Agent>>) -> Session {
     let draw = || gateway.env.draw(Stream::Client(link.connection.name()), Purpose::SessionId);
     let mut id = SessionId::from_bits(draw());
-    // Thirty-two bits are drawn twice sooner or later.
+    // An id has 32 bits, so that one is drawn twice sooner or later.
     while gateway.sessions.find(id.as_str()).is_some() {
         id = SessionId::from_bits(draw());
     }

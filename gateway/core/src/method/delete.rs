@@ -19,7 +19,7 @@ pub(super) async fn delete(gateway: &Rc<Gateway>, params: Delete) -> Result<Valu
     let asked = params.session_id.filter(|id| !id.is_empty());
     let asked = asked.ok_or_else(|| Error::new(code::SESSION_ID_REQUIRED, "session_id required"))?;
     let row = StoredId::new(asked.as_str());
-    // The look and the call are one step: a session that comes to own the row later finds it gone.
+    // The check and the call are one step: a session that comes to own the row later finds it deleted.
     if gateway.sessions.find_owner(&row, |record| gateway.behavior.lineage.protects(record, &row)).is_some() {
         return Err(Error::new(code::SESSION_ACTIVE, "cannot delete an active session"));
     }

@@ -11,7 +11,7 @@ use crate::record::Actor;
 use crate::rpc::Error;
 use crate::state::Gateway;
 
-/// Ends a session; answers when its row is ended. An unknown session is not an error: it is closed.
+/// Ends a session, then answers. An unknown session is no error: it is closed already.
 pub(super) async fn close(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Value, Error> {
     let Ok(session) = params.find(gateway) else {
         return Ok(json!({"closed": false}));
@@ -20,7 +20,7 @@ pub(super) async fn close(gateway: &Rc<Gateway>, params: &OfSession) -> Result<V
     Ok(json!({"closed": closed}))
 }
 
-/// Asks the turn to stop.
+/// Asks the turn to stop, and cancels the prompts that wait.
 pub(super) fn interrupt(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Value, Error> {
     let session = params.find(gateway)?;
     let cancelled = session.change_with(|record, handles| {

@@ -1,4 +1,4 @@
-//! `session.events.since`: what a client that was away has missed.
+//! `session.events.since`: the events that a client has missed.
 
 use std::rc::Rc;
 

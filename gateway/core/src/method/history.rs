@@ -1,4 +1,4 @@
-//! `session.history`, `session.undo`, and the cut of a prompt that replaces what was said after it.
+//! `session.history`, `session.undo`, and the truncation that comes with a prompt.
 
 use std::rc::Rc;
 
@@ -13,13 +13,13 @@ use crate::state::{Gateway, Link, Session};
 use crate::storage::reconcile;
 use crate::store::{MessageRow, StoreError};
 
-/// What has been said.
+/// The messages of the conversation.
 pub(super) fn shown(gateway: &Gateway, params: &OfSession) -> Result<Value, Error> {
     let session = params.find(gateway)?;
     Ok(session.read(|record| json!({"count": record.transcript.messages.len(), "messages": record.transcript.shown()})))
 }
 
-/// Takes the last prompt back, with all that followed it.
+/// Removes the last prompt and all that followed it.
 pub(super) async fn undo(gateway: &Rc<Gateway>, link: &Link, params: &OfSession) -> Result<Value, Error> {
     let session = params.find(gateway)?;
     hold::take(gateway, &session)?;
@@ -38,9 +38,10 @@ pub(super) async fn undo(gateway: &Rc<Gateway>, link: &Link, params: &OfSession)
     undone.map(|()| json!({"removed": length - kept}))
 }
 
-/// How many messages a prompt leaves that is to replace those from the user's message `ordinal` on.
+/// How many messages a prompt leaves that replaces those from the user's message number `ordinal` on; `None` for a prompt
+/// that replaces none.
 ///
-/// A session at work is not cut.
+/// A session whose turn runs is not truncated.
 pub(super) fn kept(gateway: &Gateway, session: &Session, ordinal: Option<&Value>) -> Result<Option<usize>, Error> {
     let Some(ordinal) = ordinal.filter(|ordinal| !ordinal.is_null()) else { return Ok(None) };
     let ordinal = ordinal.as_i64();
@@ -56,7 +57,7 @@ pub(super) fn kept(gateway: &Gateway, session: &Session, ordinal: Option<&Value>
     })
 }
 
-/// Forgets all but the first `kept` messages, in the rows and in memory. On an error nothing has changed.
+/// Removes all but the first `kept` messages, in the rows and in memory. On an error nothing has changed.
 pub(super) async fn cut(gateway: &Gateway, session: &Session, kept: usize) -> Result<(), Error> {
     let (row, messages) = session.read(|record| {
         let messages = record.transcript.messages.get(..kept);
@@ -67,7 +68,7 @@ pub(super) async fn cut(gateway: &Gateway, session: &Session, kept: usize) -> Re
     let look = || gateway.rows.messages(row.clone());
     let shows = |rows: &Vec<MessageRow>| rows.len() == messages.len() && reconcile::ends_with(rows, &messages);
     match reconcile::outcome(gateway, replaced, look, shows).await {
-        // Without a row there is nothing stored that could come back.
+        // Without a row no message is stored.
         Ok(()) | Err(StoreError::NoSession) => {
             session.change(|record| {
                 forget(record, kept);

@@ -1,6 +1,6 @@
-//! Holding a session for work on its conversation that is no turn.
+//! Holds a session for work on its conversation that is no turn: `session.compress` and `session.undo`.
 //!
-//! While it is held, a prompt finds it busy, the orphan grace lets it be, and an interrupt or an end stops the work.
+//! A held session is busy for prompts, is not reaped, and an interrupt or an end of the session stops the work.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use crate::rpc::{Error, code};
 use crate::state::{Gateway, Link, Session};
 use crate::work::turn;
 
-/// Holds the session, if nothing else does. The interrupt is raised when the work has to stop.
+/// Holds the session; fails if it is held. The interrupt is raised when the work has to stop.
 pub(super) fn take(gateway: &Gateway, session: &Session) -> Result<Rc<Interrupt>, Error> {
     let now = gateway.env.now();
     session.change_with(|record, handles| {
@@ -33,7 +33,7 @@ pub(super) fn take(gateway: &Gateway, session: &Session) -> Result<Rc<Interrupt>
     })
 }
 
-/// The work is done, and the session free; the prompt that has waited for that has claimed it.
+/// Frees the session. Returns the prompt that has waited and claims it now, if there is one.
 pub(super) fn release(gateway: &Rc<Gateway>, link: &Link, session: &Session) -> Option<Queued> {
     let next = if gateway.behavior.history.holds() { turn::free(gateway, session, Before::Worked) } else { None };
     let info = session.read(|record| record.info(&gateway.config.model));
@@ -41,7 +41,7 @@ pub(super) fn release(gateway: &Rc<Gateway>, link: &Link, session: &Session) -> 
     next
 }
 
-/// Starts the turn of the prompt that has waited, if there is one.
+/// Starts the turn of that prompt, if there is one.
 pub(super) async fn go_on(gateway: &Rc<Gateway>, session: &Session, next: Option<Queued>) {
     match next {
         Some(next) => turn::start_next(gateway, session, next).await,

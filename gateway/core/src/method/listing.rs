@@ -21,12 +21,12 @@ pub(super) async fn active(gateway: &Rc<Gateway>, params: &ActiveList) -> Result
     let mut titles = BTreeMap::new();
     for session in gateway.sessions.all() {
         let (row, waiting) = session.read(|record| (record.agent.row.clone(), record.facts.pending_title.clone()));
-        // A title that cannot be read now is shown as none: the list is still right about what is live.
+        // A title that cannot be read is left out: the list is still right about which sessions are live.
         let stored = gateway.rows.session(row).await.ok().flatten().and_then(|row| row.title);
         titles.insert(session.id().clone(), stored.or(waiting).unwrap_or_default());
     }
     let current = params.current_session_id.as_deref();
-    // Looked at again: some may have come and gone while the titles were read.
+    // Listed again: some may have been registered or ended while the titles were read.
     let live = gateway.sessions.all();
     let shown = live.iter().filter(|session| session.read(|record| record.stage != SessionStage::Finalized));
     let title = |session: &Session| titles.get(session.id()).map_or("", String::as_str);

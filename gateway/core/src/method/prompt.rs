@@ -1,4 +1,4 @@
-//! `prompt.submit`: the claim of a session by a turn.
+//! `prompt.submit`: a prompt claims its session, or waits for it.
 
 use std::rc::Rc;
 
@@ -61,13 +61,13 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
         turn::abandon(gateway, &session);
         return Err(error);
     }
-    // A close that came meanwhile has raised the turn's interrupt and waits for it: it starts, and ends at once.
+    // A close that came meanwhile has raised the turn's interrupt and waits: the turn starts, and ends at once.
     session.change(|record| record.facts.accepted += 1);
     turn::start(gateway, &session, text);
     Ok(json!({"status": "streaming"}))
 }
 
-/// The turn holds the session from here on; nobody else can claim it.
+/// Decides on a prompt, and claims the session for it if it starts, in one step.
 async fn claim(gateway: &Gateway, session: &Session, text: &str) -> Claimed {
     let (behavior, mode) = (&gateway.behavior, gateway.config.busy_input_mode);
     if behavior.claim.claims_apart() {
@@ -88,7 +88,7 @@ async fn claim(gateway: &Gateway, session: &Session, text: &str) -> Claimed {
     })
 }
 
-/// A prompt that waits interrupts the turn at work.
+/// Interrupts the turn that runs, for a prompt that waits.
 fn interrupt(gateway: &Rc<Gateway>, session: &Session) {
     if !gateway.behavior.interrupt.goes_out_late() {
         return session.interrupt();
@@ -100,7 +100,7 @@ fn interrupt(gateway: &Rc<Gateway>, session: &Session) {
     });
 }
 
-/// The session at work goes to the prompt's connection, which is told of the question that is open there.
+/// Attaches the session to the connection of a prompt that waits, and emits its open question there.
 fn take_over(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
     let is_new = session.read(|record| !record.attachment.is_to(&link.id));
     reaper::attach(gateway, session, link);
@@ -109,7 +109,7 @@ fn take_over(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
     }
 }
 
-/// A prompt is to wait for the turn: that is right as long as it is not over.
+/// Notes a prompt that waits for a turn that is over (S27).
 fn note_waiting(session: &Session) {
     let is_over = session.read(|record| record.turn.as_ref().is_some_and(|turn| turn.phase == TurnPhase::Over));
     if is_over {
@@ -117,7 +117,7 @@ fn note_waiting(session: &Session) {
     }
 }
 
-/// The prompt waits for the turn that runs.
+/// Adds the prompt to the queue.
 fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) -> Result<Value, Error> {
     let max = gateway.config.max_waiting_prompts;
     if !session.read(|record| gateway.behavior.queue.has_room(&record.queue, max)) {
@@ -136,7 +136,7 @@ fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) 
     Ok(json!({"status": "queued"}))
 }
 
-/// Cuts the conversation, if that was asked for, and stores the prompt.
+/// Truncates the conversation, if the prompt replaces a part of it, and stores the prompt.
 async fn store(gateway: &Gateway, session: &Session, text: &str, kept: Option<usize>, now: Now) -> Result<(), Error> {
     if let Some(kept) = kept {
         history::cut(gateway, session, kept).await?;

@@ -19,7 +19,7 @@ pub(super) struct Respond {
     answer: String,
 }
 
-/// Gives the answer to the question with an id.
+/// Answers the question with an id.
 pub(super) fn respond(gateway: &Rc<Gateway>, kind: QuestionKind, params: Respond) -> Result<Value, Error> {
     let is_asked = |question: &OpenQuestion| question.kind == kind && question.id == params.request_id;
     let session = gateway.sessions.find_by(|record| record.question.as_ref().is_some_and(is_asked));
@@ -40,7 +40,7 @@ pub(super) struct Approve {
     choice: String,
 }
 
-/// Gives or refuses leave to run the command that the session's agent asks about.
+/// Answers the open approval of a session.
 pub(super) fn approve(gateway: &Rc<Gateway>, params: Approve) -> Result<Value, Error> {
     let session = session::find(gateway, &params.session_id)?;
     let is_asked = |question: &OpenQuestion| question.kind == QuestionKind::Approval;

@@ -1,4 +1,4 @@
-//! `session.resume` and `session.activate`: a client comes back to a session.
+//! `session.resume` and `session.activate`: a client returns to a session.
 
 use std::rc::Rc;
 
@@ -21,27 +21,27 @@ use crate::state::{EventLog, Gateway, Link, Session};
 use crate::store::{EndReason, MessageRow, SessionRow, StoreError, StoredId};
 use crate::work::build;
 
-/// How often a resume follows a chain that moves on under it. Beyond that something is broken.
+/// How often a resume follows a chain whose tip moves on meanwhile.
 const HOPS_MAX: u32 = 100;
 
 #[derive(Deserialize)]
 pub(super) struct Resume {
     session_id: Option<String>,
-    /// The client only looks.
+    /// The client only reads.
     #[serde(default)]
     lazy: bool,
-    /// The agent is to be there with the answer.
+    /// The answer waits for the agent.
     #[serde(default)]
     eager_build: bool,
 }
 
-/// What is brought back, and for what.
+/// What the request names, and how it is to be served.
 struct Asked {
     row: SessionRow,
     service: Service,
 }
 
-/// Attaches to the live session of a stored id or title, or brings the stored one back to life.
+/// Attaches to the live session with a stored id or title, or reopens its row.
 pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -> Result<Value, Error> {
     let asked = params.session_id.filter(|id| !id.is_empty());
     let asked = asked.ok_or_else(|| Error::new(code::SESSION_ID_REQUIRED, "session_id required"))?;
@@ -75,8 +75,8 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
                 }
             }
         } else if let Err(full) = room_for_session(gateway, link) {
-            // It may have gone on under another id since it was looked for, or have been brought back meanwhile: then who
-            // has it needs no room.
+            // The conversation may have moved on to another row, or be live by now: then the connection may have it
+            // already, and needs no room.
             let newest = tip(gateway, &target, service).await?;
             if newest == target && live(gateway, &target).is_none() {
                 return Err(full);
@@ -92,7 +92,7 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
     Err(Error::passing(code::RESUME_FAILED, "the session keeps moving on, retry"))
 }
 
-/// `session.activate`: the live payload, and the events to this connection.
+/// `session.activate`: attaches to a live session.
 pub(super) fn activate(gateway: &Rc<Gateway>, link: &Link, params: &OfSession) -> Result<Value, Error> {
     let session = params.find(gateway)?;
     if session.read(|record| gateway.behavior.resume.on_live(record)) != Live::Attach {
@@ -106,11 +106,11 @@ pub(super) fn activate(gateway: &Rc<Gateway>, link: &Link, params: &OfSession) -
     Ok(payload(gateway, &session))
 }
 
-/// What became of an attempt to bring a row back.
+/// The outcome of an attempt to reopen a row.
 enum Opened {
-    /// It is live on this connection.
+    /// Its session is live and attached to the connection.
     Here(Value),
-    /// The chain goes on at another row.
+    /// The chain continues at this row.
     MovedOn(StoredId),
 }
 
@@ -122,7 +122,7 @@ async fn bring_back(gateway: &Rc<Gateway>, link: &Link, target: &StoredId, asked
     }
 }
 
-/// The record stands in the registry while its row is opened: another resume waits for it, an end too.
+/// Registers the record before its row is reopened. Another resume of the row, or an end, waits meanwhile.
 async fn register_then_reopen(
     gateway: &Rc<Gateway>,
     link: &Link,
@@ -150,7 +150,7 @@ async fn register_then_reopen(
                 }
                 record.stage = SessionStage::Open;
             });
-            // Its client may have left meanwhile.
+            // Its client may have disconnected meanwhile.
             idle::rearm(gateway, &session);
             build_now_or_later(gateway, &session, asked.service).await;
             if session.read(|record| record.stage != SessionStage::Open) {
@@ -163,7 +163,7 @@ async fn register_then_reopen(
             forget(gateway, &session);
             Ok(Opened::MovedOn(tip))
         }
-        // The row may have been opened: it is ended again, as that of a session like any other.
+        // The row may have been reopened: it is ended like that of any other session.
         Err(error) => {
             session.change(|record| record.stage = SessionStage::Open);
             finalize::end(gateway, &session, Actor::Disconnect).await;
@@ -185,10 +185,10 @@ async fn reopen_then_register(
     gateway.env.window(Window::ReopenedNotRegistered).await;
     let loaded = load(gateway, target, asked.service).await?;
     let _lock = gateway.resume_lock.lock().await;
-    // Somebody else may have brought it back meanwhile: then theirs is the session.
+    // Another request may have brought the session back meanwhile.
     if let Some(session) = live(gateway, target) {
         if loaded.agent.is_some() && gateway.behavior.close.agent_ends_row() {
-            // The agent that is not needed takes the row for its own; errors are only logged.
+            // The agent that is not needed ends the row when it is closed (S32); errors are only logged.
             let _ = gateway.rows.end(target.clone(), gateway.env.now().wall, EndReason::AgentClose).await;
         }
         return Ok(Opened::Here(attach_live(gateway, &session, link)));
@@ -209,10 +209,10 @@ async fn reopen_then_register(
     Ok(Opened::Here(payload(gateway, &session)))
 }
 
-/// What a session is brought back with.
+/// What a session is resumed with.
 struct Loaded {
     messages: Vec<MessageRow>,
-    /// Only where it is built before the answer.
+    /// Built before the record is registered, in some releases.
     agent: Option<Rc<dyn Agent>>,
 }
 
@@ -225,13 +225,13 @@ async fn load(gateway: &Gateway, target: &StoredId, service: Service) -> Result<
     Ok(Loaded { messages, agent })
 }
 
-/// Builds the agent of a record that is not there yet.
+/// Builds an agent before its record is registered.
 pub(super) async fn build_now(gateway: &Gateway) -> Result<Rc<dyn Agent>, Error> {
     let built = gateway.env.build_agent().await;
     built.map_err(|error| Error::new(code::RESUME_FAILED, format!("agent init failed: {error}")))
 }
 
-/// Builds the agent of a record that is there, when its client wants it.
+/// Builds the agent of a registered session, at once or later as its client asked.
 async fn build_now_or_later(gateway: &Rc<Gateway>, session: &Session, service: Service) {
     match gateway.behavior.resume.building(service) {
         Building::Meanwhile => build::at_once(gateway, session).await,
@@ -240,7 +240,7 @@ async fn build_now_or_later(gateway: &Rc<Gateway>, session: &Session, service: S
     }
 }
 
-/// Clears the row's end; the row that is now open.
+/// Reopens a row. Returns the row that is open now: the tip, if `target` is not it.
 async fn reopen(gateway: &Gateway, target: &StoredId, service: Service) -> Result<StoredId, StoreError> {
     if gateway.behavior.resume.reopens_tip(service) {
         let tip = gateway.rows.reopen_tip(target.clone()).await?;
@@ -251,7 +251,7 @@ async fn reopen(gateway: &Gateway, target: &StoredId, service: Service) -> Resul
     }
 }
 
-/// A record that was registered too early leaves without a trace: its row is not its own.
+/// Takes out a record that was registered for a row that is not its own.
 pub(super) fn forget(gateway: &Gateway, session: &Session) {
     gateway.sessions.remove(session);
     session.change_with(|record, handles| {
@@ -291,10 +291,10 @@ fn transcript(rows: Vec<MessageRow>) -> Transcript {
     Transcript::loaded(rows.into_iter().map(|row| row.message).collect())
 }
 
-/// What a client is told about a session it comes back to.
+/// The result of a resume.
 fn payload(gateway: &Gateway, session: &Session) -> Value {
     let mut payload = session.read(|record| {
-        // What holds a session without a prompt is no turn.
+        // Work without a prompt is no turn.
         let turn = record.turn.as_ref().filter(|turn| !turn.user.is_empty());
         let messages = turn.map_or(&record.transcript.messages[..], |turn| record.transcript.before(turn));
         let inflight = turn.map(|turn| json!({"user": turn.user, "assistant": turn.assistant, "streaming": true}));

@@ -1,4 +1,4 @@
-//! `session.steer`: words to the turn that runs, without stopping it.
+//! `session.steer`: words for the turn that runs, which goes on.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ pub(super) struct Steer {
     text: String,
 }
 
-/// Leaves words for the turn, which reads them with its next tool result.
+/// Passes words to the turn, whose agent reads them with its next tool result.
 pub(super) fn steer(gateway: &Gateway, link: &Link, params: &Steer) -> Result<Value, Error> {
     let session = session::find(gateway, &params.session_id)?;
     let text = params.text.trim();
@@ -39,7 +39,7 @@ pub(super) fn steer(gateway: &Gateway, link: &Link, params: &Steer) -> Result<Va
     Ok(json!({"status": status, "text": text}))
 }
 
-/// Leaves words with the turn that holds the session, if not too many wait there.
+/// Adds words to those that wait for the turn. Fails if too many wait.
 pub(super) fn leave(gateway: &Gateway, session: &Session, link: &Link, text: &str) -> Result<(), Error> {
     let max = gateway.config.max_waiting_prompts;
     session.change_with(|record, handles| {

@@ -1,4 +1,4 @@
-//! `session.title`: asks for a title, or gives one.
+//! `session.title`: reads or sets a title.
 
 use std::rc::Rc;
 
@@ -20,7 +20,7 @@ pub(super) struct Title {
     title: Option<String>,
 }
 
-/// The title, given first if there is one to give.
+/// Sets the title, if there is one in the request, and answers it.
 pub(super) async fn title(gateway: &Rc<Gateway>, params: Title) -> Result<Value, Error> {
     let session = session::find(gateway, &params.session_id)?;
     match params.title {
@@ -50,16 +50,16 @@ async fn get(gateway: &Gateway, session: &Session) -> Result<Value, Error> {
 }
 
 async fn set(gateway: &Gateway, session: &Session, title: String) -> Result<Value, Error> {
-    // The row of a draft comes with what it was given, at its first prompt.
+    // The row of a draft is inserted with its messages at its first prompt.
     let waits = session.read(|record| record.transcript.draft > 0) && gateway.behavior.lineage.stores_draft_at_once();
     if waits || !gateway.behavior.title.creates_row() {
-        // Noted before the call: a prompt that makes the row meanwhile takes the title along.
+        // Noted before the call: a prompt that inserts the row meanwhile takes the title along.
         let (key, before) =
             session.change(|record| (record.key.clone(), record.facts.pending_title.replace(title.clone())));
         let set = gateway.rows.set_title(key, title.clone()).await;
         let pending = matches!(set, Ok(false));
         session.change(|record| {
-            // One that came later stands.
+            // A later title stands.
             if !pending && record.facts.pending_title.as_ref() == Some(&title) {
                 record.facts.pending_title = if set.is_err() { before } else { None };
             }
@@ -67,12 +67,12 @@ async fn set(gateway: &Gateway, session: &Session, title: String) -> Result<Valu
         set.map_err(failed)?;
         return Ok(json!({"pending": pending, "title": title}));
     }
-    // A rotation under way has been called for already: the title would land on the row that it ends (B17).
+    // The write of a rotation under way comes first: the title would be set on the row that it ends (B17).
     session.until(|record| record.agent.next.is_none().then_some(())).await;
     if session.read(|record| matches!(record.stage, SessionStage::Closing | SessionStage::Finalized)) {
         return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed, retry"));
     }
-    // Called for in the step that has found the session in use: an end that comes later ends the row that this makes.
+    // Called in the step that has found the session open: a later end ends the row that this inserts.
     let now = gateway.env.now();
     let row = session.read(|record| prompt::row_of(gateway, record, now));
     let id = row.id.clone();

@@ -1,4 +1,4 @@
-//! `session.status` and `session.usage`: what is known of a live session.
+//! `session.status` and `session.usage`.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::rpc::Error;
 use crate::state::Gateway;
 use crate::store::{NewMessage, Role};
 
-/// How the session is.
+/// The status of a live session.
 pub(super) fn status(gateway: &Gateway, params: &OfSession) -> Result<Value, Error> {
     let session = params.find(gateway)?;
     Ok(session.read(|record| {
@@ -26,7 +26,7 @@ pub(super) fn status(gateway: &Gateway, params: &OfSession) -> Result<Value, Err
     }))
 }
 
-/// What it has used, as far as the conversation says it. No agent reports tokens, so there are none here.
+/// Its use of model and tools, counted from the conversation. No agent reports tokens.
 pub(super) fn usage(gateway: &Gateway, params: &OfSession) -> Result<Value, Error> {
     let session = params.find(gateway)?;
     Ok(session.read(|record| {
