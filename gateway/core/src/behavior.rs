@@ -1,6 +1,7 @@
 //! Behaviour as a value: what releases do differently, in groups.
 //!
-//! A group ([`group!`](crate::group)) lives in the file of decisions that reads it. In each field the first alternative is the default: reading only first alternatives reads the good gateway.
+//! A group lives in the file of decisions that reads it. In each field the first alternative is the default: reading only
+//! first alternatives reads the good gateway.
 //! A *planted bug* is [`Behavior::default`] with one field [`set`](Behavior::set) to another alternative.
 
 use crate::group::Group;

@@ -330,3 +330,69 @@ impl Handles {
             && record.connections().all(|named| self.link(named).is_some())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot::error::TryRecvError;
+
+    use super::*;
+    use crate::agent::QuestionKind;
+    use crate::clock::{Uptime, Wall};
+    use crate::state::registry::Registry;
+    use crate::store::StoredId;
+
+    const NOW: Now = Now { uptime: Uptime(0), wall: Wall(0) };
+
+    fn session() -> Session {
+        let record = Record::new(StoredId::new("row"), "tui", NOW);
+        Registry::default().register(SessionId::from_bits(1), record, None, None)
+    }
+
+    /// A timer's task learns that its timer is cancelled, and only that of its own.
+    #[test]
+    fn a_cancelled_timer_ends_its_task() {
+        let session = session();
+        let arm = |id| {
+            move |record: &mut Record, handles: &mut Handles| handles.arm(record, Timer { id, deadline: Uptime(9) })
+        };
+        let (mut first, mut second) = (session.change_with(arm(1)), session.change_with(arm(2)));
+        assert!(session.change_with(|record, handles| handles.fire(record, 1)));
+        assert_eq!((first.try_recv(), second.try_recv()), (Err(TryRecvError::Closed), Err(TryRecvError::Empty)));
+        assert!(!session.change_with(|record, handles| handles.fire(record, 1)), "it fires once");
+        session.change_with(|record, handles| handles.cancel_timers(record));
+        assert_eq!(second.try_recv(), Err(TryRecvError::Closed));
+    }
+
+    /// A question is answered once, by an answer that names it; one that is withdrawn has none.
+    #[test]
+    fn a_question_has_one_answer() {
+        let session = session();
+        let ask = |id: &str| {
+            let question = OpenQuestion { id: id.to_owned(), kind: QuestionKind::Clarify, payload: Value::Null };
+            session.change_with(|record, handles| handles.ask(record, question))
+        };
+        let take =
+            |id: &str| session.change_with(|record, handles| handles.take_question(record, |open| open.id == id));
+        let mut answered = ask("one");
+        assert!(take("two").is_none());
+        take("one").expect("the open question").send("yes".to_owned()).expect("its asker waits");
+        assert_eq!((answered.try_recv(), take("one").is_none()), (Ok("yes".to_owned()), true));
+        let mut withdrawn = ask("three");
+        drop(take("three"));
+        assert_eq!(withdrawn.try_recv(), Err(TryRecvError::Closed));
+    }
+
+    /// An interrupt reaches the turn that holds the session, and shows in the record; a free session ignores it.
+    #[test]
+    fn an_interrupt_reaches_the_turn() {
+        let session = session();
+        session.interrupt();
+        let interrupt = session.change_with(|record, handles| handles.claim(record, "hello", NOW));
+        assert!(!interrupt.is_raised());
+        session.interrupt();
+        let is_noted = session.read(|record| record.turn.as_ref().is_some_and(|turn| turn.interrupted));
+        assert!(interrupt.is_raised() && is_noted);
+        let fresh = session.change_with(|record, handles| handles.forget_interrupt(record));
+        assert!(!fresh.is_raised() && session.read(|record| !record.turn.as_ref().unwrap().interrupted));
+    }
+}
