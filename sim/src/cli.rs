@@ -11,6 +11,7 @@ macro_rules! out {
 
 mod behavior;
 mod bench;
+mod bounds;
 mod coverage;
 mod drive;
 mod explore;
@@ -22,6 +23,7 @@ mod import;
 mod json;
 mod junit;
 mod parity;
+mod plant;
 mod real;
 mod replay;
 mod run;
@@ -71,13 +73,6 @@ enum Command {
 
 /// What every usage error and every bad file exits with.
 const USAGE: u8 = 2;
-
-/// One field of a behaviour and the alternative it is set to, as a flag writes it.
-fn behavior_flag(text: &str) -> Result<(String, String), String> {
-    let (field, alternative) = text.split_once('=').ok_or("expected FIELD=ALTERNATIVE, as `grace.expiry=one_shot`")?;
-    let set = gateway_core::behavior::Behavior::default().set(field, alternative);
-    set.map(|()| (field.to_owned(), alternative.to_owned())).map_err(|error| error.to_string())
-}
 
 /// Reads a scenario file. Words that a later version will not accept are named on stderr, so that stdout stays as it is.
 fn load(path: &Path) -> Result<Scenario, ScenarioError> {

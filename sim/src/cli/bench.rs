@@ -20,7 +20,7 @@ use clap::Subcommand;
 use gateway_core::behavior::Behavior;
 use miette::{IntoDiagnostic, WrapErr};
 
-use super::behavior_flag;
+use super::{bounds, plant};
 use crate::simulation::Simulator;
 use interleaving::strategy::Plan;
 
@@ -38,17 +38,23 @@ enum What {
 
 #[derive(clap::Args)]
 struct Planted {
-    /// Only this bug, as FIELD=ALTERNATIVE [default: every alternative that is a defect]
-    #[arg(long = "bug", value_name = "FIELD=ALTERNATIVE", value_parser = behavior_flag)]
+    /// Measure only this planted bug, as `grace.expiry=one_shot`. Repeatable; `sim behavior` lists fields and
+    /// alternatives [default: every alternative that is a defect]
+    #[arg(
+        long = "plant",
+        aliases = ["behavior", "set", "bug"],
+        value_name = "FIELD=ALTERNATIVE",
+        value_parser = plant::parse
+    )]
     bugs: Vec<(String, String)>,
     /// Only this strategy [default: all]
-    #[arg(long = "strategy", value_name = "S")]
+    #[arg(long = "strategy", value_name = "S", value_parser = bounds::strategy)]
     plans: Vec<Plan>,
     /// How many campaigns with seeds of their own
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// How many runs each may have
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = bounds::runs())]
     runs: u64,
     /// How many threads [default: all cores]
     #[arg(long, value_name = "N")]

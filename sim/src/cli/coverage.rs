@@ -6,8 +6,10 @@ use clap::ValueEnum;
 use gateway_core::release::Release;
 use serde_json::{Value, json};
 
+use super::bounds;
 use super::fuzz::campaign::{self, Work};
 use super::fuzz::{Shard, threads};
+use super::plant::Plants;
 use super::run::release;
 use crate::coverage::{Coverage, Edge, Form, MARKS, State};
 use crate::fuzz::{Campaign, Guard, Mode, Summary};
@@ -15,7 +17,7 @@ use crate::fuzz::{Campaign, Guard, Mode, Summary};
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// How many runs
-    #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 4000, value_parser = bounds::runs())]
     runs: u64,
     /// Where the scenarios and their schedules come from
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -23,6 +25,8 @@ pub(super) struct Arguments {
     /// The release that is run
     #[arg(long, value_name = "R", value_parser = release, default_value_t = Release::Current)]
     release: Release,
+    #[command(flatten)]
+    plants: Plants,
     /// Make some of the scenarios out of earlier ones that took a session somewhere new
     #[arg(long)]
     guided: bool,
@@ -45,6 +49,7 @@ enum Format {
 /// Carries out a campaign for what it reaches; what it finds is for `sim fuzz` to tell.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let campaign = Campaign {
+        behavior: arguments.plants.list(),
         guard: Guard::Off,
         mode: if arguments.guided { Mode::Guided } else { Mode::Blind },
         ..Campaign::new(arguments.seed, arguments.release)

@@ -7,9 +7,10 @@ use gateway_core::release::Release;
 use miette::{IntoDiagnostic, WrapErr};
 use serde::Serialize;
 
+use super::plant::Plants;
 use super::run::release;
 use super::shrink::{claim, place_of, write};
-use super::{behavior_flag, failure, load};
+use super::{failure, load};
 use crate::explore::{Bounds, Exploration, Explored, Reduction};
 use crate::invariant::Violation;
 use crate::report::{Outcome, Report};
@@ -26,9 +27,8 @@ pub(super) struct Arguments {
     /// The release under test
     #[arg(long, value_name = "R", value_parser = release, default_value_t = Release::Current)]
     release: Release,
-    /// A field of its behaviour that is set otherwise, as `grace.expiry=one_shot`; `sim behavior` lists them
-    #[arg(long = "set", visible_alias = "behavior", value_name = "FIELD=ALTERNATIVE", value_parser = behavior_flag)]
-    behavior: Vec<(String, String)>,
+    #[command(flatten)]
+    plants: Plants,
     /// Only violations of this invariant count, or an outcome such as `panicked`
     #[arg(long, value_name = "INVARIANT", value_parser = claim)]
     only: Vec<String>,
@@ -68,10 +68,7 @@ struct Kept {
 /// as at any limit if nothing was found but something left out.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let mut scenario = load(&arguments.scenario)?;
-    for (field, alternative) in &arguments.behavior {
-        scenario.behavior.retain(|(known, _)| known != field);
-        scenario.behavior.push((field.clone(), alternative.clone()));
-    }
+    arguments.plants.plant(&mut scenario);
     let exploration = Exploration {
         release: arguments.release,
         only: arguments.only.clone(),
@@ -102,7 +99,7 @@ fn keep(arguments: &Arguments, scenario: &Scenario, report: Report) -> miette::R
 
 fn print(arguments: &Arguments, explored: &Explored, kept: Option<&Kept>) {
     let planted = |(field, alternative): &(String, String)| format!(", {field} = {alternative}");
-    let planted: String = arguments.behavior.iter().map(planted).collect();
+    let planted: String = arguments.plants.list().iter().map(planted).collect();
     out!("{} under {}{planted}", arguments.scenario.display(), arguments.release);
     out!(
         "  schedules: {} run to the end, {} left off where others cover the rest; alternatives: {} pruned, {} cut",

@@ -82,10 +82,12 @@ pub(super) fn rows(verdict: &Verdict) -> String {
     text
 }
 
-/// The commands that lead on from a failing run. `again` is the command that does it again, `flags` are those of its schedule.
-pub(super) fn ways(again: &str, report: &Report, flags: &str) -> String {
+/// The commands that lead on from a failing run.
+pub(super) fn ways(case: &Case) -> String {
+    let Case { again, plants, flags, .. } = case;
+    let report = &case.verdict.report;
     let mut text = String::new();
-    let run = format!("'{}' --release {}", report.scenario, report.release);
+    let run = format!("'{}' --release {}{plants}", report.scenario, report.release);
     line(&mut text, &format!("replay   sim {again} {run}{flags}"));
     if matches!(report.outcome, Outcome::Violated | Outcome::Panicked | Outcome::NotAtRest | Outcome::Limit) {
         line(&mut text, &format!("shrink   sim shrink {run}{flags}"));

@@ -9,10 +9,10 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use gateway_core::release::Release;
-use miette::miette;
 
 use self::campaign::Work;
-use super::behavior_flag;
+use super::bounds;
+use super::plant::Plants;
 use super::run::release;
 use super::shrink::claim;
 use crate::coverage::MARKS;
@@ -23,20 +23,19 @@ use interleaving::strategy::Plan;
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// How many runs
-    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = bounds::runs())]
     runs: u64,
     /// Where the scenarios and their schedules come from
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// How to choose among tasks that are ready at one instant: fifo, random, urw, pct[:DEPTH], delay[:BOUND] or portfolio
-    #[arg(long, value_name = "S", default_value_t = Plan::Portfolio)]
+    #[arg(long, value_name = "S", default_value_t = Plan::Portfolio, value_parser = bounds::strategy)]
     strategy: Plan,
     /// The release under test
     #[arg(long, value_name = "R", value_parser = release, default_value_t = Release::Current)]
     release: Release,
-    /// A field of its behaviour that is set otherwise, as `grace.expiry=one_shot`; `sim behavior` lists them
-    #[arg(long = "behavior", value_name = "FIELD=ALTERNATIVE", value_parser = behavior_flag)]
-    behavior: Vec<(String, String)>,
+    #[command(flatten)]
+    plants: Plants,
     /// Only violations of this invariant count, or an outcome such as `panicked`
     #[arg(long, value_name = "INVARIANT", value_parser = claim)]
     only: Vec<String>,
@@ -128,11 +127,8 @@ const LONG: u64 = 20_000;
 const MARKS_MISSED: u8 = 16;
 
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
-    if arguments.runs == 0 {
-        return Err(miette!(help = "ask for at least one run", "a campaign of no runs finds nothing"));
-    }
     let campaign = Campaign {
-        behavior: arguments.behavior.clone(),
+        behavior: arguments.plants.list(),
         plan: arguments.strategy,
         only: arguments.only.clone(),
         guard: match arguments.recheck {

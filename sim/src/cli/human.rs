@@ -47,7 +47,7 @@ fn print_run(case: &Case) {
         print_live(report.live);
     }
     if !verdict.expected {
-        print_text(&failure::ways(case.again, report, &case.flags));
+        print_text(&failure::ways(case));
     }
 }
 

@@ -43,7 +43,7 @@ fn text(case: &Case) -> String {
         failure::claims(report),
         failure::rows(verdict),
         failure::picture(&case.scenario, report),
-        failure::ways(case.again, report, &case.flags),
+        failure::ways(case),
     ];
     format!("\n{}", parts.concat())
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use gateway_core::release::Release;
 use miette::{IntoDiagnostic, WrapErr, miette};
 
+use super::plant::Plants;
 use super::run::{Case, release};
 use super::{human, load};
 use crate::report::{Outcome, Report};
@@ -25,6 +26,8 @@ pub(super) struct Arguments {
     /// Replay this release [default: those that the file has tapes of, or all of its releases]
     #[arg(long, value_name = "R", value_parser = release)]
     release: Option<Release>,
+    #[command(flatten)]
+    plants: Plants,
     /// How often to run
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     times: u32,
@@ -36,6 +39,7 @@ pub(super) struct Arguments {
 /// Replays each release; the exit code is that of the first run that is not as expected, or not the same every time.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let mut scenario = load(&arguments.scenario)?;
+    arguments.plants.plant(&mut scenario);
     let found = Found { path: arguments.scenario.clone(), named: true };
     let releases = releases(&scenario, arguments.release);
     if let Some(path) = &arguments.tape {
@@ -54,8 +58,9 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         let of_this = if same.all() { verdict.exit_code() } else { Outcome::Nondeterministic.exit_code() };
         code = if code == 0 { of_this } else { code };
         sayings.push(same.say(&scenario, &verdict));
-        let (found, scenario, flags) = (found.clone(), Rc::clone(&scenario), flags.clone());
-        cases.push(Case { found, scenario, verdict, again: "replay", flags });
+        let (found, scenario) = (found.clone(), Rc::clone(&scenario));
+        let (plants, flags) = (arguments.plants.flags(), flags.clone());
+        cases.push(Case { found, scenario, verdict, again: "replay", plants, flags });
     }
     human::print(&cases, arguments.trace);
     sayings.iter().for_each(|saying| out!("{saying}"));

@@ -7,7 +7,8 @@ use clap::ValueEnum;
 use gateway_core::release::Release;
 use miette::{IntoDiagnostic, miette};
 
-use super::{github, human, json, junit, real};
+use super::plant::Plants;
+use super::{bounds, github, human, json, junit, real};
 use crate::drive::Scale;
 use crate::scenario::{self, Found, Scenario};
 use crate::simulation::Simulator;
@@ -22,6 +23,8 @@ pub(super) struct Arguments {
     /// Run only these releases; a file that is named itself runs under them even if it does not list them
     #[arg(long = "release", value_name = "R", value_parser = release)]
     releases: Vec<Release>,
+    #[command(flatten)]
+    plants: Plants,
     /// How to print what came of it: for a person, as one document, as JUnit XML, or for a person with GitHub's annotations
     #[arg(long, value_enum, default_value_t = RunFormat::Human)]
     format: RunFormat,
@@ -30,7 +33,7 @@ pub(super) struct Arguments {
     trace: bool,
     /// How to choose among tasks that are ready at one instant: fifo, random, urw, pct[:DEPTH], delay[:BOUND] or
     /// portfolio; rows are compared on the file's own schedule only [default: the file's tape; without one, fifo]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = bounds::strategy)]
     strategy: Option<Plan>,
     /// The seed of a strategy that draws
     #[arg(long, default_value_t = 0, value_name = "N")]
@@ -69,8 +72,11 @@ pub(super) struct Case {
     pub(super) found: Found,
     pub(super) scenario: Rc<Scenario>,
     pub(super) verdict: Verdict,
-    /// The command that does it again, and the flags of its schedule.
+    /// The command that does it again.
     pub(super) again: &'static str,
+    /// The flags that plant the bugs again, each behind a blank.
+    pub(super) plants: String,
+    /// The flags of the schedule, each behind a blank.
     pub(super) flags: String,
 }
 
@@ -104,8 +110,9 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
                 Some(plan) => simulator.run_planned(&scenario, release, plan, arguments.seed),
             };
             let verdict = judge(report, &scenario, &reference);
-            let (found, scenario, flags) = (found.clone(), Rc::clone(&scenario), schedule(arguments));
-            cases.push(Case { found, scenario, verdict, again: "run", flags });
+            let (found, scenario) = (found.clone(), Rc::clone(&scenario));
+            let (plants, flags) = (arguments.plants.flags(), schedule(arguments));
+            cases.push(Case { found, scenario, verdict, again: "run", plants, flags });
         }
     }
     if cases.is_empty() {
@@ -131,7 +138,8 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
 fn load(arguments: &Arguments) -> miette::Result<Vec<(Found, Scenario)>> {
     let mut scenarios = Vec::new();
     for found in scenario::find(&arguments.paths)? {
-        let scenario = super::load(&found.path)?;
+        let mut scenario = super::load(&found.path)?;
+        arguments.plants.plant(&mut scenario);
         scenarios.push((found, scenario));
     }
     Ok(scenarios)

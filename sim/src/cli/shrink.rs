@@ -9,9 +9,10 @@ use gateway_core::release::Release;
 use miette::{IntoDiagnostic, WrapErr, miette};
 use siphasher::sip::SipHasher13;
 
-use super::load;
+use super::plant::Plants;
 use super::replay::tape;
 use super::run::release;
+use super::{bounds, load};
 use crate::invariant::NAMES;
 use crate::report::Report;
 use crate::scenario::Scenario;
@@ -28,6 +29,8 @@ pub(super) struct Arguments {
     /// The release that fails [default: the first of the file that does]
     #[arg(long, value_name = "R", value_parser = release)]
     release: Option<Release>,
+    #[command(flatten)]
+    plants: Plants,
     /// Keep the violation of this invariant, or `panicked`, `not_at_rest` or `limit` [default: the first failure]
     #[arg(long, value_name = "INVARIANT", value_parser = claim)]
     only: Option<String>,
@@ -41,7 +44,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     tape: Option<PathBuf>,
     /// The strategy of the failing run, which also finds other schedules: as for `sim run`
-    #[arg(long, value_name = "S", conflicts_with = "tape")]
+    #[arg(long, value_name = "S", conflicts_with = "tape", value_parser = bounds::strategy)]
     strategy: Option<Plan>,
     /// The seed of the failing run's strategy
     #[arg(long, default_value_t = 0, value_name = "N")]
@@ -57,7 +60,8 @@ struct Failure {
 
 /// Shrinks the first failure that is asked for, and writes each smaller file as soon as there is one.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
-    let scenario = load(&arguments.scenario)?;
+    let mut scenario = load(&arguments.scenario)?;
+    arguments.plants.plant(&mut scenario);
     let mut simulator = Simulator::new();
     let failure = failure(&mut simulator, arguments, &scenario)?;
     let out = arguments.out.clone().unwrap_or_else(|| place(&scenario, &failure));
