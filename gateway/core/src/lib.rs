@@ -6,8 +6,8 @@
 //!
 //! The layers, each of which imports only those before it:
 //!
-//! 1. the traits ([`clock`], [`transport`], [`store`], [`agent`], [`entropy`], [`spawn`]), their bundle [`env`], and the
-//!    [`ids`];
+//! 1. the traits ([`clock`], [`transport`], [`store`], [`agent`], [`entropy`], [`spawn`]), their bundle
+//!    [`env`](mod@env), and the [`ids`];
 //! 2. [`record`] and [`config`]: what is known of a session, and the settings, as plain data;
 //! 3. [`lifecycle`]: decisions on a record, each with the group of behaviour that it reads;
 //! 4. [`behavior`] and [`release`]: the values that choose how a gateway behaves;
