@@ -1,28 +1,28 @@
 //! Random numbers, one stream per client or session.
 //!
-//! Streams are apart so that a new draw for one client does not shift the ids of all others.
+//! Each has a stream of its own, so that one more draw for a client does not change the ids of any other.
 
 use crate::ids::SessionId;
 
-/// Where ids come from.
+/// The source of the random bits in ids.
 pub trait Entropy {
     /// The next 64 bits of `stream`.
     fn draw(&self, stream: Stream<'_>, purpose: Purpose) -> u64;
 }
 
-/// Whose numbers these are.
+/// The owner of a stream.
 #[derive(Clone, Copy, Debug)]
 pub enum Stream<'a> {
     /// A client, by its connection's name.
     Client(&'a str),
-    /// A live session.
+    /// A live session, by its runtime id.
     Session(&'a SessionId),
 }
 
-/// What a number becomes.
+/// The kind of id that the bits become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// The runtime id of a new live record.
+    /// The runtime id of a new session.
     SessionId,
     /// The stored id of a new row.
     StoredId,

@@ -13,25 +13,25 @@ use crate::store::Store;
 
 /// The capabilities a gateway runs on. Cloning it is cheap and shares them.
 ///
-/// Connections come in through [`Transport`](crate::transport::Transport), which the server is given apart.
+/// Connections come from a [`Transport`](crate::transport::Transport), which is passed to the server.
 #[derive(Clone)]
 pub struct Env {
-    /// Time.
+    /// The clock for deadlines and for the times in rows.
     pub clock: Rc<dyn Clock>,
-    /// Rows.
+    /// The store of session and message rows.
     pub store: Rc<dyn Store>,
-    /// Agents.
+    /// Builds the agent of each session.
     pub agents: Rc<dyn Agents>,
-    /// Random numbers.
+    /// The random numbers behind all ids.
     pub entropy: Rc<dyn Entropy>,
-    /// Tasks.
+    /// Starts tasks, all on one thread.
     pub spawn: Rc<dyn Spawn>,
     /// The observer of accesses to shared state.
     pub observe: Observe,
 }
 
 impl Env {
-    /// Reads the clock.
+    /// Reads the clock. A handler calls this once and passes the reading down.
     pub fn now(&self) -> Now {
         self.clock.now()
     }
@@ -46,7 +46,7 @@ impl Env {
         self.clock.sleep_until(self.clock.now().uptime + length)
     }
 
-    /// Starts a task.
+    /// Starts a task, which runs until it returns.
     pub fn spawn(&self, name: TaskName, task: impl Future<Output = ()> + 'static) {
         self.spawn.spawn(name, Box::pin(task));
     }
@@ -56,13 +56,13 @@ impl Env {
         self.spawn.window(window).await;
     }
 
-    /// Builds an agent. Dropping the future gives the build up.
+    /// Builds an agent. Cancel safe: dropping the future abandons the build.
     pub fn build_agent(&self) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>> {
         self.observe.write(Resource::Agents);
         self.agents.build()
     }
 
-    /// The next number of a stream.
+    /// The next 64 bits of a stream. `purpose` says what they become.
     pub fn draw(&self, stream: Stream<'_>, purpose: Purpose) -> u64 {
         self.entropy.draw(stream, purpose)
     }

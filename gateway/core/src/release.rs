@@ -26,7 +26,7 @@ pub enum Release {
     Current,
 }
 
-/// What 0.19.0 with re-arming does otherwise than `current`.
+/// The differences of 0.19.0 with re-arming from `current`.
 const V0_19_0_REARM: &[(&str, &str)] = &[
     ("grace.expiry", "rearm_beside"),
     ("grace.timers", "pile"),
@@ -82,10 +82,10 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("startup.sweep", "none"),
 ];
 
-/// What 0.19.0 does otherwise than with re-arming.
+/// The differences of 0.19.0 from 0.19.0 with re-arming.
 const V0_19_0: &[(&str, &str)] = &[("grace.expiry", "one_shot")];
 
-/// What 0.18.2 does otherwise than 0.19.0.
+/// The differences of 0.18.2 from 0.19.0.
 const V0_18_2: &[(&str, &str)] = &[
     ("close.foreign", "ended"),
     ("claim.sections", "one"),
@@ -100,7 +100,7 @@ const V0_18_2: &[(&str, &str)] = &[
     ("close.reap_order", "under_resume_lock"),
 ];
 
-/// What 0.17.0 does otherwise than 0.18.2.
+/// The differences of 0.17.0 from 0.18.2.
 const V0_17_0: &[(&str, &str)] = &[
     ("resume.live_match", "session_key"),
     ("resume.target", "latest_start"),
@@ -123,7 +123,7 @@ const V0_17_0: &[(&str, &str)] = &[
     ("idle.cap", "none"),
 ];
 
-/// What 0.16.0 does otherwise than 0.17.0.
+/// The differences of 0.16.0 from 0.17.0.
 const V0_16_0: &[(&str, &str)] = &[
     ("attach.activate", "answers_only"),
     ("resume.target", "exact"),
@@ -156,7 +156,7 @@ impl Release {
         }
     }
 
-    /// How it behaves.
+    /// The behaviour of this release.
     pub fn behavior(self) -> Behavior {
         let mut behavior = match self.next_newer() {
             Some(newer) => newer.behavior(),

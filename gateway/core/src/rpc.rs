@@ -9,13 +9,13 @@ use crate::ids::SessionId;
 pub(crate) struct Request {
     /// Echoed in the response; a request without one is a notification and gets none.
     pub(crate) id: Option<Value>,
-    /// Which method.
+    /// The method's name, known or not.
     pub(crate) method: String,
     /// Its parameters, empty when there are none.
     pub(crate) params: Map<String, Value>,
 }
 
-/// An error as the peer sees it.
+/// An error as the client receives it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Error {
     pub(crate) code: i64,
@@ -26,9 +26,9 @@ pub(crate) struct Error {
 /// Whether the same request may succeed later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retry {
-    /// It will not.
+    /// The same request fails again.
     Pointless,
-    /// The state that stood in its way passes by itself (`data.retry` is true).
+    /// The cause passes by itself (`data.retry` is true).
     Soon,
 }
 
@@ -65,7 +65,7 @@ impl Error {
         Self { code, message: message.into(), retry: Retry::Pointless }
     }
 
-    /// An error that passes by itself.
+    /// An error whose cause passes by itself.
     pub(crate) fn passing(code: i64, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), retry: Retry::Soon }
     }
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(refused, expected, "{frame}");
     }
 
-    /// What is no request is refused with the code of spec §3 and the id it can be answered to.
+    /// A frame that is no request is refused with the code of spec §3, and with the id of the response if it has one.
     #[test]
     fn frames_are_refused_as_documented() {
         check("   ", None);

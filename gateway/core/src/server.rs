@@ -60,7 +60,7 @@ pub async fn scan_idle(gateway: &Rc<Gateway>) {
     }
 }
 
-/// Reads a connection's frames until it ends, however it ends.
+/// Serves one connection until it ends, then detaches its sessions.
 async fn read(gateway: Rc<Gateway>, connection: Rc<dyn Connection>) {
     let link = gateway.sessions.link(connection, gateway.behavior.writing.room());
     let reading = async {
@@ -72,12 +72,12 @@ async fn read(gateway: Rc<Gateway>, connection: Rc<dyn Connection>) {
     };
     let reading = async {
         tokio::select! {
-            biased; // the writing never ends; it only keeps up while the reading goes on
+            biased; // the writer never ends; it runs only while the reader does
             () = reading => {}
             () = write(&gateway, &link) => {}
         }
     };
-    // A request that panics ends its connection, whose sessions must not stay behind with a client that is gone.
+    // A request that panics ends its connection, and the sessions are detached all the same.
     let read = AssertUnwindSafe(reading).catch_unwind().await;
     link.connection.close();
     reaper::detach_all(&gateway, &link).await;
@@ -95,7 +95,7 @@ async fn handle(gateway: &Rc<Gateway>, link: &Link, frame: &str) {
             let (gateway, link) = (Rc::clone(gateway), link.clone());
             gateway.env.clone().spawn(name, async move { dispatch(&gateway, &link, request).await });
         }
-        // In a box, because a connection that waits for its next frame need not have the room for every method.
+        // In a box: otherwise each idle connection has the memory for the largest method.
         Some(Ok(request)) => Box::pin(dispatch(gateway, link, request)).await,
     }
 }
@@ -107,22 +107,22 @@ async fn dispatch(gateway: &Rc<Gateway>, link: &Link, request: Request) {
 
 fn answer(link: &Link, id: Option<serde_json::Value>, outcome: Result<serde_json::Value, rpc::Error>) {
     if let Some(id) = id {
-        // A peer that cannot be answered is gone; if its reader does not know yet, it does now.
+        // A client that cannot be answered is gone: closing the connection ends its reader.
         if link.send(rpc::response(id, outcome)).is_err() {
             link.connection.close();
         }
     }
 }
 
-/// Sends what waits as soon as there is room for it, until the client has taken nothing for the write timeout. Never
-/// ends: the reader of the connection does.
+/// Sends the frames that wait as soon as the connection has room for them, until the client has read nothing for the write
+/// timeout. Never returns; the caller drops it with the reader.
 async fn write(gateway: &Gateway, link: &Link) {
     loop {
         link.behind().await;
         let timeout = gateway.config.write_timeout;
         let stalled = gateway.behavior.writing.on_timeout().filter(|_| timeout > Millis::ZERO);
         tokio::select! {
-            biased; // a client that takes a frame at the last instant has taken it
+            biased; // room at the instant of the timeout counts
             room = link.connection.room() => match room {
                 Ok(()) => link.catch_up(),
                 Err(Died) => return pending().await,
