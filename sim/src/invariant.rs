@@ -1,6 +1,6 @@
-//! Claims about the gateway that hold in every run, whatever the schedule.
+//! Claims about the gateway that hold in every run, on every schedule.
 //!
-//! One file per claim. A claim is judged while the run goes on; what is found is a [`Violation`].
+//! One file for each claim, named after it. A claim is judged during the run, and a failed one is a [`Violation`].
 
 mod accepted_input_is_stored;
 mod acknowledged_messages_are_stored;
@@ -76,22 +76,22 @@ use crate::world::told::{News, Told};
 
 /// A named claim.
 pub struct Invariant {
-    /// Its name, which is the name of its file.
+    /// The name, which is also the name of its file and what `violates` of a scenario file takes.
     pub name: &'static str,
-    /// What it claims, in a sentence.
+    /// The claim in one sentence, which reports print.
     pub about: &'static str,
     pub(crate) claim: Claim,
 }
 
-/// What kind of claim it is, and how it is judged.
+/// When a claim is judged, and the function that judges it.
 pub(crate) enum Claim {
-    /// Holds after each event.
+    /// Judged after each event of the run.
     Always(fn(&View<'_>) -> Vec<Breach>),
-    /// When its condition begins, it has so long to end.
+    /// Returns the conditions that hold after an event. Each may hold for a limited time only.
     Within(fn(&View<'_>) -> Vec<Condition>),
-    /// Holds whenever a client was told something.
+    /// Judged whenever a client has received a frame.
     Told(fn(&View<'_>) -> Vec<Breach>),
-    /// Holds at rest, after the heal phase.
+    /// Judged once, at the end of the run, after the heal phase.
     AtRest(fn(&View<'_>, &Tables) -> Vec<Breach>),
 }
 
@@ -163,14 +163,14 @@ const KNOWN: [&str; ALL.len()] = {
     names
 };
 
-/// A claim that did not hold.
+/// A claim that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// The claim.
+    /// The name of the invariant.
     pub invariant: &'static str,
-    /// When it was seen, in milliseconds of uptime.
+    /// When it failed, in milliseconds of uptime.
     pub at_ms: u64,
-    /// What was seen.
+    /// What contradicts the claim, in one sentence without a full stop.
     pub detail: String,
 }
 
@@ -260,22 +260,22 @@ impl View<'_> {
     }
 }
 
-/// Something that is wrong now.
+/// A failed claim.
 pub(crate) struct Breach {
-    /// Of what; one violation is reported for each.
+    /// The session, row or client that it is about. One violation is reported for each.
     pub(crate) subject: String,
     pub(crate) detail: String,
 }
 
-/// Something that is not wrong yet.
+/// A condition that may hold for a limited time.
 pub(crate) struct Condition {
-    /// Of what.
+    /// The session, row or client that it is about.
     pub(crate) subject: String,
-    /// It is the same condition as long as subject and era are the same. Two that follow each other within one event,
-    /// so that nobody sees the moment between them, differ in this.
+    /// Two conditions with the same subject and era are one condition that still holds. Conditions that follow each
+    /// other within one event have different eras.
     pub(crate) era: Uptime,
-    /// How long it may last.
+    /// How long it may hold.
     pub(crate) within: Millis,
-    /// What to say when it has lasted too long.
+    /// The violation's detail, from the subject and the instant at which the condition began.
     pub(crate) detail: fn(&str, Uptime) -> String,
 }

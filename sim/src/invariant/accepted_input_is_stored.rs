@@ -1,5 +1,5 @@
-//! What a session accepts to be said later is said (I6 of spec §15, A17, S20; spec §4.3): a prompt that waits gets a turn of its own, and words
-//! to a turn are read by it or become a prompt. Only an interrupt or an end takes them back.
+//! Accepted input is stored (I6 of spec §15; A17, S20; spec §4.3). A queued prompt becomes a turn of its own with its text
+//! unchanged; steering text is read by the running turn or becomes a prompt. Only an interrupt or an end cancels them.
 
 use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
@@ -10,7 +10,7 @@ use crate::world::told::Account;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "accepted_input_is_stored",
-    about: "at rest, a prompt that had to wait has been said as it was sent, and words to a turn have been read",
+    about: "at rest, every queued prompt is stored with its text unchanged, and every steering text is part of a stored message",
     claim: Claim::AtRest(check),
 };
 
@@ -40,7 +40,7 @@ fn breach(view: &View<'_>, id: &str, account: &Account) -> Option<Breach> {
     let unread = account.steers.iter().find(|text| read(text) < steered(text));
     let text = unsaid.or(unread)?;
     let session = view.label(id);
-    Some(Breach { detail: format!("session {session} accepted {text:?}, and it was never said"), subject: session })
+    Some(Breach { detail: format!("session {session} accepted {text:?} and never stored it"), subject: session })
 }
 
 /// Whether the session came to its end when nothing was left to do.

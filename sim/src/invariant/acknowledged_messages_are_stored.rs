@@ -1,7 +1,7 @@
-//! What a client was told is stored (prefix durability, design §5; A14, B3 and B4 of the catalogue): a prompt that was
-//! started, a tool's result and an answer that were shown are in the conversation's rows, also after a kill.
+//! Messages that a client was shown are stored (prefix durability, design §5; A14, B3 and B4 of the catalogue): a prompt that
+//! started, a tool's result and an answer are in the rows of the conversation, also after a kill.
 //!
-//! Later they may be taken back by an undo or put aside by a compression; so it is asked whether they were ever stored.
+//! An undo or a compression may remove them later. The claim is that each was stored at some time.
 
 use gateway_core::store::{NewMessage, Role};
 
@@ -11,7 +11,7 @@ use crate::world::told::{Account, End};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "acknowledged_messages_are_stored",
-    about: "at rest, what a client was told of a conversation has been stored in its rows",
+    about: "at rest, every prompt, tool result and answer that clients were shown was stored in a row of their conversation",
     claim: Claim::AtRest(check),
 };
 
@@ -34,11 +34,11 @@ fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
         .or_else(|| lost(Role::Tool, account.results.iter().map(String::as_str), said))
         .or_else(|| lost(Role::Assistant, answers, said))?;
     let detail =
-        format!("session {} told of {lost}, which its row {} never held", view.label(session), view.rows.alias(row));
+        format!("session {} reported {lost}, which its row {} never held", view.label(session), view.rows.alias(row));
     Some(Breach { subject: view.label(session), detail })
 }
 
-/// A message that was told of more often than it was stored.
+/// A message that clients were shown more often than it was stored.
 fn lost<'a>(role: Role, told: impl Iterator<Item = &'a str>, said: &[NewMessage]) -> Option<String> {
     let told: Vec<&str> = told.collect();
     let stored = |text: &str| {

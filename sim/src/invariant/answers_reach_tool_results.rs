@@ -1,5 +1,5 @@
-//! An answer to a question of the agent that was accepted reaches the agent (S31 of the catalogue): it is the result of the
-//! call that asked, whatever comes between the two.
+//! An accepted answer to a question reaches the agent (S31 of the catalogue): it is the result of the tool call that asked,
+//! whatever happens between the two.
 
 use gateway_core::store::Role;
 
@@ -9,7 +9,7 @@ use crate::world::told::Account;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "answers_reach_tool_results",
-    about: "at rest, each answer to a question that was accepted is the result of a call in the conversation's rows",
+    about: "at rest, every accepted answer to a question of the agent is the result of a tool call in the rows",
     claim: Claim::AtRest(check),
 };
 
@@ -26,13 +26,13 @@ fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
     let row = account.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
     let results = view.rows.said(row).iter().filter(|message| message.role == Role::Tool);
     let results: Vec<&str> = results.filter_map(|message| message.content.as_deref()).collect();
-    // What was said to the turn meanwhile stands behind the result.
+    // Steering text of the meantime follows the result in the same message.
     let read = |text: &str| results.iter().filter(|result| result.starts_with(text)).count();
     let given = |text: &str| account.answers.iter().filter(|answer| *answer == text).count();
     let unread = account.answers.iter().find(|text| read(text) < given(text))?;
     let session = view.label(session);
     Some(Breach {
-        detail: format!("session {session} accepted the answer {unread:?}, and its agent never read it"),
+        detail: format!("session {session} accepted the answer {unread:?}, which is the result of no tool call"),
         subject: session,
     })
 }

@@ -1,4 +1,4 @@
-//! A session that is busy has a turn (I5 of spec §15): otherwise it is busy for ever.
+//! A busy session has a turn (I5 of spec §15): without one it stays busy for ever.
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::lifecycle::grace;
@@ -8,18 +8,18 @@ use super::{Claim, Condition, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "busy_sessions_have_a_turn",
-    about: "a session that is busy for its client has a turn, or gets one as soon as its prompt is stored",
+    about: "a busy session has a running turn, at the latest a second after its prompt is stored",
     claim: Claim::Within(begun),
 };
 
-/// How long the claim of a session may take beside its writes.
+/// The longest time from the admission of a prompt to its turn, without the writes.
 const CLAIM: Millis = Millis::from_secs(1);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
     let Some(sessions) = view.sessions else { return Vec::new() };
-    // What holds a session without a prompt, such as a compression that a client asked for, is no turn.
+    // Work without a prompt, such as a compression that a client asked for, holds the session but is no turn.
     let prompted = |record: &Record| record.turn.as_ref().is_some_and(|turn| !turn.user.is_empty());
-    // One without a client is still looked at by the reaper.
+    // The reaper still handles a session without a client.
     let settling = |record: &Record| match &record.attachment {
         Attachment::Attached(connection) => grace::is_settling(record) && sessions.is_linked(connection),
         Attachment::Detached { .. } => false,
@@ -33,5 +33,5 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
 }
 
 fn detail(session: &str, since: Uptime) -> String {
-    format!("session {session} is busy, though since {since} it has no turn")
+    format!("session {session} is busy, but has had no turn since {since}")
 }

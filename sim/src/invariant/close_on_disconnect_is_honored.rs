@@ -1,5 +1,4 @@
-//! A session that was made to be closed with its connection is closed when that ends (spec §2, `close_on_disconnect`):
-//! it is given no grace.
+//! A session with `close_on_disconnect` ends with its connection (spec §2): it gets no grace.
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::record::{Attachment, SessionStage};
@@ -9,11 +8,11 @@ use super::{Claim, Condition, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "close_on_disconnect_is_honored",
-    about: "a session that is to be closed with its connection is not open without one",
+    about: "a session with `close_on_disconnect` begins to end at most a second after its connection is gone",
     claim: Claim::Within(begun),
 };
 
-/// How long its end may take to begin.
+/// The longest time from the end of the connection to the beginning of the end.
 const BEGIN: Millis = Millis::from_secs(1);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
@@ -36,5 +35,5 @@ fn left(session: &Session) -> Option<Uptime> {
 }
 
 fn detail(session: &str, since: Uptime) -> String {
-    format!("session {session} is still open, though since {since} its connection is gone")
+    format!("session {session} is still open, though its connection is gone since {since}")
 }

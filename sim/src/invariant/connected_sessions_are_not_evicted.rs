@@ -1,5 +1,5 @@
-//! A session is taken from a client only by that client's own leaving (I8 of spec §15): neither the end of another's
-//! connection silences it, nor a write that took long, nor does a reaper end it for being idle.
+//! A session leaves a connected client only through that client (I8 of spec §15): neither the end of another connection nor a
+//! slow write detaches it, and no reaper ends it as idle.
 
 use gateway_core::record::Actor;
 use gateway_core::record::{Attachment, Record};
@@ -9,7 +9,7 @@ use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "connected_sessions_are_not_evicted",
-    about: "no session is taken from a connected client by another's leaving, the idle reaper or the cap",
+    about: "no session of a connected client is detached by another connection, or ended by the idle reaper or the cap",
     claim: Claim::Always(check),
 };
 
@@ -22,17 +22,17 @@ fn breach(view: &View<'_>, sessions: &Registry, session: &Session) -> Option<Bre
     let had = |record: &Record| record.before.iter().rfind(|connection| sessions.is_linked(connection)).cloned();
     let what = session.read(|record| match &record.attachment {
         Attachment::Detached { since, from: Some(connection) } if sessions.is_linked(connection) => {
-            Some(format!("was taken at {since} from {}, who is connected", connection.name()))
+            Some(format!("was detached at {since} from {}, which is connected", connection.name()))
         }
         Attachment::Detached { since, .. } => {
             let name = had(record)?.name().to_owned();
-            Some(format!("went nowhere at {since}, though {name} had it before and is connected"))
+            Some(format!("was detached at {since}, though {name} was attached before and is connected"))
         }
         Attachment::Attached(connection) if sessions.link_of(connection).is_some_and(|link| link.is_silenced()) => {
-            Some(format!("is kept from {}, who is connected and hears nothing of it", connection.name()))
+            Some(format!("sends nothing to {}, which is attached and connected", connection.name()))
         }
         Attachment::Attached(connection) if sessions.is_linked(connection) && is_evicted(record) => {
-            Some(format!("was ended for being idle, though {} has it", connection.name()))
+            Some(format!("was ended as idle or over the cap, though {} is attached", connection.name()))
         }
         _ => None,
     })?;

@@ -1,5 +1,5 @@
-//! A row that nobody can use any more is ended: within a grace after its session has lost its client and is at rest,
-//! or after it has lost its session (I1 of spec §15; hermes-agent#44045).
+//! An open row that no client can use is ended (I1 of spec §15; hermes-agent#44045): within a grace after its session is detached
+//! and idle, or after its session is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,12 +13,12 @@ use super::{Claim, Condition, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "detached_rows_end",
-    about: "an open row is ended within a grace after its client is gone and no turn runs",
+    about: "an open row of a detached session is ended within the orphan grace once no turn runs",
     claim: Claim::Within(begun),
 };
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
-    // A gateway that is down can end nothing. A grace of zero means that orphans are kept.
+    // A gateway that is down ends nothing. A grace of zero keeps orphans.
     let Some(sessions) = view.sessions.filter(|_| view.bounds.grace > Millis::ZERO) else {
         return Vec::new();
     };
@@ -29,10 +29,10 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let unused = open.filter(|row| !owners(row).any(|session| session.read(|record| in_use(sessions, record))));
     let condition = |row: &SessionRow| Condition {
         subject: view.rows.alias(&row.id),
-        // A process gives what it finds a grace of its own.
+        // A process gives the rows that it finds at its start a grace of their own.
         era: owners(row).filter_map(|session| session.read(since)).chain([view.up_since]).max().unwrap_or_default(),
         within: view.bounds.grace + view.bounds.slack,
-        detail: owners(row).map(|session| session.read(detail)).next().unwrap_or(nobody),
+        detail: owners(row).map(|session| session.read(detail)).next().unwrap_or(unowned),
     };
     unused.map(condition).collect()
 }
@@ -48,7 +48,7 @@ fn owners(live: &[Session]) -> BTreeMap<StoredId, Vec<&Session>> {
     owners
 }
 
-/// Since when it has no client: the grace begins anew with each that leaves.
+/// Since when it has no client. The grace begins again with each client that leaves.
 fn since(record: &Record) -> Option<Uptime> {
     match record.attachment {
         Attachment::Detached { since, .. } => Some(since),
@@ -56,33 +56,33 @@ fn since(record: &Record) -> Option<Uptime> {
     }
 }
 
-/// Somebody can still use it, or it is being brought back or ended at this moment.
+/// Whether a client can still use it, or it is being resumed or ended at this moment.
 fn in_use(sessions: &Registry, record: &Record) -> bool {
     let attached = matches!(&record.attachment, Attachment::Attached(connection) if sessions.is_linked(connection));
     attached || record.is_running() || record.stage != SessionStage::Open
 }
 
-/// What to say of a row by the state of the session that has it: each is another way to lose it.
+/// The text for a row, by the state of the session that owns it: each state is another defect.
 fn detail(record: &Record) -> fn(&str, Uptime) -> String {
     match record.attachment {
-        Attachment::Attached(_) => deaf,
-        Attachment::Detached { .. } if record.timers.is_empty() => unwatched,
-        Attachment::Detached { .. } => watched,
+        Attachment::Attached(_) => attached_to_none,
+        Attachment::Detached { .. } if record.timers.is_empty() => without_timer,
+        Attachment::Detached { .. } => with_timer,
     }
 }
 
-fn nobody(row: &str, since: Uptime) -> String {
-    format!("row {row} is still open, though since {since} no session has it")
+fn unowned(row: &str, since: Uptime) -> String {
+    format!("row {row} is still open, though since {since} no session owns it")
 }
 
-fn unwatched(row: &str, since: Uptime) -> String {
+fn without_timer(row: &str, since: Uptime) -> String {
     format!("row {row} is still open, though since {since} it has no client and no turn, and no timer is armed")
 }
 
-fn watched(row: &str, since: Uptime) -> String {
+fn with_timer(row: &str, since: Uptime) -> String {
     format!("row {row} is still open, though since {since} it has no client and no turn")
 }
 
-fn deaf(row: &str, since: Uptime) -> String {
-    format!("row {row} is still open, though since {since} its session is with a connection that is gone")
+fn attached_to_none(row: &str, since: Uptime) -> String {
+    format!("row {row} is still open, though since {since} its session is attached to a connection that is gone")
 }

@@ -1,4 +1,5 @@
-//! A row says who ended it (I9 of spec §15): an orphan's row does not say that the user closed it.
+//! The end reason of a row names the actor that ended it (I9 of spec §15): the row of an orphan does not say that the user
+//! closed it.
 
 use gateway_core::record::Actor;
 use gateway_core::record::Ended;
@@ -9,7 +10,7 @@ use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "end_reason_matches_actor",
-    about: "the reason of an ended row is that of whoever ended its session",
+    about: "a row that a session ends has the end reason of the actor that ended the session",
     claim: Claim::Always(check),
 };
 
@@ -21,17 +22,17 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     session.read(|record| {
         let Ended { actor, reason, .. } = record.ended_by?;
         let row = view.rows.row(&record.agent.row)?;
-        // Another end may have come first, and the first end wins: only this actor's own word is judged.
+        // Another end may have come first, and the first one wins: only this actor's own reason is judged.
         if row.end_reason.as_deref() != Some(reason.as_str()) || reason == right_reason(actor) {
             return None;
         }
         let row = view.rows.alias(&row.id);
-        let detail = format!("row {row} is ended `{}` by {actor:?}", reason.as_str());
+        let detail = format!("row {row} has the end reason `{}`, but was ended by {actor:?}", reason.as_str());
         Some(Breach { subject: row, detail })
     })
 }
 
-/// What each actor's rows say (spec §7).
+/// The reason that each actor writes (spec §7).
 fn right_reason(actor: Actor) -> EndReason {
     match actor {
         Actor::Client => EndReason::TuiClose,

@@ -1,10 +1,10 @@
-//! An ended row gets no more messages (I7 of spec §15): a session that was finalized writes nothing.
+//! An ended row gets no more messages (I7 of spec §15): a finalized session writes nothing.
 
 use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "ended_rows_are_immutable",
-    about: "a row that is ended gets no more messages",
+    about: "no message is added to an ended row",
     claim: Claim::Always(check),
 };
 

@@ -1,5 +1,4 @@
-//! A session that is ended works no more (I7 of spec §15): no turn starts in it, none runs on, and nobody hears
-//! of it.
+//! An ended session does no more work (I7 of spec §15): no turn starts, none keeps running, and no client receives an event of it.
 
 use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
@@ -8,7 +7,7 @@ use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "ended_sessions_are_silent",
-    about: "no turn runs for a session that is ended, and no client is told of it",
+    about: "no turn runs for an ended session, and no client receives an event of it",
     claim: Claim::Always(check),
 };
 
@@ -22,7 +21,7 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     let what = if view.has_turn(&label) {
         "a turn runs for"
     } else if session.read(|record| record.facts.told_when_gone) {
-        "a client is told of"
+        "a client is sent an event of"
     } else {
         return None;
     };

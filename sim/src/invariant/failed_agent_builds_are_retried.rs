@@ -1,12 +1,12 @@
-//! An agent that could not be built is tried again (A15 of the catalogue): a failure is told when it happens and by the
-//! turn that waits for the agent, not by every turn from then on.
+//! A failed build of an agent is retried (A15 of the catalogue): the failure is reported when it happens and by the turn that
+//! waits for the agent, not by every later turn.
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::Tables;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "failed_agent_builds_are_retried",
-    about: "at rest, no more turns have failed for want of an agent than there were agents that could not be built",
+    about: "at rest, clients were sent at most two errors for each failed build of an agent",
     claim: Claim::AtRest(check),
 };
 
@@ -15,7 +15,6 @@ fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
     if told <= failures * 2 {
         return Vec::new();
     }
-    let detail =
-        format!("clients were told {told} times that an agent could not be built, which happened {failures} times");
+    let detail = format!("clients were sent {told} errors for {failures} failed builds of an agent");
     vec![Breach { subject: "agents".to_owned(), detail }]
 }

@@ -1,5 +1,5 @@
-//! A session is free when the turn in it is over, and not only after its client has heard so (S27): a client that prompts at
-//! the news would be refused, or would wait for nothing.
+//! A session accepts the next prompt once its turn is over, not only after its client has received the completion (S27): a
+//! client that prompts on completion would be refused, or would wait for nothing.
 
 use gateway_core::state::Session;
 
@@ -7,7 +7,7 @@ use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "finished_turns_block_no_prompt",
-    about: "no prompt has to wait for a turn that is over",
+    about: "no prompt is queued behind a turn that is over",
     claim: Claim::Always(check),
 };
 
@@ -20,6 +20,6 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
         return None;
     }
     let session = view.names.label(session.id());
-    let detail = format!("a prompt to session {session} has to wait, though the turn there is over");
+    let detail = format!("a prompt to session {session} is queued, though the turn there is over");
     Some(Breach { subject: session, detail })
 }

@@ -1,5 +1,5 @@
-//! A turn that has ended, by itself or by an interrupt, has a last word of the agent in the conversation (spec §5; what
-//! 0.16.0 and 0.17.0 leave out): whoever reads it later sees how the turn ended, and that the next prompt is another's.
+//! A turn that has ended, by itself or by an interrupt, has a final message of the agent in the rows (spec §5; 0.16.0 and
+//! 0.17.0 omit it): a later reader sees how the turn ended, and that the next prompt begins another.
 
 use gateway_core::store::{NewMessage, Role};
 
@@ -9,7 +9,7 @@ use crate::world::told::Account;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "finished_turns_store_a_reply",
-    about: "at rest, each turn that a client saw end has a last word of the agent in the rows",
+    about: "at rest, every turn whose end a client received has a final message of the agent in the rows",
     claim: Claim::AtRest(check),
 };
 
@@ -28,11 +28,12 @@ fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
         return None;
     }
     let session = view.label(session);
-    let detail = format!("session {session} said that {ends} turns ended, and stored the last word of {last_words}");
+    let detail =
+        format!("session {session} reported the end of {ends} turns, and stored the final message of {last_words}");
     Some(Breach { subject: session, detail })
 }
 
-/// Words of the agent that call no tool and are followed by a prompt, or by nothing.
+/// The number of the agent's messages that call no tool and are followed by a prompt, or by nothing.
 fn last_words(said: &[NewMessage]) -> usize {
     let is_word = |message: &NewMessage| message.role == Role::Assistant && message.tool_calls.is_none();
     let ends = |place: usize| said.get(place + 1).is_none_or(|next| next.role == Role::User);

@@ -1,4 +1,4 @@
-//! A row of a messaging platform is not ours to end (I10 of spec §15): its own gateway goes on using it.
+//! A row of a messaging platform is not ended here (I10 of spec §15): the platform's own gateway still uses it.
 
 use gateway_core::lifecycle::close::is_foreign;
 
@@ -7,7 +7,7 @@ use crate::world::mirror::Mirror;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "foreign_rows_stay_open",
-    about: "a row of a messaging platform is ended by its own gateway only, or by a compression",
+    about: "a row of a messaging platform is ended only by its own gateway or by a compression",
     claim: Claim::Always(check),
 };
 

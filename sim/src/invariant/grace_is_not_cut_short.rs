@@ -1,5 +1,5 @@
-//! An orphan has a whole grace from the moment its last client left (the acceptance rules of a fix of
-//! hermes-agent#44045): a timer of an earlier absence does not cut it short.
+//! A detached session has a whole grace from the instant at which its last client left (the acceptance rules of a fix of
+//! hermes-agent#44045): a timer of an earlier absence does not shorten it.
 
 use gateway_core::record::Actor;
 use gateway_core::record::Attachment;

@@ -1,5 +1,5 @@
-//! A session that nobody has and nobody uses is ended in the end (A2 of the catalogue; spec §6): the idle reaper finds
-//! what every other way has missed.
+//! A session that is detached and unused is ended eventually (A2 of the catalogue; spec §6): the idle reaper finds what every
+//! other path has missed.
 
 use gateway_core::clock::Uptime;
 use gateway_core::lifecycle::idle::{self, SCAN};
@@ -10,7 +10,7 @@ use super::{Claim, Condition, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "idle_sessions_end",
-    about: "a session without a client and a turn is ended at the first scan after its time is over",
+    about: "a session without a client and a turn is ended by the first idle scan after `session_ttl`",
     claim: Claim::Within(begun),
 };
 
@@ -24,7 +24,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     idle.collect()
 }
 
-/// When it was used last, if nobody uses it now.
+/// When it was used last. `None`: it is in use.
 fn idle_since(sessions: &Registry, session: &Session) -> Option<Uptime> {
     session.read(|record| {
         let served = matches!(&record.attachment, Attachment::Attached(connection) if sessions.is_linked(connection));
@@ -33,5 +33,5 @@ fn idle_since(sessions: &Registry, session: &Session) -> Option<Uptime> {
 }
 
 fn detail(session: &str, since: Uptime) -> String {
-    format!("session {session} is still there, though since {since} nobody uses it")
+    format!("session {session} is still live, though unused since {since}")
 }

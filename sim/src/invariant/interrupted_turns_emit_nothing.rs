@@ -1,12 +1,11 @@
-//! A turn that was told to stop says nothing more (the kin of S17 of the catalogue): an agent may be late with what it was
-//! working on, and then nobody wants it any more.
+//! An interrupted turn emits nothing more (related to S17 of the catalogue): a late result of the agent is discarded.
 
 use super::{Breach, Claim, Invariant, View};
 use crate::world::told::News;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "interrupted_turns_emit_nothing",
-    about: "a client that was told that a turn is to stop hears no more of its answer",
+    about: "after a client has received an interrupt's acknowledgement, it receives no more of that turn's answer",
     claim: Claim::Told(check),
 };
 
@@ -18,7 +17,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
     said.map(|(id, client)| {
         let session = view.label(id);
         Breach {
-            detail: format!("session {session} told {client} more of an answer that was to stop"),
+            detail: format!("session {session} sent {client} more of an answer that was interrupted"),
             subject: session,
         }
     })

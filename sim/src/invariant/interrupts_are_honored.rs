@@ -1,5 +1,5 @@
-//! A turn that somebody has asked to stop stops (S17 and spec §5): also one that still waits for its agent. Only a tool
-//! that cannot be interrupted is sat through.
+//! An interrupted turn stops (S17 and spec §5), also one that still waits for its agent. Only a tool that cannot be interrupted
+//! delays it.
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::record::Record;
@@ -8,11 +8,11 @@ use super::{Claim, Condition, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "interrupts_are_honored",
-    about: "a turn that was told to stop is over as soon as its tool can be stopped and its messages are stored",
+    about: "an interrupted turn is over a second after its tool has finished or stopped and its messages are stored",
     claim: Claim::Within(begun),
 };
 
-/// How long a turn may take to stop, beside its tool and its writes.
+/// The longest time that a turn may take to stop, without its tool and its writes.
 const STOP: Millis = Millis::from_secs(1);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
@@ -26,11 +26,11 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     .collect()
 }
 
-/// Turns that follow each other are told apart by their beginning.
+/// Turns that follow each other differ in their beginning.
 fn era(record: &Record) -> Uptime {
     record.facts.last_active.uptime
 }
 
 fn detail(session: &str, since: Uptime) -> String {
-    format!("the turn of session {session} goes on, though since {since} it is told to stop")
+    format!("the turn of session {session} still runs, though it is interrupted since {since}")
 }

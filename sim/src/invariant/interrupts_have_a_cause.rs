@@ -1,5 +1,5 @@
-//! A turn is stopped only if somebody has asked for it while it was at work (A16 and S16 of the catalogue): an interrupt
-//! that came while the session was idle does not stop the turn that comes next, nor does a prompt stop its own.
+//! A turn is interrupted only on request and while it runs (A16 and S16 of the catalogue): an interrupt of an idle session does
+//! not stop the next turn, and a prompt does not stop its own.
 
 use gateway_core::record::Record;
 
@@ -8,7 +8,7 @@ use crate::world::told::News;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "interrupts_have_a_cause",
-    about: "no turn is interrupted unless a client asked for it, or sent another prompt, while it was at work",
+    about: "no turn is interrupted unless a client interrupted it, or sent another prompt, while it ran",
     claim: Claim::Told(check),
 };
 
@@ -17,15 +17,12 @@ fn check(view: &View<'_>) -> Vec<Breach> {
         News::StoppedUnasked { session } => Some(session),
         _ => None,
     });
-    // An end of the session stops its turn too, and so does the grace when an agent hangs.
+    // The end of the session interrupts its turn too, and so does the grace when an agent hangs.
     let asked = |record: &Record| record.ended_by.is_some() || record.facts.given_up;
     let live = stopped.filter(|id| view.find(id).is_some_and(|session| !session.read(asked)));
     live.map(|id| {
         let session = view.label(id);
-        Breach {
-            detail: format!("a turn of session {session} was interrupted, and nobody had asked"),
-            subject: session,
-        }
+        Breach { detail: format!("a turn of session {session} was interrupted without a request"), subject: session }
     })
     .collect()
 }

@@ -1,4 +1,4 @@
-//! What a background job has to say is for the session that started it (hermes-agent#55578): it may hold what only that
+//! The notice of a background job goes to the session that started it (hermes-agent#55578): it may contain what only that
 //! conversation is to know.
 
 use gateway_core::state::Session;
@@ -7,7 +7,7 @@ use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "job_notices_reach_their_session",
-    about: "what a background job says becomes a turn of the session that started it, and of no other",
+    about: "a job's notice starts a turn in the session that started the job, and in no other",
     claim: Claim::Always(check),
 };
 
@@ -21,6 +21,6 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
         return None;
     }
     let (session, owner) = (view.names.label(session.id()), view.names.label(&owner));
-    let detail = format!("session {session} is told what a job of session {owner} says");
+    let detail = format!("session {session} runs a turn for a job of session {owner}");
     Some(Breach { subject: session, detail })
 }

@@ -1,5 +1,5 @@
-//! An agent that comes to be after its session has ended is let go: nobody will close it any more (S11 of the catalogue;
-//! hermes-agent#49852). One that was there at the end is closed then, also by a release that lets it work on.
+//! An agent that is built after its session has ended is discarded: nothing would close it later (S11 of the catalogue;
+//! hermes-agent#49852). An agent that exists at the end is closed then, also by a release that lets it work on.
 
 use gateway_core::record::{AgentState, SessionStage};
 
@@ -7,7 +7,7 @@ use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "late_agents_are_discarded",
-    about: "a session that is ended gets no agent any more",
+    about: "an ended session has no agent that is built and not closed",
     claim: Claim::Always(check),
 };
 
@@ -20,7 +20,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
     });
     late.map(|session| {
         let label = view.names.label(session.id());
-        Breach { detail: format!("session {label} was ended, and got an agent after that"), subject: label }
+        Breach { detail: format!("session {label} got an agent after its end"), subject: label }
     })
     .collect()
 }

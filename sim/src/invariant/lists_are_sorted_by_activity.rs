@@ -1,11 +1,11 @@
-//! The list of sessions begins with the one that was active last (spec §10): where a user looks for it first.
+//! The list of stored sessions begins with the most recently active one (spec §10).
 
 use super::{Breach, Claim, Invariant, View};
 use crate::world::told::{Answer, News};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "lists_are_sorted_by_activity",
-    about: "the stored sessions are listed in the order of their last activity, the latest first",
+    about: "`session.list` is sorted by last activity, the latest first",
     claim: Claim::Told(check),
 };
 
@@ -21,6 +21,6 @@ fn breach(Answer { client, result, .. }: &Answer) -> Option<Breach> {
     let listed = result.as_ref().ok()?["sessions"].as_array()?;
     let times: Vec<f64> = listed.iter().filter_map(|session| session["last_active"].as_f64()).collect();
     let place = times.windows(2).position(|pair| pair[0] < pair[1])?;
-    let detail = format!("entry {} of the list that {client} got was active after the one before", place + 2);
+    let detail = format!("entry {} of the list that {client} received was active after the one before", place + 2);
     Some(Breach { subject: client.clone(), detail })
 }

@@ -1,5 +1,4 @@
-//! The list of sessions names no row twice (B7 of the catalogue): each entry is a conversation of its own, so none stands for
-//! another's.
+//! The list of stored sessions contains no row twice (B7 of the catalogue): each entry is a conversation of its own.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +9,7 @@ use crate::world::told::{Answer, News};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "lists_have_no_duplicates",
-    about: "no two entries of the list of stored sessions are of one row",
+    about: "`session.list` contains no row twice",
     claim: Claim::Told(check),
 };
 
@@ -27,5 +26,8 @@ fn breach(view: &View<'_>, Answer { client, result, .. }: &Answer) -> Option<Bre
     let mut seen = BTreeSet::new();
     let twice = listed.iter().filter_map(|session| session["id"].as_str()).find(|id| !seen.insert(*id))?;
     let row = view.rows.alias(&StoredId::new(twice));
-    Some(Breach { subject: client.clone(), detail: format!("the list that {client} got names row {row} twice") })
+    Some(Breach {
+        subject: client.clone(),
+        detail: format!("the list that {client} received contains row {row} twice"),
+    })
 }

@@ -1,4 +1,4 @@
-//! The row of a session that is in use is open, or not there yet (I2 of spec §15).
+//! The row of a live session is open, or not created yet (I2 of spec §15).
 
 use gateway_core::record::{Record, SessionStage};
 use gateway_core::state::Session;
@@ -7,7 +7,7 @@ use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "live_rows_stay_open",
-    about: "the row of a live session is open, or not there yet",
+    about: "the row of a live session is open, or not created yet",
     claim: Claim::Always(check),
 };
 
@@ -33,7 +33,7 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     })
 }
 
-/// Within a turn, a parent is ended a little before the record goes on under the child's id.
+/// Within a turn, a parent is ended a little before the record continues under the child's id.
 fn rotates(record: &Record, reason: &str) -> bool {
     reason == "compression" && record.is_running()
 }

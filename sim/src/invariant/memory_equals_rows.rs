@@ -1,5 +1,5 @@
-//! Between turns, the rows hold what has been said (prefix durability, design §5; A18 and 5.11 of the specification):
-//! otherwise a resume brings back another conversation than the one that its client sees.
+//! Between turns, the rows hold the conversation (prefix durability, design §5; A18 and 5.11 of the specification): otherwise a
+//! resume loads another conversation than the one that the client sees.
 
 use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
@@ -8,7 +8,7 @@ use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "memory_equals_rows",
-    about: "while no turn runs, the conversation in memory is the one in the rows",
+    about: "while no turn runs, the messages in memory equal the messages in the rows",
     claim: Claim::Always(check),
 };
 
@@ -18,7 +18,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     session.read(|record| {
-        // A row that a client deletes takes its messages with it; that its session lives on is another claim's.
+        // A deleted row takes its messages with it. That its session is still live is another claim's.
         if record.stage != SessionStage::Open || record.is_running() || view.rows.was_deleted(&record.agent.row) {
             return None;
         }
@@ -26,7 +26,7 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
         if record.transcript.draft > 0 && view.rows.row(&record.agent.row).is_none() {
             return None;
         }
-        // What the store has refused goes with the next flush.
+        // Messages that the store has refused are written with the next flush.
         if view.bounds.strikes > 0 && record.transcript.saved < record.transcript.messages.len() {
             return None;
         }
@@ -36,7 +36,7 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
         }
         let session = view.names.label(session.id());
         let detail = format!(
-            "session {session} is at rest with {} messages, its row {} holds {} that are not the same",
+            "session {session} has {} messages in memory and no turn, its row {} holds {} that differ",
             memory.len(),
             view.rows.alias(&record.agent.row),
             rows.len()

@@ -1,10 +1,10 @@
-//! A message is stored once (B5 of the catalogue): what a resume has read from a row is not written to it again.
+//! A message is stored once (B5 of the catalogue): messages that a resume has loaded from a row are not written to it again.
 
 use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "messages_are_stored_once",
-    about: "no row gets a message again that it holds already",
+    about: "no row gets a message that it already holds",
     claim: Claim::Always(check),
 };
 

@@ -1,5 +1,5 @@
-//! Whoever was away can learn what happened meanwhile (C3 and C4 of the catalogue): the events of a session are
-//! numbered, each higher than the one before, and a client that asks for those after a number is told all of them.
+//! A client that was away can catch up (C3 and C4 of the catalogue): the events of a session carry increasing numbers, and a
+//! client that asks for the events after a number receives all of them.
 
 use serde_json::Value;
 
@@ -8,11 +8,11 @@ use crate::world::told::{Answer, News};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "missed_events_are_replayed",
-    about: "events come in the order of their numbers, and a client that asks for those it missed is told them",
+    about: "events arrive in the order of their numbers, and `session.events.since` returns every event after the given number",
     claim: Claim::Told(check),
 };
 
-/// The code for a method that is not there (spec §3).
+/// The error code of an unknown method (spec §3).
 const UNKNOWN_METHOD: i64 = -32601;
 
 fn check(view: &View<'_>) -> Vec<Breach> {
@@ -21,7 +21,9 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 
 fn breach(view: &View<'_>, news: &News) -> Option<Breach> {
     let (session, what) = match news {
-        News::OutOfOrder { session, client, seq } => (session.as_str(), format!("told {client} event {seq} too late")),
+        News::OutOfOrder { session, client, seq } => {
+            (session.as_str(), format!("sent {client} event {seq} out of order"))
+        }
         News::Answer(answer) if answer.request.method == "session.events.since" => {
             (answer.request.session(), untold(answer)?)
         }
@@ -31,10 +33,10 @@ fn breach(view: &View<'_>, news: &News) -> Option<Breach> {
     Some(Breach { detail: format!("session {session} {what}"), subject: session })
 }
 
-/// What is wrong with an answer to the question for missed events.
+/// What is wrong with the answer to `session.events.since`. `None`: nothing.
 fn untold(Answer { client, request, result }: &Answer) -> Option<String> {
     match result {
-        Err(UNKNOWN_METHOD) => Some(format!("cannot tell {client} what it missed")),
+        Err(UNKNOWN_METHOD) => Some(format!("cannot replay missed events to {client}")),
         Err(_) => None,
         Ok(result) => {
             let seen = request.params["last_seen"].as_u64()?;
@@ -42,7 +44,8 @@ fn untold(Answer { client, request, result }: &Answer) -> Option<String> {
                 result["events"].as_array()?.iter().filter_map(|event| event["seq"].as_u64()).collect();
             let latest = result["latest_seq"].as_u64()?;
             let is_whole = result["truncated"] == Value::Bool(true) || told.iter().copied().eq(seen + 1..=latest);
-            (!is_whole).then(|| format!("told {client} the events {told:?} after {seen} up to {latest}"))
+            (!is_whole)
+                .then(|| format!("replayed to {client} the events {told:?} of those after {seen} up to {latest}"))
         }
     }
 }

@@ -1,5 +1,5 @@
-//! A rotated conversation has one open row at the most, its last, and the rows before it say `compression`, each
-//! continued by one other (I3 of spec §15): whoever lists the sessions sees one conversation, not two.
+//! A rotated conversation has at most one open row, its last. Each row before it is ended `compression` and continued by one
+//! other (I3 of spec §15), so that a list of sessions shows one conversation, not two.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "one_open_row_per_chain",
-    about: "a row that a compression continued is ended `compression` and continued once, so at most the last of a chain is open",
+    about: "a row that another continues is ended `compression` and continued once, so at most the last row of a chain is open",
     claim: Claim::Always(check),
 };
 

@@ -1,4 +1,4 @@
-//! A row is written by one live session at a time (I4 of spec §15): two agents on one row interleave their messages.
+//! At most one live session writes a row at a time (I4 of spec §15): two agents on one row interleave their messages.
 
 use std::collections::BTreeMap;
 

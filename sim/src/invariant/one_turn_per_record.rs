@@ -1,4 +1,4 @@
-//! A session works on one prompt at a time (I4 of spec §15): two turns on one agent interleave their messages.
+//! A session runs one turn at a time (I4 of spec §15): two turns on one agent interleave their messages.
 
 use super::{Breach, Claim, Invariant, View};
 

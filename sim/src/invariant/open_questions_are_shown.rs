@@ -1,5 +1,5 @@
-//! Whoever has a session is told of the question that is open there, also one who has come back to it or has taken it
-//! over (A20 of the catalogue): otherwise they see a session at work, and the agent waits until its time is over.
+//! The attached client knows the open question of its session, also after it has reconnected or taken the session over (A20 of
+//! the catalogue): otherwise it sees a busy session while the agent waits for its timeout.
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::record::Attachment;
@@ -9,11 +9,11 @@ use super::{Claim, Condition, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "open_questions_are_shown",
-    about: "the client that has a session knows of the question that is open there",
+    about: "the client attached to a session receives its open question within two frame delays",
     claim: Claim::Within(begun),
 };
 
-/// How long the news of a death may take to reach the gateway, beside the way.
+/// How long the gateway may take to detect the end of a connection, without the frame delay.
 const LATE: Millis = Millis(10);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
@@ -23,7 +23,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     asking.map(|subject| Condition { subject, era: Uptime::default(), within, detail }).collect()
 }
 
-/// A question, as the session and what it is answered by, of which the client that has the session has not heard.
+/// The question that the attached client has not received, as text. `None`: there is none.
 fn unaware(view: &View<'_>, sessions: &Registry, session: &Session) -> Option<String> {
     session.read(|record| {
         let question = record.question.as_ref()?;
@@ -36,5 +36,5 @@ fn unaware(view: &View<'_>, sessions: &Registry, session: &Session) -> Option<St
 }
 
 fn detail(question: &str, since: Uptime) -> String {
-    format!("{question} is open, and since {since} nobody has told of it")
+    format!("{question} is open, and was not sent since {since}")
 }

@@ -1,5 +1,5 @@
-//! A client that has as many sessions as it may have still finds each of them (spec §4.5): who asks for what is there already
-//! takes no more room.
+//! A client at its session limit can still resume each of its own sessions (spec §4.5): a session that it has takes no more
+//! room.
 
 use gateway_core::record::{Attachment, Record, SessionStage};
 use gateway_core::state::Session;
@@ -10,7 +10,7 @@ use crate::world::told::{Answer, News, SESSION_LIMIT};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "own_sessions_are_not_limited",
-    about: "no client is refused a session for want of room that its connection has already",
+    about: "no client is refused a session that its connection already has because of the session limit",
     claim: Claim::Told(check),
 };
 
@@ -23,7 +23,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 }
 
 fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
-    // Others may have had the session for a moment, between the refusal and the hearing of it.
+    // Another client may have had the session between the refusal and its arrival.
     if view.bounds.clients > 1 {
         return None;
     }
@@ -33,7 +33,7 @@ fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
     let newest = view.rows.newest(&asked);
     let had = |session: &&Session| session.read(|record| record.owns(&newest) && had(view, record, answer));
     let session = view.label(view.live.iter().find(had)?.id().as_str());
-    let detail = format!("{} has session {session}, and is refused it for want of room", answer.client);
+    let detail = format!("{} has session {session}, and is refused it because of the session limit", answer.client);
     Some(Breach { subject: session, detail })
 }
 

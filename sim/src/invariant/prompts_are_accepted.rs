@@ -1,19 +1,19 @@
-//! A prompt to a live session is accepted (I6 of spec §15; S27): one that finds a turn at work waits for it.
+//! A prompt to a live session is accepted (I6 of spec §15; S27): while a turn runs, it is queued.
 
 use super::{Breach, Claim, Invariant, View};
 use crate::world::told::{News, Request};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "prompts_are_accepted",
-    about: "no prompt is refused because its session is at work",
+    about: "no prompt is refused because its session is busy",
     claim: Claim::Told(check),
 };
 
-/// The code for a session that is busy (spec §3).
+/// The error code of a busy session (spec §3).
 const BUSY: i64 = 4009;
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    // One that replaces an earlier prompt cannot wait: what it cuts is being added to.
+    // A prompt that replaces an earlier one cannot wait: the running turn adds to what it truncates.
     let waits = |request: &Request| request.params.get("truncate_before_user_ordinal").is_none();
     let refused = view.news.iter().filter_map(|news| match news {
         News::Answer(answer) if answer.request.method == "prompt.submit" && answer.result == Err(BUSY) => Some(answer),
@@ -23,7 +23,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
     refused
         .map(|answer| {
             let session = view.label(answer.request.session());
-            let detail = format!("session {session} refused a prompt of {}, being busy", answer.client);
+            let detail = format!("session {session} was busy and refused a prompt of {}", answer.client);
             Breach { subject: session, detail }
         })
         .collect()

@@ -1,4 +1,4 @@
-//! A prompt that waits gets its turn as soon as the session is free (S20 of the catalogue), not after some later turn.
+//! A queued prompt gets its turn as soon as the session is idle (S20 of the catalogue), not after some later turn.
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::record::SessionStage;
@@ -7,11 +7,11 @@ use super::{Claim, Condition, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "queued_prompts_start",
-    about: "no prompt waits while its session is open and at rest",
+    about: "no prompt stays queued for more than a second while its session is open and idle",
     claim: Claim::Within(begun),
 };
 
-/// How long the next turn may take to begin, beside its writes.
+/// The longest time until the next turn begins, without its writes.
 const CLAIM: Millis = Millis::from_secs(1);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
@@ -24,5 +24,5 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
 }
 
 fn detail(session: &str, since: Uptime) -> String {
-    format!("a prompt waits in session {session}, though since {since} no turn runs there")
+    format!("a prompt is queued in session {session}, though no turn runs there since {since}")
 }

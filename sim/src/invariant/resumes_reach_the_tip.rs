@@ -1,5 +1,5 @@
 //! A resume leads to the newest row of the conversation, whichever of its rows was asked for (A9, B7 and B8 of the
-//! catalogue): there, and only there, the conversation goes on.
+//! catalogue): the conversation continues there and only there.
 
 use gateway_core::record::SessionStage;
 use gateway_core::store::StoredId;
@@ -9,7 +9,7 @@ use crate::world::told::{Answer, News};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "resumes_reach_the_tip",
-    about: "a resume of any row of a conversation leads to its newest",
+    about: "a resume of any row of a conversation reaches its newest row",
     claim: Claim::Told(check),
 };
 
@@ -23,7 +23,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 
 fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
     let asked = answer.request.session();
-    // What was deleted meanwhile, or is called otherwise by now, has no chain to follow.
+    // A row that was deleted or renamed meanwhile has no chain to follow.
     let asked = view.rows.row(&StoredId::new(asked)).or_else(|| view.rows.titled(asked))?.id.clone();
     let session = view.find(answer.result.as_ref().ok()?["session_id"].as_str()?)?;
     let newest = view.rows.newest(&asked);
@@ -35,6 +35,6 @@ fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
     }
     let alias = |row: &StoredId| view.rows.alias(row);
     let session = view.names.label(session.id());
-    let detail = format!("a resume of row {} leads to {}, not to {}", alias(&asked), alias(&row), alias(&newest));
+    let detail = format!("a resume of row {} reached {}, not {}", alias(&asked), alias(&row), alias(&newest));
     strays.then_some(Breach { subject: session, detail })
 }

@@ -1,5 +1,5 @@
-//! A client that comes back to a session is told the id of the row that the session writes (S23 of the catalogue): under that
-//! one it finds the session again, and what it branches from there has the right parent.
+//! A resume reports the id of the row that the session writes (S23 of the catalogue): the client finds the session again under
+//! this id, and a branch from there has the right parent.
 
 use gateway_core::store::StoredId;
 
@@ -8,7 +8,7 @@ use crate::world::told::{Answer, News};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "resumes_report_their_row",
-    about: "the stored id in the answer to a resume is that of the row that the session writes",
+    about: "the stored id in the answer to a resume is the id of the row that the session writes",
     claim: Claim::Told(check),
 };
 
@@ -25,6 +25,6 @@ fn breach(view: &View<'_>, Answer { result, .. }: &Answer) -> Option<Breach> {
     let (told, written) = (result["session_key"].as_str()?, result["resumed"].as_str()?);
     let alias = |row: &str| view.rows.alias(&StoredId::new(row));
     let session = view.label(result["session_id"].as_str()?);
-    let detail = format!("session {session} is told to be row {}, and writes row {}", alias(told), alias(written));
+    let detail = format!("session {session} reports row {}, and writes row {}", alias(told), alias(written));
     (told != written).then_some(Breach { subject: session, detail })
 }

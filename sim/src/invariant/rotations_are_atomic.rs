@@ -1,5 +1,5 @@
-//! A row that a compression ended has the row that continues it (W10 of spec §12): a crash in the middle leaves the
-//! one or the other, not a conversation that ends in nothing.
+//! A row that a compression ended has a row that continues it (W10 of spec §12): a crash in between leaves the old state or the
+//! new one, not a conversation without a continuation.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,11 @@ use super::{Claim, Condition, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "rotations_are_atomic",
-    about: "a row that is ended `compression` is continued by another, at once or as soon as that is stored",
+    about: "a row that is ended `compression` is continued by another within five seconds, without the time of its writes",
     claim: Claim::Within(begun),
 };
 
-/// How long the steps of a rotation may take beside their writes.
+/// The longest time of the steps of a rotation, without their writes.
 const STEPS: Millis = Millis::from_secs(5);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {

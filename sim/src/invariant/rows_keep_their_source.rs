@@ -1,5 +1,4 @@
-//! The row of a session says what kind of client it was made by (spec §1): the kind that the client has named, by which others
-//! decide whose the row is.
+//! The row of a session has the source that its client named (spec §1): other programs decide by the source whose row it is.
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::Tables;
@@ -7,7 +6,7 @@ use crate::world::told::Account;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "rows_keep_their_source",
-    about: "at rest, the row of a session has the source that its client has named",
+    about: "at rest, the row of a session has the source that its client named",
     claim: Claim::AtRest(check),
 };
 
@@ -18,6 +17,6 @@ fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
 fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
     let (named, row) = (account.source.as_ref()?, view.rows.row(account.stored.as_ref()?)?);
     let (session, alias) = (view.label(session), view.rows.alias(&row.id));
-    let detail = format!("session {session} is of `{named}`, its row {alias} says `{}`", row.source);
+    let detail = format!("session {session} has the source `{named}`, its row {alias} has `{}`", row.source);
     (row.source != *named).then_some(Breach { subject: session, detail })
 }

@@ -1,4 +1,4 @@
-//! The tables hold what the committed writes add up to. A difference is a mistake in the SQL, or in the mirror.
+//! The tables equal the sum of the committed writes. A difference is a bug in the SQL or in the mirror.
 
 use gateway_core::store::{NewMessage, SessionRow};
 
@@ -7,7 +7,7 @@ use crate::rows::Tables;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "rows_match_mirror",
-    about: "at rest, the rows are what the committed writes add up to",
+    about: "at rest, the rows equal the sum of the committed writes",
     claim: Claim::AtRest(check),
 };
 

@@ -1,4 +1,4 @@
-//! When a session is added to as many as there may be, one that nobody has makes room (A24 of the catalogue; spec §6).
+//! A session that is added beyond the cap evicts one that is unused (A24 of the catalogue; spec §6).
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::record::{Attachment, Record, SessionStage};
@@ -8,11 +8,11 @@ use super::{Claim, Condition, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "session_cap_is_enforced",
-    about: "a session that nobody has does not outlive the adding of one beyond the cap",
+    about: "a session that is detached and unused ends within 200 ms after another is added beyond the cap",
     claim: Claim::Within(begun),
 };
 
-/// How long after a session was added the others may stay (spec §6), and a little for the end to begin.
+/// The longest time from the addition of a session to the end of another (spec §6), with a margin for its beginning.
 const SWEEP: Millis = Millis(200);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
@@ -30,13 +30,13 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     unused.map(condition).collect()
 }
 
-/// Whether nobody has it, and nobody has used it since the newest was added.
+/// Whether it has no client, and was not used since the newest session was added.
 fn is_unused(view: &View<'_>, record: &Record, added: Uptime) -> bool {
     let left = matches!(record.attachment, Attachment::Detached { since, from: Some(_) } if since < added);
-    // What its last use has begun to build is let be until it is there.
+    // A session whose agent is being built is not evicted.
     left && !record.is_running() && record.facts.last_active.uptime + view.bounds.build < added
 }
 
 fn detail(session: &str, since: Uptime) -> String {
-    format!("session {session} is still there, though since {since} there are too many and nobody uses it")
+    format!("session {session} is still live, though unused and beyond the cap since {since}")
 }

@@ -1,5 +1,5 @@
-//! A session that ends has stored what was said (A13 of the catalogue): what the store has refused before is tried again,
-//! and only a store that goes on refusing it excuses a loss.
+//! A session that ends has stored its messages (A13 of the catalogue): messages that the store refused before are written again,
+//! and only a store that keeps refusing them excuses a loss.
 
 use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
@@ -8,7 +8,7 @@ use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "session_end_flushes_messages",
-    about: "a session that has ended while the store worked has stored all messages that it had",
+    about: "a session that ends after the last injected fault of the store has stored all of its messages",
     claim: Claim::Always(check),
 };
 
@@ -20,14 +20,14 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     session.read(|record| {
         let ended = record.ended_by.filter(|_| record.stage == SessionStage::Finalized)?;
         let left = record.transcript.messages.len().saturating_sub(record.transcript.saved);
-        // A turn that an old release leaves running goes on storing by itself. A deleted row takes nothing any more.
+        // A turn that an old release leaves running stores its messages itself. A deleted row takes none.
         let excused = record.is_running() || view.rows.row(&record.agent.row).is_none();
         if left == 0 || excused || view.bounds.struck_at.is_some_and(|struck| ended.at <= struck) {
             return None;
         }
         let session = view.names.label(session.id());
         let row = view.rows.alias(&record.agent.row);
-        let detail = format!("session {session} has ended, and {left} of its messages are not in its row {row}");
+        let detail = format!("session {session} has ended, but {left} of its messages are not in its row {row}");
         Some(Breach { subject: session, detail })
     })
 }

@@ -1,4 +1,4 @@
-//! A gateway that is asked to end ends its sessions first (spec §11): their rows do not stay open behind it.
+//! A gateway that receives a signal ends its sessions before it exits (spec §11): none of their rows stays open.
 
 use gateway_core::lifecycle::close::is_foreign;
 use gateway_core::state::Session;
@@ -7,7 +7,7 @@ use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "signals_end_rows",
-    about: "a process that ends after a signal leaves no row open that it used",
+    about: "a process that exits after a signal leaves none of its rows open",
     claim: Claim::Always(check),
 };
 
@@ -26,6 +26,6 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
             return None;
         }
         let row = view.rows.alias(&row.id);
-        Some(Breach { detail: format!("the process has ended and left row {row} open"), subject: row })
+        Some(Breach { detail: format!("the process has exited and left row {row} open"), subject: row })
     })
 }

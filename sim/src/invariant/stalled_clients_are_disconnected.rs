@@ -1,5 +1,5 @@
-//! A client that takes nothing of what is sent to it is let go after the write timeout (spec §3): else what waits for it
-//! grows for ever, and its sessions never get their grace.
+//! A client that reads nothing is disconnected after the write timeout (spec §3): otherwise its queue grows without bound, and
+//! its sessions never get their grace.
 
 use gateway_core::clock::{Millis, Uptime};
 
@@ -7,15 +7,15 @@ use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "stalled_clients_are_disconnected",
-    about: "a connection ends whose client has taken nothing for the write timeout, while something waits for it",
+    about: "a connection whose client reads nothing while frames wait for it is closed at the write timeout",
     claim: Claim::Always(check),
 };
 
-/// How long the end may take after the timeout.
+/// The longest time from the timeout to the end of the connection.
 const LATE: Millis = Millis(10);
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    // Zero: it may take its time for ever.
+    // Zero is no timeout.
     if view.bounds.write_timeout == Millis::ZERO {
         return Vec::new();
     }
@@ -25,6 +25,6 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 }
 
 fn breach(client: &str, since: Uptime) -> Breach {
-    let detail = format!("{client} has taken nothing since {since}, and is still connected");
+    let detail = format!("{client} has read nothing since {since}, and is still connected");
     Breach { subject: client.to_owned(), detail }
 }

@@ -1,5 +1,5 @@
-//! A client that was answered by a session hears what goes on there (spec §4.5): to take it up, or to send it a prompt,
-//! is to be attached.
+//! A client whose request a session accepted receives the events of that session (spec §4.5): to resume or activate a session,
+//! or to prompt it, is to attach.
 
 use gateway_core::record::Attachment;
 
@@ -8,7 +8,7 @@ use crate::world::told::{Answer, News};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "successful_requests_attach",
-    about: "a session that a client has taken up or sent a prompt is not left without a client since before that",
+    about: "after a successful `session.resume`, `session.activate` or `prompt.submit` the session is attached",
     claim: Claim::Told(check),
 };
 
@@ -32,6 +32,6 @@ fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
         return None;
     }
     let session = view.names.label(session.id());
-    let detail = format!("session {session} answered {}, but since {since} it has no client", answer.client);
+    let detail = format!("session {session} answered {}, but has had no client since {since}", answer.client);
     Some(Breach { subject: session, detail })
 }

@@ -1,10 +1,10 @@
-//! A row that is there gets a title only when a client gives one (B18 of the catalogue): a question changes nothing.
+//! A stored row gets a title only when a client sets one (B18 of the catalogue): a query changes nothing.
 
 use super::{Breach, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "titles_are_set_only_on_request",
-    about: "no row is given a title, or tried to be, that no client has asked to give",
+    about: "no write sets a title that no client asked for",
     claim: Claim::Always(check),
 };
 
@@ -15,7 +15,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
         .map(|(row, title)| {
             let row = view.rows.alias(row);
             Breach {
-                detail: format!("row {row} was to get the title {title:?}, and nobody had asked for that"),
+                detail: format!("row {row} was to get the title {title:?}, which no client asked for"),
                 subject: row,
             }
         })

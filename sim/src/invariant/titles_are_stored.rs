@@ -1,4 +1,4 @@
-//! A title that a client was told is given has been given (spec §4.8): also one for a session without a prompt.
+//! A title that was acknowledged to a client is stored (spec §4.8), also one for a session without a prompt.
 
 use gateway_core::state::Session;
 
@@ -8,7 +8,7 @@ use crate::world::told::Account;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "titles_are_stored",
-    about: "at rest, each title that was given, and one of those that waited and stayed free, was at some time that of a row of its conversation",
+    about: "at rest, every acknowledged title, and one of the pending titles that stayed free, was stored in a row of its conversation",
     claim: Claim::AtRest(check),
 };
 
@@ -27,13 +27,13 @@ fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
     let row = account.stored.as_ref()?;
     let was_given = |title: &&String| view.rows.was_titled(row, title);
     let given = account.titles.iter().find(|title| !was_given(title));
-    // Of those that waited the last one stands. Two clients may hear in another order which that was, and one that has
-    // lost its connection may never hear it.
+    // The last pending title counts. Two clients may receive the titles in different orders, and a client that has
+    // lost its connection may never receive them.
     let another_stands = account.asked_titles.iter().any(|title| was_given(&title));
-    // Nor is a title kept for one that waits: whoever has a row first may have it.
+    // A pending title is not reserved: the first session with a row may take it.
     let waits = account.waiting_titles.last().filter(|title| !another_stands && !view.rows.went_without(row, title));
     let title = given.or(waits)?;
     let session = view.label(session);
-    let detail = format!("session {session} accepted the title {title:?}, and no row of it ever had it");
+    let detail = format!("session {session} accepted the title {title:?}, which none of its rows ever had");
     Some(Breach { subject: session, detail })
 }

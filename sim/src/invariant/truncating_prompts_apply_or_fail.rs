@@ -1,5 +1,5 @@
-//! A prompt that is to replace earlier ones replaces those that it names, or is refused (A19 of the catalogue): nobody
-//! loses messages that they did not name, and nobody goes on after messages that they took for replaced.
+//! A prompt that replaces earlier ones replaces those that it names, or is refused (A19 of the catalogue): no client loses
+//! messages that it did not name, or continues after messages that it took for replaced.
 
 use super::{Breach, Claim, Invariant, View};
 use crate::world::told::{Answer, News};
@@ -22,9 +22,9 @@ fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
     let ordinal = answer.request.params["truncate_before_user_ordinal"].as_i64()?;
     let status = answer.result.as_ref().ok()?["status"].as_str().unwrap_or_default();
     let what = match status {
-        _ if ordinal < 0 => format!("replaces messages from number {ordinal} on, which is none"),
+        _ if ordinal < 0 => format!("replaces messages from number {ordinal} on, which does not exist"),
         "streaming" => return None,
-        _ => format!("was to replace the messages from number {ordinal} on, and is {status} instead"),
+        _ => format!("was to replace the messages from number {ordinal} on, but is {status}"),
     };
     let session = view.label(answer.request.session());
     Some(Breach { detail: format!("a prompt to session {session} {what}"), subject: session })

@@ -1,5 +1,5 @@
-//! An agent that hangs does not keep a session that nobody has for ever (hermes-agent#90373): a turn that has reported
-//! nothing for long is stopped, and then its session is ended as any other.
+//! An agent that hangs does not keep a detached session for ever (hermes-agent#90373): a turn that has reported nothing for
+//! `orphan_silence` is interrupted, and its session is ended as any other.
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::record::{Attachment, Record, SessionStage};
@@ -8,11 +8,11 @@ use super::{Claim, Condition, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "unresponsive_turns_are_interrupted",
-    about: "a turn whose agent reports nothing for long is over a grace later, if no client is there",
+    about: "a turn of a detached session whose agent reports nothing for `orphan_silence` is over a grace later",
     claim: Claim::Within(begun),
 };
 
-/// How long a turn may take to stop, beside its tool and its writes.
+/// The longest time that a turn may take to stop, without its tool and its writes.
 const STOP: Millis = Millis::from_secs(1);
 
 fn begun(view: &View<'_>) -> Vec<Condition> {
@@ -30,12 +30,12 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     silent.collect()
 }
 
-/// What holds a session without a prompt, such as a compression that a client asked for, is in no turn's task.
+/// Whether work without a prompt holds the session, such as a compression that a client asked for. It has no turn's task.
 fn is_held(record: &Record) -> bool {
     record.turn.as_ref().is_some_and(|turn| turn.user.is_empty())
 }
 
-/// Since when nobody has heard of its agent, neither a client nor the gateway.
+/// Since when its agent has reported nothing to a client or to the gateway.
 fn silent_since(record: &Record) -> Option<Uptime> {
     match (&record.attachment, &record.turn) {
         (Attachment::Detached { since, .. }, Some(turn)) if record.stage == SessionStage::Open => {
@@ -47,6 +47,6 @@ fn silent_since(record: &Record) -> Option<Uptime> {
 
 fn detail(session: &str, since: Uptime) -> String {
     format!(
-        "a turn of session {session} goes on, though since {since} its agent has reported nothing and no client is there"
+        "a turn of session {session} still runs, though since {since} its agent has reported nothing and no client is attached"
     )
 }
