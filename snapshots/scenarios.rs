@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use sim::invariant::NAMES;
-use sim::snapshot::Snapshot;
-use sim::verdict::{Reference, judge};
-use sim::{Scenario, Simulator};
+use sim_harness::invariant::NAMES;
+use sim_harness::snapshot::Snapshot;
+use sim_harness::verdict::{Reference, judge};
+use sim_harness::{Scenario, Simulator};
 
 /// Rows are compared with committed text; a difference is reviewed with `cargo insta review`.
 #[test]
@@ -38,6 +38,6 @@ fn every_scenario_leaves_the_rows_of_its_snapshot() {
 /// Every scenario file of the repository.
 fn all() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace");
-    let found = sim::scenario::find(&[root.join("scenarios")]).expect("there are scenarios");
+    let found = sim_scenario::find(&[root.join("scenarios")]).expect("there are scenarios");
     found.into_iter().map(|found| found.path).collect()
 }

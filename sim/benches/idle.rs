@@ -8,8 +8,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use sim::invariant::NAMES;
-use sim::{Release, Scenario, Simulator};
+use sim_harness::invariant::NAMES;
+use sim_harness::{Release, Scenario, Simulator};
 
 /// Rounds, each of which runs every case so many times.
 const ROUNDS: usize = 11;

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use gateway_sqlite::Database;
 use mimalloc::MiMalloc;
-use sim::invariant::NAMES;
-use sim::{Release, Scenario, Simulator};
+use sim_harness::invariant::NAMES;
+use sim_harness::{Release, Scenario, Simulator};
 
 /// The one of the command line.
 #[global_allocator]

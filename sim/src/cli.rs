@@ -13,6 +13,7 @@ mod behavior;
 mod bench;
 mod bounds;
 mod coverage;
+mod diagnostic;
 mod drive;
 mod explore;
 mod failure;
@@ -34,8 +35,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::invariant::NAMES;
-use crate::scenario::{Scenario, ScenarioError};
+use diagnostic::ScenarioDiagnostic;
+use sim_harness::invariant::NAMES;
+use sim_scenario::Scenario;
 
 /// Finds, reproduces and keeps fixed the bugs that live between a session's clients, timers, turns and rows
 #[derive(Parser)]
@@ -75,7 +77,7 @@ enum Command {
 const USAGE: u8 = 2;
 
 /// Reads a scenario file. Words that a later version will not accept are named on stderr, so that stdout stays as it is.
-fn load(path: &Path) -> Result<Scenario, ScenarioError> {
+fn load(path: &Path) -> Result<Scenario, ScenarioDiagnostic> {
     let (scenario, warnings) = Scenario::load_with_warnings(path, &NAMES)?;
     warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     Ok(scenario)
@@ -113,7 +115,7 @@ pub fn main() -> ExitCode {
                 "error: the simulator itself panicked, please report it: {}",
                 text.unwrap_or("without a message")
             );
-            ExitCode::from(crate::Outcome::Panicked.exit_code())
+            ExitCode::from(sim_harness::Outcome::Panicked.exit_code())
         }
     }
 }

@@ -5,15 +5,15 @@ use std::process::Command;
 
 use interleaving::strategy::{Random, Replay};
 use serde_json::Value;
-use sim::invariant::NAMES;
-use sim::{Release, Scenario, Simulator};
+use sim_harness::invariant::NAMES;
+use sim_harness::{Release, Scenario, Simulator};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace")
 }
 
 fn scenarios() -> Vec<PathBuf> {
-    let found = sim::scenario::find(&[root().join("scenarios")]).expect("there are scenarios");
+    let found = sim_scenario::find(&[root().join("scenarios")]).expect("there are scenarios");
     found.into_iter().map(|found| found.path).collect()
 }
 
@@ -65,7 +65,7 @@ fn a_tape_is_used_up() {
     let last = tape.choices.last().expect("a run has choices").clone();
     tape.choices.push(last);
     let again = simulator.run_with(&scenario, Release::Current, Box::new(Replay::new(tape)));
-    assert_eq!(again.outcome, sim::Outcome::Nondeterministic);
+    assert_eq!(again.outcome, sim_harness::Outcome::Nondeterministic);
     assert!(again.detail.is_some_and(|detail| detail.ends_with("found the end of the run")), "it says so");
 }
 

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use gateway_core::behavior::Behavior;
 use interleaving::strategy::{Random, Replay};
-use sim::explore::{Bounds, Cut, Exploration, Explored, Reduction};
-use sim::generate;
-use sim::invariant::NAMES;
-use sim::{Outcome, Release, Scenario, Simulator};
+use sim_harness::invariant::NAMES;
+use sim_harness::{Outcome, Release, Scenario, Simulator};
+use sim_search::explore::{Bounds, Cut, Exploration, Explored, Reduction};
+use sim_search::generate;
 
 /// A scenario that stands in a file.
 fn file(path: &str) -> Scenario {

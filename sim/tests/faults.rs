@@ -7,9 +7,9 @@ use std::path::Path;
 use gateway_core::agent::script::TurnStep;
 use gateway_core::store::MessageRow;
 use interleaving::strategy::{Fifo, Random, Replay};
-use sim::invariant::NAMES;
-use sim::scenario::Action;
-use sim::{Outcome, Release, Report, Scenario, Simulator};
+use sim_harness::invariant::NAMES;
+use sim_harness::{Outcome, Release, Report, Scenario, Simulator};
+use sim_scenario::Action;
 
 const STORY: &str = include_str!("../../scenarios/faults/any_call_may_fail.toml");
 

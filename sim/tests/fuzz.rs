@@ -4,8 +4,8 @@
 use std::process::Command;
 
 use gateway_core::behavior::Behavior;
-use sim::fuzz::{Campaign, Guard, Mode};
-use sim::{Release, Simulator};
+use sim_harness::{Release, Simulator};
+use sim_search::fuzz::{Campaign, Guard, Mode};
 
 /// How many runs a bug may take that is found soon. Many times what it took, since that changes with the generator.
 const RUNS_MAX: u64 = 4000;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use sim::invariant::NAMES;
-use sim::{Outcome, Release, Scenario, Simulator};
+use sim_harness::invariant::NAMES;
+use sim_harness::{Outcome, Release, Scenario, Simulator};
 
 /// A client that has a session `work` with two prompts behind it: four messages.
 const TALK: &str = r#"

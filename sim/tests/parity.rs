@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use sim::Simulator;
-use sim::invariant::NAMES;
-use sim::parity::Cell;
-use sim::recording::Recording;
+use sim_harness::Simulator;
+use sim_harness::invariant::NAMES;
+use sim_harness::parity::Cell;
+use sim_harness::recording::Recording;
 
 /// A cell that differs is listed with every place.
 #[test]
@@ -37,8 +37,8 @@ fn every_recording_imports() {
         for release in releases.chain([None]) {
             let scenario = recording.import(release).unwrap_or_else(|error| panic!("{error}"));
             let text = scenario.to_toml();
-            let mut read =
-                sim::Scenario::parse(&scenario.path, &text, &NAMES).unwrap_or_else(|error| panic!("{error}\n{text}"));
+            let mut read = sim_harness::Scenario::parse(&scenario.path, &text, &NAMES)
+                .unwrap_or_else(|error| panic!("{error}\n{text}"));
             read.name.clone_from(&scenario.name);
             assert_eq!(read, scenario, "{text}");
         }

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use std::path::Path;
 
 use gateway_core::behavior::Behavior;
-use sim::invariant::NAMES;
-use sim::rows::Tables;
-use sim::trace::Site;
-use sim::{Outcome, Release, Report, Scenario, Simulator, invariant};
+use sim_harness::invariant::NAMES;
+use sim_harness::rows::Tables;
+use sim_harness::trace::Site;
+use sim_harness::{Outcome, Release, Report, Scenario, Simulator, invariant};
 
 /// What no planted bug can violate: it is about the simulator's own bookkeeping, and has a test beside it.
 const OF_THE_SIMULATOR: [&str; 1] = ["rows_match_mirror"];
@@ -21,7 +21,7 @@ const OF_THE_SIMULATOR: [&str; 1] = ["rows_match_mirror"];
 #[test]
 fn every_invariant_catches_a_planted_bug() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace");
-    let found = sim::scenario::find(&[root.join("scenarios")]).expect("there are scenarios");
+    let found = sim_scenario::find(&[root.join("scenarios")]).expect("there are scenarios");
     // Some files plant a bug of their own: here there is one at a time. Their tapes are those of that bug.
     let load = |path: &Path| Scenario {
         behavior: Vec::new(),

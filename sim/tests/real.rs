@@ -16,11 +16,11 @@ use gateway::real::sqlite::SqliteThread;
 use gateway_core::clock::{Clock, Millis};
 use gateway_core::config::Config;
 use gateway_core::lifecycle::process::Signal;
-use sim::drive::rows::differences;
-use sim::drive::served::replay;
-use sim::invariant::NAMES;
-use sim::margin::{self, Ineligible};
-use sim::{Release, Scenario, Simulator};
+use sim_harness::invariant::NAMES;
+use sim_harness::{Release, Scenario, Simulator};
+use sim_search::drive::rows::differences;
+use sim_search::drive::served::replay;
+use sim_search::margin::{self, Ineligible};
 use tokio::net::TcpListener;
 use tokio::task::LocalSet;
 

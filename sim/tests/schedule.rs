@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use interleaving::strategy::{Fifo, Random, Strategy};
-use sim::invariant::NAMES;
-use sim::trace::Site;
-use sim::{Release, Scenario, Simulator};
+use sim_harness::invariant::NAMES;
+use sim_harness::trace::Site;
+use sim_harness::{Release, Scenario, Simulator};
 
 fn scenario(text: &str) -> Scenario {
     Scenario::parse(Path::new("test.toml"), text, &NAMES).unwrap_or_else(|error| panic!("{error}"))
@@ -76,5 +76,5 @@ fn steps_on_a_session_that_never_came_to_be_are_skipped() {
     let report = Simulator::new().run(&scenario, Release::Current);
     let skipped = report.trace.entries().iter().find(|entry| entry.site == Site::Script).map(|entry| &*entry.text);
     assert_eq!(skipped, Some("line 21: skipped, session `work` never came to be"));
-    assert_eq!(report.outcome, sim::Outcome::Passed);
+    assert_eq!(report.outcome, sim_harness::Outcome::Passed);
 }

@@ -6,15 +6,15 @@ use std::path::Path;
 use interleaving::strategy::{Fifo, Random, Strategy};
 use interleaving::tape::Tape;
 use proptest::strategy::ValueTree;
-use sim::invariant::NAMES;
-use sim::shape::Shape;
-use sim::shrink::{Departures, Limits, Reducer, Shrunk, Size, shrink};
-use sim::verdict::{Reference, judge};
-use sim::{Release, Scenario, Simulator};
+use sim_harness::invariant::NAMES;
+use sim_harness::verdict::{Reference, judge};
+use sim_harness::{Release, Scenario, Simulator};
+use sim_search::shape::Shape;
+use sim_search::shrink::{Departures, Limits, Reducer, Shrunk, Size, shrink};
 
 fn scenarios() -> Vec<Scenario> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace");
-    let found = sim::scenario::find(&[root.join("scenarios")]).expect("there are scenarios");
+    let found = sim_scenario::find(&[root.join("scenarios")]).expect("there are scenarios");
     found.iter().map(|found| Scenario::load(&found.path, &NAMES).expect("scenarios are readable")).collect()
 }
 

@@ -366,7 +366,7 @@ mod rules_can_fail {
         check(
             names_of_the_simulator,
             "gateway/src/a.rs",
-            "use sim::Scenario;",
+            "use sim_harness::Scenario;",
             &["gateway/src/a.rs:1: `gateway` names `sim`"],
         );
         check(

@@ -21,8 +21,8 @@ use gateway_core::behavior::Behavior;
 use miette::{IntoDiagnostic, WrapErr};
 
 use super::{bounds, plant};
-use crate::simulation::Simulator;
 use interleaving::strategy::Plan;
+use sim_harness::simulation::Simulator;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

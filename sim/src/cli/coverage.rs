@@ -11,8 +11,8 @@ use super::fuzz::campaign::{self, Work};
 use super::fuzz::{Shard, threads};
 use super::plant::Plants;
 use super::run::release;
-use crate::coverage::{Coverage, Edge, Form, MARKS, State};
-use crate::fuzz::{Campaign, Guard, Mode, Summary};
+use sim_harness::coverage::{Coverage, Edge, Form, MARKS, State};
+use sim_search::fuzz::{Campaign, Guard, Mode, Summary};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -93,7 +93,7 @@ fn json(campaign: &Campaign, summary: &Summary) {
     let edge = |(edge, count): (&Edge, u64)| -> Value {
         json!({ "count": count, "by": edge.by, "from": edge.from.map(state), "to": state(edge.to) })
     };
-    let mark = |mark: &crate::coverage::Mark| -> Value {
+    let mark = |mark: &sim_harness::coverage::Mark| -> Value {
         json!({ "name": mark.name, "about": mark.about, "count": summary.coverage.mark(mark.name) })
     };
     let document = json!({

@@ -17,13 +17,13 @@ use serde_json::Value;
 use tokio::task::LocalSet;
 
 use super::{human, load};
-use crate::drive::rows::{self, Origin};
-use crate::drive::{Said, Scale, Target, What, play, unplayable};
-use crate::margin::{self, TOLERANCE};
-use crate::report::Outcome;
-use crate::rows::ListedSession;
-use crate::scenario::Scenario;
-use crate::simulation::Simulator;
+use sim_harness::report::Outcome;
+use sim_harness::rows::ListedSession;
+use sim_harness::simulation::Simulator;
+use sim_scenario::Scenario;
+use sim_search::drive::rows::{self, Origin};
+use sim_search::drive::{Said, Scale, Target, What, play, unplayable};
+use sim_search::margin::{self, TOLERANCE};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

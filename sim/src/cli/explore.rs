@@ -11,14 +11,14 @@ use super::plant::Plants;
 use super::run::release;
 use super::shrink::{claim, place_of, write};
 use super::{failure, load};
-use crate::explore::{Bounds, Exploration, Explored, Reduction};
-use crate::invariant::Violation;
-use crate::report::{Outcome, Report};
-use crate::scenario::Scenario;
-use crate::shape::Shape;
-use crate::shrink::as_shown;
-use crate::simulation::Simulator;
-use crate::verdict::{Reference, Verdict, judge};
+use sim_harness::invariant::Violation;
+use sim_harness::report::{Outcome, Report};
+use sim_harness::simulation::Simulator;
+use sim_harness::verdict::{Reference, Verdict, judge};
+use sim_scenario::Scenario;
+use sim_search::explore::{Bounds, Exploration, Explored, Reduction};
+use sim_search::shape::Shape;
+use sim_search::shrink::as_shown;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

@@ -7,14 +7,14 @@ use gateway_core::clock::Millis;
 use gateway_core::release::Release;
 
 use super::run::Case;
-use crate::invariant::ALL;
-use crate::report::{Outcome, Report};
-use crate::scenario::Scenario;
-use crate::simulation::Simulator;
-use crate::snapshot::differences;
-use crate::timeline::Timeline;
-use crate::verdict::{Comparison, Verdict};
 use interleaving::strategy::Fifo;
+use sim_harness::invariant::ALL;
+use sim_harness::report::{Outcome, Report};
+use sim_harness::simulation::Simulator;
+use sim_harness::snapshot::differences;
+use sim_harness::timeline::Timeline;
+use sim_harness::verdict::{Comparison, Verdict};
+use sim_scenario::Scenario;
 
 /// How far a run's lines stand to the right.
 const MARGIN: &str = "      ";

@@ -15,10 +15,10 @@ use super::bounds;
 use super::plant::Plants;
 use super::run::release;
 use super::shrink::claim;
-use crate::coverage::MARKS;
-use crate::fuzz::{Campaign, Guard, Mode, Summary};
-use crate::report::Outcome;
 use interleaving::strategy::Plan;
+use sim_harness::coverage::MARKS;
+use sim_harness::report::Outcome;
+use sim_search::fuzz::{Campaign, Guard, Mode, Summary};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

@@ -7,7 +7,7 @@ use gateway_core::release::Release;
 
 use super::failure;
 use super::run::Case;
-use crate::scenario::Scenario;
+use sim_scenario::Scenario;
 
 /// Prints one for each run that is not as expected.
 pub(super) fn print(cases: &[Case]) {

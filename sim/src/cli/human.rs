@@ -2,9 +2,9 @@
 
 use super::failure;
 use super::run::Case;
-use crate::report::{Live, Outcome, Report};
-use crate::rows::{ListedSession, Tables, since_start_text};
-use crate::verdict::Comparison;
+use sim_harness::report::{Live, Outcome, Report};
+use sim_harness::rows::{ListedSession, Tables, since_start_text};
+use sim_harness::verdict::Comparison;
 
 /// Prints every run, then how many were as expected.
 pub(super) fn print(cases: &[Case], trace: bool) {

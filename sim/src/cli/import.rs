@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use gateway_core::release::Release;
+use miette::IntoDiagnostic;
 
 use super::run::release;
-use crate::recording::Recording;
+use sim_harness::recording::Recording;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -18,7 +19,7 @@ pub(super) struct Arguments {
 
 /// Prints the scenario.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
-    let recording = Recording::load(&arguments.recording)?;
-    out!("{}", recording.import(arguments.release)?.to_toml().trim_end());
+    let recording = Recording::load(&arguments.recording).into_diagnostic()?;
+    out!("{}", recording.import(arguments.release).into_diagnostic()?.to_toml().trim_end());
     Ok(0)
 }

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::run::Case;
-use crate::invariant::Violation;
-use crate::report::{Live, Outcome};
-use crate::rows::ListedSession;
-use crate::trace::Entry;
-use crate::verdict::Comparison;
+use sim_harness::invariant::Violation;
+use sim_harness::report::{Live, Outcome};
+use sim_harness::rows::ListedSession;
+use sim_harness::trace::Entry;
+use sim_harness::verdict::Comparison;
 
 #[derive(Serialize)]
 struct Document<'a> {

@@ -4,7 +4,7 @@ use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, 
 
 use super::failure;
 use super::run::Case;
-use crate::report::Outcome;
+use sim_harness::report::Outcome;
 
 /// Prints one document with every run.
 pub(super) fn print(cases: &[Case]) {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use gateway_core::release::Release;
+use miette::IntoDiagnostic;
 use serde::Serialize;
 
 use super::run::{Format, release};
-use crate::parity::{Cell, Difference};
-use crate::recording::Recording;
-use crate::report::Outcome;
-use crate::simulation::Simulator;
+use sim_harness::parity::{Cell, Difference};
+use sim_harness::recording::Recording;
+use sim_harness::report::Outcome;
+use sim_harness::simulation::Simulator;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -34,13 +35,13 @@ struct Document<'a> {
 
 /// Compares every recording under every release that it has.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
-    let recordings = Recording::load_all(&arguments.path)?;
+    let recordings = Recording::load_all(&arguments.path).into_diagnostic()?;
     let mut simulator = Simulator::new();
     let mut cells = Vec::new();
     for recording in &recordings {
         for (release, recorded) in &recording.cells {
             if arguments.releases.is_empty() || arguments.releases.contains(release) {
-                cells.push(Cell::run(&mut simulator, recording, *release, recorded)?);
+                cells.push(Cell::run(&mut simulator, recording, *release, recorded).into_diagnostic()?);
             }
         }
     }

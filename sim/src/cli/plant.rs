@@ -2,7 +2,7 @@
 
 use gateway_core::behavior::Behavior;
 
-use crate::scenario::Scenario;
+use sim_scenario::Scenario;
 
 #[derive(clap::Args)]
 pub(super) struct Plants {

@@ -3,13 +3,13 @@
 use gateway_core::release::Release;
 use miette::miette;
 
-use crate::drive::Scale;
-use crate::drive::rows::differences;
-use crate::drive::served::replay;
-use crate::margin::{self, TOLERANCE};
-use crate::report::Outcome;
-use crate::scenario::{Found, Scenario};
-use crate::simulation::Simulator;
+use sim_harness::report::Outcome;
+use sim_harness::simulation::Simulator;
+use sim_scenario::{Found, Scenario};
+use sim_search::drive::Scale;
+use sim_search::drive::rows::differences;
+use sim_search::drive::served::replay;
+use sim_search::margin::{self, TOLERANCE};
 
 /// What came of one scenario.
 enum Compared {

@@ -10,11 +10,11 @@ use miette::{IntoDiagnostic, WrapErr, miette};
 use super::plant::Plants;
 use super::run::{Case, release};
 use super::{human, load};
-use crate::report::{Outcome, Report};
-use crate::scenario::{Found, Scenario};
-use crate::simulation::Simulator;
-use crate::verdict::{Reference, Verdict, judge};
 use interleaving::tape::Tape;
+use sim_harness::report::{Outcome, Report};
+use sim_harness::simulation::Simulator;
+use sim_harness::verdict::{Reference, Verdict, judge};
+use sim_scenario::{Found, Scenario};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

@@ -7,13 +7,14 @@ use clap::ValueEnum;
 use gateway_core::release::Release;
 use miette::{IntoDiagnostic, miette};
 
+use super::diagnostic::ScenarioDiagnostic;
 use super::plant::Plants;
 use super::{bounds, github, human, json, junit, real};
-use crate::drive::Scale;
-use crate::scenario::{self, Found, Scenario};
-use crate::simulation::Simulator;
-use crate::verdict::{Reference, Verdict, judge};
 use interleaving::strategy::Plan;
+use sim_harness::simulation::Simulator;
+use sim_harness::verdict::{Reference, Verdict, judge};
+use sim_scenario::{Found, Scenario};
+use sim_search::drive::Scale;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -137,7 +138,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
 /// Reads every file before the first run: a bad one stops the command before it prints anything.
 fn load(arguments: &Arguments) -> miette::Result<Vec<(Found, Scenario)>> {
     let mut scenarios = Vec::new();
-    for found in scenario::find(&arguments.paths)? {
+    for found in sim_scenario::find(&arguments.paths).map_err(ScenarioDiagnostic::from)? {
         let mut scenario = super::load(&found.path)?;
         arguments.plants.plant(&mut scenario);
         scenarios.push((found, scenario));

@@ -13,14 +13,14 @@ use super::plant::Plants;
 use super::replay::tape;
 use super::run::release;
 use super::{bounds, load};
-use crate::invariant::NAMES;
-use crate::report::Report;
-use crate::scenario::Scenario;
-use crate::shape::Shape;
-use crate::shrink::{Departures, Limits, Shrunk, Size, shrink};
-use crate::simulation::Simulator;
 use interleaving::strategy::{Plan, Replay};
 use interleaving::tape::Tape;
+use sim_harness::invariant::NAMES;
+use sim_harness::report::Report;
+use sim_harness::simulation::Simulator;
+use sim_scenario::Scenario;
+use sim_search::shape::Shape;
+use sim_search::shrink::{Departures, Limits, Shrunk, Size, shrink};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -187,7 +187,8 @@ fn tell(scenario: &Scenario, failure: &Failure, shrunk: &Shrunk, out: &Path) {
     out!("{} runs; written to {}", shrunk.tries, out.display());
     out!("replay: sim replay '{}' --times 100", out.display());
     out!("run:    sim run '{}'", out.display());
-    let inside = crate::snapshot::Snapshot::path(&out.canonicalize().unwrap_or_else(|_| out.to_owned())).is_some();
+    let inside =
+        sim_harness::snapshot::Snapshot::path(&out.canonicalize().unwrap_or_else(|_| out.to_owned())).is_some();
     if inside {
         out!("keep:   INSTA_UPDATE=always cargo test -p sim --test scenarios --test planted   (writes its snapshot)");
     }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
-use sim::invariant::NAMES;
-use sim::rows::Tables;
-use sim::scenario::Expected;
-use sim::{Release, Scenario, Simulator};
+use sim_harness::invariant::NAMES;
+use sim_harness::rows::Tables;
+use sim_harness::{Release, Scenario, Simulator};
+use sim_scenario::Expected;
 
 use super::absent::ABSENT;
 
@@ -110,7 +110,7 @@ impl Defect {
 
 fn scenarios(family: &str) -> Vec<Scenario> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace");
-    let found = sim::scenario::find(&[root.join("scenarios").join(family)]).expect("there are scenarios");
+    let found = sim_scenario::find(&[root.join("scenarios").join(family)]).expect("there are scenarios");
     found.iter().map(|found| Scenario::load(&found.path, &NAMES).unwrap_or_else(|error| panic!("{error}"))).collect()
 }
 

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use gateway_core::release::Release;
 
 use super::{Pair, Planted};
-use crate::fuzz::{Campaign, Finding, Guard};
-use crate::shrink::Size;
-use crate::simulation::Simulator;
 use interleaving::strategy::Plan;
+use sim_harness::simulation::Simulator;
+use sim_search::fuzz::{Campaign, Finding, Guard};
+use sim_search::shrink::Size;
 
 /// A bug that no campaign of so many seeds has found is given up.
 const HOPELESS: u64 = 3;

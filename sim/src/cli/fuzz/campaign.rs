@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Shard;
-use crate::coverage::MARKS;
-use crate::fuzz::{Campaign, Corpus, Summary};
-use crate::simulation::Simulator;
+use sim_harness::coverage::MARKS;
+use sim_harness::simulation::Simulator;
+use sim_search::fuzz::{Campaign, Corpus, Summary};
 
 /// How much of a campaign is carried out, and with what.
 pub(in crate::cli) struct Work {

@@ -10,9 +10,9 @@ use miette::{IntoDiagnostic, WrapErr};
 
 use super::Arguments;
 use crate::cli::shrink::write;
-use crate::fuzz::{Explanation, Finding, Summary, explain};
-use crate::scenario::Scenario;
-use crate::simulation::Simulator;
+use sim_harness::simulation::Simulator;
+use sim_scenario::Scenario;
+use sim_search::fuzz::{Explanation, Finding, Summary, explain};
 
 /// A failure with its file.
 pub(super) struct Kept<'a> {

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::found::Kept;
 use crate::cli::{failure, github};
-use crate::coverage::MARKS;
-use crate::fuzz::{Campaign, Difference, Explanation, Mode, Summary};
-use crate::invariant::ALL;
-use crate::shrink::Size;
-use crate::simulation::Simulator;
+use sim_harness::coverage::MARKS;
+use sim_harness::invariant::ALL;
+use sim_harness::simulation::Simulator;
+use sim_search::fuzz::{Campaign, Difference, Explanation, Mode, Summary};
+use sim_search::shrink::Size;
 
 pub(super) fn print(campaign: &Campaign, summary: &Summary, files: &[Kept<'_>]) {
     let virtual_time = std::time::Duration::from_secs(summary.uptime.0 / 1000);

@@ -1,0 +1,41 @@
+//! Runs scenarios against the gateway under virtual time and a schedule it controls.
+//!
+//! In the order in which a run goes through them: a [`scenario`] is read, a [`strategy`](interleaving::strategy) decides and the
+//! [`tape`](interleaving::tape) records, the [`simulation`] advances the world of clock, network, store and clients, [`invariant`]s watch, the
+//! [`trace`] remembers, and a [`report`] tells what came of it, with the [`rows`] that are left. Start at [`Simulator`].
+//!
+//! ```
+//! use sim_harness::invariant::NAMES;
+//! use sim_harness::{Release, Scenario, Simulator};
+//!
+//! let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/issues/44045_turn_outlives_grace.toml");
+//! let scenario = Scenario::load(path.as_ref(), &NAMES)?;
+//! let report = Simulator::new().run(&scenario, Release::V0_16_0);
+//! println!("{}: {}\n{}\n{}", report.release, report.outcome, report.rows, report.trace);
+//! assert_eq!(report.violations[0].invariant, "detached_rows_end");
+//! # Ok::<(), sim_scenario::ScenarioError>(())
+//! ```
+
+pub mod coverage;
+pub mod footprint;
+pub mod history;
+pub mod invariant;
+pub mod observation;
+pub mod parity;
+pub mod recording;
+pub mod report;
+pub mod rows;
+pub mod simulation;
+pub mod snapshot;
+mod task;
+pub mod timeline;
+pub mod trace;
+pub mod verdict;
+pub mod wire;
+pub mod world;
+
+pub use gateway_core::release::Release;
+pub use report::{Outcome, Report};
+pub use sim_scenario::Scenario;
+pub use simulation::Simulator;
+pub use world::kept::Calls;

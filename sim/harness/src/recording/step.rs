@@ -1,0 +1,287 @@
+//! The steps of a script: from the flat object to what is done.
+
+use std::collections::BTreeMap;
+
+use gateway_core::agent::CompressionMode;
+use gateway_core::agent::script::{OnInterrupt, TurnScript, TurnStep};
+use gateway_core::clock::Millis;
+use gateway_core::lifecycle::process::Signal;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::error::Misplaced;
+use super::format::millis;
+use sim_scenario::{Action, OnDisconnect, Prompt, ResumeTarget, ResumeWish, Start};
+
+/// A step of the clients.
+#[derive(Clone, Debug)]
+pub struct RecordedStep {
+    /// Its word.
+    pub word: String,
+    /// Who does it; none for what happens to the gateway.
+    pub client: Option<String>,
+    /// What is done.
+    pub act: Act,
+    /// The script's time, in milliseconds after the zero; none for right after the step before.
+    pub at: Option<Millis>,
+    /// Whether it is the zero of all times.
+    pub is_zero: bool,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    /// What scenarios have as well.
+    Do {
+        /// The same.
+        action: Action,
+        /// Whether the script goes on before the agent is built that this step asks for.
+        unready: bool,
+    },
+    /// Time passes.
+    Wait(Millis),
+    /// Rows and memory are recorded.
+    Probe(String),
+}
+
+/// A step as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawStep {
+    #[serde(rename = "do")]
+    word: String,
+    client: Option<String>,
+    at: Option<f64>,
+    #[serde(default)]
+    t0: bool,
+    how: Option<String>,
+    #[serde(rename = "as")]
+    name: Option<String>,
+    ready: Option<bool>,
+    params: Option<Map<String, Value>>,
+    session: Option<String>,
+    script: Option<String>,
+    id: Option<String>,
+    s: Option<f64>,
+    sig: Option<String>,
+    /// A remark.
+    #[serde(rename = "note")]
+    _note: Option<String>,
+}
+
+/// A step of a turn as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAgentStep {
+    #[serde(rename = "do")]
+    word: String,
+    s: Option<f64>,
+    text: Option<String>,
+    mode: Option<CompressionMode>,
+    interruptible: Option<bool>,
+    name: Option<String>,
+    message: Option<String>,
+}
+
+impl RecordedStep {
+    /// Whether it is a probe.
+    pub fn is_probe(&self) -> bool {
+        matches!(self.act, Act::Probe(_))
+    }
+
+    /// The scenario action, if it is one.
+    pub fn action(&self) -> Option<&Action> {
+        match &self.act {
+            Act::Do { action, .. } => Some(action),
+            Act::Wait(_) | Act::Probe(_) => None,
+        }
+    }
+
+    /// How long it takes by itself.
+    pub fn length(&self) -> Millis {
+        match self.act {
+            Act::Wait(length) => length,
+            _ => Millis::ZERO,
+        }
+    }
+}
+
+impl RawStep {
+    pub(super) fn read(self, index: usize) -> Result<RecordedStep, Misplaced> {
+        let act = self.act().map_err(|message| (format!("steps[{index}] (`{}`)", self.word), message))?;
+        let at = match self.at {
+            Some(at) => Some(millis(at).ok_or_else(|| (format!("steps[{index}].at"), format!("no time: {at}")))?),
+            None => None,
+        };
+        let client = match &act {
+            Act::Do { action, .. } if !action.is_of_process() => {
+                let missing = || (format!("steps[{index}] (`{}`)", self.word), "needs `client`".to_owned());
+                Some(self.client.ok_or_else(missing)?)
+            }
+            _ => None,
+        };
+        Ok(RecordedStep { word: self.word, client, act, at, is_zero: self.t0 })
+    }
+
+    fn act(&self) -> Result<Act, String> {
+        let action = match self.word.as_str() {
+            "wait" => return Ok(Act::Wait(self.length()?)),
+            "probe" => return Ok(Act::Probe(self.name.clone().unwrap_or_default())),
+            "create" => return self.create(),
+            "connect" => Action::Connect,
+            "disconnect" => match self.how.as_deref() {
+                Some("close") => Action::Close,
+                Some("abort") | None => Action::Drop,
+                Some(other) => return Err(format!("unknown `how`: `{other}`; there are `close` and `abort`")),
+            },
+            "prompt" => {
+                let script = self.script.clone().ok_or("needs `script`")?;
+                Action::Prompt { session: self.session()?, prompt: Prompt::Turn(script), truncate: None }
+            }
+            "resume" => {
+                let wish = self.wish()?;
+                let target = match self.id.as_deref() {
+                    Some("stored") | None => ResumeTarget::Stored,
+                    Some("tip") => ResumeTarget::Tip,
+                    Some(other) => return Err(format!("unknown `id`: `{other}`; there are `stored` and `tip`")),
+                };
+                Action::Resume { session: self.session()?, target, name: self.name.clone(), wish }
+            }
+            "activate" => Action::Activate { session: self.session()? },
+            "close" => Action::CloseSession { session: self.session()? },
+            "interrupt" => Action::Interrupt { session: self.session()? },
+            "list" => Action::List,
+            "idle_reap" => Action::ScanIdle,
+            "restart" => Action::Restart,
+            "kill" => match self.sig.as_deref() {
+                None | Some("KILL") => Action::Kill,
+                Some("TERM") => Action::Signal { signal: Signal::Term },
+                Some("INT") => Action::Signal { signal: Signal::Int },
+                Some(other) => return Err(format!("unknown `sig`: `{other}`; there are `KILL`, `TERM` and `INT`")),
+            },
+            _ => return Err("unknown step".to_owned()),
+        };
+        let unready = matches!(action, Action::Resume { .. }) && self.ready == Some(false);
+        Ok(Act::Do { action, unready })
+    }
+
+    fn create(&self) -> Result<Act, String> {
+        let (mut title, mut on_disconnect, mut start) = (None, OnDisconnect::Keep, Start::default());
+        for (name, value) in self.params.iter().flatten() {
+            match (name.as_str(), value) {
+                // It only concerns a screen.
+                ("cols", Value::Number(_)) => {}
+                ("title", Value::String(text)) => title = Some(text.clone()),
+                ("source", Value::String(text)) => start.source = Some(text.clone()),
+                ("parent_session_id", Value::String(name)) => start.parent = Some(name.clone()),
+                ("messages", Value::Array(messages)) => start.seed = seed(messages)?,
+                ("close_on_disconnect", Value::Bool(true)) => on_disconnect = OnDisconnect::Close,
+                ("close_on_disconnect", Value::Bool(false)) => {}
+                _ => return Err(format!("`params.{name}` = {value} is not something that a scenario can ask for")),
+            }
+        }
+        let name = self.name.clone().ok_or("needs `as`, the session's name in the script")?;
+        Ok(Act::Do { action: Action::Create { name, title, on_disconnect, start }, unready: self.ready == Some(false) })
+    }
+
+    /// What a resume is for, which is all that its parameters can ask for here.
+    fn wish(&self) -> Result<ResumeWish, String> {
+        let mut wish = ResumeWish::GoOn;
+        for (name, value) in self.params.iter().flatten() {
+            match (name.as_str(), value) {
+                // It only concerns a screen.
+                ("cols", Value::Number(_)) => {}
+                ("eager_build", Value::Bool(true)) => wish = ResumeWish::GoOnAtOnce,
+                ("eager_build", Value::Bool(false)) => {}
+                _ => return Err(format!("`params.{name}` = {value} is not something that a scenario can ask for")),
+            }
+        }
+        Ok(wish)
+    }
+
+    fn session(&self) -> Result<String, String> {
+        self.session.clone().ok_or_else(|| "needs `session`".to_owned())
+    }
+
+    fn length(&self) -> Result<Millis, String> {
+        let seconds = self.s.unwrap_or_default();
+        millis(seconds).ok_or_else(|| format!("`s` is no length of time: {seconds}"))
+    }
+}
+
+impl RawAgentStep {
+    pub(super) fn read(self, script: &str, index: usize) -> Result<TurnStep, Misplaced> {
+        let place = format!("scripts.{script}[{index}] (`{}`)", self.word);
+        self.step().map_err(|message| (place, message))
+    }
+
+    fn step(self) -> Result<TurnStep, String> {
+        let takes = match self.s {
+            Some(seconds) => Some(millis(seconds).ok_or_else(|| format!("`s` is no length of time: {seconds}"))?),
+            None => None,
+        };
+        if self.interruptible == Some(false) && self.word != "tool" {
+            return Err("`interruptible` goes with `tool` only".to_owned());
+        }
+        let needed = takes.ok_or_else(|| "needs `s`".to_owned());
+        Ok(match self.word.as_str() {
+            "tool" => TurnStep::Tool {
+                name: self.name.unwrap_or_else(|| "terminal".to_owned()),
+                takes: needed?,
+                interrupt: if self.interruptible == Some(false) { OnInterrupt::SitThrough } else { OnInterrupt::Stop },
+            },
+            "sleep" => TurnStep::Sleep { takes: needed? },
+            "say" => TurnStep::Say { text: self.text.ok_or("needs `text`")? },
+            "flush" => TurnStep::Flush,
+            "compress" => TurnStep::Compress {
+                mode: self.mode.unwrap_or(CompressionMode::Default),
+                takes: takes.unwrap_or_default(),
+            },
+            "error" => {
+                TurnStep::Error { message: self.text.or(self.message).unwrap_or_else(|| "scripted error".to_owned()) }
+            }
+            _ => return Err("unknown step of a turn".to_owned()),
+        })
+    }
+}
+
+/// What a session starts with, as scenarios have it: the user's word, the answer, and so on.
+fn seed(messages: &[Value]) -> Result<Vec<String>, String> {
+    let roles = ["user", "assistant"].into_iter().cycle();
+    let text = |(place, (message, role)): (usize, (&Value, &str))| {
+        let said = [&message["content"], &message["text"]].into_iter().find_map(Value::as_str);
+        said.filter(|_| message["role"] == role).map(str::to_owned).ok_or_else(|| {
+            format!("`params.messages[{place}]` = {message} where a scenario has the {role}'s `role` and `content`")
+        })
+    };
+    messages.iter().zip(roles).enumerate().map(text).collect()
+}
+
+/// The step that is the zero of all times.
+pub(super) fn zero(steps: &[RecordedStep]) -> Result<usize, Misplaced> {
+    let mut zeros = steps.iter().enumerate().filter(|(_, step)| step.is_zero);
+    match (zeros.next(), zeros.next()) {
+        (Some((index, _)), None) => Ok(index),
+        (None, _) => Err(("steps".to_owned(), "none is marked `t0`".to_owned())),
+        (Some(_), Some((index, _))) => Err((format!("steps[{index}]"), "a second step is marked `t0`".to_owned())),
+    }
+}
+
+/// What steps say about each other: prompts name scripts, sessions have a name before they are used.
+pub(super) fn check(steps: &[RecordedStep], turns: &BTreeMap<String, TurnScript>) -> Result<(), Misplaced> {
+    let mut sessions: Vec<&str> = Vec::new();
+    for (index, step) in steps.iter().enumerate() {
+        let Some(action) = step.action() else { continue };
+        let place = || format!("steps[{index}] (`{}`)", step.word);
+        if let Some(session) = action.session().filter(|session| !sessions.contains(session)) {
+            return Err((place(), format!("no step before names a session `{session}`")));
+        }
+        sessions.extend(action.names());
+        if let Action::Prompt { prompt, .. } = action
+            && !turns.contains_key(prompt.text())
+        {
+            return Err((place(), format!("there is no script `{}`", prompt.text())));
+        }
+    }
+    Ok(())
+}

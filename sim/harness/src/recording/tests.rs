@@ -1,0 +1,176 @@
+//! Files are read strictly, and steps are driven when the log says.
+
+use std::path::Path;
+
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::config::BusyInput;
+use gateway_core::release::Release;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::invariant::NAMES;
+use sim_scenario::{Action, OnDisconnect, ResumeTarget, ResumeWish, Scenario, Start};
+
+/// A script with everything that steps can be, and a log to go with it.
+fn document() -> Value {
+    let steps = json!([
+        {"do": "connect", "client": "c1"},
+        {"do": "create", "client": "c1", "as": "x", "params": {"close_on_disconnect": true, "title": "t", "cols": 80}},
+        {"do": "create", "client": "c1", "as": "y", "ready": false},
+        {"do": "prompt", "client": "c1", "session": "y", "script": "A", "t0": true},
+        {"do": "probe", "as": "early", "at": 0.05},
+        {"do": "interrupt", "client": "c1", "session": "y", "at": 1},
+        {"do": "kill", "sig": "TERM", "at": 2},
+        {"do": "restart"},
+        {"do": "connect", "client": "c2"},
+        {"do": "resume", "client": "c2", "session": "y", "id": "tip", "as": "z",
+         "params": {"eager_build": true, "cols": 80}},
+        {"do": "activate", "client": "c2", "session": "z"},
+        {"do": "list", "client": "c2"},
+        {"do": "idle_reap"},
+        {"do": "close", "client": "c2", "session": "z"},
+        {"do": "disconnect", "client": "c2", "how": "close", "at": 9},
+        {"do": "wait", "s": 0.5}
+    ]);
+    let times =
+        [None, None, None, Some(0.0), Some(0.1), Some(1.0), Some(2.0), Some(2.4), Some(4.5), Some(4.5), Some(4.9)]
+            .into_iter()
+            .chain([Some(4.9), Some(4.9), Some(4.9), Some(9.0), Some(9.0)]);
+    let steps_of = steps.as_array().expect("a list").iter();
+    let log: Vec<Value> = steps_of.zip(times).map(|(step, t)| json!({"do": step["do"], "t": t})).collect();
+    json!({
+        "script": "all", "about": "All steps.", "grace_s": 1.0,
+        "env": {"HERMES_TUI_SESSION_TTL_S": "0.5"},
+        "config": {"display": {"busy_input_mode": "queue"}, "compression": {"in_place": false}, "max_live_sessions": 2},
+        "scripts": {"A": [
+            {"do": "tool", "s": 0.6, "interruptible": false}, {"do": "sleep", "s": 0.1}, {"do": "say", "text": "hm"},
+            {"do": "flush"}, {"do": "compress", "mode": "in_place", "s": 0.2}, {"do": "error"}
+        ]},
+        "steps": steps,
+        "recorded": {"0.17.0": {
+            "rows": [], "memory": null, "client_log": log, "delivered": {}, "repeatable": true,
+            "agent_log": [{"t": 0.3, "step": "turn.start", "session": "s1", "script": "A"}],
+            "probes": [{"as": "early", "t": 0.1, "rows": [], "memory": null}]
+        }}
+    })
+}
+
+fn read(document: &Value) -> Result<Recording, RecordingError> {
+    Recording::parse(Path::new("all.json"), &document.to_string())
+}
+
+/// The file with one value changed is refused with these words.
+#[track_caller]
+fn check_refused(pointer: &str, value: Value, expected: &str) {
+    let mut document = document();
+    *document.pointer_mut(pointer).expect("a place in the document") = value;
+    let error = read(&document).expect_err("a bad file").to_string();
+    assert!(error.starts_with("all.json: ") && error.contains(expected), "{error}");
+}
+
+/// Every step of the format has its scenario step, every setting its own.
+#[test]
+fn everything_is_read() {
+    let recording = read(&document()).expect("a good file");
+    let Timed { scenario, probes, timing } =
+        recording.timed(Release::V0_17_0, &recording.cells[0].1).expect("a good file");
+    let words: Vec<&str> = scenario.steps.iter().map(|step| step.action.word()).collect();
+    assert_eq!(
+        words.join(" "),
+        "connect session.create session.create prompt.submit session.interrupt gateway.signal \
+        gateway.restart connect session.resume session.activate session.list gateway.scan_idle session.close close"
+    );
+    let (title, on_disconnect) = (Some("t".to_owned()), OnDisconnect::Close);
+    assert_eq!(
+        scenario.steps[1].action,
+        Action::Create { name: "x".to_owned(), title, on_disconnect, start: Start::default() }
+    );
+    let (session, name) = ("y".to_owned(), Some("z".to_owned()));
+    assert_eq!(
+        scenario.steps[8].action,
+        Action::Resume { session, target: ResumeTarget::Tip, name, wish: ResumeWish::GoOnAtOnce }
+    );
+    assert_eq!(scenario.gateway.session_ttl, Millis(500));
+    assert_eq!(scenario.gateway.max_live_sessions, Some(2));
+    assert_eq!(scenario.turns["A"].steps.len(), 6);
+    assert_eq!(probes, [timing.zero + Millis(50)]);
+}
+
+/// Steps come at their recorded times, those of one instant one after the other; a restart is over when the next step
+/// begins, a resume that builds its agent when the next one does, and the end is after the last wait.
+#[test]
+fn durations_come_from_the_log() {
+    let recording = read(&document()).expect("a good file");
+    let timing = timing::Timing::of_cell(&recording, &recording.cells[0].1);
+    let offsets: Vec<u64> = timing.instants[3..].iter().map(|at| (*at - timing.zero).0).collect();
+    assert_eq!(offsets, [0, 50, 1000, 2000, 4499, 4500, 4501, 4900, 4901, 4902, 4903, 9000, 9001]);
+    // The script does not wait for the second session's agent.
+    assert_eq!(timing.zero - timing.instants[2], Millis(1));
+    assert_eq!(timing.build, Millis(400));
+    assert_eq!(timing.end, Uptime(timing.zero.0 + 9501));
+}
+
+/// Without a step that waited for an agent, the first turn tells when that was built.
+#[test]
+fn a_turn_tells_the_build() {
+    let mut document = document();
+    document["steps"].as_array_mut().expect("a list").drain(7..15);
+    document["recorded"]["0.17.0"]["client_log"].as_array_mut().expect("a list").drain(7..15);
+    let recording = read(&document).expect("a good file");
+    assert_eq!(timing::Timing::of_cell(&recording, &recording.cells[0].1).build, Millis(300));
+}
+
+/// What we cannot run is refused, with its place.
+#[test]
+fn what_is_not_known_is_refused() {
+    check_refused("/env", json!({"HERMES_TUI_X": "1"}), "env.HERMES_TUI_X: an environment variable");
+    check_refused("/env/HERMES_TUI_SESSION_TTL_S", json!("soon"), "no number of seconds");
+    check_refused("/config", json!({"display": {"skin": "x"}}), "config.display.skin: a setting");
+    check_refused("/steps/1/params", json!({"profile": "x"}), "steps[1] (`create`): `params.profile` = \"x\"");
+    check_refused("/steps/6/sig", json!("HUP"), "steps[6] (`kill`): unknown `sig`: `HUP`");
+    check_refused("/steps/4", json!({"do": "pray"}), "steps[4] (`pray`): unknown step");
+    check_refused("/steps/4", json!({"do": "probe", "x": 1}), "line 1, column");
+    check_refused("/steps/3/script", json!("B"), "steps[3] (`prompt`): there is no script `B`");
+    check_refused("/steps/3/t0", json!(false), "steps: none is marked `t0`");
+    check_refused("/steps/5/session", json!("q"), "steps[5] (`interrupt`): no step before names a session `q`");
+    check_refused("/scripts/A/1", json!({"do": "sleep"}), "scripts.A[1] (`sleep`): needs `s`");
+    check_refused("/recorded/0.17.0/client_log/1/do", json!("list"), "recorded.0.17.0.client_log[1]: `list` where");
+    check_refused("/recorded/0.17.0/probes", json!([]), "recorded.0.17.0.probes: 0 of the 1");
+    check_refused("/recorded", json!({"0.15.0": document()["recorded"]["0.17.0"]}), "unknown release `0.15.0`");
+}
+
+/// An imported script is a scenario file, at the default grace with all times as much longer.
+#[test]
+fn imports_read_back() {
+    let recording = read(&document()).expect("a good file");
+    for release in [None, Some(Release::V0_17_0)] {
+        let scenario = recording.import(release).expect("a scenario");
+        let printed = scenario.to_toml();
+        let read = Scenario::parse(Path::new("all.json"), &printed, &NAMES)
+            .unwrap_or_else(|error| panic!("{error}\n{printed}"));
+        assert_eq!(Scenario { name: scenario.name.clone(), ..read }, scenario);
+        assert_eq!(scenario.gateway.orphan_grace, Millis::from_secs(20));
+        assert_eq!(scenario.gateway.session_ttl, Millis::from_secs(10));
+        assert_eq!(scenario.turns["A"].length(), Millis::from_secs(18));
+        assert_eq!(scenario.steps[0].at, Millis::ZERO);
+        // The script waits for the first session's agent, so that is built before the zero.
+        assert!(scenario.steps[3].at.0 - scenario.steps[1].at.0 > scenario.agent.build.0 + 50);
+        let (prompt, interrupt) = (&scenario.steps[3], &scenario.steps[4]);
+        assert_eq!(interrupt.at.0 - prompt.at.0, 20_000);
+    }
+    assert_eq!(recording.import(None).expect("a scenario").releases, [Release::V0_17_0, Release::Current]);
+    let missing = recording.import(Some(Release::V0_16_0)).expect_err("not recorded").to_string();
+    assert_eq!(missing, "all.json: recorded: no `0.16.0`, only 0.17.0");
+}
+
+/// What a prompt does to a session at work can be any mode that the gateway has.
+#[test]
+fn every_busy_mode_is_known() {
+    for (name, mode) in [("interrupt", BusyInput::Interrupt), ("queue", BusyInput::Queue), ("steer", BusyInput::Steer)]
+    {
+        let mut document = document();
+        document["config"]["display"]["busy_input_mode"] = json!(name);
+        let scenario = read(&document).expect("a mode that there is").import(None).expect("a good file");
+        assert_eq!(scenario.gateway.busy_input_mode, mode);
+    }
+}

@@ -1,0 +1,162 @@
+//! When each step happens: at the time that the log recorded for it, never at a guessed one.
+
+use std::cmp::max;
+
+use gateway_core::clock::{Millis, Uptime};
+
+use super::{Act, Cell, RecordedStep, Recording};
+use sim_scenario::Action;
+
+/// The virtual instant of the step that is the zero of all times.
+pub const ZERO: Uptime = Uptime(100_000);
+
+/// How far apart the steps before the zero are, which the recordings give no time for.
+const SPACING: Millis = Millis::from_secs(1);
+
+/// How long after its creation a session's agent is begun.
+const BUILD_DELAY: Millis = Millis(50);
+
+/// How far a recorded time can be from the true one: it is rounded to a tenth of a second.
+pub const ROUNDING: f64 = 0.05;
+
+/// When the steps of a script happen under one release.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timing {
+    /// The zero of all times.
+    pub zero: Uptime,
+    /// The instant of each step; of a restart, when the new process is up.
+    pub instants: Vec<Uptime>,
+    /// The end of the script.
+    pub end: Uptime,
+    /// How long an agent takes to build.
+    pub build: Millis,
+}
+
+impl Timing {
+    /// From what a release's log says.
+    pub fn of_cell(recording: &Recording, cell: &Cell) -> Self {
+        let known: Vec<Option<Millis>> =
+            recording.steps.iter().zip(&cell.client_log).map(|(step, entry)| driven(step, entry.t)).collect();
+        Self::of_known(recording, ZERO, &known, build(recording, cell, &known))
+    }
+
+    /// From the script alone, its times `factor` times as long; the first step at the start of the run.
+    pub fn of_script(recording: &Recording, factor: u64) -> Self {
+        let mut known = Vec::new();
+        let mut last = Millis::ZERO;
+        for (index, step) in recording.steps.iter().enumerate() {
+            if index >= recording.zero {
+                last = max(last, step.at.unwrap_or(last));
+                known.push(Some(last.times(factor)));
+                last = last + step.length();
+            } else {
+                known.push(None);
+            }
+        }
+        let mut timing = Self::of_known(recording, Uptime::default(), &known, Millis::ZERO);
+        timing.end = timing.end.max(timing.zero + last.times(factor));
+        timing
+    }
+
+    /// All lengths `factor` times as long, and the first step at the start of the run.
+    #[must_use]
+    pub fn stretched(&self, factor: u64) -> Self {
+        let first = self.instants.first().map_or(self.zero, |first| (*first).min(self.zero));
+        let stretch = |instant: Uptime| Uptime((instant - first).times(factor).0);
+        let instants = self.instants.iter().copied().map(stretch).collect();
+        Self { zero: stretch(self.zero), instants, end: stretch(self.end), build: self.build.times(factor) }
+    }
+
+    /// `known` are times after the zero. Steps of one instant are a millisecond apart: each is answered before the
+    /// next begins, as it was when the script was recorded.
+    fn of_known(recording: &Recording, zero: Uptime, known: &[Option<Millis>], build: Millis) -> Self {
+        let spacing = spacing_before(recording, build);
+        let before = spacing.iter().fold(Millis::ZERO, |sum, space| sum + *space);
+        let mut instants: Vec<Uptime> = Vec::new();
+        let zero = max(zero, Uptime(before.0));
+        let mut next = Uptime(zero.0 - before.0);
+        for space in &spacing {
+            instants.push(next);
+            next = next + *space;
+        }
+        for after_zero in &known[recording.zero..] {
+            let instant = after_zero.map_or(next, |length| max(next, zero + length));
+            instants.push(instant);
+            next = instant + Millis(1);
+        }
+        restarts(recording, &mut instants);
+        let last = recording.steps.last().map_or(Millis::ZERO, RecordedStep::length);
+        let end = instants.last().copied().unwrap_or(zero) + last;
+        Self { zero, instants, end, build }
+    }
+}
+
+/// When a step is driven. A recorded time is rounded; where it is the script's own, that one is exact.
+fn driven(step: &RecordedStep, recorded: Option<f64>) -> Option<Millis> {
+    let recorded = Millis((recorded?.max(0.0) * 1000.0).round() as u64);
+    let is_rounded = |at: &Millis| at.0.abs_diff(recorded.0) <= (ROUNDING * 1000.0) as u64;
+    Some(step.at.filter(is_rounded).unwrap_or(recorded))
+}
+
+/// The time from each step before the zero to the one after it: enough for an agent to be built.
+fn spacing_before(recording: &Recording, build: Millis) -> Vec<Millis> {
+    let spacing = |step: &RecordedStep| match step.act {
+        // The script does not wait for the agent, so the next step comes at once.
+        Act::Do { unready: true, .. } => Millis(1),
+        _ => SPACING + build + step.length(),
+    };
+    recording.steps[..recording.zero].iter().map(spacing).collect()
+}
+
+/// A new process is up when the script goes on, which is when the next step happens.
+fn restarts(recording: &Recording, instants: &mut [Uptime]) {
+    for (index, step) in recording.steps.iter().enumerate() {
+        if step.action() == Some(&Action::Restart)
+            && let Some(next) = instants.get(index + 1).copied()
+        {
+            instants[index] = max(instants[index], Uptime(next.0 - 1));
+        }
+    }
+}
+
+/// How long an agent takes to build, where the log tells: by the steps that waited for it, else by a turn that did.
+fn build(recording: &Recording, cell: &Cell, known: &[Option<Millis>]) -> Millis {
+    let by_step = (0..recording.steps.len()).find_map(|index| build_by_step(recording, index, known));
+    by_step.or_else(|| build_by_turn(recording, cell, known)).unwrap_or_default()
+}
+
+/// A resume or a create is answered, and the script goes on, when the agent is built. That tells the time when the
+/// next step came right after it, or later than its own time.
+fn build_by_step(recording: &Recording, index: usize, known: &[Option<Millis>]) -> Option<Millis> {
+    let (step, next) = (&recording.steps[index], recording.steps.get(index + 1)?);
+    let (start, over) = (known[index]?, (*known.get(index + 1)?)?);
+    let length = Millis(over.0.checked_sub(start.0)?);
+    let waited = next.at.is_none_or(|at| at < over);
+    let length = match &step.act {
+        Act::Do { action: Action::Resume { .. }, unready: false } => length,
+        Act::Do { action: Action::Create { .. }, unready: false } => Millis(length.0.saturating_sub(BUILD_DELAY.0)),
+        _ => return None,
+    };
+    (waited && length > Millis::ZERO).then_some(length)
+}
+
+/// The first turn of a session whose script did not wait for the agent begins when that is built.
+fn build_by_turn(recording: &Recording, cell: &Cell, known: &[Option<Millis>]) -> Option<Millis> {
+    let steps = recording.steps.iter().enumerate();
+    for (index, step) in steps {
+        let Act::Do { action, unready: true } = &step.act else { continue };
+        let session = action.names().or_else(|| action.session())?;
+        let prompts = recording.steps.iter().enumerate().skip(index + 1);
+        let (place, script) = prompts.into_iter().find_map(|(place, step)| match step.action() {
+            Some(Action::Prompt { session: of, prompt, .. }) if of == session => Some((place, prompt.text())),
+            _ => None,
+        })?;
+        let prompted = known[place]?;
+        let is_its = |entry: &&super::AgentEntry| entry.step == "turn.start" && entry.script.as_deref() == Some(script);
+        let begun = cell.agent_log.iter().filter(is_its).filter_map(|entry| entry.t).next()?;
+        let begun = Millis((begun.max(0.0) * 1000.0).round() as u64);
+        let from = known[index].map_or(prompted, |made| (made + BUILD_DELAY).min(prompted));
+        return Some(Millis(begun.0.saturating_sub(from.0)));
+    }
+    None
+}

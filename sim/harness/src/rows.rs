@@ -1,0 +1,128 @@
+//! The rows a run leaves, as facts: `s2.end_reason = ws_orphan_reap`.
+//!
+//! Rows are called s1, s2, … in the order in which they were inserted. Times are wall times from the start of the
+//! script, so a suspend shows in them. Nothing is redacted: in a simulator a value that has to be hidden is a leak of
+//! determinism.
+
+use std::fmt;
+
+use gateway_core::clock::{Millis, Wall};
+use gateway_core::store::{MessageRow, SessionRow, StoredId};
+use serde::Serialize;
+
+use crate::world::clock::EPOCH;
+
+/// The rows of all tables.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tables {
+    /// In the order in which they were inserted.
+    pub sessions: Vec<SessionRow>,
+    /// In the order of their ids.
+    pub messages: Vec<MessageRow>,
+}
+
+/// A fact about the rows: `s2.end_reason` and its value.
+pub type Fact = (String, String);
+
+impl Tables {
+    /// Every fact: row after row, column after column in the order of the schema, then the row's messages.
+    pub fn facts(&self) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        for (place, row) in self.sessions.iter().enumerate() {
+            let mut fact = |column: &str, value: String| facts.push((format!("s{}.{column}", place + 1), value));
+            fact("id", row.id.to_string());
+            fact("source", row.source.clone());
+            fact("parent_session_id", or_null(row.parent.as_ref().map(|parent| self.alias(parent))));
+            fact("started_at", time(row.started_at));
+            fact("ended_at", or_null(row.ended_at.map(time)));
+            fact("end_reason", or_null(row.end_reason.clone()));
+            fact("message_count", row.message_count.to_string());
+            fact("tool_call_count", row.tool_call_count.to_string());
+            fact("title", or_null(row.title.clone()));
+            let messages = self.messages.iter().filter(|message| message.session == row.id);
+            for (place, message) in messages.enumerate() {
+                fact(&format!("m{}", place + 1), said(message));
+            }
+        }
+        facts
+    }
+
+    /// What a session row is called: s1 for the first.
+    pub fn alias(&self, id: &StoredId) -> String {
+        let place = self.sessions.iter().position(|row| row.id == *id);
+        place.map_or_else(|| id.to_string(), |place| format!("s{}", place + 1))
+    }
+
+    /// The sessions as a report has them: times in milliseconds of wall time from the start of the script.
+    pub fn listed(&self) -> Vec<ListedSession> {
+        let listed = |(place, row): (usize, &SessionRow)| ListedSession {
+            alias: format!("s{}", place + 1),
+            id: row.id.to_string(),
+            parent: row.parent.as_ref().map(|parent| self.alias(parent)),
+            source: row.source.clone(),
+            started_ms: since_start(row.started_at),
+            ended_ms: row.ended_at.map(since_start),
+            end_reason: row.end_reason.clone(),
+            message_count: row.message_count,
+            title: row.title.clone(),
+        };
+        self.sessions.iter().enumerate().map(listed).collect()
+    }
+}
+
+/// One fact a line.
+impl fmt::Display for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.facts().iter().try_for_each(|(name, value)| writeln!(f, "{name} = {value}"))
+    }
+}
+
+/// A session row in a report.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ListedSession {
+    /// `s1` for the first.
+    pub alias: String,
+    /// Its stored id.
+    pub id: String,
+    /// The alias of the row it continues.
+    pub parent: Option<String>,
+    /// Which kind of client made it.
+    pub source: String,
+    /// When it began.
+    pub started_ms: i64,
+    /// When it ended.
+    pub ended_ms: Option<i64>,
+    /// Why.
+    pub end_reason: Option<String>,
+    /// Messages counted so far.
+    pub message_count: u64,
+    /// Its title.
+    pub title: Option<String>,
+}
+
+/// A message is one fact: `s1.m3 = tool "ok" at 5.000s`.
+fn said(row: &MessageRow) -> String {
+    let message = &row.message;
+    let text = serde_json::Value::from(message.content.as_deref().unwrap_or_default());
+    let call = if message.tool_calls.is_some() { " with a tool call" } else { "" };
+    let replaced = if row.active { "" } else { ", replaced" };
+    format!("{} {text}{call} at {}{replaced}", message.role.as_str(), time(message.timestamp))
+}
+
+/// In milliseconds; negative where the clock was set back beyond the start of the script.
+fn since_start(wall: Wall) -> i64 {
+    wall.0.cast_signed() - EPOCH.0.cast_signed()
+}
+
+fn time(wall: Wall) -> String {
+    since_start_text(since_start(wall))
+}
+
+/// A time from the start of the script, in milliseconds, as it is printed.
+pub fn since_start_text(ms: i64) -> String {
+    format!("{}{}", if ms < 0 { "-" } else { "" }, Millis(ms.unsigned_abs()))
+}
+
+fn or_null(value: Option<String>) -> String {
+    value.unwrap_or_else(|| "NULL".to_owned())
+}

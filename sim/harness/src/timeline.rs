@@ -1,0 +1,278 @@
+//! A run as a picture: time goes down, and each client, session, grace and row has a lane.
+//!
+//! What stands around a failure is told in full; the rest is counted. A line shows which lanes are there (`│`; `┆`: a
+//! session without a client), what the event befell (`●`), and what is wrong (`✗`). It has no colour, so it reads the same
+//! in a log.
+
+mod event;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use gateway_core::clock::Uptime;
+
+use crate::report::Report;
+use event::{Effect, Event, GONE, row_name};
+
+/// How wide a line may be, if whoever prints it does not say: `{:94}`.
+const WIDTH: usize = 100;
+
+/// How many events are told in full before the first failure, before a later one, and after each.
+const BEFORE_FIRST: usize = 14;
+const BEFORE_LATER: usize = 3;
+const AFTER: usize = 2;
+
+/// How much of a line lanes may take, so that there is room for words.
+const LANES_WIDTH: usize = 44;
+
+/// The picture of a run.
+pub struct Timeline {
+    /// What stands above each lane.
+    lanes: Vec<String>,
+    lines: Vec<Line>,
+}
+
+/// Whose life a lane is, in the order in which they stand: what a grace belongs to is beside it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Lane {
+    Client(String),
+    Session(usize),
+    Grace(usize),
+    Row(usize),
+}
+
+struct Line {
+    /// Left out where it is that of the line before.
+    at: Option<Uptime>,
+    /// A sign for each lane.
+    signs: Vec<char>,
+    text: String,
+}
+
+impl Timeline {
+    /// The picture of a run: around its failures, or all of it if there is none.
+    pub fn of(report: &Report) -> Self {
+        let events = event::all(report);
+        let shown = shown(&events);
+        let mut lanes: Vec<Lane> = events.iter().filter_map(|event| event.lane.clone()).collect();
+        lanes.sort_by_key(|lane| place(lane, &events));
+        lanes.dedup();
+        let mut lines = lines(&events, &shown, &lanes);
+        let seen: Vec<bool> = (0..lanes.len()).map(|lane| lines.iter().any(|line| line.signs[lane] != GONE)).collect();
+        for line in &mut lines {
+            line.signs = line.signs.iter().zip(&seen).filter(|(_, seen)| **seen).map(|(sign, _)| *sign).collect();
+        }
+        let lanes = lanes.iter().zip(&seen).filter(|(_, seen)| **seen).map(|(lane, _)| name(lane, report)).collect();
+        Self { lanes, lines }
+    }
+}
+
+/// Clients first, in the order in which they come; then sessions with their graces; then rows.
+fn place(lane: &Lane, events: &[Event]) -> (usize, usize, usize) {
+    match lane {
+        Lane::Client(_) => (0, events.iter().position(|event| event.lane.as_ref() == Some(lane)).unwrap_or(0), 0),
+        Lane::Session(place) => (1, *place, 0),
+        Lane::Grace(place) => (1, *place, 1),
+        Lane::Row(place) => (2, *place, 0),
+    }
+}
+
+fn name(lane: &Lane, report: &Report) -> String {
+    match lane {
+        Lane::Client(name) => name.clone(),
+        Lane::Session(place) => report.history.sessions.get(*place).map_or_else(String::new, |(_, name)| name.clone()),
+        Lane::Grace(_) => "grace".to_owned(),
+        Lane::Row(place) => row_name(*place),
+    }
+}
+
+/// Which events are told in full.
+fn shown(events: &[Event]) -> Vec<bool> {
+    let wrong: Vec<usize> =
+        (0..events.len()).filter(|place| matches!(events[*place].effect, Effect::Wrong(_))).collect();
+    let mut shown = vec![wrong.is_empty(); events.len()];
+    for (number, place) in wrong.iter().enumerate() {
+        let before = if number == 0 { BEFORE_FIRST } else { BEFORE_LATER };
+        let last = (place + AFTER).min(events.len() - 1);
+        shown[place.saturating_sub(before)..=last].fill(true);
+    }
+    // To fold one event away saves nothing.
+    for place in 0..shown.len() {
+        let beside = |step: Option<usize>| step.is_none_or(|step| shown.get(step).copied().unwrap_or(true));
+        if !shown[place] && beside(place.checked_sub(1)) && beside(place.checked_add(1)) {
+            shown[place] = true;
+        }
+    }
+    shown
+}
+
+fn lines(events: &[Event], shown: &[bool], lanes: &[Lane]) -> Vec<Line> {
+    let mut present: BTreeMap<&Lane, char> = lanes.iter().map(|lane| (lane, GONE)).collect();
+    let (mut lines, mut folded, mut last) = (Vec::new(), 0, None);
+    for (event, shown) in events.iter().zip(shown) {
+        let before: Vec<char> = lanes.iter().map(|lane| present[lane]).collect();
+        if *shown && folded > 0 {
+            lines.push(Line { at: None, signs: before.clone(), text: format!("… {folded} events") });
+            folded = 0;
+        }
+        match (&event.effect, &event.lane) {
+            (Effect::Goes(sign), Some(lane)) => drop(present.insert(lane, *sign)),
+            (Effect::Forgets, _) => {
+                present.iter_mut().filter(|(lane, _)| in_memory(lane)).for_each(|(_, sign)| *sign = GONE);
+            }
+            _ => {}
+        }
+        if !*shown {
+            folded += 1;
+            continue;
+        }
+        let sign = |lane: &Lane| match &event.effect {
+            Effect::Wrong(wrong) if wrong.contains(lane) => '✗',
+            _ if event.lane.as_ref() == Some(lane) => '●',
+            _ => present[lane],
+        };
+        let at = (last != Some(event.at)).then_some(event.at);
+        last = Some(event.at);
+        lines.push(Line { at, signs: lanes.iter().map(sign).collect(), text: text(event) });
+    }
+    if folded > 0 {
+        let signs = lanes.iter().map(|lane| present[lane]).collect();
+        lines.push(Line { at: None, signs, text: format!("… {folded} events") });
+    }
+    lines
+}
+
+fn in_memory(lane: &Lane) -> bool {
+    matches!(lane, Lane::Session(_) | Lane::Grace(_))
+}
+
+fn text(event: &Event) -> String {
+    match &event.effect {
+        Effect::Stores(1) => format!("{} has a message more", event.text),
+        Effect::Stores(count) => format!("{} has {count} messages more", event.text),
+        Effect::Wrong(_) => format!("✗ {}", event.text),
+        _ => event.text.clone(),
+    }
+}
+
+impl Timeline {
+    /// How much of a name there is room for, and for how many blanks behind it.
+    fn room(&self) -> (usize, usize) {
+        let width = |most: usize, gap: usize| -> usize {
+            self.lanes.iter().map(|name| name.chars().count().min(most) + gap).sum()
+        };
+        let rooms = [(14, 2), (10, 2), (7, 2), (5, 1), (3, 1)];
+        rooms.into_iter().find(|(most, gap)| width(*most, *gap) <= LANES_WIDTH).unwrap_or((2, 1))
+    }
+}
+
+/// A line an event, none wider than the width that is asked for, or 100.
+impl fmt::Display for Timeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = f.width().unwrap_or(WIDTH);
+        let (most, gap) = self.room();
+        let names: Vec<String> = self.lanes.iter().map(|name| cut(name, most)).collect();
+        let mut header = " ".repeat(12);
+        names.iter().for_each(|name| header.extend([name.as_str(), &" ".repeat(gap)]));
+        writeln!(f, "{}", cut(header.trim_end(), width))?;
+        for line in &self.lines {
+            let mut told = format!("{:>10}  ", line.at.map_or_else(String::new, |at| at.to_string()));
+            for (sign, name) in line.signs.iter().zip(&names) {
+                told.push(*sign);
+                told += &" ".repeat(name.chars().count() - 1 + gap);
+            }
+            told += &line.text;
+            writeln!(f, "{}", cut(&told, width).trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// The text, or as much of it as there is room for.
+fn cut(text: &str, most: usize) -> String {
+    let text = text.replace(char::is_control, " ");
+    match text.chars().count() > most {
+        true => text.chars().take(most - 1).chain(['…']).collect(),
+        false => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::invariant::NAMES;
+    use crate::{Release, Scenario, Simulator};
+
+    fn timeline(story: &str, release: Release) -> String {
+        let scenario =
+            Scenario::parse(Path::new("story.toml"), story, &NAMES).unwrap_or_else(|error| panic!("{error}"));
+        Timeline::of(&Simulator::new().run(&scenario, release)).to_string()
+    }
+
+    /// The whole way of #44045: the client dies, the grace begins and is over in the middle of the turn, and none begins
+    /// again; the row has a `✗` where it is overdue. What came long before is counted.
+    #[test]
+    fn the_story_of_44045() {
+        let story = include_str!("../../../scenarios/issues/44045_turn_outlives_grace.toml");
+        insta::assert_snapshot!(timeline(story, Release::V0_16_0), @r#"
+                    desktop  work  grace  s1  s2
+                    │        │            │       … 9 events
+            1.000s  ●        │            │       ← answer to prompt.submit
+                    ●        │            │       ← message.start work
+                    ●        │            │       ← tool.start work "terminal"
+            3.000s  ●        │            │       ← tool.complete work "terminal"
+                    ●        │            │       ← status.update work "compressing the conversation"
+            5.000s  │        │            ●       s1 is ended: compression
+                    │        │                ●   s2 is inserted, after s1
+                    ●        │                │   ← tool.start work "terminal"
+            6.000s  ●        │                │   desktop dies
+                             ●                │   work: attached → detached
+                             ┆     ●          │   work: a grace begins
+           26.000s           ┆     ●          │   work: the grace is over
+           40.000s           ┆                ●   s2 has 5 messages more
+                             ●                │   work: working → idle
+           60.000s           ┆                ✗   ✗ detached_rows_end
+           90.000s           ┆                │   faults off, clients leave
+        21940.000s           ✗                │   ✗ idle_sessions_end
+                             ✗            ✗   │   ✗ acknowledged_messages_are_stored
+        "#);
+    }
+
+    /// Two clients and one instant: each lane says who was there, and both the session and its row are marked.
+    #[test]
+    fn a_race_at_one_instant() {
+        let story = include_str!("../../../scenarios/found/live_rows_stay_open_7fd7483f.toml");
+        insta::assert_snapshot!(timeline(story, Release::V0_17_0), @r#"
+                    desktop  phone  work  work~2  s1
+                    │        │      │             │   … 13 events
+            3.000s  │        │      │             ●   s1 has a message more
+                    ●        │      │             │   ← message.delta work "hello"
+                    │        │      │             ●   s1 has a message more
+                    ●        │      │             │   ← message.complete work "hello"
+                    │        │      ●             │   work: working → idle
+                    ●        │      │             │   ← session.info work
+            4.000s  │        ●      │             │   → session.resume s1
+                    ●        │      │             │   desktop dies
+                             │      ●             │   work: attached → detached
+                             │      ●             │   work: open → closing
+                             │      ┆             ●   store: Reopen of s1
+                             │      ┆             ●   s1 is ended: ws_disconnect
+                             │      ●                 work: closing → ended
+                             │            ●           work~2: registered, attached
+                             │            ✗       ✗   ✗ live_rows_stay_open
+                             ●            │           ← answer to session.resume
+                             │            │           faults off, clients leave
+                                                      … 6 events
+        "#);
+    }
+
+    /// A run without a failure is told in full.
+    #[test]
+    fn nothing_is_folded_without_a_failure() {
+        let story = include_str!("../../../scenarios/issues/44045_turn_outlives_grace.toml");
+        let told = timeline(story, Release::Current);
+        assert!(!told.contains('…') && told.contains("work: the grace begins again"), "{told}");
+    }
+}

@@ -1,0 +1,166 @@
+//! What a client of a scenario says and remembers: the request that a step stands for, and what it has heard that a later
+//! step needs. Simulated clients and those on real sockets say the same.
+
+use std::collections::BTreeMap;
+
+use gateway_core::store::Role;
+use serde_json::{Value, json};
+
+use crate::world::names::Ids;
+use sim_scenario::{Action, OnDisconnect, ResumeTarget, ResumeWish, Start};
+
+/// A request without its number.
+pub struct Request {
+    /// The JSON-RPC method.
+    pub method: String,
+    /// The JSON-RPC parameters, an object.
+    pub params: Value,
+}
+
+/// What a client has heard.
+#[derive(Default)]
+pub struct Heard {
+    /// By runtime id.
+    sessions: BTreeMap<String, OfSession>,
+}
+
+#[derive(Default)]
+struct OfSession {
+    /// The number of the last event.
+    latest: u64,
+    /// The method that answers the last question, and what it names it by.
+    question: Option<(String, Value)>,
+}
+
+/// What the answer to a step's request will be called.
+pub fn names(action: &Action) -> Option<&str> {
+    match action {
+        Action::Resume { session, name, .. } => Some(name.as_deref().unwrap_or(session)),
+        _ => action.names(),
+    }
+}
+
+/// The stored session that a step means, and by which of its ids.
+pub fn stored(action: &Action) -> Option<(&str, ResumeTarget)> {
+    match action {
+        Action::Resume { session, target, .. } | Action::Delete { session, target } => Some((session, *target)),
+        Action::Create { start, .. } => Some((start.parent.as_deref()?, ResumeTarget::Stored)),
+        _ => None,
+    }
+}
+
+/// The request of a step that is one. `ids` are those of the session that it is about, `stored` is what its
+/// [`stored`](fn@stored) session goes by; the error says why there is nothing to ask.
+///
+/// # Panics
+/// When the step is no request.
+pub fn request(action: &Action, ids: Option<&Ids>, stored: Option<&str>, heard: &mut Heard) -> Result<Request, String> {
+    let session = ids.map(|ids| ids.runtime.as_str());
+    let of_session = json!({"session_id": session});
+    let (method, params) = match action {
+        Action::Create { title, on_disconnect, start, .. } => {
+            let closes = *on_disconnect == OnDisconnect::Close;
+            let mut params = json!({"title": title, "close_on_disconnect": closes});
+            start_with(start, stored, &mut params);
+            ("session.create", params)
+        }
+        Action::Prompt { prompt, truncate, .. } => {
+            let mut params = json!({"session_id": session, "text": prompt.text()});
+            if let Some(ordinal) = truncate {
+                params["truncate_before_user_ordinal"] = json!(ordinal);
+            }
+            ("prompt.submit", params)
+        }
+        Action::Resume { wish, .. } => {
+            let mut params = json!({"session_id": stored});
+            match wish {
+                ResumeWish::GoOn => {}
+                ResumeWish::GoOnAtOnce => params["eager_build"] = true.into(),
+                ResumeWish::Look => params["lazy"] = true.into(),
+            }
+            ("session.resume", params)
+        }
+        Action::Activate { .. } => ("session.activate", of_session),
+        Action::CloseSession { .. } => ("session.close", of_session),
+        Action::Interrupt { .. } => ("session.interrupt", of_session),
+        Action::Title { title, .. } => {
+            let mut params = of_session;
+            if let Some(title) = title {
+                params["title"] = json!(title);
+            }
+            ("session.title", params)
+        }
+        Action::History { .. } => ("session.history", of_session),
+        Action::Undo { .. } => ("session.undo", of_session),
+        Action::Steer { text, .. } => ("session.steer", json!({"session_id": session, "text": text})),
+        Action::Compress { .. } => ("session.compress", of_session),
+        Action::Branch { .. } => ("session.branch", of_session),
+        Action::Delete { .. } => ("session.delete", json!({"session_id": stored})),
+        Action::MostRecent => ("session.most_recent", json!({})),
+        Action::ActiveList => ("session.active_list", json!({})),
+        Action::List => ("session.list", json!({})),
+        Action::Answer { session: name, text } => return heard.answer(session.unwrap_or_default(), name, text),
+        Action::EventsSince { .. } => {
+            let last_seen = heard.sessions.get(session.unwrap_or_default()).map_or(0, |heard| heard.latest);
+            ("session.events.since", json!({"session_id": session, "last_seen": last_seen}))
+        }
+        other => unreachable!("`{}` is no request", other.word()),
+    };
+    Ok(Request { method: method.to_owned(), params })
+}
+
+/// What a session starts with, as parameters; `parent` is the stored session that it is a branch of.
+fn start_with(start: &Start, parent: Option<&str>, params: &mut Value) {
+    if let Some(source) = &start.source {
+        params["source"] = source.as_str().into();
+    }
+    if let Some(parent) = parent {
+        params["parent_session_id"] = parent.into();
+    }
+    if !start.seed.is_empty() {
+        let roles = [Role::User, Role::Assistant].into_iter().cycle();
+        let said = |(role, text): (Role, &String)| json!({"role": role, "content": text});
+        params["messages"] = roles.zip(&start.seed).map(said).collect();
+    }
+}
+
+/// The ids in an answer that names a session.
+pub fn ids(response: &Value) -> Option<Ids> {
+    let text = |key: &str| response["result"].get(key).and_then(Value::as_str).map(str::to_owned);
+    let stored = text("stored_session_id").or_else(|| text("session_key"));
+    text("session_id").zip(stored).map(|(runtime, stored)| Ids { runtime, stored })
+}
+
+impl Heard {
+    /// An event has come.
+    pub fn event(&mut self, event: &Value) {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let Some((session, kind)) = text(&event["session_id"]).zip(text(&event["type"])) else { return };
+        let heard = self.sessions.entry(session.clone()).or_default();
+        heard.latest = event["seq"].as_u64().unwrap_or(heard.latest);
+        if let Some(asked) = kind.strip_suffix(".request") {
+            let names = match &event["payload"]["request_id"] {
+                Value::Null => json!({"session_id": session}),
+                id => json!({"request_id": id}),
+            };
+            heard.question = Some((format!("{asked}.respond"), names));
+        }
+    }
+
+    /// An answer that names a session has come: questions that are open when a client comes back are told with it.
+    pub fn named(&mut self, response: &Value) {
+        for asked in response["result"]["pending"].as_array().into_iter().flatten() {
+            let session = &response["result"]["session_id"];
+            self.event(&json!({"session_id": session, "type": asked["type"], "payload": asked["payload"]}));
+        }
+    }
+
+    /// The answer to the last question that was heard from a session, which the script calls `name`.
+    fn answer(&mut self, session: &str, name: &str, text: &str) -> Result<Request, String> {
+        let question = self.sessions.get_mut(session).and_then(|heard| heard.question.take());
+        let (method, mut params) = question.ok_or_else(|| format!("`{name}` has asked nothing"))?;
+        let key = if method == "approval.respond" { "choice" } else { "answer" };
+        params[key] = text.into();
+        Ok(Request { method, params })
+    }
+}

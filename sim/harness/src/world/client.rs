@@ -1,0 +1,316 @@
+//! Scripted clients: each follows its steps of the scenario in a task of its own, and hears its connection in another.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use gateway_core::clock::{Clock, Uptime};
+use gateway_core::state::Session;
+use gateway_core::store::{EndReason, NewMessage, NewSession, Role, StoredId, Write};
+use serde_json::{Value, json};
+
+use super::names::{Ids, Named};
+use super::network::{ClientEnd, Network};
+use super::process::Process;
+use super::store::SimStore;
+use super::told;
+use super::{Stage, World};
+use crate::footprint::Resource;
+use crate::task::{self, TaskTag};
+use crate::trace::Site;
+use crate::wire::{self, Heard, Request};
+use sim_scenario::{Action, ResumeTarget, Step};
+
+/// One client of the scenario.
+pub(crate) struct Client {
+    name: String,
+    stage: Rc<Stage>,
+    network: Rc<Network>,
+    store: Rc<SimStore>,
+    process: Rc<Process>,
+    connection: RefCell<Option<ClientEnd>>,
+    requests: Cell<u64>,
+    /// Requests without an answer, and the session name that hangs on it.
+    pending: RefCell<BTreeMap<u64, (told::Request, Option<String>)>>,
+    /// Those that had none when the connection before this one ended.
+    unanswered: RefCell<Vec<(told::Request, Option<String>)>>,
+    heard: RefCell<Heard>,
+}
+
+/// Why a step could not be carried out.
+struct Skipped(String);
+
+impl Client {
+    /// Starts a client on its steps, which are in the order of time.
+    pub(crate) fn start(name: &str, steps: Vec<Step>, world: &World, process: &Rc<Process>) -> Rc<Self> {
+        let client = Rc::new(Self {
+            name: name.to_owned(),
+            stage: Rc::clone(&world.stage),
+            network: Rc::clone(&world.network),
+            store: Rc::clone(&world.store),
+            process: Rc::clone(process),
+            connection: RefCell::default(),
+            requests: Cell::new(0),
+            pending: RefCell::default(),
+            unanswered: RefCell::default(),
+            heard: RefCell::default(),
+        });
+        let script = Box::pin(Rc::clone(&client).follow(steps));
+        client.stage.pool.spawn(TaskTag::new(name, task::Role::Script).task(), script);
+        client
+    }
+
+    /// Closes the connection, if there is one: the script is over.
+    pub(crate) fn leave(&self) {
+        if let Some(connection) = self.connection.borrow_mut().take() {
+            self.stage.enter(Site::Connection, format!("{} leaves", self.name));
+            connection.close();
+        }
+        self.forget_pending();
+    }
+
+    async fn follow(self: Rc<Self>, steps: Vec<Step>) {
+        for step in steps {
+            self.stage.clock.sleep_until(Uptime(step.at.0)).await;
+            match self.act(&step.action).await {
+                Ok(()) => self.stage.carried_out(step.action.word()),
+                Err(Skipped(why)) => self.stage.enter(Site::Script, format!("line {}: skipped, {why}", step.line)),
+            }
+        }
+    }
+
+    async fn act(self: &Rc<Self>, action: &Action) -> Result<(), Skipped> {
+        self.changes();
+        match action {
+            Action::Connect => self.connect()?,
+            Action::Close => self.end(ClientEnd::close, "closes")?,
+            Action::Drop => self.end(ClientEnd::die, "dies")?,
+            Action::Vanish { takes } => {
+                let takes = *takes;
+                self.end(|connection| connection.vanish(takes), "vanishes")?;
+            }
+            Action::Stall => self.change(|connection| connection.stall(true), "stops reading")?,
+            Action::Unstall => self.change(|connection| connection.stall(false), "reads again")?,
+            Action::Lag { takes } => self.change(|connection| connection.lag(*takes), "gets a slow line")?,
+            Action::Cut => self.change(|connection| connection.cut(true), "is cut off")?,
+            Action::Mend => self.change(|connection| connection.cut(false), "is reached again")?,
+            Action::Resend => self.resend()?,
+            Action::Kill => self.process.kill(),
+            Action::Signal { signal } => self.process.signal(*signal),
+            Action::Restart => self.process.start(),
+            Action::CliNew { session } => self.go_on_elsewhere(session).await?,
+            Action::ScanIdle => self.process.scan_idle().await,
+            Action::Suspend { length } => self.process.suspend(*length),
+            Action::SetClock { jump } => self.process.set_clock(*jump),
+            _ => self.ask(action).await?,
+        }
+        Ok(())
+    }
+
+    fn connect(self: &Rc<Self>) -> Result<(), Skipped> {
+        if !self.process.is_up() {
+            return Err(Skipped("the gateway is down".to_owned()));
+        }
+        // Where a kill and a connect fall on one instant, either may be first.
+        if self.connection.borrow().is_some() {
+            return Err(Skipped("the connection is there".to_owned()));
+        }
+        let connection = self.network.connect(&self.name);
+        self.stage.enter(Site::Connection, format!("{} connects", self.name));
+        *self.connection.borrow_mut() = Some(connection.clone());
+        let receiver = connection.receiver(TaskTag::new(self.name.as_str(), task::Role::Inbox));
+        let inbox = Box::pin(Rc::clone(self).hear(connection));
+        self.stage.pool.spawn(receiver, inbox);
+        Ok(())
+    }
+
+    fn end(&self, how: impl FnOnce(&ClientEnd), word: &str) -> Result<(), Skipped> {
+        let connection = self.connection.borrow_mut().take();
+        let connection = connection.ok_or_else(|| Skipped("the connection is gone".to_owned()))?;
+        self.stage.enter(Site::Connection, format!("{} {word}", self.name));
+        how(&connection);
+        self.forget_pending();
+        Ok(())
+    }
+
+    fn change(&self, how: impl FnOnce(&ClientEnd), word: &str) -> Result<(), Skipped> {
+        let connection = self.connection.borrow();
+        let connection = connection.as_ref().ok_or_else(|| Skipped("the connection is gone".to_owned()))?;
+        self.stage.enter(Site::Connection, format!("{} {word}", self.name));
+        how(connection);
+        Ok(())
+    }
+
+    /// Sends once more what had no answer before the client came back.
+    fn resend(&self) -> Result<(), Skipped> {
+        let unanswered = self.unanswered.take();
+        if unanswered.is_empty() {
+            return Err(Skipped("every request had its answer".to_owned()));
+        }
+        for (request, name) in unanswered {
+            if let Some(name) = &name {
+                self.stage.names.ask_again(name);
+                self.stage.names.expect(&self.name, name);
+            }
+            self.request(&request.method, request.params, name)?;
+        }
+        Ok(())
+    }
+
+    /// Sends the request of a step.
+    async fn ask(&self, action: &Action) -> Result<(), Skipped> {
+        let ids = match action.session() {
+            Some(session) => Some(self.ids(session).await?),
+            None => None,
+        };
+        self.changes();
+        let name = wire::names(action);
+        let stored = match wire::stored(action) {
+            Some((session, target)) => {
+                let stored = self.ids(session).await.and_then(|ids| self.stored(ids, target));
+                Some(stored.inspect_err(|_| name.into_iter().for_each(|name| self.fail(name)))?)
+            }
+            None => None,
+        };
+        let asked = wire::request(action, ids.as_ref(), stored.as_deref(), &mut self.heard.borrow_mut());
+        let Request { method, params } = asked.map_err(Skipped)?;
+        if let Some(name) = name {
+            self.stage.names.expect(&self.name, name);
+        }
+        self.request(&method, params, name.map(str::to_owned))
+    }
+
+    /// The stored id, or the title, that a step means.
+    fn stored(&self, ids: Ids, target: ResumeTarget) -> Result<String, Skipped> {
+        self.stage.footprints.read(|| Resource::Rows);
+        self.stage.footprints.read(|| Resource::Titles);
+        let mirror = self.store.mirror();
+        match target {
+            ResumeTarget::Stored => Ok(ids.stored),
+            ResumeTarget::Tip => Ok(mirror.newest(&StoredId::new(ids.stored)).to_string()),
+            ResumeTarget::Title => {
+                let title = mirror.row(&StoredId::new(ids.stored)).and_then(|row| row.title.clone());
+                title.ok_or_else(|| Skipped("the session has no title".to_owned()))
+            }
+        }
+    }
+
+    /// What the command line does with `/new`: it opens the row, leaves it for a child, and is left in turn. It leaves alone
+    /// what the gateway has in use.
+    async fn go_on_elsewhere(&self, session: &str) -> Result<(), Skipped> {
+        self.changes();
+        let known = StoredId::new(self.ids(session).await?.stored);
+        let left = self.store.mirror().newest(&known);
+        if self.store.mirror().row(&left).is_none() {
+            return Err(Skipped("the session has no row".to_owned()));
+        }
+        let owns = |session: &Session| session.read(|record| record.owns(&left));
+        if self.process.gateway().is_some_and(|gateway| gateway.sessions.all().iter().any(owns)) {
+            return Err(Skipped("the session is in use".to_owned()));
+        }
+        let at = self.stage.clock.now().wall;
+        self.requests.set(self.requests.get() + 1);
+        let id = StoredId::new(format!("cli_{}", self.requests.get()));
+        let child = NewSession {
+            id: id.clone(),
+            source: "cli".to_owned(),
+            model: None,
+            parent: Some(left.clone()),
+            branched_from: None,
+            started_at: at,
+            cwd: None,
+            title: None,
+        };
+        let writes = [
+            Write::Reopen { session: left.clone() },
+            Write::End { session: left, at, reason: EndReason::NewSession },
+            Write::StartTurn { session: child, messages: vec![NewMessage::text(Role::User, "said elsewhere", at)] },
+            Write::End { session: id.clone(), at, reason: EndReason::CliClose },
+        ];
+        self.store.note_elsewhere(id);
+        for write in writes {
+            self.store.write_elsewhere(&write).map_err(|error| Skipped(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    async fn ids(&self, session: &str) -> Result<Ids, Skipped> {
+        match self.stage.names.settled(session).await {
+            Named::Known(ids) => Ok(ids),
+            Named::Failed => Err(Skipped(format!("session `{session}` never came to be"))),
+        }
+    }
+
+    /// The step that runs changes what the client knows.
+    fn changes(&self) {
+        self.stage.footprints.write(|| Resource::Client(self.name.clone()));
+    }
+
+    /// Sends a request; `names` is what its answer will be called.
+    fn request(&self, method: &str, params: Value, names: Option<String>) -> Result<(), Skipped> {
+        let connection = self.connection.borrow().clone();
+        let connection = connection.ok_or_else(|| Skipped("the connection is gone".to_owned()))?;
+        let id = self.requests.get() + 1;
+        self.requests.set(id);
+        let frame = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string();
+        let request = told::Request { method: method.to_owned(), params, sent_at: self.stage.now() };
+        self.stage.told.sent(&request);
+        self.pending.borrow_mut().insert(id, (request, names));
+        self.stage.enter(Site::Sent, frame.clone());
+        connection.send(frame);
+        Ok(())
+    }
+
+    async fn hear(self: Rc<Self>, connection: ClientEnd) {
+        while let Some(frame) = connection.receive().await {
+            self.changes();
+            self.stage.enter(Site::Received, frame.clone());
+            let value: Value = serde_json::from_str(&frame).expect("the gateway sends JSON");
+            if let Some(id) = value.get("id").and_then(Value::as_u64) {
+                self.answered(id, value);
+            } else {
+                self.stage.told.heard(&self.name, &value["params"]);
+                self.heard.borrow_mut().event(&value["params"]);
+            }
+        }
+        self.changes();
+        if self.connection.borrow().as_ref().is_some_and(|present| present.is(&connection)) {
+            self.stage.enter(Site::Connection, format!("{} finds its connection gone", self.name));
+            *self.connection.borrow_mut() = None;
+            self.forget_pending();
+        }
+    }
+
+    fn answered(&self, id: u64, response: Value) {
+        let Some((request, name)) = self.pending.borrow_mut().remove(&id) else { return };
+        if let Some(name) = name {
+            self.settle(&name, &response);
+        }
+        self.stage.told.answered(&self.name, request, response);
+    }
+
+    /// The answer says what the session is that a name was kept for.
+    fn settle(&self, name: &str, response: &Value) {
+        self.heard.borrow_mut().named(response);
+        self.stage.names.expect_no_more(&self.name, name);
+        match wire::ids(response) {
+            Some(ids) => self.stage.names.settle(name, Named::Known(ids)),
+            None => self.fail(name),
+        }
+    }
+
+    /// Answers that will never come leave their sessions without a name, unless they have one from before.
+    fn forget_pending(&self) {
+        let unanswered: Vec<_> = self.pending.take().into_values().collect();
+        for name in unanswered.iter().filter_map(|(_, name)| name.as_deref()) {
+            self.fail(name);
+        }
+        *self.unanswered.borrow_mut() = unanswered;
+    }
+
+    fn fail(&self, name: &str) {
+        if self.stage.names.look(name).is_none() {
+            self.stage.names.settle(name, Named::Failed);
+        }
+    }
+}

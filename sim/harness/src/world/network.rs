@@ -1,0 +1,407 @@
+//! Simulated connections: whole frames, in order in each direction, each with a latency of its own.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use gateway_core::clock::{Clock, Millis, Uptime};
+use gateway_core::transport::{Connection, Died, Transport, Unsent};
+use interleaving::Task;
+use tokio::sync::Notify;
+
+use super::Stage;
+use crate::footprint::Resource;
+use crate::task::TaskTag;
+use sim_scenario::{Latency, Network as Settings};
+
+/// Brings clients to the gateway.
+pub(crate) struct Network {
+    stage: Rc<Stage>,
+    settings: Settings,
+    arrivals: RefCell<VecDeque<Rc<dyn Connection>>>,
+    arrived: Notify,
+    closed: Cell<bool>,
+    /// What a kill of the gateway severs.
+    established: RefCell<Vec<ClientEnd>>,
+}
+
+/// A client's end of a connection.
+#[derive(Clone)]
+pub(crate) struct ClientEnd {
+    name: Rc<str>,
+    to_gateway: Rc<Pipe>,
+    to_client: Rc<Pipe>,
+}
+
+struct GatewayEnd {
+    name: Rc<str>,
+    from_client: Rc<Pipe>,
+    to_client: Rc<Pipe>,
+}
+
+/// One direction of a connection.
+struct Pipe {
+    stage: Rc<Stage>,
+    /// The site of its latency choices.
+    site: String,
+    /// The end that receives the frames.
+    to: To,
+    latency: Cell<Latency>,
+    queue: RefCell<VecDeque<(Uptime, Item)>>,
+    changed: Notify,
+    /// How many frames may be in it that the receiver has not taken. Only the gateway asks.
+    buffer: usize,
+    /// Since when the sender waits for room.
+    waited_for: Cell<Option<Uptime>>,
+    receiver: Cell<Receiver>,
+    /// Nothing gets through.
+    cut: Cell<bool>,
+    /// The receiver has seen the end, or the sender has given up.
+    over: Cell<bool>,
+}
+
+/// The receiving end of a pipe.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum To {
+    Gateway,
+    Client,
+}
+
+/// What the receiver does with what arrives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Receiver {
+    /// It takes it.
+    Takes,
+    /// It takes nothing for now.
+    Stalled,
+    /// It is gone, and the sender does not know: what is sent to it stays in the pipe.
+    Vanished,
+}
+
+/// What travels through a pipe.
+enum Item {
+    Frame(String),
+    Close,
+    Death,
+}
+
+impl Network {
+    pub(crate) fn new(stage: Rc<Stage>, settings: Settings) -> Rc<Self> {
+        Rc::new(Self {
+            stage,
+            settings,
+            arrivals: RefCell::default(),
+            arrived: Notify::new(),
+            closed: Cell::new(false),
+            established: RefCell::default(),
+        })
+    }
+
+    /// A new connection of a client.
+    pub(crate) fn connect(&self, name: &str) -> ClientEnd {
+        let pipe =
+            |direction: &str, to: To| Pipe::new(&self.stage, format!("net.{name}.{direction}"), to, self.settings);
+        let (to_gateway, to_client) = (pipe("out", To::Gateway), pipe("in", To::Client));
+        let name: Rc<str> = name.into();
+        let (from_client, of_client) = (Rc::clone(&to_gateway), Rc::clone(&to_client));
+        let end = GatewayEnd { name: Rc::clone(&name), from_client, to_client: of_client };
+        self.stage.footprints.write(|| Resource::Arrivals);
+        self.arrivals.borrow_mut().push_back(Rc::new(end));
+        self.arrived.notify_waiters();
+        let client = ClientEnd { name, to_gateway, to_client };
+        let mut established = self.established.borrow_mut();
+        established.retain(|end| !end.to_gateway.over.get());
+        established.push(client.clone());
+        client
+    }
+
+    /// The clients that take nothing though the gateway has more for them, and since when.
+    pub(crate) fn stalled(&self) -> Vec<(Rc<str>, Uptime)> {
+        let established = self.established.borrow();
+        let served = established.iter().filter(|end| !end.to_gateway.over.get() && !end.to_client.over.get());
+        served.filter_map(|end| Some((Rc::clone(&end.name), end.to_client.waited_for.get()?))).collect()
+    }
+
+    /// The gateway is gone: every connection breaks, in both directions, with all that was on its way.
+    pub(crate) fn sever(&self) {
+        self.arrivals.borrow_mut().clear();
+        for end in self.established.take() {
+            end.to_gateway.stop();
+            end.to_client.stop();
+        }
+    }
+
+    /// No more clients will come. What was cut is mended, and the gateway learns of clients that have vanished.
+    pub(crate) fn close(&self) {
+        for end in self.established.take() {
+            end.cut(false);
+            if end.to_client.receiver.get() == Receiver::Vanished {
+                end.to_gateway.push(Item::Death);
+            }
+        }
+        self.closed.set(true);
+        self.arrived.notify_waiters();
+    }
+}
+
+impl Transport for Network {
+    fn accept(&self) -> LocalBoxFuture<'_, Option<Rc<dyn Connection>>> {
+        async move {
+            loop {
+                let arrived = self.arrived.notified();
+                self.stage.footprints.write(|| Resource::Arrivals);
+                if let Some(connection) = self.arrivals.borrow_mut().pop_front() {
+                    return Some(connection);
+                }
+                if self.closed.get() {
+                    return None;
+                }
+                arrived.await;
+            }
+        }
+        .boxed_local()
+    }
+}
+
+impl ClientEnd {
+    /// Whether both are ends of one connection.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.to_gateway, &other.to_gateway)
+    }
+
+    /// The task with this tag receives the frames of this connection.
+    pub(crate) fn receiver(&self, tag: TaskTag) -> Task<TaskTag, Resource> {
+        let task = tag.task().early();
+        if self.to_client.is_instant() { task.absorbing() } else { task }
+    }
+
+    pub(crate) fn send(&self, frame: String) {
+        self.to_gateway.push(Item::Frame(frame));
+    }
+
+    /// The next frame, `None` when the connection is over.
+    pub(crate) async fn receive(&self) -> Option<String> {
+        self.to_client.receive().await.ok().flatten()
+    }
+
+    /// Takes nothing more, or goes on.
+    pub(crate) fn stall(&self, stalled: bool) {
+        self.to_client.stage.footprints.write(|| Resource::Flow(self.to_client.site.clone()));
+        self.to_client.receiver.set(if stalled { Receiver::Stalled } else { Receiver::Takes });
+        self.to_client.changed.notify_waiters();
+    }
+
+    /// Each frame that is sent from here on takes so long, in either direction.
+    pub(crate) fn lag(&self, takes: Millis) {
+        self.to_client.stage.footprints.everywhere();
+        for pipe in [&self.to_gateway, &self.to_client] {
+            pipe.latency.set(Latency::fixed(takes));
+        }
+    }
+
+    /// Nothing gets through any more, in either direction; or what has waited does.
+    pub(crate) fn cut(&self, cut: bool) {
+        self.to_client.stage.footprints.everywhere();
+        for pipe in [&self.to_gateway, &self.to_client] {
+            pipe.cut.set(cut);
+            pipe.changed.notify_waiters();
+        }
+    }
+
+    /// The client is gone, and the gateway is told after so long, if at all. What is sent to the client stays on its way.
+    pub(crate) fn vanish(&self, told_after: Option<Millis>) {
+        self.to_client.stage.footprints.everywhere();
+        self.to_client.receiver.set(Receiver::Vanished);
+        self.to_client.changed.notify_waiters();
+        if let Some(length) = told_after {
+            self.to_gateway.push_at(self.to_gateway.stage.now() + length, Item::Death);
+        }
+    }
+
+    /// Ends the connection with a close frame.
+    pub(crate) fn close(&self) {
+        self.to_gateway.push(Item::Close);
+        self.hear_no_more();
+    }
+
+    /// Ends the connection without one. Frames on their way to the gateway still arrive; those to the client do not.
+    pub(crate) fn die(&self) {
+        self.to_gateway.push(Item::Death);
+        self.hear_no_more();
+    }
+
+    /// Where nothing gets through the gateway does not hear of that either.
+    fn hear_no_more(&self) {
+        if self.to_client.cut.get() { self.vanish(None) } else { self.to_client.stop() }
+    }
+}
+
+impl Connection for GatewayEnd {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn receive(&self) -> LocalBoxFuture<'_, Result<Option<String>, Died>> {
+        self.from_client.receive().boxed_local()
+    }
+
+    fn send(&self, frame: String) -> Result<(), Unsent> {
+        // A gateway learns of a death when its reader does; what it sends until then is lost on the way.
+        if self.from_client.is_over() {
+            return Err(Died.into());
+        }
+        if self.to_client.is_full() {
+            return Err(Unsent::Full(frame));
+        }
+        self.to_client.push(Item::Frame(frame));
+        Ok(())
+    }
+
+    fn room(&self) -> LocalBoxFuture<'_, Result<(), Died>> {
+        async move {
+            self.to_client.room().await;
+            if self.from_client.is_over() { Err(Died) } else { Ok(()) }
+        }
+        .boxed_local()
+    }
+
+    fn close(&self) {
+        self.to_client.push(Item::Close);
+        self.from_client.stop();
+    }
+}
+
+impl Pipe {
+    fn new(stage: &Rc<Stage>, site: String, to: To, settings: Settings) -> Rc<Self> {
+        Rc::new(Self {
+            stage: Rc::clone(stage),
+            site,
+            to,
+            latency: Cell::new(settings.latency),
+            buffer: settings.buffer.get() as usize,
+            waited_for: Cell::new(None),
+            receiver: Cell::new(Receiver::Takes),
+            cut: Cell::new(false),
+            queue: RefCell::default(),
+            changed: Notify::new(),
+            over: Cell::new(false),
+        })
+    }
+
+    fn push(&self, item: Item) {
+        if self.is_over() {
+            return;
+        }
+        self.push_at(self.stage.now() + self.stage.latency(&self.site, self.latency.get()), item);
+    }
+
+    fn push_at(&self, arrival: Uptime, item: Item) {
+        self.stage.footprints.write(|| Resource::Tail(self.site.clone()));
+        let mut queue = self.queue.borrow_mut();
+        // In order: a frame never overtakes the one before it.
+        let arrival = queue.back().map_or(arrival, |(before, _)| arrival.max(*before));
+        queue.push_back((arrival, item));
+        drop(queue);
+        self.changed.notify_waiters();
+    }
+
+    /// The receiver hears no more.
+    fn stop(&self) {
+        self.ends();
+        self.queue.borrow_mut().clear();
+        self.changed.notify_waiters();
+    }
+
+    async fn receive(&self) -> Result<Option<String>, Died> {
+        loop {
+            let changed = self.changed.notified();
+            self.looks();
+            if self.is_over() || self.receiver.get() == Receiver::Vanished {
+                return Ok(None);
+            }
+            if self.cut.get() || self.receiver.get() == Receiver::Stalled {
+                changed.await;
+                continue;
+            }
+            let head = self.queue.borrow().front().map(|(arrival, _)| *arrival);
+            match head {
+                Some(arrival) if arrival <= self.stage.now() => return self.take(),
+                // Nothing overtakes the head, so its arrival is the next thing that can happen, or a stop.
+                Some(arrival) => tokio::select! {
+                    biased; // both only lead to another look
+                    () = changed => {}
+                    () = self.stage.clock.sleep_until(arrival) => {}
+                },
+                None => changed.await,
+            }
+        }
+    }
+
+    /// Whether it is over.
+    fn is_over(&self) -> bool {
+        self.stage.footprints.read(|| Resource::Flow(self.site.clone()));
+        self.over.get()
+    }
+
+    /// It is over from here on.
+    fn ends(&self) {
+        self.stage.footprints.write(|| Resource::Flow(self.site.clone()));
+        self.over.set(true);
+    }
+
+    /// The receiver looks whether there is something. A client takes in whatever there is, at once or in parts; the gateway
+    /// carries out one request before it looks for the next, and a frame that is on its way has a time of its own.
+    fn looks(&self) {
+        let tail = || Resource::Tail(self.site.clone());
+        match self.to {
+            To::Client if self.is_instant() => self.stage.footprints.absorb(tail),
+            To::Client | To::Gateway => self.stage.footprints.read(tail),
+        }
+    }
+
+    fn is_instant(&self) -> bool {
+        self.latency.get().max == Millis::ZERO
+    }
+
+    /// Whether a frame more would be too many.
+    fn is_full(&self) -> bool {
+        let is_full = self.queue.borrow().len() >= self.buffer;
+        if is_full {
+            // One that is not full is not full either when something has been taken.
+            self.stage.footprints.read(|| Resource::Head(self.site.clone()));
+        }
+        is_full
+    }
+
+    /// Waits until a frame more is not too many, or there is no receiver any more.
+    async fn room(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.is_over() || !self.is_full() {
+                return;
+            }
+            self.waited_for.set(self.waited_for.get().or_else(|| Some(self.stage.now())));
+            changed.await;
+        }
+    }
+
+    fn take(&self) -> Result<Option<String>, Died> {
+        self.stage.footprints.write(|| Resource::Head(self.site.clone()));
+        // There is room again.
+        self.waited_for.set(None);
+        self.changed.notify_waiters();
+        match self.queue.borrow_mut().pop_front() {
+            Some((_, Item::Frame(frame))) => Ok(Some(frame)),
+            Some((_, Item::Close)) | None => {
+                self.ends();
+                Ok(None)
+            }
+            Some((_, Item::Death)) => {
+                self.ends();
+                Err(Died)
+            }
+        }
+    }
+}

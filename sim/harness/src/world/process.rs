@@ -1,0 +1,174 @@
+//! The gateway as a process: it starts, is killed, is asked to end, and starts again on the same database.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gateway_core::Gateway;
+use gateway_core::behavior::Behavior;
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::config::Config;
+use gateway_core::env::Env;
+use gateway_core::lifecycle::process::Signal;
+use gateway_core::server;
+use gateway_core::spawn::TaskName;
+
+use super::network::Network;
+use super::store::SimStore;
+use super::{Stage, World};
+use crate::task::{Role, TaskTag};
+use crate::trace::Site;
+use sim_scenario::Jump;
+
+/// The gateway's process.
+pub(crate) struct Process {
+    stage: Rc<Stage>,
+    network: Rc<Network>,
+    store: Rc<SimStore>,
+    env: Env,
+    config: Config,
+    behavior: Behavior,
+    gateway: RefCell<Option<Rc<Gateway>>>,
+    /// Counts starts and ends.
+    generation: Cell<u64>,
+    last_end: Cell<End>,
+    /// When the process that is up, or was last, started.
+    since: Cell<Uptime>,
+}
+
+/// How a process came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Killed,
+    Signalled,
+}
+
+impl Process {
+    /// A gateway that is up, with its database open.
+    pub(crate) fn new(world: &World, config: Config, behavior: Behavior) -> Rc<Self> {
+        let process = Rc::new(Self {
+            stage: Rc::clone(&world.stage),
+            network: Rc::clone(&world.network),
+            store: Rc::clone(&world.store),
+            env: world.env.clone(),
+            config,
+            behavior,
+            gateway: RefCell::default(),
+            generation: Cell::new(0),
+            last_end: Cell::new(End::Killed),
+            since: Cell::default(),
+        });
+        let crashing = Rc::downgrade(&process);
+        process.store.crashes_by(Rc::new(move || {
+            if let Some(process) = crashing.upgrade() {
+                process.kill();
+            }
+        }));
+        process.serve();
+        process
+    }
+
+    /// The gateway, while it is up.
+    pub(crate) fn gateway(&self) -> Option<Rc<Gateway>> {
+        self.gateway.borrow().clone()
+    }
+
+    /// Counts starts and ends.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.get()
+    }
+
+    /// How it came to its last end.
+    pub(crate) fn last_end(&self) -> End {
+        self.last_end.get()
+    }
+
+    /// When the process that is up, or was last, started.
+    pub(crate) fn since(&self) -> Uptime {
+        self.since.get()
+    }
+
+    /// Whether it is up.
+    pub(crate) fn is_up(&self) -> bool {
+        self.gateway.borrow().is_some()
+    }
+
+    /// Starts a new process, unless one is up.
+    pub(crate) fn start(&self) {
+        if !self.is_up() {
+            self.stage.footprints.everywhere();
+            self.stage.enter(Site::Process, "starts".to_owned());
+            self.store.open();
+            self.serve();
+        }
+    }
+
+    /// Ends the process without a word: sockets and store first, then its tasks.
+    pub(crate) fn kill(&self) {
+        if self.is_up() {
+            self.stage.enter(Site::Process, "is killed".to_owned());
+            self.end(End::Killed);
+        }
+    }
+
+    /// Asks the gateway to end; the process ends when it has.
+    pub(crate) fn signal(self: &Rc<Self>, signal: Signal) {
+        self.stage.footprints.everywhere();
+        let Some(gateway) = self.gateway() else { return };
+        self.stage.enter(Site::Process, format!("gets SIG{}", signal.name()));
+        let process = Rc::clone(self);
+        let ending = async move {
+            server::shutdown(&gateway, signal).await;
+            process.stage.enter(Site::Process, "ends".to_owned());
+            process.end(End::Signalled);
+        };
+        let task = TaskTag::new("gateway", Role::Gateway("shutdown")).task();
+        self.stage.pool.spawn(task, Box::pin(ending));
+    }
+
+    /// Lets the idle reaper scan now.
+    pub(crate) async fn scan_idle(&self) {
+        if let Some(gateway) = self.gateway() {
+            server::scan_idle(&gateway).await;
+        }
+    }
+
+    /// The machine sleeps: wall time moves on, uptime does not.
+    pub(crate) fn suspend(&self, length: Millis) {
+        self.stage.footprints.everywhere();
+        self.stage.enter(Site::Process, format!("is suspended for {length}"));
+        self.stage.clock.suspend(length);
+    }
+
+    /// Wall time jumps, uptime goes on.
+    pub(crate) fn set_clock(&self, jump: Jump) {
+        self.stage.footprints.everywhere();
+        let way = match jump {
+            Jump::Forward(far) => format!("forward by {far}"),
+            Jump::Back(far) => {
+                self.store.note_set_back();
+                format!("back by {far}")
+            }
+        };
+        self.stage.enter(Site::Process, format!("has its clock set {way}"));
+        self.stage.clock.jump_wall(jump);
+    }
+
+    fn serve(&self) {
+        let gateway = Gateway::new(self.env.clone(), self.config.clone(), self.behavior.clone());
+        let serving = server::serve(Rc::clone(&gateway), Rc::clone(&self.network) as _);
+        self.env.spawn(TaskName::gateway("acceptor"), serving);
+        *self.gateway.borrow_mut() = Some(gateway);
+        self.generation.set(self.generation.get() + 1);
+        self.since.set(self.stage.now());
+    }
+
+    fn end(&self, how: End) {
+        self.stage.footprints.everywhere();
+        self.last_end.set(how);
+        self.network.sever();
+        self.store.sever();
+        self.stage.pool.cancel(|task| task.tag.role.is_gateway());
+        *self.gateway.borrow_mut() = None;
+        self.generation.set(self.generation.get() + 1);
+    }
+}

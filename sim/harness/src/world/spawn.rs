@@ -1,0 +1,66 @@
+//! Tasks of the gateway, in the pool under labels that the scenario's author can read.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use futures_util::future::LocalBoxFuture;
+use gateway_core::clock::{Clock, Millis};
+use gateway_core::spawn::{Owner, Spawn, TaskName, Window};
+
+use super::Stage;
+use crate::footprint::Resource;
+use crate::task::{Role, TaskTag};
+use sim_scenario::Latency;
+
+pub(super) struct PoolSpawn {
+    stage: Rc<Stage>,
+    /// How long the race windows of old releases stay open.
+    windows: BTreeMap<Window, Latency>,
+}
+
+impl PoolSpawn {
+    pub(super) fn new(stage: Rc<Stage>, windows: BTreeMap<Window, Latency>) -> Self {
+        Self { stage, windows }
+    }
+}
+
+impl Spawn for PoolSpawn {
+    fn spawn(&self, name: TaskName, task: LocalBoxFuture<'static, ()>) {
+        // A session's tasks hold the ends of channels whose other ends are in its record.
+        let role = Role::Gateway(name.role);
+        let named = match name.owner {
+            Owner::Session(id) => TaskTag::new(self.stage.names.label(&id), role).task().reading(Resource::Record(id)),
+            Owner::Client(client) => TaskTag::new(client, role).task(),
+            Owner::Gateway => TaskTag::new("gateway", role).task(),
+        };
+        self.stage.pool.spawn(named, task);
+    }
+
+    fn window(&self, window: Window) -> LocalBoxFuture<'static, ()> {
+        let range = self.windows.get(&window).copied().unwrap_or_default();
+        let length = self.stage.latency(&format!("window.{}", window.name()), range);
+        if length == Millis::ZERO {
+            return Box::pin(LetOthersGo { gone: false });
+        }
+        self.stage.clock.sleep_until(self.stage.now() + length)
+    }
+}
+
+/// Goes to the end of the ready list once: whoever is ready may run in between, and who does is a choice.
+struct LetOthersGo {
+    gone: bool,
+}
+
+impl Future for LetOthersGo {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.gone, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}

@@ -1,0 +1,336 @@
+//! The simulated store: the production SQLite code on a database in memory, behind schedule points.
+//!
+//! Writes go through one task, `store/writer`, in the order of their calls, as production's go through one thread;
+//! reads through another, `store/reader`. Each step of these tasks is a choice among the ready, and the scenario may
+//! give a commit a latency before it and its answer one after it. Which calls fail is said by `fault`.
+
+mod touched;
+
+use std::cell::{Cell, RefCell};
+use std::future::pending;
+use std::rc::Rc;
+
+use gateway_core::clock::{Clock, Millis};
+use gateway_core::store::{Found, Pending, Read, Store, StoreError, StoredId, Write, Written};
+use gateway_sqlite::{BUSY, Dump};
+use tokio::sync::{mpsc, oneshot};
+
+use super::Stage;
+use super::fault::Faults;
+use super::kept::Kept;
+use super::mirror::Mirror;
+use crate::footprint::Resource;
+use crate::task::{Role, TaskTag};
+use crate::trace::Site;
+use sim_scenario::{Fault, Latency, StoreSettings};
+
+/// The store of a run.
+pub(crate) struct SimStore {
+    /// The ends of the workers' queues; none while the gateway is down.
+    queues: RefCell<Option<Queues>>,
+    workers: Rc<Workers>,
+    mirror: Rc<RefCell<Mirror>>,
+    revision: Rc<Cell<u64>>,
+    database: Kept,
+}
+
+struct Queues {
+    writes: mpsc::UnboundedSender<Call<Write, Written>>,
+    reads: mpsc::UnboundedSender<Call<Read, Found>>,
+}
+
+/// A call and where its answer goes.
+struct Call<Q, A> {
+    question: Q,
+    answer: oneshot::Sender<Result<A, StoreError>>,
+}
+
+struct Workers {
+    stage: Rc<Stage>,
+    database: Kept,
+    before_commit: Latency,
+    after_commit: Latency,
+    after_lookup: Latency,
+    faults: Faults,
+    mirror: Rc<RefCell<Mirror>>,
+    revision: Rc<Cell<u64>>,
+    /// Kills the process. None until there is one.
+    kill: RefCell<Option<Rc<dyn Fn()>>>,
+}
+
+impl SimStore {
+    pub(crate) fn new(stage: Rc<Stage>, settings: &StoreSettings, database: Kept) -> Rc<Self> {
+        let (mirror, revision) = (Rc::<RefCell<Mirror>>::default(), Rc::<Cell<u64>>::default());
+        let workers = Rc::new(Workers {
+            stage: Rc::clone(&stage),
+            database: Rc::clone(&database),
+            before_commit: settings.before_commit,
+            after_commit: settings.after_commit,
+            after_lookup: settings.after_lookup,
+            faults: Faults::new(Rc::clone(&stage), settings),
+            mirror: Rc::clone(&mirror),
+            revision: Rc::clone(&revision),
+            kill: RefCell::default(),
+        });
+        let store = Self { queues: RefCell::default(), workers, mirror, revision, database };
+        store.open();
+        Rc::new(store)
+    }
+
+    /// Opens the database for a new process.
+    pub(crate) fn open(&self) {
+        let (writes, written) = mpsc::unbounded_channel();
+        let (reads, asked) = mpsc::unbounded_channel();
+        let pool = &self.workers.stage.pool;
+        let workers = || Rc::clone(&self.workers);
+        pool.spawn(TaskTag::new("store", Role::StoreWriter).task(), Box::pin(workers().write(written)));
+        pool.spawn(TaskTag::new("store", Role::StoreReader).task(), Box::pin(workers().read(asked)));
+        *self.queues.borrow_mut() = Some(Queues { writes, reads });
+    }
+
+    /// The process is gone: what it called for and what is not committed will never be.
+    pub(crate) fn sever(&self) {
+        *self.queues.borrow_mut() = None;
+        self.workers.stage.pool.cancel(|task| task.tag.role.is_store());
+    }
+
+    /// How to kill the process, for a crash at a call.
+    pub(crate) fn crashes_by(&self, kill: Rc<dyn Fn()>) {
+        *self.workers.kill.borrow_mut() = Some(kill);
+    }
+
+    /// What the rows must be, by what was written.
+    pub(crate) fn mirror(&self) -> std::cell::Ref<'_, Mirror> {
+        self.mirror.borrow()
+    }
+
+    /// Another program makes this row: it continues none.
+    pub(crate) fn note_elsewhere(&self, id: StoredId) {
+        self.workers.stage.footprints.write(|| Resource::Rows);
+        self.mirror.borrow_mut().note_elsewhere(id);
+    }
+
+    /// Another program commits this, on a connection of its own and between two steps of the gateway.
+    pub(crate) fn write_elsewhere(&self, write: &Write) -> Result<Written, StoreError> {
+        self.workers.commit(write)
+    }
+
+    /// The clock was set back.
+    pub(crate) fn note_set_back(&self) {
+        self.mirror.borrow_mut().note_set_back();
+    }
+
+    /// All rows as the tables hold them.
+    pub(crate) fn dump(&self) -> Result<Dump, StoreError> {
+        self.database.borrow().dump()
+    }
+
+    /// Counts committed transactions and faults.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision.get() + self.strikes()
+    }
+
+    /// How many calls were refused, delayed, or lost their answer.
+    pub(crate) fn strikes(&self) -> u64 {
+        self.workers.faults.strikes()
+    }
+}
+
+impl Store for SimStore {
+    fn write(&self, write: Write) -> Pending<Written> {
+        self.workers.stage.footprints.write(|| Resource::Writes);
+        call(self.queues.borrow().as_ref().map(|queues| &queues.writes), write)
+    }
+
+    fn read(&self, read: Read) -> Pending<Found> {
+        self.workers.stage.footprints.write(|| Resource::Reads);
+        call(self.queues.borrow().as_ref().map(|queues| &queues.reads), read)
+    }
+}
+
+/// Queues at the call; the future only waits.
+fn call<Q, A: 'static>(queue: Option<&mpsc::UnboundedSender<Call<Q, A>>>, question: Q) -> Pending<A> {
+    let (answer, answered) = oneshot::channel();
+    let queued = queue.is_some_and(|queue| queue.send(Call { question, answer }).is_ok());
+    Box::pin(async move {
+        if !queued {
+            return Err(StoreError::Closed);
+        }
+        answered.await.map_err(|_| StoreError::Closed)?
+    })
+}
+
+/// What SQLite says of a disk that fails.
+const BROKEN: &str = "disk I/O error";
+
+/// How long a write waits for another process.
+const BUSY_WAIT: Millis = Millis(BUSY.as_millis() as u64);
+
+impl Workers {
+    async fn write(self: Rc<Self>, mut calls: mpsc::UnboundedReceiver<Call<Write, Written>>) {
+        while let Some(Call { question, answer }) = calls.recv().await {
+            self.stage.footprints.write(|| Resource::Writes);
+            self.pass("store.before_commit", self.before_commit).await;
+            let result = self.carry_out(&question).await;
+            self.reply("store.after_commit", self.after_commit, answer, result);
+        }
+    }
+
+    /// Commits a write, unless a fault strikes, and gives the answer.
+    async fn carry_out(&self, write: &Write) -> Result<Written, StoreError> {
+        let fault = self.faults.on_write(write);
+        let held = self.faults.held_for();
+        if fault.is_some() || held > Millis::ZERO {
+            self.faults.count_strike();
+        }
+        if held > Millis::ZERO {
+            self.stage.clock.sleep_until(self.stage.now() + held.min(BUSY_WAIT)).await;
+        }
+        if fault == Some(Fault::Crash) {
+            self.crash(write).await;
+        }
+        let refused = match fault {
+            _ if held > BUSY_WAIT => Some("database is locked"),
+            Some(Fault::Error) => Some(BROKEN),
+            _ => None,
+        };
+        if let Some(cause) = refused {
+            let refused = Err(StoreError::NotWritten { cause: cause.to_owned() });
+            self.stage.enter(Site::Commit, format!("{write:?} -> {refused:?}"));
+            return refused;
+        }
+        let committed = self.commit(write);
+        match fault {
+            Some(Fault::Lost) => {
+                let lost = Err(StoreError::Unknown { cause: BROKEN.to_owned() });
+                self.stage.enter(Site::Commit, format!("its answer is lost: {lost:?}"));
+                lost
+            }
+            _ => committed,
+        }
+    }
+
+    /// The process is killed by a task of its own, since a kill ends this one.
+    async fn crash(&self, write: &Write) {
+        self.stage.enter(Site::Commit, format!("{write:?} -> the process crashes"));
+        let kill = self.kill.borrow().clone();
+        if let Some(kill) = kill {
+            self.stage.pool.spawn(TaskTag::alone(Role::Crash).task(), Box::pin(async move { kill() }));
+            pending::<()>().await;
+        }
+    }
+
+    fn commit(&self, write: &Write) -> Result<Written, StoreError> {
+        touched::by_commit(&self.stage.footprints, &self.mirror.borrow(), write);
+        self.mirror.borrow_mut().note_attempt(write);
+        let result = self.database.borrow_mut().write(write);
+        self.stage.enter(Site::Commit, format!("{write:?} -> {result:?}"));
+        if let Ok(written) = &result {
+            self.mirror.borrow_mut().apply(write, written);
+            self.revision.set(self.revision.get() + 1);
+        }
+        result
+    }
+
+    async fn read(self: Rc<Self>, mut calls: mpsc::UnboundedReceiver<Call<Read, Found>>) {
+        while let Some(Call { question, answer }) = calls.recv().await {
+            self.stage.footprints.write(|| Resource::Reads);
+            touched::by_lookup(&self.stage.footprints, &self.mirror.borrow(), &question);
+            let result = match self.faults.on_read(&question) {
+                None => self.database.borrow_mut().read(&question),
+                Some(_) => {
+                    self.faults.count_strike();
+                    Err(StoreError::NotWritten { cause: BROKEN.to_owned() })
+                }
+            };
+            self.stage.enter(Site::Lookup, format!("{question:?} -> {result:?}"));
+            self.reply("store.after_lookup", self.after_lookup, answer, result);
+        }
+    }
+
+    /// Answers now, or after a latency, which holds up this answer but no other commit or lookup.
+    fn reply<A: 'static>(
+        &self,
+        site: &str,
+        range: Latency,
+        answer: oneshot::Sender<Result<A, StoreError>>,
+        result: Result<A, StoreError>,
+    ) {
+        let length = self.stage.latency(site, range);
+        if length == Millis::ZERO {
+            // A caller that is gone does not wait.
+            let _ = answer.send(result);
+            return;
+        }
+        let due = self.stage.clock.sleep_until(self.stage.now() + length);
+        let late = async move {
+            due.await;
+            let _ = answer.send(result);
+        };
+        self.stage.pool.spawn(TaskTag::new("store", Role::StoreAnswer).task(), Box::pin(late));
+    }
+
+    async fn pass(&self, site: &str, range: Latency) {
+        let length = self.stage.latency(site, range);
+        if length > Millis::ZERO {
+            self.stage.clock.sleep_until(self.stage.now() + length).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::store::contract;
+    use gateway_sqlite::Database;
+
+    use super::super::Chooser;
+    use super::super::kept::KeptDatabase;
+    use super::*;
+    use interleaving::Progress;
+    use interleaving::strategy::{Fifo, Random, Strategy};
+
+    /// Runs the contract of every store on this one, with latencies before and after each commit.
+    fn check(strategy: Box<dyn Strategy>) {
+        let range = Latency { min: Millis::ZERO, max: Millis(9) };
+        let settings = StoreSettings {
+            before_commit: range,
+            after_commit: range,
+            after_lookup: range,
+            ..StoreSettings::default()
+        };
+        interleaving::block_on(async {
+            let stage = Stage::new(Chooser::new(strategy));
+            let held = Rc::<Cell<bool>>::default();
+            let (done, shared) = (Rc::clone(&held), Rc::clone(&stage));
+            let suite = async move {
+                contract::holds(async || {
+                    let database = Database::in_memory().expect("a database in memory");
+                    SimStore::new(Rc::clone(&shared), &settings, KeptDatabase::new(database))
+                })
+                .await;
+                done.set(true);
+            };
+            stage.pool.spawn(TaskTag::alone(Role::Script).task(), Box::pin(suite));
+            loop {
+                match (stage.pool.step(), stage.clock.next()) {
+                    (Progress::Ran, _) => {}
+                    (Progress::Panicked { message, .. }, _) => panic!("{message}"),
+                    (Progress::LeftOff, _) => unreachable!("neither strategy leaves a run off"),
+                    (Progress::Idle, Some(next)) => stage.clock.jump(next).await,
+                    (Progress::Idle, None) => break,
+                }
+            }
+            stage.pool.cancel(|_| true);
+            assert!(held.get(), "the suite runs to its end");
+        });
+    }
+
+    /// What a gateway may rely on in production, it may rely on here, in whatever order things happen.
+    #[test]
+    fn the_contract_of_stores_holds() {
+        check(Box::new(Fifo));
+        for seed in 0..50 {
+            check(Box::new(Random::new(seed)));
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Follows the script in order of time: who is connected, which sessions have a name, which turns there are.
+
+use std::collections::BTreeMap;
+
+use gateway_core::agent::script::TurnScript;
+
+use crate::error::Source;
+use crate::step::{PlacedStep, list};
+use crate::{Action, Prompt, ScenarioError, Step};
+
+/// Checks each step against those before it.
+pub(super) fn check(
+    source: &Source<'_>,
+    steps: &[PlacedStep],
+    turns: &BTreeMap<String, TurnScript>,
+) -> Result<(), ScenarioError> {
+    let mut script = Script { source, steps, turns, clients: BTreeMap::new(), sessions: BTreeMap::new() };
+    for placed in steps {
+        script.client(placed)?;
+        script.session(placed)?;
+        script.prompt(placed)?;
+        script.naming(placed)?;
+    }
+    Ok(())
+}
+
+/// The tasks of the simulator that carry these names in a trace.
+const RESERVED: [&str; 2] = ["gateway", "store"];
+
+struct Script<'a> {
+    source: &'a Source<'a>,
+    steps: &'a [PlacedStep],
+    turns: &'a BTreeMap<String, TurnScript>,
+    /// The last step with which each client came or went.
+    clients: BTreeMap<&'a str, &'a Step>,
+    /// The step that named each session.
+    sessions: BTreeMap<&'a str, &'a Step>,
+}
+
+impl<'a> Script<'a> {
+    fn client(&mut self, placed: &'a PlacedStep) -> Result<(), ScenarioError> {
+        let step = &placed.step;
+        let client = step.client.as_str();
+        if step.action.is_of_process() {
+            if matches!(step.action, Action::Kill | Action::Signal { .. }) {
+                // Their connections die with the process.
+                self.clients.clear();
+            }
+            return Ok(());
+        }
+        self.name_is_good(placed, "client", client)?;
+        match (self.clients.get(client), &step.action) {
+            (Some(Step { action: Action::Connect, at, line, .. }), Action::Connect) => {
+                let message = format!("client `{client}` connects while it is connected");
+                let help = format!("it connected at {}, in line {line}; `close` or `drop` it first", String::from(*at));
+                return Err(self.source.error(placed.place("do"), message).with_help(help));
+            }
+            (None, action) if *action != Action::Connect => {
+                let message = format!("client `{client}` acts before it connects");
+                let help = "a client's first step is `do = \"connect\"`; steps run in order of `at`, then of the file";
+                return Err(self.source.error(placed.place("client"), message).with_help(help));
+            }
+            (Some(Step { action: gone, at, line, .. }), action) if gone.leaves() && *action != Action::Connect => {
+                let gone = gone.word();
+                let message = format!("client `{client}` acts after its `{gone}`");
+                let help = format!("the `{gone}` is at {}, in line {line}; `connect` again first", String::from(*at));
+                return Err(self.source.error(placed.place("client"), message).with_help(help));
+            }
+            _ => {}
+        }
+        if step.action == Action::Connect || step.action.leaves() {
+            self.clients.insert(client, step);
+        }
+        Ok(())
+    }
+
+    fn session(&self, placed: &PlacedStep) -> Result<(), ScenarioError> {
+        self.is_named(placed, "session", placed.step.action.session())?;
+        self.is_named(placed, "parent", placed.step.action.parent())
+    }
+
+    fn is_named(&self, placed: &PlacedStep, key: &str, session: Option<&str>) -> Result<(), ScenarioError> {
+        let Some(session) = session else { return Ok(()) };
+        if self.sessions.contains_key(session) {
+            return Ok(());
+        }
+        let named_later =
+            self.steps.iter().map(|other| &other.step).find(|other| other.action.names() == Some(session));
+        let (message, help) = match named_later {
+            Some(Step { at, line, .. }) => (
+                format!("session `{session}` is used before it is named"),
+                format!(
+                    "it is named at {}, in line {line}; steps run in order of `at`, then of the file",
+                    String::from(*at)
+                ),
+            ),
+            None if self.sessions.is_empty() => (
+                format!("unknown session `{session}`"),
+                format!("no session has a name yet; `session.create` with `as = \"{session}\"` gives one"),
+            ),
+            None => (
+                format!("unknown session `{session}`"),
+                format!("sessions named so far are {}", list(&self.sessions.keys().collect::<Vec<_>>())),
+            ),
+        };
+        Err(self.source.error(placed.place(key), message).with_help(help))
+    }
+
+    fn prompt(&self, placed: &PlacedStep) -> Result<(), ScenarioError> {
+        let Action::Prompt { prompt, .. } = &placed.step.action else { return Ok(()) };
+        let defined = self.turns.contains_key(prompt.text());
+        let known = || match self.turns.is_empty() {
+            true => format!("no turn is defined; a `[turns.{}]` table does so", prompt.text()),
+            false => format!("defined turns are {}", list(&self.turns.keys().collect::<Vec<_>>())),
+        };
+        match prompt {
+            Prompt::Turn(turn) if !defined => {
+                Err(self.source.error(placed.place("turn"), format!("unknown turn `{turn}`")).with_help(known()))
+            }
+            // The agent would run the turn, and `until` would not know of it.
+            Prompt::Text(text) if defined => {
+                let message = format!("text `{text}` is the name of a turn");
+                let help = format!("write `turn = \"{text}\"`, or send another text");
+                Err(self.source.error(placed.place("text"), message).with_help(help))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn naming(&mut self, placed: &'a PlacedStep) -> Result<(), ScenarioError> {
+        let Some(name) = placed.step.action.names() else { return Ok(()) };
+        self.name_is_good(placed, "as", name)?;
+        if let Some(first) = self.sessions.insert(name, &placed.step) {
+            let message = format!("session `{name}` is named twice");
+            let help = format!("the first is at {}, in line {}", String::from(first.at), first.line);
+            return Err(self.source.error(placed.place("as"), message).with_help(help));
+        }
+        Ok(())
+    }
+
+    /// Names stand in the labels of tasks, such as `work/turn`.
+    fn name_is_good(&self, placed: &PlacedStep, key: &str, name: &str) -> Result<(), ScenarioError> {
+        let kind = if key == "client" { "client" } else { "session" };
+        let mistake = |message: String, help: &str| Err(self.source.error(placed.place(key), message).with_help(help));
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+        if name.is_empty() || !name.chars().all(is_plain) {
+            mistake(
+                format!("bad {kind} name `{name}`"),
+                "names of clients and sessions are letters, digits, `_` and `-`",
+            )
+        } else if RESERVED.contains(&name) {
+            mistake(
+                format!("reserved {kind} name `{name}`"),
+                "`gateway` and `store` are parts of the simulator in each trace",
+            )
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! A scenario as the file it would be read from. What is as it would be anyway is left out.
+
+use std::fmt::{self, Write};
+
+use gateway_core::agent::script::TurnScript;
+use gateway_core::clock::Millis;
+use gateway_core::config::Config;
+use gateway_core::release::Release;
+use serde::Serialize;
+use toml::{Table, Value};
+
+use super::{
+    Action, AgentSettings, Expected, Fault, Jump, Latency, Network, Odds, OnDisconnect, Prompt, ResumeTarget,
+    ResumeWish, Scenario, Step, StoreFault,
+};
+
+impl Scenario {
+    /// The text of a file that reads back as this scenario.
+    pub fn to_toml(&self) -> String {
+        let mut page = Page::default();
+        self.head(&mut page);
+        self.settings(&mut page);
+        for (name, turn) in &self.turns {
+            write_turn(&mut page, name, turn);
+        }
+        for step in &self.steps {
+            write_step(&mut page, step);
+        }
+        for (release, expected) in &self.expect {
+            page.table(&format!("[expect.{}]", key(release.name())));
+            match expected {
+                Expected::Outcome(outcome) => page.line("outcome", &quoted(outcome.name())),
+                Expected::Violates(names) => match names.as_slice() {
+                    [name] => page.line("violates", &quoted(name)),
+                    names => page.line("violates", &quoted_list(names)),
+                },
+            }
+        }
+        let tapes = self.tapes.iter().map(|(release, tape)| (key(release.name()), lines(&tape.to_string())));
+        page.settings("[tape]", &tapes.collect::<Vec<_>>());
+        page.0
+    }
+
+    fn head(&self, page: &mut Page) {
+        page.line("about", &quoted(&self.about));
+        if !self.issues.is_empty() {
+            page.line("issues", &quoted_list(&self.issues));
+        }
+        if self.releases != [Release::Current] {
+            page.line(
+                "releases",
+                &quoted_list(&self.releases.iter().map(|release| release.name()).collect::<Vec<_>>()),
+            );
+        }
+        if self.seed != 0 {
+            page.line("seed", &self.seed.to_string());
+        }
+        if self.until != self.default_until() {
+            page.line("until", &length(self.until));
+        }
+    }
+
+    fn settings(&self, page: &mut Page) {
+        page.settings("[gateway]", &changed_settings(&self.gateway));
+        let overrides = self.behavior.iter().map(|(field, alternative)| (key(field), quoted(alternative)));
+        page.settings("[behavior]", &overrides.collect::<Vec<_>>());
+        let Network { latency, buffer } = self.network;
+        let mut network = latencies(&[("latency", latency)]);
+        if buffer != Network::default().buffer {
+            network.push(("buffer".to_owned(), buffer.to_string()));
+        }
+        page.settings("[network]", &network);
+        page.settings(
+            "[store]",
+            &latencies(&[
+                ("before_commit", self.store.before_commit),
+                ("after_commit", self.store.after_commit),
+                ("after_lookup", self.store.after_lookup),
+            ]),
+        );
+        let Odds { busy, error, lost } = self.store.odds;
+        let odds = [("busy", busy), ("error", error), ("lost", lost)].into_iter().filter(|(_, odds)| !odds.is_zero());
+        page.settings(
+            "[store.odds]",
+            &odds.map(|(name, odds)| (name.to_owned(), quoted(&odds.to_string()))).collect::<Vec<_>>(),
+        );
+        for fault in &self.store.faults {
+            write_fault(page, fault);
+        }
+        let windows: Vec<_> = self.windows.iter().map(|(window, range)| (window.name(), *range)).collect();
+        page.settings("[windows]", &latencies(&windows));
+        let AgentSettings { build, first_build, failures, summary } = self.agent;
+        let mut agent = Vec::new();
+        if build > Millis::ZERO {
+            agent.push(("build".to_owned(), length(build)));
+        }
+        if let Some(first_build) = first_build {
+            agent.push(("first_build".to_owned(), length(first_build)));
+        }
+        if failures > 0 {
+            agent.push(("failures".to_owned(), failures.to_string()));
+        }
+        if summary > Millis::ZERO {
+            agent.push(("summary".to_owned(), length(summary)));
+        }
+        page.settings("[agent]", &agent);
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_toml())
+    }
+}
+
+/// Text that grows by lines.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn table(&mut self, header: &str) {
+        self.0 += &format!("\n{header}\n");
+    }
+
+    fn line(&mut self, key: &str, value: &str) {
+        self.0 += &format!("{key} = {value}\n");
+    }
+
+    /// A table that is left out when nothing is in it.
+    fn settings(&mut self, header: &str, settings: &[(String, String)]) {
+        if settings.is_empty() {
+            return;
+        }
+        self.table(header);
+        for (key, value) in settings {
+            self.line(key, value);
+        }
+    }
+}
+
+fn write_fault(page: &mut Page, fault: &StoreFault) {
+    page.table("[[store.faults]]");
+    page.line(fault.call.side.key(), &quoted(fault.call.word()));
+    if let Some(nth) = fault.nth {
+        page.line("nth", &nth.to_string());
+    }
+    if fault.from > Millis::ZERO {
+        page.line("from", &length(fault.from));
+    }
+    if let Some(until) = fault.until {
+        page.line("until", &length(until));
+    }
+    page.line("fault", &quoted(fault.fault.name()));
+    if let Fault::Busy { lasts } = fault.fault {
+        page.line("lasts", &length(lasts));
+    }
+}
+
+fn write_turn(page: &mut Page, name: &str, turn: &TurnScript) {
+    page.table(&format!("[turns.{}]", key(name)));
+    if turn.steps.is_empty() {
+        page.line("steps", "[]");
+        return;
+    }
+    let steps: String = turn.steps.iter().map(|step| format!("    {},\n", inline(&written(step)))).collect();
+    page.line("steps", &format!("[\n{steps}]"));
+}
+
+fn write_step(page: &mut Page, step: &Step) {
+    page.table("[[steps]]");
+    page.line("at", &length(step.at));
+    if !step.action.is_of_process() {
+        page.line("client", &quoted(&step.client));
+    }
+    page.line("do", &quoted(step.action.word()));
+    if let Some(session) = step.action.session() {
+        page.line("session", &quoted(session));
+    }
+    match &step.action {
+        Action::Prompt { prompt: Prompt::Turn(turn), .. } => page.line("turn", &quoted(turn)),
+        Action::Prompt { prompt: Prompt::Text(text), .. } => page.line("text", &quoted(text)),
+        Action::Resume { target, .. } | Action::Delete { target, .. } if *target != ResumeTarget::Stored => {
+            page.line("id", &quoted(target.name()));
+        }
+        Action::Steer { text, .. } | Action::Answer { text, .. } => page.line("text", &quoted(text)),
+        Action::Title { title: Some(title), .. } => page.line("title", &quoted(title)),
+        _ => {}
+    }
+    if let Action::Prompt { truncate: Some(ordinal), .. } = &step.action {
+        page.line("truncate", &ordinal.to_string());
+    }
+    if let Some(name) = step.action.names() {
+        page.line("as", &quoted(name));
+    }
+    match &step.action {
+        Action::Create { title, on_disconnect, start, .. } => {
+            let texts = [("title", title), ("source", &start.source), ("parent", &start.parent)];
+            for (key, text) in texts.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?))) {
+                page.line(key, &quoted(text));
+            }
+            if !start.seed.is_empty() {
+                page.line("seed", &quoted_list(&start.seed));
+            }
+            if *on_disconnect == OnDisconnect::Close {
+                page.line("close_on_disconnect", "true");
+            }
+        }
+        Action::Resume { wish: ResumeWish::Look, .. } => page.line("lazy", "true"),
+        Action::Resume { wish: ResumeWish::GoOnAtOnce, .. } => page.line("eager_build", "true"),
+        Action::Suspend { length: takes } | Action::Lag { takes } | Action::Vanish { takes: Some(takes) } => {
+            page.line("takes", &length(*takes));
+        }
+        Action::SetClock { jump: Jump::Forward(far) } => page.line("forward", &length(*far)),
+        Action::SetClock { jump: Jump::Back(far) } => page.line("back", &length(*far)),
+        Action::Signal { signal } => page.line("signal", &quoted(signal.name())),
+        _ => {}
+    }
+}
+
+/// The settings that are not as they are by default, as key and value.
+fn changed_settings(config: &Config) -> Vec<(String, String)> {
+    let default = table(&Config::default());
+    let changed = table(config).into_iter().filter(|(key, value)| default.get(key) != Some(value));
+    changed.map(|(key, value)| (key, inline(&value))).collect()
+}
+
+fn latencies(settings: &[(&str, Latency)]) -> Vec<(String, String)> {
+    let given = settings.iter().filter(|(_, latency)| *latency != Latency::default());
+    given
+        .map(|(key, Latency { min, max })| {
+            let value = if min == max { length(*min) } else { format!("[{}, {}]", length(*min), length(*max)) };
+            ((*key).to_owned(), value)
+        })
+        .collect()
+}
+
+fn table(value: &impl Serialize) -> Table {
+    match written(value) {
+        Value::Table(table) => table,
+        other => unreachable!("settings are written as a table, not as {other}"),
+    }
+}
+
+fn written(value: &impl Serialize) -> Value {
+    Value::try_from(value).expect("settings and turn steps have only text, numbers and flags")
+}
+
+/// A value on one line. The `toml` crate would break text with line ends over several.
+fn inline(value: &Value) -> String {
+    match value {
+        Value::String(text) => quoted(text),
+        Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        Value::Table(table) => {
+            let pairs: Vec<String> =
+                table.iter().map(|(name, value)| format!("{} = {}", key(name), inline(value))).collect();
+            format!("{{ {} }}", pairs.join(", "))
+        }
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => value.to_string(),
+    }
+}
+
+fn length(length: Millis) -> String {
+    quoted(&String::from(length))
+}
+
+fn key(name: &str) -> String {
+    let is_bare = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+    if !name.is_empty() && name.chars().all(is_bare) { name.to_owned() } else { quoted(name) }
+}
+
+fn quoted_list<S: AsRef<str>>(items: &[S]) -> String {
+    let items: Vec<String> = items.iter().map(|item| quoted(item.as_ref())).collect();
+    format!("[{}]", items.join(", "))
+}
+
+/// Text of several lines as it stands, where TOML allows that.
+fn lines(text: &str) -> String {
+    let is_plain = |letter: char| letter == '\n' || !letter.is_control();
+    if text.chars().all(is_plain) && !text.contains("'''") { format!("'''\n{text}'''") } else { quoted(text) }
+}
+
+/// A basic string of TOML.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for letter in text.chars() {
+        match letter {
+            '"' => quoted += "\\\"",
+            '\\' => quoted += "\\\\",
+            '\n' => quoted += "\\n",
+            '\t' => quoted += "\\t",
+            _ if letter.is_control() => write!(quoted, "\\u{:04x}", u32::from(letter)).expect("a string takes all"),
+            _ => quoted.push(letter),
+        }
+    }
+    quoted + "\""
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::tests::{EXAMPLE, NAMES};
+
+    fn read(text: &str) -> Scenario {
+        Scenario::parse(Path::new("scenarios/example.toml"), text, &NAMES).expect("a good file")
+    }
+
+    /// The file of the design is printed as it is written, without its comments.
+    #[test]
+    fn the_example_prints_as_it_is_written() {
+        let uncommented: String = EXAMPLE
+            .lines()
+            .map(|line| format!("{}\n", line.split("  #").next().unwrap_or_default().trim_end()))
+            .collect();
+        assert_eq!(read(EXAMPLE).to_toml(), uncommented);
+    }
+
+    /// What a file can leave out is left out, whatever it said.
+    #[test]
+    fn defaults_are_left_out() {
+        let minimal = "about = \"x\"\n\n[[steps]]\nat = \"0s\"\nclient = \"a\"\ndo = \"connect\"\n";
+        let explicit = format!(
+            "releases = [\"current\"]\nseed = 0\nissues = []\nuntil = \"60s\"\nnetwork.latency = \"0s\"\n\
+             gateway.orphan_grace = \"20s\"\n{minimal}"
+        );
+        assert_eq!(read(&explicit).to_toml(), minimal);
+    }
+
+    /// Text that would end its line, its quotes or its key reads back all the same.
+    #[test]
+    fn odd_text_reads_back() {
+        let mut scenario = read(EXAMPLE);
+        scenario.about = "a \"b\" 'c' \\ \u{7f}\u{0}\n\ttab ''' \"\"\" ü".to_owned();
+        let turn = scenario.turns.remove("refactor").expect("the turn");
+        scenario.turns.insert("two\nlines. = \"]".to_owned(), turn);
+        scenario.steps.retain(|step| !matches!(step.action, Action::Prompt { .. }));
+        scenario.until = Millis(7_500_001);
+        scenario.seed = u64::MAX;
+        assert_eq!(read(&scenario.to_toml()), scenario);
+    }
+}

@@ -1,0 +1,231 @@
+//! Random scenarios, printed and read back.
+
+use gateway_core::agent::CompressionMode;
+use gateway_core::agent::script::{OnInterrupt, TurnStep};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, TestRunner};
+
+use super::NAMES;
+use crate::*;
+use interleaving::tape::Choice;
+
+/// Whatever scenario there is, its file reads back as the same scenario.
+#[test]
+fn scenarios_read_back() {
+    // Written out: the same cases on every machine, and nothing kept outside of the repository.
+    let config = ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() };
+    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let outcome = TestRunner::new_with_rng(config, random).run(&scenarios(), |scenario| {
+        let text = scenario.to_toml();
+        let read = Scenario::parse(&scenario.path, &text, &NAMES);
+        let read = read.map_err(|error| TestCaseError::fail(format!("{error:?} in\n{text}")))?;
+        prop_assert_eq!(read, scenario);
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+fn scenarios() -> impl Strategy<Value = Scenario> {
+    let turns = vec((texts(), vec(turn_steps(), 0..4)), 0..3);
+    let settings =
+        (lengths(), select(vec![Config::default().source, "cli \"x\"".to_owned()]), latencies(), latencies());
+    let store = (vec(store_faults(), 0..3), odds());
+    let draws = vec((0..30_000_u64, 0..2_usize, 0..28_u8, texts()), 0..12);
+    let expected = prop_oneof![
+        Just(Expected::Outcome(ExpectedOutcome::NotAtRest)),
+        vec(select(NAMES.known.to_vec()), 1..3)
+            .prop_map(|names| Expected::Violates(names.into_iter().map(str::to_owned).collect())),
+    ];
+    let choices = vec(("[a-z.]{1,8}", vec("[a-z0-9/#']{1,6}", 2..4)), 0..3);
+    let tapes = proptest::option::of(choices.prop_map(|choices| {
+        let choice = |(site, among): (String, Vec<String>)| Choice { site, pick: among.len() - 1, among };
+        Tape { choices: choices.into_iter().map(choice).collect() }
+    }));
+    let until = proptest::option::of(0..1000_u64);
+    let head = (texts(), vec(texts(), 0..3), any::<u64>(), any::<bool>(), until, tapes);
+    (head, settings, store, turns, draws, expected).prop_map(|(head, settings, store, turns, draws, expected)| {
+        let (faults, odds) = store;
+        let (about, issues, seed, both, until_after_last_step, tape) = head;
+        let (orphan_grace, source, latency, after_commit) = settings;
+        let turns = turns.into_iter().map(|(name, steps)| (format!("turn {name}"), TurnScript { steps })).collect();
+        let steps = script(draws, &turns);
+        let behavior = Release::V0_16_0.differences().iter().take(issues.len());
+        let mut scenario = Scenario {
+            name: "random".to_owned(),
+            path: PathBuf::from("found/random.toml"),
+            about,
+            issues,
+            releases: if both { vec![Release::Current, Release::V0_16_0] } else { vec![Release::Current] },
+            seed,
+            until: Millis::ZERO,
+            gateway: Config { orphan_grace, source, ..Config::default() },
+            behavior: behavior.map(|(field, alternative)| ((*field).to_owned(), (*alternative).to_owned())).collect(),
+            network: Network { latency, buffer: NonZeroU32::new(1 + seed as u32 % 99).expect("more than zero") },
+            store: StoreSettings { after_commit, after_lookup: after_commit, faults, odds, ..StoreSettings::default() },
+            windows: BTreeMap::from([(Window::PoppedNotEnded, Latency { min: Millis(1), max: Millis(1 + seed % 9) })]),
+            agent: AgentSettings {
+                build: Millis(seed % 7),
+                first_build: (seed % 2 == 0).then_some(Millis(seed % 11)),
+                failures: (seed % 3) as u32,
+                summary: Millis(seed % 5),
+            },
+            turns,
+            steps,
+            expect: BTreeMap::from([(Release::Current, expected)]),
+            tapes: tape.into_iter().map(|tape| (Release::Current, tape)).collect(),
+        };
+        scenario.until = match until_after_last_step {
+            Some(after) => scenario.steps.last().map(|step| step.at + Millis(after)).unwrap_or_default(),
+            None => scenario.default_until(),
+        };
+        scenario
+    })
+}
+
+/// A script that the checks accept: what a draw asks for is done as soon as its client is connected.
+fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScript>) -> Vec<Step> {
+    let mut at = Millis::ZERO;
+    let mut connected = [false; 2];
+    let mut sessions = 0;
+    let mut steps = Vec::new();
+    for (gap, client, kind, text) in draws {
+        at = at + Millis(gap);
+        let session = format!("s-{}", gap % sessions.max(1));
+        let action = match kind {
+            _ if !connected[client] => Action::Connect,
+            0 => Action::Close,
+            1 => Action::Drop,
+            2 => Action::List,
+            3 => {
+                let parent = (sessions > 0).then_some(session);
+                let start = Start { source: Some(text.clone()), parent, seed: vec![text.clone(), String::new()] };
+                let (name, title) = (format!("s-{sessions}"), Some(text));
+                Action::Create { name, title, on_disconnect: OnDisconnect::Close, start }
+            }
+            _ if sessions == 0 => {
+                let (name, on_disconnect) = (format!("s-{sessions}"), OnDisconnect::Keep);
+                Action::Create { name, title: None, on_disconnect, start: Start::default() }
+            }
+            4 => Action::Prompt {
+                session,
+                prompt: turns.keys().next().map_or(Prompt::Text(text), |turn| Prompt::Turn(turn.clone())),
+                truncate: None,
+            },
+            5 => Action::Prompt {
+                session,
+                prompt: Prompt::Text(text),
+                truncate: i64::try_from(gap).ok().map(|gap| gap % 9 - 4).filter(|ordinal| *ordinal != 0),
+            },
+            6 => {
+                let (target, name) = (ResumeTarget::Tip, Some(format!("s-{sessions}")));
+                Action::Resume { session, target, name, wish: ResumeWish::GoOnAtOnce }
+            }
+            7 => {
+                let target = if gap % 2 == 0 { ResumeTarget::Stored } else { ResumeTarget::Title };
+                Action::Resume { session, target, name: None, wish: ResumeWish::Look }
+            }
+            8 => Action::Title { session, title: Some(text).filter(|_| gap % 2 == 0) },
+            9 => Action::History { session },
+            10 => Action::Undo { session },
+            11 => Action::Steer { session, text },
+            12 => Action::Compress { session },
+            13 => Action::Branch { session, name: format!("s-{sessions}") },
+            14 => Action::Delete { session, target: ResumeTarget::Tip },
+            15 => Action::MostRecent,
+            16 => Action::CliNew { session },
+            17..26 => fault(kind, Millis(gap)),
+            _ => Action::Interrupt { session },
+        };
+        match &action {
+            Action::Connect => connected[client] = true,
+            action if action.leaves() => connected[client] = false,
+            _ => sessions += u64::from(action.names().is_some()),
+        }
+        let client = if action.is_of_process() { PROCESS.to_owned() } else { format!("client_{client}") };
+        steps.push(Step { at, client, action, line: 0 });
+    }
+    if steps.is_empty() {
+        steps.push(Step { at, client: "client_0".to_owned(), action: Action::Connect, line: 0 });
+    }
+    steps
+}
+
+/// A step that hurts a connection or the clock.
+fn fault(kind: u8, length: Millis) -> Action {
+    match kind {
+        17 => Action::Stall,
+        18 => Action::Unstall,
+        19 => Action::Vanish { takes: Some(length).filter(|length| length.0 % 2 == 0) },
+        20 => Action::Cut,
+        21 => Action::Mend,
+        22 => Action::Lag { takes: length },
+        23 => Action::Resend,
+        24 => Action::SetClock { jump: Jump::Forward(length) },
+        _ => Action::SetClock { jump: Jump::Back(length) },
+    }
+}
+
+fn store_faults() -> impl Strategy<Value = StoreFault> {
+    let writes = select(CallSide::Write.words()).prop_map(|word| Call::named(CallSide::Write, word));
+    let reads = select(CallSide::Read.words()).prop_map(|word| Call::named(CallSide::Read, word));
+    let others = select(vec![Fault::Error, Fault::Lost, Fault::Crash]);
+    let fault = prop_oneof![lengths().prop_map(|lasts| Fault::Busy { lasts }), others];
+    let writes = (writes, fault);
+    let reads = (reads, Just(Fault::Error));
+    let which = (proptest::option::of(1..9_u32), lengths(), proptest::option::of(1..9_u64));
+    (prop_oneof![writes, reads], which).prop_map(|((call, fault), (nth, from, length))| StoreFault {
+        call: call.expect("a word of the list"),
+        nth,
+        from,
+        until: length.map(|length| from + Millis(length)),
+        fault,
+    })
+}
+
+fn odds() -> impl Strategy<Value = Odds> {
+    let ratio = || (0..9_u32, 27..99_u32).prop_map(|(part, whole)| Ratio::new(part, whole).unwrap_or_default());
+    // No odds at all read back as nothing in no parts.
+    let ratio = move || ratio().prop_map(|ratio| if ratio.is_zero() { Ratio::default() } else { ratio });
+    (ratio(), ratio(), ratio()).prop_map(|(busy, error, lost)| Odds { busy, error, lost })
+}
+
+fn turn_steps() -> impl Strategy<Value = TurnStep> {
+    let interrupt = select(vec![OnInterrupt::Stop, OnInterrupt::SitThrough]);
+    let mode = select(vec![CompressionMode::Default, CompressionMode::Rotate, CompressionMode::InPlace]);
+    let modes = mode.clone();
+    prop_oneof![
+        (texts(), lengths(), interrupt).prop_map(|(name, takes, interrupt)| TurnStep::Tool { name, takes, interrupt }),
+        (texts(), lengths()).prop_map(|(job, takes)| TurnStep::Background { job, takes }),
+        (mode, lengths()).prop_map(|(mode, takes)| TurnStep::Compress { mode, takes }),
+        (texts(), lengths(), option::of(modes)).prop_map(|(text, takes, compress)| TurnStep::Review {
+            text,
+            takes,
+            compress
+        }),
+        lengths().prop_map(|takes| TurnStep::Sleep { takes }),
+        texts().prop_map(|text| TurnStep::Say { text }),
+        texts().prop_map(|message| TurnStep::Error { message }),
+        texts().prop_map(|text| TurnStep::Reply { text }),
+        (texts(), lengths()).prop_map(|(text, takes)| TurnStep::Late { text, takes }),
+        Just(TurnStep::Hang),
+        Just(TurnStep::Flush),
+    ]
+}
+
+/// Any text, with a letter in it, so that it is not empty.
+fn texts() -> impl Strategy<Value = String> {
+    vec(any::<char>(), 0..12).prop_map(|letters| format!("x{}", String::from_iter(letters)))
+}
+
+fn lengths() -> impl Strategy<Value = Millis> {
+    prop_oneof![0..5000_u64, 0..100_000_000_000_u64].prop_map(Millis)
+}
+
+fn latencies() -> impl Strategy<Value = Latency> {
+    (lengths(), lengths()).prop_map(|(one, other)| Latency { min: one.min(other), max: one.max(other) })
+}

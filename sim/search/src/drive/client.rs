@@ -1,0 +1,198 @@
+//! A client of a scenario, on a real socket.
+#![expect(clippy::disallowed_methods, reason = "real time, and a task for each socket")]
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use super::socket::{self, Socket};
+use super::{Play, PlayError, What, rows};
+use sim_harness::wire::{self, Heard, Request};
+use sim_harness::world::names::{Ids, Named};
+use sim_scenario::{Action, ResumeTarget, Step};
+
+/// One client.
+pub(super) struct Client {
+    name: String,
+    play: Rc<Play>,
+    socket: RefCell<Option<Socket>>,
+    requests: Cell<u64>,
+    /// Requests without an answer: their method, and the session name that hangs on it.
+    pending: RefCell<BTreeMap<u64, (String, Option<String>)>>,
+    heard: RefCell<Heard>,
+}
+
+/// Why a step was not carried out.
+enum Failure {
+    /// The others can be.
+    Skipped(String),
+    /// None can be.
+    NotConnected(String),
+}
+
+impl Client {
+    pub(super) fn new(name: &str, play: &Rc<Play>) -> Rc<Self> {
+        Rc::new(Self {
+            name: name.to_owned(),
+            play: Rc::clone(play),
+            socket: RefCell::default(),
+            requests: Cell::default(),
+            pending: RefCell::default(),
+            heard: RefCell::default(),
+        })
+    }
+
+    /// Carries steps out, which are in the order of time; returns how many could not be.
+    pub(super) async fn follow(self: &Rc<Self>, steps: Vec<Step>) -> Result<usize, PlayError> {
+        let mut skipped = 0;
+        for step in steps {
+            tokio::time::sleep_until(self.play.began + self.play.target.scale.real(step.at)).await;
+            match self.act(&step.action).await {
+                Ok(()) => {}
+                Err(Failure::Skipped(why)) => {
+                    skipped += 1;
+                    self.tell(What::Skipped { line: step.line, why });
+                }
+                Err(Failure::NotConnected(cause)) => {
+                    let url = self.play.target.url.split('?').next().unwrap_or_default().to_owned();
+                    return Err(PlayError::NotConnected { client: self.name.clone(), url, cause });
+                }
+            }
+        }
+        Ok(skipped)
+    }
+
+    /// Closes the connection, if there is one.
+    pub(super) async fn leave(&self) {
+        let socket = self.socket.take();
+        if let Some(socket) = socket {
+            socket.close().await;
+        }
+    }
+
+    async fn act(self: &Rc<Self>, action: &Action) -> Result<(), Failure> {
+        match action {
+            Action::Connect => self.connect().await,
+            Action::Close | Action::Drop => {
+                let socket = self.socket.take().ok_or_else(gone)?;
+                self.forget_pending();
+                if *action == Action::Close {
+                    self.tell(What::Did("closes"));
+                    socket.close().await;
+                } else {
+                    self.tell(What::Did("dies"));
+                    socket.die().await;
+                }
+                Ok(())
+            }
+            _ => self.ask(action).await.map_err(Failure::Skipped),
+        }
+    }
+
+    async fn connect(self: &Rc<Self>) -> Result<(), Failure> {
+        let (socket, pump) = socket::open(&self.play.target).await.map_err(Failure::NotConnected)?;
+        self.tell(What::Did("connects"));
+        *self.socket.borrow_mut() = Some(socket.clone());
+        let (hearing, lost) = (Rc::clone(self), Rc::clone(self));
+        tokio::task::spawn_local(async move {
+            pump.run(|frame| hearing.hear(&frame)).await;
+            let is_present = lost.socket.borrow().as_ref().is_some_and(|present| present.is(&socket));
+            if is_present {
+                lost.tell(What::Did("finds its connection gone"));
+                lost.socket.take();
+                lost.forget_pending();
+            }
+        });
+        Ok(())
+    }
+
+    async fn ask(&self, action: &Action) -> Result<(), String> {
+        let ids = match action.session() {
+            Some(session) => Some(self.ids(session).await?),
+            None => None,
+        };
+        let name = wire::names(action);
+        let stored = match wire::stored(action) {
+            Some((session, target)) => {
+                let stored = self.ids(session).await.and_then(|ids| self.stored(&ids, target));
+                Some(stored.inspect_err(|_| name.into_iter().for_each(|name| self.fail(name)))?)
+            }
+            None => None,
+        };
+        let asked = wire::request(action, ids.as_ref(), stored.as_deref(), &mut self.heard.borrow_mut());
+        let Request { method, params } = asked?;
+        let socket = self.socket.borrow().clone().ok_or("the connection is gone")?;
+        let id = self.requests.get() + 1;
+        self.requests.set(id);
+        self.pending.borrow_mut().insert(id, (method.clone(), name.map(str::to_owned)));
+        let session = action.session().or(name).map(str::to_owned);
+        socket.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string());
+        self.tell(What::Asked { method, session });
+        Ok(())
+    }
+
+    async fn ids(&self, session: &str) -> Result<Ids, String> {
+        match self.play.names.settled(session).await {
+            Named::Known(ids) => Ok(ids),
+            Named::Failed => Err(format!("session `{session}` never came to be")),
+        }
+    }
+
+    /// The stored id, or the title, that a step means.
+    fn stored(&self, ids: &Ids, target: ResumeTarget) -> Result<String, String> {
+        let rows = || {
+            let db = self.play.target.db.as_deref().ok_or("the gateway's database is not known")?;
+            rows::read(db).map_err(|error| error.to_string())
+        };
+        match target {
+            ResumeTarget::Stored => Ok(ids.stored.clone()),
+            ResumeTarget::Tip => Ok(rows::newest(&rows()?, &ids.stored)),
+            ResumeTarget::Title => {
+                let title = rows()?.into_iter().find(|row| row.id == ids.stored).and_then(|row| row.title);
+                title.ok_or_else(|| "the session has no title".to_owned())
+            }
+        }
+    }
+
+    fn hear(&self, frame: &Value) {
+        let Some(id) = frame.get("id").and_then(Value::as_u64) else {
+            let event = &frame["params"];
+            self.heard.borrow_mut().event(event);
+            let text = |key: &str| event[key].as_str().map(str::to_owned);
+            let kind = text("type").unwrap_or_default();
+            return self.tell(What::Heard { session: text("session_id"), kind, payload: event["payload"].clone() });
+        };
+        let Some((method, name)) = self.pending.borrow_mut().remove(&id) else { return };
+        if let Some(name) = name {
+            self.heard.borrow_mut().named(frame);
+            match wire::ids(frame) {
+                Some(ids) => self.play.names.settle(&name, Named::Known(ids)),
+                None => self.fail(&name),
+            }
+        }
+        self.tell(What::Answered { method, answer: frame.clone() });
+    }
+
+    /// Answers that will never come leave their sessions without a name, unless they have one from before.
+    fn forget_pending(&self) {
+        for (_, name) in self.pending.take().into_values() {
+            name.into_iter().for_each(|name| self.fail(&name));
+        }
+    }
+
+    fn fail(&self, name: &str) {
+        if self.play.names.look(name).is_none() {
+            self.play.names.settle(name, Named::Failed);
+        }
+    }
+
+    fn tell(&self, what: What) {
+        self.play.tell(&self.name, what);
+    }
+}
+
+fn gone() -> Failure {
+    Failure::Skipped("the connection is gone".to_owned())
+}

@@ -1,0 +1,196 @@
+//! The rows that a gateway has left in its database, and how they compare with those that the simulator says it leaves.
+//!
+//! Read with the one SELECT that any version of these tables answers, beside the gateway that writes them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use gateway_core::clock::Millis;
+use rusqlite::{Connection, OpenFlags};
+
+use super::Scale;
+use sim_harness::rows::{ListedSession, since_start_text};
+
+/// A session row, in the order of insertion among others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Its stored id.
+    pub id: String,
+    /// Which kind of client made it.
+    pub source: String,
+    /// The row it continues.
+    pub parent: Option<String>,
+    /// In seconds since 1970.
+    pub started_at: f64,
+    /// In seconds since 1970.
+    pub ended_at: Option<f64>,
+    /// Why.
+    pub end_reason: Option<String>,
+    /// Messages counted so far.
+    pub message_count: u64,
+    /// Its title.
+    pub title: Option<String>,
+}
+
+/// Where the time of the script begins in the time of the rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// Milliseconds since 1970 at the script's beginning.
+    pub wall_ms: u64,
+    /// How long a second of the script takes in the time of the rows.
+    pub scale: Scale,
+}
+
+/// All session rows, the first that was inserted first.
+pub fn read(db: &Path) -> rusqlite::Result<Vec<Row>> {
+    let connection = Connection::open_with_flags(db, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    let mut statement = connection.prepare(
+        "SELECT id, source, parent_session_id, started_at, ended_at, end_reason, message_count, title
+         FROM sessions ORDER BY rowid",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Row {
+            id: row.get(0)?,
+            source: row.get(1)?,
+            parent: row.get(2)?,
+            started_at: row.get(3)?,
+            ended_at: row.get(4)?,
+            end_reason: row.get(5)?,
+            message_count: u64::try_from(row.get::<_, Option<i64>>(6)?.unwrap_or_default()).unwrap_or_default(),
+            title: row.get(7)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// The newest row of the chain that starts with `id`.
+pub(super) fn newest(rows: &[Row], id: &str) -> String {
+    // A child is inserted after its parent, so one pass in order of insertion follows the whole chain.
+    rows.iter().fold(id.to_owned(), |newest, row| {
+        let continues = row.parent.as_ref() == Some(&newest)
+            && rows.iter().any(|parent| parent.id == newest && parent.end_reason.as_deref() == Some("compression"));
+        if continues { row.id.clone() } else { newest }
+    })
+}
+
+/// Rows as a report has them, without those in `before`: called s1, s2, … with times of the script.
+pub fn listed(rows: &[Row], before: &BTreeSet<String>, origin: Origin) -> Vec<ListedSession> {
+    let rows: Vec<&Row> = rows.iter().filter(|row| !before.contains(&row.id)).collect();
+    let alias = |id: &String| {
+        let place = rows.iter().position(|row| row.id == *id);
+        place.map_or_else(|| id.clone(), |place| format!("s{}", place + 1))
+    };
+    let ms = |seconds: f64| {
+        let since = Duration::try_from_secs_f64(seconds - origin.wall_ms as f64 / 1000.0).unwrap_or_default();
+        origin.scale.scripted(since).0.cast_signed()
+    };
+    let listed = |row: &&Row| ListedSession {
+        alias: alias(&row.id),
+        id: row.id.clone(),
+        parent: row.parent.as_ref().map(alias),
+        source: row.source.clone(),
+        started_ms: ms(row.started_at),
+        ended_ms: row.ended_at.map(ms),
+        end_reason: row.end_reason.clone(),
+        message_count: row.message_count,
+        title: row.title.clone(),
+    };
+    rows.iter().map(listed).collect()
+}
+
+/// Where rows differ: in number, parents, reasons, counts, whether they are open, the order of their ends, or in times by
+/// more than `tolerance`. Ids are drawn, so they always do.
+pub fn differences(expected: &[ListedSession], found: &[ListedSession], tolerance: Millis) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut check = |what: String, expected: String, found: String| {
+        if expected != found {
+            lines.push(format!("{what}: expected {expected}, found {found}"));
+        }
+    };
+    check("rows".to_owned(), expected.len().to_string(), found.len().to_string());
+    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "NULL".to_owned());
+    for (expected, found) in expected.iter().zip(found) {
+        let alias = &expected.alias;
+        check(format!("{alias}.parent_session_id"), text(&expected.parent), text(&found.parent));
+        check(format!("{alias}.end_reason"), text(&expected.end_reason), text(&found.end_reason));
+        check(format!("{alias}.message_count"), expected.message_count.to_string(), found.message_count.to_string());
+        let times = [
+            ("started_at", Some(expected.started_ms), Some(found.started_ms)),
+            ("ended_at", expected.ended_ms, found.ended_ms),
+        ];
+        for (column, expected, found) in times {
+            let time = |ms: Option<i64>| ms.map_or_else(|| "NULL".to_owned(), since_start_text);
+            let near = expected.zip(found).is_some_and(|(one, other)| one.abs_diff(other) <= tolerance.0);
+            if !near {
+                check(format!("{alias}.{column}"), time(expected), time(found));
+            }
+        }
+    }
+    let ends = |rows: &[ListedSession], place: usize| rows.get(place).and_then(|row| row.ended_ms);
+    for (first, row) in expected.iter().enumerate() {
+        for (second, other) in expected.iter().enumerate() {
+            let before = |rows: &[ListedSession]| ends(rows, first).zip(ends(rows, second));
+            if before(expected).is_some_and(|(one, two)| one < two) && before(found).is_some_and(|(one, two)| one > two)
+            {
+                lines.push(format!("{} ends after {}, expected before it", row.alias, other.alias));
+            }
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: &str, parent: Option<&str>, ended_at: Option<f64>) -> Row {
+        Row {
+            id: id.to_owned(),
+            source: "tui".to_owned(),
+            parent: parent.map(str::to_owned),
+            started_at: 1001.0,
+            ended_at,
+            end_reason: ended_at.map(|_| "compression".to_owned()),
+            message_count: 3,
+            title: None,
+        }
+    }
+
+    fn rows() -> Vec<ListedSession> {
+        let rows = [row("old", None, None), row("x", None, Some(1002.0)), row("y", Some("x"), Some(1003.0))];
+        let scale = "0.5".parse().expect("a scale");
+        listed(&rows, &BTreeSet::from(["old".to_owned()]), Origin { wall_ms: 1_000_000, scale })
+    }
+
+    /// Rows from before are left out, parents are named, and times are those of the script.
+    #[test]
+    fn rows_are_those_of_the_script() {
+        let rows = rows();
+        let seen = |row: &ListedSession| (row.alias.clone(), row.parent.clone(), row.started_ms, row.ended_ms);
+        assert_eq!(seen(&rows[0]), ("s1".to_owned(), None, 2000, Some(4000)));
+        assert_eq!(seen(&rows[1]), ("s2".to_owned(), Some("s1".to_owned()), 2000, Some(6000)));
+    }
+
+    /// Each kind of difference is seen, and names both sides.
+    #[test]
+    fn differences_are_seen() {
+        let check = |change: fn(&mut Vec<ListedSession>), expected: &[&str]| {
+            let mut found = rows();
+            change(&mut found);
+            assert_eq!(differences(&rows(), &found, Millis(1000)), expected);
+        };
+        check(|_| {}, &[]);
+        check(|rows| rows[1].ended_ms = Some(7000), &[]);
+        check(|rows| rows[1].ended_ms = Some(7001), &["s2.ended_at: expected 6.000s, found 7.001s"]);
+        check(|rows| rows[1].ended_ms = None, &["s2.ended_at: expected 6.000s, found NULL"]);
+        check(|rows| drop(rows.pop()), &["rows: expected 2, found 1"]);
+        check(|rows| rows[1].parent = None, &["s2.parent_session_id: expected s1, found NULL"]);
+        check(|rows| rows[0].message_count = 4, &["s1.message_count: expected 3, found 4"]);
+        let reason = "s1.end_reason: expected compression, found tui_close";
+        check(|rows| rows[0].end_reason = Some("tui_close".to_owned()), &[reason]);
+        let late = &["s1.ended_at: expected 4.000s, found 6.500s", "s1 ends after s2, expected before it"];
+        check(|rows| rows[0].ended_ms = Some(6500), late);
+    }
+}

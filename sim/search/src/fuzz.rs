@@ -1,0 +1,249 @@
+//! Campaigns: many generated scenarios, each under several schedules, and what they found.
+//!
+//! A campaign is a function of its [`Campaign`] alone: run number `n` is the same whoever carries it out, so its report
+//! does not depend on how many threads there are. The unit of work is a scenario with its schedules; the first schedule
+//! is the scripted one, from which the others learn how many choices there are.
+
+mod explain;
+mod finding;
+mod guard;
+mod guided;
+
+use std::collections::BTreeMap;
+
+use gateway_core::clock::Millis;
+use gateway_core::release::Release;
+
+pub use explain::{Explanation, explain};
+pub use finding::Finding;
+pub use guard::{Difference, Guard};
+pub use guided::{Corpus, Kept, Mode};
+
+use crate::generate;
+use crate::shape::Shape;
+use interleaving::prng::Prng;
+use interleaving::strategy::{Fifo, Follow, Plan, Profile, Strategy};
+use sim_harness::coverage::Coverage;
+use sim_harness::report::{Outcome, Report};
+use sim_harness::simulation::Simulator;
+use sim_scenario::Scenario;
+
+/// How many schedules of one scenario are tried.
+pub const SCHEDULES: u64 = 4;
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// Where the scenarios and schedules come from.
+    pub seed: u64,
+    /// The release under test.
+    pub release: Release,
+    /// Fields of its behaviour that are set otherwise: a planted bug.
+    pub behavior: Vec<(String, String)>,
+    /// How schedules are made.
+    pub plan: Plan,
+    /// Only violations of these invariants count; all if empty.
+    pub only: Vec<String>,
+    /// Which runs are run twice.
+    pub guard: Guard,
+    /// Whether later scenarios are made out of earlier ones.
+    pub mode: Mode,
+}
+
+/// One run of a campaign by its coordinates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Its number, from 0.
+    pub number: u64,
+    /// The seed of its scenario.
+    pub scenario: u64,
+    /// The plan and the seed of its schedule.
+    pub plan: Plan,
+    /// The seed of its schedule.
+    pub schedule: u64,
+    /// Where its scenario comes from.
+    pub origin: Origin,
+}
+
+/// Where a scenario comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It is new.
+    Generated,
+    /// It is an earlier one with some changes.
+    Mutated,
+}
+
+/// What came of one or more units of work.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// How many runs there were.
+    pub runs: u64,
+    /// How many of them were on mutated scenarios.
+    pub mutated: u64,
+    /// How many of them were run twice.
+    pub repeated: u64,
+    /// How many events they had.
+    pub events: u64,
+    /// How much virtual time they covered.
+    pub uptime: Millis,
+    /// What they reached.
+    pub coverage: Coverage,
+    /// What they found, by shape: the first of each, and how many there were.
+    pub findings: BTreeMap<Shape, (Finding, u64)>,
+    /// The first run that was not the same twice.
+    pub different: Option<Difference>,
+    /// What got somewhere new, in order; only where the campaign is guided.
+    pub kept: Vec<Kept>,
+}
+
+impl Campaign {
+    /// A campaign on a release, with everything else as usual.
+    pub fn new(seed: u64, release: Release) -> Self {
+        let (behavior, only) = (Vec::new(), Vec::new());
+        Self { seed, release, behavior, plan: Plan::default(), only, guard: Guard::Sample, mode: Mode::Blind }
+    }
+
+    /// How many runs a unit of work has.
+    pub fn unit(&self) -> u64 {
+        if self.plan == Plan::Fifo { 1 } else { SCHEDULES }
+    }
+
+    /// The scenario of a unit that is new.
+    pub fn scenario(&self, unit: u64) -> Scenario {
+        self.under_test(generate::scenario(self.scenario_seed(unit)))
+    }
+
+    fn under_test(&self, scenario: Scenario) -> Scenario {
+        Scenario { behavior: self.behavior.clone(), releases: vec![self.release], ..scenario }
+    }
+
+    fn scenario_seed(&self, unit: u64) -> u64 {
+        Prng::stream(self.seed ^ unit.wrapping_mul(0x9e37_79b9_7f4a_7c15), "fuzz.scenario").draw()
+    }
+
+    /// The runs of a unit below `runs`.
+    fn runs_of(&self, unit: u64, runs: u64, origin: Origin) -> impl Iterator<Item = Run> {
+        let first = unit * self.unit();
+        let scenario = self.scenario_seed(unit);
+        let campaign = (self.seed, self.plan);
+        (first..(first + self.unit()).min(runs)).map(move |number| {
+            let schedule =
+                Prng::stream(campaign.0 ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15), "fuzz.schedule").draw();
+            let scripted = number == first && campaign.1.needs_profile();
+            let plan = match campaign.1 {
+                _ if scripted => Plan::Fifo,
+                Plan::Portfolio => Plan::member(schedule),
+                plan => plan,
+            };
+            Run { number, scenario, plan, schedule, origin }
+        })
+    }
+
+    /// Carries out all units, one after the other.
+    pub fn carry_out_all(&self, simulator: &mut Simulator, runs: u64) -> Summary {
+        let units: Vec<u64> = (0..runs.div_ceil(self.unit())).collect();
+        let (mut summary, mut corpus) = (Summary::default(), Corpus::default());
+        for round in self.rounds(&units) {
+            round.iter().for_each(|unit| summary.add(self.carry_out_from(simulator, *unit, runs, &corpus)));
+            corpus.absorb(std::mem::take(&mut summary.kept));
+        }
+        summary
+    }
+
+    /// Carries out one unit on a new scenario, as far as it lies below `runs`.
+    pub fn carry_out(&self, simulator: &mut Simulator, unit: u64, runs: u64) -> Summary {
+        self.carry_out_from(simulator, unit, runs, &Corpus::default())
+    }
+
+    /// The same, on a scenario that may be made of one of the corpus.
+    pub fn carry_out_from(&self, simulator: &mut Simulator, unit: u64, runs: u64, corpus: &Corpus) -> Summary {
+        let kept = self.parent(unit, corpus);
+        let (scenario, origin) = match kept {
+            None => (self.scenario(unit), Origin::Generated),
+            Some(kept) => (self.child(unit, kept), Origin::Mutated),
+        };
+        let mut summary = Summary::default();
+        let mut profile = Profile::default();
+        for run in self.runs_of(unit, runs, origin) {
+            let strategy = |profile: &Profile| -> Box<dyn Strategy> {
+                match (run.plan, kept) {
+                    (Plan::Fifo, Some(kept)) if run.number % self.unit() == 0 => Box::new(Follow::new(&kept.tape)),
+                    (Plan::Fifo, _) => Box::new(Fifo),
+                    (plan, _) => plan.strategy(run.schedule, profile),
+                }
+            };
+            let go = || simulator.run_with(&scenario, self.release, strategy(&profile));
+            let (report, different) = guard::guarded(self.guard, run, go);
+            summary.repeated += u64::from(self.guard.repeats(run.number));
+            summary.different = summary.different.take().or(different);
+            if run.number % self.unit() == 0 {
+                profile = Profile::of(&report.tape);
+            }
+            if self.mode == Mode::Guided {
+                summary.kept.extend(corpus.keep(&summary.coverage, &scenario, origin, &report));
+            }
+            summary.mutated += u64::from(origin == Origin::Mutated);
+            summary.count(&report);
+            self.judge(&mut summary, run, &scenario, report);
+        }
+        summary
+    }
+
+    /// The failure with the lowest run number below `runs`.
+    pub fn first_failure(&self, simulator: &mut Simulator, runs: u64) -> Option<Finding> {
+        (0..runs.div_ceil(self.unit())).find_map(|unit| self.carry_out(simulator, unit, runs).first().cloned())
+    }
+
+    fn judge(&self, summary: &mut Summary, run: Run, scenario: &Scenario, report: Report) {
+        if report.outcome == Outcome::Passed {
+            return;
+        }
+        for shape in Shape::all(scenario, &report) {
+            if self.only.is_empty() || self.only.contains(&shape.claim) {
+                let finding = Finding::new(run, shape.clone(), scenario, &report);
+                summary.findings.entry(shape).or_insert((finding, 0)).1 += 1;
+            }
+        }
+    }
+}
+
+impl Run {
+    /// How its schedule came about, in words.
+    pub fn by(&self) -> String {
+        match self.origin {
+            Origin::Generated => self.plan.to_string(),
+            Origin::Mutated if self.plan == Plan::Fifo => "a kept tape, on a mutated scenario".to_owned(),
+            Origin::Mutated => format!("{}, on a mutated scenario", self.plan),
+        }
+    }
+}
+
+impl Summary {
+    fn count(&mut self, report: &Report) {
+        self.runs += 1;
+        self.events += report.trace.events();
+        self.uptime = self.uptime + Millis(report.uptime.0);
+        self.coverage.add(&report.coverage);
+    }
+
+    /// Adds what came of a later unit.
+    pub fn add(&mut self, later: Self) {
+        self.runs += later.runs;
+        self.mutated += later.mutated;
+        self.repeated += later.repeated;
+        self.events += later.events;
+        self.uptime = self.uptime + later.uptime;
+        self.coverage.add(&later.coverage);
+        for (shape, (finding, count)) in later.findings {
+            self.findings.entry(shape).or_insert((finding, 0)).1 += count;
+        }
+        self.different = self.different.take().or(later.different);
+        self.kept.extend(later.kept);
+    }
+
+    /// The finding of the lowest run number.
+    pub fn first(&self) -> Option<&Finding> {
+        self.findings.values().map(|(finding, _)| finding).min_by_key(|finding| finding.run.number)
+    }
+}

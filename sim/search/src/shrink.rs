@@ -1,0 +1,275 @@
+//! From a failing run to the smallest file that shows the same failure.
+//!
+//! A [`Reducer`] offers smaller and smaller scenarios. Each is tried with the tape of the failing run *followed*
+//! ([`Follow`]), then on the scripted schedule, then on some schedules of the strategy that
+//! found the failure. One that shows the same [`Shape`] of failure, not just any, is the next to be reduced. When the
+//! script gets no shorter, its tape is brought nearer to the scripted schedule ([`Departures`]); settings and times then get
+//! simpler only as far as that costs no new departure. So it goes on until nothing gets smaller or there were as many
+//! runs as allowed. All of it is a function of what it begins with.
+
+mod edit;
+mod reducer;
+mod size;
+mod time;
+
+#[cfg(test)]
+mod tests;
+
+use gateway_core::release::Release;
+
+pub(crate) use edit::{session_mut, tidy};
+pub use reducer::Reducer;
+pub use size::Size;
+
+pub use interleaving::Departures;
+
+use proptest::strategy::ValueTree;
+
+use crate::shape::Shape;
+use interleaving::strategy::{Fifo, Follow, Plan, Profile, Random, Replay, Strategy};
+use interleaving::tape::Tape;
+use sim_harness::report::{Outcome, Report};
+use sim_harness::simulation::Simulator;
+use sim_scenario::{Expected, ExpectedOutcome, Scenario};
+
+/// How much is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many runs there may be.
+    pub tries: u64,
+    /// The strategy that found the failure.
+    pub plan: Plan,
+    /// How many of its schedules a candidate is tried on.
+    pub schedules: u64,
+}
+
+/// The smallest scenario so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shrunk {
+    /// A file that runs as it is: with its release, its tape, what it expects and what it shows.
+    pub scenario: Scenario,
+    /// Its choices, up to the last that is not the first of its alternatives; beyond its end the first is taken.
+    pub tape: Tape,
+    /// How many runs it took.
+    pub tries: u64,
+}
+
+/// A run that does not show the failure that it should.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the run ends `{outcome}` and does not show `{target}`")]
+pub struct NotShown {
+    target: Shape,
+    outcome: Outcome,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { tries: 20_000, plan: Plan::Portfolio, schedules: 2 }
+    }
+}
+
+/// Shrinks a failing run to a small file. `on_progress` is told each smaller one at once, and the last is the result.
+pub fn shrink(
+    simulator: &mut Simulator,
+    scenario: &Scenario,
+    release: Release,
+    tape: &Tape,
+    target: &Shape,
+    limits: Limits,
+    on_progress: &mut dyn FnMut(&Shrunk),
+) -> Result<Shrunk, NotShown> {
+    let scenario = bare(scenario, release);
+    let report = simulator.run_with(&scenario, release, Box::new(Replay::new(tape.clone())));
+    let Some(phase) = phase(&scenario, &report, target) else {
+        return Err(NotShown { target: target.clone(), outcome: report.outcome });
+    };
+    let tape = Departures::until_last(&report.tape);
+    let best = Shrunk { scenario: finished(scenario.clone(), &report, &tape, target), tape, tries: 1 };
+    let schedules = Schedules::Own;
+    let mut search =
+        Search { simulator, release, target, phase, schedules, limits, tries: 1, bare: scenario, best, on_progress };
+    (search.on_progress)(&search.best);
+    loop {
+        search.reduce_scenario();
+        if !search.reduce_tape() || search.is_over() {
+            break;
+        }
+    }
+    Ok(Shrunk { tries: search.tries, ..search.best })
+}
+
+/// When a failure shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// While the script acts: the rows at its end show it too.
+    Script,
+    /// Only when the clients have left.
+    Later,
+}
+
+/// On which schedules a failure shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Schedules {
+    /// On any that was tried.
+    Any,
+    /// On its own.
+    Own,
+}
+
+/// How many schedules stand for any.
+const SAMPLE: u64 = 5;
+
+/// When a run shows the failure, if it does.
+fn phase(scenario: &Scenario, report: &Report, target: &Shape) -> Option<Phase> {
+    if !Shape::all(scenario, report).contains(target) {
+        return None;
+    }
+    let of_target = report.violations.iter().find(|violation| violation.invariant == target.claim);
+    let in_script = of_target.is_some_and(|violation| violation.at_ms <= scenario.until.0);
+    Some(if in_script { Phase::Script } else { Phase::Later })
+}
+
+struct Search<'a> {
+    simulator: &'a mut Simulator,
+    release: Release,
+    target: &'a Shape,
+    phase: Phase,
+    schedules: Schedules,
+    limits: Limits,
+    tries: u64,
+    /// The smallest scenario so far, without what is only said about its run.
+    bare: Scenario,
+    best: Shrunk,
+    on_progress: &'a mut dyn FnMut(&Shrunk),
+}
+
+impl Search<'_> {
+    fn is_over(&self) -> bool {
+        self.tries >= self.limits.tries
+    }
+
+    fn reduce_scenario(&mut self) {
+        let bare = self.bare.clone();
+        self.schedules = if self.shows_on_any_schedule(&bare) { Schedules::Any } else { Schedules::Own };
+        // Some runs are left for the tape, however long the scenario takes.
+        let end = self.limits.tries - self.limits.tries / 4;
+        let mut reducer = Reducer::new(self.bare.clone());
+        let mut goes_on = reducer.simplify();
+        let mut tape_is_reduced = false;
+        while goes_on && self.tries < end {
+            let candidate = reducer.current();
+            let smaller_script = Size::of(&candidate).script() < Size::of(&self.bare).script();
+            if !smaller_script && !tape_is_reduced {
+                self.reduce_tape();
+                tape_is_reduced = true;
+            }
+            let report = self.failing(&candidate).filter(|report| {
+                smaller_script || Departures::count(&report.tape) <= Departures::count(&self.best.tape)
+            });
+            goes_on = match report {
+                Some(report) if self.schedules == Schedules::Own || self.shows_on_any_schedule(&candidate) => {
+                    tape_is_reduced &= !smaller_script;
+                    self.improve(candidate, &report);
+                    reducer.simplify()
+                }
+                _ => reducer.complicate(),
+            };
+        }
+    }
+
+    /// Whether the tape is simpler than before.
+    fn reduce_tape(&mut self) -> bool {
+        let mut departures = Departures::new(self.best.tape.clone());
+        let mut simpler = false;
+        while let Some(candidate) = departures.next().filter(|_| !self.is_over()) {
+            let scenario = self.bare.clone();
+            let report = self.shown(&scenario, Box::new(Follow::new(&candidate)));
+            let tape = report.as_ref().map(|report| Departures::until_last(&report.tape));
+            let taken = departures.judge(tape);
+            if let Some(report) = report.filter(|_| taken) {
+                self.improve(scenario, &report);
+                simpler = true;
+            }
+        }
+        simpler
+    }
+
+    /// A run of the candidate that shows the failure.
+    fn failing(&mut self, candidate: &Scenario) -> Option<Report> {
+        if let Some(report) = self.shown(candidate, Box::new(Follow::new(&self.best.tape))) {
+            return Some(report);
+        }
+        if !self.best.tape.choices.is_empty()
+            && let Some(report) = self.shown(candidate, Box::new(Fifo))
+        {
+            return Some(report);
+        }
+        // A schedule that nobody needed so far would only make the file longer.
+        let schedules = if self.best.tape.choices.is_empty() { 0 } else { self.limits.schedules };
+        (0..schedules).find_map(|number| {
+            let profile = Profile::of(&self.best.tape);
+            self.shown(candidate, self.limits.plan.strategy(self.tries + number, &profile))
+        })
+    }
+
+    /// Whether a few schedules, drawn blindly, all show the failure. A failure that does must not shrink to one that
+    /// hangs on the order of two events at one instant: that would be another story.
+    fn shows_on_any_schedule(&mut self, scenario: &Scenario) -> bool {
+        (0..SAMPLE).all(|seed| self.shown(scenario, Box::new(Random::new(seed))).is_some())
+    }
+
+    /// A run, if it shows the failure.
+    fn shown(&mut self, scenario: &Scenario, strategy: Box<dyn Strategy>) -> Option<Report> {
+        self.tries += 1;
+        let report = self.simulator.run_with(scenario, self.release, strategy);
+        // What the script showed is not left to the departure of all clients: nobody could see it in the file.
+        let phase = phase(scenario, &report, self.target)?;
+        (phase == self.phase || phase == Phase::Script).then_some(report)
+    }
+
+    fn improve(&mut self, scenario: Scenario, report: &Report) {
+        let tape = Departures::until_last(&report.tape);
+        let finished = finished(scenario.clone(), report, &tape, self.target);
+        self.bare = scenario;
+        self.best = Shrunk { scenario: finished, tape, tries: self.tries };
+        (self.on_progress)(&self.best);
+    }
+}
+
+/// The scenario under one release, without what was said about other runs.
+fn bare(scenario: &Scenario, release: Release) -> Scenario {
+    Scenario { releases: vec![release], expect: Default::default(), tapes: Default::default(), ..scenario.clone() }
+}
+
+/// The scenario as a file of one failing run: with its release, its schedule, and what it showed as what is expected.
+pub fn as_shown(scenario: &Scenario, report: &Report) -> Scenario {
+    let shape = Shape::all(scenario, report).into_iter().next().expect("a failure has a shape");
+    finished(bare(scenario, report.release), report, &report.tape, &shape)
+}
+
+/// The scenario as a file that expects what its run showed.
+fn finished(scenario: Scenario, report: &Report, tape: &Tape, target: &Shape) -> Scenario {
+    let release = report.release;
+    let expected = match report.outcome {
+        Outcome::Panicked => Expected::Outcome(ExpectedOutcome::Panicked),
+        Outcome::NotAtRest => Expected::Outcome(ExpectedOutcome::NotAtRest),
+        Outcome::Limit => Expected::Outcome(ExpectedOutcome::Limit),
+        _ => {
+            let mut names: Vec<String> = Vec::new();
+            for violation in &report.violations {
+                if !names.iter().any(|name| name == violation.invariant) {
+                    names.push(violation.invariant.to_owned());
+                }
+            }
+            Expected::Violates(names)
+        }
+    };
+    let violation = report.violations.iter().find(|violation| violation.invariant == target.claim);
+    let about = match (violation, &report.detail) {
+        (Some(violation), _) => format!("Under {release}, `{}` does not hold: {}.", target.claim, violation.detail),
+        (None, Some(detail)) => format!("Under {release} the run ends `{}`: {detail}.", report.outcome),
+        (None, None) => format!("Under {release} the run ends `{}`.", report.outcome),
+    };
+    let tapes = if tape.choices.is_empty() { Default::default() } else { [(release, tape.clone())].into() };
+    Scenario { about, tapes, expect: [(release, expected)].into(), ..scenario }
+}

@@ -1,0 +1,394 @@
+//! One simplification of a scenario, and how several are made at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gateway_core::agent::script::{OnInterrupt, TurnStep};
+use gateway_core::clock::Millis;
+use gateway_core::config::Config;
+
+use super::time::Slot;
+use sim_scenario::{
+    Action, Latency, Network, Odds, OnDisconnect, Prompt, ResumeTarget, ResumeWish, Scenario, Start, Step,
+};
+
+/// What is taken away or made simpler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Edit {
+    /// A client, with all its steps.
+    Client(String),
+    /// A client, whose steps another one takes over.
+    OneClient { gone: String, takes_over: String },
+    /// A session, with all steps about it.
+    Session(String),
+    /// A session: what was about it is about another one.
+    OneSession { gone: String, stays: String },
+    /// A step.
+    Step(usize),
+    /// A step of a turn.
+    TurnStep(String, usize),
+    /// A step of a turn; the one behind it takes so much longer.
+    JoinedTurnStep(String, usize),
+    /// A step of a turn; the script's steps behind the first prompt of that turn come so much earlier.
+    ClosedTurnStep(String, usize),
+    /// A prompt names no turn.
+    PlainPrompt(usize),
+    /// A tool of a turn is one that stops when it is asked to.
+    PlainTool(String, usize),
+    /// What a step says beside what it needs.
+    PlainStep(usize),
+    /// A setting, by its place in [`SETTINGS`].
+    Setting(usize),
+    /// A line of `[behavior]`.
+    Behavior(usize),
+    /// A table of `[[store.faults]]`.
+    Fault(usize),
+    /// A line of `[windows]`.
+    Window(usize),
+    /// A time.
+    Time(Slot, Millis),
+    /// A latency is always its longest, and no choice any more.
+    Fixed(Slot),
+    /// The time of one step alone: all others stay where they are.
+    Move(usize, Millis),
+    /// A time, and the gap before a step by as much: what falls on one instant stays together.
+    Pair(Slot, Millis, usize),
+}
+
+/// Each puts one setting back to what it is when nothing is said.
+pub(super) const SETTINGS: [fn(&mut Scenario); 27] = [
+    |scenario| scenario.seed = 0,
+    |scenario| scenario.network.latency = Latency::default(),
+    |scenario| scenario.network.buffer = Network::default().buffer,
+    |scenario| scenario.store.before_commit = Latency::default(),
+    |scenario| scenario.store.after_commit = Latency::default(),
+    |scenario| scenario.store.after_lookup = Latency::default(),
+    |scenario| scenario.store.odds = Odds::default(),
+    |scenario| scenario.agent.build = Millis::ZERO,
+    |scenario| scenario.agent.first_build = None,
+    |scenario| scenario.agent.failures = 0,
+    |scenario| scenario.agent.failures = scenario.agent.failures.min(1),
+    |scenario| scenario.agent.summary = Millis::ZERO,
+    |scenario| scenario.gateway.orphan_grace = Config::default().orphan_grace,
+    |scenario| scenario.gateway.orphan_silence = Config::default().orphan_silence,
+    |scenario| scenario.gateway.build_delay = Config::default().build_delay,
+    |scenario| scenario.gateway.agent_wait = Config::default().agent_wait,
+    |scenario| scenario.gateway.clarify_timeout = Config::default().clarify_timeout,
+    |scenario| scenario.gateway.sudo_timeout = Config::default().sudo_timeout,
+    |scenario| scenario.gateway.approval_timeout = Config::default().approval_timeout,
+    |scenario| scenario.gateway.write_timeout = Config::default().write_timeout,
+    |scenario| scenario.gateway.busy_input_mode = Config::default().busy_input_mode,
+    |scenario| scenario.gateway.session_ttl = Config::default().session_ttl,
+    |scenario| scenario.gateway.max_live_sessions = None,
+    |scenario| scenario.gateway.max_sessions_per_connection = Config::default().max_sessions_per_connection,
+    |scenario| scenario.gateway.compression = Config::default().compression,
+    |scenario| scenario.gateway.source = Config::default().source,
+    |scenario| scenario.gateway.model = Config::default().model,
+];
+
+/// The scenario with all edits made, and without what makes no sense any more. None if nothing is left.
+///
+/// Places are those of the scenario as it is: steps are only removed after all else.
+pub(super) fn apply(scenario: &Scenario, edits: &[Edit]) -> Option<Scenario> {
+    let follows_default = scenario.until == scenario.default_until();
+    let mut edited = scenario.clone();
+    let mut steps_gone = BTreeSet::new();
+    let mut turn_steps_gone: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    let (mut behaviors_gone, mut windows_gone, mut faults_gone) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for edit in edits {
+        match edit {
+            Edit::Step(place) => drop(steps_gone.insert(*place)),
+            Edit::Behavior(place) => drop(behaviors_gone.insert(*place)),
+            Edit::Fault(place) => drop(faults_gone.insert(*place)),
+            Edit::Window(place) => drop(windows_gone.insert(*place)),
+            Edit::TurnStep(turn, place) | Edit::JoinedTurnStep(turn, place) | Edit::ClosedTurnStep(turn, place) => {
+                turn_steps_gone.entry(turn.clone()).or_default().insert(*place);
+            }
+            _ => {}
+        }
+        change(&mut edited, edit);
+    }
+    keep_others(&mut edited.steps, &steps_gone);
+    for (turn, gone) in &turn_steps_gone {
+        if let Some(turn) = edited.turns.get_mut(turn) {
+            keep_others(&mut turn.steps, gone);
+        }
+    }
+    keep_others(&mut edited.behavior, &behaviors_gone);
+    keep_others(&mut edited.store.faults, &faults_gone);
+    let windows: Vec<_> = edited.windows.keys().copied().collect();
+    for place in windows_gone {
+        edited.windows.remove(&windows[place]);
+    }
+    tidy(&mut edited);
+    let last = edited.steps.last()?.at;
+    edited.until = if follows_default { edited.default_until() } else { edited.until.max(last) };
+    Some(edited)
+}
+
+fn change(scenario: &mut Scenario, edit: &Edit) {
+    match edit {
+        Edit::Client(gone) => scenario.steps.retain(|step| step.client != *gone),
+        Edit::OneClient { gone, takes_over } => {
+            let of_gone = scenario.steps.iter_mut().filter(|step| step.client == *gone);
+            of_gone.for_each(|step| step.client.clone_from(takes_over));
+        }
+        Edit::Session(gone) => scenario.steps.retain(|step| !is_about(&step.action, gone)),
+        Edit::OneSession { gone, stays } => {
+            scenario.steps.retain(|step| !matches!(&step.action, Action::Create { name, .. } | Action::Branch { name, .. } if name == gone));
+            scenario.steps.iter_mut().for_each(|step| rename(&mut step.action, gone, stays));
+        }
+        Edit::PlainPrompt(place) => {
+            if let Action::Prompt { prompt, .. } = &mut scenario.steps[*place].action {
+                *prompt = Prompt::Text("hello".to_owned());
+            }
+        }
+        Edit::PlainTool(turn, place) => {
+            let step = scenario.turns.get_mut(turn).map(|turn| &mut turn.steps[*place]);
+            if let Some(TurnStep::Tool { interrupt, .. }) = step {
+                *interrupt = OnInterrupt::Stop;
+            }
+        }
+        Edit::PlainStep(place) => plain(&mut scenario.steps[*place].action),
+        Edit::Setting(place) => SETTINGS[*place](scenario),
+        Edit::Fixed(slot) => slot.fix(scenario),
+        Edit::Time(slot, time) => slot.set(scenario, *time),
+        Edit::Move(place, gap) => {
+            let before = if *place == 0 { Millis::ZERO } else { scenario.steps[*place - 1].at };
+            scenario.steps[*place].at = before + *gap;
+            scenario.steps.sort_by_key(|step| step.at);
+        }
+        Edit::Pair(slot, time, place) => {
+            let less = slot.get(scenario).0.saturating_sub(time.0);
+            slot.set(scenario, *time);
+            let gap = Slot::Gap(*place);
+            let shorter = Millis(gap.get(scenario).0.saturating_sub(less));
+            gap.set(scenario, shorter);
+        }
+        Edit::JoinedTurnStep(turn, place) => {
+            let (gone, next) = (Slot::Turn(turn.clone(), *place), Slot::Turn(turn.clone(), *place + 1));
+            let both = gone.get(scenario) + next.get(scenario);
+            next.set(scenario, both);
+        }
+        Edit::ClosedTurnStep(turn, place) => {
+            let length = Slot::Turn(turn.clone(), *place).get(scenario);
+            let prompts =
+                |step: &Step| matches!(&step.action, Action::Prompt { prompt: Prompt::Turn(name), .. } if name == turn);
+            let behind = scenario.steps.iter().position(prompts).map(|prompt| Slot::Gap(prompt + 1));
+            if let Some(gap) = behind.filter(|gap| *gap != Slot::Gap(scenario.steps.len())) {
+                let shorter = Millis(gap.get(scenario).0.saturating_sub(length.0));
+                gap.set(scenario, shorter);
+            }
+        }
+        // Removed at the end, when no place matters any more.
+        Edit::Step(_) | Edit::TurnStep(..) | Edit::Behavior(_) | Edit::Window(_) | Edit::Fault(_) => {}
+    }
+}
+
+fn is_about(action: &Action, session: &str) -> bool {
+    [action.session(), action.names(), action.parent()].contains(&Some(session))
+}
+
+/// What was about one session is about another; a name of its own for the same session goes.
+fn rename(action: &mut Action, gone: &str, stays: &str) {
+    if let Action::Resume { name, .. } = action
+        && name.as_deref() == Some(gone)
+    {
+        *name = None;
+    }
+    if let Action::Create { start, .. } = action
+        && start.parent.as_deref() == Some(gone)
+    {
+        start.parent = Some(stays.to_owned());
+    }
+    if let Some(session) = session_mut(action).filter(|session| *session == gone) {
+        stays.clone_into(session);
+    }
+}
+
+pub(crate) fn session_mut(action: &mut Action) -> Option<&mut String> {
+    match action {
+        Action::Prompt { session, .. }
+        | Action::Resume { session, .. }
+        | Action::Activate { session }
+        | Action::CloseSession { session }
+        | Action::Interrupt { session }
+        | Action::Title { session, .. }
+        | Action::History { session }
+        | Action::Undo { session }
+        | Action::Steer { session, .. }
+        | Action::Answer { session, .. }
+        | Action::EventsSince { session }
+        | Action::Compress { session }
+        | Action::Branch { session, .. }
+        | Action::CliNew { session }
+        | Action::Delete { session, .. } => Some(session),
+        _ => None,
+    }
+}
+
+fn plain(action: &mut Action) {
+    match action {
+        Action::Create { title, on_disconnect, start, .. } => {
+            *title = None;
+            *on_disconnect = OnDisconnect::Keep;
+            *start = Start::default();
+        }
+        Action::Resume { target, wish, .. } => {
+            *target = ResumeTarget::Stored;
+            *wish = ResumeWish::GoOn;
+        }
+        Action::Vanish { takes } => *takes = None,
+        Action::Prompt { truncate, .. } => *truncate = None,
+        Action::Delete { target, .. } => *target = ResumeTarget::Stored,
+        Action::Title { title, .. } => *title = None,
+        _ => {}
+    }
+}
+
+fn keep_others<T>(items: &mut Vec<T>, gone: &BTreeSet<usize>) {
+    let mut place = 0;
+    items.retain(|_| {
+        place += 1;
+        !gone.contains(&(place - 1))
+    });
+}
+
+/// Drops the steps that the checks of a file would refuse, and the turns that nobody asks for.
+pub(crate) fn tidy(scenario: &mut Scenario) {
+    let (mut connected, mut named) = (BTreeSet::new(), BTreeSet::new());
+    scenario.steps.retain(|step| {
+        match &step.action {
+            Action::Kill | Action::Signal { .. } => connected.clear(),
+            action if action.is_of_process() => {}
+            Action::Connect => return connected.insert(step.client.clone()),
+            action if action.leaves() => return connected.remove(&step.client),
+            _ if !connected.contains(&step.client) => return false,
+            _ => {}
+        }
+        let mut others = [step.action.session(), step.action.parent()].into_iter().flatten();
+        let known = others.all(|session| named.contains(session));
+        known && step.action.names().is_none_or(|name| named.insert(name.to_owned()))
+    });
+    let steps = &scenario.steps;
+    let asked = |turn: &str| {
+        let asks =
+            |step: &Step| matches!(&step.action, Action::Prompt { prompt: Prompt::Turn(name), .. } if name == turn);
+        steps.iter().any(asks)
+    };
+    scenario.turns.retain(|turn, _| asked(turn));
+}
+
+/// The edits of one kind, which are tried together, some at a time or one by one.
+pub(super) struct Pass {
+    pub(super) edits: fn(&Scenario) -> Vec<Edit>,
+    pub(super) at_once: AtOnce,
+}
+
+/// How many edits of a pass are tried at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AtOnce {
+    /// All, then halves, and so on to single ones.
+    Halving,
+    /// One: they are alternatives.
+    One,
+}
+
+/// In the order in which they are tried: what makes a file smallest first.
+pub(super) const PASSES: [Pass; 9] = [
+    Pass { edits: clients, at_once: AtOnce::Halving },
+    Pass { edits: one_client, at_once: AtOnce::One },
+    Pass { edits: sessions, at_once: AtOnce::Halving },
+    Pass { edits: one_session, at_once: AtOnce::One },
+    Pass { edits: steps, at_once: AtOnce::Halving },
+    Pass { edits: turn_steps, at_once: AtOnce::Halving },
+    Pass { edits: other_turn_steps, at_once: AtOnce::One },
+    Pass { edits: settings, at_once: AtOnce::Halving },
+    Pass { edits: times, at_once: AtOnce::One },
+];
+
+fn session_names(scenario: &Scenario) -> BTreeSet<&str> {
+    scenario.steps.iter().filter_map(|step| step.action.names()).collect()
+}
+
+fn clients(scenario: &Scenario) -> Vec<Edit> {
+    scenario.clients().into_iter().map(|client| Edit::Client(client.to_owned())).collect()
+}
+
+fn one_client(scenario: &Scenario) -> Vec<Edit> {
+    let edit = |(gone, takes_over)| Edit::OneClient { gone, takes_over };
+    pairs(&scenario.clients()).map(edit).collect()
+}
+
+fn sessions(scenario: &Scenario) -> Vec<Edit> {
+    session_names(scenario).into_iter().map(|session| Edit::Session(session.to_owned())).collect()
+}
+
+fn one_session(scenario: &Scenario) -> Vec<Edit> {
+    let edit = |(gone, stays)| Edit::OneSession { gone, stays };
+    pairs(&session_names(scenario)).map(edit).collect()
+}
+
+/// Each with each other.
+fn pairs(names: &BTreeSet<&str>) -> impl Iterator<Item = (String, String)> {
+    let both = names.iter().flat_map(|gone| names.iter().map(move |stays| (*gone, *stays)));
+    let pairs: Vec<(String, String)> =
+        both.filter(|(gone, stays)| gone != stays).map(|(gone, stays)| (gone.to_owned(), stays.to_owned())).collect();
+    pairs.into_iter()
+}
+
+fn steps(scenario: &Scenario) -> Vec<Edit> {
+    (0..scenario.steps.len()).map(Edit::Step).collect()
+}
+
+fn turn_steps(scenario: &Scenario) -> Vec<Edit> {
+    places_in_turns(scenario).map(|(turn, place)| Edit::TurnStep(turn.clone(), place)).collect()
+}
+
+/// Steps of a turn whose time must not go with them.
+fn other_turn_steps(scenario: &Scenario) -> Vec<Edit> {
+    let takes_time = |turn: &str, place| Slot::Turn(turn.to_owned(), place).get(scenario) > Millis::ZERO;
+    let timed = places_in_turns(scenario).filter(|(turn, place)| takes_time(turn, *place));
+    let edits = timed.flat_map(|(turn, place)| {
+        let is_joined = scenario.turns[turn].steps.len() > place + 1 && takes_time(turn, place + 1);
+        let joined = is_joined.then(|| Edit::JoinedTurnStep(turn.clone(), place));
+        joined.into_iter().chain([Edit::ClosedTurnStep(turn.clone(), place)])
+    });
+    edits.collect()
+}
+
+fn places_in_turns(scenario: &Scenario) -> impl Iterator<Item = (&String, usize)> {
+    scenario.turns.iter().flat_map(|(turn, script)| (0..script.steps.len()).map(move |place| (turn, place)))
+}
+
+fn settings(scenario: &Scenario) -> Vec<Edit> {
+    let mut edits: Vec<Edit> = (0..scenario.behavior.len()).map(Edit::Behavior).collect();
+    edits.extend((0..scenario.windows.len()).map(Edit::Window));
+    edits.extend((0..scenario.store.faults.len()).map(Edit::Fault));
+    edits.extend((0..SETTINGS.len()).map(Edit::Setting));
+    edits.extend((0..scenario.steps.len()).map(Edit::PlainStep));
+    edits.extend((0..scenario.steps.len()).map(Edit::PlainPrompt));
+    edits.extend(places_in_turns(scenario).map(|(turn, place)| Edit::PlainTool(turn.clone(), place)));
+    let changes = |edit: &Edit| apply(scenario, std::slice::from_ref(edit)).is_some_and(|edited| edited != *scenario);
+    edits.retain(changes);
+    edits
+}
+
+fn times(scenario: &Scenario) -> Vec<Edit> {
+    let slots = Slot::all(scenario);
+    let simpler = |slot: &Slot| slot.simpler(scenario);
+    let mut edits: Vec<Edit> = slots.iter().cloned().map(Edit::Fixed).collect();
+    for slot in &slots {
+        edits.extend(simpler(slot).into_iter().map(|time| Edit::Time(slot.clone(), time)));
+    }
+    let gaps = || slots.iter().filter_map(|slot| if let Slot::Gap(place) = slot { Some(*place) } else { None });
+    for place in gaps() {
+        edits.extend(simpler(&Slot::Gap(place)).into_iter().map(|time| Edit::Move(place, time)));
+    }
+    // What lasts and what waits for its end.
+    for slot in slots.iter().filter(|slot| !matches!(slot, Slot::Gap(_) | Slot::Rest)) {
+        for place in gaps() {
+            edits.extend(simpler(slot).into_iter().map(|time| Edit::Pair(slot.clone(), time, place)));
+        }
+    }
+    edits
+}

@@ -1,0 +1,75 @@
+//! Errors of a scenario file as diagnostics: the line of the file, the place in it, the help.
+
+use std::fmt;
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use sim_scenario::ScenarioError;
+
+/// A [`ScenarioError`] with its file as source code.
+#[derive(Debug)]
+pub(super) struct ScenarioDiagnostic {
+    error: ScenarioError,
+    source: Option<NamedSource<String>>,
+}
+
+impl From<ScenarioError> for ScenarioDiagnostic {
+    fn from(error: ScenarioError) -> Self {
+        let named = |text: &str| NamedSource::new(error.path().display().to_string(), text.to_owned());
+        let source = error.text().map(named);
+        Self { error, source }
+    }
+}
+
+impl fmt::Display for ScenarioDiagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for ScenarioDiagnostic {}
+
+impl Diagnostic for ScenarioDiagnostic {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.error.help().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let span = self.error.span()?;
+        let label = LabeledSpan::new(Some("here".to_owned()), span.start, span.len());
+        Some(Box::new(std::iter::once(label)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use miette::{GraphicalReportHandler, GraphicalTheme};
+    use sim_harness::invariant::NAMES;
+    use sim_scenario::Scenario;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, parts: &[&str]) {
+        let error = Scenario::parse(Path::new("x.toml"), text, &NAMES).expect_err("a bad file");
+        let mut page = String::new();
+        let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(200);
+        handler.render_report(&mut page, &ScenarioDiagnostic::from(error)).expect("a report");
+        for part in parts {
+            assert!(page.contains(part), "no `{part}` in:\n{page}");
+        }
+    }
+
+    /// A diagnostic shows the line, marks the word and says what is accepted; at the end of a file nothing is left to mark.
+    #[test]
+    fn diagnostics_show_the_place() {
+        let step = "about = \"x\"\n[[steps]]\nat = \"0s\"\nclient = \"ann\"\ndo = \"crush\"\n";
+        check(step, &["[x.toml:5:6]", "5 │ do = \"crush\"", "── here", "help: steps are `connect`"]);
+        check("about = \"", &["[x.toml:"]);
+    }
+}
