@@ -17,7 +17,7 @@ use crate::lifecycle::writing::Stalled;
 use crate::method::{self, Pace};
 use crate::record::Actor;
 use crate::rpc::{self, Request};
-use crate::spawn::TaskName;
+use crate::spawn::{TaskName, TaskRole};
 use crate::state::{Gateway, Link};
 use crate::store::EndReason;
 use crate::transport::{Connection, Died, Transport};
@@ -26,7 +26,7 @@ use crate::transport::{Connection, Died, Transport};
 pub async fn serve(gateway: Rc<Gateway>, transport: Rc<dyn Transport>) {
     startup::sweep(&gateway).await;
     while let Some(connection) = transport.accept().await {
-        let name = TaskName::client(connection.name(), "reader");
+        let name = TaskName::client(connection.name(), TaskRole::Reader);
         let reading = Rc::clone(&gateway);
         gateway.env.spawn(name, async move { read(reading, connection).await });
     }
@@ -91,7 +91,7 @@ async fn handle(gateway: &Rc<Gateway>, link: &Link, frame: &str) {
         None => {}
         Some(Err((id, error))) => answer(link, Some(id), Err(error)),
         Some(Ok(request)) if method::pace(&request.method) == Pace::Long => {
-            let name = TaskName::client(link.connection.name(), "request");
+            let name = TaskName::client(link.connection.name(), TaskRole::Request);
             let (gateway, link) = (Rc::clone(gateway), link.clone());
             gateway.env.clone().spawn(name, async move { dispatch(&gateway, &link, request).await });
         }

@@ -17,16 +17,16 @@ pub trait Spawn {
     fn window(&self, window: Window) -> LocalBoxFuture<'static, ()>;
 }
 
-/// A task's name: whose it is and what it does, printed `work/turn`.
+/// A task's name: its owner and its role, printed `work/turn`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskName {
-    /// Whose task this is.
+    /// The session or client that the task serves.
     pub owner: Owner,
-    /// What it does.
-    pub role: &'static str,
+    /// The work of the task.
+    pub role: TaskRole,
 }
 
-/// Whom a task serves.
+/// The session or client that a task serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// The gateway itself.
@@ -35,6 +35,43 @@ pub enum Owner {
     Client(Rc<str>),
     /// A live session.
     Session(SessionId),
+}
+
+/// The work of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskRole {
+    /// Accepts connections ([`server::serve`](crate::server::serve)).
+    Acceptor,
+    /// Reads the frames of a connection.
+    Reader,
+    /// Carries out a request that may take long.
+    Request,
+    /// Ends the rows that an earlier process left open.
+    Sweep,
+    /// Enforces the cap on live sessions.
+    Cap,
+    /// Ends all sessions ([`server::shutdown`](crate::server::shutdown)).
+    Shutdown,
+    /// Starts the build of an agent a little later.
+    BuildTimer,
+    /// Builds an agent.
+    Build,
+    /// Runs a turn.
+    Turn,
+    /// Starts the turn of the prompt that waits.
+    Next,
+    /// Interrupts a turn a little later, in some releases.
+    Interrupt,
+    /// Waits for the end of a background job.
+    Job,
+    /// Reviews a turn.
+    Review,
+    /// Waits for the end of a grace.
+    Grace,
+    /// Waits until a session can be due for the idle reaper.
+    Idle,
+    /// Ends a session that is closed with its connection.
+    Disconnect,
 }
 
 /// A race window between two plain statements of an older release.
@@ -115,19 +152,43 @@ impl Window {
     }
 }
 
+impl TaskRole {
+    /// The word in a task's name.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Acceptor => "acceptor",
+            Self::Reader => "reader",
+            Self::Request => "request",
+            Self::Sweep => "sweep",
+            Self::Cap => "cap",
+            Self::Shutdown => "shutdown",
+            Self::BuildTimer => "build-timer",
+            Self::Build => "build",
+            Self::Turn => "turn",
+            Self::Next => "next",
+            Self::Interrupt => "interrupt",
+            Self::Job => "job",
+            Self::Review => "review",
+            Self::Grace => "grace",
+            Self::Idle => "idle",
+            Self::Disconnect => "disconnect",
+        }
+    }
+}
+
 impl TaskName {
     /// A task of the gateway itself.
-    pub fn gateway(role: &'static str) -> Self {
+    pub fn gateway(role: TaskRole) -> Self {
         Self { owner: Owner::Gateway, role }
     }
 
     /// A task of one client's connection.
-    pub fn client(name: &str, role: &'static str) -> Self {
+    pub fn client(name: &str, role: TaskRole) -> Self {
         Self { owner: Owner::Client(name.into()), role }
     }
 
     /// A task of one live session.
-    pub fn session(sid: &SessionId, role: &'static str) -> Self {
+    pub fn session(sid: &SessionId, role: TaskRole) -> Self {
         Self { owner: Owner::Session(sid.clone()), role }
     }
 }
@@ -135,9 +196,9 @@ impl TaskName {
 impl fmt::Display for TaskName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.owner {
-            Owner::Gateway => write!(f, "gateway/{}", self.role),
-            Owner::Client(name) => write!(f, "{name}/{}", self.role),
-            Owner::Session(sid) => write!(f, "{sid}/{}", self.role),
+            Owner::Gateway => write!(f, "gateway/{}", self.role.word()),
+            Owner::Client(name) => write!(f, "{name}/{}", self.role.word()),
+            Owner::Session(sid) => write!(f, "{sid}/{}", self.role.word()),
         }
     }
 }

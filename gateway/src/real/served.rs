@@ -18,7 +18,7 @@ use gateway_core::env::Env;
 use gateway_core::lifecycle::process::Signal;
 use gateway_core::lifecycle::writing::Stalled;
 use gateway_core::server;
-use gateway_core::spawn::TaskName;
+use gateway_core::spawn::{TaskName, TaskRole};
 use gateway_core::state::Gateway;
 use gateway_core::transport::Transport;
 
@@ -66,7 +66,7 @@ impl Served {
 
     fn start(gateway: Rc<Gateway>, transport: Rc<dyn Transport>, front: Front) -> Self {
         let acceptor = server::serve(Rc::clone(&gateway), transport);
-        gateway.env.spawn(TaskName::gateway("acceptor"), acceptor);
+        gateway.env.spawn(TaskName::gateway(TaskRole::Acceptor), acceptor);
         Self { gateway, front }
     }
 
@@ -149,7 +149,7 @@ mod tests {
     impl Spawn for Late {
         #[expect(clippy::disallowed_methods, reason = "this is where tasks are started")]
         fn spawn(&self, name: TaskName, task: LocalBoxFuture<'static, ()>) {
-            if name.role == "reader" {
+            if name.role == TaskRole::Reader {
                 self.waiting.borrow_mut().push(task);
                 self.came.notify_one();
             } else {

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::rc::Rc;
 
+use gateway_core::spawn;
 use interleaving::{Task, TaskInfo};
 
 use crate::footprint::Resource;
@@ -25,8 +26,8 @@ pub(crate) struct TaskTag {
 /// What a task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// A task of the gateway's process, by the word that the gateway has for it.
-    Gateway(&'static str),
+    /// A task of the gateway's process, by the gateway's own role.
+    Gateway(spawn::TaskRole),
     /// Follows the script of a client.
     Script,
     /// Takes in what a client receives.
@@ -73,16 +74,16 @@ impl Role {
     }
 
     pub(crate) fn is_turn(self) -> bool {
-        self == Self::Gateway("turn")
+        self == Self::Gateway(spawn::TaskRole::Turn)
     }
 
     pub(crate) fn is_grace(self) -> bool {
-        self == Self::Gateway("grace")
+        self == Self::Gateway(spawn::TaskRole::Grace)
     }
 
     fn word(self) -> &'static str {
         match self {
-            Self::Gateway(word) => word,
+            Self::Gateway(role) => role.word(),
             Self::Script => "script",
             Self::Inbox => "inbox",
             Self::StoreWriter => "writer",

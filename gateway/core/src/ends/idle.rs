@@ -9,7 +9,7 @@ use crate::ends::finalize;
 use crate::lifecycle::idle;
 use crate::record::Actor;
 use crate::record::{Record, SessionStage, Timer};
-use crate::spawn::{TaskName, Window};
+use crate::spawn::{TaskName, TaskRole, Window};
 use crate::state::{Gateway, Registry, Session};
 
 /// Arms the idle timer, or cancels it while a client or a turn uses the session. Called whenever a use ends.
@@ -26,7 +26,7 @@ pub(crate) fn rearm(gateway: &Rc<Gateway>, session: &Session) {
     });
     if let Some((deadline, cancelled)) = armed {
         let (waiting, session) = (Rc::clone(gateway), session.clone());
-        gateway.env.spawn(TaskName::session(session.id(), "idle"), async move {
+        gateway.env.spawn(TaskName::session(session.id(), TaskRole::Idle), async move {
             tokio::select! {
                 biased; // a timer that is cancelled at the instant it would fire is cancelled
                 _ = cancelled => return,
@@ -52,7 +52,7 @@ pub(crate) async fn scan(gateway: &Rc<Gateway>, session: &Session) {
 pub(crate) fn cap_later(gateway: &Rc<Gateway>) {
     if excess(gateway) > 0 {
         let capping = Rc::clone(gateway);
-        gateway.env.spawn(TaskName::gateway("cap"), async move {
+        gateway.env.spawn(TaskName::gateway(TaskRole::Cap), async move {
             capping.env.sleep(idle::CAP_DELAY).await;
             cap(&capping).await;
         });

@@ -8,7 +8,7 @@ use crate::ends::idle;
 use crate::lifecycle::grace::{Duty, Expired};
 use crate::record::Actor;
 use crate::record::{Attachment, Timer};
-use crate::spawn::{TaskName, Window};
+use crate::spawn::{TaskName, TaskRole, Window};
 use crate::state::{Gateway, Link, Session};
 
 /// How often a turn is checked that the grace has interrupted.
@@ -41,7 +41,7 @@ fn detach(gateway: &Rc<Gateway>, session: &Session) {
     let closes = session.read(|record| record.facts.close_on_disconnect);
     if closes && gateway.behavior.close.closes_on_disconnect() {
         let (closing, session) = (Rc::clone(gateway), session.clone());
-        gateway.env.spawn(TaskName::session(session.id(), "disconnect"), async move {
+        gateway.env.spawn(TaskName::session(session.id(), TaskRole::Disconnect), async move {
             // A client may have attached before this task ran.
             let alone = session.read(|record| matches!(record.attachment, Attachment::Detached { .. }));
             if alone || closing.behavior.attach.detaches_by_snapshot() {
@@ -119,7 +119,7 @@ fn arm_one(gateway: &Rc<Gateway>, session: &Session, deadline: Uptime, duty: Dut
         gateway.env.sleep_until(deadline)
     };
     let (waiting, session) = (Rc::clone(gateway), session.clone());
-    gateway.env.spawn(TaskName::session(session.id(), "grace"), async move {
+    gateway.env.spawn(TaskName::session(session.id(), TaskRole::Grace), async move {
         tokio::select! {
             biased; // a timer that is cancelled at the instant it would fire is cancelled
             _ = cancelled => return,

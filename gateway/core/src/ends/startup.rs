@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use crate::clock::Millis;
-use crate::spawn::TaskName;
+use crate::spawn::{TaskName, TaskRole};
 use crate::state::Gateway;
 use crate::storage::reconcile;
 use crate::store::{EndReason, SessionRow, StoreError, StoredId};
@@ -22,7 +22,7 @@ pub(crate) async fn sweep(gateway: &Rc<Gateway>) {
         return;
     }
     let sweeping = Rc::clone(gateway);
-    gateway.env.spawn(TaskName::gateway("sweep"), async move {
+    gateway.env.spawn(TaskName::gateway(TaskRole::Sweep), async move {
         // Clients do not wait for a database that cannot be read now. Rows that they open meanwhile have an owner or an
         // end by the time the sweep comes to them.
         let found = match found {

@@ -12,7 +12,7 @@ use crate::ends::reaper;
 use crate::lifecycle::claim::Claimed;
 use crate::record::{Queued, TurnPhase};
 use crate::rpc::{Error, code};
-use crate::spawn::{TaskName, Window};
+use crate::spawn::{TaskName, TaskRole, Window};
 use crate::state::{Gateway, Link, Session};
 use crate::work::prompt;
 use crate::work::turn;
@@ -94,7 +94,7 @@ fn interrupt(gateway: &Rc<Gateway>, session: &Session) {
         return session.interrupt();
     }
     let (late, session) = (Rc::clone(gateway), session.clone());
-    gateway.env.spawn(TaskName::session(session.id(), "interrupt"), async move {
+    gateway.env.spawn(TaskName::session(session.id(), TaskRole::Interrupt), async move {
         late.env.window(Window::InterruptOnItsWay).await;
         session.interrupt();
     });

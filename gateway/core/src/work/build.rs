@@ -5,12 +5,12 @@ use std::rc::Rc;
 use crate::clock::Millis;
 use crate::ends::idle;
 use crate::record::{AgentState, Record, SessionStage};
-use crate::spawn::TaskName;
+use crate::spawn::{TaskName, TaskRole};
 use crate::state::{Gateway, Session};
 
 /// Starts the build after `delay`, unless it has begun by then.
 pub(crate) fn later(gateway: &Rc<Gateway>, session: &Session, delay: Millis) {
-    let name = TaskName::session(session.id(), "build-timer");
+    let name = TaskName::session(session.id(), TaskRole::BuildTimer);
     let (later, session) = (Rc::clone(gateway), session.clone());
     gateway.env.spawn(name, async move {
         later.env.sleep(delay).await;
@@ -38,7 +38,9 @@ pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session) {
     });
     if begins {
         let (building, session) = (Rc::clone(gateway), session.clone());
-        gateway.env.spawn(TaskName::session(session.id(), "build"), async move { build(&building, &session).await });
+        gateway
+            .env
+            .spawn(TaskName::session(session.id(), TaskRole::Build), async move { build(&building, &session).await });
     }
 }
 

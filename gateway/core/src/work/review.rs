@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::agent::{Interrupt, Turn, TurnEvent};
 use crate::record::SessionStage;
-use crate::spawn::TaskName;
+use crate::spawn::{TaskName, TaskRole};
 use crate::state::{Gateway, Session};
 use crate::storage::rotation;
 use crate::store::{NewMessage, Role};
@@ -19,7 +19,7 @@ pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session, fork: Box<dyn Turn
         return;
     }
     let (reviewing, session) = (Rc::clone(gateway), session.clone());
-    gateway.env.spawn(TaskName::session(session.id(), "review"), async move {
+    gateway.env.spawn(TaskName::session(session.id(), TaskRole::Review), async move {
         let ends = reviewing.behavior.review.ends_with_session();
         tokio::select! {
             biased; // the end of the session beats the end of its review

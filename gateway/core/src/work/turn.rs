@@ -13,7 +13,7 @@ use crate::lifecycle::flush::Moment;
 use crate::lifecycle::interrupt::Minds;
 use crate::lifecycle::queue::Before;
 use crate::record::{AgentState, Queued, Transcript, TurnPhase};
-use crate::spawn::{TaskName, Window};
+use crate::spawn::{TaskName, TaskRole, Window};
 use crate::state::{Gateway, Session};
 use crate::storage::persist;
 use crate::storage::rotation;
@@ -45,7 +45,7 @@ pub(crate) enum TurnEnd {
 /// Starts the turn of a prompt that holds the session and is stored.
 pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session, prompt: String) {
     build::start(gateway, session);
-    let name = TaskName::session(session.id(), "turn");
+    let name = TaskName::session(session.id(), TaskRole::Turn);
     gateway.env.spawn(name, run(Rc::clone(gateway), session.clone(), prompt));
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn abandon(gateway: &Rc<Gateway>, session: &Session) {
     gateway.emit_info(session);
     let Some(next) = next else { return idle::rearm(gateway, session) };
     let (starting, session) = (Rc::clone(gateway), session.clone());
-    gateway.env.spawn(TaskName::session(session.id(), "next"), async move {
+    gateway.env.spawn(TaskName::session(session.id(), TaskRole::Next), async move {
         start_next(&starting, &session, next).await;
     });
 }
@@ -199,7 +199,7 @@ fn watch_job(gateway: &Rc<Gateway>, session: &Session, agent: Rc<dyn Agent>, job
         return;
     }
     let (watching, session) = (Rc::clone(gateway), session.clone());
-    gateway.env.spawn(TaskName::session(session.id(), "job"), async move {
+    gateway.env.spawn(TaskName::session(session.id(), TaskRole::Job), async move {
         if let Some(next) = notice::outcome(&watching, &session, &*agent, job).await {
             start_next(&watching, &session, next).await;
         }

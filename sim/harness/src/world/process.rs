@@ -10,7 +10,7 @@ use gateway_core::config::Config;
 use gateway_core::env::Env;
 use gateway_core::lifecycle::process::Signal;
 use gateway_core::server;
-use gateway_core::spawn::TaskName;
+use gateway_core::spawn::{self, TaskName};
 
 use super::network::Network;
 use super::store::SimStore;
@@ -121,7 +121,7 @@ impl Process {
             process.stage.enter(Site::Process, "ends".to_owned());
             process.end(End::Signalled);
         };
-        let task = TaskTag::new("gateway", Role::Gateway("shutdown")).task();
+        let task = TaskTag::new("gateway", Role::Gateway(spawn::TaskRole::Shutdown)).task();
         self.stage.pool.spawn(task, Box::pin(ending));
     }
 
@@ -156,7 +156,7 @@ impl Process {
     fn serve(&self) {
         let gateway = Gateway::new(self.env.clone(), self.config.clone(), self.behavior.clone());
         let serving = server::serve(Rc::clone(&gateway), Rc::clone(&self.network) as _);
-        self.env.spawn(TaskName::gateway("acceptor"), serving);
+        self.env.spawn(TaskName::gateway(spawn::TaskRole::Acceptor), serving);
         *self.gateway.borrow_mut() = Some(gateway);
         self.generation.set(self.generation.get() + 1);
         self.since.set(self.stage.now());
