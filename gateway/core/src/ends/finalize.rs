@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::lifecycle::close::Popping;
+use crate::lifecycle::close::Removal;
 use crate::record::Actor;
 use crate::record::{AgentState, Ended, Record, SessionStage};
 use crate::spawn::Window;
@@ -16,10 +16,10 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     let close = &gateway.behavior.close;
     // A session that is being opened is opened first.
     session.until(|record| (record.stage != SessionStage::Opening).then_some(())).await;
-    let popping = close.popping(actor);
-    let lock = match popping {
-        Popping::BeforeEndLocked => Some(gateway.resume_lock.lock().await),
-        Popping::AfterEnd | Popping::BeforeEnd => None,
+    let removal = close.removal(actor);
+    let lock = match removal {
+        Removal::BeforeEndLocked => Some(gateway.resume_lock.lock().await),
+        Removal::AfterEnd | Removal::BeforeEnd => None,
     };
     let ended = Ended {
         actor,
@@ -32,7 +32,7 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
         session.until(|record| (record.stage == SessionStage::Finalized).then_some(())).await;
         return false;
     }
-    if popping != Popping::AfterEnd {
+    if removal != Removal::AfterEnd {
         gateway.sessions.remove(session);
         gateway.env.window(Window::PoppedNotEnded).await;
     }
@@ -44,7 +44,7 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
         persist::flush_last(gateway, session).await;
     }
     end_row(gateway, session, ended.reason).await;
-    if popping == Popping::BeforeEnd {
+    if removal == Removal::BeforeEnd {
         gateway.env.window(Window::EndedNotTornDown).await;
     }
     gateway.approvals.leave(session);
@@ -72,7 +72,7 @@ fn begin(gateway: &Gateway, session: &Session, ended: Ended) -> bool {
         }
         record.stage = SessionStage::Closing;
         record.ended_by = Some(ended);
-        if gateway.behavior.grace.disarms() {
+        if gateway.behavior.grace.cancels_timers() {
             handles.cancel_timers(record);
         }
         handles.cancel_idle(record);

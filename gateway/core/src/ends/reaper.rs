@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::clock::{Millis, Uptime};
 use crate::ends::finalize;
 use crate::ends::idle;
-use crate::lifecycle::grace::{Duty, Expired};
+use crate::lifecycle::grace::{OnExpiry, TimerKind};
 use crate::record::Actor;
 use crate::record::{Attachment, Timer};
 use crate::spawn::{TaskName, TaskRole, Window};
@@ -83,7 +83,7 @@ pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
         record.attach(&link.id);
         handles.keep(record, link);
         handles.cancel_idle(record);
-        if gateway.behavior.grace.disarms() {
+        if gateway.behavior.grace.cancels_timers() {
             handles.cancel_timers(record);
         }
     });
@@ -101,15 +101,15 @@ fn arm(gateway: &Rc<Gateway>, session: &Session) {
     if grace == Millis::ZERO {
         return;
     }
-    if gateway.behavior.grace.disarms() {
+    if gateway.behavior.grace.cancels_timers() {
         session.change_with(|record, handles| handles.cancel_timers(record));
     }
-    for duty in gateway.behavior.grace.duties() {
-        arm_one(gateway, session, gateway.env.now().uptime + grace, *duty);
+    for kind in gateway.behavior.grace.timer_kinds() {
+        arm_one(gateway, session, gateway.env.now().uptime + grace, *kind);
     }
 }
 
-fn arm_one(gateway: &Rc<Gateway>, session: &Session, deadline: Uptime, duty: Duty) {
+fn arm_one(gateway: &Rc<Gateway>, session: &Session, deadline: Uptime, kind: TimerKind) {
     let id = gateway.next_timer();
     let cancelled = session.change_with(|record, handles| handles.arm(record, Timer { id, deadline }));
     let now = gateway.env.now();
@@ -125,36 +125,36 @@ fn arm_one(gateway: &Rc<Gateway>, session: &Session, deadline: Uptime, duty: Dut
             _ = cancelled => return,
             () = over => {}
         }
-        expire(&waiting, &session, id, duty).await;
+        expire(&waiting, &session, id, kind).await;
     });
 }
 
-async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64, duty: Duty) {
-    if duty == Duty::Rearm {
+async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64, kind: TimerKind) {
+    if kind == TimerKind::Rearm {
         gateway.env.window(Window::FirstTimerLooked).await;
     }
     let (now, silence) = (gateway.env.now().uptime, gateway.config.orphan_silence);
     let decision = session.change_with(|record, handles| {
         let is_armed = handles.fire(record, id);
-        is_armed.then(|| gateway.behavior.grace.on_expiry(record, duty, now, silence))
+        is_armed.then(|| gateway.behavior.grace.on_expiry(record, kind, now, silence))
     });
     match decision {
-        Some(Expired::Reap) => {
+        Some(OnExpiry::Reap) => {
             finalize::end(gateway, session, Actor::OrphanTimer).await;
         }
-        Some(Expired::Rearm) => arm(gateway, session),
-        Some(Expired::GiveUp) => {
+        Some(OnExpiry::Rearm) => arm(gateway, session),
+        Some(OnExpiry::InterruptAndRearm) => {
             session.change(|record| record.facts.given_up = true);
             session.interrupt();
             arm(gateway, session);
         }
-        Some(Expired::Interrupt) => {
+        Some(OnExpiry::InterruptAndCheck) => {
             session.change(|record| {
-                record.facts.interrupted = Some(record.facts.interrupted.map_or(0, |looks| looks + 1))
+                record.facts.interrupted = Some(record.facts.interrupted.map_or(0, |checks| checks + 1))
             });
             session.interrupt();
-            arm_one(gateway, session, gateway.env.now().uptime + CHECK_INTERVAL, duty);
+            arm_one(gateway, session, gateway.env.now().uptime + CHECK_INTERVAL, kind);
         }
-        Some(Expired::StandDown) | None => {}
+        Some(OnExpiry::StandDown) | None => {}
     }
 }

@@ -40,20 +40,20 @@ group! {
     }
 }
 
-/// What becomes of a prompt.
+/// What to do with a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claimed {
-    /// It holds the session and starts.
+pub enum Admission {
+    /// It claims the session and starts.
     Start,
-    /// Another turn holds the session: it is refused.
-    Refuse,
-    /// Another turn holds the session: it waits.
-    Enqueue,
-    /// Another turn holds the session: that turn is interrupted, and it waits.
-    EnqueueAndInterrupt,
-    /// Another turn holds the session: it is told to that turn.
+    /// Refuse it: a turn holds the session.
+    Reject,
+    /// It waits for the turn that holds the session.
+    Queue,
+    /// It waits, and the turn that holds the session is interrupted.
+    QueueAndInterrupt,
+    /// Pass it to the turn that holds the session.
     Steer,
-    /// The session is being ended, or brought back.
+    /// Refuse it: the session is being ended, or opened.
     Unavailable,
 }
 
@@ -67,22 +67,22 @@ pub enum FirstWrite {
 }
 
 impl Claim {
-    /// A prompt has arrived.
-    pub fn decide(&self, record: &Record, mode: BusyInput) -> Claimed {
+    /// Decides on a prompt that has arrived.
+    pub fn admit(&self, record: &Record, mode: BusyInput) -> Admission {
         let open = match self.liveness {
             Liveness::Checked => record.stage == SessionStage::Open,
             Liveness::NotChecked => true,
         };
         match open {
-            true if grace::is_settling(record) => Claimed::Refuse,
+            true if grace::is_settling(record) => Admission::Reject,
             true if record.is_running() => match (self.busy, mode) {
-                (BusyPrompt::Policy, BusyInput::Interrupt) => Claimed::EnqueueAndInterrupt,
-                (BusyPrompt::Policy, BusyInput::Steer) if can_listen(record) => Claimed::Steer,
-                (BusyPrompt::Policy, BusyInput::Queue | BusyInput::Steer) => Claimed::Enqueue,
-                (BusyPrompt::Reject, _) => Claimed::Refuse,
+                (BusyPrompt::Policy, BusyInput::Interrupt) => Admission::QueueAndInterrupt,
+                (BusyPrompt::Policy, BusyInput::Steer) if can_listen(record) => Admission::Steer,
+                (BusyPrompt::Policy, BusyInput::Queue | BusyInput::Steer) => Admission::Queue,
+                (BusyPrompt::Reject, _) => Admission::Reject,
             },
-            true => Claimed::Start,
-            false => Claimed::Unavailable,
+            true => Admission::Start,
+            false => Admission::Unavailable,
         }
     }
 

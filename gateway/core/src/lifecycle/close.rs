@@ -1,4 +1,4 @@
-//! Ending sessions: what happens to the turn, in which order, and under which reason.
+//! Ending sessions: the turn, the order of the steps, and the reason.
 
 use crate::group::group;
 use crate::record::{Actor, Record, SessionStage};
@@ -88,7 +88,7 @@ pub fn is_foreign(source: &str) -> bool {
 
 /// When a record leaves the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Popping {
+pub enum Removal {
     /// After its row is ended.
     AfterEnd,
     /// Before, with the resume lock held until then.
@@ -98,7 +98,7 @@ pub enum Popping {
 }
 
 impl Close {
-    /// May somebody begin to end this session? Only one does.
+    /// Whether the end of the session may begin. Only one end does.
     pub fn may_begin(&self, record: &Record) -> bool {
         matches!(record.stage, SessionStage::Open)
     }
@@ -111,16 +111,16 @@ impl Close {
         }
     }
 
-    /// When the record leaves the registry, by who ends it.
-    pub fn popping(&self, actor: Actor) -> Popping {
+    /// When the record leaves the registry, by the actor.
+    pub fn removal(&self, actor: Actor) -> Removal {
         match (actor, self.order, self.reap_order) {
-            (Actor::OrphanTimer, _, ReapOrder::EndThenPop) => Popping::AfterEnd,
-            (Actor::OrphanTimer, _, ReapOrder::UnderResumeLock) => Popping::BeforeEndLocked,
-            (Actor::OrphanTimer, _, ReapOrder::PopThenEnd) => Popping::BeforeEnd,
-            (_, Order::EndThenPop, _) => Popping::AfterEnd,
-            (Actor::Client, Order::UnderResumeLock, _) => Popping::BeforeEndLocked,
+            (Actor::OrphanTimer, _, ReapOrder::EndThenPop) => Removal::AfterEnd,
+            (Actor::OrphanTimer, _, ReapOrder::UnderResumeLock) => Removal::BeforeEndLocked,
+            (Actor::OrphanTimer, _, ReapOrder::PopThenEnd) => Removal::BeforeEnd,
+            (_, Order::EndThenPop, _) => Removal::AfterEnd,
+            (Actor::Client, Order::UnderResumeLock, _) => Removal::BeforeEndLocked,
             // Reapers and disconnects take no lock in any release (W5).
-            (_, Order::UnderResumeLock | Order::PopThenEnd, _) => Popping::BeforeEnd,
+            (_, Order::UnderResumeLock | Order::PopThenEnd, _) => Removal::BeforeEnd,
         }
     }
 
@@ -132,13 +132,13 @@ impl Close {
         }
     }
 
-    /// Whether a request's connection gets the events of a session that is gone. Where all work on a session stops before
-    /// it goes, there are none.
+    /// Whether a request's connection gets the events of a session that has left the registry (A33). A release that stops
+    /// all work before has none.
     pub fn tells_requester(&self) -> bool {
         !self.joins_turn()
     }
 
-    /// Whether an agent that is let go ends its row by itself.
+    /// Whether an agent that is closed ends its row.
     pub fn agent_ends_row(&self) -> bool {
         match self.agent {
             AgentClose::LeavesRow => false,
@@ -146,7 +146,7 @@ impl Close {
         }
     }
 
-    /// Whether a session made for it is closed with its connection.
+    /// Whether a session with `close_on_disconnect` is closed with its connection.
     pub fn closes_on_disconnect(&self) -> bool {
         match self.on_disconnect {
             OnDisconnect::Closes => true,
@@ -154,7 +154,7 @@ impl Close {
         }
     }
 
-    /// The reason that the row gets.
+    /// The reason in the row.
     pub fn reason(&self, actor: Actor) -> EndReason {
         match (actor, self.reap_reason) {
             (Actor::OrphanTimer, ReapReason::Actor) => EndReason::WsOrphanReap,

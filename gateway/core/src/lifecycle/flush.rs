@@ -1,4 +1,4 @@
-//! Storing messages: at which moments of a turn, and in which transactions.
+//! Storing messages: at which points of a turn, and in which transactions.
 
 use crate::group::group;
 use crate::store::NewMessage;
@@ -43,9 +43,9 @@ group! {
     }
 }
 
-/// A moment at which a turn could store its messages.
+/// A point at which a turn can store its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub enum FlushPoint {
     /// The turn starts.
     Start,
     /// A message of the agent or of a tool is complete.
@@ -58,16 +58,16 @@ pub enum Moment {
     Asked,
     /// The turn has ended with an answer or an interrupt.
     End,
-    /// The turn has raised.
+    /// The turn has failed.
     Failure,
     /// The session ends.
     Finalize,
 }
 
 impl Flush {
-    /// Whether messages are stored now.
-    pub fn wanted(&self, moment: Moment) -> bool {
-        if moment == Moment::Finalize {
+    /// Whether messages are stored at this point.
+    pub fn wanted(&self, point: FlushPoint) -> bool {
+        if point == FlushPoint::Finalize {
             return match self.finalize {
                 Finalize::Stored => true,
                 Finalize::Lost => false,
@@ -75,16 +75,16 @@ impl Flush {
         }
         match self.when {
             When::EachStep => true,
-            When::PromptAndEnd => !matches!(moment, Moment::Step | Moment::Failure),
-            When::AtEnd => matches!(moment, Moment::Asked | Moment::End),
+            When::PromptAndEnd => !matches!(point, FlushPoint::Step | FlushPoint::Failure),
+            When::AtEnd => matches!(point, FlushPoint::Asked | FlushPoint::End),
         }
     }
 
-    /// Whether messages that a resume has loaded are stored again.
-    pub fn stores_loaded(&self, moment: Moment) -> bool {
+    /// Whether messages that a resume has loaded are stored again (B5).
+    pub fn stores_loaded(&self, point: FlushPoint) -> bool {
         match self.loaded {
             Loaded::Stored => false,
-            Loaded::InTurns => moment == Moment::Rotation,
+            Loaded::InTurns => point == FlushPoint::Rotation,
         }
     }
 
@@ -96,7 +96,7 @@ impl Flush {
         }
     }
 
-    /// Whether what a transaction has stored counts as stored at once.
+    /// Whether messages count as stored after their own transaction, instead of after the last.
     pub fn counts_each(&self) -> bool {
         match self.unit {
             Unit::Batch | Unit::Message => true,

@@ -42,69 +42,72 @@ group! {
     }
 }
 
-/// How long a turn has to stop that the grace has interrupted, in looks (spec §13).
-const LOOKS: u32 = 60;
+/// How often a turn is checked that the grace has interrupted, before its session is ended (spec §13).
+const CHECKS: u32 = 60;
 
-/// What to do when a timer fires.
+/// What to do when an orphan timer fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expired {
+pub enum OnExpiry {
     /// End the session.
     Reap,
-    /// Look again after another grace.
+    /// Arm the timer for another grace.
     Rearm,
-    /// Interrupt the turn, whose agent hangs, and look again after another grace.
-    GiveUp,
-    /// Interrupt the turn, remember that, and look again soon.
-    Interrupt,
-    /// Nothing: the session is not an orphan, or somebody else ends it.
+    /// Interrupt the turn, whose agent hangs, and arm the timer for another grace.
+    InterruptAndRearm,
+    /// Interrupt the turn, note that, and check the session again soon.
+    InterruptAndCheck,
+    /// Nothing: the session is no orphan, or is being ended.
     StandDown,
 }
 
-/// What a timer is for.
+/// What an orphan timer does when it fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Duty {
-    /// To end the session or to be armed again, whichever is right.
-    Either,
-    /// To end the session.
+pub enum TimerKind {
+    /// It ends the session, or is armed again.
+    Single,
+    /// It ends the session, or does nothing.
     Reap,
-    /// To have the timers armed again.
+    /// It arms both timers again, or does nothing.
     Rearm,
 }
 
-/// Whether a session is taken for busy because the grace has interrupted its turn.
+/// Whether a session counts as busy because the grace has interrupted its turn (S13).
 pub fn is_settling(record: &Record) -> bool {
     record.facts.interrupted.is_some()
 }
 
 impl Grace {
     /// The timers that a detachment arms.
-    pub fn duties(&self) -> &'static [Duty] {
+    pub fn timer_kinds(&self) -> &'static [TimerKind] {
         match self.expiry {
             Expiry::Rearm | Expiry::RearmForEver | Expiry::OneShot | Expiry::Kill | Expiry::Interrupt => {
-                &[Duty::Either]
+                &[TimerKind::Single]
             }
-            Expiry::RearmBeside => &[Duty::Reap, Duty::Rearm],
+            Expiry::RearmBeside => &[TimerKind::Reap, TimerKind::Rearm],
         }
     }
 
-    /// An armed timer fires. An agent that has reported nothing for `silence` hangs.
-    pub fn on_expiry(&self, record: &Record, duty: Duty, now: Uptime, silence: Millis) -> Expired {
+    /// Decides what an armed timer does that fires. An agent that has reported nothing for `silence` hangs; zero is for
+    /// ever.
+    pub fn on_expiry(&self, record: &Record, kind: TimerKind, now: Uptime, silence: Millis) -> OnExpiry {
         let hangs =
             || record.turn.as_ref().is_some_and(|turn| silence > Millis::ZERO && now - turn.reported >= silence);
         match (&record.attachment, record.stage) {
-            (Attachment::Attached(_), _) | (_, SessionStage::Closing | SessionStage::Finalized) => Expired::StandDown,
-            (Attachment::Detached { .. }, SessionStage::Open) if !record.is_running() => match duty {
-                Duty::Either | Duty::Reap => Expired::Reap,
-                Duty::Rearm => Expired::StandDown,
+            (Attachment::Attached(_), _) | (_, SessionStage::Closing | SessionStage::Finalized) => OnExpiry::StandDown,
+            (Attachment::Detached { .. }, SessionStage::Open) if !record.is_running() => match kind {
+                TimerKind::Single | TimerKind::Reap => OnExpiry::Reap,
+                TimerKind::Rearm => OnExpiry::StandDown,
             },
-            (Attachment::Detached { .. }, SessionStage::Open | SessionStage::Opening) => match (self.expiry, duty) {
-                (Expiry::Rearm, _) if record.stage == SessionStage::Open && hangs() => Expired::GiveUp,
-                (Expiry::Rearm | Expiry::RearmForEver, _) | (Expiry::RearmBeside, Duty::Rearm) => Expired::Rearm,
-                (Expiry::RearmBeside | Expiry::OneShot, _) => Expired::StandDown,
-                (Expiry::Kill | Expiry::Interrupt, _) if record.stage == SessionStage::Opening => Expired::Rearm,
-                (Expiry::Kill, _) => Expired::Reap,
-                (Expiry::Interrupt, _) if record.facts.interrupted.is_some_and(|looks| looks >= LOOKS) => Expired::Reap,
-                (Expiry::Interrupt, _) => Expired::Interrupt,
+            (Attachment::Detached { .. }, SessionStage::Open | SessionStage::Opening) => match (self.expiry, kind) {
+                (Expiry::Rearm, _) if record.stage == SessionStage::Open && hangs() => OnExpiry::InterruptAndRearm,
+                (Expiry::Rearm | Expiry::RearmForEver, _) | (Expiry::RearmBeside, TimerKind::Rearm) => OnExpiry::Rearm,
+                (Expiry::RearmBeside | Expiry::OneShot, _) => OnExpiry::StandDown,
+                (Expiry::Kill | Expiry::Interrupt, _) if record.stage == SessionStage::Opening => OnExpiry::Rearm,
+                (Expiry::Kill, _) => OnExpiry::Reap,
+                (Expiry::Interrupt, _) if record.facts.interrupted.is_some_and(|checks| checks >= CHECKS) => {
+                    OnExpiry::Reap
+                }
+                (Expiry::Interrupt, _) => OnExpiry::InterruptAndCheck,
             },
         }
     }
@@ -117,8 +120,8 @@ impl Grace {
         }
     }
 
-    /// Whether armed timers are disarmed when a client attaches, and when another timer takes over.
-    pub fn disarms(&self) -> bool {
+    /// Whether armed timers are cancelled when a client attaches, and when another timer is armed.
+    pub fn cancels_timers(&self) -> bool {
         match self.timers {
             Timers::Single => true,
             Timers::Pile => false,

@@ -1,4 +1,4 @@
-//! Stopping turns: whom an interrupt hits.
+//! Stopping turns: which turn an interrupt stops, and when.
 
 use crate::agent::QuestionKind;
 use crate::group::group;
@@ -55,32 +55,32 @@ group! {
     }
 }
 
-/// Whom an interrupt hits.
+/// What an interrupt stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hits {
+pub enum InterruptTarget {
     /// The turn that runs.
     Turn,
     /// The claim of a turn that has not begun.
     Claim,
     /// The turn that comes next.
     NextTurn,
-    /// Nobody.
-    Nobody,
+    /// Nothing.
+    Nothing,
 }
 
-/// How a turn that waits for its agent minds an interrupt.
+/// When an interrupt stops a turn that waits for its agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Minds {
+pub enum InterruptTiming {
     /// At once.
     AtOnce,
-    /// When the agent is there.
-    Later,
-    /// When the agent is there; then it forgets.
-    LaterAndForgets,
+    /// When the agent is ready.
+    WhenReady,
+    /// When the agent is ready. One that comes right after that is lost (S17).
+    WhenReadyThenCleared,
 }
 
 impl Stop {
-    /// Whether a prompt's interrupt goes out on its own, to whichever turn it then finds.
+    /// Whether a prompt's interrupt is sent a little later, to the turn that runs then.
     pub fn goes_out_late(&self) -> bool {
         match self.busy {
             BusyInterrupt::TurnAtWork => false,
@@ -88,16 +88,16 @@ impl Stop {
         }
     }
 
-    /// How a turn that waits for its agent minds an interrupt.
-    pub fn while_waiting(&self) -> Minds {
+    /// When an interrupt stops a turn that waits for its agent.
+    pub fn while_waiting(&self) -> InterruptTiming {
         match self.waiting {
-            Waiting::Kept => Minds::AtOnce,
-            Waiting::Cleared => Minds::LaterAndForgets,
-            Waiting::LookedAtLater => Minds::Later,
+            Waiting::Kept => InterruptTiming::AtOnce,
+            Waiting::Cleared => InterruptTiming::WhenReadyThenCleared,
+            Waiting::LookedAtLater => InterruptTiming::WhenReady,
         }
     }
 
-    /// Whether an interrupt wipes out an answer that the turn has not read. Leave to run a command is given for good.
+    /// Whether an interrupt replaces an answer that the turn has not read. An approval is never replaced.
     pub fn wipes_answer(&self, kind: QuestionKind) -> bool {
         match self.answer {
             Answer::Kept => false,
@@ -105,7 +105,7 @@ impl Stop {
         }
     }
 
-    /// Whether what an agent says after it was told to stop is passed over. What its tools did is kept.
+    /// Whether words of the agent after an interrupt are dropped. Results of its tools are kept.
     pub fn drops_late_words(&self) -> bool {
         match self.late {
             Late::Dropped => true,
@@ -113,13 +113,13 @@ impl Stop {
         }
     }
 
-    /// A client asks to stop.
-    pub fn hits(&self, record: &Record) -> Hits {
+    /// What `session.interrupt` stops.
+    pub fn target(&self, record: &Record) -> InterruptTarget {
         match (record.turn.as_ref().map(|turn| turn.phase), self.claimed, self.idle) {
-            (Some(TurnPhase::Claimed), Claimed::LosesSession, _) => Hits::Claim,
-            (Some(_), _, _) => Hits::Turn,
-            (None, _, Idle::Ignored) => Hits::Nobody,
-            (None, _, Idle::Sticky) => Hits::NextTurn,
+            (Some(TurnPhase::Claimed), Claimed::LosesSession, _) => InterruptTarget::Claim,
+            (Some(_), _, _) => InterruptTarget::Turn,
+            (None, _, Idle::Ignored) => InterruptTarget::Nothing,
+            (None, _, Idle::Sticky) => InterruptTarget::NextTurn,
         }
     }
 }

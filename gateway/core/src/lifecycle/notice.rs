@@ -1,4 +1,4 @@
-//! What background jobs have to say when they are over: whose turn it becomes, and when.
+//! The outcomes of background jobs: which session takes them, and when.
 
 use crate::group::group;
 use crate::record::{Record, SessionStage};
@@ -31,9 +31,9 @@ group! {
     }
 }
 
-/// When somebody looks for what there is to tell.
+/// When a session takes an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub enum NoticeTiming {
     /// A job of this session is over.
     JobOver,
     /// A turn of this session is over.
@@ -41,7 +41,7 @@ pub enum Moment {
 }
 
 impl Notices {
-    /// Whether the session can begin a turn of its own accord.
+    /// Whether an outcome may claim the session.
     pub fn may_begin(&self, record: &Record) -> bool {
         let open = match self.liveness {
             Liveness::Checked => record.stage == SessionStage::Open,
@@ -51,14 +51,15 @@ impl Notices {
     }
 
     /// Whether a session takes the outcome of a job; `is_owner` says whether it has started the job.
-    pub fn takes(&self, is_owner: bool, moment: Moment) -> bool {
-        match (self.taker, moment) {
-            (Taker::Owner, _) | (Taker::AnyAfterTurn, Moment::JobOver) => is_owner,
-            (Taker::AnyAfterTurn, Moment::TurnOver) => true,
+    pub fn takes(&self, is_owner: bool, timing: NoticeTiming) -> bool {
+        match (self.taker, timing) {
+            (Taker::Owner, _) | (Taker::AnyAfterTurn, NoticeTiming::JobOver) => is_owner,
+            (Taker::AnyAfterTurn, NoticeTiming::TurnOver) => true,
         }
     }
 
-    /// Whether what a job has to say ends with its session. Where it does not, there is a gap before it is heard.
+    /// Whether the outcomes of a session's jobs are dropped at its end. Releases that keep them have a gap before the
+    /// session looks for them (S29).
     pub fn end_with_session(&self) -> bool {
         match self.liveness {
             Liveness::Checked => true,
@@ -66,7 +67,7 @@ impl Notices {
         }
     }
 
-    /// Whether a job that is watched gets no second watcher.
+    /// Whether a job that is started again gets no second watcher.
     pub fn watch_once(&self) -> bool {
         match self.watchers {
             Watchers::OneForEachJob => true,

@@ -31,18 +31,18 @@ group! {
     }
 }
 
-/// How the turn before ended.
+/// How far the turn before a waiting prompt came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Before {
-    /// It had an agent, and came to an end.
+pub enum PrecedingTurn {
+    /// It had an agent.
     Worked,
     /// It never began.
     NeverBegan,
 }
 
 impl Queue {
-    /// Whether one more prompt may wait, of `max` at the most; zero is any number. Where all wait as one text, there is
-    /// always room.
+    /// Whether one more prompt may wait; `max` is the bound, zero for none. Prompts that are merged into one text always
+    /// may.
     pub fn has_room(&self, waiting: &[Queued], max: u32) -> bool {
         match self.slots {
             Slots::Each => max == 0 || waiting.len() < max as usize,
@@ -61,15 +61,15 @@ impl Queue {
         }
     }
 
-    /// Whether the next prompt gets its turn now.
-    pub fn drains(&self, record: &Record, before: Before) -> bool {
+    /// Whether the next prompt has its turn now.
+    pub fn drains(&self, record: &Record, before: PrecedingTurn) -> bool {
         match self.drain {
             Drain::AfterEachTurn => record.stage == SessionStage::Open,
-            Drain::AfterNormalTurn => before == Before::Worked,
+            Drain::AfterNormalTurn => before == PrecedingTurn::Worked,
         }
     }
 
-    /// The connection that a waiting prompt is bound to when it starts, if it is not whoever is attached.
+    /// The connection that the session is attached to when a waiting prompt starts; `None` to leave the attachment.
     pub fn binds(&self, prompt: &Queued) -> Option<ConnectionId> {
         match self.delivery {
             Delivery::Attached => None,

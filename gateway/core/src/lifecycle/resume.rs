@@ -1,4 +1,4 @@
-//! Bringing a stored session back: which row, which live record, in which order.
+//! Resuming a session: which row, which live record, in which order.
 
 use crate::group::group;
 use crate::record::{Record, SessionStage};
@@ -63,43 +63,43 @@ group! {
     }
 }
 
-/// How a session is brought back.
+/// What a resume is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
-    /// With all that a client needs to go on.
+    /// To go on.
     Full,
-    /// The same, and the agent there with the answer.
+    /// To go on, with the agent ready at the answer.
     Eager,
-    /// For a client that only looks.
+    /// To read.
     Lazy,
 }
 
-/// When the agent of a session is built that comes back.
+/// When the agent of a resumed session is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Building {
-    /// Before the record is there.
+    /// Before the record is registered.
     First,
-    /// Before the answer, with the record there for everybody else.
+    /// Before the answer, after the record is registered.
     Meanwhile,
     /// A little after the answer.
     Later,
-    /// When there is something for it to do.
+    /// With the first prompt.
     AtFirstPrompt,
 }
 
-/// What to do with a live record that is the session's.
+/// What to do with the live record of the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Live {
+pub enum OnLive {
     /// Attach to it.
     Attach,
-    /// It is being brought back: wait, then look again.
+    /// It is being opened: wait, then look it up again.
     Wait,
-    /// It is being ended: refuse, the client may try again.
-    Refuse,
+    /// It is being ended: refuse the resume, which may be sent again.
+    Reject,
 }
 
 impl Resume {
-    /// How a client is served that asks for this.
+    /// What the release does for a request.
     pub fn service(&self, asked: Service) -> Service {
         match self.lazy {
             Lazy::Unknown if asked == Service::Lazy => Service::Full,
@@ -134,12 +134,12 @@ impl Resume {
         }
     }
 
-    /// A live record was found.
-    pub fn on_live(&self, record: &Record) -> Live {
+    /// Decides on a live record that was found.
+    pub fn on_live(&self, record: &Record) -> OnLive {
         match record.stage {
-            SessionStage::Open => Live::Attach,
-            SessionStage::Opening => Live::Wait,
-            SessionStage::Closing | SessionStage::Finalized => Live::Refuse,
+            SessionStage::Open => OnLive::Attach,
+            SessionStage::Opening => OnLive::Wait,
+            SessionStage::Closing | SessionStage::Finalized => OnLive::Reject,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Words to a turn that runs: who reads them, and what becomes of those that nobody has read.
+//! Words to a turn that runs, and what happens to those that it does not read.
 
 use crate::group::group;
 use crate::record::{AgentState, Queued, Record, SessionStage};
@@ -16,34 +16,34 @@ group! {
     }
 }
 
-/// What becomes of words to a turn.
+/// What to do with words to a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Steered {
+pub enum Steering {
     /// They wait until the turn reads them.
-    Waits,
-    /// They are accepted, and nobody will read them.
-    Lost,
-    /// They are refused: there is no turn.
-    Refused,
-    /// There is no agent that could read them.
+    Queue,
+    /// Accept and drop them (A17).
+    Drop,
+    /// Refuse them: no turn runs.
+    Reject,
+    /// Refuse them: the session has no agent.
     NoAgent,
-    /// The session is being ended, or brought back.
+    /// Refuse them: the session is being ended, or opened.
     Unavailable,
 }
 
 impl Steer {
-    /// Words have arrived.
-    pub fn decide(&self, record: &Record) -> Steered {
+    /// Decides on words that have arrived.
+    pub fn decide(&self, record: &Record) -> Steering {
         match (&record.agent.state, self.unread) {
-            (_, Unread::NextPrompt) if record.stage != SessionStage::Open => Steered::Unavailable,
-            _ if record.is_running() => Steered::Waits,
-            (AgentState::Ready, Unread::NextPrompt) => Steered::Refused,
-            (AgentState::Ready, Unread::Lost) => Steered::Lost,
-            (AgentState::Unbuilt | AgentState::Building | AgentState::Failed(_), _) => Steered::NoAgent,
+            (_, Unread::NextPrompt) if record.stage != SessionStage::Open => Steering::Unavailable,
+            _ if record.is_running() => Steering::Queue,
+            (AgentState::Ready, Unread::NextPrompt) => Steering::Reject,
+            (AgentState::Ready, Unread::Lost) => Steering::Drop,
+            (AgentState::Unbuilt | AgentState::Building | AgentState::Failed(_), _) => Steering::NoAgent,
         }
     }
 
-    /// The turn is over: what it has not read goes before the prompts that wait.
+    /// The turn is over: the words that it has not read go before the prompts that wait.
     pub fn carry_over(&self, unread: Vec<Queued>, waiting: &mut Vec<Queued>) {
         match self.unread {
             Unread::NextPrompt => drop(waiting.splice(0..0, unread)),

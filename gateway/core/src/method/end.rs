@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::session::OfSession;
 use crate::ends::finalize;
-use crate::lifecycle::interrupt::Hits;
+use crate::lifecycle::interrupt::InterruptTarget;
 use crate::record::Actor;
 use crate::rpc::Error;
 use crate::state::Gateway;
@@ -24,14 +24,14 @@ pub(super) async fn close(gateway: &Rc<Gateway>, params: &OfSession) -> Result<V
 pub(super) fn interrupt(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Value, Error> {
     let session = params.find(gateway)?;
     let cancelled = session.change_with(|record, handles| {
-        match gateway.behavior.interrupt.hits(record) {
-            Hits::Turn => handles.interrupt(record),
-            Hits::Claim => {
+        match gateway.behavior.interrupt.target(record) {
+            InterruptTarget::Turn => handles.interrupt(record),
+            InterruptTarget::Claim => {
                 handles.interrupt(record);
                 handles.free(record);
             }
-            Hits::NextTurn => record.facts.stale_interrupt = true,
-            Hits::Nobody => {}
+            InterruptTarget::NextTurn => record.facts.stale_interrupt = true,
+            InterruptTarget::Nothing => {}
         }
         record.take_waiting()
     });

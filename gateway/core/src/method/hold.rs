@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::agent::Interrupt;
 use crate::ends::idle;
-use crate::lifecycle::queue::Before;
+use crate::lifecycle::queue::PrecedingTurn;
 use crate::record::{Queued, SessionStage, TurnPhase};
 use crate::rpc::{Error, code};
 use crate::state::{Gateway, Link, Session};
@@ -35,7 +35,8 @@ pub(super) fn take(gateway: &Gateway, session: &Session) -> Result<Rc<Interrupt>
 
 /// Frees the session. Returns the prompt that has waited and claims it now, if there is one.
 pub(super) fn release(gateway: &Rc<Gateway>, link: &Link, session: &Session) -> Option<Queued> {
-    let next = if gateway.behavior.history.holds() { turn::free(gateway, session, Before::Worked) } else { None };
+    let next =
+        if gateway.behavior.history.holds() { turn::free(gateway, session, PrecedingTurn::Worked) } else { None };
     let info = session.read(|record| record.info(&gateway.config.model));
     gateway.emit_within(link, session, "session.info", info);
     next

@@ -9,7 +9,7 @@ use super::session::{self, room_to_attach};
 use super::{history, steer};
 use crate::clock::Now;
 use crate::ends::reaper;
-use crate::lifecycle::claim::Claimed;
+use crate::lifecycle::claim::Admission;
 use crate::record::{Queued, TurnPhase};
 use crate::rpc::{Error, code};
 use crate::spawn::{TaskName, TaskRole, Window};
@@ -37,21 +37,21 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
     }
     let kept = history::kept(gateway, &session, params.truncate_before_user_ordinal.as_ref())?;
     match claim(gateway, &session, &params.text).await {
-        Claimed::Start => reaper::attach(gateway, &session, link),
-        Claimed::Refuse => return Err(Error::new(code::BUSY, "session busy")),
-        Claimed::Enqueue => return enqueue(gateway, &session, link, params.text),
-        Claimed::EnqueueAndInterrupt => {
+        Admission::Start => reaper::attach(gateway, &session, link),
+        Admission::Reject => return Err(Error::new(code::BUSY, "session busy")),
+        Admission::Queue => return enqueue(gateway, &session, link, params.text),
+        Admission::QueueAndInterrupt => {
             let answer = enqueue(gateway, &session, link, params.text)?;
             interrupt(gateway, &session);
             return Ok(answer);
         }
-        Claimed::Steer => {
+        Admission::Steer => {
             take_over(gateway, &session, link);
             note_waiting(&session);
             steer::leave(gateway, &session, link, &params.text)?;
             return Ok(json!({"status": "steered"}));
         }
-        Claimed::Unavailable => {
+        Admission::Unavailable => {
             return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
         }
     }
@@ -68,11 +68,11 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
 }
 
 /// Decides on a prompt, and claims the session for it if it starts, in one step.
-async fn claim(gateway: &Gateway, session: &Session, text: &str) -> Claimed {
+async fn claim(gateway: &Gateway, session: &Session, text: &str) -> Admission {
     let (behavior, mode) = (&gateway.behavior, gateway.config.busy_input_mode);
     if behavior.claim.claims_apart() {
-        let decision = session.read(|record| behavior.claim.decide(record, mode));
-        if decision != Claimed::Start {
+        let decision = session.read(|record| behavior.claim.admit(record, mode));
+        if decision != Admission::Start {
             return decision;
         }
         gateway.env.window(Window::TestedNotClaimed).await;
@@ -80,8 +80,8 @@ async fn claim(gateway: &Gateway, session: &Session, text: &str) -> Claimed {
         return decision;
     }
     session.change_with(|record, handles| {
-        let decision = behavior.claim.decide(record, mode);
-        if decision == Claimed::Start {
+        let decision = behavior.claim.admit(record, mode);
+        if decision == Admission::Start {
             handles.claim(record, text, gateway.env.now());
         }
         decision

@@ -12,7 +12,7 @@ use crate::ends::finalize;
 use crate::ends::idle;
 use crate::ends::reaper;
 use crate::lifecycle::grace;
-use crate::lifecycle::resume::{Building, Live, Service};
+use crate::lifecycle::resume::{Building, OnLive, Service};
 use crate::record::Actor;
 use crate::record::{AgentState, Record, SessionStage, Transcript, shown};
 use crate::rpc::{Error, code};
@@ -60,17 +60,17 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
         };
         if let Some(session) = found {
             match session.read(|record| gateway.behavior.resume.on_live(record)) {
-                Live::Attach if session.read(grace::is_settling) => {
+                OnLive::Attach if session.read(grace::is_settling) => {
                     return Err(Error::new(code::BUSY, "the session's turn is being interrupted"));
                 }
-                Live::Attach => {
+                OnLive::Attach => {
                     if !session.read(|record| record.attachment.is_to(&link.id)) {
                         room_for_session(gateway, link)?;
                     }
                     return Ok(attach_live(gateway, &session, link));
                 }
-                Live::Wait => session.until(|record| (record.stage != SessionStage::Opening).then_some(())).await,
-                Live::Refuse => {
+                OnLive::Wait => session.until(|record| (record.stage != SessionStage::Opening).then_some(())).await,
+                OnLive::Reject => {
                     return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed, retry"));
                 }
             }
@@ -95,7 +95,7 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
 /// `session.activate`: attaches to a live session.
 pub(super) fn activate(gateway: &Rc<Gateway>, link: &Link, params: &OfSession) -> Result<Value, Error> {
     let session = params.find(gateway)?;
-    if session.read(|record| gateway.behavior.resume.on_live(record)) != Live::Attach {
+    if session.read(|record| gateway.behavior.resume.on_live(record)) != OnLive::Attach {
         return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
     }
     if gateway.behavior.attach.activate_binds() {

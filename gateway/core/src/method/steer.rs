@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::session;
-use crate::lifecycle::steer::Steered;
+use crate::lifecycle::steer::Steering;
 use crate::record::Queued;
 use crate::rpc::{Error, code};
 use crate::state::{Gateway, Link, Session};
@@ -25,16 +25,16 @@ pub(super) fn steer(gateway: &Gateway, link: &Link, params: &Steer) -> Result<Va
     }
     let steered = session.read(|record| gateway.behavior.steer.decide(record));
     let status = match steered {
-        Steered::Waits => {
+        Steering::Queue => {
             leave(gateway, &session, link, text)?;
             "queued"
         }
-        Steered::Lost => "queued",
-        Steered::Refused => "rejected",
-        Steered::Unavailable => {
+        Steering::Drop => "queued",
+        Steering::Reject => "rejected",
+        Steering::Unavailable => {
             return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
         }
-        Steered::NoAgent => return Err(Error::new(code::CANNOT_STEER, "the agent cannot be steered")),
+        Steering::NoAgent => return Err(Error::new(code::CANNOT_STEER, "the agent cannot be steered")),
     };
     Ok(json!({"status": status, "text": text}))
 }

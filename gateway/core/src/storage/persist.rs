@@ -1,6 +1,6 @@
 //! Stores the messages of a transcript that are not stored yet.
 
-use crate::lifecycle::flush::Moment;
+use crate::lifecycle::flush::FlushPoint;
 use crate::state::{Gateway, Session};
 use crate::storage::reconcile::{self, RETRY};
 use crate::store::{NewMessage, StoreError, StoredId};
@@ -11,16 +11,16 @@ const LAST_TRIES: u32 = 5;
 /// Stores the messages that are not stored yet, if the release does at this point of a turn.
 ///
 /// On an error the messages count as not stored and go with the next call.
-pub(crate) async fn flush(gateway: &Gateway, session: &Session, moment: Moment) -> Result<(), StoreError> {
+pub(crate) async fn flush(gateway: &Gateway, session: &Session, point: FlushPoint) -> Result<(), StoreError> {
     let flush = &gateway.behavior.flush;
     let (row, saved, unsaved, again) = session.read(|record| {
         let transcript = &record.transcript;
-        let again = if flush.stores_loaded(moment) { transcript.loaded.min(transcript.messages.len()) } else { 0 };
+        let again = if flush.stores_loaded(point) { transcript.loaded.min(transcript.messages.len()) } else { 0 };
         // An old release may have truncated the conversation during a flush: then nothing is unsaved.
         let unsaved = transcript.messages.get(transcript.saved..).unwrap_or_default().to_vec();
         (record.agent.row.clone(), transcript.saved, unsaved, transcript.messages[..again].to_vec())
     });
-    if !flush.wanted(moment) {
+    if !flush.wanted(point) {
         return Ok(());
     }
     if !again.is_empty() {
@@ -50,7 +50,7 @@ pub(crate) async fn flush(gateway: &Gateway, session: &Session, moment: Moment) 
 /// Stores the last messages of a session that ends. After a few tries they are lost: the row has to be ended.
 pub(crate) async fn flush_last(gateway: &Gateway, session: &Session) {
     for _ in 0..LAST_TRIES {
-        match flush(gateway, session, Moment::Finalize).await {
+        match flush(gateway, session, FlushPoint::Finalize).await {
             Err(StoreError::NotWritten { .. }) => gateway.env.sleep(RETRY).await,
             _ => return,
         }

@@ -4,7 +4,7 @@
 
 use crate::agent::CompressionMode;
 use crate::entropy::Stream;
-use crate::lifecycle::flush::Moment;
+use crate::lifecycle::flush::FlushPoint;
 use crate::lifecycle::rotation::{Compression, RotationStep};
 use crate::record::{Record, Transcript};
 use crate::spawn::Window;
@@ -21,11 +21,11 @@ pub(crate) async fn compress(
     session: &Session,
     asked: CompressionMode,
     summary: String,
-    moment: Moment,
+    point: FlushPoint,
 ) -> Result<(), StoreError> {
     let mode = gateway.behavior.rotation.mode(asked, gateway.config.compression.mode());
-    let moment = if mode == Compression::Rotate { Moment::Rotation } else { moment };
-    persist::flush(gateway, session, moment).await?;
+    let point = if mode == Compression::Rotate { FlushPoint::Rotation } else { point };
+    persist::flush(gateway, session, point).await?;
     let at = gateway.env.now().wall;
     let messages = session.read(|record| compacted(&record.transcript, NewMessage::text(Role::Assistant, summary, at)));
     match mode {
@@ -77,7 +77,7 @@ async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>)
                 }
             }
             RotationStep::TryInsertChild => drop(gateway.rows.create_session(child.clone()).await),
-            RotationStep::WriteMessages => persist::flush(gateway, session, Moment::Compression).await?,
+            RotationStep::WriteMessages => persist::flush(gateway, session, FlushPoint::Compression).await?,
             RotationStep::Title => drop(gateway.rows.continue_title(id.clone(), parent.clone()).await),
         }
     }

@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use crate::agent::Agent;
-use crate::lifecycle::notice::Moment;
+use crate::lifecycle::notice::NoticeTiming;
 use crate::record::{Queued, SessionStage};
 use crate::spawn::Window;
 use crate::state::{Gateway, Notice, Session};
@@ -29,16 +29,16 @@ pub(crate) async fn outcome(gateway: &Gateway, session: &Session, agent: &dyn Ag
     if !gateway.behavior.notices.end_with_session() {
         gateway.env.window(Window::JobOverNotHeard).await;
     }
-    claim(gateway, session, Moment::JobOver)
+    claim(gateway, session, NoticeTiming::JobOver)
 }
 
 /// The oldest outcome that the session takes claims it, unless a turn holds it or it is being ended.
-pub(crate) fn claim(gateway: &Gateway, session: &Session, moment: Moment) -> Option<Queued> {
+pub(crate) fn claim(gateway: &Gateway, session: &Session, timing: NoticeTiming) -> Option<Queued> {
     let behavior = &gateway.behavior.notices;
     if !session.read(|record| behavior.may_begin(record)) {
         return None;
     }
-    let notice = gateway.notices.take(|notice| behavior.takes(notice.owner.is(session), moment))?;
+    let notice = gateway.notices.take(|notice| behavior.takes(notice.owner.is(session), timing))?;
     session.change_with(|record, handles| {
         handles.claim(record, &notice.text, gateway.env.now());
         if let Some(turn) = &mut record.turn {

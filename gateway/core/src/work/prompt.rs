@@ -5,8 +5,8 @@ use std::rc::Rc;
 use crate::clock::Now;
 use crate::lifecycle::claim::FirstWrite;
 use crate::lifecycle::flush;
-use crate::lifecycle::notice::Moment;
-use crate::lifecycle::queue::Before;
+use crate::lifecycle::notice::NoticeTiming;
+use crate::lifecycle::queue::PrecedingTurn;
 use crate::record::{Queued, Record};
 use crate::rpc::{Error, code};
 use crate::spawn::Window;
@@ -18,7 +18,7 @@ use crate::work::notice;
 
 /// The first prompt of the queue claims the session, in the step in which the turn before it has freed it. If the queue
 /// is empty, the outcome of a background job does. Returns the prompt.
-pub(crate) fn claim_next(gateway: &Rc<Gateway>, session: &Session, before: Before) -> Option<Queued> {
+pub(crate) fn claim_next(gateway: &Rc<Gateway>, session: &Session, before: PrecedingTurn) -> Option<Queued> {
     let now = gateway.env.now();
     let queued = session.change_with(|record, handles| {
         if record.queue.is_empty() || !gateway.behavior.queue.drains(record, before) {
@@ -28,7 +28,7 @@ pub(crate) fn claim_next(gateway: &Rc<Gateway>, session: &Session, before: Befor
         handles.claim(record, &next.text, now);
         Some(next)
     });
-    let Some(next) = queued else { return notice::claim(gateway, session, Moment::TurnOver) };
+    let Some(next) = queued else { return notice::claim(gateway, session, NoticeTiming::TurnOver) };
     if let Some(connection) = gateway.behavior.queue.binds(&next) {
         session.change(|record| record.attach(&connection));
     }
@@ -41,7 +41,7 @@ pub(crate) async fn store(gateway: &Gateway, session: &Session, text: &str, now:
     let first_write = gateway.behavior.claim.first_write();
     if first_write == FirstWrite::RowAndPrompt {
         // Messages that an earlier turn could not store come first, so that the rows stay in order.
-        persist::flush(gateway, session, flush::Moment::Asked).await.map_err(refused)?;
+        persist::flush(gateway, session, flush::FlushPoint::Asked).await.map_err(refused)?;
     }
     let message = NewMessage::text(Role::User, text, now.wall);
     let (row, count) = session.change(|record| {

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use crate::agent::{Agent, Interrupt, ToolCall, Turn, TurnEvent};
 use crate::ends::idle;
-use crate::lifecycle::flush::Moment;
-use crate::lifecycle::interrupt::Minds;
-use crate::lifecycle::queue::Before;
+use crate::lifecycle::flush::FlushPoint;
+use crate::lifecycle::interrupt::InterruptTiming;
+use crate::lifecycle::queue::PrecedingTurn;
 use crate::record::{AgentState, Queued, Transcript, TurnPhase};
 use crate::spawn::{TaskName, TaskRole, Window};
 use crate::state::{Gateway, Session};
@@ -63,7 +63,7 @@ pub(crate) async fn start_next(gateway: &Rc<Gateway>, session: &Session, next: Q
 
 /// Frees a session whose claimed turn does not start. The next prompt that waits has its turn instead.
 pub(crate) fn abandon(gateway: &Rc<Gateway>, session: &Session) {
-    let next = free(gateway, session, Before::NeverBegan);
+    let next = free(gateway, session, PrecedingTurn::NeverBegan);
     gateway.emit_info(session);
     let Some(next) = next else { return idle::rearm(gateway, session) };
     let (starting, session) = (Rc::clone(gateway), session.clone());
@@ -83,15 +83,15 @@ async fn run(gateway: Rc<Gateway>, session: Session, prompt: String) {
             let interrupt = begin_work(&gateway, &session, interrupt).await;
             session.emit("message.start", Value::Null);
             // On an error the messages stay unsaved and go with the next flush.
-            let _ = persist::flush(&gateway, &session, Moment::Start).await;
+            let _ = persist::flush(&gateway, &session, FlushPoint::Start).await;
             let (ending, review) = converse(&gateway, &session, &agent, &prompt, &interrupt).await;
-            (ending, Before::Worked, review)
+            (ending, PrecedingTurn::Worked, review)
         }
         Err(ending) => {
             if !gateway.behavior.claim.keeps_unbegun() {
                 session.change(|record| record.transcript.messages.pop());
             }
-            (ending, Before::NeverBegan, None)
+            (ending, PrecedingTurn::NeverBegan, None)
         }
     };
     finish(&gateway, &session, ending, before, history).await;
@@ -129,24 +129,24 @@ pub(crate) async fn agent_ready(
         });
         built.await.map(|()| session.agent().expect("a session whose agent is ready has it"))
     };
-    let minds = gateway.behavior.interrupt.while_waiting();
+    let timing = gateway.behavior.interrupt.while_waiting();
     let ready = tokio::select! {
         biased; // an agent that is ready at the last instant is ready
         ready = ready => ready,
-        () = interrupt.raised(), if minds == Minds::AtOnce => Err(TurnEnd::Interrupted),
+        () = interrupt.raised(), if timing == InterruptTiming::AtOnce => Err(TurnEnd::Interrupted),
         () = gateway.env.sleep(gateway.config.agent_wait) => {
             Err(TurnEnd::Failed { message: "agent init timed out".to_owned() })
         }
     };
     match ready {
-        Ok(_) if minds == Minds::LaterAndForgets && interrupt.is_raised() => Err(TurnEnd::Silent),
+        Ok(_) if timing == InterruptTiming::WhenReadyThenCleared && interrupt.is_raised() => Err(TurnEnd::Silent),
         ready => ready,
     }
 }
 
 /// The agent is ready. Some releases lose an interrupt that comes between their last check and this point (S17).
 async fn begin_work(gateway: &Gateway, session: &Session, interrupt: Rc<Interrupt>) -> Rc<Interrupt> {
-    if gateway.behavior.interrupt.while_waiting() != Minds::LaterAndForgets {
+    if gateway.behavior.interrupt.while_waiting() != InterruptTiming::WhenReadyThenCleared {
         return interrupt;
     }
     gateway.env.window(Window::TurnNotStarted).await;
@@ -230,17 +230,17 @@ async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Res
         }
         TurnEvent::Said { text } => {
             say(gateway, session, &text);
-            persist::flush(gateway, session, Moment::Step).await
+            persist::flush(gateway, session, FlushPoint::Step).await
         }
         TurnEvent::ToolStarted { call } => {
             push(session, call_message(gateway, &call));
             session.emit("tool.start", json!({"tool_id": call.id, "name": call.name, "context": ""}));
-            persist::flush(gateway, session, Moment::Step).await
+            persist::flush(gateway, session, FlushPoint::Step).await
         }
         TurnEvent::ToolFinished { call, result } => {
             let result = read_steers(session, result);
             push(session, result_message(gateway, &call, &result));
-            let stored = persist::flush(gateway, session, Moment::Step).await;
+            let stored = persist::flush(gateway, session, FlushPoint::Step).await;
             session.emit(
                 "tool.complete",
                 json!({"tool_id": call.id, "name": call.name, "args": call.args, "result": result}),
@@ -252,9 +252,9 @@ async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Res
             Ok(())
         }
         TurnEvent::Compressed { mode, summary } => {
-            rotation::compress(gateway, session, mode, summary, Moment::Compression).await
+            rotation::compress(gateway, session, mode, summary, FlushPoint::Compression).await
         }
-        TurnEvent::Flush => persist::flush(gateway, session, Moment::Asked).await,
+        TurnEvent::Flush => persist::flush(gateway, session, FlushPoint::Asked).await,
         TurnEvent::JobStarted { .. }
         | TurnEvent::Asked { .. }
         | TurnEvent::Finished { .. }
@@ -268,18 +268,18 @@ async fn finish(
     gateway: &Rc<Gateway>,
     session: &Session,
     ending: TurnEnd,
-    before: Before,
+    before: PrecedingTurn,
     history: Option<Transcript>,
 ) {
     if matches!(ending, TurnEnd::Interrupted) && gateway.behavior.finish.says_interrupted() {
         say(gateway, session, "Operation interrupted.");
     }
     let moment = match ending {
-        TurnEnd::Failed { .. } | TurnEnd::Silent => Moment::Failure,
-        TurnEnd::Complete { .. } | TurnEnd::Interrupted => Moment::End,
+        TurnEnd::Failed { .. } | TurnEnd::Silent => FlushPoint::Failure,
+        TurnEnd::Complete { .. } | TurnEnd::Interrupted => FlushPoint::End,
     };
-    let forgotten = history.filter(|_| moment == Moment::Failure);
-    if forgotten.is_none() || before == Before::Worked {
+    let forgotten = history.filter(|_| moment == FlushPoint::Failure);
+    if forgotten.is_none() || before == PrecedingTurn::Worked {
         // On an error the messages stay unsaved and go with the next flush, at the latest at the session's end.
         let _ = persist::flush(gateway, session, moment).await;
     }
@@ -324,7 +324,7 @@ fn complete(session: &Session, text: &str, status: &str) {
 
 /// Frees the session. Words that the turn has not read become prompts; the first prompt that waits claims the session in
 /// the same step, and is returned.
-pub(crate) fn free(gateway: &Rc<Gateway>, session: &Session, before: Before) -> Option<Queued> {
+pub(crate) fn free(gateway: &Rc<Gateway>, session: &Session, before: PrecedingTurn) -> Option<Queued> {
     let now = gateway.env.now();
     session.change_with(|record, handles| {
         let unread = handles.free(record).map(|turn| turn.steers).unwrap_or_default();
