@@ -9,7 +9,7 @@ use gateway_core::store::MessageRow;
 use interleaving::strategy::{Fifo, Random, Replay};
 use sim_harness::invariant::NAMES;
 use sim_harness::{Outcome, Release, Report, Scenario, Simulator};
-use sim_scenario::Action;
+use sim_scenario::{ConnectionStep, Word};
 
 const STORY: &str = include_str!("../../scenarios/faults/any_call_may_fail.toml");
 
@@ -107,13 +107,11 @@ fn each_fault_brings_a_bug_to_light() {
 
 /// The same story without faults: who vanishes drops, what is late comes at once, nothing hangs.
 fn unhurt(mut scenario: Scenario) -> Scenario {
-    let is_fault = |action: &Action| {
-        matches!(action, Action::Lag { .. } | Action::Cut | Action::Mend | Action::Resend | Action::SetClock { .. })
-    };
-    scenario.steps.retain(|step| !is_fault(&step.action));
+    let faults = [Word::Lag, Word::Cut, Word::Mend, Word::Resend, Word::SetClock];
+    scenario.steps.retain(|step| !faults.contains(&Word::of(&step.action)));
     for step in &mut scenario.steps {
-        if matches!(step.action, Action::Vanish { .. }) {
-            step.action = Action::Drop;
+        if Word::of(&step.action) == Word::Vanish {
+            step.action = ConnectionStep::Drop.into();
         }
     }
     let hangs = |step: &TurnStep| matches!(step, TurnStep::Hang | TurnStep::Late { .. });

@@ -32,7 +32,7 @@ use crate::world::mirror::Mirror;
 use crate::world::process::{End, Process};
 use crate::world::told::News;
 use crate::world::{Chooser, World};
-use sim_scenario::{Action, Network, Scenario, Step};
+use sim_scenario::{Action, Network, RequestStep, Scenario, Step};
 
 /// How many events a run may have. A scenario of an hour has some hundreds; more than this is a loop.
 const EVENTS_MAX: u64 = 1_000_000;
@@ -470,7 +470,8 @@ fn bounds(scenario: &Scenario) -> Bounds {
     // A session is ended by at most four writes in a row: what is not stored yet, the title, the end, a spare.
     let one = (store.before_commit.max + store.after_commit.max + store.after_lookup.max).times(4);
     // Those of a crowd that ends at once stand in one queue.
-    let sessions = steps.iter().filter(|step| matches!(step.action, Action::Create { .. })).count() as u64;
+    let creates = |step: &&Step| matches!(step.action, Action::Request(RequestStep::Create { .. }));
+    let sessions = steps.iter().filter(creates).count() as u64;
     let writes = if sessions > FEW { one.times(sessions) } else { one };
     let window = |window| scenario.windows.get(&window).map_or(Millis::ZERO, |window| window.max);
     let stubborn = turns.values().flat_map(|turn| &turn.steps).map(|step| match step {
@@ -480,9 +481,8 @@ fn bounds(scenario: &Scenario) -> Bounds {
         _ => Millis::ZERO,
     });
     // A client that takes its frames one at a time has them at the latest when it is let go; one that takes none, never.
-    let unheard = |action: &Action| matches!(action, Action::Stall | Action::Cut | Action::Vanish { .. });
-    let lag = steps.iter().filter_map(|step| if let Action::Lag { takes } = step.action { Some(takes) } else { None });
-    let backlog = match steps.iter().any(|step| unheard(&step.action)) {
+    let lag = steps.iter().filter_map(|step| step.action.latency());
+    let backlog = match steps.iter().any(|step| step.action.entry().withholds_frames) {
         true => heal_max(gateway),
         false if network.buffer < Network::default().buffer => gateway.write_timeout,
         false => Millis::ZERO,

@@ -7,7 +7,7 @@ use gateway_core::store::Role;
 use serde_json::{Value, json};
 
 use crate::world::names::Ids;
-use sim_scenario::{Action, OnDisconnect, ResumeTarget, ResumeWish, Start};
+use sim_scenario::{OnDisconnect, RequestStep, ResumeWish, Start};
 
 /// A request without its number.
 pub struct Request {
@@ -32,46 +32,31 @@ struct OfSession {
     question: Option<(String, Value)>,
 }
 
-/// What the answer to a step's request will be called.
-pub fn names(action: &Action) -> Option<&str> {
-    match action {
-        Action::Resume { session, name, .. } => Some(name.as_deref().unwrap_or(session)),
-        _ => action.names(),
-    }
-}
-
-/// The stored session that a step means, and by which of its ids.
-pub fn stored(action: &Action) -> Option<(&str, ResumeTarget)> {
-    match action {
-        Action::Resume { session, target, .. } | Action::Delete { session, target } => Some((session, *target)),
-        Action::Create { start, .. } => Some((start.parent.as_deref()?, ResumeTarget::Stored)),
-        _ => None,
-    }
-}
-
-/// The request of a step that is one. `ids` are those of the session that it is about, `stored` is what its
-/// [`stored`](fn@stored) session goes by; the error says why there is nothing to ask.
-///
-/// # Panics
-/// When the step is no request.
-pub fn request(action: &Action, ids: Option<&Ids>, stored: Option<&str>, heard: &mut Heard) -> Result<Request, String> {
+/// The request of a step. `ids` are those of the session that the step is about; `stored` is the stored id or title that
+/// [`Mentions::stored`](sim_scenario::Mentions::stored) stands for. Fails with the reason if the client cannot send it.
+pub fn request(
+    step: &RequestStep,
+    ids: Option<&Ids>,
+    stored: Option<&str>,
+    heard: &mut Heard,
+) -> Result<Request, String> {
     let session = ids.map(|ids| ids.runtime.as_str());
     let of_session = json!({"session_id": session});
-    let (method, params) = match action {
-        Action::Create { title, on_disconnect, start, .. } => {
+    let (method, params) = match step {
+        RequestStep::Create { title, on_disconnect, start, .. } => {
             let closes = *on_disconnect == OnDisconnect::Close;
             let mut params = json!({"title": title, "close_on_disconnect": closes});
             start_with(start, stored, &mut params);
             ("session.create", params)
         }
-        Action::Prompt { prompt, truncate, .. } => {
+        RequestStep::Prompt { prompt, truncate, .. } => {
             let mut params = json!({"session_id": session, "text": prompt.text()});
             if let Some(ordinal) = truncate {
                 params["truncate_before_user_ordinal"] = json!(ordinal);
             }
             ("prompt.submit", params)
         }
-        Action::Resume { wish, .. } => {
+        RequestStep::Resume { wish, .. } => {
             let mut params = json!({"session_id": stored});
             match wish {
                 ResumeWish::GoOn => {}
@@ -80,31 +65,30 @@ pub fn request(action: &Action, ids: Option<&Ids>, stored: Option<&str>, heard: 
             }
             ("session.resume", params)
         }
-        Action::Activate { .. } => ("session.activate", of_session),
-        Action::CloseSession { .. } => ("session.close", of_session),
-        Action::Interrupt { .. } => ("session.interrupt", of_session),
-        Action::Title { title, .. } => {
+        RequestStep::Activate { .. } => ("session.activate", of_session),
+        RequestStep::CloseSession { .. } => ("session.close", of_session),
+        RequestStep::Interrupt { .. } => ("session.interrupt", of_session),
+        RequestStep::Title { title, .. } => {
             let mut params = of_session;
             if let Some(title) = title {
                 params["title"] = json!(title);
             }
             ("session.title", params)
         }
-        Action::History { .. } => ("session.history", of_session),
-        Action::Undo { .. } => ("session.undo", of_session),
-        Action::Steer { text, .. } => ("session.steer", json!({"session_id": session, "text": text})),
-        Action::Compress { .. } => ("session.compress", of_session),
-        Action::Branch { .. } => ("session.branch", of_session),
-        Action::Delete { .. } => ("session.delete", json!({"session_id": stored})),
-        Action::MostRecent => ("session.most_recent", json!({})),
-        Action::ActiveList => ("session.active_list", json!({})),
-        Action::List => ("session.list", json!({})),
-        Action::Answer { session: name, text } => return heard.answer(session.unwrap_or_default(), name, text),
-        Action::EventsSince { .. } => {
+        RequestStep::History { .. } => ("session.history", of_session),
+        RequestStep::Undo { .. } => ("session.undo", of_session),
+        RequestStep::Steer { text, .. } => ("session.steer", json!({"session_id": session, "text": text})),
+        RequestStep::Compress { .. } => ("session.compress", of_session),
+        RequestStep::Branch { .. } => ("session.branch", of_session),
+        RequestStep::Delete { .. } => ("session.delete", json!({"session_id": stored})),
+        RequestStep::MostRecent => ("session.most_recent", json!({})),
+        RequestStep::ActiveList => ("session.active_list", json!({})),
+        RequestStep::List => ("session.list", json!({})),
+        RequestStep::Answer { session: name, text } => return heard.answer(session.unwrap_or_default(), name, text),
+        RequestStep::EventsSince { .. } => {
             let last_seen = heard.sessions.get(session.unwrap_or_default()).map_or(0, |heard| heard.latest);
             ("session.events.since", json!({"session_id": session, "last_seen": last_seen}))
         }
-        other => unreachable!("`{}` is no request", other.word()),
     };
     Ok(Request { method: method.to_owned(), params })
 }

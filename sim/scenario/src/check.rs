@@ -15,9 +15,9 @@ use toml::Spanned;
 
 use interleaving::tape::{BadTape, Tape};
 
-use super::error::Source;
-use super::parse::{self, Entries, Item, Names, RawAgent, RawExpected, RawStep, RawTurn};
-use super::step::{PlacedStep, list};
+use super::error::{Source, list};
+use super::parse::{self, Entries, Item, Names, RawAgent, RawExpected, RawTurn};
+use super::step::{PlacedStep, RawStep};
 use super::{AgentSettings, Expected, InvariantNames, Latency, Network, Scenario, ScenarioError, Warning};
 
 /// Reads a file and checks it. The warnings are in the order of the file.

@@ -197,3 +197,9 @@ const HINTS: &[(&str, &str)] = &[
     ("expected u64", "a seed is a whole number, 0 or more"),
     ("duplicate key", "each key stands once; each step has a `[[steps]]` line of its own"),
 ];
+
+/// Names in back quotes, with commas.
+pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    quoted.join(", ")
+}

@@ -18,6 +18,7 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
 use super::error::Source;
+use super::step::RawStep;
 use super::{ExpectedOutcome, Latency, Ratio, ScenarioError};
 
 /// A whole file.
@@ -117,34 +118,6 @@ pub(super) struct RawAgent {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawTurn {
     pub(super) steps: Vec<Item<TurnStep>>,
-}
-
-/// One table of `[[steps]]`: all keys that any step has.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawStep {
-    pub(super) at: Option<Spanned<Millis>>,
-    pub(super) client: Option<Spanned<String>>,
-    #[serde(rename = "do")]
-    pub(super) word: Option<Spanned<String>>,
-    #[serde(rename = "as")]
-    pub(super) name: Option<Spanned<String>>,
-    pub(super) title: Option<Spanned<String>>,
-    pub(super) session: Option<Spanned<String>>,
-    pub(super) turn: Option<Spanned<String>>,
-    pub(super) text: Option<Spanned<String>>,
-    pub(super) id: Option<Spanned<String>>,
-    pub(super) signal: Option<Spanned<String>>,
-    pub(super) close_on_disconnect: Option<Spanned<bool>>,
-    pub(super) lazy: Option<Spanned<bool>>,
-    pub(super) takes: Option<Spanned<Millis>>,
-    pub(super) forward: Option<Spanned<Millis>>,
-    pub(super) back: Option<Spanned<Millis>>,
-    pub(super) truncate: Option<Spanned<i64>>,
-    pub(super) eager_build: Option<Spanned<bool>>,
-    pub(super) source: Option<Spanned<String>>,
-    pub(super) parent: Option<Spanned<String>>,
-    pub(super) seed: Option<Spanned<Vec<String>>>,
 }
 
 /// `[expect.RELEASE]`

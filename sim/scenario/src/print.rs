@@ -9,10 +9,8 @@ use gateway_core::release::Release;
 use serde::Serialize;
 use toml::{Table, Value};
 
-use super::{
-    Action, AgentSettings, Expected, Fault, Jump, Latency, Network, Odds, OnDisconnect, Prompt, ResumeTarget,
-    ResumeWish, Scenario, Step, StoreFault,
-};
+use super::step::written;
+use super::{AgentSettings, Expected, Fault, Latency, Network, Odds, Scenario, Step, StoreFault};
 
 impl Scenario {
     /// The text of a file that reads back as this scenario.
@@ -162,7 +160,7 @@ fn write_turn(page: &mut Page, name: &str, turn: &TurnScript) {
         page.line("steps", "[]");
         return;
     }
-    let steps: String = turn.steps.iter().map(|step| format!("    {},\n", inline(&written(step)))).collect();
+    let steps: String = turn.steps.iter().map(|step| format!("    {},\n", inline(&serialized(step)))).collect();
     page.line("steps", &format!("[\n{steps}]"));
 }
 
@@ -173,47 +171,8 @@ fn write_step(page: &mut Page, step: &Step) {
         page.line("client", &quoted(&step.client));
     }
     page.line("do", &quoted(step.action.word()));
-    if let Some(session) = step.action.session() {
-        page.line("session", &quoted(session));
-    }
-    match &step.action {
-        Action::Prompt { prompt: Prompt::Turn(turn), .. } => page.line("turn", &quoted(turn)),
-        Action::Prompt { prompt: Prompt::Text(text), .. } => page.line("text", &quoted(text)),
-        Action::Resume { target, .. } | Action::Delete { target, .. } if *target != ResumeTarget::Stored => {
-            page.line("id", &quoted(target.name()));
-        }
-        Action::Steer { text, .. } | Action::Answer { text, .. } => page.line("text", &quoted(text)),
-        Action::Title { title: Some(title), .. } => page.line("title", &quoted(title)),
-        _ => {}
-    }
-    if let Action::Prompt { truncate: Some(ordinal), .. } = &step.action {
-        page.line("truncate", &ordinal.to_string());
-    }
-    if let Some(name) = step.action.names() {
-        page.line("as", &quoted(name));
-    }
-    match &step.action {
-        Action::Create { title, on_disconnect, start, .. } => {
-            let texts = [("title", title), ("source", &start.source), ("parent", &start.parent)];
-            for (key, text) in texts.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?))) {
-                page.line(key, &quoted(text));
-            }
-            if !start.seed.is_empty() {
-                page.line("seed", &quoted_list(&start.seed));
-            }
-            if *on_disconnect == OnDisconnect::Close {
-                page.line("close_on_disconnect", "true");
-            }
-        }
-        Action::Resume { wish: ResumeWish::Look, .. } => page.line("lazy", "true"),
-        Action::Resume { wish: ResumeWish::GoOnAtOnce, .. } => page.line("eager_build", "true"),
-        Action::Suspend { length: takes } | Action::Lag { takes } | Action::Vanish { takes: Some(takes) } => {
-            page.line("takes", &length(*takes));
-        }
-        Action::SetClock { jump: Jump::Forward(far) } => page.line("forward", &length(*far)),
-        Action::SetClock { jump: Jump::Back(far) } => page.line("back", &length(*far)),
-        Action::Signal { signal } => page.line("signal", &quoted(signal.name())),
-        _ => {}
+    for (key, value) in written(&step.action) {
+        page.line(key, &inline(&value));
     }
 }
 
@@ -235,13 +194,13 @@ fn latencies(settings: &[(&str, Latency)]) -> Vec<(String, String)> {
 }
 
 fn table(value: &impl Serialize) -> Table {
-    match written(value) {
+    match serialized(value) {
         Value::Table(table) => table,
         other => unreachable!("settings are written as a table, not as {other}"),
     }
 }
 
-fn written(value: &impl Serialize) -> Value {
+fn serialized(value: &impl Serialize) -> Value {
     Value::try_from(value).expect("settings and turn steps have only text, numbers and flags")
 }
 
@@ -334,7 +293,7 @@ mod tests {
         scenario.about = "a \"b\" 'c' \\ \u{7f}\u{0}\n\ttab ''' \"\"\" ü".to_owned();
         let turn = scenario.turns.remove("refactor").expect("the turn");
         scenario.turns.insert("two\nlines. = \"]".to_owned(), turn);
-        scenario.steps.retain(|step| !matches!(step.action, Action::Prompt { .. }));
+        scenario.steps.retain(|step| step.action.prompt().is_none());
         scenario.until = Millis(7_500_001);
         scenario.seed = u64::MAX;
         assert_eq!(read(&scenario.to_toml()), scenario);

@@ -1,536 +1,349 @@
-//! The words of `do`, the keys that go with each, and the way from the flat table of a step to its [`Action`].
+//! A step of the script: when, by which client, and what.
+//!
+//! [`Action`] has one variant for each word of `do`, in three groups: what a client does to its connection, what it
+//! requests, and what happens outside of all clients. Code that treats steps alike asks for properties ([`Action::session`],
+//! [`Action::presence`], …) and for the entry of the [`table`]; code that carries steps out matches the group it is about.
+//! No match over the groups has a wildcard arm, so that the compiler lists what a new word needs.
 
-use std::ops::Range;
+mod keys;
+mod request;
+pub mod table;
 
 use gateway_core::clock::Millis;
 use gateway_core::lifecycle::process::Signal;
-use toml::Spanned;
 
-use super::error::Source;
-use super::parse::RawStep;
-use super::{Action, Jump, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, ScenarioError, Start, Step};
+pub(super) use self::keys::{PlacedStep, RawStep, written};
+pub use self::request::{Mentions, OnDisconnect, Prompt, RequestStep, ResumeTarget, ResumeWish, Start};
+pub use self::table::{Presence, SocketStep, Word};
 
-/// A word of `do`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word {
+/// The client of steps that happen outside of all clients. No client can have this name.
+pub const PROCESS: &str = "gateway";
+
+/// One line of the script.
+#[derive(Clone, Debug, Eq)]
+pub struct Step {
+    /// From the start of the run.
+    pub at: Millis,
+    /// The client that acts; [`PROCESS`] for a [`ProcessStep`].
+    pub client: String,
+    /// The step's word and the values of its keys.
+    pub action: Action,
+    /// The line of the file on which the step begins; 0 for a step of no file.
+    pub line: usize,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A client opens, ends or impairs its connection.
+    Connection(ConnectionStep),
+    /// A client sends a request.
+    Request(RequestStep),
+    /// Something happens to the gateway's process, its machine or its database.
+    Process(ProcessStep),
+}
+
+/// A step of a client that changes its connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConnectionStep {
+    /// `connect`: opens a connection.
     Connect,
+    /// `close`: ends the connection with a close frame.
     Close,
+    /// `drop`: the connection ends without a close frame.
     Drop,
+    /// `stall`: the client stops reading.
     Stall,
+    /// `unstall`: the client reads again, beginning with the frames that were buffered meanwhile.
     Unstall,
-    Lag,
+    /// `lag`: from here on each frame of this connection has this latency, in either direction.
+    Lag {
+        /// Key `takes`: the latency.
+        takes: Millis,
+    },
+    /// `cut`: the connection carries nothing in either direction, and neither end is notified.
     Cut,
+    /// `mend`: the connection carries frames again, beginning with those that were held back.
     Mend,
-    Vanish,
+    /// `vanish`: the client is gone without a frame.
+    Vanish {
+        /// Key `takes`: the time until the gateway's machine notices. Left out: until the heal phase.
+        takes: Option<Millis>,
+    },
+    /// `resend`: repeats the requests that were unanswered when the previous connection ended.
     Resend,
-    Create,
-    Prompt,
-    Resume,
-    Activate,
-    CloseSession,
-    Interrupt,
-    Title,
-    History,
-    Undo,
-    Steer,
-    Compress,
-    Branch,
-    Delete,
-    Answer,
-    EventsSince,
-    MostRecent,
-    ActiveList,
-    List,
+}
+
+/// A step outside of all clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProcessStep {
+    /// `gateway.kill`: the process ends at once. Memory, timers and uncommitted writes are lost.
     Kill,
-    Signal,
+    /// `gateway.signal`: the process receives a signal.
+    Signal {
+        /// Key `signal`.
+        signal: Signal,
+    },
+    /// `gateway.restart`: a new process starts on the same database.
     Restart,
-    CliNew,
+    /// `cli.new`: another program on the same database continues the session in a new one, stores a message there, and
+    /// ends it.
+    CliNew {
+        /// The session, by its name in the script.
+        session: String,
+    },
+    /// `gateway.scan_idle`: the idle reaper scans now.
     ScanIdle,
-    Suspend,
-    SetClock,
+    /// `machine.suspend`: the machine sleeps. Wall time moves on; uptime does not.
+    Suspend {
+        /// Key `takes`: how far wall time moves.
+        length: Millis,
+    },
+    /// `machine.set_clock`: wall time jumps; uptime does not.
+    SetClock {
+        /// Keys `forward` and `back`.
+        jump: Jump,
+    },
 }
 
-/// A step and the places of its words.
-pub(super) struct PlacedStep {
-    pub(super) step: Step,
-    raw: RawStep,
-    whole: Range<usize>,
+/// A jump of wall time: keys `forward` and `back`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jump {
+    /// Wall time is later by this.
+    Forward(Millis),
+    /// Wall time is earlier by this.
+    Back(Millis),
 }
 
-impl Word {
-    pub(super) const ALL: [Self; 35] = [
-        Self::Connect,
-        Self::Close,
-        Self::Drop,
-        Self::Stall,
-        Self::Unstall,
-        Self::Lag,
-        Self::Cut,
-        Self::Mend,
-        Self::Vanish,
-        Self::Resend,
-        Self::Create,
-        Self::Prompt,
-        Self::Resume,
-        Self::Activate,
-        Self::CloseSession,
-        Self::Interrupt,
-        Self::Title,
-        Self::History,
-        Self::Undo,
-        Self::Steer,
-        Self::Compress,
-        Self::Branch,
-        Self::Delete,
-        Self::Answer,
-        Self::EventsSince,
-        Self::MostRecent,
-        Self::ActiveList,
-        Self::List,
-        Self::Kill,
-        Self::Signal,
-        Self::Restart,
-        Self::CliNew,
-        Self::ScanIdle,
-        Self::Suspend,
-        Self::SetClock,
-    ];
+/// Two steps are equal when they do the same at the same time; their lines do not count.
+impl PartialEq for Step {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at && self.client == other.client && self.action == other.action
+    }
+}
 
-    /// As it is written.
-    pub(super) const fn name(self) -> &'static str {
+impl Action {
+    /// The entry of the table of steps.
+    pub const fn entry(&self) -> &'static table::Entry {
+        Word::of(self).entry()
+    }
+
+    /// The value of `do`.
+    pub const fn word(&self) -> &'static str {
+        self.entry().word
+    }
+
+    /// Whether the step happens outside of all clients.
+    pub const fn is_of_process(&self) -> bool {
+        matches!(self, Self::Process(_))
+    }
+
+    /// Whether the step ends its client's connection.
+    pub fn leaves(&self) -> bool {
+        self.presence() == Presence::Disconnects
+    }
+
+    /// What the step requires of its client's connection, and what becomes of connections.
+    pub const fn presence(&self) -> Presence {
+        self.entry().presence
+    }
+
+    /// The duration that the step has as a key.
+    pub const fn takes(&self) -> Option<Millis> {
         match self {
-            Self::Connect => "connect",
-            Self::Close => "close",
-            Self::Drop => "drop",
-            Self::Stall => "stall",
-            Self::Unstall => "unstall",
-            Self::Lag => "lag",
-            Self::Cut => "cut",
-            Self::Mend => "mend",
-            Self::Vanish => "vanish",
-            Self::Resend => "resend",
-            Self::Create => "session.create",
-            Self::Prompt => "prompt.submit",
-            Self::Resume => "session.resume",
-            Self::Activate => "session.activate",
-            Self::CloseSession => "session.close",
-            Self::Interrupt => "session.interrupt",
-            Self::Title => "session.title",
-            Self::History => "session.history",
-            Self::Undo => "session.undo",
-            Self::Steer => "session.steer",
-            Self::Compress => "session.compress",
-            Self::Branch => "session.branch",
-            Self::Delete => "session.delete",
-            Self::Answer => "answer",
-            Self::EventsSince => "session.events.since",
-            Self::MostRecent => "session.most_recent",
-            Self::ActiveList => "session.active_list",
-            Self::List => "session.list",
-            Self::Kill => "gateway.kill",
-            Self::Signal => "gateway.signal",
-            Self::Restart => "gateway.restart",
-            Self::CliNew => "cli.new",
-            Self::ScanIdle => "gateway.scan_idle",
-            Self::Suspend => "machine.suspend",
-            Self::SetClock => "machine.set_clock",
+            Self::Connection(step) => step.takes(),
+            Self::Request(_) => None,
+            Self::Process(step) => step.takes(),
         }
     }
 
-    /// The word for what is done.
-    pub(super) const fn of(action: &Action) -> Self {
-        match action {
-            Action::Connect => Self::Connect,
-            Action::Close => Self::Close,
-            Action::Drop => Self::Drop,
-            Action::Stall => Self::Stall,
-            Action::Unstall => Self::Unstall,
-            Action::Lag { .. } => Self::Lag,
-            Action::Cut => Self::Cut,
-            Action::Mend => Self::Mend,
-            Action::Vanish { .. } => Self::Vanish,
-            Action::Resend => Self::Resend,
-            Action::Create { .. } => Self::Create,
-            Action::Prompt { .. } => Self::Prompt,
-            Action::Resume { .. } => Self::Resume,
-            Action::Activate { .. } => Self::Activate,
-            Action::CloseSession { .. } => Self::CloseSession,
-            Action::Interrupt { .. } => Self::Interrupt,
-            Action::Title { .. } => Self::Title,
-            Action::History { .. } => Self::History,
-            Action::Undo { .. } => Self::Undo,
-            Action::Steer { .. } => Self::Steer,
-            Action::Compress { .. } => Self::Compress,
-            Action::Branch { .. } => Self::Branch,
-            Action::Delete { .. } => Self::Delete,
-            Action::Answer { .. } => Self::Answer,
-            Action::EventsSince { .. } => Self::EventsSince,
-            Action::MostRecent => Self::MostRecent,
-            Action::ActiveList => Self::ActiveList,
-            Action::List => Self::List,
-            Action::Kill => Self::Kill,
-            Action::Signal { .. } => Self::Signal,
-            Action::Restart => Self::Restart,
-            Action::CliNew { .. } => Self::CliNew,
-            Action::ScanIdle => Self::ScanIdle,
-            Action::Suspend { .. } => Self::Suspend,
-            Action::SetClock { .. } => Self::SetClock,
+    /// The duration that the step has as a key, to be changed.
+    pub fn takes_mut(&mut self) -> Option<&mut Millis> {
+        match self {
+            Self::Connection(step) => step.takes_mut(),
+            Self::Request(_) => None,
+            Self::Process(step) => step.takes_mut(),
         }
     }
 
-    /// Whether it happens to the gateway itself, and not through a client.
-    const fn is_of_process(self) -> bool {
-        matches!(
-            self,
-            Self::Kill | Self::Signal | Self::Restart | Self::CliNew | Self::ScanIdle | Self::Suspend | Self::SetClock
-        )
+    /// The names that the step mentions.
+    pub fn mentions(&self) -> Mentions<'_> {
+        match self {
+            Self::Connection(_) => Mentions::default(),
+            Self::Request(step) => step.mentions(),
+            Self::Process(step) => Mentions { session: step.session(), ..Mentions::default() },
+        }
     }
 
-    /// The keys that it takes besides those of every step.
-    const fn keys(self) -> &'static [&'static str] {
+    /// The session that the step is about, by its name in the script.
+    pub fn session(&self) -> Option<&str> {
+        self.mentions().session
+    }
+
+    /// The session that the step is about, to be renamed.
+    pub fn session_mut(&mut self) -> Option<&mut String> {
         match self {
+            Self::Connection(_) => None,
+            Self::Request(step) => step.session_mut(),
+            Self::Process(step) => step.session_mut(),
+        }
+    }
+
+    /// The parent of the session that the step creates, by its name in the script.
+    pub fn parent(&self) -> Option<&str> {
+        self.mentions().parent
+    }
+
+    /// The name that the step gives to a session: to a new one, or to one that it resumes.
+    pub fn names(&self) -> Option<&str> {
+        self.mentions().names
+    }
+
+    /// Whether the step is about this session, creates it, or names it otherwise.
+    pub fn is_about(&self, session: &str) -> bool {
+        let Mentions { session: about, names, parent, .. } = self.mentions();
+        [about, names, parent].contains(&Some(session))
+    }
+
+    /// Makes the step about session `to` where it is about session `from`. A resume loses the name `from` that it gives.
+    pub fn replace_session(&mut self, from: &str, to: &str) {
+        if let Self::Request(step) = self {
+            step.replace_references(from, to);
+        }
+        if let Some(session) = self.session_mut().filter(|session| *session == from) {
+            to.clone_into(session);
+        }
+    }
+
+    /// The text of the prompt, if the step is one.
+    pub fn prompt(&self) -> Option<&Prompt> {
+        self.mentions().prompt
+    }
+
+    /// The text of the prompt, to be changed.
+    pub fn prompt_mut(&mut self) -> Option<&mut Prompt> {
+        if let Self::Request(RequestStep::Prompt { prompt, .. }) = self { Some(prompt) } else { None }
+    }
+
+    /// The turn that the step starts, by its name in the file.
+    pub fn turn(&self) -> Option<&str> {
+        match self.prompt()? {
+            Prompt::Turn(turn) => Some(turn),
+            Prompt::Text(_) => None,
+        }
+    }
+
+    /// The latency that each frame of the client's connection has from here on.
+    pub const fn latency(&self) -> Option<Millis> {
+        if let Self::Connection(ConnectionStep::Lag { takes }) = self { Some(*takes) } else { None }
+    }
+
+    /// Leaves out every key that the step can do without.
+    pub fn simplify(&mut self) {
+        match self {
+            Self::Connection(step) => step.simplify(),
+            Self::Request(step) => step.simplify(),
+            Self::Process(_) => {}
+        }
+    }
+}
+
+impl ConnectionStep {
+    const fn takes(&self) -> Option<Millis> {
+        match self {
+            Self::Vanish { takes } => *takes,
+            Self::Lag { takes } => Some(*takes),
             Self::Connect
             | Self::Close
             | Self::Drop
             | Self::Stall
             | Self::Unstall
-            | Self::Lag
             | Self::Cut
             | Self::Mend
-            | Self::Vanish
-            | Self::Resend
-            | Self::MostRecent
-            | Self::ActiveList
-            | Self::List => &["client"],
-            Self::Kill | Self::Restart | Self::ScanIdle | Self::Suspend | Self::SetClock => &[],
-            Self::Signal => &["signal"],
-            Self::CliNew => &["session"],
-            Self::Create => &["client", "as", "title", "source", "parent"],
-            Self::Prompt => &["client", "session", "turn", "text"],
-            Self::Resume => &["client", "session", "id", "as"],
-            Self::Activate
-            | Self::CloseSession
-            | Self::Interrupt
-            | Self::History
-            | Self::Undo
-            | Self::Compress
-            | Self::EventsSince => &["client", "session"],
-            Self::Title => &["client", "session", "title"],
-            Self::Steer | Self::Answer => &["client", "session", "text"],
-            Self::Branch => &["client", "session", "as"],
-            Self::Delete => &["client", "session", "id"],
+            | Self::Resend => None,
         }
     }
 
-    /// The same as a help.
-    fn help(self) -> String {
-        let name = self.name();
+    fn takes_mut(&mut self) -> Option<&mut Millis> {
         match self {
-            Self::Prompt => {
-                format!("`{name}` takes `session`, exactly one of `turn` and `text`, and may take `truncate`")
-            }
-            Self::Create => format!(
-                "`{name}` takes `as`, the name of the session in this file, and may take `title`, `source`, `parent`, `seed` \
-                 and `close_on_disconnect`"
-            ),
-            Self::Resume => format!("`{name}` takes `session` and may take `id`, `as`, and `lazy` or `eager_build`"),
-            Self::CliNew => format!("`{name}` takes `session`, the one that another program leaves, and no `client`"),
-            Self::Title => format!("`{name}` takes `session` and may take `title`, which it gives"),
-            Self::Delete => format!("`{name}` takes `session` and may take `id`"),
-            Self::Signal => format!("`{name}` takes `signal`, which is `INT` or `TERM`, and no `client`"),
-            Self::Suspend => format!("`{name}` takes `takes`, how long the machine sleeps, and no `client`"),
-            Self::SetClock => {
-                format!("`{name}` takes `forward` or `back`, how far wall time jumps, and no `client`")
-            }
-            Self::Lag => format!("`{name}` takes `client` and `takes`, how long each frame is on its way"),
-            Self::Vanish => {
-                format!("`{name}` takes `client`, and may take `takes`, how long until the gateway finds out")
-            }
-            _ if self.is_of_process() => format!("`{name}` takes only `at` and `do`"),
-            _ if self.keys() == ["client"] => format!("`{name}` takes only `at`, `client` and `do`"),
-            _ => format!("`{name}` takes {}", list(&self.keys()[1..])),
+            Self::Vanish { takes } => takes.as_mut(),
+            Self::Lag { takes } => Some(takes),
+            Self::Connect
+            | Self::Close
+            | Self::Drop
+            | Self::Stall
+            | Self::Unstall
+            | Self::Cut
+            | Self::Mend
+            | Self::Resend => None,
+        }
+    }
+
+    fn simplify(&mut self) {
+        if let Self::Vanish { takes } = self {
+            *takes = None;
         }
     }
 }
 
-impl PlacedStep {
-    /// Reads one table of `[[steps]]`.
-    pub(super) fn read(source: &Source<'_>, raw: Spanned<RawStep>) -> Result<Self, ScenarioError> {
-        let whole = raw.span();
-        let raw = raw.into_inner();
-        let reading = Reading { source, raw: &raw, whole: whole.clone() };
-        let step = reading.step()?;
-        Ok(Self { step, raw, whole })
-    }
-
-    /// Where the value of a key stands; the step itself for a key that it does not have.
-    pub(super) fn place(&self, key: &str) -> Range<usize> {
-        let given = self.raw.texts().into_iter().find(|(name, _)| *name == key);
-        given.and_then(|(_, value)| value).map_or_else(|| self.whole.clone(), Spanned::span)
-    }
-}
-
-/// A key, where its value stands, and the words that it goes with.
-type OtherKey = (&'static str, Option<Range<usize>>, &'static [Word]);
-
-/// Names in back quotes, with commas.
-pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
-    quoted.join(", ")
-}
-
-impl RawStep {
-    /// The keys whose values are text.
-    fn texts(&self) -> [(&'static str, Option<&Spanned<String>>); 11] {
-        [
-            ("client", self.client.as_ref()),
-            ("do", self.word.as_ref()),
-            ("as", self.name.as_ref()),
-            ("title", self.title.as_ref()),
-            ("session", self.session.as_ref()),
-            ("turn", self.turn.as_ref()),
-            ("text", self.text.as_ref()),
-            ("id", self.id.as_ref()),
-            ("signal", self.signal.as_ref()),
-            ("source", self.source.as_ref()),
-            ("parent", self.parent.as_ref()),
-        ]
-    }
-
-    /// The other keys that not every step has: where their values stand, and the words that they go with.
-    fn others(&self) -> [OtherKey; 8] {
-        [
-            ("takes", self.takes.as_ref().map(Spanned::span), &[Word::Suspend, Word::Lag, Word::Vanish]),
-            ("forward", self.forward.as_ref().map(Spanned::span), &[Word::SetClock]),
-            ("back", self.back.as_ref().map(Spanned::span), &[Word::SetClock]),
-            ("close_on_disconnect", self.close_on_disconnect.as_ref().map(Spanned::span), &[Word::Create]),
-            ("seed", self.seed.as_ref().map(Spanned::span), &[Word::Create]),
-            ("truncate", self.truncate.as_ref().map(Spanned::span), &[Word::Prompt]),
-            ("lazy", self.lazy.as_ref().map(Spanned::span), &[Word::Resume]),
-            ("eager_build", self.eager_build.as_ref().map(Spanned::span), &[Word::Resume]),
-        ]
-    }
-}
-
-/// A step on its way from the table to the action.
-struct Reading<'a> {
-    source: &'a Source<'a>,
-    raw: &'a RawStep,
-    whole: Range<usize>,
-}
-
-impl Reading<'_> {
-    fn step(&self) -> Result<Step, ScenarioError> {
-        let line = self.source.line(self.whole.start);
-        let at = *self.of_every_step("at", self.raw.at.as_ref())?.get_ref();
-        let word = self.word()?;
-        let client = match word.is_of_process() {
-            true => PROCESS.to_owned(),
-            false => self.of_every_step("client", self.raw.client.as_ref())?.get_ref().clone(),
-        };
-        self.no_stray_key(word)?;
-        Ok(Step { at, client, action: self.action(word)?, line })
-    }
-
-    fn action(&self, word: Word) -> Result<Action, ScenarioError> {
-        let session = || self.needed(word, "session", self.raw.session.as_ref());
-        Ok(match word {
-            Word::Connect => Action::Connect,
-            Word::Close => Action::Close,
-            Word::Drop => Action::Drop,
-            Word::Stall => Action::Stall,
-            Word::Unstall => Action::Unstall,
-            Word::Lag => Action::Lag { takes: self.length(word)? },
-            Word::Cut => Action::Cut,
-            Word::Mend => Action::Mend,
-            Word::Vanish => Action::Vanish { takes: self.raw.takes.as_ref().map(|takes| *takes.get_ref()) },
-            Word::Resend => Action::Resend,
-            Word::Create => {
-                let name = self.needed(word, "as", self.raw.name.as_ref())?;
-                let closes = is_set(self.raw.close_on_disconnect.as_ref());
-                let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
-                let start = Start {
-                    source: text(self.raw.source.as_ref()),
-                    parent: text(self.raw.parent.as_ref()),
-                    seed: self.raw.seed.as_ref().map(|seed| seed.get_ref().clone()).unwrap_or_default(),
-                };
-                Action::Create { name, title: text(self.raw.title.as_ref()), on_disconnect, start }
+impl ProcessStep {
+    const fn takes(&self) -> Option<Millis> {
+        match self {
+            Self::Suspend { length } | Self::SetClock { jump: Jump::Forward(length) | Jump::Back(length) } => {
+                Some(*length)
             }
-            Word::Prompt => {
-                let truncate = self.raw.truncate.as_ref().map(|ordinal| *ordinal.get_ref());
-                Action::Prompt { session: session()?, prompt: self.prompt(word)?, truncate }
-            }
-            Word::Resume => {
-                let targets = &[ResumeTarget::Stored, ResumeTarget::Tip, ResumeTarget::Title];
-                let (session, target) = (session()?, self.target(targets)?);
-                let wish = self.wish()?;
-                Action::Resume { session, target, name: text(self.raw.name.as_ref()), wish }
-            }
-            Word::Activate => Action::Activate { session: session()? },
-            Word::CloseSession => Action::CloseSession { session: session()? },
-            Word::Interrupt => Action::Interrupt { session: session()? },
-            Word::Title => Action::Title { session: session()?, title: text(self.raw.title.as_ref()) },
-            Word::History => Action::History { session: session()? },
-            Word::Undo => Action::Undo { session: session()? },
-            Word::Steer => {
-                let session = session()?;
-                Action::Steer { session, text: self.needed(word, "text", self.raw.text.as_ref())? }
-            }
-            Word::Compress => Action::Compress { session: session()? },
-            Word::Branch => {
-                let session = session()?;
-                Action::Branch { session, name: self.needed(word, "as", self.raw.name.as_ref())? }
-            }
-            Word::Delete => {
-                let target = self.target(&[ResumeTarget::Stored, ResumeTarget::Tip])?;
-                Action::Delete { session: session()?, target }
-            }
-            Word::MostRecent => Action::MostRecent,
-            Word::ActiveList => Action::ActiveList,
-            Word::List => Action::List,
-            Word::Kill => Action::Kill,
-            Word::Signal => Action::Signal { signal: self.signal(word)? },
-            Word::Restart => Action::Restart,
-            Word::CliNew => Action::CliNew { session: session()? },
-            Word::ScanIdle => Action::ScanIdle,
-            Word::Suspend => Action::Suspend { length: self.length(word)? },
-            Word::SetClock => Action::SetClock { jump: self.jump(word)? },
-            Word::Answer => {
-                let session = session()?;
-                Action::Answer { session, text: self.needed(word, "text", self.raw.text.as_ref())? }
-            }
-            Word::EventsSince => Action::EventsSince { session: session()? },
-        })
-    }
-
-    fn word(&self) -> Result<Word, ScenarioError> {
-        let found = self.of_every_step("do", self.raw.word.as_ref())?;
-        let word = Word::ALL.into_iter().find(|word| word.name() == found.get_ref());
-        word.ok_or_else(|| {
-            self.source
-                .error(found.span(), format!("unknown step `{}`", found.get_ref()))
-                .with_help(format!("steps are {}", list(&Word::ALL.map(Word::name))))
-        })
-    }
-
-    fn no_stray_key(&self, word: Word) -> Result<(), ScenarioError> {
-        for (key, value) in self.raw.texts() {
-            let Some(value) = value else { continue };
-            if key != "do" && !word.keys().contains(&key) {
-                let place = self.source.key(key, value.span());
-                let message = format!("`{key}` does not go with `{}`", word.name());
-                return Err(self.source.error(place, message).with_help(word.help()));
-            }
-        }
-        for (key, place, owners) in self.raw.others() {
-            let Some(place) = place.filter(|_| !owners.contains(&word)) else { continue };
-            let place = self.source.key(key, place);
-            let message = format!("`{key}` does not go with `{}`", word.name());
-            return Err(self.source.error(place, message).with_help(word.help()));
-        }
-        Ok(())
-    }
-
-    fn wish(&self) -> Result<ResumeWish, ScenarioError> {
-        match (is_set(self.raw.lazy.as_ref()), is_set(self.raw.eager_build.as_ref())) {
-            (false, false) => Ok(ResumeWish::GoOn),
-            (true, false) => Ok(ResumeWish::Look),
-            (false, true) => Ok(ResumeWish::GoOnAtOnce),
-            (true, true) => {
-                let place = self.raw.eager_build.as_ref().map_or_else(|| self.whole.clone(), Spanned::span);
-                let message = "both `lazy` and `eager_build`".to_owned();
-                let help = "a client that only looks needs no agent with the answer; leave one out";
-                Err(self.source.error(self.source.key("eager_build", place), message).with_help(help))
-            }
+            Self::Kill | Self::Signal { .. } | Self::Restart | Self::CliNew { .. } | Self::ScanIdle => None,
         }
     }
 
-    fn length(&self, word: Word) -> Result<Millis, ScenarioError> {
-        self.raw.takes.as_ref().map(|takes| *takes.get_ref()).ok_or_else(|| {
-            let message = format!("`{}` needs `takes`", word.name());
-            self.source.error(self.whole.clone(), message).with_help(word.help())
-        })
-    }
-
-    fn jump(&self, word: Word) -> Result<Jump, ScenarioError> {
-        match (&self.raw.forward, &self.raw.back) {
-            (Some(length), None) => Ok(Jump::Forward(*length.get_ref())),
-            (None, Some(length)) => Ok(Jump::Back(*length.get_ref())),
-            (None, None) => {
-                let message = format!("`{}` needs `forward` or `back`", word.name());
-                Err(self.source.error(self.whole.clone(), message).with_help(word.help()))
+    fn takes_mut(&mut self) -> Option<&mut Millis> {
+        match self {
+            Self::Suspend { length } | Self::SetClock { jump: Jump::Forward(length) | Jump::Back(length) } => {
+                Some(length)
             }
-            (Some(_), Some(back)) => {
-                let place = self.source.key("back", back.span());
-                let message = format!("`{}` has both `forward` and `back`", word.name());
-                Err(self.source.error(place, message).with_help(word.help()))
-            }
+            Self::Kill | Self::Signal { .. } | Self::Restart | Self::CliNew { .. } | Self::ScanIdle => None,
         }
     }
 
-    fn signal(&self, word: Word) -> Result<Signal, ScenarioError> {
-        let name = self.needed(word, "signal", self.raw.signal.as_ref())?;
-        let known = [Signal::Int, Signal::Term].into_iter().find(|known| known.name() == name);
-        known.ok_or_else(|| {
-            let place = self.raw.signal.as_ref().map_or_else(|| self.whole.clone(), Spanned::span);
-            self.source.error(place, format!("unknown signal `{name}`")).with_help(word.help())
-        })
-    }
-
-    fn prompt(&self, word: Word) -> Result<Prompt, ScenarioError> {
-        match (&self.raw.turn, &self.raw.text) {
-            (Some(turn), None) => Ok(Prompt::Turn(turn.get_ref().clone())),
-            (None, Some(text)) => Ok(Prompt::Text(text.get_ref().clone())),
-            (None, None) => {
-                let message = format!("`{}` needs `turn` or `text`", word.name());
-                Err(self.source.error(self.whole.clone(), message).with_help(word.help()))
-            }
-            (Some(_), Some(text)) => {
-                let place = self.source.key("text", text.span());
-                let message = format!("`{}` has both `turn` and `text`", word.name());
-                Err(self.source.error(place, message).with_help(word.help()))
-            }
+    fn session(&self) -> Option<&str> {
+        match self {
+            Self::CliNew { session } => Some(session),
+            Self::Kill
+            | Self::Signal { .. }
+            | Self::Restart
+            | Self::ScanIdle
+            | Self::Suspend { .. }
+            | Self::SetClock { .. } => None,
         }
     }
 
-    fn target(&self, known: &[ResumeTarget]) -> Result<ResumeTarget, ScenarioError> {
-        let Some(found) = &self.raw.id else { return Ok(ResumeTarget::default()) };
-        let meant = known.iter().find(|known| known.name() == found.get_ref());
-        meant.copied().ok_or_else(|| {
-            self.source
-                .error(found.span(), format!("unknown `id` to name a session by: `{}`", found.get_ref()))
-                .with_help(match known.contains(&ResumeTarget::Title) {
-                    true => {
-                        "`id` is `stored`, the id that the client knows and the default, `tip`, the end of its lineage, \
-                         or `title`"
-                    }
-                    false => {
-                        "`id` is `stored`, the id that the client knows and the default, or `tip`, the end of its lineage"
-                    }
-                })
-        })
-    }
-
-    fn needed(&self, word: Word, key: &str, value: Option<&Spanned<String>>) -> Result<String, ScenarioError> {
-        text(value).ok_or_else(|| {
-            let message = format!("`{}` needs `{key}`", word.name());
-            self.source.error(self.whole.clone(), message).with_help(word.help())
-        })
-    }
-
-    fn of_every_step<'v, T>(&self, key: &str, value: Option<&'v Spanned<T>>) -> Result<&'v Spanned<T>, ScenarioError> {
-        value.ok_or_else(|| {
-            self.source
-                .error(self.whole.clone(), format!("a step needs `{key}`"))
-                .with_help("every step has `at`, `client` and `do`")
-        })
+    fn session_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::CliNew { session } => Some(session),
+            Self::Kill
+            | Self::Signal { .. }
+            | Self::Restart
+            | Self::ScanIdle
+            | Self::Suspend { .. }
+            | Self::SetClock { .. } => None,
+        }
     }
 }
 
-fn text(value: Option<&Spanned<String>>) -> Option<String> {
-    value.map(|value| value.get_ref().clone())
+impl From<ConnectionStep> for Action {
+    fn from(step: ConnectionStep) -> Self {
+        Self::Connection(step)
+    }
 }
 
-fn is_set(flag: Option<&Spanned<bool>>) -> bool {
-    flag.is_some_and(|flag| *flag.get_ref())
+impl From<RequestStep> for Action {
+    fn from(step: RequestStep) -> Self {
+        Self::Request(step)
+    }
+}
+
+impl From<ProcessStep> for Action {
+    fn from(step: ProcessStep) -> Self {
+        Self::Process(step)
+    }
 }

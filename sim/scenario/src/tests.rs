@@ -180,13 +180,13 @@ fn the_example_is_read() {
     assert_eq!(example.until, Millis::from_secs(90 + 40 + 45));
     assert_eq!(example.steps[2].line, 36);
     assert_eq!(example.steps[2].action.word(), "prompt.submit");
-    let resume = Action::Resume {
+    let resume = RequestStep::Resume {
         session: "work".to_owned(),
         target: ResumeTarget::Tip,
         name: Some("again".to_owned()),
         wish: ResumeWish::GoOn,
     };
-    assert_eq!(example.steps[5].action, resume);
+    assert_eq!(example.steps[5].action, resume.into());
     assert_eq!(example.expect[&Release::V0_16_0], Expected::Violates(vec!["detached_rows_end".to_owned()]));
     assert_eq!(example.expect[&Release::Current], Expected::Outcome(ExpectedOutcome::Passed));
 }

@@ -27,6 +27,7 @@ use tokio::time::Instant;
 
 use client::Client;
 use sim_harness::world::names::Names;
+use sim_scenario::table::OverSockets;
 use sim_scenario::{Action, ResumeTarget, Scenario, Step};
 
 /// How long a second of the script takes, in seconds.
@@ -126,22 +127,13 @@ pub enum PlayError {
 
 /// The first step that only a simulator can carry out, and why.
 pub fn unplayable<'a>(scenario: &'a Scenario, target: Option<&Target>) -> Option<(&'a Step, &'static str)> {
-    let why = |action: &Action| match action {
-        Action::Kill | Action::Restart | Action::Signal { .. } => Some("nothing here starts or ends the gateway"),
-        Action::Suspend { .. } => Some("a machine that runs cannot be suspended from here"),
-        Action::CliNew { .. } => Some("nothing here writes to the gateway's database"),
-        Action::ScanIdle => Some("no request makes the idle reaper scan"),
-        Action::SetClock { .. } => Some("nothing here sets the clock of the machine"),
-        Action::Stall | Action::Unstall => Some("the system reads on for a client that has stopped"),
-        Action::Lag { .. } | Action::Cut | Action::Mend | Action::Vanish { .. } => {
-            Some("the network of this machine loses and delays nothing")
+    let has_rows = target.is_none_or(|target| target.db.is_some());
+    let why = |action: &Action| match action.entry().over_sockets {
+        OverSockets::No(why) => Some(why),
+        OverSockets::Request | OverSockets::Step(_) => {
+            let looks_up = action.mentions().stored.is_some_and(|(_, by)| by != ResumeTarget::Stored);
+            (looks_up && !has_rows).then_some("the id has to be looked up: give the gateway's database with --db")
         }
-        Action::Resend => Some("nothing is left without an answer here"),
-        Action::Resume { target: by, .. } | Action::Delete { target: by, .. } => {
-            let looks = *by != ResumeTarget::Stored && target.is_some_and(|target| target.db.is_none());
-            looks.then_some("the id has to be looked up: give the gateway's database with --db")
-        }
-        _ => None,
     };
     scenario.steps.iter().find_map(|step| why(&step.action).map(|why| (step, why)))
 }

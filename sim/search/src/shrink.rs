@@ -17,7 +17,7 @@ mod tests;
 
 use gateway_core::release::Release;
 
-pub(crate) use edit::{session_mut, tidy};
+pub(crate) use edit::tidy;
 pub use reducer::Reducer;
 pub use size::Size;
 

@@ -11,7 +11,9 @@ use serde_json::{Map, Value};
 
 use super::error::Misplaced;
 use super::format::millis;
-use sim_scenario::{Action, OnDisconnect, Prompt, ResumeTarget, ResumeWish, Start};
+use sim_scenario::{
+    Action, ConnectionStep, OnDisconnect, ProcessStep, Prompt, RequestStep, ResumeTarget, ResumeWish, Start,
+};
 
 /// A step of the clients.
 #[derive(Clone, Debug)]
@@ -124,19 +126,19 @@ impl RawStep {
     }
 
     fn act(&self) -> Result<Act, String> {
-        let action = match self.word.as_str() {
+        let action: Action = match self.word.as_str() {
             "wait" => return Ok(Act::Wait(self.length()?)),
             "probe" => return Ok(Act::Probe(self.name.clone().unwrap_or_default())),
             "create" => return self.create(),
-            "connect" => Action::Connect,
+            "connect" => ConnectionStep::Connect.into(),
             "disconnect" => match self.how.as_deref() {
-                Some("close") => Action::Close,
-                Some("abort") | None => Action::Drop,
+                Some("close") => ConnectionStep::Close.into(),
+                Some("abort") | None => ConnectionStep::Drop.into(),
                 Some(other) => return Err(format!("unknown `how`: `{other}`; there are `close` and `abort`")),
             },
             "prompt" => {
                 let script = self.script.clone().ok_or("needs `script`")?;
-                Action::Prompt { session: self.session()?, prompt: Prompt::Turn(script), truncate: None }
+                RequestStep::Prompt { session: self.session()?, prompt: Prompt::Turn(script), truncate: None }.into()
             }
             "resume" => {
                 let wish = self.wish()?;
@@ -145,23 +147,23 @@ impl RawStep {
                     Some("tip") => ResumeTarget::Tip,
                     Some(other) => return Err(format!("unknown `id`: `{other}`; there are `stored` and `tip`")),
                 };
-                Action::Resume { session: self.session()?, target, name: self.name.clone(), wish }
+                RequestStep::Resume { session: self.session()?, target, name: self.name.clone(), wish }.into()
             }
-            "activate" => Action::Activate { session: self.session()? },
-            "close" => Action::CloseSession { session: self.session()? },
-            "interrupt" => Action::Interrupt { session: self.session()? },
-            "list" => Action::List,
-            "idle_reap" => Action::ScanIdle,
-            "restart" => Action::Restart,
+            "activate" => RequestStep::Activate { session: self.session()? }.into(),
+            "close" => RequestStep::CloseSession { session: self.session()? }.into(),
+            "interrupt" => RequestStep::Interrupt { session: self.session()? }.into(),
+            "list" => RequestStep::List.into(),
+            "idle_reap" => ProcessStep::ScanIdle.into(),
+            "restart" => ProcessStep::Restart.into(),
             "kill" => match self.sig.as_deref() {
-                None | Some("KILL") => Action::Kill,
-                Some("TERM") => Action::Signal { signal: Signal::Term },
-                Some("INT") => Action::Signal { signal: Signal::Int },
+                None | Some("KILL") => ProcessStep::Kill.into(),
+                Some("TERM") => ProcessStep::Signal { signal: Signal::Term }.into(),
+                Some("INT") => ProcessStep::Signal { signal: Signal::Int }.into(),
                 Some(other) => return Err(format!("unknown `sig`: `{other}`; there are `KILL`, `TERM` and `INT`")),
             },
             _ => return Err("unknown step".to_owned()),
         };
-        let unready = matches!(action, Action::Resume { .. }) && self.ready == Some(false);
+        let unready = matches!(action, Action::Request(RequestStep::Resume { .. })) && self.ready == Some(false);
         Ok(Act::Do { action, unready })
     }
 
@@ -181,7 +183,10 @@ impl RawStep {
             }
         }
         let name = self.name.clone().ok_or("needs `as`, the session's name in the script")?;
-        Ok(Act::Do { action: Action::Create { name, title, on_disconnect, start }, unready: self.ready == Some(false) })
+        Ok(Act::Do {
+            action: RequestStep::Create { name, title, on_disconnect, start }.into(),
+            unready: self.ready == Some(false),
+        })
     }
 
     /// What a resume is for, which is all that its parameters can ask for here.
@@ -277,7 +282,7 @@ pub(super) fn check(steps: &[RecordedStep], turns: &BTreeMap<String, TurnScript>
             return Err((place(), format!("no step before names a session `{session}`")));
         }
         sessions.extend(action.names());
-        if let Action::Prompt { prompt, .. } = action
+        if let Some(prompt) = action.prompt()
             && !turns.contains_key(prompt.text())
         {
             return Err((place(), format!("there is no script `{}`", prompt.text())));

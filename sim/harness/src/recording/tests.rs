@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::invariant::NAMES;
-use sim_scenario::{Action, OnDisconnect, ResumeTarget, ResumeWish, Scenario, Start};
+use sim_scenario::{OnDisconnect, RequestStep, ResumeTarget, ResumeWish, Scenario, Start};
 
 /// A script with everything that steps can be, and a log to go with it.
 fn document() -> Value {
@@ -83,12 +83,12 @@ fn everything_is_read() {
     let (title, on_disconnect) = (Some("t".to_owned()), OnDisconnect::Close);
     assert_eq!(
         scenario.steps[1].action,
-        Action::Create { name: "x".to_owned(), title, on_disconnect, start: Start::default() }
+        RequestStep::Create { name: "x".to_owned(), title, on_disconnect, start: Start::default() }.into()
     );
     let (session, name) = ("y".to_owned(), Some("z".to_owned()));
     assert_eq!(
         scenario.steps[8].action,
-        Action::Resume { session, target: ResumeTarget::Tip, name, wish: ResumeWish::GoOnAtOnce }
+        RequestStep::Resume { session, target: ResumeTarget::Tip, name, wish: ResumeWish::GoOnAtOnce }.into()
     );
     assert_eq!(scenario.gateway.session_ttl, Millis(500));
     assert_eq!(scenario.gateway.max_live_sessions, Some(2));

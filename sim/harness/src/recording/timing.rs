@@ -5,7 +5,7 @@ use std::cmp::max;
 use gateway_core::clock::{Millis, Uptime};
 
 use super::{Act, Cell, RecordedStep, Recording};
-use sim_scenario::Action;
+use sim_scenario::{Action, ProcessStep, RequestStep};
 
 /// The virtual instant of the step that is the zero of all times.
 pub const ZERO: Uptime = Uptime(100_000);
@@ -111,7 +111,7 @@ fn spacing_before(recording: &Recording, build: Millis) -> Vec<Millis> {
 /// A new process is up when the script goes on, which is when the next step happens.
 fn restarts(recording: &Recording, instants: &mut [Uptime]) {
     for (index, step) in recording.steps.iter().enumerate() {
-        if step.action() == Some(&Action::Restart)
+        if step.action() == Some(&Action::Process(ProcessStep::Restart))
             && let Some(next) = instants.get(index + 1).copied()
         {
             instants[index] = max(instants[index], Uptime(next.0 - 1));
@@ -133,8 +133,10 @@ fn build_by_step(recording: &Recording, index: usize, known: &[Option<Millis>]) 
     let length = Millis(over.0.checked_sub(start.0)?);
     let waited = next.at.is_none_or(|at| at < over);
     let length = match &step.act {
-        Act::Do { action: Action::Resume { .. }, unready: false } => length,
-        Act::Do { action: Action::Create { .. }, unready: false } => Millis(length.0.saturating_sub(BUILD_DELAY.0)),
+        Act::Do { action: Action::Request(RequestStep::Resume { .. }), unready: false } => length,
+        Act::Do { action: Action::Request(RequestStep::Create { .. }), unready: false } => {
+            Millis(length.0.saturating_sub(BUILD_DELAY.0))
+        }
         _ => return None,
     };
     (waited && length > Millis::ZERO).then_some(length)
@@ -148,7 +150,9 @@ fn build_by_turn(recording: &Recording, cell: &Cell, known: &[Option<Millis>]) -
         let session = action.names().or_else(|| action.session())?;
         let prompts = recording.steps.iter().enumerate().skip(index + 1);
         let (place, script) = prompts.into_iter().find_map(|(place, step)| match step.action() {
-            Some(Action::Prompt { session: of, prompt, .. }) if of == session => Some((place, prompt.text())),
+            Some(Action::Request(RequestStep::Prompt { session: of, prompt, .. })) if of == session => {
+                Some((place, prompt.text()))
+            }
             _ => None,
         })?;
         let prompted = known[place]?;

@@ -10,6 +10,7 @@ use crate::coverage::{Client, Life, State, Timers};
 use crate::history::{Change, RowState, What};
 use crate::report::{Outcome, Report};
 use crate::trace::{Entry, Site};
+use sim_scenario::table::{ClientLane, ConnectionEvent};
 
 /// One thing to tell.
 pub(super) struct Event {
@@ -99,10 +100,10 @@ impl<'a> Teller<'a> {
             }
             Site::Connection => {
                 let (name, word) = text.split_once(' ').unwrap_or((text, ""));
-                let effect = match word {
-                    "connects" => Effect::Goes(HERE),
-                    "stops reading" | "reads again" => Effect::None,
-                    _ => Effect::Goes(GONE),
+                let effect = match ConnectionEvent::lane(word) {
+                    ClientLane::Begins => Effect::Goes(HERE),
+                    ClientLane::Continues => Effect::None,
+                    ClientLane::Ends => Effect::Goes(GONE),
                 };
                 self.tell(entry.at, client(name), text.to_owned(), effect);
             }

@@ -19,7 +19,7 @@ use crate::footprint::Resource;
 use crate::task::{self, TaskTag};
 use crate::trace::Site;
 use crate::wire::{self, Heard, Request};
-use sim_scenario::{Action, ResumeTarget, Step};
+use sim_scenario::{Action, ConnectionStep, ProcessStep, RequestStep, ResumeTarget, Step};
 
 /// One client of the scenario.
 pub(crate) struct Client {
@@ -82,32 +82,42 @@ impl Client {
     async fn act(self: &Rc<Self>, action: &Action) -> Result<(), Skipped> {
         self.changes();
         match action {
-            Action::Connect => self.connect()?,
-            Action::Close => self.end(ClientEnd::close, "closes")?,
-            Action::Drop => self.end(ClientEnd::die, "dies")?,
-            Action::Vanish { takes } => {
-                let takes = *takes;
-                self.end(|connection| connection.vanish(takes), "vanishes")?;
-            }
-            Action::Stall => self.change(|connection| connection.stall(true), "stops reading")?,
-            Action::Unstall => self.change(|connection| connection.stall(false), "reads again")?,
-            Action::Lag { takes } => self.change(|connection| connection.lag(*takes), "gets a slow line")?,
-            Action::Cut => self.change(|connection| connection.cut(true), "is cut off")?,
-            Action::Mend => self.change(|connection| connection.cut(false), "is reached again")?,
-            Action::Resend => self.resend()?,
-            Action::Kill => self.process.kill(),
-            Action::Signal { signal } => self.process.signal(*signal),
-            Action::Restart => self.process.start(),
-            Action::CliNew { session } => self.go_on_elsewhere(session).await?,
-            Action::ScanIdle => self.process.scan_idle().await,
-            Action::Suspend { length } => self.process.suspend(*length),
-            Action::SetClock { jump } => self.process.set_clock(*jump),
-            _ => self.ask(action).await?,
+            Action::Connection(step) => self.change_connection(step, action.entry().event_text()),
+            Action::Request(step) => self.ask(step).await,
+            Action::Process(step) => self.change_process(step).await,
+        }
+    }
+
+    /// `event` is the text of the trace.
+    fn change_connection(self: &Rc<Self>, step: &ConnectionStep, event: &str) -> Result<(), Skipped> {
+        match step {
+            ConnectionStep::Connect => self.connect(event),
+            ConnectionStep::Close => self.end(ClientEnd::close, event),
+            ConnectionStep::Drop => self.end(ClientEnd::die, event),
+            ConnectionStep::Vanish { takes } => self.end(|connection| connection.vanish(*takes), event),
+            ConnectionStep::Stall => self.change(|connection| connection.stall(true), event),
+            ConnectionStep::Unstall => self.change(|connection| connection.stall(false), event),
+            ConnectionStep::Lag { takes } => self.change(|connection| connection.lag(*takes), event),
+            ConnectionStep::Cut => self.change(|connection| connection.cut(true), event),
+            ConnectionStep::Mend => self.change(|connection| connection.cut(false), event),
+            ConnectionStep::Resend => self.resend(),
+        }
+    }
+
+    async fn change_process(&self, step: &ProcessStep) -> Result<(), Skipped> {
+        match step {
+            ProcessStep::Kill => self.process.kill(),
+            ProcessStep::Signal { signal } => self.process.signal(*signal),
+            ProcessStep::Restart => self.process.start(),
+            ProcessStep::CliNew { session } => return self.go_on_elsewhere(session).await,
+            ProcessStep::ScanIdle => self.process.scan_idle().await,
+            ProcessStep::Suspend { length } => self.process.suspend(*length),
+            ProcessStep::SetClock { jump } => self.process.set_clock(*jump),
         }
         Ok(())
     }
 
-    fn connect(self: &Rc<Self>) -> Result<(), Skipped> {
+    fn connect(self: &Rc<Self>, event: &str) -> Result<(), Skipped> {
         if !self.process.is_up() {
             return Err(Skipped("the gateway is down".to_owned()));
         }
@@ -116,7 +126,7 @@ impl Client {
             return Err(Skipped("the connection is there".to_owned()));
         }
         let connection = self.network.connect(&self.name);
-        self.stage.enter(Site::Connection, format!("{} connects", self.name));
+        self.stage.enter(Site::Connection, format!("{} {event}", self.name));
         *self.connection.borrow_mut() = Some(connection.clone());
         let receiver = connection.receiver(TaskTag::new(self.name.as_str(), task::Role::Inbox));
         let inbox = Box::pin(Rc::clone(self).hear(connection));
@@ -124,19 +134,19 @@ impl Client {
         Ok(())
     }
 
-    fn end(&self, how: impl FnOnce(&ClientEnd), word: &str) -> Result<(), Skipped> {
+    fn end(&self, how: impl FnOnce(&ClientEnd), event: &str) -> Result<(), Skipped> {
         let connection = self.connection.borrow_mut().take();
         let connection = connection.ok_or_else(|| Skipped("the connection is gone".to_owned()))?;
-        self.stage.enter(Site::Connection, format!("{} {word}", self.name));
+        self.stage.enter(Site::Connection, format!("{} {event}", self.name));
         how(&connection);
         self.forget_pending();
         Ok(())
     }
 
-    fn change(&self, how: impl FnOnce(&ClientEnd), word: &str) -> Result<(), Skipped> {
+    fn change(&self, how: impl FnOnce(&ClientEnd), event: &str) -> Result<(), Skipped> {
         let connection = self.connection.borrow();
         let connection = connection.as_ref().ok_or_else(|| Skipped("the connection is gone".to_owned()))?;
-        self.stage.enter(Site::Connection, format!("{} {word}", self.name));
+        self.stage.enter(Site::Connection, format!("{} {event}", self.name));
         how(connection);
         Ok(())
     }
@@ -158,21 +168,22 @@ impl Client {
     }
 
     /// Sends the request of a step.
-    async fn ask(&self, action: &Action) -> Result<(), Skipped> {
-        let ids = match action.session() {
+    async fn ask(&self, step: &RequestStep) -> Result<(), Skipped> {
+        let mentions = step.mentions();
+        let ids = match mentions.session {
             Some(session) => Some(self.ids(session).await?),
             None => None,
         };
         self.changes();
-        let name = wire::names(action);
-        let stored = match wire::stored(action) {
+        let name = mentions.binds;
+        let stored = match mentions.stored {
             Some((session, target)) => {
                 let stored = self.ids(session).await.and_then(|ids| self.stored(ids, target));
                 Some(stored.inspect_err(|_| name.into_iter().for_each(|name| self.fail(name)))?)
             }
             None => None,
         };
-        let asked = wire::request(action, ids.as_ref(), stored.as_deref(), &mut self.heard.borrow_mut());
+        let asked = wire::request(step, ids.as_ref(), stored.as_deref(), &mut self.heard.borrow_mut());
         let Request { method, params } = asked.map_err(Skipped)?;
         if let Some(name) = name {
             self.stage.names.expect(&self.name, name);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use gateway_core::agent::script::TurnScript;
 
-use crate::error::Source;
-use crate::step::{PlacedStep, list};
-use crate::{Action, Prompt, ScenarioError, Step};
+use crate::error::{Source, list};
+use crate::step::PlacedStep;
+use crate::{Presence, Prompt, ScenarioError, Step};
 
 /// Checks each step against those before it.
 pub(super) fn check(
@@ -41,34 +41,37 @@ impl<'a> Script<'a> {
     fn client(&mut self, placed: &'a PlacedStep) -> Result<(), ScenarioError> {
         let step = &placed.step;
         let client = step.client.as_str();
-        if step.action.is_of_process() {
-            if matches!(step.action, Action::Kill | Action::Signal { .. }) {
-                // Their connections die with the process.
+        let presence = step.action.presence();
+        match presence {
+            Presence::NoClient => return Ok(()),
+            Presence::DisconnectsAll => {
                 self.clients.clear();
+                return Ok(());
             }
-            return Ok(());
+            Presence::Connects | Presence::Disconnects | Presence::Connected => {}
         }
         self.name_is_good(placed, "client", client)?;
-        match (self.clients.get(client), &step.action) {
-            (Some(Step { action: Action::Connect, at, line, .. }), Action::Connect) => {
+        let connects = presence == Presence::Connects;
+        match self.clients.get(client) {
+            Some(Step { action, at, line, .. }) if connects && action.presence() == Presence::Connects => {
                 let message = format!("client `{client}` connects while it is connected");
                 let help = format!("it connected at {}, in line {line}; `close` or `drop` it first", String::from(*at));
                 return Err(self.source.error(placed.place("do"), message).with_help(help));
             }
-            (None, action) if *action != Action::Connect => {
+            None if !connects => {
                 let message = format!("client `{client}` acts before it connects");
                 let help = "a client's first step is `do = \"connect\"`; steps run in order of `at`, then of the file";
                 return Err(self.source.error(placed.place("client"), message).with_help(help));
             }
-            (Some(Step { action: gone, at, line, .. }), action) if gone.leaves() && *action != Action::Connect => {
+            Some(Step { action: gone, at, line, .. }) if !connects && gone.leaves() => {
                 let gone = gone.word();
                 let message = format!("client `{client}` acts after its `{gone}`");
                 let help = format!("the `{gone}` is at {}, in line {line}; `connect` again first", String::from(*at));
                 return Err(self.source.error(placed.place("client"), message).with_help(help));
             }
-            _ => {}
+            Some(_) | None => {}
         }
-        if step.action == Action::Connect || step.action.leaves() {
+        if connects || step.action.leaves() {
             self.clients.insert(client, step);
         }
         Ok(())
@@ -107,7 +110,7 @@ impl<'a> Script<'a> {
     }
 
     fn prompt(&self, placed: &PlacedStep) -> Result<(), ScenarioError> {
-        let Action::Prompt { prompt, .. } = &placed.step.action else { return Ok(()) };
+        let Some(prompt) = placed.step.action.prompt() else { return Ok(()) };
         let defined = self.turns.contains_key(prompt.text());
         let known = || match self.turns.is_empty() {
             true => format!("no turn is defined; a `[turns.{}]` table does so", prompt.text()),

@@ -6,9 +6,8 @@ use gateway_core::clock::Millis;
 use toml::Spanned;
 
 use super::latency;
-use crate::error::Source;
+use crate::error::{Source, list};
 use crate::parse::{RawFault, RawOdds, RawStore};
-use crate::step::list;
 use crate::{Call, CallSide, Fault, Odds, ScenarioError, StoreFault, StoreSettings};
 
 /// Reads the whole table.

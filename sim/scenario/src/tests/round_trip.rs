@@ -96,61 +96,65 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
     for (gap, client, kind, text) in draws {
         at = at + Millis(gap);
         let session = format!("s-{}", gap % sessions.max(1));
-        let action = match kind {
-            _ if !connected[client] => Action::Connect,
-            0 => Action::Close,
-            1 => Action::Drop,
-            2 => Action::List,
+        let action: Action = match kind {
+            _ if !connected[client] => ConnectionStep::Connect.into(),
+            0 => ConnectionStep::Close.into(),
+            1 => ConnectionStep::Drop.into(),
+            2 => RequestStep::List.into(),
             3 => {
                 let parent = (sessions > 0).then_some(session);
                 let start = Start { source: Some(text.clone()), parent, seed: vec![text.clone(), String::new()] };
                 let (name, title) = (format!("s-{sessions}"), Some(text));
-                Action::Create { name, title, on_disconnect: OnDisconnect::Close, start }
+                RequestStep::Create { name, title, on_disconnect: OnDisconnect::Close, start }.into()
             }
             _ if sessions == 0 => {
                 let (name, on_disconnect) = (format!("s-{sessions}"), OnDisconnect::Keep);
-                Action::Create { name, title: None, on_disconnect, start: Start::default() }
+                RequestStep::Create { name, title: None, on_disconnect, start: Start::default() }.into()
             }
-            4 => Action::Prompt {
+            4 => RequestStep::Prompt {
                 session,
                 prompt: turns.keys().next().map_or(Prompt::Text(text), |turn| Prompt::Turn(turn.clone())),
                 truncate: None,
-            },
-            5 => Action::Prompt {
+            }
+            .into(),
+            5 => RequestStep::Prompt {
                 session,
                 prompt: Prompt::Text(text),
                 truncate: i64::try_from(gap).ok().map(|gap| gap % 9 - 4).filter(|ordinal| *ordinal != 0),
-            },
+            }
+            .into(),
             6 => {
                 let (target, name) = (ResumeTarget::Tip, Some(format!("s-{sessions}")));
-                Action::Resume { session, target, name, wish: ResumeWish::GoOnAtOnce }
+                RequestStep::Resume { session, target, name, wish: ResumeWish::GoOnAtOnce }.into()
             }
             7 => {
                 let target = if gap % 2 == 0 { ResumeTarget::Stored } else { ResumeTarget::Title };
-                Action::Resume { session, target, name: None, wish: ResumeWish::Look }
+                RequestStep::Resume { session, target, name: None, wish: ResumeWish::Look }.into()
             }
-            8 => Action::Title { session, title: Some(text).filter(|_| gap % 2 == 0) },
-            9 => Action::History { session },
-            10 => Action::Undo { session },
-            11 => Action::Steer { session, text },
-            12 => Action::Compress { session },
-            13 => Action::Branch { session, name: format!("s-{sessions}") },
-            14 => Action::Delete { session, target: ResumeTarget::Tip },
-            15 => Action::MostRecent,
-            16 => Action::CliNew { session },
+            8 => RequestStep::Title { session, title: Some(text).filter(|_| gap % 2 == 0) }.into(),
+            9 => RequestStep::History { session }.into(),
+            10 => RequestStep::Undo { session }.into(),
+            11 => RequestStep::Steer { session, text }.into(),
+            12 => RequestStep::Compress { session }.into(),
+            13 => RequestStep::Branch { session, name: format!("s-{sessions}") }.into(),
+            14 => RequestStep::Delete { session, target: ResumeTarget::Tip }.into(),
+            15 => RequestStep::MostRecent.into(),
+            16 => ProcessStep::CliNew { session }.into(),
             17..26 => fault(kind, Millis(gap)),
-            _ => Action::Interrupt { session },
+            _ => RequestStep::Interrupt { session }.into(),
         };
-        match &action {
-            Action::Connect => connected[client] = true,
-            action if action.leaves() => connected[client] = false,
-            _ => sessions += u64::from(action.names().is_some()),
+        match action.presence() {
+            Presence::Connects => connected[client] = true,
+            Presence::Disconnects => connected[client] = false,
+            Presence::Connected | Presence::DisconnectsAll | Presence::NoClient => {
+                sessions += u64::from(action.names().is_some());
+            }
         }
         let client = if action.is_of_process() { PROCESS.to_owned() } else { format!("client_{client}") };
         steps.push(Step { at, client, action, line: 0 });
     }
     if steps.is_empty() {
-        steps.push(Step { at, client: "client_0".to_owned(), action: Action::Connect, line: 0 });
+        steps.push(Step { at, client: "client_0".to_owned(), action: ConnectionStep::Connect.into(), line: 0 });
     }
     steps
 }
@@ -158,15 +162,15 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
 /// A step that hurts a connection or the clock.
 fn fault(kind: u8, length: Millis) -> Action {
     match kind {
-        17 => Action::Stall,
-        18 => Action::Unstall,
-        19 => Action::Vanish { takes: Some(length).filter(|length| length.0 % 2 == 0) },
-        20 => Action::Cut,
-        21 => Action::Mend,
-        22 => Action::Lag { takes: length },
-        23 => Action::Resend,
-        24 => Action::SetClock { jump: Jump::Forward(length) },
-        _ => Action::SetClock { jump: Jump::Back(length) },
+        17 => ConnectionStep::Stall.into(),
+        18 => ConnectionStep::Unstall.into(),
+        19 => ConnectionStep::Vanish { takes: Some(length).filter(|length| length.0 % 2 == 0) }.into(),
+        20 => ConnectionStep::Cut.into(),
+        21 => ConnectionStep::Mend.into(),
+        22 => ConnectionStep::Lag { takes: length }.into(),
+        23 => ConnectionStep::Resend.into(),
+        24 => ProcessStep::SetClock { jump: Jump::Forward(length) }.into(),
+        _ => ProcessStep::SetClock { jump: Jump::Back(length) }.into(),
     }
 }
 

@@ -11,7 +11,8 @@ use super::socket::{self, Socket};
 use super::{Play, PlayError, What, rows};
 use sim_harness::wire::{self, Heard, Request};
 use sim_harness::world::names::{Ids, Named};
-use sim_scenario::{Action, ResumeTarget, Step};
+use sim_scenario::table::{OverSockets, SocketStep};
+use sim_scenario::{Action, RequestStep, ResumeTarget, Step};
 
 /// One client.
 pub(super) struct Client {
@@ -73,21 +74,23 @@ impl Client {
     }
 
     async fn act(self: &Rc<Self>, action: &Action) -> Result<(), Failure> {
-        match action {
-            Action::Connect => self.connect().await,
-            Action::Close | Action::Drop => {
+        match (action, action.entry().over_sockets) {
+            (Action::Request(step), _) => self.ask(step).await.map_err(Failure::Skipped),
+            (_, OverSockets::Step(SocketStep::Connect)) => self.connect().await,
+            (_, OverSockets::Step(step @ (SocketStep::Close | SocketStep::Drop))) => {
                 let socket = self.socket.take().ok_or_else(gone)?;
                 self.forget_pending();
-                if *action == Action::Close {
-                    self.tell(What::Did("closes"));
-                    socket.close().await;
+                self.tell(What::Did(action.entry().event_text()));
+                if step == SocketStep::Close {
+                    socket.close().await
                 } else {
-                    self.tell(What::Did("dies"));
-                    socket.die().await;
+                    socket.die().await
                 }
                 Ok(())
             }
-            _ => self.ask(action).await.map_err(Failure::Skipped),
+            (_, OverSockets::Request | OverSockets::No(_)) => {
+                unreachable!("`{}` is not played over sockets", action.word())
+            }
         }
     }
 
@@ -108,26 +111,27 @@ impl Client {
         Ok(())
     }
 
-    async fn ask(&self, action: &Action) -> Result<(), String> {
-        let ids = match action.session() {
+    async fn ask(&self, step: &RequestStep) -> Result<(), String> {
+        let mentions = step.mentions();
+        let ids = match mentions.session {
             Some(session) => Some(self.ids(session).await?),
             None => None,
         };
-        let name = wire::names(action);
-        let stored = match wire::stored(action) {
+        let name = mentions.binds;
+        let stored = match mentions.stored {
             Some((session, target)) => {
                 let stored = self.ids(session).await.and_then(|ids| self.stored(&ids, target));
                 Some(stored.inspect_err(|_| name.into_iter().for_each(|name| self.fail(name)))?)
             }
             None => None,
         };
-        let asked = wire::request(action, ids.as_ref(), stored.as_deref(), &mut self.heard.borrow_mut());
+        let asked = wire::request(step, ids.as_ref(), stored.as_deref(), &mut self.heard.borrow_mut());
         let Request { method, params } = asked?;
         let socket = self.socket.borrow().clone().ok_or("the connection is gone")?;
         let id = self.requests.get() + 1;
         self.requests.set(id);
         self.pending.borrow_mut().insert(id, (method.clone(), name.map(str::to_owned)));
-        let session = action.session().or(name).map(str::to_owned);
+        let session = mentions.session.or(name).map(str::to_owned);
         socket.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string());
         self.tell(What::Asked { method, session });
         Ok(())

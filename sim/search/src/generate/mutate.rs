@@ -3,9 +3,9 @@
 use gateway_core::agent::script::TurnStep;
 use gateway_core::clock::Millis;
 
-use crate::shrink::{session_mut, tidy};
+use crate::shrink::tidy;
 use interleaving::prng::Prng;
-use sim_scenario::{Action, PROCESS, Prompt, Scenario, Step};
+use sim_scenario::{PROCESS, Scenario, Step};
 
 /// The upper bound to which a mutation may grow a scenario's steps.
 const STEPS_MAX: usize = 24;
@@ -140,13 +140,13 @@ fn adopted(prng: &mut Prng, scenario: &mut Scenario, donor: &Scenario, at: Milli
         }
     }
     let named: Vec<String> = scenario.steps.iter().filter_map(|step| step.action.names()).map(str::to_owned).collect();
-    if let Some(session) = session_mut(&mut step.action).filter(|_| !named.is_empty()) {
+    if let Some(session) = step.action.session_mut().filter(|_| !named.is_empty()) {
         session.clone_from(prng.one(&named));
     }
-    if let Action::Prompt { prompt: Prompt::Turn(turn), .. } = &step.action
+    if let Some(turn) = step.action.turn()
         && !scenario.turns.contains_key(turn)
     {
-        scenario.turns.insert(turn.clone(), donor.turns[turn].clone());
+        scenario.turns.insert(turn.to_owned(), donor.turns[turn].clone());
     }
     step
 }

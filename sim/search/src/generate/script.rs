@@ -16,7 +16,10 @@ pub(super) use workflow::{WORKFLOWS, Workflow};
 
 use super::swarm::{Feature, Swarm};
 use interleaving::prng::Prng;
-use sim_scenario::{Action, Jump, OnDisconnect, PROCESS, Prompt, ResumeTarget, ResumeWish, Scenario, Start, Step};
+use sim_scenario::{
+    Action, ConnectionStep, Jump, OnDisconnect, PROCESS, Presence, ProcessStep, Prompt, RequestStep, ResumeTarget,
+    ResumeWish, Scenario, Start, Step,
+};
 
 const CLIENTS: [&str; 3] = ["desktop", "phone", "laptop"];
 const SESSIONS: [&str; 3] = ["work", "chat", "notes"];
@@ -43,7 +46,7 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
         steps: Vec::new(),
     };
     let length = 2 + writer.prng.below(11);
-    writer.act(0, Action::Connect);
+    writer.act(0, ConnectionStep::Connect);
     writer.create(0);
     // Interactions of two sessions need both of them before the workflow ends.
     let has_room = clients > 1 || scenario.gateway.max_sessions_per_connection != 1;
@@ -153,36 +156,36 @@ impl Writer<'_> {
             Kind::Connect => self.connect(client),
             Kind::Create => self.create(client),
             Kind::Prompt => self.prompt(client),
-            Kind::Drop => self.lose(client, Action::Drop),
-            Kind::Leave => self.lose(client, Action::Close),
+            Kind::Drop => self.lose(client, ConnectionStep::Drop),
+            Kind::Leave => self.lose(client, ConnectionStep::Close),
             Kind::Stall => self.stall(client),
-            Kind::Unstall => self.act(client, Action::Unstall),
+            Kind::Unstall => self.act(client, ConnectionStep::Unstall),
             Kind::Lag => {
                 let takes = *self.prng.one(&[Millis(300), Millis::from_secs(2)]);
-                self.act(client, Action::Lag { takes });
+                self.act(client, ConnectionStep::Lag { takes });
             }
             Kind::Vanish => self.vanish(client),
             Kind::Cut => {
                 self.expect(self.scenario.gateway.write_timeout);
-                self.act(client, Action::Cut);
+                self.act(client, ConnectionStep::Cut);
             }
-            Kind::Mend => self.act(client, Action::Mend),
-            Kind::Resend => self.act(client, Action::Resend),
+            Kind::Mend => self.act(client, ConnectionStep::Mend),
+            Kind::Resend => self.act(client, ConnectionStep::Resend),
             Kind::Kill => self.kill(),
             Kind::Signal => self.signal(),
             Kind::Suspend => {
                 let length = *self.prng.one(&[Millis::from_secs(5), Millis::from_secs(600)]);
-                self.process(Action::Suspend { length });
+                self.process(ProcessStep::Suspend { length });
             }
             Kind::SetClock => {
                 let far = *self.prng.one(&[Millis::from_secs(1), Millis::from_secs(60), Millis::from_secs(7200)]);
                 let jump = if self.prng.hits(1, 2) { Jump::Forward(far) } else { Jump::Back(far) };
-                self.process(Action::SetClock { jump });
+                self.process(ProcessStep::SetClock { jump });
             }
             Kind::ScanIdle => self.scan_idle(),
             Kind::Elsewhere => {
                 let session = self.prng.one(&self.sessions).name.clone();
-                self.process(Action::CliNew { session });
+                self.process(ProcessStep::CliNew { session });
             }
             other => self.request(client, other),
         }
@@ -256,15 +259,15 @@ impl Writer<'_> {
 
     fn connect_first(&mut self, client: usize) {
         if !self.clients[client].connected {
-            self.act(client, Action::Connect);
+            self.act(client, ConnectionStep::Connect);
         }
     }
 
     /// Connects. A client that reconnects usually resumes or activates a session.
     fn connect(&mut self, client: usize) {
-        self.act(client, Action::Connect);
+        self.act(client, ConnectionStep::Connect);
         if self.swarm.has(Feature::Resend) && self.prng.hits(1, 2) {
-            self.act(client, Action::Resend);
+            self.act(client, ConnectionStep::Resend);
         }
         if self.sessions.is_empty() || self.prng.hits(1, 3) {
             return;
@@ -282,12 +285,12 @@ impl Writer<'_> {
         for _ in 1..CAP {
             let name = self.fresh_name("crowd");
             let (title, on_disconnect, start) = (None, OnDisconnect::Keep, Start::default());
-            self.act(0, Action::Create { name, title, on_disconnect, start });
+            self.act(0, RequestStep::Create { name, title, on_disconnect, start });
         }
         self.now = self.now + Millis::from_secs(1);
-        self.lose(0, Action::Drop);
+        self.lose(0, ConnectionStep::Drop);
         self.now = self.now + *self.prng.one(&[Millis(1), Millis::from_secs(1), Millis::from_secs(5)]);
-        self.act(0, Action::Connect);
+        self.act(0, ConnectionStep::Connect);
         self.create(0);
     }
 
@@ -302,7 +305,7 @@ impl Writer<'_> {
         self.expect(self.scenario.gateway.build_delay + agent.first_build.unwrap_or(agent.build));
         self.collide_with_cap();
         let start = self.start();
-        self.act(client, Action::Create { name: (*name).to_owned(), title, on_disconnect, start });
+        self.act(client, RequestStep::Create { name: (*name).to_owned(), title, on_disconnect, start });
         self.sessions.push(PlannedSession { name: (*name).to_owned(), busy_until: Millis::ZERO });
     }
 
@@ -343,11 +346,11 @@ impl Writer<'_> {
         let rests = self.expect_turn(begins, steps);
         self.sessions[place].busy_until = rests;
         self.collide_with_turn(begins, rests, steps, &session);
-        self.act(client, Action::Prompt { session, prompt, truncate });
+        self.act(client, RequestStep::Prompt { session, prompt, truncate });
     }
 
     /// Ends the connection. A grace begins, and begins again as long as a turn runs.
-    fn lose(&mut self, client: usize, how: Action) {
+    fn lose(&mut self, client: usize, how: ConnectionStep) {
         let grace = self.scenario.gateway.orphan_grace;
         let busiest = self.sessions.iter().map(|known| known.busy_until).max().unwrap_or_default();
         for rounds in 1..=6 {
@@ -368,7 +371,7 @@ impl Writer<'_> {
             let kind = *self.prng.one(&[Kind::Resume, Kind::Prompt]);
             self.next = Some((kind, self.prng.one(&self.sessions).name.clone()));
         }
-        self.process(Action::ScanIdle);
+        self.process(ProcessStep::ScanIdle);
     }
 
     /// The client stops reading. The gateway notices only when it has a frame to send.
@@ -377,7 +380,7 @@ impl Writer<'_> {
         if !self.sessions.is_empty() {
             self.next = Some((Kind::Prompt, self.prng.one(&self.sessions).name.clone()));
         }
-        self.act(client, Action::Stall);
+        self.act(client, ConnectionStep::Stall);
     }
 
     /// The client vanishes. The gateway learns of it after `takes`, or never.
@@ -388,18 +391,18 @@ impl Writer<'_> {
             self.expect(takes);
             self.expect(takes + grace);
         }
-        self.act(client, Action::Vanish { takes });
+        self.act(client, ConnectionStep::Vanish { takes });
         self.clients[client].connected = false;
     }
 
     fn kill(&mut self) {
-        self.process(Action::Kill);
+        self.process(ProcessStep::Kill);
         self.restart();
     }
 
     fn signal(&mut self) {
         let signal = *self.prng.one(&[Signal::Int, Signal::Term]);
-        self.process(Action::Signal { signal });
+        self.process(ProcessStep::Signal { signal });
         self.restart();
     }
 
@@ -409,7 +412,7 @@ impl Writer<'_> {
         }
         self.now = self.now + *self.prng.one(&[Millis::ZERO, Millis::from_secs(3), Millis::from_secs(30)]);
         self.expect(self.scenario.gateway.orphan_grace);
-        self.process(Action::Restart);
+        self.process(ProcessStep::Restart);
     }
 
     fn request(&mut self, client: usize, kind: Kind) {
@@ -427,29 +430,30 @@ impl Writer<'_> {
                 let target = if by_title { ResumeTarget::Title } else { target };
                 let wishes = [ResumeWish::Look, ResumeWish::GoOnAtOnce];
                 let wish = if self.prng.hits(1, 4) { *self.prng.one(&wishes) } else { ResumeWish::GoOn };
-                Action::Resume { session, target, name, wish }
+                RequestStep::Resume { session, target, name, wish }
             }
-            Kind::Activate => Action::Activate { session },
+            Kind::Activate => RequestStep::Activate { session },
             Kind::Close => {
                 self.expect(self.in_doubt());
-                Action::CloseSession { session }
+                RequestStep::CloseSession { session }
             }
-            Kind::Interrupt => Action::Interrupt { session },
-            Kind::Title => {
-                Action::Title { session, title: self.prng.hits(1, 2).then(|| (*self.prng.one(&TITLES)).to_owned()) }
-            }
-            Kind::History => Action::History { session },
-            Kind::Undo => Action::Undo { session },
-            Kind::Steer => Action::Steer { session, text: "mind the tests".to_owned() },
+            Kind::Interrupt => RequestStep::Interrupt { session },
+            Kind::Title => RequestStep::Title {
+                session,
+                title: self.prng.hits(1, 2).then(|| (*self.prng.one(&TITLES)).to_owned()),
+            },
+            Kind::History => RequestStep::History { session },
+            Kind::Undo => RequestStep::Undo { session },
+            Kind::Steer => RequestStep::Steer { session, text: "mind the tests".to_owned() },
             Kind::Compress => {
                 self.expect(self.scenario.agent.summary);
-                Action::Compress { session }
+                RequestStep::Compress { session }
             }
-            Kind::Branch => Action::Branch { session, name: self.fresh_name("branch") },
-            Kind::Delete => Action::Delete { session, target },
-            Kind::Answer => Action::Answer { session, text: "the first".to_owned() },
-            Kind::Events => Action::EventsSince { session },
-            _ => self.prng.one(&[Action::List, Action::MostRecent, Action::ActiveList]).clone(),
+            Kind::Branch => RequestStep::Branch { session, name: self.fresh_name("branch") },
+            Kind::Delete => RequestStep::Delete { session, target },
+            Kind::Answer => RequestStep::Answer { session, text: "the first".to_owned() },
+            Kind::Events => RequestStep::EventsSince { session },
+            _ => self.prng.one(&[RequestStep::List, RequestStep::MostRecent, RequestStep::ActiveList]).clone(),
         };
         self.act(client, action);
     }
@@ -462,16 +466,17 @@ impl Writer<'_> {
         name
     }
 
-    fn act(&mut self, client: usize, action: Action) {
-        if action == Action::Connect {
+    fn act(&mut self, client: usize, action: impl Into<Action>) {
+        let action = action.into();
+        if action.presence() == Presence::Connects {
             self.clients[client].connected = true;
         }
         let client = self.clients[client].name.to_owned();
         self.steps.push(Step { at: self.now, client, action, line: 0 });
     }
 
-    fn process(&mut self, action: Action) {
-        self.steps.push(Step { at: self.now, client: PROCESS.to_owned(), action, line: 0 });
+    fn process(&mut self, step: ProcessStep) {
+        self.steps.push(Step { at: self.now, client: PROCESS.to_owned(), action: step.into(), line: 0 });
     }
 }
 

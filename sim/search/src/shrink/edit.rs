@@ -7,9 +7,7 @@ use gateway_core::clock::Millis;
 use gateway_core::config::Config;
 
 use super::time::Slot;
-use sim_scenario::{
-    Action, Latency, Network, Odds, OnDisconnect, Prompt, ResumeTarget, ResumeWish, Scenario, Start, Step,
-};
+use sim_scenario::{Latency, Network, Odds, Presence, Prompt, Scenario, Step};
 
 /// What is taken away or made simpler.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,13 +130,13 @@ fn change(scenario: &mut Scenario, edit: &Edit) {
             let of_gone = scenario.steps.iter_mut().filter(|step| step.client == *gone);
             of_gone.for_each(|step| step.client.clone_from(takes_over));
         }
-        Edit::Session(gone) => scenario.steps.retain(|step| !is_about(&step.action, gone)),
+        Edit::Session(gone) => scenario.steps.retain(|step| !step.action.is_about(gone)),
         Edit::OneSession { gone, stays } => {
-            scenario.steps.retain(|step| !matches!(&step.action, Action::Create { name, .. } | Action::Branch { name, .. } if name == gone));
-            scenario.steps.iter_mut().for_each(|step| rename(&mut step.action, gone, stays));
+            scenario.steps.retain(|step| step.action.mentions().creates != Some(gone));
+            scenario.steps.iter_mut().for_each(|step| step.action.replace_session(gone, stays));
         }
         Edit::PlainPrompt(place) => {
-            if let Action::Prompt { prompt, .. } = &mut scenario.steps[*place].action {
+            if let Some(prompt) = scenario.steps[*place].action.prompt_mut() {
                 *prompt = Prompt::Text("hello".to_owned());
             }
         }
@@ -148,7 +146,7 @@ fn change(scenario: &mut Scenario, edit: &Edit) {
                 *interrupt = OnInterrupt::Stop;
             }
         }
-        Edit::PlainStep(place) => plain(&mut scenario.steps[*place].action),
+        Edit::PlainStep(place) => scenario.steps[*place].action.simplify(),
         Edit::Setting(place) => SETTINGS[*place](scenario),
         Edit::Fixed(slot) => slot.fix(scenario),
         Edit::Time(slot, time) => slot.set(scenario, *time),
@@ -171,8 +169,7 @@ fn change(scenario: &mut Scenario, edit: &Edit) {
         }
         Edit::ClosedTurnStep(turn, place) => {
             let length = Slot::Turn(turn.clone(), *place).get(scenario);
-            let prompts =
-                |step: &Step| matches!(&step.action, Action::Prompt { prompt: Prompt::Turn(name), .. } if name == turn);
+            let prompts = |step: &Step| step.action.turn() == Some(turn);
             let behind = scenario.steps.iter().position(prompts).map(|prompt| Slot::Gap(prompt + 1));
             if let Some(gap) = behind.filter(|gap| *gap != Slot::Gap(scenario.steps.len())) {
                 let shorter = Millis(gap.get(scenario).0.saturating_sub(length.0));
@@ -181,67 +178,6 @@ fn change(scenario: &mut Scenario, edit: &Edit) {
         }
         // Removed at the end, when no place matters any more.
         Edit::Step(_) | Edit::TurnStep(..) | Edit::Behavior(_) | Edit::Window(_) | Edit::Fault(_) => {}
-    }
-}
-
-fn is_about(action: &Action, session: &str) -> bool {
-    [action.session(), action.names(), action.parent()].contains(&Some(session))
-}
-
-/// What was about one session is about another; a name of its own for the same session goes.
-fn rename(action: &mut Action, gone: &str, stays: &str) {
-    if let Action::Resume { name, .. } = action
-        && name.as_deref() == Some(gone)
-    {
-        *name = None;
-    }
-    if let Action::Create { start, .. } = action
-        && start.parent.as_deref() == Some(gone)
-    {
-        start.parent = Some(stays.to_owned());
-    }
-    if let Some(session) = session_mut(action).filter(|session| *session == gone) {
-        stays.clone_into(session);
-    }
-}
-
-pub(crate) fn session_mut(action: &mut Action) -> Option<&mut String> {
-    match action {
-        Action::Prompt { session, .. }
-        | Action::Resume { session, .. }
-        | Action::Activate { session }
-        | Action::CloseSession { session }
-        | Action::Interrupt { session }
-        | Action::Title { session, .. }
-        | Action::History { session }
-        | Action::Undo { session }
-        | Action::Steer { session, .. }
-        | Action::Answer { session, .. }
-        | Action::EventsSince { session }
-        | Action::Compress { session }
-        | Action::Branch { session, .. }
-        | Action::CliNew { session }
-        | Action::Delete { session, .. } => Some(session),
-        _ => None,
-    }
-}
-
-fn plain(action: &mut Action) {
-    match action {
-        Action::Create { title, on_disconnect, start, .. } => {
-            *title = None;
-            *on_disconnect = OnDisconnect::Keep;
-            *start = Start::default();
-        }
-        Action::Resume { target, wish, .. } => {
-            *target = ResumeTarget::Stored;
-            *wish = ResumeWish::GoOn;
-        }
-        Action::Vanish { takes } => *takes = None,
-        Action::Prompt { truncate, .. } => *truncate = None,
-        Action::Delete { target, .. } => *target = ResumeTarget::Stored,
-        Action::Title { title, .. } => *title = None,
-        _ => {}
     }
 }
 
@@ -257,24 +193,20 @@ fn keep_others<T>(items: &mut Vec<T>, gone: &BTreeSet<usize>) {
 pub(crate) fn tidy(scenario: &mut Scenario) {
     let (mut connected, mut named) = (BTreeSet::new(), BTreeSet::new());
     scenario.steps.retain(|step| {
-        match &step.action {
-            Action::Kill | Action::Signal { .. } => connected.clear(),
-            action if action.is_of_process() => {}
-            Action::Connect => return connected.insert(step.client.clone()),
-            action if action.leaves() => return connected.remove(&step.client),
-            _ if !connected.contains(&step.client) => return false,
-            _ => {}
+        match step.action.presence() {
+            Presence::DisconnectsAll => connected.clear(),
+            Presence::NoClient => {}
+            Presence::Connects => return connected.insert(step.client.clone()),
+            Presence::Disconnects => return connected.remove(&step.client),
+            Presence::Connected if !connected.contains(&step.client) => return false,
+            Presence::Connected => {}
         }
         let mut others = [step.action.session(), step.action.parent()].into_iter().flatten();
         let known = others.all(|session| named.contains(session));
         known && step.action.names().is_none_or(|name| named.insert(name.to_owned()))
     });
     let steps = &scenario.steps;
-    let asked = |turn: &str| {
-        let asks =
-            |step: &Step| matches!(&step.action, Action::Prompt { prompt: Prompt::Turn(name), .. } if name == turn);
-        steps.iter().any(asks)
-    };
+    let asked = |turn: &str| steps.iter().any(|step| step.action.turn() == Some(turn));
     scenario.turns.retain(|turn, _| asked(turn));
 }
 

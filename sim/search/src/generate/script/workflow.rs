@@ -7,7 +7,7 @@ use gateway_core::clock::Millis;
 
 use super::super::swarm::Feature::{self, *};
 use super::{Kind, Writer};
-use sim_scenario::Action;
+use sim_scenario::ProcessStep;
 
 /// A sequence of actions, and the features that it needs.
 pub(in crate::generate) struct Workflow {
@@ -213,7 +213,7 @@ impl Writer<'_> {
         let session = known.name.clone();
         match kind {
             Kind::Prompt => self.prompt_to(client, session),
-            Kind::Elsewhere => self.process(Action::CliNew { session }),
+            Kind::Elsewhere => self.process(ProcessStep::CliNew { session }),
             Kind::Create | Kind::Drop | Kind::Leave => self.take(client, kind),
             other => self.ask(client, other, session),
         }

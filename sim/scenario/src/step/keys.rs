@@ -1,0 +1,400 @@
+//! The keys of a step: from the flat table of a file to an [`Action`], and back.
+
+use std::ops::Range;
+
+use gateway_core::clock::Millis;
+use gateway_core::lifecycle::process::Signal;
+use serde::Deserialize;
+use toml::{Spanned, Value};
+
+use super::{
+    Action, ConnectionStep, Jump, OnDisconnect, PROCESS, ProcessStep, Prompt, RequestStep, ResumeTarget, ResumeWish,
+    Start, Step, Word,
+};
+use crate::error::{ScenarioError, Source, list};
+
+/// One table of `[[steps]]`: all keys that any step has.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawStep {
+    at: Option<Spanned<Millis>>,
+    client: Option<Spanned<String>>,
+    #[serde(rename = "do")]
+    word: Option<Spanned<String>>,
+    #[serde(rename = "as")]
+    name: Option<Spanned<String>>,
+    title: Option<Spanned<String>>,
+    session: Option<Spanned<String>>,
+    turn: Option<Spanned<String>>,
+    text: Option<Spanned<String>>,
+    id: Option<Spanned<String>>,
+    signal: Option<Spanned<String>>,
+    close_on_disconnect: Option<Spanned<bool>>,
+    lazy: Option<Spanned<bool>>,
+    takes: Option<Spanned<Millis>>,
+    forward: Option<Spanned<Millis>>,
+    back: Option<Spanned<Millis>>,
+    truncate: Option<Spanned<i64>>,
+    eager_build: Option<Spanned<bool>>,
+    source: Option<Spanned<String>>,
+    parent: Option<Spanned<String>>,
+    seed: Option<Spanned<Vec<String>>>,
+}
+
+/// A step, and where the values of its keys stand in the file.
+pub(crate) struct PlacedStep {
+    pub(crate) step: Step,
+    raw: RawStep,
+    whole: Range<usize>,
+}
+
+impl PlacedStep {
+    /// Reads one table of `[[steps]]`.
+    pub(crate) fn read(source: &Source<'_>, raw: Spanned<RawStep>) -> Result<Self, ScenarioError> {
+        let whole = raw.span();
+        let raw = raw.into_inner();
+        let reading = Reading { source, raw: &raw, whole: whole.clone() };
+        let step = reading.step()?;
+        Ok(Self { step, raw, whole })
+    }
+
+    /// The place of a key's value; the whole step if the key is not given.
+    pub(crate) fn place(&self, key: &str) -> Range<usize> {
+        let given = self.raw.keys().into_iter().find(|(name, _)| *name == key);
+        given.and_then(|(_, place)| place).unwrap_or_else(|| self.whole.clone())
+    }
+}
+
+/// The keys of a step besides `at`, `client` and `do`, in the order of the table. Keys that say nothing are left out.
+pub(crate) fn written(action: &Action) -> Vec<(&'static str, Value)> {
+    let keys = match action {
+        Action::Connection(step) => connection_keys(step),
+        Action::Request(step) => request_keys(step),
+        Action::Process(step) => process_keys(step),
+    };
+    keys.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+}
+
+type Keys = Vec<(&'static str, Option<Value>)>;
+
+fn connection_keys(step: &ConnectionStep) -> Keys {
+    match step {
+        ConnectionStep::Lag { takes } => vec![("takes", Some(duration(*takes)))],
+        ConnectionStep::Vanish { takes } => vec![("takes", takes.map(duration))],
+        ConnectionStep::Connect
+        | ConnectionStep::Close
+        | ConnectionStep::Drop
+        | ConnectionStep::Stall
+        | ConnectionStep::Unstall
+        | ConnectionStep::Cut
+        | ConnectionStep::Mend
+        | ConnectionStep::Resend => Vec::new(),
+    }
+}
+
+fn request_keys(step: &RequestStep) -> Keys {
+    let text = |text: &str| Some(Value::from(text));
+    let given = |text: &Option<String>| text.as_deref().map(Value::from);
+    let flag = |is_set: bool| is_set.then_some(Value::Boolean(true));
+    let id = |target: &ResumeTarget| Some(Value::from(target.name())).filter(|_| *target != ResumeTarget::Stored);
+    match step {
+        RequestStep::Create { name, title, on_disconnect, start } => vec![
+            ("as", text(name)),
+            ("title", given(title)),
+            ("source", given(&start.source)),
+            ("parent", given(&start.parent)),
+            ("seed", Some(Value::from(start.seed.clone())).filter(|_| !start.seed.is_empty())),
+            ("close_on_disconnect", flag(*on_disconnect == OnDisconnect::Close)),
+        ],
+        RequestStep::Prompt { session, prompt, truncate } => {
+            let key = if let Prompt::Turn(_) = prompt { "turn" } else { "text" };
+            vec![("session", text(session)), (key, text(prompt.text())), ("truncate", truncate.map(Value::from))]
+        }
+        RequestStep::Resume { session, target, name, wish } => vec![
+            ("session", text(session)),
+            ("id", id(target)),
+            ("as", given(name)),
+            ("lazy", flag(*wish == ResumeWish::Look)),
+            ("eager_build", flag(*wish == ResumeWish::GoOnAtOnce)),
+        ],
+        RequestStep::Title { session, title } => vec![("session", text(session)), ("title", given(title))],
+        RequestStep::Branch { session, name } => vec![("session", text(session)), ("as", text(name))],
+        RequestStep::Delete { session, target } => vec![("session", text(session)), ("id", id(target))],
+        RequestStep::Steer { session, text: said } | RequestStep::Answer { session, text: said } => {
+            vec![("session", text(session)), ("text", text(said))]
+        }
+        RequestStep::Activate { session }
+        | RequestStep::CloseSession { session }
+        | RequestStep::Interrupt { session }
+        | RequestStep::History { session }
+        | RequestStep::Undo { session }
+        | RequestStep::Compress { session }
+        | RequestStep::EventsSince { session } => vec![("session", text(session))],
+        RequestStep::MostRecent | RequestStep::ActiveList | RequestStep::List => Vec::new(),
+    }
+}
+
+fn process_keys(step: &ProcessStep) -> Keys {
+    match step {
+        ProcessStep::Signal { signal } => vec![("signal", Some(Value::from(signal.name())))],
+        ProcessStep::CliNew { session } => vec![("session", Some(Value::from(session.as_str())))],
+        ProcessStep::Suspend { length } => vec![("takes", Some(duration(*length)))],
+        ProcessStep::SetClock { jump: Jump::Forward(far) } => vec![("forward", Some(duration(*far)))],
+        ProcessStep::SetClock { jump: Jump::Back(far) } => vec![("back", Some(duration(*far)))],
+        ProcessStep::Kill | ProcessStep::Restart | ProcessStep::ScanIdle => Vec::new(),
+    }
+}
+
+fn duration(length: Millis) -> Value {
+    Value::String(length.into())
+}
+
+impl RawStep {
+    /// Every key but `at`, with the place of its value if it is given. The first one that does not go with the
+    /// word is the mistake that is reported.
+    fn keys(&self) -> [(&'static str, Option<Range<usize>>); 19] {
+        fn place<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
+            value.as_ref().map(Spanned::span)
+        }
+        [
+            ("client", place(&self.client)),
+            ("do", place(&self.word)),
+            ("as", place(&self.name)),
+            ("title", place(&self.title)),
+            ("session", place(&self.session)),
+            ("turn", place(&self.turn)),
+            ("text", place(&self.text)),
+            ("id", place(&self.id)),
+            ("signal", place(&self.signal)),
+            ("source", place(&self.source)),
+            ("parent", place(&self.parent)),
+            ("takes", place(&self.takes)),
+            ("forward", place(&self.forward)),
+            ("back", place(&self.back)),
+            ("close_on_disconnect", place(&self.close_on_disconnect)),
+            ("seed", place(&self.seed)),
+            ("truncate", place(&self.truncate)),
+            ("lazy", place(&self.lazy)),
+            ("eager_build", place(&self.eager_build)),
+        ]
+    }
+}
+
+/// A step on its way from the table to the action.
+struct Reading<'a> {
+    source: &'a Source<'a>,
+    raw: &'a RawStep,
+    whole: Range<usize>,
+}
+
+impl Reading<'_> {
+    fn step(&self) -> Result<Step, ScenarioError> {
+        let line = self.source.line(self.whole.start);
+        let at = *self.of_every_step("at", self.raw.at.as_ref())?.get_ref();
+        let word = self.word()?;
+        let client = match word.entry().has_client() {
+            true => self.of_every_step("client", self.raw.client.as_ref())?.get_ref().clone(),
+            false => PROCESS.to_owned(),
+        };
+        self.no_stray_key(word)?;
+        Ok(Step { at, client, action: self.action(word)?, line })
+    }
+
+    fn action(&self, word: Word) -> Result<Action, ScenarioError> {
+        let session = || self.needed(word, "session", self.raw.session.as_ref());
+        Ok(match word {
+            Word::Connect => ConnectionStep::Connect.into(),
+            Word::Close => ConnectionStep::Close.into(),
+            Word::Drop => ConnectionStep::Drop.into(),
+            Word::Stall => ConnectionStep::Stall.into(),
+            Word::Unstall => ConnectionStep::Unstall.into(),
+            Word::Lag => ConnectionStep::Lag { takes: self.length(word)? }.into(),
+            Word::Cut => ConnectionStep::Cut.into(),
+            Word::Mend => ConnectionStep::Mend.into(),
+            Word::Vanish => {
+                ConnectionStep::Vanish { takes: self.raw.takes.as_ref().map(|takes| *takes.get_ref()) }.into()
+            }
+            Word::Resend => ConnectionStep::Resend.into(),
+            Word::Create => {
+                let name = self.needed(word, "as", self.raw.name.as_ref())?;
+                let closes = is_set(self.raw.close_on_disconnect.as_ref());
+                let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
+                let start = Start {
+                    source: text(self.raw.source.as_ref()),
+                    parent: text(self.raw.parent.as_ref()),
+                    seed: self.raw.seed.as_ref().map(|seed| seed.get_ref().clone()).unwrap_or_default(),
+                };
+                RequestStep::Create { name, title: text(self.raw.title.as_ref()), on_disconnect, start }.into()
+            }
+            Word::Prompt => {
+                let truncate = self.raw.truncate.as_ref().map(|ordinal| *ordinal.get_ref());
+                RequestStep::Prompt { session: session()?, prompt: self.prompt(word)?, truncate }.into()
+            }
+            Word::Resume => {
+                let targets = &[ResumeTarget::Stored, ResumeTarget::Tip, ResumeTarget::Title];
+                let (session, target) = (session()?, self.target(targets)?);
+                let wish = self.wish()?;
+                RequestStep::Resume { session, target, name: text(self.raw.name.as_ref()), wish }.into()
+            }
+            Word::Activate => RequestStep::Activate { session: session()? }.into(),
+            Word::CloseSession => RequestStep::CloseSession { session: session()? }.into(),
+            Word::Interrupt => RequestStep::Interrupt { session: session()? }.into(),
+            Word::Title => RequestStep::Title { session: session()?, title: text(self.raw.title.as_ref()) }.into(),
+            Word::History => RequestStep::History { session: session()? }.into(),
+            Word::Undo => RequestStep::Undo { session: session()? }.into(),
+            Word::Steer => {
+                let session = session()?;
+                RequestStep::Steer { session, text: self.needed(word, "text", self.raw.text.as_ref())? }.into()
+            }
+            Word::Compress => RequestStep::Compress { session: session()? }.into(),
+            Word::Branch => {
+                let session = session()?;
+                RequestStep::Branch { session, name: self.needed(word, "as", self.raw.name.as_ref())? }.into()
+            }
+            Word::Delete => {
+                let target = self.target(&[ResumeTarget::Stored, ResumeTarget::Tip])?;
+                RequestStep::Delete { session: session()?, target }.into()
+            }
+            Word::MostRecent => RequestStep::MostRecent.into(),
+            Word::ActiveList => RequestStep::ActiveList.into(),
+            Word::List => RequestStep::List.into(),
+            Word::Kill => ProcessStep::Kill.into(),
+            Word::Signal => ProcessStep::Signal { signal: self.signal(word)? }.into(),
+            Word::Restart => ProcessStep::Restart.into(),
+            Word::CliNew => ProcessStep::CliNew { session: session()? }.into(),
+            Word::ScanIdle => ProcessStep::ScanIdle.into(),
+            Word::Suspend => ProcessStep::Suspend { length: self.length(word)? }.into(),
+            Word::SetClock => ProcessStep::SetClock { jump: self.jump(word)? }.into(),
+            Word::Answer => {
+                let session = session()?;
+                RequestStep::Answer { session, text: self.needed(word, "text", self.raw.text.as_ref())? }.into()
+            }
+            Word::EventsSince => RequestStep::EventsSince { session: session()? }.into(),
+        })
+    }
+
+    fn word(&self) -> Result<Word, ScenarioError> {
+        let found = self.of_every_step("do", self.raw.word.as_ref())?;
+        let word = Word::ALL.iter().copied().find(|word| word.entry().word == found.get_ref());
+        word.ok_or_else(|| {
+            let words: Vec<&str> = Word::ALL.iter().map(|word| word.entry().word).collect();
+            self.source
+                .error(found.span(), format!("unknown step `{}`", found.get_ref()))
+                .with_help(format!("steps are {}", list(&words)))
+        })
+    }
+
+    fn no_stray_key(&self, word: Word) -> Result<(), ScenarioError> {
+        let entry = word.entry();
+        let stray =
+            self.raw.keys().into_iter().find(|(key, place)| place.is_some() && *key != "do" && !entry.has_key(key));
+        if let Some((key, Some(place))) = stray {
+            let message = format!("`{key}` does not go with `{}`", entry.word);
+            return Err(self.source.error(self.source.key(key, place), message).with_help(entry.help()));
+        }
+        Ok(())
+    }
+
+    fn wish(&self) -> Result<ResumeWish, ScenarioError> {
+        match (is_set(self.raw.lazy.as_ref()), is_set(self.raw.eager_build.as_ref())) {
+            (false, false) => Ok(ResumeWish::GoOn),
+            (true, false) => Ok(ResumeWish::Look),
+            (false, true) => Ok(ResumeWish::GoOnAtOnce),
+            (true, true) => {
+                let place = self.raw.eager_build.as_ref().map_or_else(|| self.whole.clone(), Spanned::span);
+                let message = "both `lazy` and `eager_build`".to_owned();
+                let help = "a client that only looks needs no agent with the answer; leave one out";
+                Err(self.source.error(self.source.key("eager_build", place), message).with_help(help))
+            }
+        }
+    }
+
+    fn length(&self, word: Word) -> Result<Millis, ScenarioError> {
+        self.raw.takes.as_ref().map(|takes| *takes.get_ref()).ok_or_else(|| {
+            let message = format!("`{}` needs `takes`", word.entry().word);
+            self.source.error(self.whole.clone(), message).with_help(word.entry().help())
+        })
+    }
+
+    fn jump(&self, word: Word) -> Result<Jump, ScenarioError> {
+        match (&self.raw.forward, &self.raw.back) {
+            (Some(length), None) => Ok(Jump::Forward(*length.get_ref())),
+            (None, Some(length)) => Ok(Jump::Back(*length.get_ref())),
+            (None, None) => {
+                let message = format!("`{}` needs `forward` or `back`", word.entry().word);
+                Err(self.source.error(self.whole.clone(), message).with_help(word.entry().help()))
+            }
+            (Some(_), Some(back)) => {
+                let place = self.source.key("back", back.span());
+                let message = format!("`{}` has both `forward` and `back`", word.entry().word);
+                Err(self.source.error(place, message).with_help(word.entry().help()))
+            }
+        }
+    }
+
+    fn signal(&self, word: Word) -> Result<Signal, ScenarioError> {
+        let name = self.needed(word, "signal", self.raw.signal.as_ref())?;
+        let known = [Signal::Int, Signal::Term].into_iter().find(|known| known.name() == name);
+        known.ok_or_else(|| {
+            let place = self.raw.signal.as_ref().map_or_else(|| self.whole.clone(), Spanned::span);
+            self.source.error(place, format!("unknown signal `{name}`")).with_help(word.entry().help())
+        })
+    }
+
+    fn prompt(&self, word: Word) -> Result<Prompt, ScenarioError> {
+        match (&self.raw.turn, &self.raw.text) {
+            (Some(turn), None) => Ok(Prompt::Turn(turn.get_ref().clone())),
+            (None, Some(text)) => Ok(Prompt::Text(text.get_ref().clone())),
+            (None, None) => {
+                let message = format!("`{}` needs `turn` or `text`", word.entry().word);
+                Err(self.source.error(self.whole.clone(), message).with_help(word.entry().help()))
+            }
+            (Some(_), Some(text)) => {
+                let place = self.source.key("text", text.span());
+                let message = format!("`{}` has both `turn` and `text`", word.entry().word);
+                Err(self.source.error(place, message).with_help(word.entry().help()))
+            }
+        }
+    }
+
+    fn target(&self, known: &[ResumeTarget]) -> Result<ResumeTarget, ScenarioError> {
+        let Some(found) = &self.raw.id else { return Ok(ResumeTarget::default()) };
+        let meant = known.iter().find(|known| known.name() == found.get_ref());
+        meant.copied().ok_or_else(|| {
+            self.source
+                .error(found.span(), format!("unknown `id` to name a session by: `{}`", found.get_ref()))
+                .with_help(match known.contains(&ResumeTarget::Title) {
+                    true => {
+                        "`id` is `stored`, the id that the client knows and the default, `tip`, the end of its lineage, \
+                         or `title`"
+                    }
+                    false => {
+                        "`id` is `stored`, the id that the client knows and the default, or `tip`, the end of its lineage"
+                    }
+                })
+        })
+    }
+
+    fn needed(&self, word: Word, key: &str, value: Option<&Spanned<String>>) -> Result<String, ScenarioError> {
+        text(value).ok_or_else(|| {
+            let message = format!("`{}` needs `{key}`", word.entry().word);
+            self.source.error(self.whole.clone(), message).with_help(word.entry().help())
+        })
+    }
+
+    fn of_every_step<'v, T>(&self, key: &str, value: Option<&'v Spanned<T>>) -> Result<&'v Spanned<T>, ScenarioError> {
+        value.ok_or_else(|| {
+            self.source
+                .error(self.whole.clone(), format!("a step needs `{key}`"))
+                .with_help("every step has `at`, `client` and `do`")
+        })
+    }
+}
+
+fn text(value: Option<&Spanned<String>>) -> Option<String> {
+    value.map(|value| value.get_ref().clone())
+}
+
+fn is_set(flag: Option<&Spanned<bool>>) -> bool {
+    flag.is_some_and(|flag| *flag.get_ref())
+}

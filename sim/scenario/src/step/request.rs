@@ -1,0 +1,311 @@
+//! The requests of a script, and the values of their keys.
+
+/// A step of a client that sends one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestStep {
+    /// `session.create`
+    Create {
+        /// Key `as`: the session's name in the script.
+        name: String,
+        /// Key `title`: the requested title.
+        title: Option<String>,
+        /// Key `close_on_disconnect`.
+        on_disconnect: OnDisconnect,
+        /// Keys `source`, `parent` and `seed`.
+        start: Start,
+    },
+    /// `prompt.submit`
+    Prompt {
+        /// The session, by its name in the script.
+        session: String,
+        /// Keys `turn` and `text`.
+        prompt: Prompt,
+        /// Key `truncate`: the ordinal of the user message that the prompt replaces, with all messages after it.
+        truncate: Option<i64>,
+    },
+    /// `session.resume`
+    Resume {
+        /// The session, by its name in the script.
+        session: String,
+        /// Key `id`.
+        target: ResumeTarget,
+        /// Key `as`: another name for the session that is returned.
+        name: Option<String>,
+        /// Keys `lazy` and `eager_build`.
+        wish: ResumeWish,
+    },
+    /// `session.activate`
+    Activate {
+        /// The session, by its name in the script.
+        session: String,
+    },
+    /// `session.close`
+    CloseSession {
+        /// The session, by its name in the script.
+        session: String,
+    },
+    /// `session.interrupt`
+    Interrupt {
+        /// The session, by its name in the script.
+        session: String,
+    },
+    /// `session.title`: reads the title, or sets it.
+    Title {
+        /// The session, by its name in the script.
+        session: String,
+        /// Key `title`: the title to set.
+        title: Option<String>,
+    },
+    /// `session.history`
+    History {
+        /// The session, by its name in the script.
+        session: String,
+    },
+    /// `session.undo`
+    Undo {
+        /// The session, by its name in the script.
+        session: String,
+    },
+    /// `session.steer`
+    Steer {
+        /// The session, by its name in the script.
+        session: String,
+        /// Key `text`: the message for the running turn.
+        text: String,
+    },
+    /// `session.compress`
+    Compress {
+        /// The session, by its name in the script.
+        session: String,
+    },
+    /// `session.branch`
+    Branch {
+        /// The session, by its name in the script.
+        session: String,
+        /// Key `as`: the branch's name in the script.
+        name: String,
+    },
+    /// `session.delete`
+    Delete {
+        /// The session, by its name in the script.
+        session: String,
+        /// Key `id`.
+        target: ResumeTarget,
+    },
+    /// `answer`: answers the last question that the client received from the session.
+    Answer {
+        /// The session, by its name in the script.
+        session: String,
+        /// Key `text`: the answer.
+        text: String,
+    },
+    /// `session.events.since`: requests the events after the last one that the client received.
+    EventsSince {
+        /// The session, by its name in the script.
+        session: String,
+    },
+    /// `session.most_recent`
+    MostRecent,
+    /// `session.active_list`
+    ActiveList,
+    /// `session.list`
+    List,
+}
+
+/// What the gateway does with a session when its connection ends: key `close_on_disconnect`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDisconnect {
+    /// It keeps the session for a grace.
+    #[default]
+    Keep,
+    /// It closes the session.
+    Close,
+}
+
+/// What a new session starts with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// The kind of client in the session's row. Left out: the gateway's setting.
+    pub source: Option<String>,
+    /// The session that the new one is a branch of, by its name in the script.
+    pub parent: Option<String>,
+    /// Earlier messages, of the user and of the assistant in turn.
+    pub seed: Vec<String>,
+}
+
+/// The text of a prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    /// The name of a turn of the file's `[turns]`.
+    Turn(String),
+    /// Any other text. The scripted agent replies with the same text.
+    Text(String),
+}
+
+/// The id by which a client resumes or deletes a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResumeTarget {
+    /// The id that the client knows.
+    #[default]
+    Stored,
+    /// The id at the tip of the session's lineage, which another client may have moved.
+    Tip,
+    /// The title of the session's row. Only a resume accepts titles.
+    Title,
+}
+
+/// How a client resumes a session: keys `lazy` and `eager_build`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResumeWish {
+    /// To continue it. The agent may be built after the answer.
+    #[default]
+    GoOn,
+    /// To continue it. The agent is built before the answer.
+    GoOnAtOnce,
+    /// To read it only, without an agent.
+    Look,
+}
+
+/// The names that a request mentions, and what else others ask of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mentions<'a> {
+    /// The session that the request is about.
+    pub session: Option<&'a str>,
+    /// The session that it creates.
+    pub creates: Option<&'a str>,
+    /// The name that it gives to a session: to the new one, or to the one that it resumes.
+    pub names: Option<&'a str>,
+    /// The name under which the ids in the answer are known from here on.
+    pub binds: Option<&'a str>,
+    /// The parent of the session that it creates.
+    pub parent: Option<&'a str>,
+    /// The session whose stored id is a parameter, and which of its ids that is.
+    pub stored: Option<(&'a str, ResumeTarget)>,
+    /// The text of the prompt.
+    pub prompt: Option<&'a Prompt>,
+}
+
+impl RequestStep {
+    /// The names that the request mentions.
+    pub fn mentions(&self) -> Mentions<'_> {
+        match self {
+            Self::Create { name, start, .. } => {
+                let parent = start.parent.as_deref();
+                let stored = parent.map(|parent| (parent, ResumeTarget::Stored));
+                Mentions { parent, stored, ..Mentions::creating(name) }
+            }
+            Self::Prompt { session, prompt, .. } => Mentions { prompt: Some(prompt), ..Mentions::of(session) },
+            Self::Resume { session, target, name, .. } => {
+                let (names, stored) = (name.as_deref(), Some((session.as_str(), *target)));
+                Mentions { names, binds: Some(names.unwrap_or(session)), stored, ..Mentions::of(session) }
+            }
+            Self::Branch { session, name } => Mentions { session: Some(session), ..Mentions::creating(name) },
+            Self::Delete { session, target } => Mentions { stored: Some((session, *target)), ..Mentions::of(session) },
+            Self::Activate { session }
+            | Self::CloseSession { session }
+            | Self::Interrupt { session }
+            | Self::Title { session, .. }
+            | Self::History { session }
+            | Self::Undo { session }
+            | Self::Steer { session, .. }
+            | Self::Compress { session }
+            | Self::Answer { session, .. }
+            | Self::EventsSince { session } => Mentions::of(session),
+            Self::MostRecent | Self::ActiveList | Self::List => Mentions::default(),
+        }
+    }
+
+    pub(super) fn session_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Prompt { session, .. }
+            | Self::Resume { session, .. }
+            | Self::Activate { session }
+            | Self::CloseSession { session }
+            | Self::Interrupt { session }
+            | Self::Title { session, .. }
+            | Self::History { session }
+            | Self::Undo { session }
+            | Self::Steer { session, .. }
+            | Self::Compress { session }
+            | Self::Branch { session, .. }
+            | Self::Delete { session, .. }
+            | Self::Answer { session, .. }
+            | Self::EventsSince { session } => Some(session),
+            Self::Create { .. } | Self::MostRecent | Self::ActiveList | Self::List => None,
+        }
+    }
+
+    /// Renames the parent, and drops the name of a resumed session.
+    pub(super) fn replace_references(&mut self, from: &str, to: &str) {
+        if let Self::Resume { name, .. } = self
+            && name.as_deref() == Some(from)
+        {
+            *name = None;
+        }
+        if let Self::Create { start, .. } = self
+            && start.parent.as_deref() == Some(from)
+        {
+            start.parent = Some(to.to_owned());
+        }
+    }
+
+    pub(super) fn simplify(&mut self) {
+        match self {
+            Self::Create { title, on_disconnect, start, .. } => {
+                *title = None;
+                *on_disconnect = OnDisconnect::Keep;
+                *start = Start::default();
+            }
+            Self::Prompt { truncate, .. } => *truncate = None,
+            Self::Resume { target, wish, .. } => {
+                *target = ResumeTarget::Stored;
+                *wish = ResumeWish::GoOn;
+            }
+            Self::Title { title, .. } => *title = None,
+            Self::Delete { target, .. } => *target = ResumeTarget::Stored,
+            Self::Activate { .. }
+            | Self::CloseSession { .. }
+            | Self::Interrupt { .. }
+            | Self::History { .. }
+            | Self::Undo { .. }
+            | Self::Steer { .. }
+            | Self::Compress { .. }
+            | Self::Branch { .. }
+            | Self::Answer { .. }
+            | Self::EventsSince { .. }
+            | Self::MostRecent
+            | Self::ActiveList
+            | Self::List => {}
+        }
+    }
+}
+
+impl<'a> Mentions<'a> {
+    fn of(session: &'a str) -> Self {
+        Self { session: Some(session), ..Self::default() }
+    }
+
+    fn creating(name: &'a str) -> Self {
+        Self { creates: Some(name), names: Some(name), binds: Some(name), ..Self::default() }
+    }
+}
+
+impl Prompt {
+    /// The text that is sent. The scripted agent finds a turn by its name.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Turn(text) | Self::Text(text) => text,
+        }
+    }
+}
+
+impl ResumeTarget {
+    /// The value of `id`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::Tip => "tip",
+            Self::Title => "title",
+        }
+    }
+}

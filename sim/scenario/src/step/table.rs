@@ -1,0 +1,566 @@
+//! The table of steps: one entry for each word of `do`.
+//!
+//! The reference of the scenario language is generated from it, and so are the checks of keys. An entry holds what is the
+//! same for every step of a word; what depends on the values of keys is a method of [`Action`].
+
+use crate::step::{Action, ConnectionStep, ProcessStep, RequestStep};
+
+/// What a scenario file says about a word, and what the rest of the simulator asks about its steps.
+#[derive(Debug)]
+pub struct Entry {
+    /// The value of `do`. For a request, the method.
+    pub word: &'static str,
+    /// One sentence without its full stop: what the step does.
+    pub about: &'static str,
+    /// The keys besides `at`, `do` and `client`, in the order in which they are printed.
+    pub keys: &'static [Key],
+    /// The end of the sentence "`word` takes …"; none for the names of the keys.
+    pub(super) takes: Option<&'static str>,
+    /// What the step requires of its client's connection, and what becomes of connections.
+    pub presence: Presence,
+    /// Whether the step can be carried out over real sockets.
+    pub over_sockets: OverSockets,
+    /// The fault that the step injects.
+    pub fault: Option<Fault>,
+    /// How a change of a connection stands in the trace.
+    pub event: Option<ConnectionEvent>,
+    /// Whether frames may wait at the client from here on for as long as its connection lasts.
+    pub withholds_frames: bool,
+}
+
+/// A key of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The key.
+    pub name: &'static str,
+    /// The type of its value.
+    pub value: Value,
+    /// Whether the step needs it.
+    pub need: Need,
+    /// What it says.
+    pub about: &'static str,
+}
+
+/// The type of a key's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Any text.
+    Text,
+    /// The name of a session that a step before has named.
+    Session,
+    /// A new name for a session.
+    NewSession,
+    /// The name of a turn of the file's `[turns]`.
+    Turn,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A duration, such as `"5s"`.
+    Duration,
+    /// An integer.
+    Integer,
+    /// `true` or `false`.
+    Flag,
+    /// A list of texts.
+    Texts,
+}
+
+/// Whether a step needs a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The step needs it.
+    Required,
+    /// The step needs this key or the other ones that are marked so, and takes only one of them.
+    OneOf,
+    /// The step can do without it.
+    Optional,
+}
+
+/// What a step requires of its client's connection, and what becomes of connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// The client must not be connected, and is from here on.
+    Connects,
+    /// The client must be connected, and is not from here on.
+    Disconnects,
+    /// The client must be connected.
+    Connected,
+    /// The process ends, and with it every connection.
+    DisconnectsAll,
+    /// The step has no client.
+    NoClient,
+}
+
+/// Whether a step can be carried out over real sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OverSockets {
+    /// As a request.
+    Request,
+    /// As a step of the client's socket.
+    Step(SocketStep),
+    /// It cannot, for this reason.
+    No(&'static str),
+}
+
+/// A step that a real socket can carry out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketStep {
+    /// Opens the socket.
+    Connect,
+    /// Closes it with a close frame.
+    Close,
+    /// Closes it without one.
+    Drop,
+}
+
+/// A fault that a step injects, and the gateway's duty under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The part of the simulated world that fails.
+    pub class: FaultClass,
+    /// What the gateway must do in spite of it.
+    pub duty: &'static str,
+    /// The invariants that check the duty.
+    pub invariants: &'static [&'static str],
+}
+
+/// The part of the simulated world that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FaultClass {
+    /// A client's connection.
+    Connection,
+    /// The wall clock.
+    Clock,
+    /// The gateway's process.
+    Process,
+}
+
+/// How a change of a connection stands in the trace: after the client's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionEvent {
+    /// The text: `closes`.
+    pub text: &'static str,
+    /// How the client's lane of a timeline continues.
+    pub lane: ClientLane,
+}
+
+/// How the client's lane of a timeline continues after an event of its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientLane {
+    /// It begins.
+    Begins,
+    /// It continues as before.
+    Continues,
+    /// It ends.
+    Ends,
+}
+
+/// Declares [`Word`] from the table: the group and the variant of each word, and its entry.
+macro_rules! table {
+    ($($group:ident($step:ident) { $($variant:ident: $entry:expr,)* })*) => {
+        /// A word of `do`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[expect(missing_docs, reason = "each variant is described by its entry")]
+        pub enum Word {
+            $($($variant,)*)*
+        }
+
+        impl Word {
+            /// Every word, in the order of the table.
+            pub const ALL: &'static [Self] = &[$($(Self::$variant,)*)*];
+
+            /// The word of a step.
+            pub const fn of(action: &Action) -> Self {
+                match action {
+                    $($(Action::$group($step::$variant { .. }) => Self::$variant,)*)*
+                }
+            }
+
+            /// What the table says about it.
+            pub const fn entry(self) -> &'static Entry {
+                match self {
+                    $($(Self::$variant => const { &$entry },)*)*
+                }
+            }
+        }
+    };
+}
+
+table! {
+    Connection(ConnectionStep) {
+        Connect: Entry {
+            presence: Presence::Connects,
+            ..Entry::on_socket("connect", "opens a connection", SocketStep::Connect, "connects")
+        }.drawn(ClientLane::Begins),
+        Close: Entry {
+            presence: Presence::Disconnects,
+            ..Entry::on_socket("close", "ends the connection with a close frame", SocketStep::Close, "closes")
+        },
+        Drop: Entry {
+            presence: Presence::Disconnects,
+            ..Entry::on_socket("drop", "ends the connection without a close frame", SocketStep::Drop, "dies")
+        }.injects(
+            FaultClass::Connection,
+            "frames that have arrived count; sessions are kept for a grace, and turns continue",
+            &["turns_outlive_their_clients", "detached_rows_end"],
+        ),
+        Stall: Entry::of_network("stall", "the client stops reading", READS_ON, "stops reading")
+            .drawn(ClientLane::Continues)
+            .withholding_frames()
+            .injects(
+                FaultClass::Connection,
+                "no other client waits for the slow one; its buffer is bounded; after the write timeout it loses its connection, \
+                 and no session",
+                &["connected_sessions_are_not_evicted", "missed_events_are_replayed"],
+            ),
+        Unstall: Entry::of_network(
+            "unstall",
+            "the client reads again, beginning with the frames that were buffered meanwhile",
+            READS_ON,
+            "reads again",
+        )
+        .drawn(ClientLane::Continues),
+        Lag: Entry {
+            takes: Some("`client` and `takes`, how long each frame is on its way"),
+            keys: const { &[Key::required("takes", Value::Duration, "the latency of each frame, in either direction")] },
+            ..Entry::of_network("lag", "gives each later frame of this connection a latency", LOSES_NOTHING, "gets a slow line")
+        }.injects(
+            FaultClass::Connection,
+            "frames of one connection keep their order; requests of several connections are carried out as they arrive",
+            &["grace_is_not_cut_short", "missed_events_are_replayed", "connected_sessions_are_not_evicted"],
+        ),
+        Cut: Entry::of_network(
+            "cut",
+            "the connection carries nothing in either direction, and neither end is notified",
+            LOSES_NOTHING,
+            "is cut off",
+        )
+        .withholding_frames()
+        .injects(
+            FaultClass::Connection,
+            "no frame is lost, repeated or reordered",
+            &["missed_events_are_replayed", "acknowledged_messages_are_stored"],
+        ),
+        Mend: Entry::of_network(
+            "mend",
+            "the connection carries frames again, beginning with those that were held back",
+            LOSES_NOTHING,
+            "is reached again",
+        ),
+        Vanish: Entry {
+            presence: Presence::Disconnects,
+            takes: Some("`client`, and may take `takes`, how long until the gateway finds out"),
+            keys: const { &[Key::optional(
+                "takes",
+                Value::Duration,
+                "the time until the gateway's machine notices; left out: until the heal phase",
+            )] },
+            ..Entry::of_network("vanish", "the client is gone without a frame", LOSES_NOTHING, "vanishes")
+        }
+        .withholding_frames()
+        .injects(
+            FaultClass::Connection,
+            "until the gateway is notified, or has had no room for a frame for the write timeout, the client counts as connected; \
+             then a whole grace begins",
+            &["detached_rows_end", "grace_is_not_cut_short", "connected_sessions_are_not_evicted"],
+        ),
+        Resend: Entry {
+            event: None,
+            ..Entry::of_network(
+                "resend",
+                "repeats the requests that were unanswered when the previous connection ended",
+                "nothing is left without an answer here",
+                "",
+            )
+        }.injects(
+            FaultClass::Connection,
+            "a request is carried out as often as it arrives",
+            &["prompts_end_once", "one_turn_per_record", "one_record_per_row", "detached_rows_end"],
+        ),
+    }
+    Request(RequestStep) {
+        Create: Entry {
+            takes: Some(
+                "`as`, the name of the session in this file, and may take `title`, `source`, `parent`, `seed` and \
+                 `close_on_disconnect`",
+            ),
+            keys: &[
+                Key::required("as", Value::NewSession, "the session's name in this file"),
+                Key::optional("title", Value::Text, "the requested title"),
+                Key::optional("source", Value::Text, "the kind of client in the row; left out: the gateway's setting"),
+                Key::optional("parent", Value::Session, "the session that the new one is a branch of"),
+                Key::optional("seed", Value::Texts, "earlier messages, of the user and of the assistant in turn"),
+                Key::optional("close_on_disconnect", Value::Flag, "whether the session is closed when its connection ends"),
+            ],
+            ..Entry::request("session.create", "creates a session")
+        },
+        Prompt: Entry {
+            takes: Some("`session`, exactly one of `turn` and `text`, and may take `truncate`"),
+            keys: &[
+                SESSION,
+                Key::one_of("turn", Value::Turn, "the turn that the prompt starts"),
+                Key::one_of("text", Value::Text, "the text of the prompt; the agent replies with the same text"),
+                Key::optional(
+                    "truncate",
+                    Value::Integer,
+                    "the ordinal of the user message that the prompt replaces, with all messages after it",
+                ),
+            ],
+            ..Entry::request("prompt.submit", "submits a prompt")
+        },
+        Resume: Entry {
+            takes: Some("`session` and may take `id`, `as`, and `lazy` or `eager_build`"),
+            keys: &[
+                SESSION,
+                Key::optional(
+                    "id",
+                    Value::OneOf(&["stored", "tip", "title"]),
+                    "the id to resume by: the one that the client knows (the default), the tip of its lineage, or the title",
+                ),
+                Key::optional("as", Value::NewSession, "another name for the session that is returned"),
+                Key::optional("lazy", Value::Flag, "whether the client only reads the session, without an agent"),
+                Key::optional("eager_build", Value::Flag, "whether the agent is built before the answer"),
+            ],
+            ..Entry::request("session.resume", "resumes a session")
+        },
+        Activate: Entry::of_session("session.activate", "attaches the client to a live session"),
+        CloseSession: Entry::of_session("session.close", "closes a session"),
+        Interrupt: Entry::of_session("session.interrupt", "interrupts the running turn of a session"),
+        Title: Entry {
+            takes: Some("`session` and may take `title`, which it gives"),
+            keys: &[SESSION, Key::optional("title", Value::Text, "the title to set; left out: the title is read")],
+            ..Entry::request("session.title", "reads or sets the title of a session")
+        },
+        History: Entry::of_session("session.history", "reads the messages of a session"),
+        Undo: Entry::of_session("session.undo", "removes the last exchange of a session"),
+        Steer: Entry {
+            keys: &[SESSION, Key::required("text", Value::Text, "the message for the running turn")],
+            ..Entry::request("session.steer", "adds a message to the running turn of a session")
+        },
+        Compress: Entry::of_session("session.compress", "replaces the messages of a session by a summary"),
+        Branch: Entry {
+            keys: &[SESSION, Key::required("as", Value::NewSession, "the branch's name in this file")],
+            ..Entry::request("session.branch", "creates a session with the messages of another one")
+        },
+        Delete: Entry {
+            takes: Some("`session` and may take `id`"),
+            keys: &[
+                SESSION,
+                Key::optional(
+                    "id",
+                    Value::OneOf(&["stored", "tip"]),
+                    "the id to delete by: the one that the client knows (the default), or the tip of its lineage",
+                ),
+            ],
+            ..Entry::request("session.delete", "deletes the row of a session")
+        },
+        Answer: Entry {
+            keys: &[SESSION, Key::required("text", Value::Text, "the answer")],
+            ..Entry::request("answer", "answers the last question that the client received from a session")
+        },
+        EventsSince: Entry::of_session(
+            "session.events.since",
+            "requests the events of a session after the last one that the client received",
+        ),
+        MostRecent: Entry::request("session.most_recent", "requests the session that was active last"),
+        ActiveList: Entry::request("session.active_list", "lists the live sessions"),
+        List: Entry::request("session.list", "lists the stored sessions"),
+    }
+    Process(ProcessStep) {
+        Kill: Entry {
+            presence: Presence::DisconnectsAll,
+            ..Entry::process(
+                "gateway.kill",
+                "ends the process at once; memory, timers and uncommitted writes are lost",
+                NO_CONTROL,
+            )
+        }.injects(
+            FaultClass::Process,
+            "what was acknowledged is in the rows; no rotation is half done; rows left open are ended a grace after the next start",
+            &["acknowledged_messages_are_stored", "rotations_are_atomic", "detached_rows_end"],
+        ),
+        Signal: Entry {
+            presence: Presence::DisconnectsAll,
+            takes: Some("`signal`, which is `INT` or `TERM`, and no `client`"),
+            keys: const { &[Key::required("signal", Value::OneOf(&["INT", "TERM"]), "the signal")] },
+            ..Entry::process("gateway.signal", "sends a signal to the process, which shuts down", NO_CONTROL)
+        }.injects(
+            FaultClass::Process,
+            "turns are interrupted and stored, and rows are ended, before the process ends",
+            &["signals_end_rows", "acknowledged_messages_are_stored"],
+        ),
+        Restart: Entry::process("gateway.restart", "starts a new process on the same database", NO_CONTROL),
+        CliNew: Entry {
+            takes: Some("`session`, the one that another program leaves, and no `client`"),
+            keys: &[SESSION],
+            ..Entry::process(
+                "cli.new",
+                "another program on the same database continues a session in a new one, stores a message there, and ends it",
+                "nothing here writes to the gateway's database",
+            )
+        },
+        ScanIdle: Entry::process("gateway.scan_idle", "the idle reaper scans now", "no request makes the idle reaper scan"),
+        Suspend: Entry {
+            takes: Some("`takes`, how long the machine sleeps, and no `client`"),
+            keys: const { &[Key::required("takes", Value::Duration, "how far wall time moves")] },
+            ..Entry::process(
+                "machine.suspend",
+                "the machine sleeps: wall time moves on, and uptime does not",
+                "a machine that runs cannot be suspended from here",
+            )
+        }.injects(
+            FaultClass::Clock,
+            "graces, timeouts and idle times do not advance meanwhile",
+            &["grace_is_not_cut_short", "idle_sessions_end"],
+        ),
+        SetClock: Entry {
+            takes: Some("`forward` or `back`, how far wall time jumps, and no `client`"),
+            keys: const { &[
+                Key::one_of("forward", Value::Duration, "how far wall time jumps ahead"),
+                Key::one_of("back", Value::Duration, "how far wall time jumps back"),
+            ] },
+            ..Entry::process(
+                "machine.set_clock",
+                "wall time jumps, and uptime does not",
+                "nothing here sets the clock of the machine",
+            )
+        }.injects(
+            FaultClass::Clock,
+            "graces, timeouts and idle times are unaffected; rows hold the wall time as it was read",
+            &["grace_is_not_cut_short", "detached_rows_end", "idle_sessions_end"],
+        ),
+    }
+}
+
+const SESSION: Key = Key::required("session", Value::Session, "the session, by its name in this file");
+
+const READS_ON: &str = "the system reads on for a client that has stopped";
+const LOSES_NOTHING: &str = "the network of this machine loses and delays nothing";
+const NO_CONTROL: &str = "nothing here starts or ends the gateway";
+
+impl Entry {
+    /// Whether the step has a client, and with it the key `client`.
+    pub const fn has_client(&self) -> bool {
+        !matches!(self.presence, Presence::NoClient | Presence::DisconnectsAll)
+    }
+
+    /// Whether a key besides `at` and `do` goes with the word.
+    pub fn has_key(&self, name: &str) -> bool {
+        if name == "client" { self.has_client() } else { self.keys.iter().any(|key| key.name == name) }
+    }
+
+    /// The keys of the word, as a sentence.
+    pub fn help(&self) -> String {
+        let word = self.word;
+        match (self.takes, self.keys) {
+            (Some(takes), _) => format!("`{word}` takes {takes}"),
+            (None, []) if self.has_client() => format!("`{word}` takes only `at`, `client` and `do`"),
+            (None, []) => format!("`{word}` takes only `at` and `do`"),
+            (None, keys) => {
+                let keys: Vec<String> = keys.iter().map(|key| format!("`{}`", key.name)).collect();
+                format!("`{word}` takes {}", keys.join(", "))
+            }
+        }
+    }
+
+    /// The text of the step in the trace, after the client's name; empty if the word changes no connection.
+    pub const fn event_text(&self) -> &'static str {
+        match self.event {
+            Some(event) => event.text,
+            None => "",
+        }
+    }
+
+    const fn new(word: &'static str, about: &'static str, presence: Presence, over_sockets: OverSockets) -> Self {
+        Self {
+            word,
+            about,
+            keys: &[],
+            takes: None,
+            presence,
+            over_sockets,
+            fault: None,
+            event: None,
+            withholds_frames: false,
+        }
+    }
+
+    const fn on_socket(word: &'static str, about: &'static str, step: SocketStep, event: &'static str) -> Self {
+        let event = Some(ConnectionEvent { text: event, lane: ClientLane::Ends });
+        Self { event, ..Self::new(word, about, Presence::Connected, OverSockets::Step(step)) }
+    }
+
+    const fn of_network(word: &'static str, about: &'static str, why: &'static str, event: &'static str) -> Self {
+        let event = Some(ConnectionEvent { text: event, lane: ClientLane::Ends });
+        Self { event, ..Self::new(word, about, Presence::Connected, OverSockets::No(why)) }
+    }
+
+    const fn request(word: &'static str, about: &'static str) -> Self {
+        Self::new(word, about, Presence::Connected, OverSockets::Request)
+    }
+
+    const fn of_session(word: &'static str, about: &'static str) -> Self {
+        Self { keys: &[SESSION], ..Self::request(word, about) }
+    }
+
+    const fn process(word: &'static str, about: &'static str, why: &'static str) -> Self {
+        Self::new(word, about, Presence::NoClient, OverSockets::No(why))
+    }
+
+    const fn injects(self, class: FaultClass, duty: &'static str, invariants: &'static [&'static str]) -> Self {
+        Self { fault: Some(Fault { class, duty, invariants }), ..self }
+    }
+
+    const fn drawn(self, lane: ClientLane) -> Self {
+        Self { event: Some(ConnectionEvent { text: self.event_text(), lane }), ..self }
+    }
+
+    const fn withholding_frames(self) -> Self {
+        Self { withholds_frames: true, ..self }
+    }
+}
+
+impl Key {
+    const fn required(name: &'static str, value: Value, about: &'static str) -> Self {
+        Self { name, value, need: Need::Required, about }
+    }
+
+    const fn one_of(name: &'static str, value: Value, about: &'static str) -> Self {
+        Self { name, value, need: Need::OneOf, about }
+    }
+
+    const fn optional(name: &'static str, value: Value, about: &'static str) -> Self {
+        Self { name, value, need: Need::Optional, about }
+    }
+}
+
+impl ConnectionEvent {
+    /// How the client's lane continues after an event with this text. What is the end of no step ends the lane.
+    pub fn lane(text: &str) -> ClientLane {
+        let events = Word::ALL.iter().filter_map(|word| word.entry().event);
+        events.into_iter().find(|event| event.text == text).map_or(ClientLane::Ends, |event| event.lane)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Words are distinct, and each sentence begins small and has no full stop, as the reference pages expect.
+    #[test]
+    fn entries_are_consistent() {
+        let words: BTreeSet<&str> = Word::ALL.iter().map(|word| word.entry().word).collect();
+        assert_eq!(words.len(), Word::ALL.len());
+        for word in Word::ALL {
+            let entry = word.entry();
+            let sentences = [entry.about].into_iter().chain(entry.keys.iter().map(|key| key.about));
+            for sentence in sentences {
+                let is_phrase = sentence.starts_with(|letter: char| !letter.is_uppercase()) && !sentence.ends_with('.');
+                assert!(is_phrase, "`{}`: {sentence}", entry.word);
+            }
+            let names: BTreeSet<&str> = entry.keys.iter().map(|key| key.name).collect();
+            assert_eq!(names.len(), entry.keys.len(), "`{}` has a key twice", entry.word);
+        }
+    }
+}
