@@ -100,7 +100,7 @@ mod tests {
     /// The numbers of a named stream are part of every tape and report that names a seed. They must never change.
     #[test]
     fn streams_are_frozen() {
-        assert_eq!(Prng::stream(7, "strategy.random").draw(), 0);
+        assert_eq!(Prng::stream(7, "strategy.random").draw(), 12_639_260_694_797_442_307);
     }
 
     /// Streams of one seed differ, streams of one name differ by seed, and a stream is the same each time.
