@@ -27,7 +27,7 @@ fn three_at_once() -> Scenario {
 fn order(simulator: &mut Simulator, scenario: &Scenario, strategy: Box<dyn Strategy>) -> Vec<String> {
     let report = simulator.run_with(scenario, Release::Current, strategy);
     let sent = report.trace.entries().iter().filter(|entry| entry.site == Site::Sent);
-    sent.map(|entry| entry.task.clone()).collect()
+    sent.map(|entry| entry.task.label.to_string()).collect()
 }
 
 /// Stock paused tokio has one order of 1,000 seeds; here a random strategy reaches all six, and `fifo` stays with one.

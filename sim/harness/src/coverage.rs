@@ -17,6 +17,7 @@ pub use state::{Client, Life, Phase, Row, State, Timers, Waiting};
 use gateway_core::state::Session;
 
 use crate::history::{self, Historian};
+use crate::task::Role;
 use crate::world::mirror::Mirror;
 
 /// A session went from one state to another.
@@ -25,7 +26,7 @@ pub struct Edge {
     /// Before; none at its registration.
     pub from: Option<State>,
     /// The role of the task that did it: `reader`, `turn`, `grace`.
-    pub by: String,
+    pub by: Role,
     /// After.
     pub to: State,
 }
@@ -106,7 +107,7 @@ impl Observer {
             if before.is_none_or(|seen| seen.0 != state || rearmed(seen)) {
                 let from = before.map(|seen| seen.0);
                 historian.session(moment, place, from, state);
-                self.reached.note(Edge { from, by: role(&moment.task).to_owned(), to: state });
+                self.reached.note(Edge { from, by: moment.task.tag.role, to: state });
             }
             match self.last.get_mut(place) {
                 Some(last) => *last = (state, timer),
@@ -128,10 +129,4 @@ impl Observer {
     pub(crate) fn finish(self) -> Coverage {
         self.reached
     }
-}
-
-/// `turn` of `work/turn#2`.
-fn role(task: &str) -> &str {
-    let task = task.split('#').next().unwrap_or(task);
-    task.rsplit('/').next().unwrap_or(task)
 }

@@ -4,13 +4,13 @@
 //! Noting a change is neither a choice nor an event, and no part of the digest: a run is the same with and without.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use gateway_core::clock::Uptime;
 use gateway_core::ids::SessionId;
 use gateway_core::store::{SessionRow, StoredId};
 
 use crate::coverage::State;
+use crate::task::AnyTask;
 
 /// The changes of one run.
 #[derive(Clone, Debug, Default)]
@@ -30,8 +30,8 @@ pub struct Change {
     pub at: Uptime,
     /// How many entries the trace had by then.
     pub entries: usize,
-    /// The label of the task that ran.
-    pub task: Rc<str>,
+    /// The task that ran.
+    pub task: AnyTask,
     /// The change.
     pub what: What,
 }
@@ -79,7 +79,7 @@ pub struct RowState {
 pub(crate) struct Moment {
     pub(crate) at: Uptime,
     pub(crate) entries: usize,
-    pub(crate) task: Rc<str>,
+    pub(crate) task: AnyTask,
 }
 
 /// Writes the history of a run.

@@ -27,7 +27,7 @@ pub mod report;
 pub mod rows;
 pub mod simulation;
 pub mod snapshot;
-mod task;
+pub mod task;
 pub mod timeline;
 pub mod trace;
 pub mod verdict;

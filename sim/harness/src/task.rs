@@ -1,6 +1,7 @@
 //! What a task of a run is: its role and its owner, as types. Its label is made of them, and is text on tapes and in
 //! traces; nothing parses it back.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::rc::Rc;
 
@@ -10,22 +11,23 @@ use interleaving::{Task, TaskInfo};
 use crate::footprint::Resource;
 
 /// All tasks of a run.
-pub(crate) type Pool = interleaving::Pool<TaskTag, Resource>;
+pub type Pool = interleaving::Pool<TaskTag, Resource>;
 
 /// A task of a run, with its label.
-pub(crate) type AnyTask = Rc<TaskInfo<TaskTag>>;
+pub type AnyTask = Rc<TaskInfo<TaskTag>>;
 
 /// What a task does, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TaskTag {
+pub struct TaskTag {
     /// A client's name, a session's label, `gateway` or `store`; none for what has no owner.
-    pub(crate) owner: Option<Rc<str>>,
-    pub(crate) role: Role,
+    pub owner: Option<Rc<str>>,
+    /// The work of the task.
+    pub role: Role,
 }
 
 /// What a task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub enum Role {
     /// A task of the gateway's process, by the gateway's own role.
     Gateway(spawn::TaskRole),
     /// Follows the script of a client.
@@ -81,7 +83,8 @@ impl Role {
         self == Self::Gateway(spawn::TaskRole::Grace)
     }
 
-    fn word(self) -> &'static str {
+    /// The part of the label after the slash.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Gateway(role) => role.word(),
             Self::Script => "script",
@@ -92,6 +95,25 @@ impl Role {
             Self::Crash => "crash",
             Self::Simulator => "simulator",
         }
+    }
+}
+
+/// In the order of the words, in which tables print them.
+impl Ord for Role {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.word(), self.is_gateway()).cmp(&(other.word(), other.is_gateway()))
+    }
+}
+
+impl PartialOrd for Role {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
     }
 }
 

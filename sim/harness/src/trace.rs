@@ -9,6 +9,8 @@ use std::hash::Hasher;
 use gateway_core::clock::Uptime;
 use siphasher::sip::SipHasher24;
 
+use crate::task::AnyTask;
+
 /// A run's entries.
 #[derive(Default)]
 pub struct Trace {
@@ -22,8 +24,8 @@ pub struct Trace {
 pub struct Entry {
     /// When.
     pub at: Uptime,
-    /// In which task.
-    pub task: String,
+    /// The task that did it.
+    pub task: AnyTask,
     /// What kind of thing.
     pub site: Site,
     /// The thing: a frame, a transaction, what it changed.
@@ -63,9 +65,9 @@ impl Trace {
     }
 
     /// Something happened in the present event.
-    pub(crate) fn enter(&mut self, at: Uptime, task: &str, site: Site, text: String) {
-        self.fold(at, task, site as u8, &text);
-        self.entries.push(Entry { at, task: task.to_owned(), site, text });
+    pub(crate) fn enter(&mut self, at: Uptime, task: AnyTask, site: Site, text: String) {
+        self.fold(at, &task.label, site as u8, &text);
+        self.entries.push(Entry { at, task, site, text });
     }
 
     /// What happened, in order.
@@ -101,7 +103,7 @@ impl fmt::Display for Trace {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:>10}  {}  {}  {}", self.at.to_string(), self.task, self.site.word(), self.text)
+        write!(f, "{:>10}  {}  {}  {}", self.at.to_string(), self.task.label, self.site.word(), self.text)
     }
 }
 

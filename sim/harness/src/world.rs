@@ -113,7 +113,7 @@ impl Stage {
 
     /// Something happened, in the task that runs.
     pub(crate) fn enter(&self, site: Site, text: String) {
-        self.trace.borrow_mut().enter(self.now(), &self.current().label, site, text);
+        self.trace.borrow_mut().enter(self.now(), self.current(), site, text);
     }
 
     /// A step of the script was carried out.
@@ -146,7 +146,7 @@ impl Stage {
 
     /// Where the run is.
     pub(crate) fn moment(&self) -> Moment {
-        Moment { at: self.now(), entries: self.trace.borrow().entries().len(), task: Rc::clone(&self.current().label) }
+        Moment { at: self.now(), entries: self.trace.borrow().entries().len(), task: self.current() }
     }
 
     /// The trace so far, leaving an empty one.

@@ -91,7 +91,7 @@ fn by_count(coverage: &Coverage) -> Vec<(&Edge, u64)> {
 
 fn json(campaign: &Campaign, summary: &Summary) {
     let edge = |(edge, count): (&Edge, u64)| -> Value {
-        json!({ "count": count, "by": edge.by, "from": edge.from.map(state), "to": state(edge.to) })
+        json!({ "count": count, "by": edge.by.word(), "from": edge.from.map(state), "to": state(edge.to) })
     };
     let mark = |mark: &sim_harness::coverage::Mark| -> Value {
         json!({ "name": mark.name, "about": mark.about, "count": summary.coverage.mark(mark.name) })

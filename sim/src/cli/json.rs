@@ -77,5 +77,5 @@ fn run(case: &Case, trace: bool) -> Run<'_> {
 }
 
 fn happened(entry: &Entry) -> Happened<'_> {
-    Happened { at_ms: entry.at.0, task: &entry.task, site: entry.site.word(), text: &entry.text }
+    Happened { at_ms: entry.at.0, task: &entry.task.label, site: entry.site.word(), text: &entry.text }
 }

@@ -22,7 +22,7 @@ impl Coverage {
             let from = edge.from.map_or_else(|| "new".to_owned(), |state| state.node());
             let to = edge.to.node();
             if from != to {
-                *arrows.entry((from, to)).or_default().entry(&edge.by).or_default() += count;
+                *arrows.entry((from, to)).or_default().entry(edge.by.word()).or_default() += count;
             }
         }
         match form {

@@ -1,7 +1,10 @@
 //! Marks: places that some run of a campaign must reach. A campaign that misses one no longer tests what it claims.
 
+use gateway_core::spawn::TaskRole;
+
 use super::state::Life;
 use super::{Client, Edge, Phase, Row, Timers, Waiting};
+use crate::task::Role;
 
 /// A place that a campaign must reach.
 pub struct Mark {
@@ -46,7 +49,7 @@ macro_rules! edge {
             about: $about,
             reached: |moment| match moment {
                 Moment::Edge(Edge { from: Some($from), by, to: $to }) => {
-                    let $by = by.as_str();
+                    let $by = *by;
                     $reached
                 }
                 _ => false,
@@ -95,10 +98,13 @@ pub const MARKS: &[Mark] = &[
         left(from, to) && from.phase == Phase::Rotating
     }),
     edge!("grace_spares_a_turn", "the grace is over in the middle of a turn, and begins again", |from, by, to| {
-        by == "grace" && from.phase != Phase::Idle && to.timers == Timers::Armed && to.stage == Life::Open
+        by == Role::Gateway(TaskRole::Grace)
+            && from.phase != Phase::Idle
+            && to.timers == Timers::Armed
+            && to.stage == Life::Open
     }),
     edge!("grace_reaps", "the grace is over, and the session is ended", |from, by, to| {
-        by == "grace" && from.stage == Life::Open && to.stage == Life::Closing
+        by == Role::Gateway(TaskRole::Grace) && from.stage == Life::Open && to.stage == Life::Closing
     }),
     edge!("return_stops_the_grace", "a client comes back while the grace runs", |from, _by, to| {
         from.client == Client::Detached && from.timers == Timers::Armed && to.client == Client::Attached
@@ -110,34 +116,30 @@ pub const MARKS: &[Mark] = &[
         to.phase == Phase::Rotating && from.phase != Phase::Rotating && to.client == Client::Detached
     }),
     edge!("closed_in_a_turn", "a session is closed in the middle of a turn", |from, by, to| {
-        matches!(by, "reader" | "request")
-            && from.stage == Life::Open
-            && to.stage == Life::Closing
-            && from.phase != Phase::Idle
+        is_of_request(by) && from.stage == Life::Open && to.stage == Life::Closing && from.phase != Phase::Idle
     }),
     edge!("closed_at_rest", "a session is closed at rest", |from, by, to| {
-        matches!(by, "reader" | "request")
-            && from.stage == Life::Open
-            && to.stage == Life::Closing
-            && from.phase == Phase::Idle
+        is_of_request(by) && from.stage == Life::Open && to.stage == Life::Closing && from.phase == Phase::Idle
     }),
     edge!("drops_while_closing", "a client goes while its session is being ended", |from, _by, to| {
         from.client == Client::Attached && to.client == Client::Detached && to.stage == Life::Closing
     }),
     edge!("closed_with_its_client", "a session is ended because its connection ended", |from, by, to| {
-        by == "disconnect" && from.stage == Life::Open && to.stage == Life::Closing
+        by == Role::Gateway(TaskRole::Disconnect) && from.stage == Life::Open && to.stage == Life::Closing
     }),
     edge!("idle_reaper_ends", "the idle reaper ends a session", |from, by, to| {
-        matches!(by, "idle" | "script") && from.stage == Life::Open && to.stage == Life::Closing
+        matches!(by, Role::Gateway(TaskRole::Idle) | Role::Script)
+            && from.stage == Life::Open
+            && to.stage == Life::Closing
     }),
     edge!("cap_ends", "a session is ended because there are too many", |from, by, to| {
-        by == "cap" && from.stage == Life::Open && to.stage == Life::Closing
+        by == Role::Gateway(TaskRole::Cap) && from.stage == Life::Open && to.stage == Life::Closing
     }),
     edge!("interrupted", "a turn is told to stop", |from, _by, to| {
         from.phase != Phase::Stopping && to.phase == Phase::Stopping && to.stage == Life::Open
     }),
     edge!("silent_turn_is_stopped", "the grace is over, and a silent turn is told to stop", |from, by, to| {
-        by == "grace" && from.phase != Phase::Stopping && to.phase == Phase::Stopping
+        by == Role::Gateway(TaskRole::Grace) && from.phase != Phase::Stopping && to.phase == Phase::Stopping
     }),
     edge!("prompt_waits", "a prompt waits for the turn before it", |from, _by, to| {
         from.waiting == Waiting::None && to.waiting == Waiting::One
@@ -150,10 +152,10 @@ pub const MARKS: &[Mark] = &[
     }),
     edge!("asks", "a turn asks its user", |from, _by, to| from.phase != Phase::Asking && to.phase == Phase::Asking),
     edge!("answered_by_nobody", "a question's time is over", |from, by, to| {
-        by == "turn" && from.phase == Phase::Asking && to.phase == Phase::Working
+        by == Role::Gateway(TaskRole::Turn) && from.phase == Phase::Asking && to.phase == Phase::Working
     }),
     edge!("answered", "a user answers", |from, by, to| {
-        by == "reader" && from.phase == Phase::Asking && to.phase == Phase::Working
+        by == Role::Gateway(TaskRole::Reader) && from.phase == Phase::Asking && to.phase == Phase::Working
     }),
     edge!("rotates", "a session goes on under another id", |from, _by, to| {
         from.phase == Phase::Rotating && to.phase != Phase::Rotating
@@ -199,6 +201,11 @@ pub const MARKS: &[Mark] = &[
         *site == FAULT && *label == "lost"
     }),
 ];
+
+/// Whether a task carries out a request.
+fn is_of_request(by: Role) -> bool {
+    matches!(by, Role::Gateway(TaskRole::Reader | TaskRole::Request))
+}
 
 /// Whether a live session has lost its client.
 fn left(from: &super::State, to: &super::State) -> bool {

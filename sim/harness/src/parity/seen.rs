@@ -110,8 +110,7 @@ pub(super) fn delivered(trace: &Trace, end: Uptime) -> BTreeMap<String, u64> {
     for entry in trace.entries().iter().filter(|entry| entry.site == Site::Received && entry.at <= end) {
         let frame: serde_json::Value = serde_json::from_str(&entry.text).unwrap_or_default();
         if frame["params"]["type"] == "message.complete" {
-            // The task's label is `c1/inbox`, with a number for a second connection.
-            let client = entry.task.split('/').next().unwrap_or_default();
+            let client = entry.task.tag.owner.as_deref().unwrap_or_default();
             *counts.entry(client.to_owned()).or_default() += 1;
         }
     }

@@ -9,6 +9,7 @@ use super::Lane;
 use crate::coverage::{Client, Life, State, Timers};
 use crate::history::{Change, RowState, What};
 use crate::report::{Outcome, Report};
+use crate::task::AnyTask;
 use crate::trace::{Entry, Site};
 use sim_scenario::table::{ClientLane, ConnectionEvent};
 
@@ -87,16 +88,17 @@ impl<'a> Teller<'a> {
     }
 
     fn entry(&mut self, entry: &Entry, told_by_its_row: bool) {
-        let client = |name: &str| Some(Lane::Client(name.split('/').next().unwrap_or(name).to_owned()));
+        let client = |name: &str| Some(Lane::Client(name.to_owned()));
+        let owner = of_client(&entry.task);
         let text = entry.text.as_str();
         match entry.site {
             Site::Sent => {
-                let said = self.sent(&entry.task, text);
-                self.tell(entry.at, client(&entry.task), said, Effect::None);
+                let said = self.sent(owner, text);
+                self.tell(entry.at, client(owner), said, Effect::None);
             }
             Site::Received => {
-                let said = self.received(&entry.task, text);
-                self.tell(entry.at, client(&entry.task), said, Effect::None);
+                let said = self.received(owner, text);
+                self.tell(entry.at, client(owner), said, Effect::None);
             }
             Site::Connection => {
                 let (name, word) = text.split_once(' ').unwrap_or((text, ""));
@@ -107,7 +109,7 @@ impl<'a> Teller<'a> {
                 };
                 self.tell(entry.at, client(name), text.to_owned(), effect);
             }
-            Site::Script => self.tell(entry.at, client(&entry.task), text.to_owned(), Effect::None),
+            Site::Script => self.tell(entry.at, client(owner), text.to_owned(), Effect::None),
             Site::Process => {
                 let effect = if matches!(text, "is killed" | "ends") { Effect::Forgets } else { Effect::None };
                 self.tell(entry.at, None, format!("the gateway {text}"), effect);
@@ -141,11 +143,11 @@ impl<'a> Teller<'a> {
     }
 
     /// `→ prompt.submit work "refactor"`
-    fn sent(&mut self, task: &str, frame: &str) -> String {
+    fn sent(&mut self, client: &str, frame: &str) -> String {
         let Ok(frame) = serde_json::from_str::<Value>(frame) else { return format!("→ {frame}") };
         let method = frame["method"].as_str().unwrap_or_default();
         if let Some(id) = frame["id"].as_u64() {
-            self.asked.insert((of_client(task), id), method.to_owned());
+            self.asked.insert((client.to_owned(), id), method.to_owned());
         }
         let mut said = format!("→ {method}");
         for (_, value) in frame["params"].as_object().into_iter().flatten() {
@@ -162,10 +164,10 @@ impl<'a> Teller<'a> {
     }
 
     /// `← message.complete work`, `← answer to prompt.submit`
-    fn received(&self, task: &str, frame: &str) -> String {
+    fn received(&self, client: &str, frame: &str) -> String {
         let Ok(frame) = serde_json::from_str::<Value>(frame) else { return format!("← {frame}") };
         if let Some(id) = frame["id"].as_u64() {
-            let method = self.asked.get(&(of_client(task), id)).map_or("a request", String::as_str);
+            let method = self.asked.get(&(client.to_owned(), id)).map_or("a request", String::as_str);
             return match frame["error"]["message"].as_str() {
                 Some(message) => format!("← {method} refused: {}", self.named(message)),
                 None => format!("← answer to {method}"),
@@ -204,7 +206,7 @@ impl<'a> Teller<'a> {
             let text = format!("{name}: {}", changed.join(", "));
             self.tell(change.at, Some(Lane::Session(place)), text, Effect::Goes(lane));
         }
-        let fired = change.task.contains("/grace");
+        let fired = change.task.tag.role.is_grace();
         let before = from.map_or(Timers::None, |from| from.timers);
         let (timer, goes) = match (before, to.timers) {
             (Timers::None, Timers::None) => return,
@@ -305,6 +307,7 @@ pub(super) fn row_name(place: usize) -> String {
     format!("s{}", place + 1)
 }
 
-fn of_client(task: &str) -> String {
-    task.split('/').next().unwrap_or(task).to_owned()
+/// The client that a task serves, or the role of a task that has no owner.
+fn of_client(task: &AnyTask) -> &str {
+    task.tag.owner.as_deref().unwrap_or(task.tag.role.word())
 }
