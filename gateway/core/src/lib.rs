@@ -39,4 +39,5 @@ pub mod store;
 pub mod transport;
 mod work;
 
+pub use method::Method;
 pub use state::Gateway;

@@ -35,11 +35,125 @@ pub(crate) enum Pace {
     Long,
 }
 
-/// How a method runs.
-pub(crate) fn pace(method: &str) -> Pace {
-    match method {
-        "session.resume" | "session.branch" | "session.compress" => Pace::Long,
-        _ => Pace::Inline,
+/// Whether a method starts work that a shutdown would have to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    /// It does. Such methods are refused while the gateway shuts down.
+    Begins,
+    /// It does not.
+    Continues,
+}
+
+/// Declares [`Method`]: its description, variant, name, pace and work.
+macro_rules! methods {
+    ($($(#[doc = $about:literal])+ $variant:ident $name:literal $pace:ident $work:ident,)+) => {
+        /// A method of the gateway.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Method {
+            $($(#[doc = $about])+ $variant,)+
+        }
+
+        impl Method {
+            /// Every method, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The name in a request.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            /// What it does, in one sentence.
+            pub const fn about(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!($($about),+).trim_ascii(),)+
+                }
+            }
+
+            /// Whether it delays the connection's later requests.
+            pub(crate) const fn pace(self) -> Pace {
+                match self {
+                    $(Self::$variant => Pace::$pace,)+
+                }
+            }
+
+            const fn work(self) -> Work {
+                match self {
+                    $(Self::$variant => Work::$work,)+
+                }
+            }
+        }
+    };
+}
+
+methods! {
+    /// Creates a session.
+    Create "session.create" Inline Begins,
+    /// Resumes a stored or live session.
+    Resume "session.resume" Long Begins,
+    /// Attaches the client to a live session.
+    Activate "session.activate" Inline Continues,
+    /// Closes a session.
+    Close "session.close" Inline Continues,
+    /// Interrupts the running turn of a session.
+    Interrupt "session.interrupt" Inline Continues,
+    /// Lists the live sessions.
+    ActiveList "session.active_list" Inline Continues,
+    /// Lists the stored sessions.
+    List "session.list" Inline Continues,
+    /// Replays the events after a sequence number.
+    EventsSince "session.events.since" Inline Continues,
+    /// Answers a question of the agent.
+    RespondClarify "clarify.respond" Inline Continues,
+    /// Answers a request for a password.
+    RespondSudo "sudo.respond" Inline Continues,
+    /// Answers a request for a secret.
+    RespondSecret "secret.respond" Inline Continues,
+    /// Allows or denies a command.
+    RespondApproval "approval.respond" Inline Continues,
+    /// Returns the session that was active last.
+    MostRecent "session.most_recent" Inline Continues,
+    /// Returns the messages of a session.
+    History "session.history" Inline Continues,
+    /// Removes the last exchange of a session.
+    Undo "session.undo" Inline Continues,
+    /// Reads or sets the title of a session.
+    Title "session.title" Inline Continues,
+    /// Adds a message to the running turn of a session.
+    Steer "session.steer" Inline Continues,
+    /// Returns the state of a session.
+    Status "session.status" Inline Continues,
+    /// Returns the token counts of a session.
+    Usage "session.usage" Inline Continues,
+    /// Replaces the messages of a session by a summary.
+    Compress "session.compress" Long Begins,
+    /// Creates a session with the messages of another one.
+    Branch "session.branch" Long Begins,
+    /// Deletes the row of a session.
+    Delete "session.delete" Inline Continues,
+    /// Submits a prompt.
+    Prompt "prompt.submit" Inline Begins,
+    /// Returns whether the gateway is set up.
+    SetupStatus "setup.status" Inline Continues,
+    /// Returns settings that a terminal UI reads at its start.
+    Config "config.get" Inline Continues,
+    /// Returns the catalog of slash commands.
+    Commands "commands.catalog" Inline Continues,
+    /// Completes a slash command.
+    CompleteSlash "complete.slash" Inline Continues,
+    /// Completes a path.
+    CompletePath "complete.path" Inline Continues,
+    /// Returns the cells of the pet.
+    Pet "pet.cells" Inline Continues,
+    /// Tells whether pasted text is a dropped file.
+    DetectDrop "input.detect_drop" Inline Continues,
+}
+
+impl Method {
+    /// The method with this name; none if there is no such method.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|method| method.name() == name)
     }
 }
 
@@ -47,47 +161,44 @@ pub(crate) fn pace(method: &str) -> Pace {
 pub(crate) async fn call(
     gateway: &Rc<Gateway>,
     link: &Link,
-    method: &str,
+    name: &str,
     params: Map<String, Value>,
 ) -> Result<Value, Error> {
-    if gateway.is_stopping() && begins_something(method) {
+    let Some(method) = Method::named(name) else {
+        return Err(Error::new(code::UNKNOWN_METHOD, format!("unknown method `{name}`")));
+    };
+    if gateway.is_stopping() && method.work() == Work::Begins {
         return Err(Error::passing(code::RESUME_FAILED, "the gateway is shutting down, retry"));
     }
     match method {
-        "session.create" => create::create(gateway, link, rpc::params(params)?),
-        "session.resume" => resume::resume(gateway, link, rpc::params(params)?).await,
-        "session.activate" => resume::activate(gateway, link, &rpc::params(params)?),
-        "session.close" => end::close(gateway, &rpc::params(params)?).await,
-        "session.interrupt" => end::interrupt(gateway, &rpc::params(params)?),
-        "session.active_list" => listing::active(gateway, &rpc::params(params)?).await,
-        "session.list" => listing::stored(gateway, &rpc::params(params)?).await,
-        "session.events.since" => events::since(gateway, &rpc::params(params)?),
-        "clarify.respond" => respond::respond(gateway, QuestionKind::Clarify, rpc::params(params)?),
-        "sudo.respond" => respond::respond(gateway, QuestionKind::Sudo, rpc::params(params)?),
-        "secret.respond" => respond::respond(gateway, QuestionKind::Secret, rpc::params(params)?),
-        "approval.respond" => respond::approve(gateway, rpc::params(params)?),
-        "session.most_recent" => listing::most_recent(gateway).await,
-        "session.history" => history::shown(gateway, &rpc::params(params)?),
-        "session.undo" => history::undo(gateway, link, &rpc::params(params)?).await,
-        "session.title" => title::title(gateway, rpc::params(params)?).await,
-        "session.steer" => steer::steer(gateway, link, &rpc::params(params)?),
-        "session.status" => status::status(gateway, &rpc::params(params)?),
-        "session.usage" => status::usage(gateway, &rpc::params(params)?),
-        "session.compress" => compress::compress(gateway, link, &rpc::params(params)?).await,
-        "session.branch" => branch::branch(gateway, link, rpc::params(params)?).await,
-        "session.delete" => delete::delete(gateway, rpc::params(params)?).await,
-        "prompt.submit" => prompt::submit(gateway, link, rpc::params(params)?).await,
-        "setup.status" => Ok(interface::setup()),
-        "config.get" => interface::config(gateway, &rpc::params(params)?),
-        "commands.catalog" => Ok(interface::commands()),
-        "complete.slash" | "complete.path" => Ok(interface::completions()),
-        "pet.cells" => Ok(interface::pet()),
-        "input.detect_drop" => interface::dropped(gateway, &rpc::params(params)?),
-        unknown => Err(Error::new(code::UNKNOWN_METHOD, format!("unknown method `{unknown}`"))),
+        Method::Create => create::create(gateway, link, rpc::params(params)?),
+        Method::Resume => resume::resume(gateway, link, rpc::params(params)?).await,
+        Method::Activate => resume::activate(gateway, link, &rpc::params(params)?),
+        Method::Close => end::close(gateway, &rpc::params(params)?).await,
+        Method::Interrupt => end::interrupt(gateway, &rpc::params(params)?),
+        Method::ActiveList => listing::active(gateway, &rpc::params(params)?).await,
+        Method::List => listing::stored(gateway, &rpc::params(params)?).await,
+        Method::EventsSince => events::since(gateway, &rpc::params(params)?),
+        Method::RespondClarify => respond::respond(gateway, QuestionKind::Clarify, rpc::params(params)?),
+        Method::RespondSudo => respond::respond(gateway, QuestionKind::Sudo, rpc::params(params)?),
+        Method::RespondSecret => respond::respond(gateway, QuestionKind::Secret, rpc::params(params)?),
+        Method::RespondApproval => respond::approve(gateway, rpc::params(params)?),
+        Method::MostRecent => listing::most_recent(gateway).await,
+        Method::History => history::shown(gateway, &rpc::params(params)?),
+        Method::Undo => history::undo(gateway, link, &rpc::params(params)?).await,
+        Method::Title => title::title(gateway, rpc::params(params)?).await,
+        Method::Steer => steer::steer(gateway, link, &rpc::params(params)?),
+        Method::Status => status::status(gateway, &rpc::params(params)?),
+        Method::Usage => status::usage(gateway, &rpc::params(params)?),
+        Method::Compress => compress::compress(gateway, link, &rpc::params(params)?).await,
+        Method::Branch => branch::branch(gateway, link, rpc::params(params)?).await,
+        Method::Delete => delete::delete(gateway, rpc::params(params)?).await,
+        Method::Prompt => prompt::submit(gateway, link, rpc::params(params)?).await,
+        Method::SetupStatus => Ok(interface::setup()),
+        Method::Config => interface::config(gateway, &rpc::params(params)?),
+        Method::Commands => Ok(interface::commands()),
+        Method::CompleteSlash | Method::CompletePath => Ok(interface::completions()),
+        Method::Pet => Ok(interface::pet()),
+        Method::DetectDrop => interface::dropped(gateway, &rpc::params(params)?),
     }
-}
-
-/// Whether a method would leave something to end behind.
-fn begins_something(method: &str) -> bool {
-    matches!(method, "session.create" | "session.resume" | "session.branch" | "session.compress" | "prompt.submit")
 }

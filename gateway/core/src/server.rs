@@ -14,7 +14,7 @@ use crate::ends::reaper;
 use crate::ends::startup;
 use crate::lifecycle::process::Signal;
 use crate::lifecycle::writing::Stalled;
-use crate::method::{self, Pace};
+use crate::method::{self, Method, Pace};
 use crate::record::Actor;
 use crate::rpc::{self, Request};
 use crate::spawn::{TaskName, TaskRole};
@@ -90,7 +90,7 @@ async fn handle(gateway: &Rc<Gateway>, link: &Link, frame: &str) {
     match rpc::parse(frame) {
         None => {}
         Some(Err((id, error))) => answer(link, Some(id), Err(error)),
-        Some(Ok(request)) if method::pace(&request.method) == Pace::Long => {
+        Some(Ok(request)) if Method::named(&request.method).is_some_and(|method| method.pace() == Pace::Long) => {
             let name = TaskName::client(link.connection.name(), TaskRole::Request);
             let (gateway, link) = (Rc::clone(gateway), link.clone());
             gateway.env.clone().spawn(name, async move { dispatch(&gateway, &link, request).await });
