@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use source::{File, block, functions, line_of, lines_with, words};
+use source::{File, block, functions, line_of, lines_with, matches, words};
 
 /// Lines of a file, its inline tests aside.
 const FILE_LINES_MAX: usize = 600;
@@ -73,6 +73,12 @@ fn lifecycle_decides_without_waiting() {
     check_each("gateway/core/src/lifecycle", waiting);
 }
 
+/// A match over the steps of the scenario language lists them, so that the compiler finds what a new word needs.
+#[test]
+fn matches_over_steps_are_exhaustive() {
+    check_each("sim/", wildcards_over_steps);
+}
+
 /// The gateway is the shipped one, not a model: it does not know that it is simulated.
 #[test]
 fn gateway_does_not_know_the_simulator() {
@@ -129,6 +135,22 @@ fn unbiased_selects(file: &File) -> Vec<String> {
         }
     };
     words(&file.code, "select!").filter_map(complaint).collect()
+}
+
+/// Matches with an arm for a step of the scenario language, and one for all others.
+fn wildcards_over_steps(file: &File) -> Vec<String> {
+    const STEPS: [&str; 5] = ["Action::", "ConnectionStep::", "ProcessStep::", "RequestStep::", "Word::"];
+    let is_step = |pattern: &str| STEPS.iter().any(|name| words(pattern, name).next().is_some());
+    let is_wildcard = |pattern: &str| {
+        let binding = pattern.split(" if ").next().unwrap_or_default().trim();
+        !binding.is_empty() && binding.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_')
+    };
+    let complaint = |arms: Vec<(usize, &str)>| {
+        let has_step = arms.iter().any(|(_, pattern)| is_step(pattern));
+        let (line, _) = arms.into_iter().find(|(_, pattern)| is_wildcard(pattern)).filter(|_| has_step)?;
+        Some(file.at(line, "a wildcard among steps: list them, or ask for a property"))
+    };
+    matches(&file.code).into_iter().filter_map(complaint).collect()
 }
 
 fn long_files(file: &File) -> Vec<String> {
@@ -313,6 +335,17 @@ mod rules_can_fail {
         check(unbiased_selects, "a.rs", "select! { // biased;\n  a }", &["a.rs:1: `select!` without `biased;` first"]);
         let bare = &["a.rs:2: `biased;` without its reason: `biased; // why this order`"];
         check(unbiased_selects, "a.rs", "select! {\n  biased;\n  a = b => c\n}", bare);
+    }
+
+    #[test]
+    fn steps() {
+        let check = |text: &str, expected: &[&str]| check(wildcards_over_steps, "a.rs", text, expected);
+        check("match a {\n  Action::Request(x) => { match x { _ => 1 } }\n  Action::Process(_) => 2,\n}", &[]);
+        check("match a {\n  (Action::Request(x), _) => f(|| 1, {2}),\n  (_, B) => 2,\n}", &[]);
+        check("match a {\n  Other::Request => RequestStep::List,\n  _ => RequestStep::Undo,\n}", &[]);
+        let wildcard = &["a.rs:4: a wildcard among steps: list them, or ask for a property"];
+        check("match a {\n  RequestStep::List | RequestStep::Undo { .. } =>\n    (1, 2),\n  _ if b => 2,\n}", wildcard);
+        check("match f(|x| { x }) {\n  Some(Word::List) => { 1 }\n\n  other => 2,\n}", wildcard);
     }
 
     #[test]

@@ -117,6 +117,44 @@ pub(super) fn block(code: &str, open: usize) -> Range<usize> {
     open..code.len()
 }
 
+/// The arms of each `match` of a code, in the order of the file: the line of the pattern, and the pattern with its guard.
+pub(super) fn matches(code: &str) -> Vec<Vec<(usize, &str)>> {
+    let arms = |start: usize| {
+        let open = body(code, start + "match".len())?;
+        let end = block(code, open).end;
+        let (mut arms, mut place) = (Vec::new(), open + 1);
+        while let Some(arrow) = outside_of_brackets(code, place..end, "=>") {
+            let pattern = code[place..arrow].trim();
+            arms.push((line_of(code, arrow - code[place..arrow].trim_start().len()), pattern));
+            let value = arrow + 2 + (code[arrow + 2..end].len() - code[arrow + 2..end].trim_start().len());
+            place = if code[value..].starts_with('{') {
+                let over = block(code, value).end;
+                over + usize::from(code[over..].starts_with(','))
+            } else {
+                outside_of_brackets(code, value..end, ",").map_or(end, |comma| comma + 1)
+            };
+        }
+        Some(arms)
+    };
+    words(code, "match").filter_map(arms).collect()
+}
+
+/// The first place of a sign in a part of the code that is outside of brackets which that part opens.
+fn outside_of_brackets(code: &str, part: Range<usize>, sign: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (place, letter) in code[part.clone()].char_indices() {
+        if depth == 0 && code[part.start + place..part.end].starts_with(sign) {
+            return Some(part.start + place);
+        }
+        match letter {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
+}
+
 /// The text with blanks for comments, strings and characters.
 fn code(text: &str) -> String {
     let mut code = String::with_capacity(text.len());

@@ -132,12 +132,13 @@ fn build_by_step(recording: &Recording, index: usize, known: &[Option<Millis>]) 
     let (start, over) = (known[index]?, (*known.get(index + 1)?)?);
     let length = Millis(over.0.checked_sub(start.0)?);
     let waited = next.at.is_none_or(|at| at < over);
-    let length = match &step.act {
-        Act::Do { action: Action::Request(RequestStep::Resume { .. }), unready: false } => length,
-        Act::Do { action: Action::Request(RequestStep::Create { .. }), unready: false } => {
-            Millis(length.0.saturating_sub(BUILD_DELAY.0))
-        }
-        _ => return None,
+    let Act::Do { action: Action::Request(request), unready: false } = &step.act else { return None };
+    let length = if let RequestStep::Resume { .. } = request {
+        length
+    } else if let RequestStep::Create { .. } = request {
+        Millis(length.0.saturating_sub(BUILD_DELAY.0))
+    } else {
+        return None;
     };
     (waited && length > Millis::ZERO).then_some(length)
 }
@@ -149,11 +150,9 @@ fn build_by_turn(recording: &Recording, cell: &Cell, known: &[Option<Millis>]) -
         let Act::Do { action, unready: true } = &step.act else { continue };
         let session = action.names().or_else(|| action.session())?;
         let prompts = recording.steps.iter().enumerate().skip(index + 1);
-        let (place, script) = prompts.into_iter().find_map(|(place, step)| match step.action() {
-            Some(Action::Request(RequestStep::Prompt { session: of, prompt, .. })) if of == session => {
-                Some((place, prompt.text()))
-            }
-            _ => None,
+        let (place, script) = prompts.into_iter().find_map(|(place, step)| {
+            let action = step.action().filter(|action| action.session() == Some(session))?;
+            Some((place, action.prompt()?.text()))
         })?;
         let prompted = known[place]?;
         let is_its = |entry: &&super::AgentEntry| entry.step == "turn.start" && entry.script.as_deref() == Some(script);

@@ -215,17 +215,7 @@ impl Reading<'_> {
                 ConnectionStep::Vanish { takes: self.raw.takes.as_ref().map(|takes| *takes.get_ref()) }.into()
             }
             Word::Resend => ConnectionStep::Resend.into(),
-            Word::Create => {
-                let name = self.needed(word, "as", self.raw.name.as_ref())?;
-                let closes = is_set(self.raw.close_on_disconnect.as_ref());
-                let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
-                let start = Start {
-                    source: text(self.raw.source.as_ref()),
-                    parent: text(self.raw.parent.as_ref()),
-                    seed: self.raw.seed.as_ref().map(|seed| seed.get_ref().clone()).unwrap_or_default(),
-                };
-                RequestStep::Create { name, title: text(self.raw.title.as_ref()), on_disconnect, start }.into()
-            }
+            Word::Create => self.create(word)?.into(),
             Word::Prompt => {
                 let truncate = self.raw.truncate.as_ref().map(|ordinal| *ordinal.get_ref());
                 RequestStep::Prompt { session: session()?, prompt: self.prompt(word)?, truncate }.into()
@@ -271,6 +261,18 @@ impl Reading<'_> {
             }
             Word::EventsSince => RequestStep::EventsSince { session: session()? }.into(),
         })
+    }
+
+    fn create(&self, word: Word) -> Result<RequestStep, ScenarioError> {
+        let name = self.needed(word, "as", self.raw.name.as_ref())?;
+        let closes = is_set(self.raw.close_on_disconnect.as_ref());
+        let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
+        let start = Start {
+            source: text(self.raw.source.as_ref()),
+            parent: text(self.raw.parent.as_ref()),
+            seed: self.raw.seed.as_ref().map(|seed| seed.get_ref().clone()).unwrap_or_default(),
+        };
+        Ok(RequestStep::Create { name, title: text(self.raw.title.as_ref()), on_disconnect, start })
     }
 
     fn word(&self) -> Result<Word, ScenarioError> {
