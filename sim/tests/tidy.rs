@@ -198,7 +198,11 @@ fn waiting(file: &File) -> Vec<String> {
 
 /// Comments count as well: who reads the gateway need not know the simulator either.
 fn names_of_the_simulator(file: &File) -> Vec<String> {
-    lines_with(&file.text, "sim").into_iter().map(|line| file.at(line, "`gateway` names `sim`")).collect()
+    let packages = ["sim", "sim_harness", "sim_scenario", "sim_search"];
+    let mut lines: Vec<usize> = packages.iter().flat_map(|package| lines_with(&file.text, package)).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    lines.into_iter().map(|line| file.at(line, "`gateway` names `sim`")).collect()
 }
 
 fn printing(file: &File) -> Vec<String> {
