@@ -436,6 +436,30 @@ pub(crate) fn shown(messages: &[NewMessage]) -> Vec<Value> {
     shown.collect()
 }
 
+/// Records for the tests of decisions.
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::*;
+
+    /// An open session without a client, a turn or an agent, at time zero.
+    pub(crate) fn idle() -> Record {
+        Record::new(StoredId::new("row"), "tui", Now { uptime: Uptime(0), wall: Wall(0) })
+    }
+
+    /// The same with a turn that has begun.
+    pub(crate) fn running() -> Record {
+        let mut record = idle();
+        record.claim("hello", Now { uptime: Uptime(0), wall: Wall(0) }).phase = TurnPhase::Begun;
+        record
+    }
+
+    /// A changed copy.
+    pub(crate) fn with(mut record: Record, change: impl FnOnce(&mut Record)) -> Record {
+        change(&mut record);
+        record
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

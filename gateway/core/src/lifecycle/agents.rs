@@ -41,3 +41,19 @@ impl Build {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn builds_begin_once() {
+        let begins = |failure, state: &AgentState| Build { failure, ..Build::default() }.begins(state);
+        let failed = AgentState::Failed("no model".to_owned());
+        for failure in [Failure::TriedAgain, Failure::Sticky] {
+            assert!(begins(failure, &AgentState::Unbuilt));
+            assert!(!begins(failure, &AgentState::Building) && !begins(failure, &AgentState::Ready));
+        }
+        assert!(begins(Failure::TriedAgain, &failed) && !begins(Failure::Sticky, &failed));
+    }
+}

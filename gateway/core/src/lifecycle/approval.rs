@@ -42,3 +42,16 @@ impl Approval {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_setting_outranks_the_release() {
+        let wait = |wait, configured| Approval { wait, ..Approval::default() }.wait(configured);
+        assert_eq!(wait(Wait::OneMinute, None), Millis::from_secs(60));
+        assert_eq!(wait(Wait::FiveMinutes, None), Millis::from_secs(300));
+        assert_eq!(wait(Wait::FiveMinutes, Some(Millis(1))), Millis(1));
+    }
+}

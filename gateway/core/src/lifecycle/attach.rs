@@ -86,3 +86,32 @@ impl Attach {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each field decides one thing: (`prompt`, `disconnect`, `departure`, `activate`, `dead_connection`).
+    #[track_caller]
+    fn check(attach: &Attach, expected: [bool; 5]) {
+        let decided = [
+            attach.prompt_binds_early(),
+            attach.detaches_by_snapshot(),
+            attach.goes_back(),
+            attach.activate_binds(),
+            attach.binds_dead(),
+        ];
+        assert_eq!(decided, expected, "{attach:?}");
+    }
+
+    #[test]
+    fn fields_decide_one_thing_each() {
+        let current = Attach::default;
+        check(&current(), [false, false, true, true, false]);
+        check(&Attach { prompt: PromptBinds::BeforeBusyCheck, ..current() }, [true, false, true, true, false]);
+        check(&Attach { disconnect: Disconnect::Snapshot, ..current() }, [false, true, true, true, false]);
+        check(&Attach { departure: Departure::Detaches, ..current() }, [false, false, false, true, false]);
+        check(&Attach { activate: Activate::AnswersOnly, ..current() }, [false, false, true, false, false]);
+        check(&Attach { dead_connection: DeadConnection::Binds, ..current() }, [false, false, true, true, true]);
+    }
+}

@@ -124,3 +124,41 @@ fn can_listen(record: &Record) -> bool {
     let prompted = record.turn.as_ref().is_some_and(|turn| !turn.user.is_empty());
     prompted && matches!(record.agent.state, AgentState::Ready)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::samples::{idle, running, with};
+
+    #[track_caller]
+    fn check(claim: &Claim, record: &Record, mode: BusyInput, expected: Admission) {
+        assert_eq!(claim.admit(record, mode), expected, "{claim:?} {mode:?}");
+    }
+
+    #[test]
+    fn prompts_are_admitted_by_state() {
+        let current = Claim::default();
+        let closing = with(idle(), |record| record.stage = SessionStage::Closing);
+        let settling = with(idle(), |record| record.facts.interrupted = Some(0));
+        check(&current, &idle(), BusyInput::Interrupt, Admission::Start);
+        check(&current, &closing, BusyInput::Interrupt, Admission::Unavailable);
+        check(&current, &settling, BusyInput::Interrupt, Admission::Reject);
+        let unchecked = Claim { liveness: Liveness::NotChecked, ..Claim::default() };
+        check(&unchecked, &closing, BusyInput::Interrupt, Admission::Start);
+    }
+
+    /// A busy session does what `busy_input_mode` says; only an agent can be steered, and only in a turn.
+    #[test]
+    fn busy_sessions_follow_the_setting() {
+        let current = Claim::default();
+        let ready = with(running(), |record| record.agent.state = AgentState::Ready);
+        let held = with(ready.clone(), |record| record.turn.as_mut().unwrap().user.clear());
+        check(&current, &running(), BusyInput::Interrupt, Admission::QueueAndInterrupt);
+        check(&current, &running(), BusyInput::Queue, Admission::Queue);
+        check(&current, &running(), BusyInput::Steer, Admission::Queue);
+        check(&current, &ready, BusyInput::Steer, Admission::Steer);
+        check(&current, &held, BusyInput::Steer, Admission::Queue);
+        let rejecting = Claim { busy: BusyPrompt::Reject, ..Claim::default() };
+        check(&rejecting, &ready, BusyInput::Steer, Admission::Reject);
+    }
+}

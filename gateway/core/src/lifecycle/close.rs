@@ -166,3 +166,61 @@ impl Close {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::samples::{idle, with};
+
+    #[test]
+    fn only_open_sessions_begin_to_end() {
+        use SessionStage::{Closing, Finalized, Open, Opening};
+        for (stage, may_begin) in [(Opening, false), (Open, true), (Closing, false), (Finalized, false)] {
+            let record = with(idle(), |record| record.stage = stage);
+            assert_eq!(Close::default().may_begin(&record), may_begin, "{stage:?}");
+        }
+    }
+
+    #[track_caller]
+    fn check_removal(order: Order, reap_order: ReapOrder, actor: Actor, expected: Removal) {
+        let close = Close { order, reap_order, ..Close::default() };
+        assert_eq!(close.removal(actor), expected, "{order:?} {reap_order:?} {actor:?}");
+    }
+
+    /// Only a client's close and the reaper ever hold the resume lock.
+    #[test]
+    fn records_leave_after_their_row_or_before() {
+        check_removal(Order::EndThenPop, ReapOrder::EndThenPop, Actor::Client, Removal::AfterEnd);
+        check_removal(Order::EndThenPop, ReapOrder::PopThenEnd, Actor::OrphanTimer, Removal::BeforeEnd);
+        check_removal(Order::UnderResumeLock, ReapOrder::EndThenPop, Actor::Client, Removal::BeforeEndLocked);
+        check_removal(Order::UnderResumeLock, ReapOrder::EndThenPop, Actor::IdleReaper, Removal::BeforeEnd);
+        check_removal(Order::UnderResumeLock, ReapOrder::EndThenPop, Actor::OrphanTimer, Removal::AfterEnd);
+        check_removal(Order::PopThenEnd, ReapOrder::UnderResumeLock, Actor::OrphanTimer, Removal::BeforeEndLocked);
+        check_removal(Order::PopThenEnd, ReapOrder::EndThenPop, Actor::Client, Removal::BeforeEnd);
+    }
+
+    #[test]
+    fn reasons_name_the_actor() {
+        let current = Close::default();
+        let reasons = [
+            (Actor::Client, EndReason::TuiClose),
+            (Actor::OrphanTimer, EndReason::WsOrphanReap),
+            (Actor::Disconnect, EndReason::WsDisconnect),
+            (Actor::IdleReaper, EndReason::IdleTimeout),
+            (Actor::Cap, EndReason::LruEvict),
+            (Actor::Shutdown, EndReason::TuiShutdown),
+        ];
+        for (actor, reason) in reasons {
+            assert_eq!(current.reason(actor), reason);
+        }
+        let anonymous = Close { reap_reason: ReapReason::TuiClose, ..Close::default() };
+        assert_eq!(anonymous.reason(Actor::OrphanTimer), EndReason::TuiClose);
+    }
+
+    #[test]
+    fn rows_of_platforms_are_spared() {
+        let ending = Close { foreign: Foreign::Ended, ..Close::default() };
+        assert!(Close::default().ends_row("tui") && !Close::default().ends_row("telegram"));
+        assert!(ending.ends_row("telegram"));
+    }
+}

@@ -39,3 +39,19 @@ impl Events {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_decide_one_thing_each() {
+        let decided = |replay, questions| {
+            let events = Events { replay, questions };
+            (events.keeps(), events.asks_again())
+        };
+        assert_eq!(decided(Replay::Kept, Questions::AskedAgain), (true, true));
+        assert_eq!(decided(Replay::Lost, Questions::AskedAgain), (false, true));
+        assert_eq!(decided(Replay::Kept, Questions::NotShown), (true, false));
+    }
+}

@@ -54,3 +54,22 @@ impl Finish {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(finish: &Finish, expected: [bool; 3]) {
+        assert_eq!([finish.frees_first(), finish.keeps_failed(), finish.says_interrupted()], expected, "{finish:?}");
+    }
+
+    #[test]
+    fn fields_decide_one_thing_each() {
+        let current = Finish::default;
+        check(&current(), [true, true, true]);
+        check(&Finish { running: Running::ClearedAfterComplete, ..current() }, [false, true, true]);
+        check(&Finish { failed: Failed::Forgotten, ..current() }, [true, false, true]);
+        check(&Finish { interrupted: Interrupted::Silent, ..current() }, [true, true, false]);
+    }
+}

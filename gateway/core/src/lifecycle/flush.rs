@@ -104,3 +104,50 @@ impl Flush {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Wall;
+    use crate::store::Role;
+
+    const POINTS: [FlushPoint; 8] = [
+        FlushPoint::Start,
+        FlushPoint::Step,
+        FlushPoint::Compression,
+        FlushPoint::Rotation,
+        FlushPoint::Asked,
+        FlushPoint::End,
+        FlushPoint::Failure,
+        FlushPoint::Finalize,
+    ];
+
+    #[track_caller]
+    fn check(flush: &Flush, skipped: &[FlushPoint]) {
+        let skips: Vec<FlushPoint> = POINTS.into_iter().filter(|point| !flush.wanted(*point)).collect();
+        assert_eq!(skips, skipped, "{flush:?}");
+    }
+
+    #[test]
+    fn messages_are_stored_at_the_points_of_the_release() {
+        use FlushPoint::{Compression, Failure, Finalize, Rotation, Start, Step};
+        check(&Flush::default(), &[]);
+        check(&Flush { when: When::PromptAndEnd, ..Flush::default() }, &[Step, Failure]);
+        check(&Flush { when: When::AtEnd, ..Flush::default() }, &[Start, Step, Compression, Rotation, Failure]);
+        check(&Flush { finalize: super::Finalize::Lost, ..Flush::default() }, &[Finalize]);
+    }
+
+    #[test]
+    fn only_rotations_store_loaded_messages_again() {
+        let flush = Flush { loaded: Loaded::InTurns, ..Flush::default() };
+        assert!(POINTS.iter().all(|point| flush.stores_loaded(*point) == (*point == FlushPoint::Rotation)));
+        assert!(POINTS.iter().all(|point| !Flush::default().stores_loaded(*point)));
+    }
+
+    #[test]
+    fn transactions_hold_a_batch_or_a_message() {
+        let messages = || vec![NewMessage::text(Role::User, "x", Wall(0)); 3];
+        let parts = |unit| Flush { unit, ..Flush::default() }.parts(messages()).len();
+        assert_eq!((parts(Unit::Batch), parts(Unit::Message), parts(Unit::MessageCountedLate)), (1, 3, 3));
+    }
+}

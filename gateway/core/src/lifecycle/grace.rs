@@ -128,3 +128,70 @@ impl Grace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::ConnectionId;
+    use crate::record::samples::{idle, running, with};
+
+    /// A timer fires ten minutes after the agent's last report, which is silence.
+    #[track_caller]
+    fn check(expiry: Expiry, kind: TimerKind, record: &Record, expected: OnExpiry) {
+        let grace = Grace { expiry, ..Grace::default() };
+        let (now, silence) = (Uptime(600_000), Millis::from_secs(600));
+        assert_eq!(grace.on_expiry(record, kind, now, silence), expected, "{expiry:?} {kind:?}");
+    }
+
+    /// A session that is no orphan, or is being ended, is left alone by every release.
+    #[test]
+    fn timers_stand_down() {
+        let attached = with(idle(), |record| record.attach(&ConnectionId::new(1, "desktop")));
+        let closing = with(idle(), |record| record.stage = SessionStage::Closing);
+        for expiry in Expiry::ALL {
+            check(*expiry, TimerKind::Single, &attached, OnExpiry::StandDown);
+            check(*expiry, TimerKind::Single, &closing, OnExpiry::StandDown);
+        }
+    }
+
+    #[test]
+    fn orphans_at_rest_are_reaped() {
+        for expiry in Expiry::ALL {
+            check(*expiry, TimerKind::Single, &idle(), OnExpiry::Reap);
+            check(*expiry, TimerKind::Reap, &idle(), OnExpiry::Reap);
+            check(*expiry, TimerKind::Rearm, &idle(), OnExpiry::StandDown);
+        }
+    }
+
+    /// What happens to an orphan whose turn runs is the decision of hermes-agent#44045.
+    #[test]
+    fn running_orphans_are_treated_by_release() {
+        let reporting = with(running(), |record| record.turn.as_mut().unwrap().reported = Uptime(1));
+        check(Expiry::Rearm, TimerKind::Single, &reporting, OnExpiry::Rearm);
+        check(Expiry::Rearm, TimerKind::Single, &running(), OnExpiry::InterruptAndRearm);
+        check(Expiry::RearmForEver, TimerKind::Single, &running(), OnExpiry::Rearm);
+        check(Expiry::RearmBeside, TimerKind::Reap, &running(), OnExpiry::StandDown);
+        check(Expiry::RearmBeside, TimerKind::Rearm, &running(), OnExpiry::Rearm);
+        check(Expiry::OneShot, TimerKind::Single, &running(), OnExpiry::StandDown);
+        check(Expiry::Kill, TimerKind::Single, &running(), OnExpiry::Reap);
+        check(Expiry::Interrupt, TimerKind::Single, &running(), OnExpiry::InterruptAndCheck);
+        let stuck = with(running(), |record| record.facts.interrupted = Some(CHECKS));
+        check(Expiry::Interrupt, TimerKind::Single, &stuck, OnExpiry::Reap);
+    }
+
+    /// A session that is being opened is not reaped, nor is its agent taken for hung.
+    #[test]
+    fn opening_orphans_are_kept() {
+        let opening = with(idle(), |record| record.stage = SessionStage::Opening);
+        check(Expiry::Rearm, TimerKind::Single, &opening, OnExpiry::Rearm);
+        check(Expiry::Kill, TimerKind::Single, &opening, OnExpiry::Rearm);
+        check(Expiry::OneShot, TimerKind::Single, &opening, OnExpiry::StandDown);
+    }
+
+    /// A silence of zero never counts as hung.
+    #[test]
+    fn silence_can_be_switched_off() {
+        let decided = Grace::default().on_expiry(&running(), TimerKind::Single, Uptime(u64::MAX), Millis::ZERO);
+        assert_eq!(decided, OnExpiry::Rearm);
+    }
+}

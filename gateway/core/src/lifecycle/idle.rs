@@ -83,3 +83,33 @@ pub fn due(record: &Record, ttl: Millis) -> Uptime {
 pub fn scan_after(due: Uptime) -> Uptime {
     Uptime((due.0 / SCAN.0 + 1) * SCAN.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::samples::{idle, running, with};
+
+    #[test]
+    fn sessions_in_use_stay() {
+        let building = with(idle(), |record| record.agent.state = AgentState::Building);
+        let closing = with(idle(), |record| record.stage = SessionStage::Closing);
+        assert!(is_evictable(&idle(), false) && !is_evictable(&idle(), true));
+        assert!([running(), building, closing].iter().all(|record| !is_evictable(record, false)));
+    }
+
+    /// A session is due after its time, and ended at the scan after that.
+    #[test]
+    fn scans_come_at_multiples() {
+        let due = due(&with(idle(), |record| record.facts.last_active.uptime = Uptime(299_999)), Millis(1));
+        assert_eq!((due, scan_after(due)), (Uptime(300_000), Uptime(600_000)));
+        assert_eq!(scan_after(Uptime(0)), Uptime(300_000));
+    }
+
+    #[test]
+    fn the_cap_is_set_or_the_default() {
+        let cap = |cap, configured| Idle { cap, ..Idle::default() }.cap(configured);
+        assert_eq!([None, Some(3), Some(0)].map(|set| cap(Cap::Sixteen, set)), [Some(16), Some(3), None]);
+        assert_eq!([None, Some(3)].map(|set| cap(Cap::OffUnlessSet, set)), [None, Some(3)]);
+        assert_eq!(cap(Cap::None, Some(3)), None);
+    }
+}

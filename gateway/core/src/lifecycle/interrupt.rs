@@ -123,3 +123,45 @@ impl Stop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::samples::{idle, running, with};
+
+    #[track_caller]
+    fn check(stop: &Stop, record: &Record, expected: InterruptTarget) {
+        assert_eq!(stop.target(record), expected, "{stop:?}");
+    }
+
+    #[test]
+    fn an_interrupt_stops_the_turn_that_holds_the_session() {
+        let claimed = with(running(), |record| record.turn.as_mut().unwrap().phase = TurnPhase::Claimed);
+        let current = Stop::default();
+        check(&current, &running(), InterruptTarget::Turn);
+        check(&current, &claimed, InterruptTarget::Turn);
+        check(&current, &idle(), InterruptTarget::Nothing);
+        let losing = Stop { claimed: Claimed::LosesSession, ..Stop::default() };
+        check(&losing, &claimed, InterruptTarget::Claim);
+        check(&losing, &running(), InterruptTarget::Turn);
+        let sticky = Stop { idle: Idle::Sticky, ..Stop::default() };
+        check(&sticky, &idle(), InterruptTarget::NextTurn);
+        check(&sticky, &running(), InterruptTarget::Turn);
+    }
+
+    /// An approval that was given stays given.
+    #[test]
+    fn only_texts_are_wiped() {
+        let wiping = Stop { answer: Answer::Wiped, ..Stop::default() };
+        assert!(wiping.wipes_answer(QuestionKind::Clarify) && !wiping.wipes_answer(QuestionKind::Approval));
+        assert!(!Stop::default().wipes_answer(QuestionKind::Clarify));
+    }
+
+    #[test]
+    fn a_turn_that_waits_stops_by_release() {
+        let timing = |waiting| Stop { waiting, ..Stop::default() }.while_waiting();
+        assert_eq!(timing(Waiting::Kept), InterruptTiming::AtOnce);
+        assert_eq!(timing(Waiting::LookedAtLater), InterruptTiming::WhenReady);
+        assert_eq!(timing(Waiting::Cleared), InterruptTiming::WhenReadyThenCleared);
+    }
+}

@@ -92,3 +92,43 @@ impl Lineage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::samples::{idle, with};
+
+    #[test]
+    fn rows_in_use_are_protected() {
+        let lagging = with(idle(), |record| record.agent.row = StoredId::new("tip"));
+        let finalized = with(lagging.clone(), |record| record.stage = SessionStage::Finalized);
+        let protects = |delete, record: &Record| {
+            let lineage = Lineage { delete, ..Lineage::default() };
+            ["row", "tip"].map(|row| lineage.protects(record, &StoredId::new(row)))
+        };
+        assert_eq!(protects(Protects::Owned, &lagging), [true, true]);
+        assert_eq!(protects(Protects::SessionKey, &lagging), [true, false]);
+        assert_eq!(protects(Protects::Owned, &finalized), [false, false]);
+    }
+
+    #[test]
+    fn drafts_are_stored_by_release() {
+        let row = StoredId::new("row");
+        let stores = |draft| {
+            let lineage = Lineage { draft, ..Lineage::default() };
+            (lineage.stores_draft(None), lineage.stores_draft(Some(&row)), lineage.stores_draft_at_once())
+        };
+        assert_eq!(stores(Draft::WithPrompt), (true, true, true));
+        assert_eq!(stores(Draft::OneByOne), (false, true, false));
+        assert_eq!(stores(Draft::NotStored), (false, false, false));
+    }
+
+    #[test]
+    fn clients_name_their_source() {
+        let source = |source, named: Option<&str>| {
+            Lineage { source, ..Lineage::default() }.source(named.map(str::to_owned), "setting")
+        };
+        assert_eq!([Some("cli"), None].map(|named| source(Source::Named, named)), ["cli", "setting"]);
+        assert_eq!(source(Source::Setting, Some("cli")), "setting");
+    }
+}

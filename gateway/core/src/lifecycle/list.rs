@@ -40,3 +40,18 @@ impl List {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_ordered_by_release() {
+        let list = |order, tip| {
+            let list = List { order, tip };
+            (list.order(), list.tip_rule())
+        };
+        assert_eq!(list(Order::Activity, Tip::Best), (ListOrder::Activity, TipRule::BestContinuation));
+        assert_eq!(list(Order::Start, Tip::LatestStart), (ListOrder::Start, TipRule::StartedAfterEnd));
+    }
+}

@@ -75,3 +75,30 @@ impl Notices {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::samples::{idle, running, with};
+
+    #[test]
+    fn outcomes_claim_open_sessions_without_a_turn() {
+        let closing = with(idle(), |record| record.stage = SessionStage::Closing);
+        let current = Notices::default();
+        let unchecked = Notices { liveness: Liveness::NotChecked, ..Notices::default() };
+        for (notices, claims_closing) in [(&current, false), (&unchecked, true)] {
+            assert!(notices.may_begin(&idle()) && !notices.may_begin(&running()));
+            assert_eq!(notices.may_begin(&closing), claims_closing, "{notices:?}");
+        }
+    }
+
+    #[test]
+    fn outcomes_go_to_their_owner() {
+        let takes = |taker, is_owner, timing| Notices { taker, ..Notices::default() }.takes(is_owner, timing);
+        for timing in [NoticeTiming::JobOver, NoticeTiming::TurnOver] {
+            assert!(takes(Taker::Owner, true, timing) && !takes(Taker::Owner, false, timing));
+        }
+        assert!(takes(Taker::AnyAfterTurn, false, NoticeTiming::TurnOver));
+        assert!(!takes(Taker::AnyAfterTurn, false, NoticeTiming::JobOver));
+    }
+}

@@ -81,3 +81,17 @@ impl Startup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_end_rows_by_release() {
+        let ends =
+            |on_term| [Signal::Int, Signal::Term].map(|by| Shutdown { on_term, ..Shutdown::default() }.ends_rows(by));
+        assert_eq!(ends(OnTerm::EndsRows), [true, true]);
+        assert_eq!(ends(OnTerm::LeavesRows), [true, false]);
+        assert!(Startup::default().sweeps() && !Startup { sweep: Sweep::None }.sweeps());
+    }
+}

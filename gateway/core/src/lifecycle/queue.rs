@@ -77,3 +77,47 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::samples::{idle, with};
+
+    fn prompt(text: &str) -> Queued {
+        Queued { text: text.to_owned(), link: Some(ConnectionId::new(1, text)) }
+    }
+
+    #[test]
+    fn prompts_wait_apart_or_merged() {
+        let push = |slots| {
+            let (queue, mut waiting) = (Queue { slots, ..Queue::default() }, vec![prompt("one")]);
+            queue.push(&mut waiting, prompt("two"));
+            let has_room = queue.has_room(&waiting, waiting.len() as u32);
+            (waiting.into_iter().map(|queued| queued.text).collect::<Vec<_>>(), has_room)
+        };
+        assert_eq!(push(Slots::Each), (vec!["one".to_owned(), "two".to_owned()], false));
+        assert_eq!(push(Slots::OneMerged), (vec!["one\n\ntwo".to_owned()], true));
+        assert!(Queue::default().has_room(&[prompt("one")], 0), "zero is no bound");
+    }
+
+    #[track_caller]
+    fn check_drain(drain: Drain, stage: SessionStage, before: PrecedingTurn, expected: bool) {
+        let queue = Queue { drain, ..Queue::default() };
+        assert_eq!(queue.drains(&with(idle(), |record| record.stage = stage), before), expected, "{drain:?} {stage:?}");
+    }
+
+    #[test]
+    fn prompts_have_their_turn() {
+        check_drain(Drain::AfterEachTurn, SessionStage::Open, PrecedingTurn::NeverBegan, true);
+        check_drain(Drain::AfterEachTurn, SessionStage::Closing, PrecedingTurn::Worked, false);
+        check_drain(Drain::AfterNormalTurn, SessionStage::Open, PrecedingTurn::NeverBegan, false);
+        check_drain(Drain::AfterNormalTurn, SessionStage::Closing, PrecedingTurn::Worked, true);
+    }
+
+    #[test]
+    fn only_pinned_prompts_bind() {
+        let binds = |delivery| Queue { delivery, ..Queue::default() }.binds(&prompt("one"));
+        assert_eq!(binds(Delivery::Attached), None);
+        assert_eq!(binds(Delivery::Pinned), Some(ConnectionId::new(1, "one")));
+    }
+}

@@ -169,3 +169,60 @@ impl Resume {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::samples::{idle, with};
+
+    #[test]
+    fn live_records_are_found_by_release() {
+        let rotating = with(idle(), |record| {
+            record.agent.row = StoredId::new("tip");
+            record.agent.next = Some(StoredId::new("next"));
+        });
+        let finds = |live_match| {
+            let resume = Resume { live_match, ..Resume::default() };
+            ["row", "tip", "next"].map(|row| resume.is_live(&rotating, &StoredId::new(row)))
+        };
+        assert_eq!(finds(LiveMatch::Owner), [true, true, true]);
+        assert_eq!(finds(LiveMatch::AgentRow), [false, true, false]);
+        assert_eq!(finds(LiveMatch::SessionKey), [true, false, false]);
+    }
+
+    #[test]
+    fn live_records_are_attached_to_when_open() {
+        use SessionStage::{Closing, Finalized, Open, Opening};
+        let decided = |stage| Resume::default().on_live(&with(idle(), |record| record.stage = stage));
+        assert_eq!([Opening, Open].map(decided), [OnLive::Wait, OnLive::Attach]);
+        assert_eq!([Closing, Finalized].map(decided), [OnLive::Reject, OnLive::Reject]);
+    }
+
+    #[test]
+    fn a_resume_leads_to_the_tip() {
+        let rule = |target| Resume { target, ..Resume::default() }.tip_rule(Service::Full);
+        assert_eq!(rule(Target::Tip), Some(TipRule::BestContinuation));
+        assert_eq!(rule(Target::AnyChild), Some(TipRule::AnyChild));
+        assert_eq!(rule(Target::LatestStart), Some(TipRule::StartedAfterEnd));
+        assert_eq!(rule(Target::Exact), None);
+        let exact = Resume { lazy: Lazy::Exact, ..Resume::default() };
+        assert_eq!((exact.tip_rule(Service::Lazy), exact.reopens_tip(Service::Lazy)), (None, false));
+        let unknown = Resume { lazy: Lazy::Unknown, ..Resume::default() };
+        assert_eq!((unknown.service(Service::Lazy), unknown.service(Service::Eager)), (Service::Full, Service::Eager));
+    }
+
+    #[track_caller]
+    fn check_building(build: Build, order: Order, expected: [Building; 3]) {
+        let resume = Resume { build, order, ..Resume::default() };
+        let building = [Service::Full, Service::Eager, Service::Lazy].map(|service| resume.building(service));
+        assert_eq!(building, expected, "{build:?} {order:?}");
+    }
+
+    #[test]
+    fn agents_are_built_when_they_are_needed() {
+        use Building::{AtFirstPrompt, First, Later, Meanwhile};
+        check_building(Build::Deferred, Order::RegisterThenReopen, [Later, Meanwhile, AtFirstPrompt]);
+        check_building(Build::Deferred, Order::ReopenThenRegister, [Later, First, AtFirstPrompt]);
+        check_building(Build::BeforeAnswer, Order::RegisterThenReopen, [First, First, AtFirstPrompt]);
+    }
+}

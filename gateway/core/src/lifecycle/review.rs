@@ -39,3 +39,19 @@ impl Review {
         !self.writes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reviews_write_by_release() {
+        let does = |fork| {
+            let review = Review { fork };
+            (review.writes(), review.compresses(), review.ends_with_session())
+        };
+        assert_eq!(does(Fork::Reads), (false, false, true));
+        assert_eq!(does(Fork::Writes), (true, false, false));
+        assert_eq!(does(Fork::WritesAndCompresses), (true, true, false));
+    }
+}

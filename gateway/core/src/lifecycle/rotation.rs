@@ -103,3 +103,36 @@ impl Rotation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A mode that is asked for outranks the setting, and the setting outranks the release.
+    #[test]
+    fn modes_have_a_rank() {
+        use CompressionMode::{Default as Unset, InPlace, Rotate};
+        let modes = |default_mode| {
+            let rotation = Rotation { default_mode, ..Rotation::default() };
+            [(Rotate, InPlace), (Unset, Rotate), (Unset, InPlace), (Unset, Unset)]
+                .map(|(asked, configured)| rotation.mode(asked, configured))
+        };
+        let known = [Compression::Rotate, Compression::Rotate, Compression::InPlace];
+        for (default_mode, last) in
+            [(DefaultMode::InPlace, Compression::InPlace), (DefaultMode::Rotate, Compression::Rotate)]
+        {
+            let [first, second, third] = known;
+            assert_eq!(modes(default_mode), [first, second, third, last]);
+        }
+    }
+
+    /// `current` rotates in one transaction; every other procedure ends the parent first.
+    #[test]
+    fn only_current_rotates_at_once() {
+        let steps = |procedure| Rotation { procedure, ..Rotation::default() }.steps();
+        assert_eq!(steps(Procedure::Atomic), [RotationStep::Rotate]);
+        for procedure in &Procedure::ALL[1..] {
+            assert_eq!(steps(*procedure)[0], RotationStep::EndParent, "{procedure:?}");
+        }
+    }
+}

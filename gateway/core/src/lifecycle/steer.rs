@@ -51,3 +51,39 @@ impl Steer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::samples::{idle, running, with};
+
+    #[track_caller]
+    fn check(unread: Unread, record: &Record, expected: Steering) {
+        assert_eq!(Steer { unread }.decide(record), expected, "{unread:?}");
+    }
+
+    #[test]
+    fn words_wait_for_a_turn() {
+        let ready = with(idle(), |record| record.agent.state = AgentState::Ready);
+        let closing = with(running(), |record| record.stage = SessionStage::Closing);
+        check(Unread::NextPrompt, &running(), Steering::Queue);
+        check(Unread::NextPrompt, &ready, Steering::Reject);
+        check(Unread::NextPrompt, &idle(), Steering::NoAgent);
+        check(Unread::NextPrompt, &closing, Steering::Unavailable);
+        check(Unread::Lost, &closing, Steering::Queue);
+        check(Unread::Lost, &ready, Steering::Drop);
+        check(Unread::Lost, &idle(), Steering::NoAgent);
+    }
+
+    #[test]
+    fn unread_words_come_first() {
+        let carried = |unread| {
+            let prompt = |text: &str| Queued { text: text.to_owned(), link: None };
+            let mut waiting = vec![prompt("prompt")];
+            Steer { unread }.carry_over(vec![prompt("words")], &mut waiting);
+            waiting.into_iter().map(|queued| queued.text).collect::<Vec<_>>()
+        };
+        assert_eq!(carried(Unread::NextPrompt), ["words", "prompt"]);
+        assert_eq!(carried(Unread::Lost), ["prompt"]);
+    }
+}

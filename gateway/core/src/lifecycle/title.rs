@@ -61,3 +61,16 @@ pub fn tidy(asked: &str) -> Result<String, BadTitle> {
         _ => Ok(title.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_trimmed_and_bounded() {
+        assert_eq!(tidy("  a title \n"), Ok("a title".to_owned()));
+        assert_eq!(tidy(" \t"), Err(BadTitle::Empty));
+        assert_eq!(tidy(&"é".repeat(LENGTH_MAX)).map(|title| title.chars().count()), Ok(LENGTH_MAX));
+        assert_eq!(tidy(&"é".repeat(LENGTH_MAX + 1)), Err(BadTitle::TooLong));
+    }
+}

@@ -61,3 +61,25 @@ impl Writing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stalled_clients_are_treated_by_release() {
+        let decided = |timeout| Writing { timeout }.on_timeout();
+        assert_eq!(decided(Timeout::Dropped), Some(Stalled::Drop));
+        assert_eq!(decided(Timeout::InFlight), None);
+        assert_eq!(decided(Timeout::Silenced), Some(Stalled::Silence));
+    }
+
+    /// The bound is on frames and on bytes, but one frame may wait whatever its size.
+    #[test]
+    fn room_is_bounded() {
+        let room = Room { frames: 2, bytes: 10 };
+        assert!(room.is_for(99, 0, 0) && room.is_for(5, 1, 5));
+        assert!(!room.is_for(6, 1, 5) && !room.is_for(1, 2, 2));
+        assert!(Writing { timeout: Timeout::InFlight }.room().is_for(usize::MAX, 9_999, usize::MAX));
+    }
+}
