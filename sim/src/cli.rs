@@ -1,7 +1,7 @@
 //! The command line, a thin layer on the library. Only this module prints.
 #![expect(clippy::print_stderr, reason = "printing is what a command line is for")]
 
-/// Prints a line to stdout. Whoever reads may have seen enough (`sim … | head`): that is no error of ours.
+/// Prints a line to stdout. A reader that closes the pipe early (`sim … | head`) is no error.
 macro_rules! out {
     ($($text:tt)*) => {{
         use std::io::Write as _;
@@ -39,7 +39,7 @@ use diagnostic::ScenarioDiagnostic;
 use sim_harness::invariant::NAMES;
 use sim_scenario::Scenario;
 
-/// Finds, reproduces and keeps fixed the bugs that live between a session's clients, timers, turns and rows
+/// Finds and reproduces lifecycle bugs of a session gateway, and keeps them fixed: bugs between its clients, timers, turns and rows
 #[derive(Parser)]
 #[command(name = "sim", version, max_term_width = 100)]
 struct Arguments {
@@ -51,32 +51,32 @@ struct Arguments {
 enum Command {
     /// Run scenarios and compare them with their expectations and snapshots
     Run(run::Arguments),
-    /// Run a scenario on a recorded schedule, and say whether it is the same every time
+    /// Replay a scenario on its recorded schedule, and check that every run is the same
     Replay(replay::Arguments),
-    /// Make the scenario of a failing run as small as it can be, and write it as a file that expects the failure
+    /// Shrink a failing scenario to a small file that expects the same failure
     Shrink(shrink::Arguments),
-    /// Run random scenarios under chosen schedules, and keep what fails as scenario files
+    /// Run random scenarios on chosen schedules, and write each kind of failure as a scenario file
     Fuzz(fuzz::Arguments),
-    /// Run every schedule of a scenario, up to bounds: a proof, or the first failure
+    /// Run every schedule of a scenario, up to bounds: prove that none fails, or find the first that does
     Explore(explore::Arguments),
-    /// Print which transitions sessions make in random runs, as a table or as a graph
+    /// Print the state transitions of sessions in random runs, as a table or a graph
     Coverage(coverage::Arguments),
-    /// Measure how soon strategies find planted bugs
+    /// Measure how soon each strategy finds planted bugs
     Bench(bench::Arguments),
-    /// Play a scenario over real sockets against a gateway that is already running, and compare its rows
+    /// Play a scenario over real sockets against a running gateway, and compare its rows
     Drive(drive::Arguments),
-    /// Print what releases do differently, from the code
+    /// List the fields of behaviour, their alternatives, and the releases that have each
     Behavior(behavior::Arguments),
-    /// Run recordings of the real gateway and compare what they left behind
+    /// Compare recordings of the real gateway with runs of the simulator
     Parity(parity::Arguments),
-    /// Print a recording's script as a scenario file
+    /// Print the script of a recording as a scenario file
     Import(import::Arguments),
 }
 
-/// What every usage error and every bad file exits with.
+/// The exit code of usage errors and bad files.
 const USAGE: u8 = 2;
 
-/// Reads a scenario file. Words that a later version will not accept are named on stderr, so that stdout stays as it is.
+/// Reads a scenario file. Warnings go to stderr, so that stdout stays parseable.
 fn load(path: &Path) -> Result<Scenario, ScenarioDiagnostic> {
     let (scenario, warnings) = Scenario::load_with_warnings(path, &NAMES)?;
     warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
@@ -85,9 +85,9 @@ fn load(path: &Path) -> Result<Scenario, ScenarioDiagnostic> {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    // A panic of a simulated task is an outcome that the report tells; the hook would tell it a second time.
+    // A panic of a simulated task is an outcome in the report. The default hook would print it a second time.
     std::panic::set_hook(Box::new(|_| {}));
-    // A place that is broken over two lines is found neither by an editor nor by a search.
+    // A place that is broken over two lines cannot be searched for or opened in an editor.
     miette::set_hook(Box::new(|_| Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())))
         .expect("it is set once, here");
     match std::panic::catch_unwind(|| match Arguments::parse().command {

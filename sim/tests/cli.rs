@@ -349,7 +349,7 @@ fn a_tape_is_replayed() {
     assert_eq!(digest(&check(&given, &files, 0, &[])), digest(&printed));
     let scripted = [("story.toml", GHOST.as_bytes())];
     let untaped = check(&["replay", "story.toml", "--release", "current"], &scripted, 0, &[]);
-    assert!(untaped.contains("no tape: the first of all alternatives; 1 of 1 passed"), "{untaped}");
+    assert!(untaped.contains("no tape, so the scripted schedule; 1 of 1 passed"), "{untaped}");
     assert_ne!(digest(&untaped), digest(&printed), "the tape makes a difference");
     let run = json(&["run", "story.toml", "--release", "current"], &files, 0);
     assert_eq!(run[0]["digest"].as_str(), Some(digest(&printed).as_str()));
@@ -372,9 +372,9 @@ fn a_tape_that_does_not_fit_exits_14() {
         }
     }
     let files = [("story.toml", GHOST.as_bytes()), ("other.tape", b"ready: a | b\n")];
-    check_refused(&["replay", "story.toml", "--tape", "other.tape"], &files, &["a tape is that of one release"]);
+    check_refused(&["replay", "story.toml", "--tape", "other.tape"], &files, &["`--tape` needs exactly one release"]);
     let named = ["replay", "story.toml", "--tape", "other.tape", "--release", "current"];
-    check_refused(&named, &files, &["other.tape is no tape", "line 1 of the tape is no choice"]);
+    check_refused(&named, &files, &["other.tape is not a tape", "line 1 of the tape is no choice"]);
 }
 
 /// A failing run becomes a small file, at a place that is the same every time; stopped and started again it goes on from there.
@@ -393,7 +393,7 @@ fn a_failure_is_shrunk_to_a_file() {
     let (path, name) = (file.path(), file.file_name().to_string_lossy().into_owned());
     assert!(name.starts_with("detached_rows_end_") && first.contains(&name), "{name}: {first}");
     let (code, second, stderr) = shrink(&[]);
-    assert!(code == Some(0) && stderr.contains("goes on from scenarios/found/detached_rows_end_"), "{stderr}");
+    assert!(code == Some(0) && stderr.contains("continuing from scenarios/found/detached_rows_end_"), "{stderr}");
     assert!(second.contains("steps                      4 → 4") && second.contains(&name), "{second}");
     let small = fs::read_to_string(&path).expect("the file");
     assert!(
@@ -412,11 +412,14 @@ fn exploring_proves_or_says_that_it_does_not() {
     let explore =
         |arguments: &[&str], code: i32| check(&[&["explore", "story.toml"], arguments].concat(), &files, code, &[]);
     let printed = explore(&["--release", "current"], 0);
-    assert!(printed.contains("no violation in all schedules of this file at these latencies and faults"), "{printed}");
+    assert!(
+        printed.contains("proof: no violation on any schedule of this file at these latencies and faults"),
+        "{printed}"
+    );
     let printed = explore(&["--max-depth", "2"], 13);
     assert!(printed.contains("no alternatives beyond choice 2") && printed.contains("this is no proof"), "{printed}");
     let printed = explore(&["--no-reduction", "--max-schedules", "3"], 13);
-    assert!(printed.contains("3 run to the end, 0 left off") && printed.contains("stopped after 3"), "{printed}");
+    assert!(printed.contains("3 complete, 0 stopped early") && printed.contains("stopped after 3"), "{printed}");
     let document: Value = serde_json::from_str(&explore(&["--format", "json"], 0)).expect("one document");
     assert_eq!(keys(&document), ["scenario", "release", "schedules", "alternatives", "proof"]);
     assert_eq!((&document["proof"], &document["alternatives"]["cut"]), (&Value::Bool(true), &0.into()));
@@ -506,7 +509,7 @@ fn shrinking_refuses() {
     check_refused(&only, &files, &["shows no failure `one_turn_per_record` on this schedule"]);
     check_refused(&["shrink", "story.toml", "--only", "bugs"], &files, &["'bugs'", "`detached_rows_end`"]);
     let other = ["shrink", "story.toml", "--out", "visit.toml"];
-    check_refused(&other, &files, &["visit.toml is there already, and does not show `detached_rows_end"]);
+    check_refused(&other, &files, &["visit.toml exists and does not show `detached_rows_end"]);
 }
 
 /// The help says what happens when an option is left out.

@@ -126,7 +126,7 @@ async fn a_running_gateway_is_driven() {
         &story,
         &[&TOKEN[..], &["--as", "current"]].concat(),
         0,
-        &[&says[..], &["are those of current"]].concat(),
+        &[&says[..], &["the rows equal those of current"]].concat(),
     )
     .await;
 }
@@ -139,7 +139,7 @@ async fn other_rows_are_told() {
                  at = \"0s\"\nclient = \"a\"\ndo = \"session.create\"\nas = \"work\"\n[[steps]]\nat = \"500ms\"\n\
                  client = \"a\"\ndo = \"prompt.submit\"\nsession = \"work\"\ntext = \"hello\"\n[[steps]]\nat = \"1s\"\n\
                  client = \"a\"\ndo = \"drop\"\n";
-    let says = ["the rows are NOT those of current", "s1.end_reason: expected ws_orphan_reap, found NULL"];
+    let says = ["the rows DIFFER from those of current", "s1.end_reason: expected ws_orphan_reap, found NULL"];
     check_drive(story, &[&TOKEN[..], &["--as", "current"]].concat(), 15, &says).await;
 }
 

@@ -6,14 +6,16 @@ use serde::Serialize;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// How to print the table
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
+    /// Text
     Human,
+    /// One JSON document
     Json,
 }
 
@@ -34,7 +36,7 @@ struct Way {
     harmless: Option<&'static str>,
 }
 
-/// Prints each field with its alternatives, each alternative with the defects it is and the releases that have it.
+/// Prints each field with its alternatives, and for each alternative its defects and releases.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let rows = rows();
     match arguments.format {

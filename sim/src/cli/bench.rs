@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 enum What {
-    /// A table of bugs planted on `current` and strategies: how often and how soon each is found
+    /// Measure how often and how soon each strategy finds each bug planted on `current`
     Planted(Planted),
 }
 
@@ -47,29 +47,31 @@ struct Planted {
         value_parser = plant::parse
     )]
     bugs: Vec<(String, String)>,
-    /// Only this strategy [default: all]
+    /// Measure only this strategy. Repeatable [default: all]
     #[arg(long = "strategy", value_name = "S", value_parser = bounds::strategy)]
     plans: Vec<Plan>,
-    /// How many campaigns with seeds of their own
+    /// Number of campaigns for each pair, with the seeds 1 to N
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
-    /// How many runs each may have
+    /// Largest number of runs of a campaign
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = bounds::runs())]
     runs: u64,
-    /// How many threads [default: all cores]
+    /// Number of threads [default: all cores]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-    /// How to print the table: `json` is a line for each pair
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
-    /// Leave out the pairs that stand in this file, which `--format json` has printed
+    /// Skip the pairs in this file, an earlier output of `--format json` [default: skip none]
     #[arg(long, value_name = "FILE")]
     done: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
+    /// A table
     Human,
+    /// A line of JSON for each pair of bug and strategy
     Json,
 }
 

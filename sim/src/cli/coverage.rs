@@ -16,33 +16,37 @@ use sim_search::fuzz::{Campaign, Guard, Mode, Summary};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// How many runs
+    /// Number of runs, from 1 to 100000000
     #[arg(long, value_name = "N", default_value_t = 4000, value_parser = bounds::runs())]
     runs: u64,
-    /// Where the scenarios and their schedules come from
+    /// Seed of the campaign. The same seed gives the same scenarios and schedules
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// The release that is run
+    /// The release under test
     #[arg(long, value_name = "R", value_parser = release, default_value_t = Release::Current)]
     release: Release,
     #[command(flatten)]
     plants: Plants,
-    /// Make some of the scenarios out of earlier ones that took a session somewhere new
+    /// Derive some of the scenarios from earlier ones that reached new states
     #[arg(long)]
     guided: bool,
-    /// How many threads; what is printed does not depend on it [default: all cores]
+    /// Number of threads. The output does not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-    /// How to print it; the graphs are coarser than the table, so that they can be read
+    /// Output format. The graphs have fewer states than the table, to stay readable
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
+    /// A table of transitions and marks
     Table,
+    /// A graph for Graphviz
     Dot,
+    /// A graph for Mermaid
     Mermaid,
+    /// One JSON document
     Json,
 }
 
@@ -69,7 +73,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
 fn table(campaign: &Campaign, summary: &Summary) {
     let coverage = &summary.coverage;
     out!("{} runs of seed {} under {}", summary.runs, campaign.seed, campaign.release);
-    out!("\n{} edges: how often, the task that did it, and the session before and after", coverage.edges().len());
+    out!("\n{} edges: count, task, and the state of the session before and after", coverage.edges().len());
     for (edge, count) in by_count(coverage) {
         let from = edge.from.map_or_else(|| "none".to_owned(), |state| state.to_string());
         out!("{count:>8}  {:<12} {from}\n{:>23}→ {}", edge.by, "", edge.to);

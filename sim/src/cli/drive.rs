@@ -27,27 +27,27 @@ use sim_search::margin::{self, TOLERANCE};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The scenario file whose steps are played
+    /// The scenario file
     scenario: PathBuf,
-    /// Where the gateway is: `ws://ADDRESS:PORT/api/ws`
+    /// Address of the gateway, as `ws://ADDRESS:PORT/api/ws`
     #[arg(long, value_name = "URL")]
     url: String,
-    /// The token that it wants to be shown
+    /// Token that the gateway requires [default: none]
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
-    /// The gateway's database (`state.db` of hermes-agent): its rows are printed when the script is over
+    /// Database of the gateway (`state.db` of hermes-agent), whose rows are printed after the script [default: none]
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
-    /// Compare the rows with those that the simulator leaves under this release
+    /// Compare the rows with the simulator's under this release [default: no comparison]
     #[arg(long = "as", value_name = "R", value_parser = super::run::release, requires = "db")]
     release: Option<Release>,
-    /// How many seconds a second of the script takes. The gateway's own times are its own: below 1, start it with
-    /// settings and turns that are as much shorter
+    /// Real seconds for each second of the script, from 0.001 to 100. The gateway's own timers are not scaled: below 1,
+    /// start it with settings and turns that are shorter by the same factor
     #[arg(long, value_name = "S", default_value_t = Scale::default())]
     scale: Scale,
 }
 
-/// Plays, prints what happens, and compares. The exit code is 0, or 15 where rows differ.
+/// Plays the script, prints its progress, and compares rows. The exit code is 0, or 15 where rows differ.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let scenario = load(&arguments.scenario)?;
     let target = Target {
@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         return Err(miette!(help = why, "{path}:{line}: `{}` is a step for the simulator only", step.action.word()));
     }
     let before: BTreeSet<String> = match &arguments.db {
-        // It may be made with the first row.
+        // The gateway may create it with the first row.
         Some(db) if db.exists() => read(db)?.into_iter().map(|row| row.id).collect(),
         _ => BTreeSet::new(),
     };
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
         let origin = Origin { wall_ms, scale: arguments.scale };
         let played = play(&scenario, target, Rc::new(|said| print(&said))).await.into_diagnostic()?;
-        // Before the clients leave: that is what the simulator's rows are of.
+        // Before the clients disconnect, as for the simulator's rows.
         let found = arguments.db.as_deref().map(read).transpose();
         let skipped = played.skipped;
         played.leave().await;
@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         human::print_listed(found);
     }
     if skipped > 0 {
-        return Err(miette!("{skipped} steps could not be carried out, so nothing is compared"));
+        return Err(miette!("{skipped} steps were skipped, so nothing is compared"));
     }
     match (arguments.release, found) {
         (Some(release), Some(found)) => Ok(compare(&scenario, release, &found)),
@@ -94,24 +94,24 @@ fn read(db: &Path) -> miette::Result<Vec<rows::Row>> {
     rows::read(db).into_diagnostic().wrap_err_with(|| format!("the rows of `{}` cannot be read", db.display()))
 }
 
-/// Compares with the simulator's rows, and says where real time proves nothing.
+/// Compares with the simulator's rows, and prints why real time makes the comparison inconclusive.
 fn compare(scenario: &Scenario, release: Release, found: &[ListedSession]) -> u8 {
     let mut simulator = Simulator::new();
     if let Err(why) = margin::rows(&mut simulator, scenario, release) {
-        out!("\nthe comparison proves little: {why}");
+        out!("\nthe comparison is inconclusive: {why}");
     }
     let expected = simulator.run(scenario, release).rows.listed();
     let lines = rows::differences(&expected, found, TOLERANCE);
     if lines.is_empty() {
-        out!("\nthe rows are those of {release}");
+        out!("\nthe rows equal those of {release}");
         return 0;
     }
-    out!("\nthe rows are NOT those of {release}:");
+    out!("\nthe rows DIFFER from those of {release}:");
     lines.iter().for_each(|line| out!("  {line}"));
     Outcome::RowsDiffer.exit_code()
 }
 
-/// A line for what happened: who, and what they did, asked, were answered or heard.
+/// Prints one line of progress: the time, the client, and its action, request, answer or event.
 fn print(said: &Said) {
     let what = match &said.what {
         What::Did(what) => (*what).to_owned(),
@@ -130,7 +130,7 @@ fn print(said: &Said) {
     out!("{:>10}  {}  {what}", Millis::to_string(&said.at), said.client);
 }
 
-/// What a person wants to know of a result or an event.
+/// The fields of a result or an event that a person needs.
 fn words(value: &Value) -> String {
     const KEYS: [&str; 8] = ["stored_session_id", "status", "name", "text", "message", "question", "title", "closed"];
     let word = |key: &&str| value.get(*key).filter(|word| !word.is_null() && !word.is_object()).map(text);

@@ -22,38 +22,39 @@ use sim_search::shrink::as_shown;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The scenario file; a tape in it does not matter
+    /// The scenario file. Its tape is ignored
     scenario: PathBuf,
     /// The release under test
     #[arg(long, value_name = "R", value_parser = release, default_value_t = Release::Current)]
     release: Release,
     #[command(flatten)]
     plants: Plants,
-    /// Only violations of this invariant count, or an outcome such as `panicked`
+    /// Count only this failure: an invariant, or `panicked`, `not_at_rest` or `limit`. Repeatable
+    /// [default: every failure]
     #[arg(long, value_name = "INVARIANT", value_parser = claim)]
     only: Vec<String>,
-    /// How many schedules are begun at most
+    /// Largest number of schedules to start
     #[arg(long, value_name = "N", default_value_t = Bounds::default().schedules)]
     max_schedules: u64,
-    /// At how many choices of a schedule, from its first, other alternatives are tried
+    /// Number of choices, from the first of a schedule, at which other alternatives are tried
     #[arg(long, value_name = "N", default_value_t = Bounds::default().choices.end)]
     max_depth: usize,
-    /// Go into every order, also where the order does not matter
+    /// Also explore orders of independent steps, which have the same result
     #[arg(long)]
     no_reduction: bool,
-    /// How to print what came of it
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
-    /// Where to write the scenario of a failure with its tape [default: scenarios/found/INVARIANT_DIGEST.toml]
+    /// File for the scenario of a failure and its tape [default: scenarios/found/INVARIANT_DIGEST.toml]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For a person
+    /// Text
     Human,
-    /// One document
+    /// One JSON document
     Json,
 }
 
@@ -102,24 +103,24 @@ fn print(arguments: &Arguments, explored: &Explored, kept: Option<&Kept>) {
     let planted: String = arguments.plants.list().iter().map(planted).collect();
     out!("{} under {}{planted}", arguments.scenario.display(), arguments.release);
     out!(
-        "  schedules: {} run to the end, {} left off where others cover the rest; alternatives: {} pruned, {} cut",
+        "  schedules: {} complete, {} stopped early as equivalent to others; alternatives: {} pruned, {} cut",
         explored.whole,
         explored.left_off,
         explored.pruned,
         explored.cut.by_choices
     );
     if explored.cut.by_schedules {
-        out!("  stopped after {} schedules; `--max-schedules` sets how many there may be", explored.runs());
+        out!("  stopped after {} schedules; `--max-schedules` sets the limit", explored.runs());
     }
     if explored.cut.by_choices > 0 {
-        out!("  no alternatives beyond choice {}; `--max-depth` sets which is the last", arguments.max_depth);
+        out!("  no alternatives beyond choice {}; `--max-depth` sets the limit", arguments.max_depth);
     }
     match kept {
         Some(kept) => print_failure(kept),
         None if explored.is_proof() => {
-            out!("  no violation in all schedules of this file at these latencies and faults")
+            out!("  proof: no violation on any schedule of this file at these latencies and faults")
         }
-        None => out!("  no violation so far: this is no proof"),
+        None => out!("  no violation so far; this is no proof"),
     }
 }
 

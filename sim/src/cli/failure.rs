@@ -1,5 +1,5 @@
-//! What is told of a run that needs looking at: what was claimed and seen, the picture of the run, rows beside those
-//! that should be there, and the ways on.
+//! The report of a failing run: the claims and what contradicts them, the timeline, the rows that differ, and the next
+//! commands.
 
 use std::fmt::Write;
 
@@ -16,16 +16,16 @@ use sim_harness::timeline::Timeline;
 use sim_harness::verdict::{Comparison, Verdict};
 use sim_scenario::Scenario;
 
-/// How far a run's lines stand to the right.
+/// The indentation of a run's lines.
 const MARGIN: &str = "      ";
 
-/// How wide the picture of a run may be behind the margin.
+/// The largest width of a timeline, in columns, without the margin.
 const PICTURE_WIDTH: usize = 94;
 
-/// How many facts of rows are told.
+/// The largest number of row facts in a report.
 const FACTS_MAX: usize = 12;
 
-/// What is wrong with a run that is not as expected, in a line.
+/// One line on a run that is not as expected.
 pub(super) fn summary(case: &Case) -> String {
     let report = &case.verdict.report;
     let seen = report
@@ -40,7 +40,7 @@ pub(super) fn summary(case: &Case) -> String {
     seen.unwrap_or_else(|| format!("{}, which the file does not expect", report.outcome))
 }
 
-/// What is wrong with a run, each claim with what was seen and when.
+/// The violations of a run, each with its time, its detail and the claim.
 pub(super) fn claims(report: &Report) -> String {
     let mut text = String::new();
     if let Some(detail) = &report.detail {
@@ -54,35 +54,35 @@ pub(super) fn claims(report: &Report) -> String {
     text
 }
 
-/// The picture of a run that failed, and how its rows differ from those of the good gateway.
+/// The timeline of a failed run, and how its rows differ from those of `current`.
 pub(super) fn picture(scenario: &Scenario, report: &Report) -> String {
     let mut text = String::new();
     if matches!(report.outcome, Outcome::Passed | Outcome::RowsDiffer) {
         return text;
     }
     line(&mut text, "");
-    format!("{:PICTURE_WIDTH$}", Timeline::of(report)).lines().for_each(|told| line(&mut text, told));
+    format!("{:PICTURE_WIDTH$}", Timeline::of(report)).lines().for_each(|row| line(&mut text, row));
     let differing = rows_beside_current(scenario, report);
     if !differing.is_empty() {
         line(&mut text, "");
-        line(&mut text, "rows, beside those that `current` leaves on the scripted schedule");
+        line(&mut text, "rows that differ from those of `current` on the scripted schedule");
         facts(&mut text, &differing);
     }
     line(&mut text, "");
     text
 }
 
-/// The rows that are not those of the snapshot.
+/// The rows that differ from the snapshot.
 pub(super) fn rows(verdict: &Verdict) -> String {
     let mut text = String::new();
     if let Comparison::Differ(lines) = &verdict.rows {
-        line(&mut text, "rows, beside those of the snapshot");
+        line(&mut text, "rows that differ from the snapshot");
         facts(&mut text, lines);
     }
     text
 }
 
-/// The commands that lead on from a failing run.
+/// The commands that repeat, shrink and explore a failing run.
 pub(super) fn ways(case: &Case) -> String {
     let Case { again, plants, flags, .. } = case;
     let report = &case.verdict.report;
@@ -104,7 +104,7 @@ fn rows_beside_current(scenario: &Scenario, report: &Report) -> Vec<String> {
     let sound = Simulator::new().run_with(&sound, Release::Current, Box::new(Fifo));
     match sound.outcome {
         Outcome::Passed => differences(&sound.rows.facts(), &report.rows.facts()),
-        // What is wrong itself is nothing to be compared with.
+        // A run that fails itself is no reference.
         _ => Vec::new(),
     }
 }

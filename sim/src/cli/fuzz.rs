@@ -22,10 +22,10 @@ use sim_search::fuzz::{Campaign, Guard, Mode, Summary};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// How many runs
+    /// Number of runs, from 1 to 100000000
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = bounds::runs())]
     runs: u64,
-    /// Where the scenarios and their schedules come from
+    /// Seed of the campaign. The same seed gives the same scenarios and schedules
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// How to choose among tasks that are ready at one instant: fifo, random, urw, pct[:DEPTH], delay[:BOUND] or portfolio
@@ -36,45 +36,46 @@ pub(super) struct Arguments {
     release: Release,
     #[command(flatten)]
     plants: Plants,
-    /// Only violations of this invariant count, or an outcome such as `panicked`
+    /// Count only this failure: an invariant, or `panicked`, `not_at_rest` or `limit`. Repeatable
+    /// [default: every failure]
     #[arg(long, value_name = "INVARIANT", value_parser = claim)]
     only: Vec<String>,
-    /// Make some of the scenarios out of earlier ones that took a session somewhere new
+    /// Derive some of the scenarios from earlier ones that reached new states
     #[arg(long)]
     guided: bool,
-    /// How many threads; the report does not depend on it [default: all cores]
+    /// Number of threads. The report does not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-    /// Carry out the k-th of n parts of the campaign
+    /// Run only part K of N of the campaign
     #[arg(long, value_name = "K/N", value_parser = shard, default_value = "1/1")]
     shard: Shard,
-    /// Begin no more work after this long, as `10m`
+    /// Start no more runs after this much real time, as `10m` [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     budget: Option<std::time::Duration>,
     /// Stop at the first failure
     #[arg(long)]
     fail_fast: bool,
-    /// Which runs are run twice to see that they are the same
+    /// Which runs to repeat, to check that they are deterministic
     #[arg(long, value_enum, default_value_t = Recheck::Sample)]
     recheck: Recheck,
-    /// How to print what came of it
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
-    /// How many runs it may take to shrink each kind of failure; with 0 it is kept as it was found
+    /// Largest number of runs to shrink each kind of failure. With 0 the scenario is kept as it was found
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     tries: u64,
-    /// Where to put the scenarios of failures
+    /// Folder for the scenarios of failures
     #[arg(long, value_name = "DIR", default_value = "scenarios/found")]
     out: PathBuf,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For a person
+    /// Text
     Human,
-    /// One document
+    /// One JSON document
     Json,
-    /// For a person, with an annotation for each failure that GitHub shows beside its file
+    /// Text, with an annotation for each failure in the form that GitHub reads
     Github,
 }
 

@@ -1,4 +1,4 @@
-//! Reports for a person: a line a run, more where something needs looking at.
+//! Reports as text: a line for each run, and details of those that are not as expected.
 
 use super::failure;
 use super::run::Case;
@@ -55,7 +55,7 @@ fn print_text(text: &str) {
     text.lines().for_each(|line| out!("{line}"));
 }
 
-/// The heart of a run in a few words: how each row ended.
+/// How each row ended, in a few words.
 fn ends(report: &Report) -> String {
     let end = |row: ListedSession| format!("{} {}", row.alias, row.end_reason.as_deref().unwrap_or("open"));
     let ends: Vec<String> = report.rows.listed().into_iter().map(end).collect();

@@ -10,9 +10,9 @@ use sim_harness::recording::Recording;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The recording
+    /// The recording, a JSON file
     recording: PathBuf,
-    /// Drive each step when this release's log says it was; default: when the script says, under all its releases
+    /// Take the times of steps from the log of this release [default: the times of the script, for all recorded releases]
     #[arg(long, value_name = "R", value_parser = release)]
     release: Option<Release>,
 }

@@ -31,12 +31,12 @@ fn case(case: &Case) -> TestCase {
             status
         }
     };
-    let mut told = TestCase::new(report.release.name(), status);
-    told.set_classname(report.scenario.as_str());
-    told
+    let mut test = TestCase::new(report.release.name(), status);
+    test.set_classname(report.scenario.as_str());
+    test
 }
 
-/// All that a person is told of it.
+/// The report of a failing run, as `--format human` prints it.
 fn text(case: &Case) -> String {
     let (verdict, report) = (&case.verdict, &case.verdict.report);
     let parts = [

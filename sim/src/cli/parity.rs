@@ -15,13 +15,13 @@ use sim_harness::simulation::Simulator;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// A folder of recordings, or one recording
+    /// Recording, or folder of recordings
     #[arg(default_value = "scenarios/upstream", value_name = "DIR")]
     path: PathBuf,
-    /// Compare only these releases
+    /// Compare only this release. Repeatable [default: all that were recorded]
     #[arg(long = "release", value_name = "R", value_parser = release)]
     releases: Vec<Release>,
-    /// How to print what came of it
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -33,7 +33,7 @@ struct Document<'a> {
     differing: usize,
 }
 
-/// Compares every recording under every release that it has.
+/// Compares every recording under every release for which it was made.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let recordings = Recording::load_all(&arguments.path).into_diagnostic()?;
     let mut simulator = Simulator::new();
@@ -60,13 +60,13 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     Ok(if all_equal { 0 } else { Outcome::RowsDiffer.exit_code() })
 }
 
-/// What differs, cell by cell; then a table of recordings and releases.
+/// Prints the differences of each cell, then a table of recordings and releases.
 fn print(arguments: &Arguments, cells: &[Cell]) {
     for cell in cells.iter().filter(|cell| !cell.equal) {
         out!("{} under {}: {} differences", cell.recording, cell.release, cell.differences.len());
         cell.differences.iter().for_each(print_difference);
         if cell.repeatable != true {
-            out!("    the real gateway did not do the same twice: {}", cell.repeatable);
+            out!("    the real gateway did not repeat this cell: {}", cell.repeatable);
         }
     }
     let differing = cells.iter().filter(|cell| !cell.equal).count();
@@ -78,14 +78,14 @@ fn print(arguments: &Arguments, cells: &[Cell]) {
         0 => out!("\n{} cells, all equal", cells.len()),
         _ => {
             out!("\n{} cells, {differing} DIFFER", cells.len());
-            out!("again: sim parity {} --format json", arguments.path.display());
+            out!("details: sim parity {} --format json", arguments.path.display());
         }
     }
 }
 
 fn print_difference(difference: &Difference) {
     let rule = difference.rule.as_ref().map(|rule| format!(", not {rule}")).unwrap_or_default();
-    out!("    {}: recorded {}, ours {}{rule}", difference.place, difference.recorded, difference.simulated);
+    out!("    {}: recorded {}, simulated {}{rule}", difference.place, difference.recorded, difference.simulated);
 }
 
 /// A line a recording, a column a release: `=`, the number of differences, or nothing where nothing was recorded. A `~`

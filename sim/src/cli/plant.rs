@@ -6,8 +6,8 @@ use sim_scenario::Scenario;
 
 #[derive(clap::Args)]
 pub(super) struct Plants {
-    /// Set one field of the release's behaviour to another alternative, as `grace.expiry=one_shot`. Repeatable; a
-    /// field takes the last one. `sim behavior` lists fields and alternatives [default: the release as it is]
+    /// Plant a bug: set a field of the release's behaviour to another alternative, as `grace.expiry=one_shot`.
+    /// Repeatable; `sim behavior` lists fields and alternatives [default: none]
     #[arg(
         long = "plant",
         aliases = ["behavior", "set", "bug"],

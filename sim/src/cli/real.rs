@@ -18,11 +18,11 @@ enum Compared {
     NotEligible(String),
 }
 
-/// How much slower it is played again when the machine was late, and how often.
+/// By what factor a scenario is slowed down when the machine was late, and how often it is played.
 const SLOWER: u32 = 4;
 const TRIES: u32 = 3;
 
-/// Replays what can be replayed, and says of the rest why it cannot.
+/// Plays the eligible scenarios, and prints why the others are not.
 pub(super) fn run(scenarios: &[(Found, Scenario)], release: Release, scale: Scale) -> miette::Result<u8> {
     let mut simulator = Simulator::new();
     let (mut equal, mut differ, mut rest) = (0, 0, Vec::new());
@@ -38,7 +38,7 @@ pub(super) fn run(scenarios: &[(Found, Scenario)], release: Release, scale: Scal
                 differ += 1;
                 out!("{path}: DIFFERS");
                 lines.iter().for_each(|line| out!("      {line}"));
-                out!("      virtually: sim run '{path}' --release {release} --trace");
+                out!("      simulated: sim run '{path}' --release {release} --trace");
             }
             Compared::NotEligible(why) => rest.push(format!("{path}: {why}")),
         }
@@ -73,9 +73,9 @@ fn compare(simulator: &mut Simulator, scenario: &Scenario, release: Release, sca
         if lines.is_empty() {
             return Compared::Equal { at };
         }
-        // The gateway had its time: this is no lateness of the machine.
+        // The difference is not due to a late machine.
         if replayed.late < TOLERANCE || left == 0 {
-            lines.push(format!("at {at}, the machine late by {} all in all", replayed.late));
+            lines.push(format!("at {at}, where the machine was late by {} in total", replayed.late));
             return Compared::Differs(lines);
         }
         at = at.times(SLOWER);

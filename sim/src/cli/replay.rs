@@ -20,18 +20,18 @@ use sim_scenario::{Found, Scenario};
 pub(super) struct Arguments {
     /// The scenario file
     scenario: PathBuf,
-    /// A tape to replay instead of those of the file
+    /// File with the tape to replay [default: the tapes of the scenario; without one, fifo]
     #[arg(long, value_name = "FILE")]
     tape: Option<PathBuf>,
-    /// Replay this release [default: those that the file has tapes of, or all of its releases]
+    /// Replay only this release [default: the releases with a tape; without one, all that the file lists]
     #[arg(long, value_name = "R", value_parser = release)]
     release: Option<Release>,
     #[command(flatten)]
     plants: Plants,
-    /// How often to run
+    /// Number of runs, from 1. All of them must be the same
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     times: u32,
-    /// Print what happened, event by event
+    /// Print every event of the first run
     #[arg(long)]
     trace: bool,
 }
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let releases = releases(&scenario, arguments.release);
     if let Some(path) = &arguments.tape {
         let [release] = releases[..] else {
-            return Err(miette!(help = "name it with `--release`", "a tape is that of one release"));
+            return Err(miette!(help = "name the release with `--release`", "`--tape` needs exactly one release"));
         };
         scenario.tapes.insert(release, tape(path)?);
     }
@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let (mut cases, mut sayings, mut code) = (Vec::new(), Vec::new(), 0);
     for release in releases {
         let (report, same) = replay(&scenario, release, arguments.times);
-        // Whether the rows are those of the snapshot is for `sim run` to say.
+        // Only `sim run` compares rows with snapshots.
         let verdict = judge(report, &scenario, &Reference::OtherSchedule);
         let of_this = if same.all() { verdict.exit_code() } else { Outcome::Nondeterministic.exit_code() };
         code = if code == 0 { of_this } else { code };
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
 pub(super) fn tape(path: &Path) -> miette::Result<Tape> {
     let text =
         fs::read_to_string(path).into_diagnostic().wrap_err_with(|| format!("cannot read {}", path.display()))?;
-    text.parse().into_diagnostic().wrap_err_with(|| format!("{} is no tape", path.display()))
+    text.parse().into_diagnostic().wrap_err_with(|| format!("{} is not a tape", path.display()))
 }
 
 fn releases(scenario: &Scenario, asked: Option<Release>) -> Vec<Release> {
@@ -82,11 +82,11 @@ fn releases(scenario: &Scenario, asked: Option<Release>) -> Vec<Release> {
     }
 }
 
-/// How many of the runs were the first one again.
+/// How many of the runs were equal to the first.
 struct Same {
     count: u32,
     times: u32,
-    /// Where the first run that was another one parts from the first.
+    /// The first difference of the first run that was not.
     difference: Option<String>,
 }
 
@@ -126,7 +126,7 @@ impl Same {
         let report = &verdict.report;
         let schedule = match scenario.tapes.get(&report.release) {
             Some(tape) => format!("a tape of {} choices", tape.choices.len()),
-            None => "no tape: the first of all alternatives".to_owned(),
+            None => "no tape, so the scripted schedule".to_owned(),
         };
         let Self { count, times, .. } = self;
         let mut saying = format!(

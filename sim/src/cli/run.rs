@@ -21,46 +21,53 @@ pub(super) struct Arguments {
     /// Scenario files, or folders of them
     #[arg(default_value = "scenarios")]
     paths: Vec<PathBuf>,
-    /// Run only these releases; a file that is named itself runs under them even if it does not list them
+    /// Run only under this release. Repeatable; a file that is named directly runs under it even if it does not list it
+    /// [default: the releases that each file lists]
     #[arg(long = "release", value_name = "R", value_parser = release)]
     releases: Vec<Release>,
     #[command(flatten)]
     plants: Plants,
-    /// How to print what came of it: for a person, as one document, as JUnit XML, or for a person with GitHub's annotations
+    /// Output format
     #[arg(long, value_enum, default_value_t = RunFormat::Human)]
     format: RunFormat,
-    /// Print what happened, event by event; for a person or in the document of `--format json`
+    /// Print every event of each run. Only with `--format human` and `json`
     #[arg(long)]
     trace: bool,
     /// How to choose among tasks that are ready at one instant: fifo, random, urw, pct[:DEPTH], delay[:BOUND] or
-    /// portfolio; rows are compared on the file's own schedule only [default: the file's tape; without one, fifo]
+    /// portfolio. Rows are compared with snapshots only on the file's own schedule [default: the file's tape; without one, fifo]
     #[arg(long, value_name = "S", value_parser = bounds::strategy)]
     strategy: Option<Plan>,
-    /// The seed of a strategy that draws
+    /// Seed of the strategy
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
-    /// Play each scenario over real sockets against a gateway that is served, and compare the rows with the simulator's;
-    /// what real time cannot be trusted with is listed. Under `current`, or under one `--release`
+    /// Play each scenario over real sockets against a served gateway, and compare its rows with the simulator's.
+    /// Scenarios that depend on exact timing are listed and not played. Runs under `current`, or under one `--release`
     #[arg(long, conflicts_with_all = ["format", "trace", "strategy", "seed"])]
     real: bool,
-    /// With --real: how many seconds a second of the script takes
+    /// With --real: real seconds for each second of the script, from 0.001 to 100
     #[arg(long, value_name = "S", default_value = "0.02", requires = "real")]
     scale: Scale,
 }
 
-/// How runs are printed.
+/// The output formats of runs.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RunFormat {
+    /// Text
     Human,
+    /// One JSON document
     Json,
+    /// JUnit XML: a suite for each scenario, a case for each of its releases
     Junit,
+    /// Text, with an annotation for each unexpected run in the form that GitHub reads
     Github,
 }
 
-/// How anything else is printed.
+/// The output formats of the other commands.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
+    /// Text
     Human,
+    /// One JSON document
     Json,
 }
 
@@ -68,12 +75,12 @@ pub(super) fn release(text: &str) -> Result<Release, String> {
     text.parse().map_err(|error: gateway_core::release::UnknownRelease| error.to_string())
 }
 
-/// A run with all that is needed to tell of it.
+/// A run, with all that a report of it needs.
 pub(super) struct Case {
     pub(super) found: Found,
     pub(super) scenario: Rc<Scenario>,
     pub(super) verdict: Verdict,
-    /// The command that does it again.
+    /// The command that repeats the run.
     pub(super) again: &'static str,
     /// The flags that plant the bugs again, each behind a blank.
     pub(super) plants: String,
@@ -81,10 +88,10 @@ pub(super) struct Case {
     pub(super) flags: String,
 }
 
-/// Runs everything that is asked for; the exit code is that of the first run that is not as expected.
+/// Runs the scenarios. The exit code is that of the first run that is not as expected.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     if arguments.trace && !matches!(arguments.format, RunFormat::Human | RunFormat::Json) {
-        return Err(miette!(help = "leave one of the two out", "`--trace` goes with the formats human and json"));
+        return Err(miette!(help = "leave out `--trace` or `--format`", "`--trace` needs `--format human` or `json`"));
     }
     let scenarios = load(arguments)?;
     if arguments.real {

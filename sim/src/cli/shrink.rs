@@ -31,22 +31,23 @@ pub(super) struct Arguments {
     release: Option<Release>,
     #[command(flatten)]
     plants: Plants,
-    /// Keep the violation of this invariant, or `panicked`, `not_at_rest` or `limit` [default: the first failure]
+    /// The failure to keep: an invariant, or `panicked`, `not_at_rest` or `limit` [default: the first failure]
     #[arg(long, value_name = "INVARIANT", value_parser = claim)]
     only: Option<String>,
-    /// Where to write what is found [default: scenarios/found/INVARIANT_DIGEST.toml]
+    /// File for the smaller scenario [default: scenarios/found/INVARIANT_DIGEST.toml]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// How many runs there may be
+    /// Largest number of runs
     #[arg(long, default_value_t = Limits::default().tries, value_name = "N")]
     tries: u64,
-    /// The tape of the failing run [default: that of the file]
+    /// File with the tape of the failing run [default: the tape of the scenario]
     #[arg(long, value_name = "FILE")]
     tape: Option<PathBuf>,
-    /// The strategy of the failing run, which also finds other schedules: as for `sim run`
+    /// Strategy of the failing run, as in `sim run`. Other schedules are searched with it too [default: the file's tape;
+    /// without one, fifo]
     #[arg(long, value_name = "S", conflicts_with = "tape", value_parser = bounds::strategy)]
     strategy: Option<Plan>,
-    /// The seed of the failing run's strategy
+    /// Seed of the strategy
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
 }
@@ -58,7 +59,7 @@ struct Failure {
     tape: Tape,
 }
 
-/// Shrinks the first failure that is asked for, and writes each smaller file as soon as there is one.
+/// Shrinks the first failure that fits the arguments, and writes each smaller file as soon as it exists.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let mut scenario = load(&arguments.scenario)?;
     arguments.plants.plant(&mut scenario);
@@ -96,7 +97,7 @@ pub(super) fn claim(text: &str) -> Result<String, String> {
     claim.map(str::to_owned).ok_or_else(|| format!("expected one of `{}`", known().join("`, `")))
 }
 
-/// The first run that fails as it is asked for.
+/// The first failing run that fits the arguments.
 fn failure(simulator: &mut Simulator, arguments: &Arguments, scenario: &Scenario) -> miette::Result<Failure> {
     let given = arguments.tape.as_deref().map(tape).transpose()?;
     let releases = arguments.release.map_or_else(|| scenario.releases.clone(), |release| vec![release]);
@@ -119,17 +120,17 @@ fn failure(simulator: &mut Simulator, arguments: &Arguments, scenario: &Scenario
 }
 
 fn asked_for(arguments: &Arguments, scenario: &Scenario, report: &Report) -> Option<Shape> {
-    // A run that does not follow its tape, or has other rows, has nothing that could get smaller.
+    // A run that diverges from its tape, or has other rows, has nothing to shrink.
     let shapes = Shape::all(scenario, report).into_iter().filter(|shape| claim(&shape.claim).is_ok());
     shapes.into_iter().find(|shape| arguments.only.as_ref().is_none_or(|only| *only == shape.claim))
 }
 
-/// The same failure has the same place, so that shrinking goes on where it was stopped.
+/// The same failure has the same file, so that a second call continues the first.
 fn place(scenario: &Scenario, failure: &Failure) -> PathBuf {
     place_of(scenario, failure.release, &failure.tape, &failure.shape)
 }
 
-/// Where a failing schedule is written, if nobody says where.
+/// The default file of a failing schedule.
 pub(super) fn place_of(scenario: &Scenario, release: Release, tape: &Tape, shape: &Shape) -> PathBuf {
     let mut hasher = SipHasher13::new();
     let parts = [scenario.to_toml(), tape.to_string(), release.to_string(), shape.to_string()];
@@ -138,36 +139,36 @@ pub(super) fn place_of(scenario: &Scenario, release: Release, tape: &Tape, shape
     PathBuf::from(format!("scenarios/found/{}_{}.toml", shape.claim, &digest[..8]))
 }
 
-/// An earlier result is where to go on from. Any other file is not ours to replace.
+/// The earlier result to continue from. Fails on any other file, which is not replaced.
 fn resume(simulator: &mut Simulator, out: &Path, failure: &Failure) -> miette::Result<Option<(Scenario, Tape)>> {
     let earlier = Scenario::load(out, &NAMES);
     if let Ok(earlier) = earlier {
         let report = simulator.run(&earlier, failure.release);
         if Shape::all(&earlier, &report).contains(&failure.shape) {
-            eprintln!("goes on from {}", out.display());
+            eprintln!("continuing from {}", out.display());
             return Ok(Some((earlier, report.tape)));
         }
     }
     Err(miette!(
-        help = "choose another place with `--out`, or remove the file",
-        "{} is there already, and does not show `{}`",
+        help = "choose another file with `--out`, or remove this one",
+        "{} exists and does not show `{}`",
         out.display(),
         failure.shape
     ))
 }
 
-/// All of the file or nothing, whenever the command is stopped.
+/// Writes all of the file or nothing, whenever the command is stopped.
 pub(super) fn write(out: &Path, text: &str) -> io::Result<()> {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    // A name with a dot in front is no scenario to any command.
+    // No command reads files whose name begins with a dot.
     let name = out.file_name().unwrap_or_default().to_string_lossy();
     let part = folder.join(format!(".{name}.part"));
     fs::write(&part, text)?;
     fs::rename(&part, out)
 }
 
-/// What has become of it, and the ways on.
+/// Prints the sizes before and after, and the next commands.
 fn tell(scenario: &Scenario, failure: &Failure, shrunk: &Shrunk, out: &Path) {
     let (before, after) = (Size::of(scenario), Size::of(&shrunk.scenario));
     let choices = |tape: &Tape| (tape.choices.len(), Departures::count(tape));

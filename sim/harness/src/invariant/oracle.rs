@@ -1,4 +1,4 @@
-//! Judges the claims as a run goes on. Its deadlines are no events and no choices: a run is the same with and without.
+//! Judges the claims during a run. Its deadlines are neither events nor choices: a run is the same with and without it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,12 +10,13 @@ use crate::rows::Tables;
 /// The judge of one run.
 #[derive(Default)]
 pub(crate) struct Oracle {
-    /// Conditions of `Within` claims that hold now.
-    begun: BTreeMap<(&'static str, String), Begun>,
-    /// What has been reported: once for each claim and subject.
+    /// The conditions of `Within` claims that hold now, by the claim's place in [`ALL`] and the subject. Those that are due
+    /// at one instant are reported in this order.
+    begun: BTreeMap<(usize, String), Begun>,
+    /// The claims and subjects that are reported: each pair once.
     reported: BTreeSet<(&'static str, String)>,
     violations: Vec<Violation>,
-    /// A condition has come to its end, or another took its place, since somebody last asked.
+    /// Whether a condition has ended, or was replaced, since the last `take_ended`.
     ended: bool,
 }
 
@@ -26,18 +27,18 @@ struct Begun {
 }
 
 impl Oracle {
-    /// Something has changed: judges what holds always, and notes which conditions begin and end.
+    /// Call after each event. Judges the `Always` claims, and notes which conditions of `Within` claims begin and end.
     pub(crate) fn look(&mut self, now: Uptime, view: &View<'_>) {
-        for invariant in ALL {
+        for (place, invariant) in ALL.into_iter().enumerate() {
             match &invariant.claim {
                 Claim::Always(check) => self.report(now, invariant, check(view)),
-                Claim::Within(begun) => self.note(now, invariant, begun(view)),
+                Claim::Within(begun) => self.note(now, place, begun(view)),
                 Claim::Told(_) | Claim::AtRest(_) => {}
             }
         }
     }
 
-    /// Clients were told something.
+    /// Call after clients have received frames. Judges the `Told` claims.
     pub(crate) fn hear(&mut self, now: Uptime, view: &View<'_>) {
         for invariant in ALL {
             if let Claim::Told(check) = &invariant.claim {
@@ -46,24 +47,24 @@ impl Oracle {
         }
     }
 
-    /// The next instant at which a condition will have lasted too long.
+    /// The next instant at which a condition is due. `None`: no condition holds.
     pub(crate) fn next(&self) -> Option<Uptime> {
         self.begun.values().map(|begun| begun.due).min()
     }
 
-    /// All that happens at `now` has happened: judges the conditions that are due.
+    /// Call after the last event of the instant `now`. Reports the conditions that are due.
     pub(crate) fn judge(&mut self, now: Uptime) {
         let due = |begun: &Begun| begun.due <= now;
         let overdue: Vec<_> = self.begun.iter().filter(|(_, begun)| due(begun)).map(|(key, _)| key.clone()).collect();
         for key in overdue {
             if let Some(begun) = self.begun.remove(&key) {
                 let detail = (begun.condition.detail)(&key.1, begun.since);
-                self.violate(now, key.0, key.1, detail);
+                self.violate(now, ALL[key.0].name, key.1, detail);
             }
         }
     }
 
-    /// The run is at rest.
+    /// Call once, at the end of the run. Judges the `AtRest` claims.
     pub(crate) fn rest(&mut self, now: Uptime, view: &View<'_>, tables: &Tables) {
         for invariant in ALL {
             if let Claim::AtRest(check) = &invariant.claim {
@@ -72,28 +73,29 @@ impl Oracle {
         }
     }
 
-    /// Whether a condition has come to its end since somebody last asked.
+    /// Whether a condition has ended, or was replaced, since the last call.
     pub(crate) fn take_ended(&mut self) -> bool {
         std::mem::take(&mut self.ended)
     }
 
-    /// What was found, in order of time.
+    /// The violations so far, in order of time.
     pub(crate) fn violations(&self) -> &[Violation] {
         &self.violations
     }
 
-    fn note(&mut self, now: Uptime, invariant: &Invariant, conditions: Vec<Condition>) {
+    fn note(&mut self, now: Uptime, place: usize, conditions: Vec<Condition>) {
         let hold: BTreeSet<&str> = conditions.iter().map(|condition| condition.subject.as_str()).collect();
         let before = self.begun.len();
-        self.begun.retain(|(name, subject), _| *name != invariant.name || hold.contains(subject.as_str()));
+        self.begun.retain(|(other, subject), _| *other != place || hold.contains(subject.as_str()));
         self.ended |= self.begun.len() < before;
         for condition in conditions {
             let within = condition.within;
-            let key = (invariant.name, condition.subject.clone());
-            if !self.reported.contains(&key) {
+            let reported = (ALL[place].name, condition.subject.clone());
+            if !self.reported.contains(&reported) {
+                let key = (place, reported.1);
                 let begun = Begun { since: now, due: now + within, condition };
                 match self.begun.get_mut(&key) {
-                    // What may last longer by now (a fault of the store delays it) is due later.
+                    // A condition that may now hold longer, for a fault of the store delays its end, is due later.
                     Some(known) if known.condition.era == begun.condition.era => {
                         known.due = known.due.max(known.since + within);
                         known.condition = begun.condition;

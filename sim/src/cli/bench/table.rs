@@ -97,7 +97,7 @@ impl Table {
             out!("* {strategy}: {whole} of {}{but}", whole + missed.len() as u64);
         }
         if planted.bugs.is_empty() {
-            out!("\nleft out, since they are no defects:");
+            out!("\nnot measured, since they are no defects:");
             for field in Behavior::default().fields() {
                 let harmless = field.alternatives.iter().filter_map(|way| Some((way.name, way.harmless?)));
                 harmless.for_each(|(way, why)| out!("* {} = {way}: {why}", field.name));

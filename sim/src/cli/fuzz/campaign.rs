@@ -1,4 +1,4 @@
-//! A campaign on several threads. What comes of it does not depend on how many there are.
+//! A campaign on several threads. Its summary does not depend on their number.
 
 #![expect(
     clippy::disallowed_methods,
@@ -60,7 +60,7 @@ pub(in crate::cli) fn carry_out(campaign: &Campaign, work: &Work) -> Summary {
     summary
 }
 
-/// One round: each thread takes the next unit that nobody has.
+/// One round: each thread takes the next free unit.
 fn spread(
     units: &[u64],
     threads: usize,
@@ -95,8 +95,8 @@ enum Next {
     Stop,
 }
 
-/// Adds the results up in order. What comes after the first that stops the campaign does not count, nor does what comes
-/// after a gap: a unit that nobody began.
+/// Adds the results up in order. Results after the first that stops the campaign do not count, nor do results after a unit
+/// that no thread has begun.
 fn add_up(
     results: mpsc::Receiver<(usize, Summary)>,
     sum: &mut Summary,
@@ -120,17 +120,17 @@ fn add_up(
 /// Ctrl-C ends the campaign with the summary so far; a second one ends it at once.
 fn stop_at_interrupt() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&stop);
-    // Another handler is there only if this process has begun a campaign before; then that one is told.
+    let asked = Arc::clone(&stop);
+    // A handler of an earlier campaign of this process stays, and stops that campaign.
     let _ = ctrlc::set_handler(move || {
-        if told.swap(true, Ordering::Relaxed) {
+        if asked.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
     });
     stop
 }
 
-/// Progress on stderr: a bar where somebody watches, else a line at the end.
+/// Progress on stderr: a bar on a terminal, otherwise one line at the end.
 struct Bar {
     bar: Option<ProgressBar>,
 }

@@ -1,4 +1,4 @@
-//! What a campaign keeps: a scenario file for each kind of failure, as small as it gets.
+//! The scenario files of a campaign: a shrunk scenario for each kind of failure.
 #![expect(clippy::disallowed_methods, reason = "threads share the work")]
 
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ pub(super) struct Kept<'a> {
     pub(super) count: u64,
     pub(super) scenario: Scenario,
     pub(super) file: PathBuf,
-    /// Which differences of the release it hangs on, each by itself.
+    /// The differences of the release that each cause the failure by themselves.
     pub(super) explained: Vec<Explanation>,
 }
 
@@ -58,9 +58,9 @@ fn shrink(findings: &[&(Finding, u64)], arguments: &Arguments) -> Vec<Scenario> 
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let Some((finding, _)) = findings.get(place) else { return };
                     let scenario = finding.shrink(&mut simulator, arguments.tries.max(1));
-                    // A run that is not the same twice is told as such; its scenario is kept as it was found.
+                    // A run that is not deterministic is reported as such. Its scenario is kept as it was found.
                     let scenario = scenario.map_or_else(|_| finding.scenario.clone(), |shrunk| shrunk.scenario);
-                    *shrunk[place].lock().expect("nobody panics with it") = Some(scenario);
+                    *shrunk[place].lock().expect("no thread panics while it holds the lock") = Some(scenario);
                 }
             });
         }

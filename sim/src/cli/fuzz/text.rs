@@ -1,4 +1,4 @@
-//! What a campaign prints. No time of the machine is in it: it is the same on every machine.
+//! The report of a campaign. It contains no real time, so it is the same on every machine.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ fn subject(campaign: &Campaign) -> String {
 }
 
 fn print_difference(difference: &Difference) {
-    let text = |entry: &Option<String>| entry.clone().unwrap_or_else(|| "nothing: the trace is over".to_owned());
+    let text = |entry: &Option<String>| entry.clone().unwrap_or_else(|| "the end of the trace".to_owned());
     out!("\nNOT DETERMINISTIC: run {} differs from itself at entry {}", difference.run.number, difference.entry);
     out!("  first   {}", text(&difference.first));
     out!("  second  {}", text(&difference.second));
