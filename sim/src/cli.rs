@@ -12,6 +12,7 @@ macro_rules! out {
 mod behavior;
 mod bench;
 mod bounds;
+mod case;
 mod coverage;
 mod diagnostic;
 mod drive;

@@ -19,13 +19,15 @@ mod delay;
 mod follow;
 mod pct;
 mod plan;
+mod profile;
 mod replay;
 mod urw;
 
 pub use delay::Delay;
 pub use follow::Follow;
 pub use pct::Pct;
-pub use plan::{Plan, Profile, UnknownPlan};
+pub use plan::{Plan, UnknownPlan};
+pub use profile::Profile;
 pub use replay::{Divergence, Replay};
 pub use urw::Urw;
 

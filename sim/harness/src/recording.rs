@@ -11,6 +11,7 @@ mod settings;
 mod step;
 #[cfg(test)]
 mod tests;
+mod time;
 pub mod timing;
 
 use std::collections::BTreeMap;
@@ -46,7 +47,7 @@ pub struct Recording {
     pub zero: usize,
     /// What each release did.
     pub cells: Vec<(Release, Cell)>,
-    env: settings::Variables,
+    env: format::Variables,
     config: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -85,7 +86,7 @@ impl Recording {
             path: path.to_owned(),
             name: raw.script,
             about: raw.about,
-            grace: format::millis(raw.grace_s).unwrap_or_default(),
+            grace: time::millis(raw.grace_s).unwrap_or_default(),
             turns,
             steps,
             zero,

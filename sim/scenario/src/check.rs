@@ -2,6 +2,7 @@
 //!
 //! The first mistake is told, in the order of the file as far as that is possible.
 
+mod latency;
 mod script;
 mod store;
 
@@ -15,10 +16,11 @@ use toml::Spanned;
 
 use interleaving::tape::{BadTape, Tape};
 
+use self::latency::latency;
 use super::error::{Source, list};
 use super::parse::{self, Entries, Item, Names, RawAgent, RawExpected, RawTurn};
 use super::step::{PlacedStep, RawStep};
-use super::{AgentSettings, Expected, InvariantNames, Latency, Network, Scenario, ScenarioError, Warning};
+use super::{AgentSettings, Expected, InvariantNames, Network, Scenario, ScenarioError, Warning};
 
 /// Reads a file and checks it. The warnings are in the order of the file.
 pub(super) fn scenario(source: &Source<'_>, names: &InvariantNames) -> Result<(Scenario, Vec<Warning>), ScenarioError> {
@@ -129,16 +131,6 @@ fn behavior(
         overrides.push((field.into_inner(), alternative.into_inner()));
     }
     Ok(overrides)
-}
-
-fn latency(source: &Source<'_>, latency: Option<&Spanned<Latency>>) -> Result<Latency, ScenarioError> {
-    let Some(latency) = latency else { return Ok(Latency::default()) };
-    let Latency { min, max } = *latency.get_ref();
-    if min > max {
-        let message = format!("latency from `{}` to `{}`", String::from(min), String::from(max));
-        return Err(source.error(latency.span(), message).with_help("the shorter bound comes first"));
-    }
-    Ok(Latency { min, max })
 }
 
 fn turn_script(raw: RawTurn) -> TurnScript {

@@ -7,11 +7,14 @@
 //!
 //! The order of random draws is part of the interface: a seed in a report must keep its meaning within a build.
 
+mod feature;
+mod kind;
 mod mutate;
 mod script;
 mod settings;
 mod swarm;
 mod turns;
+mod workflow;
 
 pub use mutate::mutate;
 

@@ -1,16 +1,28 @@
-//! Bounds on the numbers of the command line.
+//! The values of flags: what they may be, and what is said of others.
 
 use std::str::FromStr;
 
+use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
+use gateway_core::release::Release;
 
 use interleaving::strategy::Plan;
+use sim_harness::invariant::NAMES;
 
 /// The largest depth of `pct` and bound of `delay`. A run draws that many places before it begins.
 const STRATEGY_MAX: usize = 1000;
 
 /// The largest number of runs of a campaign. It keeps a list of them.
 const RUNS_MAX: u64 = 100_000_000;
+
+/// The output formats of the commands other than `run`.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Text
+    Human,
+    /// One JSON document
+    Json,
+}
 
 /// Reads a strategy.
 pub(super) fn strategy(text: &str) -> Result<Plan, String> {
@@ -25,4 +37,22 @@ pub(super) fn strategy(text: &str) -> Result<Plan, String> {
 /// Reads a number of runs.
 pub(super) fn runs() -> RangedU64ValueParser {
     RangedU64ValueParser::new().range(1..=RUNS_MAX)
+}
+
+/// Reads a release.
+pub(super) fn release(text: &str) -> Result<Release, String> {
+    text.parse().map_err(|error: gateway_core::release::UnknownRelease| error.to_string())
+}
+
+/// The claim that a flag names: an invariant, by its present or its earlier name, or an outcome.
+pub(super) fn claim(text: &str) -> Result<String, String> {
+    const OUTCOMES: [&str; 3] = ["panicked", "not_at_rest", "limit"];
+    if let Some(new) = NAMES.replacement(text) {
+        let until = NAMES.renamed_until;
+        eprintln!("warning: `{text}` is now `{new}`; the earlier name is accepted until version {until}");
+    }
+    let outcome = || OUTCOMES.into_iter().find(|outcome| *outcome == text);
+    let known = || NAMES.known.iter().copied().chain(OUTCOMES).collect::<Vec<_>>();
+    let claim = NAMES.resolve(text).or_else(outcome);
+    claim.map(str::to_owned).ok_or_else(|| format!("expected one of `{}`", known().join("`, `")))
 }

@@ -7,10 +7,10 @@ use gateway_core::release::Release;
 use serde_json::{Value, json};
 
 use super::bounds;
+use super::bounds::release;
 use super::fuzz::campaign::{self, Work};
 use super::fuzz::{Shard, threads};
 use super::plant::Plants;
-use super::run::release;
 use sim_harness::coverage::{Coverage, Edge, Form, MARKS, State};
 use sim_search::fuzz::{Campaign, Guard, Mode, Summary};
 

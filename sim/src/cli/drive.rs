@@ -39,7 +39,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
     /// Compare the rows with the simulator's under this release [default: no comparison]
-    #[arg(long = "as", value_name = "R", value_parser = super::run::release, requires = "db")]
+    #[arg(long = "as", value_name = "R", value_parser = super::bounds::release, requires = "db")]
     release: Option<Release>,
     /// Real seconds for each second of the script, from 0.001 to 100. The gateway's own timers are not scaled: below 1,
     /// start it with settings and turns that are shorter by the same factor

@@ -7,9 +7,10 @@ use gateway_core::release::Release;
 use miette::{IntoDiagnostic, WrapErr};
 use serde::Serialize;
 
+use super::bounds::claim;
+use super::bounds::release;
 use super::plant::Plants;
-use super::run::release;
-use super::shrink::{claim, place_of, write};
+use super::shrink::{place_of, write};
 use super::{failure, load};
 use sim_harness::invariant::Violation;
 use sim_harness::report::{Outcome, Report};

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use gateway_core::clock::Millis;
 use gateway_core::release::Release;
 
-use super::run::Case;
+use super::case::Case;
 use interleaving::strategy::Fifo;
 use sim_harness::invariant::ALL;
 use sim_harness::report::{Outcome, Report};

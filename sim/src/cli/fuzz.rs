@@ -12,9 +12,9 @@ use gateway_core::release::Release;
 
 use self::campaign::Work;
 use super::bounds;
+use super::bounds::claim;
+use super::bounds::release;
 use super::plant::Plants;
-use super::run::release;
-use super::shrink::claim;
 use interleaving::strategy::Plan;
 use sim_harness::coverage::MARKS;
 use sim_harness::report::Outcome;

@@ -5,8 +5,8 @@ use std::fs;
 use gateway_core::clock::Millis;
 use gateway_core::release::Release;
 
+use super::case::Case;
 use super::failure;
-use super::run::Case;
 use sim_scenario::Scenario;
 
 /// Prints one for each run that is not as expected.

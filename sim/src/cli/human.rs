@@ -1,7 +1,7 @@
 //! Reports as text: a line for each run, and details of those that are not as expected.
 
+use super::case::Case;
 use super::failure;
-use super::run::Case;
 use sim_harness::report::{Live, Outcome, Report};
 use sim_harness::rows::{ListedSession, Tables, since_start_text};
 use sim_harness::verdict::Comparison;

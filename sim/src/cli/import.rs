@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use gateway_core::release::Release;
 use miette::IntoDiagnostic;
 
-use super::run::release;
+use super::bounds::release;
 use sim_harness::recording::Recording;
 
 #[derive(clap::Args)]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::run::Case;
+use super::case::Case;
 use sim_harness::invariant::Violation;
 use sim_harness::report::{Live, Outcome};
 use sim_harness::rows::ListedSession;

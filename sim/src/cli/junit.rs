@@ -2,8 +2,8 @@
 
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
+use super::case::Case;
 use super::failure;
-use super::run::Case;
 use sim_harness::report::Outcome;
 
 /// Prints one document with every run.

@@ -7,7 +7,7 @@ use gateway_core::release::Release;
 use miette::IntoDiagnostic;
 use serde::Serialize;
 
-use super::run::{Format, release};
+use super::bounds::{Format, release};
 use sim_harness::parity::{Cell, Difference};
 use sim_harness::recording::Recording;
 use sim_harness::report::Outcome;

@@ -7,8 +7,9 @@ use std::rc::Rc;
 use gateway_core::release::Release;
 use miette::{IntoDiagnostic, WrapErr, miette};
 
+use super::bounds::release;
+use super::case::Case;
 use super::plant::Plants;
-use super::run::{Case, release};
 use super::{human, load};
 use interleaving::tape::Tape;
 use sim_harness::report::{Outcome, Report};

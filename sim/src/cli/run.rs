@@ -7,12 +7,13 @@ use clap::ValueEnum;
 use gateway_core::release::Release;
 use miette::{IntoDiagnostic, miette};
 
+use super::case::Case;
 use super::diagnostic::ScenarioDiagnostic;
 use super::plant::Plants;
 use super::{bounds, github, human, json, junit, real};
 use interleaving::strategy::Plan;
 use sim_harness::simulation::Simulator;
-use sim_harness::verdict::{Reference, Verdict, judge};
+use sim_harness::verdict::{Reference, judge};
 use sim_scenario::{Found, Scenario};
 use sim_search::drive::Scale;
 
@@ -23,7 +24,7 @@ pub(super) struct Arguments {
     paths: Vec<PathBuf>,
     /// Run only under this release. Repeatable; a file that is named directly runs under it even if it does not list it
     /// [default: the releases that each file lists]
-    #[arg(long = "release", value_name = "R", value_parser = release)]
+    #[arg(long = "release", value_name = "R", value_parser = bounds::release)]
     releases: Vec<Release>,
     #[command(flatten)]
     plants: Plants,
@@ -60,32 +61,6 @@ enum RunFormat {
     Junit,
     /// Text, with an annotation for each unexpected run in the form that GitHub reads
     Github,
-}
-
-/// The output formats of the other commands.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// Text
-    Human,
-    /// One JSON document
-    Json,
-}
-
-pub(super) fn release(text: &str) -> Result<Release, String> {
-    text.parse().map_err(|error: gateway_core::release::UnknownRelease| error.to_string())
-}
-
-/// A run, with all that a report of it needs.
-pub(super) struct Case {
-    pub(super) found: Found,
-    pub(super) scenario: Rc<Scenario>,
-    pub(super) verdict: Verdict,
-    /// The command that repeats the run.
-    pub(super) again: &'static str,
-    /// The flags that plant the bugs again, each behind a blank.
-    pub(super) plants: String,
-    /// The flags of the schedule, each behind a blank.
-    pub(super) flags: String,
 }
 
 /// Runs the scenarios. The exit code is that of the first run that is not as expected.

@@ -9,9 +9,9 @@ use gateway_core::release::Release;
 use miette::{IntoDiagnostic, WrapErr, miette};
 use siphasher::sip::SipHasher13;
 
+use super::bounds::{claim, release};
 use super::plant::Plants;
 use super::replay::tape;
-use super::run::release;
 use super::{bounds, load};
 use interleaving::strategy::{Plan, Replay};
 use interleaving::tape::Tape;
@@ -82,19 +82,6 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     trouble.into_diagnostic().wrap_err_with(|| format!("cannot write {}", out.display()))?;
     tell(&scenario, &failure, &shrunk, &out);
     Ok(0)
-}
-
-/// The claim that a flag names: an invariant, by its present or its earlier name, or an outcome.
-pub(super) fn claim(text: &str) -> Result<String, String> {
-    const OUTCOMES: [&str; 3] = ["panicked", "not_at_rest", "limit"];
-    if let Some(new) = NAMES.replacement(text) {
-        let until = NAMES.renamed_until;
-        eprintln!("warning: `{text}` is now `{new}`; the earlier name is accepted until version {until}");
-    }
-    let outcome = || OUTCOMES.into_iter().find(|outcome| *outcome == text);
-    let known = || NAMES.known.iter().copied().chain(OUTCOMES).collect::<Vec<_>>();
-    let claim = NAMES.resolve(text).or_else(outcome);
-    claim.map(str::to_owned).ok_or_else(|| format!("expected one of `{}`", known().join("`, `")))
 }
 
 /// The first failing run that fits the arguments.

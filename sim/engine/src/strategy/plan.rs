@@ -1,12 +1,10 @@
-//! Strategies by name, and what they know of a program before its run.
+//! Strategies by name.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Delay, Fifo, Pct, READY, Random, Strategy, Urw};
+use super::{Delay, Fifo, Pct, Profile, Random, Strategy, Urw};
 use crate::prng::Prng;
-use crate::tape::Tape;
 
 /// A strategy that is not bound to a seed yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,27 +28,6 @@ pub enum Plan {
     /// The [member](Self::member) of the seed.
     #[default]
     Portfolio,
-}
-
-/// The size of a program, measured by an earlier run of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Profile {
-    /// How many choices among ready tasks the run had.
-    pub choices: usize,
-    /// How often each task was picked at such a choice, by label.
-    pub turns: BTreeMap<String, u64>,
-}
-
-impl Profile {
-    /// The profile of the run that recorded this tape.
-    pub fn of(tape: &Tape) -> Self {
-        let mut profile = Self::default();
-        for choice in tape.choices.iter().filter(|choice| choice.site == READY) {
-            profile.choices += 1;
-            *profile.turns.entry(choice.among[choice.pick].clone()).or_default() += 1;
-        }
-        profile
-    }
 }
 
 impl Plan {

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use gateway_core::clock::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::error::Misplaced;
-use super::settings::Variables;
 use super::step::{RawAgentStep, RawStep, RecordedStep};
+
+/// Environment variables; their values may be written as numbers.
+pub(super) type Variables = BTreeMap<String, Value>;
 
 /// A whole file.
 #[derive(Deserialize)]
@@ -192,12 +193,6 @@ impl Cell {
         }
         Ok(())
     }
-}
-
-/// Seconds as milliseconds; none for what is no length of time.
-pub(super) fn millis(seconds: f64) -> Option<Millis> {
-    let is_length = seconds.is_finite() && (0.0..1e9).contains(&seconds);
-    is_length.then(|| Millis((seconds * 1000.0).round() as u64))
 }
 
 fn one() -> f64 {

@@ -1,16 +1,12 @@
 //! Environment and configuration of the recorded gateway, as settings of ours. What we do not know is an error.
 
-use std::collections::BTreeMap;
-
 use gateway_core::clock::Millis;
 use gateway_core::config::{BusyInput, Compression, Config};
 use serde_json::{Map, Value};
 
 use super::error::Misplaced;
-use super::format::millis;
-
-/// Environment variables; their values may be written as numbers.
-pub(super) type Variables = BTreeMap<String, Value>;
+use super::format::Variables;
+use super::time::millis;
 
 /// The settings that a recording asks for.
 pub(super) fn read(grace: Millis, env: &Variables, config: &Map<String, Value>) -> Result<Config, Misplaced> {

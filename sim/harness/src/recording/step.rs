@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::error::Misplaced;
-use super::format::millis;
+use super::time::millis;
 use sim_scenario::{
     Action, ConnectionStep, OnDisconnect, ProcessStep, Prompt, RequestStep, ResumeTarget, ResumeWish, Start,
 };

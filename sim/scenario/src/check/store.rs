@@ -5,7 +5,7 @@ use std::ops::Range;
 use gateway_core::clock::Millis;
 use toml::Spanned;
 
-use super::latency;
+use super::latency::latency;
 use crate::error::{Source, list};
 use crate::parse::{RawFault, RawOdds, RawStore};
 use crate::{Call, CallSide, Fault, Odds, ScenarioError, StoreFault, StoreSettings};

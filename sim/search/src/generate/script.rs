@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 use gateway_core::clock::Millis;
 use gateway_core::lifecycle::process::Signal;
 
-pub(super) use workflow::{WORKFLOWS, Workflow};
-
-use super::swarm::{Feature, Swarm};
+use super::feature::Feature;
+use super::kind::Kind;
+use super::swarm::Swarm;
 use interleaving::prng::Prng;
 use sim_scenario::{
     Action, ConnectionStep, Jump, OnDisconnect, PROCESS, Presence, ProcessStep, Prompt, RequestStep, ResumeTarget,
@@ -97,43 +97,6 @@ struct PlannedSession {
     name: String,
     /// When its last turn ends, estimated from the script.
     busy_until: Millis,
-}
-
-/// The kinds of next step.
-#[derive(Clone, Copy)]
-enum Kind {
-    Connect,
-    Create,
-    Prompt,
-    Drop,
-    Leave,
-    Stall,
-    Unstall,
-    Lag,
-    Vanish,
-    Cut,
-    Mend,
-    Resend,
-    Resume,
-    Activate,
-    Close,
-    Interrupt,
-    Title,
-    History,
-    Undo,
-    Steer,
-    Compress,
-    Branch,
-    Delete,
-    Look,
-    Answer,
-    Events,
-    Kill,
-    Signal,
-    Suspend,
-    SetClock,
-    ScanIdle,
-    Elsewhere,
 }
 
 impl Writer<'_> {

@@ -7,7 +7,8 @@ use gateway_core::clock::Millis;
 use gateway_core::config::{BusyInput, Compression, Config};
 use gateway_core::spawn::Window;
 
-use super::swarm::{Feature, Swarm};
+use super::feature::Feature;
+use super::swarm::Swarm;
 use interleaving::prng::Prng;
 use sim_scenario::{AgentSettings, Latency, Network, Odds, Ratio, StoreSettings};
 

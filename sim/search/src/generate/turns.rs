@@ -6,7 +6,8 @@ use gateway_core::agent::script::{OnInterrupt, TurnScript, TurnStep};
 use gateway_core::agent::{CompressionMode, QuestionKind};
 use gateway_core::clock::Millis;
 
-use super::swarm::{Feature, Swarm};
+use super::feature::Feature;
+use super::swarm::Swarm;
 use interleaving::prng::Prng;
 
 /// Draws one to three turns.

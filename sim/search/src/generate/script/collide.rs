@@ -8,7 +8,7 @@ use gateway_core::clock::{Millis, Uptime};
 use gateway_core::lifecycle::idle;
 
 use super::{Kind, Writer};
-use crate::generate::swarm::Feature;
+use crate::generate::feature::Feature;
 
 impl Writer<'_> {
     /// Schedules a step in the middle of a turn that runs from `begins` to `rests`, or of a background job it leaves.

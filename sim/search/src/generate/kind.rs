@@ -1,0 +1,38 @@
+//! What the next step of a generated script may be.
+
+/// A kind of step; who does it to which session is drawn after it.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Connect,
+    Create,
+    Prompt,
+    Drop,
+    Leave,
+    Stall,
+    Unstall,
+    Lag,
+    Vanish,
+    Cut,
+    Mend,
+    Resend,
+    Resume,
+    Activate,
+    Close,
+    Interrupt,
+    Title,
+    History,
+    Undo,
+    Steer,
+    Compress,
+    Branch,
+    Delete,
+    Look,
+    Answer,
+    Events,
+    Kill,
+    Signal,
+    Suspend,
+    SetClock,
+    ScanIdle,
+    Elsewhere,
+}

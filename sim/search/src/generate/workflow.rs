@@ -1,0 +1,164 @@
+//! Workflows: sequences of actions that users perform on a few sessions.
+//!
+//! Steps drawn one by one seldom form such a sequence. A workflow fixes the order of its actions. The rest is random: the
+//! client, the instant, the turn, the id of a resume, which actions are left out and which come in between.
+
+use super::feature::Feature::{self, *};
+use super::kind::Kind;
+
+/// A sequence of actions, and the features that it needs.
+pub(super) struct Workflow {
+    pub(super) features: &'static [Feature],
+    pub(super) steps: &'static [WorkflowStep],
+}
+
+/// One action of a workflow: when, on which session, and the kinds from which one is drawn.
+pub(super) type WorkflowStep = (When, Target, &'static [Kind]);
+
+#[derive(Clone, Copy)]
+pub(super) enum When {
+    /// Within two seconds of the action before.
+    Immediately,
+    /// While the action before is under way.
+    During,
+    /// Afterwards every turn has ended.
+    Afterwards,
+}
+use When::*;
+
+/// The session of an action.
+#[derive(Clone, Copy)]
+pub(super) enum Target {
+    /// The session that was created first.
+    First,
+    /// The session that was created last.
+    Last,
+}
+use Target::*;
+
+const TALK: &[Kind] = &[Kind::Prompt];
+const END: &[Kind] = &[Kind::Close, Kind::Close, Kind::Drop, Kind::Leave];
+const CLOSE: &[Kind] = &[Kind::Close];
+const RETURN: &[Kind] = &[Kind::Resume];
+const BEGIN: &[Kind] = &[Kind::Create];
+const LOOK: &[Kind] = &[Kind::Look];
+const CRASH: &[Kind] = &[Kind::Kill, Kind::Kill, Kind::Signal];
+
+pub(super) const WORKFLOWS: [Workflow; 10] = [
+    // A session is rotated, then resumed while it is being closed.
+    Workflow {
+        features: &[Rotation, Resume, Close, Company, SlowStore, StoreFaults],
+        steps: &[
+            (Afterwards, First, TALK),
+            (Afterwards, First, END),
+            (During, First, RETURN),
+            (Afterwards, First, END),
+            (During, First, RETURN),
+        ],
+    },
+    // A session is deleted or resumed while its turn runs.
+    Workflow {
+        features: &[Rotation, Resume, Delete, Company, SlowStore],
+        steps: &[
+            (Afterwards, First, TALK),
+            (During, First, &[Kind::Delete, Kind::Resume]),
+            (Afterwards, First, TALK),
+            (During, First, &[Kind::Delete, Kind::Resume]),
+            (Afterwards, First, TALK),
+        ],
+    },
+    // A rotated session is branched, or a draft is created from it; then sessions are listed.
+    Workflow {
+        features: &[Rotation, Draft, Branch, Sessions, Look, Resume],
+        steps: &[
+            (Afterwards, First, TALK),
+            (Afterwards, First, TALK),
+            (Afterwards, First, &[Kind::Create, Kind::Create, Kind::Branch]),
+            (Afterwards, Last, TALK),
+            (Immediately, First, LOOK),
+            (Afterwards, First, LOOK),
+            (Afterwards, First, RETURN),
+            (Afterwards, First, LOOK),
+        ],
+    },
+    // Another program continues a session on the same database.
+    Workflow {
+        features: &[Elsewhere, Close, Resume, Look, Rotation],
+        steps: &[
+            (Afterwards, First, TALK),
+            (Afterwards, First, END),
+            (Afterwards, First, &[Kind::Elsewhere]),
+            (Afterwards, First, RETURN),
+            (Afterwards, First, TALK),
+        ],
+    },
+    // A client alternates between two sessions and lists them.
+    Workflow {
+        features: &[Sessions, Look, Title],
+        steps: &[
+            (Afterwards, First, TALK),
+            (Afterwards, Last, BEGIN),
+            (Afterwards, Last, TALK),
+            (Afterwards, First, TALK),
+            (Afterwards, First, LOOK),
+            (Afterwards, First, LOOK),
+        ],
+    },
+    // Two sessions are given the same title.
+    Workflow {
+        features: &[Sessions, Title, Close, Delete],
+        steps: &[
+            (Afterwards, First, TALK),
+            (Afterwards, Last, BEGIN),
+            (Afterwards, Last, TALK),
+            (Afterwards, First, &[Kind::Close, Kind::Delete, Kind::Title]),
+            (Afterwards, Last, &[Kind::Title]),
+            (Afterwards, Last, &[Kind::Title]),
+        ],
+    },
+    // A session is compressed, then its last prompt is replaced or undone.
+    Workflow {
+        features: &[Rotation, Compress, Cut, Undo],
+        steps: &[
+            (Afterwards, First, TALK),
+            (Afterwards, First, TALK),
+            (Afterwards, First, &[Kind::Compress, Kind::Prompt]),
+            (Afterwards, First, TALK),
+            (Afterwards, First, &[Kind::Prompt, Kind::Prompt, Kind::Undo]),
+        ],
+    },
+    // The process is killed or signalled in the middle of a turn, and clients resume after the restart.
+    Workflow {
+        features: &[Kill, Signal, Resume],
+        steps: &[
+            (Afterwards, First, TALK),
+            (During, First, CRASH),
+            (During, First, RETURN),
+            (Afterwards, First, TALK),
+            (During, First, CRASH),
+        ],
+    },
+    // A session is closed before its agent is built, resumed, and asks a question.
+    Workflow {
+        features: &[SlowAgent, Question, Answer, Title, Close, Resume],
+        steps: &[
+            (Immediately, First, &[Kind::Title, Kind::Prompt, Kind::Prompt]),
+            (Immediately, First, CLOSE),
+            (Immediately, First, RETURN),
+            (During, First, RETURN),
+            (Afterwards, First, TALK),
+            (Afterwards, First, TALK),
+            (During, First, &[Kind::Answer]),
+        ],
+    },
+    // A connection at its session limit resumes one of its own sessions.
+    Workflow {
+        features: &[Full, Rotation, Resume],
+        steps: &[
+            (Afterwards, First, TALK),
+            (Afterwards, First, RETURN),
+            (Afterwards, First, TALK),
+            (During, First, RETURN),
+        ],
+    },
+];

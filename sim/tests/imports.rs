@@ -1,0 +1,411 @@
+//! Which crate may use which, and which file which.
+//!
+//! Three rules, each with its table: a crate depends on lower crates only and never pulls in certain packages
+//! ([`CRATES`]); the files of a crate form no circle, a few parents and their children aside ([`PARENTS`]); a file imports
+//! from its own layer or a lower one. [`rules_can_fail`] shows each rule something to complain about.
+
+#[path = "imports/graph.rs"]
+mod graph;
+#[expect(dead_code, reason = "`tidy` asks for more")]
+#[path = "tidy/source.rs"]
+mod source;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use graph::{Graph, is_below};
+use source::File;
+
+/// A crate of the workspace.
+struct Crate {
+    package: &'static str,
+    /// From the root of the checkout; the files are below its `src/`.
+    folder: &'static str,
+    /// The crates of the workspace on which it may depend.
+    uses: &'static [&'static str],
+    /// The packages that its normal dependencies may not pull in, not even through another crate.
+    never: &'static [&'static str],
+    /// Its modules, from the lowest layer to the highest; none when their order is left to the rule against circles.
+    layers: &'static [&'static [&'static str]],
+}
+
+const COMMAND_LINE: &[&str] =
+    &["clap", "ctrlc", "indicatif", "miette", "mimalloc", "quick-junit", "tracing-subscriber"];
+const CORE: &[&str] = &[
+    "clap",
+    "ctrlc",
+    "indicatif",
+    "miette",
+    "mimalloc",
+    "quick-junit",
+    "rusqlite",
+    "tokio-tungstenite",
+    "toml",
+    "tracing-subscriber",
+];
+
+/// From the lowest to the highest.
+const CRATES: &[Crate] = &[
+    Crate { package: "interleaving", folder: "sim/engine", uses: &[], never: CORE, layers: &[] },
+    Crate {
+        package: "gateway-core",
+        folder: "gateway/core",
+        uses: &[],
+        never: CORE,
+        layers: &[
+            // Traits and ids, with the bundle of the traits.
+            &["agent", "clock", "entropy", "env", "group", "ids", "observe", "spawn", "store", "transport"],
+            // A session, the settings and the frames as plain data.
+            &["config", "record", "rpc"],
+            // Decisions.
+            &["lifecycle"],
+            // What distinguishes one release from another.
+            &["behavior", "release"],
+            // What all work on a session takes.
+            &["approvals", "state"],
+            // Work, and the ends of sessions.
+            &["storage"],
+            &["ends"],
+            &["work"],
+            // What is served.
+            &["method"],
+            &["server"],
+        ],
+    },
+    Crate {
+        package: "gateway-sqlite",
+        folder: "gateway/sqlite",
+        uses: &["gateway-core"],
+        never: COMMAND_LINE,
+        layers: &[],
+    },
+    Crate {
+        package: "gateway",
+        folder: "gateway",
+        uses: &["gateway-core", "gateway-sqlite"],
+        never: &["ctrlc", "indicatif", "miette", "mimalloc", "quick-junit"],
+        layers: &[],
+    },
+    Crate {
+        package: "sim-scenario",
+        folder: "sim/scenario",
+        uses: &["interleaving", "gateway-core"],
+        never: &["clap", "ctrlc", "indicatif", "miette", "mimalloc", "quick-junit", "rusqlite", "tokio-tungstenite"],
+        layers: &[],
+    },
+    Crate {
+        package: "sim-harness",
+        folder: "sim/harness",
+        uses: &["interleaving", "gateway-core", "gateway-sqlite", "sim-scenario"],
+        never: COMMAND_LINE,
+        layers: &[],
+    },
+    Crate {
+        package: "sim-search",
+        folder: "sim/search",
+        uses: &["interleaving", "gateway-core", "gateway-sqlite", "gateway", "sim-scenario", "sim-harness"],
+        never: COMMAND_LINE,
+        layers: &[],
+    },
+    Crate {
+        package: "sim",
+        folder: "sim",
+        uses: &[
+            "interleaving",
+            "gateway-core",
+            "gateway-sqlite",
+            "gateway",
+            "sim-scenario",
+            "sim-harness",
+            "sim-search",
+        ],
+        never: &[],
+        layers: &[],
+    },
+];
+
+/// Files that their own children import, though they import the children: the crate, the parent, the reason.
+const PARENTS: &[(&str, &str, &str)] = &[
+    ("gateway-core", "agent::script", "a script is built from the form in which it is written"),
+    ("gateway-core", "store", "the calls of the trait carry the rows"),
+    ("gateway-sqlite", "", "the error of an opened database is raised while its schema is checked"),
+    ("gateway", "real::websocket", "the handshake and the pump share the settings of the transport"),
+    ("interleaving", "strategy", "the trait that every strategy implements, beside their constructors"),
+    ("sim-scenario", "", "a scenario is read by functions that return its values"),
+    ("sim-scenario", "step", "an action is read, written and described by its table"),
+    ("sim-harness", "coverage", "the graph and the marks are views of what was reached"),
+    ("sim-harness", "invariant", "the list of all claims names each, and each is written in the types of a claim"),
+    ("sim-harness", "parity", "a cell is compared by functions that return its differences"),
+    ("sim-harness", "recording", "a recording is timed and converted by methods of its own"),
+    ("sim-harness", "timeline", "events are assigned to the lanes that the picture draws"),
+    ("sim-harness", "world", "the world is built of parts that share its context"),
+    ("sim-harness", "world::told", "the log is made of the logs of its sessions"),
+    ("sim-search", "drive", "a play is carried out by clients that share it"),
+    ("sim-search", "fuzz", "a campaign is made of runs that findings and the guard name"),
+    ("sim-search", "generate", "a mutation takes its new parts from a generated scenario"),
+    ("sim", "cli", "the commands read scenarios and print as the command line does"),
+    ("sim", "cli::bench", "the table is filled with the cells of the command"),
+    ("sim", "cli::fuzz", "the campaign takes its shard from the flags of the command"),
+];
+
+/// The order of the crates is the order of [`CRATES`], which Cargo holds only as far as it forbids circles.
+#[test]
+fn crates_depend_on_lower_crates_only() {
+    check(CRATES.iter().flat_map(|of| foreign_dependencies(of, &read(&format!("{}/Cargo.toml", of.folder)).text)));
+}
+
+/// `uses` of a crate can only name crates before it.
+#[test]
+fn the_table_is_in_order() {
+    check(CRATES.iter().enumerate().flat_map(|(place, of)| {
+        let lower: Vec<&str> = CRATES[..place].iter().map(|of| of.package).collect();
+        let higher = of.uses.iter().filter(move |used| !lower.contains(used));
+        higher.map(|used| format!("{}: `{used}` is not a lower crate", of.package))
+    }));
+    assert_eq!(
+        CRATES.len(),
+        members(&read("Cargo.toml").text).len(),
+        "a crate of the workspace is missing in the table"
+    );
+}
+
+/// A library that is asked for schedules or for sessions does not bring a command line, a database or an allocator.
+#[test]
+fn no_crate_pulls_in_what_it_must_not() {
+    check(CRATES.iter().flat_map(|of| unwanted_packages(of, &tree(of.package))));
+}
+
+/// Files that import each other can only be read together.
+#[test]
+fn files_form_no_circle() {
+    check(CRATES.iter().flat_map(|of| {
+        let parents: Vec<&str> =
+            PARENTS.iter().filter(|(package, ..)| *package == of.package).map(|(_, parent, _)| *parent).collect();
+        circles(of.package, &graph(of), &parents)
+    }));
+}
+
+/// An import from a higher layer is how a circle begins.
+#[test]
+fn modules_import_from_their_layer_or_a_lower_one() {
+    check(CRATES.iter().filter(|of| !of.layers.is_empty()).flat_map(|of| wrong_layers(of, &graph(of))));
+}
+
+fn foreign_dependencies(of: &Crate, manifest: &str) -> Vec<String> {
+    let dependencies = manifest.lines().skip_while(|line| line.trim() != "[dependencies]").skip(1);
+    let dependencies = dependencies.take_while(|line| !line.starts_with('['));
+    let names = dependencies.filter_map(|line| line.split(['.', ' ', '=']).next());
+    let foreign = names.filter(|name| CRATES.iter().any(|of| of.package == *name) && !of.uses.contains(name));
+    foreign.map(|name| format!("{}: depends on `{name}`", of.package)).collect()
+}
+
+fn unwanted_packages(of: &Crate, tree: &str) -> Vec<String> {
+    let names: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    let unwanted = of.never.iter().filter(|name| names.contains(*name));
+    unwanted.map(|name| format!("{}: pulls in `{name}`", of.package)).collect()
+}
+
+/// The circles of a crate, and the exceptions that are not needed.
+fn circles(package: &str, graph: &Graph, parents: &[&str]) -> Vec<String> {
+    let excepted = |from: &str, to: &str, parents: &[&str]| from != to && is_below(from, to) && parents.contains(&to);
+    let left = graph.circles(|from, to| excepted(from, to, parents));
+    let mut complaints: Vec<String> = left.iter().map(|circle| complaint(package, graph, circle)).collect();
+    let all = graph.circles(|_, _| false);
+    let needed = |parent: &str| {
+        let is_child = |module: &&str| excepted(module, parent, parents) && graph.arrows[*module].contains_key(parent);
+        all.iter().any(|circle| circle.contains(&parent) && circle.iter().any(is_child))
+    };
+    let idle = parents.iter().copied().filter(|parent| !needed(parent));
+    complaints.extend(idle.map(|parent| format!("{package}: `{}` needs no exception", shown(parent))));
+    complaints
+}
+
+/// A circle, by the shortest way around that it has.
+fn complaint(package: &str, graph: &Graph, circle: &[&str]) -> String {
+    let way = graph.way_around(circle);
+    let mut lines = vec![format!("{package}: a circle of {} files", circle.len())];
+    for (from, to) in way.iter().zip(way.iter().cycle().skip(1)) {
+        lines.push(format!("  {}:{}: imports `{}`", graph.path(from), graph.arrows[*from][*to], shown(to)));
+    }
+    lines.join("\n")
+}
+
+fn wrong_layers(of: &Crate, graph: &Graph) -> Vec<String> {
+    let layer = |module: &str| of.layers.iter().position(|layer| layer.iter().any(|name| is_below(module, name)));
+    let mut complaints = Vec::new();
+    for from in graph.modules().filter(|module| !module.is_empty()) {
+        let Some(own) = layer(from) else {
+            complaints.push(format!("{}: stands in no layer of {}", graph.path(from), of.package));
+            continue;
+        };
+        for (to, line) in graph.arrows[from].iter().filter(|(to, _)| layer(to).is_some_and(|layer| layer > own)) {
+            complaints.push(format!("{}:{line}: imports `{to}` of a higher layer", graph.path(from)));
+        }
+    }
+    let names = of.layers.iter().copied().flatten().filter(|name| graph.modules().all(|module| module != **name));
+    complaints.extend(names.map(|name| format!("{}: a layer names `{name}`, which is no module", of.package)));
+    complaints
+}
+
+fn shown(module: &str) -> &str {
+    if module.is_empty() { "crate" } else { module }
+}
+
+#[track_caller]
+fn check(complaints: impl Iterator<Item = String>) {
+    let complaints: Vec<String> = complaints.collect();
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+fn graph(of: &Crate) -> Graph {
+    let folder = format!("{}/src/", of.folder);
+    let mut paths = Vec::new();
+    rust_files(&root().join(&folder), &mut paths);
+    paths.sort();
+    let name = |path: &PathBuf| path.strip_prefix(root()).expect("it lies in the workspace").display().to_string();
+    let files: Vec<File> = paths.iter().map(|path| read(&name(path))).collect();
+    Graph::new(&folder, &files)
+}
+
+/// The packages that a crate pulls in, one to a line.
+fn tree(package: &str) -> String {
+    let arguments = ["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none", "--package", package];
+    let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("names are text")
+}
+
+fn members(manifest: &str) -> Vec<&str> {
+    let list = manifest.split_once("members = [").and_then(|(_, rest)| rest.split_once(']'));
+    let (list, _) = list.expect("a workspace has members");
+    list.split(',').map(str::trim).filter(|member| !member.is_empty()).collect()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace")
+}
+
+fn read(path: &str) -> File {
+    File::new(path, &fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}")))
+}
+
+fn rust_files(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.expect("an entry of it").path();
+        if path.is_dir() {
+            rust_files(&path, paths);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            paths.push(path);
+        }
+    }
+}
+
+mod rules_can_fail {
+    use super::*;
+
+    const OF: Crate = Crate {
+        package: "sim-scenario",
+        folder: "a",
+        uses: &["interleaving"],
+        never: &["clap"],
+        layers: &[&["low"], &["middle", "middle::own"], &["high"]],
+    };
+
+    fn graph(files: &[(&str, &str)]) -> Graph {
+        let files: Vec<File> = files.iter().map(|(path, text)| File::new(&format!("a/src/{path}"), text)).collect();
+        Graph::new("a/src/", &files)
+    }
+
+    #[track_caller]
+    fn check_circles(files: &[(&str, &str)], parents: &[&str], expected: &[&str]) {
+        assert_eq!(circles("a", &graph(files), parents), expected);
+    }
+
+    #[track_caller]
+    fn check_arrow(text: &str, expected: Option<&str>) {
+        let root = ("lib.rs", "mod a; mod b; pub use b::{Item as Other, inner}; pub struct Own;");
+        let files = [
+            root,
+            ("a.rs", text),
+            ("a/child.rs", ""),
+            ("b.rs", "pub struct Item; pub fn act() {}"),
+            ("b/inner.rs", ""),
+        ];
+        let graph = graph(&files);
+        let found: Vec<&str> = graph.arrows["a"].keys().map(String::as_str).collect();
+        assert_eq!(found, Vec::from_iter(expected), "{text}");
+    }
+
+    #[test]
+    fn manifests() {
+        let manifest = "[dependencies]\ninterleaving.workspace = true\nserde = \"1\"\nsim-search = { path = \"x\" }\n\
+                        [dev-dependencies]\nsim-harness.workspace = true\n";
+        assert_eq!(foreign_dependencies(&OF, manifest), ["sim-scenario: depends on `sim-search`"]);
+    }
+
+    #[test]
+    fn packages() {
+        assert_eq!(unwanted_packages(&OF, "sim-scenario v0.1.0 (/a)\nclap_lex v1\nserde v1"), [""; 0]);
+        assert_eq!(unwanted_packages(&OF, "serde v1\nclap v4.6.0 (*)"), ["sim-scenario: pulls in `clap`"]);
+    }
+
+    #[test]
+    fn circles_of_files() {
+        let one_way = [("lib.rs", "mod a; mod b;"), ("a.rs", "use crate::b::Item;"), ("b.rs", "pub struct Item;")];
+        check_circles(&one_way, &[], &[]);
+        let both =
+            [("lib.rs", "mod a; mod b;"), ("a.rs", "\nuse crate::b::Item;"), ("b.rs", "fn f() { crate::a::g() }")];
+        let complaint = "a: a circle of 2 files\n  a/src/a.rs:2: imports `b`\n  a/src/b.rs:1: imports `a`";
+        check_circles(&both, &[], &[complaint]);
+        let tests = "#[cfg(test)]\nmod tests {\n    use crate::a;\n}\n";
+        check_circles(&[("a.rs", "use crate::b::Item;"), ("b.rs", tests)], &[], &[]);
+        let in_the_middle = "#[cfg(test)]\npub(crate) mod samples {\n    use crate::a;\n}\npub fn f() {}\n";
+        check_circles(&[("a.rs", "use crate::b::Item;"), ("b.rs", in_the_middle)], &[], &[]);
+        let test_file =
+            [("a.rs", "use crate::b::Item;"), ("b.rs", "#[cfg(test)]\nmod tests;"), ("b/tests.rs", "use crate::a;")];
+        check_circles(&test_file, &[], &[]);
+    }
+
+    #[test]
+    fn parents_and_children() {
+        let family = [("a.rs", "mod child; pub use child::make; pub struct Item;"), ("a/child.rs", "use super::Item;")];
+        let complaint = "a: a circle of 2 files\n  a/src/a.rs:1: imports `a::child`\n  a/src/a/child.rs:1: imports `a`";
+        check_circles(&family, &[], &[complaint]);
+        check_circles(&family, &["a"], &[]);
+        check_circles(&family[..1], &["a"], &["a: `a` needs no exception"]);
+        let aunt =
+            [family[0], ("a/child.rs", "use super::Item; use crate::b::f;"), ("b.rs", "use crate::a::child::make;")];
+        assert_eq!(circles("a", &graph(&aunt), &["a"]).len(), 1, "an exception is for arrows to the parent alone");
+    }
+
+    #[test]
+    fn layers() {
+        let files = |low: &'static str| {
+            [("low.rs", low), ("middle.rs", "use crate::low;"), ("middle/own.rs", ""), ("high.rs", "use crate::low;")]
+        };
+        assert_eq!(wrong_layers(&OF, &graph(&files(""))), [""; 0]);
+        let upward = ["a/src/low.rs:2: imports `middle::own` of a higher layer"];
+        assert_eq!(wrong_layers(&OF, &graph(&files("\nuse crate::middle::own::Item;"))), upward);
+        let more = [&files("")[..], &[("new.rs", "")]].concat();
+        assert_eq!(wrong_layers(&OF, &graph(&more)), ["a/src/new.rs: stands in no layer of sim-scenario"]);
+        let gone = ["sim-scenario: a layer names `high`, which is no module"];
+        assert_eq!(wrong_layers(&OF, &graph(&files("")[..3])), gone);
+    }
+
+    /// A path leads to the file that defines what it names.
+    #[test]
+    fn paths() {
+        check_arrow("use crate::b::Item;", Some("b"));
+        check_arrow("use crate::{Other as Third};", Some("b"));
+        check_arrow("use super::Own;", Some(""));
+        check_arrow("use super::{b::{self, act}};", Some("b"));
+        check_arrow("fn f() { crate::b::act() }", Some("b"));
+        check_arrow("fn f() -> crate::inner::Item {}", Some("b::inner"));
+        check_arrow("mod child; fn f() { child::act() }", Some("a::child"));
+        check_arrow("mod child;", None);
+        check_arrow("use std::b::Item; // crate::b\nfn f() { \"crate::b::act\"; x.b::<u8>() }", None);
+        check_arrow("use super::*; fn f() {}", Some(""));
+    }
+}
