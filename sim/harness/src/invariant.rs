@@ -279,3 +279,35 @@ pub(crate) struct Condition {
     /// The violation's detail, from the subject and the instant at which the condition began.
     pub(crate) detail: fn(&str, Uptime) -> String,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use sim_scenario::Word;
+
+    use super::*;
+
+    /// A claim stands in the file of its name, and every file with a claim is in the list.
+    #[test]
+    fn each_file_is_an_invariant() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/invariant");
+        let entries = fs::read_dir(folder).expect("the folder of invariants");
+        let paths = entries.map(|entry| entry.expect("an entry of the folder").path());
+        let names = paths.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()));
+        let files: BTreeSet<String> = names.filter(|name| name != "oracle" && name != "renamed").collect();
+        assert_eq!(files, ALL.iter().map(|invariant| invariant.name.to_owned()).collect());
+    }
+
+    /// The table of steps names invariants that exist as those that check the gateway's duty under a fault.
+    #[test]
+    fn duties_are_checked_by_invariants() {
+        for fault in Word::ALL.iter().filter_map(|word| word.entry().fault) {
+            for name in fault.invariants {
+                assert!(NAMES.known.contains(name), "`{name}` is no invariant: {}", fault.duty);
+            }
+        }
+    }
+}

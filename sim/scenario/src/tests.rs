@@ -5,6 +5,7 @@ mod mistakes;
 mod round_trip;
 
 use super::*;
+use crate::table::Need;
 
 /// Uses nearly all there is. The tests of `print` hold that it is printed as it stands.
 pub(super) const EXAMPLE: &str = r#"about = "A turn outlives the grace after its client is gone; the continuation row must still be ended."
@@ -220,4 +221,30 @@ fn steps_are_sorted_by_time() {
     let order: Vec<(u64, &str, usize)> =
         scenario.steps.iter().map(|step| (step.at.0, step.client.as_str(), step.line)).collect();
     assert_eq!(order, [(0, "a", 10), (1000, "b", 6), (1000, "a", 14), (2000, "a", 2)]);
+}
+
+/// A step without keys lacks those that the table says it needs.
+#[test]
+fn steps_need_what_the_table_says() {
+    let step = |word: Word, keys: &str| {
+        let client = if word.entry().has_client() { "client = \"desktop\"\n" } else { "" };
+        format!("[[steps]]\nat = \"0s\"\n{client}do = \"{}\"\n{keys}", word.entry().word)
+    };
+    for word in Word::ALL.iter().copied().filter(|word| *word != Word::Connect) {
+        let text = ["about = \"x\"\n", &step(Word::Connect, ""), &step(word, "")].concat();
+        let needs = match parse(&text) {
+            Ok(_) => None,
+            Err(error) => error.message().split_once(" needs ").map(|(_, keys)| keys.to_owned()),
+        };
+        let keys = word.entry().keys.iter();
+        let needed: Vec<&str> = keys.filter(|key| key.need != Need::Optional).map(|key| key.name).collect();
+        match needs {
+            None => assert!(needed.is_empty(), "`{}` is read without {needed:?}", word.entry().word),
+            Some(needs) => assert!(
+                needs.split(" or ").all(|key| needed.contains(&key.trim_matches('`'))),
+                "`{}` needs {needs}, and {needed:?} in the table",
+                word.entry().word
+            ),
+        }
+    }
 }

@@ -9,6 +9,7 @@ use proptest::sample::select;
 use proptest::test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, TestRunner};
 
 use super::NAMES;
+use crate::step::written;
 use crate::*;
 use interleaving::tape::Choice;
 
@@ -19,6 +20,12 @@ fn scenarios_read_back() {
     let config = ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() };
     let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let outcome = TestRunner::new_with_rng(config, random).run(&scenarios(), |scenario| {
+        for step in &scenario.steps {
+            let table: Vec<&str> = step.action.entry().keys.iter().map(|key| key.name).collect();
+            let places: Vec<Option<usize>> =
+                written(&step.action).iter().map(|(key, _)| table.iter().position(|known| known == key)).collect();
+            prop_assert!(places.is_sorted() && !places.contains(&None), "{:?} has other keys", step.action);
+        }
         let text = scenario.to_toml();
         let read = Scenario::parse(&scenario.path, &text, &NAMES);
         let read = read.map_err(|error| TestCaseError::fail(format!("{error:?} in\n{text}")))?;
