@@ -16,7 +16,6 @@
 //! 7. `method`, then [`server`]: requests and connections.
 
 pub mod agent;
-mod approvals;
 pub mod behavior;
 pub mod clock;
 pub mod config;
@@ -25,6 +24,7 @@ pub mod entropy;
 pub mod env;
 mod group;
 pub mod ids;
+mod legacy;
 pub mod lifecycle;
 mod method;
 pub mod observe;

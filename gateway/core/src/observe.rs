@@ -6,8 +6,6 @@
 
 use std::rc::Rc;
 
-use tokio::sync::{Mutex, MutexGuard};
-
 use crate::ids::SessionId;
 
 /// State that several tasks share.
@@ -74,38 +72,5 @@ impl Observe {
         if let Some(observer) = &self.0 {
             observer.touch(resource, Access::Write);
         }
-    }
-}
-
-/// The lock of the resumes, which is touched when it is taken and when it is given back.
-pub(crate) struct ResumeLock {
-    lock: Mutex<()>,
-    observe: Observe,
-}
-
-/// The lock is held. Giving it back is a step's doing like any other, hence the `Drop`; it writes no row and sends no
-/// frame.
-pub(crate) struct Held<'a> {
-    _guard: MutexGuard<'a, ()>,
-    observe: &'a Observe,
-}
-
-impl ResumeLock {
-    pub(crate) fn new(observe: Observe) -> Self {
-        Self { lock: Mutex::default(), observe }
-    }
-
-    /// Waits for its turn. Cancel safe.
-    pub(crate) async fn lock(&self) -> Held<'_> {
-        self.observe.write(Resource::ResumeLock);
-        let guard = self.lock.lock().await;
-        self.observe.write(Resource::ResumeLock);
-        Held { _guard: guard, observe: &self.observe }
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.observe.write(Resource::ResumeLock);
     }
 }

@@ -15,13 +15,14 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use crate::approvals::ApprovalTable;
 use crate::behavior::Behavior;
 use crate::clock::Wall;
 use crate::config::Config;
 use crate::entropy::{Purpose, Stream};
 use crate::env::Env;
-use crate::observe::{Resource, ResumeLock};
+use crate::legacy::approvals::ApprovalTable;
+use crate::legacy::resume_lock::ResumeLock;
+use crate::observe::Resource;
 use crate::rpc;
 use crate::store::{Rows, StoredId};
 

@@ -2,6 +2,7 @@
 //!
 //! A session's other rows are written where the decision to write them is carried out; ARCHITECTURE.md lists all places.
 
+pub(crate) mod compaction;
 pub(crate) mod persist;
 pub(crate) mod reconcile;
 pub(crate) mod rotation;

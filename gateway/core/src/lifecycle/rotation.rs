@@ -46,11 +46,9 @@ pub enum Compression {
     Rotate,
 }
 
-/// One step of a rotation.
+/// One step of a rotation in old releases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RotationStep {
-    /// Parent, child, title and messages in one transaction; then the switch in memory.
-    Rotate,
     /// The parent's row is ended with `compression`.
     EndParent,
     /// The agent goes on under the child's id, in memory.
@@ -66,23 +64,14 @@ pub enum RotationStep {
 }
 
 impl Rotation {
-    /// The steps of a rotation, in order.
-    pub fn steps(&self) -> &'static [RotationStep] {
+    /// The steps of a rotation that is no single transaction, in order.
+    pub fn old_steps(&self) -> Option<&'static [RotationStep]> {
+        use RotationStep::{EndParent, InsertChild, SwitchId, Title, TryInsertChild, WriteMessages};
         match self.procedure {
-            Procedure::Atomic => &[RotationStep::Rotate],
-            Procedure::StepsAndWrite => &[
-                RotationStep::EndParent,
-                RotationStep::SwitchId,
-                RotationStep::InsertChild,
-                RotationStep::Title,
-                RotationStep::WriteMessages,
-            ],
-            Procedure::Steps => {
-                &[RotationStep::EndParent, RotationStep::SwitchId, RotationStep::InsertChild, RotationStep::Title]
-            }
-            Procedure::StepsUnchecked => {
-                &[RotationStep::EndParent, RotationStep::SwitchId, RotationStep::TryInsertChild, RotationStep::Title]
-            }
+            Procedure::Atomic => None,
+            Procedure::StepsAndWrite => Some(&[EndParent, SwitchId, InsertChild, Title, WriteMessages]),
+            Procedure::Steps => Some(&[EndParent, SwitchId, InsertChild, Title]),
+            Procedure::StepsUnchecked => Some(&[EndParent, SwitchId, TryInsertChild, Title]),
         }
     }
 
@@ -129,10 +118,10 @@ mod tests {
     /// `current` rotates in one transaction; every other procedure ends the parent first.
     #[test]
     fn only_current_rotates_at_once() {
-        let steps = |procedure| Rotation { procedure, ..Rotation::default() }.steps();
-        assert_eq!(steps(Procedure::Atomic), [RotationStep::Rotate]);
+        let first = |procedure| Some(Rotation { procedure, ..Rotation::default() }.old_steps()?[0]);
+        assert_eq!(first(Procedure::Atomic), None);
         for procedure in &Procedure::ALL[1..] {
-            assert_eq!(steps(*procedure)[0], RotationStep::EndParent, "{procedure:?}");
+            assert_eq!(first(*procedure), Some(RotationStep::EndParent), "{procedure:?}");
         }
     }
 }

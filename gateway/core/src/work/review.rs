@@ -7,10 +7,10 @@ use std::rc::Rc;
 use serde_json::json;
 
 use crate::agent::{Interrupt, Turn, TurnEvent};
+use crate::legacy::rotation;
 use crate::record::SessionStage;
 use crate::spawn::{TaskName, TaskRole};
 use crate::state::{Gateway, Session};
-use crate::storage::rotation;
 use crate::store::{NewMessage, Role};
 
 /// Starts a review of the session's last turn, unless the session is being ended.

@@ -1,0 +1,55 @@
+//! What every compression does in memory: the compacted messages, the child row of a rotation, and the switch to it.
+
+use crate::entropy::Stream;
+use crate::record::Transcript;
+use crate::state::{Gateway, Session};
+use crate::store::{NewMessage, NewSession, StoredId};
+
+/// A new row that continues `parent` from now on.
+pub(crate) fn child_of(gateway: &Gateway, session: &Session, parent: &StoredId) -> NewSession {
+    let at = gateway.env.now().wall;
+    NewSession {
+        id: gateway.new_row(at, Stream::Session(session.id())),
+        source: session.read(|record| record.facts.source.clone()),
+        model: Some(gateway.config.model.clone()),
+        parent: Some(parent.clone()),
+        branched_from: None,
+        started_at: at,
+        cwd: None,
+        title: None,
+    }
+}
+
+/// The session goes on under `id` with the compacted messages.
+pub(crate) fn switch(gateway: &Gateway, session: &Session, id: &StoredId, messages: Vec<NewMessage>, saved: Saved) {
+    session.change(|record| {
+        record.agent.row = id.clone();
+        record.transcript = rewritten(&record.transcript, messages, saved);
+    });
+    if gateway.behavior.rotation.syncs_key_at_once() {
+        gateway.approvals.follow_row(session);
+    }
+}
+
+/// How much of a compacted conversation is stored.
+#[derive(Clone, Copy)]
+pub(crate) enum Saved {
+    /// All of it.
+    All,
+    /// Nothing of it: the next flush stores it.
+    Nothing,
+}
+
+/// The transcript after a compression.
+pub(crate) fn rewritten(before: &Transcript, messages: Vec<NewMessage>, saved: Saved) -> Transcript {
+    let saved = match saved {
+        Saved::All => messages.len(),
+        Saved::Nothing => 0,
+    };
+    Transcript { messages, saved, loaded: 0, draft: 0, version: before.version + 1 }
+}
+
+/// The summary and the last message, which is all that a compression leaves.
+pub(crate) fn compacted(transcript: &Transcript, summary: NewMessage) -> Vec<NewMessage> {
+    std::iter::once(summary).chain(transcript.messages.last().cloned()).collect()
+}
