@@ -33,22 +33,25 @@ impl Resource for &'static str {}
 /// The accesses of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Footprint<R> {
-    read: BTreeSet<Shared<R>>,
-    written: BTreeSet<Shared<R>>,
+    read: BTreeSet<Touched<R>>,
+    written: BTreeSet<Touched<R>>,
     /// Read, but a later write is taken in by another step of the same task, with the same outcome as if one step had
     /// taken in both.
-    absorbed: BTreeSet<Shared<R>>,
+    absorbed: BTreeSet<Touched<R>>,
     reach: Reach,
     observer: Observer,
 }
 
 /// What a step can access: things of the program, and things of the pool.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Shared<R> {
+pub(crate) enum Touched<R> {
     /// Whether the task with this label is ready: others wake it, its own step consumes that.
     Ready(Rc<str>),
     /// How often a label was used, which decides the number of the next task with it.
     Label(String),
+    /// What the task with this label returned.
+    Output(String),
+    /// A thing of the program.
     Program(R),
 }
 
@@ -125,7 +128,7 @@ impl<R: Resource> Footprint<R> {
 
     /// Whether it wrote something that the observer reads.
     fn changes_observed(&self) -> bool {
-        self.written.iter().any(|shared| matches!(shared, Shared::Program(resource) if resource.is_observed()))
+        self.written.iter().any(|touched| matches!(touched, Touched::Program(resource) if resource.is_observed()))
     }
 }
 
@@ -157,20 +160,20 @@ impl<R: Resource> Footprints<R> {
 
     /// The step reads this. `resource` is called only if it is needed. Ignored between steps.
     pub fn read(&self, resource: impl FnOnce() -> R) {
-        self.read_shared(|| Shared::Program(resource()));
+        self.read_touched(|| Touched::Program(resource()));
     }
 
     /// The step reads this, and another step of the same task takes in whatever is added later, with the same outcome as if
     /// one step had taken in both. Ignored between steps.
     pub fn absorb(&self, resource: impl FnOnce() -> R) {
         if self.open.get() {
-            self.current.borrow_mut().absorbed.insert(Shared::Program(resource()));
+            self.current.borrow_mut().absorbed.insert(Touched::Program(resource()));
         }
     }
 
     /// The step changes this, or may. Ignored between steps.
     pub fn write(&self, resource: impl FnOnce() -> R) {
-        self.write_shared(|| Shared::Program(resource()));
+        self.write_touched(|| Touched::Program(resource()));
     }
 
     /// The step changes the conditions of all others, or nothing is known of it. Ignored between steps.
@@ -183,7 +186,7 @@ impl<R: Resource> Footprints<R> {
     /// After a step: an observer compared something that the step produced with this. Counts as a read of the step.
     pub fn observe(&self, resource: R) {
         if self.enabled {
-            self.current.borrow_mut().read.insert(Shared::Program(resource));
+            self.current.borrow_mut().read.insert(Touched::Program(resource));
         }
     }
 
@@ -217,15 +220,15 @@ impl<R: Resource> Footprints<R> {
         self.current.take()
     }
 
-    pub(crate) fn read_shared(&self, shared: impl FnOnce() -> Shared<R>) {
+    pub(crate) fn read_touched(&self, touched: impl FnOnce() -> Touched<R>) {
         if self.open.get() {
-            self.current.borrow_mut().read.insert(shared());
+            self.current.borrow_mut().read.insert(touched());
         }
     }
 
-    pub(crate) fn write_shared(&self, shared: impl FnOnce() -> Shared<R>) {
+    pub(crate) fn write_touched(&self, touched: impl FnOnce() -> Touched<R>) {
         if self.open.get() {
-            self.current.borrow_mut().written.insert(shared());
+            self.current.borrow_mut().written.insert(touched());
         }
     }
 }

@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures_util::future::LocalBoxFuture;
 
 use crate::chooser::Chooser;
-use crate::footprint::{Footprints, Resource, Shared};
+use crate::footprint::{Footprints, Resource, Touched};
 use crate::strategy::{Go, READY, ReadyTask};
 
 /// All tasks of a run. `T` is the tag that the program gives each task, `R` what its tasks share.
@@ -166,20 +166,23 @@ impl<T, R: Resource> Pool<T, R> {
         }
     }
 
-    /// Adds a task, ready at once. A label that was used before gets a number: `work/turn`, then `work/turn#2`.
+    /// Adds a task, ready at once, and returns its label. A label that was used before gets a number: `work/turn`, then
+    /// `work/turn#2`.
     ///
     /// Nothing is polled before the next [`step`](Self::step), so a task may spawn others.
-    pub fn spawn(&self, task: Task<T, R>, future: LocalBoxFuture<'static, ()>) {
+    pub fn spawn(&self, task: Task<T, R>, future: LocalBoxFuture<'static, ()>) -> Rc<str> {
         let Task { label, tag, wait, is_early, counted } = task;
-        self.footprints.write_shared(|| Shared::Label(label.clone()));
+        self.footprints.write_touched(|| Touched::Label(label.clone()));
         self.write_count(counted.as_ref());
         let info = Rc::new(TaskInfo { label: self.unique(label), tag });
+        let label = Rc::clone(&info.label);
         let id = self.count.get();
         self.count.set(id + 1);
         let task_wake = Arc::new(TaskWake { id, queued: AtomicBool::new(false), ready: Arc::clone(&self.ready) });
         task_wake.wake_by_ref();
         let entry = Entry { info, wait, is_early, counted, began: false, future, wake: task_wake };
         self.tasks.borrow_mut().insert(id, entry);
+        label
     }
 
     /// Polls one ready task once. Must not be called from inside a task.
@@ -285,7 +288,7 @@ impl<T, R: Resource> Pool<T, R> {
             Wait::Reads(resource) if !task.began => self.footprints.read(|| resource.clone()),
             Wait::Reads(_) | Wait::Woken => {}
         }
-        self.footprints.write_shared(|| Shared::Ready(Rc::clone(&task.info.label)));
+        self.footprints.write_touched(|| Touched::Ready(Rc::clone(&task.info.label)));
     }
 
     /// The step is over. The tasks that it woke may be ready because of it; two steps that wake the same task commute.
@@ -296,7 +299,7 @@ impl<T, R: Resource> Pool<T, R> {
         let tasks = self.tasks.borrow();
         for id in std::mem::take(&mut self.ready.lock().wakes) {
             if let Some(woken) = tasks.get(&id) {
-                self.footprints.read_shared(|| Shared::Ready(Rc::clone(&woken.info.label)));
+                self.footprints.read_touched(|| Touched::Ready(Rc::clone(&woken.info.label)));
             }
         }
         if !goes_on {
