@@ -42,7 +42,7 @@ pub struct Record {
     /// The idle timer, armed while no client is attached and no turn runs.
     pub idle_timer: Option<Timer>,
     /// What does not change the lifecycle.
-    pub facts: Facts,
+    pub details: Details,
 }
 
 /// Where in its life a session is. It never goes back.
@@ -202,9 +202,9 @@ pub struct Timer {
     pub deadline: Uptime,
 }
 
-/// What a record knows beside its lifecycle.
+/// What a record holds beside the lifecycle of its session.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Facts {
+pub struct Details {
     /// When it was registered.
     pub created_at: Now,
     /// When it was last used: created, prompted, resumed, or a turn's end.
@@ -221,19 +221,19 @@ pub struct Facts {
     pub pending_title: Option<String>,
     /// Whether it is closed with its connection instead of getting a grace.
     pub close_on_disconnect: bool,
-    /// How often the reaper has looked since it interrupted the turn, if it does that.
+    /// How often the reaper has checked since it interrupted the turn, in some releases (S13).
     pub interrupted: Option<u32>,
     /// Whether a turn of it was stopped because its agent reported nothing and no client was there.
     pub given_up: bool,
-    /// Some releases keep an interrupt that came while idle, and stop the next turn with it.
+    /// Whether an interrupt that came while idle stops the next turn, in some releases (A16).
     pub stale_interrupt: bool,
-    /// Whether a client was told something of it after it had left the registry.
+    /// Whether a client received an event of it after it had left the registry.
     pub told_when_gone: bool,
-    /// Whether a prompt had to wait for a turn that was over.
+    /// Whether a prompt had to wait for a turn that was over (S27).
     pub kept_waiting: bool,
     /// How many prompts were accepted.
     pub accepted: u64,
-    /// How many of those are over: answered, failed, cancelled, or said in one turn with the next.
+    /// How many of those are over: answered, failed, cancelled, or merged with the next.
     pub over: u64,
 }
 
@@ -254,7 +254,7 @@ impl Record {
             jobs: BTreeSet::new(),
             timers: Vec::new(),
             idle_timer: None,
-            facts: Facts {
+            details: Details {
                 created_at: now,
                 last_active: now,
                 started_at: now.wall,
@@ -282,21 +282,21 @@ impl Record {
     /// A turn holds the session from here on, with the prompt `user`. It begins interrupted if an interrupt was kept for
     /// it.
     pub fn claim(&mut self, user: &str, now: Now) -> &mut TurnState {
-        self.facts.last_active = now;
+        self.details.last_active = now;
         self.turn.insert(TurnState {
             phase: TurnPhase::Claimed,
             user: user.to_owned(),
             job_of: None,
             assistant: String::new(),
             reported: now.uptime,
-            interrupted: std::mem::take(&mut self.facts.stale_interrupt),
+            interrupted: std::mem::take(&mut self.details.stale_interrupt),
             steers: Vec::new(),
         })
     }
 
     /// Takes out what waits for a turn: words to the one that runs, then prompts.
     pub(crate) fn take_waiting(&mut self) -> Vec<Queued> {
-        self.facts.over += self.queue.len() as u64;
+        self.details.over += self.queue.len() as u64;
         let mut waiting = self.turn.as_mut().map(|turn| std::mem::take(&mut turn.steers)).unwrap_or_default();
         waiting.append(&mut self.queue);
         waiting
@@ -344,7 +344,7 @@ impl Record {
             "model": model,
             "tools": {},
             "skills": {},
-            "cwd": self.facts.cwd.as_deref().unwrap_or(""),
+            "cwd": self.details.cwd.as_deref().unwrap_or(""),
             "branch": "",
             "running": self.is_running(),
             "lazy": self.agent.state != AgentState::Ready,
@@ -530,7 +530,7 @@ mod tests {
     #[test]
     fn a_kept_interrupt_stops_one_turn() {
         let mut record = record();
-        record.facts.stale_interrupt = true;
+        record.details.stale_interrupt = true;
         assert!(record.claim("one", NOW).interrupted);
         assert!(!record.claim("two", NOW).interrupted);
     }

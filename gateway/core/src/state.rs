@@ -91,7 +91,7 @@ impl Gateway {
         if self.sessions.contains(session) || !self.behavior.close.tells_requester() {
             return session.emit(kind, payload);
         }
-        session.change(|record| record.facts.told_when_gone = true);
+        session.change(|record| record.details.told_when_gone = true);
         // The connection may have died; its client misses nothing of its own.
         let _ = link.connection.send(rpc::event_frame(&rpc::event(kind, session.id(), payload).to_string()));
     }

@@ -99,7 +99,7 @@ async fn stop_turn(session: &Session) {
 
 /// Ends the row that the agent writes, which after rotations is the tip of the chain.
 async fn end_row(gateway: &Gateway, session: &Session, reason: EndReason) {
-    if session.read(|record| gateway.behavior.close.ends_row(&record.facts.source)) {
+    if session.read(|record| gateway.behavior.close.ends_row(&record.details.source)) {
         end_now(gateway, session, reason).await;
     }
 }

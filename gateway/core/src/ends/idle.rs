@@ -63,7 +63,7 @@ pub(crate) fn cap_later(gateway: &Rc<Gateway>) {
 pub(crate) async fn cap(gateway: &Rc<Gateway>) {
     let evictable = |session: &Session| session.read(|record| is_evictable(&gateway.sessions, record));
     let mut victims: Vec<Session> = gateway.sessions.all().into_iter().filter(|session| evictable(session)).collect();
-    victims.sort_by_key(|session| session.read(|record| record.facts.last_active.uptime));
+    victims.sort_by_key(|session| session.read(|record| record.details.last_active.uptime));
     for session in victims {
         // Counted again each time: another scan, or a client, may have ended some meanwhile.
         if excess(gateway) == 0 {

@@ -38,7 +38,7 @@ fn detach(gateway: &Rc<Gateway>, session: &Session) {
         };
         record.attachment = Attachment::Detached { since, from };
     });
-    let closes = session.read(|record| record.facts.close_on_disconnect);
+    let closes = session.read(|record| record.details.close_on_disconnect);
     if closes && gateway.behavior.close.closes_on_disconnect() {
         let (closing, session) = (Rc::clone(gateway), session.clone());
         gateway.env.spawn(TaskName::session(session.id(), TaskRole::Disconnect), async move {
@@ -144,13 +144,13 @@ async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64, kind: TimerKi
         }
         Some(OnExpiry::Rearm) => arm(gateway, session),
         Some(OnExpiry::InterruptAndRearm) => {
-            session.change(|record| record.facts.given_up = true);
+            session.change(|record| record.details.given_up = true);
             session.interrupt();
             arm(gateway, session);
         }
         Some(OnExpiry::InterruptAndCheck) => {
             session.change(|record| {
-                record.facts.interrupted = Some(record.facts.interrupted.map_or(0, |checks| checks + 1))
+                record.details.interrupted = Some(record.details.interrupted.map_or(0, |checks| checks + 1))
             });
             session.interrupt();
             arm_one(gateway, session, gateway.env.now().uptime + CHECK_INTERVAL, kind);

@@ -139,7 +139,7 @@ mod tests {
     fn prompts_are_admitted_by_state() {
         let current = Claim::default();
         let closing = with(idle(), |record| record.stage = SessionStage::Closing);
-        let settling = with(idle(), |record| record.facts.interrupted = Some(0));
+        let settling = with(idle(), |record| record.details.interrupted = Some(0));
         check(&current, &idle(), BusyInput::Interrupt, Admission::Start);
         check(&current, &closing, BusyInput::Interrupt, Admission::Unavailable);
         check(&current, &settling, BusyInput::Interrupt, Admission::Reject);

@@ -73,7 +73,7 @@ pub enum TimerKind {
 
 /// Whether a session counts as busy because the grace has interrupted its turn (S13).
 pub fn is_settling(record: &Record) -> bool {
-    record.facts.interrupted.is_some()
+    record.details.interrupted.is_some()
 }
 
 impl Grace {
@@ -104,7 +104,7 @@ impl Grace {
                 (Expiry::RearmBeside | Expiry::OneShot, _) => OnExpiry::StandDown,
                 (Expiry::Kill | Expiry::Interrupt, _) if record.stage == SessionStage::Opening => OnExpiry::Rearm,
                 (Expiry::Kill, _) => OnExpiry::Reap,
-                (Expiry::Interrupt, _) if record.facts.interrupted.is_some_and(|checks| checks >= CHECKS) => {
+                (Expiry::Interrupt, _) if record.details.interrupted.is_some_and(|checks| checks >= CHECKS) => {
                     OnExpiry::Reap
                 }
                 (Expiry::Interrupt, _) => OnExpiry::InterruptAndCheck,
@@ -175,7 +175,7 @@ mod tests {
         check(Expiry::OneShot, TimerKind::Single, &running(), OnExpiry::StandDown);
         check(Expiry::Kill, TimerKind::Single, &running(), OnExpiry::Reap);
         check(Expiry::Interrupt, TimerKind::Single, &running(), OnExpiry::InterruptAndCheck);
-        let stuck = with(running(), |record| record.facts.interrupted = Some(CHECKS));
+        let stuck = with(running(), |record| record.details.interrupted = Some(CHECKS));
         check(Expiry::Interrupt, TimerKind::Single, &stuck, OnExpiry::Reap);
     }
 

@@ -75,8 +75,8 @@ pub fn is_evictable(record: &Record, served: bool) -> bool {
 
 /// When a session that is evictable has been idle for longer than `ttl`.
 pub fn due(record: &Record, ttl: Millis) -> Uptime {
-    let facts = &record.facts;
-    facts.last_active.uptime.max(facts.created_at.uptime) + ttl
+    let details = &record.details;
+    details.last_active.uptime.max(details.created_at.uptime) + ttl
 }
 
 /// The first scan after `due`.
@@ -100,7 +100,7 @@ mod tests {
     /// A session is due after its time, and ended at the scan after that.
     #[test]
     fn scans_come_at_multiples() {
-        let due = due(&with(idle(), |record| record.facts.last_active.uptime = Uptime(299_999)), Millis(1));
+        let due = due(&with(idle(), |record| record.details.last_active.uptime = Uptime(299_999)), Millis(1));
         assert_eq!((due, scan_after(due)), (Uptime(300_000), Uptime(600_000)));
         assert_eq!(scan_after(Uptime(0)), Uptime(300_000));
     }

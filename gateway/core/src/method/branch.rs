@@ -46,12 +46,12 @@ pub(super) async fn branch(gateway: &Rc<Gateway>, link: &Link, params: Branch) -
     let from = parent.read(|record| record.key.clone());
     let child = NewSession {
         id: key.clone(),
-        source: parent.read(|record| record.facts.source.clone()),
+        source: parent.read(|record| record.details.source.clone()),
         model: Some(gateway.config.model.clone()),
         parent: Some(from.clone()),
         branched_from: Some(from),
         started_at: now.wall,
-        cwd: parent.read(|record| record.facts.cwd.clone()),
+        cwd: parent.read(|record| record.details.cwd.clone()),
         title: None,
     };
     let session = if gateway.behavior.lineage.branches_at_once() {
@@ -134,7 +134,7 @@ async fn write_then_register(
 
 fn record_of(child: &NewSession, said: Vec<NewMessage>, now: Now) -> Record {
     let mut record = Record::new(child.id.clone(), &child.source, now);
-    record.facts.cwd = child.cwd.clone();
+    record.details.cwd = child.cwd.clone();
     record.transcript = Transcript::stored(said);
     record
 }

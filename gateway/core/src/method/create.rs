@@ -47,13 +47,13 @@ pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Resu
     let lineage = &gateway.behavior.lineage;
     let source = lineage.source(params.source, &gateway.config.source);
     let mut record = Record::new(key, &source, now);
-    record.facts.cwd = params.cwd;
-    record.facts.pending_title = params.title;
-    record.facts.close_on_disconnect = params.close_on_disconnect;
-    record.facts.branch_of = lineage.draft_of(params.parent_session_id);
+    record.details.cwd = params.cwd;
+    record.details.pending_title = params.title;
+    record.details.close_on_disconnect = params.close_on_disconnect;
+    record.details.branch_of = lineage.draft_of(params.parent_session_id);
     let said = params.messages.into_iter().map(|said| NewMessage::text(said.role, said.content, now.wall));
     record.transcript = Transcript::stored(said.collect());
-    if lineage.stores_draft(record.facts.branch_of.as_ref()) {
+    if lineage.stores_draft(record.details.branch_of.as_ref()) {
         record.transcript.draft = record.transcript.messages.len();
     }
     let session = register(gateway, link, record, None);

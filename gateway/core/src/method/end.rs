@@ -30,7 +30,7 @@ pub(super) fn interrupt(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Val
                 handles.interrupt(record);
                 handles.free(record);
             }
-            InterruptTarget::NextTurn => record.facts.stale_interrupt = true,
+            InterruptTarget::NextTurn => record.details.stale_interrupt = true,
             InterruptTarget::Nothing => {}
         }
         record.take_waiting()

@@ -20,7 +20,7 @@ pub(super) struct ActiveList {
 pub(super) async fn active(gateway: &Rc<Gateway>, params: &ActiveList) -> Result<Value, Error> {
     let mut titles = BTreeMap::new();
     for session in gateway.sessions.all() {
-        let (row, waiting) = session.read(|record| (record.agent.row.clone(), record.facts.pending_title.clone()));
+        let (row, waiting) = session.read(|record| (record.agent.row.clone(), record.details.pending_title.clone()));
         // A title that cannot be read is left out: the list is still right about which sessions are live.
         let stored = gateway.rows.session(row).await.ok().flatten().and_then(|row| row.title);
         titles.insert(session.id().clone(), stored.or(waiting).unwrap_or_default());
@@ -46,8 +46,8 @@ fn entry(gateway: &Gateway, session: &Session, title: &str, current: Option<&str
             "preview": preview,
             "model": gateway.config.model,
             "message_count": record.transcript.messages.len(),
-            "started_at": record.facts.started_at.as_seconds(),
-            "last_active": record.facts.last_active.wall.as_seconds(),
+            "started_at": record.details.started_at.as_seconds(),
+            "last_active": record.details.last_active.wall.as_seconds(),
             "status": record.status(),
             "current": current == Some(session.id().as_str()),
         })

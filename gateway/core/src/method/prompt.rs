@@ -62,7 +62,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
         return Err(error);
     }
     // A close that came meanwhile has raised the turn's interrupt and waits: the turn starts, and ends at once.
-    session.change(|record| record.facts.accepted += 1);
+    session.change(|record| record.details.accepted += 1);
     turn::start(gateway, &session, text);
     Ok(json!({"status": "streaming"}))
 }
@@ -113,7 +113,7 @@ fn take_over(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
 fn note_waiting(session: &Session) {
     let is_over = session.read(|record| record.turn.as_ref().is_some_and(|turn| turn.phase == TurnPhase::Over));
     if is_over {
-        session.change(|record| record.facts.kept_waiting = true);
+        session.change(|record| record.details.kept_waiting = true);
     }
 }
 
@@ -129,9 +129,9 @@ fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) 
         let waiting = record.queue.len() as u64;
         gateway.behavior.queue.push(&mut record.queue, Queued { text, link: Some(link.id.clone()) });
         handles.keep(record, link);
-        record.facts.accepted += 1;
-        record.facts.over += waiting + 1 - record.queue.len() as u64;
-        record.facts.last_active = gateway.env.now();
+        record.details.accepted += 1;
+        record.details.over += waiting + 1 - record.queue.len() as u64;
+        record.details.last_active = gateway.env.now();
     });
     Ok(json!({"status": "queued"}))
 }

@@ -102,7 +102,7 @@ pub(super) fn activate(gateway: &Rc<Gateway>, link: &Link, params: &OfSession) -
         room_to_attach(gateway, &session, link)?;
         reaper::attach(gateway, &session, link);
     }
-    session.change(|record| record.facts.last_active = gateway.env.now());
+    session.change(|record| record.details.last_active = gateway.env.now());
     Ok(payload(gateway, &session))
 }
 
@@ -134,7 +134,7 @@ async fn register_then_reopen(
     }
     let mut record = Record::new(target.clone(), &asked.row.source, gateway.env.now());
     record.stage = SessionStage::Opening;
-    record.facts.started_at = asked.row.started_at;
+    record.details.started_at = asked.row.started_at;
     let session = register(gateway, link, record, None);
     let opened = match reopen(gateway, target, asked.service).await {
         Ok(tip) if tip == *target => load(gateway, target, asked.service).await.map(Ok),
@@ -194,7 +194,7 @@ async fn reopen_then_register(
         return Ok(Opened::Here(attach_live(gateway, &session, link)));
     }
     let mut record = Record::new(target.clone(), &asked.row.source, gateway.env.now());
-    record.facts.started_at = asked.row.started_at;
+    record.details.started_at = asked.row.started_at;
     record.transcript = transcript(loaded.messages);
     let is_built = loaded.agent.is_some();
     if is_built {
@@ -283,7 +283,7 @@ fn live(gateway: &Gateway, target: &StoredId) -> Option<Session> {
 
 fn attach_live(gateway: &Rc<Gateway>, session: &Session, link: &Link) -> Value {
     reaper::attach(gateway, session, link);
-    session.change(|record| record.facts.last_active = gateway.env.now());
+    session.change(|record| record.details.last_active = gateway.env.now());
     payload(gateway, session)
 }
 
@@ -307,7 +307,7 @@ fn payload(gateway: &Gateway, session: &Session) -> Value {
             "info": record.info(&gateway.config.model),
             "inflight": inflight,
             "running": record.is_running(),
-            "started_at": record.facts.started_at.as_seconds(),
+            "started_at": record.details.started_at.as_seconds(),
             "status": record.status(),
         })
     });

@@ -20,8 +20,8 @@ pub(super) fn status(gateway: &Gateway, params: &OfSession) -> Result<Value, Err
             "attached": record.attachment.connection().is_some(),
             "queued": record.queue.len(),
             "message_count": record.transcript.messages.len(),
-            "started_at": record.facts.started_at.as_seconds(),
-            "last_active": record.facts.last_active.wall.as_seconds(),
+            "started_at": record.details.started_at.as_seconds(),
+            "last_active": record.details.last_active.wall.as_seconds(),
         })
     }))
 }

@@ -50,7 +50,7 @@ pub(super) fn leave(gateway: &Gateway, session: &Session, link: &Link, text: &st
             turn.steers.push(Queued { text: text.to_owned(), link: Some(link.id.clone()) });
             handles.keep(record, link);
         }
-        record.facts.last_active = gateway.env.now();
+        record.details.last_active = gateway.env.now();
         Ok(())
     })
 }

@@ -37,13 +37,13 @@ pub(super) async fn title(gateway: &Rc<Gateway>, params: Title) -> Result<Value,
 
 async fn get(gateway: &Gateway, session: &Session) -> Result<Value, Error> {
     let row = row(gateway, session).await?;
-    let (key, waiting) = session.read(|record| (record.key.clone(), record.facts.pending_title.clone()));
+    let (key, waiting) = session.read(|record| (record.key.clone(), record.details.pending_title.clone()));
     let stored = row.as_ref().and_then(|row| row.title.clone());
     if let (Some(row), None, Some(waiting)) = (&row, &stored, &waiting)
         && gateway.behavior.title.get_writes()
         && gateway.rows.set_title(row.id.clone(), waiting.clone()).await.is_ok()
     {
-        session.change(|record| record.facts.pending_title = None);
+        session.change(|record| record.details.pending_title = None);
     }
     let title = stored.or(waiting).unwrap_or_default();
     Ok(json!({"title": title, "session_key": key.as_str()}))
@@ -55,13 +55,13 @@ async fn set(gateway: &Gateway, session: &Session, title: String) -> Result<Valu
     if waits || !gateway.behavior.title.creates_row() {
         // Noted before the call: a prompt that inserts the row meanwhile takes the title along.
         let (key, before) =
-            session.change(|record| (record.key.clone(), record.facts.pending_title.replace(title.clone())));
+            session.change(|record| (record.key.clone(), record.details.pending_title.replace(title.clone())));
         let set = gateway.rows.set_title(key, title.clone()).await;
         let pending = matches!(set, Ok(false));
         session.change(|record| {
             // A later title stands.
-            if !pending && record.facts.pending_title.as_ref() == Some(&title) {
-                record.facts.pending_title = if set.is_err() { before } else { None };
+            if !pending && record.details.pending_title.as_ref() == Some(&title) {
+                record.details.pending_title = if set.is_err() { before } else { None };
             }
         });
         set.map_err(failed)?;
@@ -79,7 +79,7 @@ async fn set(gateway: &Gateway, session: &Session, title: String) -> Result<Valu
     let named = gateway.rows.name_session(row, title.clone()).await;
     let shows = |row: &Option<SessionRow>| row.as_ref().is_some_and(|row| row.title.as_ref() == Some(&title));
     reconcile::outcome(gateway, named, || gateway.rows.session(id.clone()), shows).await.map_err(failed)?;
-    session.change(|record| record.facts.pending_title = None);
+    session.change(|record| record.details.pending_title = None);
     Ok(json!({"pending": false, "title": title}))
 }
 

@@ -10,7 +10,7 @@ pub(crate) fn child_of(gateway: &Gateway, session: &Session, parent: &StoredId) 
     let at = gateway.env.now().wall;
     NewSession {
         id: gateway.new_row(at, Stream::Session(session.id())),
-        source: session.read(|record| record.facts.source.clone()),
+        source: session.read(|record| record.details.source.clone()),
         model: Some(gateway.config.model.clone()),
         parent: Some(parent.clone()),
         branched_from: None,

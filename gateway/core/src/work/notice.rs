@@ -50,6 +50,6 @@ pub(crate) fn claim(gateway: &Gateway, session: &Session, timing: NoticeTiming) 
     if !is_first {
         return None;
     }
-    session.change(|record| record.facts.accepted += 1);
+    session.change(|record| record.details.accepted += 1);
     Some(Queued { text: notice.text, link: None })
 }

@@ -109,12 +109,12 @@ async fn store_one_by_one(gateway: &Gateway, session: &Session, row: &StoredId) 
 pub(crate) fn row_of(gateway: &Gateway, record: &Record, now: Now) -> NewSession {
     NewSession {
         id: record.agent.row.clone(),
-        source: record.facts.source.clone(),
+        source: record.details.source.clone(),
         model: Some(gateway.config.model.clone()),
-        parent: record.facts.branch_of.clone(),
-        branched_from: record.facts.branch_of.clone(),
+        parent: record.details.branch_of.clone(),
+        branched_from: record.details.branch_of.clone(),
         started_at: now.wall,
-        cwd: record.facts.cwd.clone(),
-        title: record.facts.pending_title.clone(),
+        cwd: record.details.cwd.clone(),
+        title: record.details.pending_title.clone(),
     }
 }

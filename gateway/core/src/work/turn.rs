@@ -55,7 +55,7 @@ pub(crate) async fn start_next(gateway: &Rc<Gateway>, session: &Session, next: Q
     let now = gateway.env.now();
     if let Err(error) = prompt::store(gateway, session, &next.text, now).await {
         session.emit("error", json!({"message": error.message}));
-        session.change(|record| record.facts.over += 1);
+        session.change(|record| record.details.over += 1);
         return abandon(gateway, session);
     }
     start(gateway, session, next.text);
@@ -109,7 +109,7 @@ fn begin(session: &Session) -> Option<Rc<Interrupt>> {
             handles.turn_interrupt()
         }
         None => {
-            record.facts.over += 1;
+            record.details.over += 1;
             None
         }
     })
@@ -287,7 +287,7 @@ async fn finish(
         gateway.approvals.follow_row(session);
     }
     session.change(|record| {
-        record.facts.over += 1;
+        record.details.over += 1;
         if let Some(turn) = &mut record.turn {
             turn.phase = TurnPhase::Over;
         }
@@ -330,8 +330,8 @@ pub(crate) fn free(gateway: &Rc<Gateway>, session: &Session, before: PrecedingTu
         let unread = handles.free(record).map(|turn| turn.steers).unwrap_or_default();
         let waiting = record.queue.len();
         gateway.behavior.steer.carry_over(unread, &mut record.queue);
-        record.facts.accepted += (record.queue.len() - waiting) as u64;
-        record.facts.last_active = now;
+        record.details.accepted += (record.queue.len() - waiting) as u64;
+        record.details.last_active = now;
     });
     prompt::claim_next(gateway, session, before)
 }

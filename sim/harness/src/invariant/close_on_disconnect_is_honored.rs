@@ -27,7 +27,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
 /// Since when it is open without a client.
 fn left(session: &Session) -> Option<Uptime> {
     session.read(|record| match record.attachment {
-        Attachment::Detached { since, from: Some(_) } if record.facts.close_on_disconnect => {
+        Attachment::Detached { since, from: Some(_) } if record.details.close_on_disconnect => {
             (record.stage == SessionStage::Open).then_some(since)
         }
         _ => None,

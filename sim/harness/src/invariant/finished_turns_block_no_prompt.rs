@@ -16,7 +16,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 }
 
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
-    if !session.read(|record| record.facts.kept_waiting) {
+    if !session.read(|record| record.details.kept_waiting) {
         return None;
     }
     let session = view.names.label(session.id());

@@ -28,7 +28,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
 fn idle_since(sessions: &Registry, session: &Session) -> Option<Uptime> {
     session.read(|record| {
         let served = matches!(&record.attachment, Attachment::Attached(connection) if sessions.is_linked(connection));
-        idle::is_evictable(record, served).then_some(record.facts.last_active.uptime)
+        idle::is_evictable(record, served).then_some(record.details.last_active.uptime)
     })
 }
 

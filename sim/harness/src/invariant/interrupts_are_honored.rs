@@ -28,7 +28,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
 
 /// Turns that follow each other differ in their beginning.
 fn era(record: &Record) -> Uptime {
-    record.facts.last_active.uptime
+    record.details.last_active.uptime
 }
 
 fn detail(session: &str, since: Uptime) -> String {

@@ -18,7 +18,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
         _ => None,
     });
     // The end of the session interrupts its turn too, and so does the grace when an agent hangs.
-    let asked = |record: &Record| record.ended_by.is_some() || record.facts.given_up;
+    let asked = |record: &Record| record.ended_by.is_some() || record.details.given_up;
     let live = stopped.filter(|id| view.find(id).is_some_and(|session| !session.read(asked)));
     live.map(|id| {
         let session = view.label(id);

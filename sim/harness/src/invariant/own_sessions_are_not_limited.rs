@@ -41,5 +41,5 @@ fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
 fn had(view: &View<'_>, record: &Record, Answer { request, .. }: &Answer) -> bool {
     let links = view.sessions.map(|sessions| sessions.links()).unwrap_or_default();
     let is_only = matches!((&record.attachment, &links[..]), (Attachment::Attached(to), [only]) if *to == only.id);
-    is_only && record.stage == SessionStage::Open && record.facts.last_active.uptime < request.sent_at
+    is_only && record.stage == SessionStage::Open && record.details.last_active.uptime < request.sent_at
 }

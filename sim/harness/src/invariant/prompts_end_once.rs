@@ -21,7 +21,7 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     session.read(|record| {
         // Prompts of a killed process are judged by their rows.
         let alive = view.sessions.is_some_and(|sessions| sessions.contains(session));
-        let (accepted, over) = (record.facts.accepted, record.facts.over);
+        let (accepted, over) = (record.details.accepted, record.details.over);
         if accepted == over || (!alive && record.stage != SessionStage::Finalized) {
             return None;
         }

@@ -20,7 +20,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let live = view.live;
     let stays: Vec<&Session> =
         live.iter().filter(|session| session.read(|record| record.stage == SessionStage::Open)).collect();
-    let added = stays.iter().map(|session| session.read(|record| record.facts.created_at.uptime)).max();
+    let added = stays.iter().map(|session| session.read(|record| record.details.created_at.uptime)).max();
     let Some(added) = added.filter(|_| stays.len() > cap) else { return Vec::new() };
     let unused = stays.into_iter().filter(|session| session.read(|record| is_unused(view, record, added)));
     // Ends come one after the other.
@@ -34,7 +34,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
 fn is_unused(view: &View<'_>, record: &Record, added: Uptime) -> bool {
     let left = matches!(record.attachment, Attachment::Detached { since, from: Some(_) } if since < added);
     // A session whose agent is being built is not evicted.
-    left && !record.is_running() && record.facts.last_active.uptime + view.bounds.build < added
+    left && !record.is_running() && record.details.last_active.uptime + view.bounds.build < added
 }
 
 fn detail(session: &str, since: Uptime) -> String {
