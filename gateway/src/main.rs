@@ -1,7 +1,7 @@
 //! The gateway as a program: `gateway serve`.
 //!
-//! In the order a start goes: arguments and files are read, the port is bound, the database opened and locked, then the
-//! address is printed and clients are served until a signal. What is wrong before that exits with 2.
+//! In the order of a start: arguments and files are read, the port is bound, the database is opened and locked, the address
+//! is printed, and clients are served until a signal. An error before that exits with code 2.
 
 #[path = "main/files.rs"]
 mod files;
@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use clap::Parser;
-use files::{NotStarted, no_system};
+use files::{StartError, no_resource};
 use gateway::real;
 use gateway::real::access::Access;
 use gateway::real::served::Served;
@@ -34,33 +34,33 @@ use tokio::task::{LocalSet, unconstrained};
 use tracing::info;
 use tracing::level_filters::LevelFilter;
 
-/// What every mistake before the start exits with.
+/// The exit code of an error before the start.
 const NOT_STARTED: u8 = 2;
 
-/// What an end exits with that a second signal has cut short.
+/// The exit code of an end that a second signal has cut short.
 const CUT_SHORT: u8 = 1;
 
-/// How many clients may wait to be taken: as many as a system commonly lets wait. Those who find no room try again only
-/// after a second, and after a network has failed all of them come at once.
+/// The listen backlog: the common upper bound of the system. A client that finds it full retries only after a second, and
+/// after a network failure all clients reconnect at once.
 const BACKLOG: u32 = 4096;
 
-/// How many bytes the system keeps of what a client has not taken, about. It asks for more only once a good part of them
-/// is gone, which is when a client shows that it takes something: with the megabytes that it would keep by itself a slow
-/// one would seem to take nothing for longer than the write timeout.
+/// The socket's send buffer in bytes. The system accepts more data only after a good part of the buffer is read, and only
+/// that shows progress of the client. With the default of several MiB a slow client would seem to read nothing for longer
+/// than the write timeout.
 const SEND_BUFFER: u32 = 256 * 1024;
 
 fn main() -> ExitCode {
     let Command::Serve(arguments) = Arguments::parse().command;
-    serve(&arguments).unwrap_or_else(|NotStarted { error, hint }| {
-        say(io::stderr(), format_args!("error: {error}\nhint: {hint}"));
+    serve(&arguments).unwrap_or_else(|StartError { error, hint }| {
+        print_line(io::stderr(), format_args!("error: {error}\nhint: {hint}"));
         ExitCode::from(NOT_STARTED)
     })
 }
 
-fn serve(arguments: &Serve) -> Result<ExitCode, NotStarted> {
+fn serve(arguments: &Serve) -> Result<ExitCode, StartError> {
     let access = files::access(arguments)?;
     let (config, turns) = (files::settings(arguments)?, files::turns(arguments)?);
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(|cause| no_system(&cause))?;
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(|cause| no_resource(&cause))?;
     LocalSet::new().block_on(&runtime, unconstrained(run(arguments, access, config, turns)))
 }
 
@@ -69,8 +69,8 @@ async fn run(
     access: Access,
     config: Config,
     turns: BTreeMap<String, TurnScript>,
-) -> Result<ExitCode, NotStarted> {
-    let mut signals = Signals::catch().map_err(|cause| no_system(&cause))?;
+) -> Result<ExitCode, StartError> {
+    let mut signals = Signals::catch().map_err(|cause| no_resource(&cause))?;
     let listening = if arguments.stdio { None } else { Some(listen(arguments.listen)?) };
     let (store, _lock) = files::open(&arguments.db)?;
     log(arguments.log, arguments.log_format);
@@ -79,29 +79,29 @@ async fn run(
     let served = match listening {
         Some((listener, bound)) => {
             let served = Served::on(listener, env, config, behavior, (access, arguments.limits()));
-            say(io::stdout(), format_args!("listening on ws://{bound}{PATH}"));
+            print_line(io::stdout(), format_args!("listening on ws://{bound}{PATH}"));
             info!(address = %bound, %db, "serving");
             served
         }
         None => {
             let stdio = StdioTransport::start(io::stdin(), io::stdout(), arguments.limits().frame_bytes);
             info!(%db, "serving standard input");
-            Served::over(stdio.map_err(|cause| no_system(&cause))?, env, config, behavior)
+            Served::over(stdio.map_err(|cause| no_resource(&cause))?, env, config, behavior)
         }
     };
     let signal = tokio::select! {
-        biased; // whoever asks first, the end is the same
+        biased; // the end is the same in either order
         signal = signals.next() => signal,
-        () = served.deserted() => Signal::Term,
+        () = served.client_gone() => Signal::Term,
     };
     info!(sessions = served.sessions(), "ending every session");
     let code = tokio::select! {
-        biased; // what has ended needs no second signal
+        biased; // after the end a second signal has no meaning
         () = served.end(signal) => ExitCode::SUCCESS,
         _ = signals.next() => {
             let left = served.sessions();
             let cut = "cut short by a second signal; sessions left:";
-            say(io::stderr(), format_args!("{cut} {left}; the next start ends their rows"));
+            print_line(io::stderr(), format_args!("{cut} {left}; the next start ends their rows"));
             ExitCode::from(CUT_SHORT)
         }
     };
@@ -110,14 +110,14 @@ async fn run(
     Ok(code)
 }
 
-/// Says a line to whoever started the gateway; that nobody listens any more is no reason to end.
-fn say(mut to: impl Write, line: fmt::Arguments<'_>) {
+/// Prints a line. A closed pipe is no reason to end, so errors are ignored.
+fn print_line(mut to: impl Write, line: fmt::Arguments<'_>) {
     let _ = writeln!(to, "{line}").and_then(|()| to.flush());
 }
 
-fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), NotStarted> {
+fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let bound = bind(wanted).and_then(|listener| Ok((listener.local_addr()?, listener)));
-    let (bound, listener) = bound.map_err(|cause| NotStarted {
+    let (bound, listener) = bound.map_err(|cause| StartError {
         error: format!("cannot listen on {wanted}: {cause}"),
         hint: match cause.kind() {
             io::ErrorKind::AddrInUse => {
@@ -131,9 +131,9 @@ fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), NotStarted> {
 
 fn bind(wanted: SocketAddr) -> io::Result<TcpListener> {
     let socket = if wanted.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // The port of a gateway that has just ended is free for the next.
+    // A gateway can be restarted on the same port at once.
     socket.set_reuseaddr(true)?;
-    // Every connection has it from its listener.
+    // Accepted sockets inherit the size from the listener.
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(wanted)?;
     socket.listen(BACKLOG)
@@ -148,7 +148,7 @@ fn log(level: LogLevel, format: LogFormat) {
         LogLevel::Debug => LevelFilter::DEBUG,
     };
     let to: fn() -> Stderr = io::stderr;
-    // Otherwise a line that nobody reads is told to the same nobody, with a panic.
+    // An error while writing to a closed stderr would be printed to the same stderr, with a panic.
     let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(to).log_internal_errors(false);
     match format {
         LogFormat::Text => subscriber.with_ansi(false).init(),
@@ -156,7 +156,7 @@ fn log(level: LogLevel, format: LogFormat) {
     }
 }
 
-/// The signals that ask for the end.
+/// The signals that end the gateway: SIGINT and SIGTERM.
 struct Signals {
     int: unix::Signal,
     term: unix::Signal,

@@ -1,21 +1,21 @@
-//! The machine: the only part of the gateway that touches it.
+//! The gateway's traits on this machine: the only code of the gateway that uses clocks, threads, files and sockets.
 //!
-//! Each file is one trait of the gateway on this machine; [`env()`] puts them together. They belong on a current-thread
-//! runtime of tokio, inside a `LocalSet`: the gateway is one thread, and only what blocks has others: the store, and the
-//! two ends of standard input and output. [`served`] is the whole, with the way clients come to it.
+//! Each trait has a file; [`env()`] bundles them. They run inside a `LocalSet` on a current-thread runtime of tokio. Only
+//! blocking work has threads of its own: the store, and standard input and output. [`served`] puts gateway and transport
+//! together: start there.
 
 pub mod access;
 pub mod clock;
 pub mod entropy;
 pub mod limits;
 pub mod lock;
+mod metered;
 pub mod metrics;
 mod queues;
 pub mod served;
 pub mod spawn;
 pub mod sqlite;
 pub mod stdio;
-mod watched;
 pub mod websocket;
 
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ use gateway_core::env::Env;
 use gateway_core::observe::Observe;
 use gateway_core::store::Store;
 
-/// What a gateway on this machine runs on: rows in `store`, agents that follow `turns`.
+/// The environment of a gateway on this machine, with the rows in `store` and scripted agents that follow `turns`.
 pub fn env(store: Rc<dyn Store>, turns: BTreeMap<String, TurnScript>) -> Env {
     let clock: Rc<dyn Clock> = Rc::new(clock::MachineClock::start());
     Env {

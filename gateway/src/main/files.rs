@@ -1,4 +1,4 @@
-//! What a gateway reads before it starts, and what is said when it cannot be read.
+//! The files that a gateway reads before it starts, and the errors when one cannot be read.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,15 +17,14 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::options::{Agent, Serve};
 
-/// Why nobody is served: what is wrong, and what to do about it.
-pub(crate) struct NotStarted {
+/// An error before the start, with the hint that is printed below it.
+pub(crate) struct StartError {
     pub(crate) error: String,
     pub(crate) hint: &'static str,
 }
 
-/// The tables of a file. A scenario file can be given for either, so that one file is script, settings and story: what a
-/// story needs besides is passed over, and any other name, also of a table that only a simulated world can have, is a
-/// mistake.
+/// The tables of a config or script file. A scenario file is accepted for either: its other tables are ignored. Unknown
+/// names, and tables that only a simulation can honor, are errors.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -47,8 +46,8 @@ struct File {
     _expect: IgnoredAny,
 }
 
-/// The settings: defaults, over them the file of `--config`, over that the flags.
-pub(crate) fn settings(arguments: &Serve) -> Result<Config, NotStarted> {
+/// The settings. Flags override the file of `--config`, which overrides the defaults.
+pub(crate) fn settings(arguments: &Serve) -> Result<Config, StartError> {
     const HINT: &str = "a config file has a table `[gateway]`, with keys such as `orphan_grace = \"20s\"`";
     let file = match &arguments.config {
         Some(path) => read::<File>("config", path, HINT)?.gateway.unwrap_or_default(),
@@ -57,21 +56,18 @@ pub(crate) fn settings(arguments: &Serve) -> Result<Config, NotStarted> {
     Ok(arguments.settings(file))
 }
 
-/// The turns of the scripted agent.
-pub(crate) fn turns(arguments: &Serve) -> Result<BTreeMap<String, TurnScript>, NotStarted> {
+/// The turns of the scripted agent; none without `--agent`.
+pub(crate) fn turns(arguments: &Serve) -> Result<BTreeMap<String, TurnScript>, StartError> {
     const HINT: &str = "a script file has tables such as `[turns.hello]` with `steps = [{ reply = \"hi\" }]`";
     let Some(Agent::Script(path)) = &arguments.agent else { return Ok(BTreeMap::new()) };
     read::<File>("script", path, HINT)?
         .turns
-        .ok_or_else(|| NotStarted { error: format!("script file `{}` has no turns", path.display()), hint: HINT })
+        .ok_or_else(|| StartError { error: format!("script file `{}` has no turns", path.display()), hint: HINT })
 }
 
-/// Who may connect.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a token is handed over in the environment, where no list of processes shows it"
-)]
-pub(crate) fn access(arguments: &Serve) -> Result<Access, NotStarted> {
+/// The rules for connecting, from the token and the allowed origins.
+#[expect(clippy::disallowed_methods, reason = "a token in the environment is not visible in a process list")]
+pub(crate) fn access(arguments: &Serve) -> Result<Access, StartError> {
     const HINT: &str = "a token is 16 or more letters, digits and `-._~+/=`, for example from `openssl rand -hex 32`";
     let token = match &arguments.token_file {
         Some(path) => {
@@ -81,13 +77,13 @@ pub(crate) fn access(arguments: &Serve) -> Result<Access, NotStarted> {
         None => {
             let text = std::env::var_os("GATEWAY_TOKEN").filter(|text| !text.is_empty());
             let bad =
-                |cause: &dyn std::fmt::Display| NotStarted { error: format!("GATEWAY_TOKEN: {cause}"), hint: HINT };
-            let text = text.map(|text| text.into_string().map_err(|_| bad(&"it is no text"))).transpose()?;
+                |cause: &dyn std::fmt::Display| StartError { error: format!("GATEWAY_TOKEN: {cause}"), hint: HINT };
+            let text = text.map(|text| text.into_string().map_err(|_| bad(&"it is not UTF-8"))).transpose()?;
             text.map(|text| Token::parse(&text).map_err(|cause| bad(&cause))).transpose()?
         }
     };
     if token.is_none() && !arguments.stdio && !arguments.listen.ip().is_loopback() {
-        return Err(NotStarted {
+        return Err(StartError {
             error: format!("{} can be reached from other machines, so clients need a token", arguments.listen),
             hint: "give one with --token-file or in GATEWAY_TOKEN, or listen on 127.0.0.1 or [::1]",
         });
@@ -95,11 +91,11 @@ pub(crate) fn access(arguments: &Serve) -> Result<Access, NotStarted> {
     Ok(Access { token, origins: arguments.allow_origin.clone() })
 }
 
-/// Opened before it is locked: so nothing is left beside a file that is refused.
-pub(crate) fn open(path: &Path) -> Result<(Rc<SqliteThread>, Lock), NotStarted> {
-    let refused = |error: OpenError| NotStarted { error: error.to_string(), hint: hint(&error) };
+/// Opens the database, then locks it. In this order no lock file is left beside a file that is refused.
+pub(crate) fn open(path: &Path) -> Result<(Rc<SqliteThread>, Lock), StartError> {
+    let refused = |error: OpenError| StartError { error: error.to_string(), hint: hint(&error) };
     let database = Database::open(path).map_err(refused)?;
-    let lock = Lock::take(path).map_err(|error| NotStarted {
+    let lock = Lock::take(path).map_err(|error| StartError {
         error: error.to_string(),
         hint: match error {
             LockError::InUse { .. } => "stop the other gateway, or choose another file with --db",
@@ -120,21 +116,24 @@ fn hint(error: &OpenError) -> &'static str {
             "the file was left as it is; choose another with --db"
         }
         OpenError::NewerSchema { .. } | OpenError::OlderSchema { .. } => {
-            "the file was left as it is; a new one is made where --db names none"
+            "the file was left as it is; --db with another path creates a new one"
         }
     }
 }
 
-fn read<T: DeserializeOwned>(kind: &str, path: &Path, hint: &'static str) -> Result<T, NotStarted> {
+fn read<T: DeserializeOwned>(kind: &str, path: &Path, hint: &'static str) -> Result<T, StartError> {
     let text = fs::read_to_string(path).map_err(|cause| unreadable(kind, path, &cause.to_string(), hint))?;
     toml::from_str(&text).map_err(|cause| unreadable(kind, path, cause.to_string().trim_end(), hint))
 }
 
-fn unreadable(kind: &str, path: &Path, cause: &str, hint: &'static str) -> NotStarted {
-    NotStarted { error: format!("{kind} file `{}`: {cause}", path.display()), hint }
+fn unreadable(kind: &str, path: &Path, cause: &str, hint: &'static str) -> StartError {
+    StartError { error: format!("{kind} file `{}`: {cause}", path.display()), hint }
 }
 
-/// The system is short of something.
-pub(crate) fn no_system(cause: &io::Error) -> NotStarted {
-    NotStarted { error: format!("the system does not give what a gateway needs: {cause}"), hint: "look at its limits" }
+/// The error for a resource that the operating system refuses.
+pub(crate) fn no_resource(cause: &io::Error) -> StartError {
+    StartError {
+        error: format!("the operating system refuses a resource: {cause}"),
+        hint: "check the limits of the process (ulimit -a)",
+    }
 }

@@ -1,4 +1,4 @@
-//! What can be asked for on the command line.
+//! The command line.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -28,46 +28,46 @@ pub(crate) enum Command {
 
 #[derive(clap::Args)]
 pub(crate) struct Serve {
-    /// Where to listen; port 0 takes any that is free. Another address than one of this machine alone needs a token
+    /// Address and port to listen on; port 0 picks a free one. An address that other machines can reach needs a token
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8645", value_parser = address)]
     pub(crate) listen: SocketAddr,
-    /// Serve one client on standard input and output instead, a frame a line, until the input ends
+    /// Serve one client on standard input and output instead, one frame per line, until the input ends
     #[arg(long, conflicts_with_all = ["listen", "token_file", "allow_origin", "max_connections", "max_requests_per_second", "ping_interval"])]
     pub(crate) stdio: bool,
-    /// The database, made if there is none
+    /// The database file; created if it does not exist
     #[arg(long, value_name = "FILE", default_value = "gateway.db")]
     pub(crate) db: PathBuf,
-    /// What works on prompts: `script:FILE`, a TOML file with `[turns.NAME]` tables, of which a prompt names one.
-    /// Without this, or when it names none, a prompt is answered with itself
+    /// The agent: `script:FILE`, a TOML file with `[turns.NAME]` tables. A prompt that is the name of a turn runs it; any
+    /// other prompt, and every prompt without this flag, is echoed
     #[arg(long, value_name = "AGENT", value_parser = agent)]
     pub(crate) agent: Option<Agent>,
-    /// A TOML file with a `[gateway]` table of the settings below, such as `orphan_grace = "20s"`; flags go before it
+    /// A TOML file with a `[gateway]` table of the settings below, such as `orphan_grace = "20s"`; flags override it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// A file with the token that clients must show, as `Authorization: Bearer TOKEN` or `?token=TOKEN`
-    /// [default: what the environment variable GATEWAY_TOKEN holds, if anything]
+    /// A file with the token that clients must send, as `Authorization: Bearer TOKEN` or `?token=TOKEN`
+    /// [default: the environment variable GATEWAY_TOKEN, if set]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// An origin whose pages may connect besides the gateway's own, such as `https://chat.example`; may be repeated
+    /// An origin whose pages may connect, such as `https://chat.example`, besides the gateway's own; may be repeated
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     pub(crate) allow_origin: Vec<String>,
-    /// How many connections there may be at once
+    /// The most connections at one time
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     max_connections: usize,
-    /// How many bytes a frame may have
+    /// The longest frame in bytes
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().frame_bytes)]
     max_frame_bytes: usize,
-    /// How many requests of a connection are read in a second; the others wait in its socket
+    /// The most requests of a connection that are read per second; the others wait in its socket
     #[arg(long, value_name = "N", default_value_t = Limits::default().requests_per_second)]
     max_requests_per_second: NonZeroU32,
-    /// How long a client may be silent before it is asked, with a ping, whether it is there; when it is silent for as long
-    /// again it is let go; 0s for any length
+    /// A client that has sent nothing for this long gets a ping, and is disconnected if it sends nothing for as long again;
+    /// 0s for no pings
     #[arg(long, value_name = "TIME", value_parser = length, default_value = "20s")]
     ping_interval: Millis,
-    /// How much to log to standard error
+    /// The lowest level that is logged to standard error
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Info)]
     pub(crate) log: LogLevel,
-    /// How to log: a line of `key=value`, or of JSON
+    /// The log format: lines of `key=value`, or of JSON
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
     #[command(flatten, next_help_heading = "Settings, also keys of the config file")]
@@ -77,46 +77,46 @@ pub(crate) struct Serve {
 /// A flag for each key of [`Config`].
 #[derive(clap::Args)]
 struct Settings {
-    /// How long a session without a client is kept for its return; 0s for ever [default: 20s]
+    /// How long a session is kept after its last client has left; 0s for ever [default: 20s]
     #[arg(long, value_name = "TIME", value_parser = length)]
     orphan_grace: Option<Millis>,
-    /// How long the agent of a session without a client may report nothing; 0s for any length [default: 10m]
+    /// A turn without a client is interrupted when its agent has reported nothing for this long; 0s for never [default: 10m]
     #[arg(long, value_name = "TIME", value_parser = length)]
     orphan_silence: Option<Millis>,
-    /// How long after `session.create` its agent is built [default: 50ms]
+    /// The delay from `session.create` to the build of its agent [default: 50ms]
     #[arg(long, value_name = "TIME", value_parser = length)]
     build_delay: Option<Millis>,
-    /// How long a prompt waits for its agent [default: 30s]
+    /// How long a prompt waits for its agent's build [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = length)]
     agent_wait: Option<Millis>,
-    /// How long a question waits for a text or a secret [default: 5m]
+    /// The timeout of a question for a text or a secret [default: 5m]
     #[arg(long, value_name = "TIME", value_parser = length)]
     clarify_timeout: Option<Millis>,
-    /// How long a question waits for a password [default: 2m]
+    /// The timeout of a question for a password [default: 2m]
     #[arg(long, value_name = "TIME", value_parser = length)]
     sudo_timeout: Option<Millis>,
-    /// How long a question waits for leave to run a command [default: 1m]
+    /// The timeout of an approval request [default: 1m]
     #[arg(long, value_name = "TIME", value_parser = length)]
     approval_timeout: Option<Millis>,
-    /// How long a client may take none of its frames; 0s for ever [default: 10s]
+    /// A client that reads none of its frames for this long is disconnected; 0s for never [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = length)]
     write_timeout: Option<Millis>,
-    /// What a prompt does to a session at work: interrupt, queue or steer [default: interrupt]
+    /// What a prompt does while a turn runs: interrupt, queue or steer [default: interrupt]
     #[arg(long, value_name = "MODE", value_parser = word::<BusyInput>)]
     busy_input_mode: Option<BusyInput>,
-    /// How long a session without a client may be idle [default: 6h]
+    /// An idle session without a client is ended after this long [default: 6h]
     #[arg(long, value_name = "TIME", value_parser = length)]
     session_ttl: Option<Millis>,
-    /// How many live sessions there may be; 0 for any number [default: 16]
+    /// The most live sessions; 0 for no limit [default: 16]
     #[arg(long, value_name = "N")]
     max_live_sessions: Option<u32>,
-    /// How many live sessions one connection may have; 0 for any number [default: 64]
+    /// The most live sessions of one connection; 0 for no limit [default: 64]
     #[arg(long, value_name = "N")]
     max_sessions_per_connection: Option<u32>,
-    /// How many prompts may wait in a session, and how many words to its turn; 0 for any number [default: 64]
+    /// The most queued prompts of a session, and the most steers of its turn; 0 for no limit [default: 64]
     #[arg(long, value_name = "N")]
     max_waiting_prompts: Option<u32>,
-    /// What a compression that names no mode does: release_default, rotate or in_place [default: release_default]
+    /// The mode of a compression that names none: release_default, rotate or in_place [default: release_default]
     #[arg(long, value_name = "MODE", value_parser = word::<Compression>)]
     compression: Option<Compression>,
     /// The `source` column of new rows [default: tui]
@@ -148,7 +148,7 @@ pub(crate) enum LogFormat {
 }
 
 impl Serve {
-    /// How much clients may take.
+    /// The limits on connections and frames, from the flags.
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             connections: self.max_connections,
@@ -159,7 +159,7 @@ impl Serve {
         }
     }
 
-    /// What the config file says, with what the flags say put over it.
+    /// The settings of the config file, overridden by the flags.
     pub(crate) fn settings(&self, file: Config) -> Config {
         let flags = &self.settings;
         Config {
@@ -204,7 +204,7 @@ fn length(text: &str) -> Result<Millis, BadLength> {
     Millis::try_from(text.to_owned())
 }
 
-/// A word as the config file has it.
+/// Parses a word with the names that the config file uses.
 fn word<T: DeserializeOwned>(text: &str) -> Result<T, NoWord> {
     let text: StrDeserializer<'_, NoWord> = text.into_deserializer();
     T::deserialize(text)
@@ -220,9 +220,9 @@ mod tests {
         serve.settings(file)
     }
 
-    /// Without flags the file stands, without a file the defaults; a flag goes before both.
+    /// A flag overrides the file, and the file overrides the default.
     #[test]
-    fn flags_go_before_the_file() {
+    fn flags_override_the_file() {
         assert_eq!(settings(&[], Config::default()), Config::default());
         let file = Config { orphan_grace: Millis(7), source: "file".to_owned(), ..Config::default() };
         assert_eq!(settings(&[], file.clone()), file);
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(settings(&flags, file), expected);
     }
 
-    /// Every key of the file has a flag, and the default that the help names is the one there is.
+    /// Every key of the file has a flag, and its help names the real default.
     #[test]
     fn every_setting_has_a_flag_that_names_its_default() {
         use clap::CommandFactory;

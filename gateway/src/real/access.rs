@@ -1,31 +1,31 @@
-//! Who may connect: whoever has the token, if there is one, and no page of another site.
+//! Access control: the token, if one is set, and the origin of a browser's page.
 //!
-//! A browser lets any page open a WebSocket to any address, and tells only by `Origin` which page it is. So a request
-//! with an `Origin` must come from the address that it goes to, or from one that was allowed. Without a token the
-//! `Host` must be an address or `localhost` as well: a page whose own name was made to lead here would pass otherwise.
+//! A browser lets any page open a WebSocket to any address, and only the `Origin` header names the page. A request with an
+//! `Origin` must therefore come from the gateway's own address or from an allowed origin. Without a token the `Host` must
+//! also be an IP address or `localhost`: otherwise a page could reach the gateway by DNS rebinding.
 
 use std::net::IpAddr;
 
 use subtle::ConstantTimeEq;
 
-/// What a client needs to connect. It can be compared with; nothing prints it.
+/// The secret that clients must send. It can only be compared; nothing prints it.
 pub struct Token(String);
 
-/// A token of fewer characters can be guessed.
+/// The shortest accepted token, in characters; a shorter one could be guessed.
 const TOKEN_CHARS_MIN: usize = 16;
 
 /// The rules for connecting.
 #[derive(Default)]
 pub struct Access {
-    /// What a client must show; without one anybody may connect who can reach the port.
+    /// The token that clients must send; `None` admits every client that can reach the port.
     pub token: Option<Token>,
     /// Origins that may connect besides the gateway's own, such as `https://chat.example`.
     pub origins: Vec<String>,
 }
 
-/// What a request says of who makes it.
+/// The headers and the query of a request that access control reads.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Asking<'a> {
+pub(super) struct RequestHeaders<'a> {
     pub(super) host: Option<&'a str>,
     pub(super) origin: Option<&'a str>,
     pub(super) authorization: Option<&'a str>,
@@ -35,29 +35,29 @@ pub(super) struct Asking<'a> {
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Denied {
-    /// It goes to a name that may be anybody's.
+    /// The `Host` is a DNS name, and no token is set.
     ForeignHost,
-    /// It comes from a page of another site.
+    /// The `Origin` is neither the gateway's own nor an allowed one.
     ForeignOrigin,
-    /// It shows no token.
+    /// A token is required and the request has none.
     NoToken,
-    /// It shows another token.
+    /// The token differs.
     WrongToken,
 }
 
-/// Why a text is no token.
+/// Why a text is not accepted as a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadToken {
-    /// Too short.
+    /// The text is shorter than 16 characters.
     #[error("the token has fewer than {TOKEN_CHARS_MIN} characters")]
     Short,
-    /// It cannot stand in a header.
+    /// The text has characters that cannot stand in a header.
     #[error("the token has characters other than letters, digits and `-._~+/=`")]
     Strange,
 }
 
 impl Token {
-    /// The token that a text holds, white space around it aside.
+    /// Parses a token; surrounding white space is ignored.
     pub fn parse(text: &str) -> Result<Self, BadToken> {
         let text = text.trim();
         let known = |letter: char| letter.is_ascii_alphanumeric() || "-._~+/=".contains(letter);
@@ -68,22 +68,22 @@ impl Token {
         }
     }
 
-    /// Compares in a time that says nothing of how much is right; the length is no secret.
+    /// Compares in constant time. The length is not secret.
     fn is(&self, shown: &str) -> bool {
         self.0.as_bytes().ct_eq(shown.as_bytes()).into()
     }
 }
 
 impl Access {
-    /// Lets a request in or says why not.
-    pub(super) fn admit(&self, asking: &Asking<'_>) -> Result<(), Denied> {
-        if self.token.is_none() && !asking.host.is_some_and(is_address) {
+    /// Admits a request, or returns the reason to refuse it.
+    pub(super) fn admit(&self, headers: &RequestHeaders<'_>) -> Result<(), Denied> {
+        if self.token.is_none() && !headers.host.is_some_and(is_address) {
             return Err(Denied::ForeignHost);
         }
-        if asking.origin.is_some_and(|origin| !self.is_ours(origin, asking.host)) {
+        if headers.origin.is_some_and(|origin| !self.is_ours(origin, headers.host)) {
             return Err(Denied::ForeignOrigin);
         }
-        match (&self.token, shown(asking)) {
+        match (&self.token, shown(headers)) {
             (None, _) => Ok(()),
             (Some(_), None) => Err(Denied::NoToken),
             (Some(token), Some(shown)) if token.is(&shown) => Ok(()),
@@ -109,7 +109,7 @@ impl Denied {
         }
     }
 
-    /// What the client is told.
+    /// The body of the answer.
     pub(super) fn why(self) -> &'static str {
         match self {
             Self::ForeignHost => "without a token the gateway answers to an IP address or `localhost` only",
@@ -119,7 +119,7 @@ impl Denied {
         }
     }
 
-    /// What it is called in logs and metrics.
+    /// The label in logs and metrics.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::ForeignHost => "foreign_host",
@@ -130,7 +130,7 @@ impl Denied {
     }
 }
 
-/// Whether a `Host` is an address or `localhost`, which nobody else can make lead here.
+/// Whether a `Host` is an IP address or `localhost`, which DNS rebinding cannot forge.
 fn is_address(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
@@ -139,16 +139,16 @@ fn is_address(host: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
 }
 
-/// The token that a request shows; the header counts before the query.
-fn shown(asking: &Asking<'_>) -> Option<String> {
-    if let Some((scheme, token)) = asking.authorization.and_then(|header| header.split_once(' ')) {
+/// The token of a request; the header takes precedence over the query.
+fn shown(headers: &RequestHeaders<'_>) -> Option<String> {
+    if let Some((scheme, token)) = headers.authorization.and_then(|header| header.split_once(' ')) {
         return scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned());
     }
-    let pairs = asking.query?.split('&');
+    let pairs = headers.query?.split('&');
     pairs.filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == "token").map(|(_, value)| unescape(value))
 }
 
-/// Takes percent signs out of a query's value; what is no escape stays as it is.
+/// Decodes percent escapes of a query value; invalid escapes are kept.
 fn unescape(value: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = value.as_bytes();
@@ -173,17 +173,18 @@ mod tests {
     use super::*;
 
     const TOKEN: &str = "0123456789abcdef+/";
-    const HERE: Asking<'_> = Asking { host: Some("127.0.0.1:8645"), origin: None, authorization: None, query: None };
+    const HERE: RequestHeaders<'_> =
+        RequestHeaders { host: Some("127.0.0.1:8645"), origin: None, authorization: None, query: None };
 
     fn guarded() -> Access {
         Access { token: Some(Token::parse(TOKEN).expect("a token")), origins: vec!["https://chat.example".to_owned()] }
     }
 
-    /// No token is right but the whole one, in either place, escaped or not.
+    /// Only the whole token is accepted, in the header or the query, escaped or not.
     #[test]
     fn the_token_is_needed_whole() {
-        let bearer = |text: &'static str| guarded().admit(&Asking { authorization: Some(text), ..HERE });
-        let query = |text: &'static str| guarded().admit(&Asking { query: Some(text), ..HERE });
+        let bearer = |text: &'static str| guarded().admit(&RequestHeaders { authorization: Some(text), ..HERE });
+        let query = |text: &'static str| guarded().admit(&RequestHeaders { query: Some(text), ..HERE });
         assert_eq!(guarded().admit(&HERE), Err(Denied::NoToken));
         assert_eq!(bearer("Bearer 0123456789abcdef+/"), Ok(()));
         assert_eq!(bearer("bearer 0123456789abcdef+/"), Ok(()));
@@ -199,32 +200,35 @@ mod tests {
         assert_eq!(query("tokens=0123456789abcdef+/"), Err(Denied::NoToken));
     }
 
-    /// A page may connect to where it comes from, and from where it is allowed to; no other page may, token or not.
+    /// Pages of the gateway's own origin and of allowed origins may connect; others may not, even with a token.
     #[test]
-    fn pages_of_other_sites_stay_out() {
+    fn foreign_origins_are_refused() {
         let open = Access { token: None, origins: vec!["https://chat.example".to_owned()] };
-        let from = |origin: &'static str| open.admit(&Asking { origin: Some(origin), ..HERE });
+        let from = |origin: &'static str| open.admit(&RequestHeaders { origin: Some(origin), ..HERE });
         assert_eq!(from("http://127.0.0.1:8645"), Ok(()));
         assert_eq!(from("HTTPS://CHAT.example"), Ok(()));
         for foreign in ["http://evil.example", "null", "", "http://127.0.0.1", "http://127.0.0.1:86450", "é"] {
             assert_eq!(from(foreign), Err(Denied::ForeignOrigin), "{foreign}");
         }
-        let shown = Asking { authorization: Some("Bearer 0123456789abcdef+/"), ..HERE };
-        assert_eq!(guarded().admit(&Asking { origin: Some("http://evil"), ..shown }), Err(Denied::ForeignOrigin));
+        let shown = RequestHeaders { authorization: Some("Bearer 0123456789abcdef+/"), ..HERE };
+        assert_eq!(
+            guarded().admit(&RequestHeaders { origin: Some("http://evil"), ..shown }),
+            Err(Denied::ForeignOrigin)
+        );
     }
 
-    /// A name that was made to lead here is a page's own origin as well; without a token it is no way in.
+    /// After DNS rebinding a foreign name is the page's own origin, so names are refused without a token.
     #[test]
-    fn names_need_a_token() {
-        let to = |host: &'static str| Access::default().admit(&Asking { host: Some(host), ..HERE });
+    fn dns_names_need_a_token() {
+        let to = |host: &'static str| Access::default().admit(&RequestHeaders { host: Some(host), ..HERE });
         for ours in ["localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:8645", "192.168.0.7:80"] {
             assert_eq!(to(ours), Ok(()), "{ours}");
         }
         for name in ["evil.example", "localhost.evil.example:8645", "", "[evil]:1"] {
             assert_eq!(to(name), Err(Denied::ForeignHost), "{name}");
         }
-        assert_eq!(Access::default().admit(&Asking::default()), Err(Denied::ForeignHost));
-        let named = Asking { host: Some("chat.example"), query: Some("token=0123456789abcdef+/"), ..HERE };
+        assert_eq!(Access::default().admit(&RequestHeaders::default()), Err(Denied::ForeignHost));
+        let named = RequestHeaders { host: Some("chat.example"), query: Some("token=0123456789abcdef+/"), ..HERE };
         assert_eq!(guarded().admit(&named), Ok(()));
     }
 

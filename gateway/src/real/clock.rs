@@ -1,5 +1,9 @@
-//! The machine's clock.
-#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "this is where the machine's time comes in")]
+//! The machine's clocks.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the one place that reads the machine's clocks"
+)]
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -22,7 +26,7 @@ impl MachineClock {
 
 impl Clock for MachineClock {
     fn now(&self) -> Now {
-        // A machine that believes to live before 1970 gets the first instant there is.
+        // A system clock before 1970 counts as 1970.
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Now { uptime: Uptime(whole_millis(self.started.elapsed())), wall: Wall(whole_millis(wall)) }
     }
@@ -35,8 +39,8 @@ impl Clock for MachineClock {
     fn sleep_until_wall(&self, deadline: Wall) -> LocalBoxFuture<'static, ()> {
         let clock = Self { started: self.started };
         async move {
-            // No timer of ours notices that the machine was asleep, so this one looks at the wall every second. Only
-            // old releases wait on it, and `gateway serve` runs none.
+            // tokio's timers do not notice a suspend, so this one checks wall time every second. Only old releases wait
+            // on it, and `gateway serve` runs none.
             while let Some(left) = deadline.0.checked_sub(clock.now().wall.0).filter(|left| *left > 0) {
                 tokio::time::sleep(Duration::from_millis(left.min(1000))).await;
             }
@@ -54,7 +58,7 @@ mod tests {
     use super::*;
     use gateway_core::clock::Millis;
 
-    /// A timer that fires before its deadline would find that nothing is due yet, and nobody would look again.
+    /// A timer that fired before its deadline would find nothing due and would not be rearmed.
     #[tokio::test(flavor = "current_thread")]
     async fn a_sleep_is_never_short() {
         let clock = MachineClock::start();
@@ -66,15 +70,15 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn a_deadline_that_has_passed_is_no_wait() {
+    async fn a_past_deadline_completes_at_once() {
         let clock = MachineClock::start();
         clock.sleep_until(Uptime(2)).await;
         assert_eq!(clock.sleep_until(Uptime(1)).now_or_never(), Some(()));
     }
 
-    /// Rows of this gateway are written after this test was.
+    /// Wall time is after the day on which this test was written.
     #[test]
-    fn wall_time_is_of_our_days() {
+    fn wall_time_is_plausible() {
         assert!(MachineClock::start().now().wall > Wall(1_767_225_600_000));
     }
 }

@@ -2,13 +2,13 @@
 
 use gateway_core::entropy::{Entropy, Purpose, Stream};
 
-/// Draws each number anew from the system: streams need no seed of their own, and no id can be foreseen.
+/// Draws each number from the operating system; the stream is ignored. Ids are unpredictable.
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     /// # Panics
     ///
-    /// If the system has no randomness to give. Then no id is safe to hand out.
+    /// When the operating system provides no randomness, because no id would be safe then.
     fn draw(&self, _: Stream<'_>, _: Purpose) -> u64 {
         getrandom::u64().expect("the system gives random numbers")
     }

@@ -1,4 +1,4 @@
-//! How much one client may take of the machine.
+//! Limits on what one client may use.
 #![expect(clippy::disallowed_methods, reason = "sockets have deadlines of their own, below the gateway's")]
 
 use std::future::pending;
@@ -10,21 +10,21 @@ use tokio::time::Instant;
 
 use gateway_core::clock::{Clock, Millis};
 
-/// Bounds on what comes from outside. What is beyond them is refused or waits; nothing grows without end.
+/// Limits on connections and frames. Beyond a limit clients are refused or wait; no queue is unbounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How many connections there may be at once; a further one is answered with 503.
+    /// The most connections at one time. Further requests are answered with 503.
     pub connections: usize,
-    /// How many more sockets there may be whose clients have not yet said what they want, or are told that they may
-    /// not have it; further ones wait with the system.
+    /// The most sockets in a handshake, besides the connections. Further ones wait in the listen backlog.
     pub handshakes: usize,
-    /// How long all that may take.
+    /// The timeout of a handshake.
     pub handshake_time: Duration,
-    /// How long a client may be silent before it is asked whether it is there, and how long then; zero for ever.
+    /// The silence after which a client gets a ping, and after which a client with an unanswered ping is disconnected.
+    /// Zero for no pings.
     pub ping_interval: Duration,
-    /// How many bytes a frame may have; a longer one ends its connection with close code 1009.
+    /// The longest frame in bytes. A longer one ends its connection with close code 1009.
     pub frame_bytes: usize,
-    /// How many requests of a connection are read in a second; further ones wait in its socket.
+    /// The most requests of a connection that are read per second. Further ones wait in its socket.
     pub requests_per_second: NonZeroU32,
 }
 
@@ -41,17 +41,17 @@ impl Default for Limits {
     }
 }
 
-/// How long a client may take none of its frames, by the clock that the gateway goes by.
-pub struct Patience {
-    /// The clock.
+/// How long a client may read none of its frames before it is disconnected, on the gateway's clock.
+pub struct WriteTimeout {
+    /// The gateway's clock.
     pub clock: Rc<dyn Clock>,
-    /// How long; `None` for ever.
+    /// The timeout; `None` for no timeout.
     pub length: Option<Millis>,
 }
 
-impl Patience {
-    /// Waits for so long. Cancel safe.
-    pub(super) async fn over(&self) {
+impl WriteTimeout {
+    /// Completes when the timeout has passed from now. Cancel safe.
+    pub(super) async fn elapsed(&self) {
         match self.length {
             Some(length) => self.clock.sleep_until(self.clock.now().uptime + length).await,
             None => pending().await,
@@ -59,19 +59,19 @@ impl Patience {
     }
 }
 
-/// Lets so many requests through in a second, and a second's worth at once after a rest.
-pub(super) struct Pace {
+/// A rate limit with a burst of one second's worth of requests.
+pub(super) struct RateLimit {
     each: Duration,
-    /// When the last request would have come, had they come evenly.
+    /// The time of the last request if all had come at an even rate.
     last: Instant,
 }
 
-impl Pace {
+impl RateLimit {
     pub(super) fn new(per_second: NonZeroU32) -> Self {
         Self { each: Duration::from_secs(1) / per_second.get(), last: Instant::now() }
     }
 
-    /// Waits until the next request may come.
+    /// Waits until the next request is allowed.
     pub(super) async fn next(&mut self) {
         let early = self.early(Instant::now());
         if early > Duration::ZERO {
@@ -79,7 +79,7 @@ impl Pace {
         }
     }
 
-    /// How much too early a request comes at `now`.
+    /// How long a request at `now` must wait.
     fn early(&mut self, now: Instant) -> Duration {
         self.last = self.last.max(now) + self.each;
         (self.last - now).saturating_sub(Duration::from_secs(1))
@@ -90,15 +90,15 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// What comes at once is let through up to a second's worth; the rest comes evenly.
+    /// A burst passes up to one second's worth; further requests are evenly spaced.
     #[test]
-    fn a_flood_is_evened_out() {
-        let mut pace = Pace::new(NonZeroU32::new(100).expect("some"));
-        let now = pace.last;
+    fn a_burst_is_limited() {
+        let mut limit = RateLimit::new(NonZeroU32::new(100).expect("some"));
+        let now = limit.last;
         let tenth = Duration::from_millis(100);
-        assert_eq!((0..100).map(|_| pace.early(now)).max(), Some(Duration::ZERO));
-        assert_eq!((0..10).map(|_| pace.early(now)).max(), Some(tenth));
-        assert_eq!((0..10).map(|_| pace.early(now + tenth)).max(), Some(tenth));
-        assert_eq!(pace.early(now + Duration::from_secs(9)), Duration::ZERO);
+        assert_eq!((0..100).map(|_| limit.early(now)).max(), Some(Duration::ZERO));
+        assert_eq!((0..10).map(|_| limit.early(now)).max(), Some(tenth));
+        assert_eq!((0..10).map(|_| limit.early(now + tenth)).max(), Some(tenth));
+        assert_eq!(limit.early(now + Duration::from_secs(9)), Duration::ZERO);
     }
 }

@@ -1,27 +1,27 @@
-//! One gateway for one database.
+//! The lock that keeps a second gateway from a database.
 //!
-//! A gateway takes every open row that it finds for one that nobody serves, so two on one file would end each other's
-//! sessions. SQLite's own locks cannot keep the second one out: they are held for a transaction, or they lock out
-//! readers such as the `sqlite3` shell as well. Hence a file of its own beside the database, locked for as long as
-//! the process lives. The system lets go of it however the process ends, so a file that is left behind locks nothing;
-//! it is not deleted, because between the deletion and the next lock two processes could each hold one.
+//! At its start a gateway ends every open row after a grace, so two gateways on one file would end each other's sessions.
+//! SQLite's own locks do not help: they last for a transaction, or they also lock out readers such as the `sqlite3` shell.
+//! So a separate file beside the database is locked while the process lives. The system releases the lock however the
+//! process ends, so a leftover file locks nothing. The file is not deleted, because between the deletion and the next lock
+//! two processes could each hold one.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-/// The right to a database. Dropping it gives the right back.
+/// A held lock on a database. Dropping it releases the lock.
 pub struct Lock(#[expect(dead_code, reason = "the lock lives as long as the file is open")] File);
 
-/// Why there is no right to a database.
+/// Why a database cannot be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another process has it.
+    /// Another process holds the lock.
     #[error("database `{}` is in use by another gateway", path.display())]
     InUse {
         /// The database.
         path: PathBuf,
     },
-    /// The file beside it cannot be made or locked.
+    /// The lock file cannot be created or locked.
     #[error("cannot lock `{}`: {cause}", path.display())]
     CannotLock {
         /// The file beside the database.
@@ -32,9 +32,9 @@ pub enum LockError {
 }
 
 impl Lock {
-    /// Takes the right to the database in the file `path`, which need not be there yet. Does not wait.
+    /// Locks the database in the file `path`, which need not exist yet. Does not block.
     pub fn take(path: &Path) -> Result<Self, LockError> {
-        // Two names of one file are one database.
+        // Symbolic links and relative paths to one file must share one lock.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let mut beside = path.clone().into_os_string();
         beside.push(".lock");
@@ -53,18 +53,18 @@ impl Lock {
 mod tests {
     use super::*;
 
-    /// The second is refused, under any name of the file, until the first lets go.
+    /// A second lock is refused, under any path of the file, until the first is released.
     #[test]
     fn one_at_a_time() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("state.db");
         fs::write(&path, "").expect("a file");
-        let first = Lock::take(&path).expect("nobody has it");
+        let first = Lock::take(&path).expect("it is free");
         assert!(matches!(Lock::take(&path), Err(LockError::InUse { .. })));
         let detour = folder.path().join(".").join("state.db");
         assert!(matches!(Lock::take(&detour), Err(LockError::InUse { .. })));
         drop(first);
-        Lock::take(&path).expect("nobody has it any more");
+        Lock::take(&path).expect("it was released");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a gateway tells Prometheus: what has been counted, and what is live at the moment it is asked.
+//! The `/metrics` page for Prometheus: counters, and gauges computed at the time of the request.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use gateway_core::record::{Attachment, Record};
 use gateway_core::state::Gateway;
 
-/// What is counted as it happens.
+/// Counters and latencies since the start.
 #[derive(Default)]
 pub struct Counters {
     sockets: Cell<usize>,
@@ -20,7 +20,7 @@ pub struct Counters {
     store_failures: Cell<u64>,
 }
 
-/// Upper bounds of the buckets of latencies, in microseconds, and as they are printed.
+/// Upper bounds of the latency buckets, in microseconds and as the label in seconds.
 const BUCKETS: [(u128, &str); 10] = [
     (100, "0.0001"),
     (250, "0.00025"),
@@ -34,22 +34,22 @@ const BUCKETS: [(u128, &str); 10] = [
     (1_000_000, "1"),
 ];
 
-/// How long calls of one kind took.
+/// A histogram of the latencies of one kind of call.
 #[derive(Default)]
 struct Latency {
-    /// How many took no longer than each bound.
+    /// Cumulative counts, one for each bound.
     within: [u64; BUCKETS.len()],
     count: u64,
     sum: Duration,
 }
 
 impl Counters {
-    /// Sockets that are open, also before and after the gateway knows of them.
+    /// Open sockets, including those in a handshake or closing.
     pub(super) fn sockets(&self) -> &Cell<usize> {
         &self.sockets
     }
 
-    /// Those of them that were let in.
+    /// Sockets that were admitted as connections.
     pub(super) fn seats(&self) -> &Cell<usize> {
         &self.seats
     }
@@ -66,7 +66,7 @@ impl Counters {
         self.requests.set(self.requests.get() + 1);
     }
 
-    /// The store has answered a call of a kind, `read` or `write`.
+    /// Records the answer to a store call of a kind, `read` or `write`.
     pub(super) fn stored(&self, kind: &'static str, took: Duration, failed: bool) {
         let mut store = self.store.borrow_mut();
         let latency = store.entry(kind).or_default();
@@ -79,7 +79,7 @@ impl Counters {
     }
 }
 
-/// The page of a gateway.
+/// Renders the page.
 pub(super) async fn page(gateway: &Gateway, counters: &Counters) -> String {
     let open_rows = gateway.rows.open().await.map(|rows| rows.len());
     let sessions = gateway.sessions.all();
@@ -108,7 +108,7 @@ pub(super) async fn page(gateway: &Gateway, counters: &Counters) -> String {
     page.0
 }
 
-/// Text in Prometheus' format.
+/// Text in the Prometheus exposition format.
 struct Page(String);
 
 impl Page {
@@ -147,7 +147,7 @@ impl Page {
 mod tests {
     use super::*;
 
-    /// A bucket counts all that is no longer than its bound, so that the last one counts all.
+    /// Buckets are cumulative: `+Inf` counts all calls.
     #[test]
     fn buckets_add_up() {
         let counters = Counters::default();

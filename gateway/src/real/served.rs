@@ -1,4 +1,4 @@
-//! A gateway that is served: the gateway, the way clients come to it, and their end.
+//! A running gateway with its transport, from the start to an orderly end.
 
 use std::rc::Rc;
 
@@ -6,11 +6,11 @@ use futures_util::FutureExt;
 use tokio::net::TcpListener;
 
 use super::access::Access;
-use super::limits::{Limits, Patience};
+use super::limits::{Limits, WriteTimeout};
+use super::metered::MeteredStore;
 use super::metrics::{self, Counters};
 use super::stdio::StdioTransport;
-use super::watched::WatchedStore;
-use super::websocket::{Door, WebSocketTransport};
+use super::websocket::{Endpoint, WebSocketTransport};
 use gateway_core::behavior::Behavior;
 use gateway_core::clock::Millis;
 use gateway_core::config::Config;
@@ -22,20 +22,20 @@ use gateway_core::spawn::{TaskName, TaskRole};
 use gateway_core::state::Gateway;
 use gateway_core::transport::Transport;
 
-/// A gateway with its clients. It belongs inside a `LocalSet`.
+/// A gateway with its transport. It must be used inside a `LocalSet`.
 pub struct Served {
     gateway: Rc<Gateway>,
-    front: Front,
+    frontend: Frontend,
 }
 
-/// How clients come.
-enum Front {
+/// The transport in use.
+enum Frontend {
     WebSocket(Rc<WebSocketTransport>),
-    Stdio(Rc<StdioTransport>, Patience),
+    Stdio(Rc<StdioTransport>, WriteTimeout),
 }
 
 impl Served {
-    /// Serves the clients of a listener.
+    /// Serves WebSocket clients of a listener.
     pub fn on(
         listener: TcpListener,
         env: Env,
@@ -44,74 +44,75 @@ impl Served {
         (access, limits): (Access, Limits),
     ) -> Self {
         let counters = Rc::new(Counters::default());
-        let patience = patience(&env, &config, &behavior);
-        let gateway = Gateway::new(watched(env, &counters), config, behavior);
+        let write_timeout = effective_write_timeout(&env, &config, &behavior);
+        let gateway = Gateway::new(metered(env, &counters), config, behavior);
         let (asked, counted) = (Rc::clone(&gateway), Rc::clone(&counters));
         let metrics = Box::new(move || {
             let (gateway, counters) = (Rc::clone(&asked), Rc::clone(&counted));
             async move { metrics::page(&gateway, &counters).await }.boxed_local()
         });
-        let door = Door { access, limits, patience, counters, metrics };
-        let transport = Rc::new(WebSocketTransport::start(listener, door));
-        Self::start(gateway, Rc::clone(&transport) as _, Front::WebSocket(transport))
+        let endpoint = Endpoint { access, limits, write_timeout, counters, metrics };
+        let transport = Rc::new(WebSocketTransport::start(listener, endpoint));
+        Self::start(gateway, Rc::clone(&transport) as _, Frontend::WebSocket(transport))
     }
 
-    /// Serves one client over a transport of lines.
+    /// Serves one client on standard input and output.
     pub fn over(transport: StdioTransport, env: Env, config: Config, behavior: Behavior) -> Self {
-        let patience = patience(&env, &config, &behavior);
-        let gateway = Gateway::new(watched(env, &Rc::default()), config, behavior);
+        let write_timeout = effective_write_timeout(&env, &config, &behavior);
+        let gateway = Gateway::new(metered(env, &Rc::default()), config, behavior);
         let transport = Rc::new(transport);
-        Self::start(gateway, Rc::clone(&transport) as _, Front::Stdio(transport, patience))
+        Self::start(gateway, Rc::clone(&transport) as _, Frontend::Stdio(transport, write_timeout))
     }
 
-    fn start(gateway: Rc<Gateway>, transport: Rc<dyn Transport>, front: Front) -> Self {
+    fn start(gateway: Rc<Gateway>, transport: Rc<dyn Transport>, frontend: Frontend) -> Self {
         let acceptor = server::serve(Rc::clone(&gateway), transport);
         gateway.env.spawn(TaskName::gateway(TaskRole::Acceptor), acceptor);
-        Self { gateway, front }
+        Self { gateway, frontend }
     }
 
-    /// How many sessions there are.
+    /// The number of live sessions.
     pub fn sessions(&self) -> usize {
         self.gateway.sessions.count(|_| true)
     }
 
-    /// Waits until no client can come any more. Those of a port can for ever.
-    pub async fn deserted(&self) {
-        match &self.front {
-            Front::WebSocket(_) => std::future::pending().await,
-            Front::Stdio(stdio, patience) => stdio.ended(patience).await,
+    /// Completes when the client on standard input is gone. Never completes for a listener.
+    pub async fn client_gone(&self) {
+        match &self.frontend {
+            Frontend::WebSocket(_) => std::future::pending().await,
+            Frontend::Stdio(stdio, write_timeout) => stdio.ended(write_timeout).await,
         }
     }
 
-    /// Takes no more clients, ends every session, then says goodbye to those who are connected.
+    /// Stops accepting, ends every session, then closes the connections and waits until their sockets are gone.
+    ///
+    /// Cancelling it leaves sessions unended; the next start ends their rows.
     pub async fn end(&self, signal: Signal) {
-        if let Front::WebSocket(transport) = &self.front {
+        if let Frontend::WebSocket(transport) = &self.frontend {
             transport.stop();
         }
         server::shutdown(&self.gateway, signal).await;
-        match &self.front {
-            Front::WebSocket(transport) => transport.dismiss(),
-            Front::Stdio(transport, _) => transport.dismiss(),
+        match &self.frontend {
+            Frontend::WebSocket(transport) => transport.close_all(),
+            Frontend::Stdio(transport, _) => transport.close_all(),
         }
-        // Until just now a client could still make or resume a session.
+        // Until the connections were closed a client could still create or resume a session.
         server::shutdown(&self.gateway, signal).await;
-        match &self.front {
-            Front::WebSocket(transport) => transport.drained().await,
-            Front::Stdio(transport, patience) => transport.drained(patience).await,
+        match &self.frontend {
+            Frontend::WebSocket(transport) => transport.drained().await,
+            Frontend::Stdio(transport, write_timeout) => transport.drained(write_timeout).await,
         }
     }
 }
 
-/// An old release that goes on with a client that takes nothing does so here as well, and so does everyone with a timeout
-/// of zero.
-fn patience(env: &Env, config: &Config, behavior: &Behavior) -> Patience {
+/// The write timeout; none for a timeout of zero, or under a release that keeps clients that read nothing.
+fn effective_write_timeout(env: &Env, config: &Config, behavior: &Behavior) -> WriteTimeout {
     let drops = matches!(behavior.writing.on_timeout(), Some(Stalled::Drop));
     let length = Some(config.write_timeout).filter(|length| drops && *length > Millis::ZERO);
-    Patience { clock: Rc::clone(&env.clock), length }
+    WriteTimeout { clock: Rc::clone(&env.clock), length }
 }
 
-fn watched(env: Env, counters: &Rc<Counters>) -> Env {
-    let store = Rc::new(WatchedStore::new(Rc::clone(&env.store), Rc::clone(counters)));
+fn metered(env: Env, counters: &Rc<Counters>) -> Env {
+    let store = Rc::new(MeteredStore::new(Rc::clone(&env.store), Rc::clone(counters)));
     Env { store, ..env }
 }
 
@@ -136,10 +137,10 @@ mod tests {
     use gateway_core::spawn::{Spawn, Window};
     use gateway_sqlite::Database;
 
-    /// Only a hang takes longer.
+    /// The timeout of a test; only a hang takes longer.
     const HANG: Duration = Duration::from_secs(60);
 
-    /// Starts the gateway's own tasks at once, and those for clients when it is told to.
+    /// Starts the gateway's own tasks at once, and holds back the readers of clients.
     #[derive(Default)]
     struct Late {
         waiting: RefCell<Vec<LocalBoxFuture<'static, ()>>>,
@@ -147,7 +148,7 @@ mod tests {
     }
 
     impl Spawn for Late {
-        #[expect(clippy::disallowed_methods, reason = "this is where tasks are started")]
+        #[expect(clippy::disallowed_methods, reason = "the one place that starts tasks")]
         fn spawn(&self, name: TaskName, task: LocalBoxFuture<'static, ()>) {
             if name.role == TaskRole::Reader {
                 self.waiting.borrow_mut().push(task);
@@ -168,21 +169,21 @@ mod tests {
         (Rc::clone(&late), Env { spawn: late, ..real::env(Rc::new(store), BTreeMap::new()) })
     }
 
-    /// A client of a gateway without a write timeout may take nothing for as long as it likes.
+    /// A write timeout of zero means no timeout.
     #[tokio::test(flavor = "current_thread")]
     async fn a_write_timeout_of_zero_is_none() {
         let (_, env) = late();
         for (write_timeout, expected) in [(Millis(7), Some(Millis(7))), (Millis::ZERO, None)] {
             let config = Config { write_timeout, ..Config::default() };
-            assert_eq!(patience(&env, &config, &Release::Current.behavior()).length, expected);
+            assert_eq!(effective_write_timeout(&env, &config, &Release::Current.behavior()).length, expected);
         }
     }
 
-    /// Ends what is served while its one client was taken, and nobody has begun to read it.
+    /// Ends the gateway after its one client was accepted and before its reader has started.
     #[expect(clippy::disallowed_methods, reason = "a hang is a failure")]
     async fn check_end(served: &Served, late: &Late) {
         late.came.notified().await;
-        // The reader begins when the end has come as far as it can without it.
+        // The reader starts when the end waits for it.
         let reader = async {
             for reader in late.waiting.take() {
                 tokio::task::spawn_local(reader).await.expect("it does not panic");
@@ -193,15 +194,15 @@ mod tests {
         assert_eq!(served.gateway.sessions.links().len(), 0);
     }
 
-    /// A client that was taken just before the end is sent away like any other.
+    /// A client that was accepted just before the end does not block it.
     #[tokio::test(flavor = "current_thread")]
-    async fn a_client_that_has_just_come_does_not_hold_up_the_end() {
+    async fn a_new_client_does_not_block_the_end() {
         let story = async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("its address");
             let (late, env) = late();
-            let door = (Access::default(), Limits::default());
-            let served = Served::on(listener, env, Config::default(), Release::Current.behavior(), door);
+            let endpoint = (Access::default(), Limits::default());
+            let served = Served::on(listener, env, Config::default(), Release::Current.behavior(), endpoint);
             let stream = TcpStream::connect(address).await.expect("it listens");
             let (mut client, _) = client_async(format!("ws://{address}{PATH}"), stream).await.expect("the handshake");
             let reading = async { while client.next().await.is_some_and(|message| message.is_ok()) {} };
@@ -210,9 +211,9 @@ mod tests {
         LocalSet::new().run_until(story).await;
     }
 
-    /// The same on standard input, of which no more comes.
+    /// The same on standard input.
     #[tokio::test(flavor = "current_thread")]
-    async fn a_client_on_standard_input_that_has_just_come_does_not_hold_up_the_end() {
+    async fn a_new_client_on_standard_input_does_not_block_the_end() {
         let story = async {
             let (input, _open) = std::io::pipe().expect("a pipe");
             let transport = StdioTransport::start(input, std::io::sink(), 1024).expect("threads");

@@ -12,10 +12,10 @@ use gateway_core::spawn::{Spawn, TaskName, Window};
 pub struct LocalSpawn;
 
 impl Spawn for LocalSpawn {
-    /// Unconstrained, as in every world the gateway runs in: an await on something that is ready goes on at once,
-    /// and tokio does not let others in at a place where the code has none. What a client can make ready without
-    /// end (its frames) is bounded by its connection.
-    #[expect(clippy::disallowed_methods, reason = "this is where tasks are started")]
+    /// Starts the task unconstrained, as the simulator does: an await on a ready future continues at once, so that tokio's
+    /// budget adds no scheduling point that the code does not have. Frames, the one input that a client can keep ready
+    /// without end, are bounded by its connection.
+    #[expect(clippy::disallowed_methods, reason = "the one place that starts tasks")]
     fn spawn(&self, _: TaskName, task: LocalBoxFuture<'static, ()>) {
         tokio::task::spawn_local(unconstrained(task));
     }

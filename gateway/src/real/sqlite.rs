@@ -1,5 +1,5 @@
-//! The production store: a [`Database`] on a thread of its own, so that the gateway never waits for a disk, and for a
-//! file a second one beside it, so that a question never waits for a write.
+//! The production store: a [`Database`] on a thread of its own, so that the gateway never blocks on a disk. For a file a
+//! second thread reads, so that a query never waits for a write.
 
 use std::cell::RefCell;
 use std::panic;
@@ -12,15 +12,15 @@ use tokio::sync::oneshot;
 use gateway_core::store::{Found, Pending, Read, Store, StoreError, Write, Written};
 use gateway_sqlite::{Database, OpenError};
 
-/// How many writes are committed together at most, so that the first of them does not wait for ever.
+/// The most writes of one commit, which bounds the wait of the first of them.
 const TOGETHER_MAX: usize = 256;
 
 /// A store whose database lives on other threads.
 ///
-/// A write goes into one queue, and the writing thread takes the writes out in their order: hence the order of the calls is
-/// the order of the commits, and a dropped answer stops nothing. Questions have a queue, a thread and a connection of
-/// their own, or share the writer's where the database is in memory. Dropping the store lets the threads finish what
-/// is queued and end; [`close`](Self::close) also waits for that.
+/// Writes go through one queue to the writing thread, so commits are in the order of the calls, and dropping an answer does
+/// not undo its call. Queries have a queue, a thread and a connection of their own, or share the writer's when the database
+/// is in memory. Dropping the store lets the threads finish their queues and end; [`close`](Self::close) also waits for
+/// that.
 pub struct SqliteThread {
     running: RefCell<Option<Running>>,
 }
@@ -31,7 +31,7 @@ impl SqliteThread {
         Self::start_apart(Database::open(path)?, path)
     }
 
-    /// Starts one thread for a database that is open, for writes and questions.
+    /// Starts one thread for an open database, for writes and queries.
     pub fn start(database: Database) -> std::io::Result<Self> {
         Ok(Self { running: RefCell::new(Some(Running { writer: Worker::start("store", database)?, reader: None })) })
     }
@@ -48,8 +48,8 @@ impl SqliteThread {
         Ok(Self { running: RefCell::new(Some(Running { writer, reader })) })
     }
 
-    /// Takes no more calls, and blocks until those before are answered and the file is closed. A second close finds
-    /// nothing to do.
+    /// Accepts no more calls, and blocks until earlier calls are answered and the file is closed. A second close has no
+    /// effect.
     ///
     /// # Panics
     ///
@@ -58,7 +58,7 @@ impl SqliteThread {
         let Some(Running { writer, reader }) = self.running.take() else {
             return;
         };
-        // The writer last: whoever closes a file last puts its log away, and the reader may not.
+        // The writer last: the last connection to close checkpoints the WAL, which a read-only one cannot do.
         if let Some(reader) = reader {
             reader.finish();
         }
@@ -77,7 +77,7 @@ impl SqliteThread {
             if !taken {
                 return Err(StoreError::Closed);
             }
-            // Only a panic on the thread loses an answer, and then nobody knows how far it had come.
+            // Only a panic on the thread loses an answer. Whether the write was committed is unknown then.
             let lost = |_| StoreError::Unknown { cause: "the store's thread has died".to_owned() };
             answered.await.map_err(lost)?
         })
@@ -105,7 +105,7 @@ enum Side {
     Read,
 }
 
-/// A thread, and the queue of what it is to do.
+/// A thread and its queue of jobs.
 struct Worker {
     jobs: mpsc::Sender<Job>,
     thread: JoinHandle<()>,
@@ -135,10 +135,10 @@ enum Job {
 
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
-/// Ends when the store is gone and the queue is empty. An answer that nobody waits for is let go.
+/// Runs until the store is dropped and the queue is empty. Answers without a receiver are discarded.
 ///
-/// Writes that have queued up behind one another are committed together: a commit waits for the disk, and meanwhile
-/// others come. So one that comes alone waits for nobody, and many do not wait for as many commits.
+/// Writes that have queued up are committed together: during a commit, which waits for the disk, further writes arrive. A
+/// single write does not wait for others, and many writes do not need as many commits.
 fn work(mut database: Database, queue: &mpsc::Receiver<Job>) {
     let mut writes = Vec::new();
     for job in queue {
@@ -192,7 +192,7 @@ mod tests {
         .await;
     }
 
-    /// What was called before the close is in the file after it, though nobody waited for the answers.
+    /// Calls before the close are in the file after it, even if their answers were dropped.
     #[tokio::test(flavor = "current_thread")]
     async fn close_finishes_what_is_queued() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(dump.sessions.len(), 101);
     }
 
-    /// A question is answered while a write waits for another process.
+    /// A query is answered while a write waits for the lock of another process.
     #[tokio::test(flavor = "current_thread")]
     async fn reads_do_not_wait_for_writes() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -221,10 +221,10 @@ mod tests {
         let rows = Rows::new(store.clone());
         rows.create_session(session("before")).await.expect("it is written");
         let other = rusqlite::Connection::open(&path).expect("it opens");
-        other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+        other.execute_batch("BEGIN IMMEDIATE").expect("no other writer");
         let mut write = rows.create_session(session("after"));
         tokio::select! {
-            biased; // a write that is over before the read has not waited
+            biased; // a write that completes before the read did not wait
             _ = &mut write => panic!("another process holds the file"),
             found = rows.session(StoredId::new("before")) => assert!(found.expect("it reads").is_some()),
         }
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(write.await, Ok(true));
     }
 
-    /// A store that is dropped still carries out its calls and answers them.
+    /// A dropped store still executes and answers its queued calls.
     #[tokio::test(flavor = "current_thread")]
     async fn a_dropped_store_answers() {
         let store = SqliteThread::start(Database::in_memory().expect("memory")).expect("a thread");
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unusable_path_is_said_at_once() {
+    fn an_unusable_path_fails_at_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let error = SqliteThread::open(folder.path()).err().expect("a folder is no file");
         assert!(matches!(error, OpenError::CannotOpen { .. }), "{error}");

@@ -1,6 +1,6 @@
-//! One client on standard input and output: the frames of a WebSocket, one a line.
+//! One client on standard input and output, with one frame per line.
 //!
-//! Reading and writing block, so each has a thread; two queues are all that the gateway sees of them.
+//! Reading and writing block, so each has a thread. The gateway sees only the two queues of the connection.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -13,23 +13,23 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::mpsc;
 
-use super::limits::Patience;
-use super::queues::{Ends, FAREWELL, Incoming, LastWord, Outgoing, Progress, QueuedConnection};
+use super::limits::WriteTimeout;
+use super::queues::{CLOSE_TIMEOUT, ClosedBy, Incoming, Outgoing, Progress, QueueEnds, QueuedConnection};
 use gateway_core::transport::{Connection, Died, Transport};
 
-/// How much is written in one go; with every piece it shows that the client is there.
+/// The bytes of one write. Each completed write counts as progress of the client.
 const PIECE: usize = 64 * 1024;
 
-/// The one connection, and its end.
+/// A transport with a single connection.
 pub struct StdioTransport {
     connection: Rc<QueuedConnection>,
     taken: Cell<bool>,
-    /// Closed when everything has been written.
+    /// Closed when the writing thread has written everything.
     written: RefCell<mpsc::Receiver<Infallible>>,
 }
 
 impl StdioTransport {
-    /// Begins to read lines of at most `frame_bytes` from `input`, and to write lines to `output`.
+    /// Starts the threads that read lines of at most `frame_bytes` bytes from `input` and write lines to `output`.
     #[expect(clippy::disallowed_methods, reason = "the threads of a transport whose reads and writes block")]
     pub fn start(
         input: impl Read + Send + 'static,
@@ -37,7 +37,7 @@ impl StdioTransport {
         frame_bytes: usize,
     ) -> io::Result<Self> {
         let (connection, ends) = QueuedConnection::new("stdio".into());
-        let Ends { incoming, outgoing, progress } = ends;
+        let QueueEnds { incoming, outgoing, progress } = ends;
         let (writing, written) = mpsc::channel(1);
         Builder::new()
             .name("stdin".to_owned())
@@ -49,64 +49,64 @@ impl StdioTransport {
         Ok(Self { connection, taken: Cell::default(), written: RefCell::new(written) })
     }
 
-    /// Waits until the client is gone, or has taken nothing for so long of what it is to be told.
-    pub async fn ended(&self, patience: &Patience) {
+    /// Waits until the client is gone or has read nothing for the write timeout. Cancel safe.
+    pub async fn ended(&self, write_timeout: &WriteTimeout) {
         tokio::select! {
             biased; // either is the end
             () = self.connection.closed() => {}
-            () = self.connection.stalled(|| patience.over()) => {}
+            () = self.connection.stalled(|| write_timeout.elapsed()) => {}
         }
     }
 
-    /// Closes the connection, also when the gateway does not know of it yet.
-    pub fn dismiss(&self) {
+    /// Closes the connection, even before the gateway has accepted it.
+    pub fn close_all(&self) {
         self.connection.close();
     }
 
-    /// Waits until everything has been written that was sent before the connection was closed, as long as somebody takes
-    /// it: a client that reads nothing keeps the writing thread for ever. One that has said all that it had to say has as
-    /// long as ever to take what comes of it.
+    /// Waits until every frame sent before the close is written, or the client reads nothing: for the write timeout after
+    /// an orderly close of the client, otherwise for [`CLOSE_TIMEOUT`]. A client that never reads blocks the writing
+    /// thread for ever.
     #[expect(clippy::disallowed_methods, reason = "a deadline below the gateway's")]
-    pub async fn drained(&self, patience: &Patience) {
-        let patience = async || match self.connection.last_word() {
-            LastWord::Clients => patience.over().await,
-            LastWord::Ours => tokio::time::sleep(FAREWELL).await,
+    pub async fn drained(&self, write_timeout: &WriteTimeout) {
+        let timeout = async || match self.connection.closed_by() {
+            ClosedBy::Client => write_timeout.elapsed().await,
+            ClosedBy::Gateway => tokio::time::sleep(CLOSE_TIMEOUT).await,
         };
         tokio::select! {
-            biased; // what was written at the last instant was written
+            biased; // a write at the last instant counts
             _ = poll_fn(|context| self.written.borrow_mut().poll_recv(context)) => {}
-            () = self.connection.stalled(patience) => {}
+            () = self.connection.stalled(timeout) => {}
         }
     }
 }
 
 impl Transport for StdioTransport {
-    /// The one client; then nobody any more.
+    /// The one client, then `None`.
     fn accept(&self) -> LocalBoxFuture<'_, Option<Rc<dyn Connection>>> {
         let first = !self.taken.replace(true);
         async move { first.then(|| Rc::clone(&self.connection) as _) }.boxed_local()
     }
 }
 
-/// Reads lines until the end of the input, or until one is no frame.
+/// Reads lines until the end of the input, or until one is too long or not UTF-8.
 fn read(mut input: impl BufRead, frame_bytes: usize, incoming: &mpsc::Sender<Incoming>) {
     loop {
         let mut line = Vec::new();
         let bound = u64::try_from(frame_bytes).unwrap_or(u64::MAX).saturating_add(1);
-        let told = match input.by_ref().take(bound).read_until(b'\n', &mut line) {
+        let received = match input.by_ref().take(bound).read_until(b'\n', &mut line) {
             Ok(0) => Ok(None),
             Ok(_) if line.len() > frame_bytes => Err(Died),
             Ok(_) => String::from_utf8(line).map(Some).map_err(|_| Died),
             Err(_) => Err(Died),
         };
-        let last = !matches!(told, Ok(Some(_)));
-        if incoming.blocking_send(told).is_err() || last {
+        let last = !matches!(received, Ok(Some(_)));
+        if incoming.blocking_send(received).is_err() || last {
             return;
         }
     }
 }
 
-/// Writes lines until there are no more, or nobody reads them.
+/// Writes lines until the queue ends or the output is closed.
 fn write(mut output: impl Write, mut outgoing: mpsc::Receiver<Outgoing>, progress: &Progress) {
     while let Some(frame) = outgoing.blocking_recv() {
         let (text, _room) = frame.into_parts();
@@ -132,16 +132,16 @@ mod tests {
     use super::*;
     use crate::real::clock::MachineClock;
 
-    /// Somebody who takes nothing before being told to, and then everything.
-    struct Late {
-        told: std::sync::mpsc::Receiver<()>,
+    /// An output that blocks until it is released, and then accepts everything.
+    struct Blocked {
+        released: std::sync::mpsc::Receiver<()>,
         read: std::sync::mpsc::Sender<Vec<u8>>,
     }
 
-    impl Write for Late {
+    impl Write for Blocked {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            // Once there is nobody any more who could tell, it was told.
-            let _ = self.told.recv();
+            // A dropped sender releases it.
+            let _ = self.released.recv();
             self.read.send(bytes.to_vec()).map_err(io::Error::other)?;
             Ok(bytes.len())
         }
@@ -151,32 +151,32 @@ mod tests {
         }
     }
 
-    /// What is not taken when a connection is closed is waited for: as long as a client may take nothing, here for ever,
-    /// if it has said all that it had to say, and for a moment otherwise. Then nothing is `expected`.
+    /// Unread frames at a close are waited for: without a limit (the write timeout is off) after an orderly close of the
+    /// client, otherwise for the close timeout, and then nothing is `expected`.
     #[expect(clippy::disallowed_methods, reason = "the time of a test")]
     async fn check_remainder(input: impl Read + Send + 'static, expected: &str) {
-        let ((tell, told), (read, heard)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
-        let transport = StdioTransport::start(input, Late { told, read }, 1024).expect("threads");
+        let ((release, released), (read, written)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+        let transport = StdioTransport::start(input, Blocked { released, read }, 1024).expect("threads");
         let connection = transport.accept().await.expect("a client");
         assert_eq!(connection.send("answer".to_owned()), Ok(()));
         if !expected.is_empty() {
             assert_eq!(connection.receive().await, Ok(None));
         }
         connection.close();
-        let patience = Patience { clock: Rc::new(MachineClock::start()), length: None };
-        let mut drained = Box::pin(transport.drained(&patience));
-        // The time of the test passes at once when nobody has anything to do.
-        let later = tokio::time::timeout(FAREWELL + Duration::from_secs(1), &mut drained).await;
+        let write_timeout = WriteTimeout { clock: Rc::new(MachineClock::start()), length: None };
+        let mut drained = Box::pin(transport.drained(&write_timeout));
+        // The paused clock advances when no task is ready.
+        let later = tokio::time::timeout(CLOSE_TIMEOUT + Duration::from_secs(1), &mut drained).await;
         assert_eq!(later.is_ok(), expected.is_empty(), "{expected}");
         if !expected.is_empty() {
-            drop(tell);
+            drop(release);
             drained.await;
-            assert_eq!(heard.iter().collect::<Vec<_>>().concat(), expected.as_bytes());
+            assert_eq!(written.iter().collect::<Vec<_>>().concat(), expected.as_bytes());
         }
     }
 
     #[tokio::test(flavor = "current_thread", start_paused = true)]
-    async fn who_has_said_all_may_take_its_time_to_listen() {
+    async fn unread_frames_are_waited_for_after_an_orderly_close() {
         check_remainder(io::empty(), "answer\n").await;
         let (open, _more) = io::pipe().expect("a pipe");
         check_remainder(open, "").await;
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn a_line_that_is_too_long_is_the_end() {
+    async fn a_line_that_is_too_long_ends_the_connection() {
         assert_eq!(first("three\n", 4).await.1, Err(Died));
         assert_eq!(first("threethree", 4).await.1, Err(Died));
     }

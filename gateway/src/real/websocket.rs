@@ -1,11 +1,11 @@
-//! Clients that come over WebSocket, one text frame for one message.
+//! WebSocket clients; one text frame is one JSON-RPC message.
 //!
-//! One task takes connections from the listener, one more carries each through its handshake and then moves its
-//! frames: between the socket and two queues, which are all that the gateway sees of it.
+//! One task accepts sockets from the listener. Each socket has a task that performs the handshake and then moves frames
+//! between the socket and the two queues of its connection, which are all that the gateway sees.
 
 mod handshake;
+mod keepalive;
 mod pump;
-mod silence;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -25,87 +25,87 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tracing::{info, warn};
 
 use super::access::Access;
-use super::limits::{Limits, Patience};
+use super::limits::{Limits, WriteTimeout};
 use super::metrics::Counters;
 use super::queues::QueuedConnection;
 use gateway_core::transport::{Connection, Transport};
 
-/// The one path that leads to the gateway.
+/// The path of the WebSocket endpoint.
 pub const PATH: &str = "/api/ws";
 
-/// How long a listener that the system gives no more connections (too many are open) waits before the next try.
-const BREATH: Duration = Duration::from_millis(100);
+/// The delay before the next accept after the system has refused one, for example because too many files are open.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// What every connection goes through before the gateway knows of it.
-pub struct Door {
-    /// Who may connect.
+/// The configuration of a listener.
+pub struct Endpoint {
+    /// The rules for connecting.
     pub access: Access,
-    /// How much they may take.
+    /// Limits on connections and frames.
     pub limits: Limits,
-    /// How long they may take nothing.
-    pub patience: Patience,
-    /// What is counted meanwhile.
+    /// How long a client may read nothing.
+    pub write_timeout: WriteTimeout,
+    /// The counters that connections update.
     pub counters: Rc<Counters>,
-    /// What `/metrics` says.
+    /// Renders the `/metrics` page.
     pub metrics: Box<dyn Fn() -> LocalBoxFuture<'static, String>>,
 }
 
-/// Connections from a listener.
+/// A transport of the connections of a listener.
 pub struct WebSocketTransport {
     arrivals: RefCell<mpsc::UnboundedReceiver<Rc<dyn Connection>>>,
-    /// Closed when the last socket is gone.
+    /// Closed when the last socket is closed.
     sockets: RefCell<mpsc::Receiver<Infallible>>,
-    open: Rc<Open>,
+    open: Rc<OpenSockets>,
 }
 
-/// The connections whose sockets are open, whether the gateway knows of them yet or not.
+/// The connections whose sockets are open, accepted by the gateway or not.
 #[derive(Default)]
-struct Open {
+struct OpenSockets {
     last: Cell<u64>,
     connections: RefCell<BTreeMap<u64, Weak<QueuedConnection>>>,
 }
 
-/// What a connection needs on its way to the gateway.
+/// What the task of a socket needs.
 #[derive(Clone)]
-struct Way {
-    door: Rc<Door>,
+struct Intake {
+    endpoint: Rc<Endpoint>,
     arrived: mpsc::UnboundedSender<Rc<dyn Connection>>,
-    /// Dropped with the socket.
+    /// Dropped when the socket is closed.
     socket: mpsc::Sender<Infallible>,
-    open: Rc<Open>,
+    open: Rc<OpenSockets>,
 }
 
 impl WebSocketTransport {
-    /// Begins to take connections. Must be called inside a `LocalSet`.
+    /// Starts to accept connections. Must be called inside a `LocalSet`.
     #[expect(clippy::disallowed_methods, reason = "sockets have tasks of their own, below the gateway's")]
-    pub fn start(listener: TcpListener, door: Door) -> Self {
+    pub fn start(listener: TcpListener, endpoint: Endpoint) -> Self {
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let (socket, sockets) = mpsc::channel(1);
-        let open = Rc::<Open>::default();
+        let open = Rc::<OpenSockets>::default();
         tokio::task::spawn_local(listen(
             listener,
-            Way { door: Rc::new(door), arrived, socket, open: Rc::clone(&open) },
+            Intake { endpoint: Rc::new(endpoint), arrived, socket, open: Rc::clone(&open) },
         ));
         Self { arrivals: RefCell::new(arrivals), sockets: RefCell::new(sockets), open }
     }
 
-    /// Takes no more connections, and lets go of those that the gateway has not taken yet.
+    /// Accepts no more connections, and closes those that the gateway has not accepted yet.
     pub fn stop(&self) {
         let mut arrivals = self.arrivals.borrow_mut();
         arrivals.close();
         while arrivals.try_recv().is_ok() {}
     }
 
-    /// Closes every connection, also one that the gateway has taken and does not know yet.
-    pub fn dismiss(&self) {
+    /// Closes every connection, including one that the gateway has accepted but not yet registered.
+    pub fn close_all(&self) {
         let connections = self.open.connections.borrow();
         connections.values().filter_map(Weak::upgrade).for_each(|connection| connection.close());
     }
 
-    /// Waits until every socket is gone. Those that nobody closes may stay for ever.
+    /// Waits until every socket is closed. Call [`close_all`](Self::close_all) first: an open connection has no deadline.
     pub async fn drained(&self) {
         let gone = poll_fn(|context| self.sockets.borrow_mut().poll_recv(context)).await;
-        debug_assert!(gone.is_none(), "nobody can send what does not exist");
+        debug_assert!(gone.is_none(), "the channel carries no values");
     }
 }
 
@@ -115,85 +115,85 @@ impl Transport for WebSocketTransport {
     }
 }
 
-/// Takes connections until nobody wants them any more.
+/// Accepts sockets until the transport stops.
 #[expect(clippy::disallowed_methods, reason = "sockets have tasks and deadlines of their own, below the gateway's")]
-async fn listen(listener: TcpListener, way: Way) {
-    let places = way.door.limits.handshakes.clamp(1, Semaphore::MAX_PERMITS);
-    let places = Arc::new(Semaphore::new(places));
+async fn listen(listener: TcpListener, intake: Intake) {
+    let slots = intake.endpoint.limits.handshakes.clamp(1, Semaphore::MAX_PERMITS);
+    let slots = Arc::new(Semaphore::new(slots));
     loop {
         let taken = tokio::select! {
-            biased; // a transport that has stopped takes nobody
-            () = way.arrived.closed() => return,
-            taken = take(&listener, &places) => taken,
+            biased; // a stopped transport accepts nothing
+            () = intake.arrived.closed() => return,
+            taken = accept(&listener, &slots) => taken,
         };
         match taken {
-            Ok((stream, peer, place)) => {
-                tokio::task::spawn_local(carry(stream, peer, place, way.clone()));
+            Ok((stream, peer, slot)) => {
+                tokio::task::spawn_local(serve_socket(stream, peer, slot, intake.clone()));
             }
             Err(error) => {
-                warn!(%error, "a connection could not be taken");
-                tokio::time::sleep(BREATH).await;
+                warn!(%error, "accept failed");
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
 }
 
-/// The next connection, once there is a place for its handshake; until then it waits with the system.
-async fn take(
+/// Accepts the next socket once a handshake slot is free; until then it waits in the listen backlog.
+async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    slots: &Arc<Semaphore>,
 ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.expect("nobody closes it");
+    let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
     let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, place))
+    Ok((stream, peer, slot))
 }
 
-/// Carries a connection through its handshake, then moves its frames.
+/// Performs the handshake of a socket, then serves it.
 #[expect(clippy::disallowed_methods, reason = "a handshake's deadline, below the gateway's")]
-async fn carry(stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit, way: Way) {
-    let _counted = Counted::one(&way.door.counters, Counters::sockets);
+async fn serve_socket(stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit, intake: Intake) {
+    let _counted = Counted::one(&intake.endpoint.counters, Counters::sockets);
     let name: Rc<str> = peer.to_string().into();
     let handshake = tokio::select! {
-        biased; // a transport that has stopped takes nobody
-        () = way.arrived.closed() => return,
-        // In a box, so that its room is free again afterwards.
+        biased; // a stopped transport accepts nothing
+        () = intake.arrived.closed() => return,
+        // Boxed, so that the memory of the handshake is freed afterwards.
         handshake = Box::pin(tokio::time::timeout(
-            way.door.limits.handshake_time,
-            handshake::shake(stream, &way.door, &name),
+            intake.endpoint.limits.handshake_time,
+            handshake::shake(stream, &intake.endpoint, &name),
         )) => handshake,
     };
-    drop(place);
+    drop(slot);
     if let Ok(Some((stream, _seat))) = handshake {
-        // Frames are small and each is wanted at once; without this, one waits for the receipt of the other.
+        // Frames are small and latency matters; Nagle's algorithm would delay each until the one before is acknowledged.
         let _ = stream.get_ref().socket().set_nodelay(true);
-        greet(stream, name, way).await;
+        serve_connection(stream, name, intake).await;
     }
 }
 
-/// Hands a new connection to the gateway, then moves its frames.
-async fn greet(stream: Socket, name: Rc<str>, Way { door, arrived, socket, open }: Way) {
+/// Hands a new connection to the gateway, then moves its frames until it ends.
+async fn serve_connection(stream: Socket, name: Rc<str>, Intake { endpoint, arrived, socket, open }: Intake) {
     let (connection, ends) = QueuedConnection::new(Rc::clone(&name));
     let number = open.last.get() + 1;
     open.last.set(number);
     open.connections.borrow_mut().insert(number, Rc::downgrade(&connection));
-    door.counters.connected();
+    endpoint.counters.connected();
     info!(client = %name, "connected");
-    // Nobody there to take it: the connection is dropped, and the socket closed as after any other.
+    // If the transport has stopped, the connection is dropped here and its socket is closed as any other.
     drop(arrived.send(connection));
     drop(arrived);
-    let end = pump::pump(stream, &door, ends).await;
+    let end = pump::pump(stream, &endpoint, ends).await;
     open.connections.borrow_mut().remove(&number);
     info!(client = %name, end = end.name(), "disconnected");
     drop(socket);
 }
 
-/// One more of what is counted, as long as it lives.
+/// Increments a gauge while it lives.
 struct Counted {
     counters: Rc<Counters>,
     which: Which,
 }
 
-/// Which of the counters.
+/// The gauge to increment.
 type Which = fn(&Counters) -> &Cell<usize>;
 
 impl Counted {
@@ -202,8 +202,8 @@ impl Counted {
         Self { counters: Rc::clone(counters), which }
     }
 
-    /// One more, unless there are as many as there may be.
-    fn one_of(most: usize, counters: &Rc<Counters>, which: Which) -> Option<Self> {
+    /// Increments the gauge, or returns `None` at the limit.
+    fn within(most: usize, counters: &Rc<Counters>, which: Which) -> Option<Self> {
         (which(counters).get() < most).then(|| Self::one(counters, which))
     }
 }
@@ -227,14 +227,14 @@ mod tests {
     use gateway_core::clock::Millis;
     use gateway_core::transport::{Died, Unsent};
 
-    /// Only a hang takes longer.
+    /// The timeout of a test; only a hang takes longer.
     const HANG: Duration = Duration::from_secs(60);
 
-    fn door(write_timeout: Millis, limits: Limits) -> Door {
-        Door {
+    fn endpoint(write_timeout: Millis, limits: Limits) -> Endpoint {
+        Endpoint {
             access: Access::default(),
             limits,
-            patience: Patience { clock: Rc::new(MachineClock::start()), length: Some(write_timeout) },
+            write_timeout: WriteTimeout { clock: Rc::new(MachineClock::start()), length: Some(write_timeout) },
             counters: Rc::default(),
             metrics: Box::new(|| async { String::new() }.boxed_local()),
         }
@@ -252,13 +252,13 @@ mod tests {
         let connected = async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("its address");
-            // Nobody is asked whether it is there.
+            // No pings.
             let limits = Limits { ping_interval: Duration::ZERO, ..Limits::default() };
-            let transport = WebSocketTransport::start(listener, door(write_timeout, limits));
+            let transport = WebSocketTransport::start(listener, endpoint(write_timeout, limits));
             let client = connect(address).await;
             story(transport.accept().await.expect("a client"), client).await;
             transport.stop();
-            assert!(transport.accept().await.is_none(), "a transport that has stopped brings nobody");
+            assert!(transport.accept().await.is_none(), "a stopped transport accepts nothing");
             transport.drained().await;
         };
         LocalSet::new().run_until(connected).await;
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn a_close_and_a_death_differ() {
+    async fn a_close_and_a_lost_connection_differ() {
         check(async |connection, mut client| {
             client.send(Message::text("last words")).await.expect("it is sent");
             client.close(None).await.expect("it is sent");
@@ -287,9 +287,9 @@ mod tests {
         .await;
     }
 
-    /// Our close takes effect at once, also for who waits for a frame; the client still gets what was sent before it.
+    /// A close by the gateway takes effect at once, also for a pending receive. The client still gets earlier frames.
     #[tokio::test(flavor = "current_thread")]
-    async fn our_close_comes_after_our_frames() {
+    async fn a_close_comes_after_earlier_frames() {
         check(async |connection, mut client| {
             connection.send("last words".to_owned()).expect("it is open");
             let close = async { connection.close() };
@@ -305,13 +305,13 @@ mod tests {
         .await;
     }
 
-    /// A client that does not take its frames has room for so many; when it takes them there is room again.
+    /// The queue of a client that does not read fills up, and has room again when the client reads.
     #[tokio::test(flavor = "current_thread")]
     async fn a_client_that_reads_nothing_has_no_more_room() {
         check(async |connection, mut client| {
             let frame = || "x".repeat(256 * 1024);
             let mut sent = 0;
-            // Nothing here waits, so the socket takes none of them meanwhile.
+            // No await, so the socket writes none of them meanwhile.
             while connection.send(frame()) == Ok(()) {
                 sent += 1;
             }
@@ -329,11 +329,11 @@ mod tests {
         .await;
     }
 
-    /// What is with the socket is waited for as well: a client that takes nothing of a single frame, longer than all that
-    /// the system keeps for it, has died when the write timeout is over. One that takes it has not.
+    /// The write timeout also covers a frame in the socket: a client that reads nothing of a frame longer than the system's
+    /// buffers is disconnected.
     #[tokio::test(flavor = "current_thread")]
     #[expect(clippy::disallowed_methods, reason = "a hang is a failure")]
-    async fn a_frame_that_nobody_takes_is_not_waited_for() {
+    async fn an_unread_frame_times_out() {
         check_with(Millis(50), async |connection, client| {
             connection.send("x".repeat(64 * 1024 * 1024)).expect("it is open");
             let received = tokio::time::timeout(HANG, connection.receive()).await;
@@ -343,24 +343,24 @@ mod tests {
         .await;
     }
 
-    /// So many sockets may be on their way in; the next waits until one of them has taken too long.
+    /// Handshakes are limited: the next socket waits until one of them times out.
     #[tokio::test(flavor = "current_thread")]
-    async fn who_says_nothing_is_let_go() {
+    async fn silent_handshakes_time_out() {
         let connected = async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("its address");
             let handshake_time = Duration::from_millis(500);
             let limits = Limits { handshakes: 2, handshake_time, ..Limits::default() };
-            let transport = WebSocketTransport::start(listener, door(Millis::ZERO, limits));
+            let transport = WebSocketTransport::start(listener, endpoint(Millis::ZERO, limits));
             let mut silent = Vec::new();
             for _ in 0..2 {
                 silent.push(TcpStream::connect(address).await.expect("it listens"));
             }
             let mut next = Box::pin(connect(address));
             tokio::select! {
-                biased; // the third may be there as soon as the first is gone, but not sooner
-                told = silent[0].read_u8() => assert!(told.is_err(), "a silent client was told something"),
-                _ = &mut next => panic!("a third was on its way in"),
+                biased; // the third handshake starts only after the first has ended
+                read = silent[0].read_u8() => assert!(read.is_err(), "a silent client got an answer"),
+                _ = &mut next => panic!("a third handshake started"),
             }
             let _client = next.await;
             transport.stop();
@@ -368,9 +368,9 @@ mod tests {
         LocalSet::new().run_until(connected).await;
     }
 
-    /// A client that does not take its frames holds nobody up: neither the gateway, which goes on, nor its end.
+    /// A client that does not read delays neither the gateway nor its end.
     #[tokio::test(flavor = "current_thread")]
-    async fn a_client_that_reads_nothing_is_cut_off() {
+    async fn a_client_that_reads_nothing_is_disconnected() {
         check(async |connection, client| {
             connection.send("x".repeat(64 * 1024 * 1024)).expect("it is open");
             connection.close();

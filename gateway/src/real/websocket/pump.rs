@@ -1,4 +1,4 @@
-//! The frames of one WebSocket, between its socket and the queues that the gateway has of it.
+//! Moves the frames of one WebSocket between its socket and the queues of its connection.
 #![expect(clippy::disallowed_methods, reason = "a socket's deadlines, below the gateway's")]
 
 use std::cell::Cell;
@@ -16,28 +16,28 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, error::ProtocolError};
 
-use super::Door;
-use super::silence::{Heard, Question, Silence};
-use crate::real::limits::{Pace, Patience};
-use crate::real::queues::{Ends, FAREWELL, Incoming, Outgoing, Progress};
+use super::Endpoint;
+use super::keepalive::{Keepalive, Ping, TrackedStream};
+use crate::real::limits::{RateLimit, WriteTimeout};
+use crate::real::queues::{CLOSE_TIMEOUT, Incoming, Outgoing, Progress, QueueEnds};
 
-pub(super) type Socket = WebSocketStream<Heard>;
+pub(super) type Socket = WebSocketStream<TrackedStream>;
 
-/// How the frames of a socket come to their end.
+/// Why the frames of a socket ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// One side has closed it, or it broke.
+pub(super) enum PumpEnd {
+    /// One side has closed the socket, or it failed.
     Over,
-    /// The client has said what no client of ours says.
+    /// The client has violated the protocol.
     Refused(CloseCode),
-    /// The client takes nothing of what it is told.
+    /// The client has read nothing for the write timeout.
     Stalled,
-    /// The client says nothing, not even that it is there.
+    /// The client has not answered a ping.
     Vanished,
 }
 
-impl End {
-    /// What it is called in logs.
+impl PumpEnd {
+    /// The label in logs.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Over => "over",
@@ -48,26 +48,30 @@ impl End {
     }
 }
 
-/// Moves frames in both directions until the socket is over.
-pub(super) async fn pump(socket: Socket, door: &Door, Ends { incoming, outgoing, progress }: Ends) -> End {
-    let mut silence = Silence::new(socket.get_ref().last(), door.limits.ping_interval);
-    let question = silence.question();
-    let taking = Taking { patience: &door.patience, taken: socket.get_ref().taken(), progress };
+/// Moves frames in both directions until the socket ends.
+pub(super) async fn pump(
+    socket: Socket,
+    endpoint: &Endpoint,
+    QueueEnds { incoming, outgoing, progress }: QueueEnds,
+) -> PumpEnd {
+    let mut keepalive = Keepalive::new(socket.get_ref().last(), endpoint.limits.ping_interval);
+    let ping = keepalive.ping();
+    let writer = TimedWrite { timeout: &endpoint.write_timeout, taken: socket.get_ref().taken(), progress };
     let (mut sink, mut stream) = socket.split();
     let overdue = async {
         incoming.closed().await;
-        tokio::time::sleep(FAREWELL).await;
+        tokio::time::sleep(CLOSE_TIMEOUT).await;
     };
     let end = tokio::select! {
-        biased; // what a client said before it died is read before the death shows in a write
-        end = read(&mut stream, door, &incoming, &mut silence) => end,
-        end = write(&mut sink, outgoing, &question, &taking) => end,
-        () = overdue => End::Over,
+        biased; // frames of a client are read before a failed write ends the connection
+        end = read(&mut stream, endpoint, &incoming, &mut keepalive) => end,
+        end = write(&mut sink, outgoing, &ping, &writer) => end,
+        () = overdue => PumpEnd::Over,
     };
-    // What ends without the client's own close has died. The gateway need not wait for the farewell.
+    // Without a close by the client the connection counts as lost. The gateway does not wait for the closing handshake.
     drop(incoming);
-    if let End::Refused(code) = end {
-        let farewell = async {
+    if let PumpEnd::Refused(code) = end {
+        let closing = async {
             let close = Message::Close(Some(CloseFrame { code, reason: "".into() }));
             if sink.send(close).await.is_ok()
                 && let Ok(mut socket) = stream.reunite(sink)
@@ -75,127 +79,127 @@ pub(super) async fn pump(socket: Socket, door: &Door, Ends { incoming, outgoing,
                 drain(socket.get_mut()).await;
             }
         };
-        // Who does not listen is not told.
-        let _ = tokio::time::timeout(FAREWELL, farewell).await;
+        // A client that does not read gets no close frame.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
     }
     end
 }
 
-/// Takes what still comes, and throws it away: a socket that is closed over unread bytes takes our last words with it.
+/// Reads and discards remaining bytes: closing a socket with unread bytes resets it, and the last frames would be lost.
 pub(super) async fn drain(stream: &mut (impl AsyncRead + Unpin)) {
     let mut bytes = [0; 4096];
     while stream.read(&mut bytes).await.is_ok_and(|count| count > 0) {}
 }
 
-/// Reads until the end, and goes on reading when nobody listens any more: the answer to our own close comes last.
+/// Reads until the end, also after the gateway has closed the connection, because the client's close frame comes last.
 async fn read(
     stream: &mut SplitStream<Socket>,
-    door: &Door,
+    endpoint: &Endpoint,
     incoming: &mpsc::Sender<Incoming>,
-    silence: &mut Silence,
-) -> End {
-    let mut pace = Pace::new(door.limits.requests_per_second);
+    keepalive: &mut Keepalive,
+) -> PumpEnd {
+    let mut limit = RateLimit::new(endpoint.limits.requests_per_second);
     loop {
         let message = tokio::select! {
-            biased; // what has come has come in time
+            biased; // a frame that has arrived is in time
             message = stream.next() => message,
-            () = silence.over() => return End::Vanished,
+            () = keepalive.expired() => return PumpEnd::Vanished,
         };
-        let Some(message) = message else { return End::Over };
-        pace.next().await;
-        let told = match message {
+        let Some(message) = message else { return PumpEnd::Over };
+        limit.next().await;
+        let received = match message {
             Ok(Message::Text(text)) => {
-                door.counters.requested();
+                endpoint.counters.requested();
                 Some(text.as_str().to_owned())
             }
-            // The next look at the stream answers it.
+            // The next poll of the stream answers it.
             Ok(Message::Close(_)) => None,
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
-            // We speak text only; what else comes is no client of ours, and its connection ends here.
-            Ok(Message::Binary(_)) => return End::Refused(CloseCode::Unsupported),
-            Err(Error::Capacity(_)) => return End::Refused(CloseCode::Size),
-            Err(Error::Utf8(_)) => return End::Refused(CloseCode::Invalid),
-            Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => return End::Over,
-            Err(Error::Protocol(_)) => return End::Refused(CloseCode::Protocol),
-            Err(_) => return End::Over,
+            // The protocol has text frames only.
+            Ok(Message::Binary(_)) => return PumpEnd::Refused(CloseCode::Unsupported),
+            Err(Error::Capacity(_)) => return PumpEnd::Refused(CloseCode::Size),
+            Err(Error::Utf8(_)) => return PumpEnd::Refused(CloseCode::Invalid),
+            Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => return PumpEnd::Over,
+            Err(Error::Protocol(_)) => return PumpEnd::Refused(CloseCode::Protocol),
+            Err(_) => return PumpEnd::Over,
         };
-        // Nobody listens after our own close.
-        let _ = incoming.send(Ok(told)).await;
+        // Fails after a close by the gateway.
+        let _ = incoming.send(Ok(received)).await;
     }
 }
 
-/// Writes what the gateway sends, and the close when it will send no more. Ends only when the client cannot be reached.
+/// Writes the gateway's frames, and a close frame after the last. Returns only when the client cannot be reached.
 async fn write(
     sink: &mut SplitSink<Socket, Message>,
     mut outgoing: mpsc::Receiver<Outgoing>,
-    question: &Question,
-    taking: &Taking<'_>,
-) -> End {
+    ping: &Ping,
+    writer: &TimedWrite<'_>,
+) -> PumpEnd {
     loop {
         let first = tokio::select! {
-            biased; // a question is short, and its time has come
-            () = question.due() => None,
+            biased; // a due ping is short
+            () = ping.due() => None,
             frame = outgoing.recv() => match frame {
                 Some(frame) => Some(frame),
                 None => break,
             },
         };
-        question.writing();
+        ping.writing();
         let batch = async {
             match first {
-                Some(frame) => feed(sink, frame, taking).await?,
+                Some(frame) => feed(sink, frame, writer).await?,
                 None => {
-                    taking.in_time(sink.feed(Message::Ping(Bytes::new()))).await?;
-                    question.asked();
+                    writer.in_time(sink.feed(Message::Ping(Bytes::new()))).await?;
+                    ping.sent();
                 }
             }
-            // What is there at once goes out at once: a call of the system costs more than a frame.
+            // Frames that are ready are written together, because a system call costs more than a frame.
             while let Ok(frame) = outgoing.try_recv() {
-                feed(sink, frame, taking).await?;
+                feed(sink, frame, writer).await?;
             }
-            taking.in_time(sink.flush()).await
+            writer.in_time(sink.flush()).await
         };
         if let Err(end) = batch.await {
             return end;
         }
-        question.written();
+        ping.written();
     }
-    let farewell = CloseFrame { code: CloseCode::Away, reason: "".into() };
-    match sink.send(Message::Close(Some(farewell))).await {
-        // The answer ends the reading.
+    let closing = CloseFrame { code: CloseCode::Away, reason: "".into() };
+    match sink.send(Message::Close(Some(closing))).await {
+        // The client's close frame ends the read side.
         Ok(()) => pending().await,
-        Err(_) => End::Over,
+        Err(_) => PumpEnd::Over,
     }
 }
 
-/// Hands a frame to the library. Two are with it at most, which are counted nowhere any more: one is in its buffer, and
-/// takes its time to go out, and one is in the slot before that.
-async fn feed(sink: &mut SplitSink<Socket, Message>, frame: Outgoing, taking: &Taking<'_>) -> Result<(), End> {
+/// Hands a frame to the library. At most two frames are inside the library, outside of the backlog's count: one in its
+/// buffer and one in the slot before it.
+async fn feed(sink: &mut SplitSink<Socket, Message>, frame: Outgoing, writer: &TimedWrite<'_>) -> Result<(), PumpEnd> {
     let (text, _room) = frame.into_parts();
-    taking.in_time(sink.feed(Message::text(text))).await
+    writer.in_time(sink.feed(Message::text(text))).await
 }
 
-/// What a client takes of what it is told, and how long it may take nothing.
-struct Taking<'a> {
-    patience: &'a Patience,
-    /// How often it has taken something.
+/// Writes with the write timeout, which restarts with each progress of the client.
+struct TimedWrite<'a> {
+    timeout: &'a WriteTimeout,
+    /// Counts writes to the socket that made progress.
     taken: Rc<Cell<u64>>,
     progress: Progress,
 }
 
-impl Taking<'_> {
-    /// Waits until what is written is taken, however long that is, as long as the client goes on taking it.
-    async fn in_time(&self, writing: impl Future<Output = Result<(), Error>>) -> Result<(), End> {
+impl TimedWrite<'_> {
+    /// Completes with the write, or with [`PumpEnd::Stalled`] when there was no progress for the write timeout.
+    async fn in_time(&self, writing: impl Future<Output = Result<(), Error>>) -> Result<(), PumpEnd> {
         let mut writing = pin!(writing);
         loop {
             let before = self.taken.get();
-            // Looked at whenever the writing was: nobody else changes it.
+            // Polled after the write, which alone changes the count.
             let taken = poll_fn(|_| if self.taken.get() == before { Poll::Pending } else { Poll::Ready(()) });
             tokio::select! {
-                biased; // what was taken at the last instant was taken
-                written = &mut writing => return written.map_err(|_| End::Over),
+                biased; // progress at the last instant counts
+                written = &mut writing => return written.map_err(|_| PumpEnd::Over),
                 () = taken => self.progress.made(),
-                () = self.patience.over() => return Err(End::Stalled),
+                () = self.timeout.elapsed() => return Err(PumpEnd::Stalled),
             }
         }
     }
@@ -213,7 +217,7 @@ mod tests {
     use crate::real::queues::QueuedConnection;
     use gateway_core::clock::{Clock, Millis, Now, Uptime, Wall};
 
-    /// The time of a test, which passes when nobody has anything to do.
+    /// tokio's paused clock, which advances when no task is ready.
     struct Paused(Instant);
 
     impl Clock for Paused {
@@ -231,30 +235,30 @@ mod tests {
         }
     }
 
-    /// A long frame may take longer than the client may take nothing. The patience begins anew with every part of it.
+    /// A long frame may take longer than the write timeout, which restarts with every part of it.
     #[tokio::test(flavor = "current_thread", start_paused = true)]
-    async fn who_takes_a_long_frame_slowly_is_not_cut_off() {
-        let patience = Patience { clock: Rc::new(Paused(Instant::now())), length: Some(Millis(100)) };
+    async fn a_slow_reader_of_a_long_frame_is_not_disconnected() {
+        let timeout = WriteTimeout { clock: Rc::new(Paused(Instant::now())), length: Some(Millis(100)) };
         let (_connection, ends) = QueuedConnection::new("client".into());
-        let taking = Taking { patience: &patience, taken: Rc::default(), progress: ends.progress };
+        let writer = TimedWrite { timeout: &timeout, taken: Rc::default(), progress: ends.progress };
         let parts = async || {
             for _ in 0..10 {
                 sleep(Duration::from_millis(90)).await;
-                taking.taken.update(|times| times + 1);
+                writer.taken.update(|times| times + 1);
             }
         };
         let ends = async {
             parts().await;
             Ok(())
         };
-        assert_eq!(taking.in_time(ends).await, Ok(()));
+        assert_eq!(writer.in_time(ends).await, Ok(()));
 
         let began = Instant::now();
         let stops = async {
             parts().await;
             pending().await
         };
-        assert_eq!(taking.in_time(stops).await, Err(End::Stalled));
+        assert_eq!(writer.in_time(stops).await, Err(PumpEnd::Stalled));
         assert_eq!(began.elapsed(), Duration::from_millis(10 * 90 + 100));
     }
 }

@@ -1,4 +1,4 @@
-//! The store as it is served: each call is measured, and what becomes of rows is logged.
+//! A [`Store`] decorator that measures each call and logs the lifecycle of rows.
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "latencies of the machine's own store")]
 
 use std::rc::Rc;
@@ -9,18 +9,18 @@ use tracing::{info, warn};
 use super::metrics::Counters;
 use gateway_core::store::{Found, Pending, Read, Store, StoreError, StoredId, Write, Written};
 
-/// Passes every call on to another store.
-pub(super) struct WatchedStore {
+/// Forwards every call to another store.
+pub(super) struct MeteredStore {
     store: Rc<dyn Store>,
     counters: Rc<Counters>,
 }
 
-impl WatchedStore {
+impl MeteredStore {
     pub(super) fn new(store: Rc<dyn Store>, counters: Rc<Counters>) -> Self {
         Self { store, counters }
     }
 
-    fn watch<T: 'static>(&self, kind: &'static str, answer: Pending<T>) -> Pending<T> {
+    fn meter<T: 'static>(&self, kind: &'static str, answer: Pending<T>) -> Pending<T> {
         let (counters, called) = (Rc::clone(&self.counters), Instant::now());
         Box::pin(async move {
             let answer = answer.await;
@@ -34,13 +34,13 @@ impl WatchedStore {
     }
 }
 
-impl Store for WatchedStore {
+impl Store for MeteredStore {
     fn write(&self, write: Write) -> Pending<Written> {
-        let told = told(&write);
-        let answer = self.watch("write", self.store.write(write));
+        let line = log_line(&write);
+        let answer = self.meter("write", self.store.write(write));
         Box::pin(async move {
             let answer = answer.await;
-            if let (Some(Told { row, what, reason }), Ok(Written { changed: 1.., .. })) = (told, &answer) {
+            if let (Some(LogLine { row, what, reason }), Ok(Written { changed: 1.., .. })) = (line, &answer) {
                 info!(%row, reason, "{what}");
             }
             answer
@@ -48,19 +48,19 @@ impl Store for WatchedStore {
     }
 
     fn read(&self, read: Read) -> Pending<Found> {
-        self.watch("read", self.store.read(read))
+        self.meter("read", self.store.read(read))
     }
 }
 
-/// What the log says of a write once it is carried out.
-struct Told {
+/// The log line of a committed write.
+struct LogLine {
     row: StoredId,
     what: &'static str,
     reason: Option<&'static str>,
 }
 
-/// A line for what begins, ends or goes on with a row; what is said in it is nobody's business.
-fn told(write: &Write) -> Option<Told> {
+/// The log line of a write that ends, continues, reopens or deletes a row. Message texts are never logged.
+fn log_line(write: &Write) -> Option<LogLine> {
     let (row, what, reason) = match write {
         Write::End { session, reason, .. } => (session, "a row has ended", Some(reason.as_str())),
         Write::Rotate { child, .. } => (&child.id, "a row continues another", None),
@@ -76,10 +76,10 @@ fn told(write: &Write) -> Option<Told> {
         | Write::ContinueTitle { .. }
         | Write::SetTitle { .. } => return None,
     };
-    Some(Told { row: row.clone(), what, reason })
+    Some(LogLine { row: row.clone(), what, reason })
 }
 
-/// Whether the store could not do as asked; that a title is taken is an answer.
+/// Whether an error is a failure of the store. A taken title and a missing session are answers.
 fn is_failure(error: &StoreError) -> bool {
     match error {
         StoreError::NotWritten { .. } | StoreError::Unknown { .. } | StoreError::Closed => true,
