@@ -12,7 +12,7 @@ use sim_harness::invariant::NAMES;
 /// The largest depth of `pct` and bound of `delay`. A run draws that many places before it begins.
 const STRATEGY_MAX: usize = 1000;
 
-/// The largest number of runs of a campaign. It keeps a list of them.
+/// The largest number of runs of a campaign. A campaign keeps a list of its units.
 const RUNS_MAX: u64 = 100_000_000;
 
 /// The output formats of the commands other than `run`.
@@ -24,7 +24,7 @@ pub(super) enum Format {
     Json,
 }
 
-/// Reads a strategy.
+/// Reads a strategy by name, with its number at most [`STRATEGY_MAX`].
 pub(super) fn strategy(text: &str) -> Result<Plan, String> {
     match text.parse().map_err(|error: <Plan as FromStr>::Err| error.to_string())? {
         Plan::Pct { depth: number } | Plan::Delay { bound: number } if number > STRATEGY_MAX => {
@@ -34,7 +34,7 @@ pub(super) fn strategy(text: &str) -> Result<Plan, String> {
     }
 }
 
-/// Reads a number of runs.
+/// Reads a number of runs, from 1 to [`RUNS_MAX`].
 pub(super) fn runs() -> RangedU64ValueParser {
     RangedU64ValueParser::new().range(1..=RUNS_MAX)
 }

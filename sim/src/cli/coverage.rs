@@ -50,7 +50,7 @@ enum Format {
     Json,
 }
 
-/// Carries out a campaign for what it reaches; what it finds is for `sim fuzz` to tell.
+/// Runs a campaign for its coverage. Failures are not reported: that is the task of `sim fuzz`.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let campaign = Campaign {
         behavior: arguments.plants.list(),

@@ -81,11 +81,11 @@ enum Format {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Recheck {
-    /// One in twenty
+    /// One run in twenty
     Sample,
-    /// All
+    /// Every run
     All,
-    /// None
+    /// No run
     Off,
 }
 
@@ -103,13 +103,13 @@ pub(super) fn threads(jobs: Option<NonZeroUsize>) -> usize {
 /// One of several equal parts of a campaign.
 #[derive(Clone, Copy)]
 pub(super) struct Shard {
-    /// From 1.
+    /// The number of this part, from 1 to `of`.
     number: u64,
     of: u64,
 }
 
 impl Shard {
-    /// All of it.
+    /// The whole campaign, as one part.
     pub(super) const WHOLE: Self = Self { number: 1, of: 1 };
 }
 

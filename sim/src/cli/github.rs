@@ -18,7 +18,7 @@ pub(super) fn print(cases: &[Case]) {
     }
 }
 
-/// Prints one.
+/// Prints one annotation, at a line of a file, counted from 1.
 pub(super) fn error(file: &str, line: usize, title: &str, message: &str) {
     out!("::error file={},line={line},title={}::{}", property(file), property(title), data(message));
 }

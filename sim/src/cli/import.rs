@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     release: Option<Release>,
 }
 
-/// Prints the scenario.
+/// Prints the scenario file on stdout.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let recording = Recording::load(&arguments.recording).into_diagnostic()?;
     out!("{}", recording.import(arguments.release).into_diagnostic()?.to_toml().trim_end());

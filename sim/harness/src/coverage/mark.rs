@@ -82,46 +82,46 @@ const FAULT: &str = "store.fault";
 
 /// Every mark.
 pub const MARKS: &[Mark] = &[
-    edge!("client_drops_idle", "a client goes from a session at rest", |from, _by, to| {
+    edge!("client_drops_idle", "a client disconnects from an idle session", |from, _by, to| {
         left(from, to) && from.phase == Phase::Idle
     }),
-    edge!("client_drops_in_a_turn", "a client goes while a turn is at work", |from, _by, to| {
+    edge!("client_drops_in_a_turn", "a client disconnects while a turn runs", |from, _by, to| {
         left(from, to) && from.phase == Phase::Working
     }),
-    edge!("client_drops_in_a_build", "a client goes while its prompt waits for the agent", |from, _by, to| {
+    edge!("client_drops_in_a_build", "a client disconnects while its prompt waits for the agent", |from, _by, to| {
         left(from, to) && from.phase == Phase::Building
     }),
-    edge!("client_drops_with_a_question", "a client goes while a question is open", |from, _by, to| {
+    edge!("client_drops_with_a_question", "a client disconnects while a question is open", |from, _by, to| {
         left(from, to) && from.phase == Phase::Asking
     }),
-    edge!("client_drops_in_a_rotation", "a client goes while a rotation is being stored", |from, _by, to| {
+    edge!("client_drops_in_a_rotation", "a client disconnects while a rotation is being stored", |from, _by, to| {
         left(from, to) && from.phase == Phase::Rotating
     }),
-    edge!("grace_spares_a_turn", "the grace is over in the middle of a turn, and begins again", |from, by, to| {
+    edge!("grace_spares_a_turn", "the grace expires while a turn runs, and begins again", |from, by, to| {
         by == Role::Gateway(TaskRole::Grace)
             && from.phase != Phase::Idle
             && to.timers == Timers::Armed
             && to.stage == Life::Open
     }),
-    edge!("grace_reaps", "the grace is over, and the session is ended", |from, by, to| {
+    edge!("grace_reaps", "the grace expires, and the session is ended", |from, by, to| {
         by == Role::Gateway(TaskRole::Grace) && from.stage == Life::Open && to.stage == Life::Closing
     }),
-    edge!("return_stops_the_grace", "a client comes back while the grace runs", |from, _by, to| {
+    edge!("return_stops_the_grace", "a client reattaches during the grace", |from, _by, to| {
         from.client == Client::Detached && from.timers == Timers::Armed && to.client == Client::Attached
     }),
-    edge!("return_in_a_turn", "a client comes back to a turn that has gone on without one", |from, _by, to| {
+    edge!("return_in_a_turn", "a client reattaches to a turn that ran on while detached", |from, _by, to| {
         from.client == Client::Detached && to.client == Client::Attached && from.phase == Phase::Working
     }),
-    edge!("rotates_while_detached", "a session goes on under another id while nobody is there", |from, _by, to| {
+    edge!("rotates_while_detached", "a detached session rotates to another row", |from, _by, to| {
         to.phase == Phase::Rotating && from.phase != Phase::Rotating && to.client == Client::Detached
     }),
-    edge!("closed_in_a_turn", "a session is closed in the middle of a turn", |from, by, to| {
+    edge!("closed_in_a_turn", "a session is closed while a turn runs", |from, by, to| {
         is_of_request(by) && from.stage == Life::Open && to.stage == Life::Closing && from.phase != Phase::Idle
     }),
-    edge!("closed_at_rest", "a session is closed at rest", |from, by, to| {
+    edge!("closed_at_rest", "an idle session is closed", |from, by, to| {
         is_of_request(by) && from.stage == Life::Open && to.stage == Life::Closing && from.phase == Phase::Idle
     }),
-    edge!("drops_while_closing", "a client goes while its session is being ended", |from, _by, to| {
+    edge!("drops_while_closing", "a client disconnects while its session is being ended", |from, _by, to| {
         from.client == Client::Attached && to.client == Client::Detached && to.stage == Life::Closing
     }),
     edge!("closed_with_its_client", "a session is ended because its connection ended", |from, by, to| {
@@ -132,72 +132,73 @@ pub const MARKS: &[Mark] = &[
             && from.stage == Life::Open
             && to.stage == Life::Closing
     }),
-    edge!("cap_ends", "a session is ended because there are too many", |from, by, to| {
+    edge!("cap_ends", "a session is ended because the cap is exceeded", |from, by, to| {
         by == Role::Gateway(TaskRole::Cap) && from.stage == Life::Open && to.stage == Life::Closing
     }),
-    edge!("interrupted", "a turn is told to stop", |from, _by, to| {
+    edge!("interrupted", "a turn is interrupted", |from, _by, to| {
         from.phase != Phase::Stopping && to.phase == Phase::Stopping && to.stage == Life::Open
     }),
-    edge!("silent_turn_is_stopped", "the grace is over, and a silent turn is told to stop", |from, by, to| {
+    edge!("silent_turn_is_stopped", "the grace expires, and an unresponsive turn is interrupted", |from, by, to| {
         by == Role::Gateway(TaskRole::Grace) && from.phase != Phase::Stopping && to.phase == Phase::Stopping
     }),
-    edge!("prompt_waits", "a prompt waits for the turn before it", |from, _by, to| {
+    edge!("prompt_waits", "a prompt is queued behind a running turn", |from, _by, to| {
         from.waiting == Waiting::None && to.waiting == Waiting::One
     }),
-    edge!("waiting_prompt_begins", "a prompt that has waited gets its turn", |from, _by, to| {
+    edge!("waiting_prompt_begins", "a queued prompt starts", |from, _by, to| {
         from.waiting != Waiting::None && to.waiting < from.waiting && to.phase != Phase::Idle && to.is_live()
     }),
-    edge!("waits_without_a_client", "a prompt waits, and nobody is there", |from, _by, to| {
+    edge!("waits_without_a_client", "a prompt is queued in a detached session", |from, _by, to| {
         to.waiting != Waiting::None && to.client == Client::Detached && from.client == Client::Attached
     }),
-    edge!("asks", "a turn asks its user", |from, _by, to| from.phase != Phase::Asking && to.phase == Phase::Asking),
-    edge!("answered_by_nobody", "a question's time is over", |from, by, to| {
+    edge!("asks", "a turn asks its user a question", |from, _by, to| from.phase != Phase::Asking
+        && to.phase == Phase::Asking),
+    edge!("answered_by_nobody", "a question times out", |from, by, to| {
         by == Role::Gateway(TaskRole::Turn) && from.phase == Phase::Asking && to.phase == Phase::Working
     }),
-    edge!("answered", "a user answers", |from, by, to| {
+    edge!("answered", "a user answers a question", |from, by, to| {
         by == Role::Gateway(TaskRole::Reader) && from.phase == Phase::Asking && to.phase == Phase::Working
     }),
-    edge!("rotates", "a session goes on under another id", |from, _by, to| {
+    edge!("rotates", "a session rotates to another row", |from, _by, to| {
         from.phase == Phase::Rotating && to.phase != Phase::Rotating
     }),
-    edge!("reopens", "an ended row is opened again for a client that came back", |from, _by, to| {
+    edge!("reopens", "an ended row is reopened by a resume", |from, _by, to| {
         from.stage == Life::Opening && to.stage == Life::Open && to.row == Row::Open
     }),
-    edge!("reopening_loses_its_client", "a client goes while its session is brought back", |from, _by, to| {
+    edge!("reopening_loses_its_client", "a client disconnects while its session is resumed", |from, _by, to| {
         from.stage == Life::Opening && from.client == Client::Attached && to.client == Client::Detached
     }),
-    edge!("deleted_while_live", "the row of a live session is gone", |from, _by, to| {
+    edge!("deleted_while_live", "the row of a live session is deleted", |from, _by, to| {
         from.row != Row::Absent && to.row == Row::Absent
     }),
     Mark {
         name: "killed_in_a_turn",
-        about: "the process is killed while a turn is at work",
+        about: "the process is killed while a turn runs",
         reached: |moment| matches!(moment, Moment::Killed { working } if *working > 0),
     },
     Mark {
         name: "ends_with_a_signal",
-        about: "the process ends after a signal",
+        about: "the process exits after a signal",
         reached: |moment| matches!(moment, Moment::Ended),
     },
     Mark {
         name: "restarted",
-        about: "a process starts on what an earlier one left",
+        about: "a process starts on the rows of an earlier one",
         reached: |moment| matches!(moment, Moment::Restarted),
     },
-    carried_out!("client_vanishes", "a client is gone, and the gateway hears nothing of it", "vanish"),
-    carried_out!("line_is_cut", "the line between a client and the gateway is cut", "cut"),
+    carried_out!("client_vanishes", "a client vanishes without closing its connection", "vanish"),
+    carried_out!("line_is_cut", "the network between a client and the gateway is cut", "cut"),
     carried_out!("line_is_slow", "the frames of one connection take longer than those of others", "lag"),
-    carried_out!("client_stops_reading", "a client reads no more for a while", "stall"),
-    carried_out!("asks_again", "a client sends again what had no answer", "resend"),
+    carried_out!("client_stops_reading", "a client stops reading for a while", "stall"),
+    carried_out!("asks_again", "a client repeats a request that had no answer", "resend"),
     carried_out!("machine_sleeps", "the machine is suspended", "machine.suspend"),
     carried_out!("wall_clock_jumps", "the wall clock is set", "machine.set_clock"),
-    chosen!("slow_network", "a frame takes its time", |site, _label| site.starts_with("net.")),
-    chosen!("slow_commit", "a commit, or its answer, takes its time", |site, _label| {
+    chosen!("slow_network", "a frame is delayed", |site, _label| site.starts_with("net.")),
+    chosen!("slow_commit", "a commit or its answer is delayed", |site, _label| {
         matches!(*site, "store.before_commit" | "store.after_commit")
     }),
     chosen!("store_is_busy", "another process holds the database", |site, label| *site == FAULT && *label == "busy"),
     chosen!("store_fails", "a call of the store fails", |site, label| *site == FAULT && *label == "error"),
-    chosen!("store_loses_an_answer", "a write is committed, and its answer lost", |site, label| {
+    chosen!("store_loses_an_answer", "a write is committed, and its answer is lost", |site, label| {
         *site == FAULT && *label == "lost"
     }),
 ];

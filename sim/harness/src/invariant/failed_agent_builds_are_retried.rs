@@ -11,10 +11,10 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
-    let (told, failures) = (view.told.failed_builds(), view.bounds.failures);
-    if told <= failures * 2 {
+    let (errors, failures) = (view.told.failed_builds(), view.bounds.failures);
+    if errors <= failures * 2 {
         return Vec::new();
     }
-    let detail = format!("clients were sent {told} errors for {failures} failed builds of an agent");
+    let detail = format!("clients were sent {errors} errors for {failures} failed builds of an agent");
     vec![Breach { subject: "agents".to_owned(), detail }]
 }

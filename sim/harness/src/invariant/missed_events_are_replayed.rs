@@ -25,7 +25,7 @@ fn breach(view: &View<'_>, news: &News) -> Option<Breach> {
             (session.as_str(), format!("sent {client} event {seq} out of order"))
         }
         News::Answer(answer) if answer.request.method == "session.events.since" => {
-            (answer.request.session(), untold(answer)?)
+            (answer.request.session(), not_replayed(answer)?)
         }
         _ => return None,
     };
@@ -34,18 +34,18 @@ fn breach(view: &View<'_>, news: &News) -> Option<Breach> {
 }
 
 /// What is wrong with the answer to `session.events.since`. `None`: nothing.
-fn untold(Answer { client, request, result }: &Answer) -> Option<String> {
+fn not_replayed(Answer { client, request, result }: &Answer) -> Option<String> {
     match result {
         Err(UNKNOWN_METHOD) => Some(format!("cannot replay missed events to {client}")),
         Err(_) => None,
         Ok(result) => {
             let seen = request.params["last_seen"].as_u64()?;
-            let told: Vec<u64> =
+            let replayed: Vec<u64> =
                 result["events"].as_array()?.iter().filter_map(|event| event["seq"].as_u64()).collect();
             let latest = result["latest_seq"].as_u64()?;
-            let is_whole = result["truncated"] == Value::Bool(true) || told.iter().copied().eq(seen + 1..=latest);
+            let is_whole = result["truncated"] == Value::Bool(true) || replayed.iter().copied().eq(seen + 1..=latest);
             (!is_whole)
-                .then(|| format!("replayed to {client} the events {told:?} of those after {seen} up to {latest}"))
+                .then(|| format!("replayed to {client} the events {replayed:?} of those after {seen} up to {latest}"))
         }
     }
 }

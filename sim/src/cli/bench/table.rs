@@ -138,7 +138,7 @@ fn json(pair: &Pair, cell: &Cell) -> String {
 mod tests {
     use super::*;
 
-    /// What was printed as JSON is left out when the table goes on.
+    /// Pairs that an earlier table printed as JSON are skipped.
     #[test]
     fn lines_are_read_back_as_pairs() {
         let pair = |strategy: &str| Pair {
