@@ -14,6 +14,8 @@
 //! 5. [`state`]: the live sessions, the connections, and the [`Gateway`] that holds them;
 //! 6. `storage`, `ends`, `work`: what carries the decisions out;
 //! 7. `method`, then [`server`]: requests and connections.
+//!
+//! `legacy` holds what only old releases do: its table and lock belong to [`state`], its rotation to `storage`.
 
 pub mod agent;
 pub mod behavior;
