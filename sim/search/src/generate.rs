@@ -8,7 +8,6 @@
 //! The order of random draws is part of the interface: a seed in a report must keep its meaning within a build.
 
 mod feature;
-mod kind;
 mod mutate;
 mod script;
 mod settings;

@@ -13,12 +13,11 @@ use gateway_core::clock::Millis;
 use gateway_core::lifecycle::process::Signal;
 
 use super::feature::Feature;
-use super::kind::Kind;
 use super::swarm::Swarm;
 use interleaving::prng::Prng;
 use sim_scenario::{
     Action, ConnectionStep, Jump, OnDisconnect, PROCESS, Presence, ProcessStep, Prompt, RequestStep, ResumeTarget,
-    ResumeWish, Scenario, Start, Step,
+    ResumeWish, Scenario, Start, Step, Word,
 };
 
 const CLIENTS: [&str; 3] = ["desktop", "phone", "laptop"];
@@ -80,7 +79,7 @@ struct Writer<'a> {
     /// Instants at which a timer, a turn or a commit may be due.
     due: BTreeSet<Millis>,
     /// The likely next action and its session.
-    next: Option<(Kind, String)>,
+    next: Option<(Word, String)>,
     /// The instant at which the next step is likely to collide with another event.
     next_at: Option<Millis>,
     /// Counts the names given to resumed sessions and branches.
@@ -102,120 +101,134 @@ struct PlannedSession {
 impl Writer<'_> {
     fn step(&mut self) {
         let client = self.prng.below(self.clients.len());
-        if let Some((kind, session)) = self.next.take().filter(|(kind, _)| self.can_follow_up(client, *kind)) {
-            return match kind {
-                Kind::Prompt => self.prompt_to(client, session),
-                other => self.ask(client, other, session),
+        if let Some((word, session)) = self.next.take().filter(|(word, _)| self.can_follow_up(client, *word)) {
+            return if word == Word::Prompt {
+                self.prompt_to(client, session);
+            } else {
+                self.ask(client, word, session);
             };
         }
-        if let Some(kind) = self.prng.weighted(&self.menu(client)) {
-            self.take(client, kind);
+        if let Some(word) = self.prng.weighted(&self.menu(client)) {
+            self.take(client, word);
         }
     }
 
-    /// Adds a step of this kind by the client, on a random session.
-    fn take(&mut self, client: usize, kind: Kind) {
-        match kind {
-            Kind::Connect => self.connect(client),
-            Kind::Create => self.create(client),
-            Kind::Prompt => self.prompt(client),
-            Kind::Drop => self.lose(client, ConnectionStep::Drop),
-            Kind::Leave => self.lose(client, ConnectionStep::Close),
-            Kind::Stall => self.stall(client),
-            Kind::Unstall => self.act(client, ConnectionStep::Unstall),
-            Kind::Lag => {
+    /// Adds a step of this word by the client, on a random session.
+    fn take(&mut self, client: usize, word: Word) {
+        match word {
+            Word::Connect => self.connect(client),
+            Word::Create => self.create(client),
+            Word::Prompt => self.prompt(client),
+            Word::Drop => self.lose(client, ConnectionStep::Drop),
+            Word::Close => self.lose(client, ConnectionStep::Close),
+            Word::Stall => self.stall(client),
+            Word::Unstall => self.act(client, ConnectionStep::Unstall),
+            Word::Lag => {
                 let takes = *self.prng.one(&[Millis(300), Millis::from_secs(2)]);
                 self.act(client, ConnectionStep::Lag { takes });
             }
-            Kind::Vanish => self.vanish(client),
-            Kind::Cut => {
+            Word::Vanish => self.vanish(client),
+            Word::Cut => {
                 self.expect(self.scenario.gateway.write_timeout);
                 self.act(client, ConnectionStep::Cut);
             }
-            Kind::Mend => self.act(client, ConnectionStep::Mend),
-            Kind::Resend => self.act(client, ConnectionStep::Resend),
-            Kind::Kill => self.kill(),
-            Kind::Signal => self.signal(),
-            Kind::Suspend => {
+            Word::Mend => self.act(client, ConnectionStep::Mend),
+            Word::Resend => self.act(client, ConnectionStep::Resend),
+            Word::Kill => self.kill(),
+            Word::Signal => self.signal(),
+            Word::Suspend => {
                 let length = *self.prng.one(&[Millis::from_secs(5), Millis::from_secs(600)]);
                 self.process(ProcessStep::Suspend { length });
             }
-            Kind::SetClock => {
+            Word::SetClock => {
                 let far = *self.prng.one(&[Millis::from_secs(1), Millis::from_secs(60), Millis::from_secs(7200)]);
                 let jump = if self.prng.hits(1, 2) { Jump::Forward(far) } else { Jump::Back(far) };
                 self.process(ProcessStep::SetClock { jump });
             }
-            Kind::ScanIdle => self.scan_idle(),
-            Kind::Elsewhere => {
+            Word::ScanIdle => self.scan_idle(),
+            Word::CliNew => {
                 let session = self.prng.one(&self.sessions).name.clone();
                 self.process(ProcessStep::CliNew { session });
             }
-            other => self.request(client, other),
+            Word::Restart => self.restart(),
+            Word::Resume
+            | Word::Activate
+            | Word::CloseSession
+            | Word::Interrupt
+            | Word::Title
+            | Word::History
+            | Word::Undo
+            | Word::Steer
+            | Word::Compress
+            | Word::Branch
+            | Word::Delete
+            | Word::Answer
+            | Word::EventsSince
+            | Word::MostRecent
+            | Word::ActiveList
+            | Word::List => self.request(client, word),
         }
     }
 
     /// Whether the likely next action is taken: its feature is on and the client is connected.
-    fn can_follow_up(&mut self, client: usize, kind: Kind) -> bool {
-        let is_on = match kind {
-            Kind::Resume => self.swarm.has(Feature::Resume),
-            Kind::Interrupt => self.swarm.has(Feature::Interrupt),
-            _ => true,
-        };
+    fn can_follow_up(&mut self, client: usize, word: Word) -> bool {
+        let needed = [(Word::Resume, Feature::Resume), (Word::Interrupt, Feature::Interrupt)];
+        let is_on = needed.into_iter().all(|(other, feature)| word != other || self.swarm.has(feature));
         self.clients[client].connected && is_on && self.prng.hits(2, 3)
     }
 
     /// The actions that are possible for the client now, with their weights.
-    fn menu(&self, client: usize) -> Vec<(u32, Kind)> {
+    fn menu(&self, client: usize) -> Vec<(u32, Word)> {
         // Most lifecycle bugs need an action in the middle of a turn, so these weigh more while one runs.
         let busy = self.sessions.iter().any(|known| known.busy_until > self.now);
         let on = |feature, weight| self.swarm.weight(feature, weight);
         let midway = |feature, weight| on(feature, if busy { 2 * weight } else { weight });
         let free = self.swarm.has(Feature::Busy) || self.sessions.iter().any(|known| known.busy_until <= self.now);
         let mut menu = vec![
-            (midway(Feature::Kill, 2), Kind::Kill),
-            (on(Feature::Signal, 2), Kind::Signal),
-            (on(Feature::Suspend, 2), Kind::Suspend),
-            (on(Feature::SetClock, 2), Kind::SetClock),
-            (on(Feature::ScanIdle, 2), Kind::ScanIdle),
-            (if self.sessions.is_empty() { 0 } else { on(Feature::Elsewhere, 1) }, Kind::Elsewhere),
+            (midway(Feature::Kill, 2), Word::Kill),
+            (on(Feature::Signal, 2), Word::Signal),
+            (on(Feature::Suspend, 2), Word::Suspend),
+            (on(Feature::SetClock, 2), Word::SetClock),
+            (on(Feature::ScanIdle, 2), Word::ScanIdle),
+            (if self.sessions.is_empty() { 0 } else { on(Feature::Elsewhere, 1) }, Word::CliNew),
         ];
         if !self.clients[client].connected {
-            menu.push((20, Kind::Connect));
+            menu.push((20, Word::Connect));
             return menu;
         }
         let made = self.sessions.iter().filter(|known| SESSIONS.contains(&known.name.as_str())).count();
         let more = made < if self.swarm.has(Feature::Sessions) { SESSIONS.len() } else { 1 };
         menu.extend([
-            (if more { 4 } else { 0 }, Kind::Create),
-            (midway(Feature::Drop, 8), Kind::Drop),
-            (on(Feature::Leave, 6), Kind::Leave),
-            (on(Feature::SlowReader, 4), Kind::Stall),
-            (on(Feature::SlowReader, 2), Kind::Unstall),
-            (on(Feature::Lag, 4), Kind::Lag),
-            (midway(Feature::HalfOpen, 3), Kind::Vanish),
-            (on(Feature::HalfOpen, 3), Kind::Cut),
-            (on(Feature::HalfOpen, 4), Kind::Mend),
-            (on(Feature::Resend, 3), Kind::Resend),
+            (if more { 4 } else { 0 }, Word::Create),
+            (midway(Feature::Drop, 8), Word::Drop),
+            (on(Feature::Leave, 6), Word::Close),
+            (on(Feature::SlowReader, 4), Word::Stall),
+            (on(Feature::SlowReader, 2), Word::Unstall),
+            (on(Feature::Lag, 4), Word::Lag),
+            (midway(Feature::HalfOpen, 3), Word::Vanish),
+            (on(Feature::HalfOpen, 3), Word::Cut),
+            (on(Feature::HalfOpen, 4), Word::Mend),
+            (on(Feature::Resend, 3), Word::Resend),
         ]);
         if self.sessions.is_empty() {
             return menu;
         }
         menu.extend([
-            (if free { 10 } else { 0 }, Kind::Prompt),
-            (on(Feature::Resume, 5), Kind::Resume),
-            (on(Feature::Activate, 4), Kind::Activate),
-            (midway(Feature::Close, 3), Kind::Close),
-            (midway(Feature::Interrupt, 3), Kind::Interrupt),
-            (on(Feature::Title, 3), Kind::Title),
-            (on(Feature::Look, 2), Kind::History),
-            (on(Feature::Undo, 4), Kind::Undo),
-            (on(Feature::Steer, 4), Kind::Steer),
-            (on(Feature::Compress, 5), Kind::Compress),
-            (on(Feature::Branch, 4), Kind::Branch),
-            (on(Feature::Delete, 3), Kind::Delete),
-            (on(Feature::Look, 3), Kind::Look),
-            (on(Feature::Answer, on(Feature::Question, 6)), Kind::Answer),
-            (on(Feature::Events, 3), Kind::Events),
+            (if free { 10 } else { 0 }, Word::Prompt),
+            (on(Feature::Resume, 5), Word::Resume),
+            (on(Feature::Activate, 4), Word::Activate),
+            (midway(Feature::Close, 3), Word::CloseSession),
+            (midway(Feature::Interrupt, 3), Word::Interrupt),
+            (on(Feature::Title, 3), Word::Title),
+            (on(Feature::Look, 2), Word::History),
+            (on(Feature::Undo, 4), Word::Undo),
+            (on(Feature::Steer, 4), Word::Steer),
+            (on(Feature::Compress, 5), Word::Compress),
+            (on(Feature::Branch, 4), Word::Branch),
+            (on(Feature::Delete, 3), Word::Delete),
+            (on(Feature::Look, 3), Word::List),
+            (on(Feature::Answer, on(Feature::Question, 6)), Word::Answer),
+            (on(Feature::Events, 3), Word::EventsSince),
         ]);
         menu
     }
@@ -236,7 +249,7 @@ impl Writer<'_> {
             return;
         }
         let ways =
-            [(Feature::Resume, Kind::Resume), (Feature::Resume, Kind::Resume), (Feature::Activate, Kind::Activate)];
+            [(Feature::Resume, Word::Resume), (Feature::Resume, Word::Resume), (Feature::Activate, Word::Activate)];
         let (feature, way) = *self.prng.one(&ways);
         if self.swarm.has(feature) {
             self.request(client, way);
@@ -331,8 +344,8 @@ impl Writer<'_> {
     /// Runs the idle reaper. A resume or prompt that follow_up may collide a session already chosen for eviction.
     fn scan_idle(&mut self) {
         if !self.sessions.is_empty() {
-            let kind = *self.prng.one(&[Kind::Resume, Kind::Prompt]);
-            self.next = Some((kind, self.prng.one(&self.sessions).name.clone()));
+            let word = *self.prng.one(&[Word::Resume, Word::Prompt]);
+            self.next = Some((word, self.prng.one(&self.sessions).name.clone()));
         }
         self.process(ProcessStep::ScanIdle);
     }
@@ -341,7 +354,7 @@ impl Writer<'_> {
     fn stall(&mut self, client: usize) {
         self.expect(self.scenario.gateway.write_timeout);
         if !self.sessions.is_empty() {
-            self.next = Some((Kind::Prompt, self.prng.one(&self.sessions).name.clone()));
+            self.next = Some((Word::Prompt, self.prng.one(&self.sessions).name.clone()));
         }
         self.act(client, ConnectionStep::Stall);
     }
@@ -378,16 +391,16 @@ impl Writer<'_> {
         self.process(ProcessStep::Restart);
     }
 
-    fn request(&mut self, client: usize, kind: Kind) {
+    fn request(&mut self, client: usize, word: Word) {
         let session = self.prng.one(&self.sessions).name.clone();
-        self.ask(client, kind, session);
+        self.ask(client, word, session);
     }
 
-    fn ask(&mut self, client: usize, kind: Kind, session: String) {
-        self.next = follow_up(kind).map(|kind| (kind, session.clone()));
+    fn ask(&mut self, client: usize, word: Word, session: String) {
+        self.next = follow_up(word).map(|word| (word, session.clone()));
         let target = *self.prng.one(&[ResumeTarget::Stored, ResumeTarget::Tip]);
-        let action = match kind {
-            Kind::Resume => {
+        let action = match word {
+            Word::Resume => {
                 let name = self.prng.hits(1, 4).then(|| self.fresh_name("again"));
                 let by_title = self.swarm.has(Feature::Title) && self.prng.hits(1, 4);
                 let target = if by_title { ResumeTarget::Title } else { target };
@@ -395,28 +408,50 @@ impl Writer<'_> {
                 let wish = if self.prng.hits(1, 4) { *self.prng.one(&wishes) } else { ResumeWish::GoOn };
                 RequestStep::Resume { session, target, name, wish }
             }
-            Kind::Activate => RequestStep::Activate { session },
-            Kind::Close => {
+            Word::Activate => RequestStep::Activate { session },
+            Word::CloseSession => {
                 self.expect(self.in_doubt());
                 RequestStep::CloseSession { session }
             }
-            Kind::Interrupt => RequestStep::Interrupt { session },
-            Kind::Title => RequestStep::Title {
+            Word::Interrupt => RequestStep::Interrupt { session },
+            Word::Title => RequestStep::Title {
                 session,
                 title: self.prng.hits(1, 2).then(|| (*self.prng.one(&TITLES)).to_owned()),
             },
-            Kind::History => RequestStep::History { session },
-            Kind::Undo => RequestStep::Undo { session },
-            Kind::Steer => RequestStep::Steer { session, text: "mind the tests".to_owned() },
-            Kind::Compress => {
+            Word::History => RequestStep::History { session },
+            Word::Undo => RequestStep::Undo { session },
+            Word::Steer => RequestStep::Steer { session, text: "mind the tests".to_owned() },
+            Word::Compress => {
                 self.expect(self.scenario.agent.summary);
                 RequestStep::Compress { session }
             }
-            Kind::Branch => RequestStep::Branch { session, name: self.fresh_name("branch") },
-            Kind::Delete => RequestStep::Delete { session, target },
-            Kind::Answer => RequestStep::Answer { session, text: "the first".to_owned() },
-            Kind::Events => RequestStep::EventsSince { session },
-            _ => self.prng.one(&[RequestStep::List, RequestStep::MostRecent, RequestStep::ActiveList]).clone(),
+            Word::Branch => RequestStep::Branch { session, name: self.fresh_name("branch") },
+            Word::Delete => RequestStep::Delete { session, target },
+            Word::Answer => RequestStep::Answer { session, text: "the first".to_owned() },
+            Word::EventsSince => RequestStep::EventsSince { session },
+            // Any request that reads many sessions.
+            Word::MostRecent | Word::ActiveList | Word::List => {
+                self.prng.one(&[RequestStep::List, RequestStep::MostRecent, RequestStep::ActiveList]).clone()
+            }
+            Word::Create
+            | Word::Prompt
+            | Word::Connect
+            | Word::Close
+            | Word::Drop
+            | Word::Stall
+            | Word::Unstall
+            | Word::Lag
+            | Word::Cut
+            | Word::Mend
+            | Word::Vanish
+            | Word::Resend
+            | Word::Kill
+            | Word::Signal
+            | Word::Restart
+            | Word::CliNew
+            | Word::ScanIdle
+            | Word::Suspend
+            | Word::SetClock => unreachable!("`{}` is no request on a session", word.entry().word),
         };
         self.act(client, action);
     }
@@ -443,15 +478,21 @@ impl Writer<'_> {
     }
 }
 
-/// The action that usually follow_up this one, by the same client or by another.
-fn follow_up(kind: Kind) -> Option<Kind> {
-    match kind {
-        Kind::Close | Kind::Delete => Some(Kind::Resume),
-        Kind::Resume | Kind::Activate | Kind::Branch | Kind::Undo | Kind::Compress => Some(Kind::Prompt),
-        Kind::Answer => Some(Kind::Interrupt),
-        // A user interrupts in order to ask for something else.
-        Kind::Interrupt => Some(Kind::Prompt),
-        Kind::Title => Some(Kind::Title),
-        _ => None,
-    }
+/// The word of the step that usually follows, by the same client or by another.
+fn follow_up(word: Word) -> Option<Word> {
+    FOLLOW_UPS.iter().find(|(first, _)| *first == word).map(|(_, next)| *next)
 }
+
+const FOLLOW_UPS: [(Word, Word); 10] = [
+    (Word::CloseSession, Word::Resume),
+    (Word::Delete, Word::Resume),
+    (Word::Resume, Word::Prompt),
+    (Word::Activate, Word::Prompt),
+    (Word::Branch, Word::Prompt),
+    (Word::Undo, Word::Prompt),
+    (Word::Compress, Word::Prompt),
+    (Word::Answer, Word::Interrupt),
+    // A user interrupts in order to ask for something else.
+    (Word::Interrupt, Word::Prompt),
+    (Word::Title, Word::Title),
+];

@@ -17,54 +17,6 @@ pub(super) struct Swarm {
     pub(super) workflow: Option<&'static Workflow>,
 }
 
-/// Each feature is on in one of so many scenarios.
-const FEATURES: [(Feature, usize); 44] = [
-    (Drop, 1),
-    (Leave, 3),
-    (Resume, 1),
-    (Activate, 2),
-    (Close, 2),
-    (Interrupt, 3),
-    (Steer, 5),
-    (Compress, 4),
-    (Branch, 6),
-    (Delete, 6),
-    (Undo, 6),
-    (Cut, 6),
-    (Title, 5),
-    (Events, 4),
-    (Look, 8),
-    (Answer, 2),
-    (Kill, 6),
-    (Signal, 8),
-    (Suspend, 8),
-    (ScanIdle, 6),
-    (Draft, 6),
-    (Company, 2),
-    (Sessions, 3),
-    (Rotation, 2),
-    (Question, 4),
-    (Error, 5),
-    (Busy, 2),
-    (SlowNetwork, 4),
-    (SlowStore, 3),
-    (SlowReader, 8),
-    (Lag, 8),
-    (HalfOpen, 6),
-    (Resend, 8),
-    (Hang, 8),
-    (LateAnswer, 8),
-    (SetClock, 8),
-    (StoreFaults, 5),
-    (Background, 5),
-    (SlowAgent, 4),
-    (Windows, 3),
-    (Settings, 3),
-    (Crowd, 60),
-    (Elsewhere, 10),
-    (Full, 16),
-];
-
 /// Groups of features that matter only together. Most scenarios turn on one whole group, because independent draws would
 /// seldom combine several rare features.
 const THEMES: [&[Feature]; 19] = [
@@ -117,13 +69,13 @@ impl Swarm {
         };
         // With a theme, all other features are half as likely.
         let rarer = if theme.is_empty() { 1 } else { 2 };
-        let on = |prng: &mut Prng, (feature, one_in): (Feature, usize)| match one_in {
+        let on = |prng: &mut Prng, feature: Feature| match feature.one_in() {
             _ if theme.contains(&feature) => true,
             // Drop and resume are the core of the subject; they are off in only one of four scenarios.
             1 => prng.hits(3, 4),
             one_in => prng.hits(1, one_in * rarer),
         };
-        let features = FEATURES.into_iter().filter(|feature| on(prng, *feature)).map(|(feature, _)| feature).collect();
+        let features = Feature::ALL.iter().copied().filter(|feature| on(prng, *feature)).collect();
         Self { features, theme, workflow }
     }
 

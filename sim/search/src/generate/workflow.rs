@@ -4,7 +4,7 @@
 //! client, the instant, the turn, the id of a resume, which actions are left out and which come in between.
 
 use super::feature::Feature::{self, *};
-use super::kind::Kind;
+use sim_scenario::Word;
 
 /// A sequence of actions, and the features that it needs.
 pub(super) struct Workflow {
@@ -12,8 +12,8 @@ pub(super) struct Workflow {
     pub(super) steps: &'static [WorkflowStep],
 }
 
-/// One action of a workflow: when, on which session, and the kinds from which one is drawn.
-pub(super) type WorkflowStep = (When, Target, &'static [Kind]);
+/// One action of a workflow: when, on which session, and the words from which one is drawn.
+pub(super) type WorkflowStep = (When, Target, &'static [Word]);
 
 #[derive(Clone, Copy)]
 pub(super) enum When {
@@ -36,13 +36,13 @@ pub(super) enum Target {
 }
 use Target::*;
 
-const TALK: &[Kind] = &[Kind::Prompt];
-const END: &[Kind] = &[Kind::Close, Kind::Close, Kind::Drop, Kind::Leave];
-const CLOSE: &[Kind] = &[Kind::Close];
-const RETURN: &[Kind] = &[Kind::Resume];
-const BEGIN: &[Kind] = &[Kind::Create];
-const LOOK: &[Kind] = &[Kind::Look];
-const CRASH: &[Kind] = &[Kind::Kill, Kind::Kill, Kind::Signal];
+const TALK: &[Word] = &[Word::Prompt];
+const END: &[Word] = &[Word::CloseSession, Word::CloseSession, Word::Drop, Word::Close];
+const CLOSE: &[Word] = &[Word::CloseSession];
+const RETURN: &[Word] = &[Word::Resume];
+const BEGIN: &[Word] = &[Word::Create];
+const LOOK: &[Word] = &[Word::List];
+const CRASH: &[Word] = &[Word::Kill, Word::Kill, Word::Signal];
 
 pub(super) const WORKFLOWS: [Workflow; 10] = [
     // A session is rotated, then resumed while it is being closed.
@@ -61,9 +61,9 @@ pub(super) const WORKFLOWS: [Workflow; 10] = [
         features: &[Rotation, Resume, Delete, Company, SlowStore],
         steps: &[
             (Afterwards, First, TALK),
-            (During, First, &[Kind::Delete, Kind::Resume]),
+            (During, First, &[Word::Delete, Word::Resume]),
             (Afterwards, First, TALK),
-            (During, First, &[Kind::Delete, Kind::Resume]),
+            (During, First, &[Word::Delete, Word::Resume]),
             (Afterwards, First, TALK),
         ],
     },
@@ -73,7 +73,7 @@ pub(super) const WORKFLOWS: [Workflow; 10] = [
         steps: &[
             (Afterwards, First, TALK),
             (Afterwards, First, TALK),
-            (Afterwards, First, &[Kind::Create, Kind::Create, Kind::Branch]),
+            (Afterwards, First, &[Word::Create, Word::Create, Word::Branch]),
             (Afterwards, Last, TALK),
             (Immediately, First, LOOK),
             (Afterwards, First, LOOK),
@@ -87,7 +87,7 @@ pub(super) const WORKFLOWS: [Workflow; 10] = [
         steps: &[
             (Afterwards, First, TALK),
             (Afterwards, First, END),
-            (Afterwards, First, &[Kind::Elsewhere]),
+            (Afterwards, First, &[Word::CliNew]),
             (Afterwards, First, RETURN),
             (Afterwards, First, TALK),
         ],
@@ -111,9 +111,9 @@ pub(super) const WORKFLOWS: [Workflow; 10] = [
             (Afterwards, First, TALK),
             (Afterwards, Last, BEGIN),
             (Afterwards, Last, TALK),
-            (Afterwards, First, &[Kind::Close, Kind::Delete, Kind::Title]),
-            (Afterwards, Last, &[Kind::Title]),
-            (Afterwards, Last, &[Kind::Title]),
+            (Afterwards, First, &[Word::CloseSession, Word::Delete, Word::Title]),
+            (Afterwards, Last, &[Word::Title]),
+            (Afterwards, Last, &[Word::Title]),
         ],
     },
     // A session is compressed, then its last prompt is replaced or undone.
@@ -122,9 +122,9 @@ pub(super) const WORKFLOWS: [Workflow; 10] = [
         steps: &[
             (Afterwards, First, TALK),
             (Afterwards, First, TALK),
-            (Afterwards, First, &[Kind::Compress, Kind::Prompt]),
+            (Afterwards, First, &[Word::Compress, Word::Prompt]),
             (Afterwards, First, TALK),
-            (Afterwards, First, &[Kind::Prompt, Kind::Prompt, Kind::Undo]),
+            (Afterwards, First, &[Word::Prompt, Word::Prompt, Word::Undo]),
         ],
     },
     // The process is killed or signalled in the middle of a turn, and clients resume after the restart.
@@ -142,13 +142,13 @@ pub(super) const WORKFLOWS: [Workflow; 10] = [
     Workflow {
         features: &[SlowAgent, Question, Answer, Title, Close, Resume],
         steps: &[
-            (Immediately, First, &[Kind::Title, Kind::Prompt, Kind::Prompt]),
+            (Immediately, First, &[Word::Title, Word::Prompt, Word::Prompt]),
             (Immediately, First, CLOSE),
             (Immediately, First, RETURN),
             (During, First, RETURN),
             (Afterwards, First, TALK),
             (Afterwards, First, TALK),
-            (During, First, &[Kind::Answer]),
+            (During, First, &[Word::Answer]),
         ],
     },
     // A connection at its session limit resumes one of its own sessions.

@@ -7,18 +7,19 @@ use gateway_core::agent::script::TurnStep;
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::lifecycle::idle;
 
-use super::{Kind, Writer};
+use super::Writer;
 use crate::generate::feature::Feature;
+use sim_scenario::Word;
 
 impl Writer<'_> {
     /// Schedules a step in the middle of a turn that runs from `begins` to `rests`, or of a background job it leaves.
     pub(super) fn collide_with_turn(&mut self, begins: Millis, rests: Millis, steps: &[TurnStep], session: &str) {
-        let mut candidates: Vec<(Millis, Kind, String)> = Vec::new();
-        let own = |at, kind| (at, kind, session.to_owned());
+        let mut candidates: Vec<(Millis, Word, String)> = Vec::new();
+        let own = |at, word| (at, word, session.to_owned());
         let mut over = begins;
         if self.commit() > Millis::ZERO {
             // An interrupt may arrive before the prompt is stored.
-            candidates.push(own(Millis((self.now.0 + begins.0) / 2), Kind::Interrupt));
+            candidates.push(own(Millis((self.now.0 + begins.0) / 2), Word::Interrupt));
         }
         let free = self.sessions.iter().filter(|known| known.name != session && known.busy_until <= self.now);
         let free: Vec<String> = free.map(|known| known.name.clone()).collect();
@@ -26,27 +27,25 @@ impl Writer<'_> {
             let length = self.length(step);
             match step {
                 TurnStep::Late { .. } | TurnStep::Hang => {
-                    candidates.push(own(over + Millis(length.0 / 2), Kind::Interrupt));
+                    candidates.push(own(over + Millis(length.0 / 2), Word::Interrupt));
                 }
                 TurnStep::Background { takes, .. } => {
                     let ends = over + length + *takes;
                     if ends > rests {
                         let midway = self.midway();
-                        candidates.push(own(ends + midway, Kind::Close));
+                        candidates.push(own(ends + midway, Word::CloseSession));
                     } else {
                         // A second session that works at the same time may receive the job's notice by mistake.
-                        candidates.extend(free.iter().map(|other| (ends, Kind::Prompt, other.clone())));
+                        candidates.extend(free.iter().map(|other| (ends, Word::Prompt, other.clone())));
                     }
                 }
                 _ => {}
             }
             over = over + length;
         }
-        candidates.retain(|(_, kind, _)| match kind {
-            Kind::Interrupt => self.swarm.has(Feature::Interrupt),
-            Kind::Close => self.swarm.has(Feature::Close),
-            _ => true,
-        });
+        let (interrupts, closes) = (self.swarm.has(Feature::Interrupt), self.swarm.has(Feature::Close));
+        candidates
+            .retain(|(_, word, _)| (*word != Word::Interrupt || interrupts) && (*word != Word::CloseSession || closes));
         self.schedule_collision(&candidates);
     }
 
@@ -77,15 +76,15 @@ impl Writer<'_> {
         self.expect(idle::CAP_DELAY);
         let at = self.now + idle::CAP_DELAY + self.midway();
         let others = self.sessions.iter().map(|known| &known.name);
-        let others = others.flat_map(|other| [Kind::Resume, Kind::Prompt].map(|kind| (at, kind, other.clone())));
+        let others = others.flat_map(|other| [Word::Resume, Word::Prompt].map(|word| (at, word, other.clone())));
         self.schedule_collision(&others.collect::<Vec<_>>());
     }
 
     /// Takes one of the candidates as the next step, in two of three cases.
-    fn schedule_collision(&mut self, candidates: &[(Millis, Kind, String)]) {
+    fn schedule_collision(&mut self, candidates: &[(Millis, Word, String)]) {
         if !candidates.is_empty() && self.prng.hits(2, 3) {
-            let (at, kind, session) = self.prng.one(candidates).clone();
-            self.next = Some((kind, session));
+            let (at, word, session) = self.prng.one(candidates).clone();
+            self.next = Some((word, session));
             self.next_at = Some(at);
         }
     }

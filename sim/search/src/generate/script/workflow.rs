@@ -3,16 +3,15 @@
 use gateway_core::clock::Millis;
 
 use super::Writer;
-use crate::generate::kind::Kind;
 use crate::generate::workflow::Target::{self, *};
 use crate::generate::workflow::When::{self, *};
 use crate::generate::workflow::Workflow;
-use sim_scenario::ProcessStep;
+use sim_scenario::{ProcessStep, Word};
 
 impl Writer<'_> {
     /// Adds the actions of a workflow. Each is left out or preceded by a random step in one of twelve cases.
     pub(super) fn follow(&mut self, workflow: &Workflow) {
-        for (when, target, kinds) in workflow.steps {
+        for (when, target, words) in workflow.steps {
             match self.prng.below(12) {
                 0 => continue,
                 1 => {
@@ -22,8 +21,8 @@ impl Writer<'_> {
                 _ => {}
             }
             self.wait(*when);
-            let kind = *self.prng.one(kinds);
-            self.perform(*target, kind);
+            let word = *self.prng.one(words);
+            self.perform(*target, word);
         }
     }
 
@@ -42,9 +41,9 @@ impl Writer<'_> {
     }
 
     /// Adds an action by a random client, which connects first where needed.
-    fn perform(&mut self, target: Target, kind: Kind) {
-        if let Kind::Kill | Kind::Signal = kind {
-            return self.take(0, kind);
+    fn perform(&mut self, target: Target, word: Word) {
+        if [Word::Kill, Word::Signal].contains(&word) {
+            return self.take(0, word);
         }
         let client = self.prng.below(self.clients.len());
         self.connect_first(client);
@@ -54,11 +53,14 @@ impl Writer<'_> {
             Last => self.sessions.last().expect("there is a session from the beginning"),
         };
         let session = known.name.clone();
-        match kind {
-            Kind::Prompt => self.prompt_to(client, session),
-            Kind::Elsewhere => self.process(ProcessStep::CliNew { session }),
-            Kind::Create | Kind::Drop | Kind::Leave => self.take(client, kind),
-            other => self.ask(client, other, session),
+        if word == Word::Prompt {
+            self.prompt_to(client, session);
+        } else if word == Word::CliNew {
+            self.process(ProcessStep::CliNew { session });
+        } else if [Word::Create, Word::Drop, Word::Close].contains(&word) {
+            self.take(client, word);
+        } else {
+            self.ask(client, word, session);
         }
     }
 }
