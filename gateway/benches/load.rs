@@ -1,8 +1,8 @@
-//! Many clients at once: what a gateway takes of a machine, and how fast it serves.
+//! Load benchmark: memory, processor time and latency of a gateway with many clients.
 //!
-//! One run loads several endpoints in turn, each a process of its own, with the same client: one that only answers what a
-//! client wants to hear, for what client and WebSocket library cost by themselves; the gateway; and, with `--python`, the
-//! Python gateway of `hermes-agent`. So a number stands beside others from the same machine and minute.
+//! One run loads several endpoints in turn, each in a process of its own, with the same client: an endpoint that only
+//! echoes, as the cost of client and WebSocket library; the gateway; and, with `--python`, the
+//! Python gateway of `hermes-agent`. All numbers come from the same machine at the same time.
 //!
 //! `cargo bench -p gateway --bench load` is a small run; `-- --connections 2000` a large one.
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a benchmark measures real time")]
@@ -69,7 +69,7 @@ async fn run(options: &Options) -> Result<ExitCode, String> {
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Loads one endpoint from its start to its end.
+/// Runs all stages against one endpoint.
 async fn measure(endpoint: &Endpoint, options: &Options, faults: &mut Vec<String>) -> Result<Measured, String> {
     let running = endpoint.start()?;
     let (mut measured, clients) = crowd::load(&running, options).await?;
@@ -81,7 +81,7 @@ async fn measure(endpoint: &Endpoint, options: &Options, faults: &mut Vec<String
         // It owes every row and every end.
         Endpoint::Gateway => faults.extend(measured.faults(options, left.code)),
         Endpoint::Trivial => faults.extend(measured.failures()),
-        // Of others it is only told.
+        // Differences of other endpoints are only reported.
         Endpoint::Python { .. } => measured.failures().iter().for_each(|failure| println!("{failure}")),
     }
     Ok(measured)

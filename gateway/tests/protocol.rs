@@ -1,5 +1,5 @@
-//! The protocol's contract: whatever a client sends, the gateway answers it with a result or a documented error, and a
-//! request that was refused has changed no row.
+//! The protocol's contract: the gateway answers any frame with a result or a documented error, and a
+//! refused request changes no row.
 
 #[path = "protocol/bench.rs"]
 mod bench;
@@ -13,7 +13,7 @@ use proptest::sample::select;
 use proptest::test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-/// Every code that a client has to know (spec §3).
+/// The documented error codes (spec §3).
 const DOCUMENTED: [i64; 27] = [
     -32700, -32600, -32601, -32602, -32603, -32000, 4001, 4002, 4004, 4006, 4007, 4008, 4009, 4010, 4018, 4021, 4022,
     4023, 4090, 5000, 5005, 5006, 5007, 5008, 5032, 5036, 5071,
@@ -48,8 +48,8 @@ const METHODS: [&str; 26] = [
     "session.nonsense",
 ];
 
-/// Sends a frame to a gateway with one session, `SID` and `KEY` in it standing for the session's ids, and compares
-/// the error's code and the id that the answer is to; no row may change.
+/// Sends a frame to a gateway with one session (`SID` and `KEY` stand for its ids), and compares the error code and the
+/// request id of the answer. No row may change.
 #[track_caller]
 fn check_refused(frame: &str, id: Value, code: i64) {
     let (answer, before, after) = run(async |bench: &Bench| {
@@ -156,8 +156,8 @@ fn what_makes_no_sense_is_refused() {
     }
 }
 
-/// What a user interface asks beside its sessions is answered with what is true here: something works on prompts, the
-/// settings are those that the gateway runs with, and it has neither commands of its own nor pets nor files.
+/// Requests of a user interface that concern no session are answered truthfully: an agent is available, the
+/// settings are the effective ones, and there are no commands, pets or files.
 #[test]
 fn a_user_interface_is_told_what_is_true() {
     check_told("setup.status", json!({}), "/provider_configured", json!(true));
@@ -173,7 +173,7 @@ fn a_user_interface_is_told_what_is_true() {
     check_told("input.detect_drop", json!({"session_id": "SID", "text": "/etc/hosts"}), "/matched", json!(false));
 }
 
-/// Sends a request to a gateway with one session, and compares what its answer has at `pointer`.
+/// Sends a request to a gateway with one session, and compares the value at the JSON `pointer` of its answer.
 #[track_caller]
 fn check_told(method: &str, params: Value, pointer: &str, expected: Value) {
     let answer = run(async |bench: &Bench| {
@@ -184,7 +184,7 @@ fn check_told(method: &str, params: Value, pointer: &str, expected: Value) {
     assert_eq!(answer["result"].pointer(pointer), Some(&expected), "{method} {params}: {answer}");
 }
 
-/// A frame may be as long as it likes; what is in it is refused or carried out like any other.
+/// A frame of any length is executed or refused like any other.
 #[test]
 fn huge_frames_are_answered() {
     let long = "x".repeat(4_000_000);
@@ -199,7 +199,7 @@ fn huge_frames_are_answered() {
     assert_eq!(answer.expect("an answer")["result"]["status"], "streaming");
 }
 
-/// An id is the client's own business: equal ones are answered each, and a request without one is not answered.
+/// Request ids are opaque: equal ids are each answered, and a request without an id is not answered.
 #[test]
 fn each_request_is_answered_under_its_id() {
     let ids = [json!(1), json!(1), json!("1"), Value::Null, json!({"a": [1]}), json!(1.5)];
@@ -214,7 +214,7 @@ fn each_request_is_answered_under_its_id() {
     });
 }
 
-/// A prompt that names an earlier one takes its place, and that of all that followed it, in memory and in the rows.
+/// A prompt that names an earlier one replaces it and everything after it, in memory and in the rows.
 #[test]
 fn a_prompt_replaces_what_it_names() {
     run(async |bench: &Bench| {
@@ -235,8 +235,8 @@ fn a_prompt_replaces_what_it_names() {
     });
 }
 
-/// Ten thousand frames, a good part of them nearly right: each is answered, with a documented code where it is refused,
-/// and then no row has changed. They go to one gateway, whose sessions they make, use and delete on the way.
+/// Ten thousand frames, many of them nearly valid: each is answered, and a refusal has a documented code
+/// and changes no row. One gateway receives all of them, with the sessions that they create, use and delete.
 #[test]
 fn random_frames_do_no_harm() {
     // Written out: the same frames on every machine, and nothing kept outside of the repository.
@@ -270,7 +270,7 @@ fn random_frames_do_no_harm() {
     assert!((2_000..9_000).contains(&refused), "{refused} of 10,000 refused: the frames test one side only");
 }
 
-/// Frames from nonsense to good requests; `SID` and `KEY` are replaced by the ids of a session.
+/// Generates frames from random bytes to valid requests; `SID` and `KEY` stand for the ids of a session.
 fn frames() -> impl Strategy<Value = String> {
     let params = vec((select(vec!["session_id", "text", "title", "name", "limit", KEY_CUT, "x"]), values()), 0..4);
     let whole = (select(METHODS.to_vec()), select(vec!["SID", "SID", "KEY", "nobody"]), params);

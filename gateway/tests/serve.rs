@@ -1,6 +1,6 @@
-//! The program itself: real sockets, a real file, real signals.
+//! Tests of the program with real sockets, a real file and real signals.
 //!
-//! No test measures time: each waits for what must come, and gives up after a bound that only a hang reaches.
+//! No test asserts times: each waits for an event, with a timeout that only a hang reaches.
 
 #[path = "serve/bench.rs"]
 mod bench;
@@ -27,7 +27,7 @@ steps = [
 steps = [{ tool = "terminal", takes = "1h" }]
 "#;
 
-/// From the first frame to the row: a session that its client closes.
+/// A session from the first frame to the ended row.
 #[tokio::test(flavor = "current_thread")]
 async fn a_closed_session_is_a_row_that_says_so() {
     let gateway = Served::with_script(SCRIPT);
@@ -58,7 +58,7 @@ async fn a_closed_session_is_a_row_that_says_so() {
     assert_eq!(gateway.stop("TERM").await.0, Some(0));
 }
 
-/// Both signals end every session, also one at work; the client hears it, and then that the gateway goes away.
+/// Both signals end every session, also one with a turn. The client gets the turn's end, then a close frame.
 #[tokio::test(flavor = "current_thread")]
 async fn a_signal_ends_what_is_open() {
     for signal in ["TERM", "INT"] {
@@ -79,7 +79,7 @@ async fn a_signal_ends_what_is_open() {
     }
 }
 
-/// A second signal does not wait for a tool that sits through interrupts. The row stays open for the next start.
+/// A second signal does not wait for an uninterruptible tool. The row stays open until the next start.
 #[tokio::test(flavor = "current_thread")]
 async fn a_second_signal_cuts_the_end_short() {
     let gateway =
@@ -96,7 +96,7 @@ async fn a_second_signal_cuts_the_end_short() {
     assert_eq!(folder.end_of(&row), None);
 }
 
-/// A socket that dies without a word: the session has its grace, then its row is ended under the reaper's name.
+/// After a socket dies without a close frame the session has its grace, then the reaper ends its row.
 #[tokio::test(flavor = "current_thread")]
 async fn a_dropped_socket_ends_as_an_orphan() {
     let gateway = Served::with_grace("300ms");
@@ -108,7 +108,7 @@ async fn a_dropped_socket_ends_as_an_orphan() {
     assert_eq!(until("the row is ended", || gateway.folder.end_of(&row)).await, "ws_orphan_reap");
 }
 
-/// A client that stays and takes nothing of what is sent to it loses its connection, and its session with it.
+/// A connected client that reads nothing is disconnected, and its session is reaped.
 #[tokio::test(flavor = "current_thread")]
 async fn a_client_that_reads_nothing_is_let_go() {
     let gateway = Served::with_config("orphan_grace = \"100ms\"\nwrite_timeout = \"300ms\"");
@@ -124,7 +124,7 @@ async fn a_client_that_reads_nothing_is_let_go() {
     assert_eq!(until("the row is ended", || gateway.folder.end_of(&row)).await, "ws_orphan_reap");
 }
 
-/// A client that comes back within the grace finds its session, and goes on with it.
+/// A client that reconnects within the grace resumes its session.
 #[tokio::test(flavor = "current_thread")]
 async fn a_client_that_comes_back_goes_on() {
     let gateway = Served::with_grace("1h");
@@ -142,8 +142,8 @@ async fn a_client_that_comes_back_goes_on() {
     assert_eq!(gateway.folder.end_of(&row), None);
 }
 
-/// A client that comes back in the middle of a turn is told what was said before it, tools by their names, and of the
-/// prompt at work apart: whoever shows both shows each thing once.
+/// A resume in the middle of a turn returns the earlier history, with tool names, and the running prompt
+/// separately, without overlap.
 #[tokio::test(flavor = "current_thread")]
 async fn a_client_that_comes_back_is_told_everything_once() {
     let gateway = Served::with_script(SCRIPT);
@@ -167,7 +167,7 @@ async fn a_client_that_comes_back_is_told_everything_once() {
     assert_eq!(resumed["inflight"], json!({"user": "wait", "assistant": "", "streaming": true}));
 }
 
-/// A kill ends no row and leaves no lock; the next process ends the row when nobody comes back for it.
+/// A kill ends no row and leaves no lock. The next process ends the row after a grace without a client.
 #[tokio::test(flavor = "current_thread")]
 async fn a_row_of_a_killed_gateway_is_swept() {
     let gateway = Served::with_grace("300ms");
@@ -182,7 +182,7 @@ async fn a_row_of_a_killed_gateway_is_swept() {
     assert_eq!(until("the row is ended", || gateway.folder.end_of(&row)).await, "startup_orphan_reap");
 }
 
-/// Requests that are sent without waiting are answered in their order, more of them than fit into any queue.
+/// Pipelined requests are answered in order, even more of them than any queue holds.
 #[tokio::test(flavor = "current_thread")]
 async fn frames_keep_their_order() {
     let gateway = Served::with_grace("20s");
@@ -195,7 +195,7 @@ async fn frames_keep_their_order() {
     }
 }
 
-/// One path leads to the gateway, and only for WebSocket; everybody else is told.
+/// The gateway has one WebSocket path; other requests get an HTTP error.
 #[tokio::test(flavor = "current_thread")]
 async fn other_paths_are_refused() {
     let gateway = Served::with_grace("20s");
@@ -211,7 +211,7 @@ async fn other_paths_are_refused() {
     assert_eq!(gateway.get("EHLO here\r\n\r\n").await, "HTTP/1.1 400 Bad Request");
 }
 
-/// What keeps a gateway from starting is said on stderr with a hint, exits with 2, and leaves stdout empty.
+/// An error before the start is printed on stderr with a hint, exits with 2, and leaves stdout empty.
 #[track_caller]
 fn check_refused(arguments: &[&str], says: &str) {
     let output = gateway(arguments).output().expect("it runs");
@@ -252,7 +252,7 @@ fn a_database_that_is_not_for_us_is_refused() {
     assert_eq!(folder.names(), ["diary.txt", "newer.db"], "and nothing lies beside them");
 }
 
-/// What SQLite takes for no path: such a database would have no file, or a second name that the lock does not know.
+/// Names that SQLite does not take as paths are refused: the database would have no file, or a name without the lock.
 #[test]
 fn a_database_without_a_path_is_refused() {
     let gateway = Served::with_grace("20s");

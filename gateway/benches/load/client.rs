@@ -1,4 +1,4 @@
-//! One connection. It is read all the time, so that each frame has the time at which it came.
+//! One connection, read continuously so that each frame has its arrival time.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -16,12 +16,12 @@ use tokio::task::AbortHandle;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// An answer that takes longer does not come.
+/// The timeout of an answer.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// A client that has heard that the gateway is ready.
+/// A connected client that has received `gateway.ready`.
 pub(crate) struct Client {
     sink: Mutex<SplitSink<Socket, Message>>,
     heard: Rc<Heard>,
@@ -29,7 +29,7 @@ pub(crate) struct Client {
     reader: AbortHandle,
 }
 
-/// Who waits for what.
+/// The pending requests and turns of a connection.
 #[derive(Default)]
 struct Heard {
     answers: RefCell<BTreeMap<u64, oneshot::Sender<Result<Value, String>>>>,
@@ -37,23 +37,23 @@ struct Heard {
     ready: RefCell<Option<oneshot::Sender<()>>>,
 }
 
-/// Who waits for the events of a turn.
+/// A waiter for the events of a turn.
 struct Listener {
     began: Option<Instant>,
     over: oneshot::Sender<Told>,
 }
 
-/// A turn as its client has seen it.
+/// The timing of a turn, seen by its client.
 pub(crate) struct Told {
     pub(crate) began: Instant,
-    /// Whether it came to its end without an error or an interrupt.
+    /// Whether the turn completed without an error or an interrupt.
     pub(crate) complete: bool,
 }
 
-/// A turn whose end has not come yet.
+/// A turn whose end has not arrived yet.
 pub(crate) struct Turn(oneshot::Receiver<Told>);
 
-/// What of a frame is looked at.
+/// The fields of a frame that the client reads.
 #[derive(Deserialize)]
 struct Frame {
     id: Option<u64>,
@@ -76,7 +76,7 @@ struct Payload {
 }
 
 impl Client {
-    /// Connects, and waits for the first event.
+    /// Connects and waits for the first event.
     pub(crate) async fn connect(address: SocketAddr, path: &str) -> Result<Self, String> {
         let connecting = async {
             let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
@@ -104,14 +104,14 @@ impl Client {
         answer.map_err(|_| format!("{method}: the connection ended"))?.map_err(|error| format!("{method}: {error}"))
     }
 
-    /// Listens for the end of a turn, from now on.
+    /// Registers a waiter for the end of a turn.
     pub(crate) fn listen(&self, session: &str) -> Turn {
         let (over, is_over) = oneshot::channel();
         self.heard.turns.borrow_mut().insert(session.to_owned(), Listener { began: None, over });
         Turn(is_over)
     }
 
-    /// Prompts a session, which must take the prompt at once.
+    /// Prompts a session, which must start the turn at once.
     pub(crate) async fn prompt(&self, session: &str, text: &str) -> Result<Turn, String> {
         let turn = self.listen(session);
         let answer = self.call("prompt.submit", json!({"session_id": session, "text": text})).await?;
@@ -122,7 +122,7 @@ impl Client {
     }
 }
 
-/// The connection ends without a word: a socket is closed when its reader and its writer are gone.
+/// Drops the connection without a close frame, by dropping its reader and writer.
 impl Drop for Client {
     fn drop(&mut self) {
         self.reader.abort();
@@ -135,7 +135,7 @@ impl Turn {
     }
 }
 
-/// Reads until the connection is over; who waits then hears that.
+/// Reads until the end of the connection; pending waiters fail then.
 async fn read(mut stream: SplitStream<Socket>, heard: Rc<Heard>) {
     while let Some(Ok(message)) = stream.next().await {
         if let Message::Text(text) = message {

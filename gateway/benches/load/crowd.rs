@@ -1,7 +1,7 @@
-//! The load itself: many clients that do the same.
+//! The load: many clients with the same behaviour.
 //!
-//! They connect, make their sessions, prompt each of them, drop all at once with some turns at work, come back in a storm
-//! inside the grace, resume what they had, and see the ends of the turns. Each stage is measured for itself.
+//! They connect, create sessions, prompt each of them, drop all at once with some turns running, reconnect
+//! within the grace, resume their sessions, and receive the ends of the turns. Each stage is measured separately.
 
 use std::time::{Duration, Instant};
 
@@ -15,37 +15,37 @@ use crate::options::Options;
 use crate::report::{Measured, Memory};
 use crate::stage::Stage;
 
-/// How long an endpoint must have been quiet before its memory is read, and how long is waited for that at most.
+/// How long an endpoint must be idle before its memory is read, and the upper bound of that wait.
 const QUIET: Duration = Duration::from_millis(500);
 const LOOKS_MAX: u32 = 40;
 
-/// How often a client that comes back knocks, and how long it waits in between.
+/// The attempts of a reconnecting client, and the delay between them.
 const KNOCKS_MAX: u32 = 100;
 const BETWEEN_KNOCKS: Duration = Duration::from_millis(100);
 
-/// A client with its sessions.
+/// A client and its sessions.
 pub(crate) struct Member {
     client: Client,
     sessions: Vec<Known>,
 }
 
-/// A session, by both of its ids.
+/// A session's runtime id and stored id.
 #[derive(Clone)]
 struct Known {
     live: String,
     stored: String,
 }
 
-/// A client that has come back.
+/// A reconnected client.
 struct Returned {
     member: Member,
-    /// How many of its sessions were still the same.
+    /// The number of sessions that kept their runtime id.
     found: usize,
-    /// The turn that was at work when it left.
+    /// The turn that was running at the drop.
     turn: Option<Turn>,
 }
 
-/// Everything that is measured of an endpoint until its end, for which its clients stay.
+/// Runs the stages against an endpoint; the clients stay connected until its end.
 pub(crate) async fn load(endpoint: &Running, options: &Options) -> Result<(Measured, Vec<Member>), String> {
     let at_once = options.at_once;
     warm_up(endpoint).await?;
@@ -84,7 +84,7 @@ pub(crate) async fn load(endpoint: &Running, options: &Options) -> Result<(Measu
     Ok((measured, members))
 }
 
-/// One session from its beginning to its end, so that whatever an endpoint does once is done.
+/// Runs one session as a warm-up.
 async fn warm_up(endpoint: &Running) -> Result<(), String> {
     let (_, client) = arrive(endpoint).await?;
     let (_, member) = create(client, 1).await?;
@@ -99,7 +99,7 @@ async fn arrive(endpoint: &Running) -> Result<(Duration, Client), String> {
     Ok((started.elapsed(), client))
 }
 
-/// Makes a client's sessions, one after the other.
+/// Creates a client's sessions, one after the other.
 async fn create(client: Client, count: usize) -> Result<(Duration, Member), String> {
     let started = Instant::now();
     let mut sessions = Vec::new();
@@ -110,7 +110,7 @@ async fn create(client: Client, count: usize) -> Result<(Duration, Member), Stri
     Ok((started.elapsed() / count.max(1) as u32, Member { client, sessions }))
 }
 
-/// Every session with its client: first one of each client, then the next of each, so that a client's come apart.
+/// All sessions with their clients, interleaved: the first of each client, then the second of each.
 fn sessions(members: &[Member]) -> impl Iterator<Item = (&Client, &Known)> {
     let most = members.iter().map(|member| member.sessions.len()).max().unwrap_or_default();
     (0..most).flat_map(move |place| {
@@ -118,7 +118,7 @@ fn sessions(members: &[Member]) -> impl Iterator<Item = (&Client, &Known)> {
     })
 }
 
-/// A prompt and its turn; measured is the way to the first event.
+/// Prompts a session and measures the time to the first event.
 async fn prompt((client, known): (&Client, &Known)) -> Result<(Duration, ()), String> {
     let started = Instant::now();
     let told = client.prompt(&known.live, "hello").await?.over().await?;
@@ -128,7 +128,7 @@ async fn prompt((client, known): (&Client, &Known)) -> Result<(Duration, ()), St
     }
 }
 
-/// Prompts at an even rate that nobody is to be hurried by.
+/// Sends prompts at an even rate, below saturation.
 async fn steadily(endpoint: &Running, options: &Options, members: &[Member]) -> Stage {
     let count = 10 * options.rate as usize;
     let (started, each) = (tokio::time::Instant::now(), Duration::from_secs(1) / options.rate.max(1));
@@ -141,14 +141,14 @@ async fn steadily(endpoint: &Running, options: &Options, members: &[Member]) -> 
     stage
 }
 
-/// Begins a turn that is still at work when its client drops.
+/// Starts a turn that is still running when its client drops.
 async fn begin_work(member: &Member) -> Result<(Duration, Turn), String> {
     let started = Instant::now();
     let turn = member.client.prompt(&member.sessions[0].live, "work").await?;
     Ok((started.elapsed(), turn))
 }
 
-/// Connects again, however often that takes, and resumes all there was.
+/// Reconnects, with retries, and resumes all sessions.
 async fn come_back(endpoint: &Running, sessions: Vec<Known>, working: bool) -> Result<(Duration, Returned), String> {
     let started = Instant::now();
     let client = knock(endpoint).await?;
@@ -184,7 +184,7 @@ async fn end_of_work(turn: Turn) -> Result<(Duration, ()), String> {
     }
 }
 
-/// The memory of an endpoint that has nothing to do any more.
+/// The memory of an idle endpoint.
 async fn settled(endpoint: &Running) -> u64 {
     for _ in 0..LOOKS_MAX {
         let before = machine::time_of(endpoint.pid());

@@ -1,4 +1,4 @@
-//! What is loaded: processes that speak the protocol of the gateway.
+//! Endpoints: processes that speak the gateway's protocol.
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
@@ -12,29 +12,29 @@ use tempfile::TempDir;
 use crate::options::Options;
 use crate::rows::Rows;
 
-/// The turns that are asked for; any other prompt is answered with itself.
+/// The scripted turns; any other prompt is echoed.
 const SCRIPT: &str = "[turns.work]\nsteps = [{ sleep = \"5s\" }, { reply = \"done\" }]\n";
 
-/// How long an endpoint may take to end after it was asked to.
+/// The timeout of an endpoint's end after a signal.
 const END: Duration = Duration::from_secs(120);
 
-/// One of those that are loaded.
+/// The kinds of endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
-    /// One that only answers.
+    /// Answers without sessions, agents or a database.
     Trivial,
     /// The gateway of this crate.
     Gateway,
-    /// The Python gateway.
+    /// The Python gateway of `hermes-agent`.
     Python {
-        /// The virtual environment that it is in.
+        /// The virtual environment of its installation.
         environment: PathBuf,
-        /// What serves it.
+        /// The program that serves it with a scripted agent.
         launcher: PathBuf,
     },
 }
 
-/// An endpoint that is up, in a folder of its own.
+/// A running endpoint in a folder of its own.
 pub(crate) struct Running {
     endpoint: Endpoint,
     process: Process,
@@ -43,17 +43,17 @@ pub(crate) struct Running {
     folder: TempDir,
 }
 
-/// What an endpoint leaves.
+/// The result of an endpoint's end.
 pub(crate) struct Left {
     pub(crate) code: Option<i32>,
     pub(crate) rows: Option<Rows>,
     pub(crate) end: Duration,
 }
 
-/// Ends with the benchmark, however that ends.
+/// Kills the process when the benchmark ends, also by a panic.
 struct Process(Child);
 
-/// All that are asked for.
+/// The endpoints that the options select.
 pub(crate) fn all(options: &Options) -> Vec<Endpoint> {
     let mut all = Vec::new();
     if !options.no_trivial {
@@ -66,7 +66,7 @@ pub(crate) fn all(options: &Options) -> Vec<Endpoint> {
 }
 
 impl Endpoint {
-    /// Starts it, and waits until it listens.
+    /// Starts the endpoint and waits until it listens.
     pub(crate) fn start(&self) -> Result<Running, String> {
         let failed = |error: std::io::Error| format!("{self} does not start: {error}");
         let folder = tempfile::tempdir().map_err(failed)?;
@@ -117,7 +117,7 @@ impl Running {
         self.process.0.id()
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Sends SIGTERM and waits for the exit.
     pub(crate) async fn stop(mut self) -> Result<Left, String> {
         let asked = std::time::Instant::now();
         let pid = rustix::process::Pid::from_child(&self.process.0);
@@ -132,7 +132,7 @@ impl Running {
         Ok(Left { code: status.and_then(|status| status.code()), rows, end })
     }
 
-    /// Its exit, or none if it does not come.
+    /// The exit status, or `None` after the timeout.
     async fn ended(&mut self) -> Option<ExitStatus> {
         let ended = async {
             loop {

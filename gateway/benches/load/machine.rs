@@ -1,4 +1,4 @@
-//! What the system says of processes: memory, time on a processor, files.
+//! Process statistics of the system: memory, processor time, open files.
 
 use std::fs;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use rustix::param::clock_ticks_per_second;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
-/// Sees to it that this process, and those that it starts, may have so many files open.
+/// Raises the limit of open files of this process and its children.
 pub(crate) fn allow_files(needed: u64) -> Result<(), String> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_none_or(|current| current >= needed) {
@@ -21,19 +21,19 @@ pub(crate) fn allow_files(needed: u64) -> Result<(), String> {
         .map_err(|cause| format!("{needed} files are needed: {cause}; raise it with `ulimit -n {needed}`"))
 }
 
-/// The time that this process has been on a processor.
+/// The processor time of this process.
 pub(crate) fn own_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }
 
-/// The time that another process has been on a processor, with all its threads, also those that have ended.
+/// The processor time of another process, including threads that have ended.
 pub(crate) fn time_of(pid: u32) -> Duration {
     let ticks = |place| stat(pid, place).unwrap_or_default();
     Duration::from_secs(ticks(USER_TIME) + ticks(SYSTEM_TIME)) / clock_ticks_per_second() as u32
 }
 
-/// How long the disk takes to store a page, where endpoints have their folders. Each commit waits for it.
+/// The latency of a synced write in the endpoints' folder. Each commit waits for one.
 pub(crate) fn disk_time() -> io::Result<Duration> {
     let mut file = tempfile::tempfile()?;
     let mut times = Vec::new();
@@ -47,7 +47,7 @@ pub(crate) fn disk_time() -> io::Result<Duration> {
     Ok(times[times.len() / 2])
 }
 
-/// The memory of a process and of those that it has started, in bytes.
+/// The memory of a process and its children, in bytes.
 pub(crate) fn memory_of(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -55,7 +55,7 @@ pub(crate) fn memory_of(pid: u32) -> u64 {
     own + children_of(pid).into_iter().map(memory_of).sum::<u64>()
 }
 
-/// How many threads a process has.
+/// The number of threads of a process.
 pub(crate) fn threads_of(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
 }
@@ -66,7 +66,7 @@ fn children_of(parent: u32) -> Vec<u32> {
     pids.filter(|pid| stat(*pid, PARENT) == Some(u64::from(parent))).collect()
 }
 
-/// Places in the line of a process, counted from the end of its name.
+/// Field indexes in `/proc/PID/stat`, counted from the end of the name.
 const PARENT: usize = 1;
 const USER_TIME: usize = 11;
 const SYSTEM_TIME: usize = 12;

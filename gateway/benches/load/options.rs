@@ -1,4 +1,4 @@
-//! What can be asked for.
+//! The options of the benchmark.
 
 use std::path::PathBuf;
 
@@ -8,34 +8,34 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "load", max_term_width = 100)]
 pub(crate) struct Options {
-    /// How many connections are open at once
+    /// The number of connections
     #[arg(long, default_value_t = 200)]
     pub(crate) connections: usize,
-    /// How many sessions each of them has
+    /// The number of sessions per connection
     #[arg(long, default_value_t = 2)]
     pub(crate) sessions: usize,
-    /// How many are at work at a time, of connections being opened and of prompts being answered
+    /// The number of concurrent connects and of concurrent prompts
     #[arg(long, default_value_t = 64)]
     pub(crate) at_once: usize,
-    /// How many prompts are sent in a second where a prompt's latency without a queue is asked for
+    /// The rate of prompts per second in the latency stage
     #[arg(long, default_value_t = 50)]
     pub(crate) rate: u32,
-    /// How many connections have a turn at work when all of them drop
+    /// The number of connections with a running turn at the drop
     #[arg(long, default_value_t = 50)]
     pub(crate) working: usize,
     /// A virtual environment with `hermes-agent`, whose Python gateway is loaded too
     #[arg(long, value_name = "VENV", requires = "launcher")]
     pub(crate) python: Option<PathBuf>,
-    /// The program that serves that gateway with a scripted agent; it takes `--turns FILE` and `--home FOLDER`
+    /// The program that serves that gateway with a scripted agent; it accepts `--turns FILE` and `--home FOLDER`
     #[arg(long, value_name = "FILE", requires = "python")]
     pub(crate) launcher: Option<PathBuf>,
-    /// Leave the endpoint out that only answers
+    /// Skip the endpoint that only echoes
     #[arg(long)]
     pub(crate) no_trivial: bool,
-    /// Be the endpoint that only answers; the benchmark starts itself so
+    /// Run as the endpoint that only echoes (used by the benchmark itself)
     #[arg(long, hide = true)]
     pub(crate) trivial: bool,
-    /// What cargo says to every benchmark
+    /// Passed by cargo to every benchmark; ignored
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -45,7 +45,7 @@ impl Options {
         self.connections * self.sessions
     }
 
-    /// How many files a process may need: those of a storm may be open before those of the drop are closed.
+    /// The open files that a process may need: after a drop the new sockets may be open before the old ones are closed.
     pub(crate) fn files(&self) -> u64 {
         2 * self.connections as u64 + 256
     }

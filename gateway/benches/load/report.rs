@@ -1,4 +1,4 @@
-//! The numbers beside each other.
+//! The report: a table of all endpoints.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::options::Options;
 use crate::rows::Rows;
 use crate::stage::Stage;
 
-/// All that is measured of an endpoint.
+/// The measurements of one endpoint.
 #[derive(Default)]
 pub(crate) struct Measured {
     pub(crate) name: String,
@@ -21,7 +21,7 @@ pub(crate) struct Measured {
     pub(crate) storm: Stage,
     pub(crate) ends: Stage,
     pub(crate) last: Stage,
-    /// How many sessions were still there after the storm, under the id they had.
+    /// The number of sessions that kept their runtime id over the reconnect.
     pub(crate) found: usize,
     pub(crate) memory: Memory,
     pub(crate) rows: Option<Rows>,
@@ -33,18 +33,18 @@ pub(crate) struct Measured {
 pub(crate) struct Memory {
     pub(crate) rest: u64,
     pub(crate) connected: u64,
-    /// With sessions that nobody has prompted.
+    /// With unprompted sessions.
     pub(crate) idle: u64,
     /// With sessions that were prompted twice.
     pub(crate) used: u64,
     pub(crate) threads: usize,
 }
 
-/// What is said of each endpoint, and where more is better or less, as a factor between two of them.
+/// A row of the report, and whether a higher or a lower value is better.
 type Line = (&'static str, fn(&Measured) -> String, Option<fn(&Measured) -> f64>);
 
 impl Measured {
-    /// How many prompts were answered, the one of the warm-up with them.
+    /// The number of answered prompts, including the warm-up.
     fn prompts(&self) -> usize {
         let Self { first, second, steady, work, last, .. } = self;
         1 + [first, second, steady, work, last].map(Stage::done).iter().sum::<usize>()
@@ -55,7 +55,7 @@ impl Measured {
         [connect, create, first, second, steady, work, storm, ends, last]
     }
 
-    /// What failed, a line for each stage.
+    /// The failures, one line per stage.
     pub(crate) fn failures(&self) -> Vec<String> {
         let failed = self.stages().into_iter().filter(|stage| !stage.failures.is_empty());
         let line = |stage: &Stage| {
@@ -65,7 +65,7 @@ impl Measured {
         failed.map(line).collect()
     }
 
-    /// What is not as a gateway owes it.
+    /// The differences from a correct result.
     pub(crate) fn faults(&self, options: &Options, code: Option<i32>) -> Vec<String> {
         let mut faults = self.failures();
         let mut owes = |what: &str, found: String, owed: String| {
@@ -137,7 +137,7 @@ const LINES: [Line; 24] = [
     ("sessions with lost or doubled messages", |m| m.rows.map_or("-".to_owned(), |rows| rows.odd.to_string()), None),
 ];
 
-/// A table with a column for each; where there is a peer, the last one says how much better the gateway is.
+/// A table with one column per endpoint and, with a peer, a last column with the gateway's factor.
 pub(crate) fn table(all: &[Measured]) -> String {
     let pair = match all {
         [.., ours, theirs] if theirs.is_peer => Some((ours, theirs)),

@@ -1,4 +1,4 @@
-//! What is in the database of a gateway after its end.
+//! Checks of the database after the gateway's end.
 
 use std::path::Path;
 
@@ -8,15 +8,15 @@ use rusqlite::{Connection, OpenFlags};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rows {
     pub(crate) sessions: i64,
-    /// Those without an end.
+    /// Rows without an end.
     pub(crate) open: i64,
     pub(crate) messages: i64,
-    /// Sessions whose messages are not those that were said in them.
+    /// Sessions with lost or duplicated messages.
     pub(crate) odd: i64,
 }
 
 impl Rows {
-    /// Counts what is in a file that nobody writes any more.
+    /// Counts the rows of a closed database file.
     pub(crate) fn count(db: &Path) -> rusqlite::Result<Self> {
         let connection = Connection::open_with_flags(db, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let count = |sql: &str| connection.query_one(sql, [], |row| row.get::<_, i64>(0));
@@ -29,7 +29,7 @@ impl Rows {
     }
 }
 
-/// A session in which a role follows itself has lost or doubled a message.
+/// A session in which a role follows itself has lost or duplicated a message.
 const ODD: &str = "
 SELECT COUNT(DISTINCT session_id) FROM (
     SELECT session_id, role, LAG(role) OVER (PARTITION BY session_id ORDER BY id) AS before FROM messages

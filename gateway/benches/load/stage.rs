@@ -1,4 +1,4 @@
-//! One stage of a load: the same done for many, so many of them at a time, and what it took.
+//! One stage of the load: an action for many items, with bounded concurrency, and its cost.
 
 use std::time::{Duration, Instant};
 
@@ -8,27 +8,27 @@ use futures_util::stream;
 use crate::endpoint::Running;
 use crate::machine;
 
-/// What is not done when a stage has taken so long is not done any more.
+/// The timeout of a stage; remaining items are skipped.
 const PATIENCE: Duration = Duration::from_secs(150);
 
-/// What a stage took.
+/// The measurements of a stage.
 #[derive(Debug, Default)]
 pub(crate) struct Stage {
     pub(crate) name: &'static str,
-    /// How long each took that was done, shortest first.
+    /// The latencies of completed items, ascending.
     latencies: Vec<Duration>,
-    /// What stopped the others.
+    /// The errors of the other items.
     pub(crate) failures: Vec<String>,
-    /// From the first beginning to the last end.
+    /// The wall time of the whole stage.
     pub(crate) took: Duration,
-    /// How long the endpoint was on a processor meanwhile.
+    /// The endpoint's processor time.
     theirs: Duration,
-    /// How long the client was.
+    /// The client's processor time.
     ours: Duration,
 }
 
 impl Stage {
-    /// Does `act` for each item, so many at a time. It returns how long it took and what came of it.
+    /// Runs `act` for each item with the given concurrency. `act` returns its latency and result.
     pub(crate) async fn run<I, T, F: Future<Output = Result<(Duration, T), String>>>(
         (endpoint, name): (&Running, &'static str),
         at_once: usize,
@@ -65,33 +65,33 @@ impl Stage {
         (stage, came)
     }
 
-    /// How many were done.
+    /// The number of completed items.
     pub(crate) fn done(&self) -> usize {
         self.latencies.len()
     }
 
-    /// The seconds in which all were done; none if some were not.
+    /// The duration in seconds; `None` if some items failed.
     pub(crate) fn all_in(&self) -> Option<f64> {
         self.failures.is_empty().then_some(self.took.as_secs_f64())
     }
 
-    /// How many were done in a second.
+    /// Completed items per second.
     pub(crate) fn rate(&self) -> f64 {
         self.done() as f64 / self.took.as_secs_f64()
     }
 
-    /// The latency that so many in a hundred did not exceed.
+    /// A latency percentile.
     pub(crate) fn percentile(&self, percent: usize) -> Option<Duration> {
         let place = (self.done() * percent).div_ceil(100).saturating_sub(1);
         self.latencies.get(place).copied()
     }
 
-    /// How long the endpoint was on a processor for each.
+    /// The endpoint's processor time per item.
     pub(crate) fn theirs_each(&self) -> Duration {
         self.theirs / self.done().max(1) as u32
     }
 
-    /// How long the client was.
+    /// The client's processor time.
     pub(crate) fn ours_each(&self) -> Duration {
         self.ours / self.done().max(1) as u32
     }

@@ -1,7 +1,7 @@
-//! The endpoint that only answers: every session is a number, every turn is over at once, nothing is stored.
+//! The endpoint that only echoes: no sessions, turns that end at once, nothing stored.
 //!
-//! It uses the same WebSocket library as the gateway. What it does in a second, no gateway on this machine can be seen to
-//! do with this client.
+//! It uses the same WebSocket library as the gateway, so its throughput is the upper bound that this client can measure
+//! on this machine.
 
 use std::cell::Cell;
 use std::net::SocketAddr;

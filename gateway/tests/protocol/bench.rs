@@ -1,4 +1,4 @@
-//! A gateway on a bench: a client's end of one connection, rows in memory, time that passes by itself.
+//! A gateway with one connection, rows in memory, and a clock that advances to each deadline.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -24,20 +24,20 @@ use gateway_sqlite::{Database, Dump};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-/// One gateway and its client.
+/// A gateway and the client's end of its connection.
 pub(crate) struct Bench {
     database: Rc<RefCell<Database>>,
     wire: Rc<Wire>,
     tasks: Rc<Tasks>,
 }
 
-/// The ids of a session, and the way to put them into frames.
+/// The ids of a session, substituted into frames.
 pub(crate) struct Ids {
     runtime: String,
     stored: String,
 }
 
-/// Runs `work` with a new gateway, which has one connection.
+/// Runs `work` with a new gateway and one connection.
 pub(crate) fn run<T>(work: impl AsyncFnOnce(&Bench) -> T) -> T {
     let bench = Bench::new();
     // Nothing here waits for anything but the tasks, so no runtime is needed.
@@ -65,7 +65,7 @@ impl Bench {
         Self { database, wire, tasks }
     }
 
-    /// A session with one prompt and its answer.
+    /// Creates a session with one answered prompt.
     pub(crate) async fn session(&self) -> Ids {
         let created = self.exchange(&frame("session.create", &json!({}))).await.expect("an answer");
         let mut ids = Ids { runtime: String::new(), stored: String::new() };
@@ -76,7 +76,7 @@ impl Bench {
         ids
     }
 
-    /// Sends a frame; the answer to it, if there is one. All that can happen has happened afterwards.
+    /// Sends a frame, runs all tasks until they wait, and returns the answer, if any.
     pub(crate) async fn exchange(&self, frame: &str) -> Option<Value> {
         self.settle().await;
         self.wire.sent.borrow_mut().clear();
@@ -90,29 +90,29 @@ impl Bench {
         answers.pop()
     }
 
-    /// Lets everything happen that can.
+    /// Runs all tasks until they wait.
     pub(crate) async fn settle(&self) {
         self.tasks.drain();
     }
 
-    /// Every row.
+    /// Reads both tables.
     pub(crate) fn dump(&self) -> Dump {
         self.database.borrow().dump().expect("rows")
     }
 
-    /// What is stored of what was said.
+    /// The stored texts, in order.
     pub(crate) fn texts(&self) -> Vec<String> {
         self.dump().messages.into_iter().map(|row| row.message.content.unwrap_or_default()).collect()
     }
 }
 
 impl Ids {
-    /// The frame with the session's ids in it.
+    /// Substitutes the session's ids into the frame.
     pub(crate) fn fill(&self, frame: &str) -> String {
         frame.replace("SID", &self.runtime).replace("KEY", &self.stored)
     }
 
-    /// Goes over to the session that an answer names, if it names one.
+    /// Switches to the session that the answer names, if any.
     pub(crate) fn follow(&mut self, result: &Value) {
         let text = |key: &str| result.get(key).and_then(Value::as_str).map(str::to_owned);
         if let (Some(runtime), Some(stored)) = (text("session_id"), text("stored_session_id").or(text("session_key"))) {
@@ -125,7 +125,7 @@ fn frame(method: &str, params: &Value) -> String {
     json!({"id": 0, "method": method, "params": params}).to_string()
 }
 
-/// Time that is always as far as somebody waits for: a sleep is over at once, and has taken its time.
+/// A clock that jumps to each deadline: a sleep completes at once and advances time.
 #[derive(Default)]
 struct Time(Rc<Cell<u64>>);
 
@@ -154,7 +154,7 @@ impl Entropy for Count {
     }
 }
 
-/// The gateway's tasks, run whenever the client waits.
+/// The gateway's tasks, polled whenever the client waits.
 #[derive(Default)]
 struct Tasks {
     running: RefCell<FuturesUnordered<LocalBoxFuture<'static, ()>>>,
@@ -166,7 +166,7 @@ impl Tasks {
         self.new.borrow_mut().push(task);
     }
 
-    /// Runs tasks, and those that they start, until each waits for the client or is over.
+    /// Polls the tasks, and those that they spawn, until each waits for the client or has returned.
     fn drain(&self) {
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));
@@ -183,7 +183,7 @@ impl Tasks {
     }
 }
 
-/// Whether a task can go on.
+/// A waker that records whether its task is ready.
 #[derive(Default)]
 struct Woken(AtomicBool);
 
@@ -217,7 +217,7 @@ impl Store for AtTheCall {
     }
 }
 
-/// A transport with one client, who stays.
+/// A transport with one client that never disconnects.
 struct OneClient(RefCell<Option<Rc<Wire>>>);
 
 impl Transport for OneClient {
@@ -227,7 +227,7 @@ impl Transport for OneClient {
     }
 }
 
-/// The client's connection: frames on their way in, and frames that came out.
+/// The client's connection: frames to the gateway, and frames from it.
 #[derive(Default)]
 struct Wire {
     inbox: RefCell<VecDeque<String>>,

@@ -1,4 +1,4 @@
-//! A gateway that runs as a program, and clients that speak to it over sockets.
+//! A gateway as a child process, and clients that connect to it over sockets.
 
 use std::collections::VecDeque;
 use std::fs::{self, DirEntry};
@@ -19,23 +19,23 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite};
 
-/// Only a hang takes longer.
+/// The timeout of a test; only a hang takes longer.
 const HANG: Millis = Millis::from_secs(60);
 
-/// A gateway that is up, on a database of its own.
+/// A running gateway with a database of its own.
 pub(crate) struct Served {
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
     pub(crate) folder: Folder,
 }
 
-/// Ends with the test, however that ends.
+/// Kills the process when the test ends, also by a panic.
 pub(crate) struct Process(pub(crate) Child);
 
-/// A folder of a test's own.
+/// A temporary folder of one test.
 pub(crate) struct Folder(TempDir);
 
-/// One connection. Events that come while it waits for an answer are kept.
+/// One connection. Events that arrive while it waits for an answer are kept.
 pub(crate) struct Client {
     pub(crate) socket: WebSocketStream<TcpStream>,
     calls: u64,
@@ -59,12 +59,12 @@ impl Served {
         Self::start(folder)
     }
 
-    /// Starts on what the folder holds.
+    /// Starts a gateway on the folder's database.
     pub(crate) fn start(folder: Folder) -> Self {
         Self::start_with(folder, &[])
     }
 
-    /// Starts with further flags.
+    /// The same with further flags.
     pub(crate) fn start_with(folder: Folder, flags: &[&str]) -> Self {
         let mut command = gateway(&["--listen", "127.0.0.1:0", "--db", &folder.path("state.db")]);
         for (file, option, prefix) in [("script.toml", "--agent", "script:"), ("config.toml", "--config", "")] {
@@ -76,7 +76,7 @@ impl Served {
         Self::run(folder, command)
     }
 
-    /// Runs what was made with [`gateway`], and waits for the line that says where.
+    /// Runs a command made with [`gateway`], and waits for the line with its address.
     pub(crate) fn run(folder: Folder, mut command: Command) -> Self {
         let mut process = Process(command.stdout(Stdio::piped()).spawn().expect("it starts"));
         let mut line = String::new();
@@ -86,7 +86,7 @@ impl Served {
         Self { process, address, folder }
     }
 
-    /// A client that has heard that the gateway is ready.
+    /// Connects a client and waits for `gateway.ready`.
     pub(crate) async fn connect(&self) -> Client {
         Client::greeted(self.knock("/api/ws").await.expect("the handshake")).await
     }
@@ -95,7 +95,7 @@ impl Served {
         self.knock_with(path, &[]).await
     }
 
-    /// The same with further headers.
+    /// The same with further request headers.
     pub(crate) async fn knock_with(
         &self,
         path: &str,
@@ -109,12 +109,12 @@ impl Served {
         Ok(within("the handshake", client_async(request, stream)).await?.0)
     }
 
-    /// The first line of the answer to something that is no WebSocket.
+    /// The status line of the answer to a plain HTTP request.
     pub(crate) async fn get(&self, request: &str) -> String {
         self.page(request).await.lines().next().unwrap_or_default().to_owned()
     }
 
-    /// The whole answer.
+    /// The whole answer to a plain HTTP request.
     pub(crate) async fn page(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address).await.expect("it listens");
         stream.write_all(request.as_bytes()).await.expect("it reads");
@@ -123,14 +123,14 @@ impl Served {
         answer
     }
 
-    /// The page of metrics.
+    /// Fetches the `/metrics` page.
     pub(crate) async fn metrics(&self) -> String {
         self.page("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await
     }
 
-    /// A number of KiB that Linux tells of the process: `VmRSS`, the memory it has, or `VmHWM`, the most it ever had.
+    /// A memory figure of the process in KiB, from `/proc`: `VmRSS`, the present size, or `VmHWM`, the peak.
     pub(crate) fn memory(&self, name: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).expect("Linux tells of it");
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).expect("procfs");
         let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("there is a line for it");
         line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number of KiB")
     }
@@ -139,7 +139,7 @@ impl Served {
         self.process.signal(signal);
     }
 
-    /// Signals it, and waits for its exit code; its folder is left.
+    /// Sends a signal and waits for the exit code; the folder is kept.
     pub(crate) async fn stop(mut self, signal: &str) -> (Option<i32>, Folder) {
         self.signal(signal);
         let status = until("it ends", || self.process.0.try_wait().expect("our child")).await;
@@ -193,18 +193,18 @@ impl Folder {
         Connection::open(self.path("state.db")).expect("a database")
     }
 
-    /// How many messages a row has; none while there is no such row.
+    /// The number of messages of a row; `None` while the row does not exist.
     pub(crate) fn messages(&self, row: &str) -> i64 {
         let count = "SELECT count(*) FROM messages WHERE session_id = ?1";
         self.rows().query_one(count, [row], |row| row.get(0)).expect("a number")
     }
 
-    /// Whether there is such a row; a session's first prompt makes it.
+    /// Whether the row exists; a session's first prompt creates it.
     pub(crate) fn has(&self, row: &str) -> bool {
         self.rows().query_one("SELECT count(*) FROM sessions WHERE id = ?1", [row], |row| row.get(0)) == Ok(1)
     }
 
-    /// Why a row has ended, `None` while it is open; time and reason come together.
+    /// The end reason of a row, `None` while it is open. Time and reason are set together.
     pub(crate) fn end_of(&self, row: &str) -> Option<String> {
         let end = "SELECT ended_at, end_reason FROM sessions WHERE id = ?1";
         let (at, reason): (Option<f64>, Option<String>) =
@@ -215,14 +215,14 @@ impl Folder {
 }
 
 impl Client {
-    /// A client that has heard that the gateway is ready.
+    /// Connects a client and waits for `gateway.ready`.
     pub(crate) async fn greeted(socket: WebSocketStream<TcpStream>) -> Self {
         let mut client = Self { socket, calls: 0, events: VecDeque::new() };
         assert_eq!(client.event().await["type"], "gateway.ready");
         client
     }
 
-    /// The runtime id of a new session, and the id of its row.
+    /// Creates a session and returns its runtime id and stored id.
     pub(crate) async fn create(&mut self) -> (String, String) {
         let created = self.call("session.create", json!({})).await;
         let id = |key: &str| created[key].as_str().expect("an id").to_owned();
@@ -234,14 +234,14 @@ impl Client {
         assert_eq!(answer["status"], "streaming");
     }
 
-    /// The result of a request, which must have one.
+    /// The result of a request, which must succeed.
     pub(crate) async fn call(&mut self, method: &str, params: Value) -> Value {
         let mut answer = self.answer(method, params).await;
         assert!(answer["error"].is_null(), "{method}: {answer}");
         answer["result"].take()
     }
 
-    /// The answer to a request.
+    /// Sends a request and waits for its answer.
     pub(crate) async fn answer(&mut self, method: &str, params: Value) -> Value {
         self.calls += 1;
         let id = self.calls;
@@ -275,7 +275,7 @@ impl Client {
         within("a send", self.socket.send(Message::text(frame.to_string()))).await.expect("it is sent");
     }
 
-    /// The next frame that says something; whether we are there is asked in between.
+    /// The next text frame; pings in between are skipped.
     pub(crate) async fn frame(&mut self) -> Value {
         loop {
             let message = within("a frame", self.socket.next()).await.expect("not the end").expect("a frame");
@@ -285,13 +285,13 @@ impl Client {
         }
     }
 
-    /// Closes in order, and waits until the gateway has done its part.
+    /// Closes the connection and waits for the gateway's close frame.
     pub(crate) async fn close(mut self) {
         self.socket.close(None).await.expect("it is sent");
         self.hear_close().await;
     }
 
-    /// Waits for the end of the connection, which a close frame must come before; the code in it.
+    /// Waits for the end of the connection and returns the code of the close frame, which must come first.
     pub(crate) async fn hear_close(&mut self) -> Option<u16> {
         let mut closed = None;
         while let Some(message) = within("the end", self.socket.next()).await {
@@ -303,7 +303,7 @@ impl Client {
     }
 }
 
-/// The value of a metric on its page.
+/// The value of a metric on the page.
 pub(crate) fn metric(page: &str, name: &str) -> Option<f64> {
     page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
 }
@@ -323,7 +323,7 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
     }
 }
 
-/// Looks again and again until `look` sees something.
+/// Polls `look` until it returns a value.
 pub(crate) async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let clock = MachineClock::start();
     within(what, async {

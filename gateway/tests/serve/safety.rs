@@ -1,4 +1,4 @@
-//! What is refused, as the README says: each over a real socket, with another client that is served all the while.
+//! Refusals and limits over real sockets, with another client that is served at the same time.
 
 use futures_util::{SinkExt, StreamExt};
 use gateway::real::clock::MachineClock;
@@ -17,14 +17,14 @@ use crate::bench::{Client, Folder, Served, gateway, metric, until, within};
 
 const TOKEN: &str = "correct-horse-battery";
 
-/// A gateway with a token, whose log can be read.
+/// A gateway with a token and a captured log.
 fn guarded() -> Served {
     let folder = Folder::new();
     let token = folder.write("token", &format!("{TOKEN}\n"));
     Served::start_with(folder, &["--token-file", &token, "--allow-origin", "https://chat.example"])
 }
 
-/// The status that a WebSocket request is refused with.
+/// The status line of a refused WebSocket request.
 async fn refused(gateway: &Served, path: &str, headers: &[(&'static str, &'static str)]) -> StatusCode {
     match gateway.knock_with(path, headers).await {
         Err(tungstenite::Error::Http(response)) => response.status(),
@@ -33,7 +33,7 @@ async fn refused(gateway: &Served, path: &str, headers: &[(&'static str, &'stati
     }
 }
 
-/// The gateway goes on as if nothing had been.
+/// Checks that the gateway still serves another client.
 async fn check_serves(client: &mut Client) {
     let (session, _) = client.create().await;
     client.prompt(&session, "still there?").await;
@@ -41,7 +41,7 @@ async fn check_serves(client: &mut Client) {
     assert_eq!(client.call("session.close", json!({"session_id": session})).await["closed"], true);
 }
 
-/// Missing, wrong and right, in the header and in the query; the pages are told from the sockets.
+/// A missing, wrong and right token, in the header and in the query, for pages and for sockets.
 #[tokio::test(flavor = "current_thread")]
 async fn a_token_is_needed() {
     let gateway = guarded();
@@ -69,7 +69,7 @@ async fn a_token_is_needed() {
     assert!(page.contains("gateway_connections_refused_total{reason=\"wrong_token\"} 3\n"), "{page}");
 }
 
-/// The token reaches neither output nor log, right or wrong, at the greatest length.
+/// No token, right or wrong, appears in the output or in the log.
 #[tokio::test(flavor = "current_thread")]
 async fn a_token_is_not_logged() {
     let folder = Folder::new();
@@ -87,7 +87,7 @@ async fn a_token_is_not_logged() {
     assert!(!log.contains("horse"), "{log}");
 }
 
-/// A page of another site may not connect, even where no token is needed or the right one is shown.
+/// A foreign origin is refused, with and without a token.
 #[tokio::test(flavor = "current_thread")]
 async fn pages_of_other_sites_are_refused() {
     let gateway = Served::with_grace("20s");
@@ -109,7 +109,7 @@ async fn pages_of_other_sites_are_refused() {
     check_serves(&mut Client::greeted(gateway.knock_with("/api/ws", &allowed).await.expect("allowed")).await).await;
 }
 
-/// A frame that is too long, is no text or no frame ends its connection with the code that says so.
+/// A frame that is too long, binary or malformed ends its connection with the matching close code.
 #[tokio::test(flavor = "current_thread")]
 async fn a_frame_that_is_no_frame_of_ours_ends_its_connection() {
     let gateway = Served::start_with(Folder::new(), &["--max-frame-bytes", "1000"]);
@@ -137,7 +137,7 @@ async fn a_frame_that_is_no_frame_of_ours_ends_its_connection() {
     check_serves(&mut other).await;
 }
 
-/// Beyond so many connections a further one is told so, until one of them is gone.
+/// A connection beyond the limit is refused until another one has ended.
 #[tokio::test(flavor = "current_thread")]
 async fn too_many_connections_are_refused() {
     let gateway = Served::start_with(Folder::new(), &["--max-connections", "2"]);
@@ -146,7 +146,7 @@ async fn too_many_connections_are_refused() {
         assert_eq!(refused(&gateway, "/api/ws", &[]).await, StatusCode::SERVICE_UNAVAILABLE);
     }
     let page = gateway.metrics().await;
-    assert_eq!(metric(&page, "gateway_connections"), Some(2.0), "a page takes nobody's place: {page}");
+    assert_eq!(metric(&page, "gateway_connections"), Some(2.0), "a page does not count as a connection: {page}");
     assert!(page.contains("gateway_connections_refused_total{reason=\"full\"} 3\n"), "{page}");
     check_serves(&mut one).await;
     two.close().await;
@@ -159,7 +159,7 @@ async fn too_many_connections_are_refused() {
     check_serves(&mut third).await;
 }
 
-/// Who has not shown that it may connect takes no place of those who may.
+/// Refused requests do not count towards the connection limit.
 #[tokio::test(flavor = "current_thread")]
 async fn who_says_nothing_takes_no_place() {
     let gateway = Served::start_with(Folder::new(), &["--max-connections", "1"]);
@@ -170,8 +170,8 @@ async fn who_says_nothing_takes_no_place() {
     check_serves(&mut gateway.connect().await).await;
 }
 
-/// A machine that vanishes says no goodbye. One that answers nothing any more loses its connection, and its session with
-/// it.
+/// A client that answers no ping is disconnected, and its session is
+/// reaped.
 #[tokio::test(flavor = "current_thread")]
 async fn a_client_that_vanishes_is_let_go() {
     let folder = Folder::new();
@@ -181,12 +181,12 @@ async fn a_client_that_vanishes_is_let_go() {
     let (session, row) = client.create().await;
     client.prompt(&session, "hello").await;
     client.event_of("message.complete").await;
-    // Nobody looks at its socket from here on, which stays open.
+    // The socket stays open and is not read from here on.
     assert_eq!(until("the row is ended", || gateway.folder.end_of(&row)).await, "ws_orphan_reap");
     drop(client);
 }
 
-/// A client that only has nothing to say answers when it is asked, and stays.
+/// An idle client answers pings and stays connected.
 #[tokio::test(flavor = "current_thread")]
 async fn a_silent_client_stays() {
     let folder = Folder::new();
@@ -205,12 +205,12 @@ async fn a_silent_client_stays() {
     check_serves(&mut client).await;
 }
 
-/// The error of an answer, as code and whether it passes by itself.
+/// The error of an answer: its code, and whether a retry may succeed.
 fn error(answer: &Value) -> (i64, bool) {
     (answer["error"]["code"].as_i64().unwrap_or_default(), answer["error"]["data"]["retry"] == true)
 }
 
-/// A connection has so many sessions, made or brought back; another one has its own.
+/// The limit of sessions per connection counts created and resumed ones; another connection has its own.
 #[tokio::test(flavor = "current_thread")]
 async fn too_many_sessions_are_refused() {
     let gateway = Served::with_config("max_sessions_per_connection = 2");
@@ -243,7 +243,7 @@ async fn too_many_sessions_are_refused() {
     client.create().await;
 }
 
-/// So many prompts wait, and so many words to a turn; a further one is told to come again.
+/// Queued prompts and steers are limited; a further one is refused as retryable.
 #[tokio::test(flavor = "current_thread")]
 async fn too_many_prompts_are_refused() {
     let folder = Folder::new();
@@ -265,8 +265,8 @@ async fn too_many_prompts_are_refused() {
     check_serves(&mut client).await;
 }
 
-/// A client that floods is held back by its own socket, not let ahead of another: while it still waits for most of its
-/// answers the other has had all of its own.
+/// A flooding client is held back by its own socket: while it still waits for most of its
+/// answers, the other client has received all of its own.
 #[tokio::test(flavor = "current_thread")]
 async fn a_flood_starves_nobody() {
     let gateway = Served::start_with(Folder::new(), &["--max-requests-per-second", "200"]);
@@ -295,12 +295,12 @@ async fn a_flood_starves_nobody() {
     tokio::select! {
         biased; // only the other one comes to an end
         () = within("the other to be served", served) => {}
-        () = async { tokio::join!(flood, reading); } => panic!("the flood was let go"),
+        () = async { tokio::join!(flood, reading); } => panic!("the flooding client was disconnected"),
     }
     assert!(answered < 1_000, "{answered} of 2000 answered");
 }
 
-/// Requests beyond the rate are answered all the same, and in order, but not sooner.
+/// Requests beyond the rate limit are delayed, and answered in order.
 #[tokio::test(flavor = "current_thread")]
 async fn requests_beyond_the_rate_wait() {
     let gateway = Served::start_with(Folder::new(), &["--max-requests-per-second", "100"]);
@@ -316,8 +316,8 @@ async fn requests_beyond_the_rate_wait() {
     assert!(clock.now().uptime >= Uptime(950), "all answered after {}", clock.now().uptime);
 }
 
-/// What a client does not take is not kept without end, however long it may take nothing: it is let go when so much
-/// waits, before all that its turn has to say would.
+/// Unread frames are bounded even without a write timeout: the client is disconnected when
+/// the bound is reached, before the end of its turn.
 #[tokio::test(flavor = "current_thread")]
 async fn a_client_that_reads_nothing_takes_no_memory() {
     let folder = Folder::new();
@@ -332,7 +332,7 @@ async fn a_client_that_reads_nothing_takes_no_memory() {
     check_serves(&mut other).await;
 }
 
-/// What a client asks for beyond what it takes waits in its socket.
+/// Requests of a client that does not read wait in its socket.
 #[tokio::test(flavor = "current_thread")]
 async fn a_client_that_asks_and_reads_nothing_takes_no_memory() {
     let gateway = Served::with_config("orphan_grace = \"100ms\"\nwrite_timeout = \"2s\"");
@@ -340,7 +340,7 @@ async fn a_client_that_asks_and_reads_nothing_takes_no_memory() {
     let (session, row) = session_with_much(&mut client).await;
     let before = gateway.memory("VmRSS");
     for id in 0..800 {
-        // A client that was let go can ask no more.
+        // A disconnected client can send no requests.
         if client.socket.send(history(id, &session)).await.is_err() {
             break;
         }
@@ -351,7 +351,7 @@ async fn a_client_that_asks_and_reads_nothing_takes_no_memory() {
     check_serves(&mut other).await;
 }
 
-/// A client that asks for much at once, and reads all the while, has all of it.
+/// A client that pipelines large requests and reads all the time gets every answer.
 #[tokio::test(flavor = "current_thread")]
 async fn a_client_that_asks_much_and_reads_is_answered() {
     let gateway = Served::with_grace("20s");
@@ -378,7 +378,7 @@ async fn a_client_that_asks_much_and_reads_is_answered() {
     tokio::join!(asking, hearing);
 }
 
-/// A session whose history is half a MiB.
+/// Creates a session with a history of half a MiB.
 async fn session_with_much(client: &mut Client) -> (String, String) {
     let (session, row) = client.create().await;
     client.prompt(&session, &"x".repeat(256 * 1024)).await;
@@ -391,7 +391,7 @@ fn history(id: u32, session: &str) -> Message {
     Message::text(json!({"jsonrpc": "2.0", "id": id, "method": "session.history", "params": params}).to_string())
 }
 
-/// Whatever comes over a socket, whole frames or none: the gateway lives on, serves others, and keeps nothing of it.
+/// After any bytes over a socket, framed or not, the gateway serves others and keeps no memory of them.
 #[tokio::test(flavor = "current_thread")]
 async fn random_frames_do_no_harm() {
     // No grace to speak of: what a connection has had is gone soon after it.
@@ -420,7 +420,7 @@ async fn random_frames_do_no_harm() {
     assert_eq!(gateway.stop("TERM").await.0, Some(0));
 }
 
-/// A client with a session, which does not care for answers.
+/// A client with a session that ignores answers.
 async fn throw(gateway: &Served, frames: Vec<Junk>) {
     let mut client = gateway.connect().await;
     let (session, row) = client.create().await;
@@ -441,7 +441,7 @@ async fn throw(gateway: &Served, frames: Vec<Junk>) {
     }
 }
 
-/// Bytes in place of a handshake.
+/// Generates bytes in place of a handshake.
 async fn throw_at_the_door(gateway: &Served, frames: Vec<Junk>) {
     let mut stream = TcpStream::connect(gateway.address).await.expect("it listens");
     for frame in frames {

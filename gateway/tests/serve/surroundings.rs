@@ -1,4 +1,4 @@
-//! What is around the frames: pages for machines, settings, standard input and output, logs.
+//! Everything besides frames: metrics, settings, standard input and output, logs.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::bench::{Folder, Process, Served, gateway, metric, until};
 
-/// What is live is what the metrics say, at every stage of a session's life.
+/// The metrics agree with the live state at every stage of a session's life.
 #[tokio::test(flavor = "current_thread")]
 async fn metrics_follow_a_session() {
     let folder = Folder::new();
@@ -46,7 +46,7 @@ async fn metrics_follow_a_session() {
     assert_eq!(gateway.folder.end_of(&row), None);
 }
 
-/// A flag goes before the config file, and a scenario file can be both config and script.
+/// A flag overrides the config file, and a scenario file is accepted as config and script.
 #[tokio::test(flavor = "current_thread")]
 async fn settings_come_from_flags_and_files() {
     let folder = Folder::new();
@@ -71,13 +71,13 @@ async fn settings_come_from_flags_and_files() {
 
 /// The client at the other end of standard input and output.
 struct Piped {
-    /// Until it ends.
+    /// Reads until the end of the output.
     input: Option<ChildStdin>,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Piped {
-    /// Greeted by a gateway that has just been started.
+    /// Starts a gateway and waits for `gateway.ready`.
     fn to(process: &mut Child) -> Self {
         let lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
         let mut client = Self { input: process.stdin.take(), lines };
@@ -93,14 +93,14 @@ impl Piped {
         serde_json::from_str(&self.lines.next().expect("a line").expect("text")).expect("JSON")
     }
 
-    /// The answer that makes a session.
+    /// Creates a session and returns the answer.
     fn create(&mut self) -> Value {
         self.send(json!({"id": 1, "method": "session.create"}));
         self.next()
     }
 }
 
-/// The same frames, one a line; the end of the input ends the sessions.
+/// The protocol with one frame per line; the end of the input ends the sessions.
 #[test]
 fn standard_input_is_a_client() {
     let folder = Folder::new();
@@ -131,20 +131,20 @@ fn standard_input_is_a_client() {
     assert_eq!(ended[0]["fields"]["row"], id("stored_session_id"));
 }
 
-/// A client that reads nothing does not keep a gateway from its end, and its session's row ends as any other.
+/// A client that reads nothing does not block the end, and its row is ended.
 #[tokio::test(flavor = "current_thread")]
 async fn standard_output_that_nobody_reads_is_left() {
     check_unread("1h", Input::StaysUntilSignal).await;
     check_unread("300ms", Input::Ends).await;
 }
 
-/// One that stays and takes nothing of what it is told is not waited for.
+/// A client that stays connected and reads nothing is not waited for.
 #[tokio::test(flavor = "current_thread")]
 async fn a_client_on_standard_input_that_reads_nothing_is_let_go() {
     check_unread("300ms", Input::Stays).await;
 }
 
-/// What becomes of standard input when a turn has said more than anybody reads.
+/// How standard input ends after a turn has written more than the client reads.
 #[derive(PartialEq)]
 enum Input {
     Ends,
@@ -152,7 +152,7 @@ enum Input {
     StaysUntilSignal,
 }
 
-/// The gateway ends, though its client has read two lines only.
+/// The gateway ends although its client has read only two lines.
 async fn check_unread(write_timeout: &str, then: Input) {
     let folder = Folder::new();
     let flags = ["--stdio", "--log", "off", "--write-timeout", write_timeout, "--db", &folder.path("state.db")];
@@ -182,7 +182,7 @@ async fn check_unread(write_timeout: &str, then: Input) {
     drop(client);
 }
 
-/// Nobody has to read what a gateway prints: it serves on, and ends as it should.
+/// A closed stdout or stderr affects neither service nor end.
 #[tokio::test(flavor = "current_thread")]
 async fn output_that_nobody_reads_is_no_end() {
     let unread = || {
