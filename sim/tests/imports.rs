@@ -64,9 +64,9 @@ const CRATES: &[Crate] = &[
             // What distinguishes one release from another.
             &["behavior", "release"],
             // What all work on a session takes.
-            &["approvals", "state"],
+            &["legacy::approvals", "legacy::resume_lock", "state"],
             // Work, and the ends of sessions.
-            &["storage"],
+            &["legacy", "legacy::rotation", "storage"],
             &["ends"],
             &["work"],
             // What is served.
