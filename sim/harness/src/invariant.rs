@@ -6,7 +6,9 @@ mod accepted_input_is_stored;
 mod acknowledged_messages_are_stored;
 mod answers_reach_tool_results;
 mod archived_messages_are_kept;
+pub(crate) mod bound;
 mod busy_sessions_have_a_turn;
+mod claim;
 mod close_on_disconnect_is_honored;
 mod connected_sessions_are_not_evicted;
 mod detached_rows_end;
@@ -55,45 +57,15 @@ mod titles_are_stored;
 mod truncating_prompts_apply_or_fail;
 mod turns_outlive_their_clients;
 mod unresponsive_turns_are_interrupted;
+mod view;
 
-use std::collections::BTreeMap;
-use std::rc::Rc;
-
-use gateway_core::clock::{Millis, Uptime};
-use gateway_core::ids::SessionId;
-use gateway_core::state::{Registry, Session};
-use serde::Serialize;
-
+pub(crate) use claim::{Breach, Claim, Condition};
+pub use claim::{Invariant, Violation};
 pub(crate) use oracle::Oracle;
 use renamed::RENAMED;
+pub(crate) use view::{Clients, ProcessState, StoreState, View, turns};
 
-use crate::rows::Tables;
-use crate::task::AnyTask;
-use crate::world::mirror::Mirror;
-use crate::world::names::Names;
-use crate::world::told::{News, Told};
 use sim_scenario::InvariantNames;
-
-/// A named claim.
-pub struct Invariant {
-    /// The name, which is also the name of its file and what `violates` of a scenario file takes.
-    pub name: &'static str,
-    /// The claim in one sentence, which reports print.
-    pub about: &'static str,
-    pub(crate) claim: Claim,
-}
-
-/// When a claim is judged, and the function that judges it.
-pub(crate) enum Claim {
-    /// Judged after each event of the run.
-    Always(fn(&View<'_>) -> Vec<Breach>),
-    /// Returns the conditions that hold after an event. Each may hold for a limited time only.
-    Within(fn(&View<'_>) -> Vec<Condition>),
-    /// Judged whenever a client has received a frame.
-    Told(fn(&View<'_>) -> Vec<Breach>),
-    /// Judged once, at the end of the run, after the heal phase.
-    AtRest(fn(&View<'_>, &Tables) -> Vec<Breach>),
-}
 
 /// Every invariant, in the order in which they are judged.
 pub const ALL: [&Invariant; 51] = [
@@ -162,123 +134,6 @@ const KNOWN: [&str; ALL.len()] = {
     }
     names
 };
-
-/// A claim that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Violation {
-    /// The name of the invariant.
-    pub invariant: &'static str,
-    /// When it failed, in milliseconds of uptime.
-    pub at_ms: u64,
-    /// What contradicts the claim, in one sentence without a full stop.
-    pub detail: String,
-}
-
-/// What an invariant can see.
-pub(crate) struct View<'a> {
-    pub(crate) now: Uptime,
-    pub(crate) bounds: &'a Bounds,
-    /// When the gateway's process started.
-    pub(crate) up_since: Uptime,
-    /// Whether the gateway is down because a signal has asked it to end.
-    pub(crate) signalled: bool,
-    /// Whether a process was killed in this run.
-    pub(crate) was_killed: bool,
-    /// The clients that take nothing though something waits for them, and since when.
-    pub(crate) stalled: &'a [(Rc<str>, Uptime)],
-    /// The registry; none while the gateway is down.
-    pub(crate) sessions: Option<&'a Registry>,
-    /// The live sessions, oldest first.
-    pub(crate) live: &'a [Session],
-    /// Every session that was ever seen, also those that are ended.
-    pub(crate) known: &'a [Session],
-    /// How many turns run, by the label of their record.
-    pub(crate) turns: &'a BTreeMap<&'a str, usize>,
-    pub(crate) rows: &'a Mirror,
-    pub(crate) names: &'a Names,
-    /// What clients were told in the whole run.
-    pub(crate) told: &'a Told,
-    /// What they were told at this moment; only a `Told` claim sees any.
-    pub(crate) news: &'a [News],
-}
-
-/// What a scenario says about times and numbers that a claim depends on.
-#[derive(Default)]
-pub(crate) struct Bounds {
-    /// The orphan grace in force.
-    pub(crate) grace: Millis,
-    /// How long the store may take over the writes that end a session.
-    pub(crate) slack: Millis,
-    /// How often the store has failed so far. What it owes then is a matter of its own: messages may be stored late, and
-    /// the last ones of a session not at all.
-    pub(crate) strikes: u64,
-    /// When it has failed last.
-    pub(crate) struck_at: Option<Uptime>,
-    /// How long a frame may be on its way.
-    pub(crate) frame: Millis,
-    /// How long a turn may go on with a tool that cannot be interrupted.
-    pub(crate) stubborn: Millis,
-    /// How long a client may take nothing of what is sent to it.
-    pub(crate) write_timeout: Millis,
-    /// How long the agent of a session without a client may report nothing.
-    pub(crate) silence: Millis,
-    /// How long a session without a client may be idle.
-    pub(crate) ttl: Millis,
-    /// How many live sessions there may be, if that is limited.
-    pub(crate) cap: Option<usize>,
-    /// How long an agent may take to be there after its session was taken up.
-    pub(crate) build: Millis,
-    /// How many agents cannot be built.
-    pub(crate) failures: u64,
-    /// How many clients there are.
-    pub(crate) clients: usize,
-}
-
-/// The turns among the gateway's tasks, counted by the label of their record.
-pub(crate) fn turns(tasks: &[AnyTask]) -> BTreeMap<&str, usize> {
-    let mut turns = BTreeMap::new();
-    for label in tasks.iter().filter(|task| task.tag.role.is_turn()).filter_map(|task| task.tag.owner.as_deref()) {
-        *turns.entry(label).or_default() += 1;
-    }
-    turns
-}
-
-impl View<'_> {
-    /// Whether a turn runs for the record with this label.
-    pub(crate) fn has_turn(&self, label: &str) -> bool {
-        self.turns.contains_key(label)
-    }
-
-    /// What the session with this runtime id is called.
-    pub(crate) fn label(&self, id: &str) -> String {
-        self.names.label(&SessionId::from(id))
-    }
-
-    /// The live session with this runtime id.
-    pub(crate) fn find(&self, id: &str) -> Option<&Session> {
-        self.live.iter().find(|session| session.id().as_str() == id)
-    }
-}
-
-/// A failed claim.
-pub(crate) struct Breach {
-    /// The session, row or client that it is about. One violation is reported for each.
-    pub(crate) subject: String,
-    pub(crate) detail: String,
-}
-
-/// A condition that may hold for a limited time.
-pub(crate) struct Condition {
-    /// The session, row or client that it is about.
-    pub(crate) subject: String,
-    /// Two conditions with the same subject and era are one condition that still holds. Conditions that follow each
-    /// other within one event have different eras.
-    pub(crate) era: Uptime,
-    /// How long it may hold.
-    pub(crate) within: Millis,
-    /// The violation's detail, from the subject and the instant at which the condition began.
-    pub(crate) detail: fn(&str, Uptime) -> String,
-}
 
 #[cfg(test)]
 mod tests {

@@ -16,10 +16,10 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
     // A prompt that cannot be stored is answered with an error.
-    if view.bounds.strikes > 0 {
+    if view.store.faults > 0 {
         return Vec::new();
     }
-    let accounts = view.told.accounts();
+    let accounts = view.clients.told.accounts();
     let with_words = accounts.iter().filter(|(_, account)| !account.queued.is_empty() || !account.steers.is_empty());
     with_words.filter_map(|(session, account)| breach(view, session, account)).collect()
 }

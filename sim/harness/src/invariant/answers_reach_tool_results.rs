@@ -14,10 +14,10 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
-    if view.bounds.strikes > 0 || view.was_killed {
+    if view.store.faults > 0 || view.process.was_killed {
         return Vec::new();
     }
-    let accounts = view.told.accounts();
+    let accounts = view.clients.told.accounts();
     let answered = accounts.iter().filter(|(_, account)| !account.answers.is_empty());
     answered.filter_map(|(session, account)| breach(view, session, account)).collect()
 }

@@ -9,13 +9,13 @@ use super::{Claim, Condition, Invariant, View};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "busy_sessions_have_a_turn",
     about: "a busy session has a running turn, at the latest a second after its prompt is stored",
-    claim: Claim::Within(begun),
+    claim: Claim::Within { bound: |_| CLAIM, begun },
 };
 
 /// The longest time from the admission of a prompt to its turn, without the writes.
 const CLAIM: Millis = Millis::from_secs(1);
 
-fn begun(view: &View<'_>) -> Vec<Condition> {
+fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let Some(sessions) = view.sessions else { return Vec::new() };
     // Work without a prompt, such as a compression that a client asked for, holds the session but is no turn.
     let prompted = |record: &Record| record.turn.as_ref().is_some_and(|turn| !turn.user.is_empty());
@@ -27,9 +27,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let busy = view.live.iter().filter(|session| session.read(|record| prompted(record) || settling(record)));
     let labels = busy.map(|session| view.names.label(session.id()));
     let stuck = labels.filter(|label| !view.has_turn(label));
-    stuck
-        .map(|subject| Condition { subject, era: Uptime::default(), within: view.bounds.slack + CLAIM, detail })
-        .collect()
+    stuck.map(|subject| Condition { subject, era: Uptime::default(), within: bound + view.slack(), detail }).collect()
 }
 
 fn detail(session: &str, since: Uptime) -> String {

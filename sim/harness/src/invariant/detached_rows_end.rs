@@ -14,12 +14,12 @@ use super::{Claim, Condition, Invariant, View};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "detached_rows_end",
     about: "an open row of a detached session is ended within the orphan grace once no turn runs",
-    claim: Claim::Within(begun),
+    claim: Claim::Within { bound: |scenario| scenario.gateway.orphan_grace, begun },
 };
 
-fn begun(view: &View<'_>) -> Vec<Condition> {
+fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     // A gateway that is down ends nothing. A grace of zero keeps orphans.
-    let Some(sessions) = view.sessions.filter(|_| view.bounds.grace > Millis::ZERO) else {
+    let Some(sessions) = view.sessions.filter(|_| bound > Millis::ZERO) else {
         return Vec::new();
     };
     let open = view.rows.rows().iter().filter(|row| row.ended_at.is_none() && !is_foreign(&row.source));
@@ -30,8 +30,12 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let condition = |row: &SessionRow| Condition {
         subject: view.rows.alias(&row.id),
         // A process gives the rows that it finds at its start a grace of their own.
-        era: owners(row).filter_map(|session| session.read(since)).chain([view.up_since]).max().unwrap_or_default(),
-        within: view.bounds.grace + view.bounds.slack,
+        era: owners(row)
+            .filter_map(|session| session.read(since))
+            .chain([view.process.up_since])
+            .max()
+            .unwrap_or_default(),
+        within: bound + view.slack(),
         detail: owners(row).map(|session| session.read(detail)).next().unwrap_or(unowned),
     };
     unused.map(condition).collect()

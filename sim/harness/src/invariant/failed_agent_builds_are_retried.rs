@@ -11,7 +11,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
-    let (errors, failures) = (view.told.failed_builds(), view.bounds.failures);
+    let (errors, failures) = (view.clients.told.failed_builds(), u64::from(view.scenario.agent.failures));
     if errors <= failures * 2 {
         return Vec::new();
     }

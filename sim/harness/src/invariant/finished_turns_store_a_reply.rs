@@ -14,10 +14,10 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
-    if view.bounds.strikes > 0 {
+    if view.store.faults > 0 {
         return Vec::new();
     }
-    let accounts = view.told.accounts();
+    let accounts = view.clients.told.accounts();
     accounts.iter().filter_map(|(session, account)| breach(view, session, account)).collect()
 }
 

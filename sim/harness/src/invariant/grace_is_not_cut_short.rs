@@ -22,7 +22,7 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
         let ended = record.ended_by.filter(|ended| ended.actor == Actor::OrphanTimer)?;
         let session = view.names.label(session.id());
         let detail = match record.attachment {
-            Attachment::Detached { since, .. } if ended.at >= since + view.bounds.grace => return None,
+            Attachment::Detached { since, .. } if ended.at >= since + view.settings().orphan_grace => return None,
             Attachment::Detached { since, .. } => {
                 format!("session {session} is reaped at {}, though its client left at {since}", ended.at)
             }

@@ -1,7 +1,7 @@
 //! A session that is detached and unused is ended eventually (A2 of the catalogue; spec §6): the idle reaper finds what every
 //! other path has missed.
 
-use gateway_core::clock::Uptime;
+use gateway_core::clock::{Millis, Uptime};
 use gateway_core::lifecycle::idle::{self, SCAN};
 use gateway_core::record::Attachment;
 use gateway_core::state::{Registry, Session};
@@ -11,12 +11,12 @@ use super::{Claim, Condition, Invariant, View};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "idle_sessions_end",
     about: "a session without a client and a turn is ended by the first idle scan after `session_ttl`",
-    claim: Claim::Within(begun),
+    claim: Claim::Within { bound: |scenario| scenario.gateway.session_ttl + SCAN, begun },
 };
 
-fn begun(view: &View<'_>) -> Vec<Condition> {
+fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let Some(sessions) = view.sessions else { return Vec::new() };
-    let within = view.bounds.ttl + SCAN + view.bounds.slack;
+    let within = bound + view.slack();
     let idle = view.live.iter().filter_map(|session| {
         let era = idle_since(sessions, session)?;
         Some(Condition { subject: view.names.label(session.id()), era, within, detail })

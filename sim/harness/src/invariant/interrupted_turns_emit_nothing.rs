@@ -10,7 +10,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let said = view.news.iter().filter_map(|news| match news {
+    let said = view.clients.news.iter().filter_map(|news| match news {
         News::SaidAfterStop { session, client } => Some((session, client)),
         _ => None,
     });

@@ -4,21 +4,21 @@
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::record::Record;
 
-use super::{Claim, Condition, Invariant, View};
+use super::{Claim, Condition, Invariant, View, bound};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "interrupts_are_honored",
     about: "an interrupted turn is over a second after its tool has finished or stopped and its messages are stored",
-    claim: Claim::Within(begun),
+    claim: Claim::Within { bound: |scenario| bound::uninterruptible(scenario) + STOP, begun },
 };
 
 /// The longest time that a turn may take to stop, without its tool and its writes.
 const STOP: Millis = Millis::from_secs(1);
 
-fn begun(view: &View<'_>) -> Vec<Condition> {
+fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let live = view.live.iter();
     let stopped = |record: &Record| record.turn.as_ref().filter(|turn| turn.interrupted).map(|_| era(record));
-    let within = view.bounds.stubborn + view.bounds.slack + view.bounds.slack + STOP;
+    let within = bound + view.slack() + view.slack();
     live.filter_map(|session| {
         let era = session.read(stopped)?;
         Some(Condition { subject: view.names.label(session.id()), era, within, detail })

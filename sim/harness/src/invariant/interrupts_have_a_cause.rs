@@ -13,7 +13,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let stopped = view.news.iter().filter_map(|news| match news {
+    let stopped = view.clients.news.iter().filter_map(|news| match news {
         News::StoppedUnasked { session } => Some(session),
         _ => None,
     });

@@ -14,7 +14,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let lists = view.news.iter().filter_map(|news| match news {
+    let lists = view.clients.news.iter().filter_map(|news| match news {
         News::Answer(answer) if answer.request.method == "session.list" => Some(answer),
         _ => None,
     });

@@ -27,7 +27,7 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
             return None;
         }
         // Messages that the store has refused are written with the next flush.
-        if view.bounds.strikes > 0 && record.transcript.saved < record.transcript.messages.len() {
+        if view.store.faults > 0 && record.transcript.saved < record.transcript.messages.len() {
             return None;
         }
         let (memory, rows) = (&record.transcript.messages, view.rows.messages(&record.agent.row));

@@ -16,7 +16,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 const UNKNOWN_METHOD: i64 = -32601;
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    view.news.iter().filter_map(|news| breach(view, news)).collect()
+    view.clients.news.iter().filter_map(|news| breach(view, news)).collect()
 }
 
 fn breach(view: &View<'_>, news: &News) -> Option<Breach> {

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gateway_core::clock::Uptime;
+use gateway_core::clock::{Millis, Uptime};
+use sim_scenario::Scenario;
 
 use super::{ALL, Breach, Claim, Condition, Invariant, View, Violation};
 use crate::rows::Tables;
@@ -10,6 +11,8 @@ use crate::rows::Tables;
 /// The judge of one run.
 #[derive(Default)]
 pub(crate) struct Oracle {
+    /// The bound of each claim of [`ALL`]; zero where it has none.
+    bounds: Vec<Millis>,
     /// The conditions of `Within` claims that hold now, by the claim's place in [`ALL`] and the subject. Those that are due
     /// at one instant are reported in this order.
     begun: BTreeMap<(usize, String), Begun>,
@@ -27,12 +30,21 @@ struct Begun {
 }
 
 impl Oracle {
+    /// The judge of a run of this scenario.
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let bound = |invariant: &Invariant| match invariant.claim {
+            Claim::Within { bound, .. } => bound(scenario),
+            Claim::Always(_) | Claim::Told(_) | Claim::AtRest(_) => Millis::ZERO,
+        };
+        Self { bounds: ALL.into_iter().map(bound).collect(), ..Self::default() }
+    }
+
     /// Call after each event. Judges the `Always` claims, and notes which conditions of `Within` claims begin and end.
     pub(crate) fn look(&mut self, now: Uptime, view: &View<'_>) {
         for (place, invariant) in ALL.into_iter().enumerate() {
             match &invariant.claim {
                 Claim::Always(check) => self.report(now, invariant, check(view)),
-                Claim::Within(begun) => self.note(now, place, begun(view)),
+                Claim::Within { begun, .. } => self.note(now, place, begun(view, self.bounds[place])),
                 Claim::Told(_) | Claim::AtRest(_) => {}
             }
         }

@@ -15,7 +15,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let refused = view.news.iter().filter_map(|news| match news {
+    let refused = view.clients.news.iter().filter_map(|news| match news {
         News::Answer(answer) if answer.request.method == "session.resume" => Some(answer),
         _ => None,
     });
@@ -24,7 +24,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 
 fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
     // Another client may have had the session between the refusal and its arrival.
-    if view.bounds.clients > 1 {
+    if view.scenario.clients().len() > 1 {
         return None;
     }
     let asked = answer.request.session();

@@ -15,7 +15,7 @@ const BUSY: i64 = 4009;
 fn check(view: &View<'_>) -> Vec<Breach> {
     // A prompt that replaces an earlier one cannot wait: the running turn adds to what it truncates.
     let waits = |request: &Request| request.params.get("truncate_before_user_ordinal").is_none();
-    let refused = view.news.iter().filter_map(|news| match news {
+    let refused = view.clients.news.iter().filter_map(|news| match news {
         News::Answer(answer) if answer.request.method == "prompt.submit" && answer.result == Err(BUSY) => Some(answer),
         _ => None,
     });

@@ -8,18 +8,18 @@ use super::{Claim, Condition, Invariant, View};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "queued_prompts_start",
     about: "no prompt stays queued for more than a second while its session is open and idle",
-    claim: Claim::Within(begun),
+    claim: Claim::Within { bound: |_| CLAIM, begun },
 };
 
 /// The longest time until the next turn begins, without its writes.
 const CLAIM: Millis = Millis::from_secs(1);
 
-fn begun(view: &View<'_>) -> Vec<Condition> {
+fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let live = view.live.iter();
     let waiting = live.filter(|session| {
         session.read(|record| record.stage == SessionStage::Open && !record.is_running() && !record.queue.is_empty())
     });
-    let condition = |subject| Condition { subject, era: Uptime::default(), within: view.bounds.slack + CLAIM, detail };
+    let condition = |subject| Condition { subject, era: Uptime::default(), within: bound + view.slack(), detail };
     waiting.map(|session| condition(view.names.label(session.id()))).collect()
 }
 

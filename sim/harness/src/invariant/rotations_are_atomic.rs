@@ -10,21 +10,20 @@ use super::{Claim, Condition, Invariant, View};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "rotations_are_atomic",
     about: "a row that is ended `compression` is continued by another within five seconds, without the time of its writes",
-    claim: Claim::Within(begun),
+    claim: Claim::Within { bound: |_| STEPS, begun },
 };
 
 /// The longest time of the steps of a rotation, without their writes.
 const STEPS: Millis = Millis::from_secs(5);
 
-fn begun(view: &View<'_>) -> Vec<Condition> {
+fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let rows = view.rows.rows();
     let continued: BTreeSet<_> = rows.iter().filter(|row| view.rows.continues(row)).map(|row| &row.parent).collect();
     let ended = rows.iter().filter(|row| row.end_reason.as_deref() == Some("compression"));
     let cut = ended
         .filter(|row| !continued.contains(&Some(row.id.clone())) && !view.rows.lost_its_child(&row.id))
         .map(|row| view.rows.alias(&row.id));
-    cut.map(|subject| Condition { subject, era: Uptime::default(), within: view.bounds.slack + STEPS, detail })
-        .collect()
+    cut.map(|subject| Condition { subject, era: Uptime::default(), within: bound + view.slack(), detail }).collect()
 }
 
 fn detail(row: &str, since: Uptime) -> String {

@@ -11,7 +11,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
-    view.told.accounts().iter().filter_map(|(session, account)| breach(view, session, account)).collect()
+    view.clients.told.accounts().iter().filter_map(|(session, account)| breach(view, session, account)).collect()
 }
 
 fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {

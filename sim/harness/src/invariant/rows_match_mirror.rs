@@ -38,11 +38,16 @@ fn messages(view: &View<'_>, tables: &Tables, row: &SessionRow) -> Option<Breach
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
     use gateway_core::clock::{Uptime, Wall};
     use gateway_core::state::Registry;
     use gateway_core::store::{EndReason, NewSession, StoredId, Write, Written};
 
-    use super::super::Bounds;
+    use sim_scenario::Scenario;
+
+    use super::super::{Clients, NAMES, ProcessState, StoreState};
     use super::*;
     use crate::world::mirror::Mirror;
     use crate::world::names::Names;
@@ -69,21 +74,19 @@ mod tests {
         mirror.apply(&Write::End { session: id, at: Wall(2), reason: EndReason::TuiClose }, &written);
         let after = Tables { sessions: mirror.rows().to_vec(), messages: Vec::new() };
         let (sessions, names, told) = (Registry::default(), Names::default(), Told::default());
+        let scenario = Scenario::parse(Path::new("a.toml"), "about = \"a\"\n", &NAMES).expect("a scenario");
         let view = View {
             now: Uptime::default(),
-            was_killed: false,
-            stalled: &[],
-            up_since: Uptime::default(),
-            bounds: &Bounds::default(),
-            signalled: false,
+            scenario: &scenario,
+            process: ProcessState::default(),
+            store: &StoreState::new(&scenario),
+            clients: Clients { told: &told, news: &[], stalled: &[] },
             sessions: Some(&sessions),
             live: &[],
             known: &[],
-            turns: &std::collections::BTreeMap::new(),
+            turns: &BTreeMap::new(),
             rows: &mirror,
             names: &names,
-            told: &told,
-            news: &[],
         };
         assert!(check(&view, &after).is_empty());
         assert_eq!(check(&view, &before).len(), 1);

@@ -3,20 +3,24 @@
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::record::{Attachment, Record, SessionStage};
 use gateway_core::state::Session;
+use sim_scenario::Scenario;
 
 use super::{Claim, Condition, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "session_cap_is_enforced",
     about: "a session that is detached and unused ends within 200 ms after another is added beyond the cap",
-    claim: Claim::Within(begun),
+    claim: Claim::Within { bound: |_| SWEEP, begun },
 };
 
 /// The longest time from the addition of a session to the end of another (spec §6), with a margin for its beginning.
 const SWEEP: Millis = Millis(200);
 
-fn begun(view: &View<'_>) -> Vec<Condition> {
-    let Some(cap) = view.bounds.cap.filter(|cap| view.live.len() > *cap) else { return Vec::new() };
+/// The cap of `current` without a setting.
+const DEFAULT_CAP: u32 = 16;
+
+fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
+    let Some(cap) = cap(view.scenario).filter(|cap| view.live.len() > *cap) else { return Vec::new() };
     let live = view.live;
     let stays: Vec<&Session> =
         live.iter().filter(|session| session.read(|record| record.stage == SessionStage::Open)).collect();
@@ -24,7 +28,7 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
     let Some(added) = added.filter(|_| stays.len() > cap) else { return Vec::new() };
     let unused = stays.into_iter().filter(|session| session.read(|record| is_unused(view, record, added)));
     // Ends come one after the other.
-    let within = SWEEP + view.bounds.slack.times(live.len() as u64);
+    let within = bound + view.slack().times(live.len() as u64);
     let condition =
         |session: &Session| Condition { subject: view.names.label(session.id()), era: added, within, detail };
     unused.map(condition).collect()
@@ -34,7 +38,17 @@ fn begun(view: &View<'_>) -> Vec<Condition> {
 fn is_unused(view: &View<'_>, record: &Record, added: Uptime) -> bool {
     let left = matches!(record.attachment, Attachment::Detached { since, from: Some(_) } if since < added);
     // A session whose agent is being built is not evicted.
-    left && !record.is_running() && record.details.last_active.uptime + view.bounds.build < added
+    left && !record.is_running() && record.details.last_active.uptime + build(view.scenario) < added
+}
+
+/// How many live sessions there may be, if that is limited.
+fn cap(scenario: &Scenario) -> Option<usize> {
+    Some(scenario.gateway.max_live_sessions.unwrap_or(DEFAULT_CAP) as usize).filter(|cap| *cap > 0)
+}
+
+/// How long the build of an agent may take after its session was added or resumed.
+fn build(scenario: &Scenario) -> Millis {
+    scenario.gateway.build_delay + scenario.agent.first_build.unwrap_or_default().max(scenario.agent.build)
 }
 
 fn detail(session: &str, since: Uptime) -> String {

@@ -22,7 +22,7 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
         let left = record.transcript.messages.len().saturating_sub(record.transcript.saved);
         // A turn that an old release leaves running stores its messages itself. A deleted row takes none.
         let excused = record.is_running() || view.rows.row(&record.agent.row).is_none();
-        if left == 0 || excused || view.bounds.struck_at.is_some_and(|struck| ended.at <= struck) {
+        if left == 0 || excused || view.store.last_fault_at.is_some_and(|fault_at| ended.at <= fault_at) {
             return None;
         }
         let session = view.names.label(session.id());

@@ -12,7 +12,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    if !view.signalled {
+    if !view.process.is_signalled {
         return Vec::new();
     }
     view.known.iter().filter_map(|session| breach(view, session)).collect()
@@ -21,7 +21,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     session.read(|record| {
         let row = view.rows.row(&record.agent.row)?;
-        let is_ours = record.details.created_at.uptime >= view.up_since && !is_foreign(&row.source);
+        let is_ours = record.details.created_at.uptime >= view.process.up_since && !is_foreign(&row.source);
         if !is_ours || row.ended_at.is_some() {
             return None;
         }

@@ -16,11 +16,11 @@ const LATE: Millis = Millis(10);
 
 fn check(view: &View<'_>) -> Vec<Breach> {
     // Zero is no timeout.
-    if view.bounds.write_timeout == Millis::ZERO {
+    if view.settings().write_timeout == Millis::ZERO {
         return Vec::new();
     }
-    let within = view.bounds.write_timeout + LATE;
-    let overdue = view.stalled.iter().filter(|(_, since)| *since + within < view.now);
+    let within = view.settings().write_timeout + LATE;
+    let overdue = view.clients.stalled.iter().filter(|(_, since)| *since + within < view.now);
     overdue.map(|(client, since)| breach(client, *since)).collect()
 }
 

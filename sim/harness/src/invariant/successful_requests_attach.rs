@@ -14,7 +14,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn check(view: &View<'_>) -> Vec<Breach> {
     let takes_up = |method: &str| matches!(method, "session.activate" | "session.resume" | "prompt.submit");
-    let answers = view.news.iter().filter_map(|news| match news {
+    let answers = view.clients.news.iter().filter_map(|news| match news {
         News::Answer(answer) if takes_up(&answer.request.method) => Some(answer),
         _ => None,
     });

@@ -13,7 +13,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
-    let accounts = view.told.accounts();
+    let accounts = view.clients.told.accounts();
     accounts.iter().filter_map(|(session, account)| breach(view, session, account)).collect()
 }
 

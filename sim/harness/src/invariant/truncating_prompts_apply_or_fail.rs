@@ -11,7 +11,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let answers = view.news.iter().filter_map(|news| match news {
+    let answers = view.clients.news.iter().filter_map(|news| match news {
         News::Answer(answer) if answer.request.method == "prompt.submit" => Some(answer),
         _ => None,
     });

@@ -3,24 +3,29 @@
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::record::{Attachment, Record, SessionStage};
+use sim_scenario::Scenario;
 
-use super::{Claim, Condition, Invariant, View};
+use super::{Claim, Condition, Invariant, View, bound};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "unresponsive_turns_are_interrupted",
     about: "a turn of a detached session whose agent reports nothing for `orphan_silence` is over a grace later",
-    claim: Claim::Within(begun),
+    claim: Claim::Within { bound: longest, begun },
 };
 
 /// The longest time that a turn may take to stop, without its tool and its writes.
 const STOP: Millis = Millis::from_secs(1);
 
-fn begun(view: &View<'_>) -> Vec<Condition> {
-    let bounds = view.bounds;
-    if bounds.grace == Millis::ZERO || bounds.silence == Millis::ZERO {
+fn longest(scenario: &Scenario) -> Millis {
+    scenario.gateway.orphan_silence + scenario.gateway.orphan_grace + bound::uninterruptible(scenario) + STOP
+}
+
+fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
+    let settings = view.settings();
+    if settings.orphan_grace == Millis::ZERO || settings.orphan_silence == Millis::ZERO {
         return Vec::new();
     }
-    let within = bounds.silence + bounds.grace + bounds.stubborn + bounds.slack + bounds.slack + STOP;
+    let within = bound + view.slack() + view.slack();
     let silent = view.live.iter().filter_map(|session| {
         let (subject, era) = (view.names.label(session.id()), session.read(silent_since)?);
         // That a busy session has no turn at all is another claim's.

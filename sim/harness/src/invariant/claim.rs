@@ -1,0 +1,65 @@
+//! The parts of a claim, and what it reports.
+
+use gateway_core::clock::{Millis, Uptime};
+use serde::Serialize;
+use sim_scenario::Scenario;
+
+use super::view::View;
+use crate::rows::Tables;
+
+/// A named claim.
+pub struct Invariant {
+    /// The name, which is also the name of its file and what `violates` of a scenario file takes.
+    pub name: &'static str,
+    /// The claim in one sentence, which reports print.
+    pub about: &'static str,
+    pub(crate) claim: Claim,
+}
+
+/// When a claim is judged, and the function that judges it.
+pub(crate) enum Claim {
+    /// Judged after each event of the run.
+    Always(fn(&View<'_>) -> Vec<Breach>),
+    /// Returns the conditions that hold after an event. Each may hold for a limited time only.
+    Within {
+        /// The longest time under the settings of the scenario, without what a slow or failing store adds. Computed once a run
+        /// and passed to `begun`.
+        bound: fn(&Scenario) -> Millis,
+        begun: fn(&View<'_>, Millis) -> Vec<Condition>,
+    },
+    /// Judged whenever a client has received a frame.
+    Told(fn(&View<'_>) -> Vec<Breach>),
+    /// Judged once, at the end of the run, after the heal phase.
+    AtRest(fn(&View<'_>, &Tables) -> Vec<Breach>),
+}
+
+/// A failed claim.
+pub(crate) struct Breach {
+    /// The session, row or client that it is about. One violation is reported for each.
+    pub(crate) subject: String,
+    pub(crate) detail: String,
+}
+
+/// A condition that may hold for a limited time.
+pub(crate) struct Condition {
+    /// The session, row or client that it is about.
+    pub(crate) subject: String,
+    /// Two conditions with the same subject and era are one condition that still holds. Conditions that follow each
+    /// other within one event have different eras.
+    pub(crate) era: Uptime,
+    /// How long it may hold.
+    pub(crate) within: Millis,
+    /// The violation's detail, from the subject and the instant at which the condition began.
+    pub(crate) detail: fn(&str, Uptime) -> String,
+}
+
+/// A claim that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// The name of the invariant.
+    pub invariant: &'static str,
+    /// When it failed, in milliseconds of uptime.
+    pub at_ms: u64,
+    /// What contradicts the claim, in one sentence without a full stop.
+    pub detail: String,
+}

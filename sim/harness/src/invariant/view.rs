@@ -1,0 +1,128 @@
+//! The state of a run that claims read.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::config::Config;
+use gateway_core::ids::SessionId;
+use gateway_core::state::{Registry, Session};
+use sim_scenario::Scenario;
+
+use super::bound;
+use crate::task::AnyTask;
+use crate::world::mirror::Mirror;
+use crate::world::names::Names;
+use crate::world::told::{News, Told};
+
+/// The state of a run at one instant.
+pub(crate) struct View<'a> {
+    pub(crate) now: Uptime,
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) process: ProcessState,
+    pub(crate) store: &'a StoreState,
+    pub(crate) clients: Clients<'a>,
+    /// The registry; none while the gateway is down.
+    pub(crate) sessions: Option<&'a Registry>,
+    /// The live sessions, oldest first.
+    pub(crate) live: &'a [Session],
+    /// Every session of the run, ended ones included, in the order of registration.
+    pub(crate) known: &'a [Session],
+    /// The number of running turns, by the label of their session.
+    pub(crate) turns: &'a BTreeMap<&'a str, usize>,
+    pub(crate) rows: &'a Mirror,
+    pub(crate) names: &'a Names,
+}
+
+/// The state of the gateway's process.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct ProcessState {
+    /// When the process started that is up or was up last.
+    pub(crate) up_since: Uptime,
+    /// Whether the process is down because of a signal.
+    pub(crate) is_signalled: bool,
+    /// Whether a process was killed in this run.
+    pub(crate) was_killed: bool,
+}
+
+/// The clients, as far as claims read them.
+#[derive(Clone, Copy)]
+pub(crate) struct Clients<'a> {
+    /// What clients sent and received in the whole run.
+    pub(crate) told: &'a Told,
+    /// What they received since the claims were judged last; only a `Told` claim sees any.
+    pub(crate) news: &'a [News],
+    /// The clients that read nothing though frames wait for them, and since when.
+    pub(crate) stalled: &'a [(Rc<str>, Uptime)],
+}
+
+/// The faults of the store up to now, and how much time they excuse.
+pub(crate) struct StoreState {
+    /// How many faults were injected. After the first, messages may be stored late, and the last ones of a session not at
+    /// all.
+    pub(crate) faults: u64,
+    /// When the last one was injected.
+    pub(crate) last_fault_at: Option<Uptime>,
+    /// How long the writes that end a session take without a fault.
+    calm: Millis,
+}
+
+/// How much longer an operation may take for each injected fault: a write waits a second for another process, and the
+/// gateway another second before it tries again.
+const FAULT: Millis = Millis::from_secs(2);
+
+impl StoreState {
+    /// No fault yet.
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        Self { faults: 0, last_fault_at: None, calm: bound::writes(scenario) }
+    }
+
+    /// Records that `faults` faults were injected by now.
+    pub(crate) fn count(&mut self, faults: u64, now: Uptime) {
+        if self.faults != faults {
+            self.faults = faults;
+            self.last_fault_at = Some(now);
+        }
+    }
+
+    /// How long the writes that end a session may take.
+    pub(crate) fn slack(&self) -> Millis {
+        self.calm + FAULT.times(self.faults)
+    }
+}
+
+/// The turns among the gateway's tasks, counted by the label of their record.
+pub(crate) fn turns(tasks: &[AnyTask]) -> BTreeMap<&str, usize> {
+    let mut turns = BTreeMap::new();
+    for label in tasks.iter().filter(|task| task.tag.role.is_turn()).filter_map(|task| task.tag.owner.as_deref()) {
+        *turns.entry(label).or_default() += 1;
+    }
+    turns
+}
+
+impl View<'_> {
+    /// The settings of the gateway.
+    pub(crate) fn settings(&self) -> &Config {
+        &self.scenario.gateway
+    }
+
+    /// How long the writes that end a session may take.
+    pub(crate) fn slack(&self) -> Millis {
+        self.store.slack()
+    }
+
+    /// Whether a turn runs for the record with this label.
+    pub(crate) fn has_turn(&self, label: &str) -> bool {
+        self.turns.contains_key(label)
+    }
+
+    /// What the session with this runtime id is called.
+    pub(crate) fn label(&self, id: &str) -> String {
+        self.names.label(&SessionId::from(id))
+    }
+
+    /// The live session with this runtime id.
+    pub(crate) fn find(&self, id: &str) -> Option<&Session> {
+        self.live.iter().find(|session| session.id().as_str() == id)
+    }
+}

@@ -1,0 +1,180 @@
+//! What is recorded and judged after each event of a run.
+//!
+//! Observing is neither an event nor a choice: a run is the same with and without its observers.
+
+use gateway_core::Gateway;
+use gateway_core::clock::Uptime;
+use gateway_core::state::Session;
+use sim_scenario::Scenario;
+
+use crate::coverage::{Moment, Observer};
+use crate::history::Historian;
+use crate::invariant::{Clients, Oracle, ProcessState, StoreState, View, turns};
+use crate::rows::Tables;
+use crate::task::AnyTask;
+use crate::world::World;
+use crate::world::process::{End, Process};
+use crate::world::told::News;
+
+/// The observers of one run.
+pub(super) struct Observers<'a> {
+    scenario: &'a Scenario,
+    pub(super) oracle: Oracle,
+    pub(super) coverage: Observer,
+    pub(super) historian: Historian,
+    /// Every session that was ever registered, in the order of registration.
+    pub(super) known: Vec<Session>,
+    store: StoreState,
+    /// Whether a process was killed.
+    was_killed: bool,
+    observed: Revisions,
+}
+
+/// Counters of changes. While none of them moves, the claims have the same results.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Revisions {
+    process: u64,
+    registry: u64,
+    store: u64,
+    clients: u64,
+}
+
+/// What the claims read, beside what the observers hold.
+struct Seen<'a> {
+    world: &'a World,
+    process: &'a Process,
+    gateway: Option<&'a Gateway>,
+    live: &'a [Session],
+    tasks: &'a [AnyTask],
+    news: &'a [News],
+}
+
+impl<'a> Observers<'a> {
+    /// Observers at the start of a run, when the first process is up.
+    pub(super) fn new(scenario: &'a Scenario) -> Self {
+        Self {
+            scenario,
+            oracle: Oracle::new(scenario),
+            coverage: Observer::default(),
+            historian: Historian::default(),
+            known: Vec::new(),
+            store: StoreState::new(scenario),
+            was_killed: false,
+            observed: Revisions { process: 1, registry: 0, store: 0, clients: 0 },
+        }
+    }
+
+    /// Call after each event.
+    pub(super) fn look(&mut self, world: &World, process: &Process) {
+        let gateway = process.gateway();
+        let revisions = Revisions {
+            process: process.generation(),
+            registry: gateway.as_ref().map_or(0, |gateway| gateway.sessions.revision()),
+            store: world.store.revision(),
+            clients: world.stage.told.revision(),
+        };
+        if revisions != self.observed {
+            if revisions.process != self.observed.process {
+                self.note_process(process);
+            }
+            self.observed = revisions;
+            self.look_at_state(world, process, gateway.as_deref());
+        }
+        if world.stage.told.has_news() {
+            self.look_at_news(world, process, gateway.as_deref());
+        }
+        self.note_violations(world);
+    }
+
+    /// Call after the last event of an instant.
+    pub(super) fn judge(&mut self, world: &World) {
+        self.oracle.judge(world.stage.now());
+        self.note_violations(world);
+    }
+
+    /// Call at the end of the run, when nothing is left to happen.
+    pub(super) fn rest(&mut self, world: &World, process: &Process, tasks: &[AnyTask], tables: &Tables) {
+        let gateway = process.gateway();
+        let live = live(gateway.as_deref());
+        let seen = Seen { world, process, gateway: gateway.as_deref(), live: &live, tasks, news: &[] };
+        self.view(&seen, |oracle, now, view| oracle.rest(now, view, tables));
+        self.note_violations(world);
+    }
+
+    fn note_process(&mut self, process: &Process) {
+        self.coverage.reach(&match (process.is_up(), process.last_end()) {
+            (true, _) => Moment::Restarted,
+            (false, End::Killed) => Moment::Killed { working: self.coverage.working() },
+            (false, End::Signalled) => Moment::Ended,
+        });
+        self.was_killed |= !process.is_up() && process.last_end() == End::Killed;
+    }
+
+    /// Sessions, rows or what clients know have changed.
+    fn look_at_state(&mut self, world: &World, process: &Process, gateway: Option<&Gateway>) {
+        self.store.count(world.store.strikes(), world.stage.now());
+        let live = live(gateway);
+        self.register(&live);
+        let moment = world.stage.moment();
+        let mirror = world.store.mirror();
+        self.historian.look(&moment, mirror.rows());
+        self.coverage.look(&self.known, &mirror, &moment, &mut self.historian);
+        drop(mirror);
+        let tasks = world.stage.gateway_tasks();
+        let seen = Seen { world, process, gateway, live: &live, tasks: &tasks, news: &[] };
+        self.view(&seen, |oracle, now, view| oracle.look(now, view));
+        if self.oracle.take_ended() {
+            world.stage.footprints.observer_changed();
+        }
+    }
+
+    /// Clients have received frames. No turns are counted for the claims about them.
+    fn look_at_news(&mut self, world: &World, process: &Process, gateway: Option<&Gateway>) {
+        let news = world.stage.told.take_news();
+        let live = live(gateway);
+        let grounds = news.iter().flat_map(|news| news.grounds(&live));
+        grounds.for_each(|resource| world.stage.footprints.observe(resource));
+        let seen = Seen { world, process, gateway, live: &live, tasks: &[], news: &news };
+        self.view(&seen, |oracle, now, view| oracle.hear(now, view));
+    }
+
+    /// Adds the live sessions that are new. Every session that was registered before a known one is known.
+    fn register(&mut self, live: &[Session]) {
+        let is_known = |session: &&Session| self.known.iter().rev().any(|known| known.is(session));
+        let new = live.iter().rev().take_while(|session| !is_known(session)).count();
+        self.known.extend_from_slice(&live[live.len() - new..]);
+    }
+
+    /// Shows the oracle the state of the run.
+    fn view(&mut self, seen: &Seen<'_>, judge: impl FnOnce(&mut Oracle, Uptime, &View<'_>)) {
+        let Seen { world, process, gateway, live, tasks, news } = *seen;
+        let now = world.stage.now();
+        let is_signalled = !process.is_up() && process.last_end() == End::Signalled;
+        let view = View {
+            now,
+            scenario: self.scenario,
+            process: ProcessState { up_since: process.since(), is_signalled, was_killed: self.was_killed },
+            store: &self.store,
+            clients: Clients { told: &world.stage.told, news, stalled: &world.network.stalled() },
+            sessions: gateway.map(|gateway| &gateway.sessions),
+            live,
+            known: &self.known,
+            turns: &turns(tasks),
+            rows: &world.store.mirror(),
+            names: &world.stage.names,
+        };
+        judge(&mut self.oracle, now, &view);
+    }
+
+    fn note_violations(&mut self, world: &World) {
+        let violations = self.oracle.violations().len();
+        if violations > 0 {
+            self.historian.violations(&world.stage.moment(), violations);
+        }
+    }
+}
+
+/// The live sessions, oldest first; none while the gateway is down.
+fn live(gateway: Option<&Gateway>) -> Vec<Session> {
+    gateway.map(|gateway| gateway.sessions.all()).unwrap_or_default()
+}

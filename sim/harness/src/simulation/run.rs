@@ -1,0 +1,177 @@
+//! The phases of a run: the script with its faults, the heal phase, the checks at rest.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use gateway_core::Gateway;
+use gateway_core::behavior::Behavior;
+use gateway_core::clock::{Millis, Uptime};
+use gateway_core::release::Release;
+use interleaving::Progress;
+use sim_scenario::{Scenario, Step};
+
+use super::observers::Observers;
+use super::rest::leftovers;
+use crate::invariant::bound;
+use crate::observation::{Memory, Observation};
+use crate::report::{Outcome, Report};
+use crate::rows::Tables;
+use crate::task::Role;
+use crate::trace::Site;
+use crate::world::World;
+use crate::world::client::Client;
+use crate::world::process::Process;
+
+/// The largest number of events of a run. A scenario of an hour has some hundreds; more than this is a loop.
+const EVENTS_MAX: u64 = 1_000_000;
+
+/// A run in progress.
+pub(super) struct Run<'a> {
+    pub(super) world: World,
+    pub(super) scenario: &'a Scenario,
+    pub(super) release: Release,
+    process: Rc<Process>,
+    clients: Vec<Rc<Client>>,
+    pub(super) observers: Observers<'a>,
+    /// The tables as they were read last, and the store's revision then.
+    tables: RefCell<Option<(u64, Rc<Tables>)>>,
+    /// Why the run ended early.
+    pub(super) broken: Option<(Outcome, String)>,
+}
+
+impl<'a> Run<'a> {
+    /// A run whose process is up and whose clients are about to start.
+    pub(super) fn new(world: World, scenario: &'a Scenario, release: Release, behavior: Behavior) -> Self {
+        let process = Process::new(&world, scenario.gateway.clone(), behavior);
+        let mut by_client: BTreeMap<&str, Vec<Step>> = BTreeMap::new();
+        for step in &scenario.steps {
+            by_client.entry(&step.client).or_default().push(step.clone());
+        }
+        // In the order in which the file names them, which is also the scripted order at one instant.
+        let mut names: Vec<&str> = Vec::new();
+        for step in &scenario.steps {
+            if !names.contains(&step.client.as_str()) {
+                names.push(&step.client);
+            }
+        }
+        let steps = |name: &str| by_client.get(name).cloned().unwrap_or_default();
+        let clients = names.into_iter().map(|name| Client::start(name, steps(name), &world, &process)).collect();
+        Self {
+            world,
+            scenario,
+            release,
+            process,
+            clients,
+            observers: Observers::new(scenario),
+            tables: RefCell::default(),
+            broken: None,
+        }
+    }
+
+    /// Runs all phases. Observes rows and memory at each of the `instants` and at the end of the script's time.
+    pub(super) async fn finish(mut self, instants: &[Uptime]) -> (Report, Vec<Observation>) {
+        let end = Uptime(self.scenario.until.0);
+        let mut observations = Vec::new();
+        for instant in instants.iter().copied().chain([end]) {
+            self.advance(instant).await;
+            observations.push(self.observe(instant));
+        }
+        self.heal(end).await;
+        if self.broken.is_none() {
+            self.world.stage.chooser.finish();
+            self.check_tape();
+        }
+        if self.broken.is_none() {
+            self.rest();
+        }
+        (self.report(&observations), observations)
+    }
+
+    /// Runs until nothing is left to happen up to `until`, that instant included.
+    async fn advance(&mut self, until: Uptime) {
+        while self.broken.is_none() {
+            match self.world.stage.pool.step() {
+                Progress::Ran => {
+                    self.world.stage.count_event();
+                    self.observers.look(&self.world, &self.process);
+                    self.world.stage.ran();
+                }
+                Progress::Panicked { task, message } => {
+                    self.broken = Some((Outcome::Panicked, format!("{task}: {message}")));
+                }
+                Progress::LeftOff => self.broken = Some((Outcome::Limit, "left off by its strategy".to_owned())),
+                Progress::Idle => {
+                    // All that happens at this instant has happened.
+                    self.observers.judge(&self.world);
+                    let next =
+                        [self.world.stage.clock.next(), self.observers.oracle.next()].into_iter().flatten().min();
+                    match next.filter(|next| *next <= until) {
+                        Some(next) => self.world.stage.clock.jump(next).await,
+                        None => break,
+                    }
+                }
+            }
+            if self.world.stage.events() >= EVENTS_MAX {
+                self.broken = Some((Outcome::Limit, format!("{EVENTS_MAX} events")));
+            }
+            self.check_tape();
+        }
+    }
+
+    /// The heal phase: no faults, no clients, and time until no timer is armed.
+    async fn heal(&mut self, end: Uptime) {
+        if self.broken.is_some() {
+            return;
+        }
+        self.world.stage.clock.jump(end).await;
+        self.world.stage.enter(Site::Heal, "faults off, clients leave".to_owned());
+        self.world.stage.heal();
+        self.world.stage.pool.cancel(|task| task.tag.role == Role::Script);
+        for client in &self.clients {
+            client.leave();
+        }
+        self.world.network.close();
+        self.advance(end + bound::timers(&self.scenario.gateway)).await;
+    }
+
+    /// The checks at rest.
+    fn rest(&mut self) {
+        let tables = self.tables();
+        let tasks = self.world.stage.gateway_tasks();
+        self.observers.rest(&self.world, &self.process, &tasks, &tables);
+        let keeps_orphans = self.scenario.gateway.orphan_grace == Millis::ZERO;
+        let gateway = self.process.gateway();
+        let left = leftovers(&tasks, gateway.as_deref(), &self.world.stage.names, keeps_orphans);
+        if !left.is_empty() {
+            self.broken = Some((Outcome::NotAtRest, format!("left at rest: {}", left.join(", "))));
+        }
+    }
+
+    fn check_tape(&mut self) {
+        if let Some(divergence) = self.world.stage.chooser.divergence() {
+            self.broken = Some((Outcome::Nondeterministic, divergence.to_string()));
+        }
+    }
+
+    fn observe(&self, at: Uptime) -> Observation {
+        let tasks = self.world.stage.gateway_tasks();
+        let look = |gateway: Rc<Gateway>| Memory::look(&gateway, &self.world.stage.names, &tasks);
+        Observation { at, rows: (*self.tables()).clone(), memory: self.process.gateway().map(look) }
+    }
+
+    /// The tables as they are now. They are read again only if something was committed meanwhile.
+    fn tables(&self) -> Rc<Tables> {
+        let revision = self.world.store.revision();
+        let mut last = self.tables.borrow_mut();
+        if let Some((seen, tables)) = &*last
+            && *seen == revision
+        {
+            return Rc::clone(tables);
+        }
+        let dump = self.world.store.dump().expect("a database in memory can be read");
+        let tables = Rc::new(Tables { sessions: dump.sessions, messages: dump.messages });
+        *last = Some((revision, Rc::clone(&tables)));
+        tables
+    }
+}
