@@ -37,7 +37,7 @@ fn main() {
     let racy = |sim| deposits(sim, None);
     let failing = explore(Bounds::default(), racy).failure.expect("the race is found");
     let small = shrink(failing, racy);
-    println!("the race: {}\non the schedule\n{}", small.result.unwrap_err(), small.tape);
+    println!("the race: {}\non the schedule\n{}", small.result.expect_err("it still fails"), small.tape);
 
     let proof = explore(Bounds::default(), |sim| deposits(sim, Some(Rc::default())));
     assert!(proof.is_proof(), "{:?}", proof.failure);

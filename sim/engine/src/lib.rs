@@ -76,3 +76,8 @@ pub use search::{Bounds, Cut, Reduction, Search};
 pub use shrink::Departures;
 pub use strategy::{Plan, Profile, READY, Strategy};
 pub use tape::{Choice, Tape};
+
+/// The code of README is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -364,3 +364,46 @@ fn message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message").to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::strategy::Fifo;
+
+    fn pool() -> Pool<u32, String> {
+        Pool::new(Rc::new(Chooser::new(Box::new(Fifo))), Rc::default())
+    }
+
+    /// Labels are unique, the tag is what cancelling goes by, and a task that is cancelled is dropped at its `await`.
+    #[test]
+    fn tasks_have_labels_and_tags() {
+        let pool = pool();
+        let owned = Rc::new(());
+        for tag in [1, 2] {
+            let kept = Rc::clone(&owned);
+            let waits = async move {
+                std::future::pending::<()>().await;
+                drop(kept);
+            };
+            pool.spawn(Task::new("waits", tag), Box::pin(waits));
+        }
+        assert_eq!((pool.step(), pool.step(), pool.step()), (Progress::Ran, Progress::Ran, Progress::Idle));
+        let labels: Vec<String> = pool.tasks().iter().map(|task| task.label.to_string()).collect();
+        assert_eq!(labels, ["waits", "waits#2"]);
+        pool.cancel(|task| task.tag == 1);
+        assert_eq!(pool.tasks().iter().map(|task| task.tag).collect::<Vec<_>>(), [2]);
+        assert_eq!(Rc::strong_count(&owned), 2);
+    }
+
+    /// A panic is the end of its task and of no other, and is reported with its label.
+    #[test]
+    fn a_panic_ends_its_task() {
+        let pool = pool();
+        pool.spawn(Task::new("fails", 0), Box::pin(async { panic!("no") }));
+        pool.spawn(Task::new("works", 0), Box::pin(async {}));
+        assert_eq!(pool.step(), Progress::Panicked { task: "fails".into(), message: "no".to_owned() });
+        assert_eq!(pool.current().map(|task| task.label.to_string()).as_deref(), Some("fails"));
+        assert_eq!((pool.step(), pool.step()), (Progress::Ran, Progress::Idle));
+        assert!(pool.current().is_none() && pool.tasks().is_empty());
+    }
+}

@@ -47,7 +47,7 @@ enum Kind {
 pub struct Run<T> {
     /// What `main` returned, or why the run failed.
     pub result: Result<T, Failure>,
-    /// The choices, all of them. [`Replay`](crate::strategy::Replay) makes the same run of it.
+    /// The choices, all of them. [`Replay`] makes the same run of it.
     pub tape: Tape,
     /// The virtual time at the end, in milliseconds since the start.
     pub uptime: u64,
