@@ -19,7 +19,7 @@ use crate::footprint::Resource;
 use crate::task::{self, TaskTag};
 use crate::trace::Site;
 use crate::wire::{self, Heard, Request};
-use sim_scenario::{Action, ConnectionStep, ProcessStep, RequestStep, ResumeTarget, Step};
+use sim_scenario::{Action, ConnectionStep, RequestStep, ResumeTarget, Step};
 
 /// One client of the scenario.
 pub(crate) struct Client {
@@ -84,7 +84,9 @@ impl Client {
         match action {
             Action::Connection(step) => self.change_connection(step, action.entry().event_text()),
             Action::Request(step) => self.ask(step).await,
-            Action::Process(step) => self.change_process(step).await,
+            Action::Process(step) => {
+                self.process.carry_out(step, async |session: &str| self.go_on_elsewhere(session).await).await
+            }
         }
     }
 
@@ -102,19 +104,6 @@ impl Client {
             ConnectionStep::Mend => self.change(|connection| connection.cut(false), event),
             ConnectionStep::Resend => self.resend(),
         }
-    }
-
-    async fn change_process(&self, step: &ProcessStep) -> Result<(), Skipped> {
-        match step {
-            ProcessStep::Kill => self.process.kill(),
-            ProcessStep::Signal { signal } => self.process.signal(*signal),
-            ProcessStep::Restart => self.process.start(),
-            ProcessStep::CliNew { session } => return self.go_on_elsewhere(session).await,
-            ProcessStep::ScanIdle => self.process.scan_idle().await,
-            ProcessStep::Suspend { length } => self.process.suspend(*length),
-            ProcessStep::SetClock { jump } => self.process.set_clock(*jump),
-        }
-        Ok(())
     }
 
     fn connect(self: &Rc<Self>, event: &str) -> Result<(), Skipped> {

@@ -17,7 +17,7 @@ use super::store::SimStore;
 use super::{Stage, World};
 use crate::task::{Role, TaskTag};
 use crate::trace::Site;
-use sim_scenario::Jump;
+use sim_scenario::{Jump, ProcessStep};
 
 /// The gateway's process.
 pub(crate) struct Process {
@@ -67,6 +67,24 @@ impl Process {
         process
     }
 
+    /// Carries out a step of the script. What another program does with a session is up to the caller.
+    pub(crate) async fn carry_out<E>(
+        self: &Rc<Self>,
+        step: &ProcessStep,
+        elsewhere: impl AsyncFnOnce(&str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match step {
+            ProcessStep::Kill => self.kill(),
+            ProcessStep::Signal { signal } => self.signal(*signal),
+            ProcessStep::Restart => self.start(),
+            ProcessStep::CliNew { session } => return elsewhere(session).await,
+            ProcessStep::ScanIdle => self.scan_idle().await,
+            ProcessStep::Suspend { length } => self.suspend(*length),
+            ProcessStep::SetClock { jump } => self.set_clock(*jump),
+        }
+        Ok(())
+    }
+
     /// The gateway, while it is up.
     pub(crate) fn gateway(&self) -> Option<Rc<Gateway>> {
         self.gateway.borrow().clone()
@@ -93,7 +111,7 @@ impl Process {
     }
 
     /// Starts a new process, unless one is up.
-    pub(crate) fn start(&self) {
+    fn start(&self) {
         if !self.is_up() {
             self.stage.footprints.everywhere();
             self.stage.enter(Site::Process, "starts".to_owned());
@@ -103,7 +121,7 @@ impl Process {
     }
 
     /// Ends the process without a word: sockets and store first, then its tasks.
-    pub(crate) fn kill(&self) {
+    fn kill(&self) {
         if self.is_up() {
             self.stage.enter(Site::Process, "is killed".to_owned());
             self.end(End::Killed);
@@ -111,7 +129,7 @@ impl Process {
     }
 
     /// Asks the gateway to end; the process ends when it has.
-    pub(crate) fn signal(self: &Rc<Self>, signal: Signal) {
+    fn signal(self: &Rc<Self>, signal: Signal) {
         self.stage.footprints.everywhere();
         let Some(gateway) = self.gateway() else { return };
         self.stage.enter(Site::Process, format!("gets SIG{}", signal.name()));
@@ -126,21 +144,21 @@ impl Process {
     }
 
     /// Lets the idle reaper scan now.
-    pub(crate) async fn scan_idle(&self) {
+    async fn scan_idle(&self) {
         if let Some(gateway) = self.gateway() {
             server::scan_idle(&gateway).await;
         }
     }
 
     /// The machine sleeps: wall time moves on, uptime does not.
-    pub(crate) fn suspend(&self, length: Millis) {
+    fn suspend(&self, length: Millis) {
         self.stage.footprints.everywhere();
         self.stage.enter(Site::Process, format!("is suspended for {length}"));
         self.stage.clock.suspend(length);
     }
 
     /// Wall time jumps, uptime goes on.
-    pub(crate) fn set_clock(&self, jump: Jump) {
+    fn set_clock(&self, jump: Jump) {
         self.stage.footprints.everywhere();
         let way = match jump {
             Jump::Forward(far) => format!("forward by {far}"),
