@@ -60,7 +60,7 @@ fn in_full(scenario: &Scenario, reduction: Reduction, from: usize) -> Explored {
 fn told(explored: &Explored) -> String {
     let Explored { whole, left_off, pruned, cut, failures, .. } = explored;
     let found = match failures.first() {
-        Some(shape) => &shape.claim,
+        Some(signature) => &signature.claim,
         None if *cut == Cut::default() => "all schedules pass",
         None => "no proof",
     };

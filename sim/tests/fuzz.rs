@@ -32,8 +32,8 @@ const LATE: &[&str] = &[
 fn current_is_clean() {
     let campaign = Campaign { guard: Guard::All, ..Campaign::new(1, Release::Current) };
     let summary = campaign.carry_out_all(&mut Simulator::new(), 400);
-    let shapes: Vec<String> = summary.findings.keys().map(ToString::to_string).collect();
-    assert!(shapes.is_empty(), "found on current: {shapes:#?}");
+    let signatures: Vec<String> = summary.findings.keys().map(ToString::to_string).collect();
+    assert!(signatures.is_empty(), "found on current: {signatures:#?}");
     assert_eq!((summary.runs, summary.repeated, summary.different), (400, 400, None));
 }
 

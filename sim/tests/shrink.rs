@@ -9,8 +9,8 @@ use proptest::strategy::ValueTree;
 use sim_harness::invariant::NAMES;
 use sim_harness::verdict::{Reference, judge};
 use sim_harness::{Release, Scenario, Simulator};
-use sim_search::shape::Shape;
 use sim_search::shrink::{Departures, Limits, Reducer, Shrunk, Size, shrink};
+use sim_search::signature::FailureSignature;
 
 fn scenarios() -> Vec<Scenario> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace");
@@ -19,7 +19,13 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 /// Shrinks with few tries and checks what comes of it, and each step on the way: a file may be taken at any time.
-fn check(simulator: &mut Simulator, scenario: &Scenario, release: Release, tape: &Tape, target: &Shape) -> Shrunk {
+fn check(
+    simulator: &mut Simulator,
+    scenario: &Scenario,
+    release: Release,
+    tape: &Tape,
+    target: &FailureSignature,
+) -> Shrunk {
     let limits = Limits { tries: 16, ..Limits::default() };
     let mut sizes = Vec::new();
     let mut on_progress = |shrunk: &Shrunk| sizes.push((Size::of(&shrunk.scenario), Departures::count(&shrunk.tape)));
@@ -31,7 +37,7 @@ fn check(simulator: &mut Simulator, scenario: &Scenario, release: Release, tape:
     assert_eq!(file, shrunk.scenario);
     let report = simulator.run(&file, release);
     assert!(
-        Shape::all(&file, &report).contains(target),
+        FailureSignature::all(&file, &report).contains(target),
         "{target}: {} {:?}\n{file}",
         report.outcome,
         report.violations
@@ -40,7 +46,7 @@ fn check(simulator: &mut Simulator, scenario: &Scenario, release: Release, tape:
     shrunk
 }
 
-/// Every failure that old releases show in any scenario, on the scripted and on other schedules: the shape is kept.
+/// Every failure that old releases show in any scenario, on the scripted and on other schedules: the signature is kept.
 #[test]
 fn shrinking_never_changes_the_failure() {
     let mut simulator = Simulator::new();
@@ -51,7 +57,7 @@ fn shrinking_never_changes_the_failure() {
             let schedules: [Box<dyn Strategy>; 2] = [Box::new(Random::new(5)), Box::new(Fifo)];
             for schedule in schedules {
                 let report = simulator.run_with(&scenario, release, schedule);
-                for target in Shape::all(&scenario, &report) {
+                for target in FailureSignature::all(&scenario, &report) {
                     if seen.insert((scenario.name.clone(), target.clone())) {
                         check(&mut simulator, &scenario, release, &report.tape, &target);
                     }
@@ -88,7 +94,7 @@ fn shrinking_is_deterministic() {
     let shrunk = || {
         let mut simulator = Simulator::new();
         let report = simulator.run_with(scenario, release, Box::new(Random::new(1)));
-        let target = Shape::all(scenario, &report).into_iter().next()?;
+        let target = FailureSignature::all(scenario, &report).into_iter().next()?;
         Some(check(&mut simulator, scenario, release, &report.tape, &target))
     };
     assert!(shrunk().is_some(), "it fails");

@@ -1,11 +1,11 @@
-//! Plays the clients of a scenario over real sockets and in real time, against a gateway that is served: ours, or one that
-//! we did not write.
+//! Plays the clients of a scenario over real sockets in real time, against a gateway in this process or
+//! elsewhere.
 //!
-//! In the order a play goes: [`unplayable`] says whether only a simulator can do a step, `client` follows the script,
-//! `socket` carries its frames, [`rows`] reads what is in the database then and compares it. [`served`] starts the gateway
-//! as well, in the same process, under a clock that runs faster.
+//! In the order of a play: [`unplayable`] finds steps that only a simulator can perform, `client` follows the script,
+//! `socket` carries its frames, [`rows`] reads the database and compares it. [`served`] also starts the gateway, in
+//! this process, under a clock that runs faster.
 //!
-//! Here the machine's time and its sockets are what it is about: this folder may touch them, as `gateway::real` may.
+//! This folder may use the machine's time and sockets, like `gateway::real`.
 #![expect(clippy::disallowed_methods, reason = "real time is what this is about")]
 
 mod client;
@@ -30,72 +30,72 @@ use sim_harness::world::names::Names;
 use sim_scenario::table::OverSockets;
 use sim_scenario::{Action, ResumeTarget, Scenario, Step};
 
-/// How long a second of the script takes, in seconds.
+/// The speed of a play: real seconds per second of the script.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale(f64);
 
-/// Where the gateway is.
+/// The gateway to play against.
 pub struct Target {
     /// `ws://ADDRESS:PORT/PATH`.
     pub url: String,
-    /// What it wants to be shown.
+    /// The token to send, if any.
     pub token: Option<String>,
-    /// Its database, where a step needs to look something up.
+    /// The path of its database, for steps that look up a row.
     pub db: Option<PathBuf>,
-    /// How fast the script is played.
+    /// The speed of the play.
     pub scale: Scale,
 }
 
-/// Something that happened to a client.
+/// An event of a play, for its log.
 pub struct Said {
-    /// When, in the script's time.
+    /// The script's time.
     pub at: Millis,
-    /// Which client.
+    /// The client's name.
     pub client: String,
-    /// What.
+    /// The event.
     pub what: What,
 }
 
-/// What happened.
+/// The kinds of event of a play.
 pub enum What {
-    /// The client did something to its connection: `connects`.
+    /// The client changed its connection, for example `connects`.
     Did(&'static str),
-    /// It sent a request.
+    /// The client sent a request.
     Asked {
         /// The method.
         method: String,
-        /// What the script calls the session.
+        /// The session's name in the script.
         session: Option<String>,
     },
     /// A request was answered.
     Answered {
         /// The method.
         method: String,
-        /// The answer.
+        /// The result or the error.
         answer: Value,
     },
-    /// An event came.
+    /// An event arrived.
     Heard {
         /// The runtime id of its session.
         session: Option<String>,
         /// Its type.
         kind: String,
-        /// What it says.
+        /// Its payload.
         payload: Value,
     },
-    /// A step could not be carried out.
+    /// A step was skipped.
     Skipped {
-        /// Its line in the file.
+        /// The step's line in the file.
         line: usize,
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
 
-/// What is told of a play while it goes on.
+/// The callback that receives the events of a play.
 pub type Tell = Rc<dyn Fn(Said)>;
 
-/// What all clients of a play share.
+/// The state that all clients of a play share.
 struct Play {
     target: Target,
     names: Names,
@@ -103,29 +103,29 @@ struct Play {
     tell: Tell,
 }
 
-/// A play whose script is over and whose clients are still connected.
+/// A play at the end of its script, with clients still connected.
 pub struct Played {
     clients: Vec<Rc<Client>>,
-    /// How many steps were skipped.
+    /// The number of skipped steps.
     pub skipped: usize,
 }
 
-/// Why nothing was played.
+/// Why a play did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum PlayError {
-    /// The gateway does not let a client in.
+    /// The gateway refused a connection.
     #[error("`{client}` cannot connect to {url}: {cause}")]
     NotConnected {
-        /// The client.
+        /// The client's name.
         client: String,
-        /// Where; without what a query might say.
+        /// The URL, without its query.
         url: String,
-        /// What it was answered.
+        /// The gateway's answer.
         cause: String,
     },
 }
 
-/// The first step that only a simulator can carry out, and why.
+/// The first step that only a simulator can perform, with the reason.
 pub fn unplayable<'a>(scenario: &'a Scenario, target: Option<&Target>) -> Option<(&'a Step, &'static str)> {
     let has_rows = target.is_none_or(|target| target.db.is_some());
     let why = |action: &Action| match action.entry().over_sockets {
@@ -151,9 +151,9 @@ pub async fn play(scenario: &Scenario, target: Target, tell: Tell) -> Result<Pla
     let clients: Vec<Rc<Client>> = names.iter().map(|name| Client::new(name, &play)).collect();
     let end = play.began + play.target.scale.real(scenario.until);
     let done = tokio::select! {
-        biased; // what is done at the end of the time is done
+        biased; // steps at the end of the time are still performed
         results = join_all(clients.iter().zip(&names).map(|(client, name)| client.follow(steps(name)))) => results,
-        // A step that waits for a session that never comes is no reason to wait longer.
+        // A step that waits for a session that never arrives does not extend the play.
         () = tokio::time::sleep_until(end) => Vec::new(),
     };
     let skipped = done.into_iter().sum::<Result<usize, PlayError>>()?;
@@ -162,7 +162,7 @@ pub async fn play(scenario: &Scenario, target: Target, tell: Tell) -> Result<Pla
 }
 
 impl Played {
-    /// The clients close their connections.
+    /// Closes the connections of all clients.
     pub async fn leave(self) {
         for client in &self.clients {
             client.leave().await;
@@ -171,7 +171,7 @@ impl Played {
 }
 
 impl Play {
-    /// The time of the script.
+    /// The present time of the script.
     fn now(&self) -> Millis {
         self.target.scale.scripted(self.began.elapsed())
     }
@@ -182,17 +182,17 @@ impl Play {
 }
 
 impl Scale {
-    /// A slower one.
+    /// A slower speed.
     pub fn times(self, factor: u32) -> Self {
         Self(self.0 * f64::from(factor))
     }
 
-    /// How long a time of the script really is.
+    /// The real duration of a duration of the script.
     pub fn real(self, length: Millis) -> Duration {
         Duration::from_millis(length.0).mul_f64(self.0)
     }
 
-    /// How long a real time is in the script.
+    /// The duration in the script of a real duration.
     pub fn scripted(self, length: Duration) -> Millis {
         Millis((length.as_secs_f64() * 1000.0 / self.0) as u64)
     }

@@ -1,10 +1,10 @@
-//! Every schedule of one scenario, at its latencies and faults, up to bounds: what is not found then is not there.
+//! Exploration: runs every schedule of one scenario at its latencies and faults, up to bounds. Without a failure it is a proof.
 //!
-//! The search goes depth first over tapes. Each run begins anew and follows the choices of the one before up to the last
-//! that has another alternative; so memory is the length of one run. Two steps that are ready at one instant and whose
-//! [footprints](sim_harness::footprint) do not conflict lead to the same state in either order, and only one order is gone into:
-//! the other task *sleeps* until a step conflicts with its own (sleep sets, Godefroid 1996). Nothing else is left out, so
-//! every state that can be reached is reached, and every claim is judged in it. The search itself is
+//! The search is depth-first over tapes. Each run starts anew and repeats the choices of the run before, up to the last one
+//! with an untried alternative, so memory is bounded by the length of one run. Two steps that are ready at the same instant
+//! and whose [footprints](sim_harness::footprint) do not conflict commute, and only one order is run: the other task
+//! *sleeps* until a step conflicts with its own (sleep sets, Godefroid 1996). Nothing else is left out, so every reachable
+//! state is reached, and every claim is judged in it. The search itself is
 //! [`interleaving::Search`].
 
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use std::fmt::Write;
 
 use gateway_core::release::Release;
 
-use crate::shape::Shape;
+use crate::signature::FailureSignature;
 use interleaving::Search;
 use interleaving::strategy::Replay;
 use sim_harness::report::{Outcome, Report};
@@ -21,68 +21,68 @@ use sim_scenario::Scenario;
 
 pub use interleaving::{Bounds, Cut, Reduction};
 
-/// A search.
+/// The configuration of an exploration.
 #[derive(Clone, Debug)]
 pub struct Exploration {
     /// The release.
     pub release: Release,
-    /// Only failures with these claims count; all, if there are none.
+    /// Only violations of these invariants count; all if empty.
     pub only: Vec<String>,
-    /// How far it goes.
+    /// The bounds of the search.
     pub bounds: Bounds,
-    /// Whether schedules that differ in nothing are left out.
+    /// Whether equivalent schedules are left out.
     pub reduction: Reduction,
 }
 
-/// What a search has come to.
+/// The result of an exploration.
 #[derive(Default)]
 pub struct Explored {
     /// Schedules that were run to their end.
     pub whole: u64,
-    /// Schedules that were begun and left off where all that could follow was covered by others.
+    /// Schedules that were stopped early, because other schedules cover every continuation.
     pub left_off: u64,
-    /// Alternatives that were not gone into, because their task was asleep.
+    /// Alternatives that were not run, because their task was asleep.
     pub pruned: u64,
-    /// Alternatives that were not gone into, because they lie beyond the bounds.
+    /// Alternatives that were not run, because they are beyond the bounds.
     pub cut: Cut,
-    /// In which ways the whole schedules ended: rows and what was live at the end of the script's time.
+    /// The distinct ends of complete schedules: rows and live state at the end of the script's time.
     pub ends: BTreeSet<String>,
-    /// What went wrong in any schedule.
-    pub failures: BTreeSet<Shape>,
-    /// The first failure, in full.
+    /// The signatures of all failures, on any schedule.
+    pub failures: BTreeSet<FailureSignature>,
+    /// The first failing run.
     pub failure: Option<Report>,
 }
 
 impl Explored {
-    /// Schedules that were begun.
+    /// The number of schedules that were started.
     pub fn runs(&self) -> u64 {
         self.whole + self.left_off
     }
 
-    /// Whether a run of the scenario, on whatever schedule, ended as one of those and showed no failure that they do not show.
+    /// Whether a run of the scenario on any schedule has a known end and only known failures.
     pub fn has_seen(&self, scenario: &Scenario, report: &Report) -> bool {
-        let is_known = |shape: &Shape| self.failures.contains(shape);
-        self.ends.contains(&end(report)) && Shape::all(scenario, report).iter().all(is_known)
+        let is_known = |signature: &FailureSignature| self.failures.contains(signature);
+        self.ends.contains(&end(report)) && FailureSignature::all(scenario, report).iter().all(is_known)
     }
 
-    /// Whether all was seen, and nothing wrong.
+    /// Whether the search is complete and found no failure.
     pub fn is_proof(&self) -> bool {
         self.failure.is_none() && self.cut == Cut::default()
     }
 }
 
 impl Exploration {
-    /// A search without a failure that is looked for, within the default bounds.
+    /// An exploration that counts every failure, within the default bounds.
     pub fn new(release: Release) -> Self {
         Self { release, only: Vec::new(), bounds: Bounds::default(), reduction: Reduction::SleepSets }
     }
 
-    /// Goes through the schedules of a scenario, whose own tapes do not matter, up to the first failure.
+    /// Explores a scenario up to its first failure. The scenario's own tapes are ignored.
     pub fn carry_out(&self, simulator: &mut Simulator, scenario: &Scenario) -> Explored {
         self.search(simulator, scenario, |explored| explored.failure.is_none())
     }
 
-    /// The same, but on beyond failures.
+    /// The same, without stopping at failures.
     pub fn carry_out_in_full(&self, simulator: &mut Simulator, scenario: &Scenario) -> Explored {
         self.search(simulator, scenario, |_| true)
     }
@@ -102,7 +102,7 @@ impl Exploration {
             let failures = self.failures(scenario, &report, is_whole);
             explored.failures.extend(failures.iter().cloned());
             if explored.failure.is_none() && !failures.is_empty() {
-                // The choices of a run that was left off are those of a whole one.
+                // The tape of a run that was stopped early is a prefix of a whole run, which is replayed to its end.
                 explored.failure = Some(simulator.run_with(scenario, self.release, Box::new(Replay::new(report.tape))));
             }
             if !goes_on(&explored) || !search.advance() {
@@ -113,16 +113,16 @@ impl Exploration {
         explored
     }
 
-    /// What went wrong in a run. That it was left off is nothing wrong.
-    fn failures(&self, scenario: &Scenario, report: &Report, is_whole: bool) -> Vec<Shape> {
-        let mut shapes = Shape::all(scenario, report);
-        shapes.retain(|shape| is_whole || shape.claim != Outcome::Limit.word());
-        shapes.retain(|shape| self.only.is_empty() || self.only.contains(&shape.claim));
-        shapes
+    /// The failures of a run. A run that was stopped early is none.
+    fn failures(&self, scenario: &Scenario, report: &Report, is_whole: bool) -> Vec<FailureSignature> {
+        let mut signatures = FailureSignature::all(scenario, report);
+        signatures.retain(|signature| is_whole || signature.claim != Outcome::Limit.word());
+        signatures.retain(|signature| self.only.is_empty() || self.only.contains(&signature.claim));
+        signatures
     }
 }
 
-/// How a run ended, in words that do not depend on the order in which rows were inserted.
+/// The end of a run in a form that does not depend on the order of inserts.
 fn end(report: &Report) -> String {
     let mut text = format!("{:?}\n", report.live);
     let mut rows: Vec<_> = report.rows.sessions.iter().collect();

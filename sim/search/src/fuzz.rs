@@ -1,8 +1,8 @@
-//! Campaigns: many generated scenarios, each under several schedules, and what they found.
+//! Campaigns: many generated scenarios, each under several schedules, and their findings.
 //!
-//! A campaign is a function of its [`Campaign`] alone: run number `n` is the same whoever carries it out, so its report
-//! does not depend on how many threads there are. The unit of work is a scenario with its schedules; the first schedule
-//! is the scripted one, from which the others learn how many choices there are.
+//! A campaign is a function of its [`Campaign`] value: run number `n` is the same on any thread, so the report does not
+//! depend on the number of threads. The unit of work is a scenario with its schedules. The first schedule is the scripted
+//! one, whose choices give the others their profile.
 
 mod explain;
 mod finding;
@@ -20,7 +20,7 @@ pub use guard::{Difference, Guard};
 pub use guided::{Corpus, Kept, Mode};
 
 use crate::generate;
-use crate::shape::Shape;
+use crate::signature::FailureSignature;
 use interleaving::prng::Prng;
 use interleaving::strategy::{Fifo, Follow, Plan, Profile, Strategy};
 use sim_harness::coverage::Coverage;
@@ -28,88 +28,88 @@ use sim_harness::report::{Outcome, Report};
 use sim_harness::simulation::Simulator;
 use sim_scenario::Scenario;
 
-/// How many schedules of one scenario are tried.
+/// The number of schedules of one scenario.
 pub const SCHEDULES: u64 = 4;
 
-/// What is to be done.
+/// The configuration of a campaign.
 #[derive(Clone, Debug)]
 pub struct Campaign {
-    /// Where the scenarios and schedules come from.
+    /// The seed of all scenarios and schedules.
     pub seed: u64,
     /// The release under test.
     pub release: Release,
-    /// Fields of its behaviour that are set otherwise: a planted bug.
+    /// Fields of the release's behaviour that are set otherwise (planted bugs).
     pub behavior: Vec<(String, String)>,
-    /// How schedules are made.
+    /// The strategy of the schedules.
     pub plan: Plan,
     /// Only violations of these invariants count; all if empty.
     pub only: Vec<String>,
-    /// Which runs are run twice.
+    /// Which runs are repeated to check determinism.
     pub guard: Guard,
-    /// Whether later scenarios are made out of earlier ones.
+    /// Whether later scenarios are mutations of earlier ones.
     pub mode: Mode,
 }
 
-/// One run of a campaign by its coordinates.
+/// The coordinates of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
     /// Its number, from 0.
     pub number: u64,
     /// The seed of its scenario.
     pub scenario: u64,
-    /// The plan and the seed of its schedule.
+    /// The plan of its schedule.
     pub plan: Plan,
     /// The seed of its schedule.
     pub schedule: u64,
-    /// Where its scenario comes from.
+    /// The origin of its scenario.
     pub origin: Origin,
 }
 
-/// Where a scenario comes from.
+/// The origin of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// It is new.
+    /// Generated from its seed.
     Generated,
-    /// It is an earlier one with some changes.
+    /// A mutation of an earlier scenario.
     Mutated,
 }
 
-/// What came of one or more units of work.
+/// The result of one or more units of work.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// How many runs there were.
+    /// The number of runs.
     pub runs: u64,
-    /// How many of them were on mutated scenarios.
+    /// The number of runs on mutated scenarios.
     pub mutated: u64,
-    /// How many of them were run twice.
+    /// The number of repeated runs.
     pub repeated: u64,
-    /// How many events they had.
+    /// The number of events.
     pub events: u64,
-    /// How much virtual time they covered.
+    /// The virtual time of all runs together.
     pub uptime: Millis,
-    /// What they reached.
+    /// The transitions and marks that were reached.
     pub coverage: Coverage,
-    /// What they found, by shape: the first of each, and how many there were.
-    pub findings: BTreeMap<Shape, (Finding, u64)>,
-    /// The first run that was not the same twice.
+    /// The findings, by signature: the first run of each, and the number of runs.
+    pub findings: BTreeMap<FailureSignature, (Finding, u64)>,
+    /// The first run whose repetition differed.
     pub different: Option<Difference>,
-    /// What got somewhere new, in order; only where the campaign is guided.
+    /// Runs that reached something new, in order; empty unless the campaign is guided.
     pub kept: Vec<Kept>,
 }
 
 impl Campaign {
-    /// A campaign on a release, with everything else as usual.
+    /// A campaign on a release with default options.
     pub fn new(seed: u64, release: Release) -> Self {
         let (behavior, only) = (Vec::new(), Vec::new());
         Self { seed, release, behavior, plan: Plan::default(), only, guard: Guard::Sample, mode: Mode::Blind }
     }
 
-    /// How many runs a unit of work has.
+    /// The number of runs of a unit of work.
     pub fn unit(&self) -> u64 {
         if self.plan == Plan::Fifo { 1 } else { SCHEDULES }
     }
 
-    /// The scenario of a unit that is new.
+    /// The generated scenario of a unit.
     pub fn scenario(&self, unit: u64) -> Scenario {
         self.under_test(generate::scenario(self.scenario_seed(unit)))
     }
@@ -122,7 +122,7 @@ impl Campaign {
         Prng::stream(self.seed ^ unit.wrapping_mul(0x9e37_79b9_7f4a_7c15), "fuzz.scenario").draw()
     }
 
-    /// The runs of a unit below `runs`.
+    /// The runs of a unit that are below `runs`.
     fn runs_of(&self, unit: u64, runs: u64, origin: Origin) -> impl Iterator<Item = Run> {
         let first = unit * self.unit();
         let scenario = self.scenario_seed(unit);
@@ -140,7 +140,7 @@ impl Campaign {
         })
     }
 
-    /// Carries out all units, one after the other.
+    /// Executes all units, one after the other.
     pub fn carry_out_all(&self, simulator: &mut Simulator, runs: u64) -> Summary {
         let units: Vec<u64> = (0..runs.div_ceil(self.unit())).collect();
         let (mut summary, mut corpus) = (Summary::default(), Corpus::default());
@@ -151,12 +151,12 @@ impl Campaign {
         summary
     }
 
-    /// Carries out one unit on a new scenario, as far as it lies below `runs`.
+    /// Executes one unit on a generated scenario, as far as it is below `runs`.
     pub fn carry_out(&self, simulator: &mut Simulator, unit: u64, runs: u64) -> Summary {
         self.carry_out_from(simulator, unit, runs, &Corpus::default())
     }
 
-    /// The same, on a scenario that may be made of one of the corpus.
+    /// The same, on a scenario that may be a mutation from the corpus.
     pub fn carry_out_from(&self, simulator: &mut Simulator, unit: u64, runs: u64, corpus: &Corpus) -> Summary {
         let kept = self.parent(unit, corpus);
         let (scenario, origin) = match kept {
@@ -199,17 +199,17 @@ impl Campaign {
         if report.outcome == Outcome::Passed {
             return;
         }
-        for shape in Shape::all(scenario, &report) {
-            if self.only.is_empty() || self.only.contains(&shape.claim) {
-                let finding = Finding::new(run, shape.clone(), scenario, &report);
-                summary.findings.entry(shape).or_insert((finding, 0)).1 += 1;
+        for signature in FailureSignature::all(scenario, &report) {
+            if self.only.is_empty() || self.only.contains(&signature.claim) {
+                let finding = Finding::new(run, signature.clone(), scenario, &report);
+                summary.findings.entry(signature).or_insert((finding, 0)).1 += 1;
             }
         }
     }
 }
 
 impl Run {
-    /// How its schedule came about, in words.
+    /// A description of how its schedule was chosen.
     pub fn by(&self) -> String {
         match self.origin {
             Origin::Generated => self.plan.to_string(),
@@ -227,7 +227,7 @@ impl Summary {
         self.coverage.add(&report.coverage);
     }
 
-    /// Adds what came of a later unit.
+    /// Merges the result of a later unit.
     pub fn add(&mut self, later: Self) {
         self.runs += later.runs;
         self.mutated += later.mutated;
@@ -235,14 +235,14 @@ impl Summary {
         self.events += later.events;
         self.uptime = self.uptime + later.uptime;
         self.coverage.add(&later.coverage);
-        for (shape, (finding, count)) in later.findings {
-            self.findings.entry(shape).or_insert((finding, 0)).1 += count;
+        for (signature, (finding, count)) in later.findings {
+            self.findings.entry(signature).or_insert((finding, 0)).1 += count;
         }
         self.different = self.different.take().or(later.different);
         self.kept.extend(later.kept);
     }
 
-    /// The finding of the lowest run number.
+    /// The finding with the lowest run number.
     pub fn first(&self) -> Option<&Finding> {
         self.findings.values().map(|(finding, _)| finding).min_by_key(|finding| finding.run.number)
     }

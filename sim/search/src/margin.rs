@@ -1,11 +1,11 @@
-//! How far apart the events of a scenario are that must not change places: what real time can be trusted with.
+//! The margin of a scenario: how far its conflicting events are apart, and so whether real time can reproduce it.
 //!
-//! Two events conflict when their order shows in the rows. Which ones do is not read off a trace but tried out: each thing
-//! that has a time of its own (a step of a client, the length of a step of a turn, the end of the script) is moved back
-//! and forth by up to the margin while all others stay, frames and the store take their time, and tasks that are ready at
-//! one instant take their turns in other orders. If all these runs leave the same rows, but for times that have moved no
-//! further than what was moved, then whatever changed places meanwhile had no conflict. Steps of one client keep their
-//! order, as its frames do.
+//! Two events conflict when their order changes the rows. Conflicts are measured, not derived from a trace: each thing with a
+//! time of its own (a step of a client, the duration of a step of a turn, the end of the script) is moved back and forth by
+//! up to the margin while all others stay; frames and store calls get latencies; and tasks that are ready at one instant run
+//! in other orders. If all these runs leave the same rows, apart from times that moved by no more than the shift, then no
+//! events within the margin conflict. Steps of one client keep their
+//! order, because its frames do.
 
 use gateway_core::agent::script::TurnStep;
 use gateway_core::clock::Millis;
@@ -22,51 +22,51 @@ use sim_scenario::{Latency, Network, Scenario, StoreSettings};
 /// The margin that real sockets need.
 pub const MARGIN: Millis = Millis::from_secs(2);
 
-/// How far times may be off that are equal: half the margin.
+/// The tolerance for times that count as equal: half the margin.
 pub const TOLERANCE: Millis = Millis::from_secs(1);
 
-/// How much script there may be.
+/// The longest script.
 pub const LENGTH_MAX: Millis = Millis::from_secs(120);
 
-/// How far things are moved: events that are as far apart as the margin have not met yet.
+/// The shifts to try: events a whole margin apart have not met yet.
 const MOVES: [Millis; 5] = [Millis(250), Millis(500), Millis(1000), Millis(1500), Millis(1999)];
 
-/// How long a frame or a call of the store may take: a few milliseconds of a time that runs fifty times as fast.
+/// The range of latencies of frames and store calls: a few milliseconds of a clock that runs fifty times as fast.
 const LATENCY: Latency = Latency { min: Millis(50), max: Millis(50) };
 
-/// How many other orders are tried.
+/// The number of other schedules to try.
 const ORDERS: u64 = 8;
 
-/// Why a scenario says nothing under real time.
+/// Why a scenario cannot be reproduced in real time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ineligible {
-    /// It has something that only a simulated world has.
+    /// It uses a feature that exists only in the simulation.
     #[error("only a simulated world has {0}")]
     Simulated(&'static str),
-    /// It has a step that only the simulator can do.
+    /// It has a step that only the simulator can perform.
     #[error("line {line}: `{word}`: {why}")]
     Step {
-        /// The step's line.
+        /// The step's line in the file.
         line: usize,
-        /// The step.
+        /// The step's word.
         word: &'static str,
-        /// Why.
+        /// The reason.
         why: &'static str,
     },
-    /// It is too long.
+    /// The script is too long.
     #[error("{0} of script, at most {LENGTH_MAX}")]
     Long(Millis),
     /// The simulator itself skips a step.
     #[error("{0}")]
     Skips(String),
-    /// Things that conflict are too near to each other.
+    /// Conflicting events are too close together.
     #[error("margin below {margin}: {moved}, and {difference}")]
     Near {
-        /// What it is below of.
+        /// The margin that is not reached.
         margin: Millis,
-        /// What was moved.
+        /// The event that was moved.
         moved: String,
-        /// What came of it.
+        /// The resulting difference.
         difference: String,
     },
 }
@@ -86,7 +86,7 @@ pub fn rows(
     let expected = report.rows.listed();
     let mut check = |margin: Millis, moved: String, variant: &Scenario, order: Box<dyn Strategy>| {
         let found = simulator.run_with(variant, release, order).rows.listed();
-        // What comes later because of it comes as much later; a turn may be prompted twice.
+        // Effects of a longer turn are later by the same amount; a turn may be prompted twice.
         let tolerance = TOLERANCE + margin.times(2);
         match differences(&expected, &found, tolerance).into_iter().next() {
             Some(difference) => Err(Ineligible::Near { margin, moved, difference }),
@@ -105,7 +105,7 @@ pub fn rows(
     Ok(expected)
 }
 
-/// Whether it has nothing but steps and turns.
+/// Whether it consists of steps and turns only.
 fn plain(scenario: &Scenario, release: Release) -> Result<(), Ineligible> {
     if let Some((step, why)) = unplayable(scenario, None) {
         return Err(Ineligible::Step { line: step.line, word: step.action.word(), why });
@@ -134,7 +134,7 @@ fn slow(scenario: &Scenario) -> Scenario {
     slow
 }
 
-/// Everything that has a time of its own, moved by `length` in either direction.
+/// All shifts of things with a time of their own, by `length` in either direction.
 fn variants(scenario: &Scenario, length: Millis) -> Vec<(String, Scenario)> {
     let mut variants = Vec::new();
     for (place, step) in scenario.steps.iter().enumerate() {
@@ -166,7 +166,7 @@ fn variants(scenario: &Scenario, length: Millis) -> Vec<(String, Scenario)> {
     variants
 }
 
-/// The step at another time; others of its client make way, so that they keep their order.
+/// Moves a step; other steps of its client move along where needed to keep their order.
 fn with_step(scenario: &Scenario, place: usize, at: Millis) -> Scenario {
     let mut variant = scenario.clone();
     let client = variant.steps[place].client.clone();

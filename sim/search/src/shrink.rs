@@ -1,11 +1,11 @@
-//! From a failing run to the smallest file that shows the same failure.
+//! Shrinking: from a failing run to the smallest scenario that shows the same failure.
 //!
-//! A [`Reducer`] offers smaller and smaller scenarios. Each is tried with the tape of the failing run *followed*
-//! ([`Follow`]), then on the scripted schedule, then on some schedules of the strategy that
-//! found the failure. One that shows the same [`Shape`] of failure, not just any, is the next to be reduced. When the
-//! script gets no shorter, its tape is brought nearer to the scripted schedule ([`Departures`]); settings and times then get
-//! simpler only as far as that costs no new departure. So it goes on until nothing gets smaller or there were as many
-//! runs as allowed. All of it is a function of what it begins with.
+//! A [`Reducer`] offers ever smaller scenarios. Each is run with the failing tape *followed* ([`Follow`]), then on the
+//! scripted schedule, then on some schedules of the strategy that found the failure. A candidate with the same
+//! [`FailureSignature`] becomes the next scenario to reduce. When the script cannot get shorter, the tape is brought nearer
+//! to the scripted schedule ([`Departures`]). After that, settings and times are simplified only if that adds no departure.
+//! The process ends when nothing gets smaller or the limit of runs is reached. The result is a function of the scenario,
+//! the tape and the limits.
 
 mod edit;
 mod reducer;
@@ -25,40 +25,40 @@ pub use interleaving::Departures;
 
 use proptest::strategy::ValueTree;
 
-use crate::shape::Shape;
+use crate::signature::FailureSignature;
 use interleaving::strategy::{Fifo, Follow, Plan, Profile, Random, Replay, Strategy};
 use interleaving::tape::Tape;
 use sim_harness::report::{Outcome, Report};
 use sim_harness::simulation::Simulator;
 use sim_scenario::{Expected, ExpectedOutcome, Scenario};
 
-/// How much is tried.
+/// The limits of a shrink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How many runs there may be.
+    /// The most runs.
     pub tries: u64,
     /// The strategy that found the failure.
     pub plan: Plan,
-    /// How many of its schedules a candidate is tried on.
+    /// The number of schedules of that strategy that each candidate is run on.
     pub schedules: u64,
 }
 
-/// The smallest scenario so far.
+/// The smallest failing scenario so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shrunk {
-    /// A file that runs as it is: with its release, its tape, what it expects and what it shows.
+    /// A scenario that runs as a file: with its release, its tape, its expectation and its `about`.
     pub scenario: Scenario,
-    /// Its choices, up to the last that is not the first of its alternatives; beyond its end the first is taken.
+    /// Its tape up to the last departure; after its end the first alternative is taken.
     pub tape: Tape,
-    /// How many runs it took.
+    /// The number of runs so far.
     pub tries: u64,
 }
 
-/// A run that does not show the failure that it should.
+/// The run does not show the expected failure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the run ends `{outcome}` and does not show `{target}`")]
 pub struct NotShown {
-    target: Shape,
+    target: FailureSignature,
     outcome: Outcome,
 }
 
@@ -68,13 +68,13 @@ impl Default for Limits {
     }
 }
 
-/// Shrinks a failing run to a small file. `on_progress` is told each smaller one at once, and the last is the result.
+/// Shrinks a failing run. Calls `on_progress` with each smaller scenario as soon as it is found; the last one is the result.
 pub fn shrink(
     simulator: &mut Simulator,
     scenario: &Scenario,
     release: Release,
     tape: &Tape,
-    target: &Shape,
+    target: &FailureSignature,
     limits: Limits,
     on_progress: &mut dyn FnMut(&Shrunk),
 ) -> Result<Shrunk, NotShown> {
@@ -98,30 +98,30 @@ pub fn shrink(
     Ok(Shrunk { tries: search.tries, ..search.best })
 }
 
-/// When a failure shows.
+/// The phase in which a failure shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// While the script acts: the rows at its end show it too.
+    /// While the script acts, so that the rows at its end show it too.
     Script,
-    /// Only when the clients have left.
+    /// Only after the clients have left.
     Later,
 }
 
-/// On which schedules a failure shows.
+/// The schedules on which a failure shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Schedules {
-    /// On any that was tried.
+    /// On every schedule that was tried.
     Any,
-    /// On its own.
+    /// On its own schedule.
     Own,
 }
 
-/// How many schedules stand for any.
+/// The number of schedules that stand for all.
 const SAMPLE: u64 = 5;
 
-/// When a run shows the failure, if it does.
-fn phase(scenario: &Scenario, report: &Report, target: &Shape) -> Option<Phase> {
-    if !Shape::all(scenario, report).contains(target) {
+/// The phase in which the run shows the failure; `None` if it does not.
+fn phase(scenario: &Scenario, report: &Report, target: &FailureSignature) -> Option<Phase> {
+    if !FailureSignature::all(scenario, report).contains(target) {
         return None;
     }
     let of_target = report.violations.iter().find(|violation| violation.invariant == target.claim);
@@ -132,12 +132,12 @@ fn phase(scenario: &Scenario, report: &Report, target: &Shape) -> Option<Phase> 
 struct Search<'a> {
     simulator: &'a mut Simulator,
     release: Release,
-    target: &'a Shape,
+    target: &'a FailureSignature,
     phase: Phase,
     schedules: Schedules,
     limits: Limits,
     tries: u64,
-    /// The smallest scenario so far, without what is only said about its run.
+    /// The smallest scenario so far, without texts and expectations about its run.
     bare: Scenario,
     best: Shrunk,
     on_progress: &'a mut dyn FnMut(&Shrunk),
@@ -151,7 +151,7 @@ impl Search<'_> {
     fn reduce_scenario(&mut self) {
         let bare = self.bare.clone();
         self.schedules = if self.shows_on_any_schedule(&bare) { Schedules::Any } else { Schedules::Own };
-        // Some runs are left for the tape, however long the scenario takes.
+        // Reserves some runs for the tape, however long the scenario takes.
         let end = self.limits.tries - self.limits.tries / 4;
         let mut reducer = Reducer::new(self.bare.clone());
         let mut goes_on = reducer.simplify();
@@ -177,7 +177,7 @@ impl Search<'_> {
         }
     }
 
-    /// Whether the tape is simpler than before.
+    /// Whether the tape has fewer departures than before.
     fn reduce_tape(&mut self) -> bool {
         let mut departures = Departures::new(self.best.tape.clone());
         let mut simpler = false;
@@ -204,7 +204,7 @@ impl Search<'_> {
         {
             return Some(report);
         }
-        // A schedule that nobody needed so far would only make the file longer.
+        // A tape that was not needed so far would only lengthen the file.
         let schedules = if self.best.tape.choices.is_empty() { 0 } else { self.limits.schedules };
         (0..schedules).find_map(|number| {
             let profile = Profile::of(&self.best.tape);
@@ -212,17 +212,17 @@ impl Search<'_> {
         })
     }
 
-    /// Whether a few schedules, drawn blindly, all show the failure. A failure that does must not shrink to one that
-    /// hangs on the order of two events at one instant: that would be another story.
+    /// Whether a few random schedules all show the failure. Such a failure must not be reduced to one that depends on the
+    /// order of two events at one instant, because that would be another bug.
     fn shows_on_any_schedule(&mut self, scenario: &Scenario) -> bool {
         (0..SAMPLE).all(|seed| self.shown(scenario, Box::new(Random::new(seed))).is_some())
     }
 
-    /// A run, if it shows the failure.
+    /// Runs the candidate, and returns the run if it shows the failure.
     fn shown(&mut self, scenario: &Scenario, strategy: Box<dyn Strategy>) -> Option<Report> {
         self.tries += 1;
         let report = self.simulator.run_with(scenario, self.release, strategy);
-        // What the script showed is not left to the departure of all clients: nobody could see it in the file.
+        // A failure of the script phase must not be reduced to one of the heal phase, which the file would not show.
         let phase = phase(scenario, &report, self.target)?;
         (phase == self.phase || phase == Phase::Script).then_some(report)
     }
@@ -236,19 +236,19 @@ impl Search<'_> {
     }
 }
 
-/// The scenario under one release, without what was said about other runs.
+/// The scenario under one release, without texts and expectations about other runs.
 fn bare(scenario: &Scenario, release: Release) -> Scenario {
     Scenario { releases: vec![release], expect: Default::default(), tapes: Default::default(), ..scenario.clone() }
 }
 
-/// The scenario as a file of one failing run: with its release, its schedule, and what it showed as what is expected.
+/// The scenario as a file of one failing run: with its release, its tape, and the failure as its expectation.
 pub fn as_shown(scenario: &Scenario, report: &Report) -> Scenario {
-    let shape = Shape::all(scenario, report).into_iter().next().expect("a failure has a shape");
-    finished(bare(scenario, report.release), report, &report.tape, &shape)
+    let signature = FailureSignature::all(scenario, report).into_iter().next().expect("a failure has a signature");
+    finished(bare(scenario, report.release), report, &report.tape, &signature)
 }
 
-/// The scenario as a file that expects what its run showed.
-fn finished(scenario: Scenario, report: &Report, tape: &Tape, target: &Shape) -> Scenario {
+/// The scenario as a file that expects the failure of its run.
+fn finished(scenario: Scenario, report: &Report, tape: &Tape, target: &FailureSignature) -> Scenario {
     let release = report.release;
     let expected = match report.outcome {
         Outcome::Panicked => Expected::Outcome(ExpectedOutcome::Panicked),

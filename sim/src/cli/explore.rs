@@ -18,8 +18,8 @@ use sim_harness::simulation::Simulator;
 use sim_harness::verdict::{Reference, Verdict, judge};
 use sim_scenario::Scenario;
 use sim_search::explore::{Bounds, Exploration, Explored, Reduction};
-use sim_search::shape::Shape;
 use sim_search::shrink::as_shown;
+use sim_search::signature::FailureSignature;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -93,8 +93,8 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
 /// Writes the failing schedule as a scenario that expects it.
 fn keep(arguments: &Arguments, scenario: &Scenario, report: Report) -> miette::Result<Kept> {
     let shown = as_shown(scenario, &report);
-    let shape = Shape::all(scenario, &report).into_iter().next().expect("a failure has a shape");
-    let file = arguments.out.clone().unwrap_or_else(|| place_of(&shown, report.release, &report.tape, &shape));
+    let signature = FailureSignature::all(scenario, &report).into_iter().next().expect("a failure has a signature");
+    let file = arguments.out.clone().unwrap_or_else(|| place_of(&shown, report.release, &report.tape, &signature));
     write(&file, &shown.to_toml()).into_diagnostic().wrap_err_with(|| format!("cannot write {}", file.display()))?;
     Ok(Kept { scenario: shown, verdict: judge(report, scenario, &Reference::OtherSchedule), file })
 }

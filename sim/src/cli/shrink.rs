@@ -19,8 +19,8 @@ use sim_harness::invariant::NAMES;
 use sim_harness::report::Report;
 use sim_harness::simulation::Simulator;
 use sim_scenario::Scenario;
-use sim_search::shape::Shape;
 use sim_search::shrink::{Departures, Limits, Shrunk, Size, shrink};
+use sim_search::signature::FailureSignature;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -55,7 +55,7 @@ pub(super) struct Arguments {
 /// A failing run.
 struct Failure {
     release: Release,
-    shape: Shape,
+    signature: FailureSignature,
     tape: Tape,
 }
 
@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
             trouble = write(&out, &shrunk.scenario.to_toml());
         }
     };
-    let shrunk = shrink(&mut simulator, &start, failure.release, &tape, &failure.shape, limits, &mut on_progress);
+    let shrunk = shrink(&mut simulator, &start, failure.release, &tape, &failure.signature, limits, &mut on_progress);
     let shrunk = shrunk.into_diagnostic()?;
     trouble.into_diagnostic().wrap_err_with(|| format!("cannot write {}", out.display()))?;
     tell(&scenario, &failure, &shrunk, &out);
@@ -94,8 +94,8 @@ fn failure(simulator: &mut Simulator, arguments: &Arguments, scenario: &Scenario
             (None, Some(plan)) => simulator.run_planned(scenario, release, plan, arguments.seed),
             (None, None) => simulator.run(scenario, release),
         };
-        if let Some(shape) = asked_for(arguments, scenario, &report) {
-            return Ok(Failure { release, shape, tape: report.tape });
+        if let Some(signature) = asked_for(arguments, scenario, &report) {
+            return Ok(Failure { release, signature, tape: report.tape });
         }
     }
     let what = arguments.only.as_ref().map_or_else(String::new, |only| format!(" `{only}`"));
@@ -106,24 +106,25 @@ fn failure(simulator: &mut Simulator, arguments: &Arguments, scenario: &Scenario
     ))
 }
 
-fn asked_for(arguments: &Arguments, scenario: &Scenario, report: &Report) -> Option<Shape> {
+fn asked_for(arguments: &Arguments, scenario: &Scenario, report: &Report) -> Option<FailureSignature> {
     // A run that diverges from its tape, or has other rows, has nothing to shrink.
-    let shapes = Shape::all(scenario, report).into_iter().filter(|shape| claim(&shape.claim).is_ok());
-    shapes.into_iter().find(|shape| arguments.only.as_ref().is_none_or(|only| *only == shape.claim))
+    let signatures =
+        FailureSignature::all(scenario, report).into_iter().filter(|signature| claim(&signature.claim).is_ok());
+    signatures.into_iter().find(|signature| arguments.only.as_ref().is_none_or(|only| *only == signature.claim))
 }
 
 /// The same failure has the same file, so that a second call continues the first.
 fn place(scenario: &Scenario, failure: &Failure) -> PathBuf {
-    place_of(scenario, failure.release, &failure.tape, &failure.shape)
+    place_of(scenario, failure.release, &failure.tape, &failure.signature)
 }
 
 /// The default file of a failing schedule.
-pub(super) fn place_of(scenario: &Scenario, release: Release, tape: &Tape, shape: &Shape) -> PathBuf {
+pub(super) fn place_of(scenario: &Scenario, release: Release, tape: &Tape, signature: &FailureSignature) -> PathBuf {
     let mut hasher = SipHasher13::new();
-    let parts = [scenario.to_toml(), tape.to_string(), release.to_string(), shape.to_string()];
+    let parts = [scenario.to_toml(), tape.to_string(), release.to_string(), signature.to_string()];
     parts.iter().for_each(|part| hasher.write(part.as_bytes()));
     let digest = format!("{:016x}", hasher.finish());
-    PathBuf::from(format!("scenarios/found/{}_{}.toml", shape.claim, &digest[..8]))
+    PathBuf::from(format!("scenarios/found/{}_{}.toml", signature.claim, &digest[..8]))
 }
 
 /// The earlier result to continue from. Fails on any other file, which is not replaced.
@@ -131,7 +132,7 @@ fn resume(simulator: &mut Simulator, out: &Path, failure: &Failure) -> miette::R
     let earlier = Scenario::load(out, &NAMES);
     if let Ok(earlier) = earlier {
         let report = simulator.run(&earlier, failure.release);
-        if Shape::all(&earlier, &report).contains(&failure.shape) {
+        if FailureSignature::all(&earlier, &report).contains(&failure.signature) {
             eprintln!("continuing from {}", out.display());
             return Ok(Some((earlier, report.tape)));
         }
@@ -140,7 +141,7 @@ fn resume(simulator: &mut Simulator, out: &Path, failure: &Failure) -> miette::R
         help = "choose another file with `--out`, or remove this one",
         "{} exists and does not show `{}`",
         out.display(),
-        failure.shape
+        failure.signature
     ))
 }
 
@@ -161,7 +162,7 @@ fn tell(scenario: &Scenario, failure: &Failure, shrunk: &Shrunk, out: &Path) {
     let choices = |tape: &Tape| (tape.choices.len(), Departures::count(tape));
     let ((choices_before, departures_before), (choices_after, departures_after)) =
         (choices(&failure.tape), choices(&shrunk.tape));
-    out!("{} under {}: {}", failure.shape.claim, failure.release, failure.shape.seen);
+    out!("{} under {}: {}", failure.signature.claim, failure.release, failure.signature.detail);
     for (what, before, after) in [
         ("clients", before.clients, after.clients),
         ("sessions", before.sessions, after.sessions),

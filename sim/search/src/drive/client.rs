@@ -1,4 +1,4 @@
-//! A client of a scenario, on a real socket.
+//! One client of a scenario on a real socket.
 #![expect(clippy::disallowed_methods, reason = "real time, and a task for each socket")]
 
 use std::cell::{Cell, RefCell};
@@ -14,22 +14,22 @@ use sim_harness::world::names::{Ids, Named};
 use sim_scenario::table::{OverSockets, SocketStep};
 use sim_scenario::{Action, RequestStep, ResumeTarget, Step};
 
-/// One client.
+/// The state of one client.
 pub(super) struct Client {
     name: String,
     play: Rc<Play>,
     socket: RefCell<Option<Socket>>,
     requests: Cell<u64>,
-    /// Requests without an answer: their method, and the session name that hangs on it.
+    /// Pending requests: the method, and the session name that the answer defines.
     pending: RefCell<BTreeMap<u64, (String, Option<String>)>>,
     heard: RefCell<Heard>,
 }
 
-/// Why a step was not carried out.
+/// Why a step was not performed.
 enum Failure {
-    /// The others can be.
+    /// The step was skipped; later steps can be performed.
     Skipped(String),
-    /// None can be.
+    /// The connection was refused; no step can be performed.
     NotConnected(String),
 }
 
@@ -45,7 +45,7 @@ impl Client {
         })
     }
 
-    /// Carries steps out, which are in the order of time; returns how many could not be.
+    /// Performs the steps in order of time; returns the number of skipped steps.
     pub(super) async fn follow(self: &Rc<Self>, steps: Vec<Step>) -> Result<usize, PlayError> {
         let mut skipped = 0;
         for step in steps {
@@ -65,7 +65,7 @@ impl Client {
         Ok(skipped)
     }
 
-    /// Closes the connection, if there is one.
+    /// Closes the connection, if any.
     pub(super) async fn leave(&self) {
         let socket = self.socket.take();
         if let Some(socket) = socket {
@@ -144,7 +144,7 @@ impl Client {
         }
     }
 
-    /// The stored id, or the title, that a step means.
+    /// The stored id or the title that a step refers to.
     fn stored(&self, ids: &Ids, target: ResumeTarget) -> Result<String, String> {
         let rows = || {
             let db = self.play.target.db.as_deref().ok_or("the gateway's database is not known")?;
@@ -179,7 +179,7 @@ impl Client {
         self.tell(What::Answered { method, answer: frame.clone() });
     }
 
-    /// Answers that will never come leave their sessions without a name, unless they have one from before.
+    /// Pending answers are lost; their sessions stay without ids, unless they had some before.
     fn forget_pending(&self) {
         for (_, name) in self.pending.take().into_values() {
             name.into_iter().for_each(|name| self.fail(&name));

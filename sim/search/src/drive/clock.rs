@@ -1,4 +1,4 @@
-//! A clock that runs faster than the machine's, so that a gateway lives a minute of a script in a second.
+//! A scaled clock: the gateway lives through a minute of the script in a second.
 #![expect(clippy::disallowed_methods, reason = "the machine's time, scaled")]
 
 use futures_util::FutureExt;
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::Scale;
 use sim_harness::world::clock::EPOCH;
 
-/// Uptime is scaled; wall time is the simulator's epoch and uptime, so that rows carry the times of the script.
+/// Uptime is scaled. Wall time is the simulator's epoch plus uptime, so that rows carry the script's times.
 #[derive(Clone)]
 pub(super) struct ScaledClock {
     started: Instant,
@@ -31,7 +31,7 @@ impl Clock for ScaledClock {
     fn sleep_until(&self, deadline: Uptime) -> LocalBoxFuture<'static, ()> {
         let clock = self.clone();
         async move {
-            // The wake-up may be early by what the scale rounds off; a timer that finds nothing due would be lost.
+            // Scaling may round a wake-up down; a timer that fired before its deadline would be lost.
             while clock.now().uptime < deadline {
                 let left = Millis(deadline.0 - clock.now().uptime.0);
                 tokio::time::sleep(clock.scale.real(left)).await;

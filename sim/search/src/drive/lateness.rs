@@ -1,7 +1,7 @@
-//! How late the machine is: what it adds by itself to the times of a script.
+//! Measures how late the machine is: the delay that it adds to the times of a script.
 //!
-//! A script that is played fast leaves the machine little time for anything. Where it was later than rows may be off, a
-//! difference says nothing about the gateway, and who compares plays once more, slower.
+//! A fast play leaves the machine little time. When it was late, rows may differ without a fault of the gateway, and the
+//! caller repeats the play at a lower speed.
 #![expect(clippy::disallowed_methods, reason = "the machine's own time is what is measured")]
 
 use std::cell::Cell;
@@ -11,11 +11,11 @@ use std::time::Duration;
 use gateway_core::store::{Found, Pending, Read, Store, Write, Written};
 use tokio::time::Instant;
 
-/// The sum of all that came late.
+/// The sum of all delays.
 #[derive(Clone, Default)]
 pub(super) struct Lateness(Rc<Cell<Duration>>);
 
-/// How often it is looked at, and how much later than that the system's own grain may make it.
+/// The period of the ticks, and the tolerance for the system's timer resolution.
 const TICK: Duration = Duration::from_millis(5);
 const GRAIN: Duration = Duration::from_millis(2);
 
@@ -28,7 +28,7 @@ impl Lateness {
         self.0.set(self.0.get() + late);
     }
 
-    /// Counts how late each tick comes. Never ends.
+    /// Adds up the delay of each tick. Never completes.
     pub(super) async fn watch(&self) {
         loop {
             let due = Instant::now() + TICK;
@@ -38,7 +38,7 @@ impl Lateness {
     }
 }
 
-/// A store that counts how long its answers take, which in a simulated run is no time.
+/// A store decorator that adds up the latency of calls, which is zero in a simulated run.
 pub(super) struct TimedStore<S> {
     pub(super) store: Rc<S>,
     pub(super) lateness: Lateness,

@@ -1,6 +1,6 @@
-//! The rows that a gateway has left in its database, and how they compare with those that the simulator says it leaves.
+//! Reads the rows of a gateway's database and compares them with those of a simulated run.
 //!
-//! Read with the one SELECT that any version of these tables answers, beside the gateway that writes them.
+//! Uses one SELECT that works on all known versions of the tables, while the gateway is writing.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,37 +12,37 @@ use rusqlite::{Connection, OpenFlags};
 use super::Scale;
 use sim_harness::rows::{ListedSession, since_start_text};
 
-/// A session row, in the order of insertion among others.
+/// A session row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Its stored id.
+    /// The stored id.
     pub id: String,
-    /// Which kind of client made it.
+    /// The kind of client that created it.
     pub source: String,
-    /// The row it continues.
+    /// The parent row, which it continues.
     pub parent: Option<String>,
-    /// In seconds since 1970.
+    /// The start, in seconds since 1970.
     pub started_at: f64,
-    /// In seconds since 1970.
+    /// The end, in seconds since 1970.
     pub ended_at: Option<f64>,
-    /// Why.
+    /// The end reason.
     pub end_reason: Option<String>,
-    /// Messages counted so far.
+    /// The number of counted messages.
     pub message_count: u64,
-    /// Its title.
+    /// The title.
     pub title: Option<String>,
 }
 
-/// Where the time of the script begins in the time of the rows.
+/// The mapping from the times of rows to the times of the script.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin {
-    /// Milliseconds since 1970 at the script's beginning.
+    /// The start of the script, in milliseconds since 1970.
     pub wall_ms: u64,
-    /// How long a second of the script takes in the time of the rows.
+    /// Seconds of row time per second of the script.
     pub scale: Scale,
 }
 
-/// All session rows, the first that was inserted first.
+/// Reads all session rows, in order of insertion.
 pub fn read(db: &Path) -> rusqlite::Result<Vec<Row>> {
     let connection = Connection::open_with_flags(db, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(Duration::from_secs(5))?;
@@ -67,7 +67,7 @@ pub fn read(db: &Path) -> rusqlite::Result<Vec<Row>> {
 
 /// The newest row of the chain that starts with `id`.
 pub(super) fn newest(rows: &[Row], id: &str) -> String {
-    // A child is inserted after its parent, so one pass in order of insertion follows the whole chain.
+    // A child is inserted after its parent, so one pass in that order follows the whole chain.
     rows.iter().fold(id.to_owned(), |newest, row| {
         let continues = row.parent.as_ref() == Some(&newest)
             && rows.iter().any(|parent| parent.id == newest && parent.end_reason.as_deref() == Some("compression"));
@@ -75,7 +75,7 @@ pub(super) fn newest(rows: &[Row], id: &str) -> String {
     })
 }
 
-/// Rows as a report has them, without those in `before`: called s1, s2, … with times of the script.
+/// Rows as in a report, without those in `before`: named s1, s2, …, with times of the script.
 pub fn listed(rows: &[Row], before: &BTreeSet<String>, origin: Origin) -> Vec<ListedSession> {
     let rows: Vec<&Row> = rows.iter().filter(|row| !before.contains(&row.id)).collect();
     let alias = |id: &String| {
@@ -100,8 +100,8 @@ pub fn listed(rows: &[Row], before: &BTreeSet<String>, origin: Origin) -> Vec<Li
     rows.iter().map(listed).collect()
 }
 
-/// Where rows differ: in number, parents, reasons, counts, whether they are open, the order of their ends, or in times by
-/// more than `tolerance`. Ids are drawn, so they always do.
+/// Compares two sets of rows: number, parents, reasons, counts, openness, order of ends, and times within
+/// `tolerance`. Ids always differ and are ignored.
 pub fn differences(expected: &[ListedSession], found: &[ListedSession], tolerance: Millis) -> Vec<String> {
     let mut lines = Vec::new();
     let mut check = |what: String, expected: String, found: String| {
@@ -164,7 +164,7 @@ mod tests {
         listed(&rows, &BTreeSet::from(["old".to_owned()]), Origin { wall_ms: 1_000_000, scale })
     }
 
-    /// Rows from before are left out, parents are named, and times are those of the script.
+    /// Earlier rows are left out, parents are named, and times are those of the script.
     #[test]
     fn rows_are_those_of_the_script() {
         let rows = rows();
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(seen(&rows[1]), ("s2".to_owned(), Some("s1".to_owned()), 2000, Some(6000)));
     }
 
-    /// Each kind of difference is seen, and names both sides.
+    /// Each kind of difference is detected, with both sides.
     #[test]
     fn differences_are_seen() {
         let check = |change: fn(&mut Vec<ListedSession>), expected: &[&str]| {

@@ -1,4 +1,4 @@
-//! A scenario against a gateway that is served in this process: real sockets, a real file, real time that runs faster.
+//! Plays a scenario against a gateway in this process: real sockets, a real file, and real time that runs faster.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -29,38 +29,38 @@ use super::{PlayError, Scale, Target, play};
 use sim_harness::rows::ListedSession;
 use sim_scenario::{AgentSettings, Scenario};
 
-/// Why there is nothing to compare.
+/// Why there is no result to compare.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// The machine does not give a port or a file.
+    /// The machine provided no port or file.
     #[error("the system does not give what a gateway needs: {0}")]
     System(#[from] io::Error),
-    /// The database does not open.
+    /// The database cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The rows cannot be read.
     #[error("the rows cannot be read: {0}")]
     Rows(#[from] rusqlite::Error),
-    /// A client was not let in.
+    /// A connection was refused.
     #[error(transparent)]
     Play(#[from] PlayError),
-    /// The script was not played as it stands.
+    /// A step of the script was skipped.
     #[error("{0} steps were skipped")]
     Skipped(usize),
 }
 
-/// What a replay left.
+/// The result of a play.
 pub struct Replayed {
     /// The rows at the end of the script's time.
     pub rows: Vec<ListedSession>,
-    /// How much the machine was late by itself, all in all, in the script's time.
+    /// The machine's own delay in total, in the script's time.
     pub late: Millis,
 }
 
-/// Serves a gateway of a release with the scenario's settings and turns, plays the script against it over loopback.
+/// Serves a gateway of a release with the scenario's settings and turns, and plays the script against it over loopback.
 pub fn replay(scenario: &Scenario, release: Release, scale: Scale) -> Result<Replayed, ReplayError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    // Unconstrained, as in every world the gateway runs in.
+    // Unconstrained, as in the served gateway and in the simulator.
     LocalSet::new().block_on(&runtime, unconstrained(run(scenario, release, scale)))
 }
 
@@ -84,7 +84,7 @@ async fn run(scenario: &Scenario, release: Release, scale: Scale) -> Result<Repl
     let origin = Origin { wall_ms: clock.now().wall.0, scale: Scale::default() };
     let target = Target { url, token: None, db: Some(db.clone()), scale };
     let played = tokio::select! {
-        biased; // the watching never ends
+        biased; // the measurement never ends
         played = play(scenario, target, Rc::new(|_| {})) => played?,
         () = lateness.watch() => unreachable!("it never ends"),
     };

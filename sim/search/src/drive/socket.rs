@@ -1,4 +1,4 @@
-//! One connection of a client, over a real socket.
+//! One connection of a client over a real socket.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::Target;
 
-/// What a client does with its connection; each is done after those before.
+/// The operations on a connection, in order.
 #[derive(Clone)]
 pub(super) struct Socket {
     orders: mpsc::UnboundedSender<Order>,
@@ -23,13 +23,13 @@ enum Order {
     Die(oneshot::Sender<()>),
 }
 
-/// The other end of a [`Socket`]: moves frames as long as it is polled.
+/// The other end of a [`Socket`]: moves frames while it is polled.
 pub(super) struct Pump {
     stream: WebSocketStream<TcpStream>,
     orders: mpsc::UnboundedReceiver<Order>,
 }
 
-/// Connects; the error is what the gateway answered.
+/// Connects. The error is the gateway's answer.
 pub(super) async fn open(target: &Target) -> Result<(Socket, Pump), String> {
     let said = |error: &dyn std::fmt::Display| error.to_string();
     let mut request = target.url.as_str().into_client_request().map_err(|error| said(&error))?;
@@ -57,16 +57,16 @@ pub(super) async fn open(target: &Target) -> Result<(Socket, Pump), String> {
 
 impl Socket {
     pub(super) fn send(&self, frame: String) {
-        // Nobody takes it when the connection is over; the client hears of that by itself.
+        // Fails when the connection has ended, which the client learns separately.
         let _ = self.orders.send(Order::Send(frame));
     }
 
-    /// Ends the connection in order.
+    /// Closes the connection with a close frame.
     pub(super) async fn close(&self) {
         self.end(Order::Close).await;
     }
 
-    /// Ends it without a word.
+    /// Drops the connection without a close frame.
     pub(super) async fn die(&self) {
         self.end(Order::Die).await;
     }
@@ -83,11 +83,11 @@ impl Socket {
 }
 
 impl Pump {
-    /// Moves frames until the connection is over, whoever ends it.
+    /// Moves frames until either side ends the connection.
     pub(super) async fn run(mut self, mut hear: impl FnMut(Value)) {
         loop {
             tokio::select! {
-                biased; // what the client does next it does, whatever comes meanwhile
+                biased; // the client's next operation precedes received frames
                 order = self.orders.recv() => match order {
                     Some(Order::Send(frame)) => {
                         if self.stream.send(Message::text(frame)).await.is_err() {
@@ -109,7 +109,7 @@ impl Pump {
                 },
                 message = self.stream.next() => match message {
                     Some(Ok(Message::Text(text))) => {
-                        // What is no JSON says nothing to a client.
+                        // Frames that are not JSON are ignored.
                         serde_json::from_str(text.as_str()).into_iter().for_each(&mut hear);
                     }
                     Some(Ok(_)) => {}

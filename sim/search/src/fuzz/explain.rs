@@ -1,27 +1,27 @@
-//! Which difference of a release a failure hangs on: the run is repeated with one field of the behaviour as `current` has
-//! it, and where the failure is gone, that field explains it.
+//! Explanations: the field of a release's behaviour that causes a failure. The run is repeated with one field set as in
+//! `current`; if the failure disappears, that field explains it.
 
 use gateway_core::behavior::{Behavior, Field};
 use gateway_core::release::Release;
 
-use crate::shape::Shape;
+use crate::signature::FailureSignature;
 use interleaving::strategy::Follow;
 use sim_harness::simulation::Simulator;
 use sim_scenario::Scenario;
 
-/// A field without whose alternative a failure does not show, or whose alternative alone shows it.
+/// A field whose alternative causes the failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// `group.field`.
     pub field: String,
-    /// What the release, or the planted bug, has there.
+    /// The alternative of the release or the planted bug.
     pub alternative: &'static str,
-    /// What that does.
+    /// The description of the alternative.
     pub about: &'static str,
 }
 
 impl Explanation {
-    /// The defects that the words about the alternative name: lines of the catalogue such as `S1`, and public issues.
+    /// The defects that the description names: ids of the catalogue such as `S1`, and public issues.
     pub fn defects(&self) -> Vec<&'static str> {
         let words = self.about.split(|letter: char| !(letter.is_alphanumeric() || "#-".contains(letter)));
         let is_line = |word: &str| {
@@ -33,17 +33,22 @@ impl Explanation {
     }
 }
 
-/// Every field that explains by itself why the scenario fails in this way. Where there is none, since two differences do
-/// the same, every field that makes `current` fail so: nothing where it takes several.
+/// All fields that explain the failure on their own. If there is none, because two differences have the same effect: all
+/// fields whose alternative alone makes `current` fail in this way. Empty if the failure needs several fields.
 ///
-/// The runs follow the tape of the scenario as far as it fits.
-pub fn explain(simulator: &mut Simulator, scenario: &Scenario, release: Release, shape: &Shape) -> Vec<Explanation> {
+/// The runs follow the scenario's tape as far as it fits.
+pub fn explain(
+    simulator: &mut Simulator,
+    scenario: &Scenario,
+    release: Release,
+    signature: &FailureSignature,
+) -> Vec<Explanation> {
     let tape = scenario.tapes.get(&release).cloned().unwrap_or_default();
     let plain = Scenario { tapes: Default::default(), behavior: Vec::new(), ..scenario.clone() };
     let mut fails = |release: Release, behavior: Vec<(String, String)>| {
         let other = Scenario { behavior, ..plain.clone() };
         let report = simulator.run_with(&other, release, Box::new(Follow::new(&tape)));
-        Shape::all(&other, &report).iter().any(|seen| seen.claim == shape.claim)
+        FailureSignature::all(&other, &report).iter().any(|seen| seen.claim == signature.claim)
     };
     let different = behavior(scenario, release).fields().into_iter().filter(|field| field.value != sound(field));
     let different: Vec<Field> = different.collect();
@@ -56,7 +61,7 @@ pub fn explain(simulator: &mut Simulator, scenario: &Scenario, release: Release,
     different.iter().filter(|field| fails(Release::Current, vec![set(field, field.value)])).map(explanation).collect()
 }
 
-/// What `current` has there.
+/// The alternative of `current`.
 fn sound(field: &Field) -> &'static str {
     field.alternatives[0].name
 }
@@ -71,7 +76,7 @@ fn explanation(field: &Field) -> Explanation {
     Explanation { field: field.name.clone(), alternative: field.value, about }
 }
 
-/// The release's behaviour, with what the scenario sets otherwise.
+/// The release's behaviour with the scenario's overrides.
 fn behavior(scenario: &Scenario, release: Release) -> Behavior {
     let mut behavior = release.behavior();
     for (field, alternative) in &scenario.behavior {
@@ -87,8 +92,7 @@ mod tests {
     use super::*;
     use sim_harness::invariant::NAMES;
 
-    /// The timer that looks once is why 0.16.0 leaves the row open, and nothing else is; that the reason is wrong has
-    /// nothing to do with it.
+    /// The one-shot timer is the only explanation of the open row under 0.16.0; the wrong end reason has another cause.
     #[test]
     fn a_defect_is_found_by_its_field() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/issues/44045_turn_outlives_grace.toml");
@@ -96,15 +100,17 @@ mod tests {
         let mut simulator = Simulator::new();
         let report = simulator.run(&scenario, Release::V0_16_0);
         let mut check = |claim: &str, expected: &[(&str, &[&str])]| {
-            let shape =
-                Shape::all(&scenario, &report).into_iter().find(|shape| shape.claim == claim).expect("it fails");
-            let found = explain(&mut simulator, &scenario, Release::V0_16_0, &shape);
+            let signature = FailureSignature::all(&scenario, &report)
+                .into_iter()
+                .find(|signature| signature.claim == claim)
+                .expect("it fails");
+            let found = explain(&mut simulator, &scenario, Release::V0_16_0, &signature);
             let found: Vec<_> = found.iter().map(|found| (found.field.as_str(), found.defects())).collect();
             let expected: Vec<_> = expected.iter().map(|(field, defects)| (*field, defects.to_vec())).collect();
             assert_eq!(found, expected, "{claim}");
         };
         check("detached_rows_end", &[("grace.expiry", &["S1", "hermes-agent#44045"])]);
-        // Either reaper would do, and each has its own defect.
+        // Either reaper causes it, and each has a defect of its own.
         check("idle_sessions_end", &[("grace.expiry", &["S1", "hermes-agent#44045"]), ("idle.reaper", &["A2"])]);
     }
 }

@@ -1,56 +1,56 @@
-//! A failure that a campaign came upon, with all that it takes to see it again.
+//! Findings: failures of a campaign, with everything needed to reproduce them.
 
 use gateway_core::clock::Millis;
 use gateway_core::release::Release;
 
 use super::Run;
-use crate::shape::Shape;
 use crate::shrink::{Limits, NotShown, Shrunk, shrink};
+use crate::signature::FailureSignature;
 use interleaving::tape::Tape;
 use sim_harness::report::{Outcome, Report};
 use sim_harness::simulation::Simulator;
 use sim_scenario::Scenario;
 
-/// A run that failed.
+/// A failing run.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// Which run it was.
+    /// Its coordinates.
     pub run: Run,
-    /// What came of the run.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// The failure.
-    pub shape: Shape,
-    /// What was seen, in full.
+    /// Its signature.
+    pub signature: FailureSignature,
+    /// The full detail.
     pub detail: String,
-    /// When, in uptime of that run.
+    /// The uptime of the violation.
     pub at: Millis,
     /// The release.
     pub release: Release,
-    /// What was run.
+    /// The scenario.
     pub scenario: Scenario,
-    /// Its choices.
+    /// The tape.
     pub tape: Tape,
 }
 
 impl Finding {
-    pub(super) fn new(run: Run, shape: Shape, scenario: &Scenario, report: &Report) -> Self {
-        let violation = report.violations.iter().find(|violation| violation.invariant == shape.claim);
+    pub(super) fn new(run: Run, signature: FailureSignature, scenario: &Scenario, report: &Report) -> Self {
+        let violation = report.violations.iter().find(|violation| violation.invariant == signature.claim);
         let detail = violation.map(|violation| violation.detail.clone()).or_else(|| report.detail.clone());
         Self {
             run,
             outcome: report.outcome,
             detail: detail.unwrap_or_default(),
             at: violation.map_or(Millis(report.uptime.0), |violation| Millis(violation.at_ms)),
-            shape,
+            signature,
             release: report.release,
             scenario: scenario.clone(),
             tape: report.tape.clone(),
         }
     }
 
-    /// The smallest scenario that shows the same failure, as a file.
+    /// Shrinks the finding to a scenario file with the same failure.
     pub fn shrink(&self, simulator: &mut Simulator, tries: u64) -> Result<Shrunk, NotShown> {
         let limits = Limits { tries, plan: self.run.plan, ..Limits::default() };
-        shrink(simulator, &self.scenario, self.release, &self.tape, &self.shape, limits, &mut |_| {})
+        shrink(simulator, &self.scenario, self.release, &self.tape, &self.signature, limits, &mut |_| {})
     }
 }

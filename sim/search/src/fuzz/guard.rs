@@ -1,35 +1,35 @@
-//! The guard of determinism: some runs are run twice, and must be the same to the byte.
+//! The determinism guard: runs are repeated and must be byte for byte the same.
 
 use super::Run;
 use sim_harness::report::Report;
 
-/// Which runs of a campaign are run twice.
+/// Which runs of a campaign are repeated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Guard {
     /// One in twenty.
     #[default]
     Sample,
-    /// All.
+    /// Every run.
     All,
-    /// None: for measuring.
+    /// No run, for benchmarks.
     Off,
 }
 
-/// Two runs of one scenario with the same strategy that were not the same.
+/// The difference between a run and its repetition with the same strategy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The run.
+    /// The coordinates of the run.
     pub run: Run,
-    /// The place of the first entry of the traces that differs, from 1.
+    /// The number of the first differing trace entry, from 1.
     pub entry: usize,
-    /// That entry the first time; nothing when the trace was over.
+    /// That entry of the first run; `None` if its trace had ended.
     pub first: Option<String>,
-    /// That entry the second time.
+    /// That entry of the second run; `None` if its trace had ended.
     pub second: Option<String>,
 }
 
 impl Guard {
-    /// Whether this run is run twice.
+    /// Whether this run is repeated.
     pub fn repeats(self, run: u64) -> bool {
         match self {
             Self::Sample => run.is_multiple_of(20),
@@ -39,7 +39,7 @@ impl Guard {
     }
 }
 
-/// Carries a run out, a second time if it is one of those, and says how the two differ.
+/// Executes a run, repeats it if it is selected, and returns the first difference.
 pub(super) fn guarded(guard: Guard, run: Run, mut go: impl FnMut() -> Report) -> (Report, Option<Difference>) {
     let report = go();
     let again = guard.repeats(run.number).then(go);
@@ -48,7 +48,7 @@ pub(super) fn guarded(guard: Guard, run: Run, mut go: impl FnMut() -> Report) ->
 }
 
 impl Difference {
-    /// The first difference of two runs, if there is one.
+    /// The first difference of two runs.
     fn between(run: Run, first: &Report, second: &Report) -> Option<Self> {
         if first.trace.digest() == second.trace.digest() && first.tape == second.tape {
             return None;
@@ -72,7 +72,7 @@ mod tests {
         Run { number, scenario: 0, plan: Plan::Random, schedule: 0, origin: Origin::Generated }
     }
 
-    /// A strategy that is another one the second time stands for whatever a run may depend on that is not on its tape.
+    /// A strategy that differs the second time stands for any dependency that is not on the tape.
     #[test]
     fn a_run_that_depends_on_more_than_its_tape_is_seen() {
         let scenario = generate::scenario(3);
@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(unseen, None, "run 1 is not one that is run twice");
     }
 
-    /// Two runs that are the same are no difference.
+    /// Two equal runs have no difference.
     #[test]
     fn a_run_of_its_tape_alone_is_the_same_twice() {
         let scenario = generate::scenario(3);

@@ -1,8 +1,8 @@
-//! Campaigns that are guided by what they reach: a scenario that took a session somewhere new is kept, with its tape, and
-//! later ones are made of it.
+//! Guided campaigns: a scenario that reaches something new is kept with its tape, and later scenarios are
+//! mutations of it.
 //!
-//! What is kept is known to all only after a round, a fixed number of units. So what a unit does depends on its number
-//! and on the rounds before, and not on who was faster.
+//! The corpus is updated only after a round, a fixed number of units. So a unit depends on its number and on earlier
+//! rounds, and not on the speed of threads.
 
 use std::collections::BTreeSet;
 
@@ -14,38 +14,38 @@ use sim_harness::coverage::{Coverage, Edge};
 use sim_harness::report::{Outcome, Report};
 use sim_scenario::Scenario;
 
-/// How many units learn nothing of each other.
+/// The number of units of a round, which share no results.
 const ROUND: usize = 64;
 
-/// Whether later scenarios are made out of earlier ones.
+/// Whether later scenarios are mutations of earlier ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Each is new.
+    /// Every scenario is generated.
     #[default]
     Blind,
-    /// Some are earlier ones that got somewhere new, with some changes: the more, the more that has been worth.
+    /// Some are mutations of the corpus; their share grows with their yield.
     Guided,
 }
 
-/// A run that got somewhere new.
+/// A run that reached something new.
 #[derive(Clone, Debug)]
 pub struct Kept {
-    /// What was run.
+    /// The scenario.
     pub scenario: Scenario,
-    /// Its choices.
+    /// The tape.
     pub tape: Tape,
     edges: BTreeSet<Edge>,
     origin: Origin,
 }
 
-/// What was kept so far, and all that was reached with it.
+/// The corpus, and everything that it has reached.
 #[derive(Clone, Debug)]
 pub struct Corpus {
     kept: Vec<Kept>,
     reached: BTreeSet<Edge>,
-    /// Of so many units so many are on mutated scenarios.
+    /// The share of units on mutated scenarios, out of [`WHOLE`].
     share: usize,
-    /// What scenarios of either kind were worth, the last rounds more than those before.
+    /// The yield of either kind, with recent rounds weighted more.
     worth: Worth,
 }
 
@@ -55,7 +55,7 @@ struct Worth {
     mutated: usize,
 }
 
-/// The whole of a share. Neither kind ever gets less than an eighth: what is worth something changes.
+/// The denominator of the share. Neither kind gets less than an eighth, because yields change.
 const WHOLE: usize = 16;
 const LEAST: usize = 2;
 
@@ -66,7 +66,7 @@ impl Default for Corpus {
 }
 
 impl Corpus {
-    /// Takes what a round has kept, in the order of its units; what others of the round have reached before is left out.
+    /// Merges the results of a round in the order of its units, without those that earlier units of the round have reached.
     pub fn absorb(&mut self, round: Vec<Kept>) {
         let mut found = Worth::default();
         for kept in round {
@@ -80,7 +80,7 @@ impl Corpus {
                 self.kept.push(kept);
             }
         }
-        // Edges for each unit of the kind, in hundredths, so that a kind with few units is not taken for worthless.
+        // New edges per unit of the kind, in hundredths, so that a kind with few units is not underrated.
         let generated = self.worth.generated / 2 + found.generated * 100 / (WHOLE - self.share);
         let mutated = self.worth.mutated / 2 + found.mutated * 100 / self.share;
         self.worth = Worth { generated, mutated };
@@ -88,7 +88,7 @@ impl Corpus {
         self.share = share.clamp(LEAST, WHOLE - LEAST);
     }
 
-    /// A run, if it got somewhere that neither the corpus nor its own unit knows.
+    /// Returns the run if it reached something that neither the corpus nor its own unit has.
     pub(super) fn keep(
         &self,
         of_unit: &Coverage,
@@ -96,7 +96,7 @@ impl Corpus {
         origin: Origin,
         report: &Report,
     ) -> Option<Kept> {
-        // What panics or goes on for ever is a finding, and nothing to build on.
+        // Runs that panic or do not end are findings, not corpus entries.
         if !matches!(report.outcome, Outcome::Passed | Outcome::Violated) {
             return None;
         }
@@ -107,7 +107,7 @@ impl Corpus {
 }
 
 impl Campaign {
-    /// The units whose results are put together before the next ones begin.
+    /// The units of the next round, whose results are merged before the round after.
     pub fn rounds<'a>(&self, units: &'a [u64]) -> std::slice::Chunks<'a, u64> {
         match self.mode {
             Mode::Blind => units.chunks(units.len().max(1)),
@@ -115,7 +115,7 @@ impl Campaign {
         }
     }
 
-    /// What the scenario of a unit is made of, if it is not a new one.
+    /// The corpus entry that a unit mutates, or `None` for a generated scenario.
     pub(super) fn parent<'a>(&self, unit: u64, corpus: &'a Corpus) -> Option<&'a Kept> {
         let mut prng = Prng::stream(self.scenario_seed(unit), "fuzz.parent");
         let is_new = self.mode == Mode::Blind || corpus.kept.is_empty() || !prng.hits(corpus.share, WHOLE);

@@ -1,4 +1,4 @@
-//! One simplification of a scenario, and how several are made at once.
+//! Edits: single simplifications of a scenario, and their combined application.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,50 +9,50 @@ use gateway_core::config::Config;
 use super::time::Slot;
 use sim_scenario::{Latency, Network, Odds, Presence, Prompt, Scenario, Step};
 
-/// What is taken away or made simpler.
+/// A simplification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Edit {
-    /// A client, with all its steps.
+    /// Removes a client with all its steps.
     Client(String),
-    /// A client, whose steps another one takes over.
+    /// Removes a client; another one takes its steps over.
     OneClient { gone: String, takes_over: String },
-    /// A session, with all steps about it.
+    /// Removes a session with all its steps.
     Session(String),
-    /// A session: what was about it is about another one.
+    /// Removes a session; another one takes its steps over.
     OneSession { gone: String, stays: String },
-    /// A step.
+    /// Removes a step of the script.
     Step(usize),
-    /// A step of a turn.
+    /// Removes a step of a turn.
     TurnStep(String, usize),
-    /// A step of a turn; the one behind it takes so much longer.
+    /// Removes a step of a turn, and lengthens the next one by its duration.
     JoinedTurnStep(String, usize),
-    /// A step of a turn; the script's steps behind the first prompt of that turn come so much earlier.
+    /// Removes a step of a turn, and moves the script's steps after the first prompt of that turn earlier by its duration.
     ClosedTurnStep(String, usize),
-    /// A prompt names no turn.
+    /// Replaces a prompt's turn by a plain text.
     PlainPrompt(usize),
-    /// A tool of a turn is one that stops when it is asked to.
+    /// Makes a tool of a turn interruptible.
     PlainTool(String, usize),
-    /// What a step says beside what it needs.
+    /// Removes an optional key of a step.
     PlainStep(usize),
-    /// A setting, by its place in [`SETTINGS`].
+    /// Resets a setting, by its index in [`SETTINGS`].
     Setting(usize),
-    /// A line of `[behavior]`.
+    /// Removes a line of `[behavior]`.
     Behavior(usize),
-    /// A table of `[[store.faults]]`.
+    /// Removes a table of `[[store.faults]]`.
     Fault(usize),
-    /// A line of `[windows]`.
+    /// Removes a line of `[windows]`.
     Window(usize),
-    /// A time.
+    /// Simplifies a time.
     Time(Slot, Millis),
-    /// A latency is always its longest, and no choice any more.
+    /// Fixes a latency at its maximum, so that it is no longer a choice.
     Fixed(Slot),
-    /// The time of one step alone: all others stay where they are.
+    /// Simplifies the time of one step; all others stay.
     Move(usize, Millis),
-    /// A time, and the gap before a step by as much: what falls on one instant stays together.
+    /// Simplifies a time and the gap before a step by the same amount, so that simultaneous events stay simultaneous.
     Pair(Slot, Millis, usize),
 }
 
-/// Each puts one setting back to what it is when nothing is said.
+/// Functions that reset one setting to its default.
 pub(super) const SETTINGS: [fn(&mut Scenario); 27] = [
     |scenario| scenario.seed = 0,
     |scenario| scenario.network.latency = Latency::default(),
@@ -83,9 +83,9 @@ pub(super) const SETTINGS: [fn(&mut Scenario); 27] = [
     |scenario| scenario.gateway.model = Config::default().model,
 ];
 
-/// The scenario with all edits made, and without what makes no sense any more. None if nothing is left.
+/// Applies all edits, then removes what is left without a meaning. `None` if no step is left.
 ///
-/// Places are those of the scenario as it is: steps are only removed after all else.
+/// Indexes are those of the original scenario: steps are removed last.
 pub(super) fn apply(scenario: &Scenario, edits: &[Edit]) -> Option<Scenario> {
     let follows_default = scenario.until == scenario.default_until();
     let mut edited = scenario.clone();
@@ -176,7 +176,7 @@ fn change(scenario: &mut Scenario, edit: &Edit) {
                 gap.set(scenario, shorter);
             }
         }
-        // Removed at the end, when no place matters any more.
+        // Removed at the end, because the indexes of the other edits refer to the original.
         Edit::Step(_) | Edit::TurnStep(..) | Edit::Behavior(_) | Edit::Window(_) | Edit::Fault(_) => {}
     }
 }
@@ -189,7 +189,7 @@ fn keep_others<T>(items: &mut Vec<T>, gone: &BTreeSet<usize>) {
     });
 }
 
-/// Drops the steps that the checks of a file would refuse, and the turns that nobody asks for.
+/// Removes the steps that the file's checks would refuse, and the turns that no prompt names.
 pub(crate) fn tidy(scenario: &mut Scenario) {
     let (mut connected, mut named) = (BTreeSet::new(), BTreeSet::new());
     scenario.steps.retain(|step| {
@@ -210,22 +210,22 @@ pub(crate) fn tidy(scenario: &mut Scenario) {
     scenario.turns.retain(|turn, _| asked(turn));
 }
 
-/// The edits of one kind, which are tried together, some at a time or one by one.
+/// The edits of one kind, which are tried together.
 pub(super) struct Pass {
     pub(super) edits: fn(&Scenario) -> Vec<Edit>,
     pub(super) at_once: AtOnce,
 }
 
-/// How many edits of a pass are tried at once.
+/// The group sizes in which the edits of a pass are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AtOnce {
-    /// All, then halves, and so on to single ones.
+    /// All edits, then halves, down to single ones.
     Halving,
-    /// One: they are alternatives.
+    /// Single edits, because they are alternatives.
     One,
 }
 
-/// In the order in which they are tried: what makes a file smallest first.
+/// The passes in order: those that shorten a file most come first.
 pub(super) const PASSES: [Pass; 9] = [
     Pass { edits: clients, at_once: AtOnce::Halving },
     Pass { edits: one_client, at_once: AtOnce::One },
@@ -276,7 +276,7 @@ fn turn_steps(scenario: &Scenario) -> Vec<Edit> {
     places_in_turns(scenario).map(|(turn, place)| Edit::TurnStep(turn.clone(), place)).collect()
 }
 
-/// Steps of a turn whose time must not go with them.
+/// Whether the duration of a step is essential and must not be removed with it.
 fn other_turn_steps(scenario: &Scenario) -> Vec<Edit> {
     let takes_time = |turn: &str, place| Slot::Turn(turn.to_owned(), place).get(scenario) > Millis::ZERO;
     let timed = places_in_turns(scenario).filter(|(turn, place)| takes_time(turn, *place));
@@ -316,7 +316,7 @@ fn times(scenario: &Scenario) -> Vec<Edit> {
     for place in gaps() {
         edits.extend(simpler(&Slot::Gap(place)).into_iter().map(|time| Edit::Move(place, time)));
     }
-    // What lasts and what waits for its end.
+    // Steps that last or wait.
     for slot in slots.iter().filter(|slot| !matches!(slot, Slot::Gap(_) | Slot::Rest)) {
         for place in gaps() {
             edits.extend(simpler(slot).into_iter().map(|time| Edit::Pair(slot.clone(), time, place)));

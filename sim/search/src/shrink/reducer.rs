@@ -1,4 +1,4 @@
-//! Smaller and smaller scenarios, one after the other.
+//! The reducer: a sequence of ever smaller scenarios.
 
 use std::collections::BTreeSet;
 use std::hash::Hasher;
@@ -11,29 +11,30 @@ use super::size::Size;
 use sim_harness::invariant::NAMES;
 use sim_scenario::Scenario;
 
-/// A scenario that fails, and the simpler ones that may fail as well.
+/// A failing scenario, and simpler candidates that may fail as well.
 ///
-/// As proptest wants it: [`simplify`](ValueTree::simplify) says that the current scenario fails and asks for a simpler
-/// one, [`complicate`](ValueTree::complicate) says that it does not and asks for another. Both return false when there is none; the
-/// current scenario is then the simplest that failed. Each candidate is smaller by its [`Size`] than what failed
-/// before, reads back as the file it prints as, and is offered once.
+/// Implements proptest's `ValueTree`: [`simplify`](ValueTree::simplify) reports that the current scenario fails and asks for
+/// a simpler one, [`complicate`](ValueTree::complicate) reports that it passes and asks for another. Both return false when
+/// there is none; the
+/// current scenario is then the simplest that failed. Each candidate is smaller by its [`Size`] than the last failing one,
+/// survives printing and parsing, and is offered once.
 pub struct Reducer {
     best: Scenario,
     size: Size,
     candidate: Option<Scenario>,
-    /// Candidates that did not fail, by the digest of their text.
+    /// Candidates that passed, by the digest of their text.
     refused: BTreeSet<u64>,
     pass: usize,
     edits: Vec<Edit>,
-    /// The next edits to try, and how many at once.
+    /// The next edits, and the number applied at once.
     place: usize,
     at_once: usize,
-    /// Whether the passes have found anything since the first of them began.
+    /// Whether any pass of this round has found a smaller scenario.
     found: bool,
 }
 
 impl Reducer {
-    /// Begins with a scenario that fails.
+    /// Starts with a failing scenario.
     pub fn new(scenario: Scenario) -> Self {
         let size = Size::of(&scenario);
         let mut reducer = Self {
@@ -61,7 +62,7 @@ impl Reducer {
         };
     }
 
-    /// Goes on to the next candidate.
+    /// Advances to the next candidate.
     fn advance(&mut self) -> bool {
         loop {
             if self.place >= self.edits.len() {
@@ -79,7 +80,7 @@ impl Reducer {
         }
     }
 
-    /// Fewer edits at once, then the next pass, then all passes again, as long as that finds anything.
+    /// Applies fewer edits at once, then turns to the next pass, then repeats all passes while a round finds something.
     fn turn_the_page(&mut self) -> bool {
         if self.at_once > 1 {
             self.at_once /= 2;
@@ -94,14 +95,14 @@ impl Reducer {
         true
     }
 
-    /// The scenario with these edits, if it is one, smaller and new.
+    /// The scenario with these edits, if it is valid, smaller and new.
     fn candidate(&self, edits: &[Edit]) -> Option<Scenario> {
         let edited = apply(&self.best, edits).filter(|edited| Size::of(edited) < self.size)?;
         let text = edited.to_toml();
         if self.refused.contains(&digest(&text)) {
             return None;
         }
-        // The checks of a file are the last word on what a scenario is.
+        // The file's checks decide whether it is valid.
         Scenario::parse(&edited.path, &text, &NAMES).ok()
     }
 }
@@ -118,7 +119,7 @@ impl ValueTree for Reducer {
             self.size = Size::of(&candidate);
             self.best = candidate;
             self.found = true;
-            // What comes next has moved to this place.
+            // The next edit has moved to this index.
             self.edits = (PASSES[self.pass].edits)(&self.best);
         }
         self.advance()

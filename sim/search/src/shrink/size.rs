@@ -1,43 +1,43 @@
-//! How simple a scenario is: what is compared before anything is tried, so that shrinking can only go down.
+//! The size of a scenario, which is compared before a candidate is run, so that every reduction terminates.
 
 use std::collections::BTreeSet;
 
 use super::time::Slot;
 use sim_scenario::Scenario;
 
-/// The size of a scenario, what matters most first. Each part is a whole number, so every way down has an end.
+/// The size of a scenario, with the most significant part first. All parts are whole numbers, so descents are finite.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size {
-    /// Clients that act.
+    /// The number of clients that act.
     pub clients: usize,
-    /// Sessions that are given a name.
+    /// The number of sessions with a name.
     pub sessions: usize,
-    /// Steps of the script.
+    /// The number of steps of the script.
     pub steps: usize,
-    /// Steps of all turns.
+    /// The number of steps of all turns.
     pub turn_steps: usize,
-    /// Lines of the file, among them each setting that is not as by default.
+    /// The number of lines of the file; each setting that is not the default has one.
     pub lines: usize,
-    /// How far its times are from round ones.
+    /// The distance of its times from round ones.
     pub rough: usize,
-    /// All times together, in milliseconds.
+    /// The sum of all times, in milliseconds.
     pub time: u64,
-    /// Letters of the file.
+    /// The length of the file in characters.
     pub letters: usize,
 }
 
 impl Size {
-    /// What is done and by whom, without the settings and times.
+    /// The parts that describe who does what, without settings and times.
     pub fn script(&self) -> (usize, usize, usize, usize) {
         (self.clients, self.sessions, self.steps, self.turn_steps)
     }
 
-    /// The size of a scenario; its tapes and expectations do not count, nor what it says about itself.
+    /// Measures a scenario. Tapes, expectations and `about` do not count.
     pub fn of(scenario: &Scenario) -> Self {
         let steps = &scenario.steps;
         let bare = Scenario {
             about: "-".to_owned(),
-            // That the end of the script is told is a line that helps.
+            // An explicit `until` counts as a line.
             until: scenario.default_until(),
             tapes: Default::default(),
             expect: Default::default(),

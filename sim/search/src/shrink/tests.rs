@@ -1,4 +1,4 @@
-//! What shrinking keeps, and how far it comes.
+//! What shrinking preserves, and how far it gets.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::*;
 use interleaving::strategy::Random;
 use sim_harness::invariant::NAMES;
 
-/// #44045 among much else: three clients, three sessions, latencies, turns and settings that have nothing to do with it.
+/// #44045 with unrelated clients, sessions, latencies, turns and settings.
 const NOISY: &str = r#"about = "A turn outlives the grace of its client, while others come and go."
 issues = ["hermes-agent#44045"]
 releases = ["0.16.0", "current"]
@@ -135,17 +135,17 @@ fn failure(
     scenario: &Scenario,
     release: Release,
     seed: Option<u64>,
-) -> Option<(Shape, Tape)> {
+) -> Option<(FailureSignature, Tape)> {
     let strategy: Box<dyn Strategy> = match seed {
         Some(seed) => Box::new(Random::new(seed)),
         None => Box::new(scenario.schedule(release)),
     };
     let report = simulator.run_with(scenario, release, strategy);
-    let shape = Shape::all(scenario, &report).into_iter().next()?;
-    Some((shape, report.tape))
+    let signature = FailureSignature::all(scenario, &report).into_iter().next()?;
+    Some((signature, report.tape))
 }
 
-/// What is left of the noisy file is the issue: a client prompts a turn that outlives the grace, and is gone.
+/// The result is the issue alone: a client prompts a turn that outlives the grace, and drops.
 #[test]
 fn issue_44045_shrinks_to_its_heart() {
     let (mut simulator, scenario, release) = (Simulator::new(), noisy(), Release::V0_16_0);

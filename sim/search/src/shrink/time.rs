@@ -1,4 +1,4 @@
-//! The times of a scenario, and which ones are simpler.
+//! The times of a scenario, and their simplifications.
 
 use gateway_core::agent::script::TurnStep;
 use gateway_core::clock::Millis;
@@ -7,32 +7,32 @@ use gateway_core::spawn::Window;
 
 use sim_scenario::{Latency, Scenario, StoreSettings};
 
-/// A place where a scenario says a time.
+/// A place of a scenario that holds a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
-    /// From the step before to this one. All later steps move along, and so does the end of the script.
+    /// The gap between the step before and this one. All later steps, and the end of the script, move along.
     Gap(usize),
-    /// How long a step of a turn takes.
+    /// The duration of a step of a turn.
     Turn(String, usize),
-    /// How long what this step does takes, or how far it goes.
+    /// The duration of a step of the script.
     Step(usize),
     /// The end of the script, after its last step.
     Rest,
-    /// A setting of the gateway: its place in [`GATEWAY`].
+    /// A setting of the gateway, by its index in [`GATEWAY`].
     Gateway(usize),
-    /// How long a frame is on its way.
+    /// The latency of frames.
     Network,
-    /// A latency of the store: its place in [`STORE`].
+    /// A latency of the store, by its index in [`STORE`].
     Store(usize),
-    /// How long a window stays open.
+    /// The duration of a race window.
     Window(Window),
-    /// How long an agent takes to build.
+    /// The duration of an agent's build.
     Build,
-    /// How long a summary takes.
+    /// The duration of a summary.
     Summary,
 }
 
-/// The gateway's settings that are lengths of time.
+/// The gateway's settings that are durations.
 const GATEWAY: [fn(&mut Config) -> &mut Millis; 8] = [
     |config| &mut config.orphan_grace,
     |config| &mut config.orphan_silence,
@@ -48,7 +48,7 @@ const STORE: [fn(&mut StoreSettings) -> &mut Latency; 3] =
     [|store| &mut store.before_commit, |store| &mut store.after_commit, |store| &mut store.after_lookup];
 
 impl Slot {
-    /// Every time that the scenario says. A setting that is as by default is not said.
+    /// All explicit times of the scenario. Settings with their default are not explicit.
     pub(super) fn all(scenario: &Scenario) -> Vec<Self> {
         let mut slots: Vec<Self> = (0..scenario.steps.len()).map(Self::Gap).collect();
         for (name, turn) in &scenario.turns {
@@ -67,7 +67,7 @@ impl Slot {
         slots
     }
 
-    /// Makes a latency its longest, so that it is no choice any more.
+    /// Fixes a latency at its maximum, so that it is no longer a choice.
     pub(super) fn fix(&self, scenario: &mut Scenario) {
         let latency = match self {
             Self::Network => Some(&mut scenario.network.latency),
@@ -80,7 +80,7 @@ impl Slot {
         }
     }
 
-    /// How far the time that stands there is from a round one.
+    /// The distance of the time at this place from a round one.
     pub(super) fn rough(&self, scenario: &Scenario) -> usize {
         match (self.is_fine(), self.get(scenario)) {
             (true, time) if time == Millis::ZERO || is_round(time.0) => 0,
@@ -93,7 +93,7 @@ impl Slot {
     pub(super) fn simpler(&self, scenario: &Scenario) -> Vec<Millis> {
         let time = self.get(scenario);
         if let Self::Gateway(_) = self {
-            // Zero switches off what is set, or means any.
+            // Zero turns a setting off or means no limit.
             return simpler(time).into_iter().filter(|time| *time > Millis::ZERO).collect();
         }
         if !self.is_fine() {
@@ -104,12 +104,12 @@ impl Slot {
         times
     }
 
-    /// Whether its times are milliseconds by nature, which whole seconds would only make longer.
+    /// Whether its times are naturally milliseconds, so that whole seconds would be longer.
     fn is_fine(&self) -> bool {
         matches!(self, Self::Network | Self::Store(_) | Self::Window(_) | Self::Build | Self::Summary)
     }
 
-    /// The time that stands there; none for steps that take no time.
+    /// The time at this place; `None` for a step without a duration.
     pub(super) fn get(&self, scenario: &Scenario) -> Millis {
         let at = |place: usize| scenario.steps[place].at;
         match self {
@@ -129,7 +129,7 @@ impl Slot {
         }
     }
 
-    /// Says another time.
+    /// Sets the time at this place.
     pub(super) fn set(&self, scenario: &mut Scenario, time: Millis) {
         match self {
             Self::Gap(place) => {
@@ -174,13 +174,14 @@ fn taken(step: &mut TurnStep) -> Option<&mut Millis> {
 }
 
 fn cap(latency: &mut Latency, max: Millis) {
-    // A latency that is always the same stays so.
+    // A fixed latency stays fixed.
     let min = if latency.min == latency.max { max } else { latency.min.min(max) };
     *latency = Latency { min, max };
 }
 
-/// How far a time is from a round one: a few whole seconds or 1, 2, 5 times a power of ten; whole seconds; round
-/// milliseconds; anything else.
+/// The distance of a time from a round one, ascending: a few whole seconds or 1, 2, 5 times a power of ten; whole seconds;
+/// round
+/// milliseconds; any other.
 fn roughness(time: Millis) -> usize {
     let (seconds, rest) = (time.0 / 1000, time.0 % 1000);
     match rest {
@@ -198,14 +199,14 @@ fn is_round(mut number: u64) -> bool {
     matches!(number, 1 | 2 | 5)
 }
 
-/// 1, 2, 5 and so on, below twice a number that is not zero.
+/// The series 1, 2, 5, 10 … below twice a number, which must not be zero.
 fn rounds(up_to: u64) -> impl Iterator<Item = u64> {
     let powers = std::iter::successors(Some(1_u64), |power| power.checked_mul(10));
     let numbers = powers.take_while(move |power| *power <= up_to).flat_map(|power| [power, 2 * power, 5 * power]);
     numbers.take_while(move |number| *number < 2 * up_to)
 }
 
-/// Times that are simpler than this one, the simplest first.
+/// Simpler times than this one, the simplest first.
 fn simpler(time: Millis) -> Vec<Millis> {
     let seconds = time.0.div_ceil(1000);
     let mut times = vec![Millis::ZERO];
@@ -228,7 +229,7 @@ fn simpler(time: Millis) -> Vec<Millis> {
 mod tests {
     use super::*;
 
-    /// Whole seconds are simpler than parts, round ones than others, short ones than long ones.
+    /// Whole seconds are simpler than fractions, round times than others, short times than long ones.
     #[test]
     fn simpler_times_come_in_order() {
         let check = |ms: u64, expected: &[u64]| {
@@ -241,7 +242,7 @@ mod tests {
         check(1, &[0, 1000]);
     }
 
-    /// From any time, taking always the last of the simpler ones, there is an end.
+    /// Repeatedly taking the last of the simpler times terminates.
     #[test]
     fn simplifying_ends() {
         for start in [1, 999, 37_412, 86_400_001] {

@@ -45,7 +45,7 @@ pub(super) fn measure(simulator: &mut Simulator, planted: &Planted, pair: &Pair,
             cell.found.push((finding.run.number + 1, took));
             if cell.claim.is_none() {
                 cell.size = size(simulator, &finding);
-                cell.claim = Some(finding.shape.claim);
+                cell.claim = Some(finding.signature.claim);
             }
         }
     }

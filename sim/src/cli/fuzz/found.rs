@@ -28,19 +28,20 @@ pub(super) struct Kept<'a> {
 /// Shrinks the first failure of each kind and writes it; in the order of the runs that found them.
 pub(super) fn keep<'a>(summary: &'a Summary, arguments: &Arguments) -> miette::Result<Vec<Kept<'a>>> {
     let mut findings: Vec<&(Finding, u64)> = summary.findings.values().collect();
-    findings.sort_by_key(|(finding, _)| (finding.run.number, &finding.shape));
+    findings.sort_by_key(|(finding, _)| (finding.run.number, &finding.signature));
     let scenarios = shrink(&findings, arguments);
     let (mut kept, mut simulator) = (Vec::new(), Simulator::new());
     for ((finding, count), scenario) in findings.into_iter().zip(scenarios) {
-        let alike =
-            |kept: &&Kept<'_>| kept.finding.shape.claim == finding.shape.claim && kept.finding.run == finding.run;
+        let alike = |kept: &&Kept<'_>| {
+            kept.finding.signature.claim == finding.signature.claim && kept.finding.run == finding.run
+        };
         let twin = kept.iter().filter(alike).count();
         let twin = if twin == 0 { String::new() } else { format!("_{}", twin + 1) };
-        let name = format!("{}_{}_run{}{twin}.toml", finding.shape.claim, finding.release, finding.run.number);
+        let name = format!("{}_{}_run{}{twin}.toml", finding.signature.claim, finding.release, finding.run.number);
         let file = arguments.out.join(name);
         let wrong = || format!("cannot write {}", file.display());
         write(&file, &scenario.to_toml()).into_diagnostic().wrap_err_with(wrong)?;
-        let explained = explain(&mut simulator, &scenario, finding.release, &finding.shape);
+        let explained = explain(&mut simulator, &scenario, finding.release, &finding.signature);
         kept.push(Kept { finding, count: *count, scenario, file, explained });
     }
     Ok(kept)

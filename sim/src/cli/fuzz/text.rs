@@ -62,9 +62,9 @@ fn print_difference(difference: &Difference) {
 fn print_finding(kept: &Kept<'_>) {
     let Kept { finding, count, .. } = kept;
     let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
-    out!("\n{} ({times}; first in run {}, by {})", finding.shape.claim, finding.run.number, finding.run.by());
+    out!("\n{} ({times}; first in run {}, by {})", finding.signature.claim, finding.run.number, finding.run.by());
     out!("  at {}: {}", finding.at, finding.detail);
-    if let Some(claim) = ALL.iter().find(|invariant| invariant.name == finding.shape.claim) {
+    if let Some(claim) = ALL.iter().find(|invariant| invariant.name == finding.signature.claim) {
         out!("  claimed: {}", claim.about);
     }
     for explanation in &kept.explained {
@@ -91,7 +91,7 @@ fn explained(explanation: &Explanation) -> String {
 /// An annotation for each finding, at the first line of its file.
 pub(super) fn print_github(files: &[Kept<'_>]) {
     for Kept { finding, file, .. } in files {
-        let title = format!("{} under {}", finding.shape.claim, finding.release);
+        let title = format!("{} under {}", finding.signature.claim, finding.release);
         let message = format!("run {} at {}: {}", finding.run.number, finding.at, finding.detail);
         github::error(&file.display().to_string(), 1, &title, &message);
     }
@@ -106,8 +106,8 @@ pub(super) fn print_json(campaign: &Campaign, summary: &Summary, files: &[Kept<'
     let found = |kept: &Kept<'_>| -> Value {
         let finding = kept.finding;
         json!({
-            "invariant": finding.shape.claim,
-            "shape": finding.shape.seen,
+            "invariant": finding.signature.claim,
+            "shape": finding.signature.detail,
             "count": kept.count,
             "run": finding.run.number,
             "strategy": finding.run.by(),

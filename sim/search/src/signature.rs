@@ -1,7 +1,7 @@
-//! The shape of a failure: what went wrong, without the names, numbers and times of the run that showed it.
+//! Failure signatures: a failure without the names, numbers and times of its run.
 //!
-//! Two failures of one shape are taken for one bug: a campaign counts them together, and a reducer must not leave the
-//! shape it began with.
+//! Two failures with one signature count as one bug: a campaign groups them, and a reducer must preserve the
+//! signature.
 
 use std::fmt;
 
@@ -10,34 +10,35 @@ use serde::Serialize;
 use sim_harness::report::{Outcome, Report};
 use sim_scenario::Scenario;
 
-/// What went wrong, in general.
+/// The signature of a failure.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Shape {
-    /// The violated invariant, or the outcome where there is none.
+pub struct FailureSignature {
+    /// The violated invariant, or the outcome if no invariant is violated.
     pub claim: String,
-    /// What was seen, with `_` for names, numbers and times.
-    pub seen: String,
+    /// The detail, with `_` for names, numbers and times.
+    #[serde(rename = "seen")]
+    pub detail: String,
 }
 
-impl Shape {
-    /// Every shape that a run shows, in order of time; none when it passed.
+impl FailureSignature {
+    /// The signatures of all failures of a run, in order of time; empty if it passed.
     pub fn all(scenario: &Scenario, report: &Report) -> Vec<Self> {
-        let of = |claim: &str, seen: &str| Self { claim: claim.to_owned(), seen: general(scenario, seen) };
-        let mut shapes: Vec<Self> = Vec::new();
+        let of = |claim: &str, detail: &str| Self { claim: claim.to_owned(), detail: general(scenario, detail) };
+        let mut signatures: Vec<Self> = Vec::new();
         if let Some(detail) = report.detail.as_deref().filter(|_| report.outcome != Outcome::Passed) {
-            shapes.push(of(report.outcome.word(), detail));
+            signatures.push(of(report.outcome.word(), detail));
         }
         for violation in &report.violations {
-            let shape = of(violation.invariant, &violation.detail);
-            if !shapes.contains(&shape) {
-                shapes.push(shape);
+            let signature = of(violation.invariant, &violation.detail);
+            if !signatures.contains(&signature) {
+                signatures.push(signature);
             }
         }
-        shapes
+        signatures
     }
 }
 
-/// The text without what belongs to one scenario: its names, and every word with a digit.
+/// Replaces the scenario's names, and every word with a digit, by `_`.
 fn general(scenario: &Scenario, text: &str) -> String {
     let named = |word: &str| {
         let stem = word.split(['/', '~', '#']).next().unwrap_or(word);
@@ -45,7 +46,7 @@ fn general(scenario: &Scenario, text: &str) -> String {
         steps().any(|step| step.client == stem || step.action.names() == Some(stem))
     };
     let mut words: Vec<&str> = Vec::new();
-    // What stands between quotation marks was said by somebody.
+    // Quoted text is a message's content and is replaced as a whole.
     let spoken: Vec<&str> = text.split('"').collect();
     let text = spoken.iter().enumerate().map(|(place, part)| if place % 2 == 0 { *part } else { "_0" });
     let text: String = text.collect();
@@ -58,8 +59,8 @@ fn general(scenario: &Scenario, text: &str) -> String {
     words.join(" ")
 }
 
-impl fmt::Display for Shape {
+impl fmt::Display for FailureSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.claim, self.seen)
+        write!(f, "{}: {}", self.claim, self.detail)
     }
 }
