@@ -1,6 +1,6 @@
-//! What a file must hold as a whole: values that only make sense next to others.
+//! Checks of values that depend on other values of the file.
 //!
-//! The first mistake is told, in the order of the file as far as that is possible.
+//! The first mistake is reported, in the order of the file as far as possible.
 
 mod latency;
 mod script;
@@ -20,7 +20,7 @@ use self::latency::latency;
 use super::error::{Source, list};
 use super::parse::{self, Entries, Item, Names, RawAgent, RawExpected, RawTurn};
 use super::step::{PlacedStep, RawStep};
-use super::{AgentSettings, Expected, InvariantNames, Network, Scenario, ScenarioError, Warning};
+use super::{AgentSettings, Expected, InvariantNames, NetworkSettings, Scenario, ScenarioError, Warning};
 
 /// Reads a file and checks it. The warnings are in the order of the file.
 pub(super) fn scenario(source: &Source<'_>, names: &InvariantNames) -> Result<(Scenario, Vec<Warning>), ScenarioError> {
@@ -29,9 +29,9 @@ pub(super) fn scenario(source: &Source<'_>, names: &InvariantNames) -> Result<(S
     let about = about(source, raw.about.as_ref())?;
     let releases = releases(source, raw.releases.as_ref())?;
     let behavior = behavior(source, raw.behavior)?;
-    let network = Network {
+    let network = NetworkSettings {
         latency: latency(source, raw.network.latency.as_ref())?,
-        buffer: raw.network.buffer.unwrap_or(Network::default().buffer),
+        buffer: raw.network.buffer.unwrap_or(NetworkSettings::default().buffer),
     };
     let store = store::settings(source, raw.store)?;
     let mut windows = BTreeMap::new();
@@ -111,7 +111,7 @@ fn releases(
     Ok(seen)
 }
 
-/// Each override is tried on the current behaviour: all releases have the same fields.
+/// Each override is checked against the behaviour of `current`; all releases have the same fields.
 fn behavior(
     source: &Source<'_>,
     entries: Entries<String, Spanned<String>>,
@@ -210,7 +210,7 @@ fn tapes(
     Ok(tapes)
 }
 
-/// A table for a release says nothing unless the scenario runs against it.
+/// A table for a release has no effect unless the scenario runs against that release.
 fn listed(
     source: &Source<'_>,
     key: &str,

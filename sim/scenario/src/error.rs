@@ -1,4 +1,4 @@
-//! What is wrong with a scenario file, where, and what would be right.
+//! Mistakes in scenario files: the message, the position and the remedy.
 
 use std::fmt;
 use std::io;
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::nearest::nearest;
 
-/// A file that is no scenario.
+/// A mistake in a scenario file.
 ///
 /// `Display` is one line, `scenarios/x.toml:30:6: unknown step`. [`text`](Self::text), [`span`](Self::span) and
-/// [`help`](Self::help) are what a program needs to show the place in the file.
+/// [`help`](Self::help) let a program show the position in the file.
 pub struct ScenarioError(Box<Details>);
 
 struct Details {
@@ -32,7 +32,7 @@ struct Place {
 }
 
 impl ScenarioError {
-    /// The file, or the path that was to lead to one.
+    /// The path of the file; it need not exist.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
@@ -47,12 +47,12 @@ impl ScenarioError {
         self.0.place.map(|place| place.column)
     }
 
-    /// What is wrong, without path and place.
+    /// What is wrong, without the path and the position.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What would be right.
+    /// How to mend it.
     pub fn help(&self) -> Option<&str> {
         self.0.help.as_deref()
     }
@@ -106,7 +106,7 @@ impl fmt::Display for ScenarioError {
     }
 }
 
-/// As `Display` with the help: the whole text of a file has no place in a failed assertion.
+/// As `Display`, with the help and without the text of the file, which would flood a failed assertion.
 impl fmt::Debug for ScenarioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
@@ -116,7 +116,7 @@ impl fmt::Debug for ScenarioError {
 
 impl std::error::Error for ScenarioError {}
 
-/// The text that is being read, which turns places into lines and columns.
+/// The text of a file; turns byte offsets into lines and columns.
 pub(super) struct Source<'a> {
     pub(super) path: &'a Path,
     pub(super) text: &'a str,
@@ -179,14 +179,14 @@ impl Source<'_> {
     }
 }
 
-/// The word that was meant, when the message quotes the one it found and then those that it knows.
+/// A suggestion, for messages that quote an unknown word and then the known ones.
 fn meant(message: &str) -> Option<String> {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let found = quoted.next().filter(|_| message.starts_with("unknown"))?;
     nearest(found, quoted).map(|word| format!("did you mean `{word}`?"))
 }
 
-/// What messages of the TOML reader, and of the gateway's types, leave unsaid: a part of the message, the help.
+/// Help for messages of the TOML reader and of the gateway's types: a part of the message, and the help.
 const HINTS: &[(&str, &str)] = &[
     ("negative time", "times count from the start of the run, which is `0s`"),
     ("invalid type: integer", "text stands in quotes, and a length of time is text with a unit: \"5s\""),

@@ -1,45 +1,45 @@
-//! Which calls of the store fail, and how: what `[[store.faults]]` and `[store.odds]` say.
+//! Faults of the store: the tables `[[store.faults]]` and `[store.odds]`.
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::store::{EndReason, Read, Write};
 use serde::Deserialize;
 
-/// One table of `[[store.faults]]`.
+/// One table of `[[store.faults]]`: calls that fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreFault {
-    /// Which calls it is about.
+    /// The kind of calls that fail.
     pub call: Call,
-    /// Which of these calls it hits, counted from 1. Left out: each.
+    /// Only the call with this number fails, counted from 1. Left out: each call.
     pub nth: Option<u32>,
-    /// Only calls from then on count. Left out: from the start.
+    /// Only calls at or after this time count. Left out: from the start of the run.
     pub from: Millis,
-    /// Only calls before then count. Left out: to the end.
+    /// Only calls before this time count. Left out: to the end of the run.
     pub until: Option<Millis>,
-    /// What befalls the call.
+    /// The way in which the call fails.
     pub fault: Fault,
 }
 
-/// What befalls a call.
+/// A way in which a call of the store fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Another process holds the database from this call on. A write waits for it as long as production does, then it
-    /// is refused, and nothing was written.
+    /// Another process locks the database at this call. A write waits for as long as in production (the busy timeout),
+    /// then fails, and nothing is written.
     Busy {
-        /// How long it is held.
+        /// The duration of the lock.
         lasts: Millis,
     },
-    /// The disk fails before the commit: nothing was written.
+    /// The disk fails before the commit: nothing is written.
     Error,
-    /// It is committed, and the answer is lost: the gateway cannot know whether it was written.
+    /// The write is committed, and the answer is lost: the gateway cannot know whether the write was committed.
     Lost,
     /// The gateway's process is killed before the commit.
     Crash,
 }
 
-/// Calls of one kind, by the word of the file.
+/// A kind of calls, by its word in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Writes or reads.
+    /// Whether the calls are writes or reads.
     pub side: CallSide,
     word: &'static str,
 }
@@ -47,30 +47,30 @@ pub struct Call {
 /// Whether a call writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallSide {
-    /// Key `write`.
+    /// A write: key `write`.
     Write,
-    /// Key `read`.
+    /// A read: key `read`.
     Read,
 }
 
-/// The `[store.odds]` table: how often a call fails that no table of `[[store.faults]]` is about.
+/// The `[store.odds]` table: the probabilities that a call fails which no table of `[[store.faults]]` matches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Odds {
-    /// Of a write that another process delays.
+    /// Another process delays the write.
     pub busy: Ratio,
-    /// Of a write or a read that fails.
+    /// The write or read fails, and nothing is written.
     pub error: Ratio,
-    /// Of a write whose answer is lost.
+    /// The write is committed, and its answer is lost.
     pub lost: Ratio,
 }
 
-/// A part of a whole.
+/// A probability from 0 to 1, as a ratio of integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Ratio {
-    /// So many
+    /// The numerator; at most `whole`.
     part: u32,
-    /// in so many; never zero, and never less than `part`.
+    /// The denominator; never 0.
     whole: u32,
 }
 
@@ -78,7 +78,7 @@ pub struct Ratio {
 const ANY: &str = "any";
 
 impl CallSide {
-    /// The key that names such a call.
+    /// The key of `[[store.faults]]` that takes the words of this side.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Write => "write",
@@ -86,7 +86,7 @@ impl CallSide {
         }
     }
 
-    /// The words that such calls have.
+    /// The words of the calls of this side; `any` stands for all of them.
     pub const fn words(self) -> &'static [&'static str] {
         match self {
             Self::Write => &[
@@ -114,29 +114,29 @@ impl CallSide {
 }
 
 impl Call {
-    /// The calls that `word` names, if it names any.
+    /// The kind of calls with this word. `None`: there is no such word.
     pub fn named(side: CallSide, word: &str) -> Option<Self> {
         let word = side.words().iter().copied().find(|known| *known == word)?;
         Some(Self { side, word })
     }
 
-    /// As it is written.
+    /// As it is written in the file, such as `append`.
     pub const fn word(self) -> &'static str {
         self.word
     }
 
-    /// Whether `write` is one of them.
+    /// Whether this kind includes `write`.
     pub fn is_write(self, write: &Write) -> bool {
         self.side == CallSide::Write && [ANY, word_of_write(write)].contains(&self.word)
     }
 
-    /// Whether `read` is one of them.
+    /// Whether this kind includes `read`.
     pub fn is_read(self, read: &Read) -> bool {
         self.side == CallSide::Read && [ANY, word_of_read(read)].contains(&self.word)
     }
 }
 
-/// The name of the variant. What old releases take two statements for has a word of its own.
+/// The word of a write. The second statement of a write that old releases split in two has a word of its own.
 fn word_of_write(write: &Write) -> &'static str {
     match write {
         Write::CreateSession { session } if session.parent.is_some() && session.branched_from.is_none() => {
@@ -172,14 +172,14 @@ fn word_of_read(read: &Read) -> &'static str {
 }
 
 impl StoreFault {
-    /// Whether a call at `now` counts.
+    /// Whether a call at `now` is within `from` and `until`.
     pub fn counts_at(&self, now: Uptime) -> bool {
         now.0 >= self.from.0 && self.until.is_none_or(|until| now.0 < until.0)
     }
 }
 
 impl Fault {
-    /// How `fault` calls it.
+    /// The value of `fault`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Busy { .. } => "busy",
@@ -190,21 +190,21 @@ impl Fault {
     }
 }
 
-/// How often each of the things happens that can befall a call, of all times that they count together.
+/// The relative weights of the outcomes of a call; their sum is the common denominator of [`Odds`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Weights {
-    /// Nothing.
+    /// The weight of a call that succeeds.
     pub none: u64,
-    /// [`Odds::busy`].
+    /// The weight of [`Odds::busy`].
     pub busy: u64,
-    /// [`Odds::error`].
+    /// The weight of [`Odds::error`].
     pub error: u64,
-    /// [`Odds::lost`].
+    /// The weight of [`Odds::lost`].
     pub lost: u64,
 }
 
 impl Odds {
-    /// Whole numbers in these ratios; `None` when the odds are more than one, or too fine for a number.
+    /// Integer weights in these ratios. `None`: the odds sum to more than 1, or their common denominator overflows.
     pub fn weights(&self) -> Option<Weights> {
         let Self { busy, error, lost } = *self;
         let whole = [busy, error, lost].into_iter().try_fold(1_u64, |all, odds| lcm(all, u64::from(odds.whole)))?;
@@ -224,22 +224,22 @@ fn lcm(one: u64, other: u64) -> Option<u64> {
 }
 
 impl Ratio {
-    /// `part` in `whole`, if that is a ratio between nothing and all.
+    /// `part` in `whole`. `None`: the ratio is above 1, or `whole` is 0.
     pub const fn new(part: u32, whole: u32) -> Option<Self> {
         if whole > 0 && part <= whole { Some(Self { part, whole }) } else { None }
     }
 
-    /// So many,
+    /// The numerator, at most [`whole`](Self::whole).
     pub const fn part(self) -> u32 {
         self.part
     }
 
-    /// in so many.
+    /// The denominator, never 0.
     pub const fn whole(self) -> u32 {
         self.whole
     }
 
-    /// Whether it is nothing at all.
+    /// Whether the probability is 0.
     pub const fn is_zero(self) -> bool {
         self.part == 0
     }
@@ -251,7 +251,7 @@ impl Default for Ratio {
     }
 }
 
-/// `1/50`.
+/// As a fraction, such as `1/50`; [`TryFrom<String>`] reads it back.
 impl std::fmt::Display for Ratio {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.part, self.whole)
@@ -267,7 +267,7 @@ impl TryFrom<String> for Ratio {
     }
 }
 
-/// Text that is no ratio.
+/// A text that is not a ratio from 0 to 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a ratio: `{found}`, expected a part of a whole such as `1/50`")]
 pub struct NoRatio {

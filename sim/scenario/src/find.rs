@@ -1,4 +1,4 @@
-//! Finds scenario files: those that are named, and all that lie in the folders that are named.
+//! Finds scenario files: the given files, and all files below the given folders.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use super::ScenarioError;
 
-/// A scenario file.
+/// A scenario file, and how it was found.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Found {
-    /// The path as it was named, or the named folder's path and the rest of the way.
+    /// The given path, or the given folder joined with the relative path.
     pub path: PathBuf,
-    /// Whether the file was named itself; otherwise it lay in a folder that was.
+    /// Whether the file itself was given, not only a folder that contains it.
     pub named: bool,
 }
 
@@ -34,7 +34,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<Found>, ScenarioError> {
                 found.entry(real(&file)?).or_insert(Found { path: file, named: false });
             }
         } else {
-            // A file that was named and lies in a named folder was named.
+            // A file that is given both by itself and by its folder counts as given by itself.
             found.insert(real(path)?, Found { path: path.clone(), named: true });
         }
     }

@@ -32,15 +32,15 @@ impl InvariantNames {
 /// `Display` is one line, as an error's: `scenarios/x.toml:62:12: …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    /// The file.
+    /// The path of the scenario file.
     pub path: PathBuf,
-    /// Counted from 1.
+    /// The line of the word, counted from 1.
     pub line: usize,
-    /// Counted from 1, in characters.
+    /// The column of the word, counted from 1, in characters.
     pub column: usize,
     /// The invariant's earlier name, as it stands there.
     pub old: String,
-    /// Its present name.
+    /// The name that replaces it.
     pub new: &'static str,
     /// The version that no longer accepts the earlier name.
     pub until: &'static str,

@@ -1,8 +1,9 @@
-//! A scenario: one file, one story, the input of a run and the form in which a found failure is kept.
+//! Scenario files: the input of a run, and the form in which a found failure is kept.
 //!
-//! In the order a file goes through them: [`find()`] lists the files, `parse` reads TOML into values that remember
-//! where they stood, `step` turns the flat table of a step into an [`Action`], `check` looks across steps, and
-//! `print` writes a scenario as the file it would be read from. What is wrong with a file is a [`ScenarioError`].
+//! In the order in which a file is processed: [`find()`] lists the files, `parse` reads TOML into values with their
+//! positions, [`step`] turns the table of a step into an [`Action`], `check` checks what depends on other parts of the
+//! file, and `print` writes a scenario as TOML. Every mistake in a file is a [`ScenarioError`]. The words of the language
+//! are the [`table`].
 //!
 //! ```
 //! use std::path::Path;
@@ -10,7 +11,7 @@
 //!
 //! let names = InvariantNames { known: &[], renamed: &[], renamed_until: "" };
 //! let text = r#"
-//! about = "A client comes and goes."
+//! about = "A client connects."
 //!
 //! [[steps]]
 //! at = "0s"
@@ -61,103 +62,104 @@ pub use self::step::{
     ResumeTarget, ResumeWish, SocketStep, Start, Step,
 };
 
-/// What happens in a run, and what is expected of it.
+/// A script, the settings of a run, and the expected outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
     /// The file's stem; also the stem of its snapshot.
     pub name: String,
-    /// The file.
+    /// The path of the file, as it was given.
     pub path: PathBuf,
     /// One sentence: what the scenario shows.
     pub about: String,
-    /// What it belongs to: public issues as `project#number`, defects of the catalogue as `S1`.
+    /// Related public issues as `project#number`, and defects of the catalogue as `S1`.
     pub issues: Vec<String>,
     /// The releases it runs against, in the order of the file. Left out: `current` alone.
     pub releases: Vec<Release>,
-    /// Where the ids come from; the strategy has a seed of its own. Left out: 0.
+    /// The seed of the ids. The strategy has a seed of its own. Left out: 0.
     pub seed: u64,
     /// The end of the script's time. Left out: [`Scenario::default_until`].
     pub until: Millis,
-    /// The gateway's settings.
+    /// The settings of the gateway: the `[gateway]` table.
     pub gateway: Config,
-    /// Single fields of the release's behaviour that are set otherwise: `group.field` and alternative.
+    /// Fields of the release's behaviour that are overridden: `group.field` and the alternative.
     pub behavior: Vec<(String, String)>,
-    /// Between the clients and the gateway.
-    pub network: Network,
-    /// Between the gateway and its database.
+    /// The simulated network between the clients and the gateway.
+    pub network: NetworkSettings,
+    /// The simulated latencies and faults of the database.
     pub store: StoreSettings,
-    /// How long the race windows of old releases stay open. Left out: only for who is ready at that instant.
+    /// The duration for which race windows of old releases stay open. Left out: only tasks that are ready at that instant
+    /// run in the window.
     pub windows: BTreeMap<Window, Latency>,
-    /// How the agent comes to be.
+    /// How long agents take to build, and which builds fail.
     pub agent: AgentSettings,
-    /// What the agent does, by the name that a prompt gives.
+    /// The turns of the scripted agent, by the text of the prompt that starts them.
     pub turns: BTreeMap<String, TurnScript>,
-    /// The script, in order of time; steps of the same instant stay in the order of the file.
+    /// The script, sorted by time. Steps of the same instant keep the order of the file.
     pub steps: Vec<Step>,
-    /// How a run is to end, for the releases where the file says so.
+    /// The expected end of a run, for the releases for which the file states one.
     pub expect: BTreeMap<Release, Expected>,
-    /// The choices of the run that the file means, for the releases where they are not the first ones.
+    /// The recorded choices of the run, for the releases for which they are not all the first alternative.
     pub tapes: BTreeMap<Release, Tape>,
 }
 
-/// How long something takes: drawn between two bounds, both included.
+/// A range of durations, both bounds included. The strategy chooses within it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Latency {
-    /// At least.
+    /// The lower bound of the range.
     pub min: Millis,
-    /// At most.
+    /// The upper bound; not below `min`.
     pub max: Millis,
 }
 
-/// The `[network]` table.
+/// The `[network]` table: connections between clients and the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    /// How long a frame is on its way, in either direction. Left out: no time.
+pub struct NetworkSettings {
+    /// The latency of a frame, in either direction. Left out: none.
     pub latency: Latency,
-    /// How many frames a connection holds that its client has not taken. Left out: 64.
+    /// The number of frames that a connection buffers for its client. Left out: 64.
     pub buffer: NonZeroU32,
 }
 
-impl Default for Network {
+impl Default for NetworkSettings {
     fn default() -> Self {
         Self { latency: Latency::default(), buffer: const { NonZeroU32::new(64).expect("it is not zero") } }
     }
 }
 
-/// The `[store]` table.
+/// The `[store]` table: latencies and faults of the database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreSettings {
-    /// From the call to the commit. Left out: no time.
+    /// The time from a write call to its commit. Left out: none.
     pub before_commit: Latency,
-    /// From the commit to the answer. Left out: no time.
+    /// The time from a commit to the answer. Left out: none.
     pub after_commit: Latency,
-    /// From the look at the rows to the answer, which is old by then. Left out: no time.
+    /// The time from reading the rows to the answer, which is stale by then. Left out: none.
     pub after_lookup: Latency,
-    /// Which calls fail. Of those that hit one call, the first in the file counts.
+    /// The calls that fail. If several entries match a call, the first in the file applies.
     pub faults: Vec<StoreFault>,
-    /// How often any other call fails.
+    /// The probability that any other call fails.
     pub odds: Odds,
 }
 
-/// The `[agent]` table.
+/// The `[agent]` table: how agents are built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AgentSettings {
-    /// How long an agent takes to build. Left out: no time.
+    /// The duration of a build. Left out: none.
     pub build: Millis,
-    /// How long the first agent of the run takes to build. Left out: as the others.
+    /// The duration of the first build of the run. Left out: `build`.
     pub first_build: Option<Millis>,
-    /// How many of the first builds fail. Left out: none.
+    /// The number of builds that fail, from the first on. Left out: 0.
     pub failures: u32,
-    /// How long a summary takes that a client asks for with `session.compress`. Left out: no time.
+    /// The duration of a summary that a client requests with `session.compress`. Left out: none.
     pub summary: Millis,
 }
 
-/// How a run is to end.
+/// The expected end of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// With this outcome.
+    /// The run ends with this outcome.
     Outcome(ExpectedOutcome),
-    /// With a violation of each of these invariants.
+    /// The run violates each of these invariants.
     Violates(Vec<String>),
 }
 
@@ -165,36 +167,35 @@ pub enum Expected {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpectedOutcome {
-    /// Nothing was found.
+    /// The run found no failure.
     Passed,
-    /// The gateway panicked.
+    /// A task of the gateway panicked.
     Panicked,
-    /// Something was left at the end.
+    /// A task, timer or connection was left after the heal phase.
     NotAtRest,
-    /// The run reached a limit.
+    /// The run exceeded its limit of events or of virtual time.
     Limit,
 }
 
 impl Scenario {
-    /// The schedule that the file means for a release: its tape, or the first of all alternatives.
+    /// The strategy that replays the file's tape for a release, or takes every first alternative if there is no tape.
     pub fn schedule(&self, release: Release) -> Replay {
         Replay::new(self.tapes.get(&release).cloned().unwrap_or_default())
     }
 
-    /// Reads the text of a scenario file, which may expect violations of the invariants in `names`.
+    /// Parses the text of a scenario file. `expect` may name the invariants in `names`; `path` only stands in errors.
     pub fn parse(path: &Path, text: &str, names: &InvariantNames) -> Result<Self, ScenarioError> {
         let (scenario, _) = check::scenario(&error::Source { path, text }, names)?;
         Ok(scenario)
     }
 
-    /// Reads a scenario file, which may expect violations of the invariants in `names`.
+    /// Reads and parses a scenario file. `expect` may name the invariants in `names`.
     pub fn load(path: &Path, names: &InvariantNames) -> Result<Self, ScenarioError> {
         let (scenario, _) = Self::load_with_warnings(path, names)?;
         Ok(scenario)
     }
 
-    /// Reads a scenario file, and lists the words in it that a later version will not accept: one warning for each
-    /// word, at the first place where it stands.
+    /// Reads and parses a scenario file, with a warning for each deprecated word, at its first place in the file.
     pub fn load_with_warnings(path: &Path, names: &InvariantNames) -> Result<(Self, Vec<Warning>), ScenarioError> {
         let bytes = fs::read(path).map_err(|error| ScenarioError::unreadable(path, &error))?;
         match str::from_utf8(&bytes) {
@@ -203,13 +204,13 @@ impl Scenario {
         }
     }
 
-    /// Those who act, beside what happens to the gateway itself.
+    /// The names of the clients.
     pub fn clients(&self) -> BTreeSet<&str> {
         self.steps.iter().map(|step| step.client.as_str()).filter(|client| *client != PROCESS).collect()
     }
 
-    /// The end of the script's time when the file gives none: the last step, and then the length of every turn that
-    /// a prompt names, one after the other, and three times the grace.
+    /// The end of the script's time if the file gives none: the time of the last step, plus the duration of every turn
+    /// that a prompt starts, plus three times the grace.
     pub fn default_until(&self) -> Millis {
         let last_step = self.steps.iter().map(|step| step.at).max().unwrap_or_default();
         let turns = self.steps.iter().filter_map(|step| self.turns.get(step.action.turn()?));
@@ -218,7 +219,7 @@ impl Scenario {
 }
 
 impl ExpectedOutcome {
-    /// How `outcome` calls it.
+    /// The value of `outcome`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -230,7 +231,7 @@ impl ExpectedOutcome {
 }
 
 impl Latency {
-    /// Always the same.
+    /// A range with one value.
     pub const fn fixed(length: Millis) -> Self {
         Self { min: length, max: length }
     }

@@ -1,13 +1,13 @@
-//! The word that somebody may have meant.
+//! Suggestions for misspelt words.
 
-/// The word of `known` that is nearest to `found`, if it is near at all: at most a third of its letters differ.
+/// The word of `known` with the smallest edit distance to `found`, if at most a third of its letters differ.
 pub(super) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distances = known.into_iter().map(|word| (distance(found, word), word));
     let (distance, word) = distances.min_by_key(|(distance, _)| *distance)?;
     (distance * 3 <= word.chars().count()).then_some(word)
 }
 
-/// How many letters must be put in, taken out or replaced to make one word of the other (Levenshtein).
+/// The edit distance of two words (Levenshtein): insertions, deletions and replacements of letters.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     // After each letter of `one`: the distances of what was read so far to each beginning of `other`.

@@ -1,7 +1,7 @@
-//! The file as it is written: raw types, in which each value still knows where it stood.
+//! The raw types of a file: values with their positions.
 //!
-//! Only what TOML and single values can get wrong is found here. Keys that depend on other keys are optional in the
-//! raw types, so that `step` and `check` can say what is missing and why.
+//! Reports mistakes of TOML and of single values. Keys that depend on other keys are optional here, so that `step` and
+//! `check` can report what is missing and why.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,7 +21,7 @@ use super::error::Source;
 use super::step::RawStep;
 use super::{ExpectedOutcome, Latency, Ratio, ScenarioError};
 
-/// A whole file.
+/// The top level of a file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawScenario {
@@ -54,7 +54,7 @@ pub(super) struct RawScenario {
     pub(super) tape: Entries<Release, Spanned<String>>,
 }
 
-/// `[network]`
+/// The table `[network]`, see [`NetworkSettings`](super::NetworkSettings).
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawNetwork {
@@ -62,7 +62,7 @@ pub(super) struct RawNetwork {
     pub(super) buffer: Option<NonZeroU32>,
 }
 
-/// `[store]`
+/// The table `[store]`, see [`StoreSettings`](super::StoreSettings).
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawStore {
@@ -88,7 +88,7 @@ pub(super) struct RawFault {
     pub(super) lasts: Option<Spanned<Millis>>,
 }
 
-/// `[store.odds]`
+/// The table `[store.odds]`, see [`Odds`](super::Odds).
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawOdds {
@@ -100,7 +100,7 @@ pub(super) struct RawOdds {
     pub(super) lost: Ratio,
 }
 
-/// `[agent]`
+/// The table `[agent]`, see [`AgentSettings`](super::AgentSettings).
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAgent {
@@ -113,14 +113,14 @@ pub(super) struct RawAgent {
     pub(super) summary: Millis,
 }
 
-/// `[turns.NAME]`
+/// A table `[turns.NAME]`: the steps of a turn.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawTurn {
     pub(super) steps: Vec<Item<TurnStep>>,
 }
 
-/// `[expect.RELEASE]`
+/// A table `[expect.RELEASE]`, see [`Expected`](super::Expected).
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawExpected {
@@ -128,13 +128,13 @@ pub(super) struct RawExpected {
     pub(super) violates: Option<Spanned<Names>>,
 }
 
-/// An element of a list whose mistakes have the element's place.
+/// An element of a list. Its mistakes are reported at the element.
 ///
-/// The `toml` crate gives an error of a `try_from` the place of the whole list, unless there is a newtype around it.
+/// Without this newtype, the `toml` crate reports an error of `try_from` at the whole list.
 #[derive(Deserialize)]
 pub(super) struct Item<T>(pub(super) Spanned<T>);
 
-/// A table whose keys are free, in the order of the file.
+/// A table with arbitrary keys, in the order of the file.
 pub(super) struct Entries<K, V>(pub(super) Vec<(Spanned<K>, V)>);
 
 /// `"name"` or `["a", "b"]`.
@@ -143,7 +143,7 @@ pub(super) enum Names {
     Many(Vec<Spanned<String>>),
 }
 
-/// Reads the text, as far as it can be read without knowing what the words mean.
+/// Parses the text, without interpreting words.
 pub(super) fn read(source: &Source<'_>) -> Result<RawScenario, ScenarioError> {
     toml::from_str(source.text).map_err(|error| source.toml_error(&error))
 }
@@ -206,7 +206,7 @@ impl<'de> Deserialize<'de> for Names {
     }
 }
 
-/// `"5ms"` or `["1ms", "20ms"]`. That the bounds are in order is checked by who knows the place.
+/// `"5ms"` or `["1ms", "20ms"]`. `check` compares the bounds, where the position is known.
 impl<'de> Deserialize<'de> for Latency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct FixedOrBounds;

@@ -1,4 +1,4 @@
-//! A scenario as the file it would be read from. What is as it would be anyway is left out.
+//! Prints a scenario as TOML. Values that equal their defaults are left out.
 
 use std::fmt::{self, Write};
 
@@ -10,10 +10,10 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use super::step::written;
-use super::{AgentSettings, Expected, Fault, Latency, Network, Odds, Scenario, Step, StoreFault};
+use super::{AgentSettings, Expected, Fault, Latency, NetworkSettings, Odds, Scenario, Step, StoreFault};
 
 impl Scenario {
-    /// The text of a file that reads back as this scenario.
+    /// The text of a file that parses as this scenario.
     pub fn to_toml(&self) -> String {
         let mut page = Page::default();
         self.head(&mut page);
@@ -62,9 +62,9 @@ impl Scenario {
         page.settings("[gateway]", &changed_settings(&self.gateway));
         let overrides = self.behavior.iter().map(|(field, alternative)| (key(field), quoted(alternative)));
         page.settings("[behavior]", &overrides.collect::<Vec<_>>());
-        let Network { latency, buffer } = self.network;
+        let NetworkSettings { latency, buffer } = self.network;
         let mut network = latencies(&[("latency", latency)]);
-        if buffer != Network::default().buffer {
+        if buffer != NetworkSettings::default().buffer {
             network.push(("buffer".to_owned(), buffer.to_string()));
         }
         page.settings("[network]", &network);
@@ -111,7 +111,7 @@ impl fmt::Display for Scenario {
     }
 }
 
-/// Text that grows by lines.
+/// The text of the file so far.
 #[derive(Default)]
 struct Page(String);
 
@@ -124,7 +124,7 @@ impl Page {
         self.0 += &format!("{key} = {value}\n");
     }
 
-    /// A table that is left out when nothing is in it.
+    /// Adds a table, unless it would be empty.
     fn settings(&mut self, header: &str, settings: &[(String, String)]) {
         if settings.is_empty() {
             return;
@@ -176,7 +176,7 @@ fn write_step(page: &mut Page, step: &Step) {
     }
 }
 
-/// The settings that are not as they are by default, as key and value.
+/// The settings that differ from their defaults, as key and value.
 fn changed_settings(config: &Config) -> Vec<(String, String)> {
     let default = table(&Config::default());
     let changed = table(config).into_iter().filter(|(key, value)| default.get(key) != Some(value));
@@ -204,7 +204,7 @@ fn serialized(value: &impl Serialize) -> Value {
     Value::try_from(value).expect("settings and turn steps have only text, numbers and flags")
 }
 
-/// A value on one line. The `toml` crate would break text with line ends over several.
+/// A value on one line. The `toml` crate would print text with line ends on several.
 fn inline(value: &Value) -> String {
     match value {
         Value::String(text) => quoted(text),
@@ -232,13 +232,13 @@ fn quoted_list<S: AsRef<str>>(items: &[S]) -> String {
     format!("[{}]", items.join(", "))
 }
 
-/// Text of several lines as it stands, where TOML allows that.
+/// A multi-line literal string where the text allows it, otherwise a basic string.
 fn lines(text: &str) -> String {
     let is_plain = |letter: char| letter == '\n' || !letter.is_control();
     if text.chars().all(is_plain) && !text.contains("'''") { format!("'''\n{text}'''") } else { quoted(text) }
 }
 
-/// A basic string of TOML.
+/// A basic string of TOML, with escapes.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for letter in text.chars() {

@@ -81,7 +81,7 @@ pub enum ProcessStep {
     Kill,
     /// `gateway.signal`: the process receives a signal.
     Signal {
-        /// Key `signal`.
+        /// Key `signal`: INT or TERM.
         signal: Signal,
     },
     /// `gateway.restart`: a new process starts on the same database.
@@ -101,7 +101,7 @@ pub enum ProcessStep {
     },
     /// `machine.set_clock`: wall time jumps; uptime does not.
     SetClock {
-        /// Keys `forward` and `back`.
+        /// Keys `forward` and `back`: how far wall time jumps.
         jump: Jump,
     },
 }

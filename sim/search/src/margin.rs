@@ -17,7 +17,7 @@ use interleaving::strategy::{Fifo, Random, Strategy};
 use sim_harness::rows::ListedSession;
 use sim_harness::simulation::Simulator;
 use sim_harness::trace::Site;
-use sim_scenario::{Latency, Network, Scenario, StoreSettings};
+use sim_scenario::{Latency, NetworkSettings, Scenario, StoreSettings};
 
 /// The margin that real sockets need.
 pub const MARGIN: Millis = Millis::from_secs(2);
@@ -116,7 +116,7 @@ fn plain(scenario: &Scenario, release: Release) -> Result<(), Ineligible> {
     let simulated = [
         (scenario.tapes.contains_key(&release), "a tape"),
         (scenario.store != StoreSettings::default(), "a store with faults or latencies"),
-        (scenario.network != Network::default(), "a network with latencies or other buffers"),
+        (scenario.network != NetworkSettings::default(), "a network with latencies or other buffers"),
         (!scenario.windows.is_empty(), "windows that stay open"),
     ];
     match simulated.into_iter().find(|(has, _)| *has) {

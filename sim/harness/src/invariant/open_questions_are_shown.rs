@@ -4,7 +4,7 @@
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::record::Attachment;
 use gateway_core::state::{Registry, Session};
-use sim_scenario::{Network, Scenario};
+use sim_scenario::{NetworkSettings, Scenario};
 
 use super::{Claim, Condition, Invariant, View, bound};
 
@@ -25,7 +25,7 @@ fn frame_delay(scenario: &Scenario) -> Millis {
     // nothing, never.
     let backlog = match steps.iter().any(|step| step.action.entry().withholds_frames) {
         true => bound::timers(gateway),
-        false if network.buffer < Network::default().buffer => gateway.write_timeout,
+        false if network.buffer < NetworkSettings::default().buffer => gateway.write_timeout,
         false => Millis::ZERO,
     };
     lag.fold(network.latency.max, Millis::max) + backlog

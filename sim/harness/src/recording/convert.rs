@@ -9,7 +9,7 @@ use gateway_core::release::Release;
 
 use super::timing::Timing;
 use super::{Act, Cell, Recording, RecordingError};
-use sim_scenario::{AgentSettings, Network, PROCESS, Scenario, Step, StoreSettings};
+use sim_scenario::{AgentSettings, NetworkSettings, PROCESS, Scenario, Step, StoreSettings};
 
 /// A scenario that drives each step when a release's log says it was, and the instants at which to look.
 #[derive(Clone, Debug)]
@@ -81,7 +81,7 @@ impl Recording {
             until: Millis(timing.end.0),
             gateway: settings,
             behavior: Vec::new(),
-            network: Network::default(),
+            network: NetworkSettings::default(),
             store: StoreSettings::default(),
             windows: BTreeMap::new(),
             agent: AgentSettings { build: timing.build, ..AgentSettings::default() },

@@ -14,12 +14,12 @@ use tokio::sync::Notify;
 use super::Stage;
 use crate::footprint::Resource;
 use crate::task::TaskTag;
-use sim_scenario::{Latency, Network as Settings};
+use sim_scenario::{Latency, NetworkSettings};
 
 /// Brings clients to the gateway.
 pub(crate) struct Network {
     stage: Rc<Stage>,
-    settings: Settings,
+    settings: NetworkSettings,
     arrivals: RefCell<VecDeque<Rc<dyn Connection>>>,
     arrived: Notify,
     closed: Cell<bool>,
@@ -88,7 +88,7 @@ enum Item {
 }
 
 impl Network {
-    pub(crate) fn new(stage: Rc<Stage>, settings: Settings) -> Rc<Self> {
+    pub(crate) fn new(stage: Rc<Stage>, settings: NetworkSettings) -> Rc<Self> {
         Rc::new(Self {
             stage,
             settings,
@@ -274,7 +274,7 @@ impl Connection for GatewayEnd {
 }
 
 impl Pipe {
-    fn new(stage: &Rc<Stage>, site: String, to: To, settings: Settings) -> Rc<Self> {
+    fn new(stage: &Rc<Stage>, site: String, to: To, settings: NetworkSettings) -> Rc<Self> {
         Rc::new(Self {
             stage: Rc::clone(stage),
             site,

@@ -1,4 +1,4 @@
-//! Follows the script in order of time: who is connected, which sessions have a name, which turns there are.
+//! Checks the script in order of time: connections of clients, names of sessions, and turns.
 
 use std::collections::BTreeMap;
 
@@ -24,14 +24,14 @@ pub(super) fn check(
     Ok(())
 }
 
-/// The tasks of the simulator that carry these names in a trace.
+/// Owners of the simulator's own tasks in a trace; clients and sessions cannot have these names.
 const RESERVED: [&str; 2] = ["gateway", "store"];
 
 struct Script<'a> {
     source: &'a Source<'a>,
     steps: &'a [PlacedStep],
     turns: &'a BTreeMap<String, TurnScript>,
-    /// The last step with which each client came or went.
+    /// The last step with which each client connected or disconnected.
     clients: BTreeMap<&'a str, &'a Step>,
     /// The step that named each session.
     sessions: BTreeMap<&'a str, &'a Step>,
@@ -120,7 +120,7 @@ impl<'a> Script<'a> {
             Prompt::Turn(turn) if !defined => {
                 Err(self.source.error(placed.place("turn"), format!("unknown turn `{turn}`")).with_help(known()))
             }
-            // The agent would run the turn, and `until` would not know of it.
+            // The agent would run the turn, and the default of `until` would not include it.
             Prompt::Text(text) if defined => {
                 let message = format!("text `{text}` is the name of a turn");
                 let help = format!("write `turn = \"{text}\"`, or send another text");

@@ -3,48 +3,48 @@
 /// A step of a client that sends one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestStep {
-    /// `session.create`
+    /// `session.create`: creates a session.
     Create {
         /// Key `as`: the session's name in the script.
         name: String,
         /// Key `title`: the requested title.
         title: Option<String>,
-        /// Key `close_on_disconnect`.
+        /// Key `close_on_disconnect`: what the gateway does when the connection ends.
         on_disconnect: OnDisconnect,
-        /// Keys `source`, `parent` and `seed`.
+        /// Keys `source`, `parent` and `seed`: what the session starts with.
         start: Start,
     },
-    /// `prompt.submit`
+    /// `prompt.submit`: submits a prompt.
     Prompt {
         /// The session, by its name in the script.
         session: String,
-        /// Keys `turn` and `text`.
+        /// Keys `turn` and `text`: what is asked.
         prompt: Prompt,
         /// Key `truncate`: the ordinal of the user message that the prompt replaces, with all messages after it.
         truncate: Option<i64>,
     },
-    /// `session.resume`
+    /// `session.resume`: resumes a stored or live session.
     Resume {
         /// The session, by its name in the script.
         session: String,
-        /// Key `id`.
+        /// Key `id`: which of the session's ids is sent.
         target: ResumeTarget,
         /// Key `as`: another name for the session that is returned.
         name: Option<String>,
-        /// Keys `lazy` and `eager_build`.
+        /// Keys `lazy` and `eager_build`: when the agent is built.
         wish: ResumeWish,
     },
-    /// `session.activate`
+    /// `session.activate`: attaches the client to a live session.
     Activate {
         /// The session, by its name in the script.
         session: String,
     },
-    /// `session.close`
+    /// `session.close`: closes the session.
     CloseSession {
         /// The session, by its name in the script.
         session: String,
     },
-    /// `session.interrupt`
+    /// `session.interrupt`: interrupts the running turn.
     Interrupt {
         /// The session, by its name in the script.
         session: String,
@@ -56,40 +56,40 @@ pub enum RequestStep {
         /// Key `title`: the title to set.
         title: Option<String>,
     },
-    /// `session.history`
+    /// `session.history`: requests the messages of the session.
     History {
         /// The session, by its name in the script.
         session: String,
     },
-    /// `session.undo`
+    /// `session.undo`: removes the last exchange.
     Undo {
         /// The session, by its name in the script.
         session: String,
     },
-    /// `session.steer`
+    /// `session.steer`: adds a message to the running turn.
     Steer {
         /// The session, by its name in the script.
         session: String,
         /// Key `text`: the message for the running turn.
         text: String,
     },
-    /// `session.compress`
+    /// `session.compress`: replaces the messages by a summary.
     Compress {
         /// The session, by its name in the script.
         session: String,
     },
-    /// `session.branch`
+    /// `session.branch`: creates a session with the messages of this one.
     Branch {
         /// The session, by its name in the script.
         session: String,
         /// Key `as`: the branch's name in the script.
         name: String,
     },
-    /// `session.delete`
+    /// `session.delete`: deletes the row of the session.
     Delete {
         /// The session, by its name in the script.
         session: String,
-        /// Key `id`.
+        /// Key `id`: which of the session's ids is sent.
         target: ResumeTarget,
     },
     /// `answer`: answers the last question that the client received from the session.
@@ -104,11 +104,11 @@ pub enum RequestStep {
         /// The session, by its name in the script.
         session: String,
     },
-    /// `session.most_recent`
+    /// `session.most_recent`: requests the session that was active last.
     MostRecent,
-    /// `session.active_list`
+    /// `session.active_list`: lists the live sessions.
     ActiveList,
-    /// `session.list`
+    /// `session.list`: lists the stored sessions.
     List,
 }
 

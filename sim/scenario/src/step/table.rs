@@ -31,20 +31,20 @@ pub struct Entry {
 /// A key of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// The key.
+    /// As it is written in the file, such as `session`.
     pub name: &'static str,
     /// The type of its value.
     pub value: Value,
     /// Whether the step needs it.
     pub need: Need,
-    /// What it says.
+    /// The meaning of the value, a phrase without a full stop.
     pub about: &'static str,
 }
 
 /// The type of a key's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// Any text.
+    /// A string with any text.
     Text,
     /// The name of a session that a step before has named.
     Session,
@@ -56,9 +56,9 @@ pub enum Value {
     OneOf(&'static [&'static str]),
     /// A duration, such as `"5s"`.
     Duration,
-    /// An integer.
+    /// An integer, which may be negative.
     Integer,
-    /// `true` or `false`.
+    /// A boolean; `false` if left out.
     Flag,
     /// A list of texts.
     Texts,
@@ -93,7 +93,7 @@ pub enum Presence {
 /// Whether a step can be carried out over real sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OverSockets {
-    /// As a request.
+    /// It is sent as a request.
     Request,
     /// As a step of the client's socket.
     Step(SocketStep),
@@ -104,7 +104,7 @@ pub enum OverSockets {
 /// A step that a real socket can carry out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketStep {
-    /// Opens the socket.
+    /// Opens the socket of the client.
     Connect,
     /// Closes it with a close frame.
     Close,
@@ -126,18 +126,18 @@ pub struct Fault {
 /// The part of the simulated world that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FaultClass {
-    /// A client's connection.
+    /// A connection of a client, or its network.
     Connection,
-    /// The wall clock.
+    /// The wall clock of the machine.
     Clock,
-    /// The gateway's process.
+    /// The process of the gateway.
     Process,
 }
 
 /// How a change of a connection stands in the trace: after the client's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionEvent {
-    /// The text: `closes`.
+    /// The text, such as `closes`.
     pub text: &'static str,
     /// How the client's lane of a timeline continues.
     pub lane: ClientLane,
@@ -146,11 +146,11 @@ pub struct ConnectionEvent {
 /// How the client's lane of a timeline continues after an event of its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientLane {
-    /// It begins.
+    /// The lane begins here.
     Begins,
     /// It continues as before.
     Continues,
-    /// It ends.
+    /// The lane ends here.
     Ends,
 }
 

@@ -72,7 +72,10 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             until: Millis::ZERO,
             gateway: Config { orphan_grace, source, ..Config::default() },
             behavior: behavior.map(|(field, alternative)| ((*field).to_owned(), (*alternative).to_owned())).collect(),
-            network: Network { latency, buffer: NonZeroU32::new(1 + seed as u32 % 99).expect("more than zero") },
+            network: NetworkSettings {
+                latency,
+                buffer: NonZeroU32::new(1 + seed as u32 % 99).expect("more than zero"),
+            },
             store: StoreSettings { after_commit, after_lookup: after_commit, faults, odds, ..StoreSettings::default() },
             windows: BTreeMap::from([(Window::PoppedNotEnded, Latency { min: Millis(1), max: Millis(1 + seed % 9) })]),
             agent: AgentSettings {

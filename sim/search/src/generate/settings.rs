@@ -10,12 +10,12 @@ use gateway_core::spawn::Window;
 use super::feature::Feature;
 use super::swarm::Swarm;
 use interleaving::prng::Prng;
-use sim_scenario::{AgentSettings, Latency, Network, Odds, Ratio, StoreSettings};
+use sim_scenario::{AgentSettings, Latency, NetworkSettings, Odds, Ratio, StoreSettings};
 
 /// Settings of the gateway, the network, the store and the agent.
 pub(super) struct Settings {
     pub(super) gateway: Config,
-    pub(super) network: Network,
+    pub(super) network: NetworkSettings,
     pub(super) store: StoreSettings,
     pub(super) windows: BTreeMap<Window, Latency>,
     pub(super) agent: AgentSettings,
@@ -45,7 +45,7 @@ pub(super) fn draw(prng: &mut Prng, swarm: &Swarm) -> Settings {
     if swarm.has(Feature::Compress) {
         agent.summary = *prng.one(&[Millis::ZERO, secs(2), secs(15)]);
     }
-    let mut network = Network::default();
+    let mut network = NetworkSettings::default();
     if swarm.has(Feature::SlowNetwork) {
         network.latency = latency(prng);
     }

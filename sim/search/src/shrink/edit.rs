@@ -7,7 +7,7 @@ use gateway_core::clock::Millis;
 use gateway_core::config::Config;
 
 use super::time::Slot;
-use sim_scenario::{Latency, Network, Odds, Presence, Prompt, Scenario, Step};
+use sim_scenario::{Latency, NetworkSettings, Odds, Presence, Prompt, Scenario, Step};
 
 /// A simplification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(super) enum Edit {
 pub(super) const SETTINGS: [fn(&mut Scenario); 27] = [
     |scenario| scenario.seed = 0,
     |scenario| scenario.network.latency = Latency::default(),
-    |scenario| scenario.network.buffer = Network::default().buffer,
+    |scenario| scenario.network.buffer = NetworkSettings::default().buffer,
     |scenario| scenario.store.before_commit = Latency::default(),
     |scenario| scenario.store.after_commit = Latency::default(),
     |scenario| scenario.store.after_lookup = Latency::default(),
