@@ -16,7 +16,7 @@ use crate::lifecycle::{
 pub struct Behavior {
     /// The orphan timer.
     pub grace: grace::Grace,
-    /// Who gets a session's events.
+    /// Attachment: which client receives a session's events.
     pub attach: attach::Attach,
     /// Building agents.
     pub build: agents::Build,

@@ -6,18 +6,18 @@ use crate::record::AgentState;
 group! {
     /// Building agents.
     Build "build" {
-        /// What becomes of a session whose agent could not be built.
+        /// What a session does after a failed build of its agent.
         failure: Failure {
-            /// The next prompt tries again.
+            /// The next prompt retries the build.
             TriedAgain "tried_again",
             /// Every later prompt fails with the same text (A15).
             Sticky "sticky",
         }
-        /// What becomes of the agent of a session that is ended.
+        /// What happens to the agent of an ended session.
         ended: OfEnded {
-            /// It is let go; one that comes to be later is not kept.
+            /// It is discarded, also if its build finishes later.
             LetGo "let_go",
-            /// It is kept, also one that comes to be later, which nobody closes (S11): what was accepted before works on
+            /// It is kept, also if its build finishes later, and is never closed (S11): accepted prompts still run
             /// (S10, S30).
             Kept "kept",
         }

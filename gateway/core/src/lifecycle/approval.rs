@@ -6,17 +6,17 @@ use crate::group::group;
 group! {
     /// Leave to run a command.
     Approval "approval" {
-        /// Who is asked.
+        /// Which client receives an approval request.
         asked: Asked {
             /// The client of the session whose agent asks.
             Session "session",
-            /// Whoever stands in a table under the stored id, once the agent is built; an earlier session with that id
-            /// that ends late takes the entry of the one that came after it out (S12).
+            /// The one in a table, keyed by the stored id and filled when the agent is built; an earlier record with
+            /// that id that ends late removes the entry of the later one (S12).
             StoredId "stored_id",
         }
-        /// How long the agent waits when the configuration does not say.
+        /// The default of `approval_timeout`.
         wait: Wait {
-            /// A minute.
+            /// One minute.
             OneMinute "one_minute",
             /// Five minutes.
             FiveMinutes "five_minutes"

@@ -3,43 +3,43 @@
 use crate::group::group;
 
 group! {
-    /// Who gets a session's events.
+    /// Attachment: which client receives a session's events.
     Attach "attach" {
-        /// When a prompt binds the session to its connection.
+        /// When a prompt attaches the session to its connection.
         prompt: PromptBinds {
-            /// When it is accepted.
+            /// When the prompt is accepted.
             OnAcceptance "on_acceptance",
-            /// Before it is known whether it will be: a refused prompt takes the session over too.
+            /// Before the busy check: a refused prompt also takes the session over.
             BeforeBusyCheck "before_busy_check",
         }
-        /// What the end of a connection does to the sessions it had.
+        /// Which sessions the end of a connection detaches.
         disconnect: Disconnect {
-            /// It detaches those that are still attached to it.
+            /// Those that are still attached to it.
             Rechecked "rechecked",
-            /// It detaches those that were when it began, also if another client has them by now (S2).
+            /// Those that were attached when its end began, even if another client has attached since (S2).
             Snapshot "snapshot",
         }
-        /// Where a session goes that loses its client while another that had it before is still connected.
+        /// What happens to a session that loses its client while the previously attached client is still connected.
         departure: Departure {
-            /// Back to the other. What a client has sent on a connection that is dying may arrive after it has come back on
-            /// a new one, and must not take its session along.
+            /// It is attached to that client again. Frames of a dying connection may arrive after the client has
+            /// reconnected, and must not take the session away.
             GoesBack "goes_back",
-            /// Nowhere: it is reaped while that client still believes to have it (in all releases here; later ones let
+            /// It is detached, and reaped although the other client is connected (in all releases here; later ones let
             /// several clients watch a session, spec §13).
             Detaches "detaches",
         }
-        /// Whether `session.activate` binds.
+        /// Whether `session.activate` attaches.
         activate: Activate {
-            /// It does.
+            /// It attaches.
             Binds "binds",
-            /// It answers, but the events go where they went (spec §4.5).
+            /// It answers only; events still go to the former client (spec §4.5).
             AnswersOnly "answers_only",
         }
-        /// What a request does whose connection has died while it was being answered.
+        /// What a request does when its connection has died before the answer.
         dead_connection: DeadConnection {
-            /// It leaves the session without a client, in a grace of its own.
+            /// It leaves the session detached, with a new grace.
             Detaches "detaches",
-            /// It binds the session to the dead connection, which nobody will ever detach (S19's kin).
+            /// It attaches the session to the dead connection, which is never detached (related to S19).
             Binds "binds",
         }
     }
@@ -78,7 +78,7 @@ impl Attach {
         }
     }
 
-    /// Whether `session.activate` binds.
+    /// Whether `session.activate` attaches.
     pub fn activate_binds(&self) -> bool {
         match self.activate {
             Activate::Binds => true,

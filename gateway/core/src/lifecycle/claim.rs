@@ -8,33 +8,33 @@ use crate::record::{AgentState, Record, SessionStage};
 group! {
     /// Accepting a prompt.
     Claim "claim" {
-        /// What becomes of a prompt to a session at work.
+        /// What happens to a prompt while a turn runs.
         busy: BusyPrompt {
-            /// What `busy_input_mode` says: it waits its turn, and may interrupt the one that runs or be told to it.
+            /// `busy_input_mode` decides: it is queued, interrupts the running turn, or steers it.
             Policy "policy",
             /// It is refused.
             Reject "reject",
         }
-        /// Whether a prompt is refused by a session that is being ended.
+        /// Whether a session that is being ended refuses prompts.
         liveness: Liveness {
-            /// It is, and may be sent again to the session that comes after.
+            /// It does; the client may retry with the resumed session.
             Checked "checked",
-            /// It is not: the turn runs on a record that nobody can reach (S34, S10).
+            /// It does not: the turn runs on a record that is no longer registered (S34, S10).
             NotChecked "not_checked",
         }
-        /// Whether the test for a turn at work and the claim are one step.
+        /// Whether the busy check and the claim are one atomic step.
         sections: Sections {
-            /// They are.
+            /// They are atomic.
             One "one",
-            /// They are two: a second prompt in between claims too, and two turns run (S15).
+            /// They are separate: a second prompt in between also claims the session, and two turns run (S15).
             TestedThenClaimed "tested_then_claimed",
         }
         /// How the first prompt's row is inserted.
         row: RowInsert {
-            /// In one transaction with the prompt; then the code looks whether the session is still open.
+            /// In one transaction with the prompt, followed by a check that the session is still open.
             WithPrompt "with_prompt",
-            /// On its own, errors ignored, without a look: a close in between leaves an open row (S8).
-            /// The prompt follows with the turn; without an agent it is lost (A14).
+            /// On its own, without error handling or a check: a close in between leaves an open row (S8). The prompt is
+            /// stored with the turn and is lost without an agent (A14).
             PlainInsert "plain_insert",
         }
     }

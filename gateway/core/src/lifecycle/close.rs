@@ -7,56 +7,56 @@ use crate::store::EndReason;
 group! {
     /// Ending sessions.
     Close "close" {
-        /// What happens to a turn that runs.
+        /// What happens to a running turn.
         turn: RunningTurn {
-            /// It is interrupted and waited for; then the row it left is ended.
+            /// It is interrupted and waited for; then its last row is ended.
             InterruptAndJoin "interrupt_and_join",
-            /// It runs on without its session, and may rotate to a row that nobody owns (S9); what a request still says of
-            /// the session goes to that request's connection, whoever's the session was (A33).
+            /// It keeps running without its session, and may rotate to a row without an owner (S9). Events of a request
+            /// in progress go to that request's connection, whichever client the session had (A33).
             LeftRunning "left_running",
         }
-        /// When the record of a session that a client closes leaves the registry.
+        /// When the record of a closed session leaves the registry.
         order: Order {
-            /// After its row is ended; meanwhile nobody may attach.
+            /// After its row is ended; until then no client can attach.
             EndThenPop "end_then_pop",
-            /// Before, and no resume can look for it until the row is ended (spec §4.6).
+            /// Before, under the resume lock, so that no resume runs until the row is ended (spec §4.6).
             UnderResumeLock "under_resume_lock",
-            /// Before: a resume in between reopens the row, which then ends under a live session (S4).
+            /// Before: a resume in between reopens the row, which is then ended while its session lives (S4).
             PopThenEnd "pop_then_end",
         }
-        /// When the record of an orphan leaves the registry.
+        /// When the record of a reaped session leaves the registry.
         reap_order: ReapOrder {
-            /// After its row is ended; meanwhile nobody may attach.
+            /// After its row is ended; until then no client can attach.
             EndThenPop "end_then_pop",
-            /// Before, and no resume can look for it until the row is ended. Where other ends hold the lock, it is reaped
-            /// though somebody has come back to it meanwhile (spec §4.6).
+            /// Before, under the resume lock, so that no resume runs until the row is ended. While another end holds
+            /// the lock, it is reaped although a client has returned (spec §4.6).
             UnderResumeLock "under_resume_lock",
-            /// Before: a resume in between reopens the row, which then ends under a live session (S4).
+            /// Before: a resume in between reopens the row, which is then ended while its session lives (S4).
             PopThenEnd "pop_then_end",
         }
-        /// What a session does that was made to be closed with its connection.
+        /// What happens to a session with `close_on_disconnect` when its connection ends.
         on_disconnect: OnDisconnect {
             /// It is closed.
             Closes "closes",
-            /// It gets a grace like any other.
+            /// It gets a grace like any other session.
             Ignored "ignored",
         }
-        /// What becomes of a row that belongs to a messaging platform, which goes on using it.
+        /// What happens to the row of a messaging platform, whose own gateway still uses it.
         foreign: Foreign {
-            /// It stays open: its own gateway ends it.
+            /// It stays open until its own gateway ends it.
             Spared "spared",
             /// It is ended like any other (A5).
             Ended "ended",
         }
-        /// What an agent does with its row when it is let go.
+        /// What a discarded agent does with its row.
         agent: AgentClose {
-            /// Nothing: rows are the gateway's.
+            /// Nothing: only the gateway ends rows.
             LeavesRow "leaves_row",
-            /// It ends it, whoever's it is by then: a messaging platform's (A6), or that of a client that was faster
-            /// to bring the session back (S32).
+            /// It ends the row, even that of a messaging platform (A6) or of a client that has resumed the session
+            /// meanwhile (S32).
             EndsRow "ends_row",
         }
-        /// What a reaped row says.
+        /// The end reason of a reaped row.
         reap_reason: ReapReason {
             /// `ws_orphan_reap`.
             Actor "actor",

@@ -5,18 +5,18 @@ use crate::group::group;
 group! {
     /// Events.
     Events "events" {
-        /// What a client that was away can learn of the events that it missed.
+        /// Whether a client can replay events that it missed.
         replay: Replay {
-            /// Each event of a session has a number, and the last ones are kept for whoever asks.
+            /// Events are numbered, and the most recent ones can be requested.
             Kept "kept",
-            /// Nothing: events to nobody are lost (C3).
+            /// No: events without a client are lost (C3).
             Lost "lost",
         }
-        /// What becomes of a question that is open when a client comes back.
+        /// What happens to an open question when a client resumes.
         questions: Questions {
-            /// It is asked again.
+            /// It is sent again.
             AskedAgain "asked_again",
-            /// Nothing: the client sees a session at work, the agent waits until its time is over (A20).
+            /// Nothing: the client sees a busy session, and the agent waits for the question's timeout (A20).
             NotShown "not_shown",
         }
     }

@@ -5,25 +5,25 @@ use crate::group::group;
 group! {
     /// Ending turns.
     Finish "finish" {
-        /// When the session is free for the next prompt.
+        /// When the session becomes free for the next prompt.
         running: Running {
-            /// Before the client hears `message.complete`.
+            /// Before `message.complete` is sent.
             ClearedBeforeComplete "cleared_before_complete",
-            /// After it: a fast client's next prompt is refused (S27).
+            /// After `message.complete`: a fast client's next prompt is refused (S27).
             ClearedAfterComplete "cleared_after_complete",
         }
-        /// What becomes of a turn that raises.
+        /// What happens to the messages of a failed turn.
         failed: Failed {
-            /// It is part of the conversation, and the key follows the row it left.
+            /// They are part of the history, and the key follows the turn's last row.
             Kept "kept",
-            /// The conversation goes on without it, and the key stays behind a rotation of it (spec 5.11).
+            /// They are dropped from the history, and the key stays behind a rotation of the turn (spec §5.11).
             Forgotten "forgotten",
         }
-        /// What the conversation says of an interrupt.
+        /// What the history records of an interrupt.
         interrupted: Interrupted {
-            /// A message of the agent that the operation was interrupted.
+            /// An agent message that the operation was interrupted.
             Said "said",
-            /// Nothing (the recordings of 0.16.0 and 0.17.0).
+            /// Nothing (recordings of 0.16.0 and 0.17.0).
             Silent "silent",
         }
     }

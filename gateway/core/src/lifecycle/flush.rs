@@ -8,36 +8,36 @@ group! {
     Flush "flush" {
         /// When a turn's messages are stored.
         when: When {
-            /// The prompt when it is accepted, then at each message and before a compression.
+            /// The prompt at acceptance, then each message as it is complete, and before a compression.
             EachStep "each_step",
             /// The prompt at the turn's start, the rest before a compression and at the end; a kill loses it (B4).
             PromptAndEnd "prompt_and_end",
             /// At the end of the turn; a kill loses all of it, a compression what it replaces (B3, B4).
             AtEnd "at_end",
         }
-        /// What one transaction holds.
+        /// What one transaction of a flush holds.
         unit: Unit {
-            /// All messages that are not stored yet.
+            /// All unsaved messages.
             Batch "batch",
-            /// One message: a kill in between leaves a part of what belongs together.
+            /// One message: a kill in between leaves a part of a group.
             Message "message"
-                harmless "a message is stored as soon as it is complete, so a kill may end any conversation after any of them",
-            /// One message; the count of stored ones moves only after the last, so a failure in between stores the
-            /// ones before it twice (B6).
+                harmless "a message is stored as soon as it is complete, so a kill may end a conversation after any message",
+            /// One message; the counter of stored messages is updated only after the last, so a failure in between
+            /// stores earlier ones twice (B6).
             MessageCountedLate "message_counted_late",
         }
-        /// What becomes of messages that are not stored yet when their session ends.
+        /// What happens to unsaved messages when their session ends.
         finalize: Finalize {
             /// They are stored.
             Stored "stored",
-            /// They are lost, taken for stored or not thought of (A13).
+            /// They are lost (A13).
             Lost "lost",
         }
-        /// How much of a conversation that a resume has loaded counts as stored.
+        /// Which messages loaded by a resume count as stored.
         loaded: Loaded {
-            /// All of it.
+            /// All of them.
             Stored "stored",
-            /// What a turn goes on with; a rotation, and a compression that a client asks for, store it again (B5).
+            /// Those that a turn continues with; a rotation and `session.compress` store them again (B5).
             InTurns "in_turns",
         }
     }

@@ -7,36 +7,38 @@ use crate::record::{Attachment, Record, SessionStage};
 group! {
     /// The orphan timer.
     Grace "grace" {
-        /// What a timer does that fires while the detached session is still at work.
+        /// What a grace timer does when it fires while the detached session's turn still runs.
         expiry: Expiry {
-            /// It is armed again, until the turn is over. A turn whose agent has reported nothing for long is interrupted.
+            /// It is rearmed until the turn is over. A turn whose agent has reported nothing for `orphan_silence` is
+            /// interrupted.
             Rearm "rearm",
-            /// It is armed again, however long the agent reports nothing: one that hangs keeps its session for ever
+            /// It is rearmed however long the agent reports nothing: a hanging agent keeps its session for ever
             /// (hermes-agent#90373).
             RearmForEver "rearm_for_ever",
-            /// It returns for good; a second timer that each detachment arms beside it arms both again (the recordings
-            /// of hermes-agent#44102). A turn that ends between the looks of the two is passed over by both.
+            /// It returns; a second timer, armed at each detachment, rearms both (recordings of hermes-agent#44102).
+            /// Both miss a turn that ends between their checks.
             RearmBeside "rearm_beside",
-            /// It returns for good, and nobody looks again (S1, hermes-agent#44045).
+            /// It returns and is not rearmed: the row stays open (S1, hermes-agent#44045).
             OneShot "one_shot",
             /// It ends the session and interrupts its healthy turn (S14, part of no release here).
             Kill "kill",
-            /// It interrupts the turn, remembers that, and looks every second; meanwhile the session is busy. A client
-            /// that has itself attached again stops the looking, but not the remembering (S13, part of no release here).
+            /// It interrupts the turn, sets a flag, and checks every second while the session is busy. A client that
+            /// attaches again stops the checks but does not clear the flag (S13, part of no release here).
             Interrupt "interrupt",
         }
-        /// What becomes of a timer when the client comes back, or drops again.
+        /// What happens to an armed timer when the client returns or drops again.
         timers: Timers {
-            /// One timer per record: a return disarms it, a new detachment starts a whole grace.
+            /// One timer per record: a return cancels it, and a new detachment starts a whole grace.
             Single "single",
-            /// Each detachment adds a timer that nobody disarms; an old one reaps in the middle of a new grace (S3).
+            /// Each detachment adds a timer that is never cancelled; an old timer reaps in the middle of a new grace
+            /// (S3).
             Pile "pile",
         }
-        /// On which clock the grace is measured.
+        /// The clock on which the grace is measured.
         clock: GraceClock {
-            /// On one that stands still while the machine sleeps.
+            /// Uptime, which stands still during a suspend.
             Uptime "uptime",
-            /// On the wall's: a client finds its session gone when it wakes the machine (S26).
+            /// Wall time: after a suspend a client finds its session reaped (S26).
             Wall "wall",
         }
     }

@@ -7,39 +7,39 @@ use crate::store::{Replaced, Role};
 group! {
     /// Changing what has been said.
     History "history" {
-        /// What an undo takes back.
+        /// What an undo removes.
         undo: Undo {
-            /// The messages, in memory and in the rows.
+            /// The messages in memory and in the rows.
             RowsToo "rows_too",
-            /// Those in memory; a resume brings them back (A18).
+            /// The messages in memory only; a resume brings them back (A18).
             MemoryOnly "memory_only",
         }
-        /// What a prompt does that is to replace the messages from a negative ordinal on.
+        /// What a prompt with a negative `truncate` ordinal does.
         negative: Negative {
             /// It is refused.
             Refused "refused",
-            /// It counts from the end, and replaces what nobody has named (A19).
+            /// It counts from the end, and replaces messages that were not named (A19).
             FromTheEnd "from_the_end",
         }
-        /// Which rows go when a conversation is cut.
+        /// Which message rows a truncation deletes.
         cut: Cut {
-            /// Those of the messages cut off; what a compression in place has put aside stays.
+            /// Those of the removed messages; messages archived by an in-place compression stay.
             Active "active",
-            /// All of them, and those that are left are written again (A19).
+            /// All of them; the remaining messages are inserted again (A19).
             All "all",
         }
-        /// What becomes of a cut whose prompt finds the session at work.
+        /// What happens to a truncating prompt while a turn runs.
         busy: BusyCut {
-            /// It is refused with its prompt: what it names may be another message by the time its turn comes.
+            /// It is refused: by the time of its turn the ordinal may name another message.
             Refused "refused",
-            /// The prompt waits, and what it was to replace stays.
+            /// The prompt is queued, and nothing is truncated.
             Ignored "ignored",
         }
-        /// Whether a compression that a client asks for, or an undo, holds the session as a turn does.
+        /// Whether `session.compress` and `session.undo` hold the session as a turn does.
         hold: Hold {
-            /// It does: no prompt starts meanwhile, and an end or an interrupt stops it.
+            /// They do: no prompt starts meanwhile, and an end or an interrupt stops them.
             AsTurn "as_turn",
-            /// It does not: a turn that starts meanwhile works on what is being replaced (S28).
+            /// They do not: a turn that starts meanwhile works on messages that are being replaced (S28).
             None "none",
         }
     }

@@ -13,34 +13,34 @@ pub const CAP_DELAY: Millis = Millis(100);
 group! {
     /// Sessions that nobody has used for long.
     Idle "idle" {
-        /// Whether there is an idle reaper.
+        /// Whether an idle reaper runs.
         reaper: Reaper {
-            /// There is.
+            /// It scans every 300 s.
             Scans "scans",
             /// There is none (A2).
             None "none",
         }
-        /// Whether a victim is looked at again at the moment it is ended.
+        /// Whether a selected session is checked again right before its end.
         victims: Victims {
-            /// It is.
+            /// It is checked.
             TestedAgain "tested_again",
-            /// It is not: somebody who takes it up in between loses it (S7).
+            /// It is not: a client that resumes it in between loses it (S7).
             NotTestedAgain "not_tested_again",
         }
-        /// How many live sessions there may be when the configuration does not say.
+        /// The default of `max_live_sessions`.
         cap: Cap {
             /// Sixteen.
             Sixteen "sixteen",
-            /// Any number: the default is not read (A24).
+            /// No limit: the default is not read (A24).
             OffUnlessSet "off_unless_set",
-            /// Any number, and the setting is unknown.
+            /// No limit, and the setting is unknown.
             None "none",
         }
     }
 }
 
 impl Idle {
-    /// Whether there is an idle reaper.
+    /// Whether an idle reaper runs.
     pub fn scans(&self) -> bool {
         match self.reaper {
             Reaper::Scans => true,

@@ -7,49 +7,48 @@ use crate::record::{Record, TurnPhase};
 group! {
     /// Stopping turns.
     Stop "interrupt" {
-        /// What an interrupt does to a session at rest.
+        /// What an interrupt does to an idle session.
         idle: Idle {
             /// Nothing.
             Ignored "ignored",
-            /// It is kept, and stops the next turn at once (A16).
+            /// It is kept and interrupts the next turn at once (A16).
             Sticky "sticky",
         }
-        /// Which turn a prompt interrupts that comes while one is at work.
+        /// Which turn a prompt interrupts.
         busy: BusyInterrupt {
-            /// The one that was at work when it came.
+            /// The turn that ran when the prompt arrived.
             TurnAtWork "turn_at_work",
-            /// The one that is at work a moment later, which may be its own (S16).
+            /// The turn that runs when the interrupt is carried out, which may be the prompt's own (S16).
             TurnOfTheMoment "turn_of_the_moment",
         }
-        /// What becomes of an interrupt that comes while the turn waits for its agent.
+        /// What happens to an interrupt while the turn waits for its agent.
         waiting: Waiting {
-            /// The turn is over at once.
+            /// The turn ends at once.
             Kept "kept",
-            /// It is looked at when the agent is there; one that comes right after that look is lost (S17).
+            /// It is checked when the agent is built; one that arrives right after the check is lost (S17).
             Cleared "cleared",
-            /// It is looked at when the agent is there.
+            /// It is checked when the agent is built.
             LookedAtLater "looked_at_later",
         }
-        /// What an interrupt does to a turn that holds the session and has not begun yet.
+        /// What an interrupt does to a turn that has claimed the session but not begun.
         claimed: Claimed {
-            /// It ends when it begins.
+            /// The turn ends when it begins.
             EndsAtOnce "ends_at_once",
-            /// It loses the session; a second prompt that takes it meanwhile lets both turns run (S18).
+            /// The turn loses its claim; if a second prompt claims the session meanwhile, both turns run (S18).
             LosesSession "loses_session",
         }
-        /// What becomes of an answer that a client has given and the turn has not read when an interrupt comes.
+        /// What happens to an accepted answer that the turn has not read before an interrupt.
         answer: Answer {
-            /// The turn reads it, and then stops.
+            /// The turn reads it and then stops.
             Kept "kept",
-            /// The interrupt, which releases open questions with an empty answer, writes over it (S31).
+            /// The interrupt releases open questions with an empty answer and overwrites it (S31).
             Wiped "wiped",
         }
-        /// What becomes of an answer that the agent still gives after it was told to stop.
+        /// What happens to an answer that the agent produces after an interrupt.
         late: Late {
-            /// Nobody hears of it, and the turn ends as one that was stopped.
+            /// It is discarded, and the turn ends as interrupted.
             Dropped "dropped",
-            /// It is told and stored, and ends the turn as if nobody had asked it to stop (the kin of S17, part of no
-            /// release here).
+            /// It is sent and stored, and the turn ends as completed (related to S17, part of no release here).
             Told "told",
         }
     }
@@ -71,7 +70,7 @@ pub enum InterruptTarget {
 /// When an interrupt stops a turn that waits for its agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InterruptTiming {
-    /// At once.
+    /// At the rotation.
     AtOnce,
     /// When the agent is ready.
     WhenReady,

@@ -7,35 +7,36 @@ use crate::store::StoredId;
 group! {
     /// Rows and the rows they come from.
     Lineage "lineage" {
-        /// Which rows a live session keeps from being deleted.
+        /// Which rows of a live session cannot be deleted.
         delete: Protects {
-            /// Every one that it writes, or is about to.
+            /// Every row that it writes, or is about to.
             Owned "owned",
-            /// The one whose id is its key, which lags behind a rotation in a turn (A32).
+            /// The row whose id is its key, which lags behind a rotation in a turn (A32).
             SessionKey "session_key",
         }
         /// How a branch is written.
         branch: Branching {
             /// In one transaction, each message whole.
             OneTransaction "one_transaction",
-            /// The row, then the text of one message after the other: a failure leaves a part, open (A35).
+            /// The row, then the text of one message after the other: a failure leaves an open row with a part of them
+            /// (A35).
             RowThenMessages "row_then_messages",
         }
-        /// Which kind of client a new session belongs to.
+        /// The `source` of a new session.
         source: Source {
-            /// The kind that the client names, else what the setting says.
+            /// The one that the client names, otherwise the setting's.
             Named "named",
             /// The setting's, whatever the client names.
             Setting "setting",
         }
-        /// How what a new session was given to start with is stored.
+        /// How the initial messages of a new session are stored.
         draft: Draft {
             /// With its row and its first prompt, in one transaction.
             WithPrompt "with_prompt",
-            /// After its row, one message after the other, if it is a branch. It counts as stored only after the last: a
-            /// failure in between stores the ones before it again with the next prompt (A34).
+            /// For a branch after its row, one by one. They count as stored only after the last: a failure in between
+            /// stores the earlier ones again with the next prompt (A34).
             OneByOne "one_by_one",
-            /// Not at all, and nobody asks what it is a branch of.
+            /// Not at all; the parent is ignored.
             NotStored "not_stored",
         }
     }

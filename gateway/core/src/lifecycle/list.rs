@@ -6,25 +6,25 @@ use crate::store::{ListOrder, TipRule};
 group! {
     /// Listing stored sessions.
     List "list" {
-        /// Which session comes first.
+        /// The order of `session.list`.
         order: Order {
-            /// The one that was active last.
+            /// By last activity, latest first.
             Activity "activity",
-            /// The one that began last (spec §4.5).
+            /// By start, latest first (spec §4.5).
             Start "start",
         }
-        /// Which row stands for a conversation that was continued.
+        /// Which row `session.list` shows for a continued conversation.
         tip: Tip {
             /// Its newest continuation.
             Best "best",
-            /// The child that began last after each compression, which may be a branch (B7).
+            /// After each compression the child that started last, which may be a branch (B7).
             LatestStart "latest_start",
         }
     }
 }
 
 impl List {
-    /// Which session comes first.
+    /// The order of `session.list`.
     pub fn order(&self) -> ListOrder {
         match self.order {
             Order::Activity => ListOrder::Activity,

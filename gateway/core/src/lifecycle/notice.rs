@@ -6,26 +6,25 @@ use crate::record::{Record, SessionStage};
 group! {
     /// What background jobs have to say.
     Notices "notices" {
-        /// Who takes what a job says.
+        /// Which session takes the notice of a background job.
         taker: Taker {
             /// The session that started it.
             Owner "owner",
-            /// Whichever session ends a turn first (A22).
+            /// The session that ends a turn first (A22).
             AnyAfterTurn "any_after_turn",
         }
-        /// Whether a session that is being ended still takes it.
+        /// Whether a session that is being ended takes a notice.
         liveness: Liveness {
-            /// It does not: what a job has to say ends with its session.
+            /// It does not: the notice ends with its session.
             Checked "checked",
-            /// It does: a turn starts on a record that nobody can reach (S29).
+            /// It does: a turn starts on a record that is no longer registered (S29).
             NotChecked "not_checked",
         }
-        /// What happens to a job that is started again, and so watched twice.
+        /// What happens to a job that is started again and so has two watchers.
         watchers: Watchers {
-            /// It keeps its one watcher, and is told once.
+            /// It keeps its one watcher, and its notice is delivered once.
             OneForEachJob "one_for_each_job",
-            /// The second watcher claims the session, then finds that the job is told: the session is busy for ever
-            /// (S21).
+            /// The second watcher claims the session and then finds no notice: the session is busy for ever (S21).
             SessionClaimedFirst "session_claimed_first",
         }
     }

@@ -5,18 +5,18 @@ use crate::group::group;
 group! {
     /// The gateway's end.
     Shutdown "shutdown" {
-        /// What a SIGTERM does.
+        /// What SIGTERM does.
         on_term: OnTerm {
-            /// What a SIGINT does: every session is ended.
+            /// The same as SIGINT: every session is ended.
             EndsRows "ends_rows",
-            /// The process is gone before a row is ended (the recordings).
+            /// The process exits before any row is ended (recordings).
             LeavesRows "leaves_rows",
         }
-        /// What happens to turns that run.
+        /// What happens to running turns.
         turns: Turns {
             /// They are interrupted and waited for.
             Joined "joined",
-            /// They are cut off; what is not stored is lost.
+            /// They are aborted; unsaved messages are lost.
             CutOff "cut_off",
         }
     }
@@ -25,9 +25,9 @@ group! {
 group! {
     /// The gateway's beginning.
     Startup "startup" {
-        /// What becomes of rows that an earlier process left open.
+        /// What happens to rows that an earlier process left open.
         sweep: Sweep {
-            /// After a grace for their clients to come back, they are ended.
+            /// They are ended after a grace for their clients to resume.
             AfterGrace "after_grace",
             /// Nothing (A3).
             None "none",

@@ -7,25 +7,25 @@ use crate::record::{Queued, Record, SessionStage};
 group! {
     /// Prompts that wait for the turn before them.
     Queue "queue" {
-        /// How many may wait.
+        /// How many prompts may be queued.
         slots: Slots {
-            /// Any number, each a turn of its own.
+            /// Up to `max_waiting_prompts`, each with a turn of its own.
             Each "each",
             /// One: a second text is appended to the first after a blank line (spec §4.3).
             OneMerged "one_merged",
         }
-        /// Who gets the events of a prompt that has waited.
+        /// Which client receives the events of a queued prompt.
         delivery: Delivery {
-            /// Whoever is attached when it starts.
+            /// The client that is attached when its turn starts.
             Attached "attached",
-            /// The connection it came on, though that may be dead by then (S19).
+            /// The connection on which it arrived, even if that is dead (S19).
             Pinned "pinned",
         }
-        /// When a waiting prompt gets its turn.
+        /// When a queued prompt gets its turn.
         drain: Drain {
             /// After every turn, however it ended, while the session is open.
             AfterEachTurn "after_each_turn",
-            /// After a turn that began its work, also when the session was closed meanwhile (S20, S30).
+            /// After a turn that began, even if the session was closed meanwhile (S20, S30).
             AfterNormalTurn "after_normal_turn",
         }
     }

@@ -7,58 +7,58 @@ use crate::store::{StoredId, TipRule};
 group! {
     /// Bringing a stored session back.
     Resume "resume" {
-        /// Which row a resume leads to.
+        /// The row that a resume reaches.
         target: Target {
-            /// The newest continuation of the one asked for.
+            /// The newest continuation of the requested row.
             Tip "tip",
-            /// Beyond that, the last child with messages of whatever kind but a branch, such as a session that another
-            /// program began after it (B8).
+            /// Beyond it, the last child with messages that is not a branch, for example a session that another program
+            /// started after it (B8).
             AnyChild "any_child",
-            /// The child that began last after each compression, which may be a branch (B7).
+            /// After each compression the child that started last, which may be a branch (B7).
             LatestStart "latest_start",
-            /// The very one, also when a compression has ended it (A9).
+            /// The requested row itself, even if a compression has ended it (A9).
             Exact "exact",
         }
-        /// Which live record counts as the session's.
+        /// Which live record is taken for the requested row.
         live_match: LiveMatch {
-            /// The one that writes the row, or is about to.
+            /// The record that writes the row, or is about to.
             Owner "owner",
-            /// The one whose agent writes it; a rotation under way is not seen.
+            /// The record whose agent writes the row; a rotation in progress is missed.
             AgentRow "agent_row",
-            /// The one whose key it is; the key lags behind a rotation until the turn ends (S23).
+            /// The record whose session key is the row; the key lags behind a rotation until the turn ends (S23).
             SessionKey "session_key",
         }
-        /// In which order the row is opened and the record registered.
+        /// The order of reopening the row and registering the record.
         order: Order {
-            /// The record first, so that nobody else can bring the row back or end it meanwhile.
+            /// The record first, so that no other request can reopen or end the row meanwhile.
             RegisterThenReopen "register_then_reopen",
             /// The row first: an end in between leaves a live session with an ended row (S6).
             ReopenThenRegister "reopen_then_register",
         }
-        /// What reopening clears.
+        /// Which ends a reopening clears.
         reopen: Reopen {
-            /// The end of the chain's tip; a parent keeps its `compression`.
+            /// Only that of the chain's tip; a parent keeps its end reason `compression`.
             Tip "tip",
-            /// The end of the row, whatever the reason (A10).
+            /// That of the row, whatever the reason (A10).
             Unconditional "unconditional",
         }
-        /// What a lazy resume does, which is for a client that only looks.
+        /// What a lazy (read-only) resume does.
         lazy: Lazy {
-            /// It leads where any resume leads, and leaves the agent to the first prompt.
+            /// It reaches the same row as any resume, and the agent is built at the first prompt.
             AsAny "as_any",
-            /// It leads to the very row and clears its end, whatever the reason (A10).
+            /// It reaches the requested row itself and clears its end, whatever the reason (A10).
             Exact "exact",
-            /// The wish is not known: it is a resume like any other.
+            /// The parameter is unknown: the resume is like any other.
             Unknown "unknown"
-                harmless "whoever only looks gets a session that could also go on; nothing is lost by that",
+                harmless "a read-only client gets a session that it could also prompt; nothing is lost",
         }
-        /// When the agent of a session is built that comes back.
+        /// When the agent of a resumed session is built.
         build: Build {
-            /// A little later, as after a creation.
+            /// After `build_delay`, as after a creation.
             Deferred "deferred",
-            /// Before the session is there; the answer waits for it, and so does everybody else's (spec §4.4).
+            /// Before the answer, which waits for it; so do the answers to all other clients (spec §4.4).
             BeforeAnswer "before_answer"
-                harmless "the answer is late and not wrong: the row is the record's own all the while",
+                harmless "the answer is late but correct: the record owns the row all the time",
         }
     }
 }

@@ -5,13 +5,13 @@ use crate::group::group;
 group! {
     /// Reviews in the background.
     Review "review" {
-        /// What the fork that reviews a turn does to the session's row.
+        /// What a review of a turn does to the session's row.
         fork: Fork {
-            /// Nothing: it reads a copy of the conversation, and ends with its session.
+            /// Nothing: it reads a copy of the history, and ends with its session.
             Reads "reads",
-            /// It stores what it says there, also when the session has ended.
+            /// It stores its messages there, even after the session has ended.
             Writes "writes",
-            /// It stores what it says there, and its compression continues the row beside the session (S24).
+            /// It stores its messages there, and its compression adds a second continuation of the row (S24).
             WritesAndCompresses "writes_and_compresses",
         }
     }

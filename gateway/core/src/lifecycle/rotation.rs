@@ -6,33 +6,32 @@ use crate::group::group;
 group! {
     /// Going on under another id.
     Rotation "rotation" {
-        /// How the parent is ended and the child begun.
+        /// How a rotation ends the parent and inserts the child.
         procedure: Procedure {
             /// In one transaction.
             Atomic "atomic",
-            /// One statement after the other, then the messages: a kill in between leaves an ended parent without a
-            /// child (B2). If the child cannot be inserted, the parent is reopened.
+            /// Statement by statement, then the messages: a kill in between leaves an ended parent without a child
+            /// (B2). If the insert fails, the parent is reopened.
             StepsAndWrite "steps_and_write",
-            /// One statement after the other; the messages follow with the turn's next ones.
+            /// Statement by statement; the messages are stored with the turn's next flush.
             Steps "steps",
-            /// The same, and whether the child was inserted is not looked at: the conversation goes on without a row
-            /// (B1).
+            /// The same without checking the insert: after a failure the conversation continues without a row (B1).
             StepsUnchecked "steps_unchecked",
         }
         /// When the record's key follows the agent's row.
         key: KeySync {
-            /// At once.
+            /// At the rotation.
             AtOnce "at_once",
-            /// After the turn; meanwhile the session is not found under its new id (S23).
+            /// After the turn; until then the session is not found by its new id (S23).
             AfterTurn "after_turn",
         }
-        /// What a compression does that names no mode.
+        /// The mode of a compression that names none.
         default_mode: DefaultMode {
-            /// The messages are replaced, the id stays.
+            /// In place: the messages are replaced and the id stays.
             InPlace "in_place",
-            /// The session goes on under a new id.
+            /// Rotation: the session continues under a new id.
             Rotate "rotate"
-                harmless "it is the default of a setting, and each of its values leaves whole rows",
+                harmless "it is the default of a setting, and each value leaves consistent rows",
         }
     }
 }
@@ -42,7 +41,7 @@ group! {
 pub enum Compression {
     /// The messages of the row are replaced.
     InPlace,
-    /// The session goes on under a new id.
+    /// Rotation: the session continues under a new id.
     Rotate,
 }
 

@@ -6,11 +6,11 @@ use crate::record::{AgentState, Queued, Record, SessionStage};
 group! {
     /// Words to a turn that runs.
     Steer "steer" {
-        /// What becomes of words that the turn does not read.
+        /// What happens to a steer that the turn does not read.
         unread: Unread {
-            /// They are the next prompt; a session at rest refuses them.
+            /// It becomes the next prompt; an idle session refuses steers.
             NextPrompt "next_prompt",
-            /// They are lost, though they were accepted (A17).
+            /// It is lost, although it was accepted (A17).
             Lost "lost",
         }
     }

@@ -5,18 +5,18 @@ use crate::group::group;
 group! {
     /// Titles that clients give.
     Title "title" {
-        /// What asking for the title does.
+        /// What reading the title does.
         get: Get {
-            /// It answers.
+            /// It only answers.
             Reads "reads",
-            /// It also writes a title that was asked for before the row was there (B18).
+            /// It also stores a pending title (B18).
             AppliesPending "applies_pending",
         }
-        /// What becomes of a title for a session without a row.
+        /// What setting the title of a session without a row does.
         unsaved: Unsaved {
-            /// The row is made for it.
+            /// It creates the row.
             CreatesRow "creates_row",
-            /// It waits for the row (spec §4.8).
+            /// The title waits for the row (spec §4.8).
             Waits "waits",
         }
     }

@@ -5,14 +5,14 @@ use crate::group::group;
 group! {
     /// Clients that do not take their frames.
     Writing "writing" {
-        /// What happens to a client that takes nothing for the write timeout.
+        /// What happens to a client that reads nothing for the write timeout.
         timeout: Timeout {
-            /// Its connection ends, and its sessions get their grace. It also ends when too much waits.
+            /// It is disconnected, and its sessions get their grace. It is also disconnected when its backlog is full.
             Dropped "dropped",
-            /// Nothing: what is sent to it waits in memory, however much that is (spec §3).
+            /// Nothing: its frames are kept in memory without a limit (spec §3).
             InFlight "in_flight",
-            /// Its connection counts as closed for good, though it lives: its sessions are not detached, and it hears
-            /// of them no more (spec §3).
+            /// Its connection is marked as closed although it is open: its sessions are not detached, and it receives
+            /// no more events (spec §3).
             Silenced "silenced",
         }
     }
