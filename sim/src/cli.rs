@@ -34,9 +34,10 @@ mod shrink;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use diagnostic::ScenarioDiagnostic;
+use sim_harness::Outcome;
 use sim_harness::invariant::NAMES;
 use sim_scenario::Scenario;
 
@@ -76,6 +77,23 @@ enum Command {
 
 /// The exit code of usage errors and bad files.
 const USAGE: u8 = 2;
+
+/// The commands, their arguments and their help: the reference in `docs/` is generated from them.
+pub fn command() -> clap::Command {
+    let mut command = Arguments::command();
+    command.build();
+    command
+}
+
+/// Every exit code, in order: the code, the outcome that it stands for, and what it means.
+pub fn exit_codes() -> Vec<(u8, Option<&'static str>, &'static str)> {
+    let mut codes: Vec<_> =
+        Outcome::ALL.iter().map(|outcome| (outcome.exit_code(), Some(outcome.word()), outcome.about())).collect();
+    codes.push((USAGE, None, "wrong usage, or a bad file; nothing was run"));
+    codes.push((fuzz::MARKS_MISSED, None, "a campaign of 20,000 runs or more missed a mark and found nothing"));
+    codes.sort_unstable_by_key(|(code, ..)| *code);
+    codes
+}
 
 /// Reads a scenario file. Warnings go to stderr, so that stdout stays parseable.
 fn load(path: &Path) -> Result<Scenario, ScenarioDiagnostic> {

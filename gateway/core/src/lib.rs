@@ -41,5 +41,5 @@ pub mod store;
 pub mod transport;
 mod work;
 
-pub use method::Method;
+pub use method::{Method, Pace};
 pub use state::Gateway;

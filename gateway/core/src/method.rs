@@ -28,7 +28,7 @@ use crate::state::{Gateway, Link};
 
 /// Whether a method holds up the connection it came on, or runs beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
+pub enum Pace {
     /// The connection's next frame is read after the answer.
     Inline,
     /// The answer may be overtaken by those of later requests.
@@ -72,7 +72,7 @@ macro_rules! methods {
             }
 
             /// Whether it delays the connection's later requests.
-            pub(crate) const fn pace(self) -> Pace {
+            pub const fn pace(self) -> Pace {
                 match self {
                     $(Self::$variant => Pace::$pace,)+
                 }

@@ -76,6 +76,30 @@ pub struct Live {
 }
 
 impl Outcome {
+    /// Every outcome, in the order of the exit codes.
+    pub const ALL: [Self; 7] = [
+        Self::Passed,
+        Self::Violated,
+        Self::Panicked,
+        Self::NotAtRest,
+        Self::Limit,
+        Self::Nondeterministic,
+        Self::RowsDiffer,
+    ];
+
+    /// What it means for a run whose file does not expect it, in one sentence without a full stop.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Passed => "every run is as its file expects",
+            Self::Violated => "an invariant does not hold, or a violation that the file expects does not occur",
+            Self::Panicked => "a task panicked",
+            Self::NotAtRest => "after the heal phase a task, an armed timer, a session or a turn is left",
+            Self::Limit => "the run reached a million events, or the search its bounds",
+            Self::Nondeterministic => "a run did not follow its tape, or two runs of it differ",
+            Self::RowsDiffer => "the rows differ from the snapshot, or a file below `scenarios/` has no snapshot",
+        }
+    }
+
     /// As reports and expectations write it.
     pub fn word(self) -> &'static str {
         match self {

@@ -125,7 +125,7 @@ fn shard(text: &str) -> Result<Shard, String> {
 const LONG: u64 = 20_000;
 
 /// What a long campaign exits with that found nothing, but did not get everywhere.
-const MARKS_MISSED: u8 = 16;
+pub(super) const MARKS_MISSED: u8 = 16;
 
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let campaign = Campaign {

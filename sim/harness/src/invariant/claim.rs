@@ -33,6 +33,18 @@ pub(crate) enum Claim {
     AtRest(fn(&View<'_>, &Tables) -> Vec<Breach>),
 }
 
+impl Invariant {
+    /// When the claim is judged: `Always`, `Within`, `Received` or `AtRest`.
+    pub const fn kind(&self) -> &'static str {
+        match self.claim {
+            Claim::Always(_) => "Always",
+            Claim::Within { .. } => "Within",
+            Claim::Told(_) => "Received",
+            Claim::AtRest(_) => "AtRest",
+        }
+    }
+}
+
 /// A failed claim.
 pub(crate) struct Breach {
     /// The session, row or client that it is about. One violation is reported for each.

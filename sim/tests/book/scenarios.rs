@@ -1,4 +1,4 @@
-//! The text of `scenarios/README.md`: which defect is shown where, and why some are not.
+//! Which defect is shown by which scenario, and why some are not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -11,59 +11,51 @@ use sim_scenario::Expected;
 
 use super::absent::ABSENT;
 
-const HEAD: &str = "# Scenarios
-
-Generated from the files by `cargo run -q -p sim --example index > scenarios/README.md`; a test compares.
-
-Defects are numbered as in the project's catalogue of the modelled gateway: S are interleavings, A are missing steps or
-wrong orders, B concern the database. A release shows a defect where its run violates the invariants named, or, where
-no invariant judges it, where its rows are not those of `current` (`rows`). Under `current` every scenario passes.
-hermes-agent#44045, which is S1, has a family of its own in `issues`. That 0.16.0 calls every reap `tui_close` (A1) is said
-once, though `end_reason_matches_actor` sees it in more scenarios.
-
-## Defects and their scenarios
-
-| defect | issues | scenario | releases that show it | seen by |
-| --- | --- | --- | --- | --- |
-";
-
-const FAULTS: &str = "
-## Under faults
-
-What the gateway owes when something else goes wrong; *Faults and duties* in ARCHITECTURE has the whole list. What the older
-releases do that a file names is in its snapshot.
-
-| scenario | what it shows |
-| --- | --- |
-";
-
-const REST: &str = "
-## Defects without a scenario
-
-| defect | why |
-| --- | --- |
-";
-
-/// The whole page.
-pub(crate) fn page() -> String {
+/// The scenarios of the defects whose first id is in one of these ranges, such as `S1-S15`.
+pub(crate) fn defects(ranges: &[&str]) -> String {
     let mut lines: Vec<(Vec<Defect>, String)> = scenarios("defects").iter().filter_map(line).collect();
     lines.sort();
-    let mut page = HEAD.to_owned();
-    page.extend(lines.into_iter().map(|(_, line)| line));
-    page.push_str(FAULTS);
-    for Scenario { name, about, .. } in scenarios("faults") {
-        writeln!(page, "| [{name}](faults/{name}.toml) | {about} |").expect("a string takes all");
+    let mut table = "| defect | scenario | releases that show it | detected by |\n| --- | --- | --- | --- |\n".to_owned();
+    let within = |defect: &Defect| {
+        ranges.iter().any(|range| {
+            let (first, last) = range.split_once('-').expect("a range has two ends");
+            Defect::parse(first).as_ref() <= Some(defect) && Some(defect) <= Defect::parse(last).as_ref()
+        })
+    };
+    table.extend(lines.into_iter().filter(|(defects, _)| within(&defects[0])).map(|(_, line)| line));
+    table
+}
+
+/// What each scenario of the family `faults` shows; `1/2` is the first half of them.
+pub(crate) fn faults(words: &[&str]) -> String {
+    let mut all = scenarios("faults");
+    let half = all.len().div_ceil(2);
+    let rest = all.split_off(half);
+    let shown = if words == ["1/2"] { all } else { rest };
+    let mut table = "| scenario | what it shows |\n| --- | --- |\n".to_owned();
+    for Scenario { name, about, .. } in shown {
+        writeln!(table, "| `{name}` | {about} |").expect("a string takes all");
     }
-    page.push_str(REST);
+    table
+}
+
+/// Why defects have no scenario.
+pub(crate) fn absent() -> String {
+    let mut table = "| defect | reason |\n| --- | --- |\n".to_owned();
     for (defects, why) in ABSENT {
-        writeln!(page, "| {defects} | {why} |").expect("a string takes all");
+        let defects: Vec<String> = defects.split(", ").map(linked).collect();
+        writeln!(table, "| {} | {why} |", defects.join(", ")).expect("a string takes all");
     }
-    page
+    table
+}
+
+fn linked(id: &str) -> String {
+    super::tables::link(id).map_or_else(|| id.to_owned(), |link| format!("[{id}](../{link})"))
 }
 
 /// Defects of the catalogue that neither have a scenario nor a reason, and reasons for those that have a scenario.
 pub(crate) fn gaps() -> Vec<String> {
-    let shown: BTreeSet<Defect> = scenarios("defects").iter().flat_map(defects).collect();
+    let shown: BTreeSet<Defect> = scenarios("defects").iter().flat_map(ids).collect();
     let excused: Vec<Defect> = ABSENT.iter().flat_map(|(ids, _)| ids.split(", ")).filter_map(Defect::parse).collect();
     let ranks = [('S', 34), ('A', 35), ('B', 8)];
     let all =
@@ -114,28 +106,20 @@ fn scenarios(family: &str) -> Vec<Scenario> {
     found.iter().map(|found| Scenario::load(&found.path, &NAMES).unwrap_or_else(|error| panic!("{error}"))).collect()
 }
 
-fn defects(scenario: &Scenario) -> Vec<Defect> {
+fn ids(scenario: &Scenario) -> Vec<Defect> {
     scenario.issues.iter().filter_map(|issue| Defect::parse(issue)).collect()
 }
 
 /// A line of the first table, for a scenario that names a defect.
 fn line(scenario: &Scenario) -> Option<(Vec<Defect>, String)> {
-    let defects = defects(scenario);
+    let defects = ids(scenario);
     if defects.is_empty() {
         return None;
     }
-    let names: Vec<String> = defects.iter().map(Defect::name).collect();
-    let issues = scenario.issues.iter().filter_map(|issue| issue.split_once('#'));
-    let links: Vec<String> = issues
-        .map(|(project, number)| format!("[#{number}](https://github.com/NousResearch/{project}/issues/{number})"))
-        .collect();
+    let names: Vec<String> = defects.iter().map(|defect| linked(&defect.name())).collect();
     let (releases, seen_by) = shown_by(scenario);
     let name = &scenario.name;
-    let line = format!(
-        "| {} | {} | [{name}](defects/{name}.toml) | {releases} | {seen_by} |\n",
-        names.join(", "),
-        links.join(" ")
-    );
+    let line = format!("| {} | `{name}` | {releases} | {seen_by} |\n", names.join(", "));
     Some((defects, line))
 }
 
@@ -144,7 +128,7 @@ fn shown_by(scenario: &Scenario) -> (String, String) {
     let mut invariants: BTreeMap<&str, BTreeSet<Release>> = BTreeMap::new();
     for (release, expected) in &scenario.expect {
         if let Expected::Violates(names) = expected {
-            let about_reason = defects(scenario).contains(&REASON);
+            let about_reason = ids(scenario).contains(&REASON);
             for name in names.iter().filter(|name| about_reason || *name != "end_reason_matches_actor") {
                 invariants.entry(name).or_default().insert(*release);
             }
