@@ -136,7 +136,6 @@ const PARENTS: &[(&str, &str, &str)] = &[
     ("sim-scenario", "", "a scenario is read by functions that return its values"),
     ("sim-scenario", "step", "an action is read, written and described by its table"),
     ("sim-harness", "coverage", "the graph and the marks are views of what was reached"),
-    ("sim-harness", "invariant", "the list of all claims names each, and each is written in the types of a claim"),
     ("sim-harness", "parity", "a cell is compared by functions that return its differences"),
     ("sim-harness", "recording", "a recording is timed and converted by methods of its own"),
     ("sim-harness", "timeline", "events are assigned to the lanes that the picture draws"),

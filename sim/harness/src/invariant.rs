@@ -1,14 +1,13 @@
 //! Claims about the gateway that hold in every run, on every schedule.
 //!
-//! One file for each claim, named after it. A claim is judged during the run, and a failed one is a [`Violation`].
+//! One file for each claim, named after it. The types of a claim are in [`claim`](crate::claim); the oracle judges the
+//! claims during a run, and a failed one is a [`Violation`].
 
 mod accepted_input_is_stored;
 mod acknowledged_messages_are_stored;
 mod answers_reach_tool_results;
 mod archived_messages_are_kept;
-pub(crate) mod bound;
 mod busy_sessions_have_a_turn;
-mod claim;
 mod close_on_disconnect_is_honored;
 mod connected_sessions_are_not_evicted;
 mod detached_rows_end;
@@ -36,12 +35,10 @@ mod one_open_row_per_chain;
 mod one_record_per_row;
 mod one_turn_per_record;
 mod open_questions_are_shown;
-mod oracle;
 mod own_sessions_are_not_limited;
 mod prompts_are_accepted;
 mod prompts_end_once;
 mod queued_prompts_start;
-mod renamed;
 mod resumes_reach_the_tip;
 mod resumes_report_their_row;
 mod rotations_are_atomic;
@@ -57,15 +54,11 @@ mod titles_are_stored;
 mod truncating_prompts_apply_or_fail;
 mod turns_outlive_their_clients;
 mod unresponsive_turns_are_interrupted;
-mod view;
-
-pub(crate) use claim::{Breach, Claim, Condition};
-pub use claim::{Invariant, Violation};
-pub(crate) use oracle::Oracle;
-use renamed::RENAMED;
-pub(crate) use view::{Clients, ProcessState, StoreState, View, turns};
 
 use sim_scenario::InvariantNames;
+
+use crate::claim::{Breach, Claim, Condition, RENAMED, View, bound};
+pub use crate::claim::{Invariant, Violation};
 
 /// Every invariant, in the order in which they are judged.
 pub const ALL: [&Invariant; 51] = [
@@ -152,7 +145,7 @@ mod tests {
         let entries = fs::read_dir(folder).expect("the folder of invariants");
         let paths = entries.map(|entry| entry.expect("an entry of the folder").path());
         let names = paths.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()));
-        let files: BTreeSet<String> = names.filter(|name| name != "oracle" && name != "renamed").collect();
+        let files: BTreeSet<String> = names.collect();
         assert_eq!(files, ALL.iter().map(|invariant| invariant.name.to_owned()).collect());
     }
 

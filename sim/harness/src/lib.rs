@@ -16,11 +16,13 @@
 //! # Ok::<(), sim_scenario::ScenarioError>(())
 //! ```
 
+mod claim;
 pub mod coverage;
 pub mod footprint;
 pub mod history;
 pub mod invariant;
 pub mod observation;
+mod oracle;
 pub mod parity;
 pub mod recording;
 pub mod report;

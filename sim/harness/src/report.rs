@@ -6,9 +6,9 @@ use gateway_core::clock::Uptime;
 use gateway_core::release::Release;
 use serde::Serialize;
 
+use crate::claim::Violation;
 use crate::coverage::Coverage;
 use crate::history::History;
-use crate::invariant::Violation;
 use crate::rows::Tables;
 use crate::trace::Trace;
 use interleaving::tape::Tape;

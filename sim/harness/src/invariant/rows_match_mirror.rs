@@ -47,8 +47,9 @@ mod tests {
 
     use sim_scenario::Scenario;
 
-    use super::super::{Clients, NAMES, ProcessState, StoreState};
     use super::*;
+    use crate::claim::{Clients, ProcessState, StoreState};
+    use crate::invariant::NAMES;
     use crate::world::mirror::Mirror;
     use crate::world::names::Names;
     use crate::world::told::Told;
@@ -74,7 +75,8 @@ mod tests {
         mirror.apply(&Write::End { session: id, at: Wall(2), reason: EndReason::TuiClose }, &written);
         let after = Tables { sessions: mirror.rows().to_vec(), messages: Vec::new() };
         let (sessions, names, told) = (Registry::default(), Names::default(), Told::default());
-        let scenario = Scenario::parse(Path::new("a.toml"), "about = \"a\"\n", &NAMES).expect("a scenario");
+        let text = "about = \"A\"\n[[steps]]\nat = \"0s\"\nclient = \"desktop\"\ndo = \"connect\"\n";
+        let scenario = Scenario::parse(Path::new("a.toml"), text, &NAMES).expect("a scenario");
         let view = View {
             now: Uptime::default(),
             scenario: &scenario,

@@ -7,9 +7,10 @@ use gateway_core::clock::Uptime;
 use gateway_core::state::Session;
 use sim_scenario::Scenario;
 
+use crate::claim::{Clients, ProcessState, StoreState, View, turns};
 use crate::coverage::{Moment, Observer};
 use crate::history::Historian;
-use crate::invariant::{Clients, Oracle, ProcessState, StoreState, View, turns};
+use crate::oracle::Oracle;
 use crate::rows::Tables;
 use crate::task::AnyTask;
 use crate::world::World;

@@ -13,7 +13,7 @@ use sim_scenario::{Scenario, Step};
 
 use super::observers::Observers;
 use super::rest::leftovers;
-use crate::invariant::bound;
+use crate::claim::bound;
 use crate::observation::{Memory, Observation};
 use crate::report::{Outcome, Report};
 use crate::rows::Tables;

@@ -3,7 +3,7 @@
 //! Accepted in scenario files and on the command line, with a warning, until version 0.2; remove the table then.
 
 /// The earlier name and the present one, sorted by the earlier.
-pub(super) const RENAMED: &[(&str, &str)] = &[
+pub(crate) const RENAMED: &[(&str, &str)] = &[
     ("accepted_words_are_said", "accepted_input_is_stored"),
     ("answered_clients_are_attached", "successful_requests_attach"),
     ("answers_are_read", "answers_reach_tool_results"),
@@ -43,8 +43,8 @@ pub(super) const RENAMED: &[(&str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::ALL;
     use super::RENAMED;
+    use crate::invariant::ALL;
 
     /// Each earlier name leads to an invariant, and none hides the name of another.
     #[test]

@@ -27,7 +27,7 @@ pub(super) fn writes(scenario: &Scenario) -> Millis {
 }
 
 /// How long a turn may go on after its interrupt, because its tool cannot be interrupted.
-pub(super) fn uninterruptible(scenario: &Scenario) -> Millis {
+pub(crate) fn uninterruptible(scenario: &Scenario) -> Millis {
     let steps = scenario.turns.values().flat_map(|turn| &turn.steps);
     let lengths = steps.map(|step| match step {
         TurnStep::Tool { takes, interrupt: OnInterrupt::SitThrough, .. }

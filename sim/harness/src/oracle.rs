@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use gateway_core::clock::{Millis, Uptime};
 use sim_scenario::Scenario;
 
-use super::{ALL, Breach, Claim, Condition, Invariant, View, Violation};
+use crate::claim::{Breach, Claim, Condition, Invariant, View, Violation};
+use crate::invariant::ALL;
 use crate::rows::Tables;
 
 /// The judge of one run.

@@ -1,10 +1,16 @@
-//! The parts of a claim, and what it reports.
+//! The parts of a claim, what it may read, and what it reports.
+
+pub(crate) mod bound;
+mod renamed;
+mod view;
 
 use gateway_core::clock::{Millis, Uptime};
 use serde::Serialize;
 use sim_scenario::Scenario;
 
-use super::view::View;
+pub(crate) use renamed::RENAMED;
+pub(crate) use view::{Clients, ProcessState, StoreState, View, turns};
+
 use crate::rows::Tables;
 
 /// A named claim.
