@@ -110,10 +110,8 @@ fn the_library_is_used_as_the_book_says() -> Result<(), Box<dyn std::error::Erro
 
     let instants = [Uptime(39_000), Uptime(41_000)];
     let (_, observations) = Simulator::new().observe(&scenario, Release::V0_16_0, Box::new(Fifo), &instants);
-    let turns: Vec<usize> = observations
-        .iter()
-        .map(|observation| observation.memory.as_ref().map_or(0, |memory| memory.turns))
-        .collect();
+    let turns: Vec<usize> =
+        observations.iter().map(|observation| observation.memory.as_ref().map_or(0, |memory| memory.turns)).collect();
     assert_eq!(turns, [1, 0, 0]);
     Ok(())
 }

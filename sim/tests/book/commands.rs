@@ -190,10 +190,13 @@ pub(crate) fn unparsable(page: &Page) -> Vec<String> {
         let inline = codes(line).filter(|code| code.starts_with("sim ") && code.contains("--") && !code.contains('|'));
         commands.extend(inline.map(|code| (place + 1, code.to_owned())));
     }
-    commands.iter().filter_map(|(line, command)| {
-        let why = command.split("&&").find_map(refused)?;
-        Some(format!("{}:{line}: `{}`: {why}", page.path, command.trim()))
-    }).collect()
+    commands
+        .iter()
+        .filter_map(|(line, command)| {
+            let why = command.split("&&").find_map(refused)?;
+            Some(format!("{}:{line}: `{}`: {why}", page.path, command.trim()))
+        })
+        .collect()
 }
 
 /// Why a command cannot be parsed.
@@ -202,12 +205,16 @@ fn refused(command: &str) -> Option<String> {
     let words: Vec<&str> = command.split(['>', '|']).next().unwrap_or_default().split_whitespace().collect();
     let words: Vec<String> = words
         .into_iter()
-        .skip_while(|word| word.split_once('=').is_some_and(|(name, _)| name.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_')))
+        .skip_while(|word| {
+            word.split_once('=')
+                .is_some_and(|(name, _)| name.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_'))
+        })
         .map(|word| word.trim_matches(['\'', '"', '(', ')']).to_owned())
         .collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
-        ["sim" | "target/release/sim", ref arguments @ ..] | ["cargo", "run", "--release", "-p", "sim", "--", ref arguments @ ..] => parse(arguments),
+        ["sim" | "target/release/sim", ref arguments @ ..]
+        | ["cargo", "run", "--release", "-p", "sim", "--", ref arguments @ ..] => parse(arguments),
         ["cargo", "test", ref arguments @ ..] => arguments
             .windows(2)
             .filter(|pair| pair[0] == "--test")
@@ -228,7 +235,8 @@ fn parse(arguments: &[&str]) -> Option<String> {
     let nested: Vec<String> = command.get_subcommands().flat_map(flags).collect();
     let known: Vec<String> = flags(command).into_iter().chain(nested).collect();
     let given = arguments.iter().filter(|word| word.starts_with("--"));
-    let unknown = given.map(|word| word.split('=').next().unwrap_or(word)).find(|word| !known.iter().any(|flag| flag == word));
+    let unknown =
+        given.map(|word| word.split('=').next().unwrap_or(word)).find(|word| !known.iter().any(|flag| flag == word));
     unknown.map(|flag| format!("`sim {name}` has no `{flag}`"))
 }
 

@@ -16,7 +16,8 @@ pub(crate) fn broken(pages: &[Page]) -> Vec<String> {
             if target.contains("://") || target.is_empty() {
                 continue;
             }
-            let (file, anchor) = target.split_once('#').map_or((target.as_str(), None), |(file, anchor)| (file, Some(anchor)));
+            let (file, anchor) =
+                target.split_once('#').map_or((target.as_str(), None), |(file, anchor)| (file, Some(anchor)));
             let path = if file.is_empty() { page.path.clone() } else { beside(&page.path, file) };
             if !root().join(&path).exists() {
                 complaints.push(format!("{}:{line}: `{target}` leads to no file", page.path));
@@ -126,7 +127,9 @@ pub(crate) fn codes(line: &str) -> impl Iterator<Item = &str> {
 /// A path of this repository: it has a slash or ends as a source does, and no placeholder.
 fn is_path(code: &str) -> bool {
     let letters = code.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-./".contains(letter));
-    let placeholder = code.split(['/', '.']).any(|part| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_'));
+    let placeholder = code
+        .split(['/', '.'])
+        .any(|part| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_'));
     let ours = code.ends_with(".rs") || (code.contains('/') && !code.starts_with('/'));
     let outside = ["target/", "tui_gateway/", "application/"].iter().any(|folder| code.starts_with(folder));
     let number = code.starts_with(|letter: char| letter.is_ascii_digit());

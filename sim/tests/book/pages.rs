@@ -64,7 +64,8 @@ impl Page {
 }
 
 fn below(folder: &str, paths: &mut Vec<String>) {
-    let mut entries: Vec<_> = fs::read_dir(root().join(folder)).expect("a folder").map(|entry| entry.expect("an entry")).collect();
+    let mut entries: Vec<_> =
+        fs::read_dir(root().join(folder)).expect("a folder").map(|entry| entry.expect("an entry")).collect();
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = format!("{folder}/{}", entry.file_name().to_string_lossy());

@@ -15,7 +15,8 @@ use super::absent::ABSENT;
 pub(crate) fn defects(ranges: &[&str]) -> String {
     let mut lines: Vec<(Vec<Defect>, String)> = scenarios("defects").iter().filter_map(line).collect();
     lines.sort();
-    let mut table = "| defect | scenario | releases that show it | detected by |\n| --- | --- | --- | --- |\n".to_owned();
+    let mut table =
+        "| defect | scenario | releases that show it | detected by |\n| --- | --- | --- | --- |\n".to_owned();
     let within = |defect: &Defect| {
         ranges.iter().any(|range| {
             let (first, last) = range.split_once('-').expect("a range has two ends");

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::fs;
 
+use gateway_core::Method;
 use gateway_core::behavior::{Alternative, Behavior, Field};
 use gateway_core::config::Config;
-use gateway_core::Method;
 use gateway_core::release::Release;
 use gateway_core::spawn::Window;
 use sim_harness::coverage::MARKS;
@@ -23,7 +23,9 @@ const RAW: &str = "sim/scenario/src/parse.rs";
 /// The table with this name.
 pub(crate) fn table(name: &str, words: &[&str]) -> String {
     match name {
-        "keys-top" => keys(&members(SCENARIO, "pub struct Scenario"), &["about", "issues", "releases", "seed", "until"]),
+        "keys-top" => {
+            keys(&members(SCENARIO, "pub struct Scenario"), &["about", "issues", "releases", "seed", "until"])
+        }
         "keys-gateway" => settings(),
         "keys-network" => keys(&members(SCENARIO, "pub struct Network"), &["latency", "buffer"]),
         "keys-store" => {
@@ -226,7 +228,8 @@ fn behavior(groups: &[&str]) -> String {
         }
         writeln!(text, "**`{}`** {}\n", field.name, linked(&unlinked(field.about))).expect("a string takes all");
         for way in field.alternatives {
-            let value_of = |fields: &[Field]| fields.iter().find(|other| other.name == field.name).map(|other| other.value);
+            let value_of =
+                |fields: &[Field]| fields.iter().find(|other| other.name == field.name).map(|other| other.value);
             let having = by_release.iter().filter(|(_, fields)| value_of(fields) == Some(way.name));
             let releases: Vec<&str> = having.map(|(release, _)| release.name()).collect();
             text += &alternative(way, &releases);
@@ -257,12 +260,24 @@ pub(crate) fn missing_groups() -> Vec<String> {
 pub(crate) fn missing_keys() -> Vec<String> {
     let read = |page: &str| fs::read_to_string(root().join("docs/src/reference").join(page)).expect("a page");
     let (page, faults) = (read("scenario.md"), read("store-faults.md"));
-    let serde = [("behavior", "behavior"), ("expect", "expect."), ("tape", "tape"), ("turns", "turns."), ("windows", "windows")];
+    let serde = [
+        ("behavior", "behavior"),
+        ("expect", "expect."),
+        ("tape", "tape"),
+        ("turns", "turns."),
+        ("windows", "windows"),
+    ];
     let mut missing = Vec::new();
     for head in ["RawScenario", "RawNetwork", "RawStore", "RawAgent", "RawFault", "RawOdds"] {
         for Member { name, .. } in members(RAW, &format!("pub(super) struct {head}")) {
             let table = serde.iter().find(|(key, _)| *key == name).map_or(name.as_str(), |(_, table)| table);
-            let known = [format!("`{name}`"), format!("[{table}"), format!("[[{table}"), format!("[store.{name}]"), format!("[[store.{name}]]")];
+            let known = [
+                format!("`{name}`"),
+                format!("[{table}"),
+                format!("[[{table}"),
+                format!("[store.{name}]"),
+                format!("[[store.{name}]]"),
+            ];
             if !known.iter().any(|text| page.contains(text) || faults.contains(text)) {
                 missing.push(format!("docs/src/reference/scenario.md: no `{name}`"));
             }
@@ -285,7 +300,8 @@ fn command(path: &str) -> String {
     text += &head(&["argument", "default", "meaning"]);
     for argument in command.get_arguments().filter(|argument| argument.get_id() != "help" && !argument.is_hide_set()) {
         let value = argument.get_value_names().filter(|_| argument.get_action().takes_values());
-        let value = value.map_or_else(String::new, |names| names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" "));
+        let value = value
+            .map_or_else(String::new, |names| names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" "));
         let shown = match argument.get_long() {
             Some(long) => format!("`--{long} {value}").trim_end().to_owned() + "`",
             None => format!("`{value}`"),
@@ -297,7 +313,8 @@ fn command(path: &str) -> String {
             format!("`{}`", defaults.join(" "))
         };
         let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-        let values: Vec<String> = argument.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
+        let values: Vec<String> =
+            argument.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
         let values = if values.is_empty() || !argument.get_action().takes_values() {
             String::new()
         } else {
@@ -342,7 +359,8 @@ pub(crate) fn linked(text: &str) -> String {
         let before = rest[..place].chars().next_back();
         result.push_str(&rest[..place]);
         rest = &rest[place..];
-        let length = rest.find(|letter: char| !(letter.is_ascii_alphanumeric() || "§._".contains(letter))).unwrap_or(rest.len());
+        let length =
+            rest.find(|letter: char| !(letter.is_ascii_alphanumeric() || "§._".contains(letter))).unwrap_or(rest.len());
         let word = rest[..length].trim_end_matches('.');
         let word = if word.is_empty() { &rest[..length] } else { word };
         match link(word).filter(|_| !before.is_some_and(|letter| "`[#/-".contains(letter))) {
@@ -368,7 +386,8 @@ pub(crate) fn link(word: &str) -> Option<String> {
 }
 
 fn page_with(folder: &str, text: &str) -> Option<String> {
-    let mut names: Vec<_> = fs::read_dir(root().join("docs/src").join(folder)).ok()?.flatten().map(|entry| entry.path()).collect();
+    let mut names: Vec<_> =
+        fs::read_dir(root().join("docs/src").join(folder)).ok()?.flatten().map(|entry| entry.path()).collect();
     names.sort();
     let found = names.into_iter().find(|path| fs::read_to_string(path).is_ok_and(|page| page.contains(text)))?;
     Some(format!("{folder}/{}", found.file_name()?.to_string_lossy()))
