@@ -139,8 +139,6 @@ const PARENTS: &[(&str, &str, &str)] = &[
     ("sim-harness", "parity", "a cell is compared by functions that return its differences"),
     ("sim-harness", "recording", "a recording is timed and converted by methods of its own"),
     ("sim-harness", "timeline", "events are assigned to the lanes that the picture draws"),
-    ("sim-harness", "world", "the world is built of parts that share its context"),
-    ("sim-harness", "world::told", "the log is made of the logs of its sessions"),
     ("sim-search", "drive", "a play is carried out by clients that share it"),
     ("sim-search", "fuzz", "a campaign is made of runs that findings and the guard name"),
     ("sim-search", "generate", "a mutation takes its new parts from a generated scenario"),

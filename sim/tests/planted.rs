@@ -6,7 +6,7 @@ use std::path::Path;
 
 use gateway_core::behavior::Behavior;
 use sim_harness::invariant::NAMES;
-use sim_harness::rows::Tables;
+use sim_harness::rows::RowSet;
 use sim_harness::trace::Site;
 use sim_harness::{Outcome, Release, Report, Scenario, Simulator, invariant};
 
@@ -58,7 +58,7 @@ fn every_invariant_catches_a_planted_bug() {
 
 /// What a run shows of itself without an invariant.
 struct Shown {
-    rows: Tables,
+    rows: RowSet,
     /// Who received what, in order.
     frames: Vec<String>,
 }

@@ -11,7 +11,7 @@ use sim_scenario::Scenario;
 pub(crate) use renamed::RENAMED;
 pub(crate) use view::{Clients, ProcessState, StoreState, View, turns};
 
-use crate::rows::Tables;
+use crate::rows::RowSet;
 
 /// A named claim.
 pub struct Invariant {
@@ -34,9 +34,9 @@ pub(crate) enum Claim {
         begun: fn(&View<'_>, Millis) -> Vec<Condition>,
     },
     /// Judged whenever a client has received a frame.
-    Told(fn(&View<'_>) -> Vec<Breach>),
+    Received(fn(&View<'_>) -> Vec<Breach>),
     /// Judged once, at the end of the run, after the heal phase.
-    AtRest(fn(&View<'_>, &Tables) -> Vec<Breach>),
+    AtRest(fn(&View<'_>, &RowSet) -> Vec<Breach>),
 }
 
 impl Invariant {
@@ -45,7 +45,7 @@ impl Invariant {
         match self.claim {
             Claim::Always(_) => "Always",
             Claim::Within { .. } => "Within",
-            Claim::Told(_) => "Received",
+            Claim::Received(_) => "Received",
             Claim::AtRest(_) => "AtRest",
         }
     }

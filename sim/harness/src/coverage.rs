@@ -11,7 +11,7 @@ mod state;
 use std::collections::BTreeMap;
 
 pub use graph::Form;
-pub use mark::{MARKS, Mark, Moment};
+pub use mark::{MARKS, Mark, Milestone};
 pub use state::{Client, Life, Phase, Row, State, Timers, Waiting};
 
 use gateway_core::state::Session;
@@ -67,12 +67,12 @@ impl Coverage {
     }
 
     fn note(&mut self, edge: Edge) {
-        self.reach(&Moment::Edge(&edge));
+        self.reach(&Milestone::Edge(&edge));
         *self.edges.entry(edge).or_default() += 1;
     }
 
     /// Something happened that may be a mark.
-    pub(crate) fn reach(&mut self, moment: &Moment<'_>) {
+    pub(crate) fn reach(&mut self, moment: &Milestone<'_>) {
         for mark in MARKS {
             if (mark.reached)(moment) {
                 *self.marks.entry(mark.name).or_default() += 1;
@@ -95,7 +95,7 @@ impl Observer {
         &mut self,
         known: &[Session],
         rows: &Mirror,
-        moment: &history::Moment,
+        moment: &history::Position,
         historian: &mut Historian,
     ) {
         for (place, session) in known.iter().enumerate() {
@@ -117,7 +117,7 @@ impl Observer {
     }
 
     /// Something happened that is no change of a session.
-    pub(crate) fn reach(&mut self, moment: &Moment<'_>) {
+    pub(crate) fn reach(&mut self, moment: &Milestone<'_>) {
         self.reached.reach(moment);
     }
 

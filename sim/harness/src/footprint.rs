@@ -17,7 +17,7 @@ pub enum Resource {
     /// Which connections are served.
     Links,
     /// Which sessions own which rows, and are attached to which connections.
-    Places,
+    SessionIndex,
     /// Which row ids were given.
     RowIds,
     /// The record of a session, and what can stop its turn.
@@ -55,7 +55,7 @@ pub enum Resource {
     /// What a client itself knows.
     Client(String),
     /// What is known of what clients said to a session and heard of it.
-    Account(String),
+    SessionLog(String),
     /// Which questions of a session clients know of.
     Questions(String),
     /// The calls of the store that write, in their order.
@@ -95,17 +95,17 @@ impl interleaving::Resource for Resource {
 pub(crate) type Footprints = interleaving::Footprints<Resource>;
 
 /// The footprints of a run, as its parts hold them.
-pub(crate) type Taken = Rc<Footprints>;
+pub(crate) type SharedFootprints = Rc<Footprints>;
 
 /// Reports the accesses of the gateway.
-pub(crate) struct GatewayAccesses(pub(crate) Taken);
+pub(crate) struct GatewayAccesses(pub(crate) SharedFootprints);
 
 impl Observer for GatewayAccesses {
     fn touch(&self, resource: observe::Resource<'_>, access: Access) {
         let resource = || match resource {
             observe::Resource::Registry => Resource::Registry,
             observe::Resource::Links => Resource::Links,
-            observe::Resource::Index => Resource::Places,
+            observe::Resource::Index => Resource::SessionIndex,
             observe::Resource::RowIds => Resource::RowIds,
             observe::Resource::Record(session) => Resource::Record(session.clone()),
             observe::Resource::Events(session) => Resource::Events(session.clone()),

@@ -33,12 +33,12 @@ pub struct Change {
     /// The task that ran.
     pub task: AnyTask,
     /// The change.
-    pub what: What,
+    pub what: ChangeKind,
 }
 
 /// What changed. Sessions and rows are meant by their place in the [`History`].
 #[derive(Clone, Debug)]
-pub enum What {
+pub enum ChangeKind {
     /// A session.
     Session {
         /// Which.
@@ -76,7 +76,7 @@ pub struct RowState {
 
 /// Where in a run something happens.
 #[derive(Clone)]
-pub(crate) struct Moment {
+pub(crate) struct Position {
     pub(crate) at: Uptime,
     pub(crate) entries: usize,
     pub(crate) task: AnyTask,
@@ -94,12 +94,12 @@ pub(crate) struct Historian {
 }
 
 impl Historian {
-    pub(crate) fn session(&mut self, moment: &Moment, place: usize, from: Option<State>, to: State) {
-        self.note(moment, What::Session { place, from, to });
+    pub(crate) fn session(&mut self, moment: &Position, place: usize, from: Option<State>, to: State) {
+        self.note(moment, ChangeKind::Session { place, from, to });
     }
 
     /// Rows may have changed.
-    pub(crate) fn look(&mut self, moment: &Moment, rows: &[SessionRow]) {
+    pub(crate) fn look(&mut self, moment: &Position, rows: &[SessionRow]) {
         for row in rows {
             let known = self.places.get(&row.id).copied();
             let place = known.unwrap_or(self.last.len());
@@ -122,9 +122,9 @@ impl Historian {
     }
 
     /// So many violations are known by now.
-    pub(crate) fn violations(&mut self, moment: &Moment, known: usize) {
+    pub(crate) fn violations(&mut self, moment: &Position, known: usize) {
         for place in self.violations..known {
-            self.note(moment, What::Violation(place));
+            self.note(moment, ChangeKind::Violation(place));
         }
         self.violations = known;
     }
@@ -133,13 +133,13 @@ impl Historian {
         History { sessions, ..self.history }
     }
 
-    fn row(&mut self, moment: &Moment, place: usize, to: Option<RowState>) {
+    fn row(&mut self, moment: &Position, place: usize, to: Option<RowState>) {
         let from = std::mem::replace(&mut self.last[place], to.clone());
-        self.note(moment, What::Row { place, from, to });
+        self.note(moment, ChangeKind::Row { place, from, to });
     }
 
-    fn note(&mut self, moment: &Moment, what: What) {
-        let Moment { at, entries, task } = moment.clone();
+    fn note(&mut self, moment: &Position, what: ChangeKind) {
+        let Position { at, entries, task } = moment.clone();
         self.history.changes.push(Change { at, entries, task, what });
     }
 }

@@ -40,4 +40,4 @@ pub use gateway_core::release::Release;
 pub use report::{Outcome, Report};
 pub use sim_scenario::Scenario;
 pub use simulation::Simulator;
-pub use world::kept::Calls;
+pub use world::database::Calls;

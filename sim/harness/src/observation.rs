@@ -6,7 +6,7 @@ use gateway_core::record::{AgentState, Attachment, Record, SessionStage};
 use gateway_core::state::Session;
 use gateway_core::store::StoredId;
 
-use crate::rows::Tables;
+use crate::rows::RowSet;
 use crate::task::{AnyTask, Role};
 use crate::world::names::Names;
 
@@ -16,7 +16,7 @@ pub struct Observation {
     /// When.
     pub at: Uptime,
     /// The rows.
-    pub rows: Tables,
+    pub rows: RowSet,
     /// What is live; none while the gateway is down.
     pub memory: Option<Memory>,
 }

@@ -7,7 +7,7 @@ use sim_scenario::Scenario;
 
 use crate::claim::{Breach, Claim, Condition, Invariant, View, Violation};
 use crate::invariant::ALL;
-use crate::rows::Tables;
+use crate::rows::RowSet;
 
 /// The judge of one run.
 #[derive(Default)]
@@ -35,7 +35,7 @@ impl Oracle {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let bound = |invariant: &Invariant| match invariant.claim {
             Claim::Within { bound, .. } => bound(scenario),
-            Claim::Always(_) | Claim::Told(_) | Claim::AtRest(_) => Millis::ZERO,
+            Claim::Always(_) | Claim::Received(_) | Claim::AtRest(_) => Millis::ZERO,
         };
         Self { bounds: ALL.into_iter().map(bound).collect(), ..Self::default() }
     }
@@ -46,15 +46,15 @@ impl Oracle {
             match &invariant.claim {
                 Claim::Always(check) => self.report(now, invariant, check(view)),
                 Claim::Within { begun, .. } => self.note(now, place, begun(view, self.bounds[place])),
-                Claim::Told(_) | Claim::AtRest(_) => {}
+                Claim::Received(_) | Claim::AtRest(_) => {}
             }
         }
     }
 
-    /// Call after clients have received frames. Judges the `Told` claims.
+    /// Call after clients have received frames. Judges the `Received` claims.
     pub(crate) fn hear(&mut self, now: Uptime, view: &View<'_>) {
         for invariant in ALL {
-            if let Claim::Told(check) = &invariant.claim {
+            if let Claim::Received(check) = &invariant.claim {
                 self.report(now, invariant, check(view));
             }
         }
@@ -78,7 +78,7 @@ impl Oracle {
     }
 
     /// Call once, at the end of the run. Judges the `AtRest` claims.
-    pub(crate) fn rest(&mut self, now: Uptime, view: &View<'_>, tables: &Tables) {
+    pub(crate) fn rest(&mut self, now: Uptime, view: &View<'_>, tables: &RowSet) {
         for invariant in ALL {
             if let Claim::AtRest(check) = &invariant.claim {
                 self.report(now, invariant, check(view, tables));

@@ -5,7 +5,7 @@
 //! compares the two (`compare`).
 
 mod compare;
-mod seen;
+mod observed;
 #[cfg(test)]
 mod tests;
 
@@ -66,14 +66,14 @@ impl Cell {
         let (end, looks) = observations.split_last().expect("the last look is at the end");
         for (look, probe) in looks.iter().zip(&recorded.probes) {
             let place = format!("probes.{}", probe.name);
-            let seen = seen::Seen::of(look, release, timing.zero);
+            let seen = observed::Observed::of(look, release, timing.zero);
             compare::rows(&mut found, &format!("{place}.rows"), &probe.rows, &seen.rows, &times);
             compare::memory(&mut found, &format!("{place}.memory"), probe.memory.as_ref(), seen.memory.as_ref());
         }
-        let seen = seen::Seen::at_end(end, release, timing.zero);
+        let seen = observed::Observed::at_end(end, release, timing.zero);
         compare::rows(&mut found, "rows", &recorded.rows, &seen.rows, &times);
         compare::memory(&mut found, "memory", recorded.memory.as_ref(), seen.memory.as_ref());
-        compare::delivered(&mut found, &recorded.delivered, &seen::delivered(&report.trace, timing.end));
+        compare::delivered(&mut found, &recorded.delivered, &observed::delivered(&report.trace, timing.end));
         let differences = found.into_list();
         Ok(Self {
             recording: recording.name.clone(),

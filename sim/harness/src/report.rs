@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::claim::Violation;
 use crate::coverage::Coverage;
 use crate::history::History;
-use crate::rows::Tables;
+use crate::rows::RowSet;
 use crate::trace::Trace;
 use interleaving::tape::Tape;
 use sim_scenario::ExpectedOutcome;
@@ -27,7 +27,7 @@ pub struct Report {
     /// The claims that did not hold, in order of time.
     pub violations: Vec<Violation>,
     /// The rows at the end of the script's time, before the heal phase.
-    pub rows: Tables,
+    pub rows: RowSet,
     /// What was live at that time.
     pub live: Live,
     /// What happened.

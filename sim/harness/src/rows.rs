@@ -14,7 +14,7 @@ use crate::world::clock::EPOCH;
 
 /// The rows of all tables.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tables {
+pub struct RowSet {
     /// In the order in which they were inserted.
     pub sessions: Vec<SessionRow>,
     /// In the order of their ids.
@@ -24,7 +24,7 @@ pub struct Tables {
 /// A fact about the rows: `s2.end_reason` and its value.
 pub type Fact = (String, String);
 
-impl Tables {
+impl RowSet {
     /// Every fact: row after row, column after column in the order of the schema, then the row's messages.
     pub fn facts(&self) -> Vec<Fact> {
         let mut facts = Vec::new();
@@ -71,7 +71,7 @@ impl Tables {
 }
 
 /// One fact a line.
-impl fmt::Display for Tables {
+impl fmt::Display for RowSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.facts().iter().try_for_each(|(name, value)| writeln!(f, "{name} = {value}"))
     }

@@ -20,13 +20,13 @@ use sim_scenario::Scenario;
 use crate::footprint::Resource;
 use crate::observation::Observation;
 use crate::report::Report;
-use crate::world::kept::{Calls, Kept, KeptDatabase};
+use crate::world::database::{Calls, ReusedDatabase, SharedDatabase};
 use crate::world::{Chooser, World};
 use run::Run;
 
 /// Runs scenarios, one after the other, on one database that is emptied in between.
 pub struct Simulator {
-    database: Kept,
+    database: SharedDatabase,
 }
 
 impl Simulator {
@@ -36,7 +36,7 @@ impl Simulator {
     /// When SQLite cannot open a database in memory.
     pub fn new() -> Self {
         let database = Database::in_memory().expect("SQLite opens a database in memory");
-        Self { database: KeptDatabase::new(database) }
+        Self { database: ReusedDatabase::new(database) }
     }
 
     /// Runs a scenario under a release, on the schedule that it means: its tape, or each choice the first.

@@ -10,7 +10,7 @@ use crate::world::names::Ids;
 use sim_scenario::{OnDisconnect, RequestStep, ResumeWish, Start};
 
 /// A request without its number.
-pub struct Request {
+pub struct ClientRequest {
     /// The JSON-RPC method.
     pub method: String,
     /// The JSON-RPC parameters, an object.
@@ -39,7 +39,7 @@ pub fn request(
     ids: Option<&Ids>,
     stored: Option<&str>,
     heard: &mut Heard,
-) -> Result<Request, String> {
+) -> Result<ClientRequest, String> {
     let session = ids.map(|ids| ids.runtime.as_str());
     let of_session = json!({"session_id": session});
     let (method, params) = match step {
@@ -90,7 +90,7 @@ pub fn request(
             ("session.events.since", json!({"session_id": session, "last_seen": last_seen}))
         }
     };
-    Ok(Request { method: method.to_owned(), params })
+    Ok(ClientRequest { method: method.to_owned(), params })
 }
 
 /// What a session starts with, as parameters; `parent` is the stored session that it is a branch of.
@@ -140,11 +140,11 @@ impl Heard {
     }
 
     /// The answer to the last question that was heard from a session, which the script calls `name`.
-    fn answer(&mut self, session: &str, name: &str, text: &str) -> Result<Request, String> {
+    fn answer(&mut self, session: &str, name: &str, text: &str) -> Result<ClientRequest, String> {
         let question = self.sessions.get_mut(session).and_then(|heard| heard.question.take());
         let (method, mut params) = question.ok_or_else(|| format!("`{name}` has asked nothing"))?;
         let key = if method == "approval.respond" { "choice" } else { "answer" };
         params[key] = text.into();
-        Ok(Request { method, params })
+        Ok(ClientRequest { method, params })
     }
 }

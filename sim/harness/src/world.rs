@@ -1,174 +1,38 @@
 //! The world a simulated gateway lives in: time, network, store, clients, entropy and tasks, all under one schedule.
 
 pub(crate) mod client;
+pub(crate) mod client_log;
 pub mod clock;
+mod context;
+pub(crate) mod database;
 mod entropy;
 mod fault;
-pub(crate) mod kept;
 pub(crate) mod mirror;
 pub mod names;
 pub(crate) mod network;
 pub(crate) mod process;
 mod spawn;
 pub(crate) mod store;
-pub(crate) mod told;
 
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gateway_core::agent::script::ScriptedAgents;
-use gateway_core::clock::{Clock, Millis, Uptime};
+use gateway_core::clock::Clock;
 use gateway_core::env::Env;
 use gateway_core::observe::Observe;
-use interleaving::TaskInfo;
 
-use crate::footprint::{Footprints, GatewayAccesses, Resource, Taken};
-use crate::history::Moment;
-use crate::task::{AnyTask, Pool, Role, TaskTag};
-use crate::trace::{Site, Trace};
+use crate::footprint::GatewayAccesses;
+pub(crate) use context::{Chooser, SimContext};
+use database::SharedDatabase;
 use entropy::SeededEntropy;
-use kept::Kept;
-use names::Names;
 use network::Network;
-use sim_scenario::{AgentSettings, Latency, Scenario};
+use sim_scenario::{AgentSettings, Scenario};
 use spawn::PoolSpawn;
 use store::SimStore;
-use told::Told;
-
-/// Where the choices of a run are made.
-pub(crate) type Chooser = interleaving::Chooser<Resource>;
-
-/// Whether latencies are chosen and faults injected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Faults {
-    /// While the script acts.
-    On,
-    /// In the heal phase, where everything takes its least time.
-    Off,
-}
-
-/// What every part of a run shares.
-pub(crate) struct Stage {
-    pub(crate) clock: VirtualClock,
-    pub(crate) chooser: Rc<Chooser>,
-    faults: Cell<Faults>,
-    pub(crate) pool: Rc<Pool>,
-    pub(crate) names: Names,
-    pub(crate) told: Told,
-    pub(crate) footprints: Taken,
-    /// What stands in the trace between steps.
-    simulator: AnyTask,
-    trace: RefCell<Trace>,
-    /// The words of the script's steps that were carried out.
-    carried_out: RefCell<Vec<&'static str>>,
-}
-
-pub(crate) use clock::VirtualClock;
-
-impl Stage {
-    fn new(chooser: Chooser) -> Rc<Self> {
-        let footprints = Rc::new(Footprints::new(chooser.wants_footprints()));
-        let chooser = Rc::new(chooser);
-        let simulator = TaskTag::alone(Role::Simulator);
-        Rc::new(Self {
-            clock: VirtualClock::new(),
-            pool: Rc::new(Pool::new(Rc::clone(&chooser), Rc::clone(&footprints))),
-            chooser,
-            faults: Cell::new(Faults::On),
-            simulator: Rc::new(TaskInfo { label: simulator.to_string().into(), tag: simulator }),
-            names: Names::new(Rc::clone(&footprints)),
-            told: Told::new(Rc::clone(&footprints)),
-            footprints,
-            trace: RefCell::default(),
-            carried_out: RefCell::default(),
-        })
-    }
-
-    /// Virtual uptime.
-    pub(crate) fn now(&self) -> Uptime {
-        self.clock.now().uptime
-    }
-
-    /// The task that runs or ran last; the simulator itself once none is ready.
-    fn current(&self) -> AnyTask {
-        self.pool.current().unwrap_or_else(|| Rc::clone(&self.simulator))
-    }
-
-    /// The gateway's tasks that have not returned, oldest first.
-    pub(crate) fn gateway_tasks(&self) -> Vec<AnyTask> {
-        let mut tasks = self.pool.tasks();
-        tasks.retain(|task| task.tag.role.is_gateway());
-        tasks
-    }
-
-    /// Whether latencies are chosen and faults injected now.
-    pub(crate) fn faults(&self) -> Faults {
-        self.faults.get()
-    }
-
-    /// The heal phase begins.
-    pub(crate) fn heal(&self) {
-        self.faults.set(Faults::Off);
-    }
-
-    /// Something happened, in the task that runs.
-    pub(crate) fn enter(&self, site: Site, text: String) {
-        self.trace.borrow_mut().enter(self.now(), self.current(), site, text);
-    }
-
-    /// A step of the script was carried out.
-    pub(crate) fn carried_out(&self, word: &'static str) {
-        self.carried_out.borrow_mut().push(word);
-    }
-
-    pub(crate) fn take_carried_out(&self) -> Vec<&'static str> {
-        self.carried_out.take()
-    }
-
-    /// A task was given its turn.
-    pub(crate) fn count_event(&self) {
-        self.trace.borrow_mut().event(self.now(), &self.current().label);
-    }
-
-    /// What the turn touched goes to the strategy that wants to know it.
-    pub(crate) fn ran(&self) {
-        // Claims that read what the step changed have read which turns run, too.
-        if self.footprints.is_enabled() && self.footprints.changes_observed() {
-            self.footprints.observe(Resource::Turns);
-        }
-        self.pool.conclude();
-    }
-
-    /// How many events there were.
-    pub(crate) fn events(&self) -> u64 {
-        self.trace.borrow().events()
-    }
-
-    /// Where the run is.
-    pub(crate) fn moment(&self) -> Moment {
-        Moment { at: self.now(), entries: self.trace.borrow().entries().len(), task: self.current() }
-    }
-
-    /// The trace so far, leaving an empty one.
-    pub(crate) fn take_trace(&self) -> Trace {
-        self.trace.take()
-    }
-
-    /// One latency out of a range: its least, its middle or its most. In the heal phase always its least.
-    pub(crate) fn latency(&self, site: &str, range: Latency) -> Millis {
-        if range.min == range.max || self.faults() == Faults::Off {
-            return range.min;
-        }
-        let mut lengths = vec![range.min, Millis(range.min.0.midpoint(range.max.0)), range.max];
-        lengths.dedup();
-        let labels: Vec<String> = lengths.iter().map(Millis::to_string).collect();
-        lengths[self.chooser.choose(site, &labels.iter().map(String::as_str).collect::<Vec<_>>())]
-    }
-}
 
 /// A whole world, ready for a gateway.
 pub(crate) struct World {
-    pub(crate) stage: Rc<Stage>,
+    pub(crate) context: Rc<SimContext>,
     pub(crate) network: Rc<Network>,
     pub(crate) store: Rc<SimStore>,
     pub(crate) env: Env,
@@ -176,11 +40,11 @@ pub(crate) struct World {
 
 impl World {
     /// The world of a scenario, on a database that is empty.
-    pub(crate) fn new(scenario: &Scenario, chooser: Chooser, database: Kept) -> Self {
-        let stage = Stage::new(chooser);
-        let network = Network::new(Rc::clone(&stage), scenario.network);
-        let store = SimStore::new(Rc::clone(&stage), &scenario.store, database);
-        let clock: Rc<dyn Clock> = Rc::new(stage.clock.clone());
+    pub(crate) fn new(scenario: &Scenario, chooser: Chooser, database: SharedDatabase) -> Self {
+        let context = SimContext::new(chooser);
+        let network = Network::new(Rc::clone(&context), scenario.network);
+        let store = SimStore::new(Rc::clone(&context), &scenario.store, database);
+        let clock: Rc<dyn Clock> = Rc::new(context.clock.clone());
         let AgentSettings { build, first_build, failures, summary } = scenario.agent;
         let agents = ScriptedAgents::new(Rc::clone(&clock), scenario.turns.clone(), build);
         let agents = agents.with_first_build(first_build).with_failures(failures).with_summary(summary);
@@ -188,10 +52,10 @@ impl World {
             clock: Rc::clone(&clock),
             store: Rc::clone(&store) as _,
             agents: Rc::new(agents),
-            entropy: Rc::new(SeededEntropy::new(Rc::clone(&stage), scenario.seed)),
-            spawn: Rc::new(PoolSpawn::new(Rc::clone(&stage), scenario.windows.clone())),
-            observe: Observe::by(Rc::new(GatewayAccesses(Rc::clone(&stage.footprints)))),
+            entropy: Rc::new(SeededEntropy::new(Rc::clone(&context), scenario.seed)),
+            spawn: Rc::new(PoolSpawn::new(Rc::clone(&context), scenario.windows.clone())),
+            observe: Observe::by(Rc::new(GatewayAccesses(Rc::clone(&context.footprints)))),
         };
-        Self { stage, network, store, env }
+        Self { context, network, store, env }
     }
 }

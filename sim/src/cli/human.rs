@@ -3,7 +3,7 @@
 use super::case::Case;
 use super::failure;
 use sim_harness::report::{Live, Outcome, Report};
-use sim_harness::rows::{ListedSession, Tables, since_start_text};
+use sim_harness::rows::{ListedSession, RowSet, since_start_text};
 use sim_harness::verdict::Comparison;
 
 /// Prints every run, then how many were as expected.
@@ -62,7 +62,7 @@ fn ends(report: &Report) -> String {
     if ends.is_empty() { "   no row".to_owned() } else { format!("   {}", ends.join(", ")) }
 }
 
-fn print_rows(rows: &Tables) {
+fn print_rows(rows: &RowSet) {
     print_listed(&rows.listed());
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use sim_harness::invariant::NAMES;
-use sim_harness::rows::Tables;
+use sim_harness::rows::RowSet;
 use sim_harness::{Release, Scenario, Simulator};
 use sim_scenario::Expected;
 
@@ -151,7 +151,7 @@ fn shown_by(scenario: &Scenario) -> (String, String) {
 
 fn with_other_rows(scenario: &Scenario) -> BTreeSet<Release> {
     let mut simulator = Simulator::new();
-    let mut rows = |release: Release| -> Tables { simulator.run(scenario, release).rows };
+    let mut rows = |release: Release| -> RowSet { simulator.run(scenario, release).rows };
     let current = rows(Release::Current);
     scenario.releases.iter().copied().filter(|release| rows(*release) != current).collect()
 }

@@ -11,9 +11,9 @@ use sim_scenario::Scenario;
 
 use super::bound;
 use crate::task::AnyTask;
+use crate::world::client_log::{ClientEvent, ClientLog};
 use crate::world::mirror::Mirror;
 use crate::world::names::Names;
-use crate::world::told::{News, Told};
 
 /// The state of a run at one instant.
 pub(crate) struct View<'a> {
@@ -49,9 +49,9 @@ pub(crate) struct ProcessState {
 #[derive(Clone, Copy)]
 pub(crate) struct Clients<'a> {
     /// What clients sent and received in the whole run.
-    pub(crate) told: &'a Told,
-    /// What they received since the claims were judged last; only a `Told` claim sees any.
-    pub(crate) news: &'a [News],
+    pub(crate) log: &'a ClientLog,
+    /// What they received since the claims were judged last; only a `Received` claim sees any.
+    pub(crate) events: &'a [ClientEvent],
     /// The clients that read nothing though frames wait for them, and since when.
     pub(crate) stalled: &'a [(Rc<str>, Uptime)],
 }

@@ -12,11 +12,11 @@ pub struct Mark {
     pub name: &'static str,
     /// What happens there, in a sentence.
     pub about: &'static str,
-    pub(super) reached: fn(&Moment<'_>) -> bool,
+    pub(super) reached: fn(&Milestone<'_>) -> bool,
 }
 
 /// Something that happened.
-pub enum Moment<'a> {
+pub enum Milestone<'a> {
     /// A session changed.
     Edge(&'a Edge),
     /// The process ended without a word while so many sessions were at work.
@@ -48,7 +48,7 @@ macro_rules! edge {
             name: $name,
             about: $about,
             reached: |moment| match moment {
-                Moment::Edge(Edge { from: Some($from), by, to: $to }) => {
+                Milestone::Edge(Edge { from: Some($from), by, to: $to }) => {
                     let $by = *by;
                     $reached
                 }
@@ -64,7 +64,7 @@ macro_rules! chosen {
             name: $name,
             about: $about,
             reached: |moment| match moment {
-                Moment::Chosen { site: $site, label: $label } => $reached,
+                Milestone::Chosen { site: $site, label: $label } => $reached,
                 _ => false,
             },
         }
@@ -73,7 +73,7 @@ macro_rules! chosen {
 
 macro_rules! carried_out {
     ($name:literal, $about:literal, $word:literal) => {
-        Mark { name: $name, about: $about, reached: |moment| matches!(moment, Moment::CarriedOut { word: $word }) }
+        Mark { name: $name, about: $about, reached: |moment| matches!(moment, Milestone::CarriedOut { word: $word }) }
     };
 }
 
@@ -173,17 +173,17 @@ pub const MARKS: &[Mark] = &[
     Mark {
         name: "killed_in_a_turn",
         about: "the process is killed while a turn runs",
-        reached: |moment| matches!(moment, Moment::Killed { working } if *working > 0),
+        reached: |moment| matches!(moment, Milestone::Killed { working } if *working > 0),
     },
     Mark {
         name: "ends_with_a_signal",
         about: "the process exits after a signal",
-        reached: |moment| matches!(moment, Moment::Ended),
+        reached: |moment| matches!(moment, Milestone::Ended),
     },
     Mark {
         name: "restarted",
         about: "a process starts on the rows of an earlier one",
-        reached: |moment| matches!(moment, Moment::Restarted),
+        reached: |moment| matches!(moment, Milestone::Restarted),
     },
     carried_out!("client_vanishes", "a client vanishes without closing its connection", "vanish"),
     carried_out!("line_is_cut", "the network between a client and the gateway is cut", "cut"),

@@ -5,8 +5,8 @@ use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
-use crate::rows::Tables;
-use crate::world::told::Account;
+use crate::rows::RowSet;
+use crate::world::client_log::SessionLog;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "accepted_input_is_stored",
@@ -14,30 +14,30 @@ pub(super) const INVARIANT: Invariant = Invariant {
     claim: Claim::AtRest(check),
 };
 
-fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
+fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
     // A prompt that cannot be stored is answered with an error.
     if view.store.faults > 0 {
         return Vec::new();
     }
-    let accounts = view.clients.told.accounts();
-    let with_words = accounts.iter().filter(|(_, account)| !account.queued.is_empty() || !account.steers.is_empty());
-    with_words.filter_map(|(session, account)| breach(view, session, account)).collect()
+    let logs = view.clients.log.sessions();
+    let with_words = logs.iter().filter(|(_, log)| !log.queued.is_empty() || !log.steers.is_empty());
+    with_words.filter_map(|(session, log)| breach(view, session, log)).collect()
 }
 
-fn breach(view: &View<'_>, id: &str, account: &Account) -> Option<Breach> {
-    let row = account.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
+fn breach(view: &View<'_>, id: &str, log: &SessionLog) -> Option<Breach> {
+    let row = log.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
     let session = view.known.iter().find(|session| session.id().as_str() == id)?;
-    if account.stops > 0 || !ended_at_rest(session) {
+    if log.stops > 0 || !ended_at_rest(session) {
         return None;
     }
     let said: Vec<&str> = view.rows.said(row).iter().filter_map(|message| message.content.as_deref()).collect();
-    let prompts: Vec<&String> = account.started.iter().chain(&account.queued).collect();
+    let prompts: Vec<&String> = log.started.iter().chain(&log.queued).collect();
     let as_sent = |text: &str| said.iter().filter(|said| **said == text).count();
     let read = |text: &str| said.iter().map(|said| said.matches(text).count()).sum::<usize>();
     let sent = |text: &str| prompts.iter().filter(|prompt| **prompt == text).count();
-    let steered = |text: &str| account.steers.iter().filter(|steer| *steer == text).count();
-    let unsaid = account.queued.iter().find(|text| as_sent(text) < sent(text));
-    let unread = account.steers.iter().find(|text| read(text) < steered(text));
+    let steered = |text: &str| log.steers.iter().filter(|steer| *steer == text).count();
+    let unsaid = log.queued.iter().find(|text| as_sent(text) < sent(text));
+    let unread = log.steers.iter().find(|text| read(text) < steered(text));
     let text = unsaid.or(unread)?;
     let session = view.label(id);
     Some(Breach { detail: format!("session {session} accepted {text:?} and never stored it"), subject: session })

@@ -6,8 +6,8 @@
 use gateway_core::store::{NewMessage, Role};
 
 use super::{Breach, Claim, Invariant, View};
-use crate::rows::Tables;
-use crate::world::told::{Account, End};
+use crate::rows::RowSet;
+use crate::world::client_log::{SessionLog, TurnEnd};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "acknowledged_messages_are_stored",
@@ -15,23 +15,23 @@ pub(super) const INVARIANT: Invariant = Invariant {
     claim: Claim::AtRest(check),
 };
 
-fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
+fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
     if view.store.faults > 0 {
         return Vec::new();
     }
-    let accounts = view.clients.told.accounts();
-    accounts.iter().filter_map(|(session, account)| breach(view, session, account)).collect()
+    let logs = view.clients.log.sessions();
+    logs.iter().filter_map(|(session, log)| breach(view, session, log)).collect()
 }
 
-fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
-    let row = account.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
+fn breach(view: &View<'_>, session: &str, log: &SessionLog) -> Option<Breach> {
+    let row = log.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
     let said = view.rows.said(row);
-    let answers = account.ends.iter().filter_map(|end| match end {
-        End::Complete(text) => Some(text.as_str()),
-        End::Interrupted => None,
+    let answers = log.ends.iter().filter_map(|end| match end {
+        TurnEnd::Complete(text) => Some(text.as_str()),
+        TurnEnd::Interrupted => None,
     });
-    let lost = lost(Role::User, account.started.iter().map(String::as_str), said)
-        .or_else(|| lost(Role::Tool, account.results.iter().map(String::as_str), said))
+    let lost = lost(Role::User, log.started.iter().map(String::as_str), said)
+        .or_else(|| lost(Role::Tool, log.results.iter().map(String::as_str), said))
         .or_else(|| lost(Role::Assistant, answers, said))?;
     let detail =
         format!("session {} reported {lost}, which its row {} never held", view.label(session), view.rows.alias(row));

@@ -4,8 +4,8 @@
 use gateway_core::store::Role;
 
 use super::{Breach, Claim, Invariant, View};
-use crate::rows::Tables;
-use crate::world::told::Account;
+use crate::rows::RowSet;
+use crate::world::client_log::SessionLog;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "answers_reach_tool_results",
@@ -13,23 +13,23 @@ pub(super) const INVARIANT: Invariant = Invariant {
     claim: Claim::AtRest(check),
 };
 
-fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
+fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
     if view.store.faults > 0 || view.process.was_killed {
         return Vec::new();
     }
-    let accounts = view.clients.told.accounts();
-    let answered = accounts.iter().filter(|(_, account)| !account.answers.is_empty());
-    answered.filter_map(|(session, account)| breach(view, session, account)).collect()
+    let logs = view.clients.log.sessions();
+    let answered = logs.iter().filter(|(_, log)| !log.answers.is_empty());
+    answered.filter_map(|(session, log)| breach(view, session, log)).collect()
 }
 
-fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
-    let row = account.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
+fn breach(view: &View<'_>, session: &str, log: &SessionLog) -> Option<Breach> {
+    let row = log.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
     let results = view.rows.said(row).iter().filter(|message| message.role == Role::Tool);
     let results: Vec<&str> = results.filter_map(|message| message.content.as_deref()).collect();
     // Steering text of the meantime follows the result in the same message.
     let read = |text: &str| results.iter().filter(|result| result.starts_with(text)).count();
-    let given = |text: &str| account.answers.iter().filter(|answer| *answer == text).count();
-    let unread = account.answers.iter().find(|text| read(text) < given(text))?;
+    let given = |text: &str| log.answers.iter().filter(|answer| *answer == text).count();
+    let unread = log.answers.iter().find(|text| read(text) < given(text))?;
     let session = view.label(session);
     Some(Breach {
         detail: format!("session {session} accepted the answer {unread:?}, which is the result of no tool call"),

@@ -2,7 +2,7 @@
 //! waits for the agent, not by every later turn.
 
 use super::{Breach, Claim, Invariant, View};
-use crate::rows::Tables;
+use crate::rows::RowSet;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "failed_agent_builds_are_retried",
@@ -10,8 +10,8 @@ pub(super) const INVARIANT: Invariant = Invariant {
     claim: Claim::AtRest(check),
 };
 
-fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
-    let (errors, failures) = (view.clients.told.failed_builds(), u64::from(view.scenario.agent.failures));
+fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
+    let (errors, failures) = (view.clients.log.failed_builds(), u64::from(view.scenario.agent.failures));
     if errors <= failures * 2 {
         return Vec::new();
     }

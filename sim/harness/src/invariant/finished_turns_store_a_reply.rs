@@ -4,8 +4,8 @@
 use gateway_core::store::{NewMessage, Role};
 
 use super::{Breach, Claim, Invariant, View};
-use crate::rows::Tables;
-use crate::world::told::Account;
+use crate::rows::RowSet;
+use crate::world::client_log::SessionLog;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "finished_turns_store_a_reply",
@@ -13,17 +13,17 @@ pub(super) const INVARIANT: Invariant = Invariant {
     claim: Claim::AtRest(check),
 };
 
-fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
+fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
     if view.store.faults > 0 {
         return Vec::new();
     }
-    let accounts = view.clients.told.accounts();
-    accounts.iter().filter_map(|(session, account)| breach(view, session, account)).collect()
+    let logs = view.clients.log.sessions();
+    logs.iter().filter_map(|(session, log)| breach(view, session, log)).collect()
 }
 
-fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
-    let row = account.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
-    let (ends, last_words) = (account.ends.len(), last_words(view.rows.said(row)));
+fn breach(view: &View<'_>, session: &str, log: &SessionLog) -> Option<Breach> {
+    let row = log.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
+    let (ends, last_words) = (log.ends.len(), last_words(view.rows.said(row)));
     if ends <= last_words {
         return None;
     }

@@ -4,17 +4,17 @@
 use gateway_core::record::Record;
 
 use super::{Breach, Claim, Invariant, View};
-use crate::world::told::News;
+use crate::world::client_log::ClientEvent;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "interrupts_have_a_cause",
     about: "no turn is interrupted unless a client interrupted it, or sent another prompt, while it ran",
-    claim: Claim::Told(check),
+    claim: Claim::Received(check),
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let stopped = view.clients.news.iter().filter_map(|news| match news {
-        News::StoppedUnasked { session } => Some(session),
+    let stopped = view.clients.events.iter().filter_map(|event| match event {
+        ClientEvent::StoppedUnasked { session } => Some(session),
         _ => None,
     });
     // The end of the session interrupts its turn too, and so does the grace when an agent hangs.

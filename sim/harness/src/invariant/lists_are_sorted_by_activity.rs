@@ -1,17 +1,17 @@
 //! The list of stored sessions begins with the most recently active one (spec §10).
 
 use super::{Breach, Claim, Invariant, View};
-use crate::world::told::{Answer, News};
+use crate::world::client_log::{Answer, ClientEvent};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "lists_are_sorted_by_activity",
     about: "`session.list` is sorted by last activity, the latest first",
-    claim: Claim::Told(check),
+    claim: Claim::Received(check),
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let lists = view.clients.news.iter().filter_map(|news| match news {
-        News::Answer(answer) if answer.request.method == "session.list" => Some(answer),
+    let lists = view.clients.events.iter().filter_map(|event| match event {
+        ClientEvent::Answer(answer) if answer.request.method == "session.list" => Some(answer),
         _ => None,
     });
     lists.filter_map(breach).collect()

@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use gateway_core::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};
-use crate::world::told::{Answer, News};
+use crate::world::client_log::{Answer, ClientEvent};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "lists_have_no_duplicates",
     about: "`session.list` contains no row twice",
-    claim: Claim::Told(check),
+    claim: Claim::Received(check),
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let lists = view.clients.news.iter().filter_map(|news| match news {
-        News::Answer(answer) if answer.request.method == "session.list" => Some(answer),
+    let lists = view.clients.events.iter().filter_map(|event| match event {
+        ClientEvent::Answer(answer) if answer.request.method == "session.list" => Some(answer),
         _ => None,
     });
     lists.filter_map(|answer| breach(view, answer)).collect()

@@ -4,27 +4,27 @@
 use serde_json::Value;
 
 use super::{Breach, Claim, Invariant, View};
-use crate::world::told::{Answer, News};
+use crate::world::client_log::{Answer, ClientEvent};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "missed_events_are_replayed",
     about: "events arrive in the order of their numbers, and `session.events.since` returns every event after the given number",
-    claim: Claim::Told(check),
+    claim: Claim::Received(check),
 };
 
 /// The error code of an unknown method (spec §3).
 const UNKNOWN_METHOD: i64 = -32601;
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    view.clients.news.iter().filter_map(|news| breach(view, news)).collect()
+    view.clients.events.iter().filter_map(|event| breach(view, event)).collect()
 }
 
-fn breach(view: &View<'_>, news: &News) -> Option<Breach> {
-    let (session, what) = match news {
-        News::OutOfOrder { session, client, seq } => {
+fn breach(view: &View<'_>, event: &ClientEvent) -> Option<Breach> {
+    let (session, what) = match event {
+        ClientEvent::OutOfOrder { session, client, seq } => {
             (session.as_str(), format!("sent {client} event {seq} out of order"))
         }
-        News::Answer(answer) if answer.request.method == "session.events.since" => {
+        ClientEvent::Answer(answer) if answer.request.method == "session.events.since" => {
             (answer.request.session(), not_replayed(answer)?)
         }
         _ => return None,

@@ -44,7 +44,7 @@ fn unaware(view: &View<'_>, sessions: &Registry, session: &Session) -> Option<St
         let Attachment::Attached(connection) = &record.attachment else { return None };
         let (client, id) = (connection.name(), session.id().as_str());
         let unaware =
-            sessions.is_linked(connection) && !view.clients.told.knows(client, id, question.kind.event(), &question.id);
+            sessions.is_linked(connection) && !view.clients.log.knows(client, id, question.kind.event(), &question.id);
         unaware.then(|| format!("{}'s question to {client}", view.names.label(session.id())))
     })
 }

@@ -6,17 +6,17 @@ use gateway_core::state::Session;
 use gateway_core::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};
-use crate::world::told::{Answer, News, SESSION_LIMIT};
+use crate::world::client_log::{Answer, ClientEvent, SESSION_LIMIT};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "own_sessions_are_not_limited",
     about: "no client is refused a session that its connection already has because of the session limit",
-    claim: Claim::Told(check),
+    claim: Claim::Received(check),
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let refused = view.clients.news.iter().filter_map(|news| match news {
-        News::Answer(answer) if answer.request.method == "session.resume" => Some(answer),
+    let refused = view.clients.events.iter().filter_map(|event| match event {
+        ClientEvent::Answer(answer) if answer.request.method == "session.resume" => Some(answer),
         _ => None,
     });
     refused.filter(|answer| answer.result == Err(SESSION_LIMIT)).filter_map(|answer| breach(view, answer)).collect()

@@ -5,7 +5,7 @@ use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
-use crate::rows::Tables;
+use crate::rows::RowSet;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "prompts_end_once",
@@ -13,7 +13,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
     claim: Claim::AtRest(check),
 };
 
-fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
+fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
     view.known.iter().filter_map(|session| breach(view, session)).collect()
 }
 

@@ -5,17 +5,17 @@ use gateway_core::record::SessionStage;
 use gateway_core::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};
-use crate::world::told::{Answer, News};
+use crate::world::client_log::{Answer, ClientEvent};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "resumes_reach_the_tip",
     about: "a resume of any row of a conversation reaches its newest row",
-    claim: Claim::Told(check),
+    claim: Claim::Received(check),
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let answers = view.clients.news.iter().filter_map(|news| match news {
-        News::Answer(answer) if answer.request.method == "session.resume" => Some(answer),
+    let answers = view.clients.events.iter().filter_map(|event| match event {
+        ClientEvent::Answer(answer) if answer.request.method == "session.resume" => Some(answer),
         _ => None,
     });
     answers.filter_map(|answer| breach(view, answer)).collect()

@@ -4,17 +4,17 @@
 use gateway_core::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};
-use crate::world::told::{Answer, News};
+use crate::world::client_log::{Answer, ClientEvent};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "resumes_report_their_row",
     about: "the stored id in the answer to a resume is the id of the row that the session writes",
-    claim: Claim::Told(check),
+    claim: Claim::Received(check),
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let answers = view.clients.news.iter().filter_map(|news| match news {
-        News::Answer(answer) => Some(answer),
+    let answers = view.clients.events.iter().filter_map(|event| match event {
+        ClientEvent::Answer(answer) => Some(answer),
         _ => None,
     });
     answers.filter_map(|answer| breach(view, answer)).collect()

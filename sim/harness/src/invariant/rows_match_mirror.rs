@@ -3,7 +3,7 @@
 use gateway_core::store::{NewMessage, SessionRow};
 
 use super::{Breach, Claim, Invariant, View};
-use crate::rows::Tables;
+use crate::rows::RowSet;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "rows_match_mirror",
@@ -11,7 +11,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
     claim: Claim::AtRest(check),
 };
 
-fn check(view: &View<'_>, tables: &Tables) -> Vec<Breach> {
+fn check(view: &View<'_>, tables: &RowSet) -> Vec<Breach> {
     let (expected, found) = (view.rows.rows(), &tables.sessions);
     let longest = expected.len().max(found.len());
     let differing = (0..longest).filter(|place| expected.get(*place) != found.get(*place));
@@ -22,7 +22,7 @@ fn check(view: &View<'_>, tables: &Tables) -> Vec<Breach> {
     differing.chain(found.iter().filter_map(|row| messages(view, tables, row))).collect()
 }
 
-fn messages(view: &View<'_>, tables: &Tables, row: &SessionRow) -> Option<Breach> {
+fn messages(view: &View<'_>, tables: &RowSet, row: &SessionRow) -> Option<Breach> {
     let expected = view.rows.messages(&row.id);
     let active = tables.messages.iter().filter(|message| message.session == row.id && message.active);
     let found: Vec<&NewMessage> = active.map(|message| &message.message).collect();
@@ -50,9 +50,9 @@ mod tests {
     use super::*;
     use crate::claim::{Clients, ProcessState, StoreState};
     use crate::invariant::NAMES;
+    use crate::world::client_log::ClientLog;
     use crate::world::mirror::Mirror;
     use crate::world::names::Names;
-    use crate::world::told::Told;
 
     /// Planted bug: a table that lacks the end which was written. Without it, nothing is found.
     #[test]
@@ -71,10 +71,10 @@ mod tests {
         let written = Written { changed: 1, session: None };
         let mut mirror = Mirror::default();
         mirror.apply(&Write::CreateSession { session }, &written);
-        let before = Tables { sessions: mirror.rows().to_vec(), messages: Vec::new() };
+        let before = RowSet { sessions: mirror.rows().to_vec(), messages: Vec::new() };
         mirror.apply(&Write::End { session: id, at: Wall(2), reason: EndReason::TuiClose }, &written);
-        let after = Tables { sessions: mirror.rows().to_vec(), messages: Vec::new() };
-        let (sessions, names, told) = (Registry::default(), Names::default(), Told::default());
+        let after = RowSet { sessions: mirror.rows().to_vec(), messages: Vec::new() };
+        let (sessions, names, log) = (Registry::default(), Names::default(), ClientLog::default());
         let text = "about = \"A\"\n[[steps]]\nat = \"0s\"\nclient = \"desktop\"\ndo = \"connect\"\n";
         let scenario = Scenario::parse(Path::new("a.toml"), text, &NAMES).expect("a scenario");
         let view = View {
@@ -82,7 +82,7 @@ mod tests {
             scenario: &scenario,
             process: ProcessState::default(),
             store: &StoreState::new(&scenario),
-            clients: Clients { told: &told, news: &[], stalled: &[] },
+            clients: Clients { log: &log, events: &[], stalled: &[] },
             sessions: Some(&sessions),
             live: &[],
             known: &[],

@@ -4,18 +4,18 @@
 use gateway_core::record::Attachment;
 
 use super::{Breach, Claim, Invariant, View};
-use crate::world::told::{Answer, News};
+use crate::world::client_log::{Answer, ClientEvent};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "successful_requests_attach",
     about: "after a successful `session.resume`, `session.activate` or `prompt.submit` the session is attached",
-    claim: Claim::Told(check),
+    claim: Claim::Received(check),
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
     let takes_up = |method: &str| matches!(method, "session.activate" | "session.resume" | "prompt.submit");
-    let answers = view.clients.news.iter().filter_map(|news| match news {
-        News::Answer(answer) if takes_up(&answer.request.method) => Some(answer),
+    let answers = view.clients.events.iter().filter_map(|event| match event {
+        ClientEvent::Answer(answer) if takes_up(&answer.request.method) => Some(answer),
         _ => None,
     });
     answers.filter_map(|answer| breach(view, answer)).collect()

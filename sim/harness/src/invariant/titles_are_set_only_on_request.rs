@@ -10,7 +10,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn check(view: &View<'_>) -> Vec<Breach> {
     let given = view.rows.given_titles().iter();
-    let unasked = given.filter(|(_, title)| !view.clients.told.asked_for_title(title));
+    let unasked = given.filter(|(_, title)| !view.clients.log.asked_for_title(title));
     unasked
         .map(|(row, title)| {
             let row = view.rows.alias(row);

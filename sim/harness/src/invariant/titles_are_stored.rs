@@ -3,8 +3,8 @@
 use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
-use crate::rows::Tables;
-use crate::world::told::Account;
+use crate::rows::RowSet;
+use crate::world::client_log::SessionLog;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "titles_are_stored",
@@ -12,26 +12,26 @@ pub(super) const INVARIANT: Invariant = Invariant {
     claim: Claim::AtRest(check),
 };
 
-fn check(view: &View<'_>, _: &Tables) -> Vec<Breach> {
-    let accounts = view.clients.told.accounts();
-    accounts.iter().filter_map(|(session, account)| breach(view, session, account)).collect()
+fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
+    let logs = view.clients.log.sessions();
+    logs.iter().filter_map(|(session, log)| breach(view, session, log)).collect()
 }
 
-fn breach(view: &View<'_>, session: &str, account: &Account) -> Option<Breach> {
+fn breach(view: &View<'_>, session: &str, log: &SessionLog) -> Option<Breach> {
     // A draft that was never prompted has no row that could have one.
     let is_draft =
         |known: &&Session| known.id().as_str() == session && known.read(|record| record.transcript.draft > 0);
     if view.known.iter().any(|known| is_draft(&known)) {
         return None;
     }
-    let row = account.stored.as_ref()?;
+    let row = log.stored.as_ref()?;
     let was_given = |title: &&String| view.rows.was_titled(row, title);
-    let given = account.titles.iter().find(|title| !was_given(title));
+    let given = log.titles.iter().find(|title| !was_given(title));
     // The last pending title counts. Two clients may receive the titles in different orders, and a client that has
     // lost its connection may never receive them.
-    let another_stands = account.asked_titles.iter().any(|title| was_given(&title));
+    let another_stands = log.asked_titles.iter().any(|title| was_given(&title));
     // A pending title is not reserved: the first session with a row may take it.
-    let waits = account.waiting_titles.last().filter(|title| !another_stands && !view.rows.went_without(row, title));
+    let waits = log.waiting_titles.last().filter(|title| !another_stands && !view.rows.went_without(row, title));
     let title = given.or(waits)?;
     let session = view.label(session);
     let detail = format!("session {session} accepted the title {title:?}, which none of its rows ever had");

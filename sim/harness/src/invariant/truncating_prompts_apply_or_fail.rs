@@ -2,17 +2,17 @@
 //! messages that it did not name, or continues after messages that it took for replaced.
 
 use super::{Breach, Claim, Invariant, View};
-use crate::world::told::{Answer, News};
+use crate::world::client_log::{Answer, ClientEvent};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "truncating_prompts_apply_or_fail",
     about: "a prompt that replaces earlier ones is accepted only if it names one and starts at once",
-    claim: Claim::Told(check),
+    claim: Claim::Received(check),
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let answers = view.clients.news.iter().filter_map(|news| match news {
-        News::Answer(answer) if answer.request.method == "prompt.submit" => Some(answer),
+    let answers = view.clients.events.iter().filter_map(|event| match event {
+        ClientEvent::Answer(answer) if answer.request.method == "prompt.submit" => Some(answer),
         _ => None,
     });
     answers.filter_map(|answer| breach(view, answer)).collect()

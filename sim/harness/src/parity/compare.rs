@@ -17,9 +17,9 @@ const TOLERANCE: f64 = 0.25;
 pub(super) struct Differences(Vec<Difference>);
 
 /// The moments of a script: when they were recorded, when they were driven, in seconds after the zero.
-pub(super) struct Times(Vec<Moment>);
+pub(super) struct Times(Vec<SampleTime>);
 
-struct Moment {
+struct SampleTime {
     name: String,
     recorded: f64,
     driven: f64,
@@ -55,14 +55,14 @@ impl Differences {
 
 impl Times {
     pub(super) fn new(recording: &Recording, recorded: &Cell, timing: &Timing) -> Self {
-        let mut moments = Vec::new();
+        let mut samples = Vec::new();
         for ((step, entry), instant) in recording.steps.iter().zip(&recorded.client_log).zip(&timing.instants) {
             if let Some(recorded) = entry.t {
                 let driven = (*instant - timing.zero).0 as f64 / 1000.0;
-                moments.push(Moment { name: format!("`{}` at {recorded}", step.word), recorded, driven });
+                samples.push(SampleTime { name: format!("`{}` at {recorded}", step.word), recorded, driven });
             }
         }
-        Self(moments)
+        Self(samples)
     }
 
     /// What is wrong with a time, if something is: too far away, or on the other side of a step.

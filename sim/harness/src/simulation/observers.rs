@@ -8,14 +8,14 @@ use gateway_core::state::Session;
 use sim_scenario::Scenario;
 
 use crate::claim::{Clients, ProcessState, StoreState, View, turns};
-use crate::coverage::{Moment, Observer};
+use crate::coverage::{Milestone, Observer};
 use crate::history::Historian;
 use crate::oracle::Oracle;
-use crate::rows::Tables;
+use crate::rows::RowSet;
 use crate::task::AnyTask;
 use crate::world::World;
-use crate::world::process::{End, Process};
-use crate::world::told::News;
+use crate::world::client_log::ClientEvent;
+use crate::world::process::{Process, ProcessEnd};
 
 /// The observers of one run.
 pub(super) struct Observers<'a> {
@@ -41,13 +41,13 @@ struct Revisions {
 }
 
 /// What the claims read, beside what the observers hold.
-struct Seen<'a> {
+struct Observed<'a> {
     world: &'a World,
     process: &'a Process,
     gateway: Option<&'a Gateway>,
     live: &'a [Session],
     tasks: &'a [AnyTask],
-    news: &'a [News],
+    events: &'a [ClientEvent],
 }
 
 impl<'a> Observers<'a> {
@@ -72,7 +72,7 @@ impl<'a> Observers<'a> {
             process: process.generation(),
             registry: gateway.as_ref().map_or(0, |gateway| gateway.sessions.revision()),
             store: world.store.revision(),
-            clients: world.stage.told.revision(),
+            clients: world.context.client_log.revision(),
         };
         if revisions != self.observed {
             if revisions.process != self.observed.process {
@@ -81,62 +81,62 @@ impl<'a> Observers<'a> {
             self.observed = revisions;
             self.look_at_state(world, process, gateway.as_deref());
         }
-        if world.stage.told.has_news() {
-            self.look_at_news(world, process, gateway.as_deref());
+        if world.context.client_log.has_events() {
+            self.look_at_events(world, process, gateway.as_deref());
         }
         self.note_violations(world);
     }
 
     /// Call after the last event of an instant.
     pub(super) fn judge(&mut self, world: &World) {
-        self.oracle.judge(world.stage.now());
+        self.oracle.judge(world.context.now());
         self.note_violations(world);
     }
 
     /// Call at the end of the run, when nothing is left to happen.
-    pub(super) fn rest(&mut self, world: &World, process: &Process, tasks: &[AnyTask], tables: &Tables) {
+    pub(super) fn rest(&mut self, world: &World, process: &Process, tasks: &[AnyTask], tables: &RowSet) {
         let gateway = process.gateway();
         let live = live(gateway.as_deref());
-        let seen = Seen { world, process, gateway: gateway.as_deref(), live: &live, tasks, news: &[] };
-        self.view(&seen, |oracle, now, view| oracle.rest(now, view, tables));
+        let observed = Observed { world, process, gateway: gateway.as_deref(), live: &live, tasks, events: &[] };
+        self.view(&observed, |oracle, now, view| oracle.rest(now, view, tables));
         self.note_violations(world);
     }
 
     fn note_process(&mut self, process: &Process) {
         self.coverage.reach(&match (process.is_up(), process.last_end()) {
-            (true, _) => Moment::Restarted,
-            (false, End::Killed) => Moment::Killed { working: self.coverage.working() },
-            (false, End::Signalled) => Moment::Ended,
+            (true, _) => Milestone::Restarted,
+            (false, ProcessEnd::Killed) => Milestone::Killed { working: self.coverage.working() },
+            (false, ProcessEnd::Signalled) => Milestone::Ended,
         });
-        self.was_killed |= !process.is_up() && process.last_end() == End::Killed;
+        self.was_killed |= !process.is_up() && process.last_end() == ProcessEnd::Killed;
     }
 
     /// Sessions, rows or what clients know have changed.
     fn look_at_state(&mut self, world: &World, process: &Process, gateway: Option<&Gateway>) {
-        self.store.count(world.store.strikes(), world.stage.now());
+        self.store.count(world.store.injected_faults(), world.context.now());
         let live = live(gateway);
         self.register(&live);
-        let moment = world.stage.moment();
+        let moment = world.context.moment();
         let mirror = world.store.mirror();
         self.historian.look(&moment, mirror.rows());
         self.coverage.look(&self.known, &mirror, &moment, &mut self.historian);
         drop(mirror);
-        let tasks = world.stage.gateway_tasks();
-        let seen = Seen { world, process, gateway, live: &live, tasks: &tasks, news: &[] };
-        self.view(&seen, |oracle, now, view| oracle.look(now, view));
+        let tasks = world.context.gateway_tasks();
+        let observed = Observed { world, process, gateway, live: &live, tasks: &tasks, events: &[] };
+        self.view(&observed, |oracle, now, view| oracle.look(now, view));
         if self.oracle.take_ended() {
-            world.stage.footprints.observer_changed();
+            world.context.footprints.observer_changed();
         }
     }
 
     /// Clients have received frames. No turns are counted for the claims about them.
-    fn look_at_news(&mut self, world: &World, process: &Process, gateway: Option<&Gateway>) {
-        let news = world.stage.told.take_news();
+    fn look_at_events(&mut self, world: &World, process: &Process, gateway: Option<&Gateway>) {
+        let events = world.context.client_log.take_events();
         let live = live(gateway);
-        let grounds = news.iter().flat_map(|news| news.grounds(&live));
-        grounds.for_each(|resource| world.stage.footprints.observe(resource));
-        let seen = Seen { world, process, gateway, live: &live, tasks: &[], news: &news };
-        self.view(&seen, |oracle, now, view| oracle.hear(now, view));
+        let grounds = events.iter().flat_map(|event| event.grounds(&live));
+        grounds.for_each(|resource| world.context.footprints.observe(resource));
+        let observed = Observed { world, process, gateway, live: &live, tasks: &[], events: &events };
+        self.view(&observed, |oracle, now, view| oracle.hear(now, view));
     }
 
     /// Adds the live sessions that are new. Every session that was registered before a known one is known.
@@ -147,22 +147,22 @@ impl<'a> Observers<'a> {
     }
 
     /// Shows the oracle the state of the run.
-    fn view(&mut self, seen: &Seen<'_>, judge: impl FnOnce(&mut Oracle, Uptime, &View<'_>)) {
-        let Seen { world, process, gateway, live, tasks, news } = *seen;
-        let now = world.stage.now();
-        let is_signalled = !process.is_up() && process.last_end() == End::Signalled;
+    fn view(&mut self, observed: &Observed<'_>, judge: impl FnOnce(&mut Oracle, Uptime, &View<'_>)) {
+        let Observed { world, process, gateway, live, tasks, events } = *observed;
+        let now = world.context.now();
+        let is_signalled = !process.is_up() && process.last_end() == ProcessEnd::Signalled;
         let view = View {
             now,
             scenario: self.scenario,
             process: ProcessState { up_since: process.since(), is_signalled, was_killed: self.was_killed },
             store: &self.store,
-            clients: Clients { told: &world.stage.told, news, stalled: &world.network.stalled() },
+            clients: Clients { log: &world.context.client_log, events, stalled: &world.network.stalled() },
             sessions: gateway.map(|gateway| &gateway.sessions),
             live,
             known: &self.known,
             turns: &turns(tasks),
             rows: &world.store.mirror(),
-            names: &world.stage.names,
+            names: &world.context.names,
         };
         judge(&mut self.oracle, now, &view);
     }
@@ -170,7 +170,7 @@ impl<'a> Observers<'a> {
     fn note_violations(&mut self, world: &World) {
         let violations = self.oracle.violations().len();
         if violations > 0 {
-            self.historian.violations(&world.stage.moment(), violations);
+            self.historian.violations(&world.context.moment(), violations);
         }
     }
 }

@@ -4,7 +4,7 @@ use gateway_core::state::Session;
 use interleaving::strategy::READY;
 
 use super::run::Run;
-use crate::coverage::Moment;
+use crate::coverage::Milestone;
 use crate::observation::Observation;
 use crate::report::{Live, Outcome, Report};
 
@@ -12,7 +12,7 @@ impl Run<'_> {
     /// The report, with the rows and the memory of the last observation. Ends every task of the run.
     pub(super) fn report(self, observations: &[Observation]) -> Report {
         let Self { world, observers, .. } = self;
-        let stage = &world.stage;
+        let context = &world.context;
         let end = observations.last().cloned();
         let (rows, memory) = end.map(|end| (end.rows, end.memory.unwrap_or_default())).unwrap_or_default();
         let live = Live {
@@ -21,16 +21,16 @@ impl Run<'_> {
             turns: memory.turns + memory.turns_without_session,
             connections: memory.connections,
         };
-        let tape = stage.chooser.take_tape();
+        let tape = context.chooser.take_tape();
         let mut coverage = observers.coverage;
         for choice in tape.choices.iter().filter(|choice| choice.site != READY && choice.pick > 0) {
-            coverage.reach(&Moment::Chosen { site: &choice.site, label: &choice.among[choice.pick] });
+            coverage.reach(&Milestone::Chosen { site: &choice.site, label: &choice.among[choice.pick] });
         }
-        for word in stage.take_carried_out() {
-            coverage.reach(&Moment::CarriedOut { word });
+        for word in context.take_carried_out() {
+            coverage.reach(&Milestone::CarriedOut { word });
         }
         // Tasks hold the stage and the stage holds the pool: they must be dropped for the run's memory to be freed.
-        stage.pool.cancel(|_| true);
+        context.pool.cancel(|_| true);
         let violations = observers.oracle.violations().to_vec();
         let (outcome, detail) = match self.broken {
             // What ended the run early outranks the violations before it: the run is not whole.
@@ -40,7 +40,7 @@ impl Run<'_> {
             _ if !violations.is_empty() => (Outcome::Violated, None),
             _ => (Outcome::Passed, None),
         };
-        let label = |session: &Session| (session.id().clone(), stage.names.label(session.id()));
+        let label = |session: &Session| (session.id().clone(), context.names.label(session.id()));
         let sessions = observers.known.iter().map(label).collect();
         Report {
             scenario: self.scenario.path.display().to_string(),
@@ -50,8 +50,8 @@ impl Run<'_> {
             violations,
             rows,
             live,
-            uptime: stage.now(),
-            trace: stage.take_trace(),
+            uptime: context.now(),
+            trace: context.take_trace(),
             history: observers.historian.finish(sessions),
             tape,
             coverage: coverage.finish(),

@@ -16,7 +16,7 @@ use super::rest::leftovers;
 use crate::claim::bound;
 use crate::observation::{Memory, Observation};
 use crate::report::{Outcome, Report};
-use crate::rows::Tables;
+use crate::rows::RowSet;
 use crate::task::Role;
 use crate::trace::Site;
 use crate::world::World;
@@ -35,7 +35,7 @@ pub(super) struct Run<'a> {
     clients: Vec<Rc<Client>>,
     pub(super) observers: Observers<'a>,
     /// The tables as they were read last, and the store's revision then.
-    tables: RefCell<Option<(u64, Rc<Tables>)>>,
+    tables: RefCell<Option<(u64, Rc<RowSet>)>>,
     /// Why the run ended early.
     pub(super) broken: Option<(Outcome, String)>,
 }
@@ -79,7 +79,7 @@ impl<'a> Run<'a> {
         }
         self.heal(end).await;
         if self.broken.is_none() {
-            self.world.stage.chooser.finish();
+            self.world.context.chooser.finish();
             self.check_tape();
         }
         if self.broken.is_none() {
@@ -91,11 +91,11 @@ impl<'a> Run<'a> {
     /// Runs until nothing is left to happen up to `until`, that instant included.
     async fn advance(&mut self, until: Uptime) {
         while self.broken.is_none() {
-            match self.world.stage.pool.step() {
+            match self.world.context.pool.step() {
                 Progress::Ran => {
-                    self.world.stage.count_event();
+                    self.world.context.count_event();
                     self.observers.look(&self.world, &self.process);
-                    self.world.stage.ran();
+                    self.world.context.ran();
                 }
                 Progress::Panicked { task, message } => {
                     self.broken = Some((Outcome::Panicked, format!("{task}: {message}")));
@@ -105,14 +105,14 @@ impl<'a> Run<'a> {
                     // All that happens at this instant has happened.
                     self.observers.judge(&self.world);
                     let next =
-                        [self.world.stage.clock.next(), self.observers.oracle.next()].into_iter().flatten().min();
+                        [self.world.context.clock.next(), self.observers.oracle.next()].into_iter().flatten().min();
                     match next.filter(|next| *next <= until) {
-                        Some(next) => self.world.stage.clock.jump(next).await,
+                        Some(next) => self.world.context.clock.jump(next).await,
                         None => break,
                     }
                 }
             }
-            if self.world.stage.events() >= EVENTS_MAX {
+            if self.world.context.events() >= EVENTS_MAX {
                 self.broken = Some((Outcome::Limit, format!("{EVENTS_MAX} events")));
             }
             self.check_tape();
@@ -124,10 +124,10 @@ impl<'a> Run<'a> {
         if self.broken.is_some() {
             return;
         }
-        self.world.stage.clock.jump(end).await;
-        self.world.stage.enter(Site::Heal, "faults off, clients leave".to_owned());
-        self.world.stage.heal();
-        self.world.stage.pool.cancel(|task| task.tag.role == Role::Script);
+        self.world.context.clock.jump(end).await;
+        self.world.context.enter(Site::Heal, "faults off, clients leave".to_owned());
+        self.world.context.heal();
+        self.world.context.pool.cancel(|task| task.tag.role == Role::Script);
         for client in &self.clients {
             client.leave();
         }
@@ -138,30 +138,30 @@ impl<'a> Run<'a> {
     /// The checks at rest.
     fn rest(&mut self) {
         let tables = self.tables();
-        let tasks = self.world.stage.gateway_tasks();
+        let tasks = self.world.context.gateway_tasks();
         self.observers.rest(&self.world, &self.process, &tasks, &tables);
         let keeps_orphans = self.scenario.gateway.orphan_grace == Millis::ZERO;
         let gateway = self.process.gateway();
-        let left = leftovers(&tasks, gateway.as_deref(), &self.world.stage.names, keeps_orphans);
+        let left = leftovers(&tasks, gateway.as_deref(), &self.world.context.names, keeps_orphans);
         if !left.is_empty() {
             self.broken = Some((Outcome::NotAtRest, format!("left at rest: {}", left.join(", "))));
         }
     }
 
     fn check_tape(&mut self) {
-        if let Some(divergence) = self.world.stage.chooser.divergence() {
+        if let Some(divergence) = self.world.context.chooser.divergence() {
             self.broken = Some((Outcome::Nondeterministic, divergence.to_string()));
         }
     }
 
     fn observe(&self, at: Uptime) -> Observation {
-        let tasks = self.world.stage.gateway_tasks();
-        let look = |gateway: Rc<Gateway>| Memory::look(&gateway, &self.world.stage.names, &tasks);
+        let tasks = self.world.context.gateway_tasks();
+        let look = |gateway: Rc<Gateway>| Memory::look(&gateway, &self.world.context.names, &tasks);
         Observation { at, rows: (*self.tables()).clone(), memory: self.process.gateway().map(look) }
     }
 
     /// The tables as they are now. They are read again only if something was committed meanwhile.
-    fn tables(&self) -> Rc<Tables> {
+    fn tables(&self) -> Rc<RowSet> {
         let revision = self.world.store.revision();
         let mut last = self.tables.borrow_mut();
         if let Some((seen, tables)) = &*last
@@ -170,7 +170,7 @@ impl<'a> Run<'a> {
             return Rc::clone(tables);
         }
         let dump = self.world.store.dump().expect("a database in memory can be read");
-        let tables = Rc::new(Tables { sessions: dump.sessions, messages: dump.messages });
+        let tables = Rc::new(RowSet { sessions: dump.sessions, messages: dump.messages });
         *last = Some((revision, Rc::clone(&tables)));
         tables
     }

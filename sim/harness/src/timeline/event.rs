@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Lane;
 use crate::coverage::{Client, Life, State, Timers};
-use crate::history::{Change, RowState, What};
+use crate::history::{Change, ChangeKind, RowState};
 use crate::report::{Outcome, Report};
 use crate::task::AnyTask;
 use crate::trace::{Entry, Site};
@@ -51,7 +51,7 @@ pub(super) fn all(report: &Report) -> Vec<Event> {
         while let Some(change) = changes.next_if(|change| change.entries <= place) {
             teller.change(change);
         }
-        let stored = |change: &&Change| change.entries == place + 1 && matches!(change.what, What::Row { .. });
+        let stored = |change: &&Change| change.entries == place + 1 && matches!(change.what, ChangeKind::Row { .. });
         let told_by_its_row = changes.peek().copied().is_some_and(|change| stored(&change));
         teller.entry(entry, told_by_its_row);
     }
@@ -184,9 +184,9 @@ impl<'a> Teller<'a> {
 
     fn change(&mut self, change: &Change) {
         match &change.what {
-            What::Session { place, from, to } => self.session(change, *place, *from, *to),
-            What::Row { place, from, to } => self.row(change.at, *place, from.as_ref(), to.as_ref()),
-            What::Violation(place) => {
+            ChangeKind::Session { place, from, to } => self.session(change, *place, *from, *to),
+            ChangeKind::Row { place, from, to } => self.row(change.at, *place, from.as_ref(), to.as_ref()),
+            ChangeKind::Violation(place) => {
                 let violation = &self.report.violations[*place];
                 let wrong = self.subjects(&violation.detail);
                 self.tell(change.at, None, violation.invariant.to_owned(), Effect::Wrong(wrong));

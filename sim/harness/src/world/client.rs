@@ -9,31 +9,31 @@ use gateway_core::state::Session;
 use gateway_core::store::{EndReason, NewMessage, NewSession, Role, StoredId, Write};
 use serde_json::{Value, json};
 
+use super::client_log::SentRequest;
 use super::names::{Ids, Named};
 use super::network::{ClientEnd, Network};
 use super::process::Process;
 use super::store::SimStore;
-use super::told;
-use super::{Stage, World};
+use super::{SimContext, World};
 use crate::footprint::Resource;
 use crate::task::{self, TaskTag};
 use crate::trace::Site;
-use crate::wire::{self, Heard, Request};
+use crate::wire::{self, ClientRequest, Heard};
 use sim_scenario::{Action, ConnectionStep, RequestStep, ResumeTarget, Step};
 
 /// One client of the scenario.
 pub(crate) struct Client {
     name: String,
-    stage: Rc<Stage>,
+    context: Rc<SimContext>,
     network: Rc<Network>,
     store: Rc<SimStore>,
     process: Rc<Process>,
     connection: RefCell<Option<ClientEnd>>,
     requests: Cell<u64>,
     /// Requests without an answer, and the session name that hangs on it.
-    pending: RefCell<BTreeMap<u64, (told::Request, Option<String>)>>,
+    pending: RefCell<BTreeMap<u64, (SentRequest, Option<String>)>>,
     /// Those that had none when the connection before this one ended.
-    unanswered: RefCell<Vec<(told::Request, Option<String>)>>,
+    unanswered: RefCell<Vec<(SentRequest, Option<String>)>>,
     heard: RefCell<Heard>,
 }
 
@@ -45,7 +45,7 @@ impl Client {
     pub(crate) fn start(name: &str, steps: Vec<Step>, world: &World, process: &Rc<Process>) -> Rc<Self> {
         let client = Rc::new(Self {
             name: name.to_owned(),
-            stage: Rc::clone(&world.stage),
+            context: Rc::clone(&world.context),
             network: Rc::clone(&world.network),
             store: Rc::clone(&world.store),
             process: Rc::clone(process),
@@ -56,14 +56,14 @@ impl Client {
             heard: RefCell::default(),
         });
         let script = Box::pin(Rc::clone(&client).follow(steps));
-        client.stage.pool.spawn(TaskTag::new(name, task::Role::Script).task(), script);
+        client.context.pool.spawn(TaskTag::new(name, task::Role::Script).task(), script);
         client
     }
 
     /// Closes the connection, if there is one: the script is over.
     pub(crate) fn leave(&self) {
         if let Some(connection) = self.connection.borrow_mut().take() {
-            self.stage.enter(Site::Connection, format!("{} leaves", self.name));
+            self.context.enter(Site::Connection, format!("{} leaves", self.name));
             connection.close();
         }
         self.forget_pending();
@@ -71,10 +71,10 @@ impl Client {
 
     async fn follow(self: Rc<Self>, steps: Vec<Step>) {
         for step in steps {
-            self.stage.clock.sleep_until(Uptime(step.at.0)).await;
+            self.context.clock.sleep_until(Uptime(step.at.0)).await;
             match self.act(&step.action).await {
-                Ok(()) => self.stage.carried_out(step.action.word()),
-                Err(Skipped(why)) => self.stage.enter(Site::Script, format!("line {}: skipped, {why}", step.line)),
+                Ok(()) => self.context.carried_out(step.action.word()),
+                Err(Skipped(why)) => self.context.enter(Site::Script, format!("line {}: skipped, {why}", step.line)),
             }
         }
     }
@@ -115,18 +115,18 @@ impl Client {
             return Err(Skipped("the connection is there".to_owned()));
         }
         let connection = self.network.connect(&self.name);
-        self.stage.enter(Site::Connection, format!("{} {event}", self.name));
+        self.context.enter(Site::Connection, format!("{} {event}", self.name));
         *self.connection.borrow_mut() = Some(connection.clone());
         let receiver = connection.receiver(TaskTag::new(self.name.as_str(), task::Role::Inbox));
         let inbox = Box::pin(Rc::clone(self).hear(connection));
-        self.stage.pool.spawn(receiver, inbox);
+        self.context.pool.spawn(receiver, inbox);
         Ok(())
     }
 
     fn end(&self, how: impl FnOnce(&ClientEnd), event: &str) -> Result<(), Skipped> {
         let connection = self.connection.borrow_mut().take();
         let connection = connection.ok_or_else(|| Skipped("the connection is gone".to_owned()))?;
-        self.stage.enter(Site::Connection, format!("{} {event}", self.name));
+        self.context.enter(Site::Connection, format!("{} {event}", self.name));
         how(&connection);
         self.forget_pending();
         Ok(())
@@ -135,7 +135,7 @@ impl Client {
     fn change(&self, how: impl FnOnce(&ClientEnd), event: &str) -> Result<(), Skipped> {
         let connection = self.connection.borrow();
         let connection = connection.as_ref().ok_or_else(|| Skipped("the connection is gone".to_owned()))?;
-        self.stage.enter(Site::Connection, format!("{} {event}", self.name));
+        self.context.enter(Site::Connection, format!("{} {event}", self.name));
         how(connection);
         Ok(())
     }
@@ -148,8 +148,8 @@ impl Client {
         }
         for (request, name) in unanswered {
             if let Some(name) = &name {
-                self.stage.names.ask_again(name);
-                self.stage.names.expect(&self.name, name);
+                self.context.names.ask_again(name);
+                self.context.names.expect(&self.name, name);
             }
             self.request(&request.method, request.params, name)?;
         }
@@ -173,17 +173,17 @@ impl Client {
             None => None,
         };
         let asked = wire::request(step, ids.as_ref(), stored.as_deref(), &mut self.heard.borrow_mut());
-        let Request { method, params } = asked.map_err(Skipped)?;
+        let ClientRequest { method, params } = asked.map_err(Skipped)?;
         if let Some(name) = name {
-            self.stage.names.expect(&self.name, name);
+            self.context.names.expect(&self.name, name);
         }
         self.request(&method, params, name.map(str::to_owned))
     }
 
     /// The stored id, or the title, that a step means.
     fn stored(&self, ids: Ids, target: ResumeTarget) -> Result<String, Skipped> {
-        self.stage.footprints.read(|| Resource::Rows);
-        self.stage.footprints.read(|| Resource::Titles);
+        self.context.footprints.read(|| Resource::Rows);
+        self.context.footprints.read(|| Resource::Titles);
         let mirror = self.store.mirror();
         match target {
             ResumeTarget::Stored => Ok(ids.stored),
@@ -208,7 +208,7 @@ impl Client {
         if self.process.gateway().is_some_and(|gateway| gateway.sessions.all().iter().any(owns)) {
             return Err(Skipped("the session is in use".to_owned()));
         }
-        let at = self.stage.clock.now().wall;
+        let at = self.context.clock.now().wall;
         self.requests.set(self.requests.get() + 1);
         let id = StoredId::new(format!("cli_{}", self.requests.get()));
         let child = NewSession {
@@ -235,7 +235,7 @@ impl Client {
     }
 
     async fn ids(&self, session: &str) -> Result<Ids, Skipped> {
-        match self.stage.names.settled(session).await {
+        match self.context.names.settled(session).await {
             Named::Known(ids) => Ok(ids),
             Named::Failed => Err(Skipped(format!("session `{session}` never came to be"))),
         }
@@ -243,7 +243,7 @@ impl Client {
 
     /// The step that runs changes what the client knows.
     fn changes(&self) {
-        self.stage.footprints.write(|| Resource::Client(self.name.clone()));
+        self.context.footprints.write(|| Resource::Client(self.name.clone()));
     }
 
     /// Sends a request; `names` is what its answer will be called.
@@ -253,10 +253,10 @@ impl Client {
         let id = self.requests.get() + 1;
         self.requests.set(id);
         let frame = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string();
-        let request = told::Request { method: method.to_owned(), params, sent_at: self.stage.now() };
-        self.stage.told.sent(&request);
+        let request = SentRequest { method: method.to_owned(), params, sent_at: self.context.now() };
+        self.context.client_log.sent(&request);
         self.pending.borrow_mut().insert(id, (request, names));
-        self.stage.enter(Site::Sent, frame.clone());
+        self.context.enter(Site::Sent, frame.clone());
         connection.send(frame);
         Ok(())
     }
@@ -264,18 +264,18 @@ impl Client {
     async fn hear(self: Rc<Self>, connection: ClientEnd) {
         while let Some(frame) = connection.receive().await {
             self.changes();
-            self.stage.enter(Site::Received, frame.clone());
+            self.context.enter(Site::Received, frame.clone());
             let value: Value = serde_json::from_str(&frame).expect("the gateway sends JSON");
             if let Some(id) = value.get("id").and_then(Value::as_u64) {
                 self.answered(id, value);
             } else {
-                self.stage.told.heard(&self.name, &value["params"]);
+                self.context.client_log.heard(&self.name, &value["params"]);
                 self.heard.borrow_mut().event(&value["params"]);
             }
         }
         self.changes();
         if self.connection.borrow().as_ref().is_some_and(|present| present.is(&connection)) {
-            self.stage.enter(Site::Connection, format!("{} finds its connection gone", self.name));
+            self.context.enter(Site::Connection, format!("{} finds its connection gone", self.name));
             *self.connection.borrow_mut() = None;
             self.forget_pending();
         }
@@ -286,15 +286,15 @@ impl Client {
         if let Some(name) = name {
             self.settle(&name, &response);
         }
-        self.stage.told.answered(&self.name, request, response);
+        self.context.client_log.answered(&self.name, request, response);
     }
 
     /// The answer says what the session is that a name was kept for.
     fn settle(&self, name: &str, response: &Value) {
         self.heard.borrow_mut().named(response);
-        self.stage.names.expect_no_more(&self.name, name);
+        self.context.names.expect_no_more(&self.name, name);
         match wire::ids(response) {
-            Some(ids) => self.stage.names.settle(name, Named::Known(ids)),
+            Some(ids) => self.context.names.settle(name, Named::Known(ids)),
             None => self.fail(name),
         }
     }
@@ -309,8 +309,8 @@ impl Client {
     }
 
     fn fail(&self, name: &str) {
-        if self.stage.names.look(name).is_none() {
-            self.stage.names.settle(name, Named::Failed);
+        if self.context.names.look(name).is_none() {
+            self.context.names.settle(name, Named::Failed);
         }
     }
 }

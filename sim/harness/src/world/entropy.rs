@@ -7,19 +7,19 @@ use std::rc::Rc;
 use gateway_core::entropy::{Entropy, Purpose, Stream};
 use gateway_core::ids::SessionId;
 
-use super::Stage;
+use super::SimContext;
 use crate::footprint::Resource;
 use interleaving::prng::Prng;
 
 pub(super) struct SeededEntropy {
-    stage: Rc<Stage>,
+    context: Rc<SimContext>,
     seed: u64,
     streams: RefCell<BTreeMap<String, Prng>>,
 }
 
 impl SeededEntropy {
-    pub(super) fn new(stage: Rc<Stage>, seed: u64) -> Self {
-        Self { stage, seed, streams: RefCell::default() }
+    pub(super) fn new(context: Rc<SimContext>, seed: u64) -> Self {
+        Self { context, seed, streams: RefCell::default() }
     }
 }
 
@@ -27,13 +27,13 @@ impl Entropy for SeededEntropy {
     fn draw(&self, stream: Stream<'_>, purpose: Purpose) -> u64 {
         let name = match stream {
             Stream::Client(name) => format!("entropy.client.{name}"),
-            Stream::Session(id) => format!("entropy.session.{}", self.stage.names.label(id)),
+            Stream::Session(id) => format!("entropy.session.{}", self.context.names.label(id)),
         };
-        self.stage.footprints.write(|| Resource::Entropy(name.clone()));
+        self.context.footprints.write(|| Resource::Entropy(name.clone()));
         let mut streams = self.streams.borrow_mut();
         let bits = streams.entry(name).or_insert_with_key(|name| Prng::stream(self.seed, name)).draw();
         if let (Stream::Client(client), Purpose::SessionId) = (stream, purpose) {
-            self.stage.names.drawn(client, SessionId::from_bits(bits));
+            self.context.names.drawn(client, SessionId::from_bits(bits));
         }
         bits
     }

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, VecDeque};
 use gateway_core::ids::SessionId;
 use tokio::sync::Notify;
 
-use crate::footprint::{Resource, Taken};
+use crate::footprint::{Resource, SharedFootprints};
 
 /// Names of sessions and of tasks.
 #[derive(Default)]
 pub struct Names {
-    footprints: Taken,
+    footprints: SharedFootprints,
     sessions: RefCell<BTreeMap<String, Named>>,
     changed: Notify,
     /// Names a client has asked for and the gateway has not drawn an id for yet.
@@ -42,7 +42,7 @@ pub struct Ids {
 
 impl Names {
     /// No names yet.
-    pub fn new(footprints: Taken) -> Self {
+    pub fn new(footprints: SharedFootprints) -> Self {
         Self { footprints, ..Self::default() }
     }
 

@@ -11,14 +11,14 @@ use gateway_core::transport::{Connection, Died, Transport, Unsent};
 use interleaving::Task;
 use tokio::sync::Notify;
 
-use super::Stage;
+use super::SimContext;
 use crate::footprint::Resource;
 use crate::task::TaskTag;
 use sim_scenario::{Latency, NetworkSettings};
 
 /// Brings clients to the gateway.
 pub(crate) struct Network {
-    stage: Rc<Stage>,
+    context: Rc<SimContext>,
     settings: NetworkSettings,
     arrivals: RefCell<VecDeque<Rc<dyn Connection>>>,
     arrived: Notify,
@@ -43,7 +43,7 @@ struct GatewayEnd {
 
 /// One direction of a connection.
 struct Pipe {
-    stage: Rc<Stage>,
+    context: Rc<SimContext>,
     /// The site of its latency choices.
     site: String,
     /// The end that receives the frames.
@@ -88,9 +88,9 @@ enum Item {
 }
 
 impl Network {
-    pub(crate) fn new(stage: Rc<Stage>, settings: NetworkSettings) -> Rc<Self> {
+    pub(crate) fn new(context: Rc<SimContext>, settings: NetworkSettings) -> Rc<Self> {
         Rc::new(Self {
-            stage,
+            context,
             settings,
             arrivals: RefCell::default(),
             arrived: Notify::new(),
@@ -102,12 +102,12 @@ impl Network {
     /// A new connection of a client.
     pub(crate) fn connect(&self, name: &str) -> ClientEnd {
         let pipe =
-            |direction: &str, to: To| Pipe::new(&self.stage, format!("net.{name}.{direction}"), to, self.settings);
+            |direction: &str, to: To| Pipe::new(&self.context, format!("net.{name}.{direction}"), to, self.settings);
         let (to_gateway, to_client) = (pipe("out", To::Gateway), pipe("in", To::Client));
         let name: Rc<str> = name.into();
         let (from_client, of_client) = (Rc::clone(&to_gateway), Rc::clone(&to_client));
         let end = GatewayEnd { name: Rc::clone(&name), from_client, to_client: of_client };
-        self.stage.footprints.write(|| Resource::Arrivals);
+        self.context.footprints.write(|| Resource::Arrivals);
         self.arrivals.borrow_mut().push_back(Rc::new(end));
         self.arrived.notify_waiters();
         let client = ClientEnd { name, to_gateway, to_client };
@@ -151,7 +151,7 @@ impl Transport for Network {
         async move {
             loop {
                 let arrived = self.arrived.notified();
-                self.stage.footprints.write(|| Resource::Arrivals);
+                self.context.footprints.write(|| Resource::Arrivals);
                 if let Some(connection) = self.arrivals.borrow_mut().pop_front() {
                     return Some(connection);
                 }
@@ -188,14 +188,14 @@ impl ClientEnd {
 
     /// Takes nothing more, or goes on.
     pub(crate) fn stall(&self, stalled: bool) {
-        self.to_client.stage.footprints.write(|| Resource::Flow(self.to_client.site.clone()));
+        self.to_client.context.footprints.write(|| Resource::Flow(self.to_client.site.clone()));
         self.to_client.receiver.set(if stalled { Receiver::Stalled } else { Receiver::Takes });
         self.to_client.changed.notify_waiters();
     }
 
     /// Each frame that is sent from here on takes so long, in either direction.
     pub(crate) fn lag(&self, takes: Millis) {
-        self.to_client.stage.footprints.everywhere();
+        self.to_client.context.footprints.everywhere();
         for pipe in [&self.to_gateway, &self.to_client] {
             pipe.latency.set(Latency::fixed(takes));
         }
@@ -203,7 +203,7 @@ impl ClientEnd {
 
     /// Nothing gets through any more, in either direction; or what has waited does.
     pub(crate) fn cut(&self, cut: bool) {
-        self.to_client.stage.footprints.everywhere();
+        self.to_client.context.footprints.everywhere();
         for pipe in [&self.to_gateway, &self.to_client] {
             pipe.cut.set(cut);
             pipe.changed.notify_waiters();
@@ -212,11 +212,11 @@ impl ClientEnd {
 
     /// The client is gone, and the gateway is told after so long, if at all. What is sent to the client stays on its way.
     pub(crate) fn vanish(&self, told_after: Option<Millis>) {
-        self.to_client.stage.footprints.everywhere();
+        self.to_client.context.footprints.everywhere();
         self.to_client.receiver.set(Receiver::Vanished);
         self.to_client.changed.notify_waiters();
         if let Some(length) = told_after {
-            self.to_gateway.push_at(self.to_gateway.stage.now() + length, Item::Death);
+            self.to_gateway.push_at(self.to_gateway.context.now() + length, Item::Death);
         }
     }
 
@@ -274,9 +274,9 @@ impl Connection for GatewayEnd {
 }
 
 impl Pipe {
-    fn new(stage: &Rc<Stage>, site: String, to: To, settings: NetworkSettings) -> Rc<Self> {
+    fn new(context: &Rc<SimContext>, site: String, to: To, settings: NetworkSettings) -> Rc<Self> {
         Rc::new(Self {
-            stage: Rc::clone(stage),
+            context: Rc::clone(context),
             site,
             to,
             latency: Cell::new(settings.latency),
@@ -294,11 +294,11 @@ impl Pipe {
         if self.is_over() {
             return;
         }
-        self.push_at(self.stage.now() + self.stage.latency(&self.site, self.latency.get()), item);
+        self.push_at(self.context.now() + self.context.latency(&self.site, self.latency.get()), item);
     }
 
     fn push_at(&self, arrival: Uptime, item: Item) {
-        self.stage.footprints.write(|| Resource::Tail(self.site.clone()));
+        self.context.footprints.write(|| Resource::Tail(self.site.clone()));
         let mut queue = self.queue.borrow_mut();
         // In order: a frame never overtakes the one before it.
         let arrival = queue.back().map_or(arrival, |(before, _)| arrival.max(*before));
@@ -327,12 +327,12 @@ impl Pipe {
             }
             let head = self.queue.borrow().front().map(|(arrival, _)| *arrival);
             match head {
-                Some(arrival) if arrival <= self.stage.now() => return self.take(),
+                Some(arrival) if arrival <= self.context.now() => return self.take(),
                 // Nothing overtakes the head, so its arrival is the next thing that can happen, or a stop.
                 Some(arrival) => tokio::select! {
                     biased; // both only lead to another look
                     () = changed => {}
-                    () = self.stage.clock.sleep_until(arrival) => {}
+                    () = self.context.clock.sleep_until(arrival) => {}
                 },
                 None => changed.await,
             }
@@ -341,13 +341,13 @@ impl Pipe {
 
     /// Whether it is over.
     fn is_over(&self) -> bool {
-        self.stage.footprints.read(|| Resource::Flow(self.site.clone()));
+        self.context.footprints.read(|| Resource::Flow(self.site.clone()));
         self.over.get()
     }
 
     /// It is over from here on.
     fn ends(&self) {
-        self.stage.footprints.write(|| Resource::Flow(self.site.clone()));
+        self.context.footprints.write(|| Resource::Flow(self.site.clone()));
         self.over.set(true);
     }
 
@@ -356,8 +356,8 @@ impl Pipe {
     fn looks(&self) {
         let tail = || Resource::Tail(self.site.clone());
         match self.to {
-            To::Client if self.is_instant() => self.stage.footprints.absorb(tail),
-            To::Client | To::Gateway => self.stage.footprints.read(tail),
+            To::Client if self.is_instant() => self.context.footprints.absorb(tail),
+            To::Client | To::Gateway => self.context.footprints.read(tail),
         }
     }
 
@@ -370,7 +370,7 @@ impl Pipe {
         let is_full = self.queue.borrow().len() >= self.buffer;
         if is_full {
             // One that is not full is not full either when something has been taken.
-            self.stage.footprints.read(|| Resource::Head(self.site.clone()));
+            self.context.footprints.read(|| Resource::Head(self.site.clone()));
         }
         is_full
     }
@@ -382,13 +382,13 @@ impl Pipe {
             if self.is_over() || !self.is_full() {
                 return;
             }
-            self.waited_for.set(self.waited_for.get().or_else(|| Some(self.stage.now())));
+            self.waited_for.set(self.waited_for.get().or_else(|| Some(self.context.now())));
             changed.await;
         }
     }
 
     fn take(&self) -> Result<Option<String>, Died> {
-        self.stage.footprints.write(|| Resource::Head(self.site.clone()));
+        self.context.footprints.write(|| Resource::Head(self.site.clone()));
         // There is room again.
         self.waited_for.set(None);
         self.changed.notify_waiters();

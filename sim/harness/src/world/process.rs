@@ -14,14 +14,14 @@ use gateway_core::spawn::{self, TaskName};
 
 use super::network::Network;
 use super::store::SimStore;
-use super::{Stage, World};
+use super::{SimContext, World};
 use crate::task::{Role, TaskTag};
 use crate::trace::Site;
 use sim_scenario::{Jump, ProcessStep};
 
 /// The gateway's process.
 pub(crate) struct Process {
-    stage: Rc<Stage>,
+    context: Rc<SimContext>,
     network: Rc<Network>,
     store: Rc<SimStore>,
     env: Env,
@@ -30,14 +30,14 @@ pub(crate) struct Process {
     gateway: RefCell<Option<Rc<Gateway>>>,
     /// Counts starts and ends.
     generation: Cell<u64>,
-    last_end: Cell<End>,
+    last_end: Cell<ProcessEnd>,
     /// When the process that is up, or was last, started.
     since: Cell<Uptime>,
 }
 
 /// How a process came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum ProcessEnd {
     Killed,
     Signalled,
 }
@@ -46,7 +46,7 @@ impl Process {
     /// A gateway that is up, with its database open.
     pub(crate) fn new(world: &World, config: Config, behavior: Behavior) -> Rc<Self> {
         let process = Rc::new(Self {
-            stage: Rc::clone(&world.stage),
+            context: Rc::clone(&world.context),
             network: Rc::clone(&world.network),
             store: Rc::clone(&world.store),
             env: world.env.clone(),
@@ -54,7 +54,7 @@ impl Process {
             behavior,
             gateway: RefCell::default(),
             generation: Cell::new(0),
-            last_end: Cell::new(End::Killed),
+            last_end: Cell::new(ProcessEnd::Killed),
             since: Cell::default(),
         });
         let crashing = Rc::downgrade(&process);
@@ -96,7 +96,7 @@ impl Process {
     }
 
     /// How it came to its last end.
-    pub(crate) fn last_end(&self) -> End {
+    pub(crate) fn last_end(&self) -> ProcessEnd {
         self.last_end.get()
     }
 
@@ -113,8 +113,8 @@ impl Process {
     /// Starts a new process, unless one is up.
     fn start(&self) {
         if !self.is_up() {
-            self.stage.footprints.everywhere();
-            self.stage.enter(Site::Process, "starts".to_owned());
+            self.context.footprints.everywhere();
+            self.context.enter(Site::Process, "starts".to_owned());
             self.store.open();
             self.serve();
         }
@@ -123,24 +123,24 @@ impl Process {
     /// Ends the process without a word: sockets and store first, then its tasks.
     fn kill(&self) {
         if self.is_up() {
-            self.stage.enter(Site::Process, "is killed".to_owned());
-            self.end(End::Killed);
+            self.context.enter(Site::Process, "is killed".to_owned());
+            self.end(ProcessEnd::Killed);
         }
     }
 
     /// Asks the gateway to end; the process ends when it has.
     fn signal(self: &Rc<Self>, signal: Signal) {
-        self.stage.footprints.everywhere();
+        self.context.footprints.everywhere();
         let Some(gateway) = self.gateway() else { return };
-        self.stage.enter(Site::Process, format!("gets SIG{}", signal.name()));
+        self.context.enter(Site::Process, format!("gets SIG{}", signal.name()));
         let process = Rc::clone(self);
         let ending = async move {
             server::shutdown(&gateway, signal).await;
-            process.stage.enter(Site::Process, "ends".to_owned());
-            process.end(End::Signalled);
+            process.context.enter(Site::Process, "ends".to_owned());
+            process.end(ProcessEnd::Signalled);
         };
         let task = TaskTag::new("gateway", Role::Gateway(spawn::TaskRole::Shutdown)).task();
-        self.stage.pool.spawn(task, Box::pin(ending));
+        self.context.pool.spawn(task, Box::pin(ending));
     }
 
     /// Lets the idle reaper scan now.
@@ -152,14 +152,14 @@ impl Process {
 
     /// The machine sleeps: wall time moves on, uptime does not.
     fn suspend(&self, length: Millis) {
-        self.stage.footprints.everywhere();
-        self.stage.enter(Site::Process, format!("is suspended for {length}"));
-        self.stage.clock.suspend(length);
+        self.context.footprints.everywhere();
+        self.context.enter(Site::Process, format!("is suspended for {length}"));
+        self.context.clock.suspend(length);
     }
 
     /// Wall time jumps, uptime goes on.
     fn set_clock(&self, jump: Jump) {
-        self.stage.footprints.everywhere();
+        self.context.footprints.everywhere();
         let way = match jump {
             Jump::Forward(far) => format!("forward by {far}"),
             Jump::Back(far) => {
@@ -167,8 +167,8 @@ impl Process {
                 format!("back by {far}")
             }
         };
-        self.stage.enter(Site::Process, format!("has its clock set {way}"));
-        self.stage.clock.jump_wall(jump);
+        self.context.enter(Site::Process, format!("has its clock set {way}"));
+        self.context.clock.jump_wall(jump);
     }
 
     fn serve(&self) {
@@ -177,15 +177,15 @@ impl Process {
         self.env.spawn(TaskName::gateway(spawn::TaskRole::Acceptor), serving);
         *self.gateway.borrow_mut() = Some(gateway);
         self.generation.set(self.generation.get() + 1);
-        self.since.set(self.stage.now());
+        self.since.set(self.context.now());
     }
 
-    fn end(&self, how: End) {
-        self.stage.footprints.everywhere();
+    fn end(&self, how: ProcessEnd) {
+        self.context.footprints.everywhere();
         self.last_end.set(how);
         self.network.sever();
         self.store.sever();
-        self.stage.pool.cancel(|task| task.tag.role.is_gateway());
+        self.context.pool.cancel(|task| task.tag.role.is_gateway());
         *self.gateway.borrow_mut() = None;
         self.generation.set(self.generation.get() + 1);
     }

@@ -9,20 +9,20 @@ use futures_util::future::LocalBoxFuture;
 use gateway_core::clock::{Clock, Millis};
 use gateway_core::spawn::{Owner, Spawn, TaskName, Window};
 
-use super::Stage;
+use super::SimContext;
 use crate::footprint::Resource;
 use crate::task::{Role, TaskTag};
 use sim_scenario::Latency;
 
 pub(super) struct PoolSpawn {
-    stage: Rc<Stage>,
+    context: Rc<SimContext>,
     /// How long the race windows of old releases stay open.
     windows: BTreeMap<Window, Latency>,
 }
 
 impl PoolSpawn {
-    pub(super) fn new(stage: Rc<Stage>, windows: BTreeMap<Window, Latency>) -> Self {
-        Self { stage, windows }
+    pub(super) fn new(context: Rc<SimContext>, windows: BTreeMap<Window, Latency>) -> Self {
+        Self { context, windows }
     }
 }
 
@@ -31,20 +31,22 @@ impl Spawn for PoolSpawn {
         // A session's tasks hold the ends of channels whose other ends are in its record.
         let role = Role::Gateway(name.role);
         let named = match name.owner {
-            Owner::Session(id) => TaskTag::new(self.stage.names.label(&id), role).task().reading(Resource::Record(id)),
+            Owner::Session(id) => {
+                TaskTag::new(self.context.names.label(&id), role).task().reading(Resource::Record(id))
+            }
             Owner::Client(client) => TaskTag::new(client, role).task(),
             Owner::Gateway => TaskTag::new("gateway", role).task(),
         };
-        self.stage.pool.spawn(named, task);
+        self.context.pool.spawn(named, task);
     }
 
     fn window(&self, window: Window) -> LocalBoxFuture<'static, ()> {
         let range = self.windows.get(&window).copied().unwrap_or_default();
-        let length = self.stage.latency(&format!("window.{}", window.name()), range);
+        let length = self.context.latency(&format!("window.{}", window.name()), range);
         if length == Millis::ZERO {
             return Box::pin(LetOthersGo { gone: false });
         }
-        self.stage.clock.sleep_until(self.stage.now() + length)
+        self.context.clock.sleep_until(self.context.now() + length)
     }
 }
 

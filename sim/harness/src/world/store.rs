@@ -15,9 +15,9 @@ use gateway_core::store::{Found, Pending, Read, Store, StoreError, StoredId, Wri
 use gateway_sqlite::{BUSY, Dump};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Stage;
+use super::SimContext;
+use super::database::SharedDatabase;
 use super::fault::Faults;
-use super::kept::Kept;
 use super::mirror::Mirror;
 use crate::footprint::Resource;
 use crate::task::{Role, TaskTag};
@@ -31,7 +31,7 @@ pub(crate) struct SimStore {
     workers: Rc<Workers>,
     mirror: Rc<RefCell<Mirror>>,
     revision: Rc<Cell<u64>>,
-    database: Kept,
+    database: SharedDatabase,
 }
 
 struct Queues {
@@ -46,8 +46,8 @@ struct Call<Q, A> {
 }
 
 struct Workers {
-    stage: Rc<Stage>,
-    database: Kept,
+    context: Rc<SimContext>,
+    database: SharedDatabase,
     before_commit: Latency,
     after_commit: Latency,
     after_lookup: Latency,
@@ -59,15 +59,15 @@ struct Workers {
 }
 
 impl SimStore {
-    pub(crate) fn new(stage: Rc<Stage>, settings: &StoreSettings, database: Kept) -> Rc<Self> {
+    pub(crate) fn new(context: Rc<SimContext>, settings: &StoreSettings, database: SharedDatabase) -> Rc<Self> {
         let (mirror, revision) = (Rc::<RefCell<Mirror>>::default(), Rc::<Cell<u64>>::default());
         let workers = Rc::new(Workers {
-            stage: Rc::clone(&stage),
+            context: Rc::clone(&context),
             database: Rc::clone(&database),
             before_commit: settings.before_commit,
             after_commit: settings.after_commit,
             after_lookup: settings.after_lookup,
-            faults: Faults::new(Rc::clone(&stage), settings),
+            faults: Faults::new(Rc::clone(&context), settings),
             mirror: Rc::clone(&mirror),
             revision: Rc::clone(&revision),
             kill: RefCell::default(),
@@ -81,7 +81,7 @@ impl SimStore {
     pub(crate) fn open(&self) {
         let (writes, written) = mpsc::unbounded_channel();
         let (reads, asked) = mpsc::unbounded_channel();
-        let pool = &self.workers.stage.pool;
+        let pool = &self.workers.context.pool;
         let workers = || Rc::clone(&self.workers);
         pool.spawn(TaskTag::new("store", Role::StoreWriter).task(), Box::pin(workers().write(written)));
         pool.spawn(TaskTag::new("store", Role::StoreReader).task(), Box::pin(workers().read(asked)));
@@ -91,7 +91,7 @@ impl SimStore {
     /// The process is gone: what it called for and what is not committed will never be.
     pub(crate) fn sever(&self) {
         *self.queues.borrow_mut() = None;
-        self.workers.stage.pool.cancel(|task| task.tag.role.is_store());
+        self.workers.context.pool.cancel(|task| task.tag.role.is_store());
     }
 
     /// How to kill the process, for a crash at a call.
@@ -106,7 +106,7 @@ impl SimStore {
 
     /// Another program makes this row: it continues none.
     pub(crate) fn note_elsewhere(&self, id: StoredId) {
-        self.workers.stage.footprints.write(|| Resource::Rows);
+        self.workers.context.footprints.write(|| Resource::Rows);
         self.mirror.borrow_mut().note_elsewhere(id);
     }
 
@@ -127,23 +127,23 @@ impl SimStore {
 
     /// Counts committed transactions and faults.
     pub(crate) fn revision(&self) -> u64 {
-        self.revision.get() + self.strikes()
+        self.revision.get() + self.injected_faults()
     }
 
     /// How many calls were refused, delayed, or lost their answer.
-    pub(crate) fn strikes(&self) -> u64 {
-        self.workers.faults.strikes()
+    pub(crate) fn injected_faults(&self) -> u64 {
+        self.workers.faults.injected_faults()
     }
 }
 
 impl Store for SimStore {
     fn write(&self, write: Write) -> Pending<Written> {
-        self.workers.stage.footprints.write(|| Resource::Writes);
+        self.workers.context.footprints.write(|| Resource::Writes);
         call(self.queues.borrow().as_ref().map(|queues| &queues.writes), write)
     }
 
     fn read(&self, read: Read) -> Pending<Found> {
-        self.workers.stage.footprints.write(|| Resource::Reads);
+        self.workers.context.footprints.write(|| Resource::Reads);
         call(self.queues.borrow().as_ref().map(|queues| &queues.reads), read)
     }
 }
@@ -169,7 +169,7 @@ const BUSY_WAIT: Millis = Millis(BUSY.as_millis() as u64);
 impl Workers {
     async fn write(self: Rc<Self>, mut calls: mpsc::UnboundedReceiver<Call<Write, Written>>) {
         while let Some(Call { question, answer }) = calls.recv().await {
-            self.stage.footprints.write(|| Resource::Writes);
+            self.context.footprints.write(|| Resource::Writes);
             self.pass("store.before_commit", self.before_commit).await;
             let result = self.carry_out(&question).await;
             self.reply("store.after_commit", self.after_commit, answer, result);
@@ -181,10 +181,10 @@ impl Workers {
         let fault = self.faults.on_write(write);
         let held = self.faults.held_for();
         if fault.is_some() || held > Millis::ZERO {
-            self.faults.count_strike();
+            self.faults.count_fault();
         }
         if held > Millis::ZERO {
-            self.stage.clock.sleep_until(self.stage.now() + held.min(BUSY_WAIT)).await;
+            self.context.clock.sleep_until(self.context.now() + held.min(BUSY_WAIT)).await;
         }
         if fault == Some(Fault::Crash) {
             self.crash(write).await;
@@ -196,14 +196,14 @@ impl Workers {
         };
         if let Some(cause) = refused {
             let refused = Err(StoreError::NotWritten { cause: cause.to_owned() });
-            self.stage.enter(Site::Commit, format!("{write:?} -> {refused:?}"));
+            self.context.enter(Site::Commit, format!("{write:?} -> {refused:?}"));
             return refused;
         }
         let committed = self.commit(write);
         match fault {
             Some(Fault::Lost) => {
                 let lost = Err(StoreError::Unknown { cause: BROKEN.to_owned() });
-                self.stage.enter(Site::Commit, format!("its answer is lost: {lost:?}"));
+                self.context.enter(Site::Commit, format!("its answer is lost: {lost:?}"));
                 lost
             }
             _ => committed,
@@ -212,19 +212,19 @@ impl Workers {
 
     /// The process is killed by a task of its own, since a kill ends this one.
     async fn crash(&self, write: &Write) {
-        self.stage.enter(Site::Commit, format!("{write:?} -> the process crashes"));
+        self.context.enter(Site::Commit, format!("{write:?} -> the process crashes"));
         let kill = self.kill.borrow().clone();
         if let Some(kill) = kill {
-            self.stage.pool.spawn(TaskTag::alone(Role::Crash).task(), Box::pin(async move { kill() }));
+            self.context.pool.spawn(TaskTag::alone(Role::Crash).task(), Box::pin(async move { kill() }));
             pending::<()>().await;
         }
     }
 
     fn commit(&self, write: &Write) -> Result<Written, StoreError> {
-        touched::by_commit(&self.stage.footprints, &self.mirror.borrow(), write);
+        touched::by_commit(&self.context.footprints, &self.mirror.borrow(), write);
         self.mirror.borrow_mut().note_attempt(write);
         let result = self.database.borrow_mut().write(write);
-        self.stage.enter(Site::Commit, format!("{write:?} -> {result:?}"));
+        self.context.enter(Site::Commit, format!("{write:?} -> {result:?}"));
         if let Ok(written) = &result {
             self.mirror.borrow_mut().apply(write, written);
             self.revision.set(self.revision.get() + 1);
@@ -234,16 +234,16 @@ impl Workers {
 
     async fn read(self: Rc<Self>, mut calls: mpsc::UnboundedReceiver<Call<Read, Found>>) {
         while let Some(Call { question, answer }) = calls.recv().await {
-            self.stage.footprints.write(|| Resource::Reads);
-            touched::by_lookup(&self.stage.footprints, &self.mirror.borrow(), &question);
+            self.context.footprints.write(|| Resource::Reads);
+            touched::by_lookup(&self.context.footprints, &self.mirror.borrow(), &question);
             let result = match self.faults.on_read(&question) {
                 None => self.database.borrow_mut().read(&question),
                 Some(_) => {
-                    self.faults.count_strike();
+                    self.faults.count_fault();
                     Err(StoreError::NotWritten { cause: BROKEN.to_owned() })
                 }
             };
-            self.stage.enter(Site::Lookup, format!("{question:?} -> {result:?}"));
+            self.context.enter(Site::Lookup, format!("{question:?} -> {result:?}"));
             self.reply("store.after_lookup", self.after_lookup, answer, result);
         }
     }
@@ -256,24 +256,24 @@ impl Workers {
         answer: oneshot::Sender<Result<A, StoreError>>,
         result: Result<A, StoreError>,
     ) {
-        let length = self.stage.latency(site, range);
+        let length = self.context.latency(site, range);
         if length == Millis::ZERO {
             // A caller that is gone does not wait.
             let _ = answer.send(result);
             return;
         }
-        let due = self.stage.clock.sleep_until(self.stage.now() + length);
+        let due = self.context.clock.sleep_until(self.context.now() + length);
         let late = async move {
             due.await;
             let _ = answer.send(result);
         };
-        self.stage.pool.spawn(TaskTag::new("store", Role::StoreAnswer).task(), Box::pin(late));
+        self.context.pool.spawn(TaskTag::new("store", Role::StoreAnswer).task(), Box::pin(late));
     }
 
     async fn pass(&self, site: &str, range: Latency) {
-        let length = self.stage.latency(site, range);
+        let length = self.context.latency(site, range);
         if length > Millis::ZERO {
-            self.stage.clock.sleep_until(self.stage.now() + length).await;
+            self.context.clock.sleep_until(self.context.now() + length).await;
         }
     }
 }
@@ -284,7 +284,7 @@ mod tests {
     use gateway_sqlite::Database;
 
     use super::super::Chooser;
-    use super::super::kept::KeptDatabase;
+    use super::super::database::ReusedDatabase;
     use super::*;
     use interleaving::Progress;
     use interleaving::strategy::{Fifo, Random, Strategy};
@@ -299,28 +299,28 @@ mod tests {
             ..StoreSettings::default()
         };
         interleaving::block_on(async {
-            let stage = Stage::new(Chooser::new(strategy));
+            let context = SimContext::new(Chooser::new(strategy));
             let held = Rc::<Cell<bool>>::default();
-            let (done, shared) = (Rc::clone(&held), Rc::clone(&stage));
+            let (done, shared) = (Rc::clone(&held), Rc::clone(&context));
             let suite = async move {
                 contract::holds(async || {
                     let database = Database::in_memory().expect("a database in memory");
-                    SimStore::new(Rc::clone(&shared), &settings, KeptDatabase::new(database))
+                    SimStore::new(Rc::clone(&shared), &settings, ReusedDatabase::new(database))
                 })
                 .await;
                 done.set(true);
             };
-            stage.pool.spawn(TaskTag::alone(Role::Script).task(), Box::pin(suite));
+            context.pool.spawn(TaskTag::alone(Role::Script).task(), Box::pin(suite));
             loop {
-                match (stage.pool.step(), stage.clock.next()) {
+                match (context.pool.step(), context.clock.next()) {
                     (Progress::Ran, _) => {}
                     (Progress::Panicked { message, .. }, _) => panic!("{message}"),
                     (Progress::LeftOff, _) => unreachable!("neither strategy leaves a run off"),
-                    (Progress::Idle, Some(next)) => stage.clock.jump(next).await,
+                    (Progress::Idle, Some(next)) => context.clock.jump(next).await,
                     (Progress::Idle, None) => break,
                 }
             }
-            stage.pool.cancel(|_| true);
+            context.pool.cancel(|_| true);
             assert!(held.get(), "the suite runs to its end");
         });
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::socket::{self, Socket};
 use super::{Play, PlayError, What, rows};
-use sim_harness::wire::{self, Heard, Request};
+use sim_harness::wire::{self, ClientRequest, Heard};
 use sim_harness::world::names::{Ids, Named};
 use sim_scenario::table::{OverSockets, SocketStep};
 use sim_scenario::{Action, RequestStep, ResumeTarget, Step};
@@ -126,7 +126,7 @@ impl Client {
             None => None,
         };
         let asked = wire::request(step, ids.as_ref(), stored.as_deref(), &mut self.heard.borrow_mut());
-        let Request { method, params } = asked?;
+        let ClientRequest { method, params } = asked?;
         let socket = self.socket.borrow().clone().ok_or("the connection is gone")?;
         let id = self.requests.get() + 1;
         self.requests.set(id);

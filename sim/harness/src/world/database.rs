@@ -7,10 +7,10 @@ use gateway_core::store::{Found, Read, StoreError, Write, Written};
 use gateway_sqlite::{Database, Dump};
 
 /// A database that is kept from run to run.
-pub(crate) type Kept = Rc<RefCell<KeptDatabase>>;
+pub(crate) type SharedDatabase = Rc<RefCell<ReusedDatabase>>;
 
 /// The production database, and what it was called for if somebody wants to know.
-pub(crate) struct KeptDatabase {
+pub(crate) struct ReusedDatabase {
     database: Database,
     calls: Option<Vec<Call>>,
 }
@@ -23,8 +23,8 @@ enum Call {
     Read(Read),
 }
 
-impl KeptDatabase {
-    pub(crate) fn new(database: Database) -> Kept {
+impl ReusedDatabase {
+    pub(crate) fn new(database: Database) -> SharedDatabase {
         Rc::new(RefCell::new(Self { database, calls: None }))
     }
 

@@ -1,35 +1,36 @@
 //! What the clients said and were told: a plain account of the frames that they sent and that reached them, so that a
 //! claim can hold the gateway to its word. It knows the protocol and nothing else of the gateway.
 
-mod account;
+mod request;
+mod session_log;
 
 use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-use gateway_core::clock::Uptime;
 use gateway_core::ids::SessionId;
 use gateway_core::state::Session;
 use gateway_core::store::StoredId;
 use serde_json::Value;
 
-pub(crate) use account::{Account, End};
+pub(crate) use request::{Answer, SentRequest};
+pub(crate) use session_log::{SessionLog, TurnEnd};
 
-use crate::footprint::{Resource, Taken};
+use crate::footprint::{Resource, SharedFootprints};
 
 /// The code of the error that says that a connection has as many sessions as it may have.
 pub(crate) const SESSION_LIMIT: i64 = 4090;
 
 /// The account of a run.
 #[derive(Default)]
-pub(crate) struct Told(RefCell<Inner>);
+pub(crate) struct ClientLog(RefCell<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    footprints: Taken,
+    footprints: SharedFootprints,
     /// By runtime id.
-    accounts: BTreeMap<String, Account>,
+    sessions: BTreeMap<String, SessionLog>,
     /// What clients were told since somebody last asked.
-    news: Vec<News>,
+    events: Vec<ClientEvent>,
     /// Who knows of which questions: client, session, the question's id or kind.
     asked: BTreeSet<(String, String, String)>,
     /// Counts changes of who knows what, so that an observer knows when to look.
@@ -41,7 +42,7 @@ struct Inner {
 }
 
 /// Something that a client was told.
-pub(crate) enum News {
+pub(crate) enum ClientEvent {
     /// The answer to a request.
     Answer(Answer),
     /// The end of a turn that was stopped, though nobody had asked for it.
@@ -67,8 +68,8 @@ pub(crate) enum News {
     },
 }
 
-impl News {
-    /// What `Told` claims hold it against, beside itself, while these sessions are live.
+impl ClientEvent {
+    /// What `Received` claims hold it against, beside itself, while these sessions are live.
     pub(crate) fn grounds(&self, live: &[Session]) -> Vec<Resource> {
         let (session, rows) = match self {
             Self::Answer(Answer { request, result: Ok(result), .. }) => match request.method.as_str() {
@@ -91,36 +92,14 @@ impl News {
     }
 }
 
-/// A request and its answer.
-pub(crate) struct Answer {
-    pub(crate) client: String,
-    pub(crate) request: Request,
-    /// The result, or the error's code.
-    pub(crate) result: Result<Value, i64>,
-}
-
-/// A request that a client sent.
-pub(crate) struct Request {
-    pub(crate) method: String,
-    pub(crate) params: Value,
-    pub(crate) sent_at: Uptime,
-}
-
-impl Request {
-    /// The runtime id it names, or for a resume the stored one.
-    pub(crate) fn session(&self) -> &str {
-        self.params["session_id"].as_str().unwrap_or_default()
-    }
-}
-
-impl Told {
+impl ClientLog {
     /// Nobody has said anything yet.
-    pub(crate) fn new(footprints: Taken) -> Self {
+    pub(crate) fn new(footprints: SharedFootprints) -> Self {
         Self(RefCell::new(Inner { footprints, ..Inner::default() }))
     }
 
     /// A client sent a request.
-    pub(crate) fn sent(&self, request: &Request) {
+    pub(crate) fn sent(&self, request: &SentRequest) {
         let mut inner = self.0.borrow_mut();
         let method = request.method.as_str();
         if method.ends_with(".respond") {
@@ -130,22 +109,22 @@ impl Told {
         }
         if let ("session.title", Some(title)) = (method, request.params["title"].as_str()) {
             inner.titles.insert(title.trim().to_owned());
-            inner.account(request.session()).asked_titles.push(title.to_owned());
+            inner.session(request.session()).asked_titles.push(title.to_owned());
         }
         if method != "session.resume" && !request.session().is_empty() {
-            inner.account(request.session()).sent(method);
+            inner.session(request.session()).sent(method);
         }
     }
 
     /// A client was answered.
-    pub(crate) fn answered(&self, client: &str, request: Request, mut response: Value) {
+    pub(crate) fn answered(&self, client: &str, request: SentRequest, mut response: Value) {
         let mut inner = self.0.borrow_mut();
         let result = match response["error"]["code"].as_i64() {
             Some(code) => Err(code),
             None => Ok(response["result"].take()),
         };
         if request.method != "session.resume" && !request.session().is_empty() {
-            inner.account(request.session()).answered(client, &request, &result);
+            inner.session(request.session()).answered(client, &request, &result);
         }
         if result.is_ok() && request.method.ends_with(".respond") {
             inner.took_answer(&request);
@@ -155,10 +134,10 @@ impl Told {
         {
             inner.shown(client, session, result);
             if request.method == "session.create" {
-                inner.account(session).source = request.params["source"].as_str().map(str::to_owned);
+                inner.session(session).source = request.params["source"].as_str().map(str::to_owned);
             }
         }
-        inner.news.push(News::Answer(Answer { client: client.to_owned(), request, result }));
+        inner.events.push(ClientEvent::Answer(Answer { client: client.to_owned(), request, result }));
     }
 
     /// A client heard an event.
@@ -168,13 +147,13 @@ impl Told {
         let (kind, payload) = (event["type"].as_str().unwrap_or_default(), &event["payload"]);
         if let Some(seq) = event["seq"].as_u64() {
             let own = || (session.to_owned(), client.to_owned());
-            if inner.account(session).goes_on(client, kind, seq) {
+            if inner.session(session).goes_on(client, kind, seq) {
                 let (session, client) = own();
-                inner.news.push(News::SaidAfterStop { session, client });
+                inner.events.push(ClientEvent::SaidAfterStop { session, client });
             }
-            if !inner.account(session).follows(client, seq) {
+            if !inner.session(session).follows(client, seq) {
                 let (session, client) = own();
-                inner.news.push(News::OutOfOrder { session, client, seq });
+                inner.events.push(ClientEvent::OutOfOrder { session, client, seq });
             }
         }
         if kind.ends_with(".request") {
@@ -184,8 +163,8 @@ impl Told {
         if kind == "error" && says_no_agent() {
             inner.failed_builds += 1;
         }
-        if !inner.account(session).heard(client, kind, payload) {
-            inner.news.push(News::StoppedUnasked { session: session.to_owned() });
+        if !inner.session(session).heard(client, kind, payload) {
+            inner.events.push(ClientEvent::StoppedUnasked { session: session.to_owned() });
         }
     }
 
@@ -195,18 +174,18 @@ impl Told {
     }
 
     /// Whether there is news that nobody has asked for yet.
-    pub(crate) fn has_news(&self) -> bool {
-        !self.0.borrow().news.is_empty()
+    pub(crate) fn has_events(&self) -> bool {
+        !self.0.borrow().events.is_empty()
     }
 
     /// What clients were told since somebody last asked.
-    pub(crate) fn take_news(&self) -> Vec<News> {
-        std::mem::take(&mut self.0.borrow_mut().news)
+    pub(crate) fn take_events(&self) -> Vec<ClientEvent> {
+        std::mem::take(&mut self.0.borrow_mut().events)
     }
 
     /// The accounts of all sessions, by runtime id.
-    pub(crate) fn accounts(&self) -> Ref<'_, BTreeMap<String, Account>> {
-        Ref::map(self.0.borrow(), |inner| &inner.accounts)
+    pub(crate) fn sessions(&self) -> Ref<'_, BTreeMap<String, SessionLog>> {
+        Ref::map(self.0.borrow(), |inner| &inner.sessions)
     }
 
     /// Whether a client was told of a question: of the one with this event and this id.
@@ -228,16 +207,16 @@ impl Told {
 }
 
 impl Inner {
-    fn account(&mut self, session: &str) -> &mut Account {
-        self.footprints.write(|| Resource::Account(session.to_owned()));
-        self.accounts.entry(session.to_owned()).or_default()
+    fn session(&mut self, session: &str) -> &mut SessionLog {
+        self.footprints.write(|| Resource::SessionLog(session.to_owned()));
+        self.sessions.entry(session.to_owned()).or_default()
     }
 
     /// A client was shown a session: it knows its ids and its open questions.
     fn shown(&mut self, client: &str, session: &str, result: &Value) {
         let stored = result["stored_session_id"].as_str().or_else(|| result["session_key"].as_str());
         if let Some(stored) = stored {
-            self.account(session).stored = Some(StoredId::new(stored));
+            self.session(session).stored = Some(StoredId::new(stored));
         }
         for asked in result["pending"].as_array().into_iter().flatten() {
             let kind = asked["type"].as_str().unwrap_or_default();
@@ -246,13 +225,13 @@ impl Inner {
     }
 
     /// An answer was accepted: one that names its question by an id, or by its session.
-    fn took_answer(&mut self, request: &Request) {
+    fn took_answer(&mut self, request: &SentRequest) {
         let named = request.params["request_id"].as_str();
         let asked = self.asked.iter().find(|(_, _, by)| named == Some(by));
         let session = asked.map_or(request.session(), |(_, session, _)| session).to_owned();
         let text = request.params["answer"].as_str().or_else(|| request.params["choice"].as_str());
         if let Some(text) = text {
-            self.account(&session).answers.push(text.to_owned());
+            self.session(&session).answers.push(text.to_owned());
         }
     }
 

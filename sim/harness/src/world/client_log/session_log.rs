@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use gateway_core::store::StoredId;
 use serde_json::Value;
 
-use super::Request;
+use super::request::SentRequest;
 
 /// The account of a session.
 #[derive(Default)]
-pub(crate) struct Account {
+pub(crate) struct SessionLog {
     /// The stored id under which clients know it.
     pub(crate) stored: Option<StoredId>,
     /// The prompts that were accepted and started at once.
@@ -31,7 +31,7 @@ pub(crate) struct Account {
     /// The results of tools that were shown.
     pub(crate) results: Vec<String>,
     /// The turns that were said to have ended with an answer or an interrupt.
-    pub(crate) ends: Vec<End>,
+    pub(crate) ends: Vec<TurnEnd>,
     /// How often a client has asked it to stop or to be closed.
     pub(crate) stops: u64,
     run: Run,
@@ -42,7 +42,7 @@ pub(crate) struct Account {
 }
 
 /// The end of a turn, as a client heard it.
-pub(crate) enum End {
+pub(crate) enum TurnEnd {
     /// With this answer.
     Complete(String),
     /// It was stopped.
@@ -72,7 +72,7 @@ struct Run {
     uncertain: bool,
 }
 
-impl Account {
+impl SessionLog {
     /// A client sent a request to it.
     pub(super) fn sent(&mut self, method: &str) {
         let idle =
@@ -95,7 +95,7 @@ impl Account {
     }
 
     /// It was answered.
-    pub(super) fn answered(&mut self, client: &str, request: &Request, result: &Result<Value, i64>) {
+    pub(super) fn answered(&mut self, client: &str, request: &SentRequest, result: &Result<Value, i64>) {
         let method = request.method.as_str();
         if method == "session.interrupt" && result.is_ok() {
             self.stopped.insert(client.to_owned());
@@ -147,10 +147,10 @@ impl Account {
             "message.complete" => {
                 self.run.ended(client);
                 if payload["status"] == "interrupted" {
-                    self.ends.push(End::Interrupted);
+                    self.ends.push(TurnEnd::Interrupted);
                     return self.run.explains_a_stop();
                 }
-                self.ends.push(End::Complete(text("text")));
+                self.ends.push(TurnEnd::Complete(text("text")));
             }
             _ => {}
         }

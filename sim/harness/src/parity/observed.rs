@@ -8,17 +8,17 @@ use gateway_core::store::StoredId;
 
 use crate::observation::{self, EventTarget, LiveSession, Observation};
 use crate::recording::{Memory, Row, Session};
-use crate::rows::Tables;
+use crate::rows::RowSet;
 use crate::trace::{Site, Trace};
 use crate::world::clock::EPOCH;
 
 /// Rows and memory at one instant.
-pub(super) struct Seen {
+pub(super) struct Observed {
     pub(super) rows: Vec<Row>,
     pub(super) memory: Option<Memory>,
 }
 
-impl Seen {
+impl Observed {
     /// In the middle of a run.
     pub(super) fn of(look: &Observation, release: Release, zero: Uptime) -> Self {
         let tables = &look.rows;
@@ -46,7 +46,7 @@ fn will_end(session: &LiveSession, live: &observation::Memory) -> bool {
     session.target == EventTarget::Served || session.running || live.orphan_timers > 0
 }
 
-fn row(tables: &Tables, place: usize, zero: Uptime) -> Row {
+fn row(tables: &RowSet, place: usize, zero: Uptime) -> Row {
     let row = &tables.sessions[place];
     let messages = || tables.messages.iter().filter(|message| message.session == row.id);
     Row {
@@ -65,7 +65,7 @@ fn row(tables: &Tables, place: usize, zero: Uptime) -> Row {
     }
 }
 
-fn memory(live: &observation::Memory, tables: &Tables, release: Release) -> Memory {
+fn memory(live: &observation::Memory, tables: &RowSet, release: Release) -> Memory {
     Memory {
         live_sessions: live.sessions.len() as u64,
         reap_timers: live.orphan_timers as u64,
@@ -75,7 +75,7 @@ fn memory(live: &observation::Memory, tables: &Tables, release: Release) -> Memo
     }
 }
 
-fn session(session: &LiveSession, tables: &Tables, release: Release) -> Session {
+fn session(session: &LiveSession, tables: &RowSet, release: Release) -> Session {
     let alias = |id: &StoredId| match tables.sessions.iter().any(|row| row.id == *id) {
         true => tables.alias(id),
         false => "(no row)".to_owned(),

@@ -1,0 +1,145 @@
+//! What every part of a run shares: the clock, the choices, the tasks, the trace and the logs.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gateway_core::clock::{Clock, Millis, Uptime};
+use interleaving::TaskInfo;
+use sim_scenario::Latency;
+
+use super::client_log::ClientLog;
+use super::clock::VirtualClock;
+use super::names::Names;
+use crate::footprint::{Footprints, Resource, SharedFootprints};
+use crate::history::Position;
+use crate::task::{AnyTask, Pool, Role, TaskTag};
+use crate::trace::{Site, Trace};
+
+/// Where the choices of a run are made.
+pub(crate) type Chooser = interleaving::Chooser<Resource>;
+
+/// Whether latencies are chosen and faults injected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FaultInjection {
+    /// While the script acts.
+    On,
+    /// In the heal phase, where everything takes its least time.
+    Off,
+}
+
+/// What every part of a run shares.
+pub(crate) struct SimContext {
+    pub(crate) clock: VirtualClock,
+    pub(crate) chooser: Rc<Chooser>,
+    faults: Cell<FaultInjection>,
+    pub(crate) pool: Rc<Pool>,
+    pub(crate) names: Names,
+    pub(crate) client_log: ClientLog,
+    pub(crate) footprints: SharedFootprints,
+    /// What stands in the trace between steps.
+    simulator: AnyTask,
+    trace: RefCell<Trace>,
+    /// The words of the script's steps that were carried out.
+    carried_out: RefCell<Vec<&'static str>>,
+}
+
+impl SimContext {
+    pub(super) fn new(chooser: Chooser) -> Rc<Self> {
+        let footprints = Rc::new(Footprints::new(chooser.wants_footprints()));
+        let chooser = Rc::new(chooser);
+        let simulator = TaskTag::alone(Role::Simulator);
+        Rc::new(Self {
+            clock: VirtualClock::new(),
+            pool: Rc::new(Pool::new(Rc::clone(&chooser), Rc::clone(&footprints))),
+            chooser,
+            faults: Cell::new(FaultInjection::On),
+            simulator: Rc::new(TaskInfo { label: simulator.to_string().into(), tag: simulator }),
+            names: Names::new(Rc::clone(&footprints)),
+            client_log: ClientLog::new(Rc::clone(&footprints)),
+            footprints,
+            trace: RefCell::default(),
+            carried_out: RefCell::default(),
+        })
+    }
+
+    /// Virtual uptime.
+    pub(crate) fn now(&self) -> Uptime {
+        self.clock.now().uptime
+    }
+
+    /// The task that runs or ran last; the simulator itself once none is ready.
+    pub(super) fn current(&self) -> AnyTask {
+        self.pool.current().unwrap_or_else(|| Rc::clone(&self.simulator))
+    }
+
+    /// The gateway's tasks that have not returned, oldest first.
+    pub(crate) fn gateway_tasks(&self) -> Vec<AnyTask> {
+        let mut tasks = self.pool.tasks();
+        tasks.retain(|task| task.tag.role.is_gateway());
+        tasks
+    }
+
+    /// Whether latencies are chosen and faults injected now.
+    pub(crate) fn faults(&self) -> FaultInjection {
+        self.faults.get()
+    }
+
+    /// The heal phase begins.
+    pub(crate) fn heal(&self) {
+        self.faults.set(FaultInjection::Off);
+    }
+
+    /// Something happened, in the task that runs.
+    pub(crate) fn enter(&self, site: Site, text: String) {
+        self.trace.borrow_mut().enter(self.now(), self.current(), site, text);
+    }
+
+    /// A step of the script was carried out.
+    pub(crate) fn carried_out(&self, word: &'static str) {
+        self.carried_out.borrow_mut().push(word);
+    }
+
+    pub(crate) fn take_carried_out(&self) -> Vec<&'static str> {
+        self.carried_out.take()
+    }
+
+    /// A task was given its turn.
+    pub(crate) fn count_event(&self) {
+        self.trace.borrow_mut().event(self.now(), &self.current().label);
+    }
+
+    /// What the turn touched goes to the strategy that wants to know it.
+    pub(crate) fn ran(&self) {
+        // Claims that read what the step changed have read which turns run, too.
+        if self.footprints.is_enabled() && self.footprints.changes_observed() {
+            self.footprints.observe(Resource::Turns);
+        }
+        self.pool.conclude();
+    }
+
+    /// How many events there were.
+    pub(crate) fn events(&self) -> u64 {
+        self.trace.borrow().events()
+    }
+
+    /// Where the run is.
+    pub(crate) fn moment(&self) -> Position {
+        Position { at: self.now(), entries: self.trace.borrow().entries().len(), task: self.current() }
+    }
+
+    /// The trace so far, leaving an empty one.
+    pub(crate) fn take_trace(&self) -> Trace {
+        self.trace.take()
+    }
+
+    /// One latency out of a range: its least, its middle or its most. In the heal phase always its least.
+    pub(crate) fn latency(&self, site: &str, range: Latency) -> Millis {
+        if range.min == range.max || self.faults() == FaultInjection::Off {
+            return range.min;
+        }
+        let mut lengths = vec![range.min, Millis(range.min.0.midpoint(range.max.0)), range.max];
+        lengths.dedup();
+        let labels: Vec<String> = lengths.iter().map(Millis::to_string).collect();
+        lengths[self.chooser.choose(site, &labels.iter().map(String::as_str).collect::<Vec<_>>())]
+    }
+}
