@@ -1,6 +1,6 @@
 //! Claims about the gateway that hold in every run, on every schedule.
 //!
-//! One file for each claim, named after it. The types of a claim are in [`claim`](crate::claim); the oracle judges the
+//! One file for each claim, named after it. The types of a claim are in `claim`; the oracle judges the
 //! claims during a run, and a failed one is a [`Violation`].
 
 mod accepted_input_is_stored;

@@ -1,6 +1,6 @@
 //! Runs scenarios against the gateway under virtual time and a schedule it controls.
 //!
-//! In the order in which a run goes through them: a [`scenario`] is read, a [`strategy`](interleaving::strategy) decides and the
+//! In the order in which a run goes through them: a [`scenario`](sim_scenario) is read, a [`strategy`](interleaving::strategy) decides and the
 //! [`tape`](interleaving::tape) records, the [`simulation`] advances the world of clock, network, store and clients, [`invariant`]s watch, the
 //! [`trace`] remembers, and a [`report`] tells what came of it, with the [`rows`] that are left. Start at [`Simulator`].
 //!
