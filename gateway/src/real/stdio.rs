@@ -64,7 +64,7 @@ impl StdioTransport {
     }
 
     /// Waits until every frame sent before the close is written, or the client reads nothing: for the write timeout after
-    /// an orderly close of the client, otherwise for [`CLOSE_TIMEOUT`]. A client that never reads blocks the writing
+    /// an orderly close of the client, otherwise for one second. A client that never reads blocks the writing
     /// thread for ever.
     #[expect(clippy::disallowed_methods, reason = "a deadline below the gateway's")]
     pub async fn drained(&self, write_timeout: &WriteTimeout) {
