@@ -56,24 +56,24 @@ pub trait Turn {
 pub enum TurnEvent {
     /// A piece of the answer, streamed.
     Delta {
-        /// The piece.
+        /// The next piece of the answer.
         text: String,
     },
     /// A whole message of the agent, after its deltas.
     Said {
-        /// The text.
+        /// The text to show and store.
         text: String,
     },
     /// The agent calls a tool.
     ToolStarted {
-        /// The call.
+        /// The call as the model made it.
         call: ToolCall,
     },
     /// The tool has answered, or was stopped by an interrupt.
     ToolFinished {
-        /// The call.
+        /// The call that has ended.
         call: ToolCall,
-        /// The tool's output.
+        /// The tool's output, stored as the result.
         result: String,
     },
     /// A job runs in the background from here on, also beyond the end of the turn.
@@ -83,7 +83,7 @@ pub enum TurnEvent {
     },
     /// The agent asks its user, and waits for the answer ([`Turn::answer`]).
     Asked {
-        /// What it asks.
+        /// The question to send to the client.
         question: Question,
     },
     /// A compression has begun: the agent writes a summary.
@@ -102,7 +102,7 @@ pub enum TurnEvent {
     Flush,
     /// The end: the answer.
     Finished {
-        /// The answer's text.
+        /// The answer's whole text.
         text: String,
     },
     /// The end: the agent gave up.
@@ -119,7 +119,7 @@ pub enum TurnEvent {
 pub struct ToolCall {
     /// Unique in its turn.
     pub id: String,
-    /// The tool.
+    /// The tool's name, for example `terminal`.
     pub name: String,
     /// What it is asked to do.
     pub args: String,
@@ -130,7 +130,7 @@ pub struct ToolCall {
 pub struct Question {
     /// What kind of answer is wanted.
     pub kind: QuestionKind,
-    /// What is asked.
+    /// The text that the client shows.
     pub text: String,
 }
 
@@ -138,7 +138,7 @@ pub struct Question {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QuestionKind {
-    /// A text.
+    /// A free text of the user.
     Clarify,
     /// A password for `sudo`.
     Sudo,
@@ -174,7 +174,7 @@ impl QuestionKind {
 pub enum CompressionMode {
     /// The mode of the setting `compression`.
     Default,
-    /// The session goes on under a new id.
+    /// The session continues under a new id.
     Rotate,
     /// The messages are replaced, the id stays.
     InPlace,

@@ -14,33 +14,33 @@ use crate::lifecycle::{
 /// How a gateway behaves wherever releases differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Behavior {
-    /// The orphan timer.
+    /// The orphan timer: expiry, piling up, clock.
     pub grace: grace::Grace,
     /// Attachment: which client receives a session's events.
     pub attach: attach::Attach,
-    /// Building agents.
+    /// Building agents: retries after a failure, late agents.
     pub build: agents::Build,
     /// Bringing a stored session back.
     pub resume: resume::Resume,
-    /// Accepting a prompt.
+    /// Accepting a prompt: busy sessions, liveness, its row.
     pub claim: claim::Claim,
     /// Prompts that wait for the turn before them.
     pub queue: queue::Queue,
-    /// Storing messages.
+    /// Storing messages: when, in which units, at the end.
     pub flush: flush::Flush,
     /// Going on under another id.
     pub rotation: rotation::Rotation,
-    /// Events.
+    /// Events: replay and open questions.
     pub events: events::Events,
     /// Clients that do not take their frames.
     pub writing: writing::Writing,
-    /// Ending sessions.
+    /// Ending sessions: order, running turns, reasons.
     pub close: close::Close,
-    /// Sessions that nobody has used for long.
+    /// Idle sessions and the cap on live sessions.
     pub idle: idle::Idle,
-    /// Ending turns.
+    /// Ending turns: when the session is free, failed turns.
     pub finish: finish::Finish,
-    /// Stopping turns.
+    /// Interrupts: their target, their time, their answers.
     pub interrupt: interrupt::Stop,
     /// Words to a turn that runs.
     pub steer: steer::Steer,
@@ -58,9 +58,9 @@ pub struct Behavior {
     pub lineage: lineage::Lineage,
     /// Listing stored sessions.
     pub list: list::List,
-    /// The gateway's end.
+    /// The gateway's end: signals and running turns.
     pub shutdown: process::Shutdown,
-    /// The gateway's beginning.
+    /// The gateway's start: rows that an earlier process left open.
     pub startup: process::Startup,
 }
 
@@ -187,22 +187,22 @@ fn erase<G: Group>(group: &mut G) -> (&'static str, &mut dyn ErasedGroup) {
 /// An override that names nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownBehavior {
-    /// No such field.
+    /// No field has this name.
     #[error("unknown behavior `{found}`, expected one of {}", list(known))]
     Field {
-        /// What was found.
+        /// The name that was given.
         found: String,
-        /// What there is.
+        /// The names of all fields.
         known: Vec<String>,
     },
-    /// No such alternative.
+    /// The field has no such alternative.
     #[error("unknown alternative `{found}` of `{field}`, expected one of {}", list(known))]
     Alternative {
-        /// The field.
+        /// The field that was named.
         field: String,
-        /// What was found.
+        /// The alternative that was given.
         found: String,
-        /// What there is.
+        /// The names of all its alternatives.
         known: Vec<&'static str>,
     },
 }

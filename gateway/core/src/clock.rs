@@ -27,9 +27,9 @@ pub trait Clock {
 /// One reading of a [`Clock`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// For deadlines.
+    /// Monotonic time since the start, for deadlines.
     pub uptime: Uptime,
-    /// For rows.
+    /// Time of day, for rows.
     pub wall: Wall,
 }
 
@@ -156,25 +156,25 @@ pub enum BadLength {
     /// Starts with a minus sign.
     #[error("negative time `{text}`, expected a length such as `0s`, `250ms` or `1m 30s`")]
     Negative {
-        /// What was found.
+        /// The text that was found.
         text: String,
     },
     /// No number with a unit.
     #[error("not a time: `{text}`, expected a length such as `0s`, `250ms` or `1m 30s`")]
     Unreadable {
-        /// What was found.
+        /// The text that was found.
         text: String,
     },
     /// Finer than a millisecond.
     #[error("time `{text}` is finer than a millisecond, the grain of the clock")]
     TooFine {
-        /// What was found.
+        /// The text that was found.
         text: String,
     },
     /// Longer than a century.
     #[error("time `{text}` is longer than a century")]
     TooLong {
-        /// What was found.
+        /// The text that was found.
         text: String,
     },
 }

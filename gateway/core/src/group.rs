@@ -6,9 +6,9 @@
 /// One thing that releases do differently.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// `group.field`.
+    /// `group.field`, as scenario files and flags write it.
     pub name: String,
-    /// What it decides.
+    /// The decision that the field controls, in a sentence.
     pub about: &'static str,
     /// The first is the default.
     pub alternatives: &'static [Alternative],
@@ -19,7 +19,7 @@ pub struct Field {
 /// One way to do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alternative {
-    /// Its name.
+    /// The name in scenario files and flags.
     pub name: &'static str,
     /// What it does, with the defect it is.
     pub about: &'static str,
@@ -29,7 +29,7 @@ pub struct Alternative {
 
 /// A group of fields, made by the `group!` macro.
 pub(crate) trait Group {
-    /// The group's name.
+    /// The name of the group, the part before the dot.
     const NAME: &'static str;
 
     /// Its fields with their present values.

@@ -28,7 +28,7 @@ impl SessionId {
         Self(format!("{:08x}", bits as u32).into())
     }
 
-    /// The eight digits.
+    /// The eight hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }

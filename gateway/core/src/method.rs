@@ -146,7 +146,7 @@ methods! {
     CompletePath "complete.path" Inline Continues,
     /// Returns the cells of the pet.
     Pet "pet.cells" Inline Continues,
-    /// Tells whether pasted text is a dropped file.
+    /// Answers whether pasted text is a dropped file.
     DetectDrop "input.detect_drop" Inline Continues,
 }
 

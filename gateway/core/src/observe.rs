@@ -19,7 +19,7 @@ pub enum Resource<'a> {
     Index,
     /// Which row ids were given.
     RowIds,
-    /// A session's record.
+    /// The record of a session, by its runtime id.
     Record(&'a SessionId),
     /// A session's numbered events.
     Events(&'a SessionId),

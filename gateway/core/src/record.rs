@@ -29,7 +29,7 @@ pub struct Record {
     pub agent: AgentSlot,
     /// The turn that holds the session, from the claim to the end.
     pub turn: Option<TurnState>,
-    /// The conversation.
+    /// The history of the conversation, and how much of it is stored.
     pub transcript: Transcript,
     /// The question of the turn that waits for its answer.
     pub question: Option<OpenQuestion>,
@@ -50,11 +50,11 @@ pub struct Record {
 pub enum SessionStage {
     /// Registered, while its row is being reopened or inserted.
     Opening,
-    /// In use.
+    /// In use: clients may attach and prompt.
     Open,
     /// Being ended: no client can attach any more.
     Closing,
-    /// Ended.
+    /// Ended and removed from the registry. Final.
     Finalized,
 }
 
@@ -63,11 +63,11 @@ pub enum SessionStage {
 pub enum Actor {
     /// A client, with `session.close`.
     Client,
-    /// The orphan timer.
+    /// The orphan timer, after a grace without a client.
     OrphanTimer,
     /// The end of the connection that the session was made to be closed with.
     Disconnect,
-    /// The idle reaper.
+    /// The idle reaper, after `session_ttl` or over the cap.
     IdleReaper,
     /// The cap on live sessions.
     Cap,
@@ -78,7 +78,7 @@ pub enum Actor {
 /// The end of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Who ends it.
+    /// The actor that ends it.
     pub actor: Actor,
     /// What its row will say.
     pub reason: EndReason,
@@ -91,11 +91,11 @@ pub struct Ended {
 /// Where a session's events go.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Attachment {
-    /// To this connection.
+    /// Events go to this connection.
     Attached(ConnectionId),
     /// Nowhere: the session has no client.
     Detached {
-        /// Since when.
+        /// The uptime since which it has no client.
         since: Uptime,
         /// The connection they went to before; none at the session's beginning.
         from: Option<ConnectionId>,
@@ -161,7 +161,7 @@ pub enum TurnPhase {
 /// A prompt that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queued {
-    /// The prompt.
+    /// The text of the prompt.
     pub text: String,
     /// The connection it came on; none for the outcome of a background job.
     pub link: Option<ConnectionId>,
@@ -170,7 +170,7 @@ pub struct Queued {
 /// A conversation, and how much of it is stored.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Transcript {
-    /// Oldest first.
+    /// The messages, oldest first.
     pub messages: Vec<NewMessage>,
     /// How many of them, from the first, are stored.
     pub saved: usize,
@@ -198,7 +198,7 @@ pub struct OpenQuestion {
 pub struct Timer {
     /// Unique in the process. A timer that fires must find its id still in the record.
     pub id: u64,
-    /// When it fires.
+    /// The uptime at which it fires.
     pub deadline: Uptime,
 }
 
@@ -453,7 +453,7 @@ pub(crate) mod samples {
         record
     }
 
-    /// A changed copy.
+    /// A copy with one change applied.
     pub(crate) fn with(mut record: Record, change: impl FnOnce(&mut Record)) -> Record {
         change(&mut record);
         record

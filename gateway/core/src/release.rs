@@ -11,13 +11,13 @@ use crate::behavior::Behavior;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Release {
-    /// hermes-agent 0.16.0 (2026.6.5).
+    /// hermes-agent 0.16.0, tagged 2026.6.5.
     V0_16_0,
-    /// hermes-agent 0.17.0 (2026.6.19).
+    /// hermes-agent 0.17.0, tagged 2026.6.19.
     V0_17_0,
-    /// hermes-agent 0.18.2 (2026.7.7.2).
+    /// hermes-agent 0.18.2, tagged 2026.7.7.2.
     V0_18_2,
-    /// hermes-agent 0.19.0 (2026.7.20).
+    /// hermes-agent 0.19.0, tagged 2026.7.20.
     V0_19_0,
     /// No release: 0.19.0 with the change that hermes-agent#44102 proposes.
     V0_19_0Rearm,
@@ -243,7 +243,7 @@ mod tests {
         }
     }
 
-    /// Names read back.
+    /// Every release's name parses back to it.
     #[test]
     fn names_read_back() {
         for release in Release::ALL {

@@ -29,18 +29,18 @@ pub struct TaskName {
 /// The session or client that a task serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// The gateway itself.
+    /// Tasks of the gateway itself, printed `gateway/ROLE`.
     Gateway,
     /// A client, by its connection's name.
     Client(Rc<str>),
-    /// A live session.
+    /// Tasks of a live session, printed `SESSION/ROLE`.
     Session(SessionId),
 }
 
 /// The work of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskRole {
-    /// Accepts connections ([`server::serve`](crate::server::serve)).
+    /// Accepts connections for as long as the transport has any ([`server::serve`](crate::server::serve)).
     Acceptor,
     /// Reads the frames of a connection.
     Reader,
@@ -54,9 +54,9 @@ pub enum TaskRole {
     Shutdown,
     /// Starts the build of an agent a little later.
     BuildTimer,
-    /// Builds an agent.
+    /// Builds the agent of a session.
     Build,
-    /// Runs a turn.
+    /// Runs a turn from its claim to its end.
     Turn,
     /// Starts the turn of the prompt that waits.
     Next,
@@ -64,7 +64,7 @@ pub enum TaskRole {
     Interrupt,
     /// Waits for the end of a background job.
     Job,
-    /// Reviews a turn.
+    /// Reviews a turn on a copy of the history.
     Review,
     /// Waits for the end of a grace.
     Grace,

@@ -23,10 +23,10 @@ pub use write::{
 /// * dropping the returned future does not undo the call, and the answer may come after the caller is gone;
 /// * one `Write` is one transaction: all of it or nothing.
 pub trait Store {
-    /// Carries out one transaction.
+    /// Executes one transaction. Dropping the future does not undo it.
     fn write(&self, write: Write) -> Pending<Written>;
 
-    /// Looks rows up.
+    /// Executes one query. Dropping the future loses only the answer.
     fn read(&self, read: Read) -> Pending<Found>;
 }
 
@@ -47,7 +47,7 @@ pub struct Written {
 pub enum Read {
     /// One session row.
     Session {
-        /// Its id.
+        /// The id to look up; the answer is `None` if there is no row.
         id: StoredId,
     },
     /// The session row with this title.
@@ -57,12 +57,12 @@ pub enum Read {
     },
     /// A session's active messages, oldest first.
     Messages {
-        /// The session.
+        /// The session whose messages are read.
         session: StoredId,
     },
     /// The newest continuation of a session, itself if it has none.
     Tip {
-        /// Where to start.
+        /// The row at which the chain starts.
         session: StoredId,
         /// Which children continue a parent.
         rule: TipRule,
@@ -71,9 +71,9 @@ pub enum Read {
     Open,
     /// Root sessions and branches, a compressed chain as its tip; none that a tool made for itself.
     List {
-        /// How many at the most.
+        /// The most entries of the list.
         limit: u32,
-        /// Which come first.
+        /// The order of the list.
         order: ListOrder,
         /// Which children continue a parent.
         rule: TipRule,
@@ -83,15 +83,15 @@ pub enum Read {
 /// An answer to a [`Read`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
-    /// To [`Read::Session`] and [`Read::Titled`].
+    /// The answer to [`Read::Session`] and [`Read::Titled`]: the row, or `None`.
     Session(Option<SessionRow>),
-    /// To [`Read::Messages`].
+    /// The answer to [`Read::Messages`]: active messages, oldest first.
     Messages(Vec<MessageRow>),
-    /// To [`Read::Tip`].
+    /// The answer to [`Read::Tip`]: the newest continuation.
     Tip(StoredId),
-    /// To [`Read::Open`].
+    /// The answer to [`Read::Open`]: open rows, oldest first.
     Open(Vec<SessionRow>),
-    /// To [`Read::List`].
+    /// The answer to [`Read::List`]: entries in the order that was asked for.
     List(Vec<ListedRow>),
 }
 
@@ -118,16 +118,16 @@ pub struct ListedRow {
 /// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Nothing was written.
+    /// Nothing was written: the caller may try again.
     #[error("nothing was written: {cause}")]
     NotWritten {
-        /// The database's error.
+        /// The database's error as text.
         cause: String,
     },
     /// The answer was lost: the transaction may have been committed.
     #[error("unknown whether it was written: {cause}")]
     Unknown {
-        /// The database's error.
+        /// The reason why the answer is missing.
         cause: String,
     },
     /// Another session has this title. Nothing was written.

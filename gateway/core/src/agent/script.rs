@@ -42,7 +42,7 @@ pub struct TurnScript {
 pub enum TurnStep {
     /// `{ tool = "terminal", takes = "4s" }`: a call before, its result after.
     Tool {
-        /// The tool.
+        /// The tool's name, for example `terminal`.
         name: String,
         /// How long it runs.
         takes: Millis,
@@ -52,7 +52,7 @@ pub enum TurnStep {
     /// `{ background = "build", takes = "30s" }`: a tool call that starts a job and returns. The outcome of the job is its
     /// name, which is then a prompt. Started again while it runs, it is the same job.
     Background {
-        /// The job.
+        /// The job's name, unique among running jobs.
         job: String,
         /// How long it runs.
         takes: Millis,
@@ -66,26 +66,26 @@ pub enum TurnStep {
     },
     /// `{ say = "text" }`: a streamed message of the agent in the middle of the turn.
     Say {
-        /// The text.
+        /// The text to show and store.
         text: String,
     },
     /// `{ ask = "clarify", text = "which one?" }`: a question to the user; the answer is the result of a tool call.
     Ask {
         /// What kind of answer is wanted.
         kind: QuestionKind,
-        /// What is asked.
+        /// The text of the question.
         text: String,
     },
     /// `{ sleep = "2s" }`: time only, as for a slow model.
     Sleep {
-        /// How long.
+        /// The duration, in virtual time under the simulator.
         takes: Millis,
     },
     /// `{ hang = true }`: the agent reports nothing more until it is interrupted.
     Hang,
     /// `{ late = "text", takes = "5s" }`: the answer, from an agent that ignores an interrupt meanwhile.
     Late {
-        /// The text.
+        /// The text of the late answer.
         text: String,
         /// How long it works on it.
         takes: Millis,
@@ -101,7 +101,7 @@ pub enum TurnStep {
     /// text; with `compress = "rotate"` it compresses its copy of the conversation meanwhile. It begins when the turn has
     /// been answered, wherever the step stands; the last such step counts.
     Review {
-        /// What it reports.
+        /// The error message of the turn.
         text: String,
         /// How long it takes.
         takes: Millis,
@@ -110,7 +110,7 @@ pub enum TurnStep {
     },
     /// `{ reply = "text" }`: the answer, which ends the turn. A turn without one ends with `done`.
     Reply {
-        /// The text.
+        /// The text of the answer.
         text: String,
     },
 }
@@ -316,7 +316,7 @@ struct ScriptedTurn {
 enum Part {
     Event(TurnEvent),
     Pass(Millis, OnInterrupt),
-    /// Nothing, for ever.
+    /// Waits for ever; only an interrupt ends it.
     Hang,
     /// The end of a tool call, whose result depends on whether it was interrupted.
     ToolEnds(ToolCall),

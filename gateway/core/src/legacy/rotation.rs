@@ -49,7 +49,7 @@ pub(crate) async fn rotate(
 }
 
 /// Carries out the compression of a review that shares the session's row: the rows change, the session's record does not
-/// (S24). The releases that do this only log errors. Returns the row that the review goes on with.
+/// (S24). The releases that do this only log errors. Returns the row in which the review continues.
 pub(crate) async fn compress_beside(
     gateway: &Gateway,
     session: &Session,
@@ -78,7 +78,7 @@ pub(crate) async fn compress_beside(
     }
 }
 
-/// Undoes [`compaction::switch`].
+/// Reverts [`compaction::switch`] after a failed insert.
 fn switch_back(gateway: &Gateway, record: &mut Record, parent: &StoredId, before: Transcript) {
     record.agent.row = parent.clone();
     if gateway.behavior.rotation.syncs_key_at_once() {

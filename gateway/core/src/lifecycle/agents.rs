@@ -4,7 +4,7 @@ use crate::group::group;
 use crate::record::AgentState;
 
 group! {
-    /// Building agents.
+    /// Building agents: retries after a failure, late agents.
     Build "build" {
         /// What a session does after a failed build of its agent.
         failure: Failure {

@@ -16,9 +16,9 @@ group! {
         }
         /// The default of `approval_timeout`.
         wait: Wait {
-            /// One minute.
+            /// One minute, then it is denied.
             OneMinute "one_minute",
-            /// Five minutes.
+            /// Five minutes, then it is denied.
             FiveMinutes "five_minutes"
                 harmless "it is the default of a setting",
         }

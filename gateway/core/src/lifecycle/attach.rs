@@ -30,7 +30,7 @@ group! {
         }
         /// Whether `session.activate` attaches.
         activate: Activate {
-            /// It attaches.
+            /// It attaches the session to its connection.
             Binds "binds",
             /// It answers only; events still go to the former client (spec §4.5).
             AnswersOnly "answers_only",
@@ -78,7 +78,7 @@ impl Attach {
         }
     }
 
-    /// Whether `session.activate` attaches.
+    /// Whether `session.activate` attaches the session.
     pub fn activate_binds(&self) -> bool {
         match self.activate {
             Activate::Binds => true,

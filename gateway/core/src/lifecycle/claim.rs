@@ -1,4 +1,4 @@
-//! Accepting a prompt: may it start, and how its row comes to be.
+//! Accepting a prompt: whether it may start, and how its row is inserted.
 
 use crate::config::BusyInput;
 use crate::group::group;
@@ -6,13 +6,13 @@ use crate::lifecycle::grace;
 use crate::record::{AgentState, Record, SessionStage};
 
 group! {
-    /// Accepting a prompt.
+    /// Accepting a prompt: busy sessions, liveness, its row.
     Claim "claim" {
         /// What happens to a prompt while a turn runs.
         busy: BusyPrompt {
             /// `busy_input_mode` decides: it is queued, interrupts the running turn, or steers it.
             Policy "policy",
-            /// It is refused.
+            /// It is refused as busy.
             Reject "reject",
         }
         /// Whether a session that is being ended refuses prompts.
@@ -24,7 +24,7 @@ group! {
         }
         /// Whether the busy check and the claim are one atomic step.
         sections: Sections {
-            /// They are atomic.
+            /// They are one atomic step.
             One "one",
             /// They are separate: a second prompt in between also claims the session, and two turns run (S15).
             TestedThenClaimed "tested_then_claimed",
@@ -119,7 +119,7 @@ impl Claim {
     }
 }
 
-/// Whether the turn at work can be told something: it has an agent, and is no work without one such as a compression.
+/// Whether the running turn can be steered: it has an agent, unlike a compression that a client requested.
 fn can_listen(record: &Record) -> bool {
     let prompted = record.turn.as_ref().is_some_and(|turn| !turn.user.is_empty());
     prompted && matches!(record.agent.state, AgentState::Ready)

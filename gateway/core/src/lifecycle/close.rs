@@ -5,7 +5,7 @@ use crate::record::{Actor, Record, SessionStage};
 use crate::store::EndReason;
 
 group! {
-    /// Ending sessions.
+    /// Ending sessions: order, running turns, reasons.
     Close "close" {
         /// What happens to a running turn.
         turn: RunningTurn {
@@ -36,7 +36,7 @@ group! {
         }
         /// What happens to a session with `close_on_disconnect` when its connection ends.
         on_disconnect: OnDisconnect {
-            /// It is closed.
+            /// It is closed at once, without a grace.
             Closes "closes",
             /// It gets a grace like any other session.
             Ignored "ignored",
@@ -58,7 +58,7 @@ group! {
         }
         /// The end reason of a reaped row.
         reap_reason: ReapReason {
-            /// `ws_orphan_reap`.
+            /// The reaper's own: `ws_orphan_reap`.
             Actor "actor",
             /// `tui_close`, as if the user had closed it (A1).
             TuiClose "tui_close",
@@ -93,7 +93,7 @@ pub enum Removal {
     AfterEnd,
     /// Before, with the resume lock held until then.
     BeforeEndLocked,
-    /// Before.
+    /// Before its row is ended.
     BeforeEnd,
 }
 

@@ -1,9 +1,9 @@
-//! Events: whether a client that comes back can tell what it has missed.
+//! Events: whether a returning client can replay events that it missed.
 
 use crate::group::group;
 
 group! {
-    /// Events.
+    /// Events: replay and open questions.
     Events "events" {
         /// Whether a client can replay events that it missed.
         replay: Replay {

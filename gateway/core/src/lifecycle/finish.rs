@@ -3,7 +3,7 @@
 use crate::group::group;
 
 group! {
-    /// Ending turns.
+    /// Ending turns: when the session is free, failed turns.
     Finish "finish" {
         /// When the session becomes free for the next prompt.
         running: Running {
@@ -38,7 +38,7 @@ impl Finish {
         }
     }
 
-    /// Whether an interrupted turn ends with a message that says so.
+    /// Whether an interrupted turn ends with a message that reports the interrupt.
     pub fn says_interrupted(&self) -> bool {
         match self.interrupted {
             Interrupted::Said => true,

@@ -4,7 +4,7 @@ use crate::group::group;
 use crate::store::NewMessage;
 
 group! {
-    /// Storing messages.
+    /// Storing messages: when, in which units, at the end.
     Flush "flush" {
         /// When a turn's messages are stored.
         when: When {
@@ -17,7 +17,7 @@ group! {
         }
         /// What one transaction of a flush holds.
         unit: Unit {
-            /// All unsaved messages.
+            /// All unsaved messages, as one transaction.
             Batch "batch",
             /// One message: a kill in between leaves a part of a group.
             Message "message"
@@ -35,7 +35,7 @@ group! {
         }
         /// Which messages loaded by a resume count as stored.
         loaded: Loaded {
-            /// All of them.
+            /// All of them: the rows already have them.
             Stored "stored",
             /// Those that a turn continues with; a rotation and `session.compress` store them again (B5).
             InTurns "in_turns",
@@ -46,7 +46,7 @@ group! {
 /// A point at which a turn can store its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlushPoint {
-    /// The turn starts.
+    /// The turn starts and its prompt is in the transcript.
     Start,
     /// A message of the agent or of a tool is complete.
     Step,
@@ -60,7 +60,7 @@ pub enum FlushPoint {
     End,
     /// The turn has failed.
     Failure,
-    /// The session ends.
+    /// The session ends and its turn has stopped.
     Finalize,
 }
 

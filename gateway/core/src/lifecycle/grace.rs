@@ -5,7 +5,7 @@ use crate::group::group;
 use crate::record::{Attachment, Record, SessionStage};
 
 group! {
-    /// The orphan timer.
+    /// The orphan timer: expiry, piling up, clock.
     Grace "grace" {
         /// What a grace timer does when it fires while the detached session's turn still runs.
         expiry: Expiry {
@@ -50,7 +50,7 @@ const CHECKS: u32 = 60;
 /// What to do when an orphan timer fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnExpiry {
-    /// End the session.
+    /// End the session as an orphan.
     Reap,
     /// Arm the timer for another grace.
     Rearm,
@@ -114,7 +114,7 @@ impl Grace {
         }
     }
 
-    /// Whether the grace goes on while the machine sleeps.
+    /// Whether the grace also elapses during a suspend.
     pub fn counts_sleep(&self) -> bool {
         match self.clock {
             GraceClock::Uptime => false,

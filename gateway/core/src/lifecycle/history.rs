@@ -16,7 +16,7 @@ group! {
         }
         /// What a prompt with a negative `truncate` ordinal does.
         negative: Negative {
-            /// It is refused.
+            /// It is refused, and nothing is truncated.
             Refused "refused",
             /// It counts from the end, and replaces messages that were not named (A19).
             FromTheEnd "from_the_end",

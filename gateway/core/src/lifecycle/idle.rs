@@ -1,4 +1,4 @@
-//! Sessions that nobody has used for long, and too many of them.
+//! Idle sessions, and the cap on live sessions.
 
 use crate::clock::{Millis, Uptime};
 use crate::group::group;
@@ -11,7 +11,7 @@ pub const SCAN: Millis = Millis::from_secs(300);
 pub const CAP_DELAY: Millis = Millis(100);
 
 group! {
-    /// Sessions that nobody has used for long.
+    /// Idle sessions and the cap on live sessions.
     Idle "idle" {
         /// Whether an idle reaper runs.
         reaper: Reaper {
@@ -22,14 +22,14 @@ group! {
         }
         /// Whether a selected session is checked again right before its end.
         victims: Victims {
-            /// It is checked.
+            /// It is checked again and spared if in use.
             TestedAgain "tested_again",
             /// It is not: a client that resumes it in between loses it (S7).
             NotTestedAgain "not_tested_again",
         }
         /// The default of `max_live_sessions`.
         cap: Cap {
-            /// Sixteen.
+            /// Sixteen live sessions, as in the real default.
             Sixteen "sixteen",
             /// No limit: the default is not read (A24).
             OffUnlessSet "off_unless_set",
@@ -67,7 +67,7 @@ impl Idle {
     }
 }
 
-/// Whether a session could be ended because nobody uses it. `served` says whether its connection still is.
+/// Whether a session may be ended as idle. `served` says whether its connection is still served.
 pub fn is_evictable(record: &Record, served: bool) -> bool {
     let built = !matches!(record.agent.state, AgentState::Building);
     record.stage == SessionStage::Open && !record.is_running() && built && !served

@@ -5,11 +5,11 @@ use crate::group::group;
 use crate::record::{Record, TurnPhase};
 
 group! {
-    /// Stopping turns.
+    /// Interrupts: their target, their time, their answers.
     Stop "interrupt" {
         /// What an interrupt does to an idle session.
         idle: Idle {
-            /// Nothing.
+            /// Nothing; the next turn is unaffected.
             Ignored "ignored",
             /// It is kept and interrupts the next turn at once (A16).
             Sticky "sticky",
@@ -63,14 +63,14 @@ pub enum InterruptTarget {
     Claim,
     /// The turn that comes next.
     NextTurn,
-    /// Nothing.
+    /// Nothing: there is no turn.
     Nothing,
 }
 
 /// When an interrupt stops a turn that waits for its agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InterruptTiming {
-    /// At the rotation.
+    /// When the interrupt arrives.
     AtOnce,
     /// When the agent is ready.
     WhenReady,
@@ -112,7 +112,7 @@ impl Stop {
         }
     }
 
-    /// What `session.interrupt` stops.
+    /// The target of `session.interrupt`.
     pub fn target(&self, record: &Record) -> InterruptTarget {
         match (record.turn.as_ref().map(|turn| turn.phase), self.claimed, self.idle) {
             (Some(TurnPhase::Claimed), Claimed::LosesSession, _) => InterruptTarget::Claim,

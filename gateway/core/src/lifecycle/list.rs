@@ -15,7 +15,7 @@ group! {
         }
         /// Which row `session.list` shows for a continued conversation.
         tip: Tip {
-            /// Its newest continuation.
+            /// The newest continuation of its root.
             Best "best",
             /// After each compression the child that started last, which may be a branch (B7).
             LatestStart "latest_start",

@@ -3,9 +3,9 @@
 use crate::group::group;
 
 group! {
-    /// The gateway's end.
+    /// The gateway's end: signals and running turns.
     Shutdown "shutdown" {
-        /// What SIGTERM does.
+        /// What SIGTERM does to the live sessions.
         on_term: OnTerm {
             /// The same as SIGINT: every session is ended.
             EndsRows "ends_rows",
@@ -23,13 +23,13 @@ group! {
 }
 
 group! {
-    /// The gateway's beginning.
+    /// The gateway's start: rows that an earlier process left open.
     Startup "startup" {
         /// What happens to rows that an earlier process left open.
         sweep: Sweep {
             /// They are ended after a grace for their clients to resume.
             AfterGrace "after_grace",
-            /// Nothing (A3).
+            /// Nothing: they stay open (A3).
             None "none",
         }
     }
@@ -38,9 +38,9 @@ group! {
 /// How the gateway is asked to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGINT.
+    /// SIGINT, as by Ctrl-C.
     Int,
-    /// SIGTERM.
+    /// SIGTERM, as by a service manager.
     Term,
 }
 

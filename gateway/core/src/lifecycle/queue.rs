@@ -36,7 +36,7 @@ group! {
 pub enum PrecedingTurn {
     /// It had an agent.
     Worked,
-    /// It never began.
+    /// It ended before its work began.
     NeverBegan,
 }
 

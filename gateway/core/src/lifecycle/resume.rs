@@ -66,11 +66,11 @@ group! {
 /// What a resume is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
-    /// To go on.
+    /// To prompt it; the agent is built in the background.
     Full,
-    /// To go on, with the agent ready at the answer.
+    /// To prompt it, with the agent built before the answer.
     Eager,
-    /// To read.
+    /// To read it; no agent is built.
     Lazy,
 }
 
@@ -90,7 +90,7 @@ pub enum Building {
 /// What to do with the live record of the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnLive {
-    /// Attach to it.
+    /// Attach the client to the live session.
     Attach,
     /// It is being opened: wait, then look it up again.
     Wait,

@@ -8,7 +8,7 @@ group! {
     Rotation "rotation" {
         /// How a rotation ends the parent and inserts the child.
         procedure: Procedure {
-            /// In one transaction.
+            /// All in one transaction.
             Atomic "atomic",
             /// Statement by statement, then the messages: a kill in between leaves an ended parent without a child
             /// (B2). If the insert fails, the parent is reopened.
@@ -20,7 +20,7 @@ group! {
         }
         /// When the record's key follows the agent's row.
         key: KeySync {
-            /// At the rotation.
+            /// At once, at the rotation.
             AtOnce "at_once",
             /// After the turn; until then the session is not found by its new id (S23).
             AfterTurn "after_turn",
@@ -50,9 +50,9 @@ pub enum Compression {
 pub enum RotationStep {
     /// The parent's row is ended with `compression`.
     EndParent,
-    /// The agent goes on under the child's id, in memory.
+    /// The agent continues under the child's id, in memory.
     SwitchId,
-    /// The child's row is inserted; if that fails, the parent is reopened and goes on.
+    /// The child's row is inserted; if that fails, the parent is reopened and continues.
     InsertChild,
     /// The child's row is inserted, or not.
     TryInsertChild,

@@ -7,7 +7,7 @@ group! {
     Title "title" {
         /// What reading the title does.
         get: Get {
-            /// It only answers.
+            /// It only answers, and writes nothing.
             Reads "reads",
             /// It also stores a pending title (B18).
             AppliesPending "applies_pending",

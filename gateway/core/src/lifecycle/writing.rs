@@ -21,7 +21,7 @@ group! {
 /// What happens when a client has taken nothing for the write timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stalled {
-    /// Its connection ends.
+    /// Disconnect the client; its sessions get their grace.
     Drop,
     /// It is sent nothing more.
     Silence,
@@ -30,7 +30,7 @@ pub enum Stalled {
 /// How much may wait for a client that does not take its frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// How many frames.
+    /// The most frames that may wait.
     pub frames: usize,
     /// How many bytes, all in all. One frame may wait whatever its size.
     pub bytes: usize,

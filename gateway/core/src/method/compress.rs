@@ -43,7 +43,7 @@ pub(super) async fn compress(gateway: &Rc<Gateway>, link: &Link, params: &OfSess
 enum Done {
     /// The conversation is too short.
     Nothing,
-    /// It was interrupted.
+    /// An interrupt or an end stopped it.
     Aborted,
     /// The conversation is the summary and its last message.
     Compressed { summary: String },

@@ -16,7 +16,7 @@ pub(super) fn setup() -> Value {
     json!({"provider_configured": true})
 }
 
-/// Parameters of `config.get`.
+/// The parameters of `config.get`.
 #[derive(Deserialize)]
 pub(super) struct Get {
     key: String,

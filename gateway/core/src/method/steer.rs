@@ -1,4 +1,4 @@
-//! `session.steer`: words for the turn that runs, which goes on.
+//! `session.steer`: a text for the running turn, which is not interrupted.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -45,7 +45,7 @@ impl SessionIndex {
         self.revision.get()
     }
 
-    /// Something has changed.
+    /// Counts a change that observers must look at.
     pub(crate) fn touch(&self) {
         self.revision.set(self.revision.get() + 1);
     }

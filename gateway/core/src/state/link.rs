@@ -18,7 +18,7 @@ use crate::transport::{Connection, Died, Unsent};
 pub struct Link {
     /// Its id, by which records name it.
     pub id: ConnectionId,
-    /// The connection.
+    /// The transport's end of the connection.
     pub connection: Rc<dyn Connection>,
     waiting: Rc<Waiting>,
     observe: Observe,

@@ -81,7 +81,7 @@ impl Session {
         }))
     }
 
-    /// Its runtime id.
+    /// Its runtime id, which clients pass as `session_id`.
     pub fn id(&self) -> &SessionId {
         &self.0.id
     }
@@ -91,7 +91,7 @@ impl Session {
         self.0.number
     }
 
-    /// Reads the record.
+    /// Reads the record, and reports the access to the observer.
     pub fn read<T>(&self, read: impl FnOnce(&Record) -> T) -> T {
         self.0.observe.read(Resource::Record(&self.0.id));
         read(&self.0.record.borrow())

@@ -20,7 +20,7 @@ pub(crate) fn child_of(gateway: &Gateway, session: &Session, parent: &StoredId) 
     }
 }
 
-/// The session goes on under `id` with the compacted messages.
+/// The session continues under `id` with the compacted messages.
 pub(crate) fn switch(gateway: &Gateway, session: &Session, id: &StoredId, messages: Vec<NewMessage>, saved: Saved) {
     session.change(|record| {
         record.agent.row = id.clone();
@@ -34,7 +34,7 @@ pub(crate) fn switch(gateway: &Gateway, session: &Session, id: &StoredId, messag
 /// How much of a compacted conversation is stored.
 #[derive(Clone, Copy)]
 pub(crate) enum Saved {
-    /// All of it.
+    /// The whole transcript is replaced.
     All,
     /// Nothing of it: the next flush stores it.
     Nothing,

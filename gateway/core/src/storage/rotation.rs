@@ -43,7 +43,7 @@ pub(crate) async fn compress(
     }
 }
 
-/// The session goes on under a new id.
+/// The session continues under a new id.
 async fn rotate(gateway: &Gateway, session: &Session, messages: Vec<NewMessage>) -> Result<(), StoreError> {
     let parent = session.read(|record| record.agent.row.clone());
     let child = compaction::child_of(gateway, session, &parent);

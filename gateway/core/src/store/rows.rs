@@ -23,12 +23,12 @@ impl Rows {
         changed(self.0.write(Write::CreateSession { session }))
     }
 
-    /// [`Write::StartTurn`].
+    /// Makes the call [`Write::StartTurn`].
     pub fn start_turn(&self, session: NewSession, messages: Vec<NewMessage>) -> Pending<Written> {
         self.0.write(Write::StartTurn { session, messages })
     }
 
-    /// [`Write::Append`].
+    /// Makes the call [`Write::Append`].
     pub fn append(&self, session: StoredId, messages: Vec<NewMessage>) -> Pending<Written> {
         self.0.write(Write::Append { session, messages })
     }
@@ -49,17 +49,17 @@ impl Rows {
         Box::pin(async move { Ok(pending.await?.session) })
     }
 
-    /// [`Write::Rotate`].
+    /// Makes the call [`Write::Rotate`].
     pub fn rotate(&self, parent: StoredId, at: Wall, child: NewSession, messages: Vec<NewMessage>) -> Pending<Written> {
         self.0.write(Write::Rotate { parent, at, child, messages })
     }
 
-    /// [`Write::ContinueTitle`].
+    /// Makes the call [`Write::ContinueTitle`]; true if the parent has a title.
     pub fn continue_title(&self, session: StoredId, parent: StoredId) -> Pending<bool> {
         changed(self.0.write(Write::ContinueTitle { session, parent }))
     }
 
-    /// [`Write::Compact`].
+    /// Makes the call [`Write::Compact`].
     pub fn compact(&self, session: StoredId, messages: Vec<NewMessage>) -> Pending<Written> {
         self.0.write(Write::Compact { session, messages })
     }
@@ -69,12 +69,12 @@ impl Rows {
         changed(self.0.write(Write::SetTitle { session, title }))
     }
 
-    /// [`Write::NameSession`].
+    /// Makes the call [`Write::NameSession`].
     pub fn name_session(&self, session: NewSession, title: String) -> Pending<Written> {
         self.0.write(Write::NameSession { session, title })
     }
 
-    /// [`Write::ReplaceMessages`].
+    /// Makes the call [`Write::ReplaceMessages`].
     pub fn replace_messages(
         &self,
         session: StoredId,
@@ -84,7 +84,7 @@ impl Rows {
         self.0.write(Write::ReplaceMessages { session, messages, replaced })
     }
 
-    /// [`Write::Branch`].
+    /// Makes the call [`Write::Branch`].
     pub fn branch(&self, child: NewSession, title: BranchTitle, messages: Vec<NewMessage>) -> Pending<Written> {
         self.0.write(Write::Branch { child, title, messages })
     }
@@ -94,7 +94,7 @@ impl Rows {
         changed(self.0.write(Write::Delete { session }))
     }
 
-    /// [`Read::Session`].
+    /// Makes the call [`Read::Session`]; `None` if there is no such row.
     pub fn session(&self, id: StoredId) -> Pending<Option<SessionRow>> {
         found(self.0.read(Read::Session { id }), |found| match found {
             Found::Session(row) => Some(row),
@@ -102,7 +102,7 @@ impl Rows {
         })
     }
 
-    /// [`Read::Titled`].
+    /// Makes the call [`Read::Titled`]; `None` if no row has the title.
     pub fn titled(&self, title: String) -> Pending<Option<SessionRow>> {
         found(self.0.read(Read::Titled { title }), |found| match found {
             Found::Session(row) => Some(row),
@@ -110,7 +110,7 @@ impl Rows {
         })
     }
 
-    /// [`Read::Messages`].
+    /// Makes the call [`Read::Messages`]; empty if there is no such session.
     pub fn messages(&self, session: StoredId) -> Pending<Vec<MessageRow>> {
         found(self.0.read(Read::Messages { session }), |found| match found {
             Found::Messages(rows) => Some(rows),
@@ -118,7 +118,7 @@ impl Rows {
         })
     }
 
-    /// [`Read::Tip`].
+    /// Makes the call [`Read::Tip`].
     pub fn tip(&self, session: StoredId, rule: TipRule) -> Pending<StoredId> {
         found(self.0.read(Read::Tip { session, rule }), |found| match found {
             Found::Tip(id) => Some(id),
@@ -126,7 +126,7 @@ impl Rows {
         })
     }
 
-    /// [`Read::Open`].
+    /// Makes the call [`Read::Open`].
     pub fn open(&self) -> Pending<Vec<SessionRow>> {
         found(self.0.read(Read::Open), |found| match found {
             Found::Open(rows) => Some(rows),
@@ -134,7 +134,7 @@ impl Rows {
         })
     }
 
-    /// [`Read::List`].
+    /// Makes the call [`Read::List`].
     pub fn list(&self, limit: u32, order: ListOrder, rule: TipRule) -> Pending<Vec<ListedRow>> {
         found(self.0.read(Read::List { limit, order, rule }), |found| match found {
             Found::List(rows) => Some(rows),

@@ -12,114 +12,114 @@ use crate::clock::Wall;
 #[serde(transparent)]
 pub struct StoredId(pub Arc<str>);
 
-/// One transaction.
+/// A transaction, as a value: a wrapper of the store can print, count or delay it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Write {
     /// Inserts a session row if there is none with its id. An existing row stays as it is, also an ended one. A branch
     /// of a row that is not there any more has no parent.
     CreateSession {
-        /// The row.
+        /// The new row; ignored if its id exists.
         session: NewSession,
     },
     /// Inserts the session row as before, then the messages with which its turn starts.
     StartTurn {
-        /// The row.
+        /// The new row; ignored if its id exists.
         session: NewSession,
         /// The user's prompt, after the messages of a draft that its row does not have yet.
         messages: Vec<NewMessage>,
     },
     /// Appends messages and adds them to the row's counters. Fails with `NoSession` when there is no row.
     Append {
-        /// The session.
+        /// The row that gets the messages.
         session: StoredId,
-        /// Oldest first.
+        /// The new messages, oldest first.
         messages: Vec<NewMessage>,
     },
     /// Ends a row that is open. The first end wins: an ended or missing row stays as it is.
     End {
-        /// The session.
+        /// The row to end.
         session: StoredId,
-        /// When.
+        /// The wall time of the end.
         at: Wall,
-        /// Why.
+        /// The value of `end_reason`.
         reason: EndReason,
     },
     /// Clears a row's end, whatever its reason.
     Reopen {
-        /// The session.
+        /// The row to reopen.
         session: StoredId,
     },
     /// Clears the end of a session that is the tip of its chain. Of any other session it changes nothing and returns the
     /// tip, which its owner may be about to end. A row that was ended by a compression and has a continuation is no tip.
     ReopenTip {
-        /// The session.
+        /// The row that should be the tip.
         session: StoredId,
     },
     /// A whole rotation: ends the parent with `compression` if it is open, inserts the child, takes the next
     /// title of the lineage, and appends the compacted messages to the child.
     Rotate {
-        /// The row that is continued.
+        /// The row to end, which the child continues.
         parent: StoredId,
-        /// When.
+        /// The wall time of the parent's end.
         at: Wall,
         /// The continuation; its `parent` is the parent's id.
         child: NewSession,
-        /// What the compression left.
+        /// The compacted messages, oldest first.
         messages: Vec<NewMessage>,
     },
     /// Gives a continuation the next title of its parent's lineage (`name #2`), if the parent has one.
     ContinueTitle {
-        /// The continuation.
+        /// The row that gets the title.
         session: StoredId,
-        /// Whose title is continued.
+        /// The row whose title is numbered on.
         parent: StoredId,
     },
     /// A compression in place: the messages so far become inactive, the compacted ones are appended.
     Compact {
-        /// The session.
+        /// The row whose messages are compacted.
         session: StoredId,
-        /// What the compression left.
+        /// The compacted messages, oldest first.
         messages: Vec<NewMessage>,
     },
     /// Sets a title. Fails with `TitleTaken` when another session has it.
     SetTitle {
-        /// The session.
+        /// The row that gets the title.
         session: StoredId,
-        /// The title.
+        /// The new title, not empty.
         title: String,
     },
     /// Inserts the session row if there is none, then sets its title, which it takes from an earlier row of its own
     /// chain of compressions if that has it. Fails with `TitleTaken` when any other session has it.
     NameSession {
-        /// The row.
+        /// The new row; ignored if its id exists.
         session: NewSession,
-        /// The title.
+        /// The new title, not empty.
         title: String,
     },
     /// Puts messages in the place of those that a session has, and counts anew. Fails with `NoSession` when there is
     /// no row.
     ReplaceMessages {
-        /// The session.
+        /// The row whose messages are replaced.
         session: StoredId,
-        /// Oldest first.
+        /// The remaining messages, oldest first.
         messages: Vec<NewMessage>,
-        /// Which ones go.
+        /// Which of the present messages are deleted.
         replaced: Replaced,
     },
     /// Inserts a branch: a row that names the one it was branched from, as parent and in its `model_config`, with a
     /// title and a copy of the messages. The parent stays as it is. Fails with `TitleTaken` when another session has
     /// the title asked for.
     Branch {
-        /// The branch; its `title` is left out.
+        /// The new row; its `title` is ignored.
         child: NewSession,
-        /// Its title.
+        /// How the branch gets its title.
         title: BranchTitle,
-        /// Oldest first.
+        /// A copy of the parent's messages, oldest first.
         messages: Vec<NewMessage>,
     },
     /// Deletes a session row with its messages. Rows that have it as their parent stay, without a parent.
     Delete {
-        /// The session.
+        /// The row to delete.
         session: StoredId,
     },
 }
@@ -129,35 +129,35 @@ pub enum Write {
 pub enum Replaced {
     /// The active ones. Those that a compression in place has made inactive stay.
     Active,
-    /// All of them.
+    /// All messages, archived ones included.
     All,
 }
 
 /// The title of a branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BranchTitle {
-    /// This one.
+    /// The title that the client asked for.
     Asked(String),
     /// By the next title of its parent's lineage, or of the lineage `branch` when the parent has no title.
     Next,
-    /// Not at all.
+    /// The branch gets no title.
     None,
 }
 
 /// What a new session row holds; the other columns get their defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSession {
-    /// Its id.
+    /// The primary key, new except where the write says otherwise.
     pub id: StoredId,
-    /// Which kind of client made it.
+    /// The kind of client that created it, for example `tui`.
     pub source: String,
-    /// The model it talks to.
+    /// The model's name; `NULL` if unknown.
     pub model: Option<String>,
     /// The row it continues, or was branched from.
     pub parent: Option<StoredId>,
     /// The row it was branched from, which is its parent then: it does not continue that.
     pub branched_from: Option<StoredId>,
-    /// When.
+    /// The wall time of the start.
     pub started_at: Wall,
     /// The working folder, if one was chosen.
     pub cwd: Option<String>,
@@ -168,69 +168,69 @@ pub struct NewSession {
 /// What a new message row holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewMessage {
-    /// Who speaks.
+    /// The role of the speaker.
     pub role: Role,
-    /// The text.
+    /// The text; `None` for an assistant message that only calls tools.
     pub content: Option<String>,
     /// The call this message answers.
     pub tool_call_id: Option<String>,
     /// The calls this message makes, as JSON.
     pub tool_calls: Option<String>,
-    /// The tool that answers.
+    /// The name of the tool whose result this is.
     pub tool_name: Option<String>,
-    /// When.
+    /// The wall time at which the message was complete.
     pub timestamp: Wall,
 }
 
-/// Who speaks in a message.
+/// The role of a message's speaker, as in the `role` column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// The client.
+    /// A prompt of the client, or the notice of a job.
     User,
-    /// The agent.
+    /// A message of the agent.
     Assistant,
-    /// A tool's result.
+    /// The result of a tool call.
     Tool,
 }
 
-/// A session row.
+/// A session row as it is read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionRow {
-    /// Its id.
+    /// The primary key (spec §1).
     pub id: StoredId,
-    /// Which kind of client made it.
+    /// The kind of client that created it, for example `tui`.
     pub source: String,
-    /// The row it continues.
+    /// The parent row, which this one continues or was branched from.
     pub parent: Option<StoredId>,
-    /// When it began.
+    /// The wall time of the start.
     pub started_at: Wall,
     /// When it ended; `None` while the row is open.
     pub ended_at: Option<Wall>,
-    /// Why it ended.
+    /// The `end_reason` of an ended row; other programs may use words of their own.
     pub end_reason: Option<String>,
-    /// Messages counted so far.
+    /// The number of active messages.
     pub message_count: u64,
-    /// Tool calls counted so far.
+    /// The number of tool calls in active messages.
     pub tool_call_count: u64,
-    /// Its title.
+    /// The title, unique among all rows.
     pub title: Option<String>,
-    /// The working folder.
+    /// The working folder, if one was chosen.
     pub cwd: Option<String>,
-    /// The model.
+    /// The model's name, if known.
     pub model: Option<String>,
     /// The row it was branched from. A branch has a parent too, but does not continue it.
     pub branched_from: Option<StoredId>,
 }
 
-/// A message row.
+/// A message row as it is read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MessageRow {
     /// Counts up over all sessions.
     pub id: i64,
-    /// The session.
+    /// The session row that it belongs to.
     pub session: StoredId,
-    /// Its content.
+    /// Role, text, tool call and time.
     pub message: NewMessage,
     /// False once a compression in place has replaced it.
     pub active: bool,
@@ -260,9 +260,9 @@ pub enum EndReason {
     WsOrphanReap,
     /// The connection it was made to be closed with is gone.
     WsDisconnect,
-    /// It was idle for long.
+    /// The session was idle for longer than `session_ttl`.
     IdleTimeout,
-    /// There were too many live sessions.
+    /// The number of live sessions exceeded `max_live_sessions`.
     LruEvict,
     /// An agent ended its own row.
     AgentClose,
@@ -272,7 +272,7 @@ pub enum EndReason {
     Compression,
     /// The command line, a program of its own, went on in a new session.
     NewSession,
-    /// The command line was left.
+    /// The command line ended its session.
     CliClose,
 }
 
@@ -307,12 +307,12 @@ impl Role {
 }
 
 impl StoredId {
-    /// An id from text.
+    /// Wraps any text; the store does not check the form.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
 
-    /// As text.
+    /// The id as it is stored.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -325,7 +325,7 @@ impl fmt::Display for StoredId {
 }
 
 impl NewMessage {
-    /// A message of plain text.
+    /// A text message without tool calls.
     pub fn text(role: Role, content: impl Into<String>, timestamp: Wall) -> Self {
         Self { role, content: Some(content.into()), tool_call_id: None, tool_calls: None, tool_name: None, timestamp }
     }

@@ -26,9 +26,9 @@ use crate::work::review;
 
 /// How a turn ended.
 pub(crate) enum TurnEnd {
-    /// With an answer.
+    /// The agent completed it with an answer.
     Complete {
-        /// The whole answer.
+        /// The text of the whole answer.
         text: String,
     },
     /// It was asked to stop, and did.
@@ -38,7 +38,7 @@ pub(crate) enum TurnEnd {
         /// The text of the error that the client receives.
         message: String,
     },
-    /// Without an event.
+    /// It ended without an event to clients.
     Silent,
 }
 

@@ -6,7 +6,7 @@ use super::{OnInterrupt, TurnStep};
 use crate::agent::{CompressionMode, QuestionKind};
 use crate::clock::Millis;
 
-/// The table.
+/// The step as the flat table that a file has.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
@@ -56,21 +56,21 @@ pub enum BadTurnStep {
     /// A key that this step does not take.
     #[error("`{key}` does not go with `{step}`")]
     StrayKey {
-        /// The key.
+        /// The key that does not belong to the step.
         key: &'static str,
-        /// The step's word.
+        /// The word of the step.
         step: &'static str,
     },
     /// A step that needs its length.
     #[error("`{step}` needs `takes`, for example `takes = \"4s\"`")]
     NoLength {
-        /// The step's word.
+        /// The word of the step.
         step: &'static str,
     },
     /// `flush = false` or `hang = false`.
     #[error("`{key}` can only be `true`")]
     OnlyTrue {
-        /// The key.
+        /// The key that is missing.
         key: &'static str,
     },
 }
