@@ -1,8 +1,8 @@
-//! What runs have reached: transitions of sessions ([`Edge`]), and the places a campaign must get to ([`Mark`]).
+//! Coverage of runs: transitions of sessions ([`Edge`]), and states that a campaign must reach ([`Mark`]).
 //!
-//! A session's [`State`] is what matters of its record for its life: stage, client, timer, turn, waiting prompts, row.
-//! Whenever one changes, the edge from the state before to the state after is noted with the role of the task that
-//! changed it. Noting is neither a choice nor an event: a run is the same with and without.
+//! A session's [`State`] is the part of its record that decides its lifecycle: stage, client, timer, turn, queued prompts,
+//! row. Each change is recorded as an edge from one state to the next, with the role of the task that made it. Recording
+//! is neither a choice nor an event: a run is the same with and without it.
 
 mod graph;
 mod mark;
@@ -20,18 +20,18 @@ use crate::history::{self, Historian};
 use crate::task::Role;
 use crate::world::mirror::Mirror;
 
-/// A session went from one state to another.
+/// A transition of a session.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge {
-    /// Before; none at its registration.
+    /// The state before; none at the registration.
     pub from: Option<State>,
-    /// The role of the task that did it: `reader`, `turn`, `grace`.
+    /// The role of the task that made the transition: `reader`, `turn`, `grace`.
     pub by: Role,
-    /// After.
+    /// The state after the transition.
     pub to: State,
 }
 
-/// What one run or many runs have reached.
+/// The edges and marks that one run or many runs have reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     edges: BTreeMap<Edge, u64>,
@@ -39,17 +39,17 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// Each edge, and how often it was taken.
+    /// Each edge, and the number of times it was taken.
     pub fn edges(&self) -> &BTreeMap<Edge, u64> {
         &self.edges
     }
 
-    /// How often a mark was reached.
+    /// The number of times a mark was reached; 0 for a name that is not a mark.
     pub fn mark(&self, name: &str) -> u64 {
         self.marks.get(name).copied().unwrap_or(0)
     }
 
-    /// Adds what another run has reached; says how many of its edges are new.
+    /// Adds the coverage of another run. Returns how many of its edges are new.
     pub fn add(&mut self, other: &Self) -> usize {
         let known = self.edges.len();
         for (edge, count) in &other.edges {
@@ -71,10 +71,10 @@ impl Coverage {
         *self.edges.entry(edge).or_default() += 1;
     }
 
-    /// Something happened that may be a mark.
-    pub(crate) fn reach(&mut self, moment: &Milestone<'_>) {
+    /// Counts the marks that this milestone reaches.
+    pub(crate) fn reach(&mut self, milestone: &Milestone<'_>) {
         for mark in MARKS {
-            if (mark.reached)(moment) {
+            if (mark.reached)(milestone) {
                 *self.marks.entry(mark.name).or_default() += 1;
             }
         }
@@ -84,30 +84,31 @@ impl Coverage {
 /// Follows the sessions of one run.
 #[derive(Default)]
 pub(crate) struct Observer {
-    /// What was seen last of each session, in the order in which they were registered.
+    /// The last state and the last timer of each session, in the order of registration.
     last: Vec<(State, Option<u64>)>,
     reached: Coverage,
 }
 
 impl Observer {
-    /// Something may have changed; what did is also told to the historian. `known` only ever grows.
+    /// Records the transitions since the last call, here and in the history. `known` has every session of the run, in the
+    /// order of registration.
     pub(crate) fn look(
         &mut self,
         known: &[Session],
         rows: &Mirror,
-        moment: &history::Position,
+        position: &history::Position,
         historian: &mut Historian,
     ) {
         for (place, session) in known.iter().enumerate() {
             let (state, timer) =
                 session.read(|record| (State::of(record, rows), record.timers.last().map(|timer| timer.id)));
             let before = self.last.get(place).copied();
-            // A timer that was armed anew is a change, though the state looks the same.
+            // A rearmed timer is a change, though the states are equal.
             let rearmed = |(_, old): (State, Option<u64>)| timer.is_some() && old != timer;
             if before.is_none_or(|seen| seen.0 != state || rearmed(seen)) {
                 let from = before.map(|seen| seen.0);
-                historian.session(moment, place, from, state);
-                self.reached.note(Edge { from, by: moment.task.tag.role, to: state });
+                historian.session(position, place, from, state);
+                self.reached.note(Edge { from, by: position.task.tag.role, to: state });
             }
             match self.last.get_mut(place) {
                 Some(last) => *last = (state, timer),
@@ -116,12 +117,12 @@ impl Observer {
         }
     }
 
-    /// Something happened that is no change of a session.
-    pub(crate) fn reach(&mut self, moment: &Milestone<'_>) {
-        self.reached.reach(moment);
+    /// Counts the marks of a milestone that is not a transition.
+    pub(crate) fn reach(&mut self, milestone: &Milestone<'_>) {
+        self.reached.reach(milestone);
     }
 
-    /// How many sessions were at work when last looked at.
+    /// The number of live sessions that were not idle at the last call of `look`.
     pub(crate) fn working(&self) -> usize {
         self.last.iter().filter(|(state, _)| state.phase != Phase::Idle && state.is_live()).count()
     }

@@ -1,4 +1,4 @@
-//! What the tasks of a run share, as a search over all schedules sees it.
+//! The state that the tasks of a run share, as the search over all schedules compares it.
 //!
 //! Each accessor of shared state reports what it reads or writes: the gateway's own through [`Observer`], those of the
 //! simulated world here. `sim/tests/explore.rs` compares the reduced search with the search that reduces nothing.
@@ -9,73 +9,73 @@ use gateway_core::ids::SessionId;
 use gateway_core::observe::{self, Access, Observer};
 use gateway_core::store::StoredId;
 
-/// Something that several tasks share.
+/// A piece of state that several tasks share. Strings are the names of clients, sessions or queues.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Resource {
-    /// Which sessions are live.
+    /// The set of live sessions.
     Registry,
-    /// Which connections are served.
+    /// The set of served connections.
     Links,
     /// Which sessions own which rows, and are attached to which connections.
     SessionIndex,
-    /// Which row ids were given.
+    /// The row ids that were generated.
     RowIds,
     /// The record of a session, and what can stop its turn.
     Record(SessionId),
     /// The numbered events of a session.
     Events(SessionId),
-    /// What waits in the gateway for a client.
+    /// The frames that wait in the gateway for a client.
     Backlog(String),
-    /// The table of those who are asked.
+    /// The table of pending approvals, which old releases share among sessions.
     Approvals,
-    /// What jobs have said.
+    /// The notices of background jobs that no turn has taken.
     Notices,
-    /// The lock of the resumes.
+    /// The lock that serializes resumes under old releases.
     ResumeLock,
     /// Whether the gateway is being shut down.
     Stopping,
-    /// How many agents were built.
+    /// The number of agents that were built.
     Agents,
     /// A stream of random numbers.
     Entropy(String),
-    /// A session's name in the scenario: what it stands for.
+    /// The ids behind a session's name in the scenario.
     Name(String),
     /// The names that a client's next sessions will have.
     Expected(String),
-    /// The numbers behind a name that several sessions have.
+    /// The suffixes of a label that several sessions have: `work~2`.
     Label(String),
     /// Connections that the gateway has not accepted.
     Arrivals,
-    /// What comes to the end of the frames that travel in one direction of a client's connections.
+    /// The end of a queue of frames, where frames are added. A queue is one direction of a client's connections.
     Tail(String),
-    /// What is taken from their beginning.
+    /// The beginning of a queue of frames, where frames are taken.
     Head(String),
-    /// Whether they are taken at all, and whether the direction is over.
+    /// Whether the receiver of a queue reads, and whether the direction is closed.
     Flow(String),
-    /// What a client itself knows.
+    /// The state of a client.
     Client(String),
-    /// What is known of what clients said to a session and heard of it.
+    /// The log of what clients sent to and received from a session.
     SessionLog(String),
-    /// Which questions of a session clients know of.
+    /// The questions of a session that clients have received.
     Questions(String),
-    /// The calls of the store that write, in their order.
+    /// The queue of the store's writes.
     Writes,
-    /// Those that read.
+    /// The queue of the store's reads.
     Reads,
     /// The counters of the store's faults.
     Faults,
     /// The rows of a conversation and their messages, by its first row.
     Lineage(StoredId),
-    /// All rows: what a query reads that scans the table.
+    /// All rows, as a query reads them that scans the table.
     Rows,
-    /// Which titles are taken.
+    /// The titles of all rows.
     Titles,
-    /// Which turns run, as claims count them.
+    /// The running turns, as claims count them.
     Turns,
 }
 
 impl interleaving::Resource for Resource {
-    /// Whether claims read it while a run goes on.
+    /// Whether claims read it during a run.
     fn is_observed(&self) -> bool {
         matches!(
             self,

@@ -1,7 +1,6 @@
-//! What became of the sessions and rows of a run, beside its trace: the trace has what was said and stored, this what
-//! that did.
+//! The changes of sessions and rows in a run. The trace holds the frames and calls that caused them.
 //!
-//! Noting a change is neither a choice nor an event, and no part of the digest: a run is the same with and without.
+//! Recording a change is neither a choice nor an event, and no part of the digest: a run is the same with and without it.
 
 use std::collections::BTreeMap;
 
@@ -17,64 +16,64 @@ use crate::task::AnyTask;
 pub struct History {
     /// Every session that was ever live, in the order of registration.
     pub sessions: Vec<(SessionId, String)>,
-    /// Every row that was ever seen, in the order of insertion.
+    /// Every row of the run, deleted ones included, in the order of insertion.
     pub rows: Vec<StoredId>,
-    /// In the order in which they were seen.
+    /// The changes, in order of time.
     pub changes: Vec<Change>,
 }
 
-/// Something changed, or was found to be wrong.
+/// A change of a session or row, or a violation.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// When.
+    /// The uptime of the change.
     pub at: Uptime,
-    /// How many entries the trace had by then.
+    /// The length of the trace at the change.
     pub entries: usize,
-    /// The task that ran.
+    /// The task whose event made the change.
     pub task: AnyTask,
-    /// The change.
+    /// The session or row and its states, or the violation.
     pub what: ChangeKind,
 }
 
-/// What changed. Sessions and rows are meant by their place in the [`History`].
+/// What changed. `place` is an index into the lists of [`History`].
 #[derive(Clone, Debug)]
 pub enum ChangeKind {
-    /// A session.
+    /// A session was registered or changed its state.
     Session {
-        /// Which.
+        /// Index into [`History::sessions`].
         place: usize,
-        /// Before; none at its registration.
+        /// The state before; none at the registration.
         from: Option<State>,
-        /// After.
+        /// The state after the change.
         to: State,
     },
-    /// A row.
+    /// A row was inserted, changed or deleted.
     Row {
-        /// Which.
+        /// Index into [`History::rows`].
         place: usize,
-        /// Before; none at its insertion.
+        /// The state before; none at the insertion.
         from: Option<RowState>,
-        /// After; none when it was deleted.
+        /// The state after the change; none for a deletion.
         to: Option<RowState>,
     },
-    /// A claim was seen not to hold: the violation with this place in the report.
+    /// A claim failed: the index of the violation in the report.
     Violation(usize),
 }
 
-/// What a change of a row is about.
+/// The columns of a row whose changes are recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowState {
-    /// The row that it continues.
+    /// `parent_session_id`.
     pub parent: Option<StoredId>,
-    /// Why it was ended, if it was.
+    /// `end_reason` of an ended row; none while the row is open.
     pub ended: Option<String>,
-    /// How many messages it counts.
+    /// `message_count`.
     pub messages: u64,
-    /// Its title.
+    /// `title`.
     pub title: Option<String>,
 }
 
-/// Where in a run something happens.
+/// A place in a run: the time, the length of the trace, and the task.
 #[derive(Clone)]
 pub(crate) struct Position {
     pub(crate) at: Uptime,
@@ -86,20 +85,20 @@ pub(crate) struct Position {
 #[derive(Default)]
 pub(crate) struct Historian {
     history: History,
-    /// Where in the history each row is.
+    /// The index of each row in `history.rows`.
     places: BTreeMap<StoredId, usize>,
-    /// What was seen last of each row.
+    /// The last recorded state of each row, by the index in `history.rows`; none for deleted rows.
     last: Vec<Option<RowState>>,
     violations: usize,
 }
 
 impl Historian {
-    pub(crate) fn session(&mut self, moment: &Position, place: usize, from: Option<State>, to: State) {
-        self.note(moment, ChangeKind::Session { place, from, to });
+    pub(crate) fn session(&mut self, position: &Position, place: usize, from: Option<State>, to: State) {
+        self.note(position, ChangeKind::Session { place, from, to });
     }
 
-    /// Rows may have changed.
-    pub(crate) fn look(&mut self, moment: &Position, rows: &[SessionRow]) {
+    /// Records the changes of the rows since the last call.
+    pub(crate) fn look(&mut self, position: &Position, rows: &[SessionRow]) {
         for row in rows {
             let known = self.places.get(&row.id).copied();
             let place = known.unwrap_or(self.last.len());
@@ -109,22 +108,22 @@ impl Historian {
                 self.last.push(None);
             }
             if !self.last[place].as_ref().is_some_and(|last| last.is(row)) {
-                self.row(moment, place, Some(RowState::of(row)));
+                self.row(position, place, Some(RowState::of(row)));
             }
         }
         if rows.len() < self.last.iter().flatten().count() {
             for place in 0..self.last.len() {
                 if self.last[place].is_some() && rows.iter().all(|row| row.id != self.history.rows[place]) {
-                    self.row(moment, place, None);
+                    self.row(position, place, None);
                 }
             }
         }
     }
 
-    /// So many violations are known by now.
-    pub(crate) fn violations(&mut self, moment: &Position, known: usize) {
+    /// Records the violations since the last call. `known` is their number so far.
+    pub(crate) fn violations(&mut self, position: &Position, known: usize) {
         for place in self.violations..known {
-            self.note(moment, ChangeKind::Violation(place));
+            self.note(position, ChangeKind::Violation(place));
         }
         self.violations = known;
     }
@@ -133,13 +132,13 @@ impl Historian {
         History { sessions, ..self.history }
     }
 
-    fn row(&mut self, moment: &Position, place: usize, to: Option<RowState>) {
+    fn row(&mut self, position: &Position, place: usize, to: Option<RowState>) {
         let from = std::mem::replace(&mut self.last[place], to.clone());
-        self.note(moment, ChangeKind::Row { place, from, to });
+        self.note(position, ChangeKind::Row { place, from, to });
     }
 
-    fn note(&mut self, moment: &Position, what: ChangeKind) {
-        let Position { at, entries, task } = moment.clone();
+    fn note(&mut self, position: &Position, what: ChangeKind) {
+        let Position { at, entries, task } = position.clone();
         self.history.changes.push(Change { at, entries, task, what });
     }
 }
@@ -154,7 +153,7 @@ impl RowState {
         }
     }
 
-    /// Whether `of` would say the same, without making it.
+    /// Whether `of` returns an equal state. Allocates nothing.
     fn is(&self, row: &SessionRow) -> bool {
         let ended = row.ended_at.map(|_| row.end_reason.as_deref().unwrap_or_default());
         self.messages == row.message_count

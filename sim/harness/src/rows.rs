@@ -1,4 +1,4 @@
-//! The rows a run leaves, as facts: `s2.end_reason = ws_orphan_reap`.
+//! The rows at the end of a run, as facts: `s2.end_reason = ws_orphan_reap`.
 //!
 //! Rows are called s1, s2, … in the order in which they were inserted. Times are wall times from the start of the
 //! script, so a suspend shows in them. Nothing is redacted: in a simulator a value that has to be hidden is a leak of
@@ -82,21 +82,21 @@ impl fmt::Display for RowSet {
 pub struct ListedSession {
     /// `s1` for the first.
     pub alias: String,
-    /// Its stored id.
+    /// The stored id, as in the column `id`.
     pub id: String,
     /// The alias of the row it continues.
     pub parent: Option<String>,
-    /// Which kind of client made it.
+    /// The kind of client that created the session: `tui`, `cron`, `cli` and others.
     pub source: String,
-    /// When it began.
+    /// `started_at`, in milliseconds from the start of the script.
     pub started_ms: i64,
-    /// When it ended.
+    /// `ended_at`, in milliseconds from the start of the script.
     pub ended_ms: Option<i64>,
-    /// Why.
+    /// The column `end_reason`.
     pub end_reason: Option<String>,
     /// Messages counted so far.
     pub message_count: u64,
-    /// Its title.
+    /// The column `title`.
     pub title: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Whether a run is as its scenario expects, and its rows as the snapshot has them.
+//! Compares a run with the expectation of its scenario, and its rows with the snapshot.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,22 +9,22 @@ use crate::report::{Outcome, Report};
 use crate::snapshot::{BadSnapshot, Snapshot, differences};
 use sim_scenario::{Expected, Scenario};
 
-/// A report, judged.
+/// A report with the result of its comparison.
 pub struct Verdict {
     /// The report; its outcome is `rows_differ` where nothing worse was found.
     pub report: Report,
-    /// Whether it is as its file expects: without an expectation, passed.
+    /// Whether the outcome equals the expectation of the file. Without one, `passed` is expected.
     pub expected: bool,
-    /// How the rows compare.
+    /// How the rows compare with the snapshot.
     pub rows: Comparison,
 }
 
 /// How rows compare with the snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Comparison {
-    /// They are equal.
+    /// Every fact is equal.
     Equal,
-    /// These facts differ.
+    /// The facts that differ, one line each.
     Differ(Vec<String>),
     /// There is no snapshot; a failure inside `scenarios/` only.
     NoSnapshot,
@@ -34,7 +34,7 @@ pub enum Comparison {
 
 /// What a run's rows are compared with.
 pub enum Reference {
-    /// A snapshot.
+    /// The snapshot of the scenario.
     Snapshot(Snapshot),
     /// A scenario that must have one has none.
     Missing,
@@ -44,7 +44,7 @@ pub enum Reference {
     OtherSchedule,
 }
 
-/// Judges a run.
+/// Compares a report with the expectation of the scenario and with the reference rows.
 pub fn judge(mut report: Report, scenario: &Scenario, reference: &Reference) -> Verdict {
     let mut expected = as_expected(&report, scenario);
     let rows = compare(&report, reference);
@@ -64,8 +64,8 @@ pub fn judge(mut report: Report, scenario: &Scenario, reference: &Reference) -> 
 }
 
 impl Verdict {
-    /// What a command exits with whose first unexpected run this is. A violation that was expected and did not come
-    /// is as bad as one that came unexpected: the defect that the file shows is not shown any more.
+    /// The exit code of a command whose first unexpected run this is. A missing violation that was expected counts as a
+    /// violation: the file no longer shows its defect.
     pub fn exit_code(&self) -> u8 {
         match (self.expected, self.report.outcome) {
             (true, _) => 0,
@@ -119,23 +119,23 @@ fn compare(report: &Report, reference: &Reference) -> Comparison {
     }
 }
 
-/// A snapshot that is there but cannot be compared with.
+/// The snapshot file exists, but cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableSnapshot {
     /// The file cannot be read.
     #[error("cannot read snapshot {}", path.display())]
     Unreadable {
-        /// The file.
+        /// The path of the snapshot.
         path: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: io::Error,
     },
     /// The file is not a snapshot.
     #[error("{} is not a snapshot", path.display())]
     Bad {
-        /// The file.
+        /// The path of the snapshot.
         path: PathBuf,
-        /// Where.
+        /// The first bad line.
         source: BadSnapshot,
     },
 }

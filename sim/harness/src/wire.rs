@@ -1,5 +1,5 @@
-//! What a client of a scenario says and remembers: the request that a step stands for, and what it has heard that a later
-//! step needs. Simulated clients and those on real sockets say the same.
+//! The protocol as clients of a scenario speak it: the request of each step, and what later steps need of the frames that
+//! the client received. Simulated clients and clients on real sockets share it.
 
 use std::collections::BTreeMap;
 
@@ -11,24 +11,24 @@ use sim_scenario::{OnDisconnect, RequestStep, ResumeWish, Start};
 
 /// A request without its number.
 pub struct ClientRequest {
-    /// The JSON-RPC method.
+    /// The JSON-RPC method, for example `prompt.submit`.
     pub method: String,
     /// The JSON-RPC parameters, an object.
     pub params: Value,
 }
 
-/// What a client has heard.
+/// What a client keeps of the frames that it received.
 #[derive(Default)]
 pub struct Heard {
-    /// By runtime id.
-    sessions: BTreeMap<String, OfSession>,
+    /// One entry for each session, by runtime id.
+    sessions: BTreeMap<String, SessionState>,
 }
 
 #[derive(Default)]
-struct OfSession {
+struct SessionState {
     /// The number of the last event.
     latest: u64,
-    /// The method that answers the last question, and what it names it by.
+    /// The method that answers the last question, and the parameters that identify the question.
     question: Option<(String, Value)>,
 }
 
@@ -93,7 +93,7 @@ pub fn request(
     Ok(ClientRequest { method: method.to_owned(), params })
 }
 
-/// What a session starts with, as parameters; `parent` is the stored session that it is a branch of.
+/// Adds the parameters of a new session. `parent` is the stored id of the session that it branches from.
 fn start_with(start: &Start, parent: Option<&str>, params: &mut Value) {
     if let Some(source) = &start.source {
         params["source"] = source.as_str().into();
@@ -108,7 +108,7 @@ fn start_with(start: &Start, parent: Option<&str>, params: &mut Value) {
     }
 }
 
-/// The ids in an answer that names a session.
+/// The ids in a response that names a session.
 pub fn ids(response: &Value) -> Option<Ids> {
     let text = |key: &str| response["result"].get(key).and_then(Value::as_str).map(str::to_owned);
     let stored = text("stored_session_id").or_else(|| text("session_key"));
@@ -116,7 +116,7 @@ pub fn ids(response: &Value) -> Option<Ids> {
 }
 
 impl Heard {
-    /// An event has come.
+    /// Call with the parameters of each event notification.
     pub fn event(&mut self, event: &Value) {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let Some((session, kind)) = text(&event["session_id"]).zip(text(&event["type"])) else { return };
@@ -131,7 +131,7 @@ impl Heard {
         }
     }
 
-    /// An answer that names a session has come: questions that are open when a client comes back are told with it.
+    /// Call with each response that names a session: it lists the open questions of the session.
     pub fn named(&mut self, response: &Value) {
         for asked in response["result"]["pending"].as_array().into_iter().flatten() {
             let session = &response["result"]["session_id"];
@@ -139,7 +139,8 @@ impl Heard {
         }
     }
 
-    /// The answer to the last question that was heard from a session, which the script calls `name`.
+    /// The answer to the last question received from a session. `name` is the session's name in the script. Fails if the
+    /// session has no open question.
     fn answer(&mut self, session: &str, name: &str, text: &str) -> Result<ClientRequest, String> {
         let question = self.sessions.get_mut(session).and_then(|heard| heard.question.take());
         let (method, mut params) = question.ok_or_else(|| format!("`{name}` has asked nothing"))?;

@@ -1,4 +1,4 @@
-//! A session's state, in a few words.
+//! The state of a session, as tables, graphs and timelines print it.
 
 use std::fmt;
 
@@ -7,20 +7,20 @@ use serde::Serialize;
 
 use crate::world::mirror::Mirror;
 
-/// What matters of a record for the session's life.
+/// The part of a record that decides the lifecycle of its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct State {
-    /// Where in its life it is, as [`SessionStage`] has it.
+    /// The stage, as [`SessionStage`].
     pub stage: Life,
-    /// Whether a client has it.
+    /// Whether a client is attached.
     pub client: Client,
-    /// Its orphan timer.
+    /// The orphan timers that are armed.
     pub timers: Timers,
-    /// What holds it.
+    /// The work that holds the session.
     pub phase: Phase,
-    /// Prompts that wait.
+    /// The queued prompts.
     pub waiting: Waiting,
-    /// The row that its agent writes.
+    /// The row that the session's agent writes.
     pub row: Row,
 }
 
@@ -40,25 +40,25 @@ macro_rules! words {
 }
 
 words! {
-    /// Where in its life a session is.
+    /// The stage of a session.
     Life {
-        /// Its row is being brought back.
+        /// A resume is reopening its row.
         Opening "opening",
-        /// In use.
+        /// Registered and usable.
         Open "open",
-        /// Somebody is ending it.
+        /// Its end is being stored.
         Closing "closing",
-        /// Ended.
+        /// The end is stored.
         Finalized "ended",
     }
 }
 
 words! {
-    /// Whether a client has it.
+    /// Whether a client is attached to a session.
     Client {
-        /// One has.
+        /// A connection is attached.
         Attached "attached",
-        /// None has.
+        /// No connection is attached.
         Detached "detached",
     }
 }
@@ -66,41 +66,41 @@ words! {
 words! {
     /// Orphan timers that are armed.
     Timers {
-        /// None.
+        /// No timer is armed.
         None "no timer",
-        /// One.
+        /// One timer is armed.
         Armed "armed",
-        /// More than one.
+        /// Several timers are armed, which only old releases do.
         Piled "piled",
     }
 }
 
 words! {
-    /// What holds a session.
+    /// The work that holds a session.
     Phase {
-        /// Nothing.
+        /// No work holds the session.
         Idle "idle",
         /// A prompt that waits for its agent.
         Building "building",
-        /// A turn at work.
+        /// A running turn.
         Working "working",
-        /// A turn that has asked its user.
+        /// A turn with an open question.
         Asking "asking",
-        /// A turn that was told to stop.
+        /// A turn that was interrupted and has not ended.
         Stopping "stopping",
-        /// A turn that goes on under another id.
+        /// A turn that is being rotated to another row.
         Rotating "rotating",
     }
 }
 
 words! {
-    /// Prompts that wait for the turn to end.
+    /// The prompts queued behind the running turn.
     Waiting {
-        /// None.
+        /// The queue is empty.
         None "",
-        /// One.
+        /// One prompt is queued.
         One "one waits",
-        /// More than one.
+        /// Several prompts are queued.
         More "more wait",
     }
 }
@@ -108,11 +108,11 @@ words! {
 words! {
     /// The row that a session's agent writes.
     Row {
-        /// Not there yet, or deleted.
+        /// The row is not inserted yet, or is deleted.
         Absent "no row",
-        /// Open.
+        /// The row has no end.
         Open "row open",
-        /// Ended.
+        /// The row has an end.
         Ended "row ended",
     }
 }

@@ -116,10 +116,10 @@ impl<'a> Observers<'a> {
         self.store.count(world.store.injected_faults(), world.context.now());
         let live = live(gateway);
         self.register(&live);
-        let moment = world.context.moment();
+        let position = world.context.position();
         let mirror = world.store.mirror();
-        self.historian.look(&moment, mirror.rows());
-        self.coverage.look(&self.known, &mirror, &moment, &mut self.historian);
+        self.historian.look(&position, mirror.rows());
+        self.coverage.look(&self.known, &mirror, &position, &mut self.historian);
         drop(mirror);
         let tasks = world.context.gateway_tasks();
         let observed = Observed { world, process, gateway, live: &live, tasks: &tasks, events: &[] };
@@ -170,7 +170,7 @@ impl<'a> Observers<'a> {
     fn note_violations(&mut self, world: &World) {
         let violations = self.oracle.violations().len();
         if violations > 0 {
-            self.historian.violations(&world.context.moment(), violations);
+            self.historian.violations(&world.context.position(), violations);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Scripted clients: each follows its steps of the scenario in a task of its own, and hears its connection in another.
+//! Scripted clients: each follows its steps of the scenario in one task, and reads its connection in another.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -269,7 +269,7 @@ impl Client {
             if let Some(id) = value.get("id").and_then(Value::as_u64) {
                 self.answered(id, value);
             } else {
-                self.context.client_log.heard(&self.name, &value["params"]);
+                self.context.client_log.received(&self.name, &value["params"]);
                 self.heard.borrow_mut().event(&value["params"]);
             }
         }

@@ -1,5 +1,5 @@
-//! What the clients said and were told: a plain account of the frames that they sent and that reached them, so that a
-//! claim can hold the gateway to its word. It knows the protocol and nothing else of the gateway.
+//! The log of the frames that clients sent and received. Claims compare the gateway's state with it. It knows the protocol
+//! and nothing else of the gateway.
 
 mod request;
 mod session_log;
@@ -20,50 +20,50 @@ use crate::footprint::{Resource, SharedFootprints};
 /// The code of the error that says that a connection has as many sessions as it may have.
 pub(crate) const SESSION_LIMIT: i64 = 4090;
 
-/// The account of a run.
+/// The client log of a run.
 #[derive(Default)]
 pub(crate) struct ClientLog(RefCell<Inner>);
 
 #[derive(Default)]
 struct Inner {
     footprints: SharedFootprints,
-    /// By runtime id.
+    /// One log for each session, by runtime id.
     sessions: BTreeMap<String, SessionLog>,
-    /// What clients were told since somebody last asked.
+    /// The events since the last `take_events`.
     events: Vec<ClientEvent>,
     /// Who knows of which questions: client, session, the question's id or kind.
     asked: BTreeSet<(String, String, String)>,
     /// Counts changes of who knows what, so that an observer knows when to look.
     revision: u64,
-    /// How often a client was told that an agent could not be built.
+    /// The number of received errors about the build of an agent.
     failed_builds: u64,
     /// Titles that clients asked to give.
     titles: BTreeSet<String>,
 }
 
-/// Something that a client was told.
+/// A received frame that a claim checks.
 pub(crate) enum ClientEvent {
     /// The answer to a request.
     Answer(Answer),
-    /// The end of a turn that was stopped, though nobody had asked for it.
+    /// The end of an interrupted turn that no client had asked to stop.
     StoppedUnasked {
         /// The session's runtime id.
         session: String,
     },
-    /// A piece of an answer, after its turn was told to stop.
+    /// A piece of a reply, after the interrupt of its turn was acknowledged.
     SaidAfterStop {
         /// The session's runtime id.
         session: String,
-        /// Who heard it.
+        /// The client that received it.
         client: String,
     },
-    /// An event with a number that is not above that of the one before.
+    /// An event whose number is not above the one before it.
     OutOfOrder {
         /// The session's runtime id.
         session: String,
-        /// Who heard it.
+        /// The client that received it.
         client: String,
-        /// The number.
+        /// The number of the event.
         seq: u64,
     },
 }
@@ -93,12 +93,12 @@ impl ClientEvent {
 }
 
 impl ClientLog {
-    /// Nobody has said anything yet.
+    /// An empty log.
     pub(crate) fn new(footprints: SharedFootprints) -> Self {
         Self(RefCell::new(Inner { footprints, ..Inner::default() }))
     }
 
-    /// A client sent a request.
+    /// Records a request of a client.
     pub(crate) fn sent(&self, request: &SentRequest) {
         let mut inner = self.0.borrow_mut();
         let method = request.method.as_str();
@@ -116,7 +116,7 @@ impl ClientLog {
         }
     }
 
-    /// A client was answered.
+    /// Records a received response.
     pub(crate) fn answered(&self, client: &str, request: SentRequest, mut response: Value) {
         let mut inner = self.0.borrow_mut();
         let result = match response["error"]["code"].as_i64() {
@@ -140,14 +140,14 @@ impl ClientLog {
         inner.events.push(ClientEvent::Answer(Answer { client: client.to_owned(), request, result }));
     }
 
-    /// A client heard an event.
-    pub(crate) fn heard(&self, client: &str, event: &Value) {
+    /// Records a received event notification.
+    pub(crate) fn received(&self, client: &str, event: &Value) {
         let mut inner = self.0.borrow_mut();
         let Some(session) = event["session_id"].as_str() else { return };
         let (kind, payload) = (event["type"].as_str().unwrap_or_default(), &event["payload"]);
         if let Some(seq) = event["seq"].as_u64() {
             let own = || (session.to_owned(), client.to_owned());
-            if inner.session(session).goes_on(client, kind, seq) {
+            if inner.session(session).continues_after_stop(client, kind, seq) {
                 let (session, client) = own();
                 inner.events.push(ClientEvent::SaidAfterStop { session, client });
             }
@@ -163,22 +163,22 @@ impl ClientLog {
         if kind == "error" && says_no_agent() {
             inner.failed_builds += 1;
         }
-        if !inner.session(session).heard(client, kind, payload) {
+        if !inner.session(session).received(client, kind, payload) {
             inner.events.push(ClientEvent::StoppedUnasked { session: session.to_owned() });
         }
     }
 
-    /// Counts changes of who knows what.
+    /// Counts changes of the questions that clients have received.
     pub(crate) fn revision(&self) -> u64 {
         self.0.borrow().revision
     }
 
-    /// Whether there is news that nobody has asked for yet.
+    /// Whether there are events since the last `take_events`.
     pub(crate) fn has_events(&self) -> bool {
         !self.0.borrow().events.is_empty()
     }
 
-    /// What clients were told since somebody last asked.
+    /// The events since the last call, in the order of their receipt.
     pub(crate) fn take_events(&self) -> Vec<ClientEvent> {
         std::mem::take(&mut self.0.borrow_mut().events)
     }
@@ -188,19 +188,19 @@ impl ClientLog {
         Ref::map(self.0.borrow(), |inner| &inner.sessions)
     }
 
-    /// Whether a client was told of a question: of the one with this event and this id.
+    /// Whether a client has received the question with this event type and this id.
     pub(crate) fn knows(&self, client: &str, session: &str, kind: &str, id: &str) -> bool {
         let asked = |by: &str| (client.to_owned(), session.to_owned(), by.to_owned());
         let inner = self.0.borrow();
         inner.asked.contains(&asked(id)) || inner.asked.contains(&asked(kind))
     }
 
-    /// Whether any client has asked to give this title.
+    /// Whether any client has requested this title.
     pub(crate) fn asked_for_title(&self, title: &str) -> bool {
         self.0.borrow().titles.contains(title)
     }
 
-    /// How often a client was told that an agent could not be built.
+    /// The number of received errors about the build of an agent.
     pub(crate) fn failed_builds(&self) -> u64 {
         self.0.borrow().failed_builds
     }
@@ -212,7 +212,7 @@ impl Inner {
         self.sessions.entry(session.to_owned()).or_default()
     }
 
-    /// A client was shown a session: it knows its ids and its open questions.
+    /// Records a result that describes a session: the client knows its ids and its open questions.
     fn shown(&mut self, client: &str, session: &str, result: &Value) {
         let stored = result["stored_session_id"].as_str().or_else(|| result["session_key"].as_str());
         if let Some(stored) = stored {
@@ -224,7 +224,7 @@ impl Inner {
         }
     }
 
-    /// An answer was accepted: one that names its question by an id, or by its session.
+    /// Records the accepted answer to a question, which names the question by its id or by its session.
     fn took_answer(&mut self, request: &SentRequest) {
         let named = request.params["request_id"].as_str();
         let asked = self.asked.iter().find(|(_, _, by)| named == Some(by));
@@ -235,7 +235,7 @@ impl Inner {
         }
     }
 
-    /// A client learns of a question.
+    /// Records that a client has received a question.
     fn ask(&mut self, client: &str, session: &str, kind: &str, payload: &Value) {
         self.revision += 1;
         self.footprints.write(|| Resource::Questions(session.to_owned()));
@@ -243,7 +243,7 @@ impl Inner {
     }
 }
 
-/// What tells a question from others: its id, or where it has none its kind.
+/// The key of a question: its id, or its kind where it has no id.
 fn question(kind: &str, payload: &Value) -> String {
     payload["request_id"].as_str().unwrap_or(kind).to_owned()
 }

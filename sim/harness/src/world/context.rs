@@ -23,7 +23,7 @@ pub(crate) type Chooser = interleaving::Chooser<Resource>;
 pub(crate) enum FaultInjection {
     /// While the script acts.
     On,
-    /// In the heal phase, where everything takes its least time.
+    /// In the heal phase, where every latency is its minimum.
     Off,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct SimContext {
     pub(crate) names: Names,
     pub(crate) client_log: ClientLog,
     pub(crate) footprints: SharedFootprints,
-    /// What stands in the trace between steps.
+    /// The task of trace entries that no task makes.
     simulator: AnyTask,
     trace: RefCell<Trace>,
     /// The words of the script's steps that were carried out.
@@ -62,7 +62,7 @@ impl SimContext {
         })
     }
 
-    /// Virtual uptime.
+    /// The virtual uptime of this instant.
     pub(crate) fn now(&self) -> Uptime {
         self.clock.now().uptime
     }
@@ -84,17 +84,17 @@ impl SimContext {
         self.faults.get()
     }
 
-    /// The heal phase begins.
+    /// Begins the heal phase: no more faults, and every latency is its minimum.
     pub(crate) fn heal(&self) {
         self.faults.set(FaultInjection::Off);
     }
 
-    /// Something happened, in the task that runs.
+    /// Adds an entry to the trace, under the task that runs.
     pub(crate) fn enter(&self, site: Site, text: String) {
         self.trace.borrow_mut().enter(self.now(), self.current(), site, text);
     }
 
-    /// A step of the script was carried out.
+    /// Records that a step with this word was carried out.
     pub(crate) fn carried_out(&self, word: &'static str) {
         self.carried_out.borrow_mut().push(word);
     }
@@ -103,27 +103,27 @@ impl SimContext {
         self.carried_out.take()
     }
 
-    /// A task was given its turn.
+    /// Counts an event: a task was polled.
     pub(crate) fn count_event(&self) {
         self.trace.borrow_mut().event(self.now(), &self.current().label);
     }
 
-    /// What the turn touched goes to the strategy that wants to know it.
+    /// Ends the event of the polled task: hands its footprint to the strategy.
     pub(crate) fn ran(&self) {
-        // Claims that read what the step changed have read which turns run, too.
+        // Claims that read what the event changed have also read which turns run.
         if self.footprints.is_enabled() && self.footprints.changes_observed() {
             self.footprints.observe(Resource::Turns);
         }
         self.pool.conclude();
     }
 
-    /// How many events there were.
+    /// The number of events so far.
     pub(crate) fn events(&self) -> u64 {
         self.trace.borrow().events()
     }
 
-    /// Where the run is.
-    pub(crate) fn moment(&self) -> Position {
+    /// The position of the run now.
+    pub(crate) fn position(&self) -> Position {
         Position { at: self.now(), entries: self.trace.borrow().entries().len(), task: self.current() }
     }
 
@@ -132,7 +132,7 @@ impl SimContext {
         self.trace.take()
     }
 
-    /// One latency out of a range: its least, its middle or its most. In the heal phase always its least.
+    /// Chooses a latency of a range: its minimum, its middle or its maximum. In the heal phase always the minimum.
     pub(crate) fn latency(&self, site: &str, range: Latency) -> Millis {
         if range.min == range.max || self.faults() == FaultInjection::Off {
             return range.min;

@@ -1,6 +1,6 @@
 //! The faults of the store: which calls fail, by the tables of the scenario or by chance.
 //!
-//! What strikes is said here; `store` carries it out. In the heal phase nothing strikes.
+//! This file chooses the fault of a call; `store` injects it. The heal phase has no faults.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,14 +13,14 @@ use crate::footprint::Resource;
 
 use sim_scenario::{Call, Fault, Odds, StoreFault, StoreSettings, Weights};
 
-/// How long another process holds the database when chance says so: longer than a write waits for it.
+/// How long another process holds the database after a drawn `busy` fault: longer than a write waits for the database.
 const HELD: Millis = Millis::from_secs(2);
 
 /// The faults of a run.
 pub(crate) struct Faults {
     context: Rc<SimContext>,
     scripted: Vec<StoreFault>,
-    /// How many calls each of them has counted.
+    /// How many calls each scripted fault has counted, in the order of `scripted`.
     counted: RefCell<Vec<u32>>,
     odds: Odds,
     /// Until when another process holds the database.
@@ -35,7 +35,7 @@ impl Faults {
         Self { context, scripted, counted, odds, held_until: Cell::new(Uptime(0)), injected_faults: Cell::new(0) }
     }
 
-    /// What befalls a write that is about to be committed. If it is busy, the database is held from now on.
+    /// The fault of a write that is about to be committed. A `busy` fault holds the database from now on.
     pub(crate) fn on_write(&self, write: &Write) -> Option<Fault> {
         let Weights { none, busy, error, lost } = self.odds.weights().expect("the odds of a scenario are checked");
         let chances = [
@@ -44,18 +44,18 @@ impl Faults {
             (Some(Fault::Error), error),
             (Some(Fault::Lost), lost),
         ];
-        let fault = self.inject(|call| call.is_write(write), &chances);
+        let fault = self.choose(|call| call.is_write(write), &chances);
         if let Some(Fault::Busy { lasts }) = fault {
             self.held_until.set(self.held_until.get().max(self.context.now() + lasts));
         }
         fault
     }
 
-    /// Whether a read fails.
+    /// The fault of a read.
     pub(crate) fn on_read(&self, read: &Read) -> Option<Fault> {
         let whole = u64::from(self.odds.error.whole());
         let error = u64::from(self.odds.error.part());
-        self.inject(|call| call.is_read(read), &[(None, whole - error), (Some(Fault::Error), error)])
+        self.choose(|call| call.is_read(read), &[(None, whole - error), (Some(Fault::Error), error)])
     }
 
     /// How long a write that comes now has to wait for another process.
@@ -64,17 +64,17 @@ impl Faults {
         if held > Millis::ZERO && self.context.faults() == FaultInjection::On { held } else { Millis::ZERO }
     }
 
-    /// A call was refused, delayed, or lost its answer.
+    /// Call when a call of the store was refused or delayed, or lost its answer.
     pub(crate) fn count_fault(&self) {
         self.injected_faults.set(self.injected_faults.get() + 1);
     }
 
-    /// How many calls were.
+    /// How many calls were refused or delayed, or lost their answer.
     pub(crate) fn injected_faults(&self) -> u64 {
         self.injected_faults.get()
     }
 
-    fn inject(&self, hits: impl Fn(Call) -> bool, chances: &[(Option<Fault>, u64)]) -> Option<Fault> {
+    fn choose(&self, hits: impl Fn(Call) -> bool, chances: &[(Option<Fault>, u64)]) -> Option<Fault> {
         if self.context.faults() == FaultInjection::Off {
             return None;
         }
@@ -84,18 +84,18 @@ impl Faults {
         self.scripted(hits).or_else(|| self.drawn(chances))
     }
 
-    /// Every table counts the call, also when another strikes.
+    /// The first scripted fault that is due at this call. Every scripted fault counts the call.
     fn scripted(&self, hits: impl Fn(Call) -> bool) -> Option<Fault> {
-        let mut inject = None;
+        let mut due = None;
         for (fault, counted) in self.scripted.iter().zip(self.counted.borrow_mut().iter_mut()) {
             if hits(fault.call) && fault.counts_at(self.context.now()) {
                 *counted += 1;
                 if fault.nth.is_none_or(|nth| nth == *counted) {
-                    inject = inject.or(Some(fault.fault));
+                    due = due.or(Some(fault.fault));
                 }
             }
         }
-        inject
+        due
     }
 
     /// One choice on the tape; the scripted schedule takes the first, which is none.

@@ -1,4 +1,4 @@
-//! What was said to, and heard of, one live session, by all clients together.
+//! What all clients together sent to, and received from, one live session.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,73 +7,73 @@ use serde_json::Value;
 
 use super::request::SentRequest;
 
-/// The account of a session.
+/// The log of a session.
 #[derive(Default)]
 pub(crate) struct SessionLog {
     /// The stored id under which clients know it.
     pub(crate) stored: Option<StoredId>,
-    /// The prompts that were accepted and started at once.
+    /// The accepted prompts whose turn started at once.
     pub(crate) started: Vec<String>,
-    /// The prompts that were accepted and had to wait.
+    /// The accepted prompts that were queued.
     pub(crate) queued: Vec<String>,
-    /// The words to a turn that were accepted.
+    /// The accepted steers: texts for a running turn.
     pub(crate) steers: Vec<String>,
-    /// The answers to its agent's questions that were accepted.
+    /// The accepted answers to questions.
     pub(crate) answers: Vec<String>,
-    /// The kind of client that it was said to belong to when it was made.
+    /// The `source` of the request that created the session.
     pub(crate) source: Option<String>,
-    /// The titles that were asked for, whether or not a client has heard what became of that.
+    /// The requested titles, answered or not.
     pub(crate) asked_titles: Vec<String>,
-    /// The titles that were given.
+    /// The acknowledged titles.
     pub(crate) titles: Vec<String>,
-    /// The titles that were accepted and wait for a row; the last one stands.
+    /// The titles that were acknowledged as pending until the row exists; the last one counts.
     pub(crate) waiting_titles: Vec<String>,
-    /// The results of tools that were shown.
+    /// The received results of tools.
     pub(crate) results: Vec<String>,
-    /// The turns that were said to have ended with an answer or an interrupt.
+    /// The received ends of turns, errors excluded.
     pub(crate) ends: Vec<TurnEnd>,
-    /// How often a client has asked it to stop or to be closed.
+    /// The number of requests to interrupt or to close.
     pub(crate) stops: u64,
     run: Run,
-    /// Who was told that the turn is to stop, and has not heard of another since.
+    /// The clients whose interrupt was acknowledged, and that have not received the start of another turn since.
     stopped: BTreeSet<String>,
-    /// By client: the number of the last event that it heard.
+    /// The number of the last event that each client received.
     latest: BTreeMap<String, u64>,
 }
 
-/// The end of a turn, as a client heard it.
+/// The end of a turn, as a client received it.
 pub(crate) enum TurnEnd {
-    /// With this answer.
+    /// The turn completed with this reply.
     Complete(String),
-    /// It was stopped.
+    /// The turn was interrupted.
     Interrupted,
 }
 
-/// What was said since the session was last known to be idle.
+/// Counters since the session was last known to be idle.
 #[derive(Default)]
 struct Run {
-    /// Requests without an answer that may start or stop work.
+    /// Unanswered requests that may start or stop work.
     unanswered: u64,
-    /// Prompts that were sent, and words to a turn, which may become prompts.
+    /// Prompts that were sent. Steers are counted apart, because they may become prompts.
     prompts: u64,
     steers: u64,
     accepted: u64,
-    /// Turns that nobody had heard of when the first prompt had to wait for them: of what a job has said.
+    /// Running turns that no client had started when the first prompt was queued behind them: turns of job notices.
     unseen: u64,
-    /// Requests to stop.
+    /// Requests to interrupt or close.
     stops: u64,
-    /// Turns that ended.
+    /// Received ends of turns.
     ends: u64,
-    /// Who heard of it. What two clients hear is in no order.
-    hearer: Option<String>,
-    heard_by_many: bool,
-    /// An error has been heard, which may be the end of a turn or not, or a job that becomes a turn: ends cannot be
-    /// counted any more.
+    /// The client that received the last end. Frames to two clients have no common order.
+    receiver: Option<String>,
+    has_several_receivers: bool,
+    /// Whether ends can no longer be counted: an error may or may not be the end of a turn, and the notice of a job may
+    /// become a turn.
     uncertain: bool,
 }
 
 impl SessionLog {
-    /// A client sent a request to it.
+    /// Records a request to the session.
     pub(super) fn sent(&mut self, method: &str) {
         let idle =
             self.run.unanswered == 0 && self.run.steers == 0 && self.run.accepted + self.run.unseen == self.run.ends;
@@ -94,7 +94,7 @@ impl SessionLog {
         self.run.unanswered += 1;
     }
 
-    /// It was answered.
+    /// Records the answer to a request.
     pub(super) fn answered(&mut self, client: &str, request: &SentRequest, result: &Result<Value, i64>) {
         let method = request.method.as_str();
         if method == "session.interrupt" && result.is_ok() {
@@ -126,9 +126,9 @@ impl SessionLog {
         }
     }
 
-    /// Whether a client hears an answer go on that it was told is to stop. One that has missed an event may have missed that
-    /// another turn began; only where events have numbers it is known that none was missed.
-    pub(super) fn goes_on(&mut self, client: &str, kind: &str, seq: u64) -> bool {
+    /// Whether the event continues a reply whose interrupt was acknowledged to the client. A client that missed an event may
+    /// have missed the start of another turn; the numbers of events show that none was missed.
+    pub(super) fn continues_after_stop(&mut self, client: &str, kind: &str, seq: u64) -> bool {
         let missed_some = self.latest.get(client).is_none_or(|latest| latest + 1 != seq);
         if missed_some || kind == "message.start" {
             self.stopped.remove(client);
@@ -136,13 +136,13 @@ impl SessionLog {
         kind == "message.delta" && self.stopped.contains(client)
     }
 
-    /// An event came from it; false for the end of a turn that was stopped though nobody had asked for that.
-    pub(super) fn heard(&mut self, client: &str, kind: &str, payload: &Value) -> bool {
+    /// Records an event. Returns false for the end of an interrupted turn without a request that explains it.
+    pub(super) fn received(&mut self, client: &str, kind: &str, payload: &Value) -> bool {
         let text = |key: &str| payload[key].as_str().unwrap_or_default().to_owned();
         match kind {
             "tool.complete" => self.results.push(text("result")),
             "error" => self.run.uncertain = true,
-            // What a background job says becomes a turn of its own.
+            // The notice of a background job becomes a turn of its own.
             "status.update" if payload["kind"] == "process" => self.run.uncertain = true,
             "message.complete" => {
                 self.run.ended(client);
@@ -157,7 +157,7 @@ impl SessionLog {
         true
     }
 
-    /// A client heard the event with this number; whether it follows the one that it heard before.
+    /// Records the number of a received event. Returns whether it is above the number before it.
     pub(super) fn follows(&mut self, client: &str, seq: u64) -> bool {
         if let Some(latest) = self.latest.get_mut(client) {
             return std::mem::replace(latest, seq) < seq;
@@ -170,13 +170,16 @@ impl SessionLog {
 impl Run {
     fn ended(&mut self, client: &str) {
         self.ends += 1;
-        let before = self.hearer.replace(client.to_owned());
-        self.heard_by_many |= before.is_some_and(|before| before != client);
+        let before = self.receiver.replace(client.to_owned());
+        self.has_several_receivers |= before.is_some_and(|before| before != client);
     }
 
-    /// Whether the turn that has just ended may have been stopped by a client: by one that asked for it, or by a prompt
-    /// that came after its own. As many turns as there were prompts have ended: then none came after.
+    /// Whether a client may have interrupted the turn that has just ended: with a request to stop, or with a later prompt.
+    /// When as many turns have ended as prompts were sent, no prompt came later.
     fn explains_a_stop(&self) -> bool {
-        self.uncertain || self.heard_by_many || self.stops > 0 || self.ends < self.prompts + self.steers + self.unseen
+        self.uncertain
+            || self.has_several_receivers
+            || self.stops > 0
+            || self.ends < self.prompts + self.steers + self.unseen
     }
 }
