@@ -100,14 +100,32 @@ const CRATES: &[Crate] = &[
         folder: "sim/harness",
         uses: &["interleaving", "gateway-core", "gateway-sqlite", "sim-scenario"],
         never: COMMAND_LINE,
-        layers: &[],
+        layers: &[
+            // What tasks are called and what they share, and what they did.
+            &["footprint", "task", "trace", "world::clock"],
+            // The rows, as the tables hold them and as the writes must have left them; the names of sessions.
+            &["rows", "world::mirror", "world::names"],
+            // Changes and transitions.
+            &["coverage", "history"],
+            // The environment of the gateway.
+            &["wire", "world"],
+            // Claims and their judge.
+            &["claim"],
+            &["invariant"],
+            &["oracle"],
+            // A run and its result.
+            &["observation", "report"],
+            &["simulation"],
+            // Comparisons of results.
+            &["parity", "recording", "snapshot", "timeline", "verdict"],
+        ],
     },
     Crate {
         package: "sim-search",
         folder: "sim/search",
         uses: &["interleaving", "gateway-core", "gateway-sqlite", "gateway", "sim-scenario", "sim-harness"],
         never: COMMAND_LINE,
-        layers: &[],
+        layers: &[&["signature"], &["drive"], &["margin"], &["shrink"], &["explore", "generate"], &["fuzz"]],
     },
     Crate {
         package: "sim",
