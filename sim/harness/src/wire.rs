@@ -7,7 +7,7 @@ use gateway_core::store::Role;
 use serde_json::{Value, json};
 
 use crate::world::names::Ids;
-use sim_scenario::{OnDisconnect, RequestStep, ResumeWish, Start};
+use sim_scenario::{OnDisconnect, RequestStep, ResumeMode, Start};
 
 /// A request without its number.
 pub struct ClientRequest {
@@ -56,12 +56,12 @@ pub fn request(
             }
             ("prompt.submit", params)
         }
-        RequestStep::Resume { wish, .. } => {
+        RequestStep::Resume { mode, .. } => {
             let mut params = json!({"session_id": stored});
-            match wish {
-                ResumeWish::GoOn => {}
-                ResumeWish::GoOnAtOnce => params["eager_build"] = true.into(),
-                ResumeWish::Look => params["lazy"] = true.into(),
+            match mode {
+                ResumeMode::Continue => {}
+                ResumeMode::ContinueWithAgent => params["eager_build"] = true.into(),
+                ResumeMode::ReadOnly => params["lazy"] = true.into(),
             }
             ("session.resume", params)
         }

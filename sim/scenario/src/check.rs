@@ -72,8 +72,8 @@ fn agent(raw: &RawAgent) -> AgentSettings {
 }
 
 fn not_empty(source: &Source<'_>) -> Result<(), ScenarioError> {
-    let says_nothing = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
-    if source.text.lines().all(says_nothing) {
+    let is_blank_or_comment = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    if source.text.lines().all(is_blank_or_comment) {
         return Err(source.error(0..0, "empty scenario").with_help(
             "a scenario needs `about = \"…\"` and at least one `[[steps]]` table with `at`, `client` and `do`",
         ));
@@ -228,7 +228,7 @@ fn listed(
         .with_help(format!("it runs against {}; add the release to `releases`, or drop the table", list(&names))))
 }
 
-const EXPECT_HELP: &str = "a release is expected to end with an `outcome` or to be caught by what it `violates`";
+const EXPECT_HELP: &str = "an expectation has either `outcome`, or `violates` with names of invariants";
 
 /// Reads what `violates` names.
 struct Violated<'a> {

@@ -52,7 +52,7 @@ impl ScenarioError {
         &self.0.message
     }
 
-    /// How to mend it.
+    /// The correction that the help suggests.
     pub fn help(&self) -> Option<&str> {
         self.0.help.as_deref()
     }
@@ -82,7 +82,7 @@ impl ScenarioError {
 
     /// A file whose bytes stop being UTF-8 at `offset`.
     pub(super) fn not_text(path: &Path, bytes: &[u8], offset: usize) -> Self {
-        // What stands before the offset is the same in the lossy text, so the place is right in both.
+        // The text before the offset is the same in the lossy conversion, so the position is right in both.
         let text = String::from_utf8_lossy(bytes);
         let found = bytes[offset];
         Source { path, text: &text }
@@ -106,7 +106,7 @@ impl fmt::Display for ScenarioError {
     }
 }
 
-/// As `Display`, with the help and without the text of the file, which would flood a failed assertion.
+/// As `Display`, with the help. The text of the file is omitted, because it would flood a failed assertion.
 impl fmt::Debug for ScenarioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
@@ -131,7 +131,7 @@ impl Source<'_> {
         error
     }
 
-    /// A mistake that the TOML reader found. Its message names what it expected; it says `field` where we say `key`.
+    /// A mistake that the TOML reader found. The reader's word `field` is replaced by `key`, the term of this language.
     pub(super) fn toml_error(&self, error: &toml::de::Error) -> ScenarioError {
         let message =
             error.message().replacen("unknown field", "unknown key", 1).replacen("missing field", "missing key", 1);
@@ -149,7 +149,7 @@ impl Source<'_> {
         self.text[..offset].matches('\n').count() + 1
     }
 
-    /// Where the key stands whose value is at `value`: it is the nearest such word before it.
+    /// The position of the key whose value is at `value`: the nearest occurrence of `key` before the value.
     pub(super) fn key(&self, key: &str, value: Range<usize>) -> Range<usize> {
         match self.text[..value.start].rfind(key) {
             Some(start) => start..start + key.len(),
@@ -164,10 +164,10 @@ impl Source<'_> {
     }
 
     fn place(&self, span: Range<usize>) -> Place {
-        // Bytes that are not UTF-8 have been replaced by longer ones.
+        // The lossy conversion replaces bytes that are not UTF-8 by a longer character, so an offset may be inside it.
         let start = self.text.floor_char_boundary(span.start);
         let line_start = self.text[..start].rfind('\n').map_or(0, |end| end + 1);
-        // A whole table is shown by its first line.
+        // For a table, only the first line is marked.
         let line_end = self.text[start..].find(['\r', '\n']).map_or(self.text.len(), |length| start + length);
         let end = self.text.ceil_char_boundary(span.end).clamp(start, line_end);
         Place {

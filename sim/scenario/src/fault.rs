@@ -259,17 +259,17 @@ impl std::fmt::Display for Ratio {
 }
 
 impl TryFrom<String> for Ratio {
-    type Error = NoRatio;
+    type Error = InvalidRatio;
 
-    fn try_from(text: String) -> Result<Self, NoRatio> {
+    fn try_from(text: String) -> Result<Self, InvalidRatio> {
         let ratio = text.split_once('/').and_then(|(part, whole)| Self::new(part.parse().ok()?, whole.parse().ok()?));
-        ratio.ok_or(NoRatio { found: text })
+        ratio.ok_or(InvalidRatio { found: text })
     }
 }
 
 /// A text that is not a ratio from 0 to 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a ratio: `{found}`, expected a part of a whole such as `1/50`")]
-pub struct NoRatio {
+pub struct InvalidRatio {
     found: String,
 }

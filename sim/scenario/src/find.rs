@@ -1,4 +1,4 @@
-//! Finds scenario files: the given files, and all files below the given folders.
+//! Finds scenario files: the given files, and all scenario files below the given folders.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::ScenarioError;
 
-/// A scenario file, and how it was found.
+/// The path of a scenario file, and whether the path itself was given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Found {
     /// The given path, or the given folder joined with the relative path.
@@ -17,8 +17,8 @@ pub struct Found {
 
 /// The scenario files behind `paths`, each once, sorted by path.
 ///
-/// A folder stands for all `*.toml` files below it, without those whose name (or whose folder's name) starts with a
-/// dot: editors leave such files behind. A named file may be called anything; that it is one is seen when it is read.
+/// A folder stands for all `*.toml` files below it. Files and folders whose name starts with a dot are skipped: editors
+/// leave such files behind. A named file may have any name; only reading it shows whether it is a scenario.
 pub fn find(paths: &[PathBuf]) -> Result<Vec<Found>, ScenarioError> {
     // One file can be reached by several paths, so the key is the path without `..` and links.
     let mut found: BTreeMap<PathBuf, Found> = BTreeMap::new();
@@ -51,7 +51,7 @@ fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), ScenarioEr
         if entry.file_name().as_encoded_bytes().starts_with(b".") {
             continue;
         }
-        // The entry's own type: a link to a folder is not followed, so no loop of links can be.
+        // The type of the entry itself: links to folders are not followed, so a loop of links cannot hang the search.
         if entry.file_type().map_err(unreadable)?.is_dir() {
             files_below(&path, files)?;
         } else if path.extension().is_some_and(|extension| extension == "toml") {
@@ -69,7 +69,7 @@ fn real(path: &Path) -> Result<PathBuf, ScenarioError> {
 mod tests {
     use super::*;
 
-    /// A folder with the files that matter, and some that must not.
+    /// A folder with scenario files, and with files that the search must skip.
     fn folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path();
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(error.path(), folder.path().join(path));
     }
 
-    /// Folders are searched to the bottom, in the order of paths, past files that are no scenarios.
+    /// Subfolders are searched at any depth. The result is sorted by path and contains only scenarios.
     #[test]
     fn folders_are_searched() {
         check(&["."], &[("./a.toml", false), ("./b.toml", false), ("./issues/deep/c.toml", false)]);
@@ -108,7 +108,7 @@ mod tests {
         check(&[], &[]);
     }
 
-    /// A file counts once however often and by whatever path it is reached, and then as named.
+    /// A file that is reached by several paths is listed once, and counts as named if any path names the file.
     #[test]
     fn a_file_counts_once() {
         check(&["issues", "issues/deep/c.toml"], &[("issues/deep/c.toml", true)]);
@@ -116,7 +116,7 @@ mod tests {
         check(&["a.toml", "issues/../a.toml"], &[("issues/../a.toml", true)]);
     }
 
-    /// A path that leads to no scenario is a mistake, not an empty list: a run of nothing must not pass.
+    /// A path that leads to no scenario is an error, not an empty list: a command that runs nothing must not pass.
     #[test]
     fn nothing_is_an_error() {
         check_error("empty", "no scenario in this folder");

@@ -53,13 +53,13 @@ use interleaving::strategy::Replay;
 use interleaving::tape::Tape;
 
 pub use self::error::ScenarioError;
-pub use self::fault::{Call, CallSide, Fault, NoRatio, Odds, Ratio, StoreFault, Weights};
+pub use self::fault::{Call, CallSide, Fault, InvalidRatio, Odds, Ratio, StoreFault, Weights};
 pub use self::find::{Found, find};
 pub use self::invariant::{InvariantNames, Warning};
 pub use self::step::table::{self, Word};
 pub use self::step::{
     Action, ConnectionStep, Jump, Mentions, OnDisconnect, PROCESS, Presence, ProcessStep, Prompt, RequestStep,
-    ResumeTarget, ResumeWish, SocketStep, Start, Step,
+    ResumeMode, ResumeTarget, SocketStep, Start, Step,
 };
 
 /// A script, the settings of a run, and the expected outcome.

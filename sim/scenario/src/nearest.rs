@@ -10,7 +10,7 @@ pub(super) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>)
 /// The edit distance of two words (Levenshtein): insertions, deletions and replacements of letters.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
-    // After each letter of `one`: the distances of what was read so far to each beginning of `other`.
+    // After each letter of `one`: the distances of the prefix that was read to each prefix of `other`.
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (read, letter) in one.chars().enumerate() {
         let mut diagonal = row[0];
@@ -28,7 +28,7 @@ fn distance(one: &str, other: &str) -> usize {
 mod tests {
     use super::*;
 
-    /// A slip of the finger is near, another word is not.
+    /// A word with one wrong letter is suggested; an unrelated word is not.
     #[test]
     fn near_words() {
         let known = ["issues", "about", "at"];

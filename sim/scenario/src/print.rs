@@ -265,7 +265,7 @@ mod tests {
         Scenario::parse(Path::new("scenarios/example.toml"), text, &NAMES).expect("a good file")
     }
 
-    /// The file of the design is printed as it is written, without its comments.
+    /// The example of the design document is printed as it is written, without its comments.
     #[test]
     fn the_example_prints_as_it_is_written() {
         let uncommented: String = EXAMPLE
@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(read(EXAMPLE).to_toml(), uncommented);
     }
 
-    /// What a file can leave out is left out, whatever it said.
+    /// A key whose value equals the default is left out, even if the parsed file had the key.
     #[test]
     fn defaults_are_left_out() {
         let minimal = "about = \"x\"\n\n[[steps]]\nat = \"0s\"\nclient = \"a\"\ndo = \"connect\"\n";
@@ -286,7 +286,7 @@ mod tests {
         assert_eq!(read(&explicit).to_toml(), minimal);
     }
 
-    /// Text that would end its line, its quotes or its key reads back all the same.
+    /// Text that contains line ends, quotes and control characters parses back unchanged.
     #[test]
     fn odd_text_reads_back() {
         let mut scenario = read(EXAMPLE);

@@ -1,8 +1,8 @@
-//! A step of the script: when, by which client, and what.
+//! A step of the script: its time, its client and its action.
 //!
-//! [`Action`] has one variant for each word of `do`, in three groups: what a client does to its connection, what it
-//! requests, and what happens outside of all clients. Code that treats steps alike asks for properties ([`Action::session`],
-//! [`Action::presence`], …) and for the entry of the [`table`]; code that carries steps out matches the group it is about.
+//! [`Action`] has one variant for each word of `do`, in three groups: changes of a client's connection, requests of a
+//! client, and events outside of all clients. Code that handles all steps uses properties ([`Action::session`],
+//! [`Action::presence`], …) and the entry of the [`table`]. Code that carries steps out matches on one group.
 //! No match over the groups has a wildcard arm, so that the compiler lists what a new word needs.
 
 mod keys;
@@ -13,7 +13,7 @@ use gateway_core::clock::Millis;
 use gateway_core::lifecycle::process::Signal;
 
 pub(super) use self::keys::{PlacedStep, RawStep, written};
-pub use self::request::{Mentions, OnDisconnect, Prompt, RequestStep, ResumeTarget, ResumeWish, Start};
+pub use self::request::{Mentions, OnDisconnect, Prompt, RequestStep, ResumeMode, ResumeTarget, Start};
 pub use self::table::{Presence, SocketStep, Word};
 
 /// The client of steps that happen outside of all clients. No client can have this name.
@@ -22,7 +22,7 @@ pub const PROCESS: &str = "gateway";
 /// One line of the script.
 #[derive(Clone, Debug, Eq)]
 pub struct Step {
-    /// From the start of the run.
+    /// The time from the start of the run.
     pub at: Millis,
     /// The client that acts; [`PROCESS`] for a [`ProcessStep`].
     pub client: String,
@@ -32,14 +32,14 @@ pub struct Step {
     pub line: usize,
 }
 
-/// What a step does.
+/// The effect of a step, with the values of the step's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// A client opens, ends or impairs its connection.
     Connection(ConnectionStep),
     /// A client sends a request.
     Request(RequestStep),
-    /// Something happens to the gateway's process, its machine or its database.
+    /// An event of the gateway's process, its machine or its database.
     Process(ProcessStep),
 }
 
@@ -54,7 +54,7 @@ pub enum ConnectionStep {
     Drop,
     /// `stall`: the client stops reading.
     Stall,
-    /// `unstall`: the client reads again, beginning with the frames that were buffered meanwhile.
+    /// `unstall`: the client reads again, beginning with the frames that were buffered while it did not read.
     Unstall,
     /// `lag`: from here on each frame of this connection has this latency, in either direction.
     Lag {
@@ -65,7 +65,7 @@ pub enum ConnectionStep {
     Cut,
     /// `mend`: the connection carries frames again, beginning with those that were held back.
     Mend,
-    /// `vanish`: the client is gone without a frame.
+    /// `vanish`: the client disappears without sending a frame.
     Vanish {
         /// Key `takes`: the time until the gateway's machine notices. Left out: until the heal phase.
         takes: Option<Millis>,
@@ -96,12 +96,12 @@ pub enum ProcessStep {
     ScanIdle,
     /// `machine.suspend`: the machine sleeps. Wall time moves on; uptime does not.
     Suspend {
-        /// Key `takes`: how far wall time moves.
+        /// Key `takes`: the duration by which wall time advances.
         length: Millis,
     },
     /// `machine.set_clock`: wall time jumps; uptime does not.
     SetClock {
-        /// Keys `forward` and `back`: how far wall time jumps.
+        /// Keys `forward` and `back`: the direction and the distance of the jump.
         jump: Jump,
     },
 }
@@ -109,13 +109,13 @@ pub enum ProcessStep {
 /// A jump of wall time: keys `forward` and `back`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Jump {
-    /// Wall time is later by this.
+    /// Wall time advances by this duration.
     Forward(Millis),
-    /// Wall time is earlier by this.
+    /// Wall time goes back by this duration.
     Back(Millis),
 }
 
-/// Two steps are equal when they do the same at the same time; their lines do not count.
+/// Two steps are equal if their time, client and action are equal; their lines are ignored.
 impl PartialEq for Step {
     fn eq(&self, other: &Self) -> bool {
         self.at == other.at && self.client == other.client && self.action == other.action
@@ -143,12 +143,12 @@ impl Action {
         self.presence() == Presence::Disconnects
     }
 
-    /// What the step requires of its client's connection, and what becomes of connections.
+    /// The connection that the step requires, and the connections that it opens or ends.
     pub const fn presence(&self) -> Presence {
         self.entry().presence
     }
 
-    /// The duration that the step has as a key.
+    /// The duration in the step's key `takes`, `forward` or `back`; `None` if the step has none.
     pub const fn takes(&self) -> Option<Millis> {
         match self {
             Self::Connection(step) => step.takes(),
@@ -157,7 +157,7 @@ impl Action {
         }
     }
 
-    /// The duration that the step has as a key, to be changed.
+    /// As [`Action::takes`], mutable.
     pub fn takes_mut(&mut self) -> Option<&mut Millis> {
         match self {
             Self::Connection(step) => step.takes_mut(),
@@ -175,12 +175,12 @@ impl Action {
         }
     }
 
-    /// The session that the step is about, by its name in the script.
+    /// The session on which the step acts, by its name in the script.
     pub fn session(&self) -> Option<&str> {
         self.mentions().session
     }
 
-    /// The session that the step is about, to be renamed.
+    /// As [`Action::session`], mutable.
     pub fn session_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::Connection(_) => None,
@@ -199,13 +199,13 @@ impl Action {
         self.mentions().names
     }
 
-    /// Whether the step is about this session, creates it, or names it otherwise.
+    /// Whether the step acts on this session, creates it, or mentions its name in any other key.
     pub fn is_about(&self, session: &str) -> bool {
         let Mentions { session: about, names, parent, .. } = self.mentions();
         [about, names, parent].contains(&Some(session))
     }
 
-    /// Makes the step about session `to` where it is about session `from`. A resume loses the name `from` that it gives.
+    /// Replaces session `from` by `to`. A resume that gives the name `from` loses that key.
     pub fn replace_session(&mut self, from: &str, to: &str) {
         if let Self::Request(step) = self {
             step.replace_references(from, to);
@@ -215,12 +215,12 @@ impl Action {
         }
     }
 
-    /// The text of the prompt, if the step is one.
+    /// The text of the prompt; `None` if the step submits no prompt.
     pub fn prompt(&self) -> Option<&Prompt> {
         self.mentions().prompt
     }
 
-    /// The text of the prompt, to be changed.
+    /// As [`Action::prompt`], mutable.
     pub fn prompt_mut(&mut self) -> Option<&mut Prompt> {
         if let Self::Request(RequestStep::Prompt { prompt, .. }) = self { Some(prompt) } else { None }
     }
@@ -233,12 +233,12 @@ impl Action {
         }
     }
 
-    /// The latency that each frame of the client's connection has from here on.
+    /// The latency of each later frame of the client's connection; `None` if the step changes no latency.
     pub const fn latency(&self) -> Option<Millis> {
         if let Self::Connection(ConnectionStep::Lag { takes }) = self { Some(*takes) } else { None }
     }
 
-    /// Leaves out every key that the step can do without.
+    /// Removes every optional key.
     pub fn simplify(&mut self) {
         match self {
             Self::Connection(step) => step.simplify(),

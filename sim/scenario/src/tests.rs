@@ -1,4 +1,4 @@
-//! Files that are read, files that cannot be, and how a mistake is shown.
+//! Files that parse, files that do not, and the position of each mistake.
 
 mod fault_mistakes;
 mod mistakes;
@@ -7,7 +7,7 @@ mod round_trip;
 use super::*;
 use crate::table::Need;
 
-/// Uses nearly all there is. The tests of `print` hold that it is printed as it stands.
+/// A scenario that uses nearly every key. The tests of `print` check that it prints unchanged.
 pub(super) const EXAMPLE: &str = r#"about = "A turn outlives the grace after its client is gone; the continuation row must still be ended."
 issues = ["hermes-agent#44045", "hermes-agent#44102"]
 releases = ["0.16.0", "current"]
@@ -75,7 +75,7 @@ violates = "detached_rows_end"
 outcome = "passed"
 "#;
 
-/// The parser knows no invariants by itself.
+/// The parser knows only the invariants that the caller passes in.
 pub(super) const NAMES: InvariantNames = InvariantNames {
     known: &["detached_rows_end", "idle_sessions_end", "acknowledged_messages_are_stored"],
     renamed: &[("rows_end", "detached_rows_end"), ("told_is_stored", "acknowledged_messages_are_stored")],
@@ -94,7 +94,7 @@ fn check_text(found: &str, expected: &str) {
     }
 }
 
-/// A mistake outside of the text has the path for its place.
+/// A mistake that has no position in the text has the path as its position.
 #[test]
 fn files_that_cannot_be_read() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -113,7 +113,7 @@ fn files_that_cannot_be_read() {
     assert_eq!(good.name, "good");
 }
 
-/// An earlier name of an invariant is read as its present one, and each is warned of once, at its first place.
+/// An earlier name of an invariant is read as the present one, with one warning at the first place of the name.
 #[test]
 fn earlier_names_of_invariants_are_accepted_with_a_warning() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -141,7 +141,7 @@ fn earlier_names_of_invariants_are_accepted_with_a_warning() {
     assert_eq!(Scenario::load_with_warnings(&path, &NAMES).expect("again").1.len(), 2);
 }
 
-/// A mistake in the text has a span there; one in the path has none.
+/// A mistake in the text has a span; a mistake in the path has none.
 #[test]
 fn errors_have_the_place() {
     let text = EXAMPLE.replace("\"drop\"", "\"crush\"");
@@ -153,7 +153,7 @@ fn errors_have_the_place() {
     assert!(pathless.text().is_none() && pathless.span().is_none());
 }
 
-/// A file that ends too early, wherever that is, has a place to show, also when nothing is left to mark there.
+/// Every prefix of a file parses or fails with a position, also when the file ends at that position.
 #[test]
 fn every_prefix_of_a_file_is_read_or_has_a_place() {
     let text = EXAMPLE.replace("about = \"A", "about = \"Ä");
@@ -166,7 +166,7 @@ fn every_prefix_of_a_file_is_read_or_has_a_place() {
     }
 }
 
-/// A file is read to the last key, and what it leaves out has the documented value.
+/// Every key of the file is read, and each absent key has its documented default.
 #[test]
 fn the_example_is_read() {
     let example = parse(EXAMPLE).expect("a good file");
@@ -185,14 +185,14 @@ fn the_example_is_read() {
         session: "work".to_owned(),
         target: ResumeTarget::Tip,
         name: Some("again".to_owned()),
-        wish: ResumeWish::GoOn,
+        mode: ResumeMode::Continue,
     };
     assert_eq!(example.steps[5].action, resume.into());
     assert_eq!(example.expect[&Release::V0_16_0], Expected::Violates(vec!["detached_rows_end".to_owned()]));
     assert_eq!(example.expect[&Release::Current], Expected::Outcome(ExpectedOutcome::Passed));
 }
 
-/// A tape stands in the file as it prints, and is that of its release alone.
+/// A tape is written in the file as it prints, and belongs to one release.
 #[test]
 fn a_tape_is_read() {
     let tape = "ready: desktop/script | *work/grace\nnet.desktop.in: *0.001s | 0.010s\n";
@@ -204,7 +204,7 @@ fn a_tape_is_read() {
     assert_eq!(parse(&read.to_toml()).expect("its own text"), read);
 }
 
-/// Steps are followed in order of time; those of one instant stay as they are written.
+/// Steps are sorted by time; steps of the same instant keep the order of the file.
 #[test]
 fn steps_are_sorted_by_time() {
     let step =
@@ -223,7 +223,7 @@ fn steps_are_sorted_by_time() {
     assert_eq!(order, [(0, "a", 10), (1000, "b", 6), (1000, "a", 14), (2000, "a", 2)]);
 }
 
-/// A step without keys lacks those that the table says it needs.
+/// A step without keys is refused for a key that the table marks as required.
 #[test]
 fn steps_need_what_the_table_says() {
     let step = |word: Word, keys: &str| {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::error::Misplaced;
 use super::time::millis;
 use sim_scenario::{
-    Action, ConnectionStep, OnDisconnect, ProcessStep, Prompt, RequestStep, ResumeTarget, ResumeWish, Start,
+    Action, ConnectionStep, OnDisconnect, ProcessStep, Prompt, RequestStep, ResumeMode, ResumeTarget, Start,
 };
 
 /// A step of the clients.
@@ -141,13 +141,13 @@ impl RawStep {
                 RequestStep::Prompt { session: self.session()?, prompt: Prompt::Turn(script), truncate: None }.into()
             }
             "resume" => {
-                let wish = self.wish()?;
+                let mode = self.mode()?;
                 let target = match self.id.as_deref() {
                     Some("stored") | None => ResumeTarget::Stored,
                     Some("tip") => ResumeTarget::Tip,
                     Some(other) => return Err(format!("unknown `id`: `{other}`; there are `stored` and `tip`")),
                 };
-                RequestStep::Resume { session: self.session()?, target, name: self.name.clone(), wish }.into()
+                RequestStep::Resume { session: self.session()?, target, name: self.name.clone(), mode }.into()
             }
             "activate" => RequestStep::Activate { session: self.session()? }.into(),
             "close" => RequestStep::CloseSession { session: self.session()? }.into(),
@@ -190,18 +190,18 @@ impl RawStep {
     }
 
     /// What a resume is for, which is all that its parameters can ask for here.
-    fn wish(&self) -> Result<ResumeWish, String> {
-        let mut wish = ResumeWish::GoOn;
+    fn mode(&self) -> Result<ResumeMode, String> {
+        let mut mode = ResumeMode::Continue;
         for (name, value) in self.params.iter().flatten() {
             match (name.as_str(), value) {
                 // It only concerns a screen.
                 ("cols", Value::Number(_)) => {}
-                ("eager_build", Value::Bool(true)) => wish = ResumeWish::GoOnAtOnce,
+                ("eager_build", Value::Bool(true)) => mode = ResumeMode::ContinueWithAgent,
                 ("eager_build", Value::Bool(false)) => {}
                 _ => return Err(format!("`params.{name}` = {value} is not something that a scenario can ask for")),
             }
         }
-        Ok(wish)
+        Ok(mode)
     }
 
     fn session(&self) -> Result<String, String> {

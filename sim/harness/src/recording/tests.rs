@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::invariant::NAMES;
-use sim_scenario::{OnDisconnect, RequestStep, ResumeTarget, ResumeWish, Scenario, Start};
+use sim_scenario::{OnDisconnect, RequestStep, ResumeMode, ResumeTarget, Scenario, Start};
 
 /// A script with everything that steps can be, and a log to go with it.
 fn document() -> Value {
@@ -88,7 +88,7 @@ fn everything_is_read() {
     let (session, name) = ("y".to_owned(), Some("z".to_owned()));
     assert_eq!(
         scenario.steps[8].action,
-        RequestStep::Resume { session, target: ResumeTarget::Tip, name, wish: ResumeWish::GoOnAtOnce }.into()
+        RequestStep::Resume { session, target: ResumeTarget::Tip, name, mode: ResumeMode::ContinueWithAgent }.into()
     );
     assert_eq!(scenario.gateway.session_ttl, Millis(500));
     assert_eq!(scenario.gateway.max_live_sessions, Some(2));

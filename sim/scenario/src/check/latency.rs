@@ -1,4 +1,4 @@
-//! Ranges of times.
+//! Ranges of durations: the lower bound must not exceed the upper bound.
 
 use toml::Spanned;
 

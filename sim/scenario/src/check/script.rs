@@ -50,7 +50,7 @@ impl<'a> Script<'a> {
             }
             Presence::Connects | Presence::Disconnects | Presence::Connected => {}
         }
-        self.name_is_good(placed, "client", client)?;
+        self.check_name(placed, "client", client)?;
         let connects = presence == Presence::Connects;
         match self.clients.get(client) {
             Some(Step { action, at, line, .. }) if connects && action.presence() == Presence::Connects => {
@@ -132,7 +132,7 @@ impl<'a> Script<'a> {
 
     fn naming(&mut self, placed: &'a PlacedStep) -> Result<(), ScenarioError> {
         let Some(name) = placed.step.action.names() else { return Ok(()) };
-        self.name_is_good(placed, "as", name)?;
+        self.check_name(placed, "as", name)?;
         if let Some(first) = self.sessions.insert(name, &placed.step) {
             let message = format!("session `{name}` is named twice");
             let help = format!("the first is at {}, in line {}", String::from(first.at), first.line);
@@ -141,8 +141,8 @@ impl<'a> Script<'a> {
         Ok(())
     }
 
-    /// Names stand in the labels of tasks, such as `work/turn`.
-    fn name_is_good(&self, placed: &PlacedStep, key: &str, name: &str) -> Result<(), ScenarioError> {
+    /// Names are parts of the labels of tasks, such as `work/turn`.
+    fn check_name(&self, placed: &PlacedStep, key: &str, name: &str) -> Result<(), ScenarioError> {
         let kind = if key == "client" { "client" } else { "session" };
         let mistake = |message: String, help: &str| Err(self.source.error(placed.place(key), message).with_help(help));
         let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
@@ -154,7 +154,7 @@ impl<'a> Script<'a> {
         } else if RESERVED.contains(&name) {
             mistake(
                 format!("reserved {kind} name `{name}`"),
-                "`gateway` and `store` are parts of the simulator in each trace",
+                "`gateway` and `store` are the names of the simulator's own tasks in traces",
             )
         } else {
             Ok(())

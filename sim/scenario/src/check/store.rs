@@ -1,4 +1,4 @@
-//! The `[store]` table: latencies, the calls that fail, and how often others do.
+//! The `[store]` table: latencies, the calls that fail, and the odds that other calls fail.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use crate::error::{Source, list};
 use crate::parse::{RawFault, RawOdds, RawStore};
 use crate::{Call, CallSide, Fault, Odds, ScenarioError, StoreFault, StoreSettings};
 
-/// Reads the whole table.
+/// Checks the whole `[store]` table and converts it.
 pub(super) fn settings(source: &Source<'_>, raw: RawStore) -> Result<StoreSettings, ScenarioError> {
     Ok(StoreSettings {
         before_commit: latency(source, raw.before_commit.as_ref())?,
@@ -91,7 +91,7 @@ fn fault(
     };
     if call.side == CallSide::Read && fault != Fault::Error {
         let message = format!("a read that is `{}`", word.get_ref());
-        let help = "a read can only end in an `error`: it waits for no other process, and its answer decides nothing";
+        let help = "a read can only end in an `error`: it waits for no lock and commits nothing";
         return Err(source.error(word.span(), message).with_help(help));
     }
     Ok(fault)
@@ -108,7 +108,7 @@ fn odds(source: &Source<'_>, raw: Option<Spanned<RawOdds>>) -> Result<Odds, Scen
         Some(_) => Ok(odds),
         None => Err(source
             .error(place, format!("odds of {busy}, {error} and {lost}"))
-            .with_help("together they are 1 at the most, and their denominators are small")),
+            .with_help("their sum is at most 1, and their common denominator is less than 2^64")),
     }
 }
 

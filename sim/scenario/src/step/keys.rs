@@ -8,12 +8,12 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::{
-    Action, ConnectionStep, Jump, OnDisconnect, PROCESS, ProcessStep, Prompt, RequestStep, ResumeTarget, ResumeWish,
+    Action, ConnectionStep, Jump, OnDisconnect, PROCESS, ProcessStep, Prompt, RequestStep, ResumeMode, ResumeTarget,
     Start, Step, Word,
 };
 use crate::error::{ScenarioError, Source, list};
 
-/// One table of `[[steps]]`: all keys that any step has.
+/// One table of `[[steps]]`, with the union of the keys of all steps.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawStep {
@@ -41,7 +41,7 @@ pub(crate) struct RawStep {
     seed: Option<Spanned<Vec<String>>>,
 }
 
-/// A step, and where the values of its keys stand in the file.
+/// A step, and the positions of its keys' values in the file.
 pub(crate) struct PlacedStep {
     pub(crate) step: Step,
     raw: RawStep,
@@ -58,14 +58,14 @@ impl PlacedStep {
         Ok(Self { step, raw, whole })
     }
 
-    /// The place of a key's value; the whole step if the key is not given.
+    /// The position of a key's value; the position of the whole step if the key is absent.
     pub(crate) fn place(&self, key: &str) -> Range<usize> {
         let given = self.raw.keys().into_iter().find(|(name, _)| *name == key);
         given.and_then(|(_, place)| place).unwrap_or_else(|| self.whole.clone())
     }
 }
 
-/// The keys of a step besides `at`, `client` and `do`, in the order of the table. Keys that say nothing are left out.
+/// The keys of a step besides `at`, `client` and `do`, in the order of the table. Keys with their default value are left out.
 pub(crate) fn written(action: &Action) -> Vec<(&'static str, Value)> {
     let keys = match action {
         Action::Connection(step) => connection_keys(step),
@@ -110,12 +110,12 @@ fn request_keys(step: &RequestStep) -> Keys {
             let key = if let Prompt::Turn(_) = prompt { "turn" } else { "text" };
             vec![("session", text(session)), (key, text(prompt.text())), ("truncate", truncate.map(Value::from))]
         }
-        RequestStep::Resume { session, target, name, wish } => vec![
+        RequestStep::Resume { session, target, name, mode } => vec![
             ("session", text(session)),
             ("id", id(target)),
             ("as", given(name)),
-            ("lazy", flag(*wish == ResumeWish::Look)),
-            ("eager_build", flag(*wish == ResumeWish::GoOnAtOnce)),
+            ("lazy", flag(*mode == ResumeMode::ReadOnly)),
+            ("eager_build", flag(*mode == ResumeMode::ContinueWithAgent)),
         ],
         RequestStep::Title { session, title } => vec![("session", text(session)), ("title", given(title))],
         RequestStep::Branch { session, name } => vec![("session", text(session)), ("as", text(name))],
@@ -150,8 +150,8 @@ fn duration(length: Millis) -> Value {
 }
 
 impl RawStep {
-    /// Every key but `at`, with the place of its value if it is given. The first one that does not go with the
-    /// word is the mistake that is reported.
+    /// Every key but `at`, with the position of its value if the key is present. The first key that the word does not
+    /// take is reported.
     fn keys(&self) -> [(&'static str, Option<Range<usize>>); 19] {
         fn place<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
             value.as_ref().map(Spanned::span)
@@ -180,7 +180,7 @@ impl RawStep {
     }
 }
 
-/// A step on its way from the table to the action.
+/// A step that is being converted from its table to an action.
 struct Reading<'a> {
     source: &'a Source<'a>,
     raw: &'a RawStep,
@@ -223,8 +223,8 @@ impl Reading<'_> {
             Word::Resume => {
                 let targets = &[ResumeTarget::Stored, ResumeTarget::Tip, ResumeTarget::Title];
                 let (session, target) = (session()?, self.target(targets)?);
-                let wish = self.wish()?;
-                RequestStep::Resume { session, target, name: text(self.raw.name.as_ref()), wish }.into()
+                let mode = self.mode()?;
+                RequestStep::Resume { session, target, name: text(self.raw.name.as_ref()), mode }.into()
             }
             Word::Activate => RequestStep::Activate { session: session()? }.into(),
             Word::CloseSession => RequestStep::CloseSession { session: session()? }.into(),
@@ -297,15 +297,15 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn wish(&self) -> Result<ResumeWish, ScenarioError> {
+    fn mode(&self) -> Result<ResumeMode, ScenarioError> {
         match (is_set(self.raw.lazy.as_ref()), is_set(self.raw.eager_build.as_ref())) {
-            (false, false) => Ok(ResumeWish::GoOn),
-            (true, false) => Ok(ResumeWish::Look),
-            (false, true) => Ok(ResumeWish::GoOnAtOnce),
+            (false, false) => Ok(ResumeMode::Continue),
+            (true, false) => Ok(ResumeMode::ReadOnly),
+            (false, true) => Ok(ResumeMode::ContinueWithAgent),
             (true, true) => {
                 let place = self.raw.eager_build.as_ref().map_or_else(|| self.whole.clone(), Spanned::span);
                 let message = "both `lazy` and `eager_build`".to_owned();
-                let help = "a client that only looks needs no agent with the answer; leave one out";
+                let help = "`lazy` resumes without an agent, and `eager_build` waits for one; leave one out";
                 Err(self.source.error(self.source.key("eager_build", place), message).with_help(help))
             }
         }
@@ -364,7 +364,7 @@ impl Reading<'_> {
         let meant = known.iter().find(|known| known.name() == found.get_ref());
         meant.copied().ok_or_else(|| {
             self.source
-                .error(found.span(), format!("unknown `id` to name a session by: `{}`", found.get_ref()))
+                .error(found.span(), format!("unknown value of `id`: `{}`", found.get_ref()))
                 .with_help(match known.contains(&ResumeTarget::Title) {
                     true => {
                         "`id` is `stored`, the id that the client knows and the default, `tip`, the end of its lineage, \

@@ -11,14 +11,14 @@ pub enum RequestStep {
         title: Option<String>,
         /// Key `close_on_disconnect`: what the gateway does when the connection ends.
         on_disconnect: OnDisconnect,
-        /// Keys `source`, `parent` and `seed`: what the session starts with.
+        /// Keys `source`, `parent` and `seed`: the initial content of the session.
         start: Start,
     },
     /// `prompt.submit`: submits a prompt.
     Prompt {
         /// The session, by its name in the script.
         session: String,
-        /// Keys `turn` and `text`: what is asked.
+        /// Keys `turn` and `text`: the text of the prompt.
         prompt: Prompt,
         /// Key `truncate`: the ordinal of the user message that the prompt replaces, with all messages after it.
         truncate: Option<i64>,
@@ -32,7 +32,7 @@ pub enum RequestStep {
         /// Key `as`: another name for the session that is returned.
         name: Option<String>,
         /// Keys `lazy` and `eager_build`: when the agent is built.
-        wish: ResumeWish,
+        mode: ResumeMode,
     },
     /// `session.activate`: attaches the client to a live session.
     Activate {
@@ -115,14 +115,14 @@ pub enum RequestStep {
 /// What the gateway does with a session when its connection ends: key `close_on_disconnect`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnDisconnect {
-    /// It keeps the session for a grace.
+    /// The gateway keeps the session for the orphan grace.
     #[default]
     Keep,
-    /// It closes the session.
+    /// The gateway closes the session.
     Close,
 }
 
-/// What a new session starts with.
+/// The initial content of a new session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Start {
     /// The kind of client in the session's row. Left out: the gateway's setting.
@@ -145,10 +145,10 @@ pub enum Prompt {
 /// The id by which a client resumes or deletes a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ResumeTarget {
-    /// The id that the client knows.
+    /// The stored id that the client knows.
     #[default]
     Stored,
-    /// The id at the tip of the session's lineage, which another client may have moved.
+    /// The id at the tip of the session's lineage. Another client may have moved the tip.
     Tip,
     /// The title of the session's row. Only a resume accepts titles.
     Title,
@@ -156,32 +156,32 @@ pub enum ResumeTarget {
 
 /// How a client resumes a session: keys `lazy` and `eager_build`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ResumeWish {
-    /// To continue it. The agent may be built after the answer.
+pub enum ResumeMode {
+    /// The client continues the session. The agent may be built after the answer.
     #[default]
-    GoOn,
-    /// To continue it. The agent is built before the answer.
-    GoOnAtOnce,
-    /// To read it only, without an agent.
-    Look,
+    Continue,
+    /// The client continues the session. The agent is built before the answer.
+    ContinueWithAgent,
+    /// The client only reads the session; no agent is built.
+    ReadOnly,
 }
 
-/// The names that a request mentions, and what else others ask of it.
+/// The names and properties of a request that other modules read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mentions<'a> {
-    /// The session that the request is about.
+    /// The session on which the request acts.
     pub session: Option<&'a str>,
-    /// The session that it creates.
+    /// The session that the request creates.
     pub creates: Option<&'a str>,
-    /// The name that it gives to a session: to the new one, or to the one that it resumes.
+    /// The name that the request gives to a session: to the new session, or to the resumed one.
     pub names: Option<&'a str>,
-    /// The name under which the ids in the answer are known from here on.
+    /// The name that stands for the ids of the answer in later steps.
     pub binds: Option<&'a str>,
-    /// The parent of the session that it creates.
+    /// The parent of the session that the request creates.
     pub parent: Option<&'a str>,
-    /// The session whose stored id is a parameter, and which of its ids that is.
+    /// The session whose stored id is a parameter, and the kind of that id.
     pub stored: Option<(&'a str, ResumeTarget)>,
-    /// The text of the prompt.
+    /// The text of the prompt, if the request submits one.
     pub prompt: Option<&'a Prompt>,
 }
 
@@ -257,9 +257,9 @@ impl RequestStep {
                 *start = Start::default();
             }
             Self::Prompt { truncate, .. } => *truncate = None,
-            Self::Resume { target, wish, .. } => {
+            Self::Resume { target, mode, .. } => {
                 *target = ResumeTarget::Stored;
-                *wish = ResumeWish::GoOn;
+                *mode = ResumeMode::Continue;
             }
             Self::Title { title, .. } => *title = None,
             Self::Delete { target, .. } => *target = ResumeTarget::Stored,
@@ -291,7 +291,7 @@ impl<'a> Mentions<'a> {
 }
 
 impl Prompt {
-    /// The text that is sent. The scripted agent finds a turn by its name.
+    /// The text that is submitted. The scripted agent finds a turn by its name.
     pub fn text(&self) -> &str {
         match self {
             Self::Turn(text) | Self::Text(text) => text,

@@ -1,11 +1,11 @@
 //! The table of steps: one entry for each word of `do`.
 //!
-//! The reference of the scenario language is generated from it, and so are the checks of keys. An entry holds what is the
-//! same for every step of a word; what depends on the values of keys is a method of [`Action`].
+//! The reference of the scenario language and the checks of keys are generated from it. An entry holds the properties that
+//! are the same for every step with the word; properties that depend on the values of keys are methods of [`Action`].
 
 use crate::step::{Action, ConnectionStep, ProcessStep, RequestStep};
 
-/// What a scenario file says about a word, and what the rest of the simulator asks about its steps.
+/// The properties of a word that scenario files, reports and the simulator share.
 #[derive(Debug)]
 pub struct Entry {
     /// The value of `do`. For a request, the method.
@@ -14,28 +14,28 @@ pub struct Entry {
     pub about: &'static str,
     /// The keys besides `at`, `do` and `client`, in the order in which they are printed.
     pub keys: &'static [Key],
-    /// The end of the sentence "`word` takes …"; none for the names of the keys.
+    /// The end of the sentence "`word` takes …". `None`: the sentence lists the names of the keys.
     pub(super) takes: Option<&'static str>,
-    /// What the step requires of its client's connection, and what becomes of connections.
+    /// The connection that the step requires, and the connections that it opens or ends.
     pub presence: Presence,
     /// Whether the step can be carried out over real sockets.
     pub over_sockets: OverSockets,
     /// The fault that the step injects.
     pub fault: Option<Fault>,
-    /// How a change of a connection stands in the trace.
+    /// The text of a change of a connection in the trace, and its effect on the client's lane. `None`: no change.
     pub event: Option<ConnectionEvent>,
-    /// Whether frames may wait at the client from here on for as long as its connection lasts.
+    /// Whether frames may wait at the client from here on, until its connection ends.
     pub withholds_frames: bool,
 }
 
 /// A key of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// As it is written in the file, such as `session`.
+    /// The key as it is written in the file, such as `session`.
     pub name: &'static str,
     /// The type of its value.
     pub value: Value,
-    /// Whether the step needs it.
+    /// Whether the step requires the key.
     pub need: Need,
     /// The meaning of the value, a phrase without a full stop.
     pub about: &'static str,
@@ -46,7 +46,7 @@ pub struct Key {
 pub enum Value {
     /// A string with any text.
     Text,
-    /// The name of a session that a step before has named.
+    /// The name of a session that an earlier step has named.
     Session,
     /// A new name for a session.
     NewSession,
@@ -64,27 +64,27 @@ pub enum Value {
     Texts,
 }
 
-/// Whether a step needs a key.
+/// Whether a step requires a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// The step needs it.
+    /// The step requires the key.
     Required,
-    /// The step needs this key or the other ones that are marked so, and takes only one of them.
+    /// The step requires exactly one of the keys that are marked in this way.
     OneOf,
-    /// The step can do without it.
+    /// The step may omit the key.
     Optional,
 }
 
-/// What a step requires of its client's connection, and what becomes of connections.
+/// The connection that a step requires, and the connections that it opens or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// The client must not be connected, and is from here on.
+    /// The client must be disconnected, and is connected afterwards.
     Connects,
-    /// The client must be connected, and is not from here on.
+    /// The client must be connected, and is disconnected afterwards.
     Disconnects,
     /// The client must be connected.
     Connected,
-    /// The process ends, and with it every connection.
+    /// The process ends, and all connections end with it.
     DisconnectsAll,
     /// The step has no client.
     NoClient,
@@ -93,11 +93,11 @@ pub enum Presence {
 /// Whether a step can be carried out over real sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OverSockets {
-    /// It is sent as a request.
+    /// The step is sent as a request.
     Request,
-    /// As a step of the client's socket.
+    /// The step is carried out by the client's socket.
     Step(SocketStep),
-    /// It cannot, for this reason.
+    /// The step cannot be carried out over a real socket, for this reason.
     No(&'static str),
 }
 
@@ -106,20 +106,20 @@ pub enum OverSockets {
 pub enum SocketStep {
     /// Opens the socket of the client.
     Connect,
-    /// Closes it with a close frame.
+    /// Closes the socket with a close frame.
     Close,
-    /// Closes it without one.
+    /// Closes the socket without a close frame.
     Drop,
 }
 
-/// A fault that a step injects, and the gateway's duty under it.
+/// A fault that a step injects, and what the gateway guarantees under the fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The part of the simulated world that fails.
     pub class: FaultClass,
-    /// What the gateway must do in spite of it.
+    /// The guarantee of the gateway under the fault.
     pub duty: &'static str,
-    /// The invariants that check the duty.
+    /// The invariants that check the guarantee.
     pub invariants: &'static [&'static str],
 }
 
@@ -134,7 +134,7 @@ pub enum FaultClass {
     Process,
 }
 
-/// How a change of a connection stands in the trace: after the client's name.
+/// The text of a change of a connection in the trace, after the client's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionEvent {
     /// The text, such as `closes`.
@@ -148,7 +148,7 @@ pub struct ConnectionEvent {
 pub enum ClientLane {
     /// The lane begins here.
     Begins,
-    /// It continues as before.
+    /// The lane continues as before.
     Continues,
     /// The lane ends here.
     Ends,
@@ -175,7 +175,7 @@ macro_rules! table {
                 }
             }
 
-            /// What the table says about it.
+            /// The word's entry in the table.
             pub const fn entry(self) -> &'static Entry {
                 match self {
                     $($(Self::$variant => const { &$entry },)*)*

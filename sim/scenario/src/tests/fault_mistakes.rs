@@ -1,8 +1,8 @@
-//! Faults that could not strike, or not so.
+//! Faults that cannot be injected as the file states them.
 
 use super::mistakes::check_change;
 
-/// What hurts a connection stands where the client is connected, with the keys that it takes and no others.
+/// A fault of a connection requires a connected client, and accepts only the keys of its word.
 #[test]
 fn faults_of_a_connection() {
     let check = |step: &str, expected: &str, help: &str| check_change("do = \"drop\"", step, expected, help);
@@ -37,7 +37,7 @@ fn faults_of_a_connection() {
     );
 }
 
-/// A clock is set one way or the other, and by nobody's client.
+/// `machine.set_clock` takes exactly one of `forward` and `back`, and no client.
 #[test]
 fn faults_of_the_clock() {
     let check = |step: &str, expected: &str| {
@@ -56,7 +56,7 @@ fn faults_of_the_clock() {
     );
 }
 
-/// An agent that hangs does so for good; one that is late says by how much.
+/// A turn step that hangs takes no duration; a late turn step requires one.
 #[test]
 fn faults_of_the_agent() {
     let check = |step: &str, expected: &str| check_change("{ reply", step, expected, "");
@@ -66,7 +66,7 @@ fn faults_of_the_agent() {
     check("{ late = \"done\", reply", "22:5: a turn step has exactly one of …");
 }
 
-/// A fault that could not strike, or not so, is refused at the word that is wrong.
+/// A fault of the store that cannot be injected as stated is refused at the wrong word.
 #[test]
 fn faults_of_the_store() {
     let check = |keys: &str, expected: &str, help: &str| {
@@ -98,7 +98,7 @@ fn faults_of_the_store() {
     check(
         "read = \"tip\"\nfault = \"lost\"",
         "19:9: a read that is `lost`",
-        "a read can only end in an `error`: it waits for no other process, and its answer decides nothing",
+        "a read can only end in an `error`: it waits for no lock and commits nothing",
     );
     check("write = \"end\"\nnth = 0\nfault = \"lost\"", "19:7: `nth` is 0", "calls are counted from 1");
     check(
@@ -109,7 +109,7 @@ fn faults_of_the_store() {
     check("write = \"end\"\nlast = \"1s\"", "19:1: unknown key `last`, expected one of …", "did you mean `lasts`?");
 }
 
-/// Odds are ratios, and together no more than certainty.
+/// Odds are ratios, and their sum is at most 1.
 #[test]
 fn odds_of_the_store() {
     let check = |keys: &str, expected: &str, help: &str| {
@@ -123,6 +123,6 @@ fn odds_of_the_store() {
     check(
         "lost = \"1/2\"\nerror = \"2/3\"",
         "17:1: odds of 0/1, 2/3 and 1/2",
-        "together they are 1 at the most, and their denominators are small",
+        "their sum is at most 1, and their common denominator is less than 2^64",
     );
 }

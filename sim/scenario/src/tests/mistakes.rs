@@ -2,7 +2,7 @@
 
 use super::{EXAMPLE, check_text, parse};
 
-/// `expected` is `line:column: message`. What is expected can end in `…`, where the gateway's own lists begin.
+/// `expected` is `line:column: message`. An expected text that ends in `…` is compared as a prefix: the gateway's lists follow.
 #[track_caller]
 fn check_error(text: &str, expected: &str, help: &str) {
     let error = parse(text).expect_err("a bad file");
@@ -17,7 +17,7 @@ pub(super) fn check_change(old: &str, new: &str, expected: &str, help: &str) {
     check_error(&EXAMPLE.replacen(old, new, 1), expected, help);
 }
 
-/// A file that says nothing says what it lacks.
+/// The error of an empty file lists the keys that a scenario needs.
 #[test]
 fn a_file_without_a_story() {
     check_error(
@@ -44,7 +44,7 @@ fn a_file_without_a_story() {
     );
 }
 
-/// What TOML and single values get wrong has the place of the word and what was expected.
+/// A mistake of TOML or of a single value is reported at the word, with the expected type.
 #[test]
 fn toml_and_values() {
     check_change("about = ", "about ", "1:7: key with no value, expected `=`", "");
@@ -92,7 +92,7 @@ fn toml_and_values() {
     );
 }
 
-/// Values that are text, and still none that their key takes.
+/// A text that is not a valid value of its key is refused.
 #[test]
 fn values() {
     check_change(
@@ -155,7 +155,7 @@ fn values() {
     );
 }
 
-/// Turns are checked by the gateway's own types; their places survive.
+/// Turns are parsed by the gateway's own types; mistakes keep their positions.
 #[test]
 fn turns() {
     check_change("steps = [\n", "step = [\n", "18:1: unknown key `step`, expected `steps`", "did you mean `steps`?");
@@ -189,7 +189,7 @@ fn turns() {
     check_change("{ reply", r#"{ say = "so", reply"#, "22:5: a turn step has exactly one of …", "");
 }
 
-/// Releases and behaviour are those of the gateway.
+/// Releases and behaviour are checked against those of the gateway.
 #[test]
 fn releases_and_behavior() {
     check_change(
@@ -224,7 +224,7 @@ fn releases_and_behavior() {
     );
 }
 
-/// An expectation speaks of a release that runs and of an invariant that exists.
+/// An expectation names a release that the file runs against and an invariant that exists.
 #[test]
 fn expectations() {
     check_change(
@@ -263,17 +263,17 @@ fn expectations() {
         r#"outcome = "passed""#,
         "",
         "64:9: neither `outcome` nor `violates`",
-        "a release is expected to end with an `outcome` or to be caught by what it `violates`",
+        "an expectation has either `outcome`, or `violates` with names of invariants",
     );
     check_change(
         "outcome =",
         "violates = \"detached_rows_end\"\noutcome =",
         "65:1: both `outcome` and `violates`",
-        "a release is expected to end with an `outcome` or to be caught by what it `violates`",
+        "an expectation has either `outcome`, or `violates` with names of invariants",
     );
 }
 
-/// A step has a word that exists and the keys that go with it.
+/// A step has a known word and only the keys that the word takes.
 #[test]
 fn words_and_keys() {
     check_change(
@@ -329,19 +329,19 @@ fn words_and_keys() {
     );
 }
 
-/// What a session is named by, whether it is only looked at, and who leaves it.
+/// `id` has a known value, and `lazy` belongs to a resume alone.
 #[test]
 fn keys_of_resumes() {
     check_change(
         r#"id = "tip""#,
         r#"id = "root""#,
-        "58:6: unknown `id` to name a session by: `root`",
+        "58:6: unknown value of `id`: `root`",
         "`id` is `stored`, the id that the client knows and the default, `tip`, the end of its lineage, or `title`",
     );
     check_change(
         "do = \"session.resume\"\nsession = \"work\"\nid = \"tip\"\nas = \"again\"",
         "do = \"session.delete\"\nsession = \"work\"\nid = \"title\"",
-        "58:6: unknown `id` to name a session by: `title`",
+        "58:6: unknown value of `id`: `title`",
         "`id` is `stored`, the id that the client knows and the default, or `tip`, the end of its lineage",
     );
     check_change(
@@ -358,7 +358,7 @@ fn keys_of_resumes() {
     );
 }
 
-/// What a prompt replaces is a number, also a negative one, and only a prompt replaces something.
+/// `truncate` is an integer, which may be negative, and only `prompt.submit` takes it.
 #[test]
 fn truncate() {
     check_change(
@@ -375,7 +375,7 @@ fn truncate() {
     );
 }
 
-/// Only a resume can want its agent at once.
+/// Only `session.resume` takes `eager_build`.
 #[test]
 fn eager_build() {
     check_change(
@@ -386,7 +386,7 @@ fn eager_build() {
     );
 }
 
-/// A client acts while it is connected, and its name fits into a label.
+/// A client acts only while it is connected, and its name is valid in a label.
 #[test]
 fn clients() {
     check_change(
@@ -423,7 +423,7 @@ fn clients() {
         r#"client = "phone""#,
         r#"client = "gateway""#,
         "50:10: reserved client name `gateway`",
-        "`gateway` and `store` are parts of the simulator in each trace",
+        "`gateway` and `store` are the names of the simulator's own tasks in traces",
     );
     check_change(
         r#"client = "phone""#,
@@ -433,7 +433,7 @@ fn clients() {
     );
 }
 
-/// A session has a name before it is used, and one name is one session.
+/// A session is named before it is used, and no name is given to two sessions.
 #[test]
 fn sessions_and_turns() {
     check_change(
@@ -452,7 +452,7 @@ fn sessions_and_turns() {
         r#"as = "work""#,
         r#"as = "store""#,
         "34:6: reserved session name `store`",
-        "`gateway` and `store` are parts of the simulator in each trace",
+        "`gateway` and `store` are the names of the simulator's own tasks in traces",
     );
     check_change(
         r#"as = "again""#,
@@ -485,7 +485,7 @@ fn sessions_and_turns() {
     check_error(&turnless, "16:8: unknown turn `build`", "no turn is defined; a `[turns.build]` table does so");
 }
 
-/// The script's time does not end before the script.
+/// `until` is not before the last step.
 #[test]
 fn the_end() {
     check_change(
@@ -496,7 +496,7 @@ fn the_end() {
     );
 }
 
-/// A tape belongs to a release of the file, and each of its lines is a choice; the line that is none is shown.
+/// A tape belongs to a release of the file, and each line is a choice; the first bad line is marked.
 #[test]
 fn tapes_that_are_none() {
     let with = |tape: &str| format!("{EXAMPLE}\n[tape]\n{tape}\n");

@@ -1,4 +1,4 @@
-//! Random scenarios, printed and read back.
+//! Random scenarios parse back after printing.
 
 use gateway_core::agent::CompressionMode;
 use gateway_core::agent::script::{OnInterrupt, TurnStep};
@@ -13,10 +13,10 @@ use crate::step::written;
 use crate::*;
 use interleaving::tape::Choice;
 
-/// Whatever scenario there is, its file reads back as the same scenario.
+/// Every scenario prints as a file that parses back as an equal scenario.
 #[test]
 fn scenarios_read_back() {
-    // Written out: the same cases on every machine, and nothing kept outside of the repository.
+    // A fixed seed: the same cases on every machine, and no file outside of the repository.
     let config = ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() };
     let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let outcome = TestRunner::new_with_rng(config, random).run(&scenarios(), |scenario| {
@@ -97,7 +97,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     })
 }
 
-/// A script that the checks accept: what a draw asks for is done as soon as its client is connected.
+/// A script that the checks accept: a drawn action is carried out as soon as its client is connected.
 fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScript>) -> Vec<Step> {
     let mut at = Millis::ZERO;
     let mut connected = [false; 2];
@@ -135,11 +135,11 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             .into(),
             6 => {
                 let (target, name) = (ResumeTarget::Tip, Some(format!("s-{sessions}")));
-                RequestStep::Resume { session, target, name, wish: ResumeWish::GoOnAtOnce }.into()
+                RequestStep::Resume { session, target, name, mode: ResumeMode::ContinueWithAgent }.into()
             }
             7 => {
                 let target = if gap % 2 == 0 { ResumeTarget::Stored } else { ResumeTarget::Title };
-                RequestStep::Resume { session, target, name: None, wish: ResumeWish::Look }.into()
+                RequestStep::Resume { session, target, name: None, mode: ResumeMode::ReadOnly }.into()
             }
             8 => RequestStep::Title { session, title: Some(text).filter(|_| gap % 2 == 0) }.into(),
             9 => RequestStep::History { session }.into(),
@@ -169,7 +169,7 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
     steps
 }
 
-/// A step that hurts a connection or the clock.
+/// A step that injects a fault into a connection or the clock.
 fn fault(kind: u8, length: Millis) -> Action {
     match kind {
         17 => ConnectionStep::Stall.into(),
@@ -203,7 +203,7 @@ fn store_faults() -> impl Strategy<Value = StoreFault> {
 
 fn odds() -> impl Strategy<Value = Odds> {
     let ratio = || (0..9_u32, 27..99_u32).prop_map(|(part, whole)| Ratio::new(part, whole).unwrap_or_default());
-    // No odds at all read back as nothing in no parts.
+    // Odds that are all 0 are not printed, so their denominators would be lost.
     let ratio = move || ratio().prop_map(|ratio| if ratio.is_zero() { Ratio::default() } else { ratio });
     (ratio(), ratio(), ratio()).prop_map(|(busy, error, lost)| Odds { busy, error, lost })
 }
@@ -231,7 +231,7 @@ fn turn_steps() -> impl Strategy<Value = TurnStep> {
     ]
 }
 
-/// Any text, with a letter in it, so that it is not empty.
+/// Any text with at least one letter, so that it is not empty.
 fn texts() -> impl Strategy<Value = String> {
     vec(any::<char>(), 0..12).prop_map(|letters| format!("x{}", String::from_iter(letters)))
 }

@@ -16,8 +16,8 @@ use super::feature::Feature;
 use super::swarm::Swarm;
 use interleaving::prng::Prng;
 use sim_scenario::{
-    Action, ConnectionStep, Jump, OnDisconnect, PROCESS, Presence, ProcessStep, Prompt, RequestStep, ResumeTarget,
-    ResumeWish, Scenario, Start, Step, Word,
+    Action, ConnectionStep, Jump, OnDisconnect, PROCESS, Presence, ProcessStep, Prompt, RequestStep, ResumeMode,
+    ResumeTarget, Scenario, Start, Step, Word,
 };
 
 const CLIENTS: [&str; 3] = ["desktop", "phone", "laptop"];
@@ -404,9 +404,9 @@ impl Writer<'_> {
                 let name = self.prng.hits(1, 4).then(|| self.fresh_name("again"));
                 let by_title = self.swarm.has(Feature::Title) && self.prng.hits(1, 4);
                 let target = if by_title { ResumeTarget::Title } else { target };
-                let wishes = [ResumeWish::Look, ResumeWish::GoOnAtOnce];
-                let wish = if self.prng.hits(1, 4) { *self.prng.one(&wishes) } else { ResumeWish::GoOn };
-                RequestStep::Resume { session, target, name, wish }
+                let modes = [ResumeMode::ReadOnly, ResumeMode::ContinueWithAgent];
+                let mode = if self.prng.hits(1, 4) { *self.prng.one(&modes) } else { ResumeMode::Continue };
+                RequestStep::Resume { session, target, name, mode }
             }
             Word::Activate => RequestStep::Activate { session },
             Word::CloseSession => {
