@@ -1,4 +1,4 @@
-//! Every scenario runs under all its releases, is as its file expects, and leaves the rows of its snapshot.
+//! Every scenario runs under all its releases, meets its expectations, and leaves the rows of its snapshot.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use sim_harness::snapshot::Snapshot;
 use sim_harness::verdict::{Reference, judge};
 use sim_harness::{Scenario, Simulator};
 
-/// Rows are compared with committed text; a difference is reviewed with `cargo insta review`.
+/// Compares rows with the committed text. Review differences with `cargo insta review`.
 #[test]
 fn every_scenario_leaves_the_rows_of_its_snapshot() {
     let mut simulator = Simulator::new();

@@ -1,6 +1,6 @@
-//! What virtual time costs: nothing. A day of silence against a few seconds of it, and a whole scenario for scale.
+//! The cost of virtual time, which is zero: an idle day against a few idle seconds, and a whole scenario for scale.
 //!
-//! Compared within one run, in turns, so that a busy machine slows all of them alike. Run it with
+//! The cases alternate within one run, so that a busy machine slows all of them equally. Run it with
 //! `cargo bench -p sim --bench idle`.
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a benchmark measures real time")]
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measures")]
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use sim_harness::invariant::NAMES;
 use sim_harness::{Release, Scenario, Simulator};
 
-/// Rounds, each of which runs every case so many times.
+/// The number of rounds, and the number of runs of each case in a round.
 const ROUNDS: usize = 11;
 const RUNS: u32 = 200;
 

@@ -1,8 +1,8 @@
-//! What a run costs: #44045 against the same transactions on the same kind of database, and runs with more clients.
+//! The cost of a run: #44045 against the same transactions on the same kind of database, and runs with more clients.
 //!
-//! Everything is on: SQLite, trace, digest, invariants, coverage. Compared within one process, in turns, so that a busy machine
-//! slows all of them alike. Run it with `cargo bench -p sim --bench speed`; a number of runs as argument
-//! (`-- 1000000`) runs #44045 so often and shows the memory before and after instead.
+//! All checks are enabled: SQLite, trace, digest, invariants, coverage. The cases alternate within one process, so that a busy
+//! machine slows all of them equally. Run it with `cargo bench -p sim --bench speed`; with a number of runs as argument
+//! (`-- 1000000`) it runs #44045 that often and prints the memory before and after instead.
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a benchmark measures real time")]
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measures")]
 
@@ -15,11 +15,11 @@ use mimalloc::MiMalloc;
 use sim_harness::invariant::NAMES;
 use sim_harness::{Release, Scenario, Simulator};
 
-/// The one of the command line.
+/// The allocator of the command line.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Rounds, each of which runs every case so many times.
+/// The number of rounds, and the number of runs of each case in a round.
 const ROUNDS: usize = 11;
 const RUNS: u32 = 200;
 
@@ -36,7 +36,7 @@ fn main() {
     }
 }
 
-/// A run of #44045, and its calls of the store alone.
+/// A run of #44045, and its store calls alone.
 fn against_statements() {
     let scenario = scenario(STORY);
     let mut simulator = Simulator::new();
@@ -56,7 +56,7 @@ fn against_statements() {
     println!("ratio: {:.2}", whole.as_secs_f64() / alone.as_secs_f64());
 }
 
-/// Each client has a session of its own, prompts it twice and drops in its second turn.
+/// Each client creates its own session, submits two prompts, and drops its connection during the second turn.
 fn by_clients() {
     let mut simulator = Simulator::new();
     for clients in [1, 4, 16, 64] {
@@ -80,9 +80,9 @@ fn growth(runs: u64) {
     println!("{runs} runs, {rate:.0} runs/s: {before} KiB after the first thousand, {} KiB at the end", resident());
 }
 
-/// The memory of this process, as Linux tells it.
+/// The resident memory of this process, from `/proc/self/status`.
 fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells of a process");
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux reports the status of a process");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("there is a line for it");
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number of KiB")
 }

@@ -1,7 +1,7 @@
 //! The command line, a thin layer on the library. Only this module prints.
 #![expect(clippy::print_stderr, reason = "printing is what a command line is for")]
 
-/// Prints a line to stdout. A reader that closes the pipe early (`sim … | head`) is no error.
+/// Prints a line to stdout. A closed pipe (`sim … | head`) is no error.
 macro_rules! out {
     ($($text:tt)*) => {{
         use std::io::Write as _;
@@ -85,7 +85,7 @@ pub fn command() -> clap::Command {
     command
 }
 
-/// Every exit code, in order: the code, the outcome that it stands for, and what it means.
+/// Every exit code, in ascending order: the code, the outcome, and its meaning.
 pub fn exit_codes() -> Vec<(u8, Option<&'static str>, &'static str)> {
     let mut codes: Vec<_> =
         Outcome::ALL.iter().map(|outcome| (outcome.exit_code(), Some(outcome.word()), outcome.about())).collect();
@@ -106,7 +106,7 @@ fn load(path: &Path) -> Result<Scenario, ScenarioDiagnostic> {
 pub fn main() -> ExitCode {
     // A panic of a simulated task is an outcome in the report. The default hook would print it a second time.
     std::panic::set_hook(Box::new(|_| {}));
-    // A place that is broken over two lines cannot be searched for or opened in an editor.
+    // A position that is broken over two lines cannot be searched for or opened in an editor.
     miette::set_hook(Box::new(|_| Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())))
         .expect("it is set once, here");
     match std::panic::catch_unwind(|| match Arguments::parse().command {

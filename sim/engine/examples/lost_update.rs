@@ -1,4 +1,4 @@
-//! Finds a lost update between two deposits, makes its schedule small, and proves the fix over all schedules.
+//! Finds a lost update between two deposits, shrinks its schedule, and proves the fix over all schedules.
 //!
 //! `cargo run -p interleaving --example lost_update`
 #![expect(clippy::print_stdout, reason = "an example shows what it finds")]

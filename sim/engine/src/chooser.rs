@@ -1,4 +1,4 @@
-//! Where choices are made and recorded.
+//! The chooser: makes and records every choice of a run.
 
 use std::cell::RefCell;
 
@@ -9,26 +9,26 @@ use crate::tape::{Choice, Tape};
 /// Asks a strategy for each choice of a run, and records the answers on a [`Tape`].
 ///
 /// One chooser serves one run. The [pool](crate::Pool) asks it which ready task runs next; the program asks it for
-/// everything else that may turn out in more than one way: a latency, a fault, a drawn message.
+/// every other choice: a latency, a fault, a drawn message.
 pub struct Chooser<R> {
     driver: RefCell<Driver<R>>,
     tape: RefCell<Tape>,
     divergence: RefCell<Option<Divergence>>,
 }
 
-/// Who decides.
+/// The strategy that decides, by the interface that it implements.
 enum Driver<R> {
     Choices(Box<dyn Strategy>),
     Steps(Box<dyn StepStrategy<R>>),
 }
 
 impl<R> Chooser<R> {
-    /// A chooser whose strategy sees choices only.
+    /// A chooser whose strategy receives choices only.
     pub fn new(strategy: Box<dyn Strategy>) -> Self {
         Self::by(Driver::Choices(strategy))
     }
 
-    /// A chooser whose strategy also sees each step and its footprint.
+    /// A chooser whose strategy also receives each step and its footprint.
     pub fn with_steps(strategy: Box<dyn StepStrategy<R>>) -> Self {
         Self::by(Driver::Steps(strategy))
     }
@@ -49,16 +49,16 @@ impl<R> Chooser<R> {
     /// [divergence](Self::divergence) the result is a valid index without meaning.
     ///
     /// # Panics
-    /// When the strategy picks something that is not there.
+    /// When the strategy returns an index that is out of range.
     pub fn choose(&self, site: &str, among: &[&str]) -> usize {
         self.ask(site, among, |strategy| strategy.pick(site, among))
     }
 
-    /// As [`choose`](Self::choose), where some alternatives are rarer than others: `weights` has a number for each
+    /// As [`choose`](Self::choose), with unequal probabilities: `weights` has a number for each
     /// alternative, and their sum is not zero.
     ///
     /// # Panics
-    /// When the strategy picks something that is not there.
+    /// When the strategy returns an index that is out of range.
     pub fn choose_by_weight(&self, site: &str, among: &[&str], weights: &[u64]) -> usize {
         self.ask(site, among, |strategy| strategy.pick_by_weight(site, among, weights))
     }
@@ -75,7 +75,7 @@ impl<R> Chooser<R> {
         let pick = match pick(self.driver.borrow_mut().strategy()) {
             Ok(pick) => pick,
             Err(divergence) => {
-                // Whoever drives the run looks for a divergence after each step. Until then the first alternative does no harm.
+                // The driver of the run checks for a divergence after each step. Until then the first alternative is harmless.
                 self.divergence.borrow_mut().get_or_insert(divergence);
                 0
             }
@@ -86,24 +86,24 @@ impl<R> Chooser<R> {
         pick
     }
 
-    /// Ends the run: a strategy that had more to say diverges. Call it once, when nothing is ready or armed any more.
+    /// Ends the run. A strategy with unused choices diverges. Call it once, when no task is ready and no sleep is armed.
     pub fn finish(&self) {
         if let Some(left) = self.driver.borrow_mut().strategy().left() {
             self.divergence.borrow_mut().get_or_insert(left);
         }
     }
 
-    /// The first place at which the strategy could not follow the run; `None` as long as it can.
+    /// The first choice at which the strategy could not follow the run; `None` while it can.
     pub fn divergence(&self) -> Option<Divergence> {
         self.divergence.borrow().clone()
     }
 
-    /// The choices so far. Leaves an empty tape.
+    /// Takes the choices so far and leaves an empty tape.
     pub fn take_tape(&self) -> Tape {
         std::mem::take(&mut *self.tape.borrow_mut())
     }
 
-    /// One of these tasks is about to be polled. `ready` is asked for only by a strategy that sees steps.
+    /// Called before one of these tasks is polled. `ready` is evaluated only for a strategy that receives steps.
     pub(crate) fn before_step(&self, ready: impl FnOnce() -> Vec<ReadyTask>) -> Go {
         match &mut *self.driver.borrow_mut() {
             Driver::Choices(_) => Go::On,
@@ -111,7 +111,7 @@ impl<R> Chooser<R> {
         }
     }
 
-    /// The step is over.
+    /// Called after a step, with its footprint.
     pub(crate) fn after_step(&self, footprint: Footprint<R>) {
         if let Driver::Steps(strategy) = &mut *self.driver.borrow_mut() {
             strategy.after_step(footprint);

@@ -13,17 +13,17 @@ use std::task::{Context, Poll, Waker};
 /// The clock of one run. A clone is a handle to the same clock.
 ///
 /// It has two axes. *Uptime* begins at 0 and never goes back; deadlines use it. *Wall time* begins at an epoch that the
-/// caller chooses, moves along with uptime, and can be [shifted](Self::shift_wall), as a machine's is by a suspend or by its
-/// owner. Nothing else may advance tokio's clock during a run, so a task must not use tokio's own timers.
+/// caller chooses, advances with uptime, and can be [shifted](Self::shift_wall), as a machine's is by a suspend or by its
+/// operator. Nothing else may advance tokio's clock during a run, so a task must not use tokio's own timers.
 #[derive(Clone)]
 pub struct VirtualClock(Rc<Inner>);
 
 struct Inner {
     epoch: u64,
     uptime: Cell<u64>,
-    /// How far wall time was shifted away from uptime, in milliseconds.
+    /// The offset of wall time against uptime, in milliseconds.
     shifted: Cell<i64>,
-    /// By deadline, then by the order in which they were armed.
+    /// The armed sleeps, by deadline and then in the order in which they were armed.
     armed: RefCell<BTreeMap<(u64, u64), Waker>>,
     count: Cell<u64>,
     started: tokio::time::Instant,
@@ -51,29 +51,29 @@ impl VirtualClock {
         self.0.uptime.get()
     }
 
-    /// Milliseconds since the Unix epoch. 0 if wall time was shifted to before it.
+    /// Milliseconds since the Unix epoch. 0 if wall time was shifted to before the epoch.
     pub fn wall(&self) -> u64 {
         (self.0.epoch + self.uptime()).saturating_add_signed(self.0.shifted.get())
     }
 
-    /// Completes at the uptime `deadline`, in milliseconds; at once if that is not in the future. Cancel safe.
+    /// Completes at the uptime `deadline`, in milliseconds; immediately if the deadline is not in the future. Cancel safe.
     pub fn sleep_until(&self, deadline: u64) -> Sleep {
         self.sleep(Deadline::Uptime(deadline))
     }
 
-    /// Completes when wall time reaches `deadline`, in milliseconds, by going on or by a shift; at once if that is not in the
+    /// Completes when wall time reaches `deadline`, in milliseconds, by advancing or by a shift; immediately if it is not in the
     /// future. Cancel safe.
     pub fn sleep_until_wall(&self, deadline: u64) -> Sleep {
         self.sleep(Deadline::Wall(deadline))
     }
 
-    /// The uptime at which the next armed sleep ends; `None` if no sleep is armed, so that nothing will ever happen again
+    /// The uptime at which the next armed sleep ends; `None` if no sleep is armed. Then the run is over
     /// once no task is ready.
     pub fn next_deadline(&self) -> Option<u64> {
         self.0.armed.borrow().keys().next().map(|(deadline, _)| *deadline)
     }
 
-    /// Moves time on to `uptime`, in milliseconds, and wakes every sleep that ends by then.
+    /// Advances time to `uptime`, in milliseconds, and wakes every sleep that ends by then.
     ///
     /// # Panics
     /// When `uptime` is in the past, or when something else has advanced tokio's clock.
@@ -103,14 +103,14 @@ impl VirtualClock {
     }
 }
 
-/// A wait for a time of a [`VirtualClock`]. Armed by its first poll, disarmed when it is dropped.
+/// A wait for a time of a [`VirtualClock`]. The first poll arms it; dropping it cancels it.
 pub struct Sleep {
     clock: VirtualClock,
     deadline: Deadline,
     armed: Option<(u64, u64)>,
 }
 
-/// The axis on which a sleep ends, and when.
+/// The axis on which a sleep ends, and its deadline.
 #[derive(Clone, Copy)]
 enum Deadline {
     Uptime(u64),
@@ -118,7 +118,7 @@ enum Deadline {
 }
 
 impl Sleep {
-    /// The uptime at which it ends unless wall time is shifted; `None` when it has ended.
+    /// The uptime at which the sleep ends unless wall time is shifted; `None` once it has ended.
     fn due(&self) -> Option<u64> {
         match self.deadline {
             Deadline::Uptime(deadline) => (deadline > self.clock.uptime()).then_some(deadline),
@@ -166,7 +166,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts its wakes.
+    /// A waker that counts its wakes.
     #[derive(Default)]
     struct Count(std::sync::atomic::AtomicUsize);
 
@@ -182,7 +182,7 @@ mod tests {
         }
     }
 
-    /// A sleep is armed by its first poll, woken at its deadline and not before, and disarmed when it is dropped.
+    /// A sleep is armed by its first poll, woken at its deadline and not before, and cancelled when it is dropped.
     #[test]
     fn sleeps_end_at_their_deadline() {
         crate::block_on(async {

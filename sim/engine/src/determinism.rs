@@ -1,7 +1,7 @@
-//! A check that a program does nothing that its run does not control.
+//! A check that a program depends on nothing outside of its run.
 //!
 //! [`Record`] wraps any strategy and logs each step and each choice of a run. [`Compare`] repeats the logged choices in a
-//! second run and stops at the first difference, also where there was nothing to choose. A tape alone has the choices only.
+//! second run and stops at the first difference, also at steps without a choice. A tape contains the choices only.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::strategy::{Divergence, Go, ReadyTask, StepStrategy, Strategy};
 /// Runs a program twice with the same choices. Returns the first run, or the first difference between the two.
 ///
 /// # Errors
-/// When the second run does not do what the first did: the program depends on something outside of its run, such as the
+/// When the second run differs from the first: the program depends on something outside of its run, such as the
 /// machine's time, a static, an address or the order of a hash map.
 ///
 /// # Panics
@@ -65,12 +65,12 @@ enum Event {
 }
 
 impl Log {
-    /// How many steps and choices there were.
+    /// The number of steps and choices in the log.
     pub fn len(&self) -> usize {
         self.0.borrow().len()
     }
 
-    /// Whether the run has not begun.
+    /// Whether the log is empty.
     pub fn is_empty(&self) -> bool {
         self.0.borrow().is_empty()
     }
@@ -91,14 +91,14 @@ impl fmt::Display for Event {
     }
 }
 
-/// Logs what a run does under a strategy.
+/// Logs the steps and choices of a run under a strategy.
 pub struct Record<S> {
     strategy: S,
     log: Log,
 }
 
 impl<S: Strategy> Record<S> {
-    /// Makes the picks of `strategy` and adds them to `log`.
+    /// Returns the picks of `strategy` and appends them to `log`.
     pub fn new(strategy: S, log: &Log) -> Self {
         Self { strategy, log: log.clone() }
     }
@@ -132,7 +132,7 @@ impl<S: Strategy, R> StepStrategy<R> for Record<S> {
     fn after_step(&mut self, _footprint: Footprint<R>) {}
 }
 
-/// Repeats the choices of a log, and leaves the run off at the first difference. A clone is a handle to the same comparison.
+/// Repeats the choices of a log, and abandons the run at the first difference. A clone is a handle to the same comparison.
 #[derive(Clone)]
 pub struct Compare(Rc<RefCell<Comparison>>);
 
@@ -151,7 +151,7 @@ impl Compare {
     /// Ends the comparison.
     ///
     /// # Errors
-    /// The first difference; a run that ends before the log does is one.
+    /// The first difference. A run that ends before the log ends is a difference.
     pub fn finish(&self) -> Result<(), Difference> {
         let mut comparison = self.0.borrow_mut();
         let left = comparison.log.0.borrow().get(comparison.next).map(Event::to_string);
@@ -163,7 +163,7 @@ impl Compare {
 }
 
 impl Comparison {
-    /// The logged event at this place, if it is `event` but for its pick.
+    /// The logged event at this position, if it equals `event` apart from the pick.
     fn expect(&mut self, event: &Event) -> Option<Event> {
         let logged = self.log.0.borrow().get(self.next).cloned();
         let fits = match (&logged, event) {
@@ -193,7 +193,7 @@ impl Strategy for Compare {
         let among = among.iter().map(|label| (*label).to_owned()).collect();
         match self.0.borrow_mut().expect(&Event::Choice(site.to_owned(), among, 0)) {
             Some(Event::Choice(_, _, pick)) => Ok(pick),
-            // The run is left off before its next step; until then the first alternative does no harm.
+            // The run is abandoned before its next step; until then the first alternative is harmless.
             _ => Ok(0),
         }
     }

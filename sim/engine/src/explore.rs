@@ -12,18 +12,18 @@ use crate::strategy::{Fifo, Follow, Plan, Profile};
 /// The most runs that [`shrink`] makes.
 const SHRINK_RUNS_MAX: u64 = 10_000;
 
-/// What a search through the schedules of a program has found.
+/// The result of a search through the schedules of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explored<T> {
     /// Schedules that were run to their end.
     pub schedules: u64,
-    /// Schedules that were left off, because others cover all that could follow. 0 without a reduction.
+    /// Schedules that were abandoned, because other schedules cover every continuation. 0 without a reduction.
     pub left_off: u64,
     /// Alternatives that were not tried because other schedules cover them. 0 without a reduction.
     pub pruned: u64,
-    /// What the bounds have left out.
+    /// The schedules that the bounds left out.
     pub cut: Cut,
-    /// What `main` returned, each different value once.
+    /// The distinct values that `main` returned.
     pub ends: BTreeSet<T>,
     /// The first run that failed. The search stops there.
     pub failure: Option<Run<T>>,
@@ -32,7 +32,7 @@ pub struct Explored<T> {
 /// A failing run, and the seed whose strategy found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found<T> {
-    /// The seed.
+    /// The seed of the strategy that found the failure, for the plan that was given.
     pub seed: u64,
     /// The run. Its result is an error.
     pub run: Run<T>,
@@ -62,9 +62,9 @@ where
 
 /// As [`explore`], but of two orders of steps that commute only one is run.
 ///
-/// It reaches the same ends and failures as long as every step reports all that it shares with other tasks: through
-/// [`Shared`](crate::Shared), [`Sim::reads`] and [`Sim::writes`]. Spawns, joins and wakes are reported by themselves; the
-/// contents of channels and locks are not.
+/// The reduced search reaches the same results and failures if every step reports all state that it shares with other tasks:
+/// through [`Shared`](crate::Shared), [`Sim::reads`] and [`Sim::writes`]. The engine reports spawns, joins and wakes itself,
+/// but not the contents of channels and locks.
 ///
 /// # Panics
 /// As [`explore`].
@@ -125,8 +125,8 @@ where
 
 /// Looks for a simpler run with an equal failure: fewer picks that are not the first alternative, then earlier ones.
 ///
-/// The tape of the result ends with its last departure; its replay takes the first alternatives behind that. A run that did
-/// not fail comes back unchanged.
+/// The tape of the result ends with its last departure; a replay takes the first alternatives after that. A run that did
+/// not fail is returned unchanged.
 ///
 /// # Panics
 /// When called inside a tokio runtime.

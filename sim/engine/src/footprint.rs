@@ -1,26 +1,26 @@
-//! What one step of a task accesses: the ground on which a search decides that the order of two steps does not matter.
+//! The accesses of one step of a task, from which a search decides whether the order of two steps matters.
 //!
 //! A *step* is one poll of a task by the [pool](crate::pool), from the end of one wait to the next. Code that tasks share
 //! reports its accesses to [`Footprints`] while a step runs; the result is the step's [`Footprint`]. Two steps that are
 //! ready at the same instant commute if neither reads or writes what the other writes.
 //!
 //! # Contract
-//! A footprint may be too large: that costs schedules. It must not be too small: that costs the proof. Only state that no
-//! other task can observe may be left out. The pool itself reports which tasks a step woke and which labels it used up;
-//! everything else, the contents of channels included, is for the program to report.
+//! A footprint may be too large, which costs schedules. It must not be too small, which makes the search unsound. Only
+//! state that no other task can observe may be left out. The pool reports the tasks that a step woke and the labels that
+//! it used; the program reports everything else, the contents of channels included.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 
-/// Names something that several tasks share: a table, a queue, a counter.
+/// The name of state that several tasks share: a table, a queue, a counter.
 ///
-/// Equal values name the same thing. Nothing else is asked of them; a `String` will do.
+/// Equal values name the same state. There are no other requirements; a `String` is sufficient.
 pub trait Resource: Clone + Ord + fmt::Debug + 'static {
     /// Whether an observer outside the tasks reads it between steps. The default is `false`.
     ///
-    /// It matters only to a program that calls [`Footprints::observer_changed`].
+    /// Only programs that call [`Footprints::observer_changed`] need to override the default.
     fn is_observed(&self) -> bool {
         false
     }
@@ -35,43 +35,43 @@ impl Resource for &'static str {}
 pub struct Footprint<R> {
     read: BTreeSet<Touched<R>>,
     written: BTreeSet<Touched<R>>,
-    /// Read, but a later write is taken in by another step of the same task, with the same outcome as if one step had
-    /// taken in both.
+    /// State that was read, where another step of the same task consumes later writes with the same outcome as if one step
+    /// had consumed both.
     absorbed: BTreeSet<Touched<R>>,
     reach: Reach,
     observer: Observer,
 }
 
-/// What a step can access: things of the program, and things of the pool.
+/// A resource of a step: a resource of the program, or a part of the pool's state.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Touched<R> {
-    /// Whether the task with this label is ready: others wake it, its own step consumes that.
+    /// Whether the task with this label is ready. Other tasks set it; the task's own step clears it.
     Ready(Rc<str>),
-    /// How often a label was used, which decides the number of the next task with it.
+    /// The number of uses of a label, which determines the suffix of the next task with that label.
     Label(String),
-    /// What the task with this label returned.
+    /// The return value of the task with this label.
     Output(String),
-    /// A thing of the program.
+    /// A resource of the program.
     Program(R),
 }
 
-/// How far a step reaches.
+/// The range of a step's accesses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Reach {
-    /// Only the accesses that it reported.
+    /// The step accessed only the resources that it reported.
     #[default]
     Listed,
-    /// It may have accessed anything.
+    /// The step may have accessed any resource.
     Everywhere,
 }
 
-/// What an observer outside the tasks made of the state after a step.
+/// How an observer outside the tasks derives its result from the state after a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Observer {
-    /// It depends on the state alone.
+    /// The result depends on the state alone.
     #[default]
     Unchanged,
-    /// It depends on the way there: see [`Footprints::observer_changed`].
+    /// The result depends on the sequence of states: see [`Footprints::observer_changed`].
     Changed,
 }
 
@@ -88,7 +88,7 @@ impl<R> Default for Footprint<R> {
 }
 
 impl<R: Resource> Footprint<R> {
-    /// The footprint of a step of which nothing is known. It conflicts with every other.
+    /// The footprint of an unknown step. It conflicts with every other footprint.
     pub fn everywhere() -> Self {
         Self { reach: Reach::Everywhere, ..Self::default() }
     }
@@ -100,10 +100,10 @@ impl<R: Resource> Footprint<R> {
             || !self.absorbed.is_disjoint(&other.written)
     }
 
-    /// Whether a task that a search has put to sleep, and whose next step has this footprint, must wake after `other`.
+    /// Whether a sleeping task whose next step has this footprint must wake after `other`.
     ///
-    /// A conflict wakes it, with one exception: a step that absorbs something is not woken by a write to it. Where the
-    /// sleeping task went first, it absorbed the later write in a step of its own, with the same outcome.
+    /// A conflict wakes the task, with one exception: a step that absorbs a resource is not woken by a write to it. If the
+    /// sleeping task had gone first, it would have absorbed the later write in another step, with the same outcome.
     pub fn is_woken_by(&self, other: &Self) -> bool {
         self.reach == Reach::Everywhere
             || other.reach == Reach::Everywhere
@@ -126,16 +126,16 @@ impl<R: Resource> Footprint<R> {
         !self.written.is_disjoint(&other.read) || (other.observer == Observer::Changed && self.changes_observed())
     }
 
-    /// Whether it wrote something that the observer reads.
+    /// Whether the step wrote a resource that the observer reads.
     fn changes_observed(&self) -> bool {
         self.written.iter().any(|touched| matches!(touched, Touched::Program(resource) if resource.is_observed()))
     }
 }
 
-/// Collects the accesses of the step that runs. Costs nothing while it is disabled.
+/// Collects the accesses of the running step. A disabled collector has no cost.
 pub struct Footprints<R> {
     enabled: bool,
-    /// A step runs. Accesses between steps are the observer's own.
+    /// Whether a step is running. Accesses between steps belong to the observer and are ignored.
     open: Cell<bool>,
     current: RefCell<Footprint<R>>,
 }
@@ -148,52 +148,52 @@ impl<R> Default for Footprints<R> {
 }
 
 impl<R: Resource> Footprints<R> {
-    /// Collects if `enabled`, and otherwise ignores every report: see [`Chooser::wants_footprints`](crate::Chooser::wants_footprints).
+    /// Collects if `enabled`, and ignores every report otherwise: see [`Chooser::wants_footprints`](crate::Chooser::wants_footprints).
     pub fn new(enabled: bool) -> Self {
         Self { enabled, open: Cell::new(false), current: RefCell::default() }
     }
 
-    /// Whether it collects.
+    /// Whether the collector records accesses or ignores every report.
     pub fn is_enabled(&self) -> bool {
         self.enabled
     }
 
-    /// The step reads this. `resource` is called only if it is needed. Ignored between steps.
+    /// The step reads this resource. `resource` is called only if collecting is enabled. Ignored between steps.
     pub fn read(&self, resource: impl FnOnce() -> R) {
         self.read_touched(|| Touched::Program(resource()));
     }
 
-    /// The step reads this, and another step of the same task takes in whatever is added later, with the same outcome as if
-    /// one step had taken in both. Ignored between steps.
+    /// The step reads this resource, and another step of the same task consumes later additions, with the same outcome as if
+    /// one step had consumed both. Ignored between steps.
     pub fn absorb(&self, resource: impl FnOnce() -> R) {
         if self.open.get() {
             self.current.borrow_mut().absorbed.insert(Touched::Program(resource()));
         }
     }
 
-    /// The step changes this, or may. Ignored between steps.
+    /// The step changes this resource, or may change it. Ignored between steps.
     pub fn write(&self, resource: impl FnOnce() -> R) {
         self.write_touched(|| Touched::Program(resource()));
     }
 
-    /// The step changes the conditions of all others, or nothing is known of it. Ignored between steps.
+    /// The step changes the conditions of all other steps, or its accesses are unknown. Ignored between steps.
     pub fn everywhere(&self) {
         if self.open.get() {
             self.current.borrow_mut().reach = Reach::Everywhere;
         }
     }
 
-    /// After a step: an observer compared something that the step produced with this. Counts as a read of the step.
+    /// After a step: an observer compared a result of the step with this resource. Counts as a read by the step.
     pub fn observe(&self, resource: R) {
         if self.enabled {
             self.current.borrow_mut().read.insert(Touched::Program(resource));
         }
     }
 
-    /// After a step: an observer that remembers (say, since when a condition holds) has changed its memory.
+    /// After a step: a stateful observer (for example, one that records since when a condition holds) has changed its state.
     ///
     /// The step then conflicts with every step that writes an [observed](Resource::is_observed) resource. An observer that
-    /// judges each state by itself need not call this.
+    /// judges each state on its own need not call this.
     pub fn observer_changed(&self) {
         if self.enabled {
             self.current.borrow_mut().observer = Observer::Changed;
@@ -205,17 +205,17 @@ impl<R: Resource> Footprints<R> {
         self.current.borrow().changes_observed()
     }
 
-    /// A step begins.
+    /// Opens the footprint of the next step, which is empty at first.
     pub(crate) fn begin(&self) {
         self.open.set(self.enabled);
     }
 
-    /// The step is over. What an observer makes of it may still be added.
+    /// Closes the step's footprint. The observer's accesses after the step may still be added.
     pub(crate) fn end(&self) {
         self.open.set(false);
     }
 
-    /// The footprint of the step that is over.
+    /// Takes the footprint of the step that ended.
     pub(crate) fn take(&self) -> Footprint<R> {
         self.current.take()
     }
@@ -239,7 +239,7 @@ mod tests {
 
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
     enum Thing {
-        /// Observed.
+        /// A resource that the observer reads between steps.
         Record(u32),
         Queue,
         Log,
@@ -260,7 +260,7 @@ mod tests {
         footprints.take()
     }
 
-    /// Two reads commute, a write conflicts with a read of the same thing, and every conflict is symmetric.
+    /// Two reads commute, a write conflicts with a read of the same resource, and every conflict is symmetric.
     #[test]
     fn a_conflict_needs_a_write() {
         use Thing::{Log, Queue, Record};
@@ -282,7 +282,7 @@ mod tests {
         }
     }
 
-    /// A step that absorbs conflicts with a write, but a write after it does not wake it.
+    /// A step that absorbs a resource conflicts with a write, but a later write does not wake its task.
     #[test]
     fn what_is_absorbed_wakes_nothing() {
         let footprints = Footprints::new(true);
@@ -295,7 +295,7 @@ mod tests {
         assert!(writes.is_woken_by(&absorbs));
     }
 
-    /// What an observer reads between steps belongs to no step, and a disabled collector collects nothing.
+    /// Reads of an observer between steps belong to no step, and a disabled collector collects nothing.
     #[test]
     fn only_a_step_leaves_a_footprint() {
         let footprints = Footprints::new(true);

@@ -1,8 +1,8 @@
 //! Explores the schedules of single-threaded async programs.
 //!
-//! A program whose tasks run on one thread still has races: between two `await`s of a task, others run, in an order that
-//! nothing promises. This crate polls the tasks itself, under virtual time, and lets a strategy choose that order. It finds
-//! the order that fails, writes it down as text, replays it, makes it simpler, or shows that no order fails.
+//! The tasks of a single-threaded program still race: between two `await`s of a task other tasks run, in an order that
+//! no runtime guarantees. This crate polls the tasks itself, under virtual time, and a strategy chooses the order. It finds
+//! an order that fails, prints it as text, replays it, simplifies it, or proves that no order fails.
 //!
 //! ```
 //! use interleaving::{Bounds, Sim, explore, replay, shrink};
@@ -42,9 +42,9 @@
 //!
 //! * [`pool`]: the tasks, and which of them are ready.
 //! * [`chooser`]: asks a strategy, records the pick.
-//! * [`strategy`]: who decides. The trait is the contract; one file for each strategy.
+//! * [`strategy`]: decides. The trait is the contract; each strategy has a file.
 //! * [`tape`]: the choices of a run as text.
-//! * [`footprint`]: what a step accessed. [`search`]: every schedule, without those that footprints show to be redundant.
+//! * [`footprint`]: the accesses of a step. [`search`]: every schedule that footprints do not show to be redundant.
 //! * [`clock`]: virtual time, which moves when no task is ready.
 //! * [`shrink`](mod@shrink): simpler tapes.
 //! * [`prng`]: seeded random streams that never change.
@@ -77,7 +77,7 @@ pub use shrink::Departures;
 pub use strategy::{Plan, Profile, READY, Strategy};
 pub use tape::{Choice, Tape};
 
-/// The code of README is tested.
+/// The code blocks of the README, as doctests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

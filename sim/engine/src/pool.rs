@@ -18,9 +18,9 @@ use crate::chooser::Chooser;
 use crate::footprint::{Footprints, Resource, Touched};
 use crate::strategy::{Go, READY, ReadyTask};
 
-/// All tasks of a run. `T` is the tag that the program gives each task, `R` what its tasks share.
+/// All tasks of a run. `T` is the tag that the program gives each task, `R` the type of the resources that tasks share.
 pub struct Pool<T, R> {
-    /// The tasks that have not returned, by their number; the one that is being polled is missing.
+    /// The tasks that have not returned, by number. The task that is being polled is taken out.
     tasks: RefCell<BTreeMap<u64, Entry<T, R>>>,
     ready: Arc<Ready>,
     /// How often each label was used.
@@ -31,7 +31,7 @@ pub struct Pool<T, R> {
     footprints: Rc<Footprints<R>>,
 }
 
-/// A task to be spawned: its label, its tag, and what a search must know of its first step and of its end.
+/// A task to be spawned: its label, its tag, and the accesses of its first step and its end that a search requires.
 pub struct Task<T, R> {
     label: String,
     tag: T,
@@ -40,30 +40,30 @@ pub struct Task<T, R> {
     counted: Option<R>,
 }
 
-/// A task as others see it.
+/// A task as the program and its observers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskInfo<T> {
-    /// Unique among the tasks of a run, and the same in each run with the same choices. This is what a tape shows.
+    /// Unique among the tasks of a run, and equal in all runs with the same choices. Tapes contain this label.
     pub label: Rc<str>,
-    /// What the program says that it is. No choice depends on it.
+    /// The tag that the program gave the task. No choice depends on it.
     pub tag: T,
 }
 
-/// What came of one call of [`Pool::step`].
+/// The result of one call of [`Pool::step`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// No task is ready. Time may move on.
+    /// No task is ready. The driver may advance time.
     Idle,
     /// A task was polled.
     Ran,
-    /// A task panicked and is gone. The run should end: what the task shared may be half changed.
+    /// A task panicked and was removed. The run should end: state that the task shared may be inconsistent.
     Panicked {
-        /// The task's label.
+        /// The label of the task that panicked.
         task: Rc<str>,
-        /// The panic's message.
+        /// The panic's message, or a placeholder if the payload is not text.
         message: String,
     },
-    /// Tasks are ready, but the strategy wants no more of this run.
+    /// Tasks are ready, but the strategy abandons the run.
     LeftOff,
 }
 
@@ -72,20 +72,20 @@ struct Entry<T, R> {
     wait: Wait<R>,
     is_early: bool,
     counted: Option<R>,
-    /// It was polled before.
+    /// The task was polled before.
     began: bool,
     future: LocalBoxFuture<'static, ()>,
     wake: Arc<TaskWake>,
 }
 
-/// What makes a task ready.
+/// The condition under which a task is ready.
 #[derive(Clone, Debug)]
 enum Wait<R> {
-    /// Its wakers.
+    /// The task is ready when one of its wakers was used.
     Woken,
-    /// The same, and its first step reads this.
+    /// As `Woken`, and the first step reads this resource.
     Reads(R),
-    /// It is ready as long as there is something for it to take in, whoever has brought it.
+    /// The task is ready as long as its queue has items, regardless of the task that added them.
     Absorbs,
 }
 
@@ -96,20 +96,20 @@ struct Ready(Mutex<Woken>);
 
 #[derive(Default)]
 struct Woken {
-    /// Each task once.
+    /// The ready tasks, each at most once.
     ready: Vec<u64>,
-    /// Every wake since the last step began, also of tasks that were ready.
+    /// Every wake since the last step began, including wakes of tasks that were ready already.
     wakes: Vec<u64>,
 }
 
-/// Wakers must be `Send`, hence the lock and the atomic; only one thread ever uses them.
+/// Wakers must be `Send`, which requires the lock and the atomic; only one thread uses them.
 struct TaskWake {
     id: u64,
     queued: AtomicBool,
     ready: Arc<Ready>,
 }
 
-/// What [`Pool::step`] does next.
+/// The next action of [`Pool::step`].
 enum Next {
     Poll(u64),
     Nothing,
@@ -119,20 +119,20 @@ enum Next {
 impl<T, R> Task<T, R> {
     /// A task that is ready when it is spawned and whenever one of its wakers is used.
     ///
-    /// Labels are text on tapes. They should say what the task does and for whom (`work/turn`), and must not depend on
-    /// anything but the run: no address, no counter that outlives the run.
+    /// Labels are text on tapes. A label states the task's owner and purpose (`work/turn`), and is a function of the run
+    /// alone: it contains no address and no counter that outlives the run.
     pub fn new(label: impl Into<String>, tag: T) -> Self {
         Self { label: label.into(), tag, wait: Wait::Woken, is_early: false, counted: None }
     }
 
-    /// The first step reads `resource` (through the end of a channel that the task holds, say). Once the task waits there,
-    /// whoever changes the resource wakes it, and the wake is the access.
+    /// The first step reads `resource`, for example through the end of a channel that the task holds. Once the task waits for
+    /// the resource, every change of the resource wakes the task, and the wake counts as the access.
     pub fn reading(mut self, resource: R) -> Self {
         self.wait = Wait::Reads(resource);
         self
     }
 
-    /// The task only takes in what others have left for it, at once or in parts, with the same outcome.
+    /// The task only consumes what other tasks have queued for it, at once or in parts, with the same outcome.
     pub fn absorbing(mut self) -> Self {
         self.wait = Wait::Absorbs;
         self
@@ -145,7 +145,7 @@ impl<T, R> Task<T, R> {
         self
     }
 
-    /// Others count tasks like this one: its beginning and its end write `resource`.
+    /// Other tasks count the tasks of this kind: the task's start and end write `resource`.
     pub fn counted_by(mut self, resource: R) -> Self {
         self.counted = Some(resource);
         self
@@ -187,8 +187,8 @@ impl<T, R: Resource> Pool<T, R> {
 
     /// Polls one ready task once. Must not be called from inside a task.
     ///
-    /// After [`Progress::Ran`], and once observers have looked at the new state, call [`conclude`](Self::conclude). Then ask
-    /// the chooser for a [divergence](Chooser::divergence): after one, the choices are not those of the strategy any more.
+    /// After [`Progress::Ran`], and after the observers have read the new state, call [`conclude`](Self::conclude). Then ask
+    /// the chooser for a [divergence](Chooser::divergence): after a divergence, the choices are no longer those of the strategy.
     pub fn step(&self) -> Progress {
         let id = match self.next() {
             Next::Poll(id) => id,
@@ -198,7 +198,7 @@ impl<T, R: Resource> Pool<T, R> {
                 return Progress::Idle;
             }
         };
-        // Taken out while it is polled, so that it can spawn others.
+        // The task is taken out while it is polled, so that it can spawn others.
         let mut task = self.tasks.borrow_mut().remove(&id).expect("a ready task is in the pool");
         task.wake.queued.store(false, Ordering::Relaxed);
         *self.current.borrow_mut() = Some(Rc::clone(&task.info));
@@ -226,7 +226,7 @@ impl<T, R: Resource> Pool<T, R> {
         }
     }
 
-    /// Closes the step that has run: its footprint goes to a strategy that wants footprints.
+    /// Closes the last step: its footprint is passed to a strategy that wants footprints.
     pub fn conclude(&self) {
         if self.footprints.is_enabled() {
             self.chooser.after_step(self.footprints.take());
@@ -238,15 +238,15 @@ impl<T, R: Resource> Pool<T, R> {
         self.current.borrow().clone()
     }
 
-    /// The tasks that have not returned, oldest first. The one that is being polled is missing.
+    /// The tasks that have not returned, oldest first, without the task that is being polled.
     pub fn tasks(&self) -> Vec<Rc<TaskInfo<T>>> {
         self.tasks.borrow().values().map(|task| Rc::clone(&task.info)).collect()
     }
 
-    /// Drops every task that matches, at whatever `await` it stands: what its future owns is dropped, and what it had not
-    /// done is never done. The task that is being polled stays.
+    /// Drops every task that matches, at its current `await`: the values that its future owns are dropped, and its remaining
+    /// code never runs. The task that is being polled is kept.
     ///
-    /// A pool that is not needed any more should cancel all of its tasks: they often own a handle to it.
+    /// Cancel all tasks of a pool that is no longer needed: tasks often own a handle to the pool.
     pub fn cancel(&self, matches: impl Fn(&TaskInfo<T>) -> bool) {
         let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
         let (dropped, kept): (BTreeMap<u64, Entry<T, R>>, _) =
@@ -279,7 +279,7 @@ impl<T, R: Resource> Pool<T, R> {
         Next::Poll(ready.remove(pick))
     }
 
-    /// The task's step begins. It consumes that the task is ready.
+    /// Begins the task's step, which clears the task's readiness.
     fn begin(&self, task: &Entry<T, R>) {
         self.ready.lock().wakes.clear();
         self.footprints.begin();
@@ -291,7 +291,7 @@ impl<T, R: Resource> Pool<T, R> {
         self.footprints.write_touched(|| Touched::Ready(Rc::clone(&task.info.label)));
     }
 
-    /// The step is over. The tasks that it woke may be ready because of it; two steps that wake the same task commute.
+    /// Ends the step. The step writes the readiness of the tasks that it woke; two steps that wake the same task commute.
     fn end(&self, task: &Entry<T, R>, goes_on: bool) {
         if !self.footprints.is_enabled() {
             return;
@@ -314,7 +314,7 @@ impl<T, R: Resource> Pool<T, R> {
         }
     }
 
-    /// Tasks that are gone are not ready, even if something woke them before.
+    /// Removed tasks are not ready, even if they were woken before.
     fn forget(&self, is_gone: impl Fn(u64) -> bool) {
         self.ready.lock().ready.retain(|id| !is_gone(*id));
     }
@@ -340,7 +340,7 @@ impl Ready {
 }
 
 impl TaskWake {
-    /// The task is gone. A waker that outlives it wakes nothing.
+    /// Marks the task as removed. Wakers that outlive the task have no effect.
     fn retire(&self) {
         self.queued.store(true, Ordering::Relaxed);
     }
@@ -374,7 +374,7 @@ mod tests {
         Pool::new(Rc::new(Chooser::new(Box::new(Fifo))), Rc::default())
     }
 
-    /// Labels are unique, the tag is what cancelling goes by, and a task that is cancelled is dropped at its `await`.
+    /// Labels are unique, tasks are cancelled by tag, and a cancelled task is dropped at its `await`.
     #[test]
     fn tasks_have_labels_and_tags() {
         let pool = pool();
@@ -395,7 +395,7 @@ mod tests {
         assert_eq!(Rc::strong_count(&owned), 2);
     }
 
-    /// A panic is the end of its task and of no other, and is reported with its label.
+    /// A panic ends only its own task, and is reported with the task's label.
     #[test]
     fn a_panic_ends_its_task() {
         let pool = pool();

@@ -1,4 +1,4 @@
-//! Pseudo-random numbers: SplitMix64, fixed by a golden test, so that a seed in an old report stands for the same numbers in
+//! Pseudo-random numbers: SplitMix64, fixed by a golden test. A seed in an old report yields the same numbers in
 //! every version of this crate.
 
 /// A stream of pseudo-random numbers.
@@ -8,21 +8,21 @@ pub struct Prng {
 }
 
 impl Prng {
-    /// The stream of a seed. Each seed is as good as any other, 0 included.
+    /// The stream of a seed. All seeds, 0 included, are equally suitable.
     pub const fn new(seed: u64) -> Self {
         Self { state: seed }
     }
 
     /// The stream `name` of a seed. Streams are independent: a draw from one does not shift another.
     pub fn stream(seed: u64, name: &str) -> Self {
-        // FNV-1a, which like the generator is part of the format and never changes.
+        // FNV-1a. Like the generator, it is part of the format and never changes.
         let hash = name
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         Self::new(Self::new(seed ^ hash).draw())
     }
 
-    /// The next number, any of the 2^64.
+    /// The next number, uniform over all 2^64 values.
     pub fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;

@@ -1,8 +1,8 @@
 //! A program under test, and one run of it.
 //!
 //! A program is a closure that takes a [`Sim`] and returns a future: its task `main`. That task may spawn others, sleep,
-//! and use whatever a single-threaded program uses, tokio's channels and locks included. What it must not use is what the
-//! run does not control: threads, tokio's own timers and `spawn`, the machine's time, unseeded random numbers, maps in
+//! and use everything that a single-threaded program uses, tokio's channels and locks included. It must not use anything
+//! that the run does not control: threads, tokio's own timers and `spawn`, the machine's time, unseeded random numbers, maps in
 //! random order.
 
 use std::cell::RefCell;
@@ -21,7 +21,7 @@ use crate::tape::Tape;
 /// The wall time at which a program starts, in milliseconds since the Unix epoch: 2026-01-01 00:00:00 UTC.
 pub const EPOCH: u64 = 1_767_225_600_000;
 
-/// The most steps of one run. A program that has more is taken for one that never ends.
+/// The largest number of steps of one run. A program with more steps is assumed never to end.
 pub const STEPS_MAX: u64 = 100_000;
 
 /// A program's handle to its run. A clone is a handle to the same run.
@@ -45,13 +45,13 @@ enum Kind {
 /// One run of a program that returns a `T`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run<T> {
-    /// What `main` returned, or why the run failed.
+    /// The value that `main` returned, or the reason of the failure.
     pub result: Result<T, Failure>,
-    /// The choices, all of them. [`Replay`] makes the same run of it.
+    /// All choices of the run. [`Replay`] reproduces the run from them.
     pub tape: Tape,
     /// The virtual time at the end, in milliseconds since the start.
     pub uptime: u64,
-    /// How many steps there were.
+    /// The number of steps of the run.
     pub steps: u64,
 }
 
@@ -61,9 +61,9 @@ pub enum Failure {
     /// A task panicked, for example in an assertion. The run ends at once.
     #[error("{task} panicked: {message}")]
     Panicked {
-        /// The task's label.
+        /// The label of the task that panicked.
         task: String,
-        /// The panic's message.
+        /// The panic's message, or a placeholder if the payload is not text.
         message: String,
     },
     /// Tasks wait, and nothing can wake them: no task is ready and no sleep is armed.
@@ -72,13 +72,13 @@ pub enum Failure {
         /// The labels of the tasks that wait, oldest first; never empty. Background tasks are not among them.
         tasks: Vec<String>,
     },
-    /// The run does not fit the tape that it replays.
+    /// The run diverged from the tape that it replays.
     #[error(transparent)]
     Diverged(Divergence),
     /// The run had [`STEPS_MAX`] steps.
     #[error("no end after {STEPS_MAX} steps")]
     StepLimit,
-    /// The strategy wanted no more of the run. Only a [`Search`](crate::Search) leaves a run off.
+    /// The strategy abandoned the run. Only a [`Search`](crate::Search) does so.
     #[error("left off by the strategy")]
     LeftOff,
 }
@@ -86,7 +86,7 @@ pub enum Failure {
 /// Runs a program once, with the choices of a strategy.
 ///
 /// The run ends when every task but the [background](Sim::spawn_background) ones has returned, or with a [`Failure`]. All
-/// tasks that are left are then dropped, at whatever `await` they stand.
+/// remaining tasks are then dropped, at their current `await`.
 ///
 /// A panic in a task is caught and reported. The panic hook still prints it.
 ///
@@ -123,7 +123,7 @@ where
         let main = sim.spawn("main", program(sim.clone()));
         let mut steps = 0;
         let ended = sim.drive(&mut steps).await;
-        // Tasks own handles to the pool that owns them.
+        // Tasks own handles to the pool, which owns the tasks: dropping them breaks the cycle.
         sim.0.pool.cancel(|_| true);
         let result = ended.map(|()| main.take().expect("a run without failure waits for `main`"));
         Run { result, tape: sim.0.chooser.take_tape(), uptime: sim.now(), steps }
@@ -140,7 +140,7 @@ impl Sim {
 
     /// Starts a task. It is ready at once, and runs until it returns: dropping the [`Join`] does not end it.
     ///
-    /// The label stands on tapes. A label that was used before gets a number: `worker`, then `worker#2`.
+    /// The label appears on tapes. A label that was used before gets a number: `worker`, then `worker#2`.
     pub fn spawn<T: 'static>(&self, label: &str, future: impl Future<Output = T> + 'static) -> Join<T> {
         self.spawn_as(Kind::Foreground, label, future)
     }
@@ -155,7 +155,7 @@ impl Sim {
         let slot = Rc::new(Slot { output: RefCell::new(None), waiting: RefCell::new(None) });
         let footprints = Rc::clone(&self.0.footprints);
         let (filled, sim) = (Rc::clone(&slot), self.clone());
-        // The label is final once the task runs: it may have got a number.
+        // The label is read when the task runs: spawning may have added a number to it.
         let task = async move {
             let output = future.await;
             if let Some(task) = sim.0.pool.current() {
@@ -193,7 +193,7 @@ impl Sim {
     }
 
     /// Chooses one of several outcomes, such as whether a message is lost, and returns its index. The choice is on the tape
-    /// under `site`; the first alternative is the one without a surprise. With fewer than two the result is 0.
+    /// under `site`; the first alternative is the one without a fault. With fewer than two the result is 0.
     ///
     /// `site` must not contain `: `, and a label must not contain ` | ` or begin with `*`.
     pub fn choose(&self, site: &str, among: &[&str]) -> usize {
@@ -207,17 +207,17 @@ impl Sim {
         Shared { inner: Rc::new(inner), footprints: Rc::clone(&self.0.footprints) }
     }
 
-    /// Reports that the step which runs reads `name`: a channel, say, which is no [`Shared`].
+    /// Reports that the running step reads `name`, for example a channel, which is no [`Shared`].
     pub fn reads(&self, name: &str) {
         self.0.footprints.read(|| name.to_owned());
     }
 
-    /// Reports that the step which runs changes `name`, or may.
+    /// Reports that the running step changes `name`, or may change it.
     pub fn writes(&self, name: &str) {
         self.0.footprints.write(|| name.to_owned());
     }
 
-    /// Runs until no foreground task is left. Counts the steps.
+    /// Runs until no foreground task is left, and counts the steps.
     async fn drive(&self, steps: &mut u64) -> Result<(), Failure> {
         let Parts { clock, chooser, pool, .. } = &*self.0;
         loop {
@@ -259,7 +259,7 @@ impl Sim {
     }
 }
 
-/// Waits for a task's result. Cancel safe: a `Join` that is dropped loses the result and leaves the task alone.
+/// Waits for a task's result. Cancel safe: dropping a `Join` loses the result and does not affect the task.
 ///
 /// A task that panics ends the run, so there is no error.
 pub struct Join<T> {
@@ -298,7 +298,7 @@ impl<T> Future for Join<T> {
 
 /// A value that the tasks of a program share. A clone is a handle to the same value.
 ///
-/// No access can be kept across an `await`, so that each belongs to one step.
+/// No access can be held across an `await`, so each access belongs to one step.
 pub struct Shared<T> {
     inner: Rc<SharedInner<T>>,
     footprints: Rc<Footprints<String>>,
@@ -310,7 +310,7 @@ struct SharedInner<T> {
 }
 
 impl<T> Shared<T> {
-    /// A copy of the value.
+    /// Returns a copy of the value. Counts as a read.
     pub fn get(&self) -> T
     where
         T: Clone,
@@ -319,7 +319,7 @@ impl<T> Shared<T> {
         self.inner.value.borrow().clone()
     }
 
-    /// Replaces the value.
+    /// Replaces the value. Counts as a write.
     pub fn set(&self, value: T) {
         self.footprints.write(|| self.inner.name.clone());
         *self.inner.value.borrow_mut() = value;
@@ -341,7 +341,7 @@ impl<T> Clone for Shared<T> {
     }
 }
 
-/// Goes to the end of the ready tasks once.
+/// A future that moves its task to the end of the ready tasks once.
 struct Yield {
     done: bool,
 }

@@ -1,4 +1,4 @@
-//! A search through all schedules of a program, up to bounds: a failure that it does not find is not there.
+//! An exhaustive search through all schedules of a program, within bounds. Without bounds, no failure is missed.
 //!
 //! The search goes depth first over tapes. Each run begins anew and repeats the choices of the run before it up to the last
 //! choice that has an untried alternative, so the memory that it needs is the length of one run. With
@@ -14,30 +14,30 @@ use std::rc::Rc;
 use crate::footprint::{Footprint, Resource};
 use crate::strategy::{Divergence, Go, READY, ReadyTask, StepStrategy, Strategy};
 
-/// How far a search goes.
+/// The bounds of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// The most runs, at least 1.
     pub schedules: u64,
-    /// The choices of a run at which other alternatives are tried, counted from 0. Elsewhere the first is taken.
+    /// The choices of a run at which other alternatives are tried, counted from 0. At all others the first is taken.
     pub choices: Range<usize>,
 }
 
-/// Whether schedules that lead to the same state are left out.
+/// Whether schedules that reach the same state are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reduction {
-    /// Of two orders of steps that commute, one is tried. Sound only if tasks [report](crate::footprint) what they share.
+    /// Only one of two orders of commuting steps is tried. Sound only if tasks [report](crate::footprint) their shared state.
     SleepSets,
     /// Every order is tried.
     Off,
 }
 
-/// What the bounds have left out. The default is nothing.
+/// The schedules that the bounds left out. The default is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cut {
-    /// Alternatives of choices outside of [`Bounds::choices`].
+    /// Alternatives that were not tried because their choice is outside of [`Bounds::choices`].
     pub by_choices: u64,
-    /// Whether schedules were left when [`Bounds::schedules`] was reached.
+    /// Whether untried schedules remained when [`Bounds::schedules`] was reached.
     pub by_schedules: bool,
 }
 
@@ -54,13 +54,13 @@ impl Default for Bounds {
 /// same tasks ready.
 ///
 /// # Panics
-/// A run panics in the strategy when it does not begin as the run before it did.
+/// A run panics in the strategy when its first choices differ from those that it must repeat.
 pub struct Search<R>(Rc<RefCell<State<R>>>);
 
-/// The steps of the present run, and the alternatives that are still to be tried at each.
+/// The steps of the current run, and the alternatives that remain to be tried at each.
 struct State<R> {
     path: Vec<Point<R>>,
-    /// How many steps of the path are those of the run before, with the same choices in them.
+    /// The number of steps of the path that the current run repeats, with the same choices in them.
     known: usize,
     run: Run<R>,
     runs: u64,
@@ -70,15 +70,15 @@ struct State<R> {
     cut: Cut,
 }
 
-/// How far the present run is.
+/// The position of the current run on the path.
 struct Run<R> {
-    /// How many steps have begun.
+    /// The number of steps that have begun.
     begun: usize,
-    /// How many choices there were.
+    /// The number of choices so far.
     choices: usize,
-    /// How many of them inside the present step.
+    /// The number of choices inside the current step.
     drawn: usize,
-    /// The footprint of the last step; `None` as long as the step goes on.
+    /// The footprint of the last step; `None` while the step is running.
     touched: Option<Footprint<R>>,
     left_off: bool,
 }
@@ -86,16 +86,16 @@ struct Run<R> {
 /// A point at which some tasks were ready and one of them was polled.
 struct Point<R> {
     ready: Vec<ReadyTask>,
-    /// Tasks that need not be tried here, with the footprints of their steps.
+    /// Tasks that need not be tried at this point, with the footprints of their steps.
     asleep: Sleepers<R>,
-    /// Tasks that were tried here by earlier runs. With a reduction they are asleep by now.
+    /// Tasks that earlier runs tried at this point. With a reduction they are asleep.
     done: Vec<Rc<str>>,
     task: Rc<str>,
-    /// What its step accesses, whatever is drawn in it.
+    /// The accesses of the step, for every outcome of the choices inside it.
     footprint: Footprint<R>,
     /// The choices inside its step.
     draws: Vec<Draw>,
-    /// Other tasks are not tried: the bounds say so.
+    /// Whether the bounds exclude the other tasks.
     is_last: bool,
 }
 
@@ -105,7 +105,7 @@ struct Draw {
     pick: usize,
 }
 
-/// Tasks by label, with the footprint of the step that each would make.
+/// Tasks by label, with the footprint of the next step of each.
 type Sleepers<R> = BTreeMap<Rc<str>, Rc<Footprint<R>>>;
 
 impl<R: Resource> Search<R> {
@@ -123,27 +123,27 @@ impl<R: Resource> Search<R> {
         })))
     }
 
-    /// The strategy of the present run.
+    /// The strategy of the current run.
     pub fn strategy(&self) -> Box<dyn StepStrategy<R>> {
         Box::new(Guide(Rc::clone(&self.0)))
     }
 
-    /// Ends the present run and turns to the next one. False when there is none, or when the bounds allow no more.
+    /// Ends the current run and selects the next one. False if none remains, or if a bound is reached.
     pub fn advance(&self) -> bool {
         self.0.borrow_mut().advance()
     }
 
-    /// Whether the present run was left off, because other runs cover all that could follow.
+    /// Whether the current run was abandoned, because other runs cover every continuation.
     pub fn has_left_off(&self) -> bool {
         self.0.borrow().run.left_off
     }
 
-    /// How many alternatives were not tried because their task was asleep.
+    /// The number of alternatives that were not tried because their task was asleep.
     pub fn pruned(&self) -> u64 {
         self.0.borrow().pruned
     }
 
-    /// What the bounds have left out so far.
+    /// The schedules that the bounds have left out so far.
     pub fn cut(&self) -> Cut {
         self.0.borrow().cut
     }
@@ -180,7 +180,7 @@ impl<R: Resource> State<R> {
         if let Some(point) = self.path.last_mut()
             && run.touched.is_none()
         {
-            // The step did not come to its end: it panicked.
+            // The step panicked, so its footprint is unknown.
             point.footprint = Footprint::everywhere();
         }
         while let Some(point) = self.path.last_mut() {
@@ -213,7 +213,7 @@ impl<R: Resource> State<R> {
         Go::On
     }
 
-    /// Asleep are the tasks that slept before the last step and were not woken by it. `None` when all ready tasks are.
+    /// The tasks that slept before the last step and were not woken by it. `None` if all ready tasks sleep.
     fn next_point(&self, ready: &[ReadyTask]) -> Option<Point<R>> {
         let mut asleep = Sleepers::new();
         if let (Some(before), Some(touched)) = (self.path.last(), &self.run.touched) {
@@ -250,23 +250,23 @@ impl<R: Resource> State<R> {
 }
 
 impl<R: Resource> Point<R> {
-    /// `None` when all ready tasks are asleep.
+    /// `None` if all ready tasks are asleep.
     fn new(ready: &[ReadyTask], asleep: Sleepers<R>, is_last: bool) -> Option<Self> {
         let awake = || ready.iter().filter(|task| !asleep.contains_key(&task.label));
-        // A task that was tried first can sleep for longer.
+        // A task that was tried first can sleep longer.
         let first = awake().find(|task| task.is_early).or_else(|| awake().next())?;
         let task = Rc::clone(&first.label);
         let (ready, footprint) = (ready.to_vec(), Footprint::default());
         Some(Self { ready, asleep, done: Vec::new(), task, footprint, draws: Vec::new(), is_last })
     }
 
-    /// How many more tasks could be tried here.
+    /// The number of tasks that could still be tried at this point.
     fn others(&self) -> usize {
         let is_other = |task: &&ReadyTask| task.label != self.task && !self.asleep.contains_key(&task.label);
         self.ready.iter().filter(is_other).count()
     }
 
-    /// Turns to the next outcome of the last choice inside the step that has one.
+    /// Selects the next outcome of the last choice inside the step that has an untried one.
     fn draws_anew(&mut self) -> bool {
         while let Some(draw) = self.draws.last_mut() {
             draw.pick += 1;
@@ -278,7 +278,7 @@ impl<R: Resource> Point<R> {
         false
     }
 
-    /// Turns to another task, and puts the one that was tried to sleep.
+    /// Selects another task, and puts the tried one to sleep.
     fn turns_to_another(&mut self, reduction: Reduction) -> bool {
         let footprint = std::mem::take(&mut self.footprint);
         self.done.push(Rc::clone(&self.task));

@@ -2,11 +2,11 @@
 
 use crate::tape::Tape;
 
-/// Offers simpler and simpler tapes.
+/// Offers successively simpler tapes.
 ///
 /// A *departure* is a choice whose pick is not the first alternative. [`next`](Self::next) returns a tape in which some
-/// departures of the best tape are undone. Run the program with [`Follow`](crate::strategy::Follow) on it, since undoing a
-/// departure may change the choices behind it. Then call [`judge`](Self::judge) with the tape that the run recorded, or
+/// departures of the best tape are undone. Run the program with [`Follow`](crate::strategy::Follow) on it, because undoing a
+/// departure may change later choices. Then call [`judge`](Self::judge) with the tape that the run recorded, or
 /// `None` if the run did not fail in the same way.
 ///
 /// ```
@@ -24,18 +24,18 @@ use crate::tape::Tape;
 /// ```
 pub struct Departures {
     best: Tape,
-    /// How many departures are undone at once; 0 when single ones are only lowered.
+    /// The number of departures that are undone at once; 0 when single departures are only lowered.
     at_once: usize,
     place: usize,
     form: Form,
 }
 
-/// How the remaining departures are offered.
+/// How the remaining departures are offered to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// Among all other choices of the tape, which say where they belong.
+    /// Together with all other choices of the tape, which align the departures with the run.
     Whole,
-    /// Alone. Where the choices between them have changed, they would be looked for at the wrong place.
+    /// Without the other choices. If those have changed, they would align the departures wrongly.
     Bare,
 }
 
@@ -46,23 +46,23 @@ impl Departures {
         Self { best: tape, at_once, place: 0, form: Form::Whole }
     }
 
-    /// How many departures a tape has.
+    /// The number of departures of a tape.
     pub fn count(tape: &Tape) -> usize {
         places(tape).len()
     }
 
-    /// The tape up to its last departure. A replay takes the first alternatives behind the end, so this is the same run.
+    /// The tape up to its last departure. A replay takes first alternatives after its end, so the run is the same.
     pub fn until_last(tape: &Tape) -> Tape {
         let end = places(tape).last().map_or(0, |place| place + 1);
         Tape { choices: tape.choices[..end].to_vec() }
     }
 
-    /// The simplest tape that still fails, as far as it is known.
+    /// The simplest tape so far that fails.
     pub fn best(&self) -> &Tape {
         &self.best
     }
 
-    /// A simpler tape to try; `None` when all have been tried. Each must be [judged](Self::judge) before the next.
+    /// The next tape to try; `None` when all have been tried. Each must be [judged](Self::judge) before the next.
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot be told the result in between")]
     pub fn next(&mut self) -> Option<Tape> {
         loop {
@@ -71,7 +71,7 @@ impl Departures {
             match (self.at_once, self.place) {
                 (0, place) if place >= places.len() => return None,
                 (0, place) => {
-                    // One alternative earlier, where that is not the first, which was tried already.
+                    // One alternative earlier. The first alternative was tried already.
                     let choice = &mut tape.choices[places[place]];
                     if choice.pick > 1 {
                         choice.pick -= 1;
@@ -92,8 +92,8 @@ impl Departures {
         }
     }
 
-    /// Takes the tape that the run recorded if it failed in the same way, and `None` if it did not. Returns whether that tape
-    /// is the best now.
+    /// Takes the tape that the run recorded if it failed in the same way, otherwise `None`. Returns whether that tape
+    /// is now the best.
     pub fn judge(&mut self, tape: Option<Tape>) -> bool {
         match tape.filter(|tape| order(tape) < order(&self.best)) {
             Some(tape) => {
@@ -114,7 +114,7 @@ impl Departures {
     }
 }
 
-/// Fewer departures, a shorter tape, earlier alternatives.
+/// The order of tapes: fewer departures, then a shorter tape, then earlier alternatives.
 fn order(tape: &Tape) -> (usize, usize, Vec<usize>) {
     let picks = tape.choices.iter().map(|choice| choice.pick).collect();
     (places(tape).len(), tape.choices.len(), picks)
@@ -143,7 +143,7 @@ mod tests {
 
     const TAPE: &str = "x: a | *b\nx: a | b | *c\nx: *a | b\nx: a | *b\nx: a | b | *c\nx: a | *b\n";
 
-    /// A departure that is not needed is undone; one that is needed stays, with the earliest alternative that fails.
+    /// An unneeded departure is undone; a needed one is kept, with the earliest alternative that fails.
     #[test]
     fn only_what_is_needed_stays() {
         assert_eq!(shrink(TAPE, |_| true), "");
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(shrink(TAPE, both), "x: *a | b\nx: a | b | *c\nx: *a | b\nx: a | *b\n");
     }
 
-    /// Cutting a tape behind its last departure drops first alternatives only.
+    /// Truncating a tape after its last departure removes first alternatives only.
     #[test]
     fn tapes_end_with_a_departure() {
         let tape = "x: a | *b\nx: *a | b\nx: *a | c\n".parse().expect("a tape");

@@ -1,7 +1,7 @@
 //! How choices are made: which ready task runs next, which latency a message has, whether a fault is injected.
 //!
-//! [`Strategy`] is the whole interface. A [`Plan`] is a strategy by name: with a seed and the [`Profile`] of an earlier run
-//! of the same program it becomes one. The plain ones first:
+//! [`Strategy`] is the whole interface. A [`Plan`] names a strategy; a seed and the [`Profile`] of an earlier run of the
+//! same program turn the plan into a strategy. The plans:
 //!
 //! | name | picks | source |
 //! | --- | --- | --- |
@@ -51,56 +51,56 @@ pub const READY: &str = "ready";
 /// * A strategy that draws random numbers takes them from a stream of its own, so that one draw more in the program does
 ///   not change the schedule.
 pub trait Strategy {
-    /// The index of the pick in `among`.
+    /// Returns the index of the pick in `among`.
     ///
-    /// An error ends the run as diverged. Only a strategy that replays something returns one.
+    /// An error ends the run as diverged. Only a replaying strategy returns an error.
     fn pick(&mut self, site: &str, among: &[&str]) -> Result<usize, Divergence>;
 
-    /// As [`pick`](Self::pick), where the alternatives are not equally likely: `weights` has a number for each alternative,
+    /// As [`pick`](Self::pick), with unequal probabilities: `weights` has a number for each alternative,
     /// and their sum is not zero. The default ignores the weights.
     fn pick_by_weight(&mut self, site: &str, among: &[&str], weights: &[u64]) -> Result<usize, Divergence> {
         let _ = weights;
         self.pick(site, among)
     }
 
-    /// Called at the end of a run: what the strategy expected and the run did not do. `None` means that the run is whole.
+    /// Called at the end of a run: the choice that the strategy still expected. `None` means that the run is complete.
     ///
-    /// Only a strategy that replays something has something left.
+    /// Only a replaying strategy expects choices.
     fn left(&self) -> Option<Divergence> {
         None
     }
 }
 
-/// A strategy that also sees each step of the run, where there is nothing to choose too, and what the step accessed.
+/// A strategy that also receives each step of the run with its footprint, including steps without a choice.
 ///
 /// For each step the calls are: [`before_step`](Self::before_step), then [`pick`](Strategy::pick) at [`READY`] if more than
 /// one task is ready, then a `pick` for each choice that is made in the step, then [`after_step`](Self::after_step). A step
 /// that panics, or after which the run is dropped, has no `after_step`.
 pub trait StepStrategy<R>: Strategy {
-    /// One of the `ready` tasks is about to be polled; there is at least one, in the order in which they became ready.
+    /// Called before one of the `ready` tasks is polled. There is at least one, in the order in which they became ready.
     ///
     /// [`Go::LeaveOff`] ends the run before the step.
     fn before_step(&mut self, ready: &[ReadyTask]) -> Go;
 
-    /// The step is over, and this is what it accessed.
+    /// Called after the step, with its accesses.
     fn after_step(&mut self, footprint: Footprint<R>);
 }
 
 /// A task that can be polled now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadyTask {
-    /// Its label, as at [`READY`].
+    /// The task's label, as at [`READY`].
     pub label: Rc<str>,
     /// Whether a search tries it [before other tasks](crate::Task::early).
     pub is_early: bool,
 }
 
-/// Whether a run goes on.
+/// Whether the run continues with its next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Go {
-    /// With its next step.
+    /// The run continues with its next step.
     On,
-    /// It ends here: other runs cover what could follow.
+    /// The run ends here: other runs cover every continuation.
     LeaveOff,
 }
 
@@ -113,7 +113,7 @@ pub struct Fifo;
 pub struct Random(Prng);
 
 impl Random {
-    /// The picks of a seed.
+    /// The strategy of a seed: equal seeds give equal picks.
     pub fn new(seed: u64) -> Self {
         Self(Prng::stream(seed, "strategy.random"))
     }

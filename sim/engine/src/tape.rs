@@ -14,7 +14,7 @@ use std::str::FromStr;
 /// One decision among several alternatives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// What was chosen: [`READY`](crate::READY) for the next task, and otherwise a name that the program gives.
+    /// The site of the choice: [`READY`](crate::READY) for the next task, otherwise a name that the program gives.
     pub site: String,
     /// The labels of the alternatives, at least two, in the order in which they were offered.
     pub among: Vec<String>,
@@ -25,7 +25,7 @@ pub struct Choice {
 /// The choices of a run. An empty tape stands for the first alternative at each choice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tape {
-    /// In the order in which they were taken.
+    /// The choices, in the order in which they were made.
     pub choices: Vec<Choice>,
 }
 

@@ -1,4 +1,4 @@
-//! The public entry, on small programs with known schedules.
+//! The public interface, on small programs with known schedules.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use interleaving::{
 };
 use tokio::sync::mpsc;
 
-/// Two tasks add one to a counter, with others let in between the read and the write.
+/// Two tasks increment a counter, and other tasks may run between the read and the write.
 async fn lost_update(sim: Sim) {
     let counter = sim.shared("counter", 0);
     let add = |counter: Shared<u32>, sim: Sim| async move {
@@ -27,7 +27,7 @@ async fn lost_update(sim: Sim) {
     assert_eq!(counter.get(), 2);
 }
 
-/// The same with the read and the write in one step.
+/// As above, with the read and the write in one step.
 async fn no_lost_update(sim: Sim) -> u32 {
     let counter = sim.shared("counter", 0);
     let tasks: Vec<_> = (0..2)
@@ -53,7 +53,7 @@ fn panicked<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
     }
 }
 
-/// The search finds the race, whatever is left out, and the run that it returns replays strictly.
+/// The search finds the race, with and without the reduction, and the returned run replays strictly.
 #[test]
 fn the_race_is_found_and_replays() {
     for explored in [explore(Bounds::default(), lost_update), explore_reduced(Bounds::default(), lost_update)] {
@@ -64,7 +64,7 @@ fn the_race_is_found_and_replays() {
     }
 }
 
-/// The tape is text: what it prints as, parses as and replays as is the same run.
+/// A tape prints as text, parses back, and replays as the same run.
 #[test]
 fn a_tape_survives_its_text() {
     let failing = explore(Bounds::default(), lost_update).failure.expect("the race is found");
@@ -72,7 +72,7 @@ fn a_tape_survives_its_text() {
     assert_eq!(replay(&tape, lost_update), failing);
 }
 
-/// No schedule of the fixed program fails, all of them were run, and there is one end.
+/// No schedule of the fixed program fails, all schedules were run, and there is one result.
 #[test]
 fn the_fix_is_proven() {
     let all = explore(Bounds::default(), no_lost_update);
@@ -80,7 +80,7 @@ fn the_fix_is_proven() {
     assert_eq!((all.ends, all.left_off, all.pruned), (BTreeSet::from([2]), 0, 0));
 }
 
-/// A search that its bounds cut short is no proof and says what was left out.
+/// A search that a bound ends early is no proof, and reports what the bound left out.
 #[test]
 fn bounds_are_reported() {
     let few = explore(Bounds { schedules: 3, ..Bounds::default() }, no_lost_update);
@@ -89,7 +89,7 @@ fn bounds_are_reported() {
     assert!(early.cut.by_choices > 0 && !early.is_proof());
 }
 
-/// A tape of another program diverges at the first choice that differs, and names it.
+/// The tape of another program diverges at the first choice that differs, and the divergence names that choice.
 #[test]
 fn a_tape_that_does_not_fit_is_refused() {
     let tape: Tape = "ready: main | *nobody\n".parse().expect("a tape");
@@ -100,7 +100,7 @@ fn a_tape_that_does_not_fit_is_refused() {
     assert!(failure.to_string().ends_with("found the end of the run"), "{failure}");
 }
 
-/// A shrunk tape fails in the same way, on its own, with as few departures as the race needs.
+/// A shrunk tape fails in the same way, by strict replay, with as few departures as the race needs.
 #[test]
 fn tapes_shrink() {
     let found = fuzz(Plan::Random, 0..100, lost_update).expect("a random schedule fails");
@@ -113,7 +113,7 @@ fn tapes_shrink() {
     assert_eq!(replay(&small.tape, lost_update).result, Err(failure));
 }
 
-/// Every plan finds the race with some seed, but for the one that never departs from the first alternative.
+/// Every plan but `fifo`, which never departs from the first alternative, finds the race with some seed.
 #[test]
 fn plans_find_the_race() {
     for plan in Plan::NAMED {
@@ -123,7 +123,7 @@ fn plans_find_the_race() {
     }
 }
 
-/// Tasks that wait for each other are a deadlock that names them; a background task is not among them.
+/// Tasks that wait for each other are a deadlock that names them. A background task is not named.
 #[test]
 fn a_deadlock_is_reported() {
     let program = async |sim: Sim| {
@@ -159,7 +159,7 @@ fn a_deadlock_of_two_locks_is_found() {
     assert_eq!(failing.result, Err(Failure::Deadlock { tasks }));
 }
 
-/// A program that never ends is stopped.
+/// A program that never ends is stopped at the limit of steps.
 #[test]
 fn an_endless_program_is_stopped() {
     let run = run(Fifo, async |sim: Sim| {
@@ -222,7 +222,7 @@ async fn writers(sim: Sim) -> (u32, Vec<u32>) {
     (last.get(), owned)
 }
 
-/// Footprints leave out schedules and lose no end.
+/// The reduction leaves out schedules and loses no result.
 #[test]
 fn a_reduction_loses_no_end() {
     let (all, reduced) = (explore(Bounds::default(), writers), explore_reduced(Bounds::default(), writers));
@@ -233,7 +233,7 @@ fn a_reduction_loses_no_end() {
     assert!(reduced.pruned > 0 && all.pruned == 0);
 }
 
-/// A program that depends on its run alone passes; one that keeps a counter between runs is caught where it first shows.
+/// A program that depends only on its run passes; a counter between runs is reported at the first difference.
 #[test]
 fn hidden_state_is_found() {
     assert!(check_determinism(Random::new(7), no_lost_update).is_ok());
@@ -256,7 +256,7 @@ fn hidden_state_is_found() {
     );
 }
 
-/// A number that only the outcome depends on does not change the schedule; a choice after it does.
+/// A number that affects only the result does not change the schedule; a choice that follows it does.
 #[test]
 fn a_run_that_is_shorter_differs() {
     let runs = Rc::new(Cell::new(0));
@@ -272,7 +272,7 @@ fn a_run_that_is_shorter_differs() {
     assert_eq!((difference.number, difference.second.as_str()), (2, "the end of the run"));
 }
 
-/// Waking a task that is gone, through a waker that outlived it, does nothing.
+/// Using a waker that outlived its task has no effect.
 #[test]
 fn wakers_may_outlive_their_task() {
     let run = run(Fifo, async |sim: Sim| {

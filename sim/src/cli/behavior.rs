@@ -1,4 +1,4 @@
-//! `sim behavior`: what releases do differently, printed from the code.
+//! `sim behavior`: the differences between releases, printed from the code.
 
 use gateway_core::behavior::{Alternative, Behavior, Field};
 use gateway_core::release::Release;
@@ -78,7 +78,7 @@ fn print(row: &Row) {
     }
 }
 
-/// Defect ids and public issues that a sentence names: `S1`, `A16`, `hermes-agent#44045`.
+/// Ids of defects and public issues in a sentence: `S1`, `A16`, `hermes-agent#44045`.
 fn defects(about: &str) -> Vec<String> {
     let words = about.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '#' || letter == '-'));
     words.filter(|word| is_defect(word)).map(str::to_owned).collect()
@@ -94,7 +94,7 @@ fn is_defect(word: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Ids are found in sentences, and words that look like them are not.
+    /// Ids are recognised in sentences; similar words are not.
     #[test]
     fn defects_are_found_in_sentences() {
         assert_eq!(defects("It returns for good (S1, hermes-agent#44045)."), ["S1", "hermes-agent#44045"]);

@@ -1,4 +1,4 @@
-//! `sim bench planted`: which strategy finds which planted bug, and how soon.
+//! `sim bench planted`: the planted bugs that each strategy finds, and the number of runs until then.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -75,12 +75,12 @@ enum Format {
     Json,
 }
 
-/// A bug and the strategy that is to find it.
+/// A planted bug and the strategy that searches for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Pair {
     field: String,
     alternative: String,
-    /// By its name, in which it is printed and read back.
+    /// The strategy, which is printed and parsed by its name.
     strategy: String,
 }
 
@@ -113,7 +113,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     Ok(0)
 }
 
-/// All bugs with the one strategy after the other, but what is done already.
+/// All pairs of bug and strategy, without the pairs that an earlier output contains.
 fn pairs(planted: &Planted) -> miette::Result<Vec<(Pair, Plan)>> {
     let defects = || Behavior::defects().into_iter().map(|(field, way)| (field, way.to_owned())).collect();
     let bugs = if planted.bugs.is_empty() { defects() } else { planted.bugs.clone() };
@@ -135,7 +135,7 @@ fn pairs(planted: &Planted) -> miette::Result<Vec<(Pair, Plan)>> {
     Ok(pairs.filter(|(pair, _)| !done.contains(pair)).collect())
 }
 
-/// Prints each line when those before it are there.
+/// Prints each line as soon as all lines before it are complete.
 fn print_in_order(cells: mpsc::Receiver<(usize, cell::Cell)>, pairs: &[(Pair, Plan)], table: &mut table::Table) {
     let (mut early, mut wanted) = (BTreeMap::new(), 0);
     for (place, cell) in cells {

@@ -1,4 +1,4 @@
-//! The values of flags: what they may be, and what is said of others.
+//! Parsers of flag values: their ranges, and the errors of values outside them.
 
 use std::str::FromStr;
 
@@ -9,10 +9,10 @@ use gateway_core::release::Release;
 use interleaving::strategy::Plan;
 use sim_harness::invariant::NAMES;
 
-/// The largest depth of `pct` and bound of `delay`. A run draws that many places before it begins.
+/// The largest depth of `pct` and bound of `delay`. A run draws this number of positions before it begins.
 const STRATEGY_MAX: usize = 1000;
 
-/// The largest number of runs of a campaign. A campaign keeps a list of its units.
+/// The largest number of runs of a campaign, because a campaign keeps a list of its units.
 const RUNS_MAX: u64 = 100_000_000;
 
 /// The output formats of the commands other than `run`.
@@ -39,7 +39,7 @@ pub(super) fn runs() -> RangedU64ValueParser {
     RangedU64ValueParser::new().range(1..=RUNS_MAX)
 }
 
-/// Reads a release.
+/// Reads a release by its name; the error lists the known ones.
 pub(super) fn release(text: &str) -> Result<Release, String> {
     text.parse().map_err(|error: gateway_core::release::UnknownRelease| error.to_string())
 }

@@ -1,4 +1,4 @@
-//! `sim coverage`: where sessions get to in a campaign, as a table, a graph or data.
+//! `sim coverage`: the states that sessions reach in a campaign, as a table, a graph or data.
 
 use std::num::NonZeroUsize;
 
@@ -86,7 +86,7 @@ fn table(campaign: &Campaign, summary: &Summary) {
     }
 }
 
-/// The most frequent first.
+/// Sorted by frequency, the most frequent first.
 fn by_count(coverage: &Coverage) -> Vec<(&Edge, u64)> {
     let mut edges: Vec<(&Edge, u64)> = coverage.edges().iter().map(|(edge, count)| (edge, *count)).collect();
     edges.sort_by_key(|(edge, count)| (std::cmp::Reverse(*count), *edge));

@@ -1,4 +1,4 @@
-//! Errors of a scenario file as diagnostics: the line of the file, the place in it, the help.
+//! Errors of a scenario file as diagnostics: the line of the file, the position in it, and the help.
 
 use std::fmt;
 

@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         return Err(miette!(help = why, "{path}:{line}: `{}` is a step for the simulator only", step.action.word()));
     }
     let before: BTreeSet<String> = match &arguments.db {
-        // The gateway may create it with the first row.
+        // The database may be absent until the gateway writes its first row.
         Some(db) if db.exists() => read(db)?.into_iter().map(|row| row.id).collect(),
         _ => BTreeSet::new(),
     };
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
         let origin = Origin { wall_ms, scale: arguments.scale };
         let played = play(&scenario, target, Rc::new(|said| print(&said))).await.into_diagnostic()?;
-        // Before the clients disconnect, as for the simulator's rows.
+        // Rows are read before the clients disconnect, as in the simulator.
         let found = arguments.db.as_deref().map(read).transpose();
         let skipped = played.skipped;
         played.leave().await;
@@ -130,7 +130,7 @@ fn print(said: &Said) {
     out!("{:>10}  {}  {what}", Millis::to_string(&said.at), said.client);
 }
 
-/// The fields of a result or an event that a person needs.
+/// The fields of a result or an event that the progress line shows.
 fn words(value: &Value) -> String {
     const KEYS: [&str; 8] = ["stored_session_id", "status", "name", "text", "message", "question", "title", "closed"];
     let word = |key: &&str| value.get(*key).filter(|word| !word.is_null() && !word.is_object()).map(text);

@@ -1,4 +1,4 @@
-//! `sim explore`: every schedule of one scenario, and the proof or the failure that comes of it.
+//! `sim explore`: every schedule of one scenario, ending in a proof or a failure.
 
 use std::path::PathBuf;
 
@@ -66,8 +66,8 @@ struct Kept {
     file: PathBuf,
 }
 
-/// Explores, and exits with 0 for a proof or a failure that the file expects, with the failure's code for any other, and
-/// as at any limit if nothing was found but something left out.
+/// Explores, and returns the exit code: 0 for a proof or an expected failure, the failure's code for any other failure, and
+/// the code of a limit if no failure was found but schedules were left out.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let mut scenario = load(&arguments.scenario)?;
     arguments.plants.plant(&mut scenario);

@@ -25,7 +25,7 @@ const PICTURE_WIDTH: usize = 94;
 /// The largest number of row facts in a report.
 const FACTS_MAX: usize = 12;
 
-/// One line on a run that is not as expected.
+/// One line about a run that does not meet its expectation.
 pub(super) fn summary(case: &Case) -> String {
     let report = &case.verdict.report;
     let seen = report
@@ -104,7 +104,7 @@ fn rows_beside_current(scenario: &Scenario, report: &Report) -> Vec<String> {
     let sound = Simulator::new().run_with(&sound, Release::Current, Box::new(Fifo));
     match sound.outcome {
         Outcome::Passed => differences(&sound.rows.facts(), &report.rows.facts()),
-        // A run that fails itself is no reference.
+        // A reference run that fails is not compared.
         _ => Vec::new(),
     }
 }

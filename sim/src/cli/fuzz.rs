@@ -1,4 +1,4 @@
-//! `sim fuzz`: random scenarios under chosen schedules, and what they found.
+//! `sim fuzz`: random scenarios under chosen schedules, and the failures that they find.
 
 pub(super) mod campaign;
 mod found;
@@ -95,12 +95,12 @@ impl Arguments {
     }
 }
 
-/// As many as are asked for, or as there are cores.
+/// The number of threads: the requested number, or the number of cores.
 pub(super) fn threads(jobs: Option<NonZeroUsize>) -> usize {
     jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
 }
 
-/// One of several equal parts of a campaign.
+/// One of several equal parts of a campaign, `K/N` on the command line.
 #[derive(Clone, Copy)]
 pub(super) struct Shard {
     /// The number of this part, from 1 to `of`.
@@ -121,10 +121,10 @@ fn shard(text: &str) -> Result<Shard, String> {
     }
 }
 
-/// A long campaign must reach every mark; a shorter one may miss some by chance.
+/// The number of runs from which a campaign must reach every mark. A shorter campaign may miss some by chance.
 const LONG: u64 = 20_000;
 
-/// What a long campaign exits with that found nothing, but did not get everywhere.
+/// The exit code of a long campaign that found no failure and missed a mark.
 pub(super) const MARKS_MISSED: u8 = 16;
 
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {

@@ -9,7 +9,7 @@ use super::case::Case;
 use super::failure;
 use sim_scenario::Scenario;
 
-/// Prints one for each run that is not as expected.
+/// Prints an annotation for each run that does not meet its expectation.
 pub(super) fn print(cases: &[Case]) {
     for case in cases.iter().filter(|case| !case.verdict.expected) {
         let report = &case.verdict.report;
@@ -23,7 +23,7 @@ pub(super) fn error(file: &str, line: usize, title: &str, message: &str) {
     out!("::error file={},line={line},title={}::{}", property(file), property(title), data(message));
 }
 
-/// Where it went wrong: the last step before the violation, or what was expected, or the first step.
+/// The line of the failure: the last step before the violation, the expectation, or the first step.
 fn line(case: &Case) -> usize {
     let report = &case.verdict.report;
     let at = report.violations.first().map(|violation| Millis(violation.at_ms));
@@ -33,7 +33,7 @@ fn line(case: &Case) -> usize {
     step.map(|step| step.line).or_else(expected).or_else(first).unwrap_or(1).max(1)
 }
 
-/// The line of the table that says what is expected of a release.
+/// The line of the `[expect]` table of a release.
 fn expectation(scenario: &Scenario, release: Release) -> Option<usize> {
     let text = fs::read_to_string(&scenario.path).ok()?;
     let tables = [format!("[expect.{release}]"), format!("[expect.\"{release}\"]")];
@@ -41,12 +41,12 @@ fn expectation(scenario: &Scenario, release: Release) -> Option<usize> {
     Some(place + 1)
 }
 
-/// What a message may not hold as it is.
+/// Escapes the characters that a message must not contain.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// Nor a property, which ends at a comma or a colon.
+/// Escapes the characters that a property must not contain: a comma or a colon ends it.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -1,4 +1,4 @@
-//! Reports as text: a line for each run, and details of those that are not as expected.
+//! Reports as text: a line for each run, and details of each run that does not meet its expectation.
 
 use super::case::Case;
 use super::failure;
@@ -6,7 +6,7 @@ use sim_harness::report::{Live, Outcome, Report};
 use sim_harness::rows::{ListedSession, RowSet, since_start_text};
 use sim_harness::verdict::Comparison;
 
-/// Prints every run, then how many were as expected.
+/// Prints every run, then the number of runs that met their expectation.
 pub(super) fn print(cases: &[Case], trace: bool) {
     let mut scenario = "";
     for case in cases {
@@ -55,7 +55,7 @@ fn print_text(text: &str) {
     text.lines().for_each(|line| out!("{line}"));
 }
 
-/// How each row ended, in a few words.
+/// The alias of each row with its end reason, or `open`.
 fn ends(report: &Report) -> String {
     let end = |row: ListedSession| format!("{} {}", row.alias, row.end_reason.as_deref().unwrap_or("open"));
     let ends: Vec<String> = report.rows.listed().into_iter().map(end).collect();
@@ -66,7 +66,7 @@ fn print_rows(rows: &RowSet) {
     print_listed(&rows.listed());
 }
 
-/// A line for each session row.
+/// One line for each row of `sessions`.
 pub(super) fn print_listed(rows: &[ListedSession]) {
     for row in rows {
         let parent = row.parent.as_ref().map_or(String::new(), |parent| format!(", continues {parent}"));

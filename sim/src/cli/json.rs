@@ -47,7 +47,7 @@ struct Rows {
     sessions: Vec<ListedSession>,
 }
 
-/// Prints one document with every run, and with all that happened in it if `trace` is wanted.
+/// Prints one document with every run, and with the events of each run if `trace` is set.
 pub(super) fn print(cases: &[Case], trace: bool) {
     let document = Document { runs: cases.iter().map(|case| run(case, trace)).collect() };
     out!("{}", serde_json::to_string_pretty(&document).expect("a report is plain data"));

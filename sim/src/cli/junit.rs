@@ -1,4 +1,4 @@
-//! Reports as JUnit XML, which every CI system shows: a suite for each scenario, a case for each of its releases.
+//! Reports as JUnit XML for CI systems: a suite for each scenario, a case for each of its releases.
 
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 

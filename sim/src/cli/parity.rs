@@ -1,4 +1,4 @@
-//! `sim parity`: recordings of the real gateway against ours.
+//! `sim parity`: recordings of the real gateway compared with runs of this gateway.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ struct Document<'a> {
     differing: usize,
 }
 
-/// Compares every recording under every release for which it was made.
+/// Compares every recording under every release for which it was recorded.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let recordings = Recording::load_all(&arguments.path).into_diagnostic()?;
     let mut simulator = Simulator::new();
@@ -88,8 +88,8 @@ fn print_difference(difference: &Difference) {
     out!("    {}: recorded {}, simulated {}{rule}", difference.place, difference.recorded, difference.simulated);
 }
 
-/// A line a recording, a column a release: `=`, the number of differences, or nothing where nothing was recorded. A `~`
-/// marks cells that the real gateway did not repeat.
+/// A row for each recording, a column for each release: `=`, the number of differences, or a blank without a recording. A `~`
+/// marks recordings that the real gateway did not reproduce.
 fn print_table(cells: &[Cell]) {
     let mut releases: Vec<&str> = Vec::new();
     let mut lines: BTreeMap<&str, BTreeMap<&str, &Cell>> = BTreeMap::new();

@@ -27,12 +27,12 @@ impl Plants {
         list
     }
 
-    /// Plants them in a scenario. They replace what its `[behavior]` table says of the same fields.
+    /// Plants the bugs in a scenario. They replace the values of the same fields in its `[behavior]` table.
     pub(super) fn plant(&self, scenario: &mut Scenario) {
         self.plants.iter().for_each(|plant| set(&mut scenario.behavior, plant));
     }
 
-    /// The flags that plant them again, each behind a blank.
+    /// The flags that plant the bugs again, each preceded by a blank.
     pub(super) fn flags(&self) -> String {
         self.list().iter().map(|(field, alternative)| format!(" --plant {field}={alternative}")).collect()
     }

@@ -1,4 +1,4 @@
-//! `sim run --real`: the same scenarios over real sockets, in real time, and the same rows.
+//! `sim run --real`: the scenarios over real sockets in real time; the rows must equal the simulator's.
 
 use gateway_core::release::Release;
 use miette::miette;
@@ -11,14 +11,14 @@ use sim_search::drive::rows::differences;
 use sim_search::drive::served::replay;
 use sim_search::margin::{self, TOLERANCE};
 
-/// What came of one scenario.
+/// The result of one scenario over real sockets.
 enum Compared {
     Equal { at: Scale },
     Differs(Vec<String>),
     NotEligible(String),
 }
 
-/// By what factor a scenario is slowed down when the machine was late, and how often it is played.
+/// The factor by which a scenario is slowed down after the machine was late, and the number of tries.
 const SLOWER: u32 = 4;
 const TRIES: u32 = 3;
 
@@ -73,7 +73,7 @@ fn compare(simulator: &mut Simulator, scenario: &Scenario, release: Release, sca
         if lines.is_empty() {
             return Compared::Equal { at };
         }
-        // The difference is not due to a late machine.
+        // The difference was not caused by a late machine.
         if replayed.late < TOLERANCE || left == 0 {
             lines.push(format!("at {at}, where the machine was late by {} in total", replayed.late));
             return Compared::Differs(lines);

@@ -37,7 +37,7 @@ pub(super) struct Arguments {
     trace: bool,
 }
 
-/// Replays each release; the exit code is that of the first run that is not as expected, or not the same every time.
+/// Replays each release. The exit code is that of the first run that does not meet its expectation or differs from the others.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let mut scenario = load(&arguments.scenario)?;
     arguments.plants.plant(&mut scenario);
@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     Ok(code)
 }
 
-/// Reads a tape from a file of its own. `sim shrink` takes the same.
+/// Reads a tape from its own file, for `sim replay` and `sim shrink`.
 pub(super) fn tape(path: &Path) -> miette::Result<Tape> {
     let text =
         fs::read_to_string(path).into_diagnostic().wrap_err_with(|| format!("cannot read {}", path.display()))?;
@@ -83,11 +83,11 @@ fn releases(scenario: &Scenario, asked: Option<Release>) -> Vec<Release> {
     }
 }
 
-/// How many of the runs were equal to the first.
+/// The number of runs that equal the first.
 struct Same {
     count: u32,
     times: u32,
-    /// The first difference of the first run that was not.
+    /// The first difference of the first run that differs.
     difference: Option<String>,
 }
 
@@ -106,7 +106,7 @@ fn replay(scenario: &Scenario, release: Release, times: u32) -> (Report, Same) {
     (first, same)
 }
 
-/// The first entry in which two traces differ.
+/// The first entry at which two traces differ.
 fn difference(first: &Report, again: &Report) -> String {
     let entries = |report: &Report| -> Vec<String> { report.trace.entries().iter().map(ToString::to_string).collect() };
     let (first, again) = (entries(first), entries(again));

@@ -63,7 +63,7 @@ enum RunFormat {
     Github,
 }
 
-/// Runs the scenarios. The exit code is that of the first run that is not as expected.
+/// Runs the scenarios. The exit code is that of the first run that does not meet its expectation.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     if arguments.trace && !matches!(arguments.format, RunFormat::Human | RunFormat::Json) {
         return Err(miette!(help = "leave out `--trace` or `--format`", "`--trace` needs `--format human` or `json`"));
@@ -117,7 +117,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     Ok(first.map_or(0, |case| case.verdict.exit_code()))
 }
 
-/// Reads every file before the first run: a bad one stops the command before it prints anything.
+/// Reads every file before the first run, so that a bad file stops the command before any output.
 fn load(arguments: &Arguments) -> miette::Result<Vec<(Found, Scenario)>> {
     let mut scenarios = Vec::new();
     for found in sim_scenario::find(&arguments.paths).map_err(ScenarioDiagnostic::from)? {
@@ -137,7 +137,7 @@ fn releases(arguments: &Arguments, found: &Found, scenario: &Scenario) -> Vec<Re
     asked.filter(listed).collect()
 }
 
-/// The flags that a run's schedule needs, if it is not the scripted one.
+/// The flags of a run's schedule; empty for the scripted schedule.
 fn schedule(arguments: &Arguments) -> String {
     match arguments.strategy {
         None => String::new(),

@@ -1,4 +1,4 @@
-//! `sim shrink`: from a failing run to a small file that shows the same.
+//! `sim shrink`: reduces a failing run to a small file with the same failure.
 
 use std::fs;
 use std::hash::Hasher;
@@ -52,7 +52,7 @@ pub(super) struct Arguments {
     seed: u64,
 }
 
-/// A failing run.
+/// A run that fails in the way to be kept, and the failure.
 struct Failure {
     release: Release,
     signature: FailureSignature,
@@ -107,13 +107,13 @@ fn failure(simulator: &mut Simulator, arguments: &Arguments, scenario: &Scenario
 }
 
 fn asked_for(arguments: &Arguments, scenario: &Scenario, report: &Report) -> Option<FailureSignature> {
-    // A run that diverges from its tape, or has other rows, has nothing to shrink.
+    // A run that diverges from its tape, or differs from its snapshot, has no failure to shrink.
     let signatures =
         FailureSignature::all(scenario, report).into_iter().filter(|signature| claim(&signature.claim).is_ok());
     signatures.into_iter().find(|signature| arguments.only.as_ref().is_none_or(|only| *only == signature.claim))
 }
 
-/// The same failure has the same file, so that a second call continues the first.
+/// The same failure always has the same file, so a second call continues the first.
 fn place(scenario: &Scenario, failure: &Failure) -> PathBuf {
     place_of(scenario, failure.release, &failure.tape, &failure.signature)
 }
@@ -145,7 +145,7 @@ fn resume(simulator: &mut Simulator, out: &Path, failure: &Failure) -> miette::R
     ))
 }
 
-/// Writes all of the file or nothing, whenever the command is stopped.
+/// Replaces the whole file or leaves it unchanged, even if the command is interrupted.
 pub(super) fn write(out: &Path, text: &str) -> io::Result<()> {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;

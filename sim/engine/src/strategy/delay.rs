@@ -1,7 +1,7 @@
 //! Bounded delays: the first alternative, except that a few times the task whose turn it is has to let others go first.
 //!
 //! Most ordering bugs need one or two such delays (Emmi, Qadeer, Rakamarić: Delay-Bounded Scheduling, 2011), and the
-//! schedule of a failure that is found this way differs from the first alternatives in little.
+//! schedule of a failure that is found in this way departs little from the first alternatives.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,17 +14,17 @@ pub struct Delay {
     prng: Prng,
     /// The choices among ready tasks, counted from 0, at which a task is delayed.
     places: BTreeSet<usize>,
-    /// How many choices among ready tasks there were.
+    /// The number of choices among ready tasks so far.
     seen: usize,
-    /// For how many more choices each delayed task waits, by label.
+    /// The number of further choices for which each delayed task waits, by label.
     delayed: BTreeMap<String, usize>,
 }
 
-/// The longest delay, in choices: long enough for another task to work through a whole request.
+/// The longest delay, in choices: long enough for another task to complete a whole request.
 const LONGEST: usize = 12;
 
 impl Delay {
-    /// The picks of a seed, with at most `bound` delays among the first `profile.choices` choices.
+    /// The strategy of a seed, with at most `bound` delays among the first `profile.choices` choices.
     pub fn new(seed: u64, bound: usize, profile: &Profile) -> Self {
         let mut prng = Prng::stream(seed, "strategy.delay");
         let places = (0..bound).map(|_| prng.below(profile.choices.max(1))).collect();

@@ -7,9 +7,9 @@ use crate::tape::{Choice, Tape};
 
 /// Takes the picks of a tape where they still apply, and the first alternative elsewhere. It never diverges.
 ///
-/// Each site has its own sequence of recorded choices, of which the run uses some, in order. A choice of the run takes the
-/// cheapest of the next few recorded ones. Skipping a recorded choice costs something, and so do alternatives that the
-/// other side does not have and a label with another number (`work/turn` for `work/turn#2`). A recorded choice whose pick
+/// Each site has its own sequence of recorded choices. The run uses some of them, in order. A choice of the run takes the
+/// cheapest of the next few recorded ones. Each skipped choice has a cost, and so has each alternative that only one of
+/// the two choices has, and each label with another number (`work/turn` for `work/turn#2`). A recorded choice whose pick
 /// is not among the alternatives cannot be taken. The run records a tape of its own, and that one replays strictly.
 #[derive(Clone, Debug)]
 pub struct Follow {
@@ -20,22 +20,22 @@ pub struct Follow {
 #[derive(Clone, Debug, Default)]
 struct Recorded {
     choices: Vec<Choice>,
-    /// The first that is neither used nor skipped.
+    /// The first recorded choice that is neither used nor skipped.
     next: usize,
 }
 
-/// How many recorded choices are considered for one choice of the run.
+/// The number of recorded choices that are considered for one choice of the run.
 const AHEAD: usize = 32;
 
-/// Cost of an alternative that the recorded choice does not have. With two of them the choices are unrelated.
+/// The cost of an alternative that the recorded choice does not have. Two such alternatives make the choices unrelated.
 const NEW: usize = 8;
-/// Cost of a recorded alternative that the run does not have: it belonged to what was removed.
+/// The cost of a recorded alternative that the run does not have: it belonged to a removed part of the program.
 const GONE: usize = 1;
-/// Cost of an alternative that differs from the recorded one in its number only.
+/// The cost of an alternative that differs from the recorded one only in its number.
 const RENUMBERED: usize = 2;
 
 impl Follow {
-    /// Follows `tape`.
+    /// A strategy that follows `tape`, from its first choice.
     pub fn new(tape: &Tape) -> Self {
         let mut sites: BTreeMap<String, Recorded> = BTreeMap::new();
         for choice in &tape.choices {
@@ -75,7 +75,7 @@ fn fit(recorded: &Choice, among: &[&str]) -> Option<(usize, usize)> {
     Some((pick, new * NEW + gone * GONE + renumbered * RENUMBERED))
 }
 
-/// The index of a label, or else of one that differs from it in its number only.
+/// The index of a label, or of a label that differs from it only in its number.
 fn position<'a>(mut labels: impl Iterator<Item = &'a str> + Clone, label: &str) -> Option<usize> {
     let stem = |label: &'a str| label.split('#').next();
     let same = labels.clone().position(|other| other == label);
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(picked, expected);
     }
 
-    /// On its own run a tape is followed exactly, and behind its end the first alternative is picked.
+    /// On its own run a tape is followed exactly, and the first alternative is picked after its end.
     #[test]
     fn its_own_run_is_followed() {
         check(
@@ -113,7 +113,7 @@ mod tests {
         );
     }
 
-    /// The recorded choices of a task that is gone are skipped; those of the others still apply.
+    /// The recorded choices of a removed task are skipped; those of other tasks still apply.
     #[test]
     fn choices_of_a_removed_task_are_skipped() {
         check(
@@ -146,7 +146,7 @@ mod tests {
         check("ready: work/turn | *work/turn#2\n", &[("ready", &["work/turn", "work/turn#2"])], &["work/turn#2"]);
     }
 
-    /// A recorded choice that is far ahead is not taken: those in between would be lost.
+    /// A recorded choice that is far ahead is not taken: the choices in between would be lost.
     #[test]
     fn the_nearest_fit_is_taken() {
         let far = "ready: x | *y\n".repeat(AHEAD) + "ready: a | *b\n";

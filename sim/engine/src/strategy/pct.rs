@@ -13,19 +13,19 @@ use crate::prng::Prng;
 #[derive(Clone, Debug)]
 pub struct Pct {
     prng: Prng,
-    /// By label; the highest runs. Drawn at the first choice that has the task.
+    /// The priority of each task, by label; the highest runs. Drawn at the first choice that offers the task.
     priorities: BTreeMap<String, u64>,
-    /// The choices among ready tasks, counted from 0, after which the task that was picked falls below all others.
+    /// The choices among ready tasks, counted from 0, after which the picked task gets the lowest priority.
     changes: BTreeSet<usize>,
-    /// How many choices among ready tasks there were.
+    /// The number of choices among ready tasks so far.
     seen: usize,
-    /// Below any drawn priority; decreases with each change.
+    /// The next lowest priority: below any drawn priority, and decreasing with each change.
     lowest: u64,
 }
 
 impl Pct {
-    /// The picks of a seed, with `depth - 1` changes of priority among the first `profile.choices` choices. A depth of 0
-    /// means the same as 1: no change.
+    /// The strategy of a seed, with `depth - 1` changes of priority among the first `profile.choices` choices. A depth of 0
+    /// is treated as 1: no change.
     pub fn new(seed: u64, depth: usize, profile: &Profile) -> Self {
         let mut prng = Prng::stream(seed, "strategy.pct");
         let changes = (1..depth).map(|_| prng.below(profile.choices.max(1))).collect();
@@ -67,7 +67,7 @@ impl Strategy for Pct {
 mod tests {
     use super::*;
 
-    /// Without a change of priority the same task is picked each time; at a change it falls below the others.
+    /// Without a change of priority the same task is picked each time; at a change it gets the lowest priority.
     #[test]
     fn priorities_hold_until_a_change() {
         let profile = Profile { choices: 4, turns: BTreeMap::new() };

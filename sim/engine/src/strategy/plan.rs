@@ -1,4 +1,4 @@
-//! Strategies by name.
+//! Plans: strategies by name, as a command line or a report states them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,23 +6,23 @@ use std::str::FromStr;
 use super::{Delay, Fifo, Pct, Profile, Random, Strategy, Urw};
 use crate::prng::Prng;
 
-/// A strategy that is not bound to a seed yet.
+/// A strategy without its seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Plan {
-    /// [`Fifo`], whatever the seed.
+    /// [`Fifo`], which ignores the seed.
     Fifo,
-    /// [`Random`].
+    /// [`Random`]: every alternative with the same probability.
     Random,
-    /// [`Urw`].
+    /// [`Urw`]: needs the profile of an earlier run.
     Urw,
-    /// [`Pct`].
+    /// [`Pct`]: needs the profile of an earlier run.
     Pct {
         /// The number of events whose order the bug needs, from 1; at 1 the priorities are fixed.
         depth: usize,
     },
-    /// [`Delay`].
+    /// [`Delay`]: needs the profile of an earlier run.
     Delay {
-        /// The most delays in one run.
+        /// The largest number of delays in one run.
         bound: usize,
     },
     /// The [member](Self::member) of the seed.
@@ -31,7 +31,7 @@ pub enum Plan {
 }
 
 impl Plan {
-    /// Every plan, with the depth and bound that a name without a number stands for.
+    /// Every plan, with the depth and bound of a name without a number.
     pub const NAMED: [Self; 6] =
         [Self::Fifo, Self::Random, Self::Urw, Self::Pct { depth: 3 }, Self::Delay { bound: 2 }, Self::Portfolio];
 
@@ -47,7 +47,7 @@ impl Plan {
         }
     }
 
-    /// The plan that the portfolio uses for a seed. Delays come twice: they find the most bugs with the fewest departures
+    /// The plan that the portfolio uses for a seed. Delays have two shares: they find the most bugs with the fewest departures
     /// from the first alternatives.
     pub fn member(seed: u64) -> Self {
         let members = [
@@ -100,7 +100,7 @@ impl FromStr for Plan {
     }
 }
 
-/// The text names no strategy.
+/// The error of a text that names no strategy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "unknown strategy `{found}`, expected fifo, random, urw, pct or pct:DEPTH (from 1), delay or delay:BOUND, or portfolio"

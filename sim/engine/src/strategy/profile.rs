@@ -1,4 +1,4 @@
-//! What a strategy can know of a program before its run.
+//! The profile of a program: measurements of an earlier run, for strategies that need them.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use crate::tape::Tape;
 /// The size of a program, measured by an earlier run of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
-    /// How many choices among ready tasks the run had.
+    /// The number of choices among ready tasks in the run.
     pub choices: usize,
-    /// How often each task was picked at such a choice, by label.
+    /// The number of times that each task was picked at such a choice, by label.
     pub turns: BTreeMap<String, u64>,
 }
 

@@ -1,12 +1,12 @@
-//! Strict replay: the picks of a tape, and a divergence where the run has other choices than the tape.
+//! Strict replay: the picks of a tape, and a divergence where the choices of the run differ from the tape.
 
 use super::Strategy;
 use crate::tape::{Choice, Tape};
 
-/// Takes the picks of a tape, and behind its end the first alternative of each choice.
+/// Takes the picks of a tape, and the first alternative of each choice after its end.
 ///
-/// The run must have the choices of the tape: the same sites in the same order, with the same alternatives. The first that
-/// differs is a [`Divergence`], and so is a run that ends before its tape does.
+/// The run must have the choices of the tape: the same sites in the same order, with the same alternatives. The first
+/// difference is a [`Divergence`], and so is a run that ends before its tape ends.
 #[derive(Clone, Debug)]
 pub struct Replay {
     tape: Tape,
@@ -14,7 +14,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// The picks of `tape`.
+    /// A strategy that replays `tape` strictly.
     pub fn new(tape: Tape) -> Self {
         Self { tape, next: 0 }
     }
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(replay.pick("ready", &["x", "y"]), Ok(0), "behind the end of the tape the first is picked");
     }
 
-    /// A run that ends before its tape is another run.
+    /// A run that ends before its tape ends is a divergence.
     #[test]
     fn a_run_that_is_too_short_is_named() {
         let mut replay = Replay::new("ready: a | *b\nready: *a | c\n".parse().expect("a tape"));

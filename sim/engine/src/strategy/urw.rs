@@ -1,23 +1,23 @@
-//! Uniform random walk: the probability of a task is proportional to the steps that it has left.
+//! Uniform random walk: the probability of a task is proportional to its remaining steps.
 //!
 //! Where one task has ten steps left and another has one, a fair coin at each choice nearly always runs the short one
-//! first. Weighted by what is left, every order of all steps is about equally likely.
+//! first. Weights by remaining steps make every order of all steps about equally likely.
 
 use std::collections::BTreeMap;
 
 use super::{Divergence, Profile, READY, Strategy};
 use crate::prng::Prng;
 
-/// Weights each ready task by the picks that it had in an earlier run and has not had in this one.
+/// Weights each ready task by the picks of an earlier run minus the picks of this run.
 #[derive(Clone, Debug)]
 pub struct Urw {
     prng: Prng,
-    /// Picks that are left, by label. A task that the earlier run did not have weighs 1.
+    /// The remaining picks, by label. A task that the earlier run did not have weighs 1.
     left: BTreeMap<String, u64>,
 }
 
 impl Urw {
-    /// The picks of a seed, with the weights of `profile`.
+    /// The strategy of a seed, with the weights of `profile`.
     pub fn new(seed: u64, profile: &Profile) -> Self {
         Self { prng: Prng::stream(seed, "strategy.urw"), left: profile.turns.clone() }
     }

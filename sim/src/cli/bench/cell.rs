@@ -1,4 +1,4 @@
-//! One pair of the table: campaigns on one bug with one strategy.
+//! One pair of the table: campaigns with one strategy against one planted bug.
 
 use std::time::{Duration, Instant};
 
@@ -10,25 +10,25 @@ use sim_harness::simulation::Simulator;
 use sim_search::fuzz::{Campaign, Finding, Guard};
 use sim_search::shrink::Size;
 
-/// A bug that no campaign of so many seeds has found is given up.
+/// The number of seeds without a failure after which a bug is given up.
 const HOPELESS: u64 = 3;
 
-/// How many runs it may take to shrink a failure, for its size.
+/// The largest number of runs to shrink a failure, for its size.
 const TRIES: u64 = 1_500;
 
-/// What came of the campaigns.
+/// The results of the campaigns of one pair.
 #[derive(Default)]
 pub(super) struct Cell {
     pub(super) campaigns: u64,
-    /// The numbers of the failing runs, counted from 1, and the time until then.
+    /// The number of the first failing run of each campaign, counted from 1, and the time until then.
     pub(super) found: Vec<(u64, Duration)>,
-    /// Of the first failure that was found, after it was shrunk.
+    /// The size of the first failure after it was shrunk.
     pub(super) size: Option<Size>,
-    /// What the first campaign found.
+    /// The failure that the first campaign found.
     pub(super) claim: Option<String>,
 }
 
-/// Looks for the bug with each seed.
+/// Runs a campaign with each seed until it finds the bug.
 pub(super) fn measure(simulator: &mut Simulator, planted: &Planted, pair: &Pair, plan: Plan) -> Cell {
     let mut cell = Cell::default();
     for seed in 1..=planted.seeds {
@@ -57,7 +57,7 @@ fn size(simulator: &mut Simulator, finding: &Finding) -> Option<Size> {
 }
 
 impl Cell {
-    /// The median number of runs to the first failure, and the median time, if there was any.
+    /// The median number of runs to the first failure and the median time; `None` if no campaign failed.
     pub(super) fn median(&self) -> Option<(u64, Duration)> {
         let middle = |mut of: Vec<(u64, Duration)>, key: fn(&(u64, Duration)) -> u128| {
             of.sort_by_key(key);

@@ -1,4 +1,4 @@
-//! The table as it is printed, line by line while it grows, and read back.
+//! The table of a benchmark: printed line by line, and parsed back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::cell::Cell;
 use super::{Format, Pair, Planted};
 
-/// A table that grows.
+/// A table that is printed while its cells are measured.
 pub(super) struct Table {
     format: Format,
     bar: Option<ProgressBar>,
-    /// By strategy: how many bugs each seed has found, and those that not each has.
+    /// By strategy: the number of bugs that every seed found, and the bugs that some seed missed.
     found: BTreeMap<String, (u64, Vec<String>)>,
 }
 
@@ -57,7 +57,7 @@ impl Table {
         }
     }
 
-    /// So many pairs are done.
+    /// Reports the number of pairs that are done.
     pub(super) fn show(&self, pairs: usize) {
         if let Some(bar) = &self.bar {
             bar.set_position(pairs as u64);

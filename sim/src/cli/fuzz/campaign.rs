@@ -20,9 +20,9 @@ use sim_harness::coverage::MARKS;
 use sim_harness::simulation::Simulator;
 use sim_search::fuzz::{Campaign, Corpus, Summary};
 
-/// How much of a campaign is carried out, and with what.
+/// The part of a campaign that is carried out, and its settings.
 pub(in crate::cli) struct Work {
-    /// How many runs the whole campaign has.
+    /// The number of runs of the whole campaign.
     pub(in crate::cli) runs: u64,
     pub(in crate::cli) shard: Shard,
     pub(in crate::cli) threads: usize,
@@ -30,7 +30,7 @@ pub(in crate::cli) struct Work {
     pub(in crate::cli) fail_fast: bool,
 }
 
-/// Hands the units of a campaign out to threads, round after round, and adds up what comes back in the order of the units.
+/// Distributes the units of a campaign to threads, round after round, and adds up the results in the order of the units.
 pub(in crate::cli) fn carry_out(campaign: &Campaign, work: &Work) -> Summary {
     let units = (0..work.runs.div_ceil(campaign.unit()))
         .skip(usize::try_from(work.shard.number - 1).expect("a shard's number is small"))
@@ -95,8 +95,8 @@ enum Next {
     Stop,
 }
 
-/// Adds the results up in order. Results after the first that stops the campaign do not count, nor do results after a unit
-/// that no thread has begun.
+/// Adds up the results in order. Results after the first one that stops the campaign are ignored, and so are results after a
+/// unit that no thread has begun.
 fn add_up(
     results: mpsc::Receiver<(usize, Summary)>,
     sum: &mut Summary,
@@ -117,11 +117,11 @@ fn add_up(
     Next::GoOn
 }
 
-/// Ctrl-C ends the campaign with the summary so far; a second one ends it at once.
+/// The first Ctrl-C ends the campaign with the summary so far; the second ends the process.
 fn stop_at_interrupt() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
-    // A handler of an earlier campaign of this process stays, and stops that campaign.
+    // The handler of an earlier campaign of this process is still installed, and stops only that campaign.
     let _ = ctrlc::set_handler(move || {
         if asked.swap(true, Ordering::Relaxed) {
             std::process::exit(130);

@@ -17,15 +17,15 @@ use sim_search::fuzz::{Explanation, Finding, Summary, explain};
 /// A failure with its file.
 pub(super) struct Kept<'a> {
     pub(super) finding: &'a Finding,
-    /// How many runs failed in this way.
+    /// The number of runs that failed in this way.
     pub(super) count: u64,
     pub(super) scenario: Scenario,
     pub(super) file: PathBuf,
-    /// The differences of the release that each cause the failure by themselves.
+    /// The differences of the release that each cause the failure on their own.
     pub(super) explained: Vec<Explanation>,
 }
 
-/// Shrinks the first failure of each kind and writes it; in the order of the runs that found them.
+/// Shrinks the first failure of each kind and writes its file, in the order of the runs that found them.
 pub(super) fn keep<'a>(summary: &'a Summary, arguments: &Arguments) -> miette::Result<Vec<Kept<'a>>> {
     let mut findings: Vec<&(Finding, u64)> = summary.findings.values().collect();
     findings.sort_by_key(|(finding, _)| (finding.run.number, &finding.signature));
@@ -47,7 +47,7 @@ pub(super) fn keep<'a>(summary: &'a Summary, arguments: &Arguments) -> miette::R
     Ok(kept)
 }
 
-/// Each is shrunk by itself, so the threads do not matter.
+/// Each failure is shrunk independently, so the number of threads does not affect the result.
 fn shrink(findings: &[&(Finding, u64)], arguments: &Arguments) -> Vec<Scenario> {
     let shrunk: Vec<Mutex<Option<Scenario>>> = findings.iter().map(|_| Mutex::default()).collect();
     let next = AtomicUsize::new(0);
@@ -59,7 +59,7 @@ fn shrink(findings: &[&(Finding, u64)], arguments: &Arguments) -> Vec<Scenario> 
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let Some((finding, _)) = findings.get(place) else { return };
                     let scenario = finding.shrink(&mut simulator, arguments.tries.max(1));
-                    // A run that is not deterministic is reported as such. Its scenario is kept as it was found.
+                    // A nondeterministic run is reported as such, and its scenario is kept unshrunk.
                     let scenario = scenario.map_or_else(|_| finding.scenario.clone(), |shrunk| shrunk.scenario);
                     *shrunk[place].lock().expect("no thread panics while it holds the lock") = Some(scenario);
                 }
