@@ -18,7 +18,7 @@ fn junit_has_a_case_for_each_release() {
     for part in [
         r#"<failure message="detached_rows_end at 60.000s: row s2 is still open"#,
         r#"type="violated">"#,
-        "work: the grace is over",
+        "work: the grace expires",
         "s2.ended_at: expected 46.000s, found NULL",
     ] {
         assert!(bad.contains(part), "no `{part}` in\n{bad}");

@@ -13,7 +13,7 @@ pub(crate) use view::{Clients, ProcessState, StoreState, View, turns};
 
 use crate::rows::RowSet;
 
-/// A named claim.
+/// A named claim about every run.
 pub struct Invariant {
     /// The name, which is also the name of its file and what `violates` of a scenario file takes.
     pub name: &'static str,
@@ -28,8 +28,8 @@ pub(crate) enum Claim {
     Always(fn(&View<'_>) -> Vec<Breach>),
     /// Returns the conditions that hold after an event. Each may hold for a limited time only.
     Within {
-        /// The longest time under the settings of the scenario, without what a slow or failing store adds. Computed once a run
-        /// and passed to `begun`.
+        /// The longest time under the settings of the scenario, without what a slow or failing store adds. Computed
+        /// once a run and passed to `begun`.
         bound: fn(&Scenario) -> Millis,
         begun: fn(&View<'_>, Millis) -> Vec<Condition>,
     },
@@ -51,7 +51,7 @@ impl Invariant {
     }
 }
 
-/// A failed claim.
+/// A claim that failed for one subject.
 pub(crate) struct Breach {
     /// The session, row or client that it is about. One violation is reported for each.
     pub(crate) subject: String,
@@ -71,7 +71,7 @@ pub(crate) struct Condition {
     pub(crate) detail: fn(&str, Uptime) -> String,
 }
 
-/// A claim that failed.
+/// A failed claim, as reports print it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
     /// The name of the invariant.

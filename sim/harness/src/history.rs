@@ -1,6 +1,7 @@
 //! The changes of sessions and rows in a run. The trace holds the frames and calls that caused them.
 //!
-//! Recording a change is neither a choice nor an event, and no part of the digest: a run is the same with and without it.
+//! Recording a change is neither a choice nor an event, and no part of the digest: a run is the same with and without
+//! it.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +41,7 @@ pub struct Change {
 pub enum ChangeKind {
     /// A session was registered or changed its state.
     Session {
-        /// Index into [`History::sessions`].
+        /// The index into [`History::sessions`].
         place: usize,
         /// The state before; none at the registration.
         from: Option<State>,
@@ -49,7 +50,7 @@ pub enum ChangeKind {
     },
     /// A row was inserted, changed or deleted.
     Row {
-        /// Index into [`History::rows`].
+        /// The index into [`History::rows`].
         place: usize,
         /// The state before; none at the insertion.
         from: Option<RowState>,
@@ -63,13 +64,13 @@ pub enum ChangeKind {
 /// The columns of a row whose changes are recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowState {
-    /// `parent_session_id`.
+    /// The column `parent_session_id`; none for the first row of a conversation.
     pub parent: Option<StoredId>,
     /// `end_reason` of an ended row; none while the row is open.
     pub ended: Option<String>,
-    /// `message_count`.
+    /// The column `message_count` of the row.
     pub messages: u64,
-    /// `title`.
+    /// The column `title`; none for an untitled row.
     pub title: Option<String>,
 }
 

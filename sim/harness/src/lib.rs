@@ -1,8 +1,9 @@
 //! Runs scenarios against the gateway under virtual time and a schedule it controls.
 //!
-//! In the order in which a run goes through them: a [`scenario`](sim_scenario) is read, a [`strategy`](interleaving::strategy) decides and the
-//! [`tape`](interleaving::tape) records, the [`simulation`] advances the world of clock, network, store and clients, [`invariant`]s watch, the
-//! [`trace`] remembers, and a [`report`] tells what came of it, with the [`rows`] that are left. Start at [`Simulator`].
+//! The parts of a run, in order: a [`scenario`](sim_scenario) is parsed, a [`strategy`](interleaving::strategy) makes
+//! the choices and the [`tape`](interleaving::tape) records them, the [`simulation`] advances the world of clock,
+//! network, store and clients, [`invariant`]s are judged, the [`trace`] records frames and store calls, and a
+//! [`report`] has the outcome and the final [`rows`]. Start at [`Simulator`].
 //!
 //! ```
 //! use sim_harness::invariant::NAMES;

@@ -1,4 +1,4 @@
-//! What stands in the tables and in the gateway's memory at one instant of a run.
+//! The rows and the gateway's memory at one instant of a run.
 
 use gateway_core::Gateway;
 use gateway_core::clock::Uptime;
@@ -10,36 +10,36 @@ use crate::rows::RowSet;
 use crate::task::{AnyTask, Role};
 use crate::world::names::Names;
 
-/// A look at everything at one instant, after all that happens at it.
+/// Rows and memory at one instant, after all events of that instant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observation {
-    /// When.
+    /// The instant of the observation, as uptime.
     pub at: Uptime,
-    /// The rows.
+    /// All rows of the database.
     pub rows: RowSet,
-    /// What is live; none while the gateway is down.
+    /// The gateway's memory; none while the gateway is down.
     pub memory: Option<Memory>,
 }
 
-/// What is live in a gateway.
+/// The state in a gateway's memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     /// The registered records, oldest first.
     pub sessions: Vec<LiveSession>,
-    /// Armed orphan timers, also those of records that are gone.
+    /// The number of armed orphan timers, including those whose record is not registered.
     pub orphan_timers: usize,
-    /// Connections that are served.
+    /// The number of served connections.
     pub connections: usize,
-    /// Turns of registered records.
+    /// The number of running turns of registered records.
     pub turns: usize,
-    /// Turns that run on although their record is not registered any more.
+    /// The number of running turns whose record is not registered.
     pub turns_without_session: usize,
 }
 
-/// One registered record.
+/// A registered record of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveSession {
-    /// `m1` for the first record of the run, also if it is gone by now.
+    /// `m1` for the first record of the run, which may be gone by now.
     pub alias: String,
     /// The stored id that clients know.
     pub key: StoredId,
@@ -47,29 +47,29 @@ pub struct LiveSession {
     pub row: StoredId,
     /// Whether its agent is built.
     pub ready: bool,
-    /// Whether a turn holds it.
+    /// Whether a turn holds the record.
     pub running: bool,
-    /// Whether it is ended.
+    /// Whether the record is finalized.
     pub finalized: bool,
-    /// Where its events go.
+    /// The destination of its events.
     pub target: EventTarget,
-    /// Whether a prompt waits.
+    /// Whether a prompt is queued.
     pub queued: bool,
 }
 
-/// Where a session's events go.
+/// The destination of a session's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventTarget {
-    /// To a connection that is served.
+    /// A connection that is served.
     Served,
-    /// To a connection that is gone.
+    /// A connection that is gone.
     Gone,
-    /// Nowhere.
+    /// No connection: the session is detached.
     Detached,
 }
 
 impl Memory {
-    /// Looks at a gateway; `tasks` are its tasks.
+    /// Reads the memory of a gateway. `tasks` are the tasks of the gateway's process.
     pub(crate) fn look(gateway: &Gateway, names: &Names, tasks: &[AnyTask]) -> Self {
         let sessions = gateway.sessions.all();
         let labels: Vec<String> = sessions.iter().map(|session| names.label(session.id())).collect();

@@ -1,8 +1,8 @@
-//! Parity: what the gateway leaves behind, next to what the real one left behind, cell by cell.
+//! Parity: the rows and memory of the simulated gateway compared with those of the real one, cell by cell.
 //!
 //! A cell is one recording under one release. [`Cell::run`] drives the script at the times of that release's log,
-//! looks at the instants of its probes and at its end, writes what it sees in the recording's own words (`seen`), and
-//! compares the two (`compare`).
+//! observes rows and memory at its probes and at its end, converts them to the format of the recording (`observed`),
+//! and compares the two (`compare`).
 
 mod compare;
 mod observed;
@@ -21,34 +21,37 @@ use interleaving::strategy::Fifo;
 /// One recording under one release.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cell {
-    /// The recording's name.
+    /// The name of the recording's script.
     pub recording: String,
-    /// The release.
+    /// The name of the release, for example `0.16.0`.
     pub release: &'static str,
-    /// Whether the real gateway did the same twice, or how it did not.
+    /// `true` if two runs on the real gateway were equal, else how they differed.
     pub repeatable: Value,
-    /// Whether nothing differs.
+    /// Whether `differences` is empty.
     pub equal: bool,
-    /// What differs, in the order of time.
+    /// The differences, in order of time.
     pub differences: Vec<Difference>,
 }
 
-/// A place at which two cells differ.
+/// A value that differs between the recording and the run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
-    /// `probes.ghost.rows.s1.end_reason`.
+    /// The path of the value, for example `probes.ghost.rows.s1.end_reason`.
     pub place: String,
-    /// What the recording says.
+    /// The value in the recording.
     pub recorded: Value,
-    /// What the simulated gateway left.
+    /// The value in the simulated gateway.
     pub simulated: Value,
-    /// What the two should have in common, where that is not equality.
+    /// The rule that the two values break, where the rule is not equality.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
 }
 
 impl Cell {
-    /// Runs the script of `recording` under `release` and compares.
+    /// Runs the script of `recording` under `release` and compares it with `recorded`.
+    ///
+    /// # Errors
+    /// When the settings of the recording are not those of a gateway.
     pub fn run(
         simulator: &mut Simulator,
         recording: &Recording,
@@ -63,16 +66,16 @@ impl Cell {
             found.add("run", "an end of the script", format!("{}: {detail}", report.outcome), None);
         }
         let times = compare::Times::new(recording, recorded, &timing);
-        let (end, looks) = observations.split_last().expect("the last look is at the end");
-        for (look, probe) in looks.iter().zip(&recorded.probes) {
+        let (end, probed) = observations.split_last().expect("the last observation is at the end");
+        for (observation, probe) in probed.iter().zip(&recorded.probes) {
             let place = format!("probes.{}", probe.name);
-            let seen = observed::Observed::of(look, release, timing.zero);
-            compare::rows(&mut found, &format!("{place}.rows"), &probe.rows, &seen.rows, &times);
-            compare::memory(&mut found, &format!("{place}.memory"), probe.memory.as_ref(), seen.memory.as_ref());
+            let observed = observed::Observed::of(observation, release, timing.zero);
+            compare::rows(&mut found, &format!("{place}.rows"), &probe.rows, &observed.rows, &times);
+            compare::memory(&mut found, &format!("{place}.memory"), probe.memory.as_ref(), observed.memory.as_ref());
         }
-        let seen = observed::Observed::at_end(end, release, timing.zero);
-        compare::rows(&mut found, "rows", &recorded.rows, &seen.rows, &times);
-        compare::memory(&mut found, "memory", recorded.memory.as_ref(), seen.memory.as_ref());
+        let observed = observed::Observed::at_end(end, release, timing.zero);
+        compare::rows(&mut found, "rows", &recorded.rows, &observed.rows, &times);
+        compare::memory(&mut found, "memory", recorded.memory.as_ref(), observed.memory.as_ref());
         compare::delivered(&mut found, &recorded.delivered, &observed::delivered(&report.trace, timing.end));
         let differences = found.into_list();
         Ok(Self {

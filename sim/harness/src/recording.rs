@@ -1,8 +1,8 @@
-//! Recordings of the real gateway: a script, and per release what it left behind.
+//! Recordings of the real gateway: a script, and the rows, memory and logs that each release left.
 //!
-//! `format` is the JSON as it is written, `step` makes each flat step an [`Act`], `settings` turns environment and
-//! configuration into those of a scenario, [`timing`] tells when each step happens, and `convert` puts it all together
-//! as a [`Scenario`](crate::Scenario). What is wrong with a file is a [`RecordingError`] that names file and place.
+//! `format` is the JSON as it is written, `step` turns each flat step into an [`Act`], `settings` turns environment and
+//! configuration into a scenario's settings, [`timing`] computes when each step happens, and `convert` makes a
+//! [`Scenario`](crate::Scenario) of them. Errors are [`RecordingError`]s that name the file and the place in it.
 
 mod convert;
 mod error;
@@ -28,37 +28,43 @@ pub use self::error::RecordingError;
 pub use self::format::{AgentEntry, Cell, LogEntry, Memory, Probe, Row, Session};
 pub use self::step::{Act, RecordedStep};
 
-/// One script and what each release did with it.
+/// A script, and the outcome of each release.
 #[derive(Clone, Debug)]
 pub struct Recording {
-    /// The file.
+    /// The path as it was given.
     pub path: PathBuf,
-    /// The script's name.
+    /// The script's name, the field `script` of the file.
     pub name: String,
-    /// What it shows, in words.
+    /// The purpose of the script, the field `about` of the file; may be empty.
     pub about: String,
-    /// The grace; zero for none.
+    /// The orphan grace; zero for none.
     pub grace: Millis,
-    /// What the turns do.
+    /// The scripts of the turns, by name.
     pub turns: BTreeMap<String, TurnScript>,
-    /// What the clients do.
+    /// The steps of the clients and the process, in order.
     pub steps: Vec<RecordedStep>,
-    /// Which of the steps is the zero of all times.
+    /// The index of the step that is the zero of all times.
     pub zero: usize,
-    /// What each release did.
+    /// The outcome of each release, oldest release first.
     pub cells: Vec<(Release, Cell)>,
     env: format::Variables,
     config: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Recording {
-    /// Reads a recording.
+    /// Reads a recording from a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not a recording, or asks for something that a scenario cannot have.
     pub fn load(path: &Path) -> Result<Self, RecordingError> {
         let text = fs::read_to_string(path).map_err(|error| RecordingError::new(path, "", error.to_string()))?;
         Self::parse(path, &text)
     }
 
-    /// Reads the text of a recording.
+    /// Parses the text of a recording; `path` is used in errors only.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
     pub fn parse(path: &Path, text: &str) -> Result<Self, RecordingError> {
         let raw: format::Document = serde_json::from_str(text).map_err(|error| {
             let place = format!("line {}, column {}", error.line(), error.column());
@@ -99,7 +105,10 @@ impl Recording {
         Ok(recording)
     }
 
-    /// All recordings of a folder, by name. A folder without one is a mistake: a comparison of nothing must not pass.
+    /// Reads all recordings of a folder, sorted by file name; a path of a file reads that file.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and when the folder has no recording, so that a comparison of nothing does not pass.
     pub fn load_all(folder: &Path) -> Result<Vec<Self>, RecordingError> {
         let failed = |error: std::io::Error| RecordingError::new(folder, "", error.to_string());
         if folder.is_file() {
@@ -120,7 +129,7 @@ impl Recording {
         paths.iter().map(|path| Self::load(path)).collect()
     }
 
-    /// The gateway's settings that the recording asks for.
+    /// The settings of the gateway under which the script was recorded.
     fn settings(&self) -> Result<Config, RecordingError> {
         let settings = settings::read(self.grace, &self.env, &self.config);
         settings.map_err(|(place, message)| RecordingError::new(&self.path, place, message))

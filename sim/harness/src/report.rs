@@ -1,4 +1,4 @@
-//! What came of a run.
+//! The result of a run.
 
 use std::fmt;
 
@@ -14,64 +14,64 @@ use crate::trace::Trace;
 use interleaving::tape::Tape;
 use sim_scenario::ExpectedOutcome;
 
-/// What came of one run of one scenario under one release.
+/// The result of one run of one scenario under one release.
 pub struct Report {
     /// The scenario's path as it was given.
     pub scenario: String,
-    /// The release.
+    /// The release that ran.
     pub release: Release,
-    /// What came of it, in a word.
+    /// The outcome as one word; `violations` and `detail` explain it.
     pub outcome: Outcome,
-    /// Why, where `violations` do not say it: a panic's message, what is left at rest, which limit.
+    /// The cause where it is not a violation: a panic's message, the leftovers at rest, or the limit.
     pub detail: Option<String>,
-    /// The claims that did not hold, in order of time.
+    /// The violated claims, in order of time.
     pub violations: Vec<Violation>,
     /// The rows at the end of the script's time, before the heal phase.
     pub rows: RowSet,
-    /// What was live at that time.
+    /// What was live at the end of the script's time.
     pub live: Live,
-    /// What happened.
+    /// Frames, store calls, connections and steps, in order of time.
     pub trace: Trace,
-    /// What became of sessions and rows meanwhile.
+    /// The changes of sessions and rows, and the violations, in order of time.
     pub history: History,
-    /// The choices that were made.
+    /// The choices of the run, which replay it.
     pub tape: Tape,
-    /// Which transitions sessions made, and which marks were reached.
+    /// The transitions of sessions and the marks that were reached.
     pub coverage: Coverage,
-    /// How long the run lasted, heal phase included.
+    /// The duration of the run, heal phase included.
     pub uptime: Uptime,
 }
 
-/// What came of a run, in a word. A violation outranks *not at rest*, which outranks a row difference.
+/// The outcome of a run as one word. A violation outranks `NotAtRest`, which outranks a row difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// All claims held, and nothing was left at rest.
+    /// All claims held, and the gateway was at rest at the end.
     Passed,
-    /// A claim did not hold.
+    /// At least one claim did not hold.
     Violated,
-    /// A task panicked.
+    /// A task of the run panicked.
     Panicked,
-    /// After the heal phase something was left that nobody owns.
+    /// A task, an armed timer, a session or a turn is left after the heal phase.
     NotAtRest,
-    /// The run reached a limit.
+    /// The run reached a million events, or the strategy stopped it.
     Limit,
     /// The run did not follow its tape, or two runs of it differ.
     Nondeterministic,
-    /// The rows are not those of the snapshot.
+    /// The rows differ from the snapshot.
     RowsDiffer,
 }
 
-/// What is live in the gateway and around it.
+/// The numbers of live objects in the gateway.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Live {
-    /// Registered records.
+    /// The number of registered records.
     pub sessions: usize,
-    /// Armed orphan timers.
+    /// The number of armed orphan timers.
     pub timers: usize,
-    /// Turns that run, also those whose session is gone.
+    /// The number of running turns, including those whose record is not registered.
     pub turns: usize,
-    /// Connections that are served.
+    /// The number of served connections.
     pub connections: usize,
 }
 
@@ -100,7 +100,7 @@ impl Outcome {
         }
     }
 
-    /// As reports and expectations write it.
+    /// The word that reports and `expect` of a scenario file use.
     pub fn word(self) -> &'static str {
         match self {
             Self::Passed => "passed",

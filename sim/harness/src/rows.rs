@@ -1,7 +1,7 @@
 //! The rows at the end of a run, as facts: `s2.end_reason = ws_orphan_reap`.
 //!
 //! Rows are called s1, s2, … in the order in which they were inserted. Times are wall times from the start of the
-//! script, so a suspend shows in them. Nothing is redacted: in a simulator a value that has to be hidden is a leak of
+//! script, so a suspend shows in them. Nothing is redacted: a value that had to be redacted would be a leak of
 //! determinism.
 
 use std::fmt;
@@ -21,7 +21,7 @@ pub struct RowSet {
     pub messages: Vec<MessageRow>,
 }
 
-/// A fact about the rows: `s2.end_reason` and its value.
+/// A name and a value: `s2.end_reason` and `ws_orphan_reap`.
 pub type Fact = (String, String);
 
 impl RowSet {
@@ -47,13 +47,13 @@ impl RowSet {
         facts
     }
 
-    /// What a session row is called: s1 for the first.
+    /// The alias of a session row: `s1` for the first. An unknown id is returned as it is.
     pub fn alias(&self, id: &StoredId) -> String {
         let place = self.sessions.iter().position(|row| row.id == *id);
         place.map_or_else(|| id.to_string(), |place| format!("s{}", place + 1))
     }
 
-    /// The sessions as a report has them: times in milliseconds of wall time from the start of the script.
+    /// The session rows for a report, in the order of insertion.
     pub fn listed(&self) -> Vec<ListedSession> {
         let listed = |(place, row): (usize, &SessionRow)| ListedSession {
             alias: format!("s{}", place + 1),
@@ -70,7 +70,7 @@ impl RowSet {
     }
 }
 
-/// One fact a line.
+/// Prints one fact a line: `name = value`.
 impl fmt::Display for RowSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.facts().iter().try_for_each(|(name, value)| writeln!(f, "{name} = {value}"))
@@ -80,7 +80,7 @@ impl fmt::Display for RowSet {
 /// A session row in a report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ListedSession {
-    /// `s1` for the first.
+    /// `s1` for the first row.
     pub alias: String,
     /// The stored id, as in the column `id`.
     pub id: String,
@@ -92,15 +92,15 @@ pub struct ListedSession {
     pub started_ms: i64,
     /// `ended_at`, in milliseconds from the start of the script.
     pub ended_ms: Option<i64>,
-    /// The column `end_reason`.
+    /// The column `end_reason`; none while the row is open.
     pub end_reason: Option<String>,
-    /// Messages counted so far.
+    /// The column `message_count` of the row.
     pub message_count: u64,
-    /// The column `title`.
+    /// The column `title`; none for an untitled row.
     pub title: Option<String>,
 }
 
-/// A message is one fact: `s1.m3 = tool "ok" at 5.000s`.
+/// The value of the fact of a message: in `s1.m3 = tool "ok" at 5.000s`.
 fn said(row: &MessageRow) -> String {
     let message = &row.message;
     let text = serde_json::Value::from(message.content.as_deref().unwrap_or_default());
@@ -109,7 +109,8 @@ fn said(row: &MessageRow) -> String {
     format!("{} {text}{call} at {}{replaced}", message.role.as_str(), time(message.timestamp))
 }
 
-/// In milliseconds; negative where the clock was set back beyond the start of the script.
+/// The time from the start of the script in milliseconds; negative where the clock was set back beyond the start of the
+/// script.
 fn since_start(wall: Wall) -> i64 {
     wall.0.cast_signed() - EPOCH.0.cast_signed()
 }
@@ -118,7 +119,7 @@ fn time(wall: Wall) -> String {
     since_start_text(since_start(wall))
 }
 
-/// A time from the start of the script, in milliseconds, as it is printed.
+/// Prints a time from the start of the script; `ms` is in milliseconds.
 pub fn since_start_text(ms: i64) -> String {
     format!("{}{}", if ms < 0 { "-" } else { "" }, Millis(ms.unsigned_abs()))
 }

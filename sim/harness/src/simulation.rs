@@ -1,7 +1,7 @@
 //! Runs: a scenario under a release, from the first step to the checks at rest.
 //!
-//! [`Simulator`] is the entry. `run` has the phases of a run, `observers` what is recorded and judged after each event,
-//! `rest` what may be left at the end, and `report` puts the result together.
+//! [`Simulator`] is the entry. `run` has the phases of a run, `observers` records and judges after each event, `rest`
+//! finds leftovers at the end, and `report` builds the result.
 
 mod observers;
 mod report;
@@ -24,7 +24,7 @@ use crate::world::database::{Calls, ReusedDatabase, SharedDatabase};
 use crate::world::{Chooser, World};
 use run::Run;
 
-/// Runs scenarios, one after the other, on one database that is emptied in between.
+/// Runs scenarios one after the other. Each run empties the database, which is kept open.
 pub struct Simulator {
     database: SharedDatabase,
 }
@@ -39,12 +39,12 @@ impl Simulator {
         Self { database: ReusedDatabase::new(database) }
     }
 
-    /// Runs a scenario under a release, on the schedule that it means: its tape, or each choice the first.
+    /// Runs a scenario under a release on its scripted schedule: its tape, or the first alternative of each choice.
     pub fn run(&mut self, scenario: &Scenario, release: Release) -> Report {
         self.run_with(scenario, release, Box::new(scenario.schedule(release)))
     }
 
-    /// Runs a scenario under a release by a plan and a seed, after a scripted run where the plan needs its profile.
+    /// Runs a scenario under a release by a plan and a seed. A plan that needs a profile gets it from a scripted run.
     pub fn run_planned(&mut self, scenario: &Scenario, release: Release, plan: Plan, seed: u64) -> Report {
         let profile = match plan.needs_profile() {
             true => Profile::of(&self.run_with(scenario, release, Box::new(Fifo)).tape),
@@ -53,24 +53,24 @@ impl Simulator {
         self.run_with(scenario, release, plan.strategy(seed, &profile))
     }
 
-    /// The calls that the scripted run makes of the store: what a benchmark compares the run with.
+    /// The store calls of the scripted run, which a benchmark repeats without the simulator.
     pub fn calls(&mut self, scenario: &Scenario, release: Release) -> Calls {
         self.database.borrow_mut().note_calls();
         self.run(scenario, release);
         self.database.borrow_mut().take_calls()
     }
 
-    /// Runs a scenario under a release, with a strategy that makes the choices.
+    /// Runs a scenario under a release. The strategy makes the choices.
     ///
     /// # Panics
-    /// When called inside a tokio runtime, or when the scenario has a behavior that does not exist (a scenario that
-    /// was parsed has none).
+    /// When called inside a tokio runtime, or when the scenario has a behavior field that does not exist (parsing
+    /// rejects such a scenario).
     pub fn run_with(&mut self, scenario: &Scenario, release: Release, strategy: Box<dyn Strategy>) -> Report {
         self.observe(scenario, release, strategy, &[]).0
     }
 
-    /// The same, with a look at rows and memory at each of the `instants` (which are in order and not after the end of
-    /// the script's time) and at that end.
+    /// As [`run_with`](Self::run_with), and observes rows and memory at each of the `instants` and at the end of the
+    /// script's time. The instants are in ascending order and not after that end.
     ///
     /// # Panics
     /// As [`run_with`](Self::run_with).

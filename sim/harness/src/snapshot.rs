@@ -1,7 +1,7 @@
-//! The rows of a scenario under all its releases, side by side, as committed text.
+//! The rows of a scenario under all its releases, as committed text.
 //!
-//! A fact on which all releases agree is one line; otherwise each value has a line of its own below the fact's name,
-//! with the releases that have it, `absent` where they do not have the fact at all.
+//! A fact that is equal under all releases is one line. Otherwise each value has a line of its own below the fact's
+//! name, with the releases that have the value; `absent` stands for a missing fact.
 //!
 //! ```text
 //! releases: 0.16.0, 0.17.0, current
@@ -40,7 +40,7 @@ impl Snapshot {
         self.releases.get(&release).map(Vec::as_slice)
     }
 
-    /// Where the snapshot of a scenario below a folder `scenarios` is; other files have none.
+    /// The path of the snapshot of a scenario below a folder `scenarios`; none for other files.
     pub fn path(scenario: &Path) -> Option<PathBuf> {
         let parts: Vec<_> = scenario.components().collect();
         let place = parts.iter().rposition(|part| part.as_os_str() == "scenarios")?;
@@ -51,7 +51,7 @@ impl Snapshot {
         Some(path)
     }
 
-    /// Every name of a fact, in an order that keeps each release's own.
+    /// The names of all facts, in an order that keeps the order of each release.
     fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         for facts in self.releases.values() {
@@ -76,7 +76,7 @@ impl fmt::Display for Snapshot {
         writeln!(f, "releases: {}\n", releases.join(", "))?;
         for name in self.names() {
             let value = |facts: &Vec<Fact>| facts.iter().find(|fact| fact.0 == name).map(|fact| fact.1.clone());
-            // Releases with one value share a line, in the order in which the values first appear.
+            // Releases with equal values share a line, in the order in which the values first appear.
             let mut values: Vec<(String, Vec<&str>)> = Vec::new();
             for (release, facts) in &self.releases {
                 let value = value(facts).unwrap_or_else(|| ABSENT.to_owned());
@@ -101,7 +101,7 @@ impl fmt::Display for Snapshot {
 impl FromStr for Snapshot {
     type Err = BadSnapshot;
 
-    /// Reads what `Display` writes, with or without insta's header.
+    /// Parses the text that `Display` prints, with or without the header of insta.
     fn from_str(text: &str) -> Result<Self, BadSnapshot> {
         let mut snapshot = Self::default();
         let mut name = "";
@@ -130,7 +130,7 @@ impl FromStr for Snapshot {
     }
 }
 
-/// The numbered lines below insta's header.
+/// The lines below the header of insta, with their numbers.
 fn body(text: &str) -> Vec<(usize, &str)> {
     let lines: Vec<(usize, &str)> = text.lines().enumerate().map(|(place, line)| (place + 1, line)).collect();
     let header = lines.first().is_some_and(|(_, line)| *line == "---");
@@ -141,7 +141,7 @@ fn body(text: &str) -> Vec<(usize, &str)> {
     }
 }
 
-/// The facts that differ, each as a line: `s2.end_reason: expected NULL, found ws_orphan_reap`.
+/// The differing facts, each as a line: `s2.end_reason: expected NULL, found ws_orphan_reap`.
 pub fn differences(expected: &[Fact], found: &[Fact]) -> Vec<String> {
     let expected: BTreeMap<&str, &str> = expected.iter().map(|(name, value)| (&**name, &**value)).collect();
     let found: BTreeMap<&str, &str> = found.iter().map(|(name, value)| (&**name, &**value)).collect();
@@ -156,9 +156,9 @@ pub fn differences(expected: &[Fact], found: &[Fact]) -> Vec<String> {
     differing.map(|(name, expected, found)| format!("{name}: expected {expected}, found {found}")).collect()
 }
 
-/// A snapshot file that does not read.
+/// A line of a snapshot file that is not a fact.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line} is no fact: `{found}`")]
+#[error("line {line} is not a fact: `{found}`")]
 pub struct BadSnapshot {
     line: usize,
     found: String,
@@ -172,9 +172,9 @@ mod tests {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    /// Facts that agree are one line, others a line a release; the text reads back, below a header too.
+    /// Equal facts are one line, differing ones a line for each value. The text parses back, below a header too.
     #[test]
-    fn releases_stand_side_by_side() {
+    fn equal_facts_share_a_line() {
         let mut snapshot = Snapshot::default();
         snapshot.insert(Release::V0_16_0, facts(&[("s1.id", "a"), ("s1.end_reason", "NULL")]));
         snapshot.insert(Release::V0_17_0, facts(&[("s1.id", "a"), ("s1.end_reason", "NULL")]));
@@ -186,14 +186,14 @@ mod tests {
         assert_eq!(format!("---\nsource: x\n---\n{text}").parse(), Ok(snapshot));
     }
 
-    /// A line that is no fact is named.
+    /// An error names the line that is not a fact.
     #[test]
-    fn what_does_not_read_is_named() {
+    fn a_bad_line_is_named() {
         let error = "releases: 0.16.0\ns1\n  current = 3\n".parse::<Snapshot>().unwrap_err();
-        assert_eq!(error.to_string(), "line 3 is no fact: `  current = 3`");
+        assert_eq!(error.to_string(), "line 3 is not a fact: `  current = 3`");
     }
 
-    /// Each difference names both sides.
+    /// Each difference has the expected value and the found one.
     #[test]
     fn differences_name_both_sides() {
         let (expected, found) = (facts(&[("a", "1"), ("b", "2")]), facts(&[("b", "3"), ("c", "4")]));
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(differences(&expected, &found), lines);
     }
 
-    /// The stem stays, and the folders below `scenarios`.
+    /// The path keeps the stem and the folders below `scenarios`.
     #[test]
     fn snapshots_mirror_scenarios() {
         let path = |scenario: &str| Snapshot::path(Path::new(scenario));

@@ -1,5 +1,5 @@
-//! What a task of a run is: its role and its owner, as types. Its label is made of them, and is text on tapes and in
-//! traces; nothing parses it back.
+//! The role and the owner of a task, as types. A task's label is made of the two. It is text on tapes and in traces,
+//! and is never parsed.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -10,39 +10,39 @@ use interleaving::{Task, TaskInfo};
 
 use crate::footprint::Resource;
 
-/// All tasks of a run.
+/// The pool of all tasks of a run.
 pub type Pool = interleaving::Pool<TaskTag, Resource>;
 
-/// A task of a run, with its label.
+/// A task of a run: its tag and its label.
 pub type AnyTask = Rc<TaskInfo<TaskTag>>;
 
-/// What a task does, and for whom.
+/// The role of a task and its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskTag {
-    /// A client's name, a session's label, `gateway` or `store`; none for what has no owner.
+    /// A client's name, a session's label, `gateway` or `store`; none for a task without an owner.
     pub owner: Option<Rc<str>>,
-    /// The work of the task.
+    /// The work that the task does.
     pub role: Role,
 }
 
-/// What a task does.
+/// The work that a task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// A task of the gateway's process, by the gateway's own role.
+    /// A task of the gateway's process, with the gateway's own role.
     Gateway(spawn::TaskRole),
-    /// Follows the script of a client.
+    /// Executes the script of a client.
     Script,
-    /// Takes in what a client receives.
+    /// Reads the frames that a client receives.
     Inbox,
-    /// Serves the calls of the store that write.
+    /// Serves the writes of the store.
     StoreWriter,
-    /// Serves those that read.
+    /// Serves the reads of the store.
     StoreReader,
-    /// Delivers an answer of the store that takes time.
+    /// Delivers a delayed answer of the store.
     StoreAnswer,
-    /// Kills the gateway's process at a call of the store.
+    /// Kills the gateway's process at a store call.
     Crash,
-    /// Between steps: the simulator itself.
+    /// The simulator itself, between events.
     Simulator,
 }
 
@@ -51,12 +51,12 @@ impl TaskTag {
         Self { owner: Some(owner.into()), role }
     }
 
-    /// A task that stands for itself.
+    /// A tag without an owner.
     pub(crate) fn alone(role: Role) -> Self {
         Self { owner: None, role }
     }
 
-    /// A task with this tag, to be spawned under its label. Claims count turns.
+    /// A task with this tag, spawned under its label. A turn touches [`Resource::Turns`], because claims count turns.
     pub(crate) fn task(self) -> Task<Self, Resource> {
         let is_turn = self.role.is_turn();
         let task = Task::new(self.to_string(), self);
@@ -65,12 +65,12 @@ impl TaskTag {
 }
 
 impl Role {
-    /// Whether a kill of the gateway's process ends it.
+    /// Whether a kill of the gateway's process cancels the task.
     pub(crate) fn is_gateway(self) -> bool {
         matches!(self, Self::Gateway(_))
     }
 
-    /// Whether it belongs to the store, which closes with the gateway's process.
+    /// Whether the task belongs to the store, which closes with the gateway's process.
     pub(crate) fn is_store(self) -> bool {
         matches!(self, Self::StoreWriter | Self::StoreReader | Self::StoreAnswer)
     }
@@ -98,7 +98,7 @@ impl Role {
     }
 }
 
-/// In the order of the words, in which tables print them.
+/// Roles are sorted by word, as tables print them.
 impl Ord for Role {
     fn cmp(&self, other: &Self) -> Ordering {
         (self.word(), self.is_gateway()).cmp(&(other.word(), other.is_gateway()))

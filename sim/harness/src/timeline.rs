@@ -1,8 +1,8 @@
-//! A run as a picture: time goes down, and each client, session, grace and row has a lane.
+//! A run as a text picture: time goes down, and each client, session, grace and row has a lane.
 //!
-//! What stands around a failure is told in full; the rest is counted. A line shows which lanes are there (`│`; `┆`: a
-//! session without a client), what the event befell (`●`), and what is wrong (`✗`). It has no colour, so it reads the same
-//! in a log.
+//! Events around a failure are shown; the others are counted. Each line shows which lanes are present (`│`, or `┆` for
+//! a detached session), the lane that the event belongs to (`●`), and the lanes that violate a claim (`✗`). The picture
+//! has no colour, so it reads the same in a log.
 
 mod event;
 
@@ -12,27 +12,27 @@ use std::fmt;
 use gateway_core::clock::Uptime;
 
 use crate::report::Report;
-use event::{Effect, Event, GONE, row_name};
+use event::{ABSENT, Effect, Event, row_name};
 
-/// How wide a line may be, if whoever prints it does not say: `{:94}`.
+/// The largest width of a line in columns where the format does not set one, as `{:94}` does.
 const WIDTH: usize = 100;
 
-/// How many events are told in full before the first failure, before a later one, and after each.
+/// The numbers of events that are shown before the first failure, before each later one, and after each.
 const BEFORE_FIRST: usize = 14;
 const BEFORE_LATER: usize = 3;
 const AFTER: usize = 2;
 
-/// How much of a line lanes may take, so that there is room for words.
+/// The largest width of the lanes in columns, so that the text has room.
 const LANES_WIDTH: usize = 44;
 
-/// The picture of a run.
+/// The picture of a run. `Display` prints it.
 pub struct Timeline {
-    /// What stands above each lane.
+    /// The heading of each lane.
     lanes: Vec<String>,
     lines: Vec<Line>,
 }
 
-/// Whose life a lane is, in the order in which they stand: what a grace belongs to is beside it.
+/// The subject of a lane, in the order of the columns: a grace is beside its session.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Lane {
     Client(String),
@@ -42,15 +42,15 @@ enum Lane {
 }
 
 struct Line {
-    /// Left out where it is that of the line before.
+    /// None if it equals the time of the line before.
     at: Option<Uptime>,
-    /// A sign for each lane.
+    /// One sign for each lane.
     signs: Vec<char>,
     text: String,
 }
 
 impl Timeline {
-    /// The picture of a run: around its failures, or all of it if there is none.
+    /// The picture of a run: around its failures, or of all events if no claim failed.
     pub fn of(report: &Report) -> Self {
         let events = event::all(report);
         let shown = shown(&events);
@@ -58,7 +58,8 @@ impl Timeline {
         lanes.sort_by_key(|lane| place(lane, &events));
         lanes.dedup();
         let mut lines = lines(&events, &shown, &lanes);
-        let seen: Vec<bool> = (0..lanes.len()).map(|lane| lines.iter().any(|line| line.signs[lane] != GONE)).collect();
+        let seen: Vec<bool> =
+            (0..lanes.len()).map(|lane| lines.iter().any(|line| line.signs[lane] != ABSENT)).collect();
         for line in &mut lines {
             line.signs = line.signs.iter().zip(&seen).filter(|(_, seen)| **seen).map(|(sign, _)| *sign).collect();
         }
@@ -67,7 +68,7 @@ impl Timeline {
     }
 }
 
-/// Clients first, in the order in which they come; then sessions with their graces; then rows.
+/// Sorts clients first, in the order of their first event; then sessions with their graces; then rows.
 fn place(lane: &Lane, events: &[Event]) -> (usize, usize, usize) {
     match lane {
         Lane::Client(_) => (0, events.iter().position(|event| event.lane.as_ref() == Some(lane)).unwrap_or(0), 0),
@@ -86,17 +87,17 @@ fn name(lane: &Lane, report: &Report) -> String {
     }
 }
 
-/// Which events are told in full.
+/// Which events are shown; the others are counted.
 fn shown(events: &[Event]) -> Vec<bool> {
     let wrong: Vec<usize> =
-        (0..events.len()).filter(|place| matches!(events[*place].effect, Effect::Wrong(_))).collect();
+        (0..events.len()).filter(|place| matches!(events[*place].effect, Effect::Violated(_))).collect();
     let mut shown = vec![wrong.is_empty(); events.len()];
     for (number, place) in wrong.iter().enumerate() {
         let before = if number == 0 { BEFORE_FIRST } else { BEFORE_LATER };
         let last = (place + AFTER).min(events.len() - 1);
         shown[place.saturating_sub(before)..=last].fill(true);
     }
-    // To fold one event away saves nothing.
+    // A single hidden event is shown, because its count would need a line as well.
     for place in 0..shown.len() {
         let beside = |step: Option<usize>| step.is_none_or(|step| shown.get(step).copied().unwrap_or(true));
         if !shown[place] && beside(place.checked_sub(1)) && beside(place.checked_add(1)) {
@@ -107,7 +108,7 @@ fn shown(events: &[Event]) -> Vec<bool> {
 }
 
 fn lines(events: &[Event], shown: &[bool], lanes: &[Lane]) -> Vec<Line> {
-    let mut present: BTreeMap<&Lane, char> = lanes.iter().map(|lane| (lane, GONE)).collect();
+    let mut present: BTreeMap<&Lane, char> = lanes.iter().map(|lane| (lane, ABSENT)).collect();
     let (mut lines, mut folded, mut last) = (Vec::new(), 0, None);
     for (event, shown) in events.iter().zip(shown) {
         let before: Vec<char> = lanes.iter().map(|lane| present[lane]).collect();
@@ -116,9 +117,9 @@ fn lines(events: &[Event], shown: &[bool], lanes: &[Lane]) -> Vec<Line> {
             folded = 0;
         }
         match (&event.effect, &event.lane) {
-            (Effect::Goes(sign), Some(lane)) => drop(present.insert(lane, *sign)),
-            (Effect::Forgets, _) => {
-                present.iter_mut().filter(|(lane, _)| in_memory(lane)).for_each(|(_, sign)| *sign = GONE);
+            (Effect::Sign(sign), Some(lane)) => drop(present.insert(lane, *sign)),
+            (Effect::ProcessDown, _) => {
+                present.iter_mut().filter(|(lane, _)| in_memory(lane)).for_each(|(_, sign)| *sign = ABSENT);
             }
             _ => {}
         }
@@ -127,7 +128,7 @@ fn lines(events: &[Event], shown: &[bool], lanes: &[Lane]) -> Vec<Line> {
             continue;
         }
         let sign = |lane: &Lane| match &event.effect {
-            Effect::Wrong(wrong) if wrong.contains(lane) => '✗',
+            Effect::Violated(lanes) if lanes.contains(lane) => '✗',
             _ if event.lane.as_ref() == Some(lane) => '●',
             _ => present[lane],
         };
@@ -148,15 +149,15 @@ fn in_memory(lane: &Lane) -> bool {
 
 fn text(event: &Event) -> String {
     match &event.effect {
-        Effect::Stores(1) => format!("{} has a message more", event.text),
-        Effect::Stores(count) => format!("{} has {count} messages more", event.text),
-        Effect::Wrong(_) => format!("✗ {}", event.text),
+        Effect::Stored(1) => format!("{} has 1 more message", event.text),
+        Effect::Stored(count) => format!("{} has {count} more messages", event.text),
+        Effect::Violated(_) => format!("✗ {}", event.text),
         _ => event.text.clone(),
     }
 }
 
 impl Timeline {
-    /// How much of a name there is room for, and for how many blanks behind it.
+    /// The largest width of a lane heading, and the number of blanks behind it.
     fn room(&self) -> (usize, usize) {
         let width = |most: usize, gap: usize| -> usize {
             self.lanes.iter().map(|name| name.chars().count().min(most) + gap).sum()
@@ -166,7 +167,7 @@ impl Timeline {
     }
 }
 
-/// A line an event, none wider than the width that is asked for, or 100.
+/// One line for each event, cut at the width of the format, or at 100 columns.
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = f.width().unwrap_or(WIDTH);
@@ -176,19 +177,19 @@ impl fmt::Display for Timeline {
         names.iter().for_each(|name| header.extend([name.as_str(), &" ".repeat(gap)]));
         writeln!(f, "{}", cut(header.trim_end(), width))?;
         for line in &self.lines {
-            let mut told = format!("{:>10}  ", line.at.map_or_else(String::new, |at| at.to_string()));
+            let mut text = format!("{:>10}  ", line.at.map_or_else(String::new, |at| at.to_string()));
             for (sign, name) in line.signs.iter().zip(&names) {
-                told.push(*sign);
-                told += &" ".repeat(name.chars().count() - 1 + gap);
+                text.push(*sign);
+                text += &" ".repeat(name.chars().count() - 1 + gap);
             }
-            told += &line.text;
-            writeln!(f, "{}", cut(&told, width).trim_end())?;
+            text += &line.text;
+            writeln!(f, "{}", cut(&text, width).trim_end())?;
         }
         Ok(())
     }
 }
 
-/// The text, or as much of it as there is room for.
+/// The text without control characters, cut to `most` characters with an ellipsis.
 fn cut(text: &str, most: usize) -> String {
     let text = text.replace(char::is_control, " ");
     match text.chars().count() > most {
@@ -211,10 +212,11 @@ mod tests {
         Timeline::of(&Simulator::new().run(&scenario, release)).to_string()
     }
 
-    /// The whole way of #44045: the client dies, the grace begins and is over in the middle of the turn, and none begins
-    /// again; the row has a `✗` where it is overdue. What came long before is counted.
+    /// The run of #44045: the client dies, the grace starts, expires during the turn and does not restart. The row has
+    /// a
+    /// `✗` where its end is overdue. Earlier events are counted.
     #[test]
-    fn the_story_of_44045() {
+    fn issue_44045_is_shown_around_its_failures() {
         let story = include_str!("../../../scenarios/issues/44045_turn_outlives_grace.toml");
         insta::assert_snapshot!(timeline(story, Release::V0_16_0), @r#"
                     desktop  work  grace  s1  s2
@@ -229,9 +231,9 @@ mod tests {
                     ●        │                │   ← tool.start work "terminal"
             6.000s  ●        │                │   desktop dies
                              ●                │   work: attached → detached
-                             ┆     ●          │   work: a grace begins
-           26.000s           ┆     ●          │   work: the grace is over
-           40.000s           ┆                ●   s2 has 5 messages more
+                             ┆     ●          │   work: the grace starts
+           26.000s           ┆     ●          │   work: the grace expires
+           40.000s           ┆                ●   s2 has 5 more messages
                              ●                │   work: working → idle
            60.000s           ┆                ✗   ✗ detached_rows_end
            90.000s           ┆                │   faults off, clients leave
@@ -240,16 +242,16 @@ mod tests {
         "#);
     }
 
-    /// Two clients and one instant: each lane says who was there, and both the session and its row are marked.
+    /// Two clients act at one instant: each event is in its lane, and both the session and its row have a `✗`.
     #[test]
-    fn a_race_at_one_instant() {
+    fn a_race_marks_session_and_row() {
         let story = include_str!("../../../scenarios/found/live_rows_stay_open_7fd7483f.toml");
         insta::assert_snapshot!(timeline(story, Release::V0_17_0), @r#"
                     desktop  phone  work  work~2  s1
                     │        │      │             │   … 13 events
-            3.000s  │        │      │             ●   s1 has a message more
+            3.000s  │        │      │             ●   s1 has 1 more message
                     ●        │      │             │   ← message.delta work "hello"
-                    │        │      │             ●   s1 has a message more
+                    │        │      │             ●   s1 has 1 more message
                     ●        │      │             │   ← message.complete work "hello"
                     │        │      ●             │   work: working → idle
                     ●        │      │             │   ← session.info work
@@ -268,11 +270,11 @@ mod tests {
         "#);
     }
 
-    /// A run without a failure is told in full.
+    /// Every event of a run without a failure is shown.
     #[test]
-    fn nothing_is_folded_without_a_failure() {
+    fn every_event_is_shown_without_a_failure() {
         let story = include_str!("../../../scenarios/issues/44045_turn_outlives_grace.toml");
-        let told = timeline(story, Release::Current);
-        assert!(!told.contains('…') && told.contains("work: the grace begins again"), "{told}");
+        let text = timeline(story, Release::Current);
+        assert!(!text.contains('…') && text.contains("work: the grace restarts"), "{text}");
     }
 }

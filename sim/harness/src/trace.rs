@@ -1,7 +1,7 @@
-//! What happened in a run, in order, and a digest of it.
+//! The frames, store calls and steps of a run, in order, and a digest of them.
 //!
-//! The digest is folded as the run goes: two runs with equal digests did the same things at the same times in the same
-//! order. It is SipHash-2-4, which is defined byte by byte, so it is equal on every machine.
+//! The digest is updated after each event. Two runs with equal digests had the same events at the same times in the
+//! same order. It is SipHash-2-4, which is defined byte by byte, so it is equal on every machine.
 
 use std::fmt;
 use std::hash::Hasher;
@@ -11,7 +11,7 @@ use siphasher::sip::SipHasher24;
 
 use crate::task::AnyTask;
 
-/// A run's entries.
+/// The entries of one run, and their digest.
 #[derive(Default)]
 pub struct Trace {
     entries: Vec<Entry>,
@@ -19,23 +19,23 @@ pub struct Trace {
     hasher: SipHasher24,
 }
 
-/// One thing that happened.
+/// An entry of the trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// When.
+    /// The uptime of the entry.
     pub at: Uptime,
-    /// The task that did it.
+    /// The task whose event made the entry.
     pub task: AnyTask,
-    /// What kind of thing.
+    /// The kind of the entry.
     pub site: Site,
-    /// The thing: a frame, a transaction, what it changed.
+    /// The frame, the store call with its result, or the words of the step.
     pub text: String,
 }
 
-/// What kind of thing happened.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Site {
-    /// A step of the script was begun, or could not be.
+    /// A step of the script started, or was skipped.
     Script,
     /// A client sent a frame.
     Sent,
@@ -45,42 +45,42 @@ pub enum Site {
     Connection,
     /// The gateway's process started or ended.
     Process,
-    /// The store committed a transaction, or refused to.
+    /// The store committed a transaction, or failed to.
     Commit,
-    /// The store answered a question.
+    /// The store answered a read.
     Lookup,
     /// Faults were switched off.
     Heal,
 }
 
-/// The fold of a run. Equal digests: equal runs.
+/// The SipHash of a run. Equal runs have equal digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest(u64);
 
 impl Trace {
-    /// A task was given the processor: one event, the unit in which a run advances.
+    /// Counts and digests one event: the scheduler polled a task.
     pub(crate) fn event(&mut self, at: Uptime, task: &str) {
         self.events += 1;
         self.fold(at, task, u8::MAX, "");
     }
 
-    /// Something happened in the present event.
+    /// Adds an entry to the present event.
     pub(crate) fn enter(&mut self, at: Uptime, task: AnyTask, site: Site, text: String) {
         self.fold(at, &task.label, site as u8, &text);
         self.entries.push(Entry { at, task, site, text });
     }
 
-    /// What happened, in order.
+    /// The entries, in order of time.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// How many events there were.
+    /// The number of events.
     pub fn events(&self) -> u64 {
         self.events
     }
 
-    /// The digest so far.
+    /// The digest of the events and entries so far.
     pub fn digest(&self) -> Digest {
         Digest(self.hasher.finish())
     }
@@ -114,7 +114,7 @@ impl fmt::Display for Digest {
 }
 
 impl Site {
-    /// Its word in a printed trace.
+    /// The word of the kind in a printed trace.
     pub fn word(self) -> &'static str {
         match self {
             Self::Script => "script",

@@ -11,7 +11,7 @@ use sim_scenario::{Expected, Scenario};
 
 /// A report with the result of its comparison.
 pub struct Verdict {
-    /// The report; its outcome is `rows_differ` where nothing worse was found.
+    /// The report; its outcome is `rows_differ` where the run is as expected.
     pub report: Report,
     /// Whether the outcome equals the expectation of the file. Without one, `passed` is expected.
     pub expected: bool,

@@ -9,24 +9,24 @@ use sim_scenario::{Action, RequestStep, Scenario, Step};
 /// Up to this number of sessions, writes seldom wait for each other.
 const FEW: u64 = 4;
 
-/// The margin of [`timers`]. What still runs then runs for ever.
+/// The margin of [`timers`]. A task that still runs after it never ends.
 const MARGIN: Millis = Millis::from_secs(86_400);
 
 /// How long the writes that end a session may take while no fault is injected.
 pub(super) fn writes(scenario: &Scenario) -> Millis {
     let Scenario { store, steps, .. } = scenario;
-    // At most four writes in a row end a session: what is not stored yet, the title, the end, a spare.
+    // At most four writes in a row end a session: its unstored messages, the title, the end, and one in reserve.
     let one = (store.before_commit.max + store.after_commit.max + store.after_lookup.max).times(4);
     // The writes of many sessions that end at one instant form one queue.
     let creates = |step: &&Step| matches!(step.action, Action::Request(RequestStep::Create { .. }));
     let sessions = steps.iter().filter(creates).count() as u64;
     let writes = if sessions > FEW { one.times(sessions) } else { one };
     let window = |window| scenario.windows.get(&window).map_or(Millis::ZERO, |window| window.max);
-    // The windows of old releases delay an end, and are no leak.
+    // The windows of old releases delay an end, which is no leak.
     writes + window(Window::PoppedNotEnded) + window(Window::VictimChosen)
 }
 
-/// How long a turn may go on after its interrupt, because its tool cannot be interrupted.
+/// How long a turn may run after its interrupt, because its tool cannot be interrupted.
 pub(crate) fn uninterruptible(scenario: &Scenario) -> Millis {
     let steps = scenario.turns.values().flat_map(|turn| &turn.steps);
     let lengths = steps.map(|step| match step {

@@ -1,8 +1,8 @@
-//! Names that invariants had before, for scenario files that were written then.
+//! Earlier names of invariants, as old scenario files have them.
 //!
-//! Accepted in scenario files and on the command line, with a warning, until version 0.2; remove the table then.
+//! Scenario files and the command line accept them with a warning until version 0.2. Remove the table then.
 
-/// The earlier name and the present one, sorted by the earlier.
+/// The earlier name and the present one, sorted by the earlier one.
 pub(crate) const RENAMED: &[(&str, &str)] = &[
     ("accepted_words_are_said", "accepted_input_is_stored"),
     ("answered_clients_are_attached", "successful_requests_attach"),
@@ -46,12 +46,12 @@ mod tests {
     use super::RENAMED;
     use crate::invariant::ALL;
 
-    /// Each earlier name leads to an invariant, and none hides the name of another.
+    /// Each earlier name maps to an invariant, and no earlier name is also a present one.
     #[test]
-    fn earlier_names_lead_to_invariants() {
+    fn earlier_names_map_to_invariants() {
         let exists = |name: &str| ALL.iter().any(|invariant| invariant.name == name);
         for (old, new) in RENAMED {
-            assert!(exists(new), "`{old}` leads to `{new}`, which is no invariant");
+            assert!(exists(new), "`{old}` maps to `{new}`, which is not an invariant");
             assert!(!exists(old), "`{old}` is both an earlier name and an invariant");
         }
         assert!(RENAMED.is_sorted_by(|before, after| before.0 < after.0));

@@ -58,8 +58,8 @@ pub(crate) struct Clients<'a> {
 
 /// The faults of the store up to now, and how much time they excuse.
 pub(crate) struct StoreState {
-    /// How many faults were injected. After the first, messages may be stored late, and the last ones of a session not at
-    /// all.
+    /// How many faults were injected. After the first, messages may be stored late, and the last ones of a session not
+    /// at all.
     pub(crate) faults: u64,
     /// When the last one was injected.
     pub(crate) last_fault_at: Option<Uptime>,
@@ -72,7 +72,7 @@ pub(crate) struct StoreState {
 const FAULT: Millis = Millis::from_secs(2);
 
 impl StoreState {
-    /// No fault yet.
+    /// A store without injected faults.
     pub(crate) fn new(scenario: &Scenario) -> Self {
         Self { faults: 0, last_fault_at: None, calm: bound::writes(scenario) }
     }
@@ -116,7 +116,7 @@ impl View<'_> {
         self.turns.contains_key(label)
     }
 
-    /// What the session with this runtime id is called.
+    /// The label of the session with this runtime id.
     pub(crate) fn label(&self, id: &str) -> String {
         self.names.label(&SessionId::from(id))
     }

@@ -1,21 +1,22 @@
-//! The reached part of the lifecycle as a graph, for people to look at.
+//! The reached part of the lifecycle as a graph in Graphviz or Mermaid.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::Coverage;
 
-/// A language for graphs.
+/// The language in which a graph is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Graphviz.
+    /// The `digraph` language of Graphviz.
     Dot,
-    /// Mermaid, which many code-hosting sites draw.
+    /// A `stateDiagram-v2` of Mermaid, which many code-hosting sites draw.
     Mermaid,
 }
 
 impl Coverage {
-    /// Nodes are stages, told apart by client and phase while a session is open; an edge carries the tasks that took it.
+    /// Writes the graph. A node is a stage; open sessions have a node for each client state and phase. An edge lists
+    /// the tasks that took it. Edges within one node are left out.
     pub fn graph(&self, form: Form) -> String {
         let mut arrows: BTreeMap<(String, String), BTreeMap<&str, u64>> = BTreeMap::new();
         for (edge, count) in self.edges() {

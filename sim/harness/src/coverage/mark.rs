@@ -1,4 +1,5 @@
-//! Marks: places that some run of a campaign must reach. A campaign that misses one no longer tests what it claims.
+//! Marks: states and events that some run of a campaign must reach. A campaign that misses a mark no longer tests what
+//! it claims to test.
 
 use gateway_core::spawn::TaskRole;
 
@@ -6,38 +7,38 @@ use super::state::Life;
 use super::{Client, Edge, Phase, Row, Timers, Waiting};
 use crate::task::Role;
 
-/// A place that a campaign must reach.
+/// A state or event that some run of a campaign must reach.
 pub struct Mark {
-    /// Its name.
+    /// As tables and JSON print it, in snake case.
     pub name: &'static str,
-    /// What happens there, in a sentence.
+    /// What happens at the mark, in one sentence without a full stop.
     pub about: &'static str,
     pub(super) reached: fn(&Milestone<'_>) -> bool,
 }
 
-/// Something that happened.
+/// An event of a run that may reach a mark.
 pub enum Milestone<'a> {
-    /// A session changed.
+    /// A session changed its state.
     Edge(&'a Edge),
-    /// The process ended without a word while so many sessions were at work.
+    /// The process was killed.
     Killed {
-        /// How many.
+        /// The number of live sessions that were not idle.
         working: usize,
     },
-    /// The process ended after a signal.
+    /// The process exited after a signal.
     Ended,
-    /// A process started on what an earlier one left.
+    /// A process started on the rows of an earlier one.
     Restarted,
     /// A step of the script was carried out.
     CarriedOut {
-        /// As a scenario file has it.
+        /// The step's word in scenario files.
         word: &'static str,
     },
-    /// A choice beyond the ready order was not the first: a latency, a window, a fault.
+    /// A choice other than the ready order did not take the first alternative: a latency, a window or a fault.
     Chosen {
-        /// Of what.
+        /// The site of the choice, for example `store.fault`.
         site: &'a str,
-        /// What was picked.
+        /// The label of the alternative that was taken.
         label: &'a str,
     },
 }
@@ -47,7 +48,7 @@ macro_rules! edge {
         Mark {
             name: $name,
             about: $about,
-            reached: |moment| match moment {
+            reached: |milestone| match milestone {
                 Milestone::Edge(Edge { from: Some($from), by, to: $to }) => {
                     let $by = *by;
                     $reached
@@ -63,7 +64,7 @@ macro_rules! chosen {
         Mark {
             name: $name,
             about: $about,
-            reached: |moment| match moment {
+            reached: |milestone| match milestone {
                 Milestone::Chosen { site: $site, label: $label } => $reached,
                 _ => false,
             },
@@ -73,29 +74,33 @@ macro_rules! chosen {
 
 macro_rules! carried_out {
     ($name:literal, $about:literal, $word:literal) => {
-        Mark { name: $name, about: $about, reached: |moment| matches!(moment, Milestone::CarriedOut { word: $word }) }
+        Mark {
+            name: $name,
+            about: $about,
+            reached: |milestone| matches!(milestone, Milestone::CarriedOut { word: $word }),
+        }
     };
 }
 
-/// The site at which a call of the store fails or does not.
+/// The site at which a fault of a store call is chosen.
 const FAULT: &str = "store.fault";
 
-/// Every mark.
+/// Every mark, in the order in which tables print them.
 pub const MARKS: &[Mark] = &[
     edge!("client_drops_idle", "a client disconnects from an idle session", |from, _by, to| {
-        left(from, to) && from.phase == Phase::Idle
+        loses_client(from, to) && from.phase == Phase::Idle
     }),
     edge!("client_drops_in_a_turn", "a client disconnects while a turn runs", |from, _by, to| {
-        left(from, to) && from.phase == Phase::Working
+        loses_client(from, to) && from.phase == Phase::Working
     }),
     edge!("client_drops_in_a_build", "a client disconnects while its prompt waits for the agent", |from, _by, to| {
-        left(from, to) && from.phase == Phase::Building
+        loses_client(from, to) && from.phase == Phase::Building
     }),
     edge!("client_drops_with_a_question", "a client disconnects while a question is open", |from, _by, to| {
-        left(from, to) && from.phase == Phase::Asking
+        loses_client(from, to) && from.phase == Phase::Asking
     }),
     edge!("client_drops_in_a_rotation", "a client disconnects while a rotation is being stored", |from, _by, to| {
-        left(from, to) && from.phase == Phase::Rotating
+        loses_client(from, to) && from.phase == Phase::Rotating
     }),
     edge!("grace_spares_a_turn", "the grace expires while a turn runs, and begins again", |from, by, to| {
         by == Role::Gateway(TaskRole::Grace)
@@ -173,17 +178,17 @@ pub const MARKS: &[Mark] = &[
     Mark {
         name: "killed_in_a_turn",
         about: "the process is killed while a turn runs",
-        reached: |moment| matches!(moment, Milestone::Killed { working } if *working > 0),
+        reached: |milestone| matches!(milestone, Milestone::Killed { working } if *working > 0),
     },
     Mark {
         name: "ends_with_a_signal",
         about: "the process exits after a signal",
-        reached: |moment| matches!(moment, Milestone::Ended),
+        reached: |milestone| matches!(milestone, Milestone::Ended),
     },
     Mark {
         name: "restarted",
         about: "a process starts on the rows of an earlier one",
-        reached: |moment| matches!(moment, Milestone::Restarted),
+        reached: |milestone| matches!(milestone, Milestone::Restarted),
     },
     carried_out!("client_vanishes", "a client vanishes without closing its connection", "vanish"),
     carried_out!("line_is_cut", "the network between a client and the gateway is cut", "cut"),
@@ -203,12 +208,12 @@ pub const MARKS: &[Mark] = &[
     }),
 ];
 
-/// Whether a task carries out a request.
+/// Whether a task executes a client's request.
 fn is_of_request(by: Role) -> bool {
     matches!(by, Role::Gateway(TaskRole::Reader | TaskRole::Request))
 }
 
 /// Whether a live session has lost its client.
-fn left(from: &super::State, to: &super::State) -> bool {
+fn loses_client(from: &super::State, to: &super::State) -> bool {
     from.client == Client::Attached && to.client == Client::Detached && to.is_live()
 }

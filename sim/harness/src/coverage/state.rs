@@ -18,7 +18,7 @@ pub struct State {
     pub timers: Timers,
     /// The work that holds the session.
     pub phase: Phase,
-    /// The queued prompts.
+    /// The number of queued prompts.
     pub waiting: Waiting,
     /// The row that the session's agent writes.
     pub row: Row,
@@ -31,7 +31,7 @@ macro_rules! words {
         pub enum $name { $($(#[$doc])* $variant,)* }
 
         impl $name {
-            /// As tables and graphs write it.
+            /// The word that tables and graphs print.
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
             }
@@ -44,7 +44,7 @@ words! {
     Life {
         /// A resume is reopening its row.
         Opening "opening",
-        /// Registered and usable.
+        /// It is registered and usable.
         Open "open",
         /// Its end is being stored.
         Closing "closing",
@@ -82,7 +82,7 @@ words! {
         Idle "idle",
         /// A prompt that waits for its agent.
         Building "building",
-        /// A running turn.
+        /// A turn that runs.
         Working "working",
         /// A turn with an open question.
         Asking "asking",
@@ -147,12 +147,12 @@ impl State {
         Self { stage, client, timers, phase: phase(record), waiting, row }
     }
 
-    /// Whether it is neither ended nor being ended.
+    /// Whether the session is neither ended nor being ended.
     pub fn is_live(&self) -> bool {
         matches!(self.stage, Life::Opening | Life::Open)
     }
 
-    /// The node of a graph that it belongs to: coarser than the state, so that the graph can be read.
+    /// The node of the state in a graph. It is coarser than the state, so that the graph stays readable.
     pub(super) fn node(&self) -> String {
         match self.stage {
             Life::Open => format!("{} {}", self.client.word(), self.phase.word()),

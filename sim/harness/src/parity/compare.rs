@@ -1,4 +1,4 @@
-//! Compares what was recorded with what was seen. Times have a tolerance; all else is equal or differs.
+//! Compares recorded values with simulated ones. Times have a tolerance; all other values must be equal.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use super::Difference;
 use crate::recording::timing::Timing;
 use crate::recording::{Cell, Memory, Recording, Row, Session};
 
-/// How far a time may be from the recorded one, in seconds; recorded ones are rounded to 0.1.
+/// The largest distance between a simulated time and the recorded one, in seconds. Recorded times are rounded to 0.1.
 const TOLERANCE: f64 = 0.25;
 
-/// The differences of a cell.
+/// The differences of a cell, in the order in which they were found.
 #[derive(Default)]
 pub(super) struct Differences(Vec<Difference>);
 
-/// The moments of a script: when they were recorded, when they were driven, in seconds after the zero.
+/// The sample times of a script: when each step was recorded and when it was driven, in seconds after the zero.
 pub(super) struct Times(Vec<SampleTime>);
 
 struct SampleTime {
@@ -65,19 +65,19 @@ impl Times {
         Self(samples)
     }
 
-    /// What is wrong with a time, if something is: too far away, or on the other side of a step.
+    /// The rule that a time breaks, if any: it is too far from the recorded one, or on the other side of a step.
     fn judge(&self, recorded: f64, simulated: f64) -> Option<String> {
-        // Steps before the zero have no recorded time, so what they cause has none either.
+        // Steps before the zero have no recorded time, so their effects have none either.
         if recorded >= 0.0 && (recorded - simulated).abs() > TOLERANCE + f64::EPSILON {
             return Some(format!("within {TOLERANCE} s"));
         }
-        let crossed = self.0.iter().find(|moment| {
-            // Equal recorded times are rounded: which was first is not known.
-            let tied = (recorded - moment.recorded).abs() < 1e-6;
-            // All that happens at the instant of a step happens after it.
-            !tied && (recorded > moment.recorded) != (simulated >= moment.driven)
+        let crossed = self.0.iter().find(|sample| {
+            // Equal recorded times are rounded, so their order is unknown.
+            let tied = (recorded - sample.recorded).abs() < 1e-6;
+            // Everything that happens at the instant of a step happens after the step.
+            !tied && (recorded > sample.recorded) != (simulated >= sample.driven)
         });
-        crossed.map(|moment| format!("on the same side of {}", moment.name))
+        crossed.map(|sample| format!("on the same side of {}", sample.name))
     }
 }
 
@@ -104,7 +104,7 @@ fn row(found: &mut Differences, place: &str, was: &Row, is: &Row, times: &Times)
     found.equal(at("message_count"), &was.message_count, &is.message_count);
     found.equal(at("messages"), &was.messages, &is.messages);
     found.equal(at("messages_active"), &was.messages_active, &is.messages_active);
-    // Old cells may not have judged these two.
+    // Cells of old recordings may lack these two fields.
     if was.ghost.is_some() {
         found.equal(at("ghost"), &was.ghost, &is.ghost);
     }
@@ -152,7 +152,7 @@ fn session(found: &mut Differences, place: &str, was: &Session, is: &Session) {
     let at = |name: &str| format!("{place}.{name}");
     found.equal(at("sid"), &was.sid, &is.sid);
     found.equal(at("session_key"), &was.session_key, &is.session_key);
-    // A record without an agent writes no row; ours has reserved its id.
+    // A record without an agent writes no row. The simulated gateway reserves the row's id earlier.
     if was.agent_session_id.is_some() {
         found.equal(at("agent_session_id"), &was.agent_session_id, &is.agent_session_id);
     }
@@ -163,7 +163,7 @@ fn session(found: &mut Differences, place: &str, was: &Session, is: &Session) {
     found.equal(at("queued_prompt"), &was.queued_prompt, &is.queued_prompt);
 }
 
-/// Which client got how many results. Other deliveries that a recording may list are not compared.
+/// Compares the number of results that each client received. Other recorded event types are not compared.
 pub(super) fn delivered(
     found: &mut Differences,
     recorded: &BTreeMap<String, BTreeMap<String, u64>>,

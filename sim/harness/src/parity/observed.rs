@@ -1,4 +1,4 @@
-//! What a run shows, in the words of a recording.
+//! The state of a run, converted to the format of a recording.
 
 use std::collections::BTreeMap;
 
@@ -12,36 +12,36 @@ use crate::rows::RowSet;
 use crate::trace::{Site, Trace};
 use crate::world::clock::EPOCH;
 
-/// Rows and memory at one instant.
+/// Rows and memory at one instant, in the format of a recording.
 pub(super) struct Observed {
     pub(super) rows: Vec<Row>,
     pub(super) memory: Option<Memory>,
 }
 
 impl Observed {
-    /// In the middle of a run.
-    pub(super) fn of(look: &Observation, release: Release, zero: Uptime) -> Self {
-        let tables = &look.rows;
+    /// Converts an observation in the middle of a run.
+    pub(super) fn of(observation: &Observation, release: Release, zero: Uptime) -> Self {
+        let tables = &observation.rows;
         let rows = (0..tables.sessions.len()).map(|place| row(tables, place, zero)).collect();
-        Self { rows, memory: look.memory.as_ref().map(|live| memory(live, tables, release)) }
+        Self { rows, memory: observation.memory.as_ref().map(|live| memory(live, tables, release)) }
     }
 
-    /// At the end, where a recording also says which rows are ghosts.
-    pub(super) fn at_end(look: &Observation, release: Release, zero: Uptime) -> Self {
-        let mut seen = Self::of(look, release, zero);
-        let nobody = observation::Memory::default();
-        let live = look.memory.as_ref().unwrap_or(&nobody);
-        for (row, stored) in seen.rows.iter_mut().zip(&look.rows.sessions) {
+    /// Converts the observation at the end, where a recording also has `ghost` and `held_in_memory`.
+    pub(super) fn at_end(observation: &Observation, release: Release, zero: Uptime) -> Self {
+        let mut observed = Self::of(observation, release, zero);
+        let empty = observation::Memory::default();
+        let live = observation.memory.as_ref().unwrap_or(&empty);
+        for (row, stored) in observed.rows.iter_mut().zip(&observation.rows.sessions) {
             let holders: Vec<&LiveSession> =
                 live.sessions.iter().filter(|session| session.row == stored.id || session.key == stored.id).collect();
             row.held_in_memory = Some(!holders.is_empty());
             row.ghost = Some(row.ended_at.is_none() && !holders.iter().any(|holder| will_end(holder, live)));
         }
-        seen
+        observed
     }
 }
 
-/// Whether a live record's row still has somebody who will end it: a client, a turn, or an armed timer.
+/// Whether the row of a live record will be ended: by a client, a turn or an armed timer.
 fn will_end(session: &LiveSession, live: &observation::Memory) -> bool {
     session.target == EventTarget::Served || session.running || live.orphan_timers > 0
 }
@@ -83,7 +83,7 @@ fn session(session: &LiveSession, tables: &RowSet, release: Release) -> Session 
     let transport = match (session.target, release) {
         (EventTarget::Served, _) => "ws-live",
         (EventTarget::Gone, _) => "ws-closed",
-        // It has no sentinel of its own for a session without a client.
+        // Release 0.16.0 has no sentinel of its own for a detached session.
         (EventTarget::Detached, Release::V0_16_0) => "stdio",
         (EventTarget::Detached, _) => "detached",
     };
@@ -104,7 +104,7 @@ fn seconds(wall: Wall, zero: Uptime) -> f64 {
     milliseconds as f64 / 1000.0
 }
 
-/// How many `message.complete` each client got until the script's end.
+/// The number of `message.complete` events that each client received until the end of the script.
 pub(super) fn delivered(trace: &Trace, end: Uptime) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for entry in trace.entries().iter().filter(|entry| entry.site == Site::Received && entry.at <= end) {

@@ -1,4 +1,4 @@
-//! The comparison can fail: a recording that is changed in one place is reported at that place.
+//! The comparison can fail: a recording that is changed in one place differs at that place.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// The places that differ when a recording has another value at `pointer`.
+/// The places that differ when the recording has another value at `pointer`.
 fn differing(pointer: &str, value: Value) -> Vec<String> {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/upstream/g2_reconnect_rotated_by_parent.json");
@@ -25,7 +25,7 @@ fn check(pointer: &str, value: Value, expected: &[&str]) {
     assert_eq!(differing(pointer, value), expected);
 }
 
-/// Every kind of fact that is compared is missed when it is another.
+/// Every compared kind of value differs when it is changed.
 #[test]
 fn a_falsified_recording_differs() {
     check("/repeatable", json!(true), &[]);
@@ -52,7 +52,8 @@ fn a_falsified_recording_differs() {
     check("/delivered/c1", json!({"message.complete": 1}), &["delivered.c1.message.complete"]);
 }
 
-/// A time may be a quarter of a second off, but not on the other side of a step: the tip ended 4.2 s after the zero.
+/// A time may be 0.25 s off, but not on the other side of a step. The tip of the conversation ended 4.2 s after the
+/// zero.
 #[test]
 fn times_have_a_tolerance_and_a_side() {
     check("/rows/1/ended_at", json!(4.4), &[]);
@@ -61,7 +62,7 @@ fn times_have_a_tolerance_and_a_side() {
     check("/rows/0/started_at", json!(-0.1), &["rows.s1.started_at"]);
 }
 
-/// What the real gateway did not do twice is told with its differences.
+/// A cell passes on how two runs on the real gateway differed.
 #[test]
 fn repeatable_is_passed_on() {
     let cell = |repeatable: Value, differences: Value| {
@@ -69,10 +70,11 @@ fn repeatable_is_passed_on() {
             "rows": [], "memory": null, "client_log": [], "repeatable": repeatable, "differences": differences
         }))
     };
-    let told = |repeatable: Value, differences: Value| repeatable_of(cell(repeatable, differences).expect("a cell"));
-    assert_eq!(told(json!(true), json!(null)), json!(true));
-    assert_eq!(told(json!(false), json!(["rows.s1.ended_at"])), json!(["rows.s1.ended_at"]));
-    assert_eq!(told(json!({"rows": "differ"}), json!(null)), json!({"rows": "differ"}));
+    let passed_on =
+        |repeatable: Value, differences: Value| repeatable_of(cell(repeatable, differences).expect("a cell"));
+    assert_eq!(passed_on(json!(true), json!(null)), json!(true));
+    assert_eq!(passed_on(json!(false), json!(["rows.s1.ended_at"])), json!(["rows.s1.ended_at"]));
+    assert_eq!(passed_on(json!({"rows": "differ"}), json!(null)), json!({"rows": "differ"}));
 }
 
 fn repeatable_of(cell: recording::Cell) -> Value {

@@ -1,4 +1,4 @@
-//! A recording as a scenario.
+//! Conversion of a recording to a scenario.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +11,25 @@ use super::timing::Timing;
 use super::{Act, Cell, Recording, RecordingError};
 use sim_scenario::{AgentSettings, NetworkSettings, PROCESS, Scenario, Step, StoreSettings};
 
-/// A scenario that drives each step when a release's log says it was, and the instants at which to look.
+/// A scenario whose steps happen at the times of a release's log, and the instants of its probes.
 #[derive(Clone, Debug)]
 pub struct Timed {
-    /// The scenario.
+    /// The script, with one step for each recorded step except waits and probes.
     pub scenario: Scenario,
-    /// The instants of the probes, in order.
+    /// The instants of the probes, in ascending order.
     pub probes: Vec<Uptime>,
-    /// When what happens.
+    /// The virtual instants of all recorded steps.
     pub timing: Timing,
 }
 
-/// The grace of an imported scenario.
+/// The grace of an imported scenario, which is the default of the gateway.
 const GRACE: Millis = Millis::from_secs(20);
 
 impl Recording {
-    /// The script as one release ran it.
+    /// The script at the times of one release's log.
+    ///
+    /// # Errors
+    /// When the settings are not those of a gateway.
     pub fn timed(&self, release: Release, cell: &Cell) -> Result<Timed, RecordingError> {
         let timing = Timing::of_cell(self, cell);
         let probes = self.steps.iter().zip(&timing.instants).filter(|(step, _)| step.is_probe());
@@ -35,8 +38,12 @@ impl Recording {
         Ok(Timed { scenario, probes, timing })
     }
 
-    /// The script as a scenario of its own, with the grace at its default and all other times as much longer. With a
-    /// release, its steps come when that release's log says they did.
+    /// The script as a scenario file. Its grace is the default one, and all other times are scaled by the same factor.
+    /// With a
+    /// `release`, the steps happen at the times of that release's log.
+    ///
+    /// # Errors
+    /// When the recording has no log of `release`.
     pub fn import(&self, release: Option<Release>) -> Result<Scenario, RecordingError> {
         let grace = self.settings()?.orphan_grace;
         let factor = if grace == Millis::ZERO { 20 } else { (GRACE.0 / grace.0).max(1) };
@@ -44,8 +51,8 @@ impl Recording {
         let mut releases: Vec<Release> = self.cells.iter().map(|(release, _)| *release).collect();
         if let Some(release) = release {
             let cell = self.cells.iter().find(|(of, _)| *of == release).map(|(_, cell)| cell);
-            let known = releases.iter().map(|release| release.name()).collect::<Vec<_>>().join(", ");
-            let missing = || RecordingError::new(&self.path, "recorded", format!("no `{release}`, only {known}"));
+            let recorded = releases.iter().map(|release| release.name()).collect::<Vec<_>>().join(", ");
+            let missing = || RecordingError::new(&self.path, "recorded", format!("no `{release}`, only {recorded}"));
             timing = Timing::of_cell(self, cell.ok_or_else(missing)?).stretched(factor);
             releases = vec![release];
         } else if !releases.contains(&Release::Current) {
@@ -93,7 +100,7 @@ impl Recording {
     }
 }
 
-/// Makes all lengths of a turn `factor` times as long.
+/// Multiplies all durations of a turn by `factor`.
 fn stretch(turn: &mut TurnScript, factor: u64) {
     turn.steps.iter_mut().for_each(|step| step.stretch(factor));
 }

@@ -1,8 +1,8 @@
-//! What is wrong with a recording, and where.
+//! Errors in recordings, with their place.
 
 use std::path::{Path, PathBuf};
 
-/// A file that is no recording that we can run.
+/// A file that is not a recording, or that asks for something that a scenario cannot have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}: {message}", path.display(), colon(place))]
 pub struct RecordingError {
@@ -11,7 +11,7 @@ pub struct RecordingError {
     message: String,
 }
 
-/// A place inside the file, and what is wrong there.
+/// A place inside the file, for example `steps[3].at`, and the message.
 pub(super) type Misplaced = (String, String);
 
 impl RecordingError {

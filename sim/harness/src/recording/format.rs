@@ -1,4 +1,4 @@
-//! The JSON of a recording, as it is written.
+//! The JSON schema of a recording.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 use super::error::Misplaced;
 use super::step::{RawAgentStep, RawStep, RecordedStep};
 
-/// Environment variables; their values may be written as numbers.
+/// Environment variables by name. A value may be a string or a number.
 pub(super) type Variables = BTreeMap<String, Value>;
 
-/// A whole file.
+/// The whole JSON document.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
@@ -27,152 +27,152 @@ pub(super) struct Document {
     pub(super) env: Variables,
     #[serde(default)]
     pub(super) config: Map<String, Value>,
-    /// In the order of the file, which `BTreeMap` also happens to give: oldest release first.
+    /// By release. The order of names is also the order of releases: oldest first.
     pub(super) recorded: BTreeMap<String, Cell>,
 }
 
-/// What one release left behind.
+/// The outcome of the script under one release.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cell {
-    /// The rows at the end.
+    /// The rows at the end of the script.
     pub rows: Vec<Row>,
-    /// What was live at the end; none while the gateway was down.
+    /// The gateway's memory at the end of the script; none while the gateway was down.
     pub memory: Option<Memory>,
-    /// The same in between.
+    /// Rows and memory at the probes, in the order of the script.
     #[serde(default)]
     pub probes: Vec<Probe>,
-    /// Requests and answers, one entry a step.
+    /// Requests and answers, one entry for each step.
     pub client_log: Vec<LogEntry>,
-    /// What the turns did.
+    /// What the turns executed, in order of time.
     #[serde(default)]
     pub agent_log: Vec<AgentEntry>,
-    /// How many results of turns each client got.
+    /// By client and event type, the number of events that the client received.
     #[serde(default)]
     pub delivered: BTreeMap<String, BTreeMap<String, u64>>,
-    /// `true`, or what differed between the two runs.
+    /// `true`, or how two runs on the real gateway differed.
     #[serde(default)]
     pub repeatable: Value,
-    /// What differed, where it stands beside `repeatable`.
+    /// How two runs on the real gateway differed, where `repeatable` is `false`.
     #[serde(default)]
     pub differences: Value,
 }
 
-/// Rows and memory in the middle of a run.
+/// Rows and memory at one step of the script.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
-    /// Its name.
+    /// The probe's name in the script; may be empty.
     #[serde(rename = "as", default)]
     pub name: String,
-    /// When, in seconds.
+    /// Seconds after the zero, rounded to 0.1.
     #[serde(default)]
     pub t: Option<f64>,
-    /// The rows.
+    /// The rows at the probe, in the order of insertion.
     pub rows: Vec<Row>,
-    /// What was live.
+    /// The gateway's memory at the probe; none while the gateway was down.
     pub memory: Option<Memory>,
 }
 
-/// A session row, with what is known of its messages.
+/// A session row, with counts of its messages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
-    /// `s1` for the first.
+    /// `s1` for the first row.
     pub id: String,
-    /// Which kind of client made it.
+    /// The kind of the client that made it.
     pub source: String,
     /// The row that it continues.
     pub parent_session_id: Option<String>,
-    /// In seconds.
+    /// Seconds after the zero, rounded to 0.1.
     pub started_at: f64,
-    /// In seconds; none while it is open.
+    /// Seconds after the zero, rounded to 0.1; none while the row is open.
     pub ended_at: Option<f64>,
-    /// Why it ended.
+    /// The column `end_reason`, for example `ws_orphan_reap`.
     pub end_reason: Option<String>,
-    /// The row's own count.
+    /// The column `message_count`, which may differ from `messages`.
     pub message_count: u64,
-    /// Not compared.
+    /// The column `title`, which is not compared.
     #[serde(default)]
     pub title: Option<String>,
-    /// Message rows.
+    /// The number of message rows.
     pub messages: u64,
-    /// Message rows that no compression in place has replaced.
+    /// The number of message rows that no compression in place has archived.
     pub messages_active: u64,
-    /// Open although nothing under way will end it. Only known at the end.
+    /// Whether the row is open although no client, turn or timer will end it. Recorded only at the end of the script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ghost: Option<bool>,
-    /// Whether a live record has it. Only known at the end.
+    /// Whether a live record holds the row. Recorded only at the end of the script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_in_memory: Option<bool>,
 }
 
-/// What is live in a gateway.
+/// The state in a gateway's memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
-    /// Registered records.
+    /// The number of registered records.
     pub live_sessions: u64,
-    /// Armed orphan timers.
+    /// The number of armed orphan timers.
     pub reap_timers: u64,
-    /// Turns, with those below.
+    /// The number of running turns, including those of `turns_without_session`.
     pub turns_running: u64,
-    /// Turns whose session is gone.
+    /// The number of running turns whose record is not registered.
     pub turns_without_session: u64,
-    /// The registered records.
+    /// The registered records, oldest first.
     pub sessions: Vec<Session>,
 }
 
-/// A registered record.
+/// A registered record of a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Session {
-    /// `m1` for the first.
+    /// `m1` for the first record.
     pub sid: String,
-    /// The row that clients know, `(no row)` before there is one.
+    /// The row that clients know; `(no row)` before it is inserted.
     pub session_key: String,
-    /// The row that its agent writes.
+    /// The row that its agent writes; none before the agent is built.
     pub agent_session_id: Option<String>,
     /// Whether its agent is built.
     pub ready: bool,
-    /// Whether a turn holds it.
+    /// Whether a turn holds the record.
     pub running: bool,
-    /// Whether it is ended.
+    /// Whether the record is finalized.
     pub finalized: bool,
     /// `ws-live`, `ws-closed`, `detached` or `stdio`.
     pub transport: String,
-    /// Whether a prompt waits.
+    /// Whether a prompt is queued.
     pub queued_prompt: bool,
 }
 
-/// A step of the script as it was done. It repeats the step's keys, which are not read again.
+/// A step of the script as it was executed. The entry repeats the keys of the step, which are not read again.
 #[derive(Clone, Debug, Deserialize)]
 pub struct LogEntry {
-    /// When, in seconds; none before the zero.
+    /// Seconds after the zero, rounded to 0.1; none before the zero.
     pub t: Option<f64>,
-    /// The step's word.
+    /// The word of the step.
     #[serde(rename = "do")]
     pub word: String,
-    /// The answer.
+    /// The result of the request; null for a step without one.
     #[serde(default)]
     pub result: Value,
 }
 
-/// One thing that a turn did.
+/// A step of a turn as it was executed.
 #[derive(Clone, Debug, Deserialize)]
 pub struct AgentEntry {
-    /// When, in seconds.
+    /// Seconds after the zero, rounded to 0.1.
     #[serde(default)]
     pub t: Option<f64>,
-    /// `turn.start`, `tool`, …
+    /// The kind of the step: `turn.start`, `tool`, …
     pub step: String,
-    /// The turn's script.
+    /// The name of the turn's script.
     #[serde(default)]
     pub script: Option<String>,
 }
 
 impl Cell {
-    /// Whether the log is that of the script, and the probes those it asks for.
+    /// Checks that the log has the steps of the script, and that every probe of the script is recorded.
     pub(super) fn check(&self, steps: &[RecordedStep]) -> Result<(), Misplaced> {
         if self.client_log.len() != steps.len() {
             let message = format!("{} entries for {} steps", self.client_log.len(), steps.len());

@@ -1,4 +1,4 @@
-//! The steps of a script: from the flat object to what is done.
+//! The steps of a script: from the flat JSON object to a scenario's action.
 
 use std::collections::BTreeMap;
 
@@ -15,38 +15,38 @@ use sim_scenario::{
     Action, ConnectionStep, OnDisconnect, ProcessStep, Prompt, RequestStep, ResumeMode, ResumeTarget, Start,
 };
 
-/// A step of the clients.
+/// A step of a client or of the process.
 #[derive(Clone, Debug)]
 pub struct RecordedStep {
-    /// Its word.
+    /// The value of `do` in the file.
     pub word: String,
-    /// Who does it; none for what happens to the gateway.
+    /// The client that executes the step; none for a step of the process.
     pub client: Option<String>,
-    /// What is done.
+    /// The effect of the step.
     pub act: Act,
-    /// The script's time, in milliseconds after the zero; none for right after the step before.
+    /// The script's own time, in milliseconds after the zero; none for a step that directly follows the one before.
     pub at: Option<Millis>,
-    /// Whether it is the zero of all times.
+    /// Whether the step is the zero of all times.
     pub is_zero: bool,
 }
 
-/// What a step does.
+/// The effect of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Act {
-    /// What scenarios have as well.
+    /// An action that scenarios have as well.
     Do {
-        /// The same.
+        /// The action of the scenario.
         action: Action,
-        /// Whether the script goes on before the agent is built that this step asks for.
+        /// Whether the next step does not wait until the agent that this step builds is ready.
         unready: bool,
     },
-    /// Time passes.
+    /// Time passes: the length of the wait.
     Wait(Millis),
-    /// Rows and memory are recorded.
+    /// Rows and memory are recorded under this name.
     Probe(String),
 }
 
-/// A step as it is written.
+/// A step of the script as the JSON file has it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawStep {
@@ -66,12 +66,12 @@ pub(super) struct RawStep {
     id: Option<String>,
     s: Option<f64>,
     sig: Option<String>,
-    /// A remark.
+    /// A remark of the author, which is not read.
     #[serde(rename = "note")]
     _note: Option<String>,
 }
 
-/// A step of a turn as it is written.
+/// A step of a turn as the JSON file has it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAgentStep {
@@ -86,12 +86,12 @@ pub(super) struct RawAgentStep {
 }
 
 impl RecordedStep {
-    /// Whether it is a probe.
+    /// Whether the step is a probe.
     pub fn is_probe(&self) -> bool {
         matches!(self.act, Act::Probe(_))
     }
 
-    /// The scenario action, if it is one.
+    /// The scenario action; none for a wait or a probe.
     pub fn action(&self) -> Option<&Action> {
         match &self.act {
             Act::Do { action, .. } => Some(action),
@@ -99,7 +99,7 @@ impl RecordedStep {
         }
     }
 
-    /// How long it takes by itself.
+    /// The length of a wait; zero for any other step.
     pub fn length(&self) -> Millis {
         match self.act {
             Act::Wait(length) => length,
@@ -112,7 +112,7 @@ impl RawStep {
     pub(super) fn read(self, index: usize) -> Result<RecordedStep, Misplaced> {
         let act = self.act().map_err(|message| (format!("steps[{index}] (`{}`)", self.word), message))?;
         let at = match self.at {
-            Some(at) => Some(millis(at).ok_or_else(|| (format!("steps[{index}].at"), format!("no time: {at}")))?),
+            Some(at) => Some(millis(at).ok_or_else(|| (format!("steps[{index}].at"), format!("not a time: {at}")))?),
             None => None,
         };
         let client = match &act {
@@ -171,7 +171,7 @@ impl RawStep {
         let (mut title, mut on_disconnect, mut start) = (None, OnDisconnect::Keep, Start::default());
         for (name, value) in self.params.iter().flatten() {
             match (name.as_str(), value) {
-                // It only concerns a screen.
+                // The width of the terminal concerns the display only.
                 ("cols", Value::Number(_)) => {}
                 ("title", Value::String(text)) => title = Some(text.clone()),
                 ("source", Value::String(text)) => start.source = Some(text.clone()),
@@ -179,7 +179,7 @@ impl RawStep {
                 ("messages", Value::Array(messages)) => start.seed = seed(messages)?,
                 ("close_on_disconnect", Value::Bool(true)) => on_disconnect = OnDisconnect::Close,
                 ("close_on_disconnect", Value::Bool(false)) => {}
-                _ => return Err(format!("`params.{name}` = {value} is not something that a scenario can ask for")),
+                _ => return Err(format!("`params.{name}` = {value} has no equivalent in scenarios")),
             }
         }
         let name = self.name.clone().ok_or("needs `as`, the session's name in the script")?;
@@ -189,16 +189,16 @@ impl RawStep {
         })
     }
 
-    /// What a resume is for, which is all that its parameters can ask for here.
+    /// The purpose of a resume, from its parameters. Other parameters are errors.
     fn mode(&self) -> Result<ResumeMode, String> {
         let mut mode = ResumeMode::Continue;
         for (name, value) in self.params.iter().flatten() {
             match (name.as_str(), value) {
-                // It only concerns a screen.
+                // The width of the terminal concerns the display only.
                 ("cols", Value::Number(_)) => {}
                 ("eager_build", Value::Bool(true)) => mode = ResumeMode::ContinueWithAgent,
                 ("eager_build", Value::Bool(false)) => {}
-                _ => return Err(format!("`params.{name}` = {value} is not something that a scenario can ask for")),
+                _ => return Err(format!("`params.{name}` = {value} has no equivalent in scenarios")),
             }
         }
         Ok(mode)
@@ -210,7 +210,7 @@ impl RawStep {
 
     fn length(&self) -> Result<Millis, String> {
         let seconds = self.s.unwrap_or_default();
-        millis(seconds).ok_or_else(|| format!("`s` is no length of time: {seconds}"))
+        millis(seconds).ok_or_else(|| format!("`s` is not a duration: {seconds}"))
     }
 }
 
@@ -222,11 +222,11 @@ impl RawAgentStep {
 
     fn step(self) -> Result<TurnStep, String> {
         let takes = match self.s {
-            Some(seconds) => Some(millis(seconds).ok_or_else(|| format!("`s` is no length of time: {seconds}"))?),
+            Some(seconds) => Some(millis(seconds).ok_or_else(|| format!("`s` is not a duration: {seconds}"))?),
             None => None,
         };
         if self.interruptible == Some(false) && self.word != "tool" {
-            return Err("`interruptible` goes with `tool` only".to_owned());
+            return Err("`interruptible` is a key of `tool` only".to_owned());
         }
         let needed = takes.ok_or_else(|| "needs `s`".to_owned());
         Ok(match self.word.as_str() {
@@ -250,19 +250,19 @@ impl RawAgentStep {
     }
 }
 
-/// What a session starts with, as scenarios have it: the user's word, the answer, and so on.
+/// The messages that a session starts with, in the form of scenarios: texts of user and assistant in turn.
 fn seed(messages: &[Value]) -> Result<Vec<String>, String> {
     let roles = ["user", "assistant"].into_iter().cycle();
     let text = |(place, (message, role)): (usize, (&Value, &str))| {
-        let said = [&message["content"], &message["text"]].into_iter().find_map(Value::as_str);
-        said.filter(|_| message["role"] == role).map(str::to_owned).ok_or_else(|| {
+        let content = [&message["content"], &message["text"]].into_iter().find_map(Value::as_str);
+        content.filter(|_| message["role"] == role).map(str::to_owned).ok_or_else(|| {
             format!("`params.messages[{place}]` = {message} where a scenario has the {role}'s `role` and `content`")
         })
     };
     messages.iter().zip(roles).enumerate().map(text).collect()
 }
 
-/// The step that is the zero of all times.
+/// The index of the one step that is the zero of all times.
 pub(super) fn zero(steps: &[RecordedStep]) -> Result<usize, Misplaced> {
     let mut zeros = steps.iter().enumerate().filter(|(_, step)| step.is_zero);
     match (zeros.next(), zeros.next()) {
@@ -272,7 +272,7 @@ pub(super) fn zero(steps: &[RecordedStep]) -> Result<usize, Misplaced> {
     }
 }
 
-/// What steps say about each other: prompts name scripts, sessions have a name before they are used.
+/// Checks references between steps: prompts name scripts that exist, and sessions are named before they are used.
 pub(super) fn check(steps: &[RecordedStep], turns: &BTreeMap<String, TurnScript>) -> Result<(), Misplaced> {
     let mut sessions: Vec<&str> = Vec::new();
     for (index, step) in steps.iter().enumerate() {

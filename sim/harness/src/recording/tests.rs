@@ -1,4 +1,4 @@
-//! Files are read strictly, and steps are driven when the log says.
+//! Recordings are read strictly, and their steps happen at the times of the log.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::*;
 use crate::invariant::NAMES;
 use sim_scenario::{OnDisconnect, RequestStep, ResumeMode, ResumeTarget, Scenario, Start};
 
-/// A script with everything that steps can be, and a log to go with it.
+/// A script with every kind of step, and a log of it.
 fn document() -> Value {
     let steps = json!([
         {"do": "connect", "client": "c1"},
@@ -59,18 +59,18 @@ fn read(document: &Value) -> Result<Recording, RecordingError> {
     Recording::parse(Path::new("all.json"), &document.to_string())
 }
 
-/// The file with one value changed is refused with these words.
+/// Checks that the document with one changed value is rejected with this message.
 #[track_caller]
-fn check_refused(pointer: &str, value: Value, expected: &str) {
+fn check_rejected(pointer: &str, value: Value, expected: &str) {
     let mut document = document();
     *document.pointer_mut(pointer).expect("a place in the document") = value;
     let error = read(&document).expect_err("a bad file").to_string();
     assert!(error.starts_with("all.json: ") && error.contains(expected), "{error}");
 }
 
-/// Every step of the format has its scenario step, every setting its own.
+/// Every step of the format maps to a scenario step, and every setting to a setting.
 #[test]
-fn everything_is_read() {
+fn every_step_and_setting_is_read() {
     let recording = read(&document()).expect("a good file");
     let Timed { scenario, probes, timing } =
         recording.timed(Release::V0_17_0, &recording.cells[0].1).expect("a good file");
@@ -96,23 +96,23 @@ fn everything_is_read() {
     assert_eq!(probes, [timing.zero + Millis(50)]);
 }
 
-/// Steps come at their recorded times, those of one instant one after the other; a restart is over when the next step
-/// begins, a resume that builds its agent when the next one does, and the end is after the last wait.
+/// Steps happen at their recorded times, and steps at one instant follow each other. A restart ends when the next step
+/// begins, a build ends when the step after its resume begins, and the script ends after the last wait.
 #[test]
 fn durations_come_from_the_log() {
     let recording = read(&document()).expect("a good file");
     let timing = timing::Timing::of_cell(&recording, &recording.cells[0].1);
     let offsets: Vec<u64> = timing.instants[3..].iter().map(|at| (*at - timing.zero).0).collect();
     assert_eq!(offsets, [0, 50, 1000, 2000, 4499, 4500, 4501, 4900, 4901, 4902, 4903, 9000, 9001]);
-    // The script does not wait for the second session's agent.
+    // The script does not wait for the agent of the second session.
     assert_eq!(timing.zero - timing.instants[2], Millis(1));
     assert_eq!(timing.build, Millis(400));
     assert_eq!(timing.end, Uptime(timing.zero.0 + 9501));
 }
 
-/// Without a step that waited for an agent, the first turn tells when that was built.
+/// Without a step that waited for an agent, the build time comes from the first turn.
 #[test]
-fn a_turn_tells_the_build() {
+fn build_time_comes_from_the_first_turn_without_waiting_steps() {
     let mut document = document();
     document["steps"].as_array_mut().expect("a list").drain(7..15);
     document["recorded"]["0.17.0"]["client_log"].as_array_mut().expect("a list").drain(7..15);
@@ -120,26 +120,26 @@ fn a_turn_tells_the_build() {
     assert_eq!(timing::Timing::of_cell(&recording, &recording.cells[0].1).build, Millis(300));
 }
 
-/// What we cannot run is refused, with its place.
+/// Unknown or invalid input is rejected with its place.
 #[test]
-fn what_is_not_known_is_refused() {
-    check_refused("/env", json!({"HERMES_TUI_X": "1"}), "env.HERMES_TUI_X: an environment variable");
-    check_refused("/env/HERMES_TUI_SESSION_TTL_S", json!("soon"), "no number of seconds");
-    check_refused("/config", json!({"display": {"skin": "x"}}), "config.display.skin: a setting");
-    check_refused("/steps/1/params", json!({"profile": "x"}), "steps[1] (`create`): `params.profile` = \"x\"");
-    check_refused("/steps/6/sig", json!("HUP"), "steps[6] (`kill`): unknown `sig`: `HUP`");
-    check_refused("/steps/4", json!({"do": "pray"}), "steps[4] (`pray`): unknown step");
-    check_refused("/steps/4", json!({"do": "probe", "x": 1}), "line 1, column");
-    check_refused("/steps/3/script", json!("B"), "steps[3] (`prompt`): there is no script `B`");
-    check_refused("/steps/3/t0", json!(false), "steps: none is marked `t0`");
-    check_refused("/steps/5/session", json!("q"), "steps[5] (`interrupt`): no step before names a session `q`");
-    check_refused("/scripts/A/1", json!({"do": "sleep"}), "scripts.A[1] (`sleep`): needs `s`");
-    check_refused("/recorded/0.17.0/client_log/1/do", json!("list"), "recorded.0.17.0.client_log[1]: `list` where");
-    check_refused("/recorded/0.17.0/probes", json!([]), "recorded.0.17.0.probes: 0 of the 1");
-    check_refused("/recorded", json!({"0.15.0": document()["recorded"]["0.17.0"]}), "unknown release `0.15.0`");
+fn unknown_input_is_rejected() {
+    check_rejected("/env", json!({"HERMES_TUI_X": "1"}), "env.HERMES_TUI_X: unknown environment variable");
+    check_rejected("/env/HERMES_TUI_SESSION_TTL_S", json!("soon"), "not a number of seconds");
+    check_rejected("/config", json!({"display": {"skin": "x"}}), "config.display.skin: unknown setting");
+    check_rejected("/steps/1/params", json!({"profile": "x"}), "steps[1] (`create`): `params.profile` = \"x\"");
+    check_rejected("/steps/6/sig", json!("HUP"), "steps[6] (`kill`): unknown `sig`: `HUP`");
+    check_rejected("/steps/4", json!({"do": "pray"}), "steps[4] (`pray`): unknown step");
+    check_rejected("/steps/4", json!({"do": "probe", "x": 1}), "line 1, column");
+    check_rejected("/steps/3/script", json!("B"), "steps[3] (`prompt`): there is no script `B`");
+    check_rejected("/steps/3/t0", json!(false), "steps: none is marked `t0`");
+    check_rejected("/steps/5/session", json!("q"), "steps[5] (`interrupt`): no step before names a session `q`");
+    check_rejected("/scripts/A/1", json!({"do": "sleep"}), "scripts.A[1] (`sleep`): needs `s`");
+    check_rejected("/recorded/0.17.0/client_log/1/do", json!("list"), "recorded.0.17.0.client_log[1]: `list` where");
+    check_rejected("/recorded/0.17.0/probes", json!([]), "recorded.0.17.0.probes: 0 of the 1");
+    check_rejected("/recorded", json!({"0.15.0": document()["recorded"]["0.17.0"]}), "unknown release `0.15.0`");
 }
 
-/// An imported script is a scenario file, at the default grace with all times as much longer.
+/// An imported script is a scenario file with the default grace and scaled times.
 #[test]
 fn imports_read_back() {
     let recording = read(&document()).expect("a good file");
@@ -153,7 +153,7 @@ fn imports_read_back() {
         assert_eq!(scenario.gateway.session_ttl, Millis::from_secs(10));
         assert_eq!(scenario.turns["A"].length(), Millis::from_secs(18));
         assert_eq!(scenario.steps[0].at, Millis::ZERO);
-        // The script waits for the first session's agent, so that is built before the zero.
+        // The script waits for the agent of the first session, so that agent is built before the zero.
         assert!(scenario.steps[3].at.0 - scenario.steps[1].at.0 > scenario.agent.build.0 + 50);
         let (prompt, interrupt) = (&scenario.steps[3], &scenario.steps[4]);
         assert_eq!(interrupt.at.0 - prompt.at.0, 20_000);
@@ -163,14 +163,14 @@ fn imports_read_back() {
     assert_eq!(missing, "all.json: recorded: no `0.16.0`, only 0.17.0");
 }
 
-/// What a prompt does to a session at work can be any mode that the gateway has.
+/// Every busy mode of the gateway can be recorded.
 #[test]
-fn every_busy_mode_is_known() {
+fn every_busy_mode_is_read() {
     for (name, mode) in [("interrupt", BusyInput::Interrupt), ("queue", BusyInput::Queue), ("steer", BusyInput::Steer)]
     {
         let mut document = document();
         document["config"]["display"]["busy_input_mode"] = json!(name);
-        let scenario = read(&document).expect("a mode that there is").import(None).expect("a good file");
+        let scenario = read(&document).expect("a mode that exists").import(None).expect("a good file");
         assert_eq!(scenario.gateway.busy_input_mode, mode);
     }
 }

@@ -1,4 +1,4 @@
-//! When each step happens: at the time that the log recorded for it, never at a guessed one.
+//! The instant of each step: at the time that the log recorded for it, never at a guessed one.
 
 use std::cmp::max;
 
@@ -10,37 +10,37 @@ use sim_scenario::{Action, ProcessStep, RequestStep};
 /// The virtual instant of the step that is the zero of all times.
 pub const ZERO: Uptime = Uptime(100_000);
 
-/// How far apart the steps before the zero are, which the recordings give no time for.
+/// The time between steps before the zero, for which recordings have no times.
 const SPACING: Millis = Millis::from_secs(1);
 
-/// How long after its creation a session's agent is begun.
+/// The time from the creation of a session to the start of its agent's build.
 const BUILD_DELAY: Millis = Millis(50);
 
-/// How far a recorded time can be from the true one: it is rounded to a tenth of a second.
+/// The largest error of a recorded time, in seconds: times are rounded to a tenth of a second.
 pub const ROUNDING: f64 = 0.05;
 
-/// When the steps of a script happen under one release.
+/// The instants of a script's steps under one release.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timing {
-    /// The zero of all times.
+    /// The instant of the step that is the zero of all times.
     pub zero: Uptime,
-    /// The instant of each step; of a restart, when the new process is up.
+    /// The instant of each step. For a restart, the instant at which the new process is up.
     pub instants: Vec<Uptime>,
-    /// The end of the script.
+    /// The end of the script, after the wait of the last step.
     pub end: Uptime,
-    /// How long an agent takes to build.
+    /// The time that the build of an agent takes.
     pub build: Millis,
 }
 
 impl Timing {
-    /// From what a release's log says.
+    /// The timing of a release's log.
     pub fn of_cell(recording: &Recording, cell: &Cell) -> Self {
         let known: Vec<Option<Millis>> =
             recording.steps.iter().zip(&cell.client_log).map(|(step, entry)| driven(step, entry.t)).collect();
         Self::of_known(recording, ZERO, &known, build(recording, cell, &known))
     }
 
-    /// From the script alone, its times `factor` times as long; the first step at the start of the run.
+    /// The timing of the script alone, its times multiplied by `factor`. The first step is at the start of the run.
     pub fn of_script(recording: &Recording, factor: u64) -> Self {
         let mut known = Vec::new();
         let mut last = Millis::ZERO;
@@ -58,7 +58,7 @@ impl Timing {
         timing
     }
 
-    /// All lengths `factor` times as long, and the first step at the start of the run.
+    /// All durations multiplied by `factor`, with the first step at the start of the run.
     #[must_use]
     pub fn stretched(&self, factor: u64) -> Self {
         let first = self.instants.first().map_or(self.zero, |first| (*first).min(self.zero));
@@ -67,8 +67,8 @@ impl Timing {
         Self { zero: stretch(self.zero), instants, end: stretch(self.end), build: self.build.times(factor) }
     }
 
-    /// `known` are times after the zero. Steps of one instant are a millisecond apart: each is answered before the
-    /// next begins, as it was when the script was recorded.
+    /// `known` has times after the zero. Steps at one instant are a millisecond apart, because the recorder waited for
+    /// each answer before it sent the next request.
     fn of_known(recording: &Recording, zero: Uptime, known: &[Option<Millis>], build: Millis) -> Self {
         let spacing = spacing_before(recording, build);
         let before = spacing.iter().fold(Millis::ZERO, |sum, space| sum + *space);
@@ -91,24 +91,24 @@ impl Timing {
     }
 }
 
-/// When a step is driven. A recorded time is rounded; where it is the script's own, that one is exact.
+/// The time of a step after the zero. A script's own time is exact, and replaces a recorded time that it rounds to.
 fn driven(step: &RecordedStep, recorded: Option<f64>) -> Option<Millis> {
     let recorded = Millis((recorded?.max(0.0) * 1000.0).round() as u64);
     let is_rounded = |at: &Millis| at.0.abs_diff(recorded.0) <= (ROUNDING * 1000.0) as u64;
     Some(step.at.filter(is_rounded).unwrap_or(recorded))
 }
 
-/// The time from each step before the zero to the one after it: enough for an agent to be built.
+/// The time from each step before the zero to the next step: enough to build an agent.
 fn spacing_before(recording: &Recording, build: Millis) -> Vec<Millis> {
     let spacing = |step: &RecordedStep| match step.act {
-        // The script does not wait for the agent, so the next step comes at once.
+        // The script does not wait for the agent, so the next step follows directly.
         Act::Do { unready: true, .. } => Millis(1),
         _ => SPACING + build + step.length(),
     };
     recording.steps[..recording.zero].iter().map(spacing).collect()
 }
 
-/// A new process is up when the script goes on, which is when the next step happens.
+/// Moves each restart to just before the next step, because the recorder waited until the new process was up.
 fn restarts(recording: &Recording, instants: &mut [Uptime]) {
     for (index, step) in recording.steps.iter().enumerate() {
         if step.action() == Some(&Action::Process(ProcessStep::Restart))
@@ -119,14 +119,15 @@ fn restarts(recording: &Recording, instants: &mut [Uptime]) {
     }
 }
 
-/// How long an agent takes to build, where the log tells: by the steps that waited for it, else by a turn that did.
+/// The build time of an agent as far as the log shows it: from a step that waited for the agent, else from a turn that
+/// did.
 fn build(recording: &Recording, cell: &Cell, known: &[Option<Millis>]) -> Millis {
     let by_step = (0..recording.steps.len()).find_map(|index| build_by_step(recording, index, known));
     by_step.or_else(|| build_by_turn(recording, cell, known)).unwrap_or_default()
 }
 
-/// A resume or a create is answered, and the script goes on, when the agent is built. That tells the time when the
-/// next step came right after it, or later than its own time.
+/// The build time from one resume or create. The recorder waited until the agent was built. The log shows that time if
+/// the next step followed directly, or happened later than its own time.
 fn build_by_step(recording: &Recording, index: usize, known: &[Option<Millis>]) -> Option<Millis> {
     let (step, next) = (&recording.steps[index], recording.steps.get(index + 1)?);
     let (start, over) = (known[index]?, (*known.get(index + 1)?)?);
@@ -143,7 +144,8 @@ fn build_by_step(recording: &Recording, index: usize, known: &[Option<Millis>]) 
     (waited && length > Millis::ZERO).then_some(length)
 }
 
-/// The first turn of a session whose script did not wait for the agent begins when that is built.
+/// The build time from the first turn of a session whose script did not wait for the agent: the turn starts when the
+/// agent is built.
 fn build_by_turn(recording: &Recording, cell: &Cell, known: &[Option<Millis>]) -> Option<Millis> {
     let steps = recording.steps.iter().enumerate();
     for (index, step) in steps {

@@ -1,4 +1,4 @@
-//! What is recorded and judged after each event of a run.
+//! Records and judges the state of a run after each event.
 //!
 //! Observing is neither an event nor a choice: a run is the same with and without its observers.
 
@@ -26,12 +26,12 @@ pub(super) struct Observers<'a> {
     /// Every session that was ever registered, in the order of registration.
     pub(super) known: Vec<Session>,
     store: StoreState,
-    /// Whether a process was killed.
+    /// Whether a process was killed in this run.
     was_killed: bool,
     observed: Revisions,
 }
 
-/// Counters of changes. While none of them moves, the claims have the same results.
+/// Counters of changes. While none of them changes, the claims have the same results.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Revisions {
     process: u64,
@@ -40,7 +40,7 @@ struct Revisions {
     clients: u64,
 }
 
-/// What the claims read, beside what the observers hold.
+/// The parts of a view that the observers do not hold.
 struct Observed<'a> {
     world: &'a World,
     process: &'a Process,
@@ -51,7 +51,7 @@ struct Observed<'a> {
 }
 
 impl<'a> Observers<'a> {
-    /// Observers at the start of a run, when the first process is up.
+    /// Observers for the start of a run, when the first process is up.
     pub(super) fn new(scenario: &'a Scenario) -> Self {
         Self {
             scenario,
@@ -93,7 +93,7 @@ impl<'a> Observers<'a> {
         self.note_violations(world);
     }
 
-    /// Call at the end of the run, when nothing is left to happen.
+    /// Call at the end of the run, after the last event.
     pub(super) fn rest(&mut self, world: &World, process: &Process, tasks: &[AnyTask], tables: &RowSet) {
         let gateway = process.gateway();
         let live = live(gateway.as_deref());
@@ -111,7 +111,7 @@ impl<'a> Observers<'a> {
         self.was_killed |= !process.is_up() && process.last_end() == ProcessEnd::Killed;
     }
 
-    /// Sessions, rows or what clients know have changed.
+    /// Judges the claims about the state. Call after a change of sessions, rows or client logs.
     fn look_at_state(&mut self, world: &World, process: &Process, gateway: Option<&Gateway>) {
         self.store.count(world.store.injected_faults(), world.context.now());
         let live = live(gateway);
@@ -129,7 +129,7 @@ impl<'a> Observers<'a> {
         }
     }
 
-    /// Clients have received frames. No turns are counted for the claims about them.
+    /// Judges the claims about received frames. The view has no turns.
     fn look_at_events(&mut self, world: &World, process: &Process, gateway: Option<&Gateway>) {
         let events = world.context.client_log.take_events();
         let live = live(gateway);
@@ -139,14 +139,14 @@ impl<'a> Observers<'a> {
         self.view(&observed, |oracle, now, view| oracle.hear(now, view));
     }
 
-    /// Adds the live sessions that are new. Every session that was registered before a known one is known.
+    /// Adds the new live sessions to `known`. New sessions are at the end of `live`.
     fn register(&mut self, live: &[Session]) {
         let is_known = |session: &&Session| self.known.iter().rev().any(|known| known.is(session));
         let new = live.iter().rev().take_while(|session| !is_known(session)).count();
         self.known.extend_from_slice(&live[live.len() - new..]);
     }
 
-    /// Shows the oracle the state of the run.
+    /// Builds the view of the run and passes it to the oracle.
     fn view(&mut self, observed: &Observed<'_>, judge: impl FnOnce(&mut Oracle, Uptime, &View<'_>)) {
         let Observed { world, process, gateway, live, tasks, events } = *observed;
         let now = world.context.now();

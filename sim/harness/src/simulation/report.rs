@@ -1,4 +1,4 @@
-//! The report of a run.
+//! Builds the report of a run.
 
 use gateway_core::state::Session;
 use interleaving::strategy::READY;
@@ -9,7 +9,7 @@ use crate::observation::Observation;
 use crate::report::{Live, Outcome, Report};
 
 impl Run<'_> {
-    /// The report, with the rows and the memory of the last observation. Ends every task of the run.
+    /// The report, with the rows and the memory of the last observation. Cancels every task of the run.
     pub(super) fn report(self, observations: &[Observation]) -> Report {
         let Self { world, observers, .. } = self;
         let context = &world.context;
@@ -29,11 +29,12 @@ impl Run<'_> {
         for word in context.take_carried_out() {
             coverage.reach(&Milestone::CarriedOut { word });
         }
-        // Tasks hold the stage and the stage holds the pool: they must be dropped for the run's memory to be freed.
+        // Tasks hold the context and the context holds the pool: the tasks are dropped here so that the run's memory is
+        // freed.
         context.pool.cancel(|_| true);
         let violations = observers.oracle.violations().to_vec();
         let (outcome, detail) = match self.broken {
-            // What ended the run early outranks the violations before it: the run is not whole.
+            // An early end outranks the violations before it, because the run is incomplete.
             Some((outcome, detail)) if outcome != Outcome::NotAtRest || violations.is_empty() => {
                 (outcome, Some(detail))
             }

@@ -23,7 +23,7 @@ use crate::world::World;
 use crate::world::client::Client;
 use crate::world::process::Process;
 
-/// The largest number of events of a run. A scenario of an hour has some hundreds; more than this is a loop.
+/// The largest number of events of a run. A scenario of an hour has a few hundred; a run beyond the limit is in a loop.
 const EVENTS_MAX: u64 = 1_000_000;
 
 /// A run in progress.
@@ -34,9 +34,9 @@ pub(super) struct Run<'a> {
     process: Rc<Process>,
     clients: Vec<Rc<Client>>,
     pub(super) observers: Observers<'a>,
-    /// The tables as they were read last, and the store's revision then.
+    /// The last dump of the tables, and the store's revision at that time.
     tables: RefCell<Option<(u64, Rc<RowSet>)>>,
-    /// Why the run ended early.
+    /// The outcome and the detail of a run that ended early.
     pub(super) broken: Option<(Outcome, String)>,
 }
 
@@ -48,7 +48,7 @@ impl<'a> Run<'a> {
         for step in &scenario.steps {
             by_client.entry(&step.client).or_default().push(step.clone());
         }
-        // In the order in which the file names them, which is also the scripted order at one instant.
+        // In the order of their first step in the file, which is also the scripted order at one instant.
         let mut names: Vec<&str> = Vec::new();
         for step in &scenario.steps {
             if !names.contains(&step.client.as_str()) {
@@ -88,7 +88,7 @@ impl<'a> Run<'a> {
         (self.report(&observations), observations)
     }
 
-    /// Runs until nothing is left to happen up to `until`, that instant included.
+    /// Runs all events up to `until`, that instant included.
     async fn advance(&mut self, until: Uptime) {
         while self.broken.is_none() {
             match self.world.context.pool.step() {
@@ -100,9 +100,9 @@ impl<'a> Run<'a> {
                 Progress::Panicked { task, message } => {
                     self.broken = Some((Outcome::Panicked, format!("{task}: {message}")));
                 }
-                Progress::LeftOff => self.broken = Some((Outcome::Limit, "left off by its strategy".to_owned())),
+                Progress::LeftOff => self.broken = Some((Outcome::Limit, "stopped by its strategy".to_owned())),
                 Progress::Idle => {
-                    // All that happens at this instant has happened.
+                    // All events of this instant are over.
                     self.observers.judge(&self.world);
                     let next =
                         [self.world.context.clock.next(), self.observers.oracle.next()].into_iter().flatten().min();
@@ -119,7 +119,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The heal phase: no faults, no clients, and time until no timer is armed.
+    /// The heal phase: faults are switched off, clients leave, and time passes until no timer is armed.
     async fn heal(&mut self, end: Uptime) {
         if self.broken.is_some() {
             return;
@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
         self.advance(end + bound::timers(&self.scenario.gateway)).await;
     }
 
-    /// The checks at rest.
+    /// Runs the checks at rest.
     fn rest(&mut self) {
         let tables = self.tables();
         let tasks = self.world.context.gateway_tasks();
@@ -156,16 +156,16 @@ impl<'a> Run<'a> {
 
     fn observe(&self, at: Uptime) -> Observation {
         let tasks = self.world.context.gateway_tasks();
-        let look = |gateway: Rc<Gateway>| Memory::look(&gateway, &self.world.context.names, &tasks);
-        Observation { at, rows: (*self.tables()).clone(), memory: self.process.gateway().map(look) }
+        let memory = |gateway: Rc<Gateway>| Memory::look(&gateway, &self.world.context.names, &tasks);
+        Observation { at, rows: (*self.tables()).clone(), memory: self.process.gateway().map(memory) }
     }
 
-    /// The tables as they are now. They are read again only if something was committed meanwhile.
+    /// The tables at present. They are read again only if the store's revision has changed.
     fn tables(&self) -> Rc<RowSet> {
         let revision = self.world.store.revision();
         let mut last = self.tables.borrow_mut();
-        if let Some((seen, tables)) = &*last
-            && *seen == revision
+        if let Some((read_at, tables)) = &*last
+            && *read_at == revision
         {
             return Rc::clone(tables);
         }
