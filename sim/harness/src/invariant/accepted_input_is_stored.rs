@@ -30,7 +30,7 @@ fn breach(view: &View<'_>, id: &str, log: &SessionLog) -> Option<Breach> {
     if log.stops > 0 || !ended_at_rest(session) {
         return None;
     }
-    let said: Vec<&str> = view.rows.said(row).iter().filter_map(|message| message.content.as_deref()).collect();
+    let said: Vec<&str> = view.rows.all_messages(row).iter().filter_map(|message| message.content.as_deref()).collect();
     let prompts: Vec<&String> = log.started.iter().chain(&log.queued).collect();
     let as_sent = |text: &str| said.iter().filter(|said| **said == text).count();
     let read = |text: &str| said.iter().map(|said| said.matches(text).count()).sum::<usize>();

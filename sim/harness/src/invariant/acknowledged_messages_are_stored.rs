@@ -25,7 +25,7 @@ fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
 
 fn breach(view: &View<'_>, session: &str, log: &SessionLog) -> Option<Breach> {
     let row = log.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
-    let said = view.rows.said(row);
+    let said = view.rows.all_messages(row);
     let answers = log.ends.iter().filter_map(|end| match end {
         TurnEnd::Complete(text) => Some(text.as_str()),
         TurnEnd::Interrupted => None,

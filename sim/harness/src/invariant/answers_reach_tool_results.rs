@@ -24,7 +24,7 @@ fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
 
 fn breach(view: &View<'_>, session: &str, log: &SessionLog) -> Option<Breach> {
     let row = log.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
-    let results = view.rows.said(row).iter().filter(|message| message.role == Role::Tool);
+    let results = view.rows.all_messages(row).iter().filter(|message| message.role == Role::Tool);
     let results: Vec<&str> = results.filter_map(|message| message.content.as_deref()).collect();
     // Steering text of the meantime follows the result in the same message.
     let read = |text: &str| results.iter().filter(|result| result.starts_with(text)).count();

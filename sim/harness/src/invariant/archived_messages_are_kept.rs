@@ -10,7 +10,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let lost = view.rows.lost_aside().iter();
+    let lost = view.rows.lost_archived().iter();
     lost.map(|(row, count)| {
         let row = view.rows.alias(row);
         Breach { detail: format!("row {row} lost {count} messages that a compression had archived"), subject: row }

@@ -23,7 +23,7 @@ fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
 
 fn breach(view: &View<'_>, session: &str, log: &SessionLog) -> Option<Breach> {
     let row = log.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
-    let (ends, last_words) = (log.ends.len(), last_words(view.rows.said(row)));
+    let (ends, last_words) = (log.ends.len(), last_words(view.rows.all_messages(row)));
     if ends <= last_words {
         return None;
     }

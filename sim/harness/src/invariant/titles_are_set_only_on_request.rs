@@ -9,7 +9,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>) -> Vec<Breach> {
-    let given = view.rows.given_titles().iter();
+    let given = view.rows.title_attempts().iter();
     let unasked = given.filter(|(_, title)| !view.clients.log.asked_for_title(title));
     unasked
         .map(|(row, title)| {

@@ -31,7 +31,7 @@ fn breach(view: &View<'_>, session: &str, log: &SessionLog) -> Option<Breach> {
     // lost its connection may never receive them.
     let another_stands = log.asked_titles.iter().any(|title| was_given(&title));
     // A pending title is not reserved: the first session with a row may take it.
-    let waits = log.waiting_titles.last().filter(|title| !another_stands && !view.rows.went_without(row, title));
+    let waits = log.waiting_titles.last().filter(|title| !another_stands && !view.rows.was_refused_title(row, title));
     let title = given.or(waits)?;
     let session = view.label(session);
     let detail = format!("session {session} accepted the title {title:?}, which none of its rows ever had");

@@ -1,4 +1,4 @@
-//! Scripted clients: each follows its steps of the scenario in one task, and reads its connection in another.
+//! Scripted clients. Each client executes its steps in one task, and reads its connection in another.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use crate::trace::Site;
 use crate::wire::{self, ClientRequest, Heard};
 use sim_scenario::{Action, ConnectionStep, RequestStep, ResumeTarget, Step};
 
-/// One client of the scenario.
+/// A client of the scenario.
 pub(crate) struct Client {
     name: String,
     context: Rc<SimContext>,
@@ -30,18 +30,18 @@ pub(crate) struct Client {
     process: Rc<Process>,
     connection: RefCell<Option<ClientEnd>>,
     requests: Cell<u64>,
-    /// Requests without an answer, and the session name that hangs on it.
+    /// Requests without an answer, each with the name that the answer will give to a session.
     pending: RefCell<BTreeMap<u64, (SentRequest, Option<String>)>>,
-    /// Those that had none when the connection before this one ended.
+    /// Requests that had no answer when the connection before this one ended.
     unanswered: RefCell<Vec<(SentRequest, Option<String>)>>,
     heard: RefCell<Heard>,
 }
 
-/// Why a step could not be carried out.
+/// The reason why a step was skipped.
 struct Skipped(String);
 
 impl Client {
-    /// Starts a client on its steps, which are in the order of time.
+    /// Starts the tasks of a client. `steps` are in ascending order of time.
     pub(crate) fn start(name: &str, steps: Vec<Step>, world: &World, process: &Rc<Process>) -> Rc<Self> {
         let client = Rc::new(Self {
             name: name.to_owned(),
@@ -60,7 +60,7 @@ impl Client {
         client
     }
 
-    /// Closes the connection, if there is one: the script is over.
+    /// Ends the script, and closes the connection if one is open.
     pub(crate) fn leave(&self) {
         if let Some(connection) = self.connection.borrow_mut().take() {
             self.context.enter(Site::Connection, format!("{} leaves", self.name));
@@ -85,12 +85,14 @@ impl Client {
             Action::Connection(step) => self.change_connection(step, action.entry().event_text()),
             Action::Request(step) => self.ask(step).await,
             Action::Process(step) => {
-                self.process.carry_out(step, async |session: &str| self.go_on_elsewhere(session).await).await
+                self.process
+                    .carry_out(step, async |session: &str| self.start_new_session_elsewhere(session).await)
+                    .await
             }
         }
     }
 
-    /// `event` is the text of the trace.
+    /// Opens a connection. `event` is the text of the trace entry.
     fn change_connection(self: &Rc<Self>, step: &ConnectionStep, event: &str) -> Result<(), Skipped> {
         match step {
             ConnectionStep::Connect => self.connect(event),
@@ -110,7 +112,7 @@ impl Client {
         if !self.process.is_up() {
             return Err(Skipped("the gateway is down".to_owned()));
         }
-        // Where a kill and a connect fall on one instant, either may be first.
+        // A kill and a connect at one instant may happen in either order.
         if self.connection.borrow().is_some() {
             return Err(Skipped("the connection is there".to_owned()));
         }
@@ -140,7 +142,7 @@ impl Client {
         Ok(())
     }
 
-    /// Sends once more what had no answer before the client came back.
+    /// Repeats the requests that had no answer when the connection before this one ended.
     fn resend(&self) -> Result<(), Skipped> {
         let unanswered = self.unanswered.take();
         if unanswered.is_empty() {
@@ -180,7 +182,7 @@ impl Client {
         self.request(&method, params, name.map(str::to_owned))
     }
 
-    /// The stored id, or the title, that a step means.
+    /// The stored id or the title that a step refers to.
     fn stored(&self, ids: Ids, target: ResumeTarget) -> Result<String, Skipped> {
         self.context.footprints.read(|| Resource::Rows);
         self.context.footprints.read(|| Resource::Titles);
@@ -195,9 +197,9 @@ impl Client {
         }
     }
 
-    /// What the command line does with `/new`: it opens the row, leaves it for a child, and is left in turn. It leaves alone
-    /// what the gateway has in use.
-    async fn go_on_elsewhere(&self, session: &str) -> Result<(), Skipped> {
+    /// Writes what the command line writes for `/new`: it opens the row, ends it, and starts a child row, which it ends
+    /// as well. Rows that the gateway has in use are not written.
+    async fn start_new_session_elsewhere(&self, session: &str) -> Result<(), Skipped> {
         self.changes();
         let known = StoredId::new(self.ids(session).await?.stored);
         let left = self.store.mirror().newest(&known);
@@ -241,12 +243,12 @@ impl Client {
         }
     }
 
-    /// The step that runs changes what the client knows.
+    /// Records that the step of the running task changes the client's state.
     fn changes(&self) {
         self.context.footprints.write(|| Resource::Client(self.name.clone()));
     }
 
-    /// Sends a request; `names` is what its answer will be called.
+    /// Sends a request. `names` is the name that the answer will give to a session.
     fn request(&self, method: &str, params: Value, names: Option<String>) -> Result<(), Skipped> {
         let connection = self.connection.borrow().clone();
         let connection = connection.ok_or_else(|| Skipped("the connection is gone".to_owned()))?;
@@ -289,7 +291,7 @@ impl Client {
         self.context.client_log.answered(&self.name, request, response);
     }
 
-    /// The answer says what the session is that a name was kept for.
+    /// Resolves the name that was reserved for the session in this answer.
     fn settle(&self, name: &str, response: &Value) {
         self.heard.borrow_mut().named(response);
         self.context.names.expect_no_more(&self.name, name);
@@ -299,7 +301,7 @@ impl Client {
         }
     }
 
-    /// Answers that will never come leave their sessions without a name, unless they have one from before.
+    /// Marks the names of unanswered requests as failed, except those that an earlier answer has resolved.
     fn forget_pending(&self) {
         let unanswered: Vec<_> = self.pending.take().into_values().collect();
         for name in unanswered.iter().filter_map(|(_, name)| name.as_deref()) {

@@ -1,5 +1,5 @@
-//! The log of the frames that clients sent and received. Claims compare the gateway's state with it. It knows the protocol
-//! and nothing else of the gateway.
+//! The log of the frames that clients sent and received. Claims compare the gateway's state with it. It knows the
+//! protocol and nothing else of the gateway.
 
 mod request;
 mod session_log;
@@ -31,9 +31,9 @@ struct Inner {
     sessions: BTreeMap<String, SessionLog>,
     /// The events since the last `take_events`.
     events: Vec<ClientEvent>,
-    /// Who knows of which questions: client, session, the question's id or kind.
+    /// The received questions: client, session, and the question's id or kind.
     asked: BTreeSet<(String, String, String)>,
-    /// Counts changes of who knows what, so that an observer knows when to look.
+    /// Counts changes of `questions`, so that an observer reads them only after a change.
     revision: u64,
     /// The number of received errors about the build of an agent.
     failed_builds: u64,
@@ -69,7 +69,7 @@ pub(crate) enum ClientEvent {
 }
 
 impl ClientEvent {
-    /// What `Received` claims hold it against, beside itself, while these sessions are live.
+    /// The state that `Received` claims compare the event with, while these sessions are live.
     pub(crate) fn grounds(&self, live: &[Session]) -> Vec<Resource> {
         let (session, rows) = match self {
             Self::Answer(Answer { request, result: Ok(result), .. }) => match request.method.as_str() {
@@ -93,7 +93,7 @@ impl ClientEvent {
 }
 
 impl ClientLog {
-    /// An empty log.
+    /// A log without any frame.
     pub(crate) fn new(footprints: SharedFootprints) -> Self {
         Self(RefCell::new(Inner { footprints, ..Inner::default() }))
     }
@@ -103,7 +103,7 @@ impl ClientLog {
         let mut inner = self.0.borrow_mut();
         let method = request.method.as_str();
         if method.ends_with(".respond") {
-            // A question without an id may be asked again, and is another then.
+            // A question without an id may be asked again, and is a new question then.
             inner.footprints.write(|| Resource::Questions(request.session().to_owned()));
             inner.asked.retain(|(_, session, by)| session != request.session() || !by.ends_with(".request"));
         }
@@ -183,7 +183,7 @@ impl ClientLog {
         std::mem::take(&mut self.0.borrow_mut().events)
     }
 
-    /// The accounts of all sessions, by runtime id.
+    /// The logs of all sessions, by runtime id.
     pub(crate) fn sessions(&self) -> Ref<'_, BTreeMap<String, SessionLog>> {
         Ref::map(self.0.borrow(), |inner| &inner.sessions)
     }

@@ -18,22 +18,22 @@ impl VirtualClock {
         Self(interleaving::VirtualClock::new(EPOCH.0))
     }
 
-    /// When the next armed sleep ends.
+    /// The deadline of the next armed sleep; none without one.
     pub(crate) fn next(&self) -> Option<Uptime> {
         self.0.next_deadline().map(Uptime)
     }
 
-    /// Moves time on to `instant` and wakes every sleep that ends by then.
+    /// Advances time to `instant` and wakes every sleep that ends by then.
     pub(crate) async fn jump(&self, instant: Uptime) {
         self.0.advance_to(instant.0).await;
     }
 
-    /// Wall time moves on by `length`, uptime does not. Sleeps until a wall time compute their deadline anew.
+    /// Advances wall time by `length`, but not uptime. Sleeps until a wall time compute their deadline again.
     pub(crate) fn suspend(&self, length: Millis) {
         self.jump_wall(Jump::Forward(length));
     }
 
-    /// Wall time jumps, uptime does not.
+    /// Sets wall time, but not uptime.
     pub(crate) fn jump_wall(&self, jump: Jump) {
         self.0.shift_wall(match jump {
             Jump::Forward(length) => length.0.cast_signed(),

@@ -1,4 +1,4 @@
-//! The database that is kept from run to run, and, for benchmarks, the calls that a run made of it.
+//! The database that is reused from run to run, and a recording of its calls for benchmarks.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -6,16 +6,16 @@ use std::rc::Rc;
 use gateway_core::store::{Found, Read, StoreError, Write, Written};
 use gateway_sqlite::{Database, Dump};
 
-/// A database that is kept from run to run.
+/// A database that is reused from run to run.
 pub(crate) type SharedDatabase = Rc<RefCell<ReusedDatabase>>;
 
-/// The production database, and what it was called for if somebody wants to know.
+/// The production database, and the calls since `note_calls`.
 pub(crate) struct ReusedDatabase {
     database: Database,
     calls: Option<Vec<Call>>,
 }
 
-/// The calls of a run in their order.
+/// The store calls of a run, in order.
 pub struct Calls(Vec<Call>);
 
 enum Call {
@@ -28,12 +28,12 @@ impl ReusedDatabase {
         Rc::new(RefCell::new(Self { database, calls: None }))
     }
 
-    /// From here on calls are noted.
+    /// Starts to record calls.
     pub(crate) fn note_calls(&mut self) {
         self.calls = Some(Vec::new());
     }
 
-    /// What was noted; no more is.
+    /// Ends the recording and returns the calls.
     pub(crate) fn take_calls(&mut self) -> Calls {
         Calls(self.calls.take().unwrap_or_default())
     }
@@ -62,13 +62,13 @@ impl ReusedDatabase {
 }
 
 impl Calls {
-    /// How many there are.
+    /// The number of calls.
     #[expect(clippy::len_without_is_empty, reason = "a run without a call is nothing to measure")]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Makes the same calls of a database that is empty. What they answer is not looked at.
+    /// Repeats the calls on an empty database and ignores their results.
     pub fn carry_out(&self, database: &mut Database) {
         for call in &self.0 {
             match call {

@@ -1,4 +1,4 @@
-//! Seeded random numbers, one stream per client or session, so that ids do not depend on who else is there.
+//! Seeded random numbers, one stream for each client or session, so that ids do not depend on other clients.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
-//! A plain model of the session rows, fed by the writes that were committed.
+//! A model of the session rows, updated by the committed writes.
 //!
-//! Invariants read the mirror: it needs no query, and it is written down a second time, without SQL, so that a mistake
-//! in the SQL shows. At rest the tables are compared with it.
+//! Claims read the mirror instead of the tables. It needs no query, and it implements the writes a second time without
+//! SQL, so that mistakes in the SQL are found. At rest the tables are compared with it.
 
 mod messages;
 
@@ -14,33 +14,34 @@ use gateway_core::store::{BranchTitle, EndReason, NewMessage, NewSession, Sessio
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Mirror {
     rows: Vec<SessionRow>,
-    /// Where in `rows` each is.
+    /// The index of each row in `rows`.
     places: BTreeMap<StoredId, usize>,
     messages: messages::Messages,
-    /// By row, also of deleted ones: the first row of its conversation, where that is another.
+    /// The first row of each row's conversation, deleted rows included; absent for a row that is the first itself.
     firsts: BTreeMap<StoredId, StoredId>,
-    /// Titles that rows had, by the first row of their conversation.
+    /// The titles that rows had at any time, by the first row of their conversation.
     titles: BTreeSet<(StoredId, String)>,
-    /// The same of titles that a row was to begin with and that were not free.
+    /// The titles that new rows asked for but did not get, because another row had them. By the first row of the
+    /// conversation.
     untitled: BTreeSet<(StoredId, String)>,
-    /// Rows that got messages after their end, and the reason of that end.
+    /// Rows that received messages after their end, with the end reason.
     late: Vec<(StoredId, String)>,
-    /// Rows that were deleted, and the rows that they continued.
+    /// Deleted rows; `childless` has their parents.
     deleted: Vec<StoredId>,
     childless: Vec<StoredId>,
-    /// Rows that were there and were to get a title, and which.
-    given: Vec<(StoredId, String)>,
-    /// Rows that another program made.
+    /// Attempts to set a title of an existing row, with the title.
+    title_attempts: Vec<(StoredId, String)>,
+    /// Rows that another program inserted.
     elsewhere: Vec<StoredId>,
 }
 
 impl Mirror {
-    /// All rows.
+    /// The rows that are not deleted, in the order of insertion.
     pub(crate) fn rows(&self) -> &[SessionRow] {
         &self.rows
     }
 
-    /// One row.
+    /// The row with this id, unless it is deleted.
     pub(crate) fn row(&self, id: &StoredId) -> Option<&SessionRow> {
         self.places.get(id).map(|place| &self.rows[*place])
     }
@@ -50,13 +51,13 @@ impl Mirror {
         self.rows.iter().find(|row| row.title.as_deref() == Some(title))
     }
 
-    /// What a row is called in reports: `s1` for the first, and so on.
+    /// The alias of a row in reports: `s1` for the first row.
     pub(crate) fn alias(&self, id: &StoredId) -> String {
         let place = self.places.get(id);
         place.map_or_else(|| id.to_string(), |place| format!("s{}", place + 1))
     }
 
-    /// Rows that got messages after their end, and the reason of that end.
+    /// Rows that received messages after their end, with the end reason.
     pub(crate) fn written_late(&self) -> &[(StoredId, String)] {
         &self.late
     }
@@ -71,24 +72,24 @@ impl Mirror {
         self.firsts.get(row).unwrap_or(row)
     }
 
-    /// All that was ever added to the conversation of a row, oldest first, also what is not there any more.
-    pub(crate) fn said(&self, row: &StoredId) -> &[NewMessage] {
-        self.messages.said(self.first(row))
+    /// Every message that was ever added to the conversation of a row, removed ones included, oldest first.
+    pub(crate) fn all_messages(&self, row: &StoredId) -> &[NewMessage] {
+        self.messages.all_messages(self.first(row))
     }
 
-    /// Rows that got a message a second time, and what it says.
+    /// Rows in which a message was stored a second time, with its text.
     pub(crate) fn stored_again(&self) -> &[(StoredId, String)] {
         self.messages.again()
     }
 
-    /// Rows that lost messages that a compression had put aside, and how many.
-    pub(crate) fn lost_aside(&self) -> &[(StoredId, usize)] {
-        self.messages.lost_aside()
+    /// Rows that lost messages that a compression had archived, with the number of messages.
+    pub(crate) fn lost_archived(&self) -> &[(StoredId, usize)] {
+        self.messages.lost_archived()
     }
 
-    /// Rows that were there and were to get a title, and which: also one that was not free.
-    pub(crate) fn given_titles(&self) -> &[(StoredId, String)] {
-        &self.given
+    /// Attempts to set a title of an existing row, with the title, failed attempts included.
+    pub(crate) fn title_attempts(&self) -> &[(StoredId, String)] {
+        &self.title_attempts
     }
 
     /// Whether any row of a row's conversation had this title at some time.
@@ -96,8 +97,8 @@ impl Mirror {
         self.titles.contains(&(self.first(row).clone(), title.to_owned()))
     }
 
-    /// Whether a row of a row's conversation was to begin with this title, and another row had it then.
-    pub(crate) fn went_without(&self, row: &StoredId, title: &str) -> bool {
+    /// Whether a new row of the conversation asked for this title while another row had it.
+    pub(crate) fn was_refused_title(&self, row: &StoredId, title: &str) -> bool {
         self.untitled.contains(&(self.first(row).clone(), title.to_owned()))
     }
 
@@ -111,22 +112,23 @@ impl Mirror {
         self.deleted.contains(id)
     }
 
-    /// Another program makes this row.
+    /// Records that another program inserts this row.
     pub(crate) fn note_elsewhere(&mut self, id: StoredId) {
         self.elsewhere.push(id);
     }
 
-    /// The clock was set back: timestamps repeat.
+    /// Records that the clock was set back, so that timestamps may repeat.
     pub(crate) fn note_set_back(&mut self) {
         self.messages.note_set_back();
     }
 
-    /// Whether a row goes on with what its parent has said: a branch does not, nor what another program began after it.
+    /// Whether a row continues the conversation of its parent. A branch does not, and neither does a row of another
+    /// program.
     pub(crate) fn continues(&self, row: &SessionRow) -> bool {
         row.parent.is_some() && row.branched_from.is_none() && !self.elsewhere.contains(&row.id)
     }
 
-    /// Whether another program has ended a row, which is its business and none of the gateway's.
+    /// Whether another program ended the row. Claims about the gateway do not apply to such an end.
     pub(crate) fn is_ended_elsewhere(row: &SessionRow) -> bool {
         let elsewhere = [EndReason::NewSession, EndReason::CliClose].map(EndReason::as_str);
         row.end_reason.as_deref().is_some_and(|reason| elsewhere.contains(&reason))
@@ -137,7 +139,7 @@ impl Mirror {
         self.childless.contains(id)
     }
 
-    /// The newest row of the chain that starts with `id`: what a client finds that looks the tables up.
+    /// The newest row of the chain that starts with `id`, as a client finds it in the tables.
     pub(crate) fn newest(&self, id: &StoredId) -> StoredId {
         let mut newest = id.clone();
         // A child is inserted after its parent, so one pass in order of insertion follows the whole chain.
@@ -149,16 +151,16 @@ impl Mirror {
         newest
     }
 
-    /// A transaction is tried.
+    /// Records the attempt of a transaction.
     pub(crate) fn note_attempt(&mut self, write: &Write) {
         if let Write::SetTitle { session, title } = write
             && self.row(session).is_some()
         {
-            self.given.push((session.clone(), title.clone()));
+            self.title_attempts.push((session.clone(), title.clone()));
         }
     }
 
-    /// A transaction was committed.
+    /// Applies a committed transaction.
     pub(crate) fn apply(&mut self, write: &Write, written: &Written) {
         self.apply_to_rows(write, written);
         let row = match write {
@@ -237,7 +239,7 @@ impl Mirror {
         }
     }
 
-    /// The rows that a session continues give their title up to it.
+    /// A row takes over the title of the rows that it continues.
     fn take_title(&mut self, id: &StoredId, title: &str) {
         let continued = |row: &SessionRow| row.parent.clone().filter(|_| row.branched_from.is_none());
         let mut next = self.row(id).and_then(continued);
@@ -270,7 +272,7 @@ impl Mirror {
         if self.row(&session.id).is_some() {
             return;
         }
-        // A branch is a conversation of its own.
+        // A branch starts a conversation of its own.
         let goes_on = session.branched_from.is_none() && !self.elsewhere.contains(&session.id);
         if let Some(parent) = session.parent.as_ref().filter(|_| goes_on) {
             self.firsts.insert(session.id.clone(), self.first(parent).clone());
@@ -335,7 +337,7 @@ impl Mirror {
         self.change(id, |row| row.title = Some(next));
     }
 
-    /// The title after the highest one that `base` has.
+    /// The next free title after the highest number that `base` has.
     fn next_title(&self, base: &str) -> String {
         let number = |title: &str| match numbered(title) {
             Some((of, number)) if of == base => Some(number),
@@ -356,7 +358,7 @@ impl Mirror {
     }
 }
 
-/// `name #2` is the second of `name`.
+/// Splits a numbered title: `name #2` is number 2 of `name`.
 fn numbered(title: &str) -> Option<(&str, u64)> {
     let (base, number) = title.rsplit_once(" #")?;
     Some((base, u64::from(number.parse::<u32>().ok()?)))

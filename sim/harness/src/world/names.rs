@@ -1,4 +1,4 @@
-//! What the sessions of a run are called: the names of the scenario, the ids the gateway gave them.
+//! Names of the scenario's sessions, and the ids that the gateway gave to them.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -8,66 +8,66 @@ use tokio::sync::Notify;
 
 use crate::footprint::{Resource, SharedFootprints};
 
-/// Names of sessions and of tasks.
+/// The names of sessions, and the labels of tasks.
 #[derive(Default)]
 pub struct Names {
     footprints: SharedFootprints,
     sessions: RefCell<BTreeMap<String, Named>>,
     changed: Notify,
-    /// Names a client has asked for and the gateway has not drawn an id for yet.
+    /// Names that a client's requests reserve until the gateway draws the ids. First in, first out.
     expected: RefCell<BTreeMap<String, VecDeque<String>>>,
     labels: RefCell<BTreeMap<SessionId, String>>,
-    /// In the order in which they were drawn.
+    /// All runtime ids, in the order in which they were drawn.
     drawn: RefCell<Vec<SessionId>>,
     label_counts: RefCell<BTreeMap<String, u32>>,
 }
 
-/// What clients know of a session of the scenario.
+/// The resolution of a session's name in the scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
-    /// Its ids.
+    /// The answer to the request named the session.
     Known(Ids),
-    /// The request that would have named it was refused, or its answer will never come.
+    /// The request was refused, or its answer will never arrive.
     Failed,
 }
 
-/// A session's ids as a client was told them.
+/// The ids of a session, as a client received them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ids {
-    /// What most methods take.
+    /// The runtime id, which most methods take.
     pub runtime: String,
-    /// What `session.resume` takes.
+    /// The stored id, which `session.resume` takes.
     pub stored: String,
 }
 
 impl Names {
-    /// No names yet.
+    /// An empty set of names.
     pub fn new(footprints: SharedFootprints) -> Self {
         Self { footprints, ..Self::default() }
     }
 
-    /// The answer is there, or will never be.
+    /// Resolves a name, and wakes the tasks that wait for it.
     pub fn settle(&self, name: &str, named: Named) {
         self.footprints.write(|| Resource::Name(name.to_owned()));
         self.sessions.borrow_mut().insert(name.to_owned(), named);
         self.changed.notify_waiters();
     }
 
-    /// The request that would have named it is sent again: what failed before may still come.
+    /// Forgets a failed resolution, because the request is sent again.
     pub fn ask_again(&self, name: &str) {
         self.sessions.borrow_mut().retain(|known, named| known != name || *named != Named::Failed);
     }
 
-    /// What is known of a name now.
+    /// The resolution of a name; none while the answer is open.
     pub fn look(&self, name: &str) -> Option<Named> {
         self.footprints.read(|| Resource::Name(name.to_owned()));
         self.sessions.borrow().get(name).cloned()
     }
 
-    /// Waits until a name is settled. Cancel safe.
+    /// Waits until a name is resolved. Cancel safe.
     pub async fn settled(&self, name: &str) -> Named {
         loop {
-            // Made before the look, so that a change in between is not missed.
+            // Created before the check, so that a change in between is not missed.
             let changed = self.changed.notified();
             if let Some(named) = self.look(name) {
                 return named;
@@ -76,13 +76,13 @@ impl Names {
         }
     }
 
-    /// The next record that the gateway registers for `client` is called `name`.
+    /// Reserves `name` for the next record that the gateway registers for `client`.
     pub fn expect(&self, client: &str, name: &str) {
         self.footprints.write(|| Resource::Expected(client.to_owned()));
         self.expected.borrow_mut().entry(client.to_owned()).or_default().push_back(name.to_owned());
     }
 
-    /// The request that would have registered it was answered; true names are taken by then.
+    /// Removes the reservation after the request was answered. A record that was registered has taken its name by then.
     pub fn expect_no_more(&self, client: &str, name: &str) {
         self.footprints.write(|| Resource::Expected(client.to_owned()));
         if let Some(expected) = self.expected.borrow_mut().get_mut(client)
@@ -92,7 +92,7 @@ impl Names {
         }
     }
 
-    /// The gateway drew a runtime id for `client`: from now on the record has a label.
+    /// Gives a label to the record whose runtime id the gateway has drawn for `client`.
     pub fn drawn(&self, client: &str, id: SessionId) {
         self.footprints.write(|| Resource::Expected(client.to_owned()));
         let expected = self.expected.borrow_mut().get_mut(client).and_then(VecDeque::pop_front);
@@ -106,13 +106,13 @@ impl Names {
         self.labels.borrow_mut().insert(id, label);
     }
 
-    /// `m1` for the first record of the run.
+    /// The alias of a record: `m1` for the first record of the run.
     pub fn alias(&self, id: &SessionId) -> String {
         let place = self.drawn.borrow().iter().position(|drawn| drawn == id);
         place.map_or_else(|| id.to_string(), |place| format!("m{}", place + 1))
     }
 
-    /// What a live record is called in task labels and reports: `work`, and `work~2` for a second record of it.
+    /// The label of a record in task labels and reports: `work`, and `work~2` for a second record of that name.
     pub fn label(&self, id: &SessionId) -> String {
         self.labels.borrow().get(id).cloned().unwrap_or_else(|| id.to_string())
     }

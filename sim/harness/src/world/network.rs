@@ -16,14 +16,14 @@ use crate::footprint::Resource;
 use crate::task::TaskTag;
 use sim_scenario::{Latency, NetworkSettings};
 
-/// Brings clients to the gateway.
+/// Creates connections and hands them to the gateway.
 pub(crate) struct Network {
     context: Rc<SimContext>,
     settings: NetworkSettings,
     arrivals: RefCell<VecDeque<Rc<dyn Connection>>>,
     arrived: Notify,
     closed: Cell<bool>,
-    /// What a kill of the gateway severs.
+    /// The connections that a kill of the gateway breaks.
     established: RefCell<Vec<ClientEnd>>,
 }
 
@@ -44,21 +44,21 @@ struct GatewayEnd {
 /// One direction of a connection.
 struct Pipe {
     context: Rc<SimContext>,
-    /// The site of its latency choices.
+    /// The site of the pipe's latency choices.
     site: String,
     /// The end that receives the frames.
     to: To,
     latency: Cell<Latency>,
     queue: RefCell<VecDeque<(Uptime, Item)>>,
     changed: Notify,
-    /// How many frames may be in it that the receiver has not taken. Only the gateway asks.
+    /// The number of frames that the pipe holds before it is full. Only the gateway checks it.
     buffer: usize,
-    /// Since when the sender waits for room.
+    /// When the gateway began to wait for room; none while it does not wait.
     waited_for: Cell<Option<Uptime>>,
     receiver: Cell<Receiver>,
-    /// Nothing gets through.
+    /// Whether the network is cut: no item arrives.
     cut: Cell<bool>,
-    /// The receiver has seen the end, or the sender has given up.
+    /// Whether the receiver has seen the end, or the sender has closed the pipe.
     over: Cell<bool>,
 }
 
@@ -69,18 +69,18 @@ enum To {
     Client,
 }
 
-/// What the receiver does with what arrives.
+/// The state of the receiver.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Receiver {
-    /// It takes it.
+    /// It reads every frame that arrives.
     Takes,
-    /// It takes nothing for now.
+    /// It reads nothing until it resumes.
     Stalled,
-    /// It is gone, and the sender does not know: what is sent to it stays in the pipe.
+    /// It is gone without notice to the sender. Frames stay in the pipe.
     Vanished,
 }
 
-/// What travels through a pipe.
+/// An item that travels through a pipe.
 enum Item {
     Frame(String),
     Close,
@@ -99,7 +99,7 @@ impl Network {
         })
     }
 
-    /// A new connection of a client.
+    /// Opens a connection of a client.
     pub(crate) fn connect(&self, name: &str) -> ClientEnd {
         let pipe =
             |direction: &str, to: To| Pipe::new(&self.context, format!("net.{name}.{direction}"), to, self.settings);
@@ -117,14 +117,14 @@ impl Network {
         client
     }
 
-    /// The clients that take nothing though the gateway has more for them, and since when.
+    /// The clients that read nothing while frames wait for them, and since when.
     pub(crate) fn stalled(&self) -> Vec<(Rc<str>, Uptime)> {
         let established = self.established.borrow();
         let served = established.iter().filter(|end| !end.to_gateway.over.get() && !end.to_client.over.get());
         served.filter_map(|end| Some((Rc::clone(&end.name), end.to_client.waited_for.get()?))).collect()
     }
 
-    /// The gateway is gone: every connection breaks, in both directions, with all that was on its way.
+    /// Breaks every connection in both directions, because the gateway's process is gone. Frames on their way are lost.
     pub(crate) fn sever(&self) {
         self.arrivals.borrow_mut().clear();
         for end in self.established.take() {
@@ -133,7 +133,7 @@ impl Network {
         }
     }
 
-    /// No more clients will come. What was cut is mended, and the gateway learns of clients that have vanished.
+    /// Ends the arrivals. Cut connections are mended, and the gateway learns of vanished clients.
     pub(crate) fn close(&self) {
         for end in self.established.take() {
             end.cut(false);
@@ -166,12 +166,12 @@ impl Transport for Network {
 }
 
 impl ClientEnd {
-    /// Whether both are ends of one connection.
+    /// Whether both are ends of the same connection.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.to_gateway, &other.to_gateway)
     }
 
-    /// The task with this tag receives the frames of this connection.
+    /// Declares that the task with this tag receives the frames of this connection.
     pub(crate) fn receiver(&self, tag: TaskTag) -> Task<TaskTag, Resource> {
         let task = tag.task().early();
         if self.to_client.is_instant() { task.absorbing() } else { task }
@@ -181,19 +181,19 @@ impl ClientEnd {
         self.to_gateway.push(Item::Frame(frame));
     }
 
-    /// The next frame, `None` when the connection is over.
+    /// The next frame; `None` when the connection is closed.
     pub(crate) async fn receive(&self) -> Option<String> {
         self.to_client.receive().await.ok().flatten()
     }
 
-    /// Takes nothing more, or goes on.
+    /// Stops or resumes the reading of frames.
     pub(crate) fn stall(&self, stalled: bool) {
         self.to_client.context.footprints.write(|| Resource::Flow(self.to_client.site.clone()));
         self.to_client.receiver.set(if stalled { Receiver::Stalled } else { Receiver::Takes });
         self.to_client.changed.notify_waiters();
     }
 
-    /// Each frame that is sent from here on takes so long, in either direction.
+    /// Sets the latency of all later frames in both directions.
     pub(crate) fn lag(&self, takes: Millis) {
         self.to_client.context.footprints.everywhere();
         for pipe in [&self.to_gateway, &self.to_client] {
@@ -201,7 +201,7 @@ impl ClientEnd {
         }
     }
 
-    /// Nothing gets through any more, in either direction; or what has waited does.
+    /// Cuts or mends the network in both directions. Items that waited arrive after the mend.
     pub(crate) fn cut(&self, cut: bool) {
         self.to_client.context.footprints.everywhere();
         for pipe in [&self.to_gateway, &self.to_client] {
@@ -210,30 +210,31 @@ impl ClientEnd {
         }
     }
 
-    /// The client is gone, and the gateway is told after so long, if at all. What is sent to the client stays on its way.
-    pub(crate) fn vanish(&self, told_after: Option<Millis>) {
+    /// The client vanishes. The gateway is notified after `notice_after`, or never. Frames to the client stay in the
+    /// pipe.
+    pub(crate) fn vanish(&self, notice_after: Option<Millis>) {
         self.to_client.context.footprints.everywhere();
         self.to_client.receiver.set(Receiver::Vanished);
         self.to_client.changed.notify_waiters();
-        if let Some(length) = told_after {
+        if let Some(length) = notice_after {
             self.to_gateway.push_at(self.to_gateway.context.now() + length, Item::Death);
         }
     }
 
-    /// Ends the connection with a close frame.
+    /// Closes the connection with a close frame.
     pub(crate) fn close(&self) {
         self.to_gateway.push(Item::Close);
-        self.hear_no_more();
+        self.close_to_client();
     }
 
-    /// Ends the connection without one. Frames on their way to the gateway still arrive; those to the client do not.
+    /// Breaks the connection without a close frame. Frames to the gateway still arrive; those to the client do not.
     pub(crate) fn die(&self) {
         self.to_gateway.push(Item::Death);
-        self.hear_no_more();
+        self.close_to_client();
     }
 
-    /// Where nothing gets through the gateway does not hear of that either.
-    fn hear_no_more(&self) {
+    /// Closes the client's direction. On a cut network the gateway does not notice that.
+    fn close_to_client(&self) {
         if self.to_client.cut.get() { self.vanish(None) } else { self.to_client.stop() }
     }
 }
@@ -248,7 +249,7 @@ impl Connection for GatewayEnd {
     }
 
     fn send(&self, frame: String) -> Result<(), Unsent> {
-        // A gateway learns of a death when its reader does; what it sends until then is lost on the way.
+        // The gateway learns of a death when its reader does. Frames that it sends until then are lost.
         if self.from_client.is_over() {
             return Err(Died.into());
         }
@@ -300,14 +301,14 @@ impl Pipe {
     fn push_at(&self, arrival: Uptime, item: Item) {
         self.context.footprints.write(|| Resource::Tail(self.site.clone()));
         let mut queue = self.queue.borrow_mut();
-        // In order: a frame never overtakes the one before it.
+        // A frame never overtakes the one before it.
         let arrival = queue.back().map_or(arrival, |(before, _)| arrival.max(*before));
         queue.push_back((arrival, item));
         drop(queue);
         self.changed.notify_waiters();
     }
 
-    /// The receiver hears no more.
+    /// Closes the pipe for its receiver, and drops its items.
     fn stop(&self) {
         self.ends();
         self.queue.borrow_mut().clear();
@@ -317,7 +318,7 @@ impl Pipe {
     async fn receive(&self) -> Result<Option<String>, Died> {
         loop {
             let changed = self.changed.notified();
-            self.looks();
+            self.note_read();
             if self.is_over() || self.receiver.get() == Receiver::Vanished {
                 return Ok(None);
             }
@@ -328,9 +329,9 @@ impl Pipe {
             let head = self.queue.borrow().front().map(|(arrival, _)| *arrival);
             match head {
                 Some(arrival) if arrival <= self.context.now() => return self.take(),
-                // Nothing overtakes the head, so its arrival is the next thing that can happen, or a stop.
+                // No item overtakes the head, so the next event is the head's arrival or a change of the pipe.
                 Some(arrival) => tokio::select! {
-                    biased; // both only lead to another look
+                    biased; // both branches repeat the loop
                     () = changed => {}
                     () = self.context.clock.sleep_until(arrival) => {}
                 },
@@ -339,21 +340,22 @@ impl Pipe {
         }
     }
 
-    /// Whether it is over.
+    /// Whether the pipe is closed.
     fn is_over(&self) -> bool {
         self.context.footprints.read(|| Resource::Flow(self.site.clone()));
         self.over.get()
     }
 
-    /// It is over from here on.
+    /// Closes the pipe for good.
     fn ends(&self) {
         self.context.footprints.write(|| Resource::Flow(self.site.clone()));
         self.over.set(true);
     }
 
-    /// The receiver looks whether there is something. A client takes in whatever there is, at once or in parts; the gateway
-    /// carries out one request before it looks for the next, and a frame that is on its way has a time of its own.
-    fn looks(&self) {
+    /// Reports the read of the queue's end. A client without latency reads all items, so its reads commute with
+    /// additions. The gateway executes one request before it reads the next, and a delayed frame has an arrival time of
+    /// its own.
+    fn note_read(&self) {
         let tail = || Resource::Tail(self.site.clone());
         match self.to {
             To::Client if self.is_instant() => self.context.footprints.absorb(tail),
@@ -365,17 +367,17 @@ impl Pipe {
         self.latency.get().max == Millis::ZERO
     }
 
-    /// Whether a frame more would be too many.
+    /// Whether the buffer has no room for another frame.
     fn is_full(&self) -> bool {
         let is_full = self.queue.borrow().len() >= self.buffer;
         if is_full {
-            // One that is not full is not full either when something has been taken.
+            // A pipe that is not full stays so when an item is taken, so only a full pipe depends on the head.
             self.context.footprints.read(|| Resource::Head(self.site.clone()));
         }
         is_full
     }
 
-    /// Waits until a frame more is not too many, or there is no receiver any more.
+    /// Waits until the buffer has room or the pipe is closed.
     async fn room(&self) {
         loop {
             let changed = self.changed.notified();
@@ -389,7 +391,7 @@ impl Pipe {
 
     fn take(&self) -> Result<Option<String>, Died> {
         self.context.footprints.write(|| Resource::Head(self.site.clone()));
-        // There is room again.
+        // The taken item makes room in the buffer.
         self.waited_for.set(None);
         self.changed.notify_waiters();
         match self.queue.borrow_mut().pop_front() {

@@ -1,4 +1,4 @@
-//! The gateway as a process: it starts, is killed, is asked to end, and starts again on the same database.
+//! The gateway as a process: it starts, is killed or signalled, and starts again on the same database.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -19,7 +19,7 @@ use crate::task::{Role, TaskTag};
 use crate::trace::Site;
 use sim_scenario::{Jump, ProcessStep};
 
-/// The gateway's process.
+/// The process of the gateway, over all its starts.
 pub(crate) struct Process {
     context: Rc<SimContext>,
     network: Rc<Network>,
@@ -28,14 +28,14 @@ pub(crate) struct Process {
     config: Config,
     behavior: Behavior,
     gateway: RefCell<Option<Rc<Gateway>>>,
-    /// Counts starts and ends.
+    /// The number of starts and ends so far.
     generation: Cell<u64>,
     last_end: Cell<ProcessEnd>,
-    /// When the process that is up, or was last, started.
+    /// When the process that is up, or was up last, started.
     since: Cell<Uptime>,
 }
 
-/// How a process came to its end.
+/// The cause of a process's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProcessEnd {
     Killed,
@@ -67,7 +67,7 @@ impl Process {
         process
     }
 
-    /// Carries out a step of the script. What another program does with a session is up to the caller.
+    /// Carries out a step of the process. The caller carries out the steps of another program.
     pub(crate) async fn carry_out<E>(
         self: &Rc<Self>,
         step: &ProcessStep,
@@ -85,27 +85,27 @@ impl Process {
         Ok(())
     }
 
-    /// The gateway, while it is up.
+    /// The gateway; none while the process is down.
     pub(crate) fn gateway(&self) -> Option<Rc<Gateway>> {
         self.gateway.borrow().clone()
     }
 
-    /// Counts starts and ends.
+    /// The number of starts and ends so far.
     pub(crate) fn generation(&self) -> u64 {
         self.generation.get()
     }
 
-    /// How it came to its last end.
+    /// The cause of the last end.
     pub(crate) fn last_end(&self) -> ProcessEnd {
         self.last_end.get()
     }
 
-    /// When the process that is up, or was last, started.
+    /// When the process that is up, or was up last, started.
     pub(crate) fn since(&self) -> Uptime {
         self.since.get()
     }
 
-    /// Whether it is up.
+    /// Whether the process is up.
     pub(crate) fn is_up(&self) -> bool {
         self.gateway.borrow().is_some()
     }
@@ -120,7 +120,7 @@ impl Process {
         }
     }
 
-    /// Ends the process without a word: sockets and store first, then its tasks.
+    /// Kills the process: sockets and store close first, then its tasks are cancelled.
     fn kill(&self) {
         if self.is_up() {
             self.context.enter(Site::Process, "is killed".to_owned());
@@ -128,7 +128,7 @@ impl Process {
         }
     }
 
-    /// Asks the gateway to end; the process ends when it has.
+    /// Sends a signal to the gateway. The process exits when the gateway has ended.
     fn signal(self: &Rc<Self>, signal: Signal) {
         self.context.footprints.everywhere();
         let Some(gateway) = self.gateway() else { return };
@@ -143,21 +143,21 @@ impl Process {
         self.context.pool.spawn(task, Box::pin(ending));
     }
 
-    /// Lets the idle reaper scan now.
+    /// Makes the idle reaper scan now.
     async fn scan_idle(&self) {
         if let Some(gateway) = self.gateway() {
             server::scan_idle(&gateway).await;
         }
     }
 
-    /// The machine sleeps: wall time moves on, uptime does not.
+    /// Suspends the machine: wall time advances, uptime does not.
     fn suspend(&self, length: Millis) {
         self.context.footprints.everywhere();
         self.context.enter(Site::Process, format!("is suspended for {length}"));
         self.context.clock.suspend(length);
     }
 
-    /// Wall time jumps, uptime goes on.
+    /// Sets the wall clock; uptime is not affected.
     fn set_clock(&self, jump: Jump) {
         self.context.footprints.everywhere();
         let way = match jump {

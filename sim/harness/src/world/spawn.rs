@@ -1,4 +1,4 @@
-//! Tasks of the gateway, in the pool under labels that the scenario's author can read.
+//! The gateway's tasks, spawned in the pool under readable labels.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -28,7 +28,7 @@ impl PoolSpawn {
 
 impl Spawn for PoolSpawn {
     fn spawn(&self, name: TaskName, task: LocalBoxFuture<'static, ()>) {
-        // A session's tasks hold the ends of channels whose other ends are in its record.
+        // A session's tasks hold channel ends whose other ends are in its record.
         let role = Role::Gateway(name.role);
         let named = match name.owner {
             Owner::Session(id) => {
@@ -44,22 +44,22 @@ impl Spawn for PoolSpawn {
         let range = self.windows.get(&window).copied().unwrap_or_default();
         let length = self.context.latency(&format!("window.{}", window.name()), range);
         if length == Millis::ZERO {
-            return Box::pin(LetOthersGo { gone: false });
+            return Box::pin(YieldOnce { yielded: false });
         }
         self.context.clock.sleep_until(self.context.now() + length)
     }
 }
 
-/// Goes to the end of the ready list once: whoever is ready may run in between, and who does is a choice.
-struct LetOthersGo {
-    gone: bool,
+/// Yields once, to the end of the ready list. Which ready task runs next is a choice.
+struct YieldOnce {
+    yielded: bool,
 }
 
-impl Future for LetOthersGo {
+impl Future for YieldOnce {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if std::mem::replace(&mut self.gone, true) {
+        if std::mem::replace(&mut self.yielded, true) {
             return Poll::Ready(());
         }
         context.waker().wake_by_ref();

@@ -1,8 +1,8 @@
 //! The simulated store: the production SQLite code on a database in memory, behind schedule points.
 //!
-//! Writes go through one task, `store/writer`, in the order of their calls, as production's go through one thread;
-//! reads through another, `store/reader`. Each step of these tasks is a choice among the ready, and the scenario may
-//! give a commit a latency before it and its answer one after it. Which calls fail is said by `fault`.
+//! Writes go through one task, `store/writer`, in the order of their calls, as in production through one thread. Reads
+//! go through another task, `store/reader`. Each step of these tasks is a choice among the ready tasks. The scenario
+//! may set a latency before a commit and one before its answer. The faults are in `fault`.
 
 mod touched;
 
@@ -26,7 +26,7 @@ use sim_scenario::{Fault, Latency, StoreSettings};
 
 /// The store of a run.
 pub(crate) struct SimStore {
-    /// The ends of the workers' queues; none while the gateway is down.
+    /// The queues of the workers; none while the gateway is down.
     queues: RefCell<Option<Queues>>,
     workers: Rc<Workers>,
     mirror: Rc<RefCell<Mirror>>,
@@ -39,7 +39,7 @@ struct Queues {
     reads: mpsc::UnboundedSender<Call<Read, Found>>,
 }
 
-/// A call and where its answer goes.
+/// A call and the channel for its answer.
 struct Call<Q, A> {
     question: Q,
     answer: oneshot::Sender<Result<A, StoreError>>,
@@ -54,7 +54,7 @@ struct Workers {
     faults: Faults,
     mirror: Rc<RefCell<Mirror>>,
     revision: Rc<Cell<u64>>,
-    /// Kills the process. None until there is one.
+    /// Kills the process; none until the process exists.
     kill: RefCell<Option<Rc<dyn Fn()>>>,
 }
 
@@ -88,49 +88,49 @@ impl SimStore {
         *self.queues.borrow_mut() = Some(Queues { writes, reads });
     }
 
-    /// The process is gone: what it called for and what is not committed will never be.
+    /// Closes the store with the process. Queued calls and uncommitted writes are lost.
     pub(crate) fn sever(&self) {
         *self.queues.borrow_mut() = None;
         self.workers.context.pool.cancel(|task| task.tag.role.is_store());
     }
 
-    /// How to kill the process, for a crash at a call.
+    /// Sets the function that kills the process, for a crash at a call.
     pub(crate) fn crashes_by(&self, kill: Rc<dyn Fn()>) {
         *self.workers.kill.borrow_mut() = Some(kill);
     }
 
-    /// What the rows must be, by what was written.
+    /// The model of the rows after the committed writes.
     pub(crate) fn mirror(&self) -> std::cell::Ref<'_, Mirror> {
         self.mirror.borrow()
     }
 
-    /// Another program makes this row: it continues none.
+    /// Records that another program inserts this row without a parent.
     pub(crate) fn note_elsewhere(&self, id: StoredId) {
         self.workers.context.footprints.write(|| Resource::Rows);
         self.mirror.borrow_mut().note_elsewhere(id);
     }
 
-    /// Another program commits this, on a connection of its own and between two steps of the gateway.
+    /// Commits a write of another program, on a connection of its own and between two steps of the gateway.
     pub(crate) fn write_elsewhere(&self, write: &Write) -> Result<Written, StoreError> {
         self.workers.commit(write)
     }
 
-    /// The clock was set back.
+    /// Records that the clock was set back.
     pub(crate) fn note_set_back(&self) {
         self.mirror.borrow_mut().note_set_back();
     }
 
-    /// All rows as the tables hold them.
+    /// All rows of the database.
     pub(crate) fn dump(&self) -> Result<Dump, StoreError> {
         self.database.borrow().dump()
     }
 
-    /// Counts committed transactions and faults.
+    /// The number of committed transactions and faults.
     pub(crate) fn revision(&self) -> u64 {
         self.revision.get() + self.injected_faults()
     }
 
-    /// How many calls were refused, delayed, or lost their answer.
+    /// The number of calls that were refused or delayed, or lost their answer.
     pub(crate) fn injected_faults(&self) -> u64 {
         self.workers.faults.injected_faults()
     }
@@ -148,7 +148,7 @@ impl Store for SimStore {
     }
 }
 
-/// Queues at the call; the future only waits.
+/// Enqueues the call at once. The future waits for the answer only.
 fn call<Q, A: 'static>(queue: Option<&mpsc::UnboundedSender<Call<Q, A>>>, question: Q) -> Pending<A> {
     let (answer, answered) = oneshot::channel();
     let queued = queue.is_some_and(|queue| queue.send(Call { question, answer }).is_ok());
@@ -160,10 +160,10 @@ fn call<Q, A: 'static>(queue: Option<&mpsc::UnboundedSender<Call<Q, A>>>, questi
     })
 }
 
-/// What SQLite says of a disk that fails.
+/// The SQLite message of a failing disk.
 const BROKEN: &str = "disk I/O error";
 
-/// How long a write waits for another process.
+/// How long a write waits for a lock of another process.
 const BUSY_WAIT: Millis = Millis(BUSY.as_millis() as u64);
 
 impl Workers {
@@ -176,7 +176,7 @@ impl Workers {
         }
     }
 
-    /// Commits a write, unless a fault strikes, and gives the answer.
+    /// Commits a write unless a fault is injected, and sends the answer.
     async fn carry_out(&self, write: &Write) -> Result<Written, StoreError> {
         let fault = self.faults.on_write(write);
         let held = self.faults.held_for();
@@ -210,7 +210,7 @@ impl Workers {
         }
     }
 
-    /// The process is killed by a task of its own, since a kill ends this one.
+    /// A task of its own kills the process, because the kill cancels this one.
     async fn crash(&self, write: &Write) {
         self.context.enter(Site::Commit, format!("{write:?} -> the process crashes"));
         let kill = self.kill.borrow().clone();
@@ -248,7 +248,7 @@ impl Workers {
         }
     }
 
-    /// Answers now, or after a latency, which holds up this answer but no other commit or lookup.
+    /// Sends the answer now or after a latency, which delays neither other commits nor other reads.
     fn reply<A: 'static>(
         &self,
         site: &str,
@@ -258,7 +258,7 @@ impl Workers {
     ) {
         let length = self.context.latency(site, range);
         if length == Millis::ZERO {
-            // A caller that is gone does not wait.
+            // The caller may have been cancelled.
             let _ = answer.send(result);
             return;
         }
@@ -325,7 +325,7 @@ mod tests {
         });
     }
 
-    /// What a gateway may rely on in production, it may rely on here, in whatever order things happen.
+    /// The simulated store keeps the contract of the production store under every schedule.
     #[test]
     fn the_contract_of_stores_holds() {
         check(Box::new(Fifo));

@@ -24,7 +24,7 @@ pub(crate) struct SessionLog {
     pub(crate) source: Option<String>,
     /// The requested titles, answered or not.
     pub(crate) asked_titles: Vec<String>,
-    /// The acknowledged titles.
+    /// The titles that were acknowledged as set.
     pub(crate) titles: Vec<String>,
     /// The titles that were acknowledged as pending until the row exists; the last one counts.
     pub(crate) waiting_titles: Vec<String>,
@@ -126,8 +126,8 @@ impl SessionLog {
         }
     }
 
-    /// Whether the event continues a reply whose interrupt was acknowledged to the client. A client that missed an event may
-    /// have missed the start of another turn; the numbers of events show that none was missed.
+    /// Whether the event continues a reply whose interrupt was acknowledged to the client. A client that missed an
+    /// event may have missed the start of another turn; the numbers of events show that none was missed.
     pub(super) fn continues_after_stop(&mut self, client: &str, kind: &str, seq: u64) -> bool {
         let missed_some = self.latest.get(client).is_none_or(|latest| latest + 1 != seq);
         if missed_some || kind == "message.start" {
@@ -174,8 +174,8 @@ impl Run {
         self.has_several_receivers |= before.is_some_and(|before| before != client);
     }
 
-    /// Whether a client may have interrupted the turn that has just ended: with a request to stop, or with a later prompt.
-    /// When as many turns have ended as prompts were sent, no prompt came later.
+    /// Whether a client may have interrupted the turn that has just ended: with a request to stop, or with a later
+    /// prompt. When as many turns have ended as prompts were sent, no prompt came later.
     fn explains_a_stop(&self) -> bool {
         self.uncertain
             || self.has_several_receivers

@@ -1,24 +1,24 @@
-//! The messages of the mirror: what each row holds now, and all that was ever said in a conversation.
+//! The messages of the mirror: the present ones of each row, and all that were ever added to a conversation.
 
 use std::collections::BTreeMap;
 
 use gateway_core::store::{NewMessage, Replaced, StoredId, Write};
 
-/// Messages, by row and by conversation.
+/// Messages by row and by conversation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Messages {
-    /// By row: the active ones, oldest first.
+    /// The active messages of each row, oldest first.
     active: BTreeMap<StoredId, Vec<NewMessage>>,
-    /// By the first row of a conversation: all that was ever added to its rows, oldest first. Nothing is taken out
-    /// again, neither by an undo nor by a delete. What a compression leaves and what a branch copies is nothing new.
-    said: BTreeMap<StoredId, Vec<NewMessage>>,
-    /// By row: how many messages compressions in place have put aside there.
-    aside: BTreeMap<StoredId, usize>,
-    /// Rows that lost what was put aside, and how much.
-    lost_aside: Vec<(StoredId, usize)>,
-    /// Rows that got a message a second time, and what it says.
+    /// Every message that was added to a conversation, by the conversation's first row, oldest first. Undo and delete
+    /// remove nothing here. Summaries of a compression and copies of a branch are not added.
+    all: BTreeMap<StoredId, Vec<NewMessage>>,
+    /// The number of messages that compressions in place have archived, by row.
+    archived: BTreeMap<StoredId, usize>,
+    /// Rows that lost archived messages, with the number of messages.
+    lost_archived: Vec<(StoredId, usize)>,
+    /// Rows in which a message was stored a second time, with its text.
     again: Vec<(StoredId, String)>,
-    /// Two messages of different times can have one timestamp: the clock was set back.
+    /// Whether the clock was set back, so that two messages of different times can have one timestamp.
     times_repeat: bool,
 }
 
@@ -28,27 +28,27 @@ impl Messages {
         self.active.get(row).map_or(&[], Vec::as_slice)
     }
 
-    /// All that was ever added to a conversation, by its first row.
-    pub(super) fn said(&self, first: &StoredId) -> &[NewMessage] {
-        self.said.get(first).map_or(&[], Vec::as_slice)
+    /// Every message that was added to a conversation, by its first row.
+    pub(super) fn all_messages(&self, first: &StoredId) -> &[NewMessage] {
+        self.all.get(first).map_or(&[], Vec::as_slice)
     }
 
-    /// Rows that got a message a second time, and what it says.
+    /// Rows in which a message was stored a second time, with its text.
     pub(super) fn again(&self) -> &[(StoredId, String)] {
         &self.again
     }
 
-    /// Rows that lost messages that a compression had put aside, and how many.
-    pub(super) fn lost_aside(&self) -> &[(StoredId, usize)] {
-        &self.lost_aside
+    /// Rows that lost archived messages, with the number of messages.
+    pub(super) fn lost_archived(&self) -> &[(StoredId, usize)] {
+        &self.lost_archived
     }
 
-    /// The clock was set back: what is stored from here on cannot be told from what was stored before.
+    /// Records that the clock was set back: later messages may have the timestamps of earlier ones.
     pub(super) fn note_set_back(&mut self) {
         self.times_repeat = true;
     }
 
-    /// A transaction was committed, on a row of the conversation that begins with `first`.
+    /// Applies a committed transaction on a row of the conversation that begins with `first`.
     pub(super) fn apply(&mut self, write: &Write, first: &StoredId) {
         match write {
             Write::StartTurn { session, messages } => self.add(&session.id, first, messages),
@@ -58,17 +58,17 @@ impl Messages {
             }
             Write::Compact { session, messages } => {
                 let before = self.active.insert(session.clone(), messages.clone()).unwrap_or_default();
-                *self.aside.entry(session.clone()).or_default() += before.len();
+                *self.archived.entry(session.clone()).or_default() += before.len();
             }
             Write::ReplaceMessages { session, messages, replaced } => {
                 self.active.insert(session.clone(), messages.clone());
-                if let (Replaced::All, Some(lost)) = (replaced, self.aside.remove(session)) {
-                    self.lost_aside.push((session.clone(), lost));
+                if let (Replaced::All, Some(lost)) = (replaced, self.archived.remove(session)) {
+                    self.lost_archived.push((session.clone(), lost));
                 }
             }
             Write::Delete { session } => {
                 self.active.remove(session);
-                self.aside.remove(session);
+                self.archived.remove(session);
             }
             Write::CreateSession { .. }
             | Write::End { .. }
@@ -82,13 +82,14 @@ impl Messages {
 
     fn add(&mut self, row: &StoredId, first: &StoredId, messages: &[NewMessage]) {
         let active = self.active.entry(row.clone()).or_default();
-        // Two messages can be equal when they are said at one time, never when others were said in between.
+        // Equal messages at the newest timestamp may be two messages. An equal message with an older timestamp is a
+        // repetition.
         let newest = active.iter().map(|message| message.timestamp).max();
         let is_old = |message: &&NewMessage| newest.is_some_and(|newest| message.timestamp < newest);
         let is_old = |message: &&NewMessage| is_old(message) && !self.times_repeat;
         let again = messages.iter().filter(|message| is_old(message) && active.contains(message));
         self.again.extend(again.map(|message| (row.clone(), message.content.clone().unwrap_or_default())));
         active.extend_from_slice(messages);
-        self.said.entry(first.clone()).or_default().extend_from_slice(messages);
+        self.all.entry(first.clone()).or_default().extend_from_slice(messages);
     }
 }

@@ -1,14 +1,14 @@
-//! Which rows a call of the store touches, for the footprint of the step that carries it out.
+//! The rows that a store call touches, for the footprint of the step that executes it.
 //!
-//! By conversation, which is what follows a row through its rotations, and the titles, which are one index for all. A query
-//! that scans looks at all rows; each commit changes all rows for it.
+//! Rows are grouped by conversation, which covers a row and its rotations. Titles are one index for all rows. A query
+//! that scans the table reads all rows, and each commit writes them.
 
 use gateway_core::store::{Read, StoredId, Write};
 
 use crate::footprint::{Footprints, Resource};
 use crate::world::mirror::Mirror;
 
-/// A commit.
+/// The footprint of a commit.
 pub(super) fn by_commit(footprints: &Footprints, mirror: &Mirror, write: &Write) {
     footprints.write(|| Resource::Rows);
     let change = |row: &StoredId| {
@@ -27,7 +27,7 @@ pub(super) fn by_commit(footprints: &Footprints, mirror: &Mirror, write: &Write)
         | Write::Compact { session, .. }
         | Write::SetTitle { session, .. }
         | Write::ReplaceMessages { session, .. } => change(session),
-        // Any row may have it as its parent.
+        // Any row may have the deleted one as its parent.
         Write::Delete { .. } => mirror.rows().iter().for_each(|row| change(&row.id)),
         Write::Rotate { parent, child, .. } => {
             change(parent);
@@ -47,7 +47,7 @@ pub(super) fn by_commit(footprints: &Footprints, mirror: &Mirror, write: &Write)
     }
 }
 
-/// Whether a title may be given or given up.
+/// Whether a write may set or clear a title.
 fn names(write: &Write) -> bool {
     match write {
         Write::CreateSession { session } | Write::StartTurn { session, .. } => session.title.is_some(),
@@ -66,7 +66,7 @@ fn names(write: &Write) -> bool {
     }
 }
 
-/// A lookup. A chain is followed over rows that may not be of one conversation.
+/// The footprint of a read. A chain may pass through rows of several conversations.
 pub(super) fn by_lookup(footprints: &Footprints, mirror: &Mirror, read: &Read) {
     match read {
         Read::Session { id } | Read::Messages { session: id } => {
