@@ -143,7 +143,7 @@ impl Folder {
     #[expect(clippy::disallowed_methods, reason = "the commands of the pages are programs")]
     fn run(&self, command: &str, status: i32) -> Option<(String, i32)> {
         let programs = Path::new(env!("CARGO_BIN_EXE_sim")).parent().expect("a program is in a folder");
-        if command.contains("gateway serve") && !programs.join("gateway").exists() {
+        if command.contains("gateway serve") && !is_up_to_date(&programs.join("gateway")) {
             return None;
         }
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -158,6 +158,21 @@ impl Folder {
             .expect("there is a shell");
         Some((String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code().unwrap_or(-1)))
     }
+}
+
+/// Whether the gateway's program is built from the sources as they are. `cargo test --workspace` builds it before any test runs.
+fn is_up_to_date(program: &Path) -> bool {
+    fn newest(path: &Path) -> Option<std::time::SystemTime> {
+        if path.is_dir() {
+            return fs::read_dir(path).ok()?.flatten().filter_map(|entry| newest(&entry.path())).max();
+        }
+        path.extension().filter(|extension| *extension == "rs")?;
+        path.metadata().ok()?.modified().ok()
+    }
+    let built = program.metadata().and_then(|metadata| metadata.modified()).ok();
+    let folders = ["gateway/src", "gateway/core/src", "gateway/sqlite/src"];
+    built.is_some()
+        && folders.into_iter().filter_map(|folder| newest(&root().join(folder))).all(|source| Some(source) < built)
 }
 
 fn copy(from: &Path, to: &Path) {

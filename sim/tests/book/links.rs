@@ -132,8 +132,12 @@ fn is_path(code: &str) -> bool {
         .any(|part| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_'));
     let ours = code.ends_with(".rs") || (code.contains('/') && !code.starts_with('/'));
     let outside = ["target/", "tui_gateway/", "application/"].iter().any(|folder| code.starts_with(folder));
-    let number = code.starts_with(|letter: char| letter.is_ascii_digit());
-    letters && ours && !outside && !number && (!placeholder || code.ends_with(".md"))
+    let top = ["gateway/", "sim/", "scenarios/", "snapshots/", "docs/", ".ci/", ".github/"];
+    let shaped = code.ends_with('/')
+        || code.rsplit('/').next().is_some_and(|name| name.contains('.'))
+        || top.iter().any(|folder| code.starts_with(folder));
+    let example = ["foo.rs", "foo/", "mod.rs"].contains(&code);
+    letters && ours && shaped && !outside && !example && (!placeholder || code.ends_with(".md"))
 }
 
 /// A path may be shortened at its beginning: `store/rows.rs`.

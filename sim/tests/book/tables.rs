@@ -27,7 +27,7 @@ pub(crate) fn table(name: &str, words: &[&str]) -> String {
             keys(&members(SCENARIO, "pub struct Scenario"), &["about", "issues", "releases", "seed", "until"])
         }
         "keys-gateway" => settings(),
-        "keys-network" => keys(&members(SCENARIO, "pub struct Network"), &["latency", "buffer"]),
+        "keys-network" => keys(&members(SCENARIO, "pub struct NetworkSettings"), &["latency", "buffer"]),
         "keys-store" => {
             keys(&members(SCENARIO, "pub struct StoreSettings"), &["before_commit", "after_commit", "after_lookup"])
         }
@@ -247,7 +247,7 @@ fn alternative(way: &Alternative, releases: &[&str]) -> String {
 
 /// The groups of behaviour that no page of the reference shows.
 pub(crate) fn missing_groups() -> Vec<String> {
-    let pages = ["prompts", "sessions", "turns", "ends"].map(|page| {
+    let pages = ["prompts", "sessions", "rows", "turns", "ends"].map(|page| {
         let path = root().join(format!("docs/src/reference/behavior-{page}.md"));
         fs::read_to_string(path).expect("a page of the reference")
     });
