@@ -44,9 +44,9 @@ def main():
     os.environ["HERMES_HOME"] = str(home)
     os.environ["HERMES_DASHBOARD_SESSION_TOKEN"] = token
     os.environ["HERMES_TUI_WS_ORPHAN_REAP_GRACE_S"] = str(arguments.grace * arguments.scale)
-    # It would install packages for tools that no turn here calls.
+    # Otherwise the package would install dependencies of tools that no turn here calls.
     os.environ["HERMES_DISABLE_LAZY_INSTALLS"] = "1"
-    # No provider is ever asked: port 9 of this machine discards, if anything listens there at all.
+    # No provider is ever called: port 9 is the discard port, if any process listens on it.
     (home / "config.yaml").write_text(
         "model: {default: scripted, provider: custom, base_url: 'http://127.0.0.1:9/v1', api_key: none,"
         " context_length: 200000}\n"
@@ -86,7 +86,7 @@ def announce(port, token, home, kind):
 
     server._get_db()
     if kind == "whole":
-        # Its first prompt for a model, which a compression makes, takes seconds.
+        # The first prompt for a model, which a compression sends, takes seconds.
         agent = server._make_agent("warm", "warm")
         agent._build_system_prompt(None)
         agent.close()
@@ -96,7 +96,7 @@ def announce(port, token, home, kind):
             break
         except OSError:
             time.sleep(0.05)
-    # The package has put its standard error in the place of standard output.
+    # The package has redirected standard output to standard error.
     print(f"database {home / 'state.db'}", file=sys.__stdout__, flush=True)
     print(f"listening on ws://127.0.0.1:{port}/api/ws?token={token}", file=sys.__stdout__, flush=True)
 
@@ -110,7 +110,7 @@ class Script:
 
     def steps(self, prompt):
         steps = self.turns.get(prompt, {"steps": [{"reply": prompt}]})["steps"]
-        # A turn that says nothing at its end says what the project's own scripted agent would say.
+        # A turn without a final reply gets the reply of this project's scripted agent.
         return steps if steps and "reply" in steps[-1] else [*steps, {"reply": "done"}]
 
     def seconds(self, text):
@@ -220,7 +220,7 @@ class WholeStore:
     def compress(self, mode, work):
         def summarize(messages, current_tokens=None, focus_topic=None, force=False):
             work()
-            # As the package's own does it: a copy that does not say it is stored already.
+            # As the package's own agent does: a copy without the mark that it is stored already.
             last = {key: value for key, value in messages[-1].items() if not key.startswith("_")}
             return [{"role": "user", "content": SUMMARY}, last]
 
@@ -230,7 +230,7 @@ class WholeStore:
         self.agent.context_compressor.compress = summarize
         before = self.agent.session_id
         self.messages, _ = self.agent._compress_context(self.messages, None, force=True)
-        # A new row has none of them yet; a row that was compacted in place has all.
+        # A new row has none of the messages yet; a row that was compacted in place has all of them.
         self.known = [] if self.agent.session_id != before else list(self.messages)
 
 
@@ -310,7 +310,7 @@ def replace(script, agent):
     from agent import title_generator
     from tui_gateway import server
 
-    # `0.18.2` is (0, 18): that is as fine as the releases differ here.
+    # `0.18.2` is (0, 18): releases with equal minor versions do not differ here.
     release = tuple(int(part) for part in importlib.metadata.version("hermes-agent").split(".")[:2])
 
     def run_conversation(self, user_message, system_message=None, conversation_history=None, stream_callback=None, **_):

@@ -23,7 +23,7 @@ use pages::Page;
 /// Largest size of a page of the book, in bytes. A longer one is split.
 const PAGE_BYTES_MAX: usize = 8 * 1024;
 
-/// A table that is written by hand is wrong within a month.
+/// Tables that are written by hand become wrong, so they are generated.
 #[test]
 fn generated_tables_are_those_of_the_code() {
     let complaints = Page::all().into_iter().filter_map(|page| {
@@ -45,13 +45,13 @@ fn no_field_and_no_defect_is_missing() {
     fail(tables::missing_groups().into_iter().chain(scenarios::gaps()).collect());
 }
 
-/// What a page shows of a command is what the command prints.
+/// The output that a page shows is the output of the command.
 #[test]
 fn commands_print_what_the_pages_show() {
     fail(commands::check(&Page::all()));
 }
 
-/// Commands that are not run have a reason, and flags that exist.
+/// Commands that are not run state a reason and use existing flags.
 #[test]
 fn commands_that_are_not_run_can_be_parsed() {
     fail(Page::all().iter().flat_map(commands::unparsable).collect());
@@ -69,7 +69,7 @@ fn paths_and_names_exist() {
     fail(links::unknown_names(&Page::all()));
 }
 
-/// Each page of the book is listed in `SUMMARY.md`, and is no longer than a reader's patience.
+/// Each page of the book is listed in `SUMMARY.md` and is within the size limit.
 #[test]
 fn pages_are_listed_and_short() {
     let pages = Page::all();

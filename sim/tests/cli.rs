@@ -1,4 +1,4 @@
-//! The command line end to end: what it says of bad input, what it prints, and what it exits with.
+//! The command line end to end: errors for bad input, printed output and exit codes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A turn outlives the grace: fine under `current`, a row that stays open for ever under 0.16.0.
+/// A turn outlives the grace: `current` ends the row, 0.16.0 leaves it open for ever.
 const GHOST: &str = r#"about = "A turn outlives the grace after its client is gone."
 releases = ["0.16.0", "current"]
 until = "90s"
@@ -44,12 +44,12 @@ client = "desktop"
 do = "drop"
 "#;
 
-/// The beginning of a run of it that is not the scripted one.
+/// The beginning of the report of a run that is not scripted.
 const GHOST_TAPE: &str = "ready: store/writer | store/reader | gateway/acceptor | *desktop/script
 ready: store/writer | store/reader | *gateway/acceptor | desktop/inbox
 ";
 
-/// Nothing is wrong with it under any release.
+/// A scenario that passes under every release.
 const VISIT: &str = r#"about = "A client comes and goes."
 
 [[steps]]
@@ -63,26 +63,26 @@ client = "desktop"
 do = "close"
 "#;
 
-/// A key that does not exist is an error where it stands: it would otherwise be a setting that does nothing.
+/// An unknown key is an error at its position: otherwise it would be a setting without effect.
 #[test]
 fn unknown_key() {
     check_story("until =", "untill =", &["story.toml:3:1", "unknown key `untill`", "`until`"]);
     check_story("takes = \"4s\"", "lasts = \"4s\"", &["story.toml:7:28", "unknown key `lasts`", "`takes`"]);
 }
 
-/// A step that does not exist is told with those that do.
+/// An unknown step is reported with the known ones.
 #[test]
 fn unknown_step() {
     check_story("\"drop\"", "\"crush\"", &["story.toml:33:6", "unknown step `crush`", "`connect`", "`drop`"]);
 }
 
-/// Time starts at zero.
+/// Times are not negative.
 #[test]
 fn negative_time() {
     check_story("\"6s\"", "\"-6s\"", &["story.toml:31:6", "negative time `-6s`", "expected a length such as", "`0s`"]);
 }
 
-/// A session has no name before the step that gives it one; which step does, and when, is said.
+/// A session that is used before it is named is an error that gives the step and the time of the naming.
 #[test]
 fn session_used_before_named() {
     let create = "at = \"0s\"\nclient = \"desktop\"\ndo = \"session.create\"";
@@ -101,7 +101,7 @@ fn undefined_turn() {
     );
 }
 
-/// One name, one session; one name, one turn.
+/// A name stands for one session, and a name stands for one turn.
 #[test]
 fn duplicate_names() {
     let again = "[[steps]]\nat = \"1s\"\nclient = \"desktop\"\ndo = \"session.create\"\nas = \"work\"\n";
@@ -116,7 +116,7 @@ fn duplicate_names() {
     );
 }
 
-/// Releases are those of the gateway, in a file as on the command line.
+/// Releases are those of the gateway, in a file and on the command line.
 #[test]
 fn unknown_release() {
     let accepted = ["unknown release `0.1`", "`0.16.0`", "`current`"];
@@ -125,7 +125,7 @@ fn unknown_release() {
     check_refused(&["run", "story.toml", "--release", "0.1"], &story, &[&["--release"], &accepted[..]].concat());
 }
 
-/// An expectation of a violation that no invariant can find would never be met.
+/// An expected violation of an unknown invariant could never be met.
 #[test]
 fn unknown_invariant() {
     let story = format!("{GHOST}\n[expect.current]\nviolates = \"rows_are_nice\"\n");
@@ -134,7 +134,7 @@ fn unknown_invariant() {
     check_refused(&["run", "story.toml"], &[("story.toml", story.as_bytes())], &said);
 }
 
-/// An invariant's earlier name stands for the present one. The warning names the place and the present name, once for
+/// An earlier name of an invariant stands for the present one. The warning contains the position and the present name, once for
 /// each file and name, on stderr: stdout stays one document, and the exit code is that of the run.
 #[test]
 fn earlier_names_of_invariants_warn() {
@@ -163,13 +163,13 @@ fn earlier_names_of_invariants_warn() {
     check_refused(&only, &files, &["`told_is_stored` is now `acknowledged_messages_are_stored`"]);
 }
 
-/// A file that says nothing is no scenario that passes.
+/// A file without content is an error, not a scenario that passes.
 #[test]
 fn empty_file() {
     check_refused(&["run", "story.toml"], &[("story.toml", b"")], &["story.toml", "empty scenario", "`[[steps]]`"]);
 }
 
-/// Neither is a file that is no text; the place is that of the first bad byte.
+/// A file that is not text is an error at the first bad byte.
 #[test]
 fn not_utf8() {
     let text = b"about = \"x\"\n# caf\xe9\n";
@@ -177,7 +177,7 @@ fn not_utf8() {
     check_refused(&["run", "story.toml"], &[("story.toml", text)], &said);
 }
 
-/// A run of nothing must not pass, however it comes about.
+/// A command that runs nothing must not pass, for any reason.
 #[test]
 fn nothing_to_run() {
     let notes = [("stories/notes.md", &b"# later"[..]), ("story.toml", VISIT.as_bytes())];
@@ -189,14 +189,14 @@ fn nothing_to_run() {
     check_refused(&["run", ".", "--release", "0.16.0"], &notes, &other);
 }
 
-/// One bad file stops the command before the first run: half a report looks like a whole one.
+/// A bad file stops the command before the first run: a partial report looks like a complete one.
 #[test]
-fn a_bad_file_among_good_ones() {
+fn a_bad_file_stops_the_command_before_the_first_run() {
     let files = [("a.toml", VISIT.as_bytes()), ("b.toml", b"about = 1\n"), ("c.toml", VISIT.as_bytes())];
     check_refused(&["run", "."], &files, &["b.toml:1:9", "invalid type: integer `1`, expected a string"]);
 }
 
-/// What is wrong with the command line itself is told like a bad file.
+/// Mistakes on the command line are reported like those in files.
 #[test]
 fn bad_options() {
     let files = [("story.toml", VISIT.as_bytes())];
@@ -208,7 +208,7 @@ fn bad_options() {
     check_refused(&[], &files, &["Usage: sim", "run"]);
 }
 
-/// `--format json` prints one document with the fields that readers of it rely on, and nothing else.
+/// `--format json` prints one document with the documented fields, and nothing else.
 #[test]
 fn json_is_one_document() {
     let runs = json(&["run", "story.toml"], &[("story.toml", GHOST.as_bytes())], 10);
@@ -249,9 +249,9 @@ fn json_is_one_document() {
     assert_eq!((&current["expected"], &current["violations"]), (&true.into(), &Value::Array(Vec::new())));
 }
 
-/// The rows of the two runs: times count from the scenario's start, and a parent is told by its alias.
+/// The rows of the two runs: times count from the scenario's start, and a parent is given by its alias.
 #[test]
-fn json_rows_tell_the_story() {
+fn json_contains_the_rows_of_each_run() {
     let rows = |release: &str, code: i32| {
         let runs = json(&["run", "story.toml", "--release", release], &[("story.toml", GHOST.as_bytes())], code);
         let field = |row: &Value| {
@@ -267,11 +267,11 @@ fn json_rows_tell_the_story() {
     assert_eq!(rows("current", 0), [parent, r#""s2" "s1" 5000 46000 "ws_orphan_reap""#]);
 }
 
-/// Without `[expect]` a violation is not expected; with it the run is as its file says, and the command succeeds.
+/// Without `[expect]` a violation is not expected; with it, a run that meets the expectation succeeds.
 #[test]
 fn a_violation_exits_10_unless_it_is_expected() {
     let run = |files: &[(&str, &[u8])], code: i32| check(&["run", "."], files, code, &[]);
-    // That release has no idle reaper either.
+    // That release has no idle reaper.
     let violates = r#"violates = ["detached_rows_end", "idle_sessions_end"]"#;
     let expecting = format!("{GHOST}\n[expect.\"0.16.0\"]\n{violates}\n");
     let other = expecting.replace("detached_rows_end", "live_rows_stay_open");
@@ -283,7 +283,7 @@ fn a_violation_exits_10_unless_it_is_expected() {
     run(&[("a.toml", VISIT.as_bytes()), ("b.toml", GHOST.as_bytes()), ("c.toml", expecting.as_bytes())], 10);
 }
 
-/// Inside `scenarios/` every file has a snapshot, or its rows are compared with nothing; elsewhere they are printed.
+/// Inside `scenarios/` every file must have a snapshot; elsewhere the rows are printed.
 #[test]
 fn a_missing_snapshot_exits_15_inside_scenarios_only() {
     for (path, code) in [("scenarios/visit.toml", 15), ("scenarios/deep/visit.toml", 15), ("stories/visit.toml", 0)] {
@@ -294,7 +294,7 @@ fn a_missing_snapshot_exits_15_inside_scenarios_only() {
     check(&["run"], &[("scenarios/visit.toml", VISIT.as_bytes())], 15, &[]);
 }
 
-/// Whether a file lies inside `scenarios/` does not depend on where the command is run or how the file is called.
+/// Whether a file is inside `scenarios/` does not depend on the working directory or on how the path is written.
 #[test]
 fn snapshots_are_found_from_everywhere() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -308,7 +308,7 @@ fn snapshots_are_found_from_everywhere() {
     }
 }
 
-/// `file:line:column` stays in one piece however long it is: editors and people search for it.
+/// `file:line:column` is never broken over lines, because editors and searches need it in one piece.
 #[test]
 fn a_long_place_is_not_broken() {
     let path = format!("{}story.toml", "a_folder_with_a_long_name/".repeat(5));
@@ -326,7 +326,7 @@ fn a_long_place_is_not_broken() {
     assert!(gone.contains(&format!("{path}.gone: no such file or directory")), "{gone}");
 }
 
-/// Rows that differ from the snapshot are told fact by fact, with both sides.
+/// Rows that differ from the snapshot are reported field by field, with both values.
 #[test]
 fn other_rows_exit_15() {
     let snapshot = b"releases: current\n\ns1.end_reason = ws_orphan_reap\n";
@@ -337,7 +337,7 @@ fn other_rows_exit_15() {
     check(&["run"], &files, 0, &[]);
 }
 
-/// A file's tape is its schedule, for `run` as for `replay`; a tape of its own file is replayed in its place.
+/// A file's tape is its schedule for `run` and `replay`; `--tape` replaces it.
 #[test]
 fn a_tape_is_replayed() {
     let taped = format!("{GHOST}\n[tape]\ncurrent = '''\n{}'''\n", GHOST_TAPE);
@@ -355,7 +355,7 @@ fn a_tape_is_replayed() {
     assert_eq!(run[0]["digest"].as_str(), Some(digest(&printed).as_str()));
 }
 
-/// A tape that does not fit, or that the run does not use up, exits with 14 and says where.
+/// A tape that does not fit, or that the run does not use up, exits with 14 and reports the position.
 #[test]
 fn a_tape_that_does_not_fit_exits_14() {
     let other = GHOST_TAPE.replace("desktop/", "laptop/");
@@ -377,7 +377,7 @@ fn a_tape_that_does_not_fit_exits_14() {
     check_refused(&named, &files, &["other.tape is not a tape", "line 1 of the tape is no choice"]);
 }
 
-/// A failing run becomes a small file, at a place that is the same every time; stopped and started again it goes on from there.
+/// A failing run is shrunk to a small file whose path is always the same; a repeated command continues from that file.
 #[test]
 fn a_failure_is_shrunk_to_a_file() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -405,9 +405,9 @@ fn a_failure_is_shrunk_to_a_file() {
     assert!(text(replayed.stdout).contains("100 of 100 violated"), "the same every time");
 }
 
-/// All schedules without a failure are a proof; with some left out they are none, which is an exit code of its own.
+/// An exploration without a failure is a proof if it is complete; otherwise it has an exit code of its own.
 #[test]
-fn exploring_proves_or_says_that_it_does_not() {
+fn exploring_is_a_proof_or_exits_with_its_own_code() {
     let files: [(&str, &[u8]); 1] = [("story.toml", GHOST.as_bytes())];
     let explore =
         |arguments: &[&str], code: i32| check(&[&["explore", "story.toml"], arguments].concat(), &files, code, &[]);
@@ -426,7 +426,7 @@ fn exploring_proves_or_says_that_it_does_not() {
     check_refused(&["explore", "story.toml", "--plant", "grace.expiry=never"], &files, &["never"]);
 }
 
-/// One flag plants a bug, in every command that runs something. Its earlier spellings are accepted and not shown.
+/// One flag plants a bug, in every command that runs scenarios. Its earlier spellings are accepted and hidden.
 #[test]
 fn bugs_are_planted_by_one_flag() {
     let files: [(&str, &[u8]); 1] = [("story.toml", GHOST.as_bytes())];
@@ -446,7 +446,7 @@ fn bugs_are_planted_by_one_flag() {
         let help = check(&[command, &["--help"]].concat(), &[], 0, &[]);
         assert!(help.contains("--plant <FIELD=ALTERNATIVE>") && !help.contains("--bug"), "{help}");
     }
-    // The last one of a field counts.
+    // The last value of a field applies.
     let plants = ["--plant", "grace.expiry=kill", "--plant", "grace.expiry=one_shot"];
     let printed = check(&[&["run", "story.toml", "--release", "current"], &plants[..]].concat(), &files, 10, &[]);
     for command in ["replay   sim run", "shrink   sim shrink", "explore  sim explore"] {
@@ -457,7 +457,7 @@ fn bugs_are_planted_by_one_flag() {
     assert!(replayed.contains("1 of 1 violated"), "{replayed}");
 }
 
-/// A number that is out of bounds is a usage error, not a panic.
+/// A number out of range is a usage error, not a panic.
 #[test]
 fn numbers_have_bounds() {
     const MOST: &str = "18446744073709551615";
@@ -477,9 +477,9 @@ fn numbers_have_bounds() {
     check(&["run", "story.toml", "--strategy", "pct:1000", "--seed", MOST], &files, 10, &[]);
 }
 
-/// A failure is told, kept as a file that expects it, and replayed and shrunk by the commands that are printed.
+/// A failure is reported, written as a file that expects it, and replayed and shrunk by the printed commands.
 #[test]
-fn exploring_keeps_what_it_finds() {
+fn exploring_writes_the_failure_to_a_file() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("story.toml"), GHOST).expect("a file");
     let run = |line: &str, code: i32| {
@@ -500,9 +500,9 @@ fn exploring_keeps_what_it_finds() {
     assert_eq!((&document["failure"]["outcome"], &document["proof"]), (&"violated".into(), &Value::Bool(false)));
 }
 
-/// What does not fail cannot shrink, and a file that is something else is not replaced.
+/// A run that does not fail cannot be shrunk, and a file of another kind is not replaced.
 #[test]
-fn shrinking_refuses() {
+fn shrinking_refuses_passing_runs_and_other_files() {
     let files = [("story.toml", GHOST.as_bytes()), ("visit.toml", VISIT.as_bytes())];
     check_refused(&["shrink", "visit.toml"], &files, &["visit.toml shows no failure on this schedule", "`--tape`"]);
     let only = ["shrink", "story.toml", "--only", "one_turn_per_record"];
@@ -512,11 +512,11 @@ fn shrinking_refuses() {
     check_refused(&other, &files, &["visit.toml exists and does not show `detached_rows_end"]);
 }
 
-/// The help says what happens when an option is left out.
+/// The help states the default of each option.
 #[test]
 fn help_mentions_defaults() {
     let help = check(&["run", "--help"], &[], 0, &[]);
-    // A line may be broken anywhere.
+    // A line may be broken at any blank.
     let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
     for default in
         ["[default: scenarios]", "[default: human]", "[default: the file's tape; without one, fifo]", "[default: 0]"]
@@ -525,24 +525,24 @@ fn help_mentions_defaults() {
     }
     assert!(help.contains("Run scenarios and compare them with their expectations and snapshots\n"), "{help}");
     assert!(check(&["--help"], &[], 0, &[]).contains("  run "), "the commands are listed");
-    assert!(check(&["--version"], &[], 0, &[]).starts_with("sim "), "the version is told");
+    assert!(check(&["--version"], &[], 0, &[]).starts_with("sim "), "`--version` prints the version");
 }
 
-/// The story with one change, which is the mistake.
+/// The scenario with one change, which is the mistake.
 #[track_caller]
 fn check_story(old: &str, new: &str, said: &[&str]) {
     assert!(GHOST.contains(old), "`{old}` is not in the story");
     check_refused(&["run", "story.toml"], &[("story.toml", GHOST.replacen(old, new, 1).as_bytes())], said);
 }
 
-/// Bad input: exit code 2, not a word where results go, and all of `said` where talk goes.
+/// Bad input: exit code 2, empty stdout, and every text of `said` on stderr.
 #[track_caller]
 fn check_refused(arguments: &[&str], files: &[(&str, &[u8])], said: &[&str]) {
     let printed = check(arguments, files, 2, said);
     assert_eq!(printed, "", "nothing on stdout");
 }
 
-/// The runs of the document that is printed.
+/// The runs of the printed document.
 #[track_caller]
 fn json(arguments: &[&str], files: &[(&str, &[u8])], code: i32) -> Vec<Value> {
     let printed = check(&[arguments, &["--format", "json"]].concat(), files, code, &[]);
@@ -551,8 +551,8 @@ fn json(arguments: &[&str], files: &[(&str, &[u8])], code: i32) -> Vec<Value> {
     document["runs"].as_array().expect("a list of runs").clone()
 }
 
-/// Runs the command in a folder of its own that holds `files`, which it leaves as they are, and returns its stdout.
-/// Without `said` it must say nothing.
+/// Runs the command in its own folder with `files`, which must not change, and returns its stdout.
+/// With an empty `said`, stderr must be empty.
 #[track_caller]
 fn check(arguments: &[&str], files: &[(&str, &[u8])], code: i32, said: &[&str]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
@@ -584,7 +584,7 @@ fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).expect("UTF-8")
 }
 
-/// Without the frame, and with a blank where a line was broken.
+/// Without the frame, and with line breaks replaced by blanks.
 fn unwrapped(stderr: &str) -> String {
     let words = stderr.split(|letter: char| letter.is_whitespace() || "│×╭╰─·╯".contains(letter));
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")

@@ -1,4 +1,4 @@
-//! One scenario, one tape: one run, byte for byte, wherever and however often it runs.
+//! One scenario and one tape give one run, byte for byte, on every machine and at every repetition.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,15 +17,15 @@ fn scenarios() -> Vec<PathBuf> {
     found.into_iter().map(|found| found.path).collect()
 }
 
-/// What is compared: the digest, and all that is printed of the run.
+/// The compared parts: the digest, and the printed output of the run.
 fn fingerprint(simulator: &mut Simulator, scenario: &Scenario, release: Release, seed: u64) -> String {
     let report = simulator.run_with(scenario, release, Box::new(Random::new(seed)));
     format!("{} {} {}\n{}{}", report.trace.digest(), report.trace.events(), report.outcome, report.trace, report.rows)
 }
 
-/// A run leaves nothing behind that another would see: fresh and emptied databases give the same trace.
+/// A run leaves nothing behind that affects another: fresh and emptied databases give the same trace.
 #[test]
-fn a_database_that_was_emptied_is_as_good_as_a_fresh_one() {
+fn an_emptied_database_gives_the_trace_of_a_fresh_one() {
     let mut kept = Simulator::new();
     for path in scenarios() {
         let scenario = Scenario::load(&path, &NAMES).expect("scenarios are readable");
@@ -39,9 +39,9 @@ fn a_database_that_was_emptied_is_as_good_as_a_fresh_one() {
     }
 }
 
-/// The tape holds every choice: replayed strictly, it gives the run again.
+/// The tape contains every choice: a strict replay reproduces the run.
 #[test]
-fn a_tape_gives_its_run_again() {
+fn a_tape_reproduces_its_run() {
     let mut simulator = Simulator::new();
     for path in scenarios() {
         let scenario = Scenario::load(&path, &NAMES).expect("scenarios are readable");
@@ -56,9 +56,9 @@ fn a_tape_gives_its_run_again() {
     }
 }
 
-/// A run that ends before its tape does is not the recorded one, even if all went well until then.
+/// A run that ends before its tape ends has diverged, even without a failure until then.
 #[test]
-fn a_tape_is_used_up() {
+fn a_run_that_ends_before_its_tape_diverges() {
     let scenario = Scenario::load(&scenarios()[0], &NAMES).expect("scenarios are readable");
     let mut simulator = Simulator::new();
     let mut tape = simulator.run(&scenario, Release::Current).tape;
@@ -66,15 +66,18 @@ fn a_tape_is_used_up() {
     tape.choices.push(last);
     let again = simulator.run_with(&scenario, Release::Current, Box::new(Replay::new(tape)));
     assert_eq!(again.outcome, sim_harness::Outcome::Nondeterministic);
-    assert!(again.detail.is_some_and(|detail| detail.ends_with("found the end of the run")), "it says so");
+    assert!(
+        again.detail.is_some_and(|detail| detail.ends_with("found the end of the run")),
+        "the report names the end of the run"
+    );
 }
 
-/// Debug and release builds, other processes, time zones, languages, environments and working directories agree.
+/// Debug and release builds agree in other processes, time zones, languages, environments and working directories.
 ///
-/// Method: the release build is made by the cargo that runs this test, in the workspace's own target folder, where
-/// README's first command has left it already; both binaries run all scenarios and print digests.
+/// Method: the cargo that runs this test makes the release build in the workspace's target folder, where
+/// README's first command has built it already; both binaries run all scenarios and print digests.
 #[test]
-fn builds_and_surroundings_do_not_matter() {
+fn builds_and_environments_do_not_matter() {
     let release = release_build();
     let debug = PathBuf::from(env!("CARGO_BIN_EXE_sim"));
     let expected = digests(&debug, root(), &[]);

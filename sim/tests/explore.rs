@@ -1,5 +1,4 @@
-//! Exploring: what is proved about whole scenarios, which planted races are found in small ones without any widening, and
-//! that the reduction leaves nothing out.
+//! Exploration: proofs about whole scenarios, planted races in small scenarios, and the completeness of the reduction.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -11,12 +10,12 @@ use sim_harness::{Outcome, Release, Scenario, Simulator};
 use sim_search::explore::{Bounds, Cut, Exploration, Explored, Reduction};
 use sim_search::generate;
 
-/// A scenario that stands in a file.
+/// Loads a scenario file.
 fn file(path: &str) -> Scenario {
     Scenario::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(path), &NAMES).expect("a good file")
 }
 
-/// A scenario of steps, each `time client what`, and what else a step needs in braces: `3s phone session.close work`.
+/// A scenario of steps, each `time client action`, with further keys in braces: `3s phone session.close work`.
 fn script(head: &str, steps: &[&str]) -> Scenario {
     let mut text = format!("about = \"A few steps.\"\n{head}\n");
     for step in steps {
@@ -30,7 +29,7 @@ fn script(head: &str, steps: &[&str]) -> Scenario {
     Scenario::parse(Path::new("script.toml"), &text, &NAMES).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// What the words after a step's action are.
+/// The keys of the words that follow a step's action.
 fn keys(what: &str) -> &'static [&'static str] {
     match what {
         "session.create" => &["as"],
@@ -49,14 +48,14 @@ fn explore(scenario: &Scenario) -> Explored {
     Exploration::new(Release::Current).carry_out(&mut Simulator::new(), scenario)
 }
 
-/// On beyond failures, with alternatives from the choice `from` on.
+/// Continues after failures, and tries alternatives from the choice `from` on.
 fn in_full(scenario: &Scenario, reduction: Reduction, from: usize) -> Explored {
     let bounds = Bounds { choices: from..usize::MAX, ..Bounds::default() };
     let exploration = Exploration { reduction, bounds, ..Exploration::new(Release::Current) };
     exploration.carry_out_in_full(&mut Simulator::new(), scenario)
 }
 
-/// What was found, in a line.
+/// The result of an exploration, in one line.
 fn told(explored: &Explored) -> String {
     let Explored { whole, left_off, pruned, cut, failures, .. } = explored;
     let found = match failures.first() {
@@ -70,7 +69,7 @@ fn told(explored: &Explored) -> String {
 const TURNS: &str = "[turns.short]\nsteps = [{ reply = \"hi\" }]\n\
                      [turns.long]\nsteps = [{ tool = \"terminal\", takes = \"2s\" }, { reply = \"done\" }]\n";
 
-/// S3: the second absence begins at the instant at which the first grace would have been over.
+/// S3: the second absence begins at the instant at which the first grace would have ended.
 fn second_absence() -> Scenario {
     script(
         &format!("until = \"60s\"\n{TURNS}"),
@@ -86,7 +85,7 @@ fn second_absence() -> Scenario {
     )
 }
 
-/// S2: a session is resumed at the instant at which its connection dies.
+/// S2: a session is resumed at the instant at which its connection is dropped.
 fn resumed_as_it_drops() -> Scenario {
     script(
         &format!("until = \"40s\"\n{TURNS}"),
@@ -135,7 +134,7 @@ fn closed_as_it_is_prompted() -> Scenario {
     )
 }
 
-/// S19: a client dies at the instant at which the turn ends for which its next prompt waits.
+/// S19: a client drops at the instant at which the turn ends that its next prompt waits for.
 fn dies_as_its_prompt_is_due() -> Scenario {
     script(
         &format!("until = \"60s\"\n[gateway]\nbusy_input_mode = \"queue\"\n{TURNS}"),
@@ -149,9 +148,9 @@ fn dies_as_its_prompt_is_due() -> Scenario {
     )
 }
 
-/// #44045 under `current`: no schedule at all leaves the row open. With a timer that fires once, the first one does.
+/// #44045 under `current`: no schedule leaves the row open. With a one-shot timer, the first schedule does.
 #[test]
-fn an_issue_is_mended_on_every_schedule() {
+fn an_issue_is_fixed_on_every_schedule() {
     let scenario = file("issues/44045_turn_outlives_grace.toml");
     let explored = explore(&scenario);
     assert_eq!(told(&explored), "6 whole, 36 left off, 113 pruned: all schedules pass");
@@ -161,7 +160,7 @@ fn an_issue_is_mended_on_every_schedule() {
     assert!(!explored.is_proof());
 }
 
-/// Explores a scenario with bugs planted on `current`, and replays what it finds.
+/// Explores a scenario with bugs planted on `current`, and replays the failure.
 #[track_caller]
 fn check_race(scenario: &Scenario, bugs: &[&str], only: &[&str], expected: &str) {
     let scenario = planted(scenario, bugs);
@@ -174,7 +173,7 @@ fn check_race(scenario: &Scenario, bugs: &[&str], only: &[&str], expected: &str)
     assert_eq!((again.outcome, again.violations), (Outcome::Violated, report.violations));
 }
 
-/// The scripted schedule does not show the bug: it takes another order of what falls on one instant.
+/// The scripted schedule does not reveal the bug: it needs another order of the events of one instant.
 #[track_caller]
 fn check_scripted_passes(scenario: &Scenario, bug: &str) {
     let report = Simulator::new().run(&planted(scenario, &[bug]), Release::Current);
@@ -205,7 +204,7 @@ fn a_row_that_is_opened_before_it_ends_is_found() {
     assert_eq!(told(&explore(&scenario)), "84 whole, 410 left off, 1069 pruned: all schedules pass");
 }
 
-/// Two fields, as in the old releases: the row is inserted without a look, and the close does not wait for the turn.
+/// Two fields, as in the old releases: the row is inserted without a check, and the close does not wait for the turn.
 #[test]
 fn a_row_that_is_inserted_after_its_end_is_found() {
     let bugs = ["claim.row = plain_insert", "close.turn = left_running"];
@@ -223,8 +222,8 @@ fn a_pinned_connection_that_is_dead_is_found() {
     check_race(&scenario, &["queue.delivery = pinned"], &[], "1 whole, 0 left off, 0 pruned: detached_rows_end");
 }
 
-/// The reduction leaves nothing out: every order of what follows the first choices ends in one of the ways that it finds, and
-/// the other way round, with what is drawn in a step as well.
+/// The reduction is complete: the exhaustive search and the reduced search, from the first choices on, have the same
+/// results, with choices inside a step as well.
 #[track_caller]
 fn check_equal(scenario: &Scenario, from: usize, expected: &str) {
     let (reduced, all) = (in_full(scenario, Reduction::SleepSets, from), in_full(scenario, Reduction::Off, from));
@@ -239,15 +238,15 @@ fn a_connection_ends_alike_in_every_order() {
     check_equal(&script("until = \"2s\"", &["1s ann connect"]), 0, "14 of 900: 1 ends, 0 failures");
 }
 
-/// The stale first timer, from shortly before the two meet: two ends, of which one is the failure.
+/// The stale first timer, shortly before the timers meet: two results, one of which is the failure.
 #[test]
 fn a_race_ends_alike_in_every_order() {
     let scenario = planted(&second_absence(), &["grace.timers = pile"]);
     check_equal(&scenario, 12, "31 of 303: 2 ends, 1 failures");
 }
 
-/// What is drawn inside a step is tried in every order too: answers of the store that take a millisecond or none, and lookups that
-/// fail or do not.
+/// Choices inside a step are tried in every order too: store calls that take a millisecond or none, and lookups that
+/// fail or succeed.
 #[test]
 fn draws_end_alike_in_every_order() {
     let slow = format!("until = \"4s\"\n[store]\nafter_commit = [\"0ms\", \"1ms\"]\n{TURNS}");
@@ -257,7 +256,7 @@ fn draws_end_alike_in_every_order() {
     check_equal(&script(failing, &["1s ann connect", "2s ann session.list"]), 6, "8 of 12: 1 ends, 0 failures");
 }
 
-/// What the reduction proves about a scenario that is too large for every order, holds for any number of random ones.
+/// A result that the reduction proves about a scenario too large for the exhaustive search holds for random schedules.
 #[track_caller]
 fn check_seen(scenario: &Scenario, schedules: u64) {
     let (explored, mut simulator) = (in_full(scenario, Reduction::SleepSets, 0), Simulator::new());
@@ -269,15 +268,15 @@ fn check_seen(scenario: &Scenario, schedules: u64) {
 }
 
 #[test]
-fn no_random_schedule_ends_otherwise() {
+fn no_random_schedule_ends_differently() {
     check_seen(&planted(&second_absence(), &["grace.timers = pile"]), 50);
     check_seen(&planted(&resumed_as_it_is_closed(), &["close.order = pop_then_end"]), 60);
 }
 
-/// The same of generated scenarios, with whatever faults and latencies they have: of each that has few enough schedules, and with
-/// one bug after the other planted on them.
+/// The same for generated scenarios with their faults and latencies, if they have few enough schedules, and with
+/// each bug planted on them.
 #[test]
-fn no_random_schedule_of_a_generated_scenario_ends_otherwise() {
+fn no_random_schedule_of_a_generated_scenario_ends_differently() {
     let (mut simulator, mut whole) = (Simulator::new(), 0);
     let small = (0..).map(generate::scenario).filter(|scenario| scenario.steps.len() <= 6);
     for (scenario, (field, way)) in small.zip(Behavior::defects().into_iter().step_by(2)) {
@@ -297,9 +296,9 @@ fn no_random_schedule_of_a_generated_scenario_ends_otherwise() {
     assert!(whole >= 10, "only {whole} have few enough schedules");
 }
 
-/// A bound that leaves something out is no proof, and says how much it has left out.
+/// A bound that leaves schedules out is no proof, and the number of left out schedules is reported.
 #[test]
-fn bounds_are_told() {
+fn bounds_are_reported() {
     let scenario = second_absence();
     let check = |bounds: Bounds, expected: &str| {
         let exploration = Exploration { bounds, ..Exploration::new(Release::Current) };

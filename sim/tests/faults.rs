@@ -1,5 +1,5 @@
-//! Faults: `current` keeps its claims whatever call of the store fails, and each other fault brings a bug to light that does
-//! not show without it.
+//! Faults: `current` violates no claim whichever store call fails, and each other fault reveals a bug that is hidden
+//! without it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,15 +17,15 @@ fn story() -> Scenario {
     Scenario::parse(Path::new("any_call_may_fail.toml"), STORY, &NAMES).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// How often each fault struck in a run.
+/// The number of times that each fault was injected in a run.
 fn struck(report: &Report) -> BTreeSet<&str> {
     let choices = report.tape.choices.iter().filter(|choice| choice.site == "store.fault");
     choices.map(|choice| choice.among[choice.pick].as_str()).filter(|fault| *fault != "none").collect()
 }
 
-/// No claim is violated, nothing is left at rest, and no message is stored twice, though all kinds of faults strike.
+/// No claim is violated, the run comes to rest, and no message is stored twice, under all kinds of faults.
 #[test]
-fn whatever_call_fails_the_claims_hold() {
+fn claims_hold_whichever_call_fails() {
     let (scenario, mut simulator) = (story(), Simulator::new());
     let mut all = BTreeSet::new();
     for seed in 0..300 {
@@ -38,8 +38,8 @@ fn whatever_call_fails_the_claims_hold() {
     assert_eq!(Vec::from_iter(all), ["busy", "error", "lost"]);
 }
 
-/// Active messages of one session that are alike in all they say, and when. Tool calls have ids of their own, so this
-/// means that one was stored twice, unless the script says the same twice at one instant, which it does not.
+/// Active messages of one session with equal content and time. Tool calls have unique ids, so a duplicate means that a
+/// message was stored twice; the script never sends the same text twice at one instant.
 fn stored_twice(rows: &[MessageRow]) -> Vec<&MessageRow> {
     let active = || rows.iter().filter(|row| row.active);
     let again = |row: &&MessageRow| {
@@ -48,9 +48,9 @@ fn stored_twice(rows: &[MessageRow]) -> Vec<&MessageRow> {
     active().filter(again).collect()
 }
 
-/// The scripted schedule has no fault by chance, and a tape has them all.
+/// The scripted schedule injects no random fault, and a tape contains all of them.
 #[test]
-fn chance_is_on_the_tape() {
+fn random_faults_are_on_the_tape() {
     let (scenario, mut simulator) = (story(), Simulator::new());
     let scripted = simulator.run_with(&scenario, Release::Current, Box::new(Fifo));
     assert!(struck(&scripted).is_empty());
@@ -60,9 +60,9 @@ fn chance_is_on_the_tape() {
     assert_eq!(again.trace.digest(), first.trace.digest());
 }
 
-/// Odds are kept, within what chance allows: a call in ten fails.
+/// The frequency of faults matches the odds, within chance: a call in ten fails.
 #[test]
-fn odds_are_kept() {
+fn fault_frequencies_match_the_odds() {
     let (scenario, mut simulator) = (story(), Simulator::new());
     let (mut calls, mut errors) = (0, 0);
     for seed in 0..100 {
@@ -76,7 +76,7 @@ fn odds_are_kept() {
     assert!((calls / 13..calls / 8).contains(&errors), "{errors} of {calls}");
 }
 
-/// A story with a fault, a bug planted on `current`, and the claim that catches it there.
+/// A scenario with a fault, a bug planted on `current`, and the claim that catches the bug there.
 const MATTERS: [[&str; 4]; 7] = [
     ["a_clock_set_forward_takes_no_grace", "grace.clock", "wall", "grace_is_not_cut_short"],
     ["a_clock_set_back_lengthens_no_grace", "grace.clock", "wall", "detached_rows_end"],
@@ -87,9 +87,9 @@ const MATTERS: [[&str; 4]; 7] = [
     ["a_late_answer_is_passed_over", "interrupt.late", "told", "interrupted_turns_emit_nothing"],
 ];
 
-/// Each of these faults matters: with it the bug is caught, and in the same story without it, it is not.
+/// Each of these faults matters: the bug is caught with the fault, and not caught in the same scenario without it.
 #[test]
-fn each_fault_brings_a_bug_to_light() {
+fn each_fault_reveals_a_bug() {
     let mut simulator = Simulator::new();
     for [story, field, alternative, claim] in MATTERS {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../scenarios/faults/{story}.toml"));
@@ -105,7 +105,7 @@ fn each_fault_brings_a_bug_to_light() {
     }
 }
 
-/// The same story without faults: who vanishes drops, what is late comes at once, nothing hangs.
+/// The same scenario without faults: a vanished client drops, late calls are immediate, and no call hangs.
 fn unhurt(mut scenario: Scenario) -> Scenario {
     let faults = [Word::Lag, Word::Cut, Word::Mend, Word::Resend, Word::SetClock];
     scenario.steps.retain(|step| !faults.contains(&Word::of(&step.action)));

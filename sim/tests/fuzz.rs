@@ -1,5 +1,5 @@
-//! Campaigns: nothing on the good gateway, each planted bug that they are known to find, and the same report however many
-//! threads there are.
+//! Campaigns: `current` has no failure, each planted bug is found that campaigns are known to find, and the report does not
+//! depend on the number of threads.
 
 use std::process::Command;
 
@@ -7,10 +7,10 @@ use gateway_core::behavior::Behavior;
 use sim_harness::{Release, Simulator};
 use sim_search::fuzz::{Campaign, Guard, Mode};
 
-/// How many runs a bug may take that is found soon. Many times what it took, since that changes with the generator.
+/// The number of runs within which an early bug must be found: many times the measured number, which varies with the generator.
 const RUNS_MAX: u64 = 4000;
 
-/// Not found within 1000 runs of seed 1: too late for every test run. `sim bench planted` gives them 10,000 of each of its seeds.
+/// Bugs that 1000 runs of seed 1 do not find: too late for every test run. `sim bench planted` gives each of its seeds 10,000 runs.
 const LATE: &[&str] = &[
     "grace.clock = wall",
     "resume.target = latest_start",
@@ -27,7 +27,7 @@ const LATE: &[&str] = &[
     "list.tip = latest_start",
 ];
 
-/// A campaign on the good gateway finds nothing, and each of its runs is the same twice.
+/// A campaign on `current` finds no failure, and repeating a run gives the same run.
 #[test]
 fn current_is_clean() {
     let campaign = Campaign { guard: Guard::All, ..Campaign::new(1, Release::Current) };
@@ -37,33 +37,33 @@ fn current_is_clean() {
     assert_eq!((summary.runs, summary.repeated, summary.different), (400, 400, None));
 }
 
-/// A bug that is looked for elsewhere is still one.
+/// Each bug in the list of late bugs is still an alternative of the behaviour.
 #[test]
-fn what_is_late_is_planted() {
+fn late_bugs_are_alternatives_of_the_behavior() {
     let planted = planted();
     let strangers: Vec<_> = LATE.iter().filter(|late| !planted.contains(&(**late).to_owned())).collect();
     assert!(strangers.is_empty(), "no planted bugs: {strangers:?}");
 }
 
-/// One part of the bugs that are found soon; tests run side by side.
+/// The first of three parts of the early bugs; the parts run in parallel.
 #[test]
 fn planted_bugs_are_found() {
     check_part(0);
 }
 
-/// The next part.
+/// The second of three parts of the early bugs.
 #[test]
 fn other_planted_bugs_are_found() {
     check_part(1);
 }
 
-/// The last part.
+/// The third of three parts of the early bugs.
 #[test]
 fn further_planted_bugs_are_found() {
     check_part(2);
 }
 
-/// The report does not depend on the number of threads, guided or not.
+/// The report does not depend on the number of threads, with and without guidance.
 #[test]
 fn threads_do_not_matter() {
     for mode in [&[][..], &["--guided"]] {
@@ -79,12 +79,12 @@ fn threads_do_not_matter() {
     }
 }
 
-/// A guided campaign does mutate, what it makes gets to places where new scenarios alone do not, and nothing of it is found
-/// to be wrong.
+/// A guided campaign mutates scenarios, its mutants reach states that new scenarios alone do not reach, and none of them
+/// fails.
 ///
-/// That it gets to more places in all shows only in thousands of runs; README says what was measured.
+/// Only thousands of runs show that it reaches more states in total; README has the measurements.
 #[test]
-fn a_guided_campaign_builds_on_what_it_has() {
+fn a_guided_campaign_reaches_new_states() {
     let blind = Campaign { guard: Guard::Off, ..Campaign::new(2, Release::Current) };
     let guided = Campaign { mode: Mode::Guided, ..blind.clone() };
     let mut simulator = Simulator::new();
@@ -101,14 +101,14 @@ fn planted() -> Vec<String> {
     Behavior::defects().into_iter().map(|(field, alternative)| format!("{field} = {alternative}")).collect()
 }
 
-/// One of three parts of the bugs that are found soon.
+/// One of three parts of the early bugs.
 #[track_caller]
 fn check_part(part: usize) {
     let soon = planted().into_iter().filter(|planted| !LATE.contains(&planted.as_str()));
     soon.skip(part).step_by(3).for_each(|planted| check_found(&planted));
 }
 
-/// Goes on until the bug is found.
+/// Runs a campaign until it finds the bug.
 #[track_caller]
 fn check_found(planted: &str) {
     let (field, alternative) = planted.split_once(" = ").expect("a field and its alternative");

@@ -1,4 +1,4 @@
-//! Which crate may use which, and which file which.
+//! The permitted dependencies between crates, and imports between files.
 //!
 //! Three rules, each with its table: a crate depends on lower crates only and never pulls in certain packages
 //! ([`CRATES`]); the files of a crate form no circle, a few parents and their children aside ([`PARENTS`]); a file imports
@@ -21,13 +21,13 @@ use source::File;
 /// A crate of the workspace.
 struct Crate {
     package: &'static str,
-    /// From the root of the checkout; the files are below its `src/`.
+    /// The path from the root of the checkout. The files are below its `src/`.
     folder: &'static str,
-    /// The crates of the workspace on which it may depend.
+    /// The crates of the workspace on which the crate may depend.
     uses: &'static [&'static str],
-    /// The packages that its normal dependencies may not pull in, not even through another crate.
+    /// The packages that its normal dependencies may not include, directly or through another crate.
     never: &'static [&'static str],
-    /// Its modules, from the lowest layer to the highest; none when their order is left to the rule against circles.
+    /// Its modules, from the lowest layer to the highest; empty if only the rule against circles orders them.
     layers: &'static [&'static [&'static str]],
 }
 
@@ -46,7 +46,7 @@ const CORE: &[&str] = &[
     "tracing-subscriber",
 ];
 
-/// From the lowest to the highest.
+/// The crates, from the lowest to the highest.
 const CRATES: &[Crate] = &[
     Crate { package: "interleaving", folder: "sim/engine", uses: &[], never: CORE, layers: &[] },
     Crate {
@@ -61,15 +61,15 @@ const CRATES: &[Crate] = &[
             &["config", "record", "rpc"],
             // Decisions.
             &["lifecycle"],
-            // What distinguishes one release from another.
+            // The differences between releases.
             &["behavior", "release"],
-            // What all work on a session takes.
+            // The state that all work on a session uses.
             &["legacy::approvals", "legacy::resume_lock", "state"],
             // Work, and the ends of sessions.
             &["legacy", "legacy::rotation", "storage"],
             &["ends"],
             &["work"],
-            // What is served.
+            // The served interface.
             &["method"],
             &["server"],
         ],
@@ -144,7 +144,7 @@ const CRATES: &[Crate] = &[
     },
 ];
 
-/// Files that their own children import, though they import the children: the crate, the parent, the reason.
+/// Parents that import their children and are imported by them: the crate, the parent, the reason.
 const PARENTS: &[(&str, &str, &str)] = &[
     ("gateway-core", "agent::script", "a script is built from the form in which it is written"),
     ("gateway-core", "store", "the calls of the trait carry the rows"),
@@ -186,13 +186,13 @@ fn the_table_is_in_order() {
     );
 }
 
-/// A library that is asked for schedules or for sessions does not bring a command line, a database or an allocator.
+/// A library for schedules or for sessions does not include a command line, a database or an allocator.
 #[test]
 fn no_crate_pulls_in_what_it_must_not() {
     check(CRATES.iter().flat_map(|of| unwanted_packages(of, &tree(of.package))));
 }
 
-/// Files that import each other can only be read together.
+/// Files that import each other can be understood only together, so circles are refused.
 #[test]
 fn files_form_no_circle() {
     check(CRATES.iter().flat_map(|of| {
@@ -202,7 +202,7 @@ fn files_form_no_circle() {
     }));
 }
 
-/// An import from a higher layer is how a circle begins.
+/// An import from a higher layer may begin a circle, so it is refused.
 #[test]
 fn modules_import_from_their_layer_or_a_lower_one() {
     check(CRATES.iter().filter(|of| !of.layers.is_empty()).flat_map(|of| wrong_layers(of, &graph(of))));
@@ -222,7 +222,7 @@ fn unwanted_packages(of: &Crate, tree: &str) -> Vec<String> {
     unwanted.map(|name| format!("{}: pulls in `{name}`", of.package)).collect()
 }
 
-/// The circles of a crate, and the exceptions that are not needed.
+/// The circles of a crate, and the unused exceptions.
 fn circles(package: &str, graph: &Graph, parents: &[&str]) -> Vec<String> {
     let excepted = |from: &str, to: &str, parents: &[&str]| from != to && is_below(from, to) && parents.contains(&to);
     let left = graph.circles(|from, to| excepted(from, to, parents));
@@ -237,7 +237,7 @@ fn circles(package: &str, graph: &Graph, parents: &[&str]) -> Vec<String> {
     complaints
 }
 
-/// A circle, by the shortest way around that it has.
+/// A circle as text: its shortest cycle.
 fn complaint(package: &str, graph: &Graph, circle: &[&str]) -> String {
     let way = graph.way_around(circle);
     let mut lines = vec![format!("{package}: a circle of {} files", circle.len())];
@@ -284,7 +284,7 @@ fn graph(of: &Crate) -> Graph {
     Graph::new(&folder, &files)
 }
 
-/// The packages that a crate pulls in, one to a line.
+/// The packages that a crate includes, one on each line.
 fn tree(package: &str) -> String {
     let arguments = ["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none", "--package", package];
     let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().expect("cargo runs");

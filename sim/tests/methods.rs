@@ -1,11 +1,11 @@
-//! What the methods on a conversation leave in the rows, under the releases that differ.
+//! The rows that the methods on a conversation leave, under the releases that differ.
 
 use std::path::Path;
 
 use sim_harness::invariant::NAMES;
 use sim_harness::{Outcome, Release, Scenario, Simulator};
 
-/// A client that has a session `work` with two prompts behind it: four messages.
+/// A client with a session `work` that has completed two prompts: four messages.
 const TALK: &str = r#"
 about = "A conversation of two prompts."
 until = "40s"
@@ -24,14 +24,14 @@ const PROLOGUE: &str = "
 2s prompt.submit session=work text=two
 ";
 
-/// Runs a script, a step a line, under a release with some of its behaviour changed, and compares facts about the rows
-/// at the end of the script's time. `-` in front says that there is no such fact.
+/// Runs a script, one step a line, under a release with some fields of its behaviour changed, and compares facts about the
+/// rows at the end of the script's time. A fact with the prefix `-` must be absent.
 #[track_caller]
 fn check(release: Release, behavior: &[&str], script: &str, expected: &[&str]) {
     check_with("", release, behavior, script, expected);
 }
 
-/// The same, with more settings.
+/// As `check`, with further settings.
 #[track_caller]
 fn check_with(settings: &str, release: Release, behavior: &[&str], script: &str, expected: &[&str]) {
     let steps: String =
@@ -64,7 +64,7 @@ fn step(line: &str) -> String {
     format!("\n[[steps]]\nat = \"{at}\"\nclient = \"desktop\"\ndo = \"{word}\"\n{keys}")
 }
 
-/// A title stands in the row, also when it is given before there is one; a question writes nothing (B18).
+/// A title is stored in the row, also when it is set before the row exists; reading the title writes nothing (B18).
 #[test]
 fn titles() {
     let early = "10s session.create as=idle\n11s session.title session=idle title=plan";
@@ -74,7 +74,7 @@ fn titles() {
     check(Release::Current, &[], twice, &["s1.title = plan", "-s2"]);
 }
 
-/// What is undone stays undone (A18): the next prompt follows the first, and a resume does not bring it back.
+/// Removed messages stay removed (A18): the next prompt follows the first, and a resume does not restore them.
 #[test]
 fn undo() {
     let again = "10s session.undo session=work\n11s prompt.submit session=work text=three";
@@ -86,7 +86,7 @@ fn undo() {
     check(Release::Current, &[], busy, &["s1.message_count = 8"]);
 }
 
-/// Words to a turn reach it with the next tool result, or become the next prompt; never nobody (A17).
+/// A steering text reaches the turn with the next tool result or becomes the next prompt; it is never lost (A17).
 #[test]
 fn steer() {
     let read = "10s prompt.submit session=work turn=long\n11s session.steer session=work text=hurry";
@@ -97,7 +97,7 @@ fn steer() {
     check(Release::Current, &[], "10s session.steer session=work text=hurry", &["s1.message_count = 4"]);
 }
 
-/// A row that a live session writes is not deleted, under whichever of its ids (A32); any other goes.
+/// A row that a live session writes is not deleted by any of its ids (A32); other rows are.
 #[test]
 fn delete() {
     check(Release::Current, &[], "10s session.delete session=work", &["s1.message_count = 4"]);
@@ -108,7 +108,7 @@ fn delete() {
     check(Release::V0_19_0, &["resume.order=register_then_reopen"], rotated, &["-s2"]);
 }
 
-/// A branch has a copy of what was said, its own end, and does not end or continue its parent.
+/// A branch copies the messages, ends on its own, and neither ends nor continues its parent.
 #[test]
 fn branch() {
     let told = "10s session.branch session=work as=second\n11s prompt.submit session=second text=three\n12s session.close session=second";
@@ -127,7 +127,7 @@ fn branch() {
     check(Release::Current, &[], empty, &["-s2"]);
 }
 
-/// A compression that a client asks for leaves a summary and the last message, in place or under a new id.
+/// A compression on request leaves a summary and the last message, in place or under a new id.
 #[test]
 fn compress() {
     let told = "10s session.compress session=work\n11s prompt.submit session=work text=three";
@@ -146,9 +146,9 @@ fn compress() {
     );
 }
 
-/// A session that is compressed is held as by a turn (S28): a prompt waits for it or stops it, and so does an end.
+/// A compression occupies the session like a turn (S28): a prompt waits for it or stops it, and so does an end.
 ///
-/// Method: the session comes back, and its compression waits for an agent that takes 3 s to come to be.
+/// Method: the session is resumed, and its compression waits for an agent whose build takes 3 s.
 #[test]
 fn a_compression_holds_the_session() {
     let queue = "[gateway]\nbusy_input_mode = \"queue\"\n[agent]\nbuild = \"3s\"\n[behavior]\n\"rotation.default_mode\" = \"rotate\"\n";
@@ -163,9 +163,9 @@ fn a_compression_holds_the_session() {
     check_with(queue, Release::Current, &[], &closed, &["-s2", "s1.end_reason = tui_close", "s1.ended_at = 23.000s"]);
 }
 
-/// A turn that runs is neither undone nor compressed.
+/// A running turn is neither undone nor compressed.
 #[test]
-fn busy_sessions_are_not_cut() {
+fn busy_sessions_are_neither_undone_nor_compressed() {
     let busy =
         "10s prompt.submit session=work turn=silent\n11s session.undo session=work\n12s session.compress session=work";
     check(Release::Current, &[], busy, &["s1.message_count = 6", "s1.end_reason = NULL", "-s2"]);

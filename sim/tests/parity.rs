@@ -1,4 +1,4 @@
-//! Every recording of the real gateway, under every release that it has: our gateway leaves the same behind.
+//! Every recording of the real gateway, under every recorded release: our gateway leaves the same rows.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use sim_harness::invariant::NAMES;
 use sim_harness::parity::Cell;
 use sim_harness::recording::Recording;
 
-/// A cell that differs is listed with every place.
+/// Each difference of a recording under a release is listed.
 #[test]
 fn every_recorded_cell_is_equal() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/upstream");
@@ -28,7 +28,7 @@ fn every_recorded_cell_is_equal() {
     assert!(differing.is_empty(), "cells differ:\n{differing}");
 }
 
-/// Every recording prints as a scenario file that reads back as the same scenario.
+/// Every recording prints as a scenario file that parses back as the same scenario.
 #[test]
 fn every_recording_imports() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/upstream");

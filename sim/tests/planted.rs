@@ -1,4 +1,4 @@
-//! An invariant that nobody has seen fail is none: each is shown to catch a bug planted on `current`.
+//! Every invariant catches a bug that is planted on `current`: a check that has never failed may check nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -10,19 +10,19 @@ use sim_harness::rows::RowSet;
 use sim_harness::trace::Site;
 use sim_harness::{Outcome, Release, Report, Scenario, Simulator, invariant};
 
-/// What no planted bug can violate: it is about the simulator's own bookkeeping, and has a test beside it.
+/// Invariants that no planted bug can violate: they check the simulator's own bookkeeping, and have a test beside it.
 const OF_THE_SIMULATOR: [&str; 1] = ["rows_match_mirror"];
 
-/// Who catches what: every field of the behaviour set to each of its other alternatives, over all scenarios.
+/// The matrix of bugs and invariants: every field of the behaviour set to each of its other alternatives, over all scenarios.
 ///
 /// `rows` stands for rows at the script's end that differ from those of `current`, which `sim run` compares with a
-/// snapshot; `frames`, where the rows are equal, for clients that receive something else. An invariant that catches nothing, and a bug
-/// that is caught by nothing, are mistakes: nobody has seen the one work, nobody would see the other.
+/// snapshot; `frames`, where the rows are equal, for clients that receive other frames. The test fails for an invariant that
+/// catches no bug, and for a bug that no check catches.
 #[test]
 fn every_invariant_catches_a_planted_bug() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace");
     let found = sim_scenario::find(&[root.join("scenarios")]).expect("there are scenarios");
-    // Some files plant a bug of their own: here there is one at a time. Their tapes are those of that bug.
+    // Some files plant a bug of their own. It is removed, so that one bug is planted at a time; so are the tapes made for it.
     let load = |path: &Path| Scenario {
         behavior: Vec::new(),
         tapes: BTreeMap::new(),
@@ -56,10 +56,10 @@ fn every_invariant_catches_a_planted_bug() {
     assert!(missed.is_empty(), "nothing catches {}", missed.join(", "));
 }
 
-/// What a run shows of itself without an invariant.
+/// The observable result of a run apart from invariants.
 struct Shown {
     rows: RowSet,
-    /// Who received what, in order.
+    /// The frames that each client received, in order.
     frames: Vec<String>,
 }
 
@@ -68,7 +68,7 @@ fn shown(report: &Report) -> Shown {
     Shown { rows: report.rows.clone(), frames: received.map(ToString::to_string).collect() }
 }
 
-/// The invariants, and outcomes of other kinds, that `current` with one field changed brings up in any scenario.
+/// The invariants, and outcomes of other kinds, that `current` with one field changed violates in any scenario.
 fn caught_by<'a>(
     simulator: &mut Simulator,
     scenarios: impl Iterator<Item = (&'a Scenario, &'a Shown)>,
@@ -94,7 +94,7 @@ fn caught_by<'a>(
     caught
 }
 
-/// Runs a story under `current` with one field of its behaviour changed, and without.
+/// Runs a scenario under `current` with one field of its behaviour changed, and without the change.
 #[track_caller]
 fn check_caught(field: &str, alternative: &str, invariant: &str, story: &str) {
     let mut scenario =
@@ -108,16 +108,16 @@ fn check_caught(field: &str, alternative: &str, invariant: &str, story: &str) {
     assert!(caught.contains(invariant), "{field} = {alternative}: {:?}", planted.violations);
 }
 
-/// The defect the project starts from (hermes-agent#44045): a timer that fires once and never looks again.
+/// The defect from which the project started (hermes-agent#44045): a timer that fires once and is not rearmed.
 #[test]
 fn a_one_shot_timer_is_caught_by_detached_rows_end() {
     let story = include_str!("../../scenarios/issues/44045_turn_outlives_grace.toml");
     check_caught("grace.expiry", "one_shot", "detached_rows_end", story);
 }
 
-/// A close that takes the record out first lets a resume reopen the row, which then ends under the new record (S4).
+/// A close that first removes the record lets a resume reopen the row, which then ends under the new record (S4).
 ///
-/// Method: the window between taking the record out and ending its row is held open, and the resume comes within it.
+/// Method: the window between removing the record and ending its row stays open, and the resume falls into it.
 #[test]
 fn an_end_after_a_resume_is_caught_by_live_rows_stay_open() {
     let story = r#"

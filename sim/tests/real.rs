@@ -1,6 +1,6 @@
-//! Real sockets and real time: what they show that the simulator says, and what is not left to them.
+//! Real sockets and real time: they confirm the simulator's rows, and scenarios that need simulated time are refused.
 //!
-//! How fast this machine is must not decide a test, so times are compared generously here; `sim run --real` compares
+//! The speed of the machine must not decide a test, so these tests compare times loosely; `sim run --real` compares
 //! them closely.
 
 use std::path::Path;
@@ -28,17 +28,17 @@ fn scenario(path: &str) -> Scenario {
     Scenario::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(path), &NAMES).expect("a scenario")
 }
 
-/// The differences between what the simulator says of a scenario and what `played` leaves over real sockets.
+/// The differences between the simulator's rows of a scenario and the rows that `played` leaves over real sockets.
 fn played(said: &Scenario, played: &Scenario) -> Vec<String> {
     let expected = margin::rows(&mut Simulator::new(), said, Release::Current).expect("it is eligible");
     let found = replay(played, Release::Current, "0.05".parse().expect("a scale")).expect("it plays");
     differences(&expected, &found.rows, Millis::from_secs(15))
 }
 
-/// The ghost row of #44045, planted on the gateway that is served and not on the one that is simulated, is seen; without
-/// it the two are equal.
+/// The ghost row of #44045, planted on the served gateway and not on the simulated one, is reported as a difference;
+/// without the bug the two are equal.
 #[test]
-fn a_difference_shows_over_real_sockets() {
+fn a_planted_bug_differs_over_real_sockets() {
     let story = scenario("issues/44045_no_rotation.toml");
     assert_eq!(played(&story, &story), [""; 0]);
     let mut planted = story.clone();
@@ -55,9 +55,9 @@ fn check_ineligible(change: impl Fn(&mut Scenario), says: &str) {
     assert!(why.contains(says), "{why}");
 }
 
-/// What only a simulated world can do, and what is decided by less than the margin, is not left to real time.
+/// Steps that only the simulator can carry out, and results decided by less than the margin, are not played in real time.
 #[test]
-fn what_real_time_cannot_say_is_not_asked() {
+fn scenarios_that_need_simulated_time_are_not_eligible() {
     check_ineligible(|story| story.until = Millis::from_secs(121), "121.000s of script");
     check_ineligible(|story| story.network.latency.max = Millis(1), "only a simulated world has a network");
     check_ineligible(
@@ -65,7 +65,7 @@ fn what_real_time_cannot_say_is_not_asked() {
         "a store with faults",
     );
     let drop = |story: &mut Scenario, at| story.steps.last_mut().expect("the drop").at = Millis(at);
-    // The turn ends 20 s after the drop: whether the timer of 20 s finds it at work is a matter of a moment.
+    // The turn ends 20 s after the drop: whether the timer of 20 s still finds it running depends on milliseconds.
     let near = |story: &mut Scenario| drop(story, 20_500);
     check_ineligible(near, "margin below");
     let mut far = scenario("issues/44045_no_rotation.toml");
@@ -74,7 +74,7 @@ fn what_real_time_cannot_say_is_not_asked() {
     assert!(!matches!(rows, Err(Ineligible::Simulated(_) | Ineligible::Long(_))), "{rows:?}");
 }
 
-/// A gateway in this process, and `sim drive` against it.
+/// A gateway in this process, and `sim drive` as its client.
 async fn drive(file: &Path, more: &[&str]) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
     let db = folder.path().join("state.db");
@@ -112,7 +112,7 @@ async fn check_drive(story: &str, more: &[&str], code: i32, says: &[&str]) {
 
 const TOKEN: [&str; 2] = ["--token", "correct-horse-battery"];
 
-/// A streamed answer is printed as it comes, then the row; a release that would leave another row is told apart.
+/// A streamed answer is printed as it arrives, then the row; rows that differ from the given release are reported.
 #[tokio::test(flavor = "current_thread")]
 async fn a_running_gateway_is_driven() {
     let story = include_str!("../../scenarios/lifecycle/a_streamed_answer_is_kept.toml").replace("8s", "6s");
@@ -132,8 +132,8 @@ async fn a_running_gateway_is_driven() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn other_rows_are_told() {
-    // The gateway works on the prompt as it stands; what is expected is of a file that says so, of another release.
+async fn rows_of_another_release_are_reported() {
+    // The gateway runs the prompt's text as a turn; the file expects the rows of another release.
     let story = "about = \"A row.\"\nreleases = [\"0.16.0\", \"current\"]\nuntil = \"3s\"\n[gateway]\n\
                  orphan_grace = \"500ms\"\n[[steps]]\nat = \"0s\"\nclient = \"a\"\ndo = \"connect\"\n[[steps]]\n\
                  at = \"0s\"\nclient = \"a\"\ndo = \"session.create\"\nas = \"work\"\n[[steps]]\nat = \"500ms\"\n\
@@ -143,9 +143,9 @@ async fn other_rows_are_told() {
     check_drive(story, &[&TOKEN[..], &["--as", "current"]].concat(), 15, &says).await;
 }
 
-/// Nothing is played that cannot be played as it stands, or where nobody is let in.
+/// A scenario that cannot be played in real time, or whose gateway refuses the connection, is refused.
 #[tokio::test(flavor = "current_thread")]
-async fn what_cannot_be_driven_is_refused() {
+async fn scenarios_that_cannot_be_driven_are_refused() {
     let kill = "about = \"A kill.\"\n[[steps]]\nat = \"0s\"\ndo = \"gateway.kill\"\n";
     check_drive(kill, &TOKEN, 2, &["story.toml:2: `gateway.kill` is a step for the simulator only"]).await;
     let visit = "about = \"A visit.\"\n[[steps]]\nat = \"0s\"\nclient = \"a\"\ndo = \"connect\"\n";

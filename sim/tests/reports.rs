@@ -1,4 +1,4 @@
-//! What `sim run` hands to CI systems: JUnit, annotations, traces.
+//! The outputs of `sim run` for CI systems: JUnit, annotations, traces.
 
 use std::fs;
 use std::process::Command;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 const GHOST: &str = include_str!("../../scenarios/issues/44045_turn_outlives_grace.toml");
 
-/// A suite for the scenario, a case for each release; what is not as expected has its message, and the picture of its run.
+/// JUnit has a suite for the scenario and a case for each release; a failed case has its message and its timeline.
 #[test]
 fn junit_has_a_case_for_each_release() {
     let good = run(GHOST, &["--format", "junit"], 0);
@@ -30,7 +30,7 @@ fn junit_has_a_case_for_each_release() {
     );
 }
 
-/// An annotation stands at the last step before the violation, or at what was expected and did not come.
+/// An annotation is placed at the last step before the violation, or at an expectation that was not met.
 #[test]
 fn annotations_name_file_and_line() {
     let line_of = |text: &str, part: &str| text.lines().position(|line| line.contains(part)).expect("it is there") + 1;
@@ -56,7 +56,7 @@ fn annotations_name_file_and_line() {
     assert!(!run(GHOST, &["--format", "github"], 0).contains("::error"), "nothing is wrong");
 }
 
-/// With `--trace` the document has what happened; with a format that has no place for it, it is refused.
+/// With `--trace` the JSON document contains the events; formats without a place for them refuse the flag.
 #[test]
 fn traces_are_in_the_document_or_refused() {
     let document = |flags: &[&str]| -> Value {
@@ -76,12 +76,12 @@ fn traces_are_in_the_document_or_refused() {
     assert_eq!(run(GHOST, &["--trace", "--format", "junit"], 2), "");
 }
 
-/// The story with its bug planted on `current`.
+/// The scenario with its bug planted on `current`.
 fn planted() -> String {
     format!("{GHOST}\n[behavior]\n\"grace.expiry\" = \"one_shot\"\n")
 }
 
-/// Runs the story in a folder of its own and returns what is printed.
+/// Runs the scenario in its own folder and returns stdout.
 #[track_caller]
 fn run(story: &str, flags: &[&str], code: i32) -> String {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,4 +1,4 @@
-//! The ready order is a choice, and time costs nothing.
+//! The order of ready tasks is a choice, and virtual time costs nothing.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -23,14 +23,14 @@ fn three_at_once() -> Scenario {
     scenario(&text)
 }
 
-/// In which order the clients sent their requests at 1 s.
+/// The order in which the clients sent their requests at 1 s.
 fn order(simulator: &mut Simulator, scenario: &Scenario, strategy: Box<dyn Strategy>) -> Vec<String> {
     let report = simulator.run_with(scenario, Release::Current, strategy);
     let sent = report.trace.entries().iter().filter(|entry| entry.site == Site::Sent);
     sent.map(|entry| entry.task.label.to_string()).collect()
 }
 
-/// Stock paused tokio has one order of 1,000 seeds; here a random strategy reaches all six, and `fifo` stays with one.
+/// Paused tokio has one order for 1,000 seeds; a random strategy reaches all six, and `fifo` always has the same one.
 #[test]
 fn every_order_of_one_instant_is_reached() {
     let (scenario, mut simulator) = (three_at_once(), Simulator::new());
@@ -41,7 +41,7 @@ fn every_order_of_one_instant_is_reached() {
     assert_eq!(fifo.into_iter().collect::<Vec<_>>(), [["ann/script", "bob/script", "cid/script"]]);
 }
 
-/// A session that is left alone for so long.
+/// A session that is idle for this duration.
 fn idle(length: &str) -> Scenario {
     scenario(&format!(
         "about = \"A session is left alone.\"\nuntil = \"{length}\"\n\
@@ -51,7 +51,7 @@ fn idle(length: &str) -> Scenario {
     ))
 }
 
-/// Cost follows events, never seconds: nothing in the gateway polls.
+/// The cost of a run follows its events, not its duration: the gateway does not poll.
 #[test]
 fn idle_hours_have_as_many_events_as_idle_seconds() {
     let mut simulator = Simulator::new();
@@ -62,9 +62,9 @@ fn idle_hours_have_as_many_events_as_idle_seconds() {
     }
 }
 
-/// A client whose session never comes to be goes on with what it can do; the rest is skipped and said.
+/// A client whose session was never created continues with its other steps; the skipped steps are reported.
 #[test]
-fn steps_on_a_session_that_never_came_to_be_are_skipped() {
+fn steps_on_a_session_that_was_never_created_are_skipped() {
     let scenario = scenario(
         "about = \"The connection dies before its answer.\"\n[network]\nlatency = \"1s\"\n\
          [[steps]]\nat = \"0s\"\nclient = \"desktop\"\ndo = \"connect\"\n\

@@ -1,4 +1,4 @@
-//! Shrinking: whatever failure it begins with, it ends with the same one, in a file that runs as it is.
+//! Shrinking keeps the failure, in a file that runs as it is.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn scenarios() -> Vec<Scenario> {
     found.iter().map(|found| Scenario::load(&found.path, &NAMES).expect("scenarios are readable")).collect()
 }
 
-/// Shrinks with few tries and checks what comes of it, and each step on the way: a file may be taken at any time.
+/// Shrinks with few tries and checks the result and each intermediate file: the command may be interrupted at any time.
 fn check(
     simulator: &mut Simulator,
     scenario: &Scenario,
@@ -46,11 +46,11 @@ fn check(
     shrunk
 }
 
-/// Every failure that old releases show in any scenario, on the scripted and on other schedules: the signature is kept.
+/// Every failure of an old release in any scenario, on the scripted and on other schedules, keeps its signature.
 #[test]
 fn shrinking_never_changes_the_failure() {
     let mut simulator = Simulator::new();
-    // The same in several releases is the same to the reducer: the first one stands for all.
+    // Equal failures of several releases are equal to the reducer; the first one stands for all.
     let mut seen = BTreeSet::new();
     for scenario in scenarios() {
         for &release in &scenario.releases {
@@ -68,7 +68,7 @@ fn shrinking_never_changes_the_failure() {
     assert!(seen.len() > 60, "only {} failures", seen.len());
 }
 
-/// What was found stays found: each run of such a file is the same, to the last event.
+/// Files that a campaign wrote replay: each run of such a file is equal to the last event.
 #[test]
 fn found_files_replay() {
     let mut simulator = Simulator::new();
@@ -85,7 +85,7 @@ fn found_files_replay() {
     }
 }
 
-/// What begins with the same ends with the same.
+/// Equal inputs shrink to equal results.
 #[test]
 fn shrinking_is_deterministic() {
     let scenarios = scenarios();
@@ -101,11 +101,11 @@ fn shrinking_is_deterministic() {
     assert_eq!(shrunk(), shrunk());
 }
 
-/// proptest's contract, driven as its runner does, with failures that are as good as drawn: it ends, every candidate is
-/// a smaller file than what failed before, and in the end the current scenario is the last that failed.
+/// proptest's contract, driven as its runner does, with pseudo-random failures: shrinking ends, every candidate is
+/// a smaller file than the last failing one, and at the end the current scenario is the last that failed.
 #[test]
 fn a_reducer_is_a_value_tree() {
-    // What fails is another for each file; all of them together would take a minute.
+    // Each file has another set of failing candidates; all of them together would take a minute.
     for (salt, scenario) in scenarios().into_iter().enumerate().map(|(place, scenario)| (place % 3, scenario)) {
         let fails = |scenario: &Scenario| match salt {
             0 => true,

@@ -1,7 +1,7 @@
-//! What a linter cannot say.
+//! Rules about the sources that no linter checks.
 //!
-//! Each rule is a function from a file (or from a list of paths) to complaints, and a test that there are none; the
-//! tests of [`rules_can_fail`] show each of them something to complain about.
+//! Each rule is a function from a file (or from a list of paths) to complaints, and a test that there are none. The
+//! tests of [`rules_can_fail`] give each rule an input that violates it.
 
 #[path = "tidy/source.rs"]
 mod source;
@@ -12,12 +12,12 @@ use std::path::Path;
 
 use source::{File, block, functions, line_of, lines_with, matches, words};
 
-/// Lines of a file, its inline tests aside.
+/// The largest number of lines of a file, without its inline tests.
 const FILE_LINES_MAX: usize = 600;
-/// Lines of a function. From 400 and 45 on, look again.
+/// The largest number of lines of a function. Review files from 400 lines and functions from 45 lines.
 const FUNCTION_LINES_MAX: usize = 70;
 
-/// All that may lie at the top of the checkout. Names with a dot in front belong to tools and are not judged.
+/// All names that may be at the top of the checkout. Names that begin with a dot belong to tools and are not checked.
 const TOP: [&str; 16] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -37,50 +37,50 @@ const TOP: [&str; 16] = [
     "snapshots",
 ];
 
-/// An unbiased `select!` draws its order from a generator that no tape knows: one seed, two runs. The order that
-/// `biased;` fixes is a decision, so its reason stands beside it.
+/// An unbiased `select!` draws its order from a generator outside of the tape, so one seed would give different runs. The
+/// order of `biased;` is a decision, so its reason is stated beside it.
 #[test]
 fn every_select_is_biased_and_says_why() {
     check_each("", unbiased_selects);
 }
 
-/// A file that has outgrown a reader's head is split. Tests may be as long as they need.
+/// A file that is too long to keep in mind is split. Test files may have any length.
 #[test]
 fn no_file_is_too_long() {
     check_each("src/", long_files);
 }
 
-/// A function fits on a screen. The bound stops short ones from growing first; tests are functions too.
+/// A function fits on a screen. Test functions count too.
 #[test]
 fn no_function_is_too_long() {
     check_each("", long_functions);
 }
 
-/// A name says what is inside: `foo.rs` beside `foo/` instead of `mod.rs`, and no drawer for what has no place.
+/// A file name states the content: `foo.rs` beside `foo/` instead of `mod.rs`, and no catch-all such as `util.rs`.
 #[test]
 fn names_say_something() {
     check_paths(empty_names);
 }
 
-/// A test that does not run protects nothing, and an example that does not compile is wrong within a month.
+/// A disabled test protects nothing, and an example that is not compiled soon becomes wrong.
 #[test]
-fn no_test_is_switched_off() {
+fn no_test_is_disabled() {
     check_each("", ignored_tests);
 }
 
-/// What happens to a session is decided by pure functions: there an await would let the world change in the middle.
+/// Pure functions decide the life of a session: an `await` in a decision would let the state change before it takes effect.
 #[test]
 fn lifecycle_decides_without_waiting() {
     check_each("gateway/core/src/lifecycle", waiting);
 }
 
-/// A match over the steps of the scenario language lists them, so that the compiler finds what a new word needs.
+/// A match over the steps of the scenario language has no wildcard, so that the compiler lists the places a new word needs.
 #[test]
 fn matches_over_steps_are_exhaustive() {
     check_each("sim/", wildcards_over_steps);
 }
 
-/// The gateway is the shipped one, not a model: it does not know that it is simulated.
+/// The gateway is the shipped one, not a model, so it does not refer to the simulator.
 #[test]
 fn gateway_does_not_know_the_simulator() {
     check_each("gateway/", names_of_the_simulator);
@@ -89,13 +89,13 @@ fn gateway_does_not_know_the_simulator() {
     }
 }
 
-/// A library returns what it has to say; the command line prints it, once, to where it belongs.
+/// Libraries return their output; only the command line prints it.
 #[test]
 fn only_the_command_line_prints() {
     check_each("src/", printing);
 }
 
-/// What the gateway does with threads, files and sockets anywhere else, the simulator could not do otherwise.
+/// Threads, files and sockets outside of the real world's modules could not be simulated.
 #[test]
 fn only_real_touches_the_machine() {
     for sources in ["gateway/src", "gateway/core/src", "gateway/sqlite/src"] {
@@ -103,21 +103,21 @@ fn only_real_touches_the_machine() {
     }
 }
 
-/// The root `clippy.toml` is the determinism fence; any other would replace it for its crate without a word.
+/// The root `clippy.toml` enforces determinism; another one would silently replace it for its crate.
 #[test]
-fn there_is_one_fence() {
+fn there_is_one_clippy_configuration() {
     check_paths(other_fences);
 }
 
-/// A scenario without a snapshot checks no row, and a snapshot without a scenario looks like a check and is none.
+/// A scenario without a snapshot checks no row, and a snapshot without a scenario is never compared.
 #[test]
 fn every_scenario_has_its_snapshot_and_none_is_orphaned() {
     check_paths(unpaired_snapshots);
 }
 
-/// What a newcomer sees first is the map; nothing lies about that is not on it.
+/// The top of the checkout is the first thing that newcomers read; every name there is on the list.
 #[test]
-fn nothing_lies_about_at_the_top() {
+fn every_name_at_the_top_is_listed() {
     check_paths(strangers_at_the_top);
 }
 
@@ -197,7 +197,7 @@ fn waiting(file: &File) -> Vec<String> {
     lines.map(|line| file.at(line, "`lifecycle` decides, it does not wait")).collect()
 }
 
-/// Comments count as well: who reads the gateway need not know the simulator either.
+/// Comments count too: a reader of the gateway need not know the simulator.
 fn names_of_the_simulator(file: &File) -> Vec<String> {
     let packages = ["sim", "sim_harness", "sim_scenario", "sim_search"];
     let mut lines: Vec<usize> = packages.iter().flat_map(|package| lines_with(&file.text, package)).collect();
@@ -245,7 +245,7 @@ fn other_fences(paths: &[String]) -> Vec<String> {
     }
 }
 
-/// As the command line does, this passes over names with a dot in front.
+/// Skips names that begin with a dot, as the command line does.
 fn unpaired_snapshots(paths: &[String]) -> Vec<String> {
     let stems = |folder: &str, extension: &str| -> BTreeSet<String> {
         let stem = |path: &String| Some(path.strip_prefix(folder)?.strip_suffix(extension)?.to_owned());
@@ -254,7 +254,7 @@ fn unpaired_snapshots(paths: &[String]) -> Vec<String> {
     };
     let (scenarios, snapshots) = (stems("scenarios/", ".toml"), stems("snapshots/", ".snap"));
     let bare = scenarios.difference(&snapshots).map(|stem| format!("scenarios/{stem}.toml: no snapshot"));
-    // Not rows, but the matrix of `planted.rs`: over all scenarios, so it has none of its own.
+    // The matrix of `planted.rs` is a snapshot of all scenarios, so it has no scenario of its own.
     let orphans = snapshots
         .difference(&scenarios)
         .filter(|stem| *stem != "planted")
@@ -268,7 +268,7 @@ fn strangers_at_the_top(paths: &[String]) -> Vec<String> {
     names.into_iter().filter(stranger).map(|name| format!("{name}: has no place at the top")).collect()
 }
 
-/// Applies a rule to each Rust file whose path holds `part`.
+/// Applies a rule to each Rust file whose path contains `part`.
 #[track_caller]
 fn check_each(part: &str, rule: fn(&File) -> Vec<String>) {
     let paths: Vec<String> = paths().into_iter().filter(|path| path.ends_with(".rs") && path.contains(part)).collect();
@@ -292,7 +292,7 @@ fn read(path: &str) -> File {
     File::new(path, &fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}")))
 }
 
-/// Every file of the checkout, as a path from its root; build output and what belongs to git and editors aside.
+/// Every file of the checkout, as a path from its root, without build output and the files of git and editors.
 fn paths() -> Vec<String> {
     let mut paths = Vec::new();
     paths_below(root(), "", &mut paths);

@@ -63,7 +63,7 @@ impl Departures {
     }
 
     /// The next tape to try; `None` when all have been tried. Each must be [judged](Self::judge) before the next.
-    #[expect(clippy::should_implement_trait, reason = "an iterator cannot be told the result in between")]
+    #[expect(clippy::should_implement_trait, reason = "an iterator does not receive the result of each item")]
     pub fn next(&mut self) -> Option<Tape> {
         loop {
             let places = places(&self.best);

@@ -157,7 +157,7 @@ impl Action {
         }
     }
 
-    /// As [`Action::takes`], mutable.
+    /// As [`Action::takes`], as a mutable reference.
     pub fn takes_mut(&mut self) -> Option<&mut Millis> {
         match self {
             Self::Connection(step) => step.takes_mut(),
@@ -180,7 +180,7 @@ impl Action {
         self.mentions().session
     }
 
-    /// As [`Action::session`], mutable.
+    /// As [`Action::session`], as a mutable reference.
     pub fn session_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::Connection(_) => None,
@@ -220,7 +220,7 @@ impl Action {
         self.mentions().prompt
     }
 
-    /// As [`Action::prompt`], mutable.
+    /// As [`Action::prompt`], as a mutable reference.
     pub fn prompt_mut(&mut self) -> Option<&mut Prompt> {
         if let Self::Request(RequestStep::Prompt { prompt, .. }) = self { Some(prompt) } else { None }
     }

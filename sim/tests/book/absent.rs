@@ -1,6 +1,6 @@
-//! Why a defect of the catalogue has no scenario.
+//! The reasons why defects of the catalogue have no scenario.
 
-/// Defects, and the reason that they share. Each defect of ranks S and A, and B1 to B8, stands here or has a scenario.
+/// Defects, and the reason that they share. Each defect of ranks S and A, and B1 to B8, is listed here or has a scenario.
 pub(crate) const ABSENT: &[(&str, &str)] = &[
     (
         "S5",

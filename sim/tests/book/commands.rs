@@ -1,6 +1,6 @@
-//! The commands of the pages, and what they print.
+//! The commands on the pages, and their outputs.
 //!
-//! A block of `console` holds commands behind `$ ` and their output. `…` alone on a line stands for any lines, within a
+//! A `console` block holds commands after `$ ` and their output. `…` alone on a line stands for any lines, and within a
 //! line for any text. A command that fails is followed by `$ echo $?`. Each page has a folder of its own with copies of
 //! `scenarios/` and `snapshots/`, and the files of its blocks with `file=NAME`. A comment `<!-- not run: WHY -->` on the
 //! line before a block excuses it.
@@ -12,14 +12,14 @@ use std::process::Command;
 use super::links::codes;
 use super::pages::{Page, accepts, root};
 
-/// A fenced block.
+/// A fenced block of a page.
 struct Block<'a> {
-    /// The words behind the fence.
+    /// The words after the opening fence.
     kind: &'a str,
-    /// The line of the fence, from 1.
+    /// The line of the fence, counted from 1.
     line: usize,
     lines: Vec<&'a str>,
-    /// Why it is not run.
+    /// The reason why the block is not run.
     excuse: Option<&'a str>,
 }
 
@@ -60,7 +60,7 @@ fn shown<'a>(block: &Block<'a>) -> Vec<Shown<'a>> {
     all
 }
 
-/// Runs what the pages show, and compares; with `BOOK=accept` writes what is printed.
+/// Runs the commands of the pages and compares their output; with `BOOK=accept` writes the output.
 #[expect(clippy::disallowed_methods, reason = "the pages are checked side by side")]
 pub(crate) fn check(pages: &[Page]) -> Vec<String> {
     std::thread::scope(|scope| {
@@ -106,7 +106,7 @@ fn check_page(page: &Page) -> Vec<String> {
     complaints
 }
 
-/// Whether a page's lines are the printed ones, with `…` for what is left out.
+/// Whether the lines of a page match the printed ones. `…` matches omitted text.
 fn matches(page: &[&str], printed: &[&str]) -> bool {
     let Some((first, rest)) = page.split_first() else { return printed.is_empty() };
     if first.trim() == "…" {
@@ -122,7 +122,7 @@ fn matches_line(page: &str, printed: &str) -> bool {
     rest.char_indices().map(|(place, _)| place).chain([rest.len()]).any(|place| matches_line(after, &rest[place..]))
 }
 
-/// Where the commands of a page run.
+/// The folder in which the commands of a page run.
 struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -139,7 +139,7 @@ impl Folder {
         folder
     }
 
-    /// What a command prints, and its exit code. `None`: it needs the gateway's program, which is not built.
+    /// The output and the exit code of a command. `None`: it needs the gateway's program, which is not built.
     #[expect(clippy::disallowed_methods, reason = "the commands of the pages are programs")]
     fn run(&self, command: &str, status: i32) -> Option<(String, i32)> {
         let programs = Path::new(env!("CARGO_BIN_EXE_sim")).parent().expect("a program is in a folder");
@@ -187,7 +187,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Commands of a page that no test runs, and that the programs would refuse.
+/// Commands of a page that no test runs, and that the programs do not parse.
 pub(crate) fn unparsable(page: &Page) -> Vec<String> {
     let mut commands: Vec<(usize, String)> = Vec::new();
     for block in blocks(&page.text) {
@@ -214,7 +214,7 @@ pub(crate) fn unparsable(page: &Page) -> Vec<String> {
         .collect()
 }
 
-/// Why a command cannot be parsed.
+/// The error of parsing a command.
 fn refused(command: &str) -> Option<String> {
     let command = command.split(" #").next().unwrap_or_default();
     let words: Vec<&str> = command.split(['>', '|']).next().unwrap_or_default().split_whitespace().collect();

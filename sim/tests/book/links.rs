@@ -1,4 +1,4 @@
-//! Links, and the names in backquotes.
+//! Checks of links, and of the names in backquotes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::pages::{Page, root};
 
-/// Relative links that lead to no file, and anchors that no heading has.
+/// Relative links to missing files, and anchors without a heading.
 pub(crate) fn broken(pages: &[Page]) -> Vec<String> {
     let anchors: BTreeMap<&str, BTreeSet<String>> =
         pages.iter().map(|page| (page.path.as_str(), anchors(&page.text))).collect();
@@ -31,7 +31,7 @@ pub(crate) fn broken(pages: &[Page]) -> Vec<String> {
     complaints
 }
 
-/// The path that is written `relative` on the page `path`.
+/// The path of the link `relative` on the page `path`.
 fn beside(path: &str, relative: &str) -> String {
     let mut parts: Vec<&str> = path.split('/').collect();
     parts.pop();
@@ -98,10 +98,10 @@ fn slug(title: &str) -> String {
     letters.collect()
 }
 
-/// Pages about other programs, whose paths and names are not ours.
+/// Pages about other programs, whose paths and names are not in this repository.
 const OF_OTHERS: [&str; 3] = ["docs/src/specification/", "docs/src/defects/", "docs/src/campaigns/"];
 
-/// Paths in backquotes that do not exist, and names of items that no source has.
+/// Paths in backquotes that do not exist, and names of items that no source contains.
 pub(crate) fn unknown_names(pages: &[Page]) -> Vec<String> {
     let (mut paths, mut names) = (BTreeSet::new(), BTreeSet::new());
     collect("", &mut paths, &mut names);
@@ -119,12 +119,12 @@ pub(crate) fn unknown_names(pages: &[Page]) -> Vec<String> {
     complaints
 }
 
-/// What stands in single backquotes.
+/// The texts in single backquotes.
 pub(crate) fn codes(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }
 
-/// A path of this repository: it has a slash or ends as a source does, and no placeholder.
+/// Whether a text is a path of this repository: it has a slash or a source's extension, and no placeholder.
 fn is_path(code: &str) -> bool {
     let letters = code.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-./".contains(letter));
     let placeholder = code
@@ -140,13 +140,13 @@ fn is_path(code: &str) -> bool {
     letters && ours && shaped && !outside && !example && (!placeholder || code.ends_with(".md"))
 }
 
-/// A path may be shortened at its beginning: `store/rows.rs`.
+/// Whether a path exists. It may be shortened at its beginning: `store/rows.rs`.
 fn exists(code: &str, paths: &BTreeSet<String>) -> bool {
     let code = code.trim_end_matches('/');
     paths.contains(code) || paths.iter().any(|path| path.ends_with(&format!("/{code}")))
 }
 
-/// An item by its path, such as `Session::emit`.
+/// Whether a text is the path of an item, such as `Session::emit`.
 fn is_item(code: &str) -> bool {
     let code = code.trim_end_matches("()");
     let word = |part: &str| {

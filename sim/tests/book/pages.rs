@@ -1,12 +1,12 @@
-//! The pages, and the regions of them that are generated.
+//! The pages, and their generated regions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A Markdown file.
+/// A Markdown file of the repository and its text.
 #[derive(Clone)]
 pub(crate) struct Page {
-    /// From the root of the repository.
+    /// The path from the root of the repository.
     pub(crate) path: String,
     pub(crate) text: String,
 }
@@ -16,7 +16,7 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace").to_owned()
 }
 
-/// Whether this run writes what it finds instead of comparing it.
+/// Whether this run writes the generated text instead of comparing it.
 #[expect(clippy::disallowed_methods, reason = "a person decides what the test does; no run depends on it")]
 pub(crate) fn accepts() -> bool {
     std::env::var("BOOK").is_ok_and(|value| value == "accept")
@@ -35,7 +35,7 @@ impl Page {
         paths.into_iter().map(read).collect()
     }
 
-    /// Compares the page with what it should be; with `BOOK=accept` writes it.
+    /// Compares the page with the generated text; with `BOOK=accept` writes it.
     pub(crate) fn expect(&self, text: &str) -> Option<String> {
         if self.text == text {
             return None;
@@ -80,7 +80,7 @@ fn below(folder: &str, paths: &mut Vec<String>) {
 const BEGIN: &str = "<!-- generated: ";
 const END: &str = "<!-- end -->";
 
-/// The text with each region between `<!-- generated: NAME WORDS -->` and `<!-- end -->` as `table` has it.
+/// Replaces each region between `<!-- generated: NAME WORDS -->` and `<!-- end -->` by its table.
 pub(crate) fn regenerate(text: &str, table: fn(&str, &[&str]) -> String) -> String {
     let mut result = String::new();
     let mut rest = text;

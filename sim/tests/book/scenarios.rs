@@ -1,4 +1,4 @@
-//! Which defect is shown by which scenario, and why some are not.
+//! The scenarios that show each defect, and the reasons of defects without a scenario.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -40,7 +40,7 @@ pub(crate) fn faults(words: &[&str]) -> String {
     table
 }
 
-/// Why defects have no scenario.
+/// The reasons why defects have no scenario.
 pub(crate) fn absent() -> String {
     let mut table = "| defect | reason |\n| --- | --- |\n".to_owned();
     for (defects, why) in ABSENT {
@@ -54,7 +54,7 @@ fn linked(id: &str) -> String {
     super::tables::link(id).map_or_else(|| id.to_owned(), |link| format!("[{id}](../{link})"))
 }
 
-/// Defects of the catalogue that neither have a scenario nor a reason, and reasons for those that have a scenario.
+/// Defects of the catalogue without a scenario and a reason, and reasons for defects with a scenario.
 pub(crate) fn gaps() -> Vec<String> {
     let shown: BTreeSet<Defect> = scenarios("defects").iter().flat_map(ids).collect();
     let excused: Vec<Defect> = ABSENT.iter().flat_map(|(ids, _)| ids.split(", ")).filter_map(Defect::parse).collect();
@@ -124,7 +124,7 @@ fn line(scenario: &Scenario) -> Option<(Vec<Defect>, String)> {
     Some((defects, line))
 }
 
-/// The releases that show the defect, and what sees it.
+/// The releases that show the defect, and the invariants or rows that reveal it.
 fn shown_by(scenario: &Scenario) -> (String, String) {
     let mut invariants: BTreeMap<&str, BTreeSet<Release>> = BTreeMap::new();
     for (release, expected) in &scenario.expect {

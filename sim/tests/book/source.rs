@@ -1,4 +1,4 @@
-//! Doc comments of fields and variants, read from the source: what the compiler does not keep.
+//! Doc comments of fields and variants, read from the source because the compiler does not keep them.
 
 use std::fs;
 

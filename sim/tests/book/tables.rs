@@ -1,4 +1,4 @@
-//! The tables of the reference, each from the code that it describes.
+//! The tables of the reference, each generated from the code that it describes.
 
 use std::fmt::Write;
 use std::fs;
@@ -20,7 +20,7 @@ use super::source::{Member, members};
 const SCENARIO: &str = "sim/scenario/src/lib.rs";
 const RAW: &str = "sim/scenario/src/parse.rs";
 
-/// The table with this name.
+/// The table with this name, as Markdown.
 pub(crate) fn table(name: &str, words: &[&str]) -> String {
     match name {
         "keys-top" => {
@@ -62,7 +62,7 @@ fn head(cells: &[&str]) -> String {
     row(cells) + &row(&vec!["---"; cells.len()])
 }
 
-/// The sentence before `Left out: `, and what stands behind it.
+/// The sentence before `Left out: `, and the text after it.
 fn default_of(about: &str) -> (String, String) {
     let Some((meaning, default)) = about.split_once("Left out: ") else {
         return (sentence(about), "required".to_owned());
@@ -70,14 +70,14 @@ fn default_of(about: &str) -> (String, String) {
     (sentence(meaning), default.trim().trim_end_matches('.').to_owned())
 }
 
-/// Without its full stop when it is one sentence.
+/// Removes the full stop of a text that is one sentence.
 fn sentence(text: &str) -> String {
     let text = unlinked(text.trim());
     let one = text.strip_suffix('.').filter(|one| !one.contains(". "));
     linked(one.unwrap_or(&text))
 }
 
-/// Links of rustdoc are code here.
+/// Replaces links of rustdoc by code.
 fn unlinked(text: &str) -> String {
     text.replace("[`", "`").replace("`]", "`")
 }
@@ -245,7 +245,7 @@ fn alternative(way: &Alternative, releases: &[&str]) -> String {
     format!("* `{}` ({releases}): {}{harmless}\n", way.name, linked(&unlinked(way.about)))
 }
 
-/// The groups of behaviour that no page of the reference shows.
+/// The groups of behaviour that no page of the reference contains.
 pub(crate) fn missing_groups() -> Vec<String> {
     let pages = ["prompts", "sessions", "rows", "turns", "ends"].map(|page| {
         let path = root().join(format!("docs/src/reference/behavior-{page}.md"));
@@ -256,7 +256,7 @@ pub(crate) fn missing_groups() -> Vec<String> {
     missing.map(|field| format!("docs/src/reference/behavior*.md: no `{}`", field.name)).collect()
 }
 
-/// The keys that a file may have and the reference does not name.
+/// The keys that a file may have and the reference does not contain.
 pub(crate) fn missing_keys() -> Vec<String> {
     let read = |page: &str| fs::read_to_string(root().join("docs/src/reference").join(page)).expect("a page");
     let (page, faults) = (read("scenario.md"), read("store-faults.md"));
@@ -351,7 +351,7 @@ fn marks() -> String {
     table
 }
 
-/// A sentence in which the ids of defects and the sections of the specification are links, for a page of the reference.
+/// A sentence for a page of the reference, in which ids of defects and sections of the specification are links.
 pub(crate) fn linked(text: &str) -> String {
     let mut result = String::new();
     let mut rest = text;

@@ -19,7 +19,7 @@ struct Module {
     path: String,
     /// Every path of the file that could lead to another module, with its line.
     paths: Vec<(Vec<String>, usize)>,
-    /// What each imported name stands for.
+    /// The path that each imported name stands for.
     imports: BTreeMap<String, Vec<String>>,
     /// The modules of which everything is imported.
     globs: Vec<Vec<String>>,
@@ -68,7 +68,7 @@ impl Graph {
         &self.modules[module].path
     }
 
-    /// The groups of files that import each other, arrows that are `left_out` aside.
+    /// The groups of files that import each other, without the arrows in `left_out`.
     pub(super) fn circles(&self, left_out: impl Fn(&str, &str) -> bool) -> Vec<Vec<&str>> {
         let reaches: BTreeMap<&str, BTreeSet<&str>> =
             self.modules().map(|from| (from, self.reach(from, &left_out))).collect();
@@ -102,7 +102,7 @@ impl Graph {
         circle.iter().filter_map(|start| around(start)).min_by_key(Vec::len).unwrap_or_default()
     }
 
-    /// All that a module reaches over one arrow or more.
+    /// All modules that a module reaches over one arrow or more.
     fn reach<'a>(&'a self, from: &'a str, left_out: &impl Fn(&str, &str) -> bool) -> BTreeSet<&'a str> {
         let (mut reached, mut open) = (BTreeSet::new(), vec![from]);
         while let Some(module) = open.pop() {
@@ -134,7 +134,7 @@ impl Graph {
     fn follow(&self, (module, whole): (String, bool), rest: &[String], depth: usize) -> Option<(String, bool)> {
         match rest.first().filter(|_| whole) {
             None => Some((module, whole)),
-            // What is neither a module nor imported is an item of the module, or made by a macro in it.
+            // A name that is neither a module nor imported is an item of the module, or made by a macro in it.
             Some(name) => match self.member(&module, name, depth) {
                 Some(found) => self.follow(found, &rest[1..], depth),
                 None => Some((module, false)),
@@ -142,7 +142,7 @@ impl Graph {
         }
     }
 
-    /// What a name means in a module: a child, something imported, or an item that the file defines.
+    /// The meaning of a name in a module: a child, something imported, or an item that the file defines.
     fn member(&self, module: &str, name: &str, depth: usize) -> Option<(String, bool)> {
         let child = join(module, name);
         if self.modules.contains_key(&child) {
@@ -205,7 +205,7 @@ impl Module {
         module
     }
 
-    /// The names that a `use` brings in.
+    /// The names that a `use` declares.
     fn import(&mut self, words: &[(&str, usize)], line: usize) {
         let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         for path in expand(&words) {
@@ -267,7 +267,7 @@ fn is_item(words: &[(&str, usize)], place: usize) -> bool {
     before.is_none_or(|before| begins.contains(&before))
 }
 
-/// The names of the path with which the words begin; none where they do not begin with a name.
+/// The names of the path at the start of the words; empty if the words do not start with a name.
 fn path_at<'a>(words: &[(&'a str, usize)]) -> Vec<&'a str> {
     let mut path = Vec::new();
     for pair in words.chunks(2) {
@@ -301,7 +301,7 @@ fn split(code: &str) -> Vec<(&str, usize)> {
     words
 }
 
-/// The code with blanks for the modules in it that are for tests only; every line is where it was.
+/// The code with its test modules replaced by blanks; line numbers stay.
 fn without_tests(code: &str) -> String {
     let mut text = code.to_owned();
     for (place, sign) in code.match_indices("#[cfg(test)]") {

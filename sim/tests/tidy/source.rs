@@ -15,7 +15,7 @@ pub(super) struct File {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Function {
     pub(super) name: String,
-    /// Where `fn` stands.
+    /// The offset of the keyword `fn`.
     pub(super) line: usize,
     /// From there to the line of the closing brace, both included; attributes and docs do not count.
     pub(super) lines: usize,
@@ -73,7 +73,7 @@ pub(super) fn line_of(text: &str, place: usize) -> usize {
 /// Every function of a code that has a body, in the order of the file; one inside another counts for both.
 ///
 /// The body is the first `{` after `fn name` outside of parentheses and brackets; a `;` before it means that there is
-/// none. Braces in a signature (`const N: usize = { 3 }`) would end the count early; nobody writes them here.
+/// none. Braces in a signature (`const N: usize = { 3 }`) would end the count early; this code has none.
 pub(super) fn functions(code: &str) -> Vec<Function> {
     let function = |start: usize| {
         let name: String = code[start + 2..].trim_start().chars().take_while(|letter| in_name(*letter)).collect();
@@ -191,7 +191,7 @@ fn no_code(text: &str, in_word: bool) -> usize {
     }
 }
 
-/// Block comments nest.
+/// Block comments are nested, as in Rust.
 fn block_comment(text: &str) -> usize {
     let mut depth = 0;
     let mut place = 0;
