@@ -56,7 +56,7 @@ fn in_full(scenario: &Scenario, reduction: Reduction, from: usize) -> Explored {
 }
 
 /// The result of an exploration, in one line.
-fn told(explored: &Explored) -> String {
+fn summary(explored: &Explored) -> String {
     let Explored { whole, left_off, pruned, cut, failures, .. } = explored;
     let found = match failures.first() {
         Some(signature) => &signature.claim,
@@ -153,10 +153,10 @@ fn dies_as_its_prompt_is_due() -> Scenario {
 fn an_issue_is_fixed_on_every_schedule() {
     let scenario = file("issues/44045_turn_outlives_grace.toml");
     let explored = explore(&scenario);
-    assert_eq!(told(&explored), "6 whole, 36 left off, 113 pruned: all schedules pass");
+    assert_eq!(summary(&explored), "6 whole, 36 left off, 113 pruned: all schedules pass");
     assert!(explored.is_proof());
     let explored = explore(&planted(&scenario, &["grace.expiry = one_shot"]));
-    assert_eq!(told(&explored), "1 whole, 0 left off, 0 pruned: detached_rows_end");
+    assert_eq!(summary(&explored), "1 whole, 0 left off, 0 pruned: detached_rows_end");
     assert!(!explored.is_proof());
 }
 
@@ -167,7 +167,7 @@ fn check_race(scenario: &Scenario, bugs: &[&str], only: &[&str], expected: &str)
     let only = only.iter().map(|claim| (*claim).to_owned()).collect();
     let exploration = Exploration { only, ..Exploration::new(Release::Current) };
     let explored = exploration.carry_out(&mut Simulator::new(), &scenario);
-    assert_eq!(told(&explored), expected);
+    assert_eq!(summary(&explored), expected);
     let report = explored.failure.expect("it is found");
     let again = Simulator::new().run_with(&scenario, Release::Current, Box::new(Replay::new(report.tape)));
     assert_eq!((again.outcome, again.violations), (Outcome::Violated, report.violations));
@@ -185,7 +185,7 @@ fn a_stale_first_timer_is_found() {
     let (scenario, bug) = (second_absence(), "grace.timers = pile");
     check_scripted_passes(&scenario, bug);
     check_race(&scenario, &[bug], &[], "2 whole, 4 left off, 10 pruned: grace_is_not_cut_short");
-    assert_eq!(told(&explore(&scenario)), "6 whole, 82 left off, 191 pruned: all schedules pass");
+    assert_eq!(summary(&explore(&scenario)), "6 whole, 82 left off, 191 pruned: all schedules pass");
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn a_stale_snapshot_is_found() {
     let (scenario, bug) = (resumed_as_it_drops(), "attach.disconnect = snapshot");
     check_scripted_passes(&scenario, bug);
     check_race(&scenario, &[bug], &[], "5 whole, 30 left off, 72 pruned: connected_sessions_are_not_evicted");
-    assert_eq!(told(&explore(&scenario)), "30 whole, 422 left off, 1513 pruned: all schedules pass");
+    assert_eq!(summary(&explore(&scenario)), "30 whole, 422 left off, 1513 pruned: all schedules pass");
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_row_that_is_opened_before_it_ends_is_found() {
     let (scenario, bug) = (resumed_as_it_is_closed(), "close.order = pop_then_end");
     check_scripted_passes(&scenario, bug);
     check_race(&scenario, &[bug], &[], "16 whole, 134 left off, 300 pruned: live_rows_stay_open");
-    assert_eq!(told(&explore(&scenario)), "84 whole, 410 left off, 1069 pruned: all schedules pass");
+    assert_eq!(summary(&explore(&scenario)), "84 whole, 410 left off, 1069 pruned: all schedules pass");
 }
 
 /// Two fields, as in the old releases: the row is inserted without a check, and the close does not wait for the turn.
