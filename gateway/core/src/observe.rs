@@ -1,8 +1,9 @@
-//! Reports every access to shared state to an observer.
+//! Reports every access to shared state, and certain events of sessions, to an observer.
 //!
 //! What a task does between two awaits is a *step*; other tasks see all of it or nothing. Whether the order of two steps
 //! matters depends on the state that they access. So each accessor of shared state reports what it reads and what it
-//! may change. Production has no observer.
+//! may change. An event states a fact that no decision of the gateway reads: the checks of a simulation do. Production has
+//! no observer.
 
 use std::rc::Rc;
 
@@ -46,10 +47,43 @@ pub enum Access {
     Write,
 }
 
-/// Receives every access.
+/// A fact about a session that its record does not hold, because the gateway does not decide by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionEvent<'a> {
+    /// When prompts are accepted: started, queued, or made of steering text that no turn has read.
+    PromptsAccepted(u64),
+    /// When accepted prompts end: answered, failed, cancelled, or merged with another.
+    PromptsEnded(u64),
+    /// When a prompt has to wait although the turn before it is over (S27).
+    PromptWaitsForFinishedTurn,
+    /// When the outcome of a background job claims the session.
+    JobTurnClaimed {
+        /// The session that started the job.
+        owner: &'a SessionId,
+    },
+    /// When the orphan grace interrupts a turn whose agent reports nothing.
+    TurnGivenUp,
+    /// When an event is sent to a client although the session has left the registry.
+    EventAfterRemoval,
+    /// When the end of the session begins.
+    EndBegan {
+        /// Whether a turn held the session then.
+        found_turn: bool,
+    },
+    /// When the session is finalized.
+    Finalized {
+        /// Whether it had an agent, which was closed with it. Some releases leave a closed agent running.
+        agent_closed: bool,
+    },
+}
+
+/// Receives every access and every event.
 pub trait Observer {
     /// The running step accesses `resource`.
     fn touch(&self, resource: Resource<'_>, access: Access);
+
+    /// The running step causes an event of a session, and reports a write of its record too. The default does nothing.
+    fn event(&self, _session: &SessionId, _event: SessionEvent<'_>) {}
 }
 
 /// A handle on the observer, if there is one.
@@ -71,6 +105,12 @@ impl Observe {
     pub(crate) fn write(&self, resource: Resource<'_>) {
         if let Some(observer) = &self.0 {
             observer.touch(resource, Access::Write);
+        }
+    }
+
+    pub(crate) fn event(&self, session: &SessionId, event: SessionEvent<'_>) {
+        if let Some(observer) = &self.0 {
+            observer.event(session, event);
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::agent::QuestionKind;
 use crate::clock::{Now, Uptime, Wall};
-use crate::ids::{ConnectionId, SessionId};
+use crate::ids::ConnectionId;
 use crate::store::{EndReason, NewMessage, Role, StoredId};
 
 /// The state of one session.
@@ -84,8 +84,6 @@ pub struct Ended {
     pub reason: EndReason,
     /// When the end began.
     pub at: Uptime,
-    /// Whether a turn was running then.
-    pub found_turn: bool,
 }
 
 /// Where a session's events go.
@@ -111,8 +109,6 @@ pub struct AgentSlot {
     pub row: StoredId,
     /// The row that a rotation under way will switch to; the session owns both meanwhile.
     pub next: Option<StoredId>,
-    /// Whether the agent was closed with its session. What a release leaves running goes on with it all the same.
-    pub closed: bool,
 }
 
 /// Whether a session has an agent.
@@ -135,8 +131,6 @@ pub struct TurnState {
     pub phase: TurnPhase,
     /// The prompt; empty for work that is no turn, such as `session.compress`.
     pub user: String,
-    /// The session whose background job gave the prompt, if one did.
-    pub job_of: Option<SessionId>,
     /// The answer so far.
     pub assistant: String,
     /// When its agent last reported something; at first when it was claimed.
@@ -165,6 +159,15 @@ pub struct Queued {
     pub text: String,
     /// The connection it came on; none for the outcome of a background job.
     pub link: Option<ConnectionId>,
+}
+
+/// How much was cancelled before a turn read it or began with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cancelled {
+    /// The number of steering texts.
+    pub(crate) steers: usize,
+    /// The number of queued prompts.
+    pub(crate) prompts: usize,
 }
 
 /// A conversation, and how much of it is stored.
@@ -223,18 +226,8 @@ pub struct Details {
     pub close_on_disconnect: bool,
     /// How often the reaper has checked since it interrupted the turn, in some releases (S13).
     pub interrupted: Option<u32>,
-    /// Whether a turn of it was stopped because its agent reported nothing and no client was there.
-    pub given_up: bool,
     /// Whether an interrupt that came while idle stops the next turn, in some releases (A16).
     pub stale_interrupt: bool,
-    /// Whether a client received an event of it after it had left the registry.
-    pub told_when_gone: bool,
-    /// Whether a prompt had to wait for a turn that was over (S27).
-    pub kept_waiting: bool,
-    /// How many prompts were accepted.
-    pub accepted: u64,
-    /// How many of those are over: answered, failed, cancelled, or merged with the next.
-    pub over: u64,
 }
 
 impl Record {
@@ -246,7 +239,7 @@ impl Record {
             ended_by: None,
             attachment: Attachment::Detached { since: now.uptime, from: None },
             before: Vec::new(),
-            agent: AgentSlot { state: AgentState::Unbuilt, row: key, next: None, closed: false },
+            agent: AgentSlot { state: AgentState::Unbuilt, row: key, next: None },
             turn: None,
             transcript: Transcript::default(),
             question: None,
@@ -264,12 +257,7 @@ impl Record {
                 pending_title: None,
                 close_on_disconnect: false,
                 interrupted: None,
-                given_up: false,
                 stale_interrupt: false,
-                told_when_gone: false,
-                kept_waiting: false,
-                accepted: 0,
-                over: 0,
             },
         }
     }
@@ -286,7 +274,6 @@ impl Record {
         self.turn.insert(TurnState {
             phase: TurnPhase::Claimed,
             user: user.to_owned(),
-            job_of: None,
             assistant: String::new(),
             reported: now.uptime,
             interrupted: std::mem::take(&mut self.details.stale_interrupt),
@@ -294,12 +281,10 @@ impl Record {
         })
     }
 
-    /// Takes out what waits for a turn: words to the one that runs, then prompts.
-    pub(crate) fn take_waiting(&mut self) -> Vec<Queued> {
-        self.details.over += self.queue.len() as u64;
-        let mut waiting = self.turn.as_mut().map(|turn| std::mem::take(&mut turn.steers)).unwrap_or_default();
-        waiting.append(&mut self.queue);
-        waiting
+    /// Cancels what waits for a turn: steering text for the one that runs, and the queued prompts.
+    pub(crate) fn cancel_waiting(&mut self) -> Cancelled {
+        let steers = self.turn.as_mut().map(|turn| std::mem::take(&mut turn.steers).len()).unwrap_or_default();
+        Cancelled { steers, prompts: std::mem::take(&mut self.queue).len() }
     }
 
     /// Whether the session writes the row `id`, or is about to.

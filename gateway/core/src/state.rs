@@ -22,7 +22,7 @@ use crate::entropy::{Purpose, Stream};
 use crate::env::Env;
 use crate::legacy::approvals::ApprovalTable;
 use crate::legacy::resume_lock::ResumeLock;
-use crate::observe::Resource;
+use crate::observe::{Resource, SessionEvent};
 use crate::rpc;
 use crate::store::{Rows, StoredId};
 
@@ -91,7 +91,7 @@ impl Gateway {
         if self.sessions.contains(session) || !self.behavior.close.tells_requester() {
             return session.emit(kind, payload);
         }
-        session.change(|record| record.details.told_when_gone = true);
+        session.report(SessionEvent::EventAfterRemoval);
         // The connection may have died; its client misses nothing of its own.
         let _ = link.connection.send(rpc::event_frame(&rpc::event(kind, session.id(), payload).to_string()));
     }

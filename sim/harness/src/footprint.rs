@@ -1,12 +1,12 @@
 //! The state that the tasks of a run share, as the search over all schedules compares it.
 //!
-//! Each accessor of shared state reports what it reads or writes: the gateway's own through [`Observer`], those of the
+//! Each accessor of shared state reports what it reads or writes: the gateway's own through its observer, those of the
 //! simulated world here. `sim/tests/explore.rs` compares the reduced search with the search that reduces nothing.
 
 use std::rc::Rc;
 
 use gateway_core::ids::SessionId;
-use gateway_core::observe::{self, Access, Observer};
+use gateway_core::observe::{self, Access};
 use gateway_core::store::StoredId;
 
 /// A piece of state that several tasks share. Strings are the names of clients, sessions or queues.
@@ -100,8 +100,9 @@ pub(crate) type SharedFootprints = Rc<Footprints>;
 /// Reports the accesses of the gateway.
 pub(crate) struct GatewayAccesses(pub(crate) SharedFootprints);
 
-impl Observer for GatewayAccesses {
-    fn touch(&self, resource: observe::Resource<'_>, access: Access) {
+impl GatewayAccesses {
+    /// The running step accesses a resource of the gateway.
+    pub(crate) fn touch(&self, resource: observe::Resource<'_>, access: Access) {
         let resource = || match resource {
             observe::Resource::Registry => Resource::Registry,
             observe::Resource::Links => Resource::Links,

@@ -11,6 +11,7 @@ pub(crate) mod mirror;
 pub mod names;
 pub(crate) mod network;
 pub(crate) mod process;
+pub(crate) mod session_events;
 mod spawn;
 pub(crate) mod store;
 
@@ -26,6 +27,7 @@ pub(crate) use context::{Chooser, SimContext};
 use database::SharedDatabase;
 use entropy::SeededEntropy;
 use network::Network;
+use session_events::{GatewayObserver, SessionEvents};
 use sim_scenario::{AgentSettings, Scenario};
 use spawn::PoolSpawn;
 use store::SimStore;
@@ -36,6 +38,8 @@ pub(crate) struct World {
     pub(crate) network: Rc<Network>,
     pub(crate) store: Rc<SimStore>,
     pub(crate) env: Env,
+    /// The events that the gateway has reported of its sessions, in all processes of the run.
+    pub(crate) session_events: Rc<SessionEvents>,
 }
 
 impl World {
@@ -48,14 +52,19 @@ impl World {
         let AgentSettings { build, first_build, failures, summary } = scenario.agent;
         let agents = ScriptedAgents::new(Rc::clone(&clock), scenario.turns.clone(), build);
         let agents = agents.with_first_build(first_build).with_failures(failures).with_summary(summary);
+        let session_events = Rc::<SessionEvents>::default();
+        let observer = GatewayObserver {
+            accesses: GatewayAccesses(Rc::clone(&context.footprints)),
+            events: Rc::clone(&session_events),
+        };
         let env = Env {
             clock: Rc::clone(&clock),
             store: Rc::clone(&store) as _,
             agents: Rc::new(agents),
             entropy: Rc::new(SeededEntropy::new(Rc::clone(&context), scenario.seed)),
             spawn: Rc::new(PoolSpawn::new(Rc::clone(&context), scenario.windows.clone())),
-            observe: Observe::by(Rc::new(GatewayAccesses(Rc::clone(&context.footprints)))),
+            observe: Observe::by(Rc::new(observer)),
         };
-        Self { context, network, store, env }
+        Self { context, network, store, env, session_events }
     }
 }

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::lifecycle::close::Removal;
-use crate::record::Actor;
-use crate::record::{AgentState, Ended, Record, SessionStage};
+use crate::observe::SessionEvent;
+use crate::record::{Actor, AgentState, Cancelled, Ended, Record, SessionStage};
 use crate::spawn::Window;
 use crate::state::{Gateway, Session};
 use crate::storage::persist;
@@ -21,12 +21,7 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
         Removal::BeforeEndLocked => Some(gateway.resume_lock.lock().await),
         Removal::AfterEnd | Removal::BeforeEnd => None,
     };
-    let ended = Ended {
-        actor,
-        reason: close.reason(actor),
-        at: gateway.env.now().uptime,
-        found_turn: session.read(Record::is_running),
-    };
+    let ended = Ended { actor, reason: close.reason(actor), at: gateway.env.now().uptime };
     if !begin(gateway, session, ended) {
         drop(lock);
         session.until(|record| (record.stage == SessionStage::Finalized).then_some(())).await;
@@ -53,20 +48,22 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     if gateway.behavior.notices.end_with_session() {
         gateway.notices.forget(session);
     }
-    session.change_with(|record, handles| {
+    let agent_closed = session.change_with(|record, handles| {
         record.stage = SessionStage::Finalized;
-        record.agent.closed = record.agent.state == AgentState::Ready;
+        let is_ready = record.agent.state == AgentState::Ready;
         if !gateway.behavior.build.keeps_after_end() {
             handles.discard_agent(record);
         }
+        is_ready
     });
+    session.report(SessionEvent::Finalized { agent_closed });
     drop(lock);
     true
 }
 
 /// Marks the session as being ended, and cancels its timers and the prompts that wait. False if it is marked already.
 fn begin(gateway: &Gateway, session: &Session, ended: Ended) -> bool {
-    let cancelled = session.change_with(|record, handles| {
+    let begun = session.change_with(|record, handles| {
         if !gateway.behavior.close.may_begin(record) {
             return None;
         }
@@ -76,10 +73,14 @@ fn begin(gateway: &Gateway, session: &Session, ended: Ended) -> bool {
             handles.cancel_timers(record);
         }
         handles.cancel_idle(record);
-        Some(if gateway.behavior.close.joins_turn() { record.take_waiting() } else { Vec::new() })
+        let cancelled =
+            if gateway.behavior.close.joins_turn() { record.cancel_waiting() } else { Cancelled::default() };
+        Some((record.is_running(), cancelled))
     });
-    let Some(cancelled) = cancelled else { return false };
-    for _ in cancelled {
+    let Some((found_turn, cancelled)) = begun else { return false };
+    session.report(SessionEvent::EndBegan { found_turn });
+    session.report(SessionEvent::PromptsEnded(cancelled.prompts as u64));
+    for _ in 0..cancelled.steers + cancelled.prompts {
         session.emit("error", json!({"message": "the session was closed before this prompt had its turn"}));
     }
     true

@@ -6,6 +6,7 @@ use crate::clock::{Millis, Uptime};
 use crate::ends::finalize;
 use crate::ends::idle;
 use crate::lifecycle::grace::{OnExpiry, TimerKind};
+use crate::observe::SessionEvent;
 use crate::record::Actor;
 use crate::record::{Attachment, Timer};
 use crate::spawn::{TaskName, TaskRole, Window};
@@ -144,7 +145,7 @@ async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64, kind: TimerKi
         }
         Some(OnExpiry::Rearm) => arm(gateway, session),
         Some(OnExpiry::InterruptAndRearm) => {
-            session.change(|record| record.details.given_up = true);
+            session.report(SessionEvent::TurnGivenUp);
             session.interrupt();
             arm(gateway, session);
         }

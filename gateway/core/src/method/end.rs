@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::session::OfSession;
 use crate::ends::finalize;
 use crate::lifecycle::interrupt::InterruptTarget;
+use crate::observe::SessionEvent;
 use crate::record::Actor;
 use crate::rpc::Error;
 use crate::state::Gateway;
@@ -33,9 +34,10 @@ pub(super) fn interrupt(gateway: &Rc<Gateway>, params: &OfSession) -> Result<Val
             InterruptTarget::NextTurn => record.details.stale_interrupt = true,
             InterruptTarget::Nothing => {}
         }
-        record.take_waiting()
+        record.cancel_waiting()
     });
-    for _ in cancelled {
+    session.report(SessionEvent::PromptsEnded(cancelled.prompts as u64));
+    for _ in 0..cancelled.steers + cancelled.prompts {
         session.emit("error", json!({"message": "cancelled before it had its turn"}));
     }
     Ok(json!({"status": "interrupted"}))

@@ -10,6 +10,7 @@ use super::{history, steer};
 use crate::clock::Now;
 use crate::ends::reaper;
 use crate::lifecycle::claim::Admission;
+use crate::observe::SessionEvent;
 use crate::record::{Queued, TurnPhase};
 use crate::rpc::{Error, code};
 use crate::spawn::{TaskName, TaskRole, Window};
@@ -47,7 +48,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
         }
         Admission::Steer => {
             take_over(gateway, &session, link);
-            note_waiting(&session);
+            report_waiting(&session);
             steer::leave(gateway, &session, link, &params.text)?;
             return Ok(json!({"status": "steered"}));
         }
@@ -62,7 +63,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
         return Err(error);
     }
     // A close that came meanwhile has raised the turn's interrupt and waits: the turn starts, and ends at once.
-    session.change(|record| record.details.accepted += 1);
+    session.report(SessionEvent::PromptsAccepted(1));
     turn::start(gateway, &session, text);
     Ok(json!({"status": "streaming"}))
 }
@@ -109,11 +110,11 @@ fn take_over(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
     }
 }
 
-/// Notes a prompt that waits for a turn that is over (S27).
-fn note_waiting(session: &Session) {
+/// Reports a prompt that waits for a turn that is over (S27).
+fn report_waiting(session: &Session) {
     let is_over = session.read(|record| record.turn.as_ref().is_some_and(|turn| turn.phase == TurnPhase::Over));
     if is_over {
-        session.change(|record| record.details.kept_waiting = true);
+        session.report(SessionEvent::PromptWaitsForFinishedTurn);
     }
 }
 
@@ -124,15 +125,16 @@ fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) 
         return Err(Error::passing(code::BUSY, format!("session busy: {max} prompts wait already")));
     }
     take_over(gateway, session, link);
-    note_waiting(session);
-    session.change_with(|record, handles| {
-        let waiting = record.queue.len() as u64;
+    report_waiting(session);
+    let merged = session.change_with(|record, handles| {
+        let waiting = record.queue.len();
         gateway.behavior.queue.push(&mut record.queue, Queued { text, link: Some(link.id.clone()) });
         handles.keep(record, link);
-        record.details.accepted += 1;
-        record.details.over += waiting + 1 - record.queue.len() as u64;
         record.details.last_active = gateway.env.now();
+        waiting + 1 - record.queue.len()
     });
+    session.report(SessionEvent::PromptsAccepted(1));
+    session.report(SessionEvent::PromptsEnded(merged as u64));
     Ok(json!({"status": "queued"}))
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::agent::{Agent, Interrupt};
 use crate::clock::Now;
 use crate::ids::{ConnectionId, SessionId};
-use crate::observe::{Observe, Resource};
+use crate::observe::{Observe, Resource, SessionEvent};
 use crate::record::{AgentState, OpenQuestion, Record, Timer, TurnState};
 use crate::rpc;
 use crate::state::event_log::EventLog;
@@ -119,6 +119,16 @@ impl Session {
         }
         changed.notify_waiters();
         result
+    }
+
+    /// Reports an event to the observer. It counts as a change of the record: the tasks that wait for one run again, so
+    /// the order of steps does not depend on whether the record holds the fact.
+    pub(crate) fn report(&self, event: SessionEvent<'_>) {
+        let Inner { id, changed, index, observe, .. } = &*self.0;
+        observe.write(Resource::Record(id));
+        index.touch();
+        observe.event(id, event);
+        changed.notify_waiters();
     }
 
     /// Waits until `look` returns something for the record. Cancel safe.

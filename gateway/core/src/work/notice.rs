@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::agent::Agent;
 use crate::lifecycle::notice::NoticeTiming;
+use crate::observe::SessionEvent;
 use crate::record::{Queued, SessionStage};
 use crate::spawn::Window;
 use crate::state::{Gateway, Notice, Session};
@@ -41,15 +42,13 @@ pub(crate) fn claim(gateway: &Gateway, session: &Session, timing: NoticeTiming) 
     let notice = gateway.notices.take(|notice| behavior.takes(notice.owner.is(session), timing))?;
     session.change_with(|record, handles| {
         handles.claim(record, &notice.text, gateway.env.now());
-        if let Some(turn) = &mut record.turn {
-            turn.job_of = Some(notice.owner.id().clone());
-        }
     });
+    session.report(SessionEvent::JobTurnClaimed { owner: notice.owner.id() });
     // A job that is watched twice is no prompt the second time, though it has claimed the session (S21).
     let is_first = notice.owner.change(|record| record.jobs.remove(&notice.job));
     if !is_first {
         return None;
     }
-    session.change(|record| record.details.accepted += 1);
+    session.report(SessionEvent::PromptsAccepted(1));
     Some(Queued { text: notice.text, link: None })
 }

@@ -12,6 +12,7 @@ use crate::ends::idle;
 use crate::lifecycle::flush::FlushPoint;
 use crate::lifecycle::interrupt::InterruptTiming;
 use crate::lifecycle::queue::PrecedingTurn;
+use crate::observe::SessionEvent;
 use crate::record::{AgentState, Queued, Transcript, TurnPhase};
 use crate::spawn::{TaskName, TaskRole, Window};
 use crate::state::{Gateway, Session};
@@ -55,7 +56,7 @@ pub(crate) async fn start_next(gateway: &Rc<Gateway>, session: &Session, next: Q
     let now = gateway.env.now();
     if let Err(error) = prompt::store(gateway, session, &next.text, now).await {
         session.emit("error", json!({"message": error.message}));
-        session.change(|record| record.details.over += 1);
+        session.report(SessionEvent::PromptsEnded(1));
         return abandon(gateway, session);
     }
     start(gateway, session, next.text);
@@ -103,16 +104,14 @@ async fn run(gateway: Rc<Gateway>, session: Session, prompt: String) {
 /// The turn's task begins. Returns the turn's interrupt; none if the session is free already, which happens only in a
 /// release whose interrupt frees a claimed session (S18).
 fn begin(session: &Session) -> Option<Rc<Interrupt>> {
-    session.change_with(|record, handles| match &mut record.turn {
-        Some(turn) => {
-            turn.phase = TurnPhase::Begun;
-            handles.turn_interrupt()
-        }
-        None => {
-            record.details.over += 1;
-            None
-        }
-    })
+    let interrupt = session.change_with(|record, handles| {
+        record.turn.as_mut()?.phase = TurnPhase::Begun;
+        handles.turn_interrupt()
+    });
+    if interrupt.is_none() {
+        session.report(SessionEvent::PromptsEnded(1));
+    }
+    interrupt
 }
 
 /// Waits for the session's agent, for `agent_wait` at most. An error is the end of the turn that needs it.
@@ -286,8 +285,8 @@ async fn finish(
     if forgotten.is_none() {
         gateway.approvals.follow_row(session);
     }
+    session.report(SessionEvent::PromptsEnded(1));
     session.change(|record| {
-        record.details.over += 1;
         if let Some(turn) = &mut record.turn {
             turn.phase = TurnPhase::Over;
         }
@@ -326,13 +325,14 @@ fn complete(session: &Session, text: &str, status: &str) {
 /// the same step, and is returned.
 pub(crate) fn free(gateway: &Rc<Gateway>, session: &Session, before: PrecedingTurn) -> Option<Queued> {
     let now = gateway.env.now();
-    session.change_with(|record, handles| {
+    let carried = session.change_with(|record, handles| {
         let unread = handles.free(record).map(|turn| turn.steers).unwrap_or_default();
         let waiting = record.queue.len();
         gateway.behavior.steer.carry_over(unread, &mut record.queue);
-        record.details.accepted += (record.queue.len() - waiting) as u64;
         record.details.last_active = now;
+        record.queue.len() - waiting
     });
+    session.report(SessionEvent::PromptsAccepted(carried as u64));
     prompt::claim_next(gateway, session, before)
 }
 

@@ -14,6 +14,7 @@ use crate::task::AnyTask;
 use crate::world::client_log::{ClientEvent, ClientLog};
 use crate::world::mirror::Mirror;
 use crate::world::names::Names;
+use crate::world::session_events::SessionEvents;
 
 /// The state of a run at one instant.
 pub(crate) struct View<'a> {
@@ -31,6 +32,8 @@ pub(crate) struct View<'a> {
     /// The number of running turns, by the label of their session.
     pub(crate) turns: &'a BTreeMap<&'a str, usize>,
     pub(crate) rows: &'a Mirror,
+    /// What the gateway has reported of its sessions and their records do not hold.
+    pub(crate) events: &'a SessionEvents,
     pub(crate) names: &'a Names,
 }
 

@@ -27,7 +27,7 @@ fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
 fn breach(view: &View<'_>, id: &str, log: &SessionLog) -> Option<Breach> {
     let row = log.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
     let session = view.known.iter().find(|session| session.id().as_str() == id)?;
-    if log.stops > 0 || !ended_at_rest(session) {
+    if log.stops > 0 || !ended_at_rest(view, session) {
         return None;
     }
     let said: Vec<&str> = view.rows.all_messages(row).iter().filter_map(|message| message.content.as_deref()).collect();
@@ -44,8 +44,7 @@ fn breach(view: &View<'_>, id: &str, log: &SessionLog) -> Option<Breach> {
 }
 
 /// Whether the session came to its end when nothing was left to do.
-fn ended_at_rest(session: &Session) -> bool {
-    session.read(|record| {
-        record.stage == SessionStage::Finalized && record.ended_by.is_some_and(|ended| !ended.found_turn)
-    })
+fn ended_at_rest(view: &View<'_>, session: &Session) -> bool {
+    session.read(|record| record.stage == SessionStage::Finalized && record.ended_by.is_some())
+        && !view.events.read(session.id(), |events| events.end_found_turn)
 }

@@ -20,7 +20,7 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     let label = view.names.label(session.id());
     let what = if view.has_turn(&label) {
         "a turn runs for"
-    } else if session.read(|record| record.details.told_when_gone) {
+    } else if view.events.read(session.id(), |events| events.sent_after_removal) {
         "a client is sent an event of"
     } else {
         return None;

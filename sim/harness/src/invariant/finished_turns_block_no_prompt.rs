@@ -16,7 +16,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 }
 
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
-    if !session.read(|record| record.details.kept_waiting) {
+    if !view.events.read(session.id(), |events| events.waited_for_finished_turn) {
         return None;
     }
     let session = view.names.label(session.id());

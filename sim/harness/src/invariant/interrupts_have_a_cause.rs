@@ -1,7 +1,7 @@
 //! A turn is interrupted only on request and while it runs (A16 and S16 of the catalogue): an interrupt of an idle session does
 //! not stop the next turn, and a prompt does not stop its own.
 
-use gateway_core::record::Record;
+use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::world::client_log::ClientEvent;
@@ -18,8 +18,11 @@ fn check(view: &View<'_>) -> Vec<Breach> {
         _ => None,
     });
     // The end of the session interrupts its turn too, and so does the grace when an agent hangs.
-    let asked = |record: &Record| record.ended_by.is_some() || record.details.given_up;
-    let live = stopped.filter(|id| view.find(id).is_some_and(|session| !session.read(asked)));
+    let asked = |session: &Session| {
+        session.read(|record| record.ended_by.is_some())
+            || view.events.read(session.id(), |events| events.turn_given_up)
+    };
+    let live = stopped.filter(|id| view.find(id).is_some_and(|session| !asked(session)));
     live.map(|id| {
         let session = view.label(id);
         Breach { detail: format!("a turn of session {session} was interrupted without a request"), subject: session }

@@ -1,6 +1,7 @@
 //! The notice of a background job goes to the session that started it (hermes-agent#55578): it may contain what only that
 //! conversation is to know.
 
+use gateway_core::record::Record;
 use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
@@ -16,7 +17,10 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 }
 
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
-    let owner = session.read(|record| record.turn.as_ref()?.job_of.clone())?;
+    if !session.read(Record::is_running) {
+        return None;
+    }
+    let owner = view.events.read(session.id(), |events| events.job_owner.clone())?;
     if owner == *session.id() {
         return None;
     }

@@ -13,10 +13,9 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn check(view: &View<'_>) -> Vec<Breach> {
     let late = view.known.iter().filter(|session| {
-        session.read(|record| {
-            let there = matches!(record.agent.state, AgentState::Ready) && !record.agent.closed;
-            there && record.stage == SessionStage::Finalized
-        })
+        let has_agent =
+            session.read(|record| record.agent.state == AgentState::Ready && record.stage == SessionStage::Finalized);
+        has_agent && !view.events.read(session.id(), |events| events.agent_closed)
     });
     late.map(|session| {
         let label = view.names.label(session.id());

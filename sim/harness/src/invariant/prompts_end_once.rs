@@ -21,13 +21,13 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     session.read(|record| {
         // Prompts of a killed process are judged by their rows.
         let alive = view.sessions.is_some_and(|sessions| sessions.contains(session));
-        let (accepted, over) = (record.details.accepted, record.details.over);
-        if accepted == over || (!alive && record.stage != SessionStage::Finalized) {
+        let (accepted, ended) = view.events.read(session.id(), |events| (events.accepted, events.ended));
+        if accepted == ended || (!alive && record.stage != SessionStage::Finalized) {
             return None;
         }
         let session = view.names.label(session.id());
         // Lost and ended twice are two defects: the texts differ also without the numbers.
-        let ends = if over < accepted { format!("only {over} ended") } else { format!("{over} ends were reported") };
+        let ends = if ended < accepted { format!("only {ended} ended") } else { format!("{ended} ends were reported") };
         let detail = format!("session {session} accepted {accepted} prompts, of which {ends}");
         Some(Breach { subject: session, detail })
     })

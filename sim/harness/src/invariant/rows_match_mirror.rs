@@ -53,6 +53,7 @@ mod tests {
     use crate::world::client_log::ClientLog;
     use crate::world::mirror::Mirror;
     use crate::world::names::Names;
+    use crate::world::session_events::SessionEvents;
 
     /// Planted bug: a table that lacks the end which was written. Without it, nothing is found.
     #[test]
@@ -88,6 +89,7 @@ mod tests {
             known: &[],
             turns: &BTreeMap::new(),
             rows: &mirror,
+            events: &SessionEvents::default(),
             names: &names,
         };
         assert!(check(&view, &after).is_empty());

@@ -21,7 +21,7 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     session.read(|record| {
         let ended = record.ended_by.filter(|ended| matches!(ended.actor, Actor::OrphanTimer | Actor::IdleReaper))?;
         // Some releases admit a prompt to a session that is being ended: that turn is another claim's.
-        if record.stage != SessionStage::Closing || !ended.found_turn {
+        if record.stage != SessionStage::Closing || !view.events.read(session.id(), |events| events.end_found_turn) {
             return None;
         }
         let session = view.names.label(session.id());

@@ -162,6 +162,7 @@ impl<'a> Observers<'a> {
             known: &self.known,
             turns: &turns(tasks),
             rows: &world.store.mirror(),
+            events: &world.session_events,
             names: &world.context.names,
         };
         judge(&mut self.oracle, now, &view);
