@@ -24,6 +24,15 @@ group! {
     }
 }
 
+/// What a prompt that needs the agent does about its build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuildDecision {
+    /// It starts a build.
+    Start,
+    /// It takes the outcome of the build that was started before.
+    Share,
+}
+
 impl Build {
     /// Whether an ended session keeps its agent.
     pub fn keeps_after_end(&self) -> bool {
@@ -33,11 +42,13 @@ impl Build {
         }
     }
 
-    /// Whether a prompt begins to build the agent.
-    pub fn begins(&self, state: &AgentState) -> bool {
+    /// What a prompt does about the build of the agent.
+    pub fn on_prompt(&self, state: &AgentState) -> BuildDecision {
         match (state, self.failure) {
-            (AgentState::Unbuilt, _) | (AgentState::Failed(_), Failure::TriedAgain) => true,
-            (AgentState::Failed(_), Failure::Sticky) | (AgentState::Building | AgentState::Ready, _) => false,
+            (AgentState::Unbuilt, _) | (AgentState::Failed(_), Failure::TriedAgain) => BuildDecision::Start,
+            (AgentState::Failed(_), Failure::Sticky) | (AgentState::Building | AgentState::Ready, _) => {
+                BuildDecision::Share
+            }
         }
     }
 }
@@ -48,12 +59,13 @@ mod tests {
 
     #[test]
     fn builds_begin_once() {
-        let begins = |failure, state: &AgentState| Build { failure, ..Build::default() }.begins(state);
         let failed = AgentState::Failed("no model".to_owned());
-        for failure in [Failure::TriedAgain, Failure::Sticky] {
-            assert!(begins(failure, &AgentState::Unbuilt));
-            assert!(!begins(failure, &AgentState::Building) && !begins(failure, &AgentState::Ready));
+        let again = [BuildDecision::Start, BuildDecision::Share, BuildDecision::Share, BuildDecision::Start];
+        let sticky = [BuildDecision::Start, BuildDecision::Share, BuildDecision::Share, BuildDecision::Share];
+        for (failure, expected) in [(Failure::TriedAgain, again), (Failure::Sticky, sticky)] {
+            let build = Build { failure, ..Build::default() };
+            let states = [&AgentState::Unbuilt, &AgentState::Building, &AgentState::Ready, &failed];
+            assert_eq!(states.map(|state| build.on_prompt(state)), expected, "{failure:?}");
         }
-        assert!(begins(Failure::TriedAgain, &failed) && !begins(Failure::Sticky, &failed));
     }
 }

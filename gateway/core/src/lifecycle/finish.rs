@@ -29,6 +29,15 @@ group! {
     }
 }
 
+/// When a turn that ends frees its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FreeTiming {
+    /// Before `message.complete` is sent.
+    BeforeComplete,
+    /// After `message.complete` is sent.
+    AfterComplete,
+}
+
 impl Finish {
     /// Whether a turn that raised is part of the conversation.
     pub fn keeps_failed(&self) -> bool {
@@ -46,11 +55,11 @@ impl Finish {
         }
     }
 
-    /// Whether the session is freed before `message.complete` is sent.
-    pub fn frees_first(&self) -> bool {
+    /// When the session is freed.
+    pub fn free_timing(&self) -> FreeTiming {
         match self.running {
-            Running::ClearedBeforeComplete => true,
-            Running::ClearedAfterComplete => false,
+            Running::ClearedBeforeComplete => FreeTiming::BeforeComplete,
+            Running::ClearedAfterComplete => FreeTiming::AfterComplete,
         }
     }
 }
@@ -60,16 +69,18 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(finish: &Finish, expected: [bool; 3]) {
-        assert_eq!([finish.frees_first(), finish.keeps_failed(), finish.says_interrupted()], expected, "{finish:?}");
+    fn check(finish: &Finish, timing: FreeTiming, keeps_failed: bool, says_interrupted: bool) {
+        let decisions = (finish.free_timing(), finish.keeps_failed(), finish.says_interrupted());
+        assert_eq!(decisions, (timing, keeps_failed, says_interrupted), "{finish:?}");
     }
 
     #[test]
     fn fields_decide_one_thing_each() {
         let current = Finish::default;
-        check(&current(), [true, true, true]);
-        check(&Finish { running: Running::ClearedAfterComplete, ..current() }, [false, true, true]);
-        check(&Finish { failed: Failed::Forgotten, ..current() }, [true, false, true]);
-        check(&Finish { interrupted: Interrupted::Silent, ..current() }, [true, true, false]);
+        let first = FreeTiming::BeforeComplete;
+        check(&current(), first, true, true);
+        check(&Finish { running: Running::ClearedAfterComplete, ..current() }, FreeTiming::AfterComplete, true, true);
+        check(&Finish { failed: Failed::Forgotten, ..current() }, first, false, true);
+        check(&Finish { interrupted: Interrupted::Silent, ..current() }, first, true, false);
     }
 }

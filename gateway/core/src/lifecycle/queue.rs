@@ -40,6 +40,15 @@ pub enum PrecedingTurn {
     NeverBegan,
 }
 
+/// What a turn that frees its session does with the first prompt of the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextPrompt {
+    /// It claims the session.
+    Start,
+    /// It stays in the queue.
+    Wait,
+}
+
 impl Queue {
     /// Whether one more prompt may wait; `max` is the bound, zero for none. Prompts that are merged into one text always
     /// may.
@@ -61,11 +70,13 @@ impl Queue {
         }
     }
 
-    /// Whether the next prompt has its turn now.
-    pub fn drains(&self, record: &Record, before: PrecedingTurn) -> bool {
-        match self.drain {
-            Drain::AfterEachTurn => record.stage == SessionStage::Open,
-            Drain::AfterNormalTurn => before == PrecedingTurn::Worked,
+    /// What the first prompt of the queue does after the turn `before`.
+    pub fn next_prompt(&self, record: &Record, before: PrecedingTurn) -> NextPrompt {
+        match (self.drain, record.stage, before) {
+            (Drain::AfterEachTurn, SessionStage::Open, _) | (Drain::AfterNormalTurn, _, PrecedingTurn::Worked) => {
+                NextPrompt::Start
+            }
+            (Drain::AfterEachTurn, _, _) | (Drain::AfterNormalTurn, _, PrecedingTurn::NeverBegan) => NextPrompt::Wait,
         }
     }
 
@@ -101,17 +112,18 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_drain(drain: Drain, stage: SessionStage, before: PrecedingTurn, expected: bool) {
+    fn check_next(drain: Drain, stage: SessionStage, before: PrecedingTurn, expected: NextPrompt) {
         let queue = Queue { drain, ..Queue::default() };
-        assert_eq!(queue.drains(&with(idle(), |record| record.stage = stage), before), expected, "{drain:?} {stage:?}");
+        let record = with(idle(), |record| record.stage = stage);
+        assert_eq!(queue.next_prompt(&record, before), expected, "{drain:?} {stage:?} {before:?}");
     }
 
     #[test]
     fn prompts_have_their_turn() {
-        check_drain(Drain::AfterEachTurn, SessionStage::Open, PrecedingTurn::NeverBegan, true);
-        check_drain(Drain::AfterEachTurn, SessionStage::Closing, PrecedingTurn::Worked, false);
-        check_drain(Drain::AfterNormalTurn, SessionStage::Open, PrecedingTurn::NeverBegan, false);
-        check_drain(Drain::AfterNormalTurn, SessionStage::Closing, PrecedingTurn::Worked, true);
+        check_next(Drain::AfterEachTurn, SessionStage::Open, PrecedingTurn::NeverBegan, NextPrompt::Start);
+        check_next(Drain::AfterEachTurn, SessionStage::Closing, PrecedingTurn::Worked, NextPrompt::Wait);
+        check_next(Drain::AfterNormalTurn, SessionStage::Open, PrecedingTurn::NeverBegan, NextPrompt::Wait);
+        check_next(Drain::AfterNormalTurn, SessionStage::Closing, PrecedingTurn::Worked, NextPrompt::Start);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::clock::Millis;
 use crate::ends::idle;
+use crate::lifecycle::agents::BuildDecision;
 use crate::record::{AgentState, Record, SessionStage};
 use crate::spawn::{TaskName, TaskRole};
 use crate::state::{Gateway, Session};
@@ -29,14 +30,14 @@ pub(crate) async fn at_once(gateway: &Rc<Gateway>, session: &Session) {
 
 /// Starts the build, unless it has begun. A failed build is repeated, depending on the release.
 pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session) {
-    let begins = session.change(|record| {
-        let begins = gateway.behavior.build.begins(&record.agent.state);
-        if begins {
+    let decision = session.change(|record| {
+        let decision = gateway.behavior.build.on_prompt(&record.agent.state);
+        if decision == BuildDecision::Start {
             record.agent.state = AgentState::Building;
         }
-        begins
+        decision
     });
-    if begins {
+    if decision == BuildDecision::Start {
         let (building, session) = (Rc::clone(gateway), session.clone());
         gateway
             .env

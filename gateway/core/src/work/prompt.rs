@@ -6,7 +6,7 @@ use crate::clock::Now;
 use crate::lifecycle::claim::FirstWrite;
 use crate::lifecycle::flush;
 use crate::lifecycle::notice::NoticeTiming;
-use crate::lifecycle::queue::PrecedingTurn;
+use crate::lifecycle::queue::{NextPrompt, PrecedingTurn};
 use crate::record::{Queued, Record};
 use crate::rpc::{Error, code};
 use crate::spawn::Window;
@@ -21,7 +21,7 @@ use crate::work::notice;
 pub(crate) fn claim_next(gateway: &Rc<Gateway>, session: &Session, before: PrecedingTurn) -> Option<Queued> {
     let now = gateway.env.now();
     let queued = session.change_with(|record, handles| {
-        if record.queue.is_empty() || !gateway.behavior.queue.drains(record, before) {
+        if record.queue.is_empty() || gateway.behavior.queue.next_prompt(record, before) == NextPrompt::Wait {
             return None;
         }
         let next = record.queue.remove(0);

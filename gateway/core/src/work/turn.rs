@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::agent::{Agent, Interrupt, ToolCall, Turn, TurnEvent};
 use crate::ends::idle;
+use crate::lifecycle::finish::FreeTiming;
 use crate::lifecycle::flush::FlushPoint;
 use crate::lifecycle::interrupt::InterruptTiming;
 use crate::lifecycle::queue::PrecedingTurn;
@@ -295,9 +296,9 @@ async fn finish(
             Some(history) => record.transcript = history,
         }
     });
-    let frees_first = gateway.behavior.finish.frees_first();
+    let timing = gateway.behavior.finish.free_timing();
     let mut next = None;
-    if frees_first {
+    if timing == FreeTiming::BeforeComplete {
         next = free(gateway, session, before);
     }
     match ending {
@@ -306,7 +307,7 @@ async fn finish(
         TurnEnd::Failed { message } => session.emit("error", json!({"message": message})),
         TurnEnd::Silent => {}
     }
-    if !frees_first {
+    if timing == FreeTiming::AfterComplete {
         gateway.env.window(Window::CompleteStillRunning).await;
         next = free(gateway, session, before);
     }
