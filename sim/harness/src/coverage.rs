@@ -92,7 +92,7 @@ pub(crate) struct Observer {
 impl Observer {
     /// Records the transitions since the last call, here and in the history. `known` has every session of the run, in the
     /// order of registration.
-    pub(crate) fn look(
+    pub(crate) fn observe(
         &mut self,
         known: &[Session],
         rows: &Mirror,
@@ -105,8 +105,8 @@ impl Observer {
             let before = self.last.get(place).copied();
             // A rearmed timer is a change, though the states are equal.
             let rearmed = |(_, old): (State, Option<u64>)| timer.is_some() && old != timer;
-            if before.is_none_or(|seen| seen.0 != state || rearmed(seen)) {
-                let from = before.map(|seen| seen.0);
+            if before.is_none_or(|last| last.0 != state || rearmed(last)) {
+                let from = before.map(|last| last.0);
                 historian.session(position, place, from, state);
                 self.reached.note(Edge { from, by: position.task.tag.role, to: state });
             }
@@ -122,7 +122,7 @@ impl Observer {
         self.reached.reach(milestone);
     }
 
-    /// The number of live sessions that were not idle at the last call of `look`.
+    /// The number of live sessions that were not idle at the last call of `observe`.
     pub(crate) fn working(&self) -> usize {
         self.last.iter().filter(|(state, _)| state.phase != Phase::Idle && state.is_live()).count()
     }

@@ -99,7 +99,7 @@ impl Historian {
     }
 
     /// Records the changes of the rows since the last call.
-    pub(crate) fn look(&mut self, position: &Position, rows: &[SessionRow]) {
+    pub(crate) fn observe(&mut self, position: &Position, rows: &[SessionRow]) {
         for row in rows {
             let known = self.places.get(&row.id).copied();
             let place = known.unwrap_or(self.last.len());

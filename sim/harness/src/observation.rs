@@ -70,7 +70,7 @@ pub enum EventTarget {
 
 impl Memory {
     /// Reads the memory of a gateway. `tasks` are the tasks of the gateway's process.
-    pub(crate) fn look(gateway: &Gateway, names: &Names, tasks: &[AnyTask]) -> Self {
+    pub(crate) fn of(gateway: &Gateway, names: &Names, tasks: &[AnyTask]) -> Self {
         let sessions = gateway.sessions.all();
         let labels: Vec<String> = sessions.iter().map(|session| names.label(session.id())).collect();
         let of_role = |is_role: fn(Role) -> bool| {

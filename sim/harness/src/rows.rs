@@ -41,7 +41,7 @@ impl RowSet {
             fact("title", or_null(row.title.clone()));
             let messages = self.messages.iter().filter(|message| message.session == row.id);
             for (place, message) in messages.enumerate() {
-                fact(&format!("m{}", place + 1), said(message));
+                fact(&format!("m{}", place + 1), message_fact(message));
             }
         }
         facts
@@ -101,7 +101,7 @@ pub struct ListedSession {
 }
 
 /// The value of the fact of a message: in `s1.m3 = tool "ok" at 5.000s`.
-fn said(row: &MessageRow) -> String {
+fn message_fact(row: &MessageRow) -> String {
     let message = &row.message;
     let text = serde_json::Value::from(message.content.as_deref().unwrap_or_default());
     let call = if message.tool_calls.is_some() { " with a tool call" } else { "" };

@@ -58,12 +58,12 @@ impl Timeline {
         lanes.sort_by_key(|lane| place(lane, &events));
         lanes.dedup();
         let mut lines = lines(&events, &shown, &lanes);
-        let seen: Vec<bool> =
+        let used: Vec<bool> =
             (0..lanes.len()).map(|lane| lines.iter().any(|line| line.signs[lane] != ABSENT)).collect();
         for line in &mut lines {
-            line.signs = line.signs.iter().zip(&seen).filter(|(_, seen)| **seen).map(|(sign, _)| *sign).collect();
+            line.signs = line.signs.iter().zip(&used).filter(|(_, used)| **used).map(|(sign, _)| *sign).collect();
         }
-        let lanes = lanes.iter().zip(&seen).filter(|(_, seen)| **seen).map(|(lane, _)| name(lane, report)).collect();
+        let lanes = lanes.iter().zip(&used).filter(|(_, used)| **used).map(|(lane, _)| name(lane, report)).collect();
         Self { lanes, lines }
     }
 }

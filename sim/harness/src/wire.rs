@@ -19,7 +19,7 @@ pub struct ClientRequest {
 
 /// What a client keeps of the frames that it received.
 #[derive(Default)]
-pub struct Heard {
+pub struct Received {
     /// One entry for each session, by runtime id.
     sessions: BTreeMap<String, SessionState>,
 }
@@ -38,7 +38,7 @@ pub fn request(
     step: &RequestStep,
     ids: Option<&Ids>,
     stored: Option<&str>,
-    heard: &mut Heard,
+    received: &mut Received,
 ) -> Result<ClientRequest, String> {
     let session = ids.map(|ids| ids.runtime.as_str());
     let of_session = json!({"session_id": session});
@@ -84,9 +84,9 @@ pub fn request(
         RequestStep::MostRecent => ("session.most_recent", json!({})),
         RequestStep::ActiveList => ("session.active_list", json!({})),
         RequestStep::List => ("session.list", json!({})),
-        RequestStep::Answer { session: name, text } => return heard.answer(session.unwrap_or_default(), name, text),
+        RequestStep::Answer { session: name, text } => return received.answer(session.unwrap_or_default(), name, text),
         RequestStep::EventsSince { .. } => {
-            let last_seen = heard.sessions.get(session.unwrap_or_default()).map_or(0, |heard| heard.latest);
+            let last_seen = received.sessions.get(session.unwrap_or_default()).map_or(0, |received| received.latest);
             ("session.events.since", json!({"session_id": session, "last_seen": last_seen}))
         }
     };
@@ -103,8 +103,8 @@ fn start_with(start: &Start, parent: Option<&str>, params: &mut Value) {
     }
     if !start.seed.is_empty() {
         let roles = [Role::User, Role::Assistant].into_iter().cycle();
-        let said = |(role, text): (Role, &String)| json!({"role": role, "content": text});
-        params["messages"] = roles.zip(&start.seed).map(said).collect();
+        let message = |(role, text): (Role, &String)| json!({"role": role, "content": text});
+        params["messages"] = roles.zip(&start.seed).map(message).collect();
     }
 }
 
@@ -115,19 +115,19 @@ pub fn ids(response: &Value) -> Option<Ids> {
     text("session_id").zip(stored).map(|(runtime, stored)| Ids { runtime, stored })
 }
 
-impl Heard {
+impl Received {
     /// Call with the parameters of each event notification.
     pub fn event(&mut self, event: &Value) {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let Some((session, kind)) = text(&event["session_id"]).zip(text(&event["type"])) else { return };
-        let heard = self.sessions.entry(session.clone()).or_default();
-        heard.latest = event["seq"].as_u64().unwrap_or(heard.latest);
+        let received = self.sessions.entry(session.clone()).or_default();
+        received.latest = event["seq"].as_u64().unwrap_or(received.latest);
         if let Some(asked) = kind.strip_suffix(".request") {
             let names = match &event["payload"]["request_id"] {
                 Value::Null => json!({"session_id": session}),
                 id => json!({"request_id": id}),
             };
-            heard.question = Some((format!("{asked}.respond"), names));
+            received.question = Some((format!("{asked}.respond"), names));
         }
     }
 
@@ -142,7 +142,7 @@ impl Heard {
     /// The answer to the last question received from a session. `name` is the session's name in the script. Fails if the
     /// session has no open question.
     fn answer(&mut self, session: &str, name: &str, text: &str) -> Result<ClientRequest, String> {
-        let question = self.sessions.get_mut(session).and_then(|heard| heard.question.take());
+        let question = self.sessions.get_mut(session).and_then(|received| received.question.take());
         let (method, mut params) = question.ok_or_else(|| format!("`{name}` has asked nothing"))?;
         let key = if method == "approval.respond" { "choice" } else { "answer" };
         params[key] = text.into();

@@ -66,7 +66,7 @@ impl<'a> Observers<'a> {
     }
 
     /// Call after each event.
-    pub(super) fn look(&mut self, world: &World, process: &Process) {
+    pub(super) fn observe(&mut self, world: &World, process: &Process) {
         let gateway = process.gateway();
         let revisions = Revisions {
             process: process.generation(),
@@ -79,10 +79,10 @@ impl<'a> Observers<'a> {
                 self.note_process(process);
             }
             self.observed = revisions;
-            self.look_at_state(world, process, gateway.as_deref());
+            self.observe_state(world, process, gateway.as_deref());
         }
         if world.context.client_log.has_events() {
-            self.look_at_events(world, process, gateway.as_deref());
+            self.observe_events(world, process, gateway.as_deref());
         }
         self.note_violations(world);
     }
@@ -112,14 +112,14 @@ impl<'a> Observers<'a> {
     }
 
     /// Judges the claims about the state. Call after a change of sessions, rows or client logs.
-    fn look_at_state(&mut self, world: &World, process: &Process, gateway: Option<&Gateway>) {
+    fn observe_state(&mut self, world: &World, process: &Process, gateway: Option<&Gateway>) {
         self.store.count(world.store.injected_faults(), world.context.now());
         let live = live(gateway);
         self.register(&live);
         let position = world.context.position();
         let mirror = world.store.mirror();
-        self.historian.look(&position, mirror.rows());
-        self.coverage.look(&self.known, &mirror, &position, &mut self.historian);
+        self.historian.observe(&position, mirror.rows());
+        self.coverage.observe(&self.known, &mirror, &position, &mut self.historian);
         drop(mirror);
         let tasks = world.context.gateway_tasks();
         let observed = Observed { world, process, gateway, live: &live, tasks: &tasks, events: &[] };
@@ -130,7 +130,7 @@ impl<'a> Observers<'a> {
     }
 
     /// Judges the claims about received frames. The view has no turns.
-    fn look_at_events(&mut self, world: &World, process: &Process, gateway: Option<&Gateway>) {
+    fn observe_events(&mut self, world: &World, process: &Process, gateway: Option<&Gateway>) {
         let events = world.context.client_log.take_events();
         let live = live(gateway);
         let grounds = events.iter().flat_map(|event| event.grounds(&live));

@@ -94,7 +94,7 @@ impl<'a> Run<'a> {
             match self.world.context.pool.step() {
                 Progress::Ran => {
                     self.world.context.count_event();
-                    self.observers.look(&self.world, &self.process);
+                    self.observers.observe(&self.world, &self.process);
                     self.world.context.ran();
                 }
                 Progress::Panicked { task, message } => {
@@ -156,7 +156,7 @@ impl<'a> Run<'a> {
 
     fn observe(&self, at: Uptime) -> Observation {
         let tasks = self.world.context.gateway_tasks();
-        let memory = |gateway: Rc<Gateway>| Memory::look(&gateway, &self.world.context.names, &tasks);
+        let memory = |gateway: Rc<Gateway>| Memory::of(&gateway, &self.world.context.names, &tasks);
         Observation { at, rows: (*self.tables()).clone(), memory: self.process.gateway().map(memory) }
     }
 

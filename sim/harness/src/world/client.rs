@@ -18,7 +18,7 @@ use super::{SimContext, World};
 use crate::footprint::Resource;
 use crate::task::{self, TaskTag};
 use crate::trace::Site;
-use crate::wire::{self, ClientRequest, Heard};
+use crate::wire::{self, ClientRequest, Received};
 use sim_scenario::{Action, ConnectionStep, RequestStep, ResumeTarget, Step};
 
 /// A client of the scenario.
@@ -34,7 +34,7 @@ pub(crate) struct Client {
     pending: RefCell<BTreeMap<u64, (SentRequest, Option<String>)>>,
     /// Requests that had no answer when the connection before this one ended.
     unanswered: RefCell<Vec<(SentRequest, Option<String>)>>,
-    heard: RefCell<Heard>,
+    received: RefCell<Received>,
 }
 
 /// The reason why a step was skipped.
@@ -53,7 +53,7 @@ impl Client {
             requests: Cell::new(0),
             pending: RefCell::default(),
             unanswered: RefCell::default(),
-            heard: RefCell::default(),
+            received: RefCell::default(),
         });
         let script = Box::pin(Rc::clone(&client).follow(steps));
         client.context.pool.spawn(TaskTag::new(name, task::Role::Script).task(), script);
@@ -150,8 +150,8 @@ impl Client {
         }
         for (request, name) in unanswered {
             if let Some(name) = &name {
-                self.context.names.ask_again(name);
-                self.context.names.expect(&self.name, name);
+                self.context.names.retry(name);
+                self.context.names.reserve(&self.name, name);
             }
             self.request(&request.method, request.params, name)?;
         }
@@ -174,10 +174,10 @@ impl Client {
             }
             None => None,
         };
-        let asked = wire::request(step, ids.as_ref(), stored.as_deref(), &mut self.heard.borrow_mut());
+        let asked = wire::request(step, ids.as_ref(), stored.as_deref(), &mut self.received.borrow_mut());
         let ClientRequest { method, params } = asked.map_err(Skipped)?;
         if let Some(name) = name {
-            self.context.names.expect(&self.name, name);
+            self.context.names.reserve(&self.name, name);
         }
         self.request(&method, params, name.map(str::to_owned))
     }
@@ -237,7 +237,7 @@ impl Client {
     }
 
     async fn ids(&self, session: &str) -> Result<Ids, Skipped> {
-        match self.context.names.settled(session).await {
+        match self.context.names.resolved(session).await {
             Named::Known(ids) => Ok(ids),
             Named::Failed => Err(Skipped(format!("session `{session}` never came to be"))),
         }
@@ -272,7 +272,7 @@ impl Client {
                 self.answered(id, value);
             } else {
                 self.context.client_log.received(&self.name, &value["params"]);
-                self.heard.borrow_mut().event(&value["params"]);
+                self.received.borrow_mut().event(&value["params"]);
             }
         }
         self.changes();
@@ -293,10 +293,10 @@ impl Client {
 
     /// Resolves the name that was reserved for the session in this answer.
     fn settle(&self, name: &str, response: &Value) {
-        self.heard.borrow_mut().named(response);
-        self.context.names.expect_no_more(&self.name, name);
+        self.received.borrow_mut().named(response);
+        self.context.names.release(&self.name, name);
         match wire::ids(response) {
-            Some(ids) => self.context.names.settle(name, Named::Known(ids)),
+            Some(ids) => self.context.names.resolve(name, Named::Known(ids)),
             None => self.fail(name),
         }
     }
@@ -311,8 +311,8 @@ impl Client {
     }
 
     fn fail(&self, name: &str) {
-        if self.context.names.look(name).is_none() {
-            self.context.names.settle(name, Named::Failed);
+        if self.context.names.resolution(name).is_none() {
+            self.context.names.resolve(name, Named::Failed);
         }
     }
 }

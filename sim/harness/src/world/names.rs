@@ -47,29 +47,29 @@ impl Names {
     }
 
     /// Resolves a name, and wakes the tasks that wait for it.
-    pub fn settle(&self, name: &str, named: Named) {
+    pub fn resolve(&self, name: &str, named: Named) {
         self.footprints.write(|| Resource::Name(name.to_owned()));
         self.sessions.borrow_mut().insert(name.to_owned(), named);
         self.changed.notify_waiters();
     }
 
     /// Forgets a failed resolution, because the request is sent again.
-    pub fn ask_again(&self, name: &str) {
+    pub fn retry(&self, name: &str) {
         self.sessions.borrow_mut().retain(|known, named| known != name || *named != Named::Failed);
     }
 
     /// The resolution of a name; none while the answer is open.
-    pub fn look(&self, name: &str) -> Option<Named> {
+    pub fn resolution(&self, name: &str) -> Option<Named> {
         self.footprints.read(|| Resource::Name(name.to_owned()));
         self.sessions.borrow().get(name).cloned()
     }
 
     /// Waits until a name is resolved. Cancel safe.
-    pub async fn settled(&self, name: &str) -> Named {
+    pub async fn resolved(&self, name: &str) -> Named {
         loop {
             // Created before the check, so that a change in between is not missed.
             let changed = self.changed.notified();
-            if let Some(named) = self.look(name) {
+            if let Some(named) = self.resolution(name) {
                 return named;
             }
             changed.await;
@@ -77,13 +77,13 @@ impl Names {
     }
 
     /// Reserves `name` for the next record that the gateway registers for `client`.
-    pub fn expect(&self, client: &str, name: &str) {
+    pub fn reserve(&self, client: &str, name: &str) {
         self.footprints.write(|| Resource::Expected(client.to_owned()));
         self.expected.borrow_mut().entry(client.to_owned()).or_default().push_back(name.to_owned());
     }
 
     /// Removes the reservation after the request was answered. A record that was registered has taken its name by then.
-    pub fn expect_no_more(&self, client: &str, name: &str) {
+    pub fn release(&self, client: &str, name: &str) {
         self.footprints.write(|| Resource::Expected(client.to_owned()));
         if let Some(expected) = self.expected.borrow_mut().get_mut(client)
             && let Some(place) = expected.iter().position(|known| known == name)

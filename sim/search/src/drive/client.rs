@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::socket::{self, Socket};
 use super::{Play, PlayError, What, rows};
-use sim_harness::wire::{self, ClientRequest, Heard};
+use sim_harness::wire::{self, ClientRequest, Received};
 use sim_harness::world::names::{Ids, Named};
 use sim_scenario::table::{OverSockets, SocketStep};
 use sim_scenario::{Action, RequestStep, ResumeTarget, Step};
@@ -22,7 +22,7 @@ pub(super) struct Client {
     requests: Cell<u64>,
     /// Pending requests: the method, and the session name that the answer defines.
     pending: RefCell<BTreeMap<u64, (String, Option<String>)>>,
-    heard: RefCell<Heard>,
+    received: RefCell<Received>,
 }
 
 /// Why a step was not performed.
@@ -41,7 +41,7 @@ impl Client {
             socket: RefCell::default(),
             requests: Cell::default(),
             pending: RefCell::default(),
-            heard: RefCell::default(),
+            received: RefCell::default(),
         })
     }
 
@@ -125,7 +125,7 @@ impl Client {
             }
             None => None,
         };
-        let asked = wire::request(step, ids.as_ref(), stored.as_deref(), &mut self.heard.borrow_mut());
+        let asked = wire::request(step, ids.as_ref(), stored.as_deref(), &mut self.received.borrow_mut());
         let ClientRequest { method, params } = asked?;
         let socket = self.socket.borrow().clone().ok_or("the connection is gone")?;
         let id = self.requests.get() + 1;
@@ -138,7 +138,7 @@ impl Client {
     }
 
     async fn ids(&self, session: &str) -> Result<Ids, String> {
-        match self.play.names.settled(session).await {
+        match self.play.names.resolved(session).await {
             Named::Known(ids) => Ok(ids),
             Named::Failed => Err(format!("session `{session}` never came to be")),
         }
@@ -163,16 +163,16 @@ impl Client {
     fn hear(&self, frame: &Value) {
         let Some(id) = frame.get("id").and_then(Value::as_u64) else {
             let event = &frame["params"];
-            self.heard.borrow_mut().event(event);
+            self.received.borrow_mut().event(event);
             let text = |key: &str| event[key].as_str().map(str::to_owned);
             let kind = text("type").unwrap_or_default();
             return self.tell(What::Heard { session: text("session_id"), kind, payload: event["payload"].clone() });
         };
         let Some((method, name)) = self.pending.borrow_mut().remove(&id) else { return };
         if let Some(name) = name {
-            self.heard.borrow_mut().named(frame);
+            self.received.borrow_mut().named(frame);
             match wire::ids(frame) {
-                Some(ids) => self.play.names.settle(&name, Named::Known(ids)),
+                Some(ids) => self.play.names.resolve(&name, Named::Known(ids)),
                 None => self.fail(&name),
             }
         }
@@ -187,8 +187,8 @@ impl Client {
     }
 
     fn fail(&self, name: &str) {
-        if self.play.names.look(name).is_none() {
-            self.play.names.settle(name, Named::Failed);
+        if self.play.names.resolution(name).is_none() {
+            self.play.names.resolve(name, Named::Failed);
         }
     }
 
