@@ -6,7 +6,7 @@
 
 mod graph;
 mod mark;
-mod state;
+pub(crate) mod state;
 
 use std::collections::BTreeMap;
 

@@ -9,7 +9,7 @@ use gateway_core::clock::Uptime;
 use gateway_core::ids::SessionId;
 use gateway_core::store::{SessionRow, StoredId};
 
-use crate::coverage::State;
+use crate::coverage::state::State;
 use crate::task::AnyTask;
 
 /// The changes of one run.
