@@ -162,6 +162,7 @@ impl Folder {
 
 /// Whether the gateway's program is built from the sources as they are. `cargo test --workspace` builds it before any test runs.
 fn is_up_to_date(program: &Path) -> bool {
+    #[expect(clippy::disallowed_types, reason = "the age of files on this machine")]
     fn newest(path: &Path) -> Option<std::time::SystemTime> {
         if path.is_dir() {
             return fs::read_dir(path).ok()?.flatten().filter_map(|entry| newest(&entry.path())).max();
