@@ -66,9 +66,10 @@ const CRATES: &[Crate] = &[
             // The state that all work on a session uses.
             &["legacy::approvals", "legacy::resume_lock", "state"],
             // Work, and the ends of sessions.
-            &["legacy", "legacy::rotation", "storage"],
+            &["legacy", "legacy::interrupts", "legacy::prompt", "legacy::rotation", "legacy::windows", "storage"],
             &["ends"],
             &["work"],
+            &["legacy::branch", "legacy::resume"],
             // The served interface.
             &["method"],
             &["server"],

@@ -1,8 +1,17 @@
 //! What only old releases do. A reader of `current` can leave it out.
 //!
-//! The behaviour of a release chooses it ([`behavior`](crate::behavior)): `current` keeps the table empty, takes the lock without
-//! need, and never calls the rest.
+//! The [`behavior`](crate::behavior) of a release chooses it, at one place each:
+//!
+//! * `current` calls none of the procedures `branch`, `resume`, `rotation` and `prompt`, each of which does in several steps
+//!   what `current` does in one;
+//! * `current` has none of the `windows`, so that passing one does nothing;
+//! * `interrupts` returns what it was given, `approvals` is an empty table, and `resume_lock` is a lock that guards nothing.
 
 pub(crate) mod approvals;
+pub(crate) mod branch;
+pub(crate) mod interrupts;
+pub(crate) mod prompt;
+pub(crate) mod resume;
 pub(crate) mod resume_lock;
 pub(crate) mod rotation;
+pub(crate) mod windows;

@@ -15,7 +15,7 @@
 //! 6. `storage`, `ends`, `work`: what carries the decisions out;
 //! 7. `method`, then [`server`]: requests and connections.
 //!
-//! `legacy` holds what only old releases do: its table and lock belong to [`state`], its rotation to `storage`.
+//! `legacy` holds what only old releases do; each of its files stands in the layer of what it replaces.
 
 pub mod agent;
 pub mod behavior;

@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 pub(crate) mod notice;
+pub(crate) mod opening;
 pub(crate) mod prompt;
 pub(crate) mod question;
 pub(crate) mod review;

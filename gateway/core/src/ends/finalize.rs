@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::legacy::windows;
 use crate::lifecycle::close::Removal;
 use crate::observe::SessionEvent;
 use crate::record::{Actor, AgentState, Cancelled, Ended, Record, SessionStage};
@@ -29,7 +30,7 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     }
     if removal != Removal::AfterEnd {
         gateway.sessions.remove(session);
-        gateway.env.window(Window::PoppedNotEnded).await;
+        windows::pass(gateway, Window::PoppedNotEnded).await;
     }
     if close.joins_turn() {
         stop_turn(session).await;
@@ -40,7 +41,7 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     }
     end_row(gateway, session, ended.reason).await;
     if removal == Removal::BeforeEnd {
-        gateway.env.window(Window::EndedNotTornDown).await;
+        windows::pass(gateway, Window::EndedNotTornDown).await;
     }
     gateway.approvals.leave(session);
     close_agent(gateway, session).await;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::clock::Uptime;
 use crate::ends::finalize;
+use crate::legacy::windows;
 use crate::lifecycle::idle;
 use crate::record::Actor;
 use crate::record::{Record, SessionStage, Timer};
@@ -81,14 +82,11 @@ fn excess(gateway: &Gateway) -> usize {
 }
 
 async fn evict(gateway: &Rc<Gateway>, session: &Session, actor: Actor) {
-    if gateway.behavior.idle.tests_again() {
-        // A client may have attached while another session was ended.
-        if !session.read(|record| is_evictable(&gateway.sessions, record)) {
-            return;
-        }
-    } else {
-        gateway.env.window(Window::VictimChosen).await;
+    // A client may have attached while another session was ended.
+    if gateway.behavior.idle.tests_again() && !session.read(|record| is_evictable(&gateway.sessions, record)) {
+        return;
     }
+    windows::pass(gateway, Window::VictimChosen).await;
     finalize::end(gateway, session, actor).await;
 }
 

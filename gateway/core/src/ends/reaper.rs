@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::clock::{Millis, Uptime};
 use crate::ends::finalize;
 use crate::ends::idle;
+use crate::legacy::windows;
 use crate::lifecycle::grace::{OnExpiry, TimerKind};
 use crate::observe::SessionEvent;
 use crate::record::Actor;
@@ -18,10 +19,7 @@ const CHECK_INTERVAL: Millis = Millis::from_secs(1);
 /// A connection has ended: detaches its sessions. Each has a whole grace from now.
 pub(crate) async fn detach_all(gateway: &Rc<Gateway>, link: &Link) {
     let snapshot = gateway.sessions.unlink(link);
-    // Some releases let other tasks run between the list and the detaching (S2).
-    if gateway.behavior.attach.detaches_by_snapshot() {
-        gateway.env.window(Window::DetachSnapshot).await;
-    }
+    windows::pass(gateway, Window::DetachSnapshot).await;
     for session in snapshot {
         detach(gateway, &session);
     }
@@ -132,7 +130,7 @@ fn arm_one(gateway: &Rc<Gateway>, session: &Session, deadline: Uptime, kind: Tim
 
 async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64, kind: TimerKind) {
     if kind == TimerKind::Rearm {
-        gateway.env.window(Window::FirstTimerLooked).await;
+        windows::pass(gateway, Window::FirstTimerLooked).await;
     }
     let (now, silence) = (gateway.env.now().uptime, gateway.config.orphan_silence);
     let decision = session.change_with(|record, handles| {

@@ -2,6 +2,7 @@
 //! the row of its session (S24).
 
 use crate::agent::CompressionMode;
+use crate::legacy::windows;
 use crate::lifecycle::flush::FlushPoint;
 use crate::lifecycle::rotation::{Compression, RotationStep};
 use crate::record::{Record, Transcript};
@@ -26,7 +27,7 @@ pub(crate) async fn rotate(
         match step {
             RotationStep::EndParent => {
                 gateway.rows.end(parent.clone(), at, EndReason::Compression).await?;
-                gateway.env.window(Window::ParentEndedChildMissing).await;
+                windows::pass(gateway, Window::ParentEndedChildMissing).await;
             }
             // The next flush writes the compacted messages to the child.
             RotationStep::SwitchId => {
@@ -69,7 +70,7 @@ pub(crate) async fn compress_beside(
             let child = compaction::child_of(gateway, session, &row);
             let id = child.id.clone();
             let _ = gateway.rows.end(row.clone(), child.started_at, EndReason::Compression).await;
-            gateway.env.window(Window::ParentEndedChildMissing).await;
+            windows::pass(gateway, Window::ParentEndedChildMissing).await;
             let _ = gateway.rows.create_session(child).await;
             let _ = gateway.rows.continue_title(id.clone(), row).await;
             let _ = gateway.rows.append(id.clone(), messages).await;

@@ -5,22 +5,20 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::create::register;
-use super::resume::build_now;
 use super::session::{self, room_for_session};
 use crate::clock::Now;
 use crate::ends::finalize;
-use crate::ends::idle;
 use crate::entropy::Stream;
+use crate::legacy;
 use crate::lifecycle::history;
 use crate::lifecycle::title::{self, BadTitle};
 use crate::record::Actor;
-use crate::record::{AgentState, Record, SessionStage, Transcript};
+use crate::record::{Record, SessionStage, Transcript};
 use crate::rpc::{Error, code};
 use crate::state::{Gateway, Link, Session};
 use crate::storage::reconcile;
 use crate::store::{BranchTitle, NewMessage, NewSession, StoreError};
-use crate::work::build;
+use crate::work::opening;
 
 #[derive(Deserialize)]
 pub(super) struct Branch {
@@ -54,10 +52,11 @@ pub(super) async fn branch(gateway: &Rc<Gateway>, link: &Link, params: Branch) -
         cwd: parent.read(|record| record.details.cwd.clone()),
         title: None,
     };
+    let record = record_of(&child, said, now);
     let session = if gateway.behavior.lineage.branches_at_once() {
-        register_then_write(gateway, link, child, title, said, now).await?
+        register_then_write(gateway, link, child, title, record).await?
     } else {
-        write_then_register(gateway, link, child, title, said, now).await?
+        legacy::branch::write_then_register(gateway, link, child, title, record).await?
     };
     let row = gateway.rows.session(key.clone()).await.ok().flatten();
     Ok(json!({
@@ -82,12 +81,11 @@ async fn register_then_write(
     link: &Link,
     child: NewSession,
     title: BranchTitle,
-    said: Vec<NewMessage>,
-    now: Now,
+    mut record: Record,
 ) -> Result<Session, Error> {
-    let mut record = record_of(&child, said.clone(), now);
+    let said = record.transcript.messages.clone();
     record.stage = SessionStage::Opening;
-    let session = register(gateway, link, record, None);
+    let session = opening::register(gateway, link, record, None);
     let row = child.id.clone();
     let written = gateway.rows.branch(child, title, said).await;
     let written = reconcile::outcome(gateway, written, || gateway.rows.session(row.clone()), Option::is_some).await;
@@ -96,39 +94,7 @@ async fn register_then_write(
         finalize::end(gateway, &session, Actor::Client).await;
         return Err(failed(error));
     }
-    build::later(gateway, &session, gateway.config.build_delay);
-    idle::cap_later(gateway);
-    Ok(session)
-}
-
-/// Writes the row, then one message after the other, and builds the agent. A failure leaves what was written (A35).
-async fn write_then_register(
-    gateway: &Rc<Gateway>,
-    link: &Link,
-    child: NewSession,
-    title: BranchTitle,
-    said: Vec<NewMessage>,
-    now: Now,
-) -> Result<Session, Error> {
-    let texts: Vec<NewMessage> = said.into_iter().map(text_alone).collect();
-    let (first, asked) = match title {
-        BranchTitle::Asked(title) => (BranchTitle::None, Some(title)),
-        next => (next, None),
-    };
-    let broken = |error| Error::new(code::BRANCH_FAILED, format!("branch failed: {error}"));
-    gateway.rows.branch(child.clone(), first, Vec::new()).await.map_err(broken)?;
-    for message in texts.clone() {
-        gateway.rows.append(child.id.clone(), vec![message]).await.map_err(broken)?;
-    }
-    if let Some(title) = asked {
-        gateway.rows.set_title(child.id.clone(), title).await.map_err(broken)?;
-    }
-    let agent = build_now(gateway).await?;
-    let mut record = record_of(&child, texts, now);
-    record.agent.state = AgentState::Ready;
-    let session = register(gateway, link, record, Some(agent));
-    gateway.approvals.enter(&session);
-    idle::cap_later(gateway);
+    opening::complete(gateway, &session);
     Ok(session)
 }
 
@@ -137,10 +103,6 @@ fn record_of(child: &NewSession, said: Vec<NewMessage>, now: Now) -> Record {
     record.details.cwd = child.cwd.clone();
     record.transcript = Transcript::stored(said);
     record
-}
-
-fn text_alone(message: NewMessage) -> NewMessage {
-    NewMessage { tool_call_id: None, tool_calls: None, tool_name: None, ..message }
 }
 
 fn failed(error: StoreError) -> Error {

@@ -6,16 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::session::room_for_session;
-use crate::agent::Agent;
-use crate::ends::idle;
-use crate::ends::reaper;
-use crate::entropy::{Purpose, Stream};
-use crate::ids::SessionId;
+use crate::entropy::Stream;
 use crate::record::{Record, Transcript};
 use crate::rpc::Error;
-use crate::state::{EventLog, Gateway, Link, Session};
+use crate::state::{Gateway, Link};
 use crate::store::{NewMessage, Role, StoredId};
-use crate::work::build;
+use crate::work::opening;
 
 /// Parameters. Unknown ones, such as `cols`, are ignored.
 #[derive(Deserialize)]
@@ -56,9 +52,8 @@ pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Resu
     if lineage.stores_draft(record.details.branch_of.as_ref()) {
         record.transcript.draft = record.transcript.messages.len();
     }
-    let session = register(gateway, link, record, None);
-    build::later(gateway, &session, gateway.config.build_delay);
-    idle::cap_later(gateway);
+    let session = opening::register(gateway, link, record, None);
+    opening::complete(gateway, &session);
     Ok(session.read(|record| {
         json!({
             "session_id": session.id().as_str(),
@@ -68,19 +63,4 @@ pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Resu
             "info": record.info(&gateway.config.model),
         })
     }))
-}
-
-/// Registers a record under a new runtime id, and attaches it to the connection. `agent` is the agent of a record whose
-/// agent is ready.
-pub(super) fn register(gateway: &Rc<Gateway>, link: &Link, record: Record, agent: Option<Rc<dyn Agent>>) -> Session {
-    let draw = || gateway.env.draw(Stream::Client(link.connection.name()), Purpose::SessionId);
-    let mut id = SessionId::from_bits(draw());
-    // An id has 32 bits, so that one is drawn twice sooner or later.
-    while gateway.sessions.find(id.as_str()).is_some() {
-        id = SessionId::from_bits(draw());
-    }
-    let events = gateway.behavior.events.keeps().then(EventLog::default);
-    let session = gateway.sessions.register(id, record, agent, events);
-    reaper::attach(gateway, &session, link);
-    session
 }

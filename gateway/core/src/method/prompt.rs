@@ -9,11 +9,12 @@ use super::session::{self, room_to_attach};
 use super::{history, steer};
 use crate::clock::Now;
 use crate::ends::reaper;
+use crate::legacy::{self, windows};
 use crate::lifecycle::claim::Admission;
 use crate::observe::SessionEvent;
 use crate::record::{Queued, TurnPhase};
 use crate::rpc::{Error, code};
-use crate::spawn::{TaskName, TaskRole, Window};
+use crate::spawn::Window;
 use crate::state::{Gateway, Link, Session};
 use crate::work::prompt;
 use crate::work::turn;
@@ -30,9 +31,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
     let session = session::find(gateway, &params.session_id)?;
     room_to_attach(gateway, &session, link)?;
     let behavior = &gateway.behavior;
-    if behavior.claim.looks_up_apart() {
-        gateway.env.window(Window::FoundNotClaimed).await;
-    }
+    windows::pass(gateway, Window::FoundNotClaimed).await;
     if behavior.attach.prompt_binds_early() {
         reaper::attach(gateway, &session, link);
     }
@@ -72,13 +71,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
 async fn claim(gateway: &Gateway, session: &Session, text: &str) -> Admission {
     let (behavior, mode) = (&gateway.behavior, gateway.config.busy_input_mode);
     if behavior.claim.claims_apart() {
-        let decision = session.read(|record| behavior.claim.admit(record, mode));
-        if decision != Admission::Start {
-            return decision;
-        }
-        gateway.env.window(Window::TestedNotClaimed).await;
-        session.change_with(|record, handles| handles.claim(record, text, gateway.env.now()));
-        return decision;
+        return legacy::prompt::claim_later(gateway, session, text).await;
     }
     session.change_with(|record, handles| {
         let decision = behavior.claim.admit(record, mode);
@@ -91,14 +84,10 @@ async fn claim(gateway: &Gateway, session: &Session, text: &str) -> Admission {
 
 /// Interrupts the turn that runs, for a prompt that waits.
 fn interrupt(gateway: &Rc<Gateway>, session: &Session) {
-    if !gateway.behavior.interrupt.goes_out_late() {
-        return session.interrupt();
+    if gateway.behavior.interrupt.goes_out_late() {
+        return legacy::prompt::interrupt_later(gateway, session);
     }
-    let (late, session) = (Rc::clone(gateway), session.clone());
-    gateway.env.spawn(TaskName::session(session.id(), TaskRole::Interrupt), async move {
-        late.env.window(Window::InterruptOnItsWay).await;
-        session.interrupt();
-    });
+    session.interrupt();
 }
 
 /// Attaches the session to the connection of a prompt that waits, and emits its open question there.

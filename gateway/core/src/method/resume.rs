@@ -5,21 +5,19 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::create::register;
 use super::session::{OfSession, room_for_session, room_to_attach};
-use crate::agent::Agent;
 use crate::ends::finalize;
 use crate::ends::idle;
 use crate::ends::reaper;
+use crate::legacy;
 use crate::lifecycle::grace;
-use crate::lifecycle::resume::{Building, OnLive, Service};
+use crate::lifecycle::resume::{OnLive, Service};
 use crate::record::Actor;
-use crate::record::{AgentState, Record, SessionStage, Transcript, shown};
+use crate::record::{Record, SessionStage, shown};
 use crate::rpc::{Error, code};
-use crate::spawn::Window;
 use crate::state::{EventLog, Gateway, Link, Session};
-use crate::store::{EndReason, MessageRow, SessionRow, StoreError, StoredId};
-use crate::work::build;
+use crate::store::{SessionRow, StoredId};
+use crate::work::opening::{self, Opened, failed};
 
 /// How often a resume follows a chain whose tip moves on meanwhile.
 const HOPS_MAX: u32 = 100;
@@ -56,7 +54,7 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
     for _ in 0..HOPS_MAX {
         let found = {
             let _lock = gateway.resume_lock.lock().await;
-            live(gateway, &target)
+            opening::live(gateway, &target)
         };
         if let Some(session) = found {
             match session.read(|record| gateway.behavior.resume.on_live(record)) {
@@ -67,7 +65,8 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
                     if !session.read(|record| record.attachment.is_to(&link.id)) {
                         room_for_session(gateway, link)?;
                     }
-                    return Ok(attach_live(gateway, &session, link));
+                    opening::attach(gateway, &session, link);
+                    return Ok(payload(gateway, &session));
                 }
                 OnLive::Wait => session.until(|record| (record.stage != SessionStage::Opening).then_some(())).await,
                 OnLive::Reject => {
@@ -78,13 +77,13 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
             // The conversation may have moved on to another row, or be live by now: then the connection may have it
             // already, and needs no room.
             let newest = tip(gateway, &target, service).await?;
-            if newest == target && live(gateway, &target).is_none() {
+            if newest == target && opening::live(gateway, &target).is_none() {
                 return Err(full);
             }
             target = newest;
         } else {
             match bring_back(gateway, link, &target, &asked).await? {
-                Opened::Here(payload) => return Ok(payload),
+                Opened::Here(session) => return Ok(payload(gateway, &session)),
                 Opened::MovedOn(tip) => target = tip,
             }
         }
@@ -106,19 +105,11 @@ pub(super) fn activate(gateway: &Rc<Gateway>, link: &Link, params: &OfSession) -
     Ok(payload(gateway, &session))
 }
 
-/// The outcome of an attempt to reopen a row.
-enum Opened {
-    /// Its session is live and attached to the connection.
-    Here(Value),
-    /// The chain continues at this row.
-    MovedOn(StoredId),
-}
-
 async fn bring_back(gateway: &Rc<Gateway>, link: &Link, target: &StoredId, asked: &Asked) -> Result<Opened, Error> {
     if gateway.behavior.resume.registers_first() {
         register_then_reopen(gateway, link, target, asked).await
     } else {
-        reopen_then_register(gateway, link, target, asked).await
+        legacy::resume::reopen_then_register(gateway, link, target, &asked.row, asked.service).await
     }
 }
 
@@ -135,16 +126,16 @@ async fn register_then_reopen(
     let mut record = Record::new(target.clone(), &asked.row.source, gateway.env.now());
     record.stage = SessionStage::Opening;
     record.details.started_at = asked.row.started_at;
-    let session = register(gateway, link, record, None);
-    let opened = match reopen(gateway, target, asked.service).await {
-        Ok(tip) if tip == *target => load(gateway, target, asked.service).await.map(Ok),
+    let session = opening::register(gateway, link, record, None);
+    let opened = match opening::reopen(gateway, target, asked.service).await {
+        Ok(tip) if tip == *target => opening::load(gateway, target, asked.service).await.map(Ok),
         Ok(tip) => Ok(Err(tip)),
         Err(error) => Err(failed(error)),
     };
     match opened {
         Ok(Ok(loaded)) => {
             session.change_with(|record, handles| {
-                record.transcript = transcript(loaded.messages);
+                record.transcript = loaded.transcript;
                 if let Some(agent) = loaded.agent {
                     handles.set_agent(record, agent);
                 }
@@ -152,12 +143,12 @@ async fn register_then_reopen(
             });
             // Its client may have disconnected meanwhile.
             idle::rearm(gateway, &session);
-            build_now_or_later(gateway, &session, asked.service).await;
+            opening::build_agent(gateway, &session, asked.service).await;
             if session.read(|record| record.stage != SessionStage::Open) {
                 return Err(Error::passing(code::STORED_NOT_FOUND, "the session was closed meanwhile, retry"));
             }
             idle::cap_later(gateway);
-            Ok(Opened::Here(payload(gateway, &session)))
+            Ok(Opened::Here(session))
         }
         Ok(Err(tip)) => {
             forget(gateway, &session);
@@ -169,85 +160,6 @@ async fn register_then_reopen(
             finalize::end(gateway, &session, Actor::Disconnect).await;
             Err(error)
         }
-    }
-}
-
-async fn reopen_then_register(
-    gateway: &Rc<Gateway>,
-    link: &Link,
-    target: &StoredId,
-    asked: &Asked,
-) -> Result<Opened, Error> {
-    let tip = reopen(gateway, target, asked.service).await.map_err(failed)?;
-    if tip != *target {
-        return Ok(Opened::MovedOn(tip));
-    }
-    gateway.env.window(Window::ReopenedNotRegistered).await;
-    let loaded = load(gateway, target, asked.service).await?;
-    let _lock = gateway.resume_lock.lock().await;
-    // Another request may have brought the session back meanwhile.
-    if let Some(session) = live(gateway, target) {
-        if loaded.agent.is_some() && gateway.behavior.close.agent_ends_row() {
-            // The agent that is not needed ends the row when it is closed (S32); errors are only logged.
-            let _ = gateway.rows.end(target.clone(), gateway.env.now().wall, EndReason::AgentClose).await;
-        }
-        return Ok(Opened::Here(attach_live(gateway, &session, link)));
-    }
-    let mut record = Record::new(target.clone(), &asked.row.source, gateway.env.now());
-    record.details.started_at = asked.row.started_at;
-    record.transcript = transcript(loaded.messages);
-    let is_built = loaded.agent.is_some();
-    if is_built {
-        record.agent.state = AgentState::Ready;
-    }
-    let session = register(gateway, link, record, loaded.agent);
-    match is_built {
-        true => gateway.approvals.enter(&session),
-        false => build_now_or_later(gateway, &session, asked.service).await,
-    }
-    idle::cap_later(gateway);
-    Ok(Opened::Here(payload(gateway, &session)))
-}
-
-/// What a session is resumed with.
-struct Loaded {
-    messages: Vec<MessageRow>,
-    /// Built before the record is registered, in some releases.
-    agent: Option<Rc<dyn Agent>>,
-}
-
-async fn load(gateway: &Gateway, target: &StoredId, service: Service) -> Result<Loaded, Error> {
-    let messages = gateway.rows.messages(target.clone()).await.map_err(failed)?;
-    let agent = match gateway.behavior.resume.building(service) {
-        Building::First => Some(build_now(gateway).await?),
-        Building::Meanwhile | Building::Later | Building::AtFirstPrompt => None,
-    };
-    Ok(Loaded { messages, agent })
-}
-
-/// Builds an agent before its record is registered.
-pub(super) async fn build_now(gateway: &Gateway) -> Result<Rc<dyn Agent>, Error> {
-    let built = gateway.env.build_agent().await;
-    built.map_err(|error| Error::new(code::RESUME_FAILED, format!("agent init failed: {error}")))
-}
-
-/// Builds the agent of a registered session, at once or later as its client asked.
-async fn build_now_or_later(gateway: &Rc<Gateway>, session: &Session, service: Service) {
-    match gateway.behavior.resume.building(service) {
-        Building::Meanwhile => build::at_once(gateway, session).await,
-        Building::Later => build::later(gateway, session, gateway.config.build_delay),
-        Building::First | Building::AtFirstPrompt => {}
-    }
-}
-
-/// Reopens a row. Returns the row that is open now: the tip, if `target` is not it.
-async fn reopen(gateway: &Gateway, target: &StoredId, service: Service) -> Result<StoredId, StoreError> {
-    if gateway.behavior.resume.reopens_tip(service) {
-        let tip = gateway.rows.reopen_tip(target.clone()).await?;
-        tip.ok_or(StoreError::NoSession)
-    } else {
-        gateway.rows.reopen(target.clone()).await?;
-        Ok(target.clone())
     }
 }
 
@@ -275,20 +187,6 @@ async fn lookup(gateway: &Gateway, asked: &str) -> Result<SessionRow, Error> {
         None => gateway.rows.titled(asked.to_owned()).await.map_err(failed)?,
     };
     found.ok_or_else(|| Error::new(code::STORED_NOT_FOUND, format!("stored session not found: {asked}")))
-}
-
-fn live(gateway: &Gateway, target: &StoredId) -> Option<Session> {
-    gateway.sessions.find_owner(target, |record| gateway.behavior.resume.is_live(record, target))
-}
-
-fn attach_live(gateway: &Rc<Gateway>, session: &Session, link: &Link) -> Value {
-    reaper::attach(gateway, session, link);
-    session.change(|record| record.details.last_active = gateway.env.now());
-    payload(gateway, session)
-}
-
-fn transcript(rows: Vec<MessageRow>) -> Transcript {
-    Transcript::loaded(rows.into_iter().map(|row| row.message).collect())
 }
 
 /// The result of a resume.
@@ -321,8 +219,4 @@ fn payload(gateway: &Gateway, session: &Session) -> Value {
         });
     }
     payload
-}
-
-fn failed(error: StoreError) -> Error {
-    Error::new(code::RESUME_FAILED, format!("resume failed: {error}"))
 }

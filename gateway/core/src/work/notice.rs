@@ -6,6 +6,7 @@
 use serde_json::json;
 
 use crate::agent::Agent;
+use crate::legacy::windows;
 use crate::lifecycle::notice::NoticeTiming;
 use crate::observe::SessionEvent;
 use crate::record::{Queued, SessionStage};
@@ -27,9 +28,7 @@ pub(crate) async fn outcome(gateway: &Gateway, session: &Session, agent: &dyn Ag
     };
     session.emit("status.update", json!({"kind": "process", "text": text}));
     gateway.notices.add(Notice { owner: session.clone(), job, text });
-    if !gateway.behavior.notices.end_with_session() {
-        gateway.env.window(Window::JobOverNotHeard).await;
-    }
+    windows::pass(gateway, Window::JobOverNotHeard).await;
     claim(gateway, session, NoticeTiming::JobOver)
 }
 

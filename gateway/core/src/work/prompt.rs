@@ -3,17 +3,17 @@
 use std::rc::Rc;
 
 use crate::clock::Now;
+use crate::legacy;
 use crate::lifecycle::claim::FirstWrite;
 use crate::lifecycle::flush;
 use crate::lifecycle::notice::NoticeTiming;
 use crate::lifecycle::queue::{NextPrompt, PrecedingTurn};
 use crate::record::{Queued, Record};
 use crate::rpc::{Error, code};
-use crate::spawn::Window;
 use crate::state::{Gateway, Session};
 use crate::storage::persist;
 use crate::storage::reconcile;
-use crate::store::{MessageRow, NewMessage, NewSession, Role, StoreError, StoredId};
+use crate::store::{MessageRow, NewMessage, NewSession, Role, StoreError};
 use crate::work::notice;
 
 /// The first prompt of the queue claims the session, in the step in which the turn before it has freed it. If the queue
@@ -48,18 +48,7 @@ pub(crate) async fn store(gateway: &Gateway, session: &Session, text: &str, now:
         record.transcript.messages.push(message.clone());
         (row_of(gateway, record, now), record.transcript.messages.len())
     });
-    let draft_apart =
-        session.read(|record| record.transcript.draft > 0) && !gateway.behavior.lineage.stores_draft_at_once();
-    if first_write == FirstWrite::RowAlone {
-        gateway.env.window(Window::ClaimedNotInserted).await;
-    }
-    // The releases that do this ignore errors.
-    if first_write == FirstWrite::RowAlone || draft_apart {
-        let _ = gateway.rows.create_session(row.clone()).await;
-    }
-    if draft_apart {
-        let _ = store_one_by_one(gateway, session, &row.id).await;
-    }
+    legacy::prompt::insert_apart(gateway, session, &row).await;
     if first_write == FirstWrite::RowAndPrompt {
         if let Err(error) = insert(gateway, session, row, vec![message]).await {
             session.change(|record| record.transcript.messages.pop());
@@ -94,15 +83,6 @@ pub(crate) async fn store_draft(gateway: &Gateway, session: &Session) -> Result<
     }
     let row = session.read(|record| row_of(gateway, record, gateway.env.now()));
     insert(gateway, session, row, Vec::new()).await
-}
-
-/// Stores the messages of a draft, each in a transaction of its own. They count as stored only after the last (A34).
-async fn store_one_by_one(gateway: &Gateway, session: &Session, row: &StoredId) -> Result<(), StoreError> {
-    for message in session.read(|record| record.transcript.messages[..record.transcript.draft].to_vec()) {
-        gateway.rows.append(row.clone(), vec![message]).await?;
-    }
-    session.change(|record| record.transcript.draft = 0);
-    Ok(())
 }
 
 /// The row of a session that has none.

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::agent::{Interrupt, Question, QuestionKind};
 use crate::clock::Millis;
 use crate::entropy::{Purpose, Stream};
+use crate::legacy::interrupts;
 use crate::record::OpenQuestion;
-use crate::spawn::Window;
 use crate::state::{Gateway, Session};
 
 /// Asks, and waits for the answer. An interrupt answers with an empty text, a timeout with the kind's default.
@@ -22,21 +22,12 @@ pub(crate) async fn ask(gateway: &Gateway, session: &Session, question: Question
     }
     let text = tokio::select! {
         biased; // an answer beats an interrupt of the same instant
-        text = answered => read(gateway, question.kind, text.unwrap_or_default(), interrupt).await,
+        text = answered => interrupts::overwrite(gateway, question.kind, text.unwrap_or_default(), interrupt).await,
         () = interrupt.raised() => String::new(),
         () = gateway.env.sleep(timeout) => question.kind.unanswered().to_owned(),
     };
     session.change_with(|record, handles| drop(handles.take_question(record, |_| true)));
     text
-}
-
-/// The turn reads the answer. In some releases an interrupt in between replaces it by an empty one (S31).
-async fn read(gateway: &Gateway, kind: QuestionKind, answer: String, interrupt: &Interrupt) -> String {
-    if !gateway.behavior.interrupt.wipes_answer(kind) {
-        return answer;
-    }
-    gateway.env.window(Window::AnsweredNotRead).await;
-    if interrupt.is_raised() { String::new() } else { answer }
 }
 
 fn payload(question: &Question, id: &str) -> Value {

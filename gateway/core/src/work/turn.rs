@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use crate::agent::{Agent, Interrupt, ToolCall, Turn, TurnEvent};
 use crate::ends::idle;
+use crate::legacy::interrupts;
+use crate::legacy::windows;
 use crate::lifecycle::finish::FreeTiming;
 use crate::lifecycle::flush::FlushPoint;
 use crate::lifecycle::interrupt::InterruptTiming;
@@ -82,7 +84,7 @@ async fn run(gateway: Rc<Gateway>, session: Session, prompt: String) {
     let history = forgets.then(|| session.read(|record| record.transcript.before_last()));
     let (ending, before, review) = match agent_ready(&gateway, &session, &interrupt).await {
         Ok(agent) => {
-            let interrupt = begin_work(&gateway, &session, interrupt).await;
+            let interrupt = interrupts::clear(&gateway, &session, interrupt).await;
             session.emit("message.start", Value::Null);
             // On an error the messages stay unsaved and go with the next flush.
             let _ = persist::flush(&gateway, &session, FlushPoint::Start).await;
@@ -142,15 +144,6 @@ pub(crate) async fn agent_ready(
         Ok(_) if timing == InterruptTiming::WhenReadyThenCleared && interrupt.is_raised() => Err(TurnEnd::Silent),
         ready => ready,
     }
-}
-
-/// The agent is ready. Some releases lose an interrupt that comes between their last check and this point (S17).
-async fn begin_work(gateway: &Gateway, session: &Session, interrupt: Rc<Interrupt>) -> Rc<Interrupt> {
-    if gateway.behavior.interrupt.while_waiting() != InterruptTiming::WhenReadyThenCleared {
-        return interrupt;
-    }
-    gateway.env.window(Window::TurnNotStarted).await;
-    session.change_with(|record, handles| handles.forget_interrupt(record))
 }
 
 /// Carries out the agent's events up to the end. Returns the end, and the work of a review if the agent wants one.
@@ -308,7 +301,7 @@ async fn finish(
         TurnEnd::Silent => {}
     }
     if timing == FreeTiming::AfterComplete {
-        gateway.env.window(Window::CompleteStillRunning).await;
+        windows::pass(gateway, Window::CompleteStillRunning).await;
         next = free(gateway, session, before);
     }
     gateway.emit_info(session);

@@ -1,0 +1,56 @@
+//! The windows of old releases: gaps between two statements in which other tasks run.
+
+use crate::agent::QuestionKind;
+use crate::behavior::Behavior;
+use crate::lifecycle::claim::FirstWrite;
+use crate::lifecycle::close::Removal;
+use crate::lifecycle::grace::TimerKind;
+use crate::lifecycle::interrupt::InterruptTiming;
+use crate::record::Actor;
+use crate::spawn::Window;
+use crate::state::Gateway;
+
+/// Lets other tasks run if the release has this window. Under `current` it is ready at once, as it is in production.
+pub(crate) async fn pass(gateway: &Gateway, window: Window) {
+    if has(&gateway.behavior, window) {
+        gateway.env.window(window).await;
+    }
+}
+
+/// Whether a release has a window. Where that depends on more than the release, the caller has checked the rest.
+fn has(behavior: &Behavior, window: Window) -> bool {
+    let removes_before = |actor| behavior.close.removal(actor) != Removal::AfterEnd;
+    match window {
+        Window::DetachSnapshot => behavior.attach.detaches_by_snapshot(),
+        Window::FoundNotClaimed => behavior.claim.looks_up_apart(),
+        Window::TestedNotClaimed => behavior.claim.claims_apart(),
+        Window::ClaimedNotInserted => behavior.claim.first_write() == FirstWrite::RowAlone,
+        Window::InterruptOnItsWay => behavior.interrupt.goes_out_late(),
+        Window::TurnNotStarted => behavior.interrupt.while_waiting() == InterruptTiming::WhenReadyThenCleared,
+        Window::AnsweredNotRead => behavior.interrupt.wipes_answer(QuestionKind::Clarify),
+        Window::PoppedNotEnded | Window::EndedNotTornDown => {
+            removes_before(Actor::Client) || removes_before(Actor::OrphanTimer)
+        }
+        Window::ReopenedNotRegistered => !behavior.resume.registers_first(),
+        Window::ParentEndedChildMissing => behavior.rotation.old_steps().is_some() || behavior.review.compresses(),
+        Window::FirstTimerLooked => behavior.grace.timer_kinds().contains(&TimerKind::Rearm),
+        Window::VictimChosen => !behavior.idle.tests_again(),
+        Window::JobOverNotHeard => !behavior.notices.end_with_session(),
+        Window::CompleteStillRunning => !behavior.finish.frees_first(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::Release;
+
+    /// `current` has no window, and each window is one of some release.
+    #[test]
+    fn only_old_releases_have_windows() {
+        for window in Window::ALL {
+            let having: Vec<_> = Release::ALL.into_iter().filter(|release| has(&release.behavior(), window)).collect();
+            assert!(!having.is_empty() && !having.contains(&Release::Current), "{window:?}: {having:?}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Brings a session into the registry: a record under a new runtime id, a row that is reopened, an agent that is built.
+
+use std::rc::Rc;
+
+use crate::agent::Agent;
+use crate::ends::idle;
+use crate::ends::reaper;
+use crate::entropy::{Purpose, Stream};
+use crate::ids::SessionId;
+use crate::lifecycle::resume::{Building, Service};
+use crate::record::{Record, Transcript};
+use crate::rpc::{Error, code};
+use crate::state::{EventLog, Gateway, Link, Session};
+use crate::store::{StoreError, StoredId};
+use crate::work::build;
+
+/// The outcome of an attempt to reopen a row.
+pub(crate) enum Opened {
+    /// Its session is live and attached to the connection.
+    Here(Session),
+    /// The chain continues at this row.
+    MovedOn(StoredId),
+}
+
+/// What a session is resumed with.
+pub(crate) struct Loaded {
+    /// The messages of its row.
+    pub(crate) transcript: Transcript,
+    /// Built before the record is registered, in some releases.
+    pub(crate) agent: Option<Rc<dyn Agent>>,
+}
+
+/// Registers a record under a new runtime id, and attaches it to the connection. `agent` is the agent of a record whose
+/// agent is ready.
+pub(crate) fn register(gateway: &Rc<Gateway>, link: &Link, record: Record, agent: Option<Rc<dyn Agent>>) -> Session {
+    let draw = || gateway.env.draw(Stream::Client(link.connection.name()), Purpose::SessionId);
+    let mut id = SessionId::from_bits(draw());
+    // An id has 32 bits, so that one is drawn twice sooner or later.
+    while gateway.sessions.find(id.as_str()).is_some() {
+        id = SessionId::from_bits(draw());
+    }
+    let events = gateway.behavior.events.keeps().then(EventLog::default);
+    let session = gateway.sessions.register(id, record, agent, events);
+    reaper::attach(gateway, &session, link);
+    session
+}
+
+/// The live session of a row, as the release looks it up.
+pub(crate) fn live(gateway: &Gateway, target: &StoredId) -> Option<Session> {
+    gateway.sessions.find_owner(target, |record| gateway.behavior.resume.is_live(record, target))
+}
+
+/// Attaches a live session to the connection of a resume.
+pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
+    reaper::attach(gateway, session, link);
+    session.change(|record| record.details.last_active = gateway.env.now());
+}
+
+/// Reopens a row. Returns the row that is open now: the tip, if `target` is not it.
+pub(crate) async fn reopen(gateway: &Gateway, target: &StoredId, service: Service) -> Result<StoredId, StoreError> {
+    if gateway.behavior.resume.reopens_tip(service) {
+        let tip = gateway.rows.reopen_tip(target.clone()).await?;
+        tip.ok_or(StoreError::NoSession)
+    } else {
+        gateway.rows.reopen(target.clone()).await?;
+        Ok(target.clone())
+    }
+}
+
+/// Reads the messages of a row, and builds the agent if that comes before the record.
+pub(crate) async fn load(gateway: &Gateway, target: &StoredId, service: Service) -> Result<Loaded, Error> {
+    let rows = gateway.rows.messages(target.clone()).await.map_err(failed)?;
+    let agent = match gateway.behavior.resume.building(service) {
+        Building::First => Some(build_now(gateway).await?),
+        Building::Meanwhile | Building::Later | Building::AtFirstPrompt => None,
+    };
+    Ok(Loaded { transcript: Transcript::loaded(rows.into_iter().map(|row| row.message).collect()), agent })
+}
+
+/// Builds an agent before its record is registered.
+pub(crate) async fn build_now(gateway: &Gateway) -> Result<Rc<dyn Agent>, Error> {
+    let built = gateway.env.build_agent().await;
+    built.map_err(|error| Error::new(code::RESUME_FAILED, format!("agent init failed: {error}")))
+}
+
+/// Builds the agent of a resumed session that is registered, at once or later as its client asked.
+pub(crate) async fn build_agent(gateway: &Rc<Gateway>, session: &Session, service: Service) {
+    match gateway.behavior.resume.building(service) {
+        Building::Meanwhile => build::at_once(gateway, session).await,
+        Building::Later => build::later(gateway, session, gateway.config.build_delay),
+        Building::First | Building::AtFirstPrompt => {}
+    }
+}
+
+/// The session of a new row is complete: its agent is built a little later, and the cap is enforced.
+pub(crate) fn complete(gateway: &Rc<Gateway>, session: &Session) {
+    build::later(gateway, session, gateway.config.build_delay);
+    idle::cap_later(gateway);
+}
+
+/// A resume fails because the store has.
+pub(crate) fn failed(error: StoreError) -> Error {
+    Error::new(code::RESUME_FAILED, format!("resume failed: {error}"))
+}
