@@ -4,6 +4,7 @@ use crate::agent::QuestionKind;
 use crate::behavior::Behavior;
 use crate::lifecycle::claim::FirstWrite;
 use crate::lifecycle::close::Removal;
+use crate::lifecycle::finish::FreeTiming;
 use crate::lifecycle::grace::TimerKind;
 use crate::lifecycle::interrupt::InterruptTiming;
 use crate::record::Actor;
@@ -36,7 +37,7 @@ fn has(behavior: &Behavior, window: Window) -> bool {
         Window::FirstTimerLooked => behavior.grace.timer_kinds().contains(&TimerKind::Rearm),
         Window::VictimChosen => !behavior.idle.tests_again(),
         Window::JobOverNotHeard => !behavior.notices.end_with_session(),
-        Window::CompleteStillRunning => !behavior.finish.frees_first(),
+        Window::CompleteStillRunning => behavior.finish.free_timing() == FreeTiming::AfterComplete,
     }
 }
 
