@@ -155,7 +155,7 @@ impl Heard {
     fn take(&self, frame: Frame, came: Instant) {
         if let Some(answer) = frame.id.and_then(|id| self.answers.borrow_mut().remove(&id)) {
             let outcome = frame.error.map_or(Ok(frame.result.unwrap_or_default()), |error| Err(error.to_string()));
-            // Who has lost patience does not wait any more.
+            // The receiver is dropped when the wait for the answer has timed out.
             let _ = answer.send(outcome);
         }
         let Some(event) = frame.params else { return };

@@ -36,7 +36,7 @@ struct Known {
     stored: String,
 }
 
-/// A reconnected client.
+/// A client that has reconnected and resumed its sessions.
 struct Returned {
     member: Member,
     /// The number of sessions that kept their runtime id.
@@ -65,8 +65,8 @@ pub(crate) async fn load(endpoint: &Running, options: &Options) -> Result<(Measu
     let steady = steadily(endpoint, options, &members).await;
 
     let working = options.working.min(members.len());
-    let (work, _turns) = Stage::run((endpoint, "turns that go on"), at_once, &members[..working], begin_work).await;
-    // Whoever is gone is gone when the runtime has had a look at it; nobody waits for the endpoint to notice.
+    let (work, _turns) = Stage::run((endpoint, "running turns"), at_once, &members[..working], begin_work).await;
+    // Dropped connections close at the next poll of their tasks. The clients reconnect without waiting for the endpoint.
     let left: Vec<Vec<Known>> = members.into_iter().map(|Member { sessions, .. }| sessions).collect();
     tokio::task::yield_now().await;
     let back = |(number, sessions)| come_back(endpoint, sessions, number < working);

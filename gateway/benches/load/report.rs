@@ -33,7 +33,7 @@ pub(crate) struct Measured {
 pub(crate) struct Memory {
     pub(crate) rest: u64,
     pub(crate) connected: u64,
-    /// With unprompted sessions.
+    /// With sessions that were never prompted.
     pub(crate) idle: u64,
     /// With sessions that were prompted twice.
     pub(crate) used: u64,

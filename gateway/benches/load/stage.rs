@@ -80,7 +80,7 @@ impl Stage {
         self.done() as f64 / self.took.as_secs_f64()
     }
 
-    /// A latency percentile.
+    /// The latency that `percent` of the completed items do not exceed; `None` if no item completed.
     pub(crate) fn percentile(&self, percent: usize) -> Option<Duration> {
         let place = (self.done() * percent).div_ceil(100).saturating_sub(1);
         self.latencies.get(place).copied()

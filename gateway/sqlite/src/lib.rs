@@ -282,7 +282,7 @@ mod tests {
             child: NewSession { parent: Some(StoredId::new("b")), ..session("a") },
             messages: Vec::new(),
         };
-        let writes = [create("a"), say("a"), say("nobody"), end.clone(), end, create("b"), taken, say("a")];
+        let writes = [create("a"), say("a"), say("unknown"), end.clone(), end, create("b"), taken, say("a")];
         let answers = [Ok(1), Ok(1), Err(missing.as_str()), Ok(1), Ok(0), Ok(1), Err("not written"), Ok(1)];
         check(&mut database(""), &writes, &answers, &["a@1 tui_close@9 messages=2", "b@1"]);
         check(&mut database(""), &[create("a")], &[Ok(1)], &["a@1"]);

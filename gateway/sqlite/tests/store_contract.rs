@@ -21,7 +21,7 @@ impl Store for AtTheCall {
     }
 }
 
-/// Planted: the work waits until somebody asks for the answer.
+/// Planted: the work waits until the answer is polled.
 struct AtThePoll(AtTheCall);
 
 impl Store for AtThePoll {

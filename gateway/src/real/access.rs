@@ -41,7 +41,7 @@ pub(super) enum Denied {
     ForeignOrigin,
     /// A token is required and the request has none.
     NoToken,
-    /// The token differs.
+    /// The token of the request differs from the required one.
     WrongToken,
 }
 

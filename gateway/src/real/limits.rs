@@ -43,7 +43,7 @@ impl Default for Limits {
 
 /// How long a client may read none of its frames before it is disconnected, on the gateway's clock.
 pub struct WriteTimeout {
-    /// The gateway's clock.
+    /// Measures the timeout; the same clock as the gateway's.
     pub clock: Rc<dyn Clock>,
     /// The timeout; `None` for no timeout.
     pub length: Option<Millis>,

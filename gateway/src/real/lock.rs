@@ -18,7 +18,7 @@ pub enum LockError {
     /// Another process holds the lock.
     #[error("database `{}` is in use by another gateway", path.display())]
     InUse {
-        /// The database.
+        /// The database file, as the path was given.
         path: PathBuf,
     },
     /// The lock file cannot be created or locked.
@@ -26,7 +26,7 @@ pub enum LockError {
     CannotLock {
         /// The file beside the database.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         cause: std::io::Error,
     },
 }

@@ -65,7 +65,7 @@ fn log_line(write: &Write) -> Option<LogLine> {
         Write::End { session, reason, .. } => (session, "a row has ended", Some(reason.as_str())),
         Write::Rotate { child, .. } => (&child.id, "a row continues another", None),
         Write::Branch { child, .. } => (&child.id, "a row branches off another", None),
-        Write::ReopenTip { session } | Write::Reopen { session } => (session, "a row is taken up again", None),
+        Write::ReopenTip { session } | Write::Reopen { session } => (session, "a row was reopened", None),
         Write::Delete { session } => (session, "a row was deleted", None),
         Write::CreateSession { .. }
         | Write::StartTurn { .. }

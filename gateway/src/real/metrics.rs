@@ -79,7 +79,7 @@ impl Counters {
     }
 }
 
-/// Renders the page.
+/// Renders the `/metrics` page. A failed read of the store leaves out the number of open rows.
 pub(super) async fn page(gateway: &Gateway, counters: &Counters) -> String {
     let open_rows = gateway.rows.open().await.map(|rows| rows.len());
     let sessions = gateway.sessions.all();

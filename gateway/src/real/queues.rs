@@ -34,7 +34,7 @@ const FRAMES_PER_TURN: usize = 16;
 /// How long a client may take to read its remaining frames after the gateway has closed the connection.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What [`Connection::receive`] returns.
+/// What [`Connection::receive`] returns: a frame, `None` after an orderly close, or [`Died`].
 pub(super) type Incoming = Result<Option<String>, Died>;
 
 /// The gateway's side of one client's connection.

@@ -95,7 +95,7 @@ impl Bench {
         self.tasks.drain();
     }
 
-    /// Reads both tables.
+    /// The committed sessions and messages.
     pub(crate) fn dump(&self) -> Dump {
         self.database.borrow().dump().expect("rows")
     }
