@@ -48,7 +48,23 @@ const CORE: &[&str] = &[
 
 /// The crates, from the lowest to the highest.
 const CRATES: &[Crate] = &[
-    Crate { package: "interleaving", folder: "sim/engine", uses: &[], never: CORE, layers: &[] },
+    Crate {
+        package: "interleaving",
+        folder: "sim/engine",
+        uses: &[],
+        never: CORE,
+        layers: &[
+            // Data, and what a program is given.
+            &["clock", "footprint", "prng", "runtime", "tape"],
+            // Who decides.
+            &["strategy"],
+            // One step.
+            &["chooser", "pool", "search", "shrink"],
+            // One run, then many.
+            &["program"],
+            &["determinism", "explore"],
+        ],
+    },
     Crate {
         package: "gateway-core",
         folder: "gateway/core",
