@@ -56,7 +56,7 @@ pub struct Behavior {
     pub title: title::Title,
     /// Rows and the rows they come from.
     pub lineage: lineage::Lineage,
-    /// Listing stored sessions.
+    /// Listing stored sessions: their order, and the row shown for each.
     pub list: list::List,
     /// The gateway's end: signals and running turns.
     pub shutdown: process::Shutdown,

@@ -64,7 +64,7 @@ pub enum Compression {
     /// The default of the release.
     #[default]
     ReleaseDefault,
-    /// The session goes on under a new id.
+    /// The session continues under a new id.
     Rotate,
     /// The messages are replaced, the id stays.
     InPlace,

@@ -40,7 +40,7 @@ pub enum Pace {
 enum Work {
     /// It does. Such methods are refused while the gateway shuts down.
     Begins,
-    /// It does not.
+    /// It only continues existing work, and is served until the end.
     Continues,
 }
 

@@ -85,7 +85,7 @@ impl Gateway {
         self.stopping.get()
     }
 
-    /// Emits an event of a session in the course of a request. If the session has left the registry, some releases send
+    /// Emits an event of a session during a request. If the session has left the registry, some releases send
     /// the event to the request's connection.
     pub(crate) fn emit_within(&self, link: &Link, session: &Session, kind: &str, payload: Value) {
         if self.sessions.contains(session) || !self.behavior.close.tells_requester() {

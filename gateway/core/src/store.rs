@@ -45,14 +45,14 @@ pub struct Written {
 /// A question to the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Read {
-    /// One session row.
+    /// The session row with this id.
     Session {
         /// The id to look up; the answer is `None` if there is no row.
         id: StoredId,
     },
     /// The session row with this title.
     Titled {
-        /// The whole title.
+        /// The title, compared as a whole.
         title: String,
     },
     /// A session's active messages, oldest first.

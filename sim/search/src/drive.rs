@@ -36,7 +36,7 @@ pub struct Scale(f64);
 
 /// The gateway to play against.
 pub struct Target {
-    /// `ws://ADDRESS:PORT/PATH`.
+    /// The URL, as `ws://ADDRESS:PORT/PATH`.
     pub url: String,
     /// The token to send, if any.
     pub token: Option<String>,
@@ -48,11 +48,11 @@ pub struct Target {
 
 /// An event of a play, for its log.
 pub struct Said {
-    /// The script's time.
+    /// The time of the script at the event.
     pub at: Millis,
-    /// The client's name.
+    /// The client's name in the script.
     pub client: String,
-    /// The event.
+    /// The event and its values.
     pub what: What,
 }
 
@@ -62,32 +62,32 @@ pub enum What {
     Did(&'static str),
     /// The client sent a request.
     Asked {
-        /// The method.
+        /// The JSON-RPC method of the request.
         method: String,
         /// The session's name in the script.
         session: Option<String>,
     },
     /// A request was answered.
     Answered {
-        /// The method.
+        /// The JSON-RPC method of the request.
         method: String,
         /// The result or the error.
         answer: Value,
     },
-    /// An event arrived.
+    /// An event arrived at the client.
     Heard {
         /// The runtime id of its session.
         session: Option<String>,
-        /// Its type.
+        /// The event's type, for example `message.delta`.
         kind: String,
-        /// Its payload.
+        /// The event's payload, as it arrived.
         payload: Value,
     },
     /// A step was skipped.
     Skipped {
         /// The step's line in the file.
         line: usize,
-        /// The reason.
+        /// The reason for skipping it.
         why: String,
     },
 }
@@ -116,11 +116,11 @@ pub enum PlayError {
     /// The gateway refused a connection.
     #[error("`{client}` cannot connect to {url}: {cause}")]
     NotConnected {
-        /// The client's name.
+        /// The client's name in the script.
         client: String,
         /// The URL, without its query.
         url: String,
-        /// The gateway's answer.
+        /// The status line or error of the gateway's answer.
         cause: String,
     },
 }
@@ -182,7 +182,7 @@ impl Play {
 }
 
 impl Scale {
-    /// A slower speed.
+    /// A slower speed, for another attempt.
     pub fn times(self, factor: u32) -> Self {
         Self(self.0 * f64::from(factor))
     }

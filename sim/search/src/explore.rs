@@ -24,7 +24,7 @@ pub use interleaving::{Bounds, Cut, Reduction};
 /// The configuration of an exploration.
 #[derive(Clone, Debug)]
 pub struct Exploration {
-    /// The release.
+    /// The release whose behaviour is explored.
     pub release: Release,
     /// Only violations of these invariants count; all if empty.
     pub only: Vec<String>,

@@ -25,7 +25,7 @@ pub const MARGIN: Millis = Millis::from_secs(2);
 /// The tolerance for times that count as equal: half the margin.
 pub const TOLERANCE: Millis = Millis::from_secs(1);
 
-/// The longest script.
+/// The longest script that is played in real time.
 pub const LENGTH_MAX: Millis = Millis::from_secs(120);
 
 /// The shifts to try: events a whole margin apart have not met yet.
@@ -48,9 +48,9 @@ pub enum Ineligible {
     Step {
         /// The step's line in the file.
         line: usize,
-        /// The step's word.
+        /// The step's word in scenario files.
         word: &'static str,
-        /// The reason.
+        /// The reason why only the simulator can.
         why: &'static str,
     },
     /// The script is too long.
@@ -66,7 +66,7 @@ pub enum Ineligible {
         margin: Millis,
         /// The event that was moved.
         moved: String,
-        /// The resulting difference.
+        /// The difference in rows that resulted.
         difference: String,
     },
 }

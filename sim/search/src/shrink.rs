@@ -35,7 +35,7 @@ use sim_scenario::{Expected, ExpectedOutcome, Scenario};
 /// The limits of a shrink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most runs.
+    /// The most runs that a shrink may take.
     pub tries: u64,
     /// The strategy that found the failure.
     pub plan: Plan,

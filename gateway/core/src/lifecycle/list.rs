@@ -4,7 +4,7 @@ use crate::group::group;
 use crate::store::{ListOrder, TipRule};
 
 group! {
-    /// Listing stored sessions.
+    /// Listing stored sessions: their order, and the row shown for each.
     List "list" {
         /// The order of `session.list`.
         order: Order {

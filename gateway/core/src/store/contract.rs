@@ -86,13 +86,13 @@ async fn an_awaited_write_is_seen(rows: &Rows) {
 /// A transaction that fails changes nothing.
 async fn a_failed_transaction_writes_nothing(rows: &Rows) {
     let messages = said(&["one", "two"]);
-    assert_eq!(rows.append(id("nobody"), messages.clone()).await, Err(StoreError::NoSession));
-    assert_eq!(rows.append(id("nobody"), Vec::new()).await, Err(StoreError::NoSession));
-    assert_eq!(rows.compact(id("nobody"), messages.clone()).await, Err(StoreError::NoSession));
-    assert_eq!(rows.messages(id("nobody")).await, Ok(Vec::new()));
+    assert_eq!(rows.append(id("missing"), messages.clone()).await, Err(StoreError::NoSession));
+    assert_eq!(rows.append(id("missing"), Vec::new()).await, Err(StoreError::NoSession));
+    assert_eq!(rows.compact(id("missing"), messages.clone()).await, Err(StoreError::NoSession));
+    assert_eq!(rows.messages(id("missing")).await, Ok(Vec::new()));
 
-    let orphan = child_of("nobody", "orphan");
-    let rotated = rows.rotate(id("nobody"), Wall(5), orphan.clone(), messages.clone()).await;
+    let orphan = child_of("missing", "orphan");
+    let rotated = rows.rotate(id("missing"), Wall(5), orphan.clone(), messages.clone()).await;
     assert!(matches!(rotated, Err(StoreError::NotWritten { .. })), "a child needs its parent: {rotated:?}");
     assert!(matches!(rows.start_turn(orphan, said(&["one"])).await, Err(StoreError::NotWritten { .. })));
     assert_eq!(rows.session(id("orphan")).await, Ok(None));
@@ -118,7 +118,7 @@ async fn the_first_end_wins(rows: &Rows) {
     assert_eq!(end_of(rows, "a").await, Some((Wall(5), "ws_orphan_reap".to_owned())));
 
     assert_eq!(rows.reopen(id("a")).await, Ok(true));
-    assert_eq!(rows.reopen(id("nobody")).await, Ok(false));
+    assert_eq!(rows.reopen(id("missing")).await, Ok(false));
     assert_eq!(end_of(rows, "a").await, None);
     assert_eq!(rows.end(id("a"), Wall(9), EndReason::TuiShutdown).await, Ok(true));
     assert_eq!(end_of(rows, "a").await, Some((Wall(9), "tui_shutdown".to_owned())));
@@ -135,7 +135,7 @@ async fn a_title_is_held_once(rows: &Rows) {
     assert_eq!(rows.set_title(id("a"), "plan".to_owned()).await, Ok(true), "its own title is free for it");
     assert_eq!(rows.set_title(id("a"), "goal".to_owned()).await, Ok(true));
     assert_eq!(rows.set_title(id("b"), "plan".to_owned()).await, Ok(true));
-    assert_eq!(rows.set_title(id("nobody"), "other".to_owned()).await, Ok(false));
+    assert_eq!(rows.set_title(id("missing"), "other".to_owned()).await, Ok(false));
 
     assert_eq!(rows.create_session(child_of("a", "c")).await, Ok(true));
     assert_eq!(rows.continue_title(id("c"), id("a")).await, Ok(true));
@@ -175,7 +175,7 @@ async fn a_reopened_tip_is_named(rows: &Rows) {
     assert_eq!(rows.rotate(id("a"), Wall(5000), child_of("a", "b"), Vec::new()).await.map(|done| done.changed), Ok(2));
     assert_eq!(rows.end(id("b"), Wall(9000), EndReason::WsOrphanReap).await, Ok(true));
     assert_eq!(rows.tip(id("a"), TipRule::BestContinuation).await, Ok(id("b")));
-    assert_eq!(rows.tip(id("nobody"), TipRule::StartedAfterEnd).await, Ok(id("nobody")));
+    assert_eq!(rows.tip(id("missing"), TipRule::StartedAfterEnd).await, Ok(id("missing")));
 
     assert_eq!(rows.reopen_tip(id("a")).await, Ok(Some(id("b"))));
     assert_eq!(end_of(rows, "b").await, Some((Wall(9000), "ws_orphan_reap".to_owned())), "it is only named");
@@ -306,7 +306,7 @@ async fn a_failed_branch_leaves_nothing(rows: &Rows) {
     assert_eq!(taken, Err(StoreError::TitleTaken));
     let twice = rows.branch(branch_of("a", "b0"), BranchTitle::None, said(&["one"])).await;
     assert!(matches!(twice, Err(StoreError::NotWritten { .. })), "the branch has to be new: {twice:?}");
-    let orphan = rows.branch(branch_of("nobody", "c"), BranchTitle::None, said(&["one"])).await;
+    let orphan = rows.branch(branch_of("missing", "c"), BranchTitle::None, said(&["one"])).await;
     assert!(matches!(orphan, Err(StoreError::NotWritten { .. })), "a branch needs its parent: {orphan:?}");
     assert_eq!(rows.session(id("c")).await, Ok(None));
     assert_eq!((contents(rows, "c").await, contents(rows, "b0").await), (Vec::new(), Vec::new()));

@@ -12,10 +12,10 @@ use rusqlite::{Connection, OpenFlags};
 use super::Scale;
 use sim_harness::rows::{ListedSession, since_start_text};
 
-/// A session row.
+/// A session row, without columns that always differ.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// The stored id.
+    /// The stored id, drawn at random.
     pub id: String,
     /// The kind of client that created it.
     pub source: String,
@@ -25,11 +25,11 @@ pub struct Row {
     pub started_at: f64,
     /// The end, in seconds since 1970.
     pub ended_at: Option<f64>,
-    /// The end reason.
+    /// The end reason; `None` while the row is open.
     pub end_reason: Option<String>,
     /// The number of counted messages.
     pub message_count: u64,
-    /// The title.
+    /// The title, if it has one.
     pub title: Option<String>,
 }
 

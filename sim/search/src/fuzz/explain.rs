@@ -12,7 +12,7 @@ use sim_scenario::Scenario;
 /// A field whose alternative causes the failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// `group.field`.
+    /// The field, as `group.field`.
     pub field: String,
     /// The alternative of the release or the planted bug.
     pub alternative: &'static str,

@@ -11,24 +11,24 @@ use sim_harness::report::{Outcome, Report};
 use sim_harness::simulation::Simulator;
 use sim_scenario::Scenario;
 
-/// A failing run.
+/// A failing run of a campaign.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// Its coordinates.
+    /// The coordinates of the run.
     pub run: Run,
-    /// Its outcome.
+    /// The outcome of the run.
     pub outcome: Outcome,
-    /// Its signature.
+    /// The signature of the failure.
     pub signature: FailureSignature,
-    /// The full detail.
+    /// The detail of the violation, with names and times.
     pub detail: String,
     /// The uptime of the violation.
     pub at: Millis,
-    /// The release.
+    /// The release under test.
     pub release: Release,
-    /// The scenario.
+    /// The scenario that was run.
     pub scenario: Scenario,
-    /// The tape.
+    /// The choices of the run.
     pub tape: Tape,
 }
 

@@ -6,10 +6,10 @@ use sim_harness::report::Report;
 /// Which runs of a campaign are repeated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Guard {
-    /// One in twenty.
+    /// One run in twenty, by its number.
     #[default]
     Sample,
-    /// Every run.
+    /// Every run, at twice the cost.
     All,
     /// No run, for benchmarks.
     Off,

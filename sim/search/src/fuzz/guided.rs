@@ -30,9 +30,9 @@ pub enum Mode {
 /// A run that reached something new.
 #[derive(Clone, Debug)]
 pub struct Kept {
-    /// The scenario.
+    /// The scenario of the run.
     pub scenario: Scenario,
-    /// The tape.
+    /// The tape of the run.
     pub tape: Tape,
     edges: BTreeSet<Edge>,
     origin: Origin,

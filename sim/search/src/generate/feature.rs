@@ -29,21 +29,21 @@ features! {
     Drop 1,
     /// Connections that end with a close frame.
     Leave 3,
-    /// Resumes of sessions.
+    /// Resumes by stored id, tip or title.
     Resume 1,
     /// Activations of live sessions.
     Activate 2,
     /// Sessions that are closed.
     Close 2,
-    /// Interrupts of turns.
+    /// Interrupts of running and idle sessions.
     Interrupt 3,
     /// Messages to running turns.
     Steer 5,
     /// Compressions that a client requests.
     Compress 4,
-    /// Branches of sessions.
+    /// Branches of existing sessions.
     Branch 6,
-    /// Deleted rows.
+    /// Deletions of stored rows.
     Delete 6,
     /// Exchanges that are undone.
     Undo 6,
@@ -55,7 +55,7 @@ features! {
     Events 4,
     /// Requests that only read: lists and histories.
     Look 8,
-    /// Answers to questions.
+    /// Answers to the agent's questions.
     Answer 2,
     /// Kills of the process.
     Kill 6,
@@ -75,11 +75,11 @@ features! {
     Rotation 2,
     /// Turns that ask the user a question.
     Question 4,
-    /// Turns that fail.
+    /// Turns that fail with an error.
     Error 5,
     /// Prompts to a session whose turn runs.
     Busy 2,
-    /// Frames with latency.
+    /// Frames with a latency.
     SlowNetwork 4,
     /// Store calls with latency.
     SlowStore 3,
@@ -97,7 +97,7 @@ features! {
     LateAnswer 8,
     /// Jumps of the wall clock.
     SetClock 8,
-    /// Injected store faults.
+    /// Store calls that fail by chance.
     StoreFaults 5,
     /// Background jobs and reviews.
     Background 5,

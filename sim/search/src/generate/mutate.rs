@@ -15,7 +15,7 @@ const STEPS_MAX: usize = 24;
 enum Change {
     /// Moves a step in time, alone or with all steps after it.
     Retime,
-    /// Removes a step.
+    /// Removes one step of the script.
     Remove,
     /// Inserts a step of another scenario.
     Insert,

@@ -9,7 +9,7 @@ use gateway_core::config::Config;
 use super::time::Slot;
 use sim_scenario::{Latency, NetworkSettings, Odds, Presence, Prompt, Scenario, Step};
 
-/// A simplification.
+/// A simplification of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Edit {
     /// Removes a client with all its steps.
@@ -42,7 +42,7 @@ pub(super) enum Edit {
     Fault(usize),
     /// Removes a line of `[windows]`.
     Window(usize),
-    /// Simplifies a time.
+    /// Simplifies a time of the scenario.
     Time(Slot, Millis),
     /// Fixes a latency at its maximum, so that it is no longer a choice.
     Fixed(Slot),
