@@ -86,6 +86,10 @@ fn pages_are_listed_and_short() {
             complaints.push(format!("{}: {} bytes, at most {limit}", page.path, page.text.len()));
         }
         let Some(name) = page.path.strip_prefix("docs/src/").filter(|name| *name != "SUMMARY.md") else { continue };
+        if name.ends_with("README.md") {
+            complaints
+                .push(format!("{}: mdBook serves it as `index.html`, which breaks links: call it index.md", page.path));
+        }
         if !summary.text.contains(&format!("({name})")) {
             complaints.push(format!("{}: not listed in docs/src/SUMMARY.md", page.path));
         }

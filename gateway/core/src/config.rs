@@ -26,7 +26,8 @@ pub struct Config {
     pub approval_timeout: Option<Millis>,
     /// How long a client may read nothing while frames wait for it, before it is disconnected. Zero for ever.
     pub write_timeout: Millis,
-    /// What a prompt does to a session whose turn runs.
+    /// What a prompt does to a session whose turn runs: `interrupt` the turn and be next, `queue` behind it, or `steer`,
+    /// which passes its text to the turn.
     pub busy_input_mode: BusyInput,
     /// How long a session without a client may be idle before it is ended. Counted in whole scans.
     pub session_ttl: Millis,
@@ -36,7 +37,7 @@ pub struct Config {
     pub max_sessions_per_connection: u32,
     /// How many prompts may wait in a session, and how many words to its turn; zero for any number.
     pub max_waiting_prompts: u32,
-    /// What a compression that names no mode does.
+    /// What a compression that names no mode does: `release_default`, `rotate` or `in_place`.
     pub compression: Compression,
     /// The `source` column of new rows.
     pub source: String,

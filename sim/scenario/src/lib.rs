@@ -71,13 +71,14 @@ pub struct Scenario {
     pub path: PathBuf,
     /// One sentence: what the scenario shows.
     pub about: String,
-    /// Related public issues as `project#number`, and defects of the catalogue as `S1`.
+    /// Related public issues as `project#number`, and defects of the catalogue as `S1`. Left out: none.
     pub issues: Vec<String>,
     /// The releases it runs against, in the order of the file. Left out: `current` alone.
     pub releases: Vec<Release>,
     /// The seed of the ids. The strategy has a seed of its own. Left out: 0.
     pub seed: u64,
-    /// The end of the script's time. Left out: [`Scenario::default_until`].
+    /// The end of the script's time. Left out: the last step, the length of every prompted turn, and three graces
+    /// ([`Scenario::default_until`]).
     pub until: Millis,
     /// The settings of the gateway: the `[gateway]` table.
     pub gateway: Config,

@@ -67,6 +67,8 @@ fn default_of(about: &str) -> (String, String) {
     let Some((meaning, default)) = about.split_once("Left out: ") else {
         return (sentence(about), "required".to_owned());
     };
+    // A function of rustdoc behind the default says how it is computed.
+    let default = default.split(" ([`").next().unwrap_or_default();
     (sentence(meaning), default.trim().trim_end_matches('.').to_owned())
 }
 
