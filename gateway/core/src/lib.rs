@@ -4,11 +4,11 @@
 //! answers it, `work` runs the turn of a prompt with an [`agent`], `storage` writes its messages, `ends` ends the
 //! session, and [`store`] keeps the rows. Start at [`Gateway`].
 //!
-//! The layers, each of which imports only those before it:
+//! The layers, each of which imports from its own layer and from earlier ones:
 //!
-//! 1. the traits ([`clock`], [`transport`], [`store`], [`agent`], [`entropy`], [`spawn`]), their bundle
+//! 1. the traits ([`clock`], [`transport`], [`store`], [`agent`], [`entropy`], [`spawn`], [`observe`]), their bundle
 //!    [`env`](mod@env), and the [`ids`];
-//! 2. [`record`] and [`config`]: what is known of a session, and the settings, as plain data;
+//! 2. [`record`], [`config`] and `rpc`: a session, the settings and the frames, as plain data;
 //! 3. [`lifecycle`]: decisions on a record, each with the group of behaviour that it reads;
 //! 4. [`behavior`] and [`release`]: the values that choose how a gateway behaves;
 //! 5. [`state`]: the live sessions, the connections, and the [`Gateway`] that holds them;

@@ -81,7 +81,11 @@ fn check_page(page: &Page) -> Vec<String> {
         let mut status = 0;
         let all = shown(block);
         for (place, shown) in all.iter().enumerate() {
-            let Some((output, code)) = folder.run(shown.command, status) else { continue };
+            let Some((output, code)) = folder.run(shown.command, status) else {
+                let what = "needs the gateway's program as the sources are now: `cargo build -p gateway`";
+                complaints.push(format!("{}:{}: {what}", page.path, shown.line));
+                continue;
+            };
             let says_code = all.get(place + 1).is_some_and(|next| next.command == "echo $?");
             if code != 0 && !says_code {
                 complaints.push(format!("{}:{}: exits with {code}, and no `$ echo $?` follows", page.path, shown.line));
