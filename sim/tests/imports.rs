@@ -27,7 +27,8 @@ struct Crate {
     uses: &'static [&'static str],
     /// The packages that its normal dependencies may not include, directly or through another crate.
     never: &'static [&'static str],
-    /// Its modules, from the lowest layer to the highest; empty if only the rule against circles orders them.
+    /// Its modules, from the lowest layer to the highest; empty if only the rule against circles orders them. A module
+    /// belongs to the layer that names it, or else to that of the nearest named module above it.
     layers: &'static [&'static [&'static str]],
 }
 
@@ -82,9 +83,10 @@ const CRATES: &[Crate] = &[
             // The state that all work on a session uses.
             &["legacy::approvals", "legacy::resume_lock", "state"],
             // Work, and the ends of sessions.
-            &["legacy", "legacy::interrupts", "legacy::prompt", "legacy::rotation", "legacy::windows", "storage"],
+            &["legacy", "storage"],
             &["ends"],
             &["work"],
+            // Ways of old releases to open a session.
             &["legacy::branch", "legacy::resume"],
             // The served interface.
             &["method"],
@@ -265,7 +267,11 @@ fn complaint(package: &str, graph: &Graph, circle: &[&str]) -> String {
 }
 
 fn wrong_layers(of: &Crate, graph: &Graph) -> Vec<String> {
-    let layer = |module: &str| of.layers.iter().position(|layer| layer.iter().any(|name| is_below(module, name)));
+    let names = || of.layers.iter().enumerate().flat_map(|(place, names)| names.iter().map(move |name| (place, *name)));
+    let layer = |module: &str| {
+        let above = names().filter(|(_, name)| is_below(module, name));
+        above.max_by_key(|(_, name)| name.len()).map(|(place, _)| place)
+    };
     let mut complaints = Vec::new();
     for from in graph.modules().filter(|module| !module.is_empty()) {
         let Some(own) = layer(from) else {
@@ -276,8 +282,8 @@ fn wrong_layers(of: &Crate, graph: &Graph) -> Vec<String> {
             complaints.push(format!("{}:{line}: imports `{to}` of a higher layer", graph.path(from)));
         }
     }
-    let names = of.layers.iter().copied().flatten().filter(|name| graph.modules().all(|module| module != **name));
-    complaints.extend(names.map(|name| format!("{}: a layer names `{name}`, which is no module", of.package)));
+    let unknown = names().filter(|(_, name)| graph.modules().all(|module| module != *name));
+    complaints.extend(unknown.map(|(_, name)| format!("{}: a layer names `{name}`, which is no module", of.package)));
     complaints
 }
 
