@@ -13,7 +13,7 @@ pub trait Spawn {
     /// Starts a task. It runs until it returns; nothing aborts it.
     fn spawn(&self, name: TaskName, task: LocalBoxFuture<'static, ()>);
 
-    /// A place between two statements where an older release lets others in. Ready at once in production.
+    /// Passes a window: other tasks may run before the next statement. Ready at once in production.
     fn window(&self, window: Window) -> LocalBoxFuture<'static, ()>;
 }
 
@@ -74,7 +74,7 @@ pub enum TaskRole {
     Disconnect,
 }
 
-/// A race window between two plain statements of an older release.
+/// A gap between two statements of an old release in which other tasks run; `current` has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
@@ -82,29 +82,29 @@ pub enum Window {
     DetachSnapshot,
     /// Between finding a session and claiming it for a prompt (spec §12, W3).
     FoundNotClaimed,
-    /// Between seeing that no turn is at work and claiming the session (spec §12, W14).
+    /// Between finding that no turn runs and claiming the session (spec §12, W14).
     TestedNotClaimed,
     /// Between claiming a session and inserting its row (spec §12, W7).
     ClaimedNotInserted,
     /// Between the acknowledgement of a prompt's interrupt and its arrival (S16).
     InterruptOnItsWay,
-    /// Between the last look for an interrupt and the turn's start (spec §12, W13).
+    /// Between the last check for an interrupt and the turn's start (spec §12, W13).
     TurnNotStarted,
     /// Between the answer to a question and the turn that reads it (S31).
     AnsweredNotRead,
     /// Between taking a record out of the registry and ending its row (spec §12, W5).
     PoppedNotEnded,
-    /// Between ending a row and taking its session out of the table of those who are asked (spec §12, W9).
+    /// Between ending a row and taking its session out of the approval table (spec §12, W9).
     EndedNotTornDown,
     /// Between reopening a row and registering its record (spec §12, W6).
     ReopenedNotRegistered,
     /// Between ending a rotated parent and inserting its child (spec §12, W10).
     ParentEndedChildMissing,
-    /// Between the looks of the two timers that a detachment arms beside each other (hermes-agent#44102).
+    /// Between the two timers that a detachment arms for the same instant (hermes-agent#44102).
     FirstTimerLooked,
     /// Between choosing a victim of the idle reaper or the cap and ending it (spec §12, W4).
     VictimChosen,
-    /// Between the end of a background job and the session's look at what it says (S29).
+    /// Between the end of a background job and the session's check for its outcome (S29).
     JobOverNotHeard,
     /// Between `message.complete` and clearing `running` (spec §12, W12).
     CompleteStillRunning,
