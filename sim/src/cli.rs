@@ -24,6 +24,7 @@ mod human;
 mod import;
 mod json;
 mod junit;
+mod load;
 mod parity;
 mod plant;
 mod real;
@@ -31,15 +32,11 @@ mod replay;
 mod run;
 mod shrink;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use diagnostic::ScenarioDiagnostic;
 use sim_harness::Outcome;
-use sim_harness::invariant::NAMES;
-use sim_scenario::Scenario;
 
 /// Finds and reproduces lifecycle bugs of a session gateway, and keeps them fixed: bugs between its clients, timers, turns and rows
 #[derive(Parser)]
@@ -93,13 +90,6 @@ pub fn exit_codes() -> Vec<(u8, Option<&'static str>, &'static str)> {
     codes.push((fuzz::MARKS_MISSED, None, "a campaign of 20,000 runs or more missed a mark and found nothing"));
     codes.sort_unstable_by_key(|(code, ..)| *code);
     codes
-}
-
-/// Reads a scenario file. Warnings go to stderr, so that stdout stays parseable.
-fn load(path: &Path) -> Result<Scenario, ScenarioDiagnostic> {
-    let (scenario, warnings) = Scenario::load_with_warnings(path, &NAMES)?;
-    warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
-    Ok(scenario)
 }
 
 /// Runs the command line.

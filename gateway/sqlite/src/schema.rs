@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{OpenError, not_opened};
+use super::error::{OpenError, not_opened};
 
 /// The schema version that this gateway creates and accepts.
 pub const SCHEMA_VERSION: i64 = 22;

@@ -17,10 +17,13 @@ use toml::Spanned;
 use interleaving::tape::{BadTape, Tape};
 
 use self::latency::latency;
-use super::error::{Source, list};
+use super::error::{ScenarioError, Source, list};
+use super::expected::Expected;
+use super::invariant::{InvariantNames, Warning};
 use super::parse::{self, Entries, Item, Names, RawAgent, RawExpected, RawTurn};
+use super::scenario::Scenario;
+use super::settings::{AgentSettings, NetworkSettings};
 use super::step::{PlacedStep, RawStep};
-use super::{AgentSettings, Expected, InvariantNames, NetworkSettings, Scenario, ScenarioError, Warning};
 
 /// Reads a file and checks it. The warnings are in the order of the file.
 pub(super) fn scenario(source: &Source<'_>, names: &InvariantNames) -> Result<(Scenario, Vec<Warning>), ScenarioError> {

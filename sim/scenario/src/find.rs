@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::ScenarioError;
+use super::error::ScenarioError;
 
 /// The path of a scenario file, and whether the path itself was given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -17,9 +17,11 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
-use super::error::Source;
+use super::error::{ScenarioError, Source};
+use super::expected::ExpectedOutcome;
+use super::fault::Ratio;
+use super::settings::Latency;
 use super::step::RawStep;
-use super::{ExpectedOutcome, Latency, Ratio, ScenarioError};
 
 /// The top level of a file.
 #[derive(Deserialize)]

@@ -9,8 +9,11 @@ use gateway_core::release::Release;
 use serde::Serialize;
 use toml::{Table, Value};
 
-use super::step::written;
-use super::{AgentSettings, Expected, Fault, Latency, NetworkSettings, Odds, Scenario, Step, StoreFault};
+use super::expected::Expected;
+use super::fault::{Fault, Odds, StoreFault};
+use super::scenario::Scenario;
+use super::settings::{AgentSettings, Latency, NetworkSettings};
+use super::step::{Step, written};
 
 impl Scenario {
     /// The text of a file that parses as this scenario.

@@ -4,6 +4,13 @@ mod fault_mistakes;
 mod mistakes;
 mod round_trip;
 
+use std::fs;
+use std::path::Path;
+
+use gateway_core::clock::Millis;
+use gateway_core::config::Config;
+use gateway_core::release::Release;
+
 use super::*;
 use crate::table::Need;
 

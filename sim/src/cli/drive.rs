@@ -16,7 +16,8 @@ use miette::{IntoDiagnostic, WrapErr, miette};
 use serde_json::Value;
 use tokio::task::LocalSet;
 
-use super::{human, load};
+use super::human;
+use super::load;
 use sim_harness::report::Outcome;
 use sim_harness::rows::ListedSession;
 use sim_harness::simulation::Simulator;
@@ -49,7 +50,7 @@ pub(super) struct Arguments {
 
 /// Plays the script, prints its progress, and compares rows. The exit code is 0, or 15 where rows differ.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
-    let scenario = load(&arguments.scenario)?;
+    let scenario = load::scenario(&arguments.scenario)?;
     let target = Target {
         url: arguments.url.clone(),
         token: arguments.token.clone(),

@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use super::bounds::claim;
 use super::bounds::release;
+use super::failure;
+use super::load;
 use super::plant::Plants;
 use super::shrink::{place_of, write};
-use super::{failure, load};
 use sim_harness::invariant::Violation;
 use sim_harness::report::{Outcome, Report};
 use sim_harness::simulation::Simulator;
@@ -69,7 +70,7 @@ struct Kept {
 /// Explores, and returns the exit code: 0 for a proof or an expected failure, the failure's code for any other failure, and
 /// the code of a limit if no failure was found but schedules were left out.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
-    let mut scenario = load(&arguments.scenario)?;
+    let mut scenario = load::scenario(&arguments.scenario)?;
     arguments.plants.plant(&mut scenario);
     let exploration = Exploration {
         release: arguments.release,

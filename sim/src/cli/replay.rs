@@ -9,8 +9,9 @@ use miette::{IntoDiagnostic, WrapErr, miette};
 
 use super::bounds::release;
 use super::case::Case;
+use super::human;
+use super::load;
 use super::plant::Plants;
-use super::{human, load};
 use interleaving::tape::Tape;
 use sim_harness::report::{Outcome, Report};
 use sim_harness::simulation::Simulator;
@@ -39,7 +40,7 @@ pub(super) struct Arguments {
 
 /// Replays each release. The exit code is that of the first run that does not meet its expectation or differs from the others.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
-    let mut scenario = load(&arguments.scenario)?;
+    let mut scenario = load::scenario(&arguments.scenario)?;
     arguments.plants.plant(&mut scenario);
     let found = Found { path: arguments.scenario.clone(), named: true };
     let releases = releases(&scenario, arguments.release);

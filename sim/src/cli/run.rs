@@ -10,7 +10,7 @@ use miette::{IntoDiagnostic, miette};
 use super::case::Case;
 use super::diagnostic::ScenarioDiagnostic;
 use super::plant::Plants;
-use super::{bounds, github, human, json, junit, real};
+use super::{bounds, github, human, json, junit, load, real};
 use interleaving::strategy::Plan;
 use sim_harness::simulation::Simulator;
 use sim_harness::verdict::{Reference, judge};
@@ -121,7 +121,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
 fn load(arguments: &Arguments) -> miette::Result<Vec<(Found, Scenario)>> {
     let mut scenarios = Vec::new();
     for found in sim_scenario::find(&arguments.paths).map_err(ScenarioDiagnostic::from)? {
-        let mut scenario = super::load(&found.path)?;
+        let mut scenario = load::scenario(&found.path)?;
         arguments.plants.plant(&mut scenario);
         scenarios.push((found, scenario));
     }

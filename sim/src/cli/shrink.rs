@@ -9,10 +9,10 @@ use gateway_core::release::Release;
 use miette::{IntoDiagnostic, WrapErr, miette};
 use siphasher::sip::SipHasher13;
 
-use super::bounds::{claim, release};
+use super::bounds::{self, claim, release};
+use super::load;
 use super::plant::Plants;
 use super::replay::tape;
-use super::{bounds, load};
 use interleaving::strategy::{Plan, Replay};
 use interleaving::tape::Tape;
 use sim_harness::invariant::NAMES;
@@ -61,7 +61,7 @@ struct Failure {
 
 /// Shrinks the first failure that fits the arguments, and writes each smaller file as soon as it exists.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
-    let mut scenario = load(&arguments.scenario)?;
+    let mut scenario = load::scenario(&arguments.scenario)?;
     arguments.plants.plant(&mut scenario);
     let mut simulator = Simulator::new();
     let failure = failure(&mut simulator, arguments, &scenario)?;

@@ -17,7 +17,8 @@ use super::pages::root;
 use super::scenarios;
 use super::source::{Member, members};
 
-const SCENARIO: &str = "sim/scenario/src/lib.rs";
+const SCENARIO: &str = "sim/scenario/src/scenario.rs";
+const SETTINGS: &str = "sim/scenario/src/settings.rs";
 const RAW: &str = "sim/scenario/src/parse.rs";
 
 /// The table with this name, as Markdown.
@@ -27,12 +28,12 @@ pub(crate) fn table(name: &str, words: &[&str]) -> String {
             keys(&members(SCENARIO, "pub struct Scenario"), &["about", "issues", "releases", "seed", "until"])
         }
         "keys-gateway" => settings(),
-        "keys-network" => keys(&members(SCENARIO, "pub struct NetworkSettings"), &["latency", "buffer"]),
+        "keys-network" => keys(&members(SETTINGS, "pub struct NetworkSettings"), &["latency", "buffer"]),
         "keys-store" => {
-            keys(&members(SCENARIO, "pub struct StoreSettings"), &["before_commit", "after_commit", "after_lookup"])
+            keys(&members(SETTINGS, "pub struct StoreSettings"), &["before_commit", "after_commit", "after_lookup"])
         }
         "keys-agent" => {
-            keys(&members(SCENARIO, "pub struct AgentSettings"), &["build", "first_build", "failures", "summary"])
+            keys(&members(SETTINGS, "pub struct AgentSettings"), &["build", "first_build", "failures", "summary"])
         }
         "steps" => steps(words),
         "step-faults" => step_faults(),

@@ -1,6 +1,7 @@
 //! The imports between the files of a crate, as far as the rules need them.
 //!
-//! A file is a module, named by its path from the crate's root (`world::client`; empty for the root). An arrow goes from a
+//! A file is a module, named by its path from the crate's root (`world::client`; empty for the root, `main` for that of a
+//! binary beside a library). An arrow goes from a
 //! file to the file that *defines* what it names: a path through a re-export leads to the definition. Declaring a module
 //! is no arrow, and neither is anything below `#[cfg(test)]`.
 
@@ -30,12 +31,15 @@ struct Module {
 /// How many re-exports a path may go through.
 const REEXPORTS_MAX: usize = 8;
 
+/// The root of a crate's binary; its modules lie in a folder of that name.
+const BINARY: &str = "main";
+
 impl Graph {
     /// The graph of the files of a crate, whose `src/` is `folder`.
     pub(super) fn new(folder: &str, files: &[File]) -> Self {
         let name = |path: &str| {
             let stem = path.strip_prefix(folder).and_then(|path| path.strip_suffix(".rs")).unwrap_or(path);
-            if stem == "lib" || stem == "main" { String::new() } else { stem.replace('/', "::") }
+            if stem == "lib" { String::new() } else { stem.replace('/', "::") }
         };
         let tests: Vec<String> = files
             .iter()
@@ -118,7 +122,7 @@ impl Graph {
     /// The module that defines what a path in `from` names, and whether the path is that module itself.
     fn resolve(&self, from: &str, path: &[String], depth: usize) -> Option<(String, bool)> {
         let mut module = match path.first()?.as_str() {
-            "crate" => String::new(),
+            "crate" => root(from).to_owned(),
             "self" => from.to_owned(),
             "super" => parent(from)?.to_owned(),
             name => return self.member(from, name, depth).and_then(|found| self.follow(found, &path[1..], depth)),
@@ -193,7 +197,7 @@ impl Module {
                 _ => {
                     let path = path_at(&words[place..]);
                     let follows = place > 0 && ["::", "."].contains(&words[place - 1].0);
-                    if path.len() > 1 && !follows {
+                    if path.len() > 1 && !follows && !is_visibility(&words, place) {
                         module
                             .paths
                             .push((path.iter().map(|name| (*name).to_owned()).collect(), line_of(code, offset)));
@@ -267,6 +271,11 @@ fn is_item(words: &[(&str, usize)], place: usize) -> bool {
     before.is_none_or(|before| begins.contains(&before))
 }
 
+/// Whether the path at `place` says who sees an item, as in `pub(in crate::cli)`.
+fn is_visibility(words: &[(&str, usize)], place: usize) -> bool {
+    words[..place].iter().map(|(word, _)| *word).rev().take(3).eq(["in", "(", "pub"])
+}
+
 /// The names of the path at the start of the words; empty if the words do not start with a name.
 fn path_at<'a>(words: &[(&'a str, usize)]) -> Vec<&'a str> {
     let mut path = Vec::new();
@@ -324,6 +333,11 @@ fn test_modules(code: &str) -> impl Iterator<Item = &str> {
         let declaration = item.strip_prefix("pub(crate) ").unwrap_or(item).strip_prefix("mod ")?;
         declaration.split_once(';').map(|(name, _)| name).filter(|name| name.chars().all(in_name))
     })
+}
+
+/// The module that `crate` means in a module.
+fn root(module: &str) -> &str {
+    if is_below(module, BINARY) { BINARY } else { "" }
 }
 
 /// The module that a module lies in; none for the root.

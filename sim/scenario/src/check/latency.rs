@@ -2,8 +2,8 @@
 
 use toml::Spanned;
 
-use crate::Latency;
 use crate::error::{ScenarioError, Source};
+use crate::settings::Latency;
 
 pub(super) fn latency(source: &Source<'_>, latency: Option<&Spanned<Latency>>) -> Result<Latency, ScenarioError> {
     let Some(latency) = latency else { return Ok(Latency::default()) };

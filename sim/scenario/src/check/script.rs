@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use gateway_core::agent::script::TurnScript;
 
-use crate::error::{Source, list};
-use crate::step::PlacedStep;
-use crate::{Presence, Prompt, ScenarioError, Step};
+use crate::error::{ScenarioError, Source, list};
+use crate::step::{PlacedStep, Presence, Prompt, Step};
 
 /// Checks each step against those before it.
 pub(super) fn check(

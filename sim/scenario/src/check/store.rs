@@ -6,9 +6,10 @@ use gateway_core::clock::Millis;
 use toml::Spanned;
 
 use super::latency::latency;
-use crate::error::{Source, list};
+use crate::error::{ScenarioError, Source, list};
+use crate::fault::{Call, CallSide, Fault, Odds, StoreFault};
 use crate::parse::{RawFault, RawOdds, RawStore};
-use crate::{Call, CallSide, Fault, Odds, ScenarioError, StoreFault, StoreSettings};
+use crate::settings::StoreSettings;
 
 /// Checks the whole `[store]` table and converts it.
 pub(super) fn settings(source: &Source<'_>, raw: RawStore) -> Result<StoreSettings, ScenarioError> {

@@ -1,7 +1,15 @@
 //! Random scenarios parse back after printing.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
 use gateway_core::agent::CompressionMode;
-use gateway_core::agent::script::{OnInterrupt, TurnStep};
+use gateway_core::agent::script::{OnInterrupt, TurnScript, TurnStep};
+use gateway_core::clock::Millis;
+use gateway_core::config::Config;
+use gateway_core::release::Release;
+use gateway_core::spawn::Window;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -11,7 +19,7 @@ use proptest::test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, Tes
 use super::NAMES;
 use crate::step::written;
 use crate::*;
-use interleaving::tape::Choice;
+use interleaving::tape::{Choice, Tape};
 
 /// Every scenario prints as a file that parses back as an equal scenario.
 #[test]

@@ -1,0 +1,241 @@
+//! The open database: transactions, queries, and the whole content for reports.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::error::{OpenError, not_opened};
+use super::failure::Failure;
+use super::{read, schema, write};
+use gateway_core::store::{Found, MessageRow, Read, SessionRow, StoreError, Write, Written};
+
+/// An open connection to one database, with its prepared statements.
+pub struct Database {
+    pub(super) connection: Connection,
+}
+
+/// The whole content of the two tables.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dump {
+    /// Session rows, in order of creation.
+    pub sessions: Vec<SessionRow>,
+    /// Message rows, in order of id, archived ones included.
+    pub messages: Vec<MessageRow>,
+}
+
+/// How long a statement waits for a lock that another process holds before it fails as busy.
+pub const BUSY: Duration = Duration::from_secs(1);
+
+/// The capacity of the statement cache. Above the number of statements, so that each is prepared once.
+const STATEMENTS_MAX: usize = 64;
+
+impl Database {
+    /// Creates a database in memory. It is gone when this value is dropped.
+    pub fn in_memory() -> Result<Self, OpenError> {
+        let path = Path::new(":memory:");
+        Self::prepare(Connection::open_in_memory().map_err(|error| not_opened(path, &error))?, path)
+    }
+
+    /// Opens the database in the file `path`, and creates it if it does not exist.
+    ///
+    /// The content is checked before anything is written, and the tables are created in one transaction. Names that SQLite
+    /// does not take as the path of a file (empty, `:memory:`, `file:` URIs) are refused: a URI would be a second name of a
+    /// file, under which it could be locked twice.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let name = path.as_os_str().as_encoded_bytes();
+        if name.is_empty() || name == b":memory:" || name.starts_with(b"file:") {
+            let cause = "a database needs the path of a file".to_owned();
+            return Err(OpenError::CannotOpen { path: path.to_owned(), cause });
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Self::prepare(Connection::open_with_flags(path, flags).map_err(|error| not_opened(path, &error))?, path)
+    }
+
+    /// Opens the database in the file `path` read-only. [`open`](Self::open) must have created or checked it before.
+    pub fn open_to_read(path: &Path) -> Result<Self, OpenError> {
+        let failed = |error| not_opened(path, &error);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        Ok(Self { connection })
+    }
+
+    /// Executes one transaction: all of it, or nothing on an error.
+    ///
+    /// # Panics
+    ///
+    /// When the child of a [`Write::Rotate`] or a [`Write::Branch`] does not name its parent.
+    pub fn write(&mut self, write: &Write) -> Result<Written, StoreError> {
+        Ok(self.write_alone(write)?)
+    }
+
+    /// Executes several transactions with one commit, because a commit costs one disk flush however much it holds. Each
+    /// remains atomic (a savepoint of its own), sees those before it, and is answered only after the commit.
+    ///
+    /// # Panics
+    ///
+    /// As [`write`](Self::write).
+    pub fn write_all(&mut self, writes: &[&Write]) -> Vec<Result<Written, StoreError>> {
+        if writes.len() > 1
+            && let Ok(written) = self.write_together(writes)
+        {
+            return written;
+        }
+        // Either there is one write, or none of the group was stored. Executed singly, each write gets its own error.
+        writes.iter().map(|write| self.write(write)).collect()
+    }
+
+    fn write_alone(&mut self, write: &Write) -> Result<Written, Failure> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let written = write::carry_out(&transaction, write)?;
+        transaction.commit()?;
+        Ok(written)
+    }
+
+    /// Executes the writes as savepoints of one transaction. An error outside a savepoint rolls back all of them.
+    fn write_together(&mut self, writes: &[&Write]) -> rusqlite::Result<Vec<Result<Written, StoreError>>> {
+        let transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+            Ok(transaction) => transaction,
+            // The busy timeout is over. Waiting for it again for each write would delay all later calls.
+            Err(error) => return Ok(vec![Err(Failure::from(error).into()); writes.len()]),
+        };
+        let mut answers = Vec::with_capacity(writes.len());
+        for write in writes {
+            transaction.prepare_cached("SAVEPOINT one")?.execute([])?;
+            let written = write::carry_out(&transaction, write);
+            if written.is_err() {
+                // Fails when the error has rolled back the whole transaction, and with it the savepoint.
+                transaction.prepare_cached("ROLLBACK TO one")?.execute([])?;
+            }
+            transaction.prepare_cached("RELEASE one")?.execute([])?;
+            answers.push(written.map_err(StoreError::from));
+        }
+        transaction.commit()?;
+        Ok(answers)
+    }
+
+    /// Executes a query on one committed state.
+    pub fn read(&self, read: &Read) -> Result<Found, StoreError> {
+        // A query may take several statements. The transaction gives all of them one snapshot.
+        let snapshot = self.connection.unchecked_transaction().map_err(Failure::from)?;
+        Ok(read::answer(&snapshot, read).map_err(Failure::from)?)
+    }
+
+    /// Reads both tables whole, for reports.
+    pub fn dump(&self) -> Result<Dump, StoreError> {
+        let snapshot = self.connection.unchecked_transaction().map_err(Failure::from)?;
+        Ok(Dump {
+            sessions: read::all_sessions(&snapshot).map_err(Failure::from)?,
+            messages: read::all_messages(&snapshot).map_err(Failure::from)?,
+        })
+    }
+
+    /// Deletes all rows, so that message ids start again at 1. Tables and prepared statements are kept, which is several
+    /// times faster than a new database.
+    pub fn reset(&mut self) -> Result<(), StoreError> {
+        Ok(self.delete_all().map_err(Failure::from)?)
+    }
+
+    fn delete_all(&mut self) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for table in schema::EMPTY_TABLES {
+            transaction.prepare_cached(table)?.execute([])?;
+        }
+        transaction.commit()
+    }
+
+    fn prepare(mut connection: Connection, path: &Path) -> Result<Self, OpenError> {
+        let failed = |error| not_opened(path, &error);
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
+        schema::ensure(&mut connection, path)?;
+        // Last, because it changes the file. Where WAL is impossible (in memory, on a network) SQLite keeps and returns
+        // its previous mode, which is no error.
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(failed)?;
+        Ok(Self { connection })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::{database, line};
+    use gateway_core::clock::Wall;
+    use gateway_core::store::{EndReason, NewMessage, NewSession, Role, StoredId};
+
+    fn session(id: &str) -> NewSession {
+        let (source, id) = ("tui".to_owned(), StoredId::new(id));
+        let (model, parent, branched_from, cwd, title) = Default::default();
+        NewSession { id, source, model, parent, branched_from, started_at: Wall(1000), cwd, title }
+    }
+
+    fn create(id: &str) -> Write {
+        Write::CreateSession { session: session(id) }
+    }
+
+    fn say(id: &str) -> Write {
+        let messages = vec![NewMessage::text(Role::User, "hello", Wall(2000))];
+        Write::Append { session: StoredId::new(id), messages }
+    }
+
+    #[track_caller]
+    fn check(database: &mut Database, writes: &[Write], answers: &[Result<usize, &str>], rows: &[&str]) {
+        let written = database.write_all(&writes.iter().collect::<Vec<_>>());
+        let told = |error: StoreError| match error {
+            StoreError::NotWritten { .. } => "not written".to_owned(),
+            error => error.to_string(),
+        };
+        let written: Vec<_> = written.into_iter().map(|one| one.map(|one| one.changed).map_err(told)).collect();
+        let answers: Vec<_> = answers.iter().map(|answer| answer.map_err(str::to_owned)).collect();
+        assert_eq!(written, answers);
+        let dump = database.dump().expect("rows");
+        assert_eq!(dump.sessions.iter().map(line).collect::<Vec<_>>(), rows);
+    }
+
+    /// Each write has its own answer and sees the writes before it. A failed one leaves nothing and does not stop others.
+    #[test]
+    fn writes_together_are_as_one_by_one() {
+        let end = Write::End { session: StoredId::new("a"), at: Wall(9000), reason: EndReason::TuiClose };
+        let missing = StoreError::NoSession.to_string();
+        // The rotation fails at the insert of the child, after it has ended the parent.
+        let taken = Write::Rotate {
+            parent: StoredId::new("b"),
+            at: Wall(9000),
+            child: NewSession { parent: Some(StoredId::new("b")), ..session("a") },
+            messages: Vec::new(),
+        };
+        let writes = [create("a"), say("a"), say("unknown"), end.clone(), end, create("b"), taken, say("a")];
+        let answers = [Ok(1), Ok(1), Err(missing.as_str()), Ok(1), Ok(0), Ok(1), Err("not written"), Ok(1)];
+        check(&mut database(""), &writes, &answers, &["a@1 tui_close@9 messages=2", "b@1"]);
+        check(&mut database(""), &[create("a")], &[Ok(1)], &["a@1"]);
+        check(&mut database(""), &[], &[], &[]);
+    }
+
+    /// An error that rolls back the whole transaction in the end loses only its own write.
+    #[test]
+    fn an_error_of_one_is_not_one_of_all() {
+        let mut database = database("");
+        let trigger = "CREATE TRIGGER bad BEFORE INSERT ON sessions WHEN NEW.id = 'bad'
+                       BEGIN SELECT RAISE(ROLLBACK, 'all of it'); END";
+        database.connection.execute_batch(trigger).expect("a trigger");
+        let writes = [create("a"), say("a"), create("bad"), create("b")];
+        check(&mut database, &writes, &[Ok(1), Ok(1), Err("not written"), Ok(1)], &["a@1 messages=1", "b@1"]);
+    }
+
+    /// The busy timeout of a locked file is waited for once, not once for each write.
+    #[test]
+    fn a_file_in_use_is_told_to_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.db");
+        let mut database = Database::open(&path).expect("it opens");
+        database.connection.busy_timeout(Duration::ZERO).expect("a setting");
+        let other = Connection::open(&path).expect("it opens");
+        other.execute_batch("BEGIN IMMEDIATE").expect("no other writer");
+        check(&mut database, &[create("a"), create("b")], &[Err("not written"), Err("not written")], &[]);
+        other.execute_batch("ROLLBACK").expect("it was begun");
+        check(&mut database, &[create("a"), create("b")], &[Ok(1), Ok(1)], &["a@1", "b@1"]);
+    }
+}
