@@ -73,7 +73,7 @@ const CRATES: &[Crate] = &[
         never: CORE,
         layers: &[
             // Traits and ids, with the bundle of the traits.
-            &["agent", "clock", "entropy", "env", "group", "ids", "observe", "spawn", "store", "transport"],
+            &["actor", "agent", "clock", "entropy", "env", "group", "ids", "observe", "spawn", "store", "transport"],
             // A session, the settings and the frames as plain data.
             &["config", "record", "rpc"],
             // Decisions.

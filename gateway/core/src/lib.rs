@@ -7,7 +7,7 @@
 //! The layers, each of which imports from its own layer and from earlier ones:
 //!
 //! 1. the traits ([`clock`], [`transport`], [`store`], [`agent`], [`entropy`], [`spawn`], [`observe`]), their bundle
-//!    [`env`](mod@env), and the [`ids`];
+//!    [`env`](mod@env), the [`ids`], and the [`actor`] that ends a session;
 //! 2. [`record`], [`config`] and `rpc`: a session, the settings and the frames, as plain data;
 //! 3. [`lifecycle`]: decisions on a record, each with the group of behaviour that it reads;
 //! 4. [`behavior`] and [`release`]: the values that choose how a gateway behaves;
@@ -17,6 +17,7 @@
 //!
 //! `legacy` holds what only old releases do; each of its files stands in the layer of what it replaces.
 
+pub mod actor;
 pub mod agent;
 pub mod behavior;
 pub mod clock;

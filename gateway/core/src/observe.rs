@@ -7,7 +7,10 @@
 
 use std::rc::Rc;
 
+use crate::actor::Actor;
+use crate::clock::Uptime;
 use crate::ids::SessionId;
+use crate::store::EndReason;
 
 /// State that several tasks share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,15 +69,25 @@ pub enum SessionEvent<'a> {
     /// When an event is sent to a client although the session has left the registry.
     EventAfterRemoval,
     /// When the end of the session begins.
-    EndBegan {
-        /// Whether a turn held the session then.
-        found_turn: bool,
-    },
+    EndBegan(EndBegan),
     /// When the session is finalized.
     Finalized {
         /// Whether it had an agent, which was closed with it. Some releases leave a closed agent running.
         agent_closed: bool,
     },
+}
+
+/// The end of a session, when it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndBegan {
+    /// The actor that ends it.
+    pub actor: Actor,
+    /// The end reason that its row will have, unless another end of the row comes first.
+    pub reason: EndReason,
+    /// When the end began.
+    pub at: Uptime,
+    /// Whether a turn held the session then.
+    pub found_turn: bool,
 }
 
 /// Receives every access and every event.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::agent::QuestionKind;
 use crate::clock::{Now, Uptime, Wall};
 use crate::ids::ConnectionId;
-use crate::store::{EndReason, NewMessage, Role, StoredId};
+use crate::store::{NewMessage, Role, StoredId};
 
 /// The state of one session.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,8 +19,6 @@ pub struct Record {
     pub key: StoredId,
     /// Where in its life the session is.
     pub stage: SessionStage,
-    /// Who ends or has ended it.
-    pub ended_by: Option<Ended>,
     /// Where its events go.
     pub attachment: Attachment,
     /// The connections that had it before and may still be served, the latest last.
@@ -56,34 +54,6 @@ pub enum SessionStage {
     Closing,
     /// Ended and removed from the registry. Final.
     Finalized,
-}
-
-/// Who ends a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Actor {
-    /// A client, with `session.close`.
-    Client,
-    /// The orphan timer, after a grace without a client.
-    OrphanTimer,
-    /// The end of the connection that the session was made to be closed with.
-    Disconnect,
-    /// The idle reaper, after `session_ttl` or over the cap.
-    IdleReaper,
-    /// The cap on live sessions.
-    Cap,
-    /// The gateway's own end.
-    Shutdown,
-}
-
-/// The end of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// The actor that ends it.
-    pub actor: Actor,
-    /// What its row will say.
-    pub reason: EndReason,
-    /// When the end began.
-    pub at: Uptime,
 }
 
 /// Where a session's events go.
@@ -236,7 +206,6 @@ impl Record {
         Self {
             key: key.clone(),
             stage: SessionStage::Open,
-            ended_by: None,
             attachment: Attachment::Detached { since: now.uptime, from: None },
             before: Vec::new(),
             agent: AgentSlot { state: AgentState::Unbuilt, row: key, next: None },

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 
+use crate::actor::Actor;
 use crate::clock::Millis;
 use crate::ends::finalize;
 use crate::ends::idle;
@@ -15,7 +16,6 @@ use crate::ends::startup;
 use crate::lifecycle::process::Signal;
 use crate::lifecycle::writing::Stalled;
 use crate::method::{self, Method, Pace};
-use crate::record::Actor;
 use crate::rpc::{self, Request};
 use crate::spawn::{TaskName, TaskRole};
 use crate::state::{Gateway, Link};

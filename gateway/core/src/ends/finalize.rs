@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
+use crate::actor::Actor;
 use crate::legacy::windows;
 use crate::lifecycle::close::Removal;
-use crate::observe::SessionEvent;
-use crate::record::{Actor, AgentState, Cancelled, Ended, Record, SessionStage};
+use crate::observe::{EndBegan, SessionEvent};
+use crate::record::{AgentState, Cancelled, Record, SessionStage};
 use crate::spawn::Window;
 use crate::state::{Gateway, Session};
 use crate::storage::persist;
@@ -22,8 +23,7 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
         Removal::BeforeEndLocked => Some(gateway.resume_lock.lock().await),
         Removal::AfterEnd | Removal::BeforeEnd => None,
     };
-    let ended = Ended { actor, reason: close.reason(actor), at: gateway.env.now().uptime };
-    if !begin(gateway, session, ended) {
+    if !begin(gateway, session, actor) {
         drop(lock);
         session.until(|record| (record.stage == SessionStage::Finalized).then_some(())).await;
         return false;
@@ -39,7 +39,7 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     if !session.read(Record::is_running) {
         persist::flush_last(gateway, session).await;
     }
-    end_row(gateway, session, ended.reason).await;
+    end_row(gateway, session, close.reason(actor)).await;
     if removal == Removal::BeforeEnd {
         windows::pass(gateway, Window::EndedNotTornDown).await;
     }
@@ -63,13 +63,13 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
 }
 
 /// Marks the session as being ended, and cancels its timers and the prompts that wait. False if it is marked already.
-fn begin(gateway: &Gateway, session: &Session, ended: Ended) -> bool {
+fn begin(gateway: &Gateway, session: &Session, actor: Actor) -> bool {
+    let (reason, at) = (gateway.behavior.close.reason(actor), gateway.env.now().uptime);
     let begun = session.change_with(|record, handles| {
         if !gateway.behavior.close.may_begin(record) {
             return None;
         }
         record.stage = SessionStage::Closing;
-        record.ended_by = Some(ended);
         if gateway.behavior.grace.cancels_timers() {
             handles.cancel_timers(record);
         }
@@ -79,7 +79,7 @@ fn begin(gateway: &Gateway, session: &Session, ended: Ended) -> bool {
         Some((record.is_running(), cancelled))
     });
     let Some((found_turn, cancelled)) = begun else { return false };
-    session.report(SessionEvent::EndBegan { found_turn });
+    session.report(SessionEvent::EndBegan(EndBegan { actor, reason, at, found_turn }));
     session.report(SessionEvent::PromptsEnded(cancelled.prompts as u64));
     for _ in 0..cancelled.steers + cancelled.prompts {
         session.emit("error", json!({"message": "the session was closed before this prompt had its turn"}));

@@ -4,11 +4,11 @@
 
 use std::rc::Rc;
 
+use crate::actor::Actor;
 use crate::clock::Uptime;
 use crate::ends::finalize;
 use crate::legacy::windows;
 use crate::lifecycle::idle;
-use crate::record::Actor;
 use crate::record::{Record, SessionStage, Timer};
 use crate::spawn::{TaskName, TaskRole, Window};
 use crate::state::{Gateway, Registry, Session};

@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
+use crate::actor::Actor;
 use crate::clock::{Millis, Uptime};
 use crate::ends::finalize;
 use crate::ends::idle;
 use crate::legacy::windows;
 use crate::lifecycle::grace::{OnExpiry, TimerKind};
 use crate::observe::SessionEvent;
-use crate::record::Actor;
 use crate::record::{Attachment, Timer};
 use crate::spawn::{TaskName, TaskRole, Window};
 use crate::state::{Gateway, Link, Session};

@@ -1,5 +1,6 @@
 //! The windows of old releases: gaps between two statements in which other tasks run.
 
+use crate::actor::Actor;
 use crate::agent::QuestionKind;
 use crate::behavior::Behavior;
 use crate::lifecycle::claim::FirstWrite;
@@ -7,7 +8,6 @@ use crate::lifecycle::close::Removal;
 use crate::lifecycle::finish::FreeTiming;
 use crate::lifecycle::grace::TimerKind;
 use crate::lifecycle::interrupt::InterruptTiming;
-use crate::record::Actor;
 use crate::spawn::Window;
 use crate::state::Gateway;
 

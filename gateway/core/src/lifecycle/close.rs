@@ -1,7 +1,8 @@
 //! Ending sessions: the turn, the order of the steps, and the reason.
 
+use crate::actor::Actor;
 use crate::group::group;
-use crate::record::{Actor, Record, SessionStage};
+use crate::record::{Record, SessionStage};
 use crate::store::EndReason;
 
 group! {

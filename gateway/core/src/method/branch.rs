@@ -6,13 +6,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::session::{self, room_for_session};
+use crate::actor::Actor;
 use crate::clock::Now;
 use crate::ends::finalize;
 use crate::entropy::Stream;
 use crate::legacy;
 use crate::lifecycle::history;
 use crate::lifecycle::title::{self, BadTitle};
-use crate::record::Actor;
 use crate::record::{Record, SessionStage, Transcript};
 use crate::rpc::{Error, code};
 use crate::state::{Gateway, Link, Session};

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::session::OfSession;
+use crate::actor::Actor;
 use crate::ends::finalize;
 use crate::lifecycle::interrupt::InterruptTarget;
 use crate::observe::SessionEvent;
-use crate::record::Actor;
 use crate::rpc::Error;
 use crate::state::Gateway;
 

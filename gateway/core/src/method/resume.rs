@@ -6,13 +6,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::session::{OfSession, room_for_session, room_to_attach};
+use crate::actor::Actor;
 use crate::ends::finalize;
 use crate::ends::idle;
 use crate::ends::reaper;
 use crate::legacy;
 use crate::lifecycle::grace;
 use crate::lifecycle::resume::{OnLive, Service};
-use crate::record::Actor;
 use crate::record::{Record, SessionStage, shown};
 use crate::rpc::{Error, code};
 use crate::state::{EventLog, Gateway, Link, Session};

@@ -45,6 +45,6 @@ fn breach(view: &View<'_>, id: &str, log: &SessionLog) -> Option<Breach> {
 
 /// Whether the session came to its end when nothing was left to do.
 fn ended_at_rest(view: &View<'_>, session: &Session) -> bool {
-    session.read(|record| record.stage == SessionStage::Finalized && record.ended_by.is_some())
-        && !view.events.read(session.id(), |events| events.end_found_turn)
+    session.read(|record| record.stage == SessionStage::Finalized)
+        && view.events.end(session.id()).is_some_and(|end| !end.found_turn)
 }

@@ -1,7 +1,7 @@
 //! A session leaves a connected client only through that client (I8 of spec §15): neither the end of another connection nor a
 //! slow write detaches it, and no reaper ends it as idle.
 
-use gateway_core::record::Actor;
+use gateway_core::actor::Actor;
 use gateway_core::record::{Attachment, Record};
 use gateway_core::state::{Registry, Session};
 
@@ -20,6 +20,8 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 
 fn breach(view: &View<'_>, sessions: &Registry, session: &Session) -> Option<Breach> {
     let had = |record: &Record| record.before.iter().rfind(|connection| sessions.is_linked(connection)).cloned();
+    let ended = || view.events.end(session.id());
+    let is_evicted = || ended().is_some_and(|ended| matches!(ended.actor, Actor::IdleReaper | Actor::Cap));
     let what = session.read(|record| match &record.attachment {
         Attachment::Detached { since, from: Some(connection) } if sessions.is_linked(connection) => {
             Some(format!("was detached at {since} from {}, which is connected", connection.name()))
@@ -31,15 +33,11 @@ fn breach(view: &View<'_>, sessions: &Registry, session: &Session) -> Option<Bre
         Attachment::Attached(connection) if sessions.link_of(connection).is_some_and(|link| link.is_silenced()) => {
             Some(format!("sends nothing to {}, which is attached and connected", connection.name()))
         }
-        Attachment::Attached(connection) if sessions.is_linked(connection) && is_evicted(record) => {
+        Attachment::Attached(connection) if sessions.is_linked(connection) && is_evicted() => {
             Some(format!("was ended as idle or over the cap, though {} is attached", connection.name()))
         }
         _ => None,
     })?;
     let session = view.names.label(session.id());
     Some(Breach { detail: format!("session {session} {what}"), subject: session })
-}
-
-fn is_evicted(record: &Record) -> bool {
-    record.ended_by.is_some_and(|ended| matches!(ended.actor, Actor::IdleReaper | Actor::Cap))
 }

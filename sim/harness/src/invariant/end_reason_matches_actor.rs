@@ -1,8 +1,8 @@
 //! The end reason of a row names the actor that ended it (I9 of spec §15): the row of an orphan does not say that the user
 //! closed it.
 
-use gateway_core::record::Actor;
-use gateway_core::record::Ended;
+use gateway_core::actor::Actor;
+use gateway_core::observe::EndBegan;
 use gateway_core::state::Session;
 use gateway_core::store::EndReason;
 
@@ -19,8 +19,8 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 }
 
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+    let EndBegan { actor, reason, .. } = view.events.end(session.id())?;
     session.read(|record| {
-        let Ended { actor, reason, .. } = record.ended_by?;
         let row = view.rows.row(&record.agent.row)?;
         // Another end may have come first, and the first one wins: only this actor's own reason is judged.
         if row.end_reason.as_deref() != Some(reason.as_str()) || reason == right_reason(actor) {

@@ -1,7 +1,7 @@
 //! A detached session has a whole grace from the instant at which its last client left (the acceptance rules of a fix of
 //! hermes-agent#44045): a timer of an earlier absence does not shorten it.
 
-use gateway_core::record::Actor;
+use gateway_core::actor::Actor;
 use gateway_core::record::Attachment;
 use gateway_core::state::Session;
 
@@ -18,8 +18,8 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 }
 
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+    let ended = view.events.end(session.id()).filter(|ended| ended.actor == Actor::OrphanTimer)?;
     session.read(|record| {
-        let ended = record.ended_by.filter(|ended| ended.actor == Actor::OrphanTimer)?;
         let session = view.names.label(session.id());
         let detail = match record.attachment {
             Attachment::Detached { since, .. } if ended.at >= since + view.settings().orphan_grace => return None,

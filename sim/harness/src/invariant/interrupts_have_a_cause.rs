@@ -18,10 +18,8 @@ fn check(view: &View<'_>) -> Vec<Breach> {
         _ => None,
     });
     // The end of the session interrupts its turn too, and so does the grace when an agent hangs.
-    let asked = |session: &Session| {
-        session.read(|record| record.ended_by.is_some())
-            || view.events.read(session.id(), |events| events.turn_given_up)
-    };
+    let asked =
+        |session: &Session| view.events.read(session.id(), |events| events.end.is_some() || events.turn_given_up);
     let live = stopped.filter(|id| view.find(id).is_some_and(|session| !asked(session)));
     live.map(|id| {
         let session = view.label(id);

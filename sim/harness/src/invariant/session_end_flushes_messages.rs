@@ -17,8 +17,11 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 }
 
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+    let ended = view.events.end(session.id())?;
     session.read(|record| {
-        let ended = record.ended_by.filter(|_| record.stage == SessionStage::Finalized)?;
+        if record.stage != SessionStage::Finalized {
+            return None;
+        }
         let left = record.transcript.messages.len().saturating_sub(record.transcript.saved);
         // A turn that an old release leaves running stores its messages itself. A deleted row takes none.
         let excused = record.is_running() || view.rows.row(&record.agent.row).is_none();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gateway_core::ids::SessionId;
-use gateway_core::observe::{Access, Observer, Resource, SessionEvent};
+use gateway_core::observe::{Access, EndBegan, Observer, Resource, SessionEvent};
 
 use crate::footprint::GatewayAccesses;
 
@@ -28,8 +28,8 @@ pub(crate) struct SessionSummary {
     pub(crate) turn_given_up: bool,
     /// Whether an event was sent to a client after the session had left the registry.
     pub(crate) sent_after_removal: bool,
-    /// Whether a turn held the session when its end began.
-    pub(crate) end_found_turn: bool,
+    /// Its end, once that has begun.
+    pub(crate) end: Option<EndBegan>,
     /// Whether its agent was closed at its end.
     pub(crate) agent_closed: bool,
 }
@@ -43,6 +43,11 @@ impl SessionEvents {
         }
     }
 
+    /// The end of a session, once it has begun.
+    pub(crate) fn end(&self, session: &SessionId) -> Option<EndBegan> {
+        self.read(session, |summary| summary.end)
+    }
+
     fn add(&self, session: &SessionId, event: SessionEvent<'_>) {
         let mut sessions = self.0.borrow_mut();
         let summary = sessions.entry(session.clone()).or_default();
@@ -53,7 +58,7 @@ impl SessionEvents {
             SessionEvent::JobTurnClaimed { owner } => summary.job_owner = Some(owner.clone()),
             SessionEvent::TurnGivenUp => summary.turn_given_up = true,
             SessionEvent::EventAfterRemoval => summary.sent_after_removal = true,
-            SessionEvent::EndBegan { found_turn } => summary.end_found_turn = found_turn,
+            SessionEvent::EndBegan(end) => summary.end = Some(end),
             SessionEvent::Finalized { agent_closed } => summary.agent_closed = agent_closed,
         }
     }
