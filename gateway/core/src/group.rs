@@ -1,7 +1,8 @@
 //! Groups of behaviour fields: what a release does differently in one respect.
 //!
 //! A group is declared with [`group!`] in the file of decisions that reads it. Its fields are private there, so the
-//! compiler enforces one reader. The first alternative of a field is its default.
+//! compiler enforces one reader. A decision that depends on nothing else returns the alternative in force, which says what
+//! to do. The first alternative of a field is its default.
 
 /// One thing that releases do differently.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ macro_rules! group {
         $(
             $(#[doc = $field_about])+
             #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-            enum $kind { $( $(#[doc = $alternative_about])+ $alternative, )+ }
+            pub enum $kind { $( $(#[doc = $alternative_about])+ $alternative, )+ }
 
             impl $kind {
                 const ALL: &'static [Self] = &[ $( Self::$alternative, )+ ];

@@ -13,7 +13,8 @@ use crate::ends::finalize;
 use crate::ends::idle;
 use crate::ends::reaper;
 use crate::ends::startup;
-use crate::lifecycle::process::Signal;
+use crate::lifecycle::idle::Reaper;
+use crate::lifecycle::process::{OnSignal, Signal};
 use crate::lifecycle::writing::Stalled;
 use crate::method::{self, Method, Pace};
 use crate::rpc::{self, Request};
@@ -36,22 +37,24 @@ pub async fn serve(gateway: Rc<Gateway>, transport: Rc<dyn Transport>) {
 ///
 /// From here on no session is created, resumed or prompted.
 pub async fn shutdown(gateway: &Gateway, signal: Signal) {
-    if !gateway.behavior.shutdown.ends_rows(signal) {
-        return;
+    match gateway.behavior.shutdown.on_signal(signal) {
+        OnSignal::Exit => {}
+        OnSignal::EndRows => {
+            let sessions = gateway.sessions.all();
+            let ends = sessions.iter().map(|session| finalize::end_rows_only(gateway, session, EndReason::TuiShutdown));
+            join_all(ends).await;
+        }
+        OnSignal::EndSessions => {
+            gateway.stop();
+            let sessions = gateway.sessions.all();
+            join_all(sessions.iter().map(|session| finalize::end(gateway, session, Actor::Shutdown))).await;
+        }
     }
-    if !gateway.behavior.shutdown.joins_turns() {
-        let sessions = gateway.sessions.all();
-        let ends = sessions.iter().map(|session| finalize::end_rows_only(gateway, session, EndReason::TuiShutdown));
-        join_all(ends).await;
-        return;
-    }
-    gateway.stop();
-    join_all(gateway.sessions.all().iter().map(|session| finalize::end(gateway, session, Actor::Shutdown))).await;
 }
 
 /// Scans every session as the idle reaper does.
 pub async fn scan_idle(gateway: &Rc<Gateway>) {
-    if gateway.behavior.idle.scans() {
+    if gateway.behavior.idle.reaper() == Reaper::Scans {
         for session in gateway.sessions.all() {
             idle::scan(gateway, &session).await;
         }

@@ -22,6 +22,7 @@ use crate::entropy::{Purpose, Stream};
 use crate::env::Env;
 use crate::legacy::approvals::ApprovalTable;
 use crate::legacy::resume_lock::ResumeLock;
+use crate::lifecycle::close::EventRoute;
 use crate::observe::{Resource, SessionEvent};
 use crate::rpc;
 use crate::store::{Rows, StoredId};
@@ -63,7 +64,7 @@ impl Gateway {
             sessions: Registry::observed(observe()),
             notices: Notices::observed(observe()),
             resume_lock: ResumeLock::new(observe()),
-            approvals: ApprovalTable::new(behavior.approval.keeps_table(), observe()),
+            approvals: ApprovalTable::new(behavior.approval.asked(), observe()),
             row_ids: RowIds::default(),
             timers: Cell::default(),
             stopping: Cell::default(),
@@ -88,7 +89,7 @@ impl Gateway {
     /// Emits an event of a session during a request. If the session has left the registry, some releases send
     /// the event to the request's connection.
     pub(crate) fn emit_within(&self, link: &Link, session: &Session, kind: &str, payload: Value) {
-        if self.sessions.contains(session) || !self.behavior.close.tells_requester() {
+        if self.sessions.contains(session) || self.behavior.close.after_removal() == EventRoute::Session {
             return session.emit(kind, payload);
         }
         session.report(SessionEvent::EventAfterRemoval);

@@ -4,7 +4,10 @@ use serde_json::json;
 
 use crate::actor::Actor;
 use crate::legacy::windows;
-use crate::lifecycle::close::Removal;
+use crate::lifecycle::agents::OfEnded;
+use crate::lifecycle::close::{EndRequest, Removal, RowEnd, RunningTurn};
+use crate::lifecycle::grace::Timers;
+use crate::lifecycle::notice::NoticesAtEnd;
 use crate::observe::{EndBegan, SessionEvent};
 use crate::record::{AgentState, Cancelled, Record, SessionStage};
 use crate::spawn::Window;
@@ -32,8 +35,9 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
         gateway.sessions.remove(session);
         windows::pass(gateway, Window::PoppedNotEnded).await;
     }
-    if close.joins_turn() {
-        stop_turn(session).await;
+    match close.turn() {
+        RunningTurn::InterruptAndJoin => stop_turn(session).await,
+        RunningTurn::LeftRunning => {}
     }
     // A turn that is left running stores its own messages.
     if !session.read(Record::is_running) {
@@ -46,14 +50,16 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     gateway.approvals.leave(session);
     close_agent(gateway, session).await;
     gateway.sessions.remove(session);
-    if gateway.behavior.notices.end_with_session() {
-        gateway.notices.forget(session);
+    match gateway.behavior.notices.at_end() {
+        NoticesAtEnd::Drop => gateway.notices.forget(session),
+        NoticesAtEnd::Keep => {}
     }
     let agent_closed = session.change_with(|record, handles| {
         record.stage = SessionStage::Finalized;
         let is_ready = record.agent.state == AgentState::Ready;
-        if !gateway.behavior.build.keeps_after_end() {
-            handles.discard_agent(record);
+        match gateway.behavior.build.on_end() {
+            OfEnded::LetGo => handles.discard_agent(record),
+            OfEnded::Kept => {}
         }
         is_ready
     });
@@ -66,16 +72,20 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
 fn begin(gateway: &Gateway, session: &Session, actor: Actor) -> bool {
     let (reason, at) = (gateway.behavior.close.reason(actor), gateway.env.now().uptime);
     let begun = session.change_with(|record, handles| {
-        if !gateway.behavior.close.may_begin(record) {
-            return None;
+        match gateway.behavior.close.on_request(record) {
+            EndRequest::Begin => {}
+            EndRequest::AwaitOther => return None,
         }
         record.stage = SessionStage::Closing;
-        if gateway.behavior.grace.cancels_timers() {
-            handles.cancel_timers(record);
+        match gateway.behavior.grace.timers() {
+            Timers::Single => handles.cancel_timers(record),
+            Timers::Pile => {}
         }
         handles.cancel_idle(record);
-        let cancelled =
-            if gateway.behavior.close.joins_turn() { record.cancel_waiting() } else { Cancelled::default() };
+        let cancelled = match gateway.behavior.close.turn() {
+            RunningTurn::InterruptAndJoin => record.cancel_waiting(),
+            RunningTurn::LeftRunning => Cancelled::default(),
+        };
         Some((record.is_running(), cancelled))
     });
     let Some((found_turn, cancelled)) = begun else { return false };
@@ -101,15 +111,16 @@ async fn stop_turn(session: &Session) {
 
 /// Ends the row that the agent writes, which after rotations is the tip of the chain.
 async fn end_row(gateway: &Gateway, session: &Session, reason: EndReason) {
-    if session.read(|record| gateway.behavior.close.ends_row(&record.details.source)) {
-        end_now(gateway, session, reason).await;
+    match session.read(|record| gateway.behavior.close.on_row(&record.details.source)) {
+        RowEnd::End => end_now(gateway, session, reason).await,
+        RowEnd::Leave => {}
     }
 }
 
 /// Closes the agent, if there is one. In some releases that ends the row, unless it has an end already (A6, S32).
 async fn close_agent(gateway: &Gateway, session: &Session) {
     let is_built = session.read(|record| record.agent.state == AgentState::Ready);
-    if is_built && gateway.behavior.close.agent_ends_row() {
+    if is_built && gateway.behavior.close.on_agent_close() == RowEnd::End {
         end_now(gateway, session, EndReason::AgentClose).await;
     }
 }

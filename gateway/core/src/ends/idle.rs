@@ -8,15 +8,16 @@ use crate::actor::Actor;
 use crate::clock::Uptime;
 use crate::ends::finalize;
 use crate::legacy::windows;
-use crate::lifecycle::idle;
+use crate::lifecycle::idle::{self, Reaper, Victims};
 use crate::record::{Record, SessionStage, Timer};
 use crate::spawn::{TaskName, TaskRole, Window};
 use crate::state::{Gateway, Registry, Session};
 
 /// Arms the idle timer, or cancels it while a client or a turn uses the session. Called whenever a use ends.
 pub(crate) fn rearm(gateway: &Rc<Gateway>, session: &Session) {
-    if !gateway.behavior.idle.scans() {
-        return;
+    match gateway.behavior.idle.reaper() {
+        Reaper::Scans => {}
+        Reaper::None => return,
     }
     let (id, now) = (gateway.next_timer(), gateway.env.now().uptime);
     let armed = session.change_with(|record, handles| {
@@ -83,8 +84,9 @@ fn excess(gateway: &Gateway) -> usize {
 
 async fn evict(gateway: &Rc<Gateway>, session: &Session, actor: Actor) {
     // A client may have attached while another session was ended.
-    if gateway.behavior.idle.tests_again() && !session.read(|record| is_evictable(&gateway.sessions, record)) {
-        return;
+    match gateway.behavior.idle.victims() {
+        Victims::TestedAgain if !session.read(|record| is_evictable(&gateway.sessions, record)) => return,
+        Victims::TestedAgain | Victims::NotTestedAgain => {}
     }
     windows::pass(gateway, Window::VictimChosen).await;
     finalize::end(gateway, session, actor).await;

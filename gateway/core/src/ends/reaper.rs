@@ -7,7 +7,10 @@ use crate::clock::{Millis, Uptime};
 use crate::ends::finalize;
 use crate::ends::idle;
 use crate::legacy::windows;
-use crate::lifecycle::grace::{OnExpiry, TimerKind};
+use crate::lifecycle::attach::{DeadConnection, Departure, Disconnect};
+use crate::lifecycle::close::OnDisconnect;
+use crate::lifecycle::events::Questions;
+use crate::lifecycle::grace::{GraceClock, OnExpiry, TimerKind, Timers};
 use crate::observe::SessionEvent;
 use crate::record::{Attachment, Timer};
 use crate::spawn::{TaskName, TaskRole, Window};
@@ -26,7 +29,7 @@ pub(crate) async fn detach_all(gateway: &Rc<Gateway>, link: &Link) {
 }
 
 fn detach(gateway: &Rc<Gateway>, session: &Session) {
-    if gateway.behavior.attach.goes_back() && go_back(gateway, session) {
+    if gateway.behavior.attach.on_departure() == Departure::GoesBack && go_back(gateway, session) {
         return;
     }
     let since = gateway.env.now().uptime;
@@ -38,12 +41,12 @@ fn detach(gateway: &Rc<Gateway>, session: &Session) {
         record.attachment = Attachment::Detached { since, from };
     });
     let closes = session.read(|record| record.details.close_on_disconnect);
-    if closes && gateway.behavior.close.closes_on_disconnect() {
+    if closes && gateway.behavior.close.on_disconnect() == OnDisconnect::Closes {
         let (closing, session) = (Rc::clone(gateway), session.clone());
         gateway.env.spawn(TaskName::session(session.id(), TaskRole::Disconnect), async move {
             // A client may have attached before this task ran.
             let alone = session.read(|record| matches!(record.attachment, Attachment::Detached { .. }));
-            if alone || closing.behavior.attach.detaches_by_snapshot() {
+            if alone || closing.behavior.attach.on_disconnect() == Disconnect::Snapshot {
                 finalize::end(&closing, &session, Actor::Disconnect).await;
             }
         });
@@ -60,7 +63,7 @@ fn go_back(gateway: &Rc<Gateway>, session: &Session) -> bool {
         let last = record.before.pop();
         last.map(|connection| record.attachment = Attachment::Attached(connection)).is_some()
     });
-    if goes && gateway.behavior.events.asks_again() {
+    if goes && gateway.behavior.events.questions() == Questions::AskedAgain {
         session.emit_question();
     }
     goes
@@ -71,7 +74,8 @@ fn go_back(gateway: &Rc<Gateway>, session: &Session) -> bool {
 /// If the connection has died while the request was carried out, the session stays attached to any other, or in its
 /// grace. One that has neither is detached, since no reader would do that later.
 pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
-    if !gateway.sessions.is_linked(&link.id) && !gateway.behavior.attach.binds_dead() {
+    let dead = !gateway.sessions.is_linked(&link.id);
+    if dead && gateway.behavior.attach.on_dead_connection() == DeadConnection::Detaches {
         if !is_served(gateway, session) && session.read(|record| record.timers.is_empty()) {
             detach(gateway, session);
         }
@@ -82,7 +86,7 @@ pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
         record.attach(&link.id);
         handles.keep(record, link);
         handles.cancel_idle(record);
-        if gateway.behavior.grace.cancels_timers() {
+        if gateway.behavior.grace.timers() == Timers::Single {
             handles.cancel_timers(record);
         }
     });
@@ -100,7 +104,7 @@ fn arm(gateway: &Rc<Gateway>, session: &Session) {
     if grace == Millis::ZERO {
         return;
     }
-    if gateway.behavior.grace.cancels_timers() {
+    if gateway.behavior.grace.timers() == Timers::Single {
         session.change_with(|record, handles| handles.cancel_timers(record));
     }
     for kind in gateway.behavior.grace.timer_kinds() {
@@ -112,10 +116,9 @@ fn arm_one(gateway: &Rc<Gateway>, session: &Session, deadline: Uptime, kind: Tim
     let id = gateway.next_timer();
     let cancelled = session.change_with(|record, handles| handles.arm(record, Timer { id, deadline }));
     let now = gateway.env.now();
-    let over = if gateway.behavior.grace.counts_sleep() {
-        gateway.env.clock.sleep_until_wall(now.wall + (deadline - now.uptime))
-    } else {
-        gateway.env.sleep_until(deadline)
+    let over = match gateway.behavior.grace.clock() {
+        GraceClock::Uptime => gateway.env.sleep_until(deadline),
+        GraceClock::Wall => gateway.env.clock.sleep_until_wall(now.wall + (deadline - now.uptime)),
     };
     let (waiting, session) = (Rc::clone(gateway), session.clone());
     gateway.env.spawn(TaskName::session(session.id(), TaskRole::Grace), async move {

@@ -6,6 +6,8 @@
 use std::rc::Rc;
 
 use crate::clock::Millis;
+use crate::lifecycle::close::RowEnd;
+use crate::lifecycle::process::Sweep;
 use crate::spawn::{TaskName, TaskRole};
 use crate::state::Gateway;
 use crate::storage::reconcile;
@@ -14,7 +16,7 @@ use crate::store::{EndReason, SessionRow, StoreError, StoredId};
 /// Starts the sweep, unless no row is open or the grace is zero.
 pub(crate) async fn sweep(gateway: &Rc<Gateway>) {
     let grace = gateway.config.orphan_grace;
-    if !gateway.behavior.startup.sweeps() || grace == Millis::ZERO {
+    if gateway.behavior.startup.sweep() == Sweep::None || grace == Millis::ZERO {
         return;
     }
     let found = gateway.rows.open().await;
@@ -38,7 +40,7 @@ pub(crate) async fn sweep(gateway: &Rc<Gateway>) {
 }
 
 fn is_ours(gateway: &Gateway, row: &SessionRow) -> bool {
-    gateway.behavior.close.ends_row(&row.source)
+    gateway.behavior.close.on_row(&row.source) == RowEnd::End
 }
 
 async fn end(gateway: &Gateway, row: StoredId) {

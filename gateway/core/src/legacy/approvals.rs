@@ -3,26 +3,27 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use crate::lifecycle::approval::Asked;
 use crate::observe::{Observe, Resource};
 use crate::state::session::Session;
 use crate::store::StoredId;
 
 /// The entries. A release without the table leaves it empty.
 pub(crate) struct ApprovalTable {
-    /// Whether the release looks sessions up here.
-    is_kept: bool,
+    /// Whom the release asks: a session found here, or the one whose agent asks.
+    asked: Asked,
     entries: RefCell<BTreeMap<StoredId, Session>>,
     observe: Observe,
 }
 
 impl ApprovalTable {
-    pub(crate) fn new(is_kept: bool, observe: Observe) -> Self {
-        Self { is_kept, entries: RefCell::default(), observe }
+    pub(crate) fn new(asked: Asked, observe: Observe) -> Self {
+        Self { asked, entries: RefCell::default(), observe }
     }
 
     /// The session's agent is built: from now on its client is asked.
     pub(crate) fn enter(&self, session: &Session) {
-        if self.is_kept {
+        if self.asked == Asked::StoredId {
             self.observe.write(Resource::Approvals);
             self.entries.borrow_mut().insert(key(session), session.clone());
         }
@@ -37,8 +38,10 @@ impl ApprovalTable {
     /// Whether the session's client is asked.
     pub(crate) fn is_asked(&self, session: &Session) -> bool {
         self.observe.read(Resource::Approvals);
-        let entries = self.entries.borrow();
-        !self.is_kept || entries.get(&key(session)).is_some_and(|asked| asked.is(session))
+        match self.asked {
+            Asked::Session => true,
+            Asked::StoredId => self.entries.borrow().get(&key(session)).is_some_and(|asked| asked.is(session)),
+        }
     }
 
     /// The session's key becomes the row that its agent writes, and its entry moves along.

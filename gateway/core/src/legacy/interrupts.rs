@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::agent::{Interrupt, QuestionKind};
 use crate::legacy::windows;
-use crate::lifecycle::interrupt::InterruptTiming;
+use crate::lifecycle::interrupt::{Answer, InterruptTiming};
 use crate::spawn::Window;
 use crate::state::{Gateway, Session};
 
@@ -20,8 +20,9 @@ pub(crate) async fn clear(gateway: &Gateway, session: &Session, interrupt: Rc<In
 
 /// The turn reads an answer. In some releases an interrupt before that replaces the answer by an empty one (S31).
 pub(crate) async fn overwrite(gateway: &Gateway, kind: QuestionKind, answer: String, interrupt: &Interrupt) -> String {
-    if !gateway.behavior.interrupt.wipes_answer(kind) {
-        return answer;
+    match gateway.behavior.interrupt.on_unread(kind) {
+        Answer::Kept => return answer,
+        Answer::Wiped => {}
     }
     windows::pass(gateway, Window::AnsweredNotRead).await;
     if interrupt.is_raised() { String::new() } else { answer }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::legacy::windows;
 use crate::lifecycle::claim::{Admission, FirstWrite};
+use crate::lifecycle::lineage::Draft;
 use crate::spawn::{TaskName, TaskRole, Window};
 use crate::state::{Gateway, Session};
 use crate::store::{NewSession, StoreError, StoredId};
@@ -33,8 +34,7 @@ pub(crate) fn interrupt_later(gateway: &Rc<Gateway>, session: &Session) {
 /// releases ignore errors here.
 pub(crate) async fn insert_apart(gateway: &Gateway, session: &Session, row: &NewSession) {
     let row_alone = gateway.behavior.claim.first_write() == FirstWrite::RowAlone;
-    let draft_apart =
-        session.read(|record| record.transcript.draft > 0) && !gateway.behavior.lineage.stores_draft_at_once();
+    let draft_apart = session.read(|record| gateway.behavior.lineage.waiting_draft(record)) == Some(Draft::OneByOne);
     if row_alone {
         windows::pass(gateway, Window::ClaimedNotInserted).await;
     }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::ends::idle;
 use crate::legacy::windows;
+use crate::lifecycle::close::RowEnd;
 use crate::lifecycle::resume::Service;
 use crate::record::{AgentState, Record};
 use crate::rpc::Error;
@@ -29,7 +30,7 @@ pub(crate) async fn reopen_then_register(
     let loaded = opening::load(gateway, target, service).await?;
     let _lock = gateway.resume_lock.lock().await;
     if let Some(session) = opening::live(gateway, target) {
-        if loaded.agent.is_some() && gateway.behavior.close.agent_ends_row() {
+        if loaded.agent.is_some() && gateway.behavior.close.on_agent_close() == RowEnd::End {
             // The agent that is not needed ends the row when it is closed (S32); errors are only logged.
             let _ = gateway.rows.end(target.clone(), gateway.env.now().wall, EndReason::AgentClose).await;
         }

@@ -3,11 +3,16 @@
 use crate::actor::Actor;
 use crate::agent::QuestionKind;
 use crate::behavior::Behavior;
-use crate::lifecycle::claim::FirstWrite;
+use crate::lifecycle::attach::Disconnect;
+use crate::lifecycle::claim::{FirstWrite, Liveness, Sections};
 use crate::lifecycle::close::Removal;
 use crate::lifecycle::finish::FreeTiming;
 use crate::lifecycle::grace::TimerKind;
-use crate::lifecycle::interrupt::InterruptTiming;
+use crate::lifecycle::idle::Victims;
+use crate::lifecycle::interrupt::{Answer, BusyInterrupt, InterruptTiming};
+use crate::lifecycle::notice::NoticesAtEnd;
+use crate::lifecycle::resume::Order;
+use crate::lifecycle::review::Fork;
 use crate::spawn::Window;
 use crate::state::Gateway;
 
@@ -22,21 +27,23 @@ pub(crate) async fn pass(gateway: &Gateway, window: Window) {
 fn has(behavior: &Behavior, window: Window) -> bool {
     let removes_before = |actor| behavior.close.removal(actor) != Removal::AfterEnd;
     match window {
-        Window::DetachSnapshot => behavior.attach.detaches_by_snapshot(),
-        Window::FoundNotClaimed => behavior.claim.looks_up_apart(),
-        Window::TestedNotClaimed => behavior.claim.claims_apart(),
+        Window::DetachSnapshot => behavior.attach.on_disconnect() == Disconnect::Snapshot,
+        Window::FoundNotClaimed => behavior.claim.liveness() == Liveness::NotChecked,
+        Window::TestedNotClaimed => behavior.claim.sections() == Sections::TestedThenClaimed,
         Window::ClaimedNotInserted => behavior.claim.first_write() == FirstWrite::RowAlone,
-        Window::InterruptOnItsWay => behavior.interrupt.goes_out_late(),
+        Window::InterruptOnItsWay => behavior.interrupt.on_busy() == BusyInterrupt::TurnOfTheMoment,
         Window::TurnNotStarted => behavior.interrupt.while_waiting() == InterruptTiming::WhenReadyThenCleared,
-        Window::AnsweredNotRead => behavior.interrupt.wipes_answer(QuestionKind::Clarify),
+        Window::AnsweredNotRead => behavior.interrupt.on_unread(QuestionKind::Clarify) == Answer::Wiped,
         Window::PoppedNotEnded | Window::EndedNotTornDown => {
             removes_before(Actor::Client) || removes_before(Actor::OrphanTimer)
         }
-        Window::ReopenedNotRegistered => !behavior.resume.registers_first(),
-        Window::ParentEndedChildMissing => behavior.rotation.old_steps().is_some() || behavior.review.compresses(),
+        Window::ReopenedNotRegistered => behavior.resume.order() == Order::ReopenThenRegister,
+        Window::ParentEndedChildMissing => {
+            behavior.rotation.old_steps().is_some() || behavior.review.fork() == Fork::WritesAndCompresses
+        }
         Window::FirstTimerLooked => behavior.grace.timer_kinds().contains(&TimerKind::Rearm),
-        Window::VictimChosen => !behavior.idle.tests_again(),
-        Window::JobOverNotHeard => !behavior.notices.end_with_session(),
+        Window::VictimChosen => behavior.idle.victims() == Victims::NotTestedAgain,
+        Window::JobOverNotHeard => behavior.notices.at_end() == NoticesAtEnd::Keep,
         Window::CompleteStillRunning => behavior.finish.free_timing() == FreeTiming::AfterComplete,
     }
 }

@@ -34,12 +34,9 @@ pub enum BuildDecision {
 }
 
 impl Build {
-    /// Whether an ended session keeps its agent.
-    pub fn keeps_after_end(&self) -> bool {
-        match self.ended {
-            OfEnded::LetGo => false,
-            OfEnded::Kept => true,
-        }
+    /// What an ended session does with its agent.
+    pub fn on_end(&self) -> OfEnded {
+        self.ended
     }
 
     /// What a prompt does about the build of the agent.
@@ -67,5 +64,11 @@ mod tests {
             let states = [&AgentState::Unbuilt, &AgentState::Building, &AgentState::Ready, &failed];
             assert_eq!(states.map(|state| build.on_prompt(state)), expected, "{failure:?}");
         }
+    }
+
+    #[test]
+    fn agents_of_ended_sessions_are_kept_by_release() {
+        assert_eq!(Build::default().on_end(), OfEnded::LetGo);
+        assert_eq!(Build { ended: OfEnded::Kept, ..Build::default() }.on_end(), OfEnded::Kept);
     }
 }

@@ -26,12 +26,9 @@ group! {
 }
 
 impl Approval {
-    /// Whether those who are asked stand in a table by stored id.
-    pub fn keeps_table(&self) -> bool {
-        match self.asked {
-            Asked::Session => false,
-            Asked::StoredId => true,
-        }
+    /// Which client is asked.
+    pub fn asked(&self) -> Asked {
+        self.asked
     }
 
     /// How long the agent waits.
@@ -46,6 +43,12 @@ impl Approval {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clients_are_asked_by_release() {
+        assert_eq!(Approval::default().asked(), Asked::Session);
+        assert_eq!(Approval { asked: Asked::StoredId, ..Approval::default() }.asked(), Asked::StoredId);
+    }
 
     #[test]
     fn the_setting_outranks_the_release() {

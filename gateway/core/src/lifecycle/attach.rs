@@ -46,44 +46,29 @@ group! {
 }
 
 impl Attach {
-    /// Whether a prompt binds before the busy check.
-    pub fn prompt_binds_early(&self) -> bool {
-        match self.prompt {
-            PromptBinds::OnAcceptance => false,
-            PromptBinds::BeforeBusyCheck => true,
-        }
+    /// When a prompt attaches its session.
+    pub fn on_prompt(&self) -> PromptBinds {
+        self.prompt
     }
 
-    /// Whether a session that is attached elsewhere by now is detached all the same.
-    pub fn detaches_by_snapshot(&self) -> bool {
-        match self.disconnect {
-            Disconnect::Rechecked => false,
-            Disconnect::Snapshot => true,
-        }
+    /// Which sessions are detached when a connection ends.
+    pub fn on_disconnect(&self) -> Disconnect {
+        self.disconnect
     }
 
-    /// Whether a session that loses its client goes back to one that had it before.
-    pub fn goes_back(&self) -> bool {
-        match self.departure {
-            Departure::GoesBack => true,
-            Departure::Detaches => false,
-        }
+    /// What a session does that loses its client.
+    pub fn on_departure(&self) -> Departure {
+        self.departure
     }
 
-    /// Whether a session may be bound to a connection that is no longer served.
-    pub fn binds_dead(&self) -> bool {
-        match self.dead_connection {
-            DeadConnection::Detaches => false,
-            DeadConnection::Binds => true,
-        }
+    /// What a request does whose connection is no longer served.
+    pub fn on_dead_connection(&self) -> DeadConnection {
+        self.dead_connection
     }
 
-    /// Whether `session.activate` attaches the session.
-    pub fn activate_binds(&self) -> bool {
-        match self.activate {
-            Activate::Binds => true,
-            Activate::AnswersOnly => false,
-        }
+    /// What `session.activate` does.
+    pub fn on_activate(&self) -> Activate {
+        self.activate
     }
 }
 
@@ -91,27 +76,28 @@ impl Attach {
 mod tests {
     use super::*;
 
-    /// Each field decides one thing: (`prompt`, `disconnect`, `departure`, `activate`, `dead_connection`).
-    #[track_caller]
-    fn check(attach: &Attach, expected: [bool; 5]) {
-        let decided = [
-            attach.prompt_binds_early(),
-            attach.detaches_by_snapshot(),
-            attach.goes_back(),
-            attach.activate_binds(),
-            attach.binds_dead(),
-        ];
-        assert_eq!(decided, expected, "{attach:?}");
-    }
-
     #[test]
     fn fields_decide_one_thing_each() {
-        let current = Attach::default;
-        check(&current(), [false, false, true, true, false]);
-        check(&Attach { prompt: PromptBinds::BeforeBusyCheck, ..current() }, [true, false, true, true, false]);
-        check(&Attach { disconnect: Disconnect::Snapshot, ..current() }, [false, true, true, true, false]);
-        check(&Attach { departure: Departure::Detaches, ..current() }, [false, false, false, true, false]);
-        check(&Attach { activate: Activate::AnswersOnly, ..current() }, [false, false, true, false, false]);
-        check(&Attach { dead_connection: DeadConnection::Binds, ..current() }, [false, false, true, true, true]);
+        let decided = |attach: &Attach| {
+            let (prompt, activate) = (attach.on_prompt(), attach.on_activate());
+            (prompt, attach.on_disconnect(), attach.on_departure(), activate, attach.on_dead_connection())
+        };
+        let current = (
+            PromptBinds::OnAcceptance,
+            Disconnect::Rechecked,
+            Departure::GoesBack,
+            Activate::Binds,
+            DeadConnection::Detaches,
+        );
+        assert_eq!(decided(&Attach::default()), current);
+        let other = Attach {
+            prompt: PromptBinds::BeforeBusyCheck,
+            disconnect: Disconnect::Snapshot,
+            departure: Departure::Detaches,
+            activate: Activate::AnswersOnly,
+            dead_connection: DeadConnection::Binds,
+        };
+        let expected = (other.prompt, other.disconnect, other.departure, other.activate, other.dead_connection);
+        assert_eq!(decided(&other), expected);
     }
 }

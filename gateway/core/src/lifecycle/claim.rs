@@ -86,20 +86,14 @@ impl Claim {
         }
     }
 
-    /// Whether others get a chance between finding the session and claiming it.
-    pub fn looks_up_apart(&self) -> bool {
-        match self.liveness {
-            Liveness::Checked => false,
-            Liveness::NotChecked => true,
-        }
+    /// Whether a session that is being ended refuses prompts.
+    pub fn liveness(&self) -> Liveness {
+        self.liveness
     }
 
-    /// Whether others get a chance between the test and the claim.
-    pub fn claims_apart(&self) -> bool {
-        match self.sections {
-            Sections::One => false,
-            Sections::TestedThenClaimed => true,
-        }
+    /// In how many steps a prompt is admitted and claims its session.
+    pub fn sections(&self) -> Sections {
+        self.sections
     }
 
     /// What is written before the prompt is accepted.
@@ -145,6 +139,16 @@ mod tests {
         check(&current, &settling, BusyInput::Interrupt, Admission::Reject);
         let unchecked = Claim { liveness: Liveness::NotChecked, ..Claim::default() };
         check(&unchecked, &closing, BusyInput::Interrupt, Admission::Start);
+    }
+
+    #[test]
+    fn prompts_claim_and_are_written_by_release() {
+        let decided = |claim: &Claim| (claim.liveness(), claim.sections(), claim.first_write(), claim.keeps_unbegun());
+        let current = (Liveness::Checked, Sections::One, FirstWrite::RowAndPrompt, true);
+        assert_eq!(decided(&Claim::default()), current);
+        let (liveness, sections) = (Liveness::NotChecked, Sections::TestedThenClaimed);
+        let other = Claim { liveness, sections, row: RowInsert::PlainInsert, ..Claim::default() };
+        assert_eq!(decided(&other), (liveness, sections, FirstWrite::RowAlone, false));
     }
 
     /// A busy session does what `busy_input_mode` says; only an agent can be steered, and only in a turn.

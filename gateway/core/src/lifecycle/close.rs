@@ -98,18 +98,45 @@ pub enum Removal {
     BeforeEnd,
 }
 
+/// What a request to end a session does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndRequest {
+    /// It begins the end.
+    Begin,
+    /// Another has begun it: it waits until the session has ended.
+    AwaitOther,
+}
+
+/// What an end does with a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowEnd {
+    /// End it.
+    End,
+    /// Leave it open.
+    Leave,
+}
+
+/// Where the events of a request go whose session has left the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventRoute {
+    /// To the client of the session, if it has one.
+    Session,
+    /// To the connection of the request (A33).
+    Requester,
+}
+
 impl Close {
-    /// Whether the end of the session may begin. Only one end does.
-    pub fn may_begin(&self, record: &Record) -> bool {
-        matches!(record.stage, SessionStage::Open)
+    /// Decides on a request to end a session that is no longer being opened. Only one begins the end.
+    pub fn on_request(&self, record: &Record) -> EndRequest {
+        match record.stage {
+            SessionStage::Open => EndRequest::Begin,
+            SessionStage::Opening | SessionStage::Closing | SessionStage::Finalized => EndRequest::AwaitOther,
+        }
     }
 
-    /// Whether the turn is interrupted and waited for.
-    pub fn joins_turn(&self) -> bool {
-        match self.turn {
-            RunningTurn::InterruptAndJoin => true,
-            RunningTurn::LeftRunning => false,
-        }
+    /// What happens to a running turn.
+    pub fn turn(&self) -> RunningTurn {
+        self.turn
     }
 
     /// When the record leaves the registry, by the actor.
@@ -125,34 +152,33 @@ impl Close {
         }
     }
 
-    /// Whether a row of this source is ended with its session.
-    pub fn ends_row(&self, source: &str) -> bool {
+    /// What the end of a session does with a row of this source.
+    pub fn on_row(&self, source: &str) -> RowEnd {
         match self.foreign {
-            Foreign::Spared => !is_foreign(source),
-            Foreign::Ended => true,
+            Foreign::Spared if is_foreign(source) => RowEnd::Leave,
+            Foreign::Spared | Foreign::Ended => RowEnd::End,
         }
     }
 
-    /// Whether a request's connection gets the events of a session that has left the registry (A33). A release that stops
-    /// all work before has none.
-    pub fn tells_requester(&self) -> bool {
-        !self.joins_turn()
+    /// Where the events of a request go whose session has left the registry. A release that stops all work before has none.
+    pub fn after_removal(&self) -> EventRoute {
+        match self.turn {
+            RunningTurn::InterruptAndJoin => EventRoute::Session,
+            RunningTurn::LeftRunning => EventRoute::Requester,
+        }
     }
 
-    /// Whether an agent that is closed ends its row.
-    pub fn agent_ends_row(&self) -> bool {
+    /// What an agent that is closed does with its row.
+    pub fn on_agent_close(&self) -> RowEnd {
         match self.agent {
-            AgentClose::LeavesRow => false,
-            AgentClose::EndsRow => true,
+            AgentClose::LeavesRow => RowEnd::Leave,
+            AgentClose::EndsRow => RowEnd::End,
         }
     }
 
-    /// Whether a session with `close_on_disconnect` is closed with its connection.
-    pub fn closes_on_disconnect(&self) -> bool {
-        match self.on_disconnect {
-            OnDisconnect::Closes => true,
-            OnDisconnect::Ignored => false,
-        }
+    /// What happens to a session with `close_on_disconnect` when its connection ends.
+    pub fn on_disconnect(&self) -> OnDisconnect {
+        self.on_disconnect
     }
 
     /// The reason in the row.
@@ -176,10 +202,9 @@ mod tests {
     #[test]
     fn only_open_sessions_begin_to_end() {
         use SessionStage::{Closing, Finalized, Open, Opening};
-        for (stage, may_begin) in [(Opening, false), (Open, true), (Closing, false), (Finalized, false)] {
-            let record = with(idle(), |record| record.stage = stage);
-            assert_eq!(Close::default().may_begin(&record), may_begin, "{stage:?}");
-        }
+        let decided = |stage| Close::default().on_request(&with(idle(), |record| record.stage = stage));
+        assert_eq!(decided(Open), EndRequest::Begin);
+        assert_eq!([Opening, Closing, Finalized].map(decided), [EndRequest::AwaitOther; 3]);
     }
 
     #[track_caller]
@@ -221,7 +246,19 @@ mod tests {
     #[test]
     fn rows_of_platforms_are_spared() {
         let ending = Close { foreign: Foreign::Ended, ..Close::default() };
-        assert!(Close::default().ends_row("tui") && !Close::default().ends_row("telegram"));
-        assert!(ending.ends_row("telegram"));
+        assert_eq!(["tui", "telegram"].map(|source| Close::default().on_row(source)), [RowEnd::End, RowEnd::Leave]);
+        assert_eq!(ending.on_row("telegram"), RowEnd::End);
+    }
+
+    /// The other decisions depend on one field each: the turn, its events, a closed agent, the end of a connection.
+    #[test]
+    fn turns_agents_and_connections_are_treated_by_release() {
+        let decided =
+            |close: &Close| (close.turn(), close.after_removal(), close.on_agent_close(), close.on_disconnect());
+        let current = (RunningTurn::InterruptAndJoin, EventRoute::Session, RowEnd::Leave, OnDisconnect::Closes);
+        assert_eq!(decided(&Close::default()), current);
+        let (turn, on_disconnect) = (RunningTurn::LeftRunning, OnDisconnect::Ignored);
+        let other = Close { turn, agent: AgentClose::EndsRow, on_disconnect, ..Close::default() };
+        assert_eq!(decided(&other), (turn, EventRoute::Requester, RowEnd::End, on_disconnect));
     }
 }

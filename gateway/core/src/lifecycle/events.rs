@@ -24,19 +24,13 @@ group! {
 
 impl Events {
     /// Whether events are numbered and the last ones kept.
-    pub fn keeps(&self) -> bool {
-        match self.replay {
-            Replay::Kept => true,
-            Replay::Lost => false,
-        }
+    pub fn replay(&self) -> Replay {
+        self.replay
     }
 
-    /// Whether open questions are asked again.
-    pub fn asks_again(&self) -> bool {
-        match self.questions {
-            Questions::AskedAgain => true,
-            Questions::NotShown => false,
-        }
+    /// What happens to an open question when a client resumes.
+    pub fn questions(&self) -> Questions {
+        self.questions
     }
 }
 
@@ -48,10 +42,14 @@ mod tests {
     fn fields_decide_one_thing_each() {
         let decided = |replay, questions| {
             let events = Events { replay, questions };
-            (events.keeps(), events.asks_again())
+            (events.replay(), events.questions())
         };
-        assert_eq!(decided(Replay::Kept, Questions::AskedAgain), (true, true));
-        assert_eq!(decided(Replay::Lost, Questions::AskedAgain), (false, true));
-        assert_eq!(decided(Replay::Kept, Questions::NotShown), (true, false));
+        for expected in [
+            (Replay::Kept, Questions::AskedAgain),
+            (Replay::Lost, Questions::AskedAgain),
+            (Replay::Kept, Questions::NotShown),
+        ] {
+            assert_eq!(decided(expected.0, expected.1), expected);
+        }
     }
 }

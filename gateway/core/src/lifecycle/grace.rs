@@ -114,20 +114,14 @@ impl Grace {
         }
     }
 
-    /// Whether the grace also elapses during a suspend.
-    pub fn counts_sleep(&self) -> bool {
-        match self.clock {
-            GraceClock::Uptime => false,
-            GraceClock::Wall => true,
-        }
+    /// The clock on which the grace elapses.
+    pub fn clock(&self) -> GraceClock {
+        self.clock
     }
 
-    /// Whether armed timers are cancelled when a client attaches, and when another timer is armed.
-    pub fn cancels_timers(&self) -> bool {
-        match self.timers {
-            Timers::Single => true,
-            Timers::Pile => false,
-        }
+    /// What happens to armed timers when a client attaches, when another timer is armed, and when the session ends.
+    pub fn timers(&self) -> Timers {
+        self.timers
     }
 }
 
@@ -188,6 +182,15 @@ mod tests {
         check(Expiry::Rearm, TimerKind::Single, &opening, OnExpiry::Rearm);
         check(Expiry::Kill, TimerKind::Single, &opening, OnExpiry::Rearm);
         check(Expiry::OneShot, TimerKind::Single, &opening, OnExpiry::StandDown);
+    }
+
+    #[test]
+    fn timers_are_counted_and_measured_by_release() {
+        let decided = |grace: &Grace| (grace.clock(), grace.timers(), grace.timer_kinds());
+        let (one, two) = ([TimerKind::Single], [TimerKind::Reap, TimerKind::Rearm]);
+        assert_eq!(decided(&Grace::default()), (GraceClock::Uptime, Timers::Single, &one[..]));
+        let other = Grace { expiry: Expiry::RearmBeside, timers: Timers::Pile, clock: GraceClock::Wall };
+        assert_eq!(decided(&other), (GraceClock::Wall, Timers::Pile, &two[..]));
     }
 
     /// A silence of zero never counts as hung.

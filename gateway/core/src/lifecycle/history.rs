@@ -46,12 +46,9 @@ group! {
 }
 
 impl History {
-    /// Whether an undo takes rows back too.
-    pub fn undoes_rows(&self) -> bool {
-        match self.undo {
-            Undo::RowsToo => true,
-            Undo::MemoryOnly => false,
-        }
+    /// What an undo removes.
+    pub fn undo(&self) -> Undo {
+        self.undo
     }
 
     /// How many messages are left when a conversation is cut before the user's message number `ordinal`, counted
@@ -67,12 +64,9 @@ impl History {
         asked.get(place?).copied()
     }
 
-    /// Whether a prompt with a cut is refused while a turn runs.
-    pub fn refuses_busy_cut(&self) -> bool {
-        match self.busy {
-            BusyCut::Refused => true,
-            BusyCut::Ignored => false,
-        }
+    /// What happens to a truncating prompt while a turn runs.
+    pub fn on_busy(&self) -> BusyCut {
+        self.busy
     }
 
     /// Which rows a cut replaces.
@@ -83,12 +77,9 @@ impl History {
         }
     }
 
-    /// Whether work on the conversation holds the session.
-    pub fn holds(&self) -> bool {
-        match self.hold {
-            Hold::AsTurn => true,
-            Hold::None => false,
-        }
+    /// How work on the conversation holds the session.
+    pub fn hold(&self) -> Hold {
+        self.hold
     }
 }
 
@@ -135,5 +126,14 @@ mod tests {
         for absent in [2, -3, i64::MIN] {
             check(Negative::FromTheEnd, absent, None);
         }
+    }
+    #[test]
+    fn cuts_and_undos_are_carried_out_by_release() {
+        let decided = |history: &History| (history.undo(), history.on_busy(), history.hold(), history.replaces());
+        let current = (Undo::RowsToo, BusyCut::Refused, Hold::AsTurn, Replaced::Active);
+        assert_eq!(decided(&History::default()), current);
+        let (undo, busy, hold) = (Undo::MemoryOnly, BusyCut::Ignored, Hold::None);
+        let other = History { undo, busy, hold, cut: Cut::All, ..History::default() };
+        assert_eq!(decided(&other), (undo, busy, hold, Replaced::All));
     }
 }

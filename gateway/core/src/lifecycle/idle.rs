@@ -41,19 +41,13 @@ group! {
 
 impl Idle {
     /// Whether an idle reaper runs.
-    pub fn scans(&self) -> bool {
-        match self.reaper {
-            Reaper::Scans => true,
-            Reaper::None => false,
-        }
+    pub fn reaper(&self) -> Reaper {
+        self.reaper
     }
 
-    /// Whether a victim is looked at again.
-    pub fn tests_again(&self) -> bool {
-        match self.victims {
-            Victims::TestedAgain => true,
-            Victims::NotTestedAgain => false,
-        }
+    /// What happens to a selected session right before its end.
+    pub fn victims(&self) -> Victims {
+        self.victims
     }
 
     /// How many live sessions there may be; `None` for any number.
@@ -103,6 +97,14 @@ mod tests {
         let due = due(&with(idle(), |record| record.details.last_active.uptime = Uptime(299_999)), Millis(1));
         assert_eq!((due, scan_after(due)), (Uptime(300_000), Uptime(600_000)));
         assert_eq!(scan_after(Uptime(0)), Uptime(300_000));
+    }
+
+    #[test]
+    fn reapers_run_and_check_by_release() {
+        let decided = |idle: &Idle| (idle.reaper(), idle.victims());
+        assert_eq!(decided(&Idle::default()), (Reaper::Scans, Victims::TestedAgain));
+        let other = Idle { reaper: Reaper::None, victims: Victims::NotTestedAgain, ..Idle::default() };
+        assert_eq!(decided(&other), (Reaper::None, Victims::NotTestedAgain));
     }
 
     #[test]

@@ -79,12 +79,9 @@ pub enum InterruptTiming {
 }
 
 impl Stop {
-    /// Whether a prompt's interrupt is sent a little later, to the turn that runs then.
-    pub fn goes_out_late(&self) -> bool {
-        match self.busy {
-            BusyInterrupt::TurnAtWork => false,
-            BusyInterrupt::TurnOfTheMoment => true,
-        }
+    /// Which turn a prompt interrupts, and so when its interrupt is sent.
+    pub fn on_busy(&self) -> BusyInterrupt {
+        self.busy
     }
 
     /// When an interrupt stops a turn that waits for its agent.
@@ -96,11 +93,11 @@ impl Stop {
         }
     }
 
-    /// Whether an interrupt replaces an answer that the turn has not read. An approval is never replaced.
-    pub fn wipes_answer(&self, kind: QuestionKind) -> bool {
-        match self.answer {
-            Answer::Kept => false,
-            Answer::Wiped => kind != QuestionKind::Approval,
+    /// What an interrupt does to an answer that the turn has not read. An approval is never replaced.
+    pub fn on_unread(&self, kind: QuestionKind) -> Answer {
+        match kind {
+            QuestionKind::Approval => Answer::Kept,
+            QuestionKind::Clarify | QuestionKind::Sudo | QuestionKind::Secret => self.answer,
         }
     }
 
@@ -152,8 +149,17 @@ mod tests {
     #[test]
     fn only_texts_are_wiped() {
         let wiping = Stop { answer: Answer::Wiped, ..Stop::default() };
-        assert!(wiping.wipes_answer(QuestionKind::Clarify) && !wiping.wipes_answer(QuestionKind::Approval));
-        assert!(!Stop::default().wipes_answer(QuestionKind::Clarify));
+        let kinds = [QuestionKind::Clarify, QuestionKind::Approval];
+        assert_eq!(kinds.map(|kind| wiping.on_unread(kind)), [Answer::Wiped, Answer::Kept]);
+        assert_eq!(kinds.map(|kind| Stop::default().on_unread(kind)), [Answer::Kept; 2]);
+    }
+
+    #[test]
+    fn interrupts_of_prompts_and_late_words_are_treated_by_release() {
+        let decided = |stop: &Stop| (stop.on_busy(), stop.drops_late_words());
+        assert_eq!(decided(&Stop::default()), (BusyInterrupt::TurnAtWork, true));
+        let other = Stop { busy: BusyInterrupt::TurnOfTheMoment, late: Late::Told, ..Stop::default() };
+        assert_eq!(decided(&other), (BusyInterrupt::TurnOfTheMoment, false));
     }
 
     #[test]

@@ -42,14 +42,23 @@ group! {
     }
 }
 
+/// What a live session does to a request to delete a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// It refuses the request.
+    Refuse,
+    /// It has no objection.
+    Allow,
+}
+
 impl Lineage {
-    /// Whether a live session keeps a row from being deleted.
-    pub fn protects(&self, record: &Record, row: &StoredId) -> bool {
-        record.stage != SessionStage::Finalized
-            && match self.delete {
-                Protects::Owned => record.owns(row),
-                Protects::SessionKey => record.key == *row,
-            }
+    /// Decides for one live session on a request to delete a row.
+    pub fn on_delete(&self, record: &Record, row: &StoredId) -> Deletion {
+        let in_use = match self.delete {
+            Protects::Owned => record.owns(row),
+            Protects::SessionKey => record.key == *row,
+        };
+        if in_use && record.stage != SessionStage::Finalized { Deletion::Refuse } else { Deletion::Allow }
     }
 
     /// The kind of client that a new session belongs to.
@@ -68,29 +77,22 @@ impl Lineage {
         }
     }
 
-    /// Whether a new session stores the messages it was given.
-    pub fn stores_draft(&self, parent: Option<&StoredId>) -> bool {
-        match self.draft {
-            Draft::WithPrompt => true,
-            Draft::OneByOne => parent.is_some(),
-            Draft::NotStored => false,
+    /// How the messages that a new session was given are stored; `parent` is the row that it is a branch of.
+    pub fn draft(&self, parent: Option<&StoredId>) -> Draft {
+        match (self.draft, parent) {
+            (Draft::OneByOne, None) => Draft::NotStored,
+            (draft, _) => draft,
         }
     }
 
-    /// Whether it stores them with its row and its prompt.
-    pub fn stores_draft_at_once(&self) -> bool {
-        match self.draft {
-            Draft::WithPrompt => true,
-            Draft::OneByOne | Draft::NotStored => false,
-        }
+    /// How the messages that a session was given are stored, while its row does not have them; `None` if it has.
+    pub fn waiting_draft(&self, record: &Record) -> Option<Draft> {
+        (record.transcript.draft > 0).then(|| self.draft(record.details.branch_of.as_ref()))
     }
 
-    /// Whether a branch is written in one transaction.
-    pub fn branches_at_once(&self) -> bool {
-        match self.branch {
-            Branching::OneTransaction => true,
-            Branching::RowThenMessages => false,
-        }
+    /// How a branch is written.
+    pub fn branching(&self) -> Branching {
+        self.branch
     }
 }
 
@@ -105,23 +107,30 @@ mod tests {
         let finalized = with(lagging.clone(), |record| record.stage = SessionStage::Finalized);
         let protects = |delete, record: &Record| {
             let lineage = Lineage { delete, ..Lineage::default() };
-            ["row", "tip"].map(|row| lineage.protects(record, &StoredId::new(row)))
+            ["row", "tip"].map(|row| lineage.on_delete(record, &StoredId::new(row)))
         };
-        assert_eq!(protects(Protects::Owned, &lagging), [true, true]);
-        assert_eq!(protects(Protects::SessionKey, &lagging), [true, false]);
-        assert_eq!(protects(Protects::Owned, &finalized), [false, false]);
+        assert_eq!(protects(Protects::Owned, &lagging), [Deletion::Refuse; 2]);
+        assert_eq!(protects(Protects::SessionKey, &lagging), [Deletion::Refuse, Deletion::Allow]);
+        assert_eq!(protects(Protects::Owned, &finalized), [Deletion::Allow; 2]);
     }
 
     #[test]
     fn drafts_are_stored_by_release() {
         let row = StoredId::new("row");
-        let stores = |draft| {
-            let lineage = Lineage { draft, ..Lineage::default() };
-            (lineage.stores_draft(None), lineage.stores_draft(Some(&row)), lineage.stores_draft_at_once())
-        };
-        assert_eq!(stores(Draft::WithPrompt), (true, true, true));
-        assert_eq!(stores(Draft::OneByOne), (false, true, false));
-        assert_eq!(stores(Draft::NotStored), (false, false, false));
+        let stores = |draft| [None, Some(&row)].map(|parent| Lineage { draft, ..Lineage::default() }.draft(parent));
+        assert_eq!(stores(Draft::WithPrompt), [Draft::WithPrompt; 2]);
+        assert_eq!(stores(Draft::OneByOne), [Draft::NotStored, Draft::OneByOne]);
+        assert_eq!(stores(Draft::NotStored), [Draft::NotStored; 2]);
+        let waiting = with(idle(), |record| record.transcript.draft = 1);
+        assert_eq!(Lineage::default().waiting_draft(&waiting), Some(Draft::WithPrompt));
+        assert_eq!(Lineage::default().waiting_draft(&idle()), None);
+    }
+
+    #[test]
+    fn branches_are_written_by_release() {
+        for branch in [Branching::OneTransaction, Branching::RowThenMessages] {
+            assert_eq!(Lineage { branch, ..Lineage::default() }.branching(), branch);
+        }
     }
 
     #[test]

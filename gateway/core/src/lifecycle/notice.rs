@@ -39,39 +39,55 @@ pub enum NoticeTiming {
     TurnOver,
 }
 
+/// What a session does with the outcome of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeClaim {
+    /// It takes it: the outcome claims the session.
+    Take,
+    /// It leaves it for another time, or for another session.
+    Leave,
+}
+
+/// What the end of a session does with the outcomes of its jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticesAtEnd {
+    /// They are dropped.
+    Drop,
+    /// They are kept for a session that takes them.
+    Keep,
+}
+
 impl Notices {
-    /// Whether an outcome may claim the session.
-    pub fn may_begin(&self, record: &Record) -> bool {
-        let open = match self.liveness {
-            Liveness::Checked => record.stage == SessionStage::Open,
-            Liveness::NotChecked => true,
-        };
-        open && !record.is_running()
+    /// Decides by the state of the session whether an outcome may claim it.
+    pub fn on_notice(&self, record: &Record) -> NoticeClaim {
+        match (self.liveness, record.stage) {
+            _ if record.is_running() => NoticeClaim::Leave,
+            (Liveness::Checked, SessionStage::Open) | (Liveness::NotChecked, _) => NoticeClaim::Take,
+            (Liveness::Checked, _) => NoticeClaim::Leave,
+        }
     }
 
-    /// Whether a session takes the outcome of a job; `is_owner` says whether it has started the job.
-    pub fn takes(&self, is_owner: bool, timing: NoticeTiming) -> bool {
+    /// Decides by the owner of an outcome whether a session takes it; `is_owner` says whether it has started the job.
+    pub fn of_owner(&self, is_owner: bool, timing: NoticeTiming) -> NoticeClaim {
         match (self.taker, timing) {
-            (Taker::Owner, _) | (Taker::AnyAfterTurn, NoticeTiming::JobOver) => is_owner,
-            (Taker::AnyAfterTurn, NoticeTiming::TurnOver) => true,
+            (Taker::AnyAfterTurn, NoticeTiming::TurnOver) => NoticeClaim::Take,
+            (Taker::Owner, _) | (Taker::AnyAfterTurn, NoticeTiming::JobOver) if is_owner => NoticeClaim::Take,
+            (Taker::Owner, _) | (Taker::AnyAfterTurn, NoticeTiming::JobOver) => NoticeClaim::Leave,
         }
     }
 
-    /// Whether the outcomes of a session's jobs are dropped at its end. Releases that keep them have a gap before the
-    /// session looks for them (S29).
-    pub fn end_with_session(&self) -> bool {
+    /// What the end of a session does with the outcomes of its jobs. Releases that keep them have a gap before the session
+    /// looks for them (S29).
+    pub fn at_end(&self) -> NoticesAtEnd {
         match self.liveness {
-            Liveness::Checked => true,
-            Liveness::NotChecked => false,
+            Liveness::Checked => NoticesAtEnd::Drop,
+            Liveness::NotChecked => NoticesAtEnd::Keep,
         }
     }
 
-    /// Whether a job that is started again gets no second watcher.
-    pub fn watch_once(&self) -> bool {
-        match self.watchers {
-            Watchers::OneForEachJob => true,
-            Watchers::SessionClaimedFirst => false,
-        }
+    /// What happens to a job that is started again.
+    pub fn watchers(&self) -> Watchers {
+        self.watchers
     }
 }
 
@@ -85,19 +101,32 @@ mod tests {
         let closing = with(idle(), |record| record.stage = SessionStage::Closing);
         let current = Notices::default();
         let unchecked = Notices { liveness: Liveness::NotChecked, ..Notices::default() };
-        for (notices, claims_closing) in [(&current, false), (&unchecked, true)] {
-            assert!(notices.may_begin(&idle()) && !notices.may_begin(&running()));
-            assert_eq!(notices.may_begin(&closing), claims_closing, "{notices:?}");
+        for (notices, of_closing, at_end) in
+            [(&current, NoticeClaim::Leave, NoticesAtEnd::Drop), (&unchecked, NoticeClaim::Take, NoticesAtEnd::Keep)]
+        {
+            let decided = [idle(), running(), closing.clone()].map(|record| notices.on_notice(&record));
+            assert_eq!(decided, [NoticeClaim::Take, NoticeClaim::Leave, of_closing], "{notices:?}");
+            assert_eq!(notices.at_end(), at_end, "{notices:?}");
         }
     }
 
     #[test]
     fn outcomes_go_to_their_owner() {
-        let takes = |taker, is_owner, timing| Notices { taker, ..Notices::default() }.takes(is_owner, timing);
+        let decided = |taker, timing| {
+            [true, false].map(|is_owner| Notices { taker, ..Notices::default() }.of_owner(is_owner, timing))
+        };
+        let owner_alone = [NoticeClaim::Take, NoticeClaim::Leave];
         for timing in [NoticeTiming::JobOver, NoticeTiming::TurnOver] {
-            assert!(takes(Taker::Owner, true, timing) && !takes(Taker::Owner, false, timing));
+            assert_eq!(decided(Taker::Owner, timing), owner_alone);
         }
-        assert!(takes(Taker::AnyAfterTurn, false, NoticeTiming::TurnOver));
-        assert!(!takes(Taker::AnyAfterTurn, false, NoticeTiming::JobOver));
+        assert_eq!(decided(Taker::AnyAfterTurn, NoticeTiming::JobOver), owner_alone);
+        assert_eq!(decided(Taker::AnyAfterTurn, NoticeTiming::TurnOver), [NoticeClaim::Take; 2]);
+    }
+
+    #[test]
+    fn jobs_are_watched_by_release() {
+        for watchers in [Watchers::OneForEachJob, Watchers::SessionClaimedFirst] {
+            assert_eq!(Notices { watchers, ..Notices::default() }.watchers(), watchers);
+        }
     }
 }

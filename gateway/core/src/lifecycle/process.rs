@@ -54,31 +54,32 @@ impl Signal {
     }
 }
 
-impl Shutdown {
-    /// Whether a signal ends the rows of live sessions.
-    pub fn ends_rows(&self, signal: Signal) -> bool {
-        match (signal, self.on_term) {
-            (Signal::Int, _) | (Signal::Term, OnTerm::EndsRows) => true,
-            (Signal::Term, OnTerm::LeavesRows) => false,
-        }
-    }
+/// What the gateway does on a signal before it exits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnSignal {
+    /// Nothing: rows stay open.
+    Exit,
+    /// It ends the rows of live sessions; running turns are aborted.
+    EndRows,
+    /// It ends every live session: its turn is interrupted and waited for, then its row is ended.
+    EndSessions,
+}
 
-    /// Whether turns are interrupted and waited for.
-    pub fn joins_turns(&self) -> bool {
-        match self.turns {
-            Turns::Joined => true,
-            Turns::CutOff => false,
+impl Shutdown {
+    /// Decides what is ended on a signal.
+    pub fn on_signal(&self, signal: Signal) -> OnSignal {
+        match (signal, self.on_term, self.turns) {
+            (Signal::Term, OnTerm::LeavesRows, _) => OnSignal::Exit,
+            (_, _, Turns::CutOff) => OnSignal::EndRows,
+            (_, _, Turns::Joined) => OnSignal::EndSessions,
         }
     }
 }
 
 impl Startup {
-    /// Whether rows left open are swept.
-    pub fn sweeps(&self) -> bool {
-        match self.sweep {
-            Sweep::AfterGrace => true,
-            Sweep::None => false,
-        }
+    /// What happens to rows that an earlier process left open.
+    pub fn sweep(&self) -> Sweep {
+        self.sweep
     }
 }
 
@@ -88,10 +89,16 @@ mod tests {
 
     #[test]
     fn signals_end_rows_by_release() {
-        let ends =
-            |on_term| [Signal::Int, Signal::Term].map(|by| Shutdown { on_term, ..Shutdown::default() }.ends_rows(by));
-        assert_eq!(ends(OnTerm::EndsRows), [true, true]);
-        assert_eq!(ends(OnTerm::LeavesRows), [true, false]);
-        assert!(Startup::default().sweeps() && !Startup { sweep: Sweep::None }.sweeps());
+        let decided = |on_term, turns| [Signal::Int, Signal::Term].map(|by| Shutdown { on_term, turns }.on_signal(by));
+        assert_eq!(decided(OnTerm::EndsRows, Turns::Joined), [OnSignal::EndSessions; 2]);
+        assert_eq!(decided(OnTerm::EndsRows, Turns::CutOff), [OnSignal::EndRows; 2]);
+        assert_eq!(decided(OnTerm::LeavesRows, Turns::Joined), [OnSignal::EndSessions, OnSignal::Exit]);
+        assert_eq!(decided(OnTerm::LeavesRows, Turns::CutOff), [OnSignal::EndRows, OnSignal::Exit]);
+    }
+
+    #[test]
+    fn rows_left_open_are_swept_by_release() {
+        assert_eq!(Startup::default().sweep(), Sweep::AfterGrace);
+        assert_eq!(Startup { sweep: Sweep::None }.sweep(), Sweep::None);
     }
 }

@@ -143,12 +143,9 @@ impl Resume {
         }
     }
 
-    /// Whether the record is registered before its row is opened.
-    pub fn registers_first(&self) -> bool {
-        match self.order {
-            Order::RegisterThenReopen => true,
-            Order::ReopenThenRegister => false,
-        }
+    /// The order of reopening the row and registering the record.
+    pub fn order(&self) -> Order {
+        self.order
     }
 
     /// When the agent is built.
@@ -156,17 +153,17 @@ impl Resume {
         match (service, self.build) {
             (Service::Lazy, _) => Building::AtFirstPrompt,
             (Service::Full, Build::Deferred) => Building::Later,
-            (Service::Eager, Build::Deferred) if self.registers_first() => Building::Meanwhile,
-            (Service::Full, Build::BeforeAnswer) | (Service::Eager, _) => Building::First,
+            (Service::Eager, Build::Deferred) => match self.order {
+                Order::RegisterThenReopen => Building::Meanwhile,
+                Order::ReopenThenRegister => Building::First,
+            },
+            (Service::Full | Service::Eager, Build::BeforeAnswer) => Building::First,
         }
     }
 
-    /// Whether a reopen clears only the tip's end.
-    pub fn reopens_tip(&self, service: Service) -> bool {
-        match self.reopen {
-            Reopen::Tip => !self.is_exact(service),
-            Reopen::Unconditional => false,
-        }
+    /// Which ends a reopening clears.
+    pub fn reopen(&self, service: Service) -> Reopen {
+        if self.is_exact(service) { Reopen::Unconditional } else { self.reopen }
     }
 }
 
@@ -206,9 +203,26 @@ mod tests {
         assert_eq!(rule(Target::LatestStart), Some(TipRule::StartedAfterEnd));
         assert_eq!(rule(Target::Exact), None);
         let exact = Resume { lazy: Lazy::Exact, ..Resume::default() };
-        assert_eq!((exact.tip_rule(Service::Lazy), exact.reopens_tip(Service::Lazy)), (None, false));
+        assert_eq!(
+            (exact.tip_rule(Service::Lazy), exact.tip_rule(Service::Full)),
+            (None, Some(TipRule::BestContinuation))
+        );
         let unknown = Resume { lazy: Lazy::Unknown, ..Resume::default() };
         assert_eq!((unknown.service(Service::Lazy), unknown.service(Service::Eager)), (Service::Full, Service::Eager));
+    }
+
+    #[test]
+    fn rows_are_reopened_by_release() {
+        let reopened = |resume: &Resume| [Service::Full, Service::Lazy].map(|service| resume.reopen(service));
+        assert_eq!(reopened(&Resume::default()), [Reopen::Tip; 2]);
+        assert_eq!(reopened(&Resume { lazy: Lazy::Exact, ..Resume::default() }), [Reopen::Tip, Reopen::Unconditional]);
+        assert_eq!(
+            reopened(&Resume { reopen: Reopen::Unconditional, ..Resume::default() }),
+            [Reopen::Unconditional; 2]
+        );
+        for order in [Order::RegisterThenReopen, Order::ReopenThenRegister] {
+            assert_eq!(Resume { order, ..Resume::default() }.order(), order);
+        }
     }
 
     #[track_caller]

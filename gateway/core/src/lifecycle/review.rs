@@ -18,25 +18,9 @@ group! {
 }
 
 impl Review {
-    /// Whether a review stores what it says.
-    pub fn writes(&self) -> bool {
-        match self.fork {
-            Fork::Reads => false,
-            Fork::Writes | Fork::WritesAndCompresses => true,
-        }
-    }
-
-    /// Whether a compression of the fork shows in the rows.
-    pub fn compresses(&self) -> bool {
-        match self.fork {
-            Fork::Reads | Fork::Writes => false,
-            Fork::WritesAndCompresses => true,
-        }
-    }
-
-    /// Whether a review ends with its session.
-    pub fn ends_with_session(&self) -> bool {
-        !self.writes()
+    /// What a review does to the row of its session.
+    pub fn fork(&self) -> Fork {
+        self.fork
     }
 }
 
@@ -46,12 +30,9 @@ mod tests {
 
     #[test]
     fn reviews_write_by_release() {
-        let does = |fork| {
-            let review = Review { fork };
-            (review.writes(), review.compresses(), review.ends_with_session())
-        };
-        assert_eq!(does(Fork::Reads), (false, false, true));
-        assert_eq!(does(Fork::Writes), (true, false, false));
-        assert_eq!(does(Fork::WritesAndCompresses), (true, true, false));
+        assert_eq!(Review::default().fork(), Fork::Reads);
+        for fork in [Fork::Reads, Fork::Writes, Fork::WritesAndCompresses] {
+            assert_eq!(Review { fork }.fork(), fork);
+        }
     }
 }

@@ -35,20 +35,14 @@ pub enum BadTitle {
 }
 
 impl Title {
-    /// Whether a question for the title writes a waiting one.
-    pub fn get_writes(&self) -> bool {
-        match self.get {
-            Get::Reads => false,
-            Get::AppliesPending => true,
-        }
+    /// What reading the title does with a waiting one.
+    pub fn on_get(&self) -> Get {
+        self.get
     }
 
-    /// Whether a title makes the row that it is for.
-    pub fn creates_row(&self) -> bool {
-        match self.unsaved {
-            Unsaved::CreatesRow => true,
-            Unsaved::Waits => false,
-        }
+    /// What setting the title of a session without a row does.
+    pub fn on_unsaved(&self) -> Unsaved {
+        self.unsaved
     }
 }
 
@@ -65,6 +59,14 @@ pub fn tidy(asked: &str) -> Result<String, BadTitle> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn titles_wait_by_release() {
+        let decided = |title: &Title| (title.on_get(), title.on_unsaved());
+        assert_eq!(decided(&Title::default()), (Get::Reads, Unsaved::CreatesRow));
+        let other = Title { get: Get::AppliesPending, unsaved: Unsaved::Waits };
+        assert_eq!(decided(&other), (Get::AppliesPending, Unsaved::Waits));
+    }
 
     #[test]
     fn titles_are_trimmed_and_bounded() {

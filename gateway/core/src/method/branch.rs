@@ -12,6 +12,7 @@ use crate::ends::finalize;
 use crate::entropy::Stream;
 use crate::legacy;
 use crate::lifecycle::history;
+use crate::lifecycle::lineage::{Branching, Draft};
 use crate::lifecycle::title::{self, BadTitle};
 use crate::record::{Record, SessionStage, Transcript};
 use crate::rpc::{Error, code};
@@ -33,8 +34,9 @@ pub(super) async fn branch(gateway: &Rc<Gateway>, link: &Link, params: Branch) -
     room_for_session(gateway, link)?;
     let now = gateway.env.now();
     let said = parent.read(|record| record.transcript.messages[..history::settled(record)].to_vec());
-    let is_stored = parent.read(|record| record.transcript.draft == 0);
-    if said.is_empty() || !is_stored && gateway.behavior.lineage.stores_draft_at_once() {
+    if said.is_empty()
+        || parent.read(|record| gateway.behavior.lineage.waiting_draft(record)) == Some(Draft::WithPrompt)
+    {
         return Err(Error::new(
             code::NOTHING_TO_BRANCH,
             "nothing to branch: the conversation is empty, or not stored yet",
@@ -53,10 +55,9 @@ pub(super) async fn branch(gateway: &Rc<Gateway>, link: &Link, params: Branch) -
         title: None,
     };
     let record = record_of(&child, said, now);
-    let session = if gateway.behavior.lineage.branches_at_once() {
-        register_then_write(gateway, link, child, title, record).await?
-    } else {
-        legacy::branch::write_then_register(gateway, link, child, title, record).await?
+    let session = match gateway.behavior.lineage.branching() {
+        Branching::OneTransaction => register_then_write(gateway, link, child, title, record).await?,
+        Branching::RowThenMessages => legacy::branch::write_then_register(gateway, link, child, title, record).await?,
     };
     let row = gateway.rows.session(key.clone()).await.ok().flatten();
     Ok(json!({

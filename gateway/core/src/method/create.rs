@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::session::room_for_session;
 use crate::entropy::Stream;
+use crate::lifecycle::lineage::Draft;
 use crate::record::{Record, Transcript};
 use crate::rpc::Error;
 use crate::state::{Gateway, Link};
@@ -49,9 +50,10 @@ pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Resu
     record.details.branch_of = lineage.draft_of(params.parent_session_id);
     let said = params.messages.into_iter().map(|said| NewMessage::text(said.role, said.content, now.wall));
     record.transcript = Transcript::stored(said.collect());
-    if lineage.stores_draft(record.details.branch_of.as_ref()) {
-        record.transcript.draft = record.transcript.messages.len();
-    }
+    record.transcript.draft = match lineage.draft(record.details.branch_of.as_ref()) {
+        Draft::WithPrompt | Draft::OneByOne => record.transcript.messages.len(),
+        Draft::NotStored => 0,
+    };
     let session = opening::register(gateway, link, record, None);
     opening::complete(gateway, &session);
     Ok(session.read(|record| {

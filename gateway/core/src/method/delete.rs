@@ -5,6 +5,8 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::lifecycle::lineage::Deletion;
+use crate::record::Record;
 use crate::rpc::{Error, code};
 use crate::state::Gateway;
 use crate::store::{StoreError, StoredId};
@@ -20,7 +22,8 @@ pub(super) async fn delete(gateway: &Rc<Gateway>, params: Delete) -> Result<Valu
     let asked = asked.ok_or_else(|| Error::new(code::SESSION_ID_REQUIRED, "session_id required"))?;
     let row = StoredId::new(asked.as_str());
     // The check and the call are one step: a session that comes to own the row later finds it deleted.
-    if gateway.sessions.find_owner(&row, |record| gateway.behavior.lineage.protects(record, &row)).is_some() {
+    let refuses = |record: &Record| gateway.behavior.lineage.on_delete(record, &row) == Deletion::Refuse;
+    if gateway.sessions.find_owner(&row, refuses).is_some() {
         return Err(Error::new(code::SESSION_ACTIVE, "cannot delete an active session"));
     }
     match gateway.rows.delete(row).await {

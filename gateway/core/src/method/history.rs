@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::hold;
 use super::session::OfSession;
-use crate::lifecycle::history;
+use crate::lifecycle::history::{self, BusyCut, Undo};
 use crate::record::Record;
 use crate::rpc::{Error, code};
 use crate::state::{Gateway, Link, Session};
@@ -25,13 +25,13 @@ pub(super) async fn undo(gateway: &Rc<Gateway>, link: &Link, params: &OfSession)
     hold::take(gateway, &session)?;
     let (length, kept) =
         session.read(|record| (record.transcript.messages.len(), history::before_last_prompt(&record.transcript)));
-    let undone = match kept < length {
-        true if gateway.behavior.history.undoes_rows() => cut(gateway, &session, kept).await,
-        true => {
+    let undone = match gateway.behavior.history.undo() {
+        _ if kept == length => Ok(()),
+        Undo::RowsToo => cut(gateway, &session, kept).await,
+        Undo::MemoryOnly => {
             session.change(|record| forget(record, kept));
             Ok(())
         }
-        false => Ok(()),
     };
     let next = hold::release(gateway, link, &session);
     hold::go_on(gateway, &session, next).await;
@@ -50,7 +50,10 @@ pub(super) fn kept(gateway: &Gateway, session: &Session, ordinal: Option<&Value>
     session.read(|record| {
         let history = &gateway.behavior.history;
         if record.is_running() {
-            return if history.refuses_busy_cut() { Err(Error::new(code::BUSY, "session busy")) } else { Ok(None) };
+            return match history.on_busy() {
+                BusyCut::Refused => Err(Error::new(code::BUSY, "session busy")),
+                BusyCut::Ignored => Ok(None),
+            };
         }
         let kept = history.kept(&record.transcript, ordinal);
         kept.map(Some).ok_or_else(|| Error::new(code::CUT_NOT_FOUND, "the message to replace is not there any more"))

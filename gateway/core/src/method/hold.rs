@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::agent::Interrupt;
 use crate::ends::idle;
+use crate::lifecycle::history::Hold;
 use crate::lifecycle::queue::PrecedingTurn;
 use crate::record::{Queued, SessionStage, TurnPhase};
 use crate::rpc::{Error, code};
@@ -19,8 +20,9 @@ pub(super) fn take(gateway: &Gateway, session: &Session) -> Result<Rc<Interrupt>
         if record.is_running() {
             return Err(Error::new(code::BUSY, "session busy"));
         }
-        if !gateway.behavior.history.holds() {
-            return Ok(Rc::default());
+        match gateway.behavior.history.hold() {
+            Hold::AsTurn => {}
+            Hold::None => return Ok(Rc::default()),
         }
         if record.stage != SessionStage::Open {
             return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
@@ -35,8 +37,10 @@ pub(super) fn take(gateway: &Gateway, session: &Session) -> Result<Rc<Interrupt>
 
 /// Frees the session. Returns the prompt that has waited and claims it now, if there is one.
 pub(super) fn release(gateway: &Rc<Gateway>, link: &Link, session: &Session) -> Option<Queued> {
-    let next =
-        if gateway.behavior.history.holds() { turn::free(gateway, session, PrecedingTurn::Worked) } else { None };
+    let next = match gateway.behavior.history.hold() {
+        Hold::AsTurn => turn::free(gateway, session, PrecedingTurn::Worked),
+        Hold::None => None,
+    };
     let info = session.read(|record| record.info(&gateway.config.model));
     gateway.emit_within(link, session, "session.info", info);
     next

@@ -10,7 +10,10 @@ use super::{history, steer};
 use crate::clock::Now;
 use crate::ends::reaper;
 use crate::legacy::{self, windows};
-use crate::lifecycle::claim::Admission;
+use crate::lifecycle::attach::PromptBinds;
+use crate::lifecycle::claim::{Admission, Sections};
+use crate::lifecycle::events::Questions;
+use crate::lifecycle::interrupt::BusyInterrupt;
 use crate::observe::SessionEvent;
 use crate::record::{Queued, TurnPhase};
 use crate::rpc::{Error, code};
@@ -32,7 +35,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
     room_to_attach(gateway, &session, link)?;
     let behavior = &gateway.behavior;
     windows::pass(gateway, Window::FoundNotClaimed).await;
-    if behavior.attach.prompt_binds_early() {
+    if behavior.attach.on_prompt() == PromptBinds::BeforeBusyCheck {
         reaper::attach(gateway, &session, link);
     }
     let kept = history::kept(gateway, &session, params.truncate_before_user_ordinal.as_ref())?;
@@ -70,31 +73,31 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
 /// Decides on a prompt, and claims the session for it if it starts, in one step.
 async fn claim(gateway: &Gateway, session: &Session, text: &str) -> Admission {
     let (behavior, mode) = (&gateway.behavior, gateway.config.busy_input_mode);
-    if behavior.claim.claims_apart() {
-        return legacy::prompt::claim_later(gateway, session, text).await;
+    match behavior.claim.sections() {
+        Sections::One => session.change_with(|record, handles| {
+            let decision = behavior.claim.admit(record, mode);
+            if decision == Admission::Start {
+                handles.claim(record, text, gateway.env.now());
+            }
+            decision
+        }),
+        Sections::TestedThenClaimed => legacy::prompt::claim_later(gateway, session, text).await,
     }
-    session.change_with(|record, handles| {
-        let decision = behavior.claim.admit(record, mode);
-        if decision == Admission::Start {
-            handles.claim(record, text, gateway.env.now());
-        }
-        decision
-    })
 }
 
 /// Interrupts the turn that runs, for a prompt that waits.
 fn interrupt(gateway: &Rc<Gateway>, session: &Session) {
-    if gateway.behavior.interrupt.goes_out_late() {
-        return legacy::prompt::interrupt_later(gateway, session);
+    match gateway.behavior.interrupt.on_busy() {
+        BusyInterrupt::TurnAtWork => session.interrupt(),
+        BusyInterrupt::TurnOfTheMoment => legacy::prompt::interrupt_later(gateway, session),
     }
-    session.interrupt();
 }
 
 /// Attaches the session to the connection of a prompt that waits, and emits its open question there.
 fn take_over(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
     let is_new = session.read(|record| !record.attachment.is_to(&link.id));
     reaper::attach(gateway, session, link);
-    if is_new && gateway.behavior.events.asks_again() {
+    if is_new && gateway.behavior.events.questions() == Questions::AskedAgain {
         session.emit_question();
     }
 }

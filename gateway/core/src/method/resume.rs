@@ -11,8 +11,10 @@ use crate::ends::finalize;
 use crate::ends::idle;
 use crate::ends::reaper;
 use crate::legacy;
+use crate::lifecycle::attach::Activate;
+use crate::lifecycle::events::Questions;
 use crate::lifecycle::grace;
-use crate::lifecycle::resume::{OnLive, Service};
+use crate::lifecycle::resume::{OnLive, Order, Service};
 use crate::record::{Record, SessionStage, shown};
 use crate::rpc::{Error, code};
 use crate::state::{EventLog, Gateway, Link, Session};
@@ -97,19 +99,23 @@ pub(super) fn activate(gateway: &Rc<Gateway>, link: &Link, params: &OfSession) -
     if session.read(|record| gateway.behavior.resume.on_live(record)) != OnLive::Attach {
         return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
     }
-    if gateway.behavior.attach.activate_binds() {
-        room_to_attach(gateway, &session, link)?;
-        reaper::attach(gateway, &session, link);
+    match gateway.behavior.attach.on_activate() {
+        Activate::Binds => {
+            room_to_attach(gateway, &session, link)?;
+            reaper::attach(gateway, &session, link);
+        }
+        Activate::AnswersOnly => {}
     }
     session.change(|record| record.details.last_active = gateway.env.now());
     Ok(payload(gateway, &session))
 }
 
 async fn bring_back(gateway: &Rc<Gateway>, link: &Link, target: &StoredId, asked: &Asked) -> Result<Opened, Error> {
-    if gateway.behavior.resume.registers_first() {
-        register_then_reopen(gateway, link, target, asked).await
-    } else {
-        legacy::resume::reopen_then_register(gateway, link, target, &asked.row, asked.service).await
+    match gateway.behavior.resume.order() {
+        Order::RegisterThenReopen => register_then_reopen(gateway, link, target, asked).await,
+        Order::ReopenThenRegister => {
+            legacy::resume::reopen_then_register(gateway, link, target, &asked.row, asked.service).await
+        }
     }
 }
 
@@ -212,7 +218,7 @@ fn payload(gateway: &Gateway, session: &Session) -> Value {
     if let Some(latest) = session.events(EventLog::latest) {
         payload["latest_seq"] = latest.into();
     }
-    if gateway.behavior.events.asks_again() {
+    if gateway.behavior.events.questions() == Questions::AskedAgain {
         payload["pending"] = session.read(|record| {
             let asked = record.question.iter().map(|asked| json!({"type": asked.event(), "payload": asked.payload}));
             asked.collect()

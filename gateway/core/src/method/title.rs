@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::session;
-use crate::lifecycle::title::{self, BadTitle};
+use crate::lifecycle::lineage::Draft;
+use crate::lifecycle::title::{self, BadTitle, Get, Unsaved};
 use crate::record::SessionStage;
 use crate::rpc::{Error, code};
 use crate::state::{Gateway, Session};
@@ -40,7 +41,7 @@ async fn get(gateway: &Gateway, session: &Session) -> Result<Value, Error> {
     let (key, waiting) = session.read(|record| (record.key.clone(), record.details.pending_title.clone()));
     let stored = row.as_ref().and_then(|row| row.title.clone());
     if let (Some(row), None, Some(waiting)) = (&row, &stored, &waiting)
-        && gateway.behavior.title.get_writes()
+        && gateway.behavior.title.on_get() == Get::AppliesPending
         && gateway.rows.set_title(row.id.clone(), waiting.clone()).await.is_ok()
     {
         session.change(|record| record.details.pending_title = None);
@@ -51,8 +52,8 @@ async fn get(gateway: &Gateway, session: &Session) -> Result<Value, Error> {
 
 async fn set(gateway: &Gateway, session: &Session, title: String) -> Result<Value, Error> {
     // The row of a draft is inserted with its messages at its first prompt.
-    let waits = session.read(|record| record.transcript.draft > 0) && gateway.behavior.lineage.stores_draft_at_once();
-    if waits || !gateway.behavior.title.creates_row() {
+    let waits = session.read(|record| gateway.behavior.lineage.waiting_draft(record)) == Some(Draft::WithPrompt);
+    if waits || gateway.behavior.title.on_unsaved() == Unsaved::Waits {
         // Noted before the call: a prompt that inserts the row meanwhile takes the title along.
         let (key, before) =
             session.change(|record| (record.key.clone(), record.details.pending_title.replace(title.clone())));

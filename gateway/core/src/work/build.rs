@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::clock::Millis;
 use crate::ends::idle;
-use crate::lifecycle::agents::BuildDecision;
+use crate::lifecycle::agents::{BuildDecision, OfEnded};
 use crate::record::{AgentState, Record, SessionStage};
 use crate::spawn::{TaskName, TaskRole};
 use crate::state::{Gateway, Session};
@@ -47,10 +47,10 @@ pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session) {
 
 async fn build(gateway: &Rc<Gateway>, session: &Session) {
     let built = gateway.env.build_agent().await;
-    let keeps = gateway.behavior.build.keeps_after_end();
+    let on_end = gateway.behavior.build.on_end();
     session.change_with(|record, handles| match built {
         // An ended session has no use for it.
-        _ if record.stage == SessionStage::Finalized && !keeps => handles.discard_agent(record),
+        _ if record.stage == SessionStage::Finalized && on_end == OfEnded::LetGo => handles.discard_agent(record),
         Ok(agent) => handles.set_agent(record, agent),
         Err(error) => record.agent.state = AgentState::Failed(format!("agent init failed: {error}")),
     });

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::agent::Agent;
 use crate::legacy::windows;
-use crate::lifecycle::notice::NoticeTiming;
+use crate::lifecycle::notice::{NoticeClaim, NoticeTiming, Watchers};
 use crate::observe::SessionEvent;
 use crate::record::{Queued, SessionStage};
 use crate::spawn::Window;
@@ -16,7 +16,7 @@ use crate::state::{Gateway, Notice, Session};
 /// A turn has started a job. False if a task waits for the job already.
 pub(crate) fn begin(gateway: &Gateway, session: &Session, job: &str) -> bool {
     let is_new = session.change(|record| record.jobs.insert(job.to_owned()));
-    is_new || !gateway.behavior.notices.watch_once()
+    is_new || gateway.behavior.notices.watchers() == Watchers::SessionClaimedFirst
 }
 
 /// Waits for the end of a job, or of the session. Returns the prompt that has claimed the session, if one has.
@@ -35,10 +35,12 @@ pub(crate) async fn outcome(gateway: &Gateway, session: &Session, agent: &dyn Ag
 /// The oldest outcome that the session takes claims it, unless a turn holds it or it is being ended.
 pub(crate) fn claim(gateway: &Gateway, session: &Session, timing: NoticeTiming) -> Option<Queued> {
     let behavior = &gateway.behavior.notices;
-    if !session.read(|record| behavior.may_begin(record)) {
-        return None;
+    match session.read(|record| behavior.on_notice(record)) {
+        NoticeClaim::Take => {}
+        NoticeClaim::Leave => return None,
     }
-    let notice = gateway.notices.take(|notice| behavior.takes(notice.owner.is(session), timing))?;
+    let takes = |notice: &Notice| behavior.of_owner(notice.owner.is(session), timing) == NoticeClaim::Take;
+    let notice = gateway.notices.take(takes)?;
     session.change_with(|record, handles| {
         handles.claim(record, &notice.text, gateway.env.now());
     });

@@ -7,7 +7,8 @@ use crate::ends::idle;
 use crate::ends::reaper;
 use crate::entropy::{Purpose, Stream};
 use crate::ids::SessionId;
-use crate::lifecycle::resume::{Building, Service};
+use crate::lifecycle::events::Replay;
+use crate::lifecycle::resume::{Building, Reopen, Service};
 use crate::record::{Record, Transcript};
 use crate::rpc::{Error, code};
 use crate::state::{EventLog, Gateway, Link, Session};
@@ -39,7 +40,10 @@ pub(crate) fn register(gateway: &Rc<Gateway>, link: &Link, record: Record, agent
     while gateway.sessions.find(id.as_str()).is_some() {
         id = SessionId::from_bits(draw());
     }
-    let events = gateway.behavior.events.keeps().then(EventLog::default);
+    let events = match gateway.behavior.events.replay() {
+        Replay::Kept => Some(EventLog::default()),
+        Replay::Lost => None,
+    };
     let session = gateway.sessions.register(id, record, agent, events);
     reaper::attach(gateway, &session, link);
     session
@@ -58,12 +62,12 @@ pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
 
 /// Reopens a row. Returns the row that is open now: the tip, if `target` is not it.
 pub(crate) async fn reopen(gateway: &Gateway, target: &StoredId, service: Service) -> Result<StoredId, StoreError> {
-    if gateway.behavior.resume.reopens_tip(service) {
-        let tip = gateway.rows.reopen_tip(target.clone()).await?;
-        tip.ok_or(StoreError::NoSession)
-    } else {
-        gateway.rows.reopen(target.clone()).await?;
-        Ok(target.clone())
+    match gateway.behavior.resume.reopen(service) {
+        Reopen::Tip => gateway.rows.reopen_tip(target.clone()).await?.ok_or(StoreError::NoSession),
+        Reopen::Unconditional => {
+            gateway.rows.reopen(target.clone()).await?;
+            Ok(target.clone())
+        }
     }
 }
 

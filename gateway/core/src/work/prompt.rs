@@ -6,6 +6,7 @@ use crate::clock::Now;
 use crate::legacy;
 use crate::lifecycle::claim::FirstWrite;
 use crate::lifecycle::flush;
+use crate::lifecycle::lineage::Draft;
 use crate::lifecycle::notice::NoticeTiming;
 use crate::lifecycle::queue::{NextPrompt, PrecedingTurn};
 use crate::record::{Queued, Record};
@@ -77,9 +78,9 @@ async fn insert(
 
 /// Inserts the row and the messages of a draft. The session must be held.
 pub(crate) async fn store_draft(gateway: &Gateway, session: &Session) -> Result<(), StoreError> {
-    let is_draft = session.read(|record| record.transcript.draft > 0);
-    if !is_draft || !gateway.behavior.lineage.stores_draft_at_once() {
-        return Ok(());
+    match session.read(|record| gateway.behavior.lineage.waiting_draft(record)) {
+        Some(Draft::WithPrompt) => {}
+        Some(Draft::OneByOne | Draft::NotStored) | None => return Ok(()),
     }
     let row = session.read(|record| row_of(gateway, record, gateway.env.now()));
     insert(gateway, session, row, Vec::new()).await
