@@ -1,18 +1,23 @@
 //! Recordings of the real gateway: a script, and the rows, memory and logs that each release left.
 //!
-//! `format` is the JSON as it is written, `step` turns each flat step into an [`Act`], `settings` turns environment and
-//! configuration into a scenario's settings, [`timing`] computes when each step happens, and `convert` makes a
-//! [`Scenario`](crate::Scenario) of them. Errors are [`RecordingError`]s that name the file and the place in it.
+//! `format` is the JSON as it is written. `step` turns each flat step into an [`Act`], `turn` each step of a turn into one
+//! of the turn language, both with the help of `keys`; `names` gives sessions the names that a scenario has for them.
+//! `settings` turns environment and configuration into a scenario's settings, [`timing`] computes when each step happens,
+//! and `convert` makes a [`Scenario`](crate::Scenario) of them. Errors are [`RecordingError`]s that name the file and the
+//! place in it.
 
 mod convert;
 mod error;
 mod format;
+mod keys;
+mod names;
 mod settings;
 mod step;
 #[cfg(test)]
 mod tests;
 mod time;
 pub mod timing;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -71,15 +76,17 @@ impl Recording {
             RecordingError::new(path, place, error.to_string())
         })?;
         let of_file = |(place, message): (String, String)| RecordingError::new(path, place, message);
-        let steps = raw.steps.into_iter().enumerate().map(|(index, step)| step.read(index));
-        let steps: Vec<RecordedStep> = steps.collect::<Result<_, _>>().map_err(of_file)?;
+        let grace = time::length(raw.grace_s);
+        let grace = grace.map_err(|message| RecordingError::new(path, "grace_s", message))?;
+        let steps = raw.steps.into_iter().enumerate().map(|(index, step)| RecordedStep::read(index, step));
+        let mut steps: Vec<RecordedStep> = steps.collect::<Result<_, _>>().map_err(of_file)?;
         let zero = step::zero(&steps).map_err(of_file)?;
         let mut turns = BTreeMap::new();
         for (name, script) in raw.scripts {
-            let steps = script.into_iter().enumerate().map(|(index, step)| step.read(&name, index));
-            let steps = steps.collect::<Result<_, _>>().map_err(of_file)?;
-            turns.insert(name, TurnScript { steps });
+            let turn = turn::read(&name, script).map_err(of_file)?;
+            turns.insert(name, turn);
         }
+        names::resolve(&mut steps, &turns).map_err(of_file)?;
         let mut cells = Vec::new();
         for (name, cell) in raw.recorded {
             let place = format!("recorded.{name}");
@@ -92,7 +99,7 @@ impl Recording {
             path: path.to_owned(),
             name: raw.script,
             about: raw.about,
-            grace: time::millis(raw.grace_s).unwrap_or_default(),
+            grace,
             turns,
             steps,
             zero,
@@ -100,7 +107,6 @@ impl Recording {
             env: raw.env,
             config: raw.config,
         };
-        step::check(&recording.steps, &recording.turns).map_err(of_file)?;
         recording.settings()?;
         Ok(recording)
     }

@@ -9,7 +9,8 @@
 //! ]
 //! ```
 //!
-//! A prompt whose whole text is the name of a turn runs that turn. Any other prompt is answered with itself.
+//! A prompt whose whole text is the name of a turn runs that turn. Prompts that were merged into one while they waited run
+//! the first turn that one of them names ([`named`]). Any other prompt is answered with itself.
 
 mod written;
 
@@ -122,6 +123,11 @@ pub enum OnInterrupt {
     Stop,
     /// It runs to its end (`interruptible = false`).
     SitThrough,
+}
+
+/// The turn that a prompt names: by its whole text, or else by the first of its paragraphs that is the name of a turn.
+pub fn named<'a>(turns: &'a BTreeMap<String, TurnScript>, prompt: &str) -> Option<&'a TurnScript> {
+    turns.get(prompt).or_else(|| prompt.split("\n\n").find_map(|paragraph| turns.get(paragraph)))
 }
 
 impl TurnScript {
@@ -268,7 +274,7 @@ const SUMMARY: &str = "summary of the conversation so far";
 
 impl Agent for ScriptedAgent {
     fn start(&self, prompt: &str) -> Box<dyn Turn> {
-        let steps = match self.turns.get(prompt) {
+        let steps = match named(&self.turns, prompt) {
             Some(script) => script.steps.clone(),
             None => vec![TurnStep::Reply { text: prompt.to_owned() }],
         };

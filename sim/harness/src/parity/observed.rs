@@ -34,7 +34,8 @@ impl Observed {
         for (row, stored) in observed.rows.iter_mut().zip(&observation.rows.sessions) {
             let holders: Vec<&LiveSession> =
                 live.sessions.iter().filter(|session| session.row == stored.id || session.key == stored.id).collect();
-            row.held_in_memory = Some(!holders.is_empty());
+            // The key of a record may lag behind a rotation; the row that its agent writes is held.
+            row.held_in_memory = Some(holders.iter().any(|holder| holder.ready && holder.row == stored.id));
             row.ghost = Some(row.ended_at.is_none() && !holders.iter().any(|holder| will_end(holder, live)));
         }
         observed

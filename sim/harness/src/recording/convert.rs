@@ -72,10 +72,11 @@ impl Recording {
 
     fn scenario(&self, timing: &Timing, releases: Vec<Release>, settings: Config) -> Scenario {
         let mut steps = Vec::new();
-        for (step, instant) in self.steps.iter().zip(&timing.instants) {
+        for (index, (step, instant)) in self.steps.iter().zip(&timing.instants).enumerate() {
             if let Act::Do { action, .. } = &step.act {
                 let client = step.client.clone().unwrap_or_else(|| PROCESS.to_owned());
-                steps.push(Step { at: Millis(instant.0), client, action: action.clone(), line: 0 });
+                // The trace names a skipped step by its line: the number of the step in the recording.
+                steps.push(Step { at: Millis(instant.0), client, action: action.clone(), line: index + 1 });
             }
         }
         Scenario {

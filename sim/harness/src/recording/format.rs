@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::error::Misplaced;
-use super::step::{RawAgentStep, RawStep, RecordedStep};
+use super::step::RecordedStep;
+use super::time;
 
 /// Environment variables by name. A value may be a string or a number.
 pub(super) type Variables = BTreeMap<String, Value>;
@@ -21,8 +22,8 @@ pub(super) struct Document {
     #[serde(default = "one")]
     pub(super) grace_s: f64,
     #[serde(default)]
-    pub(super) scripts: BTreeMap<String, Vec<RawAgentStep>>,
-    pub(super) steps: Vec<RawStep>,
+    pub(super) scripts: BTreeMap<String, Vec<Value>>,
+    pub(super) steps: Vec<Value>,
     #[serde(default)]
     pub(super) env: Variables,
     #[serde(default)]
@@ -102,7 +103,7 @@ pub struct Row {
     /// Whether the row is open although no client, turn or timer will end it. Recorded only at the end of the script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ghost: Option<bool>,
-    /// Whether a live record holds the row. Recorded only at the end of the script.
+    /// Whether the agent of a live record writes the row. Recorded only at the end of the script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_in_memory: Option<bool>,
 }
@@ -172,8 +173,10 @@ pub struct AgentEntry {
 }
 
 impl Cell {
-    /// Checks that the log has the steps of the script, and that every probe of the script is recorded.
+    /// Checks that the log has the steps of the script, that every probe of the script is recorded, and that every time
+    /// is one.
     pub(super) fn check(&self, steps: &[RecordedStep]) -> Result<(), Misplaced> {
+        self.check_times()?;
         if self.client_log.len() != steps.len() {
             let message = format!("{} entries for {} steps", self.client_log.len(), steps.len());
             return Err(("client_log".to_owned(), message));
@@ -193,6 +196,29 @@ impl Cell {
         }
         Ok(())
     }
+
+    fn check_times(&self) -> Result<(), Misplaced> {
+        let in_log =
+            self.client_log.iter().enumerate().map(|(index, entry)| (format!("client_log[{index}].t"), entry.t));
+        let by_agent =
+            self.agent_log.iter().enumerate().map(|(index, entry)| (format!("agent_log[{index}].t"), entry.t));
+        let at_probes = self.probes.iter().enumerate().map(|(index, probe)| (format!("probes[{index}].t"), probe.t));
+        let rows_of_probes = self.probes.iter().enumerate().flat_map(|(index, probe)| {
+            row_times(&probe.rows).map(move |(place, time)| (format!("probes[{index}].{place}"), time))
+        });
+        let times = in_log.chain(by_agent).chain(at_probes).chain(rows_of_probes).chain(row_times(&self.rows));
+        for (place, seconds) in times {
+            seconds.map_or(Ok(()), time::check).map_err(|message| (place, message))?;
+        }
+        Ok(())
+    }
+}
+
+fn row_times(rows: &[Row]) -> impl Iterator<Item = (String, Option<f64>)> {
+    rows.iter().enumerate().flat_map(|(index, row)| {
+        let place = |column: &str| format!("rows[{index}].{column}");
+        [(place("started_at"), Some(row.started_at)), (place("ended_at"), row.ended_at)]
+    })
 }
 
 fn one() -> f64 {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::error::Misplaced;
 use super::format::Variables;
-use super::time::millis;
+use super::time::length;
 
 /// The settings of the gateway under which a script was recorded.
 pub(super) fn read(grace: Millis, env: &Variables, config: &Map<String, Value>) -> Result<Config, Misplaced> {
@@ -62,5 +62,5 @@ fn seconds(value: &Value) -> Result<Millis, String> {
         Value::String(text) => text.trim().parse().ok(),
         other => other.as_f64(),
     };
-    seconds.and_then(millis).ok_or_else(|| format!("not a number of seconds: {value}"))
+    seconds.map_or_else(|| Err(format!("not a number of seconds: {value}")), length)
 }

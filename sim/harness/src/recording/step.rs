@@ -1,16 +1,11 @@
 //! The steps of a script: from the flat JSON object to a scenario's action.
 
-use std::collections::BTreeMap;
-
-use gateway_core::agent::CompressionMode;
-use gateway_core::agent::script::{OnInterrupt, TurnScript, TurnStep};
 use gateway_core::clock::Millis;
 use gateway_core::lifecycle::process::Signal;
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::error::Misplaced;
-use super::time::millis;
+use super::keys::Keys;
 use sim_scenario::{
     Action, ConnectionStep, OnDisconnect, ProcessStep, Prompt, RequestStep, ResumeMode, ResumeTarget, Start,
 };
@@ -42,48 +37,14 @@ pub enum Act {
     },
     /// Time passes: the length of the wait.
     Wait(Millis),
+    /// Time passes until the agent of this session is built.
+    WaitReady(String),
     /// Rows and memory are recorded under this name.
     Probe(String),
 }
 
-/// A step of the script as the JSON file has it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawStep {
-    #[serde(rename = "do")]
-    word: String,
-    client: Option<String>,
-    at: Option<f64>,
-    #[serde(default)]
-    t0: bool,
-    how: Option<String>,
-    #[serde(rename = "as")]
-    name: Option<String>,
-    ready: Option<bool>,
-    params: Option<Map<String, Value>>,
-    session: Option<String>,
-    script: Option<String>,
-    id: Option<String>,
-    s: Option<f64>,
-    sig: Option<String>,
-    /// A remark of the author, which is not read.
-    #[serde(rename = "note")]
-    _note: Option<String>,
-}
-
-/// A step of a turn as the JSON file has it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawAgentStep {
-    #[serde(rename = "do")]
-    word: String,
-    s: Option<f64>,
-    text: Option<String>,
-    mode: Option<CompressionMode>,
-    interruptible: Option<bool>,
-    name: Option<String>,
-    message: Option<String>,
-}
+/// What an unknown key of `params` is.
+const NO_EQUIVALENT: &str = "has no equivalent in scenarios";
 
 impl RecordedStep {
     /// Whether the step is a probe.
@@ -95,7 +56,7 @@ impl RecordedStep {
     pub fn action(&self) -> Option<&Action> {
         match &self.act {
             Act::Do { action, .. } => Some(action),
-            Act::Wait(_) | Act::Probe(_) => None,
+            Act::Wait(_) | Act::WaitReady(_) | Act::Probe(_) => None,
         }
     }
 
@@ -106,157 +67,137 @@ impl RecordedStep {
             _ => Millis::ZERO,
         }
     }
-}
 
-impl RawStep {
-    pub(super) fn read(self, index: usize) -> Result<RecordedStep, Misplaced> {
-        let act = self.act().map_err(|message| (format!("steps[{index}] (`{}`)", self.word), message))?;
-        let at = match self.at {
-            Some(at) => Some(millis(at).ok_or_else(|| (format!("steps[{index}].at"), format!("not a time: {at}")))?),
-            None => None,
-        };
+    /// Reads the step at `steps[index]`.
+    ///
+    /// # Errors
+    /// When it is not a step that scenarios have as well, with its place.
+    pub(super) fn read(index: usize, value: Value) -> Result<Self, Misplaced> {
+        let mut keys = Keys::of(format!("steps[{index}]"), value)?;
+        let word = keys.word()?;
+        let act = act(&word, &mut keys)?;
         let client = match &act {
-            Act::Do { action, .. } if !action.is_of_process() => {
-                let missing = || (format!("steps[{index}] (`{}`)", self.word), "needs `client`".to_owned());
-                Some(self.client.ok_or_else(missing)?)
-            }
+            Act::Do { action, .. } if !action.is_of_process() => Some(keys.needed("client")?),
             _ => None,
         };
-        Ok(RecordedStep { word: self.word, client, act, at, is_zero: self.t0 })
-    }
-
-    fn act(&self) -> Result<Act, String> {
-        let action: Action = match self.word.as_str() {
-            "wait" => return Ok(Act::Wait(self.length()?)),
-            "probe" => return Ok(Act::Probe(self.name.clone().unwrap_or_default())),
-            "create" => return self.create(),
-            "connect" => ConnectionStep::Connect.into(),
-            "disconnect" => match self.how.as_deref() {
-                Some("close") => ConnectionStep::Close.into(),
-                Some("abort") | None => ConnectionStep::Drop.into(),
-                Some(other) => return Err(format!("unknown `how`: `{other}`; there are `close` and `abort`")),
-            },
-            "prompt" => {
-                let script = self.script.clone().ok_or("needs `script`")?;
-                RequestStep::Prompt { session: self.session()?, prompt: Prompt::Turn(script), truncate: None }.into()
-            }
-            "resume" => {
-                let mode = self.mode()?;
-                let target = match self.id.as_deref() {
-                    Some("stored") | None => ResumeTarget::Stored,
-                    Some("tip") => ResumeTarget::Tip,
-                    Some(other) => return Err(format!("unknown `id`: `{other}`; there are `stored` and `tip`")),
-                };
-                RequestStep::Resume { session: self.session()?, target, name: self.name.clone(), mode }.into()
-            }
-            "activate" => RequestStep::Activate { session: self.session()? }.into(),
-            "close" => RequestStep::CloseSession { session: self.session()? }.into(),
-            "interrupt" => RequestStep::Interrupt { session: self.session()? }.into(),
-            "list" => RequestStep::List.into(),
-            "idle_reap" => ProcessStep::ScanIdle.into(),
-            "restart" => ProcessStep::Restart.into(),
-            "kill" => match self.sig.as_deref() {
-                None | Some("KILL") => ProcessStep::Kill.into(),
-                Some("TERM") => ProcessStep::Signal { signal: Signal::Term }.into(),
-                Some("INT") => ProcessStep::Signal { signal: Signal::Int }.into(),
-                Some(other) => return Err(format!("unknown `sig`: `{other}`; there are `KILL`, `TERM` and `INT`")),
-            },
-            _ => return Err("unknown step".to_owned()),
-        };
-        let unready = matches!(action, Action::Request(RequestStep::Resume { .. })) && self.ready == Some(false);
-        Ok(Act::Do { action, unready })
-    }
-
-    fn create(&self) -> Result<Act, String> {
-        let (mut title, mut on_disconnect, mut start) = (None, OnDisconnect::Keep, Start::default());
-        for (name, value) in self.params.iter().flatten() {
-            match (name.as_str(), value) {
-                // The width of the terminal concerns the display only.
-                ("cols", Value::Number(_)) => {}
-                ("title", Value::String(text)) => title = Some(text.clone()),
-                ("source", Value::String(text)) => start.source = Some(text.clone()),
-                ("parent_session_id", Value::String(name)) => start.parent = Some(name.clone()),
-                ("messages", Value::Array(messages)) => start.seed = seed(messages)?,
-                ("close_on_disconnect", Value::Bool(true)) => on_disconnect = OnDisconnect::Close,
-                ("close_on_disconnect", Value::Bool(false)) => {}
-                _ => return Err(format!("`params.{name}` = {value} has no equivalent in scenarios")),
-            }
-        }
-        let name = self.name.clone().ok_or("needs `as`, the session's name in the script")?;
-        Ok(Act::Do {
-            action: RequestStep::Create { name, title, on_disconnect, start }.into(),
-            unready: self.ready == Some(false),
-        })
-    }
-
-    /// The purpose of a resume, from its parameters. Other parameters are errors.
-    fn mode(&self) -> Result<ResumeMode, String> {
-        let mut mode = ResumeMode::Continue;
-        for (name, value) in self.params.iter().flatten() {
-            match (name.as_str(), value) {
-                // The width of the terminal concerns the display only.
-                ("cols", Value::Number(_)) => {}
-                ("eager_build", Value::Bool(true)) => mode = ResumeMode::ContinueWithAgent,
-                ("eager_build", Value::Bool(false)) => {}
-                _ => return Err(format!("`params.{name}` = {value} has no equivalent in scenarios")),
-            }
-        }
-        Ok(mode)
-    }
-
-    fn session(&self) -> Result<String, String> {
-        self.session.clone().ok_or_else(|| "needs `session`".to_owned())
-    }
-
-    fn length(&self) -> Result<Millis, String> {
-        let seconds = self.s.unwrap_or_default();
-        millis(seconds).ok_or_else(|| format!("`s` is not a duration: {seconds}"))
+        let (at, is_zero) = (keys.length("at")?, keys.flag("t0")?.unwrap_or_default());
+        // A remark of the author.
+        keys.text("note")?;
+        keys.finish("unknown key of this step")?;
+        Ok(Self { word, client, act, at, is_zero })
     }
 }
 
-impl RawAgentStep {
-    pub(super) fn read(self, script: &str, index: usize) -> Result<TurnStep, Misplaced> {
-        let place = format!("scripts.{script}[{index}] (`{}`)", self.word);
-        self.step().map_err(|message| (place, message))
-    }
-
-    fn step(self) -> Result<TurnStep, String> {
-        let takes = match self.s {
-            Some(seconds) => Some(millis(seconds).ok_or_else(|| format!("`s` is not a duration: {seconds}"))?),
-            None => None,
-        };
-        if self.interruptible == Some(false) && self.word != "tool" {
-            return Err("`interruptible` is a key of `tool` only".to_owned());
-        }
-        let needed = takes.ok_or_else(|| "needs `s`".to_owned());
-        Ok(match self.word.as_str() {
-            "tool" => TurnStep::Tool {
-                name: self.name.unwrap_or_else(|| "terminal".to_owned()),
-                takes: needed?,
-                interrupt: if self.interruptible == Some(false) { OnInterrupt::SitThrough } else { OnInterrupt::Stop },
-            },
-            "sleep" => TurnStep::Sleep { takes: needed? },
-            "say" => TurnStep::Say { text: self.text.ok_or("needs `text`")? },
-            "flush" => TurnStep::Flush,
-            "compress" => TurnStep::Compress {
-                mode: self.mode.unwrap_or(CompressionMode::Default),
-                takes: takes.unwrap_or_default(),
-            },
-            "error" => {
-                TurnStep::Error { message: self.text.or(self.message).unwrap_or_else(|| "scripted error".to_owned()) }
+fn act(word: &str, keys: &mut Keys) -> Result<Act, Misplaced> {
+    let action: Action = match word {
+        "wait" => return Ok(Act::Wait(keys.length("s")?.unwrap_or_default())),
+        "wait_ready" => return Ok(Act::WaitReady(keys.needed("session")?)),
+        "probe" => return Ok(Act::Probe(keys.text("as")?.unwrap_or_default())),
+        "create" => return create(keys),
+        "resume" => return resume(keys),
+        "connect" => ConnectionStep::Connect.into(),
+        "disconnect" => match keys.text("how")?.as_deref() {
+            Some("close") => ConnectionStep::Close.into(),
+            Some("abort") | None => ConnectionStep::Drop.into(),
+            Some(other) => return Err(keys.error(format!("unknown `how`: `{other}`; there are `close` and `abort`"))),
+        },
+        "idle_reap" => ProcessStep::ScanIdle.into(),
+        "restart" => ProcessStep::Restart.into(),
+        "kill" => match keys.text("sig")?.as_deref() {
+            None | Some("KILL") => ProcessStep::Kill.into(),
+            Some("TERM") => ProcessStep::Signal { signal: Signal::Term }.into(),
+            Some("INT") => ProcessStep::Signal { signal: Signal::Int }.into(),
+            Some(other) => {
+                return Err(keys.error(format!("unknown `sig`: `{other}`; there are `KILL`, `TERM` and `INT`")));
             }
-            _ => return Err("unknown step of a turn".to_owned()),
-        })
-    }
+        },
+        "list" => RequestStep::List.into(),
+        "active_list" => RequestStep::ActiveList.into(),
+        "most_recent" => RequestStep::MostRecent.into(),
+        _ => of_session(word, keys)?.into(),
+    };
+    Ok(Act::Do { action, unready: false })
 }
 
-/// The messages that a session starts with, in the form of scenarios: texts of user and assistant in turn.
-fn seed(messages: &[Value]) -> Result<Vec<String>, String> {
+/// A request about one session.
+fn of_session(word: &str, keys: &mut Keys) -> Result<RequestStep, Misplaced> {
+    const WORDS: [&str; 10] =
+        ["prompt", "activate", "close", "interrupt", "title", "history", "undo", "steer", "compress", "branch"];
+    if !WORDS.contains(&word) {
+        return Err(keys.error("unknown step"));
+    }
+    let session = keys.needed("session")?;
+    Ok(match word {
+        "prompt" => {
+            let prompt = Prompt::Turn(keys.needed("script")?);
+            let mut params = keys.inner("params")?;
+            let truncate = params.whole("truncate_before_user_ordinal")?;
+            params.finish(NO_EQUIVALENT)?;
+            RequestStep::Prompt { session, prompt, truncate }
+        }
+        "activate" => RequestStep::Activate { session },
+        "close" => RequestStep::CloseSession { session },
+        "interrupt" => RequestStep::Interrupt { session },
+        "title" => RequestStep::Title { session, title: keys.text("title")? },
+        "history" => RequestStep::History { session },
+        "undo" => RequestStep::Undo { session },
+        "steer" => RequestStep::Steer { session, text: keys.needed("text")? },
+        "compress" => RequestStep::Compress { session },
+        _ => RequestStep::Branch { session, name: keys.needed("as")? },
+    })
+}
+
+fn create(keys: &mut Keys) -> Result<Act, Misplaced> {
+    let name = keys.text("as")?.ok_or_else(|| keys.error("needs `as`, the session's name in the script"))?;
+    let unready = keys.flag("ready")? == Some(false);
+    let mut params = keys.inner("params")?;
+    // The width of the terminal concerns the display only.
+    params.whole("cols")?;
+    let title = params.text("title")?;
+    let on_disconnect = match params.flag("close_on_disconnect")? {
+        Some(true) => OnDisconnect::Close,
+        Some(false) | None => OnDisconnect::Keep,
+    };
+    let seed = params.list("messages")?.unwrap_or_default();
+    let seed = self::seed(&seed).map_err(|(place, message)| params.error_at(&place, message))?;
+    let start = Start { source: params.text("source")?, parent: params.text("parent_session_id")?, seed };
+    params.finish(NO_EQUIVALENT)?;
+    Ok(Act::Do { action: RequestStep::Create { name, title, on_disconnect, start }.into(), unready })
+}
+
+fn resume(keys: &mut Keys) -> Result<Act, Misplaced> {
+    let (session, name) = (keys.needed("session")?, keys.text("as")?);
+    let unready = keys.flag("ready")? == Some(false);
+    let target = match keys.text("id")?.as_deref() {
+        Some("stored") | None => ResumeTarget::Stored,
+        Some("tip") => ResumeTarget::Tip,
+        Some("title") => ResumeTarget::Title,
+        Some(other) => {
+            return Err(keys.error(format!("unknown `id`: `{other}`; there are `stored`, `tip` and `title`")));
+        }
+    };
+    let mut params = keys.inner("params")?;
+    // The width of the terminal concerns the display only.
+    params.whole("cols")?;
+    let mode = match (params.flag("lazy")?.unwrap_or_default(), params.flag("eager_build")?.unwrap_or_default()) {
+        (false, false) => ResumeMode::Continue,
+        (false, true) => ResumeMode::ContinueWithAgent,
+        (true, false) => ResumeMode::ReadOnly,
+        (true, true) => return Err(params.error("both `lazy` and `eager_build`")),
+    };
+    params.finish(NO_EQUIVALENT)?;
+    Ok(Act::Do { action: RequestStep::Resume { session, target, name, mode }.into(), unready })
+}
+
+/// The messages that a session starts with, in the form of scenarios: texts of user and assistant in turn. An error has
+/// the place in `params`.
+fn seed(messages: &[Value]) -> Result<Vec<String>, Misplaced> {
     let roles = ["user", "assistant"].into_iter().cycle();
     let text = |(place, (message, role)): (usize, (&Value, &str))| {
         let content = [&message["content"], &message["text"]].into_iter().find_map(Value::as_str);
         content.filter(|_| message["role"] == role).map(str::to_owned).ok_or_else(|| {
-            format!("`params.messages[{place}]` = {message} where a scenario has the {role}'s `role` and `content`")
+            let expected = format!("a scenario has the {role}'s `role` and `content` here, not {message}");
+            (format!("messages[{place}]"), expected)
         })
     };
     messages.iter().zip(roles).enumerate().map(text).collect()
@@ -270,23 +211,4 @@ pub(super) fn zero(steps: &[RecordedStep]) -> Result<usize, Misplaced> {
         (None, _) => Err(("steps".to_owned(), "none is marked `t0`".to_owned())),
         (Some(_), Some((index, _))) => Err((format!("steps[{index}]"), "a second step is marked `t0`".to_owned())),
     }
-}
-
-/// Checks references between steps: prompts name scripts that exist, and sessions are named before they are used.
-pub(super) fn check(steps: &[RecordedStep], turns: &BTreeMap<String, TurnScript>) -> Result<(), Misplaced> {
-    let mut sessions: Vec<&str> = Vec::new();
-    for (index, step) in steps.iter().enumerate() {
-        let Some(action) = step.action() else { continue };
-        let place = || format!("steps[{index}] (`{}`)", step.word);
-        if let Some(session) = action.session().filter(|session| !sessions.contains(session)) {
-            return Err((place(), format!("no step before names a session `{session}`")));
-        }
-        sessions.extend(action.names());
-        if let Some(prompt) = action.prompt()
-            && !turns.contains_key(prompt.text())
-        {
-            return Err((place(), format!("there is no script `{}`", prompt.text())));
-        }
-    }
-    Ok(())
 }

@@ -126,10 +126,20 @@ fn unknown_input_is_rejected() {
     check_rejected("/env", json!({"HERMES_TUI_X": "1"}), "env.HERMES_TUI_X: unknown environment variable");
     check_rejected("/env/HERMES_TUI_SESSION_TTL_S", json!("soon"), "not a number of seconds");
     check_rejected("/config", json!({"display": {"skin": "x"}}), "config.display.skin: unknown setting");
-    check_rejected("/steps/1/params", json!({"profile": "x"}), "steps[1] (`create`): `params.profile` = \"x\"");
+    check_rejected(
+        "/steps/1/params",
+        json!({"profile": "x"}),
+        "steps[1] (`create`).params.profile: has no equivalent in scenarios: \"x\"",
+    );
     check_rejected("/steps/6/sig", json!("HUP"), "steps[6] (`kill`): unknown `sig`: `HUP`");
     check_rejected("/steps/4", json!({"do": "pray"}), "steps[4] (`pray`): unknown step");
-    check_rejected("/steps/4", json!({"do": "probe", "x": 1}), "line 1, column");
+    check_rejected("/steps/4", json!({"do": "probe", "x": 1}), "steps[4] (`probe`).x: unknown key of this step: 1");
+    check_rejected("/steps/4", json!("probe"), "steps[4]: an object is expected here, not a text");
+    check_rejected("/steps/4/at", json!("soon"), "steps[4] (`probe`).at: a number of seconds is expected here");
+    check_rejected("/steps/1/params", json!([1]), "steps[1] (`create`).params: an object is expected here, not a list");
+    let prompt =
+        json!({"do": "prompt", "client": "c1", "session": "y", "script": "A", "t0": true, "params": {"mode": 1}});
+    check_rejected("/steps/3", prompt, "steps[3] (`prompt`).params.mode: has no equivalent in scenarios: 1");
     check_rejected("/steps/3/script", json!("B"), "steps[3] (`prompt`): there is no script `B`");
     check_rejected("/steps/3/t0", json!(false), "steps: none is marked `t0`");
     check_rejected("/steps/5/session", json!("q"), "steps[5] (`interrupt`): no step before names a session `q`");
@@ -137,6 +147,44 @@ fn unknown_input_is_rejected() {
     check_rejected("/recorded/0.17.0/client_log/1/do", json!("list"), "recorded.0.17.0.client_log[1]: `list` where");
     check_rejected("/recorded/0.17.0/probes", json!([]), "recorded.0.17.0.probes: 0 of the 1");
     check_rejected("/recorded", json!({"0.15.0": document()["recorded"]["0.17.0"]}), "unknown release `0.15.0`");
+}
+
+/// A name that is given twice stands for the last session of that name, and a resume without a name takes none away.
+#[test]
+fn names_are_given_once_in_a_scenario() {
+    let resumed = |name: Value| {
+        let mut document = document();
+        document["steps"][9]["as"] = name;
+        document["steps"][10]["session"] = json!("y");
+        document["steps"][13]["session"] = json!("y");
+        let steps = read(&document).expect("a good file").import(None).expect("a scenario").steps;
+        let action = |index: usize| steps[index].action.clone();
+        let name = action(8).names().map(str::to_owned);
+        (name, action(9).session().map(str::to_owned))
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(resumed(json!(null)), (text("y-2"), text("y")));
+    assert_eq!(resumed(json!("y")), (None, text("y")));
+    assert_eq!(resumed(json!("x")), (text("x-2"), text("y")));
+    check_rejected("/steps/9/as", json!("gateway"), "another use for the session name `gateway`");
+    check_rejected("/steps/9/client", json!("c1"), "steps[9] (`resume`): client `c1` is not connected");
+    check_rejected("/steps/8/client", json!("c 2"), "the client name `c 2` has a sign that is no letter");
+}
+
+/// Every number that a person can type has a bound.
+#[test]
+fn absurd_numbers_are_rejected() {
+    check_rejected("/grace_s", json!(-1), "all.json: grace_s: not a number of seconds from 0 to 86400: -1");
+    check_rejected("/grace_s", json!(1e9), "all.json: grace_s: not a number of seconds");
+    check_rejected("/steps/4/at", json!(1e300), "steps[4] (`probe`).at: not a number of seconds");
+    check_rejected("/scripts/A/1/s", json!(-0.5), "scripts.A[1] (`sleep`).s: not a number of seconds");
+    check_rejected("/env/HERMES_TUI_SESSION_TTL_S", json!("1e30"), "env.HERMES_TUI_SESSION_TTL_S: not a number of");
+    check_rejected("/recorded/0.17.0/client_log/3/t", json!(1e300), "recorded.0.17.0.client_log[3].t: not a number");
+    check_rejected("/recorded/0.17.0/agent_log/0/t", json!(-1e300), "recorded.0.17.0.agent_log[0].t: not a number");
+    check_rejected("/recorded/0.17.0/probes/0/t", json!(1e6), "recorded.0.17.0.probes[0].t: not a number");
+    let row = json!({"id": "s1", "source": "tui", "parent_session_id": null, "started_at": 1e18, "ended_at": null,
+        "end_reason": null, "message_count": 0, "messages": 0, "messages_active": 0});
+    check_rejected("/recorded/0.17.0/rows", json!([row]), "recorded.0.17.0.rows[0].started_at: not a number");
 }
 
 /// An imported script is a scenario file with the default grace and scaled times.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway_core::agent::script::TurnScript;
+use gateway_core::agent::script::{self, TurnScript};
 
 use crate::error::{ScenarioError, Source, list};
 use crate::step::{PlacedStep, Presence, Prompt, Step};
@@ -120,9 +120,16 @@ impl<'a> Script<'a> {
                 Err(self.source.error(placed.place("turn"), format!("unknown turn `{turn}`")).with_help(known()))
             }
             // The agent would run the turn, and the default of `until` would not include it.
-            Prompt::Text(text) if defined => {
-                let message = format!("text `{text}` is the name of a turn");
-                let help = format!("write `turn = \"{text}\"`, or send another text");
+            Prompt::Text(text) if script::named(self.turns, text).is_some() => {
+                let (message, help) = match defined {
+                    true => {
+                        (format!("text `{text}` is the name of a turn"), format!("write `turn = \"{text}\"`, or send another text"))
+                    }
+                    false => (
+                        "a paragraph of the text is the name of a turn".to_owned(),
+                        "send another text: a prompt that was merged from several runs the first turn that one of them names".to_owned(),
+                    ),
+                };
                 Err(self.source.error(placed.place("text"), message).with_help(help))
             }
             _ => Ok(()),
