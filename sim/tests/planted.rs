@@ -120,47 +120,6 @@ fn a_one_shot_timer_is_caught_by_detached_rows_end() {
 /// Method: the window between removing the record and ending its row stays open, and the resume falls into it.
 #[test]
 fn an_end_after_a_resume_is_caught_by_live_rows_stay_open() {
-    let story = r#"
-        about = "A close and a resume at one time."
-        until = "20s"
-        [windows]
-        popped_not_ended = "2s"
-        [[steps]]
-        at = "0s"
-        client = "desktop"
-        do = "connect"
-        [[steps]]
-        at = "0s"
-        client = "desktop"
-        do = "session.create"
-        as = "work"
-        [[steps]]
-        at = "0s"
-        client = "phone"
-        do = "connect"
-        [[steps]]
-        at = "1s"
-        client = "desktop"
-        do = "prompt.submit"
-        session = "work"
-        text = "hello"
-        [[steps]]
-        at = "6s"
-        client = "desktop"
-        do = "session.close"
-        session = "work"
-        [[steps]]
-        at = "7s"
-        client = "phone"
-        do = "session.resume"
-        session = "work"
-        as = "again"
-        [[steps]]
-        at = "12s"
-        client = "phone"
-        do = "prompt.submit"
-        session = "again"
-        text = "still there?"
-    "#;
+    let story = include_str!("../../scenarios/defects/close_ends_before_reopen.toml");
     check_caught("close.order", "pop_then_end", "live_rows_stay_open", story);
 }

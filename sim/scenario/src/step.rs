@@ -149,12 +149,8 @@ impl Action {
     }
 
     /// The duration in the step's key `takes`, `forward` or `back`; `None` if the step has none.
-    pub const fn takes(&self) -> Option<Millis> {
-        match self {
-            Self::Connection(step) => step.takes(),
-            Self::Request(_) => None,
-            Self::Process(step) => step.takes(),
-        }
+    pub fn takes(&self) -> Option<Millis> {
+        self.clone().takes_mut().copied()
     }
 
     /// As [`Action::takes`], as a mutable reference.
@@ -249,21 +245,6 @@ impl Action {
 }
 
 impl ConnectionStep {
-    const fn takes(&self) -> Option<Millis> {
-        match self {
-            Self::Vanish { takes } => *takes,
-            Self::Lag { takes } => Some(*takes),
-            Self::Connect
-            | Self::Close
-            | Self::Drop
-            | Self::Stall
-            | Self::Unstall
-            | Self::Cut
-            | Self::Mend
-            | Self::Resend => None,
-        }
-    }
-
     fn takes_mut(&mut self) -> Option<&mut Millis> {
         match self {
             Self::Vanish { takes } => takes.as_mut(),
@@ -287,15 +268,6 @@ impl ConnectionStep {
 }
 
 impl ProcessStep {
-    const fn takes(&self) -> Option<Millis> {
-        match self {
-            Self::Suspend { length } | Self::SetClock { jump: Jump::Forward(length) | Jump::Back(length) } => {
-                Some(*length)
-            }
-            Self::Kill | Self::Signal { .. } | Self::Restart | Self::CliNew { .. } | Self::ScanIdle => None,
-        }
-    }
-
     fn takes_mut(&mut self) -> Option<&mut Millis> {
         match self {
             Self::Suspend { length } | Self::SetClock { jump: Jump::Forward(length) | Jump::Back(length) } => {

@@ -7,11 +7,12 @@ use gateway_core::clock::{Millis, Uptime};
 use gateway_core::config::Config;
 use gateway_core::ids::SessionId;
 use gateway_core::state::{Registry, Session};
+use gateway_core::store::StoredId;
 use sim_scenario::Scenario;
 
 use super::bound;
 use crate::task::AnyTask;
-use crate::world::client_log::{ClientEvent, ClientLog};
+use crate::world::client_log::{ClientEvent, ClientLog, SessionLog};
 use crate::world::mirror::Mirror;
 use crate::world::names::Names;
 use crate::world::session_events::SessionEvents;
@@ -112,6 +113,19 @@ impl View<'_> {
     /// How long the writes that end a session may take.
     pub(crate) fn slack(&self) -> Millis {
         self.store.slack()
+    }
+
+    /// What `breach` finds in each session of clients, given its log and the first row of its conversation. Sessions whose
+    /// messages may be missing are left out: all after an injected fault of the store, and those that lost a row.
+    pub(crate) fn of_stored<T>(&self, breach: impl Fn(&str, &SessionLog, &StoredId) -> Option<T>) -> Vec<T> {
+        if self.store.faults > 0 {
+            return Vec::new();
+        }
+        let of = |(session, log): (&String, &SessionLog)| {
+            let row = log.stored.as_ref().filter(|row| !self.rows.lost_a_row(row))?;
+            breach(session, log, row)
+        };
+        self.clients.log.sessions().iter().filter_map(of).collect()
     }
 
     /// Whether a turn runs for the record with this label.

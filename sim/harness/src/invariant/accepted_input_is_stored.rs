@@ -3,6 +3,7 @@
 
 use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
+use gateway_core::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::RowSet;
@@ -15,17 +16,13 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
-    // A prompt that cannot be stored is answered with an error.
-    if view.store.faults > 0 {
-        return Vec::new();
-    }
-    let logs = view.clients.log.sessions();
-    let with_words = logs.iter().filter(|(_, log)| !log.queued.is_empty() || !log.steers.is_empty());
-    with_words.filter_map(|(session, log)| breach(view, session, log)).collect()
+    view.of_stored(|session, log, row| breach(view, session, log, row))
 }
 
-fn breach(view: &View<'_>, id: &str, log: &SessionLog) -> Option<Breach> {
-    let row = log.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
+fn breach(view: &View<'_>, id: &str, log: &SessionLog, row: &StoredId) -> Option<Breach> {
+    if log.queued.is_empty() && log.steers.is_empty() {
+        return None;
+    }
     let session = view.known.iter().find(|session| session.id().as_str() == id)?;
     if log.stops > 0 || !ended_at_rest(view, session) {
         return None;

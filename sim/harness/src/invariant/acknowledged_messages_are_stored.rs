@@ -3,7 +3,7 @@
 //!
 //! An undo or a compression may remove them later. The claim is that each was stored at some time.
 
-use gateway_core::store::{NewMessage, Role};
+use gateway_core::store::{NewMessage, Role, StoredId};
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::RowSet;
@@ -16,15 +16,10 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
-    if view.store.faults > 0 {
-        return Vec::new();
-    }
-    let logs = view.clients.log.sessions();
-    logs.iter().filter_map(|(session, log)| breach(view, session, log)).collect()
+    view.of_stored(|session, log, row| breach(view, session, log, row))
 }
 
-fn breach(view: &View<'_>, session: &str, log: &SessionLog) -> Option<Breach> {
-    let row = log.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
+fn breach(view: &View<'_>, session: &str, log: &SessionLog, row: &StoredId) -> Option<Breach> {
     let said = view.rows.all_messages(row);
     let answers = log.ends.iter().filter_map(|end| match end {
         TurnEnd::Complete(text) => Some(text.as_str()),

@@ -1,7 +1,7 @@
 //! An accepted answer to a question reaches the agent (S31 of the catalogue): it is the result of the tool call that asked,
 //! whatever happens between the two.
 
-use gateway_core::store::Role;
+use gateway_core::store::{Role, StoredId};
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::RowSet;
@@ -14,16 +14,16 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
-    if view.store.faults > 0 || view.process.was_killed {
+    if view.process.was_killed {
         return Vec::new();
     }
-    let logs = view.clients.log.sessions();
-    let answered = logs.iter().filter(|(_, log)| !log.answers.is_empty());
-    answered.filter_map(|(session, log)| breach(view, session, log)).collect()
+    view.of_stored(|session, log, row| breach(view, session, log, row))
 }
 
-fn breach(view: &View<'_>, session: &str, log: &SessionLog) -> Option<Breach> {
-    let row = log.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
+fn breach(view: &View<'_>, session: &str, log: &SessionLog, row: &StoredId) -> Option<Breach> {
+    if log.answers.is_empty() {
+        return None;
+    }
     let results = view.rows.all_messages(row).iter().filter(|message| message.role == Role::Tool);
     let results: Vec<&str> = results.filter_map(|message| message.content.as_deref()).collect();
     // Steering text of the meantime follows the result in the same message.

@@ -1,7 +1,7 @@
 //! A turn that has ended, by itself or by an interrupt, has a final message of the agent in the rows (spec §5; 0.16.0 and
 //! 0.17.0 omit it): a later reader sees how the turn ended, and that the next prompt begins another.
 
-use gateway_core::store::{NewMessage, Role};
+use gateway_core::store::{NewMessage, Role, StoredId};
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::RowSet;
@@ -14,15 +14,10 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
-    if view.store.faults > 0 {
-        return Vec::new();
-    }
-    let logs = view.clients.log.sessions();
-    logs.iter().filter_map(|(session, log)| breach(view, session, log)).collect()
+    view.of_stored(|session, log, row| breach(view, session, log, row))
 }
 
-fn breach(view: &View<'_>, session: &str, log: &SessionLog) -> Option<Breach> {
-    let row = log.stored.as_ref().filter(|row| !view.rows.lost_a_row(row))?;
+fn breach(view: &View<'_>, session: &str, log: &SessionLog, row: &StoredId) -> Option<Breach> {
     let (ends, last_words) = (log.ends.len(), last_words(view.rows.all_messages(row)));
     if ends <= last_words {
         return None;
