@@ -18,12 +18,12 @@ mod endpoint;
 mod machine;
 #[path = "load/options.rs"]
 mod options;
+#[path = "load/phase.rs"]
+mod phase;
 #[path = "load/report.rs"]
 mod report;
 #[path = "load/rows.rs"]
 mod rows;
-#[path = "load/stage.rs"]
-mod stage;
 #[path = "load/trivial.rs"]
 mod trivial;
 
@@ -69,7 +69,7 @@ async fn run(options: &Options) -> Result<ExitCode, String> {
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs all stages against one endpoint.
+/// Runs all phases against one endpoint.
 async fn measure(endpoint: &Endpoint, options: &Options, faults: &mut Vec<String>) -> Result<Measured, String> {
     let running = endpoint.start()?;
     let (mut measured, clients) = crowd::load(&running, options).await?;

@@ -70,7 +70,7 @@ async fn a_signal_ends_what_is_open() {
 
         let ((code, folder), interrupted) = tokio::join!(gateway.stop(signal), async {
             let complete = client.event_of("message.complete").await;
-            client.hear_close().await;
+            client.close_code().await;
             complete["payload"]["status"].clone()
         });
         assert_eq!(code, Some(0), "SIG{signal}");

@@ -23,7 +23,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 const ROUNDS: usize = 11;
 const RUNS: u32 = 200;
 
-const STORY: &str = include_str!("../../scenarios/issues/44045_turn_outlives_grace.toml");
+const SCENARIO: &str = include_str!("../../scenarios/issues/44045_turn_outlives_grace.toml");
 
 fn main() {
     let asked = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
@@ -38,7 +38,7 @@ fn main() {
 
 /// A run of #44045, and its store calls alone.
 fn against_statements() {
-    let scenario = scenario(STORY);
+    let scenario = scenario(SCENARIO);
     let mut simulator = Simulator::new();
     let calls = simulator.calls(&scenario, Release::Current);
     let mut database = Database::in_memory().expect("a database in memory");
@@ -69,7 +69,7 @@ fn by_clients() {
 
 /// Memory does not grow with the number of runs.
 fn growth(runs: u64) {
-    let scenario = scenario(STORY);
+    let scenario = scenario(SCENARIO);
     let mut simulator = Simulator::new();
     let mut go = |runs| (0..runs).for_each(|_| drop(simulator.run(&scenario, Release::Current)));
     go(1000);

@@ -11,10 +11,10 @@ use sim_harness::invariant::NAMES;
 use sim_harness::{Outcome, Release, Report, Scenario, Simulator};
 use sim_scenario::{ConnectionStep, Word};
 
-const STORY: &str = include_str!("../../scenarios/faults/any_call_may_fail.toml");
+const SCENARIO: &str = include_str!("../../scenarios/faults/any_call_may_fail.toml");
 
-fn story() -> Scenario {
-    Scenario::parse(Path::new("any_call_may_fail.toml"), STORY, &NAMES).unwrap_or_else(|error| panic!("{error}"))
+fn scenario() -> Scenario {
+    Scenario::parse(Path::new("any_call_may_fail.toml"), SCENARIO, &NAMES).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The number of times that each fault was injected in a run.
@@ -26,7 +26,7 @@ fn struck(report: &Report) -> BTreeSet<&str> {
 /// No claim is violated, the run comes to rest, and no message is stored twice, under all kinds of faults.
 #[test]
 fn claims_hold_whichever_call_fails() {
-    let (scenario, mut simulator) = (story(), Simulator::new());
+    let (scenario, mut simulator) = (scenario(), Simulator::new());
     let mut all = BTreeSet::new();
     for seed in 0..300 {
         let report = simulator.run_with(&scenario, Release::Current, Box::new(Random::new(seed)));
@@ -51,7 +51,7 @@ fn stored_twice(rows: &[MessageRow]) -> Vec<&MessageRow> {
 /// The scripted schedule injects no random fault, and a tape contains all of them.
 #[test]
 fn random_faults_are_on_the_tape() {
-    let (scenario, mut simulator) = (story(), Simulator::new());
+    let (scenario, mut simulator) = (scenario(), Simulator::new());
     let scripted = simulator.run_with(&scenario, Release::Current, Box::new(Fifo));
     assert!(struck(&scripted).is_empty());
     let first = simulator.run_with(&scenario, Release::Current, Box::new(Random::new(7)));
@@ -63,7 +63,7 @@ fn random_faults_are_on_the_tape() {
 /// The frequency of faults matches the odds, within chance: a call in ten fails.
 #[test]
 fn fault_frequencies_match_the_odds() {
-    let (scenario, mut simulator) = (story(), Simulator::new());
+    let (scenario, mut simulator) = (scenario(), Simulator::new());
     let (mut calls, mut errors) = (0, 0);
     for seed in 0..100 {
         let report = simulator.run_with(&scenario, Release::Current, Box::new(Random::new(seed)));
@@ -91,17 +91,17 @@ const MATTERS: [[&str; 4]; 7] = [
 #[test]
 fn each_fault_reveals_a_bug() {
     let mut simulator = Simulator::new();
-    for [story, field, alternative, claim] in MATTERS {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../scenarios/faults/{story}.toml"));
+    for [name, field, alternative, claim] in MATTERS {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../scenarios/faults/{name}.toml"));
         let mut scenario = Scenario::load(&path, &NAMES).unwrap_or_else(|error| panic!("{error}"));
         let mut caught = |scenario: &Scenario| {
             let report = simulator.run(scenario, Release::Current);
             report.violations.iter().any(|violation| violation.invariant == claim)
         };
-        assert!(!caught(&scenario), "{story} violates {claim} without a bug");
+        assert!(!caught(&scenario), "{name} violates {claim} without a bug");
         scenario.behavior.push((field.to_owned(), alternative.to_owned()));
-        assert!(caught(&scenario), "{story} does not catch {field} = {alternative} by {claim}");
-        assert!(!caught(&unhurt(scenario)), "{story} catches {field} = {alternative} also without its fault");
+        assert!(caught(&scenario), "{name} does not catch {field} = {alternative} by {claim}");
+        assert!(!caught(&unhurt(scenario)), "{name} catches {field} = {alternative} also without its fault");
     }
 }
 

@@ -111,7 +111,7 @@ fn delete() {
 /// A branch copies the messages, ends on its own, and neither ends nor continues its parent.
 #[test]
 fn branch() {
-    let told = "10s session.branch session=work as=second\n11s prompt.submit session=second text=three\n12s session.close session=second";
+    let script = "10s session.branch session=work as=second\n11s prompt.submit session=second text=three\n12s session.close session=second";
     let rows = [
         "s1.end_reason = NULL",
         "s1.message_count = 4",
@@ -121,7 +121,7 @@ fn branch() {
         "s2.title = branch",
     ];
     for release in Release::ALL {
-        check(release, &[], told, &rows);
+        check(release, &[], script, &rows);
     }
     let empty = "10s session.create as=idle\n11s session.branch session=idle as=second";
     check(Release::Current, &[], empty, &["-s2"]);
@@ -130,12 +130,12 @@ fn branch() {
 /// A compression on request leaves a summary and the last message, in place or under a new id.
 #[test]
 fn compress() {
-    let told = "10s session.compress session=work\n11s prompt.submit session=work text=three";
-    check(Release::Current, &[], told, &["s1.message_count = 4", "s1.end_reason = NULL", "-s2"]);
+    let script = "10s session.compress session=work\n11s prompt.submit session=work text=three";
+    check(Release::Current, &[], script, &["s1.message_count = 4", "s1.end_reason = NULL", "-s2"]);
     let rotated =
         ["s1.end_reason = compression", "s2.parent_session_id = s1", "s2.end_reason = NULL", "s2.message_count = 4"];
-    check(Release::Current, &["rotation.default_mode=rotate"], told, &rotated);
-    check(Release::V0_17_0, &[], told, &["s1.end_reason = compression", "s2.parent_session_id = s1"]);
+    check(Release::Current, &["rotation.default_mode=rotate"], script, &rotated);
+    check(Release::V0_17_0, &[], script, &["s1.end_reason = compression", "s2.parent_session_id = s1"]);
     let short =
         "10s session.create as=other\n11s prompt.submit session=other text=x\n12s session.compress session=other";
     check(

@@ -96,9 +96,9 @@ fn caught_by<'a>(
 
 /// Runs a scenario under `current` with one field of its behaviour changed, and without the change.
 #[track_caller]
-fn check_caught(field: &str, alternative: &str, invariant: &str, story: &str) {
+fn check_caught(field: &str, alternative: &str, invariant: &str, text: &str) {
     let mut scenario =
-        Scenario::parse(Path::new("planted.toml"), story, &NAMES).unwrap_or_else(|error| panic!("{error}"));
+        Scenario::parse(Path::new("planted.toml"), text, &NAMES).unwrap_or_else(|error| panic!("{error}"));
     let mut simulator = Simulator::new();
     let sound = simulator.run(&scenario, Release::Current);
     assert_eq!((sound.outcome, sound.detail), (Outcome::Passed, None), "without the bug: {:?}", sound.violations);
@@ -111,8 +111,8 @@ fn check_caught(field: &str, alternative: &str, invariant: &str, story: &str) {
 /// The defect from which the project started (hermes-agent#44045): a timer that fires once and is not rearmed.
 #[test]
 fn a_one_shot_timer_is_caught_by_detached_rows_end() {
-    let story = include_str!("../../scenarios/issues/44045_turn_outlives_grace.toml");
-    check_caught("grace.expiry", "one_shot", "detached_rows_end", story);
+    let text = include_str!("../../scenarios/issues/44045_turn_outlives_grace.toml");
+    check_caught("grace.expiry", "one_shot", "detached_rows_end", text);
 }
 
 /// A close that first removes the record lets a resume reopen the row, which then ends under the new record (S4).
@@ -120,6 +120,6 @@ fn a_one_shot_timer_is_caught_by_detached_rows_end() {
 /// Method: the window between removing the record and ending its row stays open, and the resume falls into it.
 #[test]
 fn an_end_after_a_resume_is_caught_by_live_rows_stay_open() {
-    let story = include_str!("../../scenarios/defects/close_ends_before_reopen.toml");
-    check_caught("close.order", "pop_then_end", "live_rows_stay_open", story);
+    let text = include_str!("../../scenarios/defects/close_ends_before_reopen.toml");
+    check_caught("close.order", "pop_then_end", "live_rows_stay_open", text);
 }

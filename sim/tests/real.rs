@@ -39,34 +39,34 @@ fn played(said: &Scenario, played: &Scenario) -> Vec<String> {
 /// without the bug the two are equal.
 #[test]
 fn a_planted_bug_differs_over_real_sockets() {
-    let story = scenario("issues/44045_no_rotation.toml");
-    assert_eq!(played(&story, &story), [""; 0]);
-    let mut planted = story.clone();
+    let scenario = scenario("issues/44045_no_rotation.toml");
+    assert_eq!(played(&scenario, &scenario), [""; 0]);
+    let mut planted = scenario.clone();
     planted.behavior.push(("grace.expiry".to_owned(), "one_shot".to_owned()));
-    let differences = played(&story, &planted);
+    let differences = played(&scenario, &planted);
     assert_eq!(differences.first().map(String::as_str), Some("s1.end_reason: expected ws_orphan_reap, found NULL"));
 }
 
 #[track_caller]
 fn check_ineligible(change: impl Fn(&mut Scenario), says: &str) {
-    let mut story = scenario("issues/44045_no_rotation.toml");
-    change(&mut story);
-    let why = margin::rows(&mut Simulator::new(), &story, Release::Current).expect_err(says).to_string();
+    let mut scenario = scenario("issues/44045_no_rotation.toml");
+    change(&mut scenario);
+    let why = margin::rows(&mut Simulator::new(), &scenario, Release::Current).expect_err(says).to_string();
     assert!(why.contains(says), "{why}");
 }
 
 /// Steps that only the simulator can carry out, and results decided by less than the margin, are not played in real time.
 #[test]
 fn scenarios_that_need_simulated_time_are_not_eligible() {
-    check_ineligible(|story| story.until = Millis::from_secs(121), "121.000s of script");
-    check_ineligible(|story| story.network.latency.max = Millis(1), "only a simulated world has a network");
+    check_ineligible(|scenario| scenario.until = Millis::from_secs(121), "121.000s of script");
+    check_ineligible(|scenario| scenario.network.latency.max = Millis(1), "only a simulated world has a network");
     check_ineligible(
-        |story| story.store.odds.busy = "1/2".to_owned().try_into().expect("a ratio"),
+        |scenario| scenario.store.odds.busy = "1/2".to_owned().try_into().expect("a ratio"),
         "a store with faults",
     );
-    let drop = |story: &mut Scenario, at| story.steps.last_mut().expect("the drop").at = Millis(at);
+    let drop = |scenario: &mut Scenario, at| scenario.steps.last_mut().expect("the drop").at = Millis(at);
     // The turn ends 20 s after the drop: whether the timer of 20 s still finds it running depends on milliseconds.
-    let near = |story: &mut Scenario| drop(story, 20_500);
+    let near = |scenario: &mut Scenario| drop(scenario, 20_500);
     check_ineligible(near, "margin below");
     let mut far = scenario("issues/44045_no_rotation.toml");
     drop(&mut far, 16_000);
@@ -98,10 +98,10 @@ async fn drive(file: &Path, more: &[&str]) -> Output {
     child.wait_with_output().expect("our child")
 }
 
-async fn check_drive(story: &str, more: &[&str], code: i32, says: &[&str]) {
+async fn check_drive(text: &str, more: &[&str], code: i32, says: &[&str]) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("story.toml");
-    std::fs::write(&file, story).expect("a file");
+    std::fs::write(&file, text).expect("a file");
     let output = LocalSet::new().run_until(drive(&file, more)).await;
     let text = String::from_utf8(output.stdout).expect("text") + &String::from_utf8(output.stderr).expect("text");
     assert_eq!(output.status.code(), Some(code), "{text}");
@@ -115,7 +115,7 @@ const TOKEN: [&str; 2] = ["--token", "correct-horse-battery"];
 /// A streamed answer is printed as it arrives, then the row; rows that differ from the given release are reported.
 #[tokio::test(flavor = "current_thread")]
 async fn a_running_gateway_is_driven() {
-    let story = include_str!("../../scenarios/lifecycle/a_streamed_answer_is_kept.toml").replace("8s", "6s");
+    let text = include_str!("../../scenarios/lifecycle/a_streamed_answer_is_kept.toml").replace("8s", "6s");
     let says = [
         "desktop  → session.create work\n",
         " message.delta Let me see who is there.\n",
@@ -123,7 +123,7 @@ async fn a_running_gateway_is_driven() {
         "tui_close, 5 messages\n",
     ];
     check_drive(
-        &story,
+        &text,
         &[&TOKEN[..], &["--as", "current"]].concat(),
         0,
         &[&says[..], &["the rows equal those of current"]].concat(),
@@ -134,13 +134,13 @@ async fn a_running_gateway_is_driven() {
 #[tokio::test(flavor = "current_thread")]
 async fn rows_of_another_release_are_reported() {
     // The gateway runs the prompt's text as a turn; the file expects the rows of another release.
-    let story = "about = \"A row.\"\nreleases = [\"0.16.0\", \"current\"]\nuntil = \"3s\"\n[gateway]\n\
+    let text = "about = \"A row.\"\nreleases = [\"0.16.0\", \"current\"]\nuntil = \"3s\"\n[gateway]\n\
                  orphan_grace = \"500ms\"\n[[steps]]\nat = \"0s\"\nclient = \"a\"\ndo = \"connect\"\n[[steps]]\n\
                  at = \"0s\"\nclient = \"a\"\ndo = \"session.create\"\nas = \"work\"\n[[steps]]\nat = \"500ms\"\n\
                  client = \"a\"\ndo = \"prompt.submit\"\nsession = \"work\"\ntext = \"hello\"\n[[steps]]\nat = \"1s\"\n\
                  client = \"a\"\ndo = \"drop\"\n";
     let says = ["the rows DIFFER from those of current", "s1.end_reason: expected ws_orphan_reap, found NULL"];
-    check_drive(story, &[&TOKEN[..], &["--as", "current"]].concat(), 15, &says).await;
+    check_drive(text, &[&TOKEN[..], &["--as", "current"]].concat(), 15, &says).await;
 }
 
 /// A scenario that cannot be played in real time, or whose gateway refuses the connection, is refused.

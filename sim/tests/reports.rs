@@ -34,9 +34,9 @@ fn junit_has_a_case_for_each_release() {
 #[test]
 fn annotations_name_file_and_line() {
     let line_of = |text: &str, part: &str| text.lines().position(|line| line.contains(part)).expect("it is there") + 1;
-    let story = planted();
-    let printed = run(&story, &["--format", "github", "--release", "current"], 10);
-    let drop = story.lines().collect::<Vec<_>>()[..line_of(&story, r#"do = "drop""#)]
+    let text = planted();
+    let printed = run(&text, &["--format", "github", "--release", "current"], 10);
+    let drop = text.lines().collect::<Vec<_>>()[..line_of(&text, r#"do = "drop""#)]
         .iter()
         .rposition(|line| *line == "[[steps]]");
     let expected = format!(
@@ -83,9 +83,9 @@ fn planted() -> String {
 
 /// Runs the scenario in its own folder and returns stdout.
 #[track_caller]
-fn run(story: &str, flags: &[&str], code: i32) -> String {
+fn run(text: &str, flags: &[&str], code: i32) -> String {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("story.toml"), story).expect("a file");
+    fs::write(folder.path().join("story.toml"), text).expect("a file");
     let mut command = Command::new(env!("CARGO_BIN_EXE_sim"));
     command.args([&["run", "story.toml"], flags].concat()).current_dir(folder.path()).env_clear();
     let output = command.output().expect("it runs");

@@ -24,14 +24,14 @@ type Socket = WebSocketStream<TcpStream>;
 /// A connected client that has received `gateway.ready`.
 pub(crate) struct Client {
     sink: Mutex<SplitSink<Socket, Message>>,
-    heard: Rc<Heard>,
+    pending: Rc<Pending>,
     calls: Cell<u64>,
     reader: AbortHandle,
 }
 
 /// The pending requests and turns of a connection.
 #[derive(Default)]
-struct Heard {
+struct Pending {
     answers: RefCell<BTreeMap<u64, oneshot::Sender<Result<Value, String>>>>,
     turns: RefCell<BTreeMap<String, Listener>>,
     ready: RefCell<Option<oneshot::Sender<()>>>,
@@ -40,18 +40,18 @@ struct Heard {
 /// A waiter for the events of a turn.
 struct Listener {
     began: Option<Instant>,
-    over: oneshot::Sender<Told>,
+    over: oneshot::Sender<TurnTiming>,
 }
 
 /// The timing of a turn, seen by its client.
-pub(crate) struct Told {
+pub(crate) struct TurnTiming {
     pub(crate) began: Instant,
     /// Whether the turn completed without an error or an interrupt.
     pub(crate) complete: bool,
 }
 
 /// A turn whose end has not arrived yet.
-pub(crate) struct Turn(oneshot::Receiver<Told>);
+pub(crate) struct Turn(oneshot::Receiver<TurnTiming>);
 
 /// The fields of a frame that the client reads.
 #[derive(Deserialize)]
@@ -84,10 +84,10 @@ impl Client {
             let shaken = client_async(format!("ws://{address}{path}"), stream).await;
             let (sink, stream) = shaken.map_err(|error| error.to_string())?.0.split();
             let (ready, is_ready) = oneshot::channel();
-            let heard = Rc::new(Heard { ready: RefCell::new(Some(ready)), ..Heard::default() });
-            let reader = tokio::task::spawn_local(read(stream, Rc::clone(&heard))).abort_handle();
+            let pending = Rc::new(Pending { ready: RefCell::new(Some(ready)), ..Pending::default() });
+            let reader = tokio::task::spawn_local(read(stream, Rc::clone(&pending))).abort_handle();
             is_ready.await.map_err(|_| "the connection ended before it was ready".to_owned())?;
-            Ok(Self { sink: Mutex::new(sink), heard, calls: Cell::default(), reader })
+            Ok(Self { sink: Mutex::new(sink), pending, calls: Cell::default(), reader })
         };
         within("a connection", connecting).await?
     }
@@ -96,7 +96,7 @@ impl Client {
     pub(crate) async fn call(&self, method: &str, params: Value) -> Result<Value, String> {
         let id = self.calls.replace(self.calls.get() + 1);
         let (answer, answered) = oneshot::channel();
-        self.heard.answers.borrow_mut().insert(id, answer);
+        self.pending.answers.borrow_mut().insert(id, answer);
         let frame = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string();
         let sent = self.sink.lock().await.send(Message::text(frame)).await;
         sent.map_err(|error| format!("{method}: {error}"))?;
@@ -107,7 +107,7 @@ impl Client {
     /// Registers a waiter for the end of a turn.
     pub(crate) fn listen(&self, session: &str) -> Turn {
         let (over, is_over) = oneshot::channel();
-        self.heard.turns.borrow_mut().insert(session.to_owned(), Listener { began: None, over });
+        self.pending.turns.borrow_mut().insert(session.to_owned(), Listener { began: None, over });
         Turn(is_over)
     }
 
@@ -130,29 +130,30 @@ impl Drop for Client {
 }
 
 impl Turn {
-    pub(crate) async fn over(self) -> Result<Told, String> {
+    pub(crate) async fn over(self) -> Result<TurnTiming, String> {
         within("the end of a turn", self.0).await?.map_err(|_| "the connection ended in a turn".to_owned())
     }
 }
 
 /// Reads until the end of the connection; pending waiters fail then.
-async fn read(mut stream: SplitStream<Socket>, heard: Rc<Heard>) {
+async fn read(mut stream: SplitStream<Socket>, pending: Rc<Pending>) {
     while let Some(Ok(message)) = stream.next().await {
         if let Message::Text(text) = message {
-            let came = Instant::now();
+            let received = Instant::now();
             match serde_json::from_str(&text) {
-                Ok(frame) => heard.take(frame, came),
+                Ok(frame) => pending.resolve(frame, received),
                 Err(error) => panic!("a gateway sends frames of JSON-RPC: {error}: {text}"),
             }
         }
     }
-    heard.answers.take();
-    heard.turns.take();
-    heard.ready.take();
+    pending.answers.take();
+    pending.turns.take();
+    pending.ready.take();
 }
 
-impl Heard {
-    fn take(&self, frame: Frame, came: Instant) {
+impl Pending {
+    /// Passes a frame to its waiter.
+    fn resolve(&self, frame: Frame, received: Instant) {
         if let Some(answer) = frame.id.and_then(|id| self.answers.borrow_mut().remove(&id)) {
             let outcome = frame.error.map_or(Ok(frame.result.unwrap_or_default()), |error| Err(error.to_string()));
             // The receiver is dropped when the wait for the answer has timed out.
@@ -168,12 +169,12 @@ impl Heard {
         let mut turns = self.turns.borrow_mut();
         let Some(turn) = turns.get_mut(&session) else { return };
         match event.kind.as_str() {
-            "message.start" => turn.began = Some(came),
+            "message.start" => turn.began = Some(received),
             "message.complete" | "error" => {
                 let status = event.payload.and_then(|payload| payload.status);
                 let complete = event.kind == "message.complete" && status.is_none_or(|status| status == "complete");
                 let turn = turns.remove(&session).expect("it was just found");
-                let _ = turn.over.send(Told { began: turn.began.unwrap_or(came), complete });
+                let _ = turn.over.send(TurnTiming { began: turn.began.unwrap_or(received), complete });
             }
             _ => {}
         }

@@ -1,19 +1,19 @@
 //! The load: many clients with the same behaviour.
 //!
 //! They connect, create sessions, prompt each of them, drop all at once with some turns running, reconnect
-//! within the grace, resume their sessions, and receive the ends of the turns. Each stage is measured separately.
+//! within the grace, resume their sessions, and receive the ends of the turns. Each phase is measured separately.
 
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
-use crate::client::{Client, Told, Turn};
+use crate::client::{Client, Turn, TurnTiming};
 use crate::endpoint::Running;
 use crate::machine;
 use crate::options::Options;
+use crate::phase::Phase;
 use crate::report::{Measured, Memory};
-use crate::stage::Stage;
 
 /// How long an endpoint must be idle before its memory is read, and the upper bound of that wait.
 const QUIET: Duration = Duration::from_millis(500);
@@ -45,39 +45,39 @@ struct Returned {
     turn: Option<Turn>,
 }
 
-/// Runs the stages against an endpoint; the clients stay connected until its end.
+/// Runs the phases against an endpoint; the clients stay connected until its end.
 pub(crate) async fn load(endpoint: &Running, options: &Options) -> Result<(Measured, Vec<Member>), String> {
     let at_once = options.at_once;
     warm_up(endpoint).await?;
     let mut memory = Memory { rest: settled(endpoint).await, ..Memory::default() };
 
     let (connect, clients) =
-        Stage::run((endpoint, "connect"), at_once, 0..options.connections, |_| arrive(endpoint)).await;
+        Phase::run((endpoint, "connect"), at_once, 0..options.connections, |_| arrive(endpoint)).await;
     memory.connected = settled(endpoint).await;
     let create = |client| create(client, options.sessions);
-    let (create, members) = Stage::run((endpoint, "create"), at_once, clients, create).await;
+    let (create, members) = Phase::run((endpoint, "create"), at_once, clients, create).await;
     memory.idle = settled(endpoint).await;
 
-    let (first, _) = Stage::run((endpoint, "first prompts"), at_once, sessions(&members), prompt).await;
-    let (second, _) = Stage::run((endpoint, "second prompts"), at_once, sessions(&members), prompt).await;
+    let (first, _) = Phase::run((endpoint, "first prompts"), at_once, sessions(&members), prompt).await;
+    let (second, _) = Phase::run((endpoint, "second prompts"), at_once, sessions(&members), prompt).await;
     memory.used = settled(endpoint).await;
     memory.threads = machine::threads_of(endpoint.pid());
     let steady = steadily(endpoint, options, &members).await;
 
     let working = options.working.min(members.len());
-    let (work, _turns) = Stage::run((endpoint, "running turns"), at_once, &members[..working], begin_work).await;
+    let (work, _turns) = Phase::run((endpoint, "running turns"), at_once, &members[..working], begin_work).await;
     // Dropped connections close at the next poll of their tasks. The clients reconnect without waiting for the endpoint.
     let left: Vec<Vec<Known>> = members.into_iter().map(|Member { sessions, .. }| sessions).collect();
     tokio::task::yield_now().await;
     let back = |(number, sessions)| come_back(endpoint, sessions, number < working);
     let (storm, returned) =
-        Stage::run((endpoint, "drop and storm"), options.connections, left.into_iter().enumerate(), back).await;
+        Phase::run((endpoint, "drop and storm"), options.connections, left.into_iter().enumerate(), back).await;
     let found = returned.iter().map(|returned| returned.found).sum();
     let (members, turns): (Vec<Member>, Vec<Option<Turn>>) =
         returned.into_iter().map(|returned| (returned.member, returned.turn)).unzip();
     let (ends, _) =
-        Stage::run((endpoint, "ends of those turns"), working, turns.into_iter().flatten(), end_of_work).await;
-    let (last, _) = Stage::run((endpoint, "last prompts"), at_once, sessions(&members), prompt).await;
+        Phase::run((endpoint, "ends of those turns"), working, turns.into_iter().flatten(), end_of_work).await;
+    let (last, _) = Phase::run((endpoint, "last prompts"), at_once, sessions(&members), prompt).await;
 
     let rest = Measured::default();
     let measured = Measured { connect, create, first, second, steady, work, storm, ends, last, found, memory, ..rest };
@@ -121,24 +121,24 @@ fn sessions(members: &[Member]) -> impl Iterator<Item = (&Client, &Known)> {
 /// Prompts a session and measures the time to the first event.
 async fn prompt((client, known): (&Client, &Known)) -> Result<(Duration, ()), String> {
     let started = Instant::now();
-    let told = client.prompt(&known.live, "hello").await?.over().await?;
-    match told.complete {
-        true => Ok((told.began - started, ())),
-        false => Err("a turn did not come to its end".to_owned()),
+    let timing = client.prompt(&known.live, "hello").await?.over().await?;
+    match timing.complete {
+        true => Ok((timing.began - started, ())),
+        false => Err("a turn did not complete".to_owned()),
     }
 }
 
 /// Sends prompts at an even rate, below saturation.
-async fn steadily(endpoint: &Running, options: &Options, members: &[Member]) -> Stage {
+async fn steadily(endpoint: &Running, options: &Options, members: &[Member]) -> Phase {
     let count = 10 * options.rate as usize;
     let (started, each) = (tokio::time::Instant::now(), Duration::from_secs(1) / options.rate.max(1));
     let due = sessions(members).take(count).zip(0..);
-    let (stage, _) = Stage::run((endpoint, "prompts at a steady rate"), count, due, async |(session, number)| {
+    let (phase, _) = Phase::run((endpoint, "prompts at a steady rate"), count, due, async |(session, number)| {
         tokio::time::sleep_until(started + each * number).await;
         prompt(session).await
     })
     .await;
-    stage
+    phase
 }
 
 /// Starts a turn that is still running when its client drops.
@@ -155,7 +155,7 @@ async fn come_back(endpoint: &Running, sessions: Vec<Known>, working: bool) -> R
     let turn = working.then(|| client.listen(&sessions[0].live));
     let resumed = sessions.iter().map(|known| client.call("session.resume", json!({"session_id": known.stored})));
     let resumed = try_join_all(resumed).await?;
-    // Where the turn was over before the client was back, its end is in what the resume has brought.
+    // A turn that ended before the client was back sends no end event: the answer to the resume says that it is over.
     let turn = turn.filter(|_| resumed[0]["running"] != false);
     let live = resumed.iter().map(|resumed| text(resumed, "session_id")).collect::<Result<Vec<String>, String>>()?;
     let found = live.iter().zip(&sessions).filter(|(live, known)| **live == known.live).count();
@@ -172,15 +172,15 @@ async fn knock(endpoint: &Running) -> Result<Client, String> {
         }
         tokio::time::sleep(BETWEEN_KNOCKS).await;
     }
-    Err(format!("not let in again: {refused}"))
+    Err(format!("not reconnected: {refused}"))
 }
 
 async fn end_of_work(turn: Turn) -> Result<(Duration, ()), String> {
     let started = Instant::now();
-    let Told { complete, .. } = turn.over().await?;
+    let TurnTiming { complete, .. } = turn.over().await?;
     match complete {
         true => Ok((started.elapsed(), ())),
-        false => Err("a turn at work did not outlive its client".to_owned()),
+        false => Err("a running turn did not complete after its client was lost".to_owned()),
     }
 }
 

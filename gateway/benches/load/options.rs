@@ -17,7 +17,7 @@ pub(crate) struct Options {
     /// The number of concurrent connects and of concurrent prompts
     #[arg(long, default_value_t = 64)]
     pub(crate) at_once: usize,
-    /// The rate of prompts per second in the latency stage
+    /// The rate of prompts per second in the latency phase
     #[arg(long, default_value_t = 50)]
     pub(crate) rate: u32,
     /// The number of connections with a running turn at the drop

@@ -4,23 +4,23 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::options::Options;
+use crate::phase::Phase;
 use crate::rows::Rows;
-use crate::stage::Stage;
 
 /// The measurements of one endpoint.
 #[derive(Default)]
 pub(crate) struct Measured {
     pub(crate) name: String,
     pub(crate) is_peer: bool,
-    pub(crate) connect: Stage,
-    pub(crate) create: Stage,
-    pub(crate) first: Stage,
-    pub(crate) second: Stage,
-    pub(crate) steady: Stage,
-    pub(crate) work: Stage,
-    pub(crate) storm: Stage,
-    pub(crate) ends: Stage,
-    pub(crate) last: Stage,
+    pub(crate) connect: Phase,
+    pub(crate) create: Phase,
+    pub(crate) first: Phase,
+    pub(crate) second: Phase,
+    pub(crate) steady: Phase,
+    pub(crate) work: Phase,
+    pub(crate) storm: Phase,
+    pub(crate) ends: Phase,
+    pub(crate) last: Phase,
     /// The number of sessions that kept their runtime id over the reconnect.
     pub(crate) found: usize,
     pub(crate) memory: Memory,
@@ -28,7 +28,7 @@ pub(crate) struct Measured {
     pub(crate) end: Duration,
 }
 
-/// The memory of an endpoint after each stage, in bytes.
+/// The memory of an endpoint after each phase, in bytes.
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) rest: u64,
@@ -47,20 +47,20 @@ impl Measured {
     /// The number of answered prompts, including the warm-up.
     fn prompts(&self) -> usize {
         let Self { first, second, steady, work, last, .. } = self;
-        1 + [first, second, steady, work, last].map(Stage::done).iter().sum::<usize>()
+        1 + [first, second, steady, work, last].map(Phase::done).iter().sum::<usize>()
     }
 
-    fn stages(&self) -> [&Stage; 9] {
+    fn phases(&self) -> [&Phase; 9] {
         let Self { connect, create, first, second, steady, work, storm, ends, last, .. } = self;
         [connect, create, first, second, steady, work, storm, ends, last]
     }
 
-    /// The failures, one line per stage.
+    /// The failures, one line per phase.
     pub(crate) fn failures(&self) -> Vec<String> {
-        let failed = self.stages().into_iter().filter(|stage| !stage.failures.is_empty());
-        let line = |stage: &Stage| {
-            let (count, all) = (stage.failures.len(), stage.done() + stage.failures.len());
-            format!("{}: {}: {count} of {all} failed, such as: {}", self.name, stage.name, stage.failures[0])
+        let failed = self.phases().into_iter().filter(|phase| !phase.failures.is_empty());
+        let line = |phase: &Phase| {
+            let (count, all) = (phase.failures.len(), phase.done() + phase.failures.len());
+            format!("{}: {}: {count} of {all} failed, such as: {}", self.name, phase.name, phase.failures[0])
         };
         failed.map(line).collect()
     }
@@ -159,29 +159,29 @@ pub(crate) fn table(all: &[Measured]) -> String {
     text
 }
 
-fn rate(stage: &Stage) -> String {
-    format!("{:.0}", stage.rate())
+fn rate(phase: &Phase) -> String {
+    format!("{:.0}", phase.rate())
 }
 
-fn recovery(stage: &Stage) -> String {
-    let (done, all) = (stage.done(), stage.done() + stage.failures.len());
-    stage.all_in().map_or_else(|| format!("{done} of {all} came"), |_| time(stage.took))
+fn recovery(phase: &Phase) -> String {
+    let (done, all) = (phase.done(), phase.done() + phase.failures.len());
+    phase.all_in().map_or_else(|| format!("{done} of {all} came"), |_| time(phase.took))
 }
 
-fn percentile(stage: &Stage, percent: usize) -> String {
-    stage.percentile(percent).map_or("-".to_owned(), time)
+fn percentile(phase: &Phase, percent: usize) -> String {
+    phase.percentile(percent).map_or("-".to_owned(), time)
 }
 
-fn percentiles(stage: &Stage) -> String {
-    format!("{} / {}", percentile(stage, 50), percentile(stage, 99))
+fn percentiles(phase: &Phase) -> String {
+    format!("{} / {}", percentile(phase, 50), percentile(phase, 99))
 }
 
-fn inverse(stage: &Stage, percent: usize) -> f64 {
-    stage.percentile(percent).map_or(0.0, |time| 1.0 / time.as_secs_f64())
+fn inverse(phase: &Phase, percent: usize) -> f64 {
+    phase.percentile(percent).map_or(0.0, |time| 1.0 / time.as_secs_f64())
 }
 
-fn times(stage: &Stage) -> String {
-    format!("{} / {}", time(stage.theirs_each()), time(stage.ours_each()))
+fn times(phase: &Phase) -> String {
+    format!("{} / {}", time(phase.theirs_each()), time(phase.ours_each()))
 }
 
 fn time(time: Duration) -> String {

@@ -162,7 +162,7 @@ impl Database {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::story::{database, line};
+    use crate::notation::{database, line};
     use gateway_core::clock::Wall;
     use gateway_core::store::{EndReason, NewMessage, NewSession, Role, StoredId};
 
@@ -184,11 +184,11 @@ mod tests {
     #[track_caller]
     fn check(database: &mut Database, writes: &[Write], answers: &[Result<usize, &str>], rows: &[&str]) {
         let written = database.write_all(&writes.iter().collect::<Vec<_>>());
-        let told = |error: StoreError| match error {
+        let failure = |error: StoreError| match error {
             StoreError::NotWritten { .. } => "not written".to_owned(),
             error => error.to_string(),
         };
-        let written: Vec<_> = written.into_iter().map(|one| one.map(|one| one.changed).map_err(told)).collect();
+        let written: Vec<_> = written.into_iter().map(|one| one.map(|one| one.changed).map_err(failure)).collect();
         let answers: Vec<_> = answers.iter().map(|answer| answer.map_err(str::to_owned)).collect();
         assert_eq!(written, answers);
         let dump = database.dump().expect("rows");

@@ -11,10 +11,10 @@ mod column;
 mod database;
 mod error;
 mod failure;
+#[cfg(test)]
+mod notation;
 mod read;
 mod schema;
-#[cfg(test)]
-mod story;
 mod tip;
 mod title;
 mod write;

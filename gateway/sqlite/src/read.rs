@@ -145,19 +145,19 @@ const ALL_MESSAGES: &str = select_messages!("ORDER BY id");
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Database, story};
+    use super::super::{Database, notation};
     use super::*;
     use gateway_core::store::{NewMessage, Role, Write};
 
     #[track_caller]
     fn check_list(rows: &str, limit: u32, expected: &[&str]) {
-        check_list_of(&story::database(rows), limit, expected);
+        check_list_of(&notation::database(rows), limit, expected);
     }
 
     /// Checks the list by activity, with the time of the last activity behind each id.
     #[track_caller]
     fn check_by_activity(rows: &str, expected: &[&str]) {
-        let database = story::database(rows);
+        let database = notation::database(rows);
         let read = Read::List { limit: 9, order: ListOrder::Activity, rule: TipRule::BestContinuation };
         let Ok(Found::List(rows)) = database.read(&read) else { panic!("no list") };
         let line = |listed: &ListedRow| format!("{} at {}", listed.row.id, listed.last_active.as_seconds());
@@ -168,7 +168,7 @@ mod tests {
     fn check_list_of(database: &Database, limit: u32, expected: &[&str]) {
         let read = Read::List { limit, order: ListOrder::Start, rule: TipRule::BestContinuation };
         let Ok(Found::List(rows)) = database.read(&read) else { panic!("no list") };
-        assert_eq!(rows.iter().map(|listed| story::line(&listed.row)).collect::<Vec<_>>(), expected);
+        assert_eq!(rows.iter().map(|listed| notation::line(&listed.row)).collect::<Vec<_>>(), expected);
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
     fn a_preview_is_what_the_user_said_first() {
         let preview = |rows: &str| {
             let read = Read::List { limit: 1, order: ListOrder::Start, rule: TipRule::BestContinuation };
-            match story::database(rows).read(&read) {
+            match notation::database(rows).read(&read) {
                 Ok(Found::List(rows)) => rows[0].preview.clone(),
                 other => panic!("no list: {other:?}"),
             }
@@ -211,14 +211,14 @@ mod tests {
     /// A reopened parent hides its child, as in every release (spec §10).
     #[test]
     fn a_reopened_root_stands_for_itself() {
-        let mut database = story::database("a@1 compression@5; b<a@5");
+        let mut database = notation::database("a@1 compression@5; b<a@5");
         database.write(&Write::Reopen { session: StoredId::new("a") }).expect("it is written");
         check_list_of(&database, 9, &["a@1"]);
     }
 
     #[test]
     fn archived_rows_are_not_listed() {
-        let database = story::database("a@1; b@2");
+        let database = notation::database("a@1; b@2");
         database.connection.execute("UPDATE sessions SET archived = 1 WHERE id = 'b'", []).expect("it is written");
         check_list_of(&database, 9, &["a@1"]);
     }
@@ -226,20 +226,20 @@ mod tests {
     #[test]
     fn reset_keeps_nothing() {
         let rows = "a@1 said@1 said@2 title=x compression@5; b<a@5 said@9; c@2";
-        let mut database = story::database(rows);
+        let mut database = notation::database(rows);
         let before = database.dump().expect("rows");
         assert_eq!(before.messages.iter().map(|row| row.id).collect::<Vec<_>>(), [1, 2, 3]);
         database.reset().expect("it is reset");
         let empty = database.dump().expect("no rows");
         assert!(empty.sessions.is_empty() && empty.messages.is_empty());
-        story::tell(&mut database, rows);
+        notation::insert(&mut database, rows);
         assert_eq!(database.dump().expect("rows"), before, "message ids start again at 1, and titles are free");
     }
 
     /// Each column of a message survives a write and a read.
     #[test]
     fn messages_come_back_whole() {
-        let mut database = story::database("a@1");
+        let mut database = notation::database("a@1");
         let calls = NewMessage {
             content: None,
             tool_calls: Some("[{\"id\":\"call_1\"}]".to_owned()),

@@ -81,13 +81,13 @@ LIMIT 1";
 
 #[cfg(test)]
 mod tests {
-    use super::super::story;
+    use super::super::notation;
     use super::*;
     use gateway_core::store::{Found, Read, Write};
 
     #[track_caller]
     fn check(rows: &str, start: &str, best_continuation: &str, started_after_end: &str) {
-        let database = story::database(rows);
+        let database = notation::database(rows);
         let tip = |rule| match database.read(&Read::Tip { session: StoredId::new(start), rule }) {
             Ok(Found::Tip(id)) => id.to_string(),
             other => panic!("no tip: {other:?}"),
@@ -137,7 +137,7 @@ mod tests {
     fn any_child_goes_on_where_compressions_end() {
         let any_child = |rows: &str, start: &str| {
             let read = Read::Tip { session: StoredId::new(start), rule: TipRule::AnyChild };
-            match story::database(rows).read(&read) {
+            match notation::database(rows).read(&read) {
                 Ok(Found::Tip(id)) => id.to_string(),
                 other => panic!("no tip: {other:?}"),
             }
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_ring_ends() {
-        let mut database = story::database("a@0 compression@5; b<a@5 compression@9");
+        let mut database = notation::database("a@0 compression@5; b<a@5 compression@9");
         database.connection.execute("UPDATE sessions SET parent_session_id = 'b' WHERE id = 'a'", []).expect("a ring");
         let read = Read::Tip { session: StoredId::new("a"), rule: TipRule::BestContinuation };
         assert_eq!(database.read(&read), Ok(Found::Tip(StoredId::new("a"))), "after an even number of hops");

@@ -197,7 +197,7 @@ mod tests {
     /// A client that was accepted just before the end does not block it.
     #[tokio::test(flavor = "current_thread")]
     async fn a_new_client_does_not_block_the_end() {
-        let story = async {
+        let body = async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("its address");
             let (late, env) = late();
@@ -208,19 +208,19 @@ mod tests {
             let reading = async { while client.next().await.is_some_and(|message| message.is_ok()) {} };
             tokio::join!(check_end(&served, &late), reading);
         };
-        LocalSet::new().run_until(story).await;
+        LocalSet::new().run_until(body).await;
     }
 
     /// The same on standard input.
     #[tokio::test(flavor = "current_thread")]
     async fn a_new_client_on_standard_input_does_not_block_the_end() {
-        let story = async {
+        let body = async {
             let (input, _open) = std::io::pipe().expect("a pipe");
             let transport = StdioTransport::start(input, std::io::sink(), 1024).expect("threads");
             let (late, env) = late();
             let served = Served::over(transport, env, Config::default(), Release::Current.behavior());
             check_end(&served, &late).await;
         };
-        LocalSet::new().run_until(story).await;
+        LocalSet::new().run_until(body).await;
     }
 }

@@ -240,15 +240,12 @@ mod tests {
         }
     }
 
-    /// Runs `story` with both ends of one connection.
-    async fn check(story: impl AsyncFnOnce(Rc<dyn Connection>, WebSocketStream<TcpStream>)) {
-        check_with(Millis::from_secs(3600), story).await;
+    /// Runs `body` with both ends of one connection.
+    async fn check(body: impl AsyncFnOnce(Rc<dyn Connection>, WebSocketStream<TcpStream>)) {
+        check_with(Millis::from_secs(3600), body).await;
     }
 
-    async fn check_with(
-        write_timeout: Millis,
-        story: impl AsyncFnOnce(Rc<dyn Connection>, WebSocketStream<TcpStream>),
-    ) {
+    async fn check_with(write_timeout: Millis, body: impl AsyncFnOnce(Rc<dyn Connection>, WebSocketStream<TcpStream>)) {
         let connected = async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("its address");
@@ -256,7 +253,7 @@ mod tests {
             let limits = Limits { ping_interval: Duration::ZERO, ..Limits::default() };
             let transport = WebSocketTransport::start(listener, endpoint(write_timeout, limits));
             let client = connect(address).await;
-            story(transport.accept().await.expect("a client"), client).await;
+            body(transport.accept().await.expect("a client"), client).await;
             transport.stop();
             assert!(transport.accept().await.is_none(), "a stopped transport accepts nothing");
             transport.drained().await;

@@ -288,11 +288,11 @@ impl Client {
     /// Closes the connection and waits for the gateway's close frame.
     pub(crate) async fn close(mut self) {
         self.socket.close(None).await.expect("it is sent");
-        self.hear_close().await;
+        self.close_code().await;
     }
 
     /// Waits for the end of the connection and returns the code of the close frame, which must come first.
-    pub(crate) async fn hear_close(&mut self) -> Option<u16> {
+    pub(crate) async fn close_code(&mut self) -> Option<u16> {
         let mut closed = None;
         while let Some(message) = within("the end", self.socket.next()).await {
             if let Message::Close(frame) = message.expect("no death") {

@@ -119,21 +119,21 @@ async fn a_frame_that_is_no_frame_of_ours_ends_its_connection() {
     check_serves(&mut client).await;
     // The rest may find the socket closed.
     let _ = client.socket.send(Message::text("x".repeat(1_000_000))).await;
-    assert_eq!(client.hear_close().await, Some(1009), "too long");
+    assert_eq!(client.close_code().await, Some(1009), "too long");
 
     let mut client = gateway.connect().await;
     client.socket.send(Message::binary(vec![1, 2, 3])).await.expect("it is sent");
-    assert_eq!(client.hear_close().await, Some(1003), "not text");
+    assert_eq!(client.close_code().await, Some(1003), "not text");
 
     let mut client = gateway.connect().await;
     // A text frame with a mask of zeros that is no UTF-8.
     client.socket.get_mut().write_all(&[0x81, 0x81, 0, 0, 0, 0, 0xff]).await.expect("it is sent");
-    assert_eq!(client.hear_close().await, Some(1007), "not UTF-8");
+    assert_eq!(client.close_code().await, Some(1007), "not UTF-8");
 
     let mut client = gateway.connect().await;
     // An opcode that means nothing.
     client.socket.get_mut().write_all(&[0x83, 0x80, 0, 0, 0, 0]).await.expect("it is sent");
-    assert_eq!(client.hear_close().await, Some(1002), "no frame");
+    assert_eq!(client.close_code().await, Some(1002), "no frame");
     check_serves(&mut other).await;
 }
 

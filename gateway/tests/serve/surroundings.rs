@@ -50,13 +50,13 @@ async fn metrics_follow_a_session() {
 #[tokio::test(flavor = "current_thread")]
 async fn settings_come_from_flags_and_files() {
     let folder = Folder::new();
-    let story = folder.write(
-        "story.toml",
-        "about = \"A story.\"\n[gateway]\norphan_grace = \"1h\"\nmodel = \"small\"\n[turns.hello]\n\
+    let file = folder.write(
+        "turns.toml",
+        "about = \"A script.\"\n[gateway]\norphan_grace = \"1h\"\nmodel = \"small\"\n[turns.hello]\n\
          steps = [{ reply = \"from the script\" }]\n[[steps]]\nat = \"0s\"\nclient = \"a\"\ndo = \"connect\"\n",
     );
-    let script = format!("script:{story}");
-    let flags = ["--config", &story, "--agent", &script, "--orphan-grace", "100ms"];
+    let script = format!("script:{file}");
+    let flags = ["--config", &file, "--agent", &script, "--orphan-grace", "100ms"];
     let gateway = Served::start_with(folder, &flags);
     let mut client = gateway.connect().await;
     let (session, row) = client.create().await;

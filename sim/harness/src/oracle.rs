@@ -41,7 +41,7 @@ impl Oracle {
     }
 
     /// Call after each event. Judges the `Always` claims, and notes which conditions of `Within` claims begin and end.
-    pub(crate) fn look(&mut self, now: Uptime, view: &View<'_>) {
+    pub(crate) fn judge_state(&mut self, now: Uptime, view: &View<'_>) {
         for (place, invariant) in ALL.into_iter().enumerate() {
             match &invariant.claim {
                 Claim::Always(check) => self.report(now, invariant, check(view)),
@@ -52,7 +52,7 @@ impl Oracle {
     }
 
     /// Call after clients have received frames. Judges the `Received` claims.
-    pub(crate) fn hear(&mut self, now: Uptime, view: &View<'_>) {
+    pub(crate) fn judge_frames(&mut self, now: Uptime, view: &View<'_>) {
         for invariant in ALL {
             if let Claim::Received(check) = &invariant.claim {
                 self.report(now, invariant, check(view));
@@ -61,12 +61,12 @@ impl Oracle {
     }
 
     /// The next instant at which a condition is due. `None`: no condition holds.
-    pub(crate) fn next(&self) -> Option<Uptime> {
+    pub(crate) fn next_due(&self) -> Option<Uptime> {
         self.begun.values().map(|begun| begun.due).min()
     }
 
     /// Call after the last event of the instant `now`. Reports the conditions that are due.
-    pub(crate) fn judge(&mut self, now: Uptime) {
+    pub(crate) fn judge_due(&mut self, now: Uptime) {
         let due = |begun: &Begun| begun.due <= now;
         let overdue: Vec<_> = self.begun.iter().filter(|(_, begun)| due(begun)).map(|(key, _)| key.clone()).collect();
         for key in overdue {
@@ -78,7 +78,7 @@ impl Oracle {
     }
 
     /// Call once, at the end of the run. Judges the `AtRest` claims.
-    pub(crate) fn rest(&mut self, now: Uptime, view: &View<'_>, tables: &RowSet) {
+    pub(crate) fn judge_at_rest(&mut self, now: Uptime, view: &View<'_>, tables: &RowSet) {
         for invariant in ALL {
             if let Claim::AtRest(check) = &invariant.claim {
                 self.report(now, invariant, check(view, tables));

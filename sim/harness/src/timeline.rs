@@ -206,9 +206,8 @@ mod tests {
     use crate::invariant::NAMES;
     use crate::{Release, Scenario, Simulator};
 
-    fn timeline(story: &str, release: Release) -> String {
-        let scenario =
-            Scenario::parse(Path::new("story.toml"), story, &NAMES).unwrap_or_else(|error| panic!("{error}"));
+    fn timeline(text: &str, release: Release) -> String {
+        let scenario = Scenario::parse(Path::new("story.toml"), text, &NAMES).unwrap_or_else(|error| panic!("{error}"));
         Timeline::of(&Simulator::new().run(&scenario, release)).to_string()
     }
 
@@ -217,8 +216,8 @@ mod tests {
     /// `✗` where its end is overdue. Earlier events are counted.
     #[test]
     fn issue_44045_is_shown_around_its_failures() {
-        let story = include_str!("../../../scenarios/issues/44045_turn_outlives_grace.toml");
-        insta::assert_snapshot!(timeline(story, Release::V0_16_0), @r#"
+        let text = include_str!("../../../scenarios/issues/44045_turn_outlives_grace.toml");
+        insta::assert_snapshot!(timeline(text, Release::V0_16_0), @r#"
                     desktop  work  grace  s1  s2
                     │        │            │       … 9 events
             1.000s  ●        │            │       ← answer to prompt.submit
@@ -245,8 +244,8 @@ mod tests {
     /// Two clients act at one instant: each event is in its lane, and both the session and its row have a `✗`.
     #[test]
     fn a_race_marks_session_and_row() {
-        let story = include_str!("../../../scenarios/found/live_rows_stay_open_7fd7483f.toml");
-        insta::assert_snapshot!(timeline(story, Release::V0_17_0), @r#"
+        let text = include_str!("../../../scenarios/found/live_rows_stay_open_7fd7483f.toml");
+        insta::assert_snapshot!(timeline(text, Release::V0_17_0), @r#"
                     desktop  phone  work  work~2  s1
                     │        │      │             │   … 13 events
             3.000s  │        │      │             ●   s1 has 1 more message
@@ -273,8 +272,8 @@ mod tests {
     /// Every event of a run without a failure is shown.
     #[test]
     fn every_event_is_shown_without_a_failure() {
-        let story = include_str!("../../../scenarios/issues/44045_turn_outlives_grace.toml");
-        let text = timeline(story, Release::Current);
+        let text = include_str!("../../../scenarios/issues/44045_turn_outlives_grace.toml");
+        let text = timeline(text, Release::Current);
         assert!(!text.contains('…') && text.contains("work: the grace restarts"), "{text}");
     }
 }

@@ -75,7 +75,7 @@ pub enum What {
         answer: Value,
     },
     /// An event arrived at the client.
-    Heard {
+    Received {
         /// The runtime id of its session.
         session: Option<String>,
         /// The event's type, for example `message.delta`.

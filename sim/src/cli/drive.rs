@@ -123,7 +123,7 @@ fn print(said: &Said) {
             Some(error) => format!("← {method} refused: {} {}", error["code"], text(&error["message"])),
             None => format!("← {method}{}", words(&answer["result"])),
         },
-        What::Heard { session, kind, payload } => {
+        What::Received { session, kind, payload } => {
             format!("  {}{kind}{}", session.iter().map(|id| format!("{id} ")).collect::<String>(), words(payload))
         }
         What::Skipped { line, why } => format!("line {line}: skipped, {why}"),

@@ -7,20 +7,24 @@ use super::{GHOST, VISIT, check_refused, sim, text};
 /// An unknown key is an error at its position: otherwise it would be a setting without effect.
 #[test]
 fn unknown_key() {
-    check_story("until =", "untill =", &["story.toml:3:1", "unknown key `untill`", "`until`"]);
-    check_story("takes = \"4s\"", "lasts = \"4s\"", &["story.toml:7:28", "unknown key `lasts`", "`takes`"]);
+    check_mistake("until =", "untill =", &["story.toml:3:1", "unknown key `untill`", "`until`"]);
+    check_mistake("takes = \"4s\"", "lasts = \"4s\"", &["story.toml:7:28", "unknown key `lasts`", "`takes`"]);
 }
 
 /// An unknown step is reported with the known ones.
 #[test]
 fn unknown_step() {
-    check_story("\"drop\"", "\"crush\"", &["story.toml:33:6", "unknown step `crush`", "`connect`", "`drop`"]);
+    check_mistake("\"drop\"", "\"crush\"", &["story.toml:33:6", "unknown step `crush`", "`connect`", "`drop`"]);
 }
 
 /// Times are not negative.
 #[test]
 fn negative_time() {
-    check_story("\"6s\"", "\"-6s\"", &["story.toml:31:6", "negative time `-6s`", "expected a length such as", "`0s`"]);
+    check_mistake(
+        "\"6s\"",
+        "\"-6s\"",
+        &["story.toml:31:6", "negative time `-6s`", "expected a length such as", "`0s`"],
+    );
 }
 
 /// A session that is used before it is named is an error that gives the step and the time of the naming.
@@ -28,14 +32,18 @@ fn negative_time() {
 fn session_used_before_named() {
     let create = "at = \"0s\"\nclient = \"desktop\"\ndo = \"session.create\"";
     let said = ["story.toml:27:11", "session `work` is used before it is named", "named at 2s, in line 17"];
-    check_story(create, &create.replace("0s", "2s"), &said);
-    check_story("session = \"work\"", "session = \"play\"", &["story.toml:27:11", "unknown session `play`", "`work`"]);
+    check_mistake(create, &create.replace("0s", "2s"), &said);
+    check_mistake(
+        "session = \"work\"",
+        "session = \"play\"",
+        &["story.toml:27:11", "unknown session `play`", "`work`"],
+    );
 }
 
 /// A prompt can only name a turn that the file defines.
 #[test]
 fn undefined_turn() {
-    check_story(
+    check_mistake(
         "turn = \"refactor\"",
         "turn = \"rewrite\"",
         &["story.toml:28:8", "unknown turn `rewrite`", "`refactor`"],
@@ -50,7 +58,7 @@ fn duplicate_names() {
     let said = ["story.toml:38:6", "session `work` is named twice", "in line 17"];
     check_refused(&["run", "story.toml"], &[("story.toml", twice.as_bytes())], &said);
     let turn = "[turns.refactor]";
-    check_story(
+    check_mistake(
         turn,
         &format!("{turn}\nsteps = []\n{turn}"),
         &["story.toml:7:8", "duplicate key", "each key stands once"],
@@ -61,18 +69,18 @@ fn duplicate_names() {
 #[test]
 fn unknown_release() {
     let accepted = ["unknown release `0.1`", "`0.16.0`", "`current`"];
-    check_story("\"0.16.0\"", "\"0.1\"", &[&["story.toml:2:13"], &accepted[..]].concat());
-    let story = [("story.toml", GHOST.as_bytes())];
-    check_refused(&["run", "story.toml", "--release", "0.1"], &story, &[&["--release"], &accepted[..]].concat());
+    check_mistake("\"0.16.0\"", "\"0.1\"", &[&["story.toml:2:13"], &accepted[..]].concat());
+    let files = [("story.toml", GHOST.as_bytes())];
+    check_refused(&["run", "story.toml", "--release", "0.1"], &files, &[&["--release"], &accepted[..]].concat());
 }
 
 /// An expected violation of an unknown invariant could never be met.
 #[test]
 fn unknown_invariant() {
-    let story = format!("{GHOST}\n[expect.current]\nviolates = \"rows_are_nice\"\n");
+    let text = format!("{GHOST}\n[expect.current]\nviolates = \"rows_are_nice\"\n");
     let said =
         ["story.toml:36:12", "unknown invariant `rows_are_nice`", "`detached_rows_end`", "`live_rows_stay_open`"];
-    check_refused(&["run", "story.toml"], &[("story.toml", story.as_bytes())], &said);
+    check_refused(&["run", "story.toml"], &[("story.toml", text.as_bytes())], &said);
 }
 
 /// A file without content is an error, not a scenario that passes.
@@ -128,7 +136,7 @@ fn a_long_place_is_not_broken() {
 
 /// The scenario with one change, which is the mistake.
 #[track_caller]
-fn check_story(old: &str, new: &str, said: &[&str]) {
-    assert!(GHOST.contains(old), "`{old}` is not in the story");
+fn check_mistake(old: &str, new: &str, said: &[&str]) {
+    assert!(GHOST.contains(old), "`{old}` is not in the scenario");
     check_refused(&["run", "story.toml"], &[("story.toml", GHOST.replacen(old, new, 1).as_bytes())], said);
 }

@@ -11,8 +11,8 @@ fn earlier_names_of_invariants_warn() {
     let planted = GHOST
         .replace("releases = [\"0.16.0\", \"current\"]\n", "")
         .replace("[turns.refactor]", "[behavior]\n\"close.reap_reason\" = \"tui_close\"\n\n[turns.refactor]");
-    let story = format!("{planted}\n[expect.current]\nviolates = \"reason_names_the_actor\"\n");
-    let files = [("a.toml", story.as_bytes()), ("b.toml", story.as_bytes())];
+    let text = format!("{planted}\n[expect.current]\nviolates = \"reason_names_the_actor\"\n");
+    let files = [("a.toml", text.as_bytes()), ("b.toml", text.as_bytes())];
     let warning = |file: &str| {
         format!(
             "warning: {file}:38:12: `reason_names_the_actor` is now `end_reason_matches_actor`; \

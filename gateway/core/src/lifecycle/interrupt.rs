@@ -49,7 +49,7 @@ group! {
             /// It is discarded, and the turn ends as interrupted.
             Dropped "dropped",
             /// It is sent and stored, and the turn ends as completed (related to S17, part of no release here).
-            Told "told",
+            SentAndStored "told",
         }
     }
 }
@@ -105,7 +105,7 @@ impl Stop {
     pub fn drops_late_words(&self) -> bool {
         match self.late {
             Late::Dropped => true,
-            Late::Told => false,
+            Late::SentAndStored => false,
         }
     }
 

@@ -18,7 +18,7 @@ pub(crate) struct Notice {
     pub(crate) owner: Session,
     /// The agent's name for the job.
     pub(crate) job: String,
-    /// What came of it, in words that can be a prompt.
+    /// The outcome, as text that can be sent as a prompt.
     pub(crate) text: String,
 }
 

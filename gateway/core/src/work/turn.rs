@@ -267,14 +267,14 @@ async fn finish(
     if matches!(ending, TurnEnd::Interrupted) && gateway.behavior.finish.says_interrupted() {
         say(gateway, session, "Operation interrupted.");
     }
-    let moment = match ending {
+    let point = match ending {
         TurnEnd::Failed { .. } | TurnEnd::Silent => FlushPoint::Failure,
         TurnEnd::Complete { .. } | TurnEnd::Interrupted => FlushPoint::End,
     };
-    let forgotten = history.filter(|_| moment == FlushPoint::Failure);
+    let forgotten = history.filter(|_| point == FlushPoint::Failure);
     if forgotten.is_none() || before == PrecedingTurn::Worked {
         // On an error the messages stay unsaved and go with the next flush, at the latest at the session's end.
-        let _ = persist::flush(gateway, session, moment).await;
+        let _ = persist::flush(gateway, session, point).await;
     }
     if forgotten.is_none() {
         gateway.approvals.follow_row(session);

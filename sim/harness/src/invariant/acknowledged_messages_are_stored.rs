@@ -34,13 +34,13 @@ fn breach(view: &View<'_>, session: &str, log: &SessionLog, row: &StoredId) -> O
 }
 
 /// A message that clients were shown more often than it was stored.
-fn lost<'a>(role: Role, told: impl Iterator<Item = &'a str>, said: &[NewMessage]) -> Option<String> {
-    let told: Vec<&str> = told.collect();
+fn lost<'a>(role: Role, shown: impl Iterator<Item = &'a str>, said: &[NewMessage]) -> Option<String> {
+    let shown: Vec<&str> = shown.collect();
     let stored = |text: &str| {
         said.iter().filter(|message| message.role == role && message.content.as_deref() == Some(text)).count()
     };
-    let often = |text: &str| told.iter().filter(|told| **told == text).count();
-    let text = told.iter().find(|text| stored(text) < often(text))?;
+    let often = |text: &str| shown.iter().filter(|shown| **shown == text).count();
+    let text = shown.iter().find(|text| stored(text) < often(text))?;
     Some(format!(
         "{} {text:?}",
         match role {

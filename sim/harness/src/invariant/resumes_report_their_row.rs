@@ -22,9 +22,9 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 
 fn breach(view: &View<'_>, Answer { result, .. }: &Answer) -> Option<Breach> {
     let result = result.as_ref().ok()?;
-    let (told, written) = (result["session_key"].as_str()?, result["resumed"].as_str()?);
+    let (reported, written) = (result["session_key"].as_str()?, result["resumed"].as_str()?);
     let alias = |row: &str| view.rows.alias(&StoredId::new(row));
     let session = view.label(result["session_id"].as_str()?);
-    let detail = format!("session {session} reports row {}, and writes row {}", alias(told), alias(written));
-    (told != written).then_some(Breach { subject: session, detail })
+    let detail = format!("session {session} reports row {}, and writes row {}", alias(reported), alias(written));
+    (reported != written).then_some(Breach { subject: session, detail })
 }

@@ -89,7 +89,7 @@ impl<'a> Observers<'a> {
 
     /// Call after the last event of an instant.
     pub(super) fn judge(&mut self, world: &World) {
-        self.oracle.judge(world.context.now());
+        self.oracle.judge_due(world.context.now());
         self.note_violations(world);
     }
 
@@ -98,7 +98,7 @@ impl<'a> Observers<'a> {
         let gateway = process.gateway();
         let live = live(gateway.as_deref());
         let observed = Observed { world, process, gateway: gateway.as_deref(), live: &live, tasks, events: &[] };
-        self.view(&observed, |oracle, now, view| oracle.rest(now, view, tables));
+        self.view(&observed, |oracle, now, view| oracle.judge_at_rest(now, view, tables));
         self.note_violations(world);
     }
 
@@ -123,7 +123,7 @@ impl<'a> Observers<'a> {
         drop(mirror);
         let tasks = world.context.gateway_tasks();
         let observed = Observed { world, process, gateway, live: &live, tasks: &tasks, events: &[] };
-        self.view(&observed, |oracle, now, view| oracle.look(now, view));
+        self.view(&observed, |oracle, now, view| oracle.judge_state(now, view));
         if self.oracle.take_ended() {
             world.context.footprints.observer_changed();
         }
@@ -136,7 +136,7 @@ impl<'a> Observers<'a> {
         let grounds = events.iter().flat_map(|event| event.grounds(&live));
         grounds.for_each(|resource| world.context.footprints.observe(resource));
         let observed = Observed { world, process, gateway, live: &live, tasks: &[], events: &events };
-        self.view(&observed, |oracle, now, view| oracle.hear(now, view));
+        self.view(&observed, |oracle, now, view| oracle.judge_frames(now, view));
     }
 
     /// Adds the new live sessions to `known`. New sessions are at the end of `live`.

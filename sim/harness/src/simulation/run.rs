@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
                     // All events of this instant are over.
                     self.observers.judge(&self.world);
                     let next =
-                        [self.world.context.clock.next(), self.observers.oracle.next()].into_iter().flatten().min();
+                        [self.world.context.clock.next(), self.observers.oracle.next_due()].into_iter().flatten().min();
                     match next.filter(|next| *next <= until) {
                         Some(next) => self.world.context.clock.jump(next).await,
                         None => break,

@@ -120,7 +120,7 @@ impl Client {
         self.context.enter(Site::Connection, format!("{} {event}", self.name));
         *self.connection.borrow_mut() = Some(connection.clone());
         let receiver = connection.receiver(TaskTag::new(self.name.as_str(), task::Role::Inbox));
-        let inbox = Box::pin(Rc::clone(self).hear(connection));
+        let inbox = Box::pin(Rc::clone(self).receive_all(connection));
         self.context.pool.spawn(receiver, inbox);
         Ok(())
     }
@@ -263,7 +263,7 @@ impl Client {
         Ok(())
     }
 
-    async fn hear(self: Rc<Self>, connection: ClientEnd) {
+    async fn receive_all(self: Rc<Self>, connection: ClientEnd) {
         while let Some(frame) = connection.receive().await {
             self.changes();
             self.context.enter(Site::Received, frame.clone());

@@ -98,9 +98,9 @@ impl Client {
         let (socket, pump) = socket::open(&self.play.target).await.map_err(Failure::NotConnected)?;
         self.tell(What::Did("connects"));
         *self.socket.borrow_mut() = Some(socket.clone());
-        let (hearing, lost) = (Rc::clone(self), Rc::clone(self));
+        let (listening, lost) = (Rc::clone(self), Rc::clone(self));
         tokio::task::spawn_local(async move {
-            pump.run(|frame| hearing.hear(&frame)).await;
+            pump.run(|frame| listening.on_frame(&frame)).await;
             let is_present = lost.socket.borrow().as_ref().is_some_and(|present| present.is(&socket));
             if is_present {
                 lost.tell(What::Did("finds its connection gone"));
@@ -160,13 +160,13 @@ impl Client {
         }
     }
 
-    fn hear(&self, frame: &Value) {
+    fn on_frame(&self, frame: &Value) {
         let Some(id) = frame.get("id").and_then(Value::as_u64) else {
             let event = &frame["params"];
             self.received.borrow_mut().event(event);
             let text = |key: &str| event[key].as_str().map(str::to_owned);
             let kind = text("type").unwrap_or_default();
-            return self.tell(What::Heard { session: text("session_id"), kind, payload: event["payload"].clone() });
+            return self.tell(What::Received { session: text("session_id"), kind, payload: event["payload"].clone() });
         };
         let Some((method, name)) = self.pending.borrow_mut().remove(&id) else { return };
         if let Some(name) = name {

@@ -1,4 +1,4 @@
-//! One stage of the load: an action for many items, with bounded concurrency, and its cost.
+//! One phase of the load: an action for many items, with bounded concurrency, and its cost.
 
 use std::time::{Duration, Instant};
 
@@ -8,18 +8,18 @@ use futures_util::stream;
 use crate::endpoint::Running;
 use crate::machine;
 
-/// The timeout of a stage; remaining items are skipped.
+/// The timeout of a phase; remaining items are skipped.
 const PATIENCE: Duration = Duration::from_secs(150);
 
-/// The measurements of a stage.
+/// The measurements of a phase.
 #[derive(Debug, Default)]
-pub(crate) struct Stage {
+pub(crate) struct Phase {
     pub(crate) name: &'static str,
     /// The latencies of completed items, ascending.
     latencies: Vec<Duration>,
     /// The errors of the other items.
     pub(crate) failures: Vec<String>,
-    /// The wall time of the whole stage.
+    /// The wall time of the whole phase.
     pub(crate) took: Duration,
     /// The endpoint's processor time.
     theirs: Duration,
@@ -27,7 +27,7 @@ pub(crate) struct Stage {
     ours: Duration,
 }
 
-impl Stage {
+impl Phase {
     /// Runs `act` for each item with the given concurrency. `act` returns its latency and result.
     pub(crate) async fn run<I, T, F: Future<Output = Result<(Duration, T), String>>>(
         (endpoint, name): (&Running, &'static str),
@@ -41,28 +41,28 @@ impl Stage {
         let over = tokio::time::Instant::now() + PATIENCE;
         let act = |item| {
             let acting = tokio::time::timeout_at(over, act(item));
-            async { acting.await.unwrap_or_else(|_| Err(format!("not done when the stage had taken {PATIENCE:?}"))) }
+            async { acting.await.unwrap_or_else(|_| Err(format!("not done when the phase had taken {PATIENCE:?}"))) }
         };
         let done: Vec<_> = stream::iter(items).map(act).buffer_unordered(at_once.max(1)).collect().await;
-        let mut stage = Self {
+        let mut phase = Self {
             name,
             took: started.elapsed(),
             theirs: machine::time_of(endpoint.pid()).saturating_sub(theirs),
             ours: machine::own_time().saturating_sub(ours),
             ..Self::default()
         };
-        let mut came = Vec::new();
+        let mut results = Vec::new();
         for outcome in done {
             match outcome {
-                Ok((latency, what)) => {
-                    stage.latencies.push(latency);
-                    came.push(what);
+                Ok((latency, result)) => {
+                    phase.latencies.push(latency);
+                    results.push(result);
                 }
-                Err(failure) => stage.failures.push(failure),
+                Err(failure) => phase.failures.push(failure),
             }
         }
-        stage.latencies.sort();
-        (stage, came)
+        phase.latencies.sort();
+        (phase, results)
     }
 
     /// The number of completed items.

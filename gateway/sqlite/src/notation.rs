@@ -10,12 +10,12 @@ use gateway_core::store::{EndReason, NewMessage, NewSession, Role, SessionRow, S
 /// Creates a database that holds `rows`.
 pub(super) fn database(rows: &str) -> Database {
     let mut database = Database::in_memory().expect("memory");
-    tell(&mut database, rows);
+    insert(&mut database, rows);
     database
 }
 
 /// Writes `rows` into a database.
-pub(super) fn tell(database: &mut Database, rows: &str) {
+pub(super) fn insert(database: &mut Database, rows: &str) {
     for row in rows.split(';').filter(|row| !row.trim().is_empty()) {
         let mut words = row.split_whitespace();
         let session = created(words.next().expect("a row has an id"));
