@@ -67,7 +67,7 @@ pub(crate) struct Serve {
     /// The lowest level that is logged to standard error
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Info)]
     pub(crate) log: LogLevel,
-    /// The log format: lines of `key=value`, or of JSON
+    /// The form of the log
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
     #[command(flatten, next_help_heading = "Settings, also keys of the config file")]
@@ -134,16 +134,23 @@ pub(crate) enum Agent {
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum LogLevel {
+    /// Log nothing
     Off,
+    /// Log errors; the gateway itself has none at this level
     Error,
+    /// Also log refused clients and failed calls of the database
     Warn,
+    /// Also log the start and the end, connections, and each row that begins or ends
     Info,
+    /// Also log each WebSocket handshake
     Debug,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
+    /// A line of `key=value` pairs for each event
     Text,
+    /// A JSON object on a line for each event
     Json,
 }
 

@@ -212,8 +212,7 @@ mod tests {
     }
 
     /// The run of #44045: the client dies, the grace starts, expires during the turn and does not restart. The row has
-    /// a
-    /// `✗` where its end is overdue. Earlier events are counted.
+    /// a `✗` where its end is overdue. Earlier events are counted.
     #[test]
     fn issue_44045_is_shown_around_its_failures() {
         let text = include_str!("../../../scenarios/issues/44045_turn_outlives_grace.toml");

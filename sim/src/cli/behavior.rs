@@ -6,16 +6,16 @@ use serde::Serialize;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Output format
+    /// How to print the fields
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// Text
+    /// For reading: a sentence for each field and each alternative, and the releases that have it
     Human,
-    /// One JSON document
+    /// One JSON array with an object for each field
     Json,
 }
 

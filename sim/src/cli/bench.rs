@@ -59,7 +59,7 @@ struct Planted {
     /// Number of threads [default: all cores]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-    /// Output format
+    /// How to print the results
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// Skip the pairs in this file, an earlier output of `--format json` [default: skip none]
@@ -69,9 +69,9 @@ struct Planted {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// A table
+    /// A Markdown table with a row for each pair of bug and strategy, then a summary for each strategy
     Human,
-    /// A line of JSON for each pair of bug and strategy
+    /// A JSON object on a line for each pair, as `--done` reads them
     Json,
 }
 

@@ -18,9 +18,9 @@ const RUNS_MAX: u64 = 100_000_000;
 /// The output formats of the commands other than `run`.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// Text
+    /// For reading
     Human,
-    /// One JSON document
+    /// One JSON document, for programs
     Json,
 }
 

@@ -33,20 +33,20 @@ pub(super) struct Arguments {
     /// Number of threads. The output does not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-    /// Output format. The graphs have fewer states than the table, to stay readable
+    /// How to print the transitions. The graphs have fewer states than the table, to stay readable
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// A table of transitions and marks
+    /// The transitions with their counts, the most frequent first, then the marks
     Table,
-    /// A graph for Graphviz
+    /// The transitions as a graph in the language of Graphviz
     Dot,
-    /// A graph for Mermaid
+    /// The transitions as a graph in the language of Mermaid
     Mermaid,
-    /// One JSON document
+    /// The content of the table as one JSON document
     Json,
 }
 

@@ -44,7 +44,7 @@ pub(super) struct Arguments {
     /// Also explore orders of independent steps, which have the same result
     #[arg(long)]
     no_reduction: bool,
-    /// Output format
+    /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// File for the scenario of a failure and its tape [default: scenarios/found/INVARIANT_DIGEST.toml]
@@ -54,9 +54,9 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Text
+    /// For reading: the counts of schedules, then the proof or the failing run
     Human,
-    /// One JSON document
+    /// One JSON document with the counts and the failure
     Json,
 }
 

@@ -58,7 +58,7 @@ pub(super) struct Arguments {
     /// Which runs to repeat, to check that they are deterministic
     #[arg(long, value_enum, default_value_t = Recheck::Sample)]
     recheck: Recheck,
-    /// Output format
+    /// How to print the report
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// Largest number of runs to shrink each kind of failure. With 0 the scenario is kept as it was found
@@ -71,21 +71,21 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Text
+    /// For reading: the marks, then each kind of failure with its explanation and its file
     Human,
-    /// One JSON document
+    /// One JSON document with the marks and the failures
     Json,
-    /// Text, with an annotation for each failure in the form that GitHub reads
+    /// As `human`, with a line for each failure that GitHub shows as an annotation
     Github,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Recheck {
-    /// One run in twenty
+    /// Repeat one run in twenty
     Sample,
-    /// Every run
+    /// Repeat every run, which doubles the time of the campaign
     All,
-    /// No run
+    /// Repeat no run
     Off,
 }
 

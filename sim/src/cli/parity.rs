@@ -21,7 +21,7 @@ pub(super) struct Arguments {
     /// Compare only this release. Repeatable [default: all that were recorded]
     #[arg(long = "release", value_name = "R", value_parser = release)]
     releases: Vec<Release>,
-    /// Output format
+    /// How to print the comparison
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }

@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     releases: Vec<Release>,
     #[command(flatten)]
     plants: Plants,
-    /// Output format
+    /// How to print the report
     #[arg(long, value_enum, default_value_t = RunFormat::Human)]
     format: RunFormat,
     /// Print every event of each run. Only with `--format human` and `json`
@@ -53,13 +53,13 @@ pub(super) struct Arguments {
 /// The output formats of runs.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RunFormat {
-    /// Text
+    /// For reading: a line for each run, with violations, a picture and rows where it is not as expected
     Human,
-    /// One JSON document
+    /// One JSON document with all runs
     Json,
     /// JUnit XML: a suite for each scenario, a case for each of its releases
     Junit,
-    /// Text, with an annotation for each unexpected run in the form that GitHub reads
+    /// As `human`, with a line for each unexpected run that GitHub shows as an annotation
     Github,
 }
 

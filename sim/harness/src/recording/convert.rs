@@ -39,8 +39,7 @@ impl Recording {
     }
 
     /// The script as a scenario file. Its grace is the default one, and all other times are scaled by the same factor.
-    /// With a
-    /// `release`, the steps happen at the times of that release's log.
+    /// With a `release`, the steps happen at the times of that release's log.
     ///
     /// # Errors
     /// When the recording has no log of `release`.

@@ -15,9 +15,8 @@ use sim_scenario::Scenario;
 ///
 /// Implements proptest's `ValueTree`: [`simplify`](ValueTree::simplify) reports that the current scenario fails and asks for
 /// a simpler one, [`complicate`](ValueTree::complicate) reports that it passes and asks for another. Both return false when
-/// there is none; the
-/// current scenario is then the simplest that failed. Each candidate is smaller by its [`Size`] than the last failing one,
-/// survives printing and parsing, and is offered once.
+/// there is none; the current scenario is then the simplest that failed. Each candidate is smaller by its [`Size`] than the
+/// last failing one, survives printing and parsing, and is offered once.
 pub struct Reducer {
     best: Scenario,
     size: Size,

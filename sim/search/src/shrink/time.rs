@@ -180,8 +180,7 @@ fn cap(latency: &mut Latency, max: Millis) {
 }
 
 /// The distance of a time from a round one, ascending: a few whole seconds or 1, 2, 5 times a power of ten; whole seconds;
-/// round
-/// milliseconds; any other.
+/// round milliseconds; any other.
 fn roughness(time: Millis) -> usize {
     let (seconds, rest) = (time.0 / 1000, time.0 % 1000);
     match rest {
