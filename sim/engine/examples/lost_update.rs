@@ -1,32 +1,27 @@
 //! Finds a lost update between two deposits, shrinks its schedule, and proves the fix over all schedules.
-//!
-//! `cargo run -p interleaving --example lost_update`
 #![expect(clippy::print_stdout, reason = "an example shows what it finds")]
 
 use std::rc::Rc;
 
-use interleaving::{Bounds, Sim, explore, shrink};
+use futures_util::future::OptionFuture;
+use interleaving::{Bounds, Shared, Sim, explore, shrink};
 use tokio::sync::Mutex;
 
-/// Two deposits to one account, the second after a slow lookup. With a `lock`, each holds it for its whole update.
+/// Adds 10 to the balance, after some lookups. A deposit that takes the lock holds it for its whole update.
+async fn deposit(sim: Sim, balance: Shared<i32>, lookups: usize, lock: Option<Rc<Mutex<()>>>) {
+    for _ in 0..lookups {
+        sim.yield_now().await;
+    }
+    let _held = OptionFuture::from(lock.as_ref().map(|lock| lock.lock())).await;
+    let read = balance.get();
+    sim.yield_now().await; // asks whether the deposit is allowed; other tasks may run meanwhile
+    balance.set(read + 10);
+}
+
 async fn deposits(sim: Sim, lock: Option<Rc<Mutex<()>>>) {
     let balance = sim.shared("balance", 0);
-    let deposit = |awaits_before: usize| {
-        let (sim, balance, lock) = (sim.clone(), balance.clone(), lock.clone());
-        async move {
-            for _ in 0..awaits_before {
-                sim.yield_now().await;
-            }
-            let _held = match &lock {
-                Some(lock) => Some(lock.lock().await),
-                None => None,
-            };
-            let read = balance.get();
-            sim.yield_now().await; // asks whether the deposit is allowed; other tasks may run meanwhile
-            balance.set(read + 10);
-        }
-    };
-    let (quick, slow) = (sim.spawn("quick", deposit(0)), sim.spawn("slow", deposit(2)));
+    let quick = sim.spawn("quick", deposit(sim.clone(), balance.clone(), 0, lock.clone()));
+    let slow = sim.spawn("slow", deposit(sim.clone(), balance.clone(), 2, lock));
     quick.await;
     slow.await;
     assert_eq!(balance.get(), 20, "a deposit is lost");

@@ -163,7 +163,7 @@ impl<R> Default for Run<R> {
 
 impl<R: Resource> State<R> {
     fn advance(&mut self) -> bool {
-        if !self.turn_to_next() {
+        if !self.backtrack() {
             return false;
         }
         if self.runs >= self.bounds.schedules {
@@ -175,7 +175,7 @@ impl<R: Resource> State<R> {
     }
 
     /// Backtracks to the last point with an untried alternative. False when there is none.
-    fn turn_to_next(&mut self) -> bool {
+    fn backtrack(&mut self) -> bool {
         let run = std::mem::take(&mut self.run);
         if let Some(point) = self.path.last_mut()
             && run.touched.is_none()
@@ -184,7 +184,7 @@ impl<R: Resource> State<R> {
             point.footprint = Footprint::everywhere();
         }
         while let Some(point) = self.path.last_mut() {
-            if point.draws_anew() || point.turns_to_another(self.reduction) {
+            if point.draws_anew() || point.selects_another(self.reduction) {
                 self.known = self.path.len() - 1;
                 return true;
             }
@@ -279,7 +279,7 @@ impl<R: Resource> Point<R> {
     }
 
     /// Selects another task, and puts the tried one to sleep.
-    fn turns_to_another(&mut self, reduction: Reduction) -> bool {
+    fn selects_another(&mut self, reduction: Reduction) -> bool {
         let footprint = std::mem::take(&mut self.footprint);
         self.done.push(Rc::clone(&self.task));
         if reduction == Reduction::SleepSets {

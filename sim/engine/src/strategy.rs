@@ -9,7 +9,7 @@
 //! | `random` | each alternative with the same probability | |
 //! | `urw` | each task with a probability proportional to its remaining steps, which samples whole orders evenly | selectively uniform walks |
 //! | `pct` | the task with the highest random priority; priorities change at `depth - 1` places. Finds a bug of that depth with a known probability | Burckhardt et al. 2010 |
-//! | `delay` | the first alternative, except that a few times the task whose turn it is has to wait | Emmi et al. 2011 |
+//! | `delay` | the first alternative, except that a few times the task that would go first has to wait | Emmi et al. 2011 |
 //! | `portfolio` | as one of the others, by the seed | |
 //!
 //! Two more need a tape: [`Replay`] follows it strictly, [`Follow`] where it still fits. [`Search`](crate::Search) goes

@@ -75,7 +75,7 @@ impl Trace {
         &self.entries
     }
 
-    /// The number of events.
+    /// The number of events: how often a task was polled.
     pub fn events(&self) -> u64 {
         self.events
     }

@@ -1,4 +1,4 @@
-//! Bounded delays: the first alternative, except that a few times the task whose turn it is has to let others go first.
+//! Bounded delays: the first alternative, except that a few times the task that would go first has to let others go first.
 //!
 //! Most ordering bugs need one or two such delays (Emmi, Qadeer, Rakamarić: Delay-Bounded Scheduling, 2011), and the
 //! schedule of a failure that is found in this way departs little from the first alternatives.
@@ -64,7 +64,7 @@ mod tests {
     /// With a bound of 0 every pick is the first; with a bound of 1 some pick is not.
     #[test]
     fn delays_are_bounded() {
-        let profile = Profile { choices: 6, turns: BTreeMap::new() };
+        let profile = Profile { choices: 6, picks: BTreeMap::new() };
         let picks = |bound, seed| {
             let mut delay = Delay::new(seed, bound, &profile);
             (0..40).map(|_| delay.pick(READY, &["a", "b", "c"]).expect("a pick")).collect::<Vec<_>>()

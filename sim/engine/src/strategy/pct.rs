@@ -70,7 +70,7 @@ mod tests {
     /// Without a change of priority the same task is picked each time; at a change it gets the lowest priority.
     #[test]
     fn priorities_hold_until_a_change() {
-        let profile = Profile { choices: 4, turns: BTreeMap::new() };
+        let profile = Profile { choices: 4, picks: BTreeMap::new() };
         for seed in 0..20 {
             let mut steady = Pct::new(seed, 1, &profile);
             let picks: BTreeSet<usize> =

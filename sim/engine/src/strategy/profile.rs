@@ -11,7 +11,7 @@ pub struct Profile {
     /// The number of choices among ready tasks in the run.
     pub choices: usize,
     /// The number of times that each task was picked at such a choice, by label.
-    pub turns: BTreeMap<String, u64>,
+    pub picks: BTreeMap<String, u64>,
 }
 
 impl Profile {
@@ -20,7 +20,7 @@ impl Profile {
         let mut profile = Self::default();
         for choice in tape.choices.iter().filter(|choice| choice.site == READY) {
             profile.choices += 1;
-            *profile.turns.entry(choice.among[choice.pick].clone()).or_default() += 1;
+            *profile.picks.entry(choice.among[choice.pick].clone()).or_default() += 1;
         }
         profile
     }

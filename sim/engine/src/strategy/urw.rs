@@ -19,7 +19,7 @@ pub struct Urw {
 impl Urw {
     /// The strategy of a seed, with the weights of `profile`.
     pub fn new(seed: u64, profile: &Profile) -> Self {
-        Self { prng: Prng::stream(seed, "strategy.urw"), left: profile.turns.clone() }
+        Self { prng: Prng::stream(seed, "strategy.urw"), left: profile.picks.clone() }
     }
 
     fn weight(&self, label: &str) -> u64 {
@@ -52,7 +52,7 @@ mod tests {
     /// A task with nine picks left is picked about nine times as often as a task with one.
     #[test]
     fn longer_tasks_are_picked_more_often() {
-        let profile = Profile { choices: 10, turns: [("long".to_owned(), 9), ("short".to_owned(), 1)].into() };
+        let profile = Profile { choices: 10, picks: [("long".to_owned(), 9), ("short".to_owned(), 1)].into() };
         let first = |seed| Urw::new(seed, &profile).pick(READY, &["short", "long"]).expect("it never diverges");
         let longs: usize = (0..1000).map(first).sum();
         assert!((850..950).contains(&longs), "{longs} of 1000");

@@ -65,7 +65,7 @@ impl Reducer {
     fn advance(&mut self) -> bool {
         loop {
             if self.place >= self.edits.len() {
-                if !self.turn_the_page() {
+                if !self.next_round() {
                     return false;
                 }
                 continue;
@@ -79,8 +79,8 @@ impl Reducer {
         }
     }
 
-    /// Applies fewer edits at once, then turns to the next pass, then repeats all passes while a round finds something.
-    fn turn_the_page(&mut self) -> bool {
+    /// Applies fewer edits at once, then goes on to the next pass, then repeats all passes while a round finds something.
+    fn next_round(&mut self) -> bool {
         if self.at_once > 1 {
             self.at_once /= 2;
             self.place = 0;
