@@ -37,8 +37,8 @@
 //!
 //! * [`program`]: one run of a program. [`mod@explore`]: many runs. [`determinism`]: a check that runs depend on nothing else.
 //!
-//! A simulator with a world of its own (a network, a disk, observers between steps) puts the parts together itself; in the
-//! order in which a step goes through them:
+//! A simulator with a world of its own (a network, a disk, observers between steps) combines the parts itself. A step passes
+//! through them in this order:
 //!
 //! * [`pool`]: the tasks, and which of them are ready.
 //! * [`chooser`]: asks a strategy, records the pick.

@@ -92,7 +92,7 @@ fn fault(
     };
     if call.side == CallSide::Read && fault != Fault::Error {
         let message = format!("a read that is `{}`", word.get_ref());
-        let help = "a read can only end in an `error`: it waits for no lock and commits nothing";
+        let help = "the only fault of a read is `error`: a read waits for no lock and commits nothing";
         return Err(source.error(word.span(), message).with_help(help));
     }
     Ok(fault)

@@ -98,7 +98,7 @@ fn faults_of_the_store() {
     check(
         "read = \"tip\"\nfault = \"lost\"",
         "19:9: a read that is `lost`",
-        "a read can only end in an `error`: it waits for no lock and commits nothing",
+        "the only fault of a read is `error`: a read waits for no lock and commits nothing",
     );
     check("write = \"end\"\nnth = 0\nfault = \"lost\"", "19:7: `nth` is 0", "calls are counted from 1");
     check(
