@@ -13,6 +13,6 @@ pub enum Actor {
     IdleReaper,
     /// The cap on live sessions.
     Cap,
-    /// The gateway's own end.
+    /// The end of the gateway after a signal.
     Shutdown,
 }

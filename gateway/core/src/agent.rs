@@ -91,7 +91,7 @@ pub enum TurnEvent {
         /// How the rows are to show it.
         mode: CompressionMode,
     },
-    /// The summary is written.
+    /// The compression has a summary, and its rows can be written.
     Compressed {
         /// How the rows are to show it.
         mode: CompressionMode,
@@ -138,13 +138,13 @@ pub struct Question {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QuestionKind {
-    /// A free text of the user.
+    /// Any text. Answered with `clarify.respond`; empty after `clarify_timeout`.
     Clarify,
-    /// A password for `sudo`.
+    /// A password for `sudo`. Answered with `sudo.respond`; empty after `sudo_timeout`.
     Sudo,
-    /// A secret to keep.
+    /// A secret such as an API key. Answered with `secret.respond`; empty after `clarify_timeout`.
     Secret,
-    /// Leave to run a command.
+    /// Permission to run a command. Answered with `approval.respond`; `deny` after `approval_timeout`.
     Approval,
 }
 

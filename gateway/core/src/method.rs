@@ -88,19 +88,19 @@ macro_rules! methods {
 }
 
 methods! {
-    /// Creates a session.
+    /// Creates a session for the client. Its row is written with its first prompt.
     Create "session.create" Inline Begins,
     /// Resumes a stored or live session.
     Resume "session.resume" Long Begins,
     /// Attaches the client to a live session.
     Activate "session.activate" Inline Continues,
-    /// Closes a session.
+    /// Ends a session: stops its turn, ends its row, removes it from memory.
     Close "session.close" Inline Continues,
     /// Interrupts the running turn of a session.
     Interrupt "session.interrupt" Inline Continues,
-    /// Lists the live sessions.
+    /// Lists the live sessions, those in memory, with their states.
     ActiveList "session.active_list" Inline Continues,
-    /// Lists the stored sessions.
+    /// Lists the stored sessions: conversations that have a row.
     List "session.list" Inline Continues,
     /// Replays the events after a sequence number.
     EventsSince "session.events.since" Inline Continues,
@@ -132,19 +132,19 @@ methods! {
     Branch "session.branch" Long Begins,
     /// Deletes the row of a session.
     Delete "session.delete" Inline Continues,
-    /// Submits a prompt.
+    /// Submits a prompt: starts a turn, or does what `busy_input_mode` says if one runs.
     Prompt "prompt.submit" Inline Begins,
     /// Returns whether the gateway is set up.
     SetupStatus "setup.status" Inline Continues,
     /// Returns settings that a terminal UI reads at its start.
     Config "config.get" Inline Continues,
-    /// Returns the catalog of slash commands.
+    /// Returns the catalog of slash commands, which is empty here.
     Commands "commands.catalog" Inline Continues,
-    /// Completes a slash command.
+    /// Completes a slash command. There are none, so the list is empty.
     CompleteSlash "complete.slash" Inline Continues,
-    /// Completes a path.
+    /// Completes a path. The gateway reads no files, so the list is empty.
     CompletePath "complete.path" Inline Continues,
-    /// Returns the cells of the pet.
+    /// Returns the picture of a pet for the UI, which has none here.
     Pet "pet.cells" Inline Continues,
     /// Answers whether pasted text is a dropped file.
     DetectDrop "input.detect_drop" Inline Continues,

@@ -49,7 +49,7 @@ pub enum Site {
     Commit,
     /// The store answered a read.
     Lookup,
-    /// Faults were switched off.
+    /// The heal phase began: from here on no fault is injected.
     Heal,
 }
 

@@ -44,12 +44,12 @@ pub struct Call {
     word: &'static str,
 }
 
-/// Whether a call writes.
+/// The two kinds of call of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallSide {
-    /// A write: key `write`.
+    /// A call that commits a transaction; key `write`.
     Write,
-    /// A read: key `read`.
+    /// A call that only reads rows; key `read`.
     Read,
 }
 

@@ -67,7 +67,7 @@ pub enum What {
         /// The session's name in the script.
         session: Option<String>,
     },
-    /// A request was answered.
+    /// The gateway answered a request, with a result or an error.
     Answered {
         /// The JSON-RPC method of the request.
         method: String,
@@ -83,7 +83,7 @@ pub enum What {
         /// The event's payload, as it arrived.
         payload: Value,
     },
-    /// A step was skipped.
+    /// A step could not be carried out, for example on a session that does not exist.
     Skipped {
         /// The step's line in the file.
         line: usize,

@@ -68,7 +68,7 @@ pub struct Run {
 /// The origin of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Generated from its seed.
+    /// Generated from the seed [`Run::scenario`] alone.
     Generated,
     /// A mutation of an earlier scenario.
     Mutated,

@@ -112,7 +112,7 @@ enum Phase {
 enum Schedules {
     /// On every schedule that was tried.
     Any,
-    /// On its own schedule.
+    /// Only on the schedule of the failing run.
     Own,
 }
 

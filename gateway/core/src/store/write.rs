@@ -252,9 +252,9 @@ pub enum TipRule {
 /// Why a row ended (spec §7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EndReason {
-    /// The client closed the session.
+    /// A client closed the session with `session.close`.
     TuiClose,
-    /// The gateway shut down.
+    /// The gateway ended after a signal.
     TuiShutdown,
     /// The orphan grace was over.
     WsOrphanReap,

@@ -56,9 +56,9 @@ words! {
 words! {
     /// Whether a client is attached to a session.
     Client {
-        /// A connection is attached.
+        /// A connection receives the events of the session.
         Attached "attached",
-        /// No connection is attached.
+        /// No connection receives its events; a grace may run.
         Detached "detached",
     }
 }

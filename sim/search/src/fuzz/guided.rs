@@ -20,7 +20,7 @@ const ROUND: usize = 64;
 /// Whether later scenarios are mutations of earlier ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Every scenario is generated.
+    /// Every scenario is generated; no run influences later ones.
     #[default]
     Blind,
     /// Some are mutations of the corpus; their share grows with their yield.

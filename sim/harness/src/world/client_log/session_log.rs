@@ -45,7 +45,7 @@ pub(crate) struct SessionLog {
 pub(crate) enum TurnEnd {
     /// The turn completed with this reply.
     Complete(String),
-    /// The turn was interrupted.
+    /// The turn was interrupted and has no reply.
     Interrupted,
 }
 
