@@ -158,7 +158,7 @@ mod tests {
     fn interrupts_of_prompts_and_late_words_are_treated_by_release() {
         let decided = |stop: &Stop| (stop.on_busy(), stop.drops_late_words());
         assert_eq!(decided(&Stop::default()), (BusyInterrupt::TurnAtWork, true));
-        let other = Stop { busy: BusyInterrupt::TurnOfTheMoment, late: Late::Told, ..Stop::default() };
+        let other = Stop { busy: BusyInterrupt::TurnOfTheMoment, late: Late::SentAndStored, ..Stop::default() };
         assert_eq!(decided(&other), (BusyInterrupt::TurnOfTheMoment, false));
     }
 
