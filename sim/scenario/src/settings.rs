@@ -6,7 +6,7 @@ use gateway_core::clock::Millis;
 
 use super::fault::{Odds, StoreFault};
 
-/// A range of durations, both bounds included. The strategy chooses within it.
+/// A range of durations, both bounds included and at most an hour. The strategy chooses within it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Latency {
     /// The lower bound of the range.

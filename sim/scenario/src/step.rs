@@ -234,6 +234,11 @@ impl Action {
         if let Self::Connection(ConnectionStep::Lag { takes }) = self { Some(*takes) } else { None }
     }
 
+    /// How long after the step the gateway finds its client gone; `None` if the step sets no such time.
+    pub const fn notice_after(&self) -> Option<Millis> {
+        if let Self::Connection(ConnectionStep::Vanish { takes }) = self { *takes } else { None }
+    }
+
     /// Removes every optional key.
     pub fn simplify(&mut self) {
         match self {

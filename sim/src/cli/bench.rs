@@ -56,8 +56,8 @@ struct Planted {
     /// Largest number of runs of a campaign
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = bounds::runs())]
     runs: u64,
-    /// Number of threads [default: all cores]
-    #[arg(long, value_name = "N")]
+    /// Number of threads, from 1 to 1024 [default: all cores]
+    #[arg(long, value_name = "N", value_parser = bounds::jobs)]
     jobs: Option<NonZeroUsize>,
     /// How to print the results
     #[arg(long, value_enum, default_value_t = Format::Human)]

@@ -1,5 +1,6 @@
 //! Parsers of flag values: their ranges, and the errors of values outside them.
 
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use clap::ValueEnum;
@@ -15,6 +16,9 @@ const STRATEGY_MAX: usize = 1000;
 /// The largest number of runs of a campaign, because a campaign keeps a list of its units.
 const RUNS_MAX: u64 = 100_000_000;
 
+/// The largest number of threads. More only cost memory, and from some ten thousand on the machine refuses them.
+const JOBS_MAX: usize = 1024;
+
 /// The output formats of the commands other than `run`.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
@@ -26,12 +30,27 @@ pub(super) enum Format {
 
 /// Reads a strategy by name, with its number at most [`STRATEGY_MAX`].
 pub(super) fn strategy(text: &str) -> Result<Plan, String> {
-    match text.parse().map_err(|error: <Plan as FromStr>::Err| error.to_string())? {
-        Plan::Pct { depth: number } | Plan::Delay { bound: number } if number > STRATEGY_MAX => {
-            Err(format!("the number of `pct` and `delay` is at most {STRATEGY_MAX}"))
+    let too_large = || format!("the number of `pct` and `delay` is at most {STRATEGY_MAX}");
+    match text.parse() {
+        Ok(Plan::Pct { depth: number } | Plan::Delay { bound: number }) if number > STRATEGY_MAX => Err(too_large()),
+        // A number too large for its type.
+        Err(_) if matches!(text.split_once(':'), Some(("pct" | "delay", number)) if is_number(number)) => {
+            Err(too_large())
         }
-        plan => Ok(plan),
+        Err(error) => Err(<Plan as FromStr>::Err::to_string(&error)),
+        Ok(plan) => Ok(plan),
     }
+}
+
+fn is_number(text: &str) -> bool {
+    text.trim_start_matches('0').starts_with(|digit: char| digit.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Reads a number of threads, from 1 to [`JOBS_MAX`].
+pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    let jobs = text.parse().ok().filter(|jobs: &NonZeroUsize| jobs.get() <= JOBS_MAX);
+    jobs.ok_or_else(|| format!("expected a number of threads from 1 to {JOBS_MAX}"))
 }
 
 /// Reads a number of runs, from 1 to [`RUNS_MAX`].

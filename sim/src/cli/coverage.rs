@@ -30,8 +30,8 @@ pub(super) struct Arguments {
     /// Derive some of the scenarios from earlier ones that reached new states
     #[arg(long)]
     guided: bool,
-    /// Number of threads. The output does not depend on it [default: all cores]
-    #[arg(long, value_name = "N")]
+    /// Number of threads, from 1 to 1024. The output does not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = bounds::jobs)]
     jobs: Option<NonZeroUsize>,
     /// How to print the transitions. The graphs have fewer states than the table, to stay readable
     #[arg(long, value_enum, default_value_t = Format::Table)]

@@ -1,21 +1,27 @@
 //! Errors of a scenario file as diagnostics: the line of the file, the position in it, and the help.
 
+mod excerpt;
+
 use std::fmt;
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use miette::{Diagnostic, LabeledSpan, SourceCode};
 use sim_scenario::ScenarioError;
+
+use excerpt::Excerpt;
 
 /// A [`ScenarioError`] with its file as source code.
 #[derive(Debug)]
 pub(super) struct ScenarioDiagnostic {
     error: ScenarioError,
-    source: Option<NamedSource<String>>,
+    source: Option<Excerpt>,
 }
 
 impl From<ScenarioError> for ScenarioDiagnostic {
     fn from(error: ScenarioError) -> Self {
-        let named = |text: &str| NamedSource::new(error.path().display().to_string(), text.to_owned());
-        let source = error.text().map(named);
+        let name = error.path().display().to_string();
+        let place = (error.line().unwrap_or(1), error.column().unwrap_or(1));
+        let marked = error.text().zip(error.span());
+        let source = marked.map(|(text, span)| Excerpt::new(name, text, span, place));
         Self { error, source }
     }
 }
@@ -38,7 +44,7 @@ impl Diagnostic for ScenarioDiagnostic {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let span = self.error.span()?;
+        let span = &self.source.as_ref()?.span;
         let label = LabeledSpan::new(Some("here".to_owned()), span.start, span.len());
         Some(Box::new(std::iter::once(label)))
     }
@@ -63,6 +69,17 @@ mod tests {
         for part in parts {
             assert!(page.contains(part), "no `{part}` in:\n{page}");
         }
+    }
+
+    /// A mistake far to the right in a line, or longer than a screen, is shown at its position with a part of the line.
+    #[test]
+    fn long_lines_are_cut() {
+        let long = "ä".repeat(70_000);
+        check(&format!("about = \"{long}\" x\n"), &["[x.toml:1:70012]", "ä\" x", "── here"]);
+        let step = "about = \"x\"\n[[steps]]\nat = \"0s\"\nclient = \"ann\"\n";
+        check(&format!("{step}do = \"{long}\"\n"), &["[x.toml:5:6]", "5 │ do = \"ä", "ä…", "── here"]);
+        // The lines before and after are cut as well.
+        check(&format!("about = \"{long}\"\nx\nabout = \"{long}\"\n"), &["[x.toml:2:", "1 │ about", "3 │ about"]);
     }
 
     /// A diagnostic shows the line, marks the word and says what is accepted; at the end of a file nothing is left to mark.

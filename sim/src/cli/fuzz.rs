@@ -43,8 +43,8 @@ pub(super) struct Arguments {
     /// Derive some of the scenarios from earlier ones that reached new states
     #[arg(long)]
     guided: bool,
-    /// Number of threads. The report does not depend on it [default: all cores]
-    #[arg(long, value_name = "N")]
+    /// Number of threads, from 1 to 1024. The report does not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = bounds::jobs)]
     jobs: Option<NonZeroUsize>,
     /// Run only part K of N of the campaign
     #[arg(long, value_name = "K/N", value_parser = shard, default_value = "1/1")]

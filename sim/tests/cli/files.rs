@@ -134,6 +134,14 @@ fn a_long_place_is_not_broken() {
     assert!(gone.contains(&format!("{path}.gone: no such file or directory")), "{gone}");
 }
 
+/// A mistake beyond the last column that the printer can mark is an error like any other.
+#[test]
+fn long_lines_have_positions() {
+    let story = format!("about = \"{}\" x\n", "a".repeat(100_000));
+    let said = ["story.toml:1:100012", "aa\" x", "here"];
+    check_refused(&["run", "story.toml"], &[("story.toml", story.as_bytes())], &said);
+}
+
 /// The scenario with one change, which is the mistake.
 #[track_caller]
 fn check_mistake(old: &str, new: &str, said: &[&str]) {

@@ -81,15 +81,19 @@ fn bugs_are_planted_by_one_flag() {
 fn numbers_have_bounds() {
     const MOST: &str = "18446744073709551615";
     let files: [(&str, &[u8]); 1] = [("story.toml", GHOST.as_bytes())];
-    for strategy in ["pct", "delay"] {
-        let strategy = format!("{strategy}:{MOST}");
+    for strategy in ["pct:1001", "delay:4294967296", "pct:18446744073709551615", "delay:99999999999999999999"] {
         for command in [&["run", "story.toml"][..], &["shrink", "story.toml"], &["fuzz"], &["bench", "planted"]] {
-            check_refused(&[command, &["--strategy", &strategy]].concat(), &files, &["--strategy", "at most 1000"]);
+            check_refused(&[command, &["--strategy", strategy]].concat(), &files, &["--strategy", "at most 1000"]);
         }
     }
     for runs in ["0", MOST] {
         for command in [&["fuzz"][..], &["coverage"], &["bench", "planted"]] {
             check_refused(&[command, &["--runs", runs]].concat(), &files, &["--runs", runs, "1..=100000000"]);
+        }
+    }
+    for jobs in ["0", "1025", MOST] {
+        for command in [&["fuzz"][..], &["coverage"], &["bench", "planted"]] {
+            check_refused(&[command, &["--jobs", jobs]].concat(), &files, &["--jobs", jobs, "from 1 to 1024"]);
         }
     }
     check_refused(&["bench", "planted", "--seeds", "0"], &files, &["--seeds"]);

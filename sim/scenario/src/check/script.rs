@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use gateway_core::agent::script::{self, TurnScript};
 
+use super::latency::not_too_long;
 use crate::error::{ScenarioError, Source, list};
 use crate::step::{PlacedStep, Presence, Prompt, Step};
 
@@ -16,6 +17,9 @@ pub(super) fn check(
     let mut script = Script { source, steps, turns, clients: BTreeMap::new(), sessions: BTreeMap::new() };
     for placed in steps {
         script.client(placed)?;
+        if let Some(takes) = placed.step.action.latency() {
+            not_too_long(source, placed.place("takes"), takes)?;
+        }
         script.session(placed)?;
         script.prompt(placed)?;
         script.naming(placed)?;

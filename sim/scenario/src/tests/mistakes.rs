@@ -273,6 +273,24 @@ fn expectations() {
     );
 }
 
+/// A latency is at most an hour, in a table and in a step.
+#[test]
+fn long_latencies() {
+    let longer = "a client that is away for longer has a step `drop`, `vanish` or `cut`";
+    check_change(
+        r#"["1ms", "20ms"]"#,
+        r#"["1ms", "61m"]"#,
+        "12:11: a latency of `1h 1m`, which is longer than `1h`",
+        longer,
+    );
+    check_change(
+        r#"do = "drop""#,
+        "do = \"lag\"\ntakes = \"1day\"",
+        "47:9: a latency of `1day`, which is longer than `1h`",
+        longer,
+    );
+}
+
 /// A step has a known word and only the keys that the word takes.
 #[test]
 fn words_and_keys() {
