@@ -1,6 +1,7 @@
 //! The parts of a claim, what it may read, and what it reports.
 
 pub(crate) mod bound;
+pub(crate) mod endless;
 mod renamed;
 mod view;
 

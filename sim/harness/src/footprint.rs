@@ -52,6 +52,8 @@ pub enum Resource {
     Head(String),
     /// Whether the receiver of a queue reads, and whether the direction is closed.
     Flow(String),
+    /// Which connections are up and have a client that takes frames.
+    Receivers,
     /// The state of a client.
     Client(String),
     /// The log of what clients sent to and received from a session.
@@ -81,6 +83,7 @@ impl interleaving::Resource for Resource {
             self,
             Self::Registry
                 | Self::Links
+                | Self::Receivers
                 | Self::Record(_)
                 | Self::Questions(_)
                 | Self::Lineage(_)

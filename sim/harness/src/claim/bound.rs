@@ -1,6 +1,6 @@
 //! The bounds that several claims share, each computed from a scenario.
 
-use gateway_core::agent::script::{OnInterrupt, TurnStep};
+use gateway_core::agent::script::{OnInterrupt, TurnScript, TurnStep};
 use gateway_core::clock::Millis;
 use gateway_core::config::Config;
 use gateway_core::spawn::Window;
@@ -12,14 +12,19 @@ const FEW: u64 = 4;
 /// The margin of [`timers`]. A task that still runs after it never ends.
 const MARGIN: Millis = Millis::from_secs(86_400);
 
+/// How long a write and a look at its rows may take while no fault is injected.
+pub(super) fn write(scenario: &Scenario) -> Millis {
+    let store = &scenario.store;
+    store.before_commit.max + store.after_commit.max + store.after_lookup.max
+}
+
 /// How long the writes that end a session may take while no fault is injected.
 pub(super) fn writes(scenario: &Scenario) -> Millis {
-    let Scenario { store, steps, .. } = scenario;
     // At most four writes in a row end a session: its unstored messages, the title, the end, and one in reserve.
-    let one = (store.before_commit.max + store.after_commit.max + store.after_lookup.max).times(4);
+    let one = write(scenario).times(4);
     // The writes of many sessions that end at one instant form one queue.
     let creates = |step: &&Step| matches!(step.action, Action::Request(RequestStep::Create { .. }));
-    let sessions = steps.iter().filter(creates).count() as u64;
+    let sessions = scenario.steps.iter().filter(creates).count() as u64;
     let writes = if sessions > FEW { one.times(sessions) } else { one };
     let window = |window| scenario.windows.get(&window).map_or(Millis::ZERO, |window| window.max);
     // The windows of old releases delay an end, which is no leak.
@@ -36,6 +41,17 @@ pub(crate) fn uninterruptible(scenario: &Scenario) -> Millis {
         _ => Millis::ZERO,
     });
     lengths.max().unwrap_or(Millis::ZERO)
+}
+
+/// Longer than everything that a run may wait for after its script: the timers of the gateway, and what its agents and its
+/// clients' ends take.
+pub(crate) fn rest(scenario: &Scenario) -> Millis {
+    let Scenario { gateway, agent, steps, turns, .. } = scenario;
+    let vanished = steps.iter().filter_map(|step| step.action.notice_after());
+    // Each step starts a turn, and a build or a summary before it, at the most.
+    let turns = turns.values().map(TurnScript::length);
+    let one = turns.fold(agent.build + agent.first_build.unwrap_or_default() + agent.summary, |sum, takes| sum + takes);
+    vanished.fold(timers(gateway) + one.times(steps.len() as u64), |sum, takes| sum + takes)
 }
 
 /// Longer than every timer that a gateway with these settings arms.

@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::config::Config;
-use gateway_core::ids::SessionId;
+use gateway_core::ids::{ConnectionId, SessionId};
 use gateway_core::state::{Registry, Session};
 use gateway_core::store::StoredId;
+use gateway_core::transport::Connection;
 use sim_scenario::Scenario;
 
 use super::bound;
@@ -43,6 +44,8 @@ pub(crate) struct View<'a> {
 pub(crate) struct ProcessState {
     /// When the process started that is up or was up last.
     pub(crate) up_since: Uptime,
+    /// How many sessions of [`View::known`] are of earlier processes. Several processes can start within one millisecond.
+    pub(crate) inherited: usize,
     /// Whether the process is down because of a signal.
     pub(crate) is_signalled: bool,
     /// Whether a process was killed in this run.
@@ -58,6 +61,8 @@ pub(crate) struct Clients<'a> {
     pub(crate) events: &'a [ClientEvent],
     /// The clients that read nothing though frames wait for them, and since when.
     pub(crate) stalled: &'a [(Rc<str>, Uptime)],
+    /// Whether a frame that the gateway sends now on a connection reaches its client.
+    pub(crate) reaches: &'a dyn Fn(&Rc<dyn Connection>) -> bool,
 }
 
 /// The faults of the store up to now, and how much time they excuse.
@@ -69,16 +74,18 @@ pub(crate) struct StoreState {
     pub(crate) last_fault_at: Option<Uptime>,
     /// How long the writes that end a session take without a fault.
     calm: Millis,
+    /// How long a write that fails takes in addition: the second try, and the look at the rows before it.
+    again: Millis,
 }
 
-/// How much longer an operation may take for each injected fault: a write waits a second for another process, and the
-/// gateway another second before it tries again.
+/// How much longer an operation may take for each injected fault, without the latency of the store: a write waits a second for
+/// another process, and the gateway another second before it tries again.
 const FAULT: Millis = Millis::from_secs(2);
 
 impl StoreState {
     /// A store without injected faults.
     pub(crate) fn new(scenario: &Scenario) -> Self {
-        Self { faults: 0, last_fault_at: None, calm: bound::writes(scenario) }
+        Self { faults: 0, last_fault_at: None, calm: bound::writes(scenario), again: FAULT + bound::write(scenario) }
     }
 
     /// Records that `faults` faults were injected by now.
@@ -91,7 +98,7 @@ impl StoreState {
 
     /// How long the writes that end a session may take.
     pub(crate) fn slack(&self) -> Millis {
-        self.calm + FAULT.times(self.faults)
+        self.calm + self.again.times(self.faults)
     }
 }
 
@@ -126,6 +133,17 @@ impl View<'_> {
             breach(session, log, row)
         };
         self.clients.log.sessions().iter().filter_map(of).collect()
+    }
+
+    /// Every session that was registered in the process that is up or was up last.
+    pub(crate) fn known_to_process(&self) -> &[Session] {
+        &self.known[self.process.inherited..]
+    }
+
+    /// Whether a frame that the gateway sends now on this connection reaches its client.
+    pub(crate) fn reaches_client(&self, connection: &ConnectionId) -> bool {
+        let link = self.sessions.and_then(|sessions| sessions.link_of(connection));
+        link.is_some_and(|link| (self.clients.reaches)(&link.connection))
     }
 
     /// Whether a turn runs for the record with this label.

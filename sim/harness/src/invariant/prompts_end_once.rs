@@ -5,6 +5,7 @@ use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
 
 use super::{Breach, Claim, Invariant, View};
+use crate::claim::endless::is_endless;
 use crate::rows::RowSet;
 
 pub(super) const INVARIANT: Invariant = Invariant {
@@ -22,7 +23,12 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
         // Prompts of a killed process are judged by their rows.
         let alive = view.sessions.is_some_and(|sessions| sessions.contains(session));
         let (accepted, ended) = view.events.read(session.id(), |events| (events.accepted, events.ended));
-        if accepted == ended || (!alive && record.stage != SessionStage::Finalized) {
+        if !alive && record.stage != SessionStage::Finalized {
+            return None;
+        }
+        // A turn that nothing ends holds its prompt, and those that are queued behind it.
+        let held = if alive && is_endless(view.scenario, record) { 1 + record.queue.len() as u64 } else { 0 };
+        if accepted == ended + held {
             return None;
         }
         let session = view.names.label(session.id());

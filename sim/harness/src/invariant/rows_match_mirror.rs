@@ -83,7 +83,7 @@ mod tests {
             scenario: &scenario,
             process: ProcessState::default(),
             store: &StoreState::new(&scenario),
-            clients: Clients { log: &log, events: &[], stalled: &[] },
+            clients: Clients { log: &log, events: &[], stalled: &[], reaches: &|_| true },
             sessions: Some(&sessions),
             live: &[],
             known: &[],

@@ -15,14 +15,13 @@ fn check(view: &View<'_>) -> Vec<Breach> {
     if !view.process.is_signalled {
         return Vec::new();
     }
-    view.known.iter().filter_map(|session| breach(view, session)).collect()
+    view.known_to_process().iter().filter_map(|session| breach(view, session)).collect()
 }
 
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     session.read(|record| {
         let row = view.rows.row(&record.agent.row)?;
-        let is_ours = record.details.created_at.uptime >= view.process.up_since && !is_foreign(&row.source);
-        if !is_ours || row.ended_at.is_some() {
+        if is_foreign(&row.source) || row.ended_at.is_some() {
             return None;
         }
         let row = view.rows.alias(&row.id);

@@ -28,6 +28,8 @@ pub(super) struct Observers<'a> {
     store: StoreState,
     /// Whether a process was killed in this run.
     was_killed: bool,
+    /// How many sessions of `known` are of earlier processes.
+    inherited: usize,
     observed: Revisions,
 }
 
@@ -38,6 +40,7 @@ struct Revisions {
     registry: u64,
     store: u64,
     clients: u64,
+    network: u64,
 }
 
 /// The parts of a view that the observers do not hold.
@@ -61,7 +64,8 @@ impl<'a> Observers<'a> {
             known: Vec::new(),
             store: StoreState::new(scenario),
             was_killed: false,
-            observed: Revisions { process: 1, registry: 0, store: 0, clients: 0 },
+            inherited: 0,
+            observed: Revisions { process: 1, registry: 0, store: 0, clients: 0, network: 0 },
         }
     }
 
@@ -73,6 +77,7 @@ impl<'a> Observers<'a> {
             registry: gateway.as_ref().map_or(0, |gateway| gateway.sessions.revision()),
             store: world.store.revision(),
             clients: world.context.client_log.revision(),
+            network: world.network.revision(),
         };
         if revisions != self.observed {
             if revisions.process != self.observed.process {
@@ -109,6 +114,9 @@ impl<'a> Observers<'a> {
             (false, ProcessEnd::Signalled) => Milestone::Ended,
         });
         self.was_killed |= !process.is_up() && process.last_end() == ProcessEnd::Killed;
+        if process.is_up() {
+            self.inherited = self.known.len();
+        }
     }
 
     /// Judges the claims about the state. Call after a change of sessions, rows or client logs.
@@ -154,9 +162,19 @@ impl<'a> Observers<'a> {
         let view = View {
             now,
             scenario: self.scenario,
-            process: ProcessState { up_since: process.since(), is_signalled, was_killed: self.was_killed },
+            process: ProcessState {
+                up_since: process.since(),
+                inherited: self.inherited,
+                is_signalled,
+                was_killed: self.was_killed,
+            },
             store: &self.store,
-            clients: Clients { log: &world.context.client_log, events, stalled: &world.network.stalled() },
+            clients: Clients {
+                log: &world.context.client_log,
+                events,
+                stalled: &world.network.stalled(),
+                reaches: &|connection| world.network.reaches_client(connection),
+            },
             sessions: gateway.map(|gateway| &gateway.sessions),
             live,
             known: &self.known,

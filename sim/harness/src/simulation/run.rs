@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use gateway_core::Gateway;
 use gateway_core::behavior::Behavior;
-use gateway_core::clock::{Millis, Uptime};
+use gateway_core::clock::Uptime;
 use gateway_core::release::Release;
 use interleaving::Progress;
 use sim_scenario::{Scenario, Step};
@@ -132,7 +132,7 @@ impl<'a> Run<'a> {
             client.leave();
         }
         self.world.network.close();
-        self.advance(end + bound::timers(&self.scenario.gateway)).await;
+        self.advance(end + bound::rest(self.scenario)).await;
     }
 
     /// Runs the checks at rest.
@@ -140,9 +140,8 @@ impl<'a> Run<'a> {
         let tables = self.tables();
         let tasks = self.world.context.gateway_tasks();
         self.observers.rest(&self.world, &self.process, &tasks, &tables);
-        let keeps_orphans = self.scenario.gateway.orphan_grace == Millis::ZERO;
         let gateway = self.process.gateway();
-        let left = leftovers(&tasks, gateway.as_deref(), &self.world.context.names, keeps_orphans);
+        let left = leftovers(&tasks, gateway.as_deref(), &self.world.context.names, self.scenario);
         if !left.is_empty() {
             self.broken = Some((Outcome::NotAtRest, format!("left at rest: {}", left.join(", "))));
         }

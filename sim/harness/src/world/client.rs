@@ -255,7 +255,8 @@ impl Client {
         let id = self.requests.get() + 1;
         self.requests.set(id);
         let frame = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string();
-        let request = SentRequest { method: method.to_owned(), params, sent_at: self.context.now() };
+        let questions = self.context.client_log.revision();
+        let request = SentRequest { method: method.to_owned(), params, sent_at: self.context.now(), questions };
         self.context.client_log.sent(&request);
         self.pending.borrow_mut().insert(id, (request, names));
         self.context.enter(Site::Sent, frame.clone());

@@ -31,8 +31,8 @@ struct Inner {
     sessions: BTreeMap<String, SessionLog>,
     /// The events since the last `take_events`.
     events: Vec<ClientEvent>,
-    /// The received questions: client, session, and the question's id or kind.
-    asked: BTreeSet<(String, String, String)>,
+    /// The received questions: client, session, and the question's id or kind. The value is the revision of the last receipt.
+    asked: BTreeMap<(String, String, String), u64>,
     /// Counts changes of `questions`, so that an observer reads them only after a change.
     revision: u64,
     /// The number of received errors about the build of an agent.
@@ -102,11 +102,6 @@ impl ClientLog {
     pub(crate) fn sent(&self, request: &SentRequest) {
         let mut inner = self.0.borrow_mut();
         let method = request.method.as_str();
-        if method.ends_with(".respond") {
-            // A question without an id may be asked again, and is a new question then.
-            inner.footprints.write(|| Resource::Questions(request.session().to_owned()));
-            inner.asked.retain(|(_, session, by)| session != request.session() || !by.ends_with(".request"));
-        }
         if let ("session.title", Some(title)) = (method, request.params["title"].as_str()) {
             inner.titles.insert(title.trim().to_owned());
             inner.session(request.session()).asked_titles.push(title.to_owned());
@@ -134,7 +129,9 @@ impl ClientLog {
         {
             inner.shown(client, session, result);
             if request.method == "session.create" {
-                inner.session(session).source = request.params["source"].as_str().map(str::to_owned);
+                let log = inner.session(session);
+                log.source = request.params["source"].as_str().map(str::to_owned);
+                log.began_with_messages = request.params["messages"].is_array();
             }
         }
         inner.events.push(ClientEvent::Answer(Answer { client: client.to_owned(), request, result }));
@@ -192,7 +189,7 @@ impl ClientLog {
     pub(crate) fn knows(&self, client: &str, session: &str, kind: &str, id: &str) -> bool {
         let asked = |by: &str| (client.to_owned(), session.to_owned(), by.to_owned());
         let inner = self.0.borrow();
-        inner.asked.contains(&asked(id)) || inner.asked.contains(&asked(kind))
+        inner.asked.contains_key(&asked(id)) || inner.asked.contains_key(&asked(kind))
     }
 
     /// Whether any client has requested this title.
@@ -227,19 +224,29 @@ impl Inner {
     /// Records the accepted answer to a question, which names the question by its id or by its session.
     fn took_answer(&mut self, request: &SentRequest) {
         let named = request.params["request_id"].as_str();
-        let asked = self.asked.iter().find(|(_, _, by)| named == Some(by));
+        let asked = self.asked.keys().find(|(_, _, by)| named == Some(by));
         let session = asked.map_or(request.session(), |(_, session, _)| session).to_owned();
+        self.close_question(&session, request.questions);
         let text = request.params["answer"].as_str().or_else(|| request.params["choice"].as_str());
         if let Some(text) = text {
             self.session(&session).answers.push(text.to_owned());
         }
     }
 
+    /// Records that the question of a session was answered. One without an id may be asked again, and is a new question
+    /// then: what clients received up to the `revision` at which the answer was sent was the question before.
+    fn close_question(&mut self, session: &str, revision: u64) {
+        self.footprints.write(|| Resource::Questions(session.to_owned()));
+        self.revision += 1;
+        let is_before = |by: &str, received: u64| by.ends_with(".request") && received <= revision;
+        self.asked.retain(|(_, of, by), received| of != session || !is_before(by, *received));
+    }
+
     /// Records that a client has received a question.
     fn ask(&mut self, client: &str, session: &str, kind: &str, payload: &Value) {
         self.revision += 1;
         self.footprints.write(|| Resource::Questions(session.to_owned()));
-        self.asked.insert((client.to_owned(), session.to_owned(), question(kind, payload)));
+        self.asked.insert((client.to_owned(), session.to_owned(), question(kind, payload)), self.revision);
     }
 }
 

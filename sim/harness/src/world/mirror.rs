@@ -226,6 +226,8 @@ impl Mirror {
                 self.name_branch(child, title);
                 self.count(&child.id, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
             }
+            // The deletion of a row that does not exist changes nothing.
+            Write::Delete { session } if self.row(session).is_none() => {}
             Write::Delete { session } => {
                 let continued = self.row(session).filter(|row| self.continues(row)).and_then(|row| row.parent.clone());
                 self.childless.extend(continued);

@@ -24,7 +24,15 @@ pub(crate) struct Network {
     arrived: Notify,
     closed: Cell<bool>,
     /// The connections that a kill of the gateway breaks.
-    established: RefCell<Vec<ClientEnd>>,
+    established: RefCell<Vec<Established>>,
+    /// Counts changes of what [`reaches_client`](Self::reaches_client) says.
+    revision: Rc<Cell<u64>>,
+}
+
+/// Both ends of a connection.
+struct Established {
+    client: ClientEnd,
+    gateway: Rc<dyn Connection>,
 }
 
 /// A client's end of a connection.
@@ -33,12 +41,14 @@ pub(crate) struct ClientEnd {
     name: Rc<str>,
     to_gateway: Rc<Pipe>,
     to_client: Rc<Pipe>,
+    revision: Rc<Cell<u64>>,
 }
 
 struct GatewayEnd {
     name: Rc<str>,
     from_client: Rc<Pipe>,
     to_client: Rc<Pipe>,
+    revision: Rc<Cell<u64>>,
 }
 
 /// One direction of a connection.
@@ -96,6 +106,7 @@ impl Network {
             arrived: Notify::new(),
             closed: Cell::new(false),
             established: RefCell::default(),
+            revision: Rc::default(),
         })
     }
 
@@ -106,28 +117,41 @@ impl Network {
         let (to_gateway, to_client) = (pipe("out", To::Gateway), pipe("in", To::Client));
         let name: Rc<str> = name.into();
         let (from_client, of_client) = (Rc::clone(&to_gateway), Rc::clone(&to_client));
-        let end = GatewayEnd { name: Rc::clone(&name), from_client, to_client: of_client };
+        let revision = || Rc::clone(&self.revision);
+        let end = GatewayEnd { name: Rc::clone(&name), from_client, to_client: of_client, revision: revision() };
+        let gateway: Rc<dyn Connection> = Rc::new(end);
         self.context.footprints.write(|| Resource::Arrivals);
-        self.arrivals.borrow_mut().push_back(Rc::new(end));
+        self.arrivals.borrow_mut().push_back(Rc::clone(&gateway));
         self.arrived.notify_waiters();
-        let client = ClientEnd { name, to_gateway, to_client };
+        let client = ClientEnd { name, to_gateway, to_client, revision: revision() };
         let mut established = self.established.borrow_mut();
-        established.retain(|end| !end.to_gateway.over.get());
-        established.push(client.clone());
+        established.retain(|end| !end.client.to_gateway.over.get());
+        established.push(Established { client: client.clone(), gateway });
         client
+    }
+
+    /// Whether a frame that the gateway sends now on a connection reaches its client: both ends are up, and the client reads.
+    pub(crate) fn reaches_client(&self, connection: &Rc<dyn Connection>) -> bool {
+        let established = self.established.borrow();
+        established.iter().any(|end| Rc::ptr_eq(&end.gateway, connection) && end.client.reaches_client())
+    }
+
+    /// Counts changes of what [`reaches_client`](Self::reaches_client) says.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision.get()
     }
 
     /// The clients that read nothing while frames wait for them, and since when.
     pub(crate) fn stalled(&self) -> Vec<(Rc<str>, Uptime)> {
         let established = self.established.borrow();
-        let served = established.iter().filter(|end| !end.to_gateway.over.get() && !end.to_client.over.get());
+        let served = established.iter().map(|end| &end.client).filter(|end| end.is_up());
         served.filter_map(|end| Some((Rc::clone(&end.name), end.to_client.waited_for.get()?))).collect()
     }
 
     /// Breaks every connection in both directions, because the gateway's process is gone. Frames on their way are lost.
     pub(crate) fn sever(&self) {
         self.arrivals.borrow_mut().clear();
-        for end in self.established.take() {
+        for Established { client: end, .. } in self.established.take() {
             end.to_gateway.stop();
             end.to_client.stop();
         }
@@ -135,7 +159,7 @@ impl Network {
 
     /// Ends the arrivals. Cut connections are mended, and the gateway learns of vanished clients.
     pub(crate) fn close(&self) {
-        for end in self.established.take() {
+        for Established { client: end, .. } in self.established.take() {
             end.cut(false);
             if end.to_client.receiver.get() == Receiver::Vanished {
                 end.to_gateway.push(Item::Death);
@@ -186,8 +210,25 @@ impl ClientEnd {
         self.to_client.receive().await.ok().flatten()
     }
 
+    /// Whether neither end has closed the connection.
+    fn is_up(&self) -> bool {
+        !self.to_gateway.over.get() && !self.to_client.over.get()
+    }
+
+    /// Whether a frame that the gateway sends now reaches the client.
+    fn reaches_client(&self) -> bool {
+        self.is_up() && !self.to_client.cut.get() && self.to_client.receiver.get() == Receiver::Takes
+    }
+
+    /// Call when the result of [`reaches_client`](Self::reaches_client) may have changed.
+    fn changes(&self) {
+        self.to_client.context.footprints.write(|| Resource::Receivers);
+        self.revision.set(self.revision.get() + 1);
+    }
+
     /// Stops or resumes the reading of frames.
     pub(crate) fn stall(&self, stalled: bool) {
+        self.changes();
         self.to_client.context.footprints.write(|| Resource::Flow(self.to_client.site.clone()));
         self.to_client.receiver.set(if stalled { Receiver::Stalled } else { Receiver::Takes });
         self.to_client.changed.notify_waiters();
@@ -203,6 +244,7 @@ impl ClientEnd {
 
     /// Cuts or mends the network in both directions. Items that waited arrive after the mend.
     pub(crate) fn cut(&self, cut: bool) {
+        self.changes();
         self.to_client.context.footprints.everywhere();
         for pipe in [&self.to_gateway, &self.to_client] {
             pipe.cut.set(cut);
@@ -213,6 +255,7 @@ impl ClientEnd {
     /// The client vanishes. The gateway is notified after `notice_after`, or never. Frames to the client stay in the
     /// pipe.
     pub(crate) fn vanish(&self, notice_after: Option<Millis>) {
+        self.changes();
         self.to_client.context.footprints.everywhere();
         self.to_client.receiver.set(Receiver::Vanished);
         self.to_client.changed.notify_waiters();
@@ -235,6 +278,7 @@ impl ClientEnd {
 
     /// Closes the client's direction. On a cut network the gateway does not notice that.
     fn close_to_client(&self) {
+        self.changes();
         if self.to_client.cut.get() { self.vanish(None) } else { self.to_client.stop() }
     }
 }
@@ -269,6 +313,8 @@ impl Connection for GatewayEnd {
     }
 
     fn close(&self) {
+        self.to_client.context.footprints.write(|| Resource::Receivers);
+        self.revision.set(self.revision.get() + 1);
         self.to_client.push(Item::Close);
         self.from_client.stop();
     }

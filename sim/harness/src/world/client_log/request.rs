@@ -16,6 +16,8 @@ pub(crate) struct SentRequest {
     pub(crate) method: String,
     pub(crate) params: Value,
     pub(crate) sent_at: Uptime,
+    /// The [revision](super::ClientLog::revision) of the received questions at that time.
+    pub(crate) questions: u64,
 }
 
 impl SentRequest {

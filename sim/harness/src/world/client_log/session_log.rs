@@ -22,6 +22,8 @@ pub(crate) struct SessionLog {
     pub(crate) answers: Vec<String>,
     /// The `source` of the request that created the session.
     pub(crate) source: Option<String>,
+    /// Whether the request that created the session gave it messages. Then its row is inserted with its first prompt.
+    pub(crate) began_with_messages: bool,
     /// The requested titles, answered or not.
     pub(crate) asked_titles: Vec<String>,
     /// The titles that were acknowledged as set.
@@ -58,7 +60,8 @@ struct Run {
     prompts: u64,
     steers: u64,
     accepted: u64,
-    /// Running turns that no client had started when the first prompt was queued behind them: turns of job notices.
+    /// Turns that no client had started, turns of job notices: those that ran when the first prompt was queued behind them,
+    /// and those of which a client received the end alone.
     unseen: u64,
     /// Requests to interrupt or close.
     stops: u64,
@@ -169,6 +172,9 @@ impl SessionLog {
 
 impl Run {
     fn ended(&mut self, client: &str) {
+        if self.ends == self.accepted + self.unanswered + self.steers + self.unseen {
+            self.unseen += 1;
+        }
         self.ends += 1;
         let before = self.receiver.replace(client.to_owned());
         self.has_several_receivers |= before.is_some_and(|before| before != client);

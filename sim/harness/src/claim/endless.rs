@@ -1,0 +1,21 @@
+//! Turns that nothing ends: their agent hangs, and the settings let no timer interrupt it.
+
+use gateway_core::agent::script::TurnStep;
+use gateway_core::clock::Millis;
+use gateway_core::record::{Attachment, Record, TurnPhase, TurnState};
+use sim_scenario::Scenario;
+
+/// Whether the turn of a session without a client runs for ever, as the scenario demands: its script hangs, nothing has
+/// interrupted it, and a grace or a silence of zero switches off the timer that would.
+pub(crate) fn is_endless(scenario: &Scenario, record: &Record) -> bool {
+    let settings = &scenario.gateway;
+    let is_never_given_up = settings.orphan_grace == Millis::ZERO || settings.orphan_silence == Millis::ZERO;
+    let is_detached = matches!(record.attachment, Attachment::Detached { .. });
+    is_never_given_up && is_detached && record.turn.as_ref().is_some_and(|turn| hangs(scenario, turn))
+}
+
+fn hangs(scenario: &Scenario, turn: &TurnState) -> bool {
+    let script = scenario.turns.get(&turn.user);
+    let may_hang = script.is_some_and(|script| script.steps.contains(&TurnStep::Hang));
+    may_hang && turn.phase == TurnPhase::Begun && !turn.interrupted
+}
