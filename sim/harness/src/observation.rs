@@ -2,6 +2,7 @@
 
 use gateway_core::Gateway;
 use gateway_core::clock::Uptime;
+use gateway_core::ids::SessionId;
 use gateway_core::record::{AgentState, Attachment, Record, SessionStage};
 use gateway_core::state::Session;
 use gateway_core::store::StoredId;
@@ -19,6 +20,16 @@ pub struct Observation {
     pub rows: RowSet,
     /// The gateway's memory; none while the gateway is down.
     pub memory: Option<Memory>,
+    /// The runtime ids of all records of the run so far, oldest first.
+    pub records: Vec<SessionId>,
+}
+
+impl Observation {
+    /// The alias of a record: `m1` for the first record of the run. An unknown id is returned as it is.
+    pub fn alias(&self, runtime: &str) -> String {
+        let place = self.records.iter().position(|record| record.as_str() == runtime);
+        place.map_or_else(|| runtime.to_owned(), |place| format!("m{}", place + 1))
+    }
 }
 
 /// The state in a gateway's memory.

@@ -1,9 +1,10 @@
-//! Parity: the rows and memory of the simulated gateway compared with those of the real one, cell by cell.
+//! Parity: rows, memory and answers of the simulated gateway compared with those of the real one, cell by cell.
 //!
 //! A cell is one recording under one release. [`Cell::run`] drives the script at the times of that release's log,
 //! observes rows and memory at its probes and at its end, converts them to the format of the recording (`observed`),
-//! and compares the two (`compare`).
+//! and compares the two (`compare`). `answers` does the same with the answers to the requests.
 
+mod answers;
 mod compare;
 mod observed;
 #[cfg(test)]
@@ -58,33 +59,47 @@ impl Cell {
         release: Release,
         recorded: &recording::Cell,
     ) -> Result<Self, RecordingError> {
-        let Timed { scenario, probes, timing } = recording.timed(release, recorded)?;
-        let (report, observations) = simulator.observe(&scenario, release, Box::new(Fifo), &probes);
+        Ok(Self::of(simulator, recording, release, recorded, &recording.timed(release, recorded)?))
+    }
+
+    /// As [`run`](Self::run), for the script as a scenario that was made of the recording.
+    pub fn of(
+        simulator: &mut Simulator,
+        recording: &Recording,
+        release: Release,
+        recorded: &recording::Cell,
+        timed: &Timed,
+    ) -> Self {
+        let Timed { scenario, probes, timing } = timed;
+        let (report, observations) =
+            simulator.observe_from(&recording.start_rows(), scenario, release, Box::new(Fifo), probes);
         let mut found = compare::Differences::default();
         if matches!(report.outcome, Outcome::Panicked | Outcome::Limit | Outcome::Nondeterministic) {
             let detail = report.detail.clone().unwrap_or_default();
             found.add("run", "an end of the script", format!("{}: {detail}", report.outcome), None);
         }
-        let times = compare::Times::new(recording, recorded, &timing);
+        let times = compare::Times::new(recording, recorded, timing);
         let (end, probed) = observations.split_last().expect("the last observation is at the end");
         for (observation, probe) in probed.iter().zip(&recorded.probes) {
             let place = format!("probes.{}", probe.name);
-            let observed = observed::Observed::of(observation, release, timing.zero);
+            let observed = observed::Observed::of(observation, release, timing);
             compare::rows(&mut found, &format!("{place}.rows"), &probe.rows, &observed.rows, &times);
             compare::memory(&mut found, &format!("{place}.memory"), probe.memory.as_ref(), observed.memory.as_ref());
         }
-        let observed = observed::Observed::at_end(end, release, timing.zero);
+        let observed = observed::Observed::at_end(end, release, timing);
         compare::rows(&mut found, "rows", &recorded.rows, &observed.rows, &times);
         compare::memory(&mut found, "memory", recorded.memory.as_ref(), observed.memory.as_ref());
         compare::delivered(&mut found, &recorded.delivered, &observed::delivered(&report.trace, timing.end));
+        let answers = answers::Answers::read(&report.trace, scenario, timing.end);
+        answers.compare(&mut found, recording, recorded, &answers::Named { release, observation: end });
         let differences = found.into_list();
-        Ok(Self {
+        Self {
             recording: recording.name.clone(),
             release: release.name(),
             repeatable: repeatable(recorded),
             equal: differences.is_empty(),
             differences,
-        })
+        }
     }
 }
 

@@ -3,14 +3,16 @@
 //! `format` is the JSON as it is written. `step` turns each flat step into an [`Act`], `turn` each step of a turn into one
 //! of the turn language, both with the help of `keys`; `names` gives sessions the names that a scenario has for them.
 //! `settings` turns environment and configuration into a scenario's settings, [`timing`] computes when each step happens,
-//! and `convert` makes a [`Scenario`](crate::Scenario) of them. Errors are [`RecordingError`]s that name the file and the
+//! `builds` how long agents take to build, and `convert` makes a [`Scenario`](crate::Scenario) of them. Errors are [`RecordingError`]s that name the file and the
 //! place in it.
 
+mod builds;
 mod convert;
 mod error;
 mod format;
 mod keys;
 mod names;
+mod seed;
 mod settings;
 mod step;
 #[cfg(test)]
@@ -30,8 +32,9 @@ use gateway_core::release::Release;
 
 pub use self::convert::Timed;
 pub use self::error::RecordingError;
-pub use self::format::{AgentEntry, Cell, LogEntry, Memory, Probe, Row, Session};
+pub use self::format::{AgentEntry, Cell, Content, LogEntry, Memory, Probe, Row, Session};
 pub use self::step::{Act, RecordedStep};
+use crate::world::start::StartRow;
 
 /// A script, and the outcome of each release.
 #[derive(Clone, Debug)]
@@ -86,7 +89,7 @@ impl Recording {
             let turn = turn::read(&name, script).map_err(of_file)?;
             turns.insert(name, turn);
         }
-        names::resolve(&mut steps, &turns).map_err(of_file)?;
+        names::resolve(&mut steps, zero, &turns).map_err(of_file)?;
         let mut cells = Vec::new();
         for (name, cell) in raw.recorded {
             let place = format!("recorded.{name}");
@@ -111,14 +114,15 @@ impl Recording {
         Ok(recording)
     }
 
-    /// Reads all recordings of a folder, sorted by file name; a path of a file reads that file.
+    /// Reads all recordings of a folder, sorted by file name; a path of a file reads that file. A file that is no recording
+    /// is an error in the list, and does not keep the others from being read.
     ///
     /// # Errors
-    /// As [`load`](Self::load), and when the folder has no recording, so that a comparison of nothing does not pass.
-    pub fn load_all(folder: &Path) -> Result<Vec<Self>, RecordingError> {
+    /// When the folder cannot be read or has no recording, so that a comparison of nothing does not pass.
+    pub fn load_all(folder: &Path) -> Result<Vec<Result<Self, RecordingError>>, RecordingError> {
         let failed = |error: std::io::Error| RecordingError::new(folder, "", error.to_string());
         if folder.is_file() {
-            return Ok(vec![Self::load(folder)?]);
+            return Ok(vec![Self::load(folder)]);
         }
         let mut paths = Vec::new();
         for entry in fs::read_dir(folder).map_err(failed)? {
@@ -132,7 +136,16 @@ impl Recording {
         if paths.is_empty() {
             return Err(RecordingError::new(folder, "", "no recording in this folder: they end in `.json`"));
         }
-        paths.iter().map(|path| Self::load(path)).collect()
+        Ok(paths.iter().map(|path| Self::load(path)).collect())
+    }
+
+    /// The rows that the database has before the gateway starts.
+    pub fn start_rows(&self) -> Vec<StartRow> {
+        let rows = self.steps.iter().filter_map(|step| match &step.act {
+            Act::Seed(row) => Some(row.clone()),
+            Act::Do { .. } | Act::Wait(_) | Act::WaitReady(_) | Act::Probe(_) => None,
+        });
+        rows.collect()
     }
 
     /// The settings of the gateway under which the script was recorded.

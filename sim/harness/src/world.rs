@@ -13,6 +13,7 @@ pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod session_events;
 mod spawn;
+pub mod start;
 pub(crate) mod store;
 
 use std::rc::Rc;
@@ -49,9 +50,9 @@ impl World {
         let network = Network::new(Rc::clone(&context), scenario.network);
         let store = SimStore::new(Rc::clone(&context), &scenario.store, database);
         let clock: Rc<dyn Clock> = Rc::new(context.clock.clone());
-        let AgentSettings { build, first_build, failures, summary } = scenario.agent;
+        let AgentSettings { build, first_build, failures, summary } = scenario.agent.clone();
         let agents = ScriptedAgents::new(Rc::clone(&clock), scenario.turns.clone(), build);
-        let agents = agents.with_first_build(first_build).with_failures(failures).with_summary(summary);
+        let agents = agents.with_first_builds(first_build).with_failures(failures).with_summary(summary);
         let session_events = Rc::<SessionEvents>::default();
         let observer = GatewayObserver {
             accesses: GatewayAccesses(Rc::clone(&context.footprints)),

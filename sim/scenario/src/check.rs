@@ -71,7 +71,12 @@ pub(super) fn scenario(source: &Source<'_>, names: &InvariantNames) -> Result<(S
 }
 
 fn agent(raw: &RawAgent) -> AgentSettings {
-    AgentSettings { build: raw.build, first_build: raw.first_build, failures: raw.failures, summary: raw.summary }
+    AgentSettings {
+        build: raw.build,
+        first_build: raw.first_build.0.clone(),
+        failures: raw.failures,
+        summary: raw.summary,
+    }
 }
 
 fn not_empty(source: &Source<'_>) -> Result<(), ScenarioError> {

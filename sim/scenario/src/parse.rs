@@ -108,7 +108,8 @@ pub(super) struct RawOdds {
 pub(super) struct RawAgent {
     #[serde(default)]
     pub(super) build: Millis,
-    pub(super) first_build: Option<Millis>,
+    #[serde(default)]
+    pub(super) first_build: Lengths,
     #[serde(default)]
     pub(super) failures: u32,
     #[serde(default)]
@@ -144,6 +145,10 @@ pub(super) enum Names {
     One(String),
     Many(Vec<Spanned<String>>),
 }
+
+/// `"5s"` or `["0s", "5s"]`.
+#[derive(Default)]
+pub(super) struct Lengths(pub(super) Vec<Millis>);
 
 /// Parses the text, without interpreting words.
 pub(super) fn read(source: &Source<'_>) -> Result<RawScenario, ScenarioError> {
@@ -201,6 +206,34 @@ impl<'de> Deserialize<'de> for Names {
                     names.push(name);
                 }
                 Ok(Names::Many(names))
+            }
+        }
+
+        deserializer.deserialize_any(OneOrMany)
+    }
+}
+
+impl<'de> Deserialize<'de> for Lengths {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMany;
+
+        impl<'de> Visitor<'de> for OneOrMany {
+            type Value = Lengths;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a length such as \"5s\", or a list of lengths")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Lengths, E> {
+                Millis::try_from(text.to_owned()).map(|length| Lengths(vec![length])).map_err(E::custom)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Lengths, A::Error> {
+                let mut lengths = Vec::new();
+                while let Some(Item(length)) = list.next_element::<Item<Millis>>()? {
+                    lengths.push(length.into_inner());
+                }
+                Ok(Lengths(lengths))
             }
         }
 

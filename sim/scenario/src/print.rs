@@ -90,19 +90,24 @@ impl Scenario {
         }
         let windows: Vec<_> = self.windows.iter().map(|(window, range)| (window.name(), *range)).collect();
         page.settings("[windows]", &latencies(&windows));
-        let AgentSettings { build, first_build, failures, summary } = self.agent;
+        let AgentSettings { build, first_build, failures, summary } = &self.agent;
         let mut agent = Vec::new();
-        if build > Millis::ZERO {
-            agent.push(("build".to_owned(), length(build)));
+        if *build > Millis::ZERO {
+            agent.push(("build".to_owned(), length(*build)));
         }
-        if let Some(first_build) = first_build {
-            agent.push(("first_build".to_owned(), length(first_build)));
+        match first_build.as_slice() {
+            [] => {}
+            [one] => agent.push(("first_build".to_owned(), length(*one))),
+            several => {
+                let lengths: Vec<String> = several.iter().copied().map(length).collect();
+                agent.push(("first_build".to_owned(), format!("[{}]", lengths.join(", "))));
+            }
         }
-        if failures > 0 {
+        if *failures > 0 {
             agent.push(("failures".to_owned(), failures.to_string()));
         }
-        if summary > Millis::ZERO {
-            agent.push(("summary".to_owned(), length(summary)));
+        if *summary > Millis::ZERO {
+            agent.push(("summary".to_owned(), length(*summary)));
         }
         page.settings("[agent]", &agent);
     }

@@ -53,14 +53,22 @@ pub struct StoreSettings {
 }
 
 /// The `[agent]` table: how agents are built.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AgentSettings {
     /// The duration of a build. Left out: none.
     pub build: Millis,
-    /// The duration of the first build of the run. Left out: `build`.
-    pub first_build: Option<Millis>,
+    /// The duration of the first build of the run, or a list with those of the first ones in their order. Left out:
+    /// `build`.
+    pub first_build: Vec<Millis>,
     /// The number of builds that fail, from the first on. Left out: 0.
     pub failures: u32,
     /// The duration of a summary that a client requests with `session.compress`. Left out: none.
     pub summary: Millis,
+}
+
+impl AgentSettings {
+    /// The longest duration of a build.
+    pub fn longest_build(&self) -> Millis {
+        self.first_build.iter().copied().fold(self.build, Millis::max)
+    }
 }

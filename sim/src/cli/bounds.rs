@@ -19,6 +19,9 @@ const RUNS_MAX: u64 = 100_000_000;
 /// The largest number of threads. More only cost memory, and from some ten thousand on the machine refuses them.
 const JOBS_MAX: usize = 1024;
 
+/// The exit code of a command that went on although a file of a folder was bad.
+pub(super) const BAD_FILE: u8 = 2;
+
 /// The output formats of the commands other than `run`.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {

@@ -7,9 +7,9 @@ use gateway_core::release::Release;
 use miette::IntoDiagnostic;
 use serde::Serialize;
 
-use super::bounds::{Format, release};
+use super::bounds::{BAD_FILE, Format, release};
 use sim_harness::parity::{Cell, Difference};
-use sim_harness::recording::Recording;
+use sim_harness::recording::{Recording, RecordingError};
 use sim_harness::report::Outcome;
 use sim_harness::simulation::Simulator;
 
@@ -31,33 +31,56 @@ struct Document<'a> {
     cells: &'a [Cell],
     equal: usize,
     differing: usize,
+    /// The files that are no recordings, each with the place of the mistake.
+    refused: &'a [String],
 }
 
-/// Compares every recording under every release for which it was recorded.
+/// Compares every recording under every release for which it was recorded. A file that is no recording is reported on
+/// stderr, and the others are compared.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
-    let recordings = Recording::load_all(&arguments.path).into_diagnostic()?;
     let mut simulator = Simulator::new();
-    let mut cells = Vec::new();
-    for recording in &recordings {
-        for (release, recorded) in &recording.cells {
-            if arguments.releases.is_empty() || arguments.releases.contains(release) {
-                cells.push(Cell::run(&mut simulator, recording, *release, recorded).into_diagnostic()?);
+    let (mut cells, mut refused) = (Vec::new(), Vec::new());
+    for loaded in Recording::load_all(&arguments.path).into_diagnostic()? {
+        let compared = loaded.and_then(|recording| compare(&mut simulator, &recording, &arguments.releases));
+        match compared {
+            Ok(compared) => cells.extend(compared),
+            Err(error) => {
+                eprintln!("error: {error}");
+                refused.push(error.to_string());
             }
         }
     }
-    if cells.is_empty() {
+    if cells.is_empty() && refused.is_empty() {
         return Err(miette::miette!("no recording has any of the releases asked for"));
     }
     match arguments.format {
+        // A file that is no recording has nothing to show.
+        Format::Human if cells.is_empty() => {}
         Format::Human => print(arguments, &cells),
         Format::Json => {
             let differing = cells.iter().filter(|cell| !cell.equal).count();
-            let document = Document { cells: &cells, equal: cells.len() - differing, differing };
+            let equal = cells.len() - differing;
+            let document = Document { cells: &cells, equal, differing, refused: &refused };
             out!("{}", serde_json::to_string_pretty(&document).expect("a comparison is plain data"));
         }
     }
     let all_equal = cells.iter().all(|cell| cell.equal);
-    Ok(if all_equal { 0 } else { Outcome::RowsDiffer.exit_code() })
+    Ok(match (refused.is_empty(), all_equal) {
+        (false, _) => BAD_FILE,
+        (true, false) => Outcome::RowsDiffer.exit_code(),
+        (true, true) => 0,
+    })
+}
+
+/// The cells of a recording under `releases`, or under all of its releases if there are none.
+fn compare(
+    simulator: &mut Simulator,
+    recording: &Recording,
+    releases: &[Release],
+) -> Result<Vec<Cell>, RecordingError> {
+    let asked = |release: &Release| releases.is_empty() || releases.contains(release);
+    let cells = recording.cells.iter().filter(|(release, _)| asked(release));
+    cells.map(|(release, recorded)| Cell::run(simulator, recording, *release, recorded)).collect()
 }
 
 /// Prints the differences of each cell, then a table of recordings and releases.

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use super::{GHOST, VISIT, check_refused, sim, text};
+use serde_json::Value;
+
+use super::{GHOST, VISIT, check, check_refused, sim, text};
 
 /// An unknown key is an error at its position: otherwise it would be a setting without effect.
 #[test]
@@ -147,4 +149,25 @@ fn long_lines_have_positions() {
 fn check_mistake(old: &str, new: &str, said: &[&str]) {
     assert!(GHOST.contains(old), "`{old}` is not in the scenario");
     check_refused(&["run", "story.toml"], &[("story.toml", GHOST.replacen(old, new, 1).as_bytes())], said);
+}
+
+/// A file that is no recording is reported with its place. The others of the folder are compared and imported.
+#[test]
+fn a_bad_recording_does_not_stop_a_folder() {
+    const GOOD: &[u8] = include_bytes!("../../../scenarios/upstream/a_plain_close.json");
+    let mut bad: Value = serde_json::from_slice(GOOD).expect("JSON");
+    bad["steps"][0]["at"] = (-1).into();
+    let bad = bad.to_string();
+    let files: [(&str, &[u8]); 3] = [("all/a.json", bad.as_bytes()), ("all/b.json", GOOD), ("all/c.json", b"{")];
+    let said = ["all/a.json: steps[0] (`connect`).at: not a number of seconds", "all/c.json: line 1, column"];
+    let compared = check(&["parity", "all"], &files, 2, &said);
+    assert!(compared.contains("a_plain_close") && compared.contains("cells, all equal"), "{compared}");
+    let imported = check(&["import", "all"], &files, 2, &said);
+    assert!(imported.starts_with("# all/b.json\n\nabout = "), "{imported}");
+    let printed = check(&["parity", "all", "--format", "json"], &files, 2, &said);
+    let document: Value = serde_json::from_str(&printed).expect("one document");
+    assert_eq!(document["refused"].as_array().map(Vec::len), Some(2));
+    for command in ["parity", "import"] {
+        check_refused(&[command, "all/a.json"], &files, &said[..1]);
+    }
 }

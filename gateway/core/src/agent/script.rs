@@ -187,7 +187,8 @@ pub struct ScriptedAgents {
     clock: Rc<dyn Clock>,
     turns: Rc<BTreeMap<String, TurnScript>>,
     build: Millis,
-    first_build: Cell<Option<Millis>>,
+    /// The lengths of the next builds, in their order.
+    first_builds: RefCell<VecDeque<Millis>>,
     failures: Cell<u32>,
     summary: Millis,
 }
@@ -195,13 +196,13 @@ pub struct ScriptedAgents {
 impl ScriptedAgents {
     /// Agents that know `turns`, wait on `clock` and take `build` to be built.
     pub fn new(clock: Rc<dyn Clock>, turns: BTreeMap<String, TurnScript>, build: Millis) -> Self {
-        let (first_build, failures) = (Cell::new(None), Cell::new(0));
-        Self { clock, turns: Rc::new(turns), build, first_build, failures, summary: Millis::ZERO }
+        let (first_builds, failures) = (RefCell::default(), Cell::new(0));
+        Self { clock, turns: Rc::new(turns), build, first_builds, failures, summary: Millis::ZERO }
     }
 
-    /// The same, but the first of them takes `first_build` to be built.
-    pub fn with_first_build(self, first_build: Option<Millis>) -> Self {
-        Self { first_build: Cell::new(first_build), ..self }
+    /// The same, but the first of them take `first_builds` to be built, in the order in which their builds start.
+    pub fn with_first_builds(self, first_builds: Vec<Millis>) -> Self {
+        Self { first_builds: RefCell::new(first_builds.into()), ..self }
     }
 
     /// The same, but the first `failures` cannot be built.
@@ -219,7 +220,8 @@ impl Agents for ScriptedAgents {
     fn build(&self) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>> {
         let (jobs, turns) = (Jobs::new(Rc::clone(&self.clock)), Rc::clone(&self.turns));
         let agent = ScriptedAgent { clock: Rc::clone(&self.clock), turns, summary: self.summary, jobs: Rc::new(jobs) };
-        let (clock, length) = (Rc::clone(&self.clock), self.first_build.take().unwrap_or(self.build));
+        let length = self.first_builds.borrow_mut().pop_front().unwrap_or(self.build);
+        let clock = Rc::clone(&self.clock);
         let fails = self.failures.get() > 0;
         self.failures.set(self.failures.get().saturating_sub(1));
         async move {

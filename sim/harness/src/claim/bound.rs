@@ -50,7 +50,7 @@ pub(crate) fn rest(scenario: &Scenario) -> Millis {
     let vanished = steps.iter().filter_map(|step| step.action.notice_after());
     // Each step starts a turn, and a build or a summary before it, at the most.
     let turns = turns.values().map(TurnScript::length);
-    let one = turns.fold(agent.build + agent.first_build.unwrap_or_default() + agent.summary, |sum, takes| sum + takes);
+    let one = turns.fold(agent.longest_build() + agent.summary, |sum, takes| sum + takes);
     vanished.fold(timers(gateway) + one.times(steps.len() as u64), |sum, takes| sum + takes)
 }
 

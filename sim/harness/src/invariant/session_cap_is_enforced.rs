@@ -48,7 +48,7 @@ fn cap(scenario: &Scenario) -> Option<usize> {
 
 /// How long the build of an agent may take after its session was added or resumed.
 fn build(scenario: &Scenario) -> Millis {
-    scenario.gateway.build_delay + scenario.agent.first_build.unwrap_or_default().max(scenario.agent.build)
+    scenario.gateway.build_delay + scenario.agent.longest_build()
 }
 
 fn detail(session: &str, since: Uptime) -> String {

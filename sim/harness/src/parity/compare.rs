@@ -1,13 +1,13 @@
 //! Compares recorded values with simulated ones. Times have a tolerance; all other values must be equal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Difference;
 use crate::recording::timing::Timing;
-use crate::recording::{Cell, Memory, Recording, Row, Session};
+use crate::recording::{Cell, Content, Memory, Recording, Row, Session};
 
 /// The largest distance between a simulated time and the recorded one, in seconds. Recorded times are rounded to 0.1.
 const TOLERANCE: f64 = 0.25;
@@ -46,7 +46,7 @@ impl Differences {
         self.0
     }
 
-    fn equal<T: Serialize + PartialEq>(&mut self, place: String, recorded: &T, simulated: &T) {
+    pub(super) fn equal<T: Serialize + PartialEq>(&mut self, place: String, recorded: &T, simulated: &T) {
         if recorded != simulated {
             self.add(place, recorded, simulated, None);
         }
@@ -58,7 +58,7 @@ impl Times {
         let mut samples = Vec::new();
         for ((step, entry), instant) in recording.steps.iter().zip(&recorded.client_log).zip(&timing.instants) {
             if let Some(recorded) = entry.t {
-                let driven = (*instant - timing.zero).0 as f64 / 1000.0;
+                let driven = (*instant - timing.zero).0 as f64 / 1000.0 / timing.factor as f64;
                 samples.push(SampleTime { name: format!("`{}` at {recorded}", step.word), recorded, driven });
             }
         }
@@ -101,15 +101,25 @@ fn row(found: &mut Differences, place: &str, was: &Row, is: &Row, times: &Times)
     time(found, at("started_at"), Some(was.started_at), Some(is.started_at), times);
     time(found, at("ended_at"), was.ended_at, is.ended_at, times);
     found.equal(at("end_reason"), &was.end_reason, &is.end_reason);
+    found.equal(at("title"), &was.title, &is.title);
     found.equal(at("message_count"), &was.message_count, &is.message_count);
     found.equal(at("messages"), &was.messages, &is.messages);
     found.equal(at("messages_active"), &was.messages_active, &is.messages_active);
+    if let (Some(was), Some(is)) = (&was.contents, &is.contents) {
+        contents(found, place, was, is);
+    }
     // Cells of old recordings may lack these two fields.
     if was.ghost.is_some() {
         found.equal(at("ghost"), &was.ghost, &is.ghost);
     }
     if was.held_in_memory.is_some() {
         found.equal(at("held_in_memory"), &was.held_in_memory, &is.held_in_memory);
+    }
+}
+
+fn contents(found: &mut Differences, place: &str, was: &[Content], is: &[Content]) {
+    for index in 0..was.len().max(is.len()) {
+        found.equal(format!("{place}.contents[{index}]"), &was.get(index), &is.get(index));
     }
 }
 
@@ -163,15 +173,23 @@ fn session(found: &mut Differences, place: &str, was: &Session, is: &Session) {
     found.equal(at("queued_prompt"), &was.queued_prompt, &is.queued_prompt);
 }
 
-/// Compares the number of results that each client received. Other recorded event types are not compared.
+/// Compares the number of events of each kind that each client received.
 pub(super) fn delivered(
     found: &mut Differences,
     recorded: &BTreeMap<String, BTreeMap<String, u64>>,
-    simulated: &BTreeMap<String, u64>,
+    simulated: &BTreeMap<String, BTreeMap<String, u64>>,
 ) {
-    for (client, kinds) in recorded {
-        let was = kinds.get("message.complete").copied().unwrap_or_default();
-        let is = simulated.get(client).copied().unwrap_or_default();
-        found.equal(format!("delivered.{client}.message.complete"), &was, &is);
+    let pairs = |counts: &BTreeMap<String, BTreeMap<String, u64>>| -> BTreeMap<(String, String), u64> {
+        let of_client = |(client, kinds): (&String, &BTreeMap<String, u64>)| {
+            let pairs = kinds.iter().map(|(kind, count)| ((client.clone(), kind.clone()), *count));
+            pairs.collect::<Vec<_>>()
+        };
+        counts.iter().flat_map(of_client).collect()
+    };
+    let (was, is) = (pairs(recorded), pairs(simulated));
+    let keys: BTreeSet<&(String, String)> = was.keys().chain(is.keys()).collect();
+    for key @ (client, kind) in keys {
+        let count = |counts: &BTreeMap<(String, String), u64>| counts.get(key).copied().unwrap_or_default();
+        found.equal(format!("delivered.{client}.{kind}"), &count(&was), &count(&is));
     }
 }

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use gateway_core::clock::{Uptime, Wall};
 use gateway_core::release::Release;
-use gateway_core::store::StoredId;
+use gateway_core::store::{MessageRow, StoredId};
 
 use crate::observation::{self, EventTarget, LiveSession, Observation};
-use crate::recording::{Memory, Row, Session};
+use crate::recording::timing::Timing;
+use crate::recording::{Content, Memory, Row, Session};
 use crate::rows::RowSet;
 use crate::trace::{Site, Trace};
 use crate::world::clock::EPOCH;
+
+/// The kinds of events that a recording counts: the ends of turns.
+const COUNTED: [&str; 2] = ["message.complete", "error"];
 
 /// Rows and memory at one instant, in the format of a recording.
 pub(super) struct Observed {
@@ -20,15 +24,15 @@ pub(super) struct Observed {
 
 impl Observed {
     /// Converts an observation in the middle of a run.
-    pub(super) fn of(observation: &Observation, release: Release, zero: Uptime) -> Self {
+    pub(super) fn of(observation: &Observation, release: Release, timing: &Timing) -> Self {
         let tables = &observation.rows;
-        let rows = (0..tables.sessions.len()).map(|place| row(tables, place, zero)).collect();
+        let rows = (0..tables.sessions.len()).map(|place| row(tables, place, timing)).collect();
         Self { rows, memory: observation.memory.as_ref().map(|live| memory(live, tables, release)) }
     }
 
     /// Converts the observation at the end, where a recording also has `ghost` and `held_in_memory`.
-    pub(super) fn at_end(observation: &Observation, release: Release, zero: Uptime) -> Self {
-        let mut observed = Self::of(observation, release, zero);
+    pub(super) fn at_end(observation: &Observation, release: Release, timing: &Timing) -> Self {
+        let mut observed = Self::of(observation, release, timing);
         let empty = observation::Memory::default();
         let live = observation.memory.as_ref().unwrap_or(&empty);
         for (row, stored) in observed.rows.iter_mut().zip(&observation.rows.sessions) {
@@ -47,23 +51,29 @@ fn will_end(session: &LiveSession, live: &observation::Memory) -> bool {
     session.target == EventTarget::Served || session.running || live.orphan_timers > 0
 }
 
-fn row(tables: &RowSet, place: usize, zero: Uptime) -> Row {
+fn row(tables: &RowSet, place: usize, timing: &Timing) -> Row {
     let row = &tables.sessions[place];
     let messages = || tables.messages.iter().filter(|message| message.session == row.id);
     Row {
         id: tables.alias(&row.id),
         source: row.source.clone(),
         parent_session_id: row.parent.as_ref().map(|parent| tables.alias(parent)),
-        started_at: seconds(row.started_at, zero),
-        ended_at: row.ended_at.map(|at| seconds(at, zero)),
+        started_at: seconds(row.started_at, timing),
+        ended_at: row.ended_at.map(|at| seconds(at, timing)),
         end_reason: row.end_reason.clone(),
         message_count: row.message_count,
-        title: None,
+        title: row.title.clone(),
         messages: messages().count() as u64,
         messages_active: messages().filter(|message| message.active).count() as u64,
+        contents: Some(messages().map(content).collect()),
         ghost: None,
         held_in_memory: None,
     }
+}
+
+fn content(message: &MessageRow) -> Content {
+    let role = serde_json::to_value(message.message.role).unwrap_or_default();
+    Content { role: role.as_str().unwrap_or_default().to_owned(), content: message.message.content.clone() }
 }
 
 fn memory(live: &observation::Memory, tables: &RowSet, release: Release) -> Memory {
@@ -100,19 +110,20 @@ fn session(session: &LiveSession, tables: &RowSet, release: Release) -> Session 
     }
 }
 
-fn seconds(wall: Wall, zero: Uptime) -> f64 {
-    let milliseconds = i128::from(wall.0) - i128::from(EPOCH.0) - i128::from(zero.0);
-    milliseconds as f64 / 1000.0
+/// The seconds of the recording at an instant of the run.
+fn seconds(wall: Wall, timing: &Timing) -> f64 {
+    let milliseconds = i128::from(wall.0) - i128::from(EPOCH.0) - i128::from(timing.zero.0);
+    milliseconds as f64 / 1000.0 / timing.factor as f64
 }
 
-/// The number of `message.complete` events that each client received until the end of the script.
-pub(super) fn delivered(trace: &Trace, end: Uptime) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
+/// The number of events of each kind that a recording counts, by client, until the end of the script.
+pub(super) fn delivered(trace: &Trace, end: Uptime) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let mut counts = BTreeMap::<String, BTreeMap<String, u64>>::new();
     for entry in trace.entries().iter().filter(|entry| entry.site == Site::Received && entry.at <= end) {
         let frame: serde_json::Value = serde_json::from_str(&entry.text).unwrap_or_default();
-        if frame["params"]["type"] == "message.complete" {
+        if let Some(kind) = frame["params"]["type"].as_str().filter(|kind| COUNTED.contains(kind)) {
             let client = entry.task.tag.owner.as_deref().unwrap_or_default();
-            *counts.entry(client.to_owned()).or_default() += 1;
+            *counts.entry(client.to_owned()).or_default().entry(kind.to_owned()).or_default() += 1;
         }
     }
     counts

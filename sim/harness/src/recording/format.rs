@@ -93,19 +93,33 @@ pub struct Row {
     pub end_reason: Option<String>,
     /// The column `message_count`, which may differ from `messages`.
     pub message_count: u64,
-    /// The column `title`, which is not compared.
+    /// The column `title`.
     #[serde(default)]
     pub title: Option<String>,
     /// The number of message rows.
     pub messages: u64,
     /// The number of message rows that no compression in place has archived.
     pub messages_active: u64,
+    /// The messages, in the order of insertion. Left out in most recordings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contents: Option<Vec<Content>>,
     /// Whether the row is open although no client, turn or timer will end it. Recorded only at the end of the script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ghost: Option<bool>,
     /// Whether the agent of a live record writes the row. Recorded only at the end of the script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_in_memory: Option<bool>,
+}
+
+/// A message of a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Content {
+    /// `user`, `assistant` or `tool`.
+    pub role: String,
+    /// The text; none for a message that is only a call.
+    #[serde(default)]
+    pub content: Option<String>,
 }
 
 /// The state in a gateway's memory.

@@ -13,13 +13,26 @@ use sim_scenario::{Action, Presence, RequestStep};
 
 /// Gives the steps the names that a scenario has for their sessions, and checks what a scenario checks: that sessions are
 /// named before they are used, that clients are connected when they act, and that prompts name scripts that exist.
-pub(super) fn resolve(steps: &mut [RecordedStep], turns: &BTreeMap<String, TurnScript>) -> Result<(), Misplaced> {
+pub(super) fn resolve(
+    steps: &mut [RecordedStep],
+    zero: usize,
+    turns: &BTreeMap<String, TurnScript>,
+) -> Result<(), Misplaced> {
     let (mut sessions, mut connected) = (Sessions::default(), BTreeSet::new());
     for (index, step) in steps.iter_mut().enumerate() {
         let RecordedStep { word, client, act, .. } = step;
         let misplaced = |message: String| (format!("steps[{index}] (`{word}`)"), message);
         match act {
             Act::Wait(_) | Act::Probe(_) => {}
+            Act::Seed(row) => {
+                if index >= zero {
+                    return Err(misplaced("a row of the start after the step that is the zero".to_owned()));
+                }
+                if let Some(parent) = &mut row.parent {
+                    *parent = sessions.known(parent).map_err(misplaced)?;
+                }
+                row.name = sessions.name(&row.name).map_err(misplaced)?;
+            }
             Act::WaitReady(session) => *session = sessions.known(session).map_err(misplaced)?,
             Act::Do { action, .. } => {
                 presence(&mut connected, action.presence(), client.as_deref()).map_err(misplaced)?;

@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use super::error::Misplaced;
 use super::keys::Keys;
+use super::seed;
+use crate::world::start::StartRow;
 use sim_scenario::{
     Action, ConnectionStep, OnDisconnect, ProcessStep, Prompt, RequestStep, ResumeMode, ResumeTarget, Start,
 };
@@ -41,6 +43,8 @@ pub enum Act {
     WaitReady(String),
     /// Rows and memory are recorded under this name.
     Probe(String),
+    /// The database has this row before the gateway starts.
+    Seed(StartRow),
 }
 
 /// What an unknown key of `params` is.
@@ -56,7 +60,7 @@ impl RecordedStep {
     pub fn action(&self) -> Option<&Action> {
         match &self.act {
             Act::Do { action, .. } => Some(action),
-            Act::Wait(_) | Act::WaitReady(_) | Act::Probe(_) => None,
+            Act::Wait(_) | Act::WaitReady(_) | Act::Probe(_) | Act::Seed(_) => None,
         }
     }
 
@@ -93,6 +97,7 @@ fn act(word: &str, keys: &mut Keys) -> Result<Act, Misplaced> {
         "wait" => return Ok(Act::Wait(keys.length("s")?.unwrap_or_default())),
         "wait_ready" => return Ok(Act::WaitReady(keys.needed("session")?)),
         "probe" => return Ok(Act::Probe(keys.text("as")?.unwrap_or_default())),
+        "seed" => return Ok(Act::Seed(seed::read(keys)?)),
         "create" => return create(keys),
         "resume" => return resume(keys),
         "connect" => ConnectionStep::Connect.into(),
@@ -159,7 +164,7 @@ fn create(keys: &mut Keys) -> Result<Act, Misplaced> {
         Some(false) | None => OnDisconnect::Keep,
     };
     let seed = params.list("messages")?.unwrap_or_default();
-    let seed = self::seed(&seed).map_err(|(place, message)| params.error_at(&place, message))?;
+    let seed = messages(&seed).map_err(|(place, message)| params.error_at(&place, message))?;
     let start = Start { source: params.text("source")?, parent: params.text("parent_session_id")?, seed };
     params.finish(NO_EQUIVALENT)?;
     Ok(Act::Do { action: RequestStep::Create { name, title, on_disconnect, start }.into(), unready })
@@ -191,7 +196,7 @@ fn resume(keys: &mut Keys) -> Result<Act, Misplaced> {
 
 /// The messages that a session starts with, in the form of scenarios: texts of user and assistant in turn. An error has
 /// the place in `params`.
-fn seed(messages: &[Value]) -> Result<Vec<String>, Misplaced> {
+fn messages(messages: &[Value]) -> Result<Vec<String>, Misplaced> {
     let roles = ["user", "assistant"].into_iter().cycle();
     let text = |(place, (message, role)): (usize, (&Value, &str))| {
         let content = [&message["content"], &message["text"]].into_iter().find_map(Value::as_str);

@@ -37,7 +37,15 @@ fn document() -> Value {
             .into_iter()
             .chain([Some(4.9), Some(4.9), Some(4.9), Some(9.0), Some(9.0)]);
     let steps_of = steps.as_array().expect("a list").iter();
-    let log: Vec<Value> = steps_of.zip(times).map(|(step, t)| json!({"do": step["do"], "t": t})).collect();
+    let mut log: Vec<Value> = steps_of.zip(times).map(|(step, t)| json!({"do": step["do"], "t": t})).collect();
+    for (index, result) in [
+        (1, json!({"sid": "m1"})),
+        (2, json!({"sid": "m2"})),
+        (3, json!({"status": "streaming"})),
+        (9, json!({"sid": "m3", "running": false, "status": "idle", "message_count": 1})),
+    ] {
+        log[index]["result"] = result;
+    }
     json!({
         "script": "all", "about": "All steps.", "grace_s": 1.0,
         "env": {"HERMES_TUI_SESSION_TTL_S": "0.5"},
@@ -101,23 +109,40 @@ fn every_step_and_setting_is_read() {
 #[test]
 fn durations_come_from_the_log() {
     let recording = read(&document()).expect("a good file");
-    let timing = timing::Timing::of_cell(&recording, &recording.cells[0].1);
+    let timing = timing::Timing::of_cell(&recording, Release::V0_17_0, &recording.cells[0].1);
     let offsets: Vec<u64> = timing.instants[3..].iter().map(|at| (*at - timing.zero).0).collect();
     assert_eq!(offsets, [0, 50, 1000, 2000, 4499, 4500, 4501, 4900, 4901, 4902, 4903, 9000, 9001]);
     // The script does not wait for the agent of the second session.
     assert_eq!(timing.zero - timing.instants[2], Millis(1));
-    assert_eq!(timing.build, Millis(400));
+    // The first agent was there before the zero; a turn waited for the second, and the answer to the resume for the third.
+    assert_eq!(timing.builds, [Millis(0), Millis(300), Millis(398)]);
     assert_eq!(timing.end, Uptime(timing.zero.0 + 9501));
 }
 
-/// Without a step that waited for an agent, the build time comes from the first turn.
+/// What probes say of a record bounds the time of its build: it lies in the middle between the last that was not ready and
+/// the first that was.
 #[test]
-fn build_time_comes_from_the_first_turn_without_waiting_steps() {
+fn build_times_come_from_probes() {
     let mut document = document();
-    document["steps"].as_array_mut().expect("a list").drain(7..15);
-    document["recorded"]["0.17.0"]["client_log"].as_array_mut().expect("a list").drain(7..15);
-    let recording = read(&document).expect("a good file");
-    assert_eq!(timing::Timing::of_cell(&recording, &recording.cells[0].1).build, Millis(300));
+    let release = &mut document["recorded"]["0.17.0"];
+    release["agent_log"] = json!([]);
+    let memory = |ready: bool| {
+        json!({"live_sessions": 1, "reap_timers": 0, "turns_running": 0, "turns_without_session": 0, "sessions": [
+            {"sid": "m2", "session_key": "s1", "agent_session_id": null, "ready": ready, "running": false,
+             "finalized": false, "transport": "ws-live", "queued_prompt": false}
+        ]})
+    };
+    let second = |document: &Value| {
+        let recording = read(document).expect("a good file");
+        timing::Timing::of_cell(&recording, Release::V0_17_0, &recording.cells[0].1).builds.get(1).copied()
+    };
+    document["recorded"]["0.17.0"]["probes"][0]["memory"] = memory(false);
+    // The prompt begins the build at the zero, and the probe is 50 ms later.
+    assert_eq!(second(&document), Some(Millis(51)));
+    document["recorded"]["0.17.0"]["memory"] = memory(true);
+    assert_eq!(second(&document), Some(Millis((51 + 9501) / 2)));
+    document["recorded"]["0.17.0"]["probes"][0]["memory"] = memory(true);
+    assert_eq!(second(&document), Some(Millis(0)));
 }
 
 /// Unknown or invalid input is rejected with its place.
@@ -157,7 +182,7 @@ fn names_are_given_once_in_a_scenario() {
         document["steps"][9]["as"] = name;
         document["steps"][10]["session"] = json!("y");
         document["steps"][13]["session"] = json!("y");
-        let steps = read(&document).expect("a good file").import(None).expect("a scenario").steps;
+        let steps = read(&document).expect("a good file").import(None).expect("a scenario").scenario.steps;
         let action = |index: usize| steps[index].action.clone();
         let name = action(8).names().map(str::to_owned);
         (name, action(9).session().map(str::to_owned))
@@ -192,7 +217,7 @@ fn absurd_numbers_are_rejected() {
 fn imports_read_back() {
     let recording = read(&document()).expect("a good file");
     for release in [None, Some(Release::V0_17_0)] {
-        let scenario = recording.import(release).expect("a scenario");
+        let scenario = recording.import(release).expect("a scenario").scenario;
         let printed = scenario.to_toml();
         let read = Scenario::parse(Path::new("all.json"), &printed, &NAMES)
             .unwrap_or_else(|error| panic!("{error}\n{printed}"));
@@ -202,11 +227,12 @@ fn imports_read_back() {
         assert_eq!(scenario.turns["A"].length(), Millis::from_secs(18));
         assert_eq!(scenario.steps[0].at, Millis::ZERO);
         // The script waits for the agent of the first session, so that agent is built before the zero.
-        assert!(scenario.steps[3].at.0 - scenario.steps[1].at.0 > scenario.agent.build.0 + 50);
+        let first = scenario.agent.first_build.first().copied().unwrap_or_default();
+        assert!(scenario.steps[3].at.0 - scenario.steps[1].at.0 > first.0 + 50);
         let (prompt, interrupt) = (&scenario.steps[3], &scenario.steps[4]);
         assert_eq!(interrupt.at.0 - prompt.at.0, 20_000);
     }
-    assert_eq!(recording.import(None).expect("a scenario").releases, [Release::V0_17_0, Release::Current]);
+    assert_eq!(recording.import(None).expect("a scenario").scenario.releases, [Release::V0_17_0, Release::Current]);
     let missing = recording.import(Some(Release::V0_16_0)).expect_err("not recorded").to_string();
     assert_eq!(missing, "all.json: recorded: no `0.16.0`, only 0.17.0");
 }
@@ -218,7 +244,7 @@ fn every_busy_mode_is_read() {
     {
         let mut document = document();
         document["config"]["display"]["busy_input_mode"] = json!(name);
-        let scenario = read(&document).expect("a mode that exists").import(None).expect("a good file");
+        let scenario = read(&document).expect("a mode that exists").import(None).expect("a good file").scenario;
         assert_eq!(scenario.gateway.busy_input_mode, mode);
     }
 }

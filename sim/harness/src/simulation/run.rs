@@ -156,7 +156,8 @@ impl<'a> Run<'a> {
     fn observe(&self, at: Uptime) -> Observation {
         let tasks = self.world.context.gateway_tasks();
         let memory = |gateway: Rc<Gateway>| Memory::of(&gateway, &self.world.context.names, &tasks);
-        Observation { at, rows: (*self.tables()).clone(), memory: self.process.gateway().map(memory) }
+        let records = self.world.context.names.drawn_ids();
+        Observation { at, rows: (*self.tables()).clone(), memory: self.process.gateway().map(memory), records }
     }
 
     /// The tables at present. They are read again only if the store's revision has changed.

@@ -106,6 +106,11 @@ impl Names {
         self.labels.borrow_mut().insert(id, label);
     }
 
+    /// All runtime ids, in the order in which they were drawn.
+    pub fn drawn_ids(&self) -> Vec<SessionId> {
+        self.drawn.borrow().clone()
+    }
+
     /// The alias of a record: `m1` for the first record of the run.
     pub fn alias(&self, id: &SessionId) -> String {
         let place = self.drawn.borrow().iter().position(|drawn| drawn == id);

@@ -88,7 +88,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             windows: BTreeMap::from([(Window::PoppedNotEnded, Latency { min: Millis(1), max: Millis(1 + seed % 9) })]),
             agent: AgentSettings {
                 build: Millis(seed % 7),
-                first_build: (seed % 2 == 0).then_some(Millis(seed % 11)),
+                first_build: (0..seed % 3).map(|place| Millis(place + seed % 11)).collect(),
                 failures: (seed % 3) as u32,
                 summary: Millis(seed % 5),
             },

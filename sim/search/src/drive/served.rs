@@ -101,9 +101,9 @@ async fn run(scenario: &Scenario, release: Release, scale: Scale) -> Result<Repl
 
 fn env(scenario: &Scenario, clock: Rc<ScaledClock>, store: Rc<dyn Store>) -> Env {
     let clock: Rc<dyn Clock> = clock;
-    let AgentSettings { build, first_build, failures, summary } = scenario.agent;
+    let AgentSettings { build, first_build, failures, summary } = scenario.agent.clone();
     let agents = ScriptedAgents::new(Rc::clone(&clock), scenario.turns.clone(), build);
-    let agents = agents.with_first_build(first_build).with_failures(failures).with_summary(summary);
+    let agents = agents.with_first_builds(first_build).with_failures(failures).with_summary(summary);
     Env {
         clock,
         store,

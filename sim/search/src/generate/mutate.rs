@@ -95,7 +95,7 @@ fn make(prng: &mut Prng, scenario: &mut Scenario, donor: &Scenario, change: Chan
         Change::Settings => {
             scenario.network = donor.network;
             scenario.store = donor.store.clone();
-            scenario.agent = donor.agent;
+            scenario.agent = donor.agent.clone();
             scenario.windows.clone_from(&donor.windows);
         }
     }

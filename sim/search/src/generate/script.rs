@@ -278,7 +278,7 @@ impl Writer<'_> {
         let closes = self.prng.hits(1, 8);
         let on_disconnect = if closes { OnDisconnect::Close } else { OnDisconnect::Keep };
         let agent = &self.scenario.agent;
-        self.expect(self.scenario.gateway.build_delay + agent.first_build.unwrap_or(agent.build));
+        self.expect(self.scenario.gateway.build_delay + agent.first_build.first().copied().unwrap_or(agent.build));
         self.collide_with_cap();
         let start = self.start();
         self.act(client, RequestStep::Create { name: (*name).to_owned(), title, on_disconnect, start });

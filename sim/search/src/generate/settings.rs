@@ -38,7 +38,7 @@ pub(super) fn draw(prng: &mut Prng, swarm: &Swarm) -> Settings {
         agent.build = *prng.one(&[secs(1), secs(3), secs(25), secs(31)]);
         agent.failures = *prng.one(&[0, 0, 1]);
         if prng.hits(2, 3) {
-            agent.first_build = Some(agent.build.max(secs(3)));
+            agent.first_build = vec![agent.build.max(secs(3))];
             agent.build = *prng.one(&[Millis::ZERO, secs(1)]);
         }
     }
