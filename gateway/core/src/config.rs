@@ -37,6 +37,8 @@ pub struct Config {
     pub max_sessions_per_connection: u32,
     /// How many prompts may wait in a session, and how many words to its turn; zero for any number.
     pub max_waiting_prompts: u32,
+    /// How many events of a session are kept for a client that has missed some; zero for any number.
+    pub max_kept_events: u32,
     /// What a compression that names no mode does: `release_default`, `rotate` or `in_place`.
     pub compression: Compression,
     /// The `source` column of new rows.
@@ -87,6 +89,7 @@ impl Default for Config {
             max_live_sessions: None,
             max_sessions_per_connection: 64,
             max_waiting_prompts: 64,
+            max_kept_events: 512,
             compression: Compression::default(),
             source: "tui".to_owned(),
             model: "scripted".to_owned(),

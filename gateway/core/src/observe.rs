@@ -97,6 +97,9 @@ pub trait Observer {
 
     /// The running step causes an event of a session, and reports a write of its record too. The default does nothing.
     fn event(&self, _session: &SessionId, _event: SessionEvent<'_>) {}
+
+    /// The running step sends this frame as the answer to a request of a connection. The default does nothing.
+    fn answered(&self, _connection: &str, _frame: &str) {}
 }
 
 /// A handle on the observer, if there is one.
@@ -118,6 +121,12 @@ impl Observe {
     pub(crate) fn write(&self, resource: Resource<'_>) {
         if let Some(observer) = &self.0 {
             observer.touch(resource, Access::Write);
+        }
+    }
+
+    pub(crate) fn answered(&self, connection: &str, frame: &str) {
+        if let Some(observer) = &self.0 {
+            observer.answered(connection, frame);
         }
     }
 

@@ -111,7 +111,7 @@ async fn dispatch(gateway: &Rc<Gateway>, link: &Link, request: Request) {
 fn answer(link: &Link, id: Option<serde_json::Value>, outcome: Result<serde_json::Value, rpc::Error>) {
     if let Some(id) = id {
         // A client that cannot be answered is gone: closing the connection ends its reader.
-        if link.send(rpc::response(id, outcome)).is_err() {
+        if link.answer(rpc::response(id, outcome)).is_err() {
             link.connection.close();
         }
     }

@@ -116,6 +116,9 @@ struct Settings {
     /// The most queued prompts of a session, and the most steers of its turn; 0 for no limit [default: 64]
     #[arg(long, value_name = "N")]
     max_waiting_prompts: Option<u32>,
+    /// The most events of a session that are kept for a client that has missed some; 0 for no limit [default: 512]
+    #[arg(long, value_name = "N")]
+    max_kept_events: Option<u32>,
     /// The mode of a compression that names none: release_default, rotate or in_place [default: release_default]
     #[arg(long, value_name = "MODE", value_parser = word::<Compression>)]
     compression: Option<Compression>,
@@ -183,6 +186,7 @@ impl Serve {
             max_live_sessions: flags.max_live_sessions.or(file.max_live_sessions),
             max_sessions_per_connection: flags.max_sessions_per_connection.unwrap_or(file.max_sessions_per_connection),
             max_waiting_prompts: flags.max_waiting_prompts.unwrap_or(file.max_waiting_prompts),
+            max_kept_events: flags.max_kept_events.unwrap_or(file.max_kept_events),
             compression: flags.compression.unwrap_or(file.compression),
             source: flags.source.clone().unwrap_or(file.source),
             model: flags.model.clone().unwrap_or(file.model),

@@ -183,7 +183,15 @@ impl<R: Resource> Footprints<R> {
         }
     }
 
-    /// After a step: an observer compared a result of the step with this resource. Counts as a read by the step.
+    /// Within a step: an observer looks at the state. Its accesses belong to no step.
+    pub fn aside<T>(&self, look: impl FnOnce() -> T) -> T {
+        let open = self.open.replace(false);
+        let seen = look();
+        self.open.set(open);
+        seen
+    }
+
+    /// During or after a step: an observer compared a result of the step with this resource. Counts as a read by the step.
     pub fn observe(&self, resource: R) {
         if self.enabled {
             self.current.borrow_mut().read.insert(Touched::Program(resource));

@@ -3,6 +3,7 @@
 pub(crate) mod bound;
 pub(crate) mod endless;
 mod renamed;
+pub(crate) mod room;
 mod view;
 
 use gateway_core::clock::{Millis, Uptime};

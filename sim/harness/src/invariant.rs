@@ -5,8 +5,11 @@
 
 mod accepted_input_is_stored;
 mod acknowledged_messages_are_stored;
+mod answers_equal_the_state;
+mod answers_reach_their_question;
 mod answers_reach_tool_results;
 mod archived_messages_are_kept;
+mod bounds_are_exact;
 mod busy_sessions_have_a_turn;
 mod close_on_disconnect_is_honored;
 mod connected_sessions_are_not_evicted;
@@ -14,11 +17,14 @@ mod detached_rows_end;
 mod end_reason_matches_actor;
 mod ended_rows_are_immutable;
 mod ended_sessions_are_silent;
+mod event_numbers_have_no_gaps;
+mod evictions_have_a_cause;
 mod failed_agent_builds_are_retried;
 mod finished_turns_block_no_prompt;
 mod finished_turns_store_a_reply;
 mod foreign_rows_stay_open;
 mod grace_is_not_cut_short;
+mod healthy_turns_are_not_stopped;
 mod idle_sessions_end;
 mod interrupted_turns_emit_nothing;
 mod interrupts_are_honored;
@@ -39,6 +45,7 @@ mod own_sessions_are_not_limited;
 mod prompts_are_accepted;
 mod prompts_end_once;
 mod queued_prompts_start;
+mod requests_are_answered;
 mod resumes_reach_the_tip;
 mod resumes_report_their_row;
 mod rotations_are_atomic;
@@ -57,11 +64,11 @@ mod unresponsive_turns_are_interrupted;
 
 use sim_scenario::InvariantNames;
 
-use crate::claim::{Breach, Claim, Condition, RENAMED, View, bound};
+use crate::claim::{Breach, Claim, Condition, RENAMED, View, bound, room};
 pub use crate::claim::{Invariant, Violation};
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 51] = [
+pub const ALL: [&Invariant; 58] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_not_cut_short::INVARIANT,
@@ -80,6 +87,8 @@ pub const ALL: [&Invariant; 51] = [
     &prompts_end_once::INVARIANT,
     &end_reason_matches_actor::INVARIANT,
     &turns_outlive_their_clients::INVARIANT,
+    &healthy_turns_are_not_stopped::INVARIANT,
+    &evictions_have_a_cause::INVARIANT,
     &memory_equals_rows::INVARIANT,
     &messages_are_stored_once::INVARIANT,
     &archived_messages_are_kept::INVARIANT,
@@ -88,6 +97,7 @@ pub const ALL: [&Invariant; 51] = [
     &finished_turns_store_a_reply::INVARIANT,
     &accepted_input_is_stored::INVARIANT,
     &answers_reach_tool_results::INVARIANT,
+    &answers_reach_their_question::INVARIANT,
     &prompts_are_accepted::INVARIANT,
     &truncating_prompts_apply_or_fail::INVARIANT,
     &finished_turns_block_no_prompt::INVARIANT,
@@ -97,10 +107,14 @@ pub const ALL: [&Invariant; 51] = [
     &interrupted_turns_emit_nothing::INVARIANT,
     &unresponsive_turns_are_interrupted::INVARIANT,
     &missed_events_are_replayed::INVARIANT,
+    &event_numbers_have_no_gaps::INVARIANT,
     &open_questions_are_shown::INVARIANT,
     &resumes_reach_the_tip::INVARIANT,
     &resumes_report_their_row::INVARIANT,
     &own_sessions_are_not_limited::INVARIANT,
+    &bounds_are_exact::INVARIANT,
+    &requests_are_answered::INVARIANT,
+    &answers_equal_the_state::INVARIANT,
     &successful_requests_attach::INVARIANT,
     &titles_are_stored::INVARIANT,
     &titles_are_set_only_on_request::INVARIANT,

@@ -1,5 +1,8 @@
 //! The world a simulated gateway lives in: time, network, store, clients, entropy and tasks, all under one schedule.
 
+pub(crate) mod agent_log;
+mod agents;
+mod answers;
 pub(crate) mod client;
 pub(crate) mod client_log;
 pub mod clock;
@@ -24,6 +27,7 @@ use gateway_core::env::Env;
 use gateway_core::observe::Observe;
 
 use crate::footprint::GatewayAccesses;
+use agents::WatchedAgents;
 pub(crate) use context::{Chooser, SimContext};
 use database::SharedDatabase;
 use entropy::SeededEntropy;
@@ -55,13 +59,14 @@ impl World {
         let agents = agents.with_first_builds(first_build).with_failures(failures).with_summary(summary);
         let session_events = Rc::<SessionEvents>::default();
         let observer = GatewayObserver {
+            context: Rc::clone(&context),
             accesses: GatewayAccesses(Rc::clone(&context.footprints)),
             events: Rc::clone(&session_events),
         };
         let env = Env {
             clock: Rc::clone(&clock),
             store: Rc::clone(&store) as _,
-            agents: Rc::new(agents),
+            agents: Rc::new(WatchedAgents { agents: Rc::new(agents), context: Rc::clone(&context) }),
             entropy: Rc::new(SeededEntropy::new(Rc::clone(&context), scenario.seed)),
             spawn: Rc::new(PoolSpawn::new(Rc::clone(&context), scenario.windows.clone())),
             observe: Observe::by(Rc::new(observer)),

@@ -36,7 +36,11 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
         windows::pass(gateway, Window::PoppedNotEnded).await;
     }
     match close.turn() {
-        RunningTurn::InterruptAndJoin => stop_turn(session).await,
+        RunningTurn::InterruptAndJoin => {
+            session.interrupt();
+            join_turn(session).await;
+        }
+        RunningTurn::JoinOnly => join_turn(session).await,
         RunningTurn::LeftRunning => {}
     }
     // A turn that is left running stores its own messages.
@@ -83,7 +87,7 @@ fn begin(gateway: &Gateway, session: &Session, actor: Actor) -> bool {
         }
         handles.cancel_idle(record);
         let cancelled = match gateway.behavior.close.turn() {
-            RunningTurn::InterruptAndJoin => record.cancel_waiting(),
+            RunningTurn::InterruptAndJoin | RunningTurn::JoinOnly => record.cancel_waiting(),
             RunningTurn::LeftRunning => Cancelled::default(),
         };
         Some((record.is_running(), cancelled))
@@ -103,9 +107,8 @@ pub(crate) async fn end_rows_only(gateway: &Gateway, session: &Session, reason: 
     close_agent(gateway, session).await;
 }
 
-/// Interrupts the turn, if one runs, and waits until the session is free.
-async fn stop_turn(session: &Session) {
-    session.interrupt();
+/// Waits until the session is free.
+async fn join_turn(session: &Session) {
     session.until(|record| (!record.is_running()).then_some(())).await;
 }
 

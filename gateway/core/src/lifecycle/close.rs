@@ -15,6 +15,9 @@ group! {
             /// It keeps running without its session, and may rotate to a row without an owner (S9). Events of a request
             /// in progress go to that request's connection, whichever client the session had (A33).
             LeftRunning "left_running",
+            /// It is waited for without an interrupt: a long turn delays the answer to a close, and one that hangs has it
+            /// wait for ever.
+            JoinOnly "join_only",
         }
         /// When the record of a closed session leaves the registry.
         order: Order {
@@ -163,7 +166,7 @@ impl Close {
     /// Where the events of a request go whose session has left the registry. A release that stops all work before has none.
     pub fn after_removal(&self) -> EventRoute {
         match self.turn {
-            RunningTurn::InterruptAndJoin => EventRoute::Session,
+            RunningTurn::InterruptAndJoin | RunningTurn::JoinOnly => EventRoute::Session,
             RunningTurn::LeftRunning => EventRoute::Requester,
         }
     }

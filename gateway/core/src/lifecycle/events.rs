@@ -19,6 +19,59 @@ group! {
             /// Nothing: the client sees a busy session, and the agent waits for the question's timeout (A20).
             NotShown "not_shown",
         }
+        /// Which question an answer is given to.
+        answers: Answers {
+            /// The one with the id in the answer.
+            Named "named",
+            /// The first open one of its kind, which may be that of another session.
+            FirstOfItsKind "first_of_its_kind",
+        }
+        /// The numbers of the events of a session.
+        numbers: Numbers {
+            /// Consecutive ones.
+            Consecutive "consecutive",
+            /// Every eighth number is skipped: a client takes the gap for events that it has missed.
+            WithGaps "with_gaps",
+        }
+        /// What a client is told that asks for events of which the first are kept no more.
+        lost: Lost {
+            /// That the list is not whole.
+            Marked "marked",
+            /// Nothing: it takes the rest for everything.
+            Unmarked "unmarked",
+        }
+    }
+}
+
+/// How events are numbered and replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replaying {
+    numbers: Numbers,
+    lost: Lost,
+}
+
+impl Replaying {
+    /// The number of the event after number `latest`.
+    pub fn next(self, latest: u64) -> u64 {
+        match self.numbers {
+            Numbers::WithGaps if latest % 8 == 7 => latest + 2,
+            Numbers::Consecutive | Numbers::WithGaps => latest + 1,
+        }
+    }
+
+    /// What a client is told whose list of events begins too late.
+    pub fn lost(self) -> Lost {
+        self.lost
+    }
+}
+
+impl Answers {
+    /// Whether an answer that names the question `named` is given to `question`, which is of the kind that it answers.
+    pub fn is_meant(self, question: &str, named: &str) -> bool {
+        match self {
+            Self::Named => question == named,
+            Self::FirstOfItsKind => true,
+        }
     }
 }
 
@@ -32,6 +85,16 @@ impl Events {
     pub fn questions(&self) -> Questions {
         self.questions
     }
+
+    /// How events are numbered and replayed.
+    pub fn replaying(&self) -> Replaying {
+        Replaying { numbers: self.numbers, lost: self.lost }
+    }
+
+    /// Which question an answer is given to.
+    pub fn answers(&self) -> Answers {
+        self.answers
+    }
 }
 
 #[cfg(test)]
@@ -41,7 +104,7 @@ mod tests {
     #[test]
     fn fields_decide_one_thing_each() {
         let decided = |replay, questions| {
-            let events = Events { replay, questions };
+            let events = Events { replay, questions, ..Events::default() };
             (events.replay(), events.questions())
         };
         for expected in [
@@ -51,5 +114,22 @@ mod tests {
         ] {
             assert_eq!(decided(expected.0, expected.1), expected);
         }
+    }
+
+    #[test]
+    fn an_answer_is_given_to_the_question_it_names() {
+        let is_meant = |answers, named| Events { answers, ..Events::default() }.answers().is_meant("one", named);
+        assert!(is_meant(Answers::Named, "one") && !is_meant(Answers::Named, "other"));
+        assert!(is_meant(Answers::FirstOfItsKind, "other"));
+    }
+
+    #[test]
+    fn numbers_follow_each_other() {
+        let numbers = |numbers| {
+            let replaying = Events { numbers, ..Events::default() }.replaying();
+            [0, 6, 7].map(|latest| replaying.next(latest))
+        };
+        assert_eq!(numbers(Numbers::Consecutive), [1, 7, 8]);
+        assert_eq!(numbers(Numbers::WithGaps), [1, 7, 9]);
     }
 }

@@ -41,6 +41,13 @@ group! {
             /// Wall time: after a suspend a client finds its session reaped (S26).
             Wall "wall",
         }
+        /// The instant from which the silence of an agent is measured.
+        silence: Silence {
+            /// Its last report, or the beginning of its work.
+            SinceReport "since_report",
+            /// The beginning of its turn: a long turn that reports all the time is taken for one that hangs.
+            SinceStart "since_start",
+        }
     }
 }
 
@@ -123,6 +130,11 @@ impl Grace {
     pub fn timers(&self) -> Timers {
         self.timers
     }
+
+    /// The instant from which the silence of an agent is measured.
+    pub fn silence(&self) -> Silence {
+        self.silence
+    }
 }
 
 #[cfg(test)]
@@ -189,7 +201,8 @@ mod tests {
         let decided = |grace: &Grace| (grace.clock(), grace.timers(), grace.timer_kinds());
         let (one, two) = ([TimerKind::Single], [TimerKind::Reap, TimerKind::Rearm]);
         assert_eq!(decided(&Grace::default()), (GraceClock::Uptime, Timers::Single, &one[..]));
-        let other = Grace { expiry: Expiry::RearmBeside, timers: Timers::Pile, clock: GraceClock::Wall };
+        let (timers, clock, silence) = (Timers::Pile, GraceClock::Wall, Silence::SinceStart);
+        let other = Grace { expiry: Expiry::RearmBeside, timers, clock, silence };
         assert_eq!(decided(&other), (GraceClock::Wall, Timers::Pile, &two[..]));
     }
 

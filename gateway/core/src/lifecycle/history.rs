@@ -42,6 +42,13 @@ group! {
             /// They do not: a turn that starts meanwhile works on messages that are being replaced (S28).
             None "none",
         }
+        /// What `session.history` returns.
+        shown: Shown {
+            /// All messages of the conversation.
+            All "all",
+            /// All but the last one.
+            AllButTheLast "all_but_the_last",
+        }
     }
 }
 
@@ -80,6 +87,14 @@ impl History {
     /// How work on the conversation holds the session.
     pub fn hold(&self) -> Hold {
         self.hold
+    }
+
+    /// How many of a conversation's messages a history has.
+    pub fn shown(&self, messages: usize) -> usize {
+        match self.shown {
+            Shown::All => messages,
+            Shown::AllButTheLast => messages.saturating_sub(1),
+        }
     }
 }
 

@@ -14,6 +14,15 @@ group! {
             /// One: a second text is appended to the first after a blank line (spec §4.3).
             OneMerged "one_merged",
         }
+        /// How `max_waiting_prompts` is kept.
+        bound: Bound {
+            /// As many may wait as the setting says.
+            Exact "exact",
+            /// One more may.
+            OneMore "one_more",
+            /// One fewer may.
+            OneFewer "one_fewer",
+        }
         /// Which client receives the events of a queued prompt.
         delivery: Delivery {
             /// The client that is attached when its turn starts.
@@ -53,9 +62,13 @@ impl Queue {
     /// Whether one more prompt may wait; `max` is the bound, zero for none. Prompts that are merged into one text always
     /// may.
     pub fn has_room(&self, waiting: &[Queued], max: u32) -> bool {
-        match self.slots {
-            Slots::Each => max == 0 || waiting.len() < max as usize,
-            Slots::OneMerged => true,
+        let max = max as usize;
+        match (self.slots, self.bound) {
+            _ if max == 0 => true,
+            (Slots::OneMerged, _) => true,
+            (Slots::Each, Bound::Exact) => waiting.len() < max,
+            (Slots::Each, Bound::OneMore) => waiting.len() <= max,
+            (Slots::Each, Bound::OneFewer) => waiting.len() + 1 < max,
         }
     }
 
@@ -109,6 +122,17 @@ mod tests {
         assert_eq!(push(Slots::Each), (vec!["one".to_owned(), "two".to_owned()], false));
         assert_eq!(push(Slots::OneMerged), (vec!["one\n\ntwo".to_owned()], true));
         assert!(Queue::default().has_room(&[prompt("one")], 0), "zero is no bound");
+    }
+
+    #[test]
+    fn a_bound_is_exact_or_off_by_one() {
+        let room = |bound| {
+            let queue = Queue { bound, ..Queue::default() };
+            [0, 1, 2].map(|count| queue.has_room(&vec![prompt("one"); count], 2))
+        };
+        assert_eq!(room(Bound::Exact), [true, true, false]);
+        assert_eq!(room(Bound::OneMore), [true, true, true]);
+        assert_eq!(room(Bound::OneFewer), [true, false, false]);
     }
 
     #[track_caller]

@@ -60,6 +60,13 @@ group! {
             BeforeAnswer "before_answer"
                 harmless "the answer is late but correct: the record owns the row all the time",
         }
+        /// Where a resume shows the prompt of the turn that runs.
+        inflight: Inflight {
+            /// In `inflight`, and not among the messages before it.
+            Apart "apart",
+            /// In both: a client shows it twice.
+            Twice "twice",
+        }
     }
 }
 
@@ -99,6 +106,14 @@ pub enum OnLive {
 }
 
 impl Resume {
+    /// Whether the messages of a resume end before the turn that runs.
+    pub fn cuts_inflight(&self) -> bool {
+        match self.inflight {
+            Inflight::Apart => true,
+            Inflight::Twice => false,
+        }
+    }
+
     /// What the release does for a request.
     pub fn service(&self, asked: Service) -> Service {
         match self.lazy {

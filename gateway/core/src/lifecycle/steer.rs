@@ -1,7 +1,7 @@
 //! Words to a turn that runs, and what happens to those that it does not read.
 
 use crate::group::group;
-use crate::record::{AgentState, Queued, Record, SessionStage};
+use crate::record::{AgentState, Queued, Record, SessionStage, TurnState};
 
 group! {
     /// Words to a turn that runs.
@@ -12,6 +12,8 @@ group! {
             NextPrompt "next_prompt",
             /// It is lost, although it was accepted (A17).
             Lost "lost",
+            /// It becomes the next prompt, unless the turn was interrupted: then it is lost, although it was accepted.
+            LostOnInterrupt "lost_on_interrupt",
         }
     }
 }
@@ -35,19 +37,21 @@ impl Steer {
     /// Decides on words that have arrived.
     pub fn decide(&self, record: &Record) -> Steering {
         match (&record.agent.state, self.unread) {
-            (_, Unread::NextPrompt) if record.stage != SessionStage::Open => Steering::Unavailable,
+            (_, Unread::NextPrompt | Unread::LostOnInterrupt) if record.stage != SessionStage::Open => Steering::Unavailable,
             _ if record.is_running() => Steering::Queue,
-            (AgentState::Ready, Unread::NextPrompt) => Steering::Reject,
+            (AgentState::Ready, Unread::NextPrompt | Unread::LostOnInterrupt) => Steering::Reject,
             (AgentState::Ready, Unread::Lost) => Steering::Drop,
             (AgentState::Unbuilt | AgentState::Building | AgentState::Failed(_), _) => Steering::NoAgent,
         }
     }
 
     /// The turn is over: the words that it has not read go before the prompts that wait.
-    pub fn carry_over(&self, unread: Vec<Queued>, waiting: &mut Vec<Queued>) {
+    pub fn carry_over(&self, turn: Option<TurnState>, waiting: &mut Vec<Queued>) {
+        let Some(TurnState { steers, interrupted, .. }) = turn else { return };
         match self.unread {
-            Unread::NextPrompt => drop(waiting.splice(0..0, unread)),
-            Unread::Lost => drop(unread),
+            Unread::LostOnInterrupt if interrupted => drop(steers),
+            Unread::NextPrompt | Unread::LostOnInterrupt => drop(waiting.splice(0..0, steers)),
+            Unread::Lost => drop(steers),
         }
     }
 }
@@ -77,13 +81,18 @@ mod tests {
 
     #[test]
     fn unread_words_come_first() {
-        let carried = |unread| {
+        let carried = |unread, interrupted| {
             let prompt = |text: &str| Queued { text: text.to_owned(), link: None };
             let mut waiting = vec![prompt("prompt")];
-            Steer { unread }.carry_over(vec![prompt("words")], &mut waiting);
+            let turn = running().turn.map(|turn| TurnState { interrupted, steers: vec![prompt("words")], ..turn });
+            Steer { unread }.carry_over(turn, &mut waiting);
             waiting.into_iter().map(|queued| queued.text).collect::<Vec<_>>()
         };
-        assert_eq!(carried(Unread::NextPrompt), ["words", "prompt"]);
-        assert_eq!(carried(Unread::Lost), ["prompt"]);
+        for interrupted in [false, true] {
+            assert_eq!(carried(Unread::NextPrompt, interrupted), ["words", "prompt"]);
+            assert_eq!(carried(Unread::Lost, interrupted), ["prompt"]);
+        }
+        assert_eq!(carried(Unread::LostOnInterrupt, false), ["words", "prompt"]);
+        assert_eq!(carried(Unread::LostOnInterrupt, true), ["prompt"]);
     }
 }

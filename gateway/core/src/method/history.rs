@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::hold;
 use super::session::OfSession;
 use crate::lifecycle::history::{self, BusyCut, Undo};
-use crate::record::Record;
+use crate::record::{self, Record};
 use crate::rpc::{Error, code};
 use crate::state::{Gateway, Link, Session};
 use crate::storage::reconcile;
@@ -16,7 +16,11 @@ use crate::store::{MessageRow, StoreError};
 /// The messages of the conversation.
 pub(super) fn shown(gateway: &Gateway, params: &OfSession) -> Result<Value, Error> {
     let session = params.find(gateway)?;
-    Ok(session.read(|record| json!({"count": record.transcript.messages.len(), "messages": record.transcript.shown()})))
+    Ok(session.read(|record| {
+        let messages = &record.transcript.messages;
+        let messages = &messages[..gateway.behavior.history.shown(messages.len())];
+        json!({"count": messages.len(), "messages": record::shown(messages)})
+    }))
 }
 
 /// Removes the last prompt and all that followed it.

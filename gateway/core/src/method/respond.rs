@@ -21,7 +21,8 @@ pub(super) struct Respond {
 
 /// Answers the question with an id.
 pub(super) fn respond(gateway: &Rc<Gateway>, kind: QuestionKind, params: Respond) -> Result<Value, Error> {
-    let is_asked = |question: &OpenQuestion| question.kind == kind && question.id == params.request_id;
+    let is_meant = |question: &str| gateway.behavior.events.answers().is_meant(question, &params.request_id);
+    let is_asked = |question: &OpenQuestion| question.kind == kind && is_meant(&question.id);
     let session = gateway.sessions.find_by(|record| record.question.as_ref().is_some_and(is_asked));
     let answer =
         session.and_then(|session| session.change_with(|record, handles| handles.take_question(record, is_asked)));

@@ -200,7 +200,8 @@ fn payload(gateway: &Gateway, session: &Session) -> Value {
     let mut payload = session.read(|record| {
         // Work without a prompt is no turn.
         let turn = record.turn.as_ref().filter(|turn| !turn.user.is_empty());
-        let messages = turn.map_or(&record.transcript.messages[..], |turn| record.transcript.before(turn));
+        let cut = turn.filter(|_| gateway.behavior.resume.cuts_inflight());
+        let messages = cut.map_or(&record.transcript.messages[..], |turn| record.transcript.before(turn));
         let inflight = turn.map(|turn| json!({"user": turn.user, "assistant": turn.assistant, "streaming": true}));
         json!({
             "session_id": session.id().as_str(),

@@ -4,22 +4,28 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-/// How many events are kept (spec §13).
-const EVENTS_MAX: usize = 512;
+use crate::lifecycle::events::{Lost, Replaying};
 
-/// The last [`EVENTS_MAX`] events of a session, and the number of the latest.
-#[derive(Default)]
+/// The last events of a session, and the number of the latest.
 pub(crate) struct EventLog {
+    /// How many are kept; zero for any number.
+    max: usize,
+    replaying: Replaying,
     latest: u64,
     /// Parameters as they were sent: text takes a tenth of the memory of a JSON tree, and few are ever asked for.
     kept: VecDeque<(u64, Box<str>)>,
 }
 
 impl EventLog {
+    /// A log that keeps the last `max` events; zero for any number.
+    pub(crate) fn new(max: u32, replaying: Replaying) -> Self {
+        Self { max: max as usize, replaying, latest: 0, kept: VecDeque::new() }
+    }
+
     /// Numbers an event and keeps it. Returns its parameters as they are to be sent.
     pub(crate) fn keep(&mut self, mut params: Value) -> String {
-        self.latest += 1;
-        if self.kept.len() == EVENTS_MAX {
+        self.latest = self.replaying.next(self.latest);
+        if self.max > 0 && self.kept.len() == self.max {
             self.kept.pop_front();
         }
         params["seq"] = self.latest.into();
@@ -39,13 +45,15 @@ impl EventLog {
         let read = |event: &str| serde_json::from_str::<Value>(event).expect("it was written here");
         let events: Vec<Value> = kept.map(|(_, event)| read(event)).collect();
         let oldest = self.kept.front().map_or(self.latest + 1, |(seq, _)| *seq);
-        json!({"events": events, "latest_seq": self.latest, "truncated": seen.saturating_add(1) < oldest})
+        let truncated = self.replaying.lost() == Lost::Marked && seen.saturating_add(1) < oldest;
+        json!({"events": events, "latest_seq": self.latest, "truncated": truncated})
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lifecycle::events::Events;
 
     fn seqs(answer: &Value) -> Vec<u64> {
         let events = answer["events"].as_array().expect("events");
@@ -55,7 +63,7 @@ mod tests {
     /// Each event after the number is listed once, and `truncated` is set when some are lost.
     #[test]
     fn events_after_a_number_are_listed() {
-        let mut log = EventLog::default();
+        let mut log = EventLog::new(512, Events::default().replaying());
         assert_eq!(log.since(0), json!({"events": [], "latest_seq": 0, "truncated": false}));
         for number in 1..=600 {
             let params = log.keep(json!({"type": "message.delta"}));

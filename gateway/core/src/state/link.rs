@@ -68,6 +68,12 @@ impl Link {
         Ok(())
     }
 
+    /// Sends the answer to a request, as [`send`](Self::send) does.
+    pub(crate) fn answer(&self, frame: String) -> Result<(), Died> {
+        self.observe.answered(self.connection.name(), &frame);
+        self.send(frame)
+    }
+
     /// Whether an old release drops all frames for it, though the connection lives.
     pub fn is_silenced(&self) -> bool {
         self.observe.read(self.backlog());

@@ -40,8 +40,9 @@ pub(crate) fn register(gateway: &Rc<Gateway>, link: &Link, record: Record, agent
     while gateway.sessions.find(id.as_str()).is_some() {
         id = SessionId::from_bits(draw());
     }
-    let events = match gateway.behavior.events.replay() {
-        Replay::Kept => Some(EventLog::default()),
+    let behavior = &gateway.behavior.events;
+    let events = match behavior.replay() {
+        Replay::Kept => Some(EventLog::new(gateway.config.max_kept_events, behavior.replaying())),
         Replay::Lost => None,
     };
     let session = gateway.sessions.register(id, record, agent, events);

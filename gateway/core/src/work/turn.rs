@@ -13,6 +13,7 @@ use crate::legacy::interrupts;
 use crate::legacy::windows;
 use crate::lifecycle::finish::FreeTiming;
 use crate::lifecycle::flush::FlushPoint;
+use crate::lifecycle::grace::Silence;
 use crate::lifecycle::interrupt::InterruptTiming;
 use crate::lifecycle::queue::PrecedingTurn;
 use crate::observe::SessionEvent;
@@ -155,6 +156,7 @@ async fn converse(
     interrupt: &Interrupt,
 ) -> (TurnEnd, Option<Box<dyn Turn>>) {
     let mut turn = agent.start(prompt);
+    reported(gateway, session);
     loop {
         let event = turn.next(interrupt).await;
         reported(gateway, session);
@@ -199,8 +201,12 @@ fn watch_job(gateway: &Rc<Gateway>, session: &Session, agent: Rc<dyn Agent>, job
     });
 }
 
-/// Notes that the agent has reported something: an agent that reports nothing for long counts as hung.
+/// Notes that the agent has begun to work or has reported something: an agent that reports nothing for long counts as
+/// hung.
 fn reported(gateway: &Gateway, session: &Session) {
+    if gateway.behavior.grace.silence() == Silence::SinceStart {
+        return;
+    }
     let now = gateway.env.now().uptime;
     session.change(|record| {
         if let Some(turn) = &mut record.turn {
@@ -320,9 +326,9 @@ fn complete(session: &Session, text: &str, status: &str) {
 pub(crate) fn free(gateway: &Rc<Gateway>, session: &Session, before: PrecedingTurn) -> Option<Queued> {
     let now = gateway.env.now();
     let carried = session.change_with(|record, handles| {
-        let unread = handles.free(record).map(|turn| turn.steers).unwrap_or_default();
+        let turn = handles.free(record);
         let waiting = record.queue.len();
-        gateway.behavior.steer.carry_over(unread, &mut record.queue);
+        gateway.behavior.steer.carry_over(turn, &mut record.queue);
         record.details.last_active = now;
         record.queue.len() - waiting
     });

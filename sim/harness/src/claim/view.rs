@@ -13,6 +13,7 @@ use sim_scenario::Scenario;
 
 use super::bound;
 use crate::task::AnyTask;
+use crate::world::agent_log::AgentLog;
 use crate::world::client_log::{ClientEvent, ClientLog, SessionLog};
 use crate::world::mirror::Mirror;
 use crate::world::names::Names;
@@ -36,6 +37,8 @@ pub(crate) struct View<'a> {
     pub(crate) rows: &'a Mirror,
     /// What the gateway has reported of its sessions and their records do not hold.
     pub(crate) events: &'a SessionEvents,
+    /// What the agents did and when.
+    pub(crate) agents: &'a AgentLog,
     pub(crate) names: &'a Names,
 }
 
@@ -48,6 +51,8 @@ pub(crate) struct ProcessState {
     pub(crate) inherited: usize,
     /// Whether the process is down because of a signal.
     pub(crate) is_signalled: bool,
+    /// When a process received a signal first.
+    pub(crate) signalled_at: Option<Uptime>,
     /// Whether a process was killed in this run.
     pub(crate) was_killed: bool,
 }

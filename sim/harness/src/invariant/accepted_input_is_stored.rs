@@ -7,7 +7,7 @@ use gateway_core::store::StoredId;
 
 use super::{Breach, Claim, Invariant, View};
 use crate::rows::RowSet;
-use crate::world::client_log::SessionLog;
+use crate::world::client_log::{LoggedRequest, SessionLog};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "accepted_input_is_stored",
@@ -24,20 +24,33 @@ fn breach(view: &View<'_>, id: &str, log: &SessionLog, row: &StoredId) -> Option
         return None;
     }
     let session = view.known.iter().find(|session| session.id().as_str() == id)?;
-    if log.stops > 0 || !ended_at_rest(view, session) {
+    if !ended_at_rest(view, session) {
         return None;
     }
+    let standing = |method: &'static str| log.requests.iter().filter(move |input| stands(log, input, method)).map(text);
+    let (queued, steers): (Vec<_>, Vec<_>) = (standing("prompt.submit").collect(), standing("session.steer").collect());
     let said: Vec<&str> = view.rows.all_messages(row).iter().filter_map(|message| message.content.as_deref()).collect();
-    let prompts: Vec<&String> = log.started.iter().chain(&log.queued).collect();
+    let prompts: Vec<&str> = log.started.iter().map(String::as_str).chain(queued.iter().copied()).collect();
     let as_sent = |text: &str| said.iter().filter(|said| **said == text).count();
     let read = |text: &str| said.iter().map(|said| said.matches(text).count()).sum::<usize>();
     let sent = |text: &str| prompts.iter().filter(|prompt| **prompt == text).count();
-    let steered = |text: &str| log.steers.iter().filter(|steer| *steer == text).count();
-    let unsaid = log.queued.iter().find(|text| as_sent(text) < sent(text));
-    let unread = log.steers.iter().find(|text| read(text) < steered(text));
+    let steered = |text: &str| steers.iter().filter(|steer| **steer == text).count();
+    let unsaid = queued.iter().find(|text| as_sent(text) < sent(text));
+    let unread = steers.iter().find(|text| read(text) < steered(text));
     let text = unsaid.or(unread)?;
     let session = view.label(id);
     Some(Breach { detail: format!("session {session} accepted {text:?} and never stored it"), subject: session })
+}
+
+/// Whether a prompt or a steer was accepted and waits, and no request to stop may have cancelled it.
+fn stands(log: &SessionLog, input: &LoggedRequest, method: &str) -> bool {
+    let mut stops = log.requests.iter().filter(|request| request.stops());
+    let spared = stops.all(|stop| stop.answered.as_ref().is_some_and(|reply| reply.at < input.sent_at));
+    spared && input.was(method, &["queued"])
+}
+
+fn text(input: &LoggedRequest) -> &str {
+    &input.text
 }
 
 /// Whether the session came to its end when nothing was left to do.

@@ -20,7 +20,16 @@ fn check(view: &View<'_>) -> Vec<Breach> {
 fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
     let ended = view.events.end(session.id()).filter(|ended| ended.actor == Actor::OrphanTimer)?;
     session.read(|record| {
+        // The gateway cannot learn of the end of a connection before its client has ended it.
+        let left = view.clients.log.connections().left_at(session.id().as_str());
         let session = view.names.label(session.id());
+        if let Some(left) = left.filter(|left| *left <= ended.at && ended.at < *left + view.settings().orphan_grace) {
+            let detail = format!(
+                "session {session} is reaped at {}, though its client ended the connection at {left}",
+                ended.at
+            );
+            return Some(Breach { subject: session, detail });
+        }
         let detail = match record.attachment {
             Attachment::Detached { since, .. } if ended.at >= since + view.settings().orphan_grace => return None,
             Attachment::Detached { since, .. } => {

@@ -8,7 +8,7 @@ use crate::world::client_log::{Answer, ClientEvent};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "missed_events_are_replayed",
-    about: "events arrive in the order of their numbers, and `session.events.since` returns every event after the given number",
+    about: "events arrive in the order of their numbers, and `session.events.since` returns the events after the given number, as clients received them: all that are kept, and says whether some are not",
     claim: Claim::Received(check),
 };
 
@@ -25,7 +25,7 @@ fn breach(view: &View<'_>, event: &ClientEvent) -> Option<Breach> {
             (session.as_str(), format!("sent {client} event {seq} out of order"))
         }
         ClientEvent::Answer(answer) if answer.request.method == "session.events.since" => {
-            (answer.request.session(), not_replayed(answer)?)
+            (answer.request.session(), not_replayed(view, answer)?)
         }
         _ => return None,
     };
@@ -34,18 +34,32 @@ fn breach(view: &View<'_>, event: &ClientEvent) -> Option<Breach> {
 }
 
 /// What is wrong with the answer to `session.events.since`. `None`: nothing.
-fn not_replayed(Answer { client, request, result }: &Answer) -> Option<String> {
-    match result {
-        Err(UNKNOWN_METHOD) => Some(format!("cannot replay missed events to {client}")),
-        Err(_) => None,
-        Ok(result) => {
-            let seen = request.params["last_seen"].as_u64()?;
-            let replayed: Vec<u64> =
-                result["events"].as_array()?.iter().filter_map(|event| event["seq"].as_u64()).collect();
-            let latest = result["latest_seq"].as_u64()?;
-            let is_whole = result["truncated"] == Value::Bool(true) || replayed.iter().copied().eq(seen + 1..=latest);
-            (!is_whole)
-                .then(|| format!("replayed to {client} the events {replayed:?} of those after {seen} up to {latest}"))
-        }
+fn not_replayed(view: &View<'_>, Answer { client, request, result }: &Answer) -> Option<String> {
+    let result = match result {
+        Err(UNKNOWN_METHOD) => return Some(format!("cannot replay missed events to {client}")),
+        Err(_) => return None,
+        Ok(result) => result,
+    };
+    let seen = request.params["last_seen"].as_u64()?;
+    let events = result["events"].as_array()?;
+    let latest = result["latest_seq"].as_u64()?;
+    let max = u64::from(view.settings().max_kept_events);
+    let oldest = if max == 0 { 1 } else { latest.saturating_sub(max) + 1 };
+    let replayed: Vec<u64> = events.iter().filter_map(|event| event["seq"].as_u64()).collect();
+    if !replayed.iter().copied().eq(oldest.max(seen + 1)..=latest) {
+        return Some(format!("replayed to {client} the events {replayed:?} of those after {seen} up to {latest}"));
     }
+    let is_lost = seen + 1 < oldest;
+    if result["truncated"] != Value::Bool(is_lost) {
+        let says = if is_lost { "does not say" } else { "says" };
+        return Some(format!("{says} to {client} that events after {seen} are lost, of which the oldest is {oldest}"));
+    }
+    let logs = view.clients.log.sessions();
+    let shown = &logs.get(request.session())?.shown;
+    let differs = |event: &&Value| {
+        let known = event["seq"].as_u64().and_then(|seq| shown.get(&seq));
+        known.is_some_and(|(kind, payload)| event["type"] != kind.as_str() || event["payload"] != *payload)
+    };
+    let seq = events.iter().find(differs)?["seq"].as_u64()?;
+    Some(format!("replayed to {client} another event {seq} than clients received"))
 }

@@ -1,11 +1,11 @@
 //! A prompt to a live session is accepted (I6 of spec §15; S27): while a turn runs, it is queued.
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Breach, Claim, Invariant, View, room};
 use crate::world::client_log::{ClientEvent, SentRequest};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "prompts_are_accepted",
-    about: "no prompt is refused because its session is busy",
+    about: "no prompt is refused because its session is busy, unless as many wait there as may",
     claim: Claim::Received(check),
 };
 
@@ -21,7 +21,7 @@ fn check(view: &View<'_>) -> Vec<Breach> {
         }
         _ => None,
     });
-    let refused = refused.filter(|answer| waits(&answer.request));
+    let refused = refused.filter(|answer| waits(&answer.request) && !may_be_full(view, &answer.request));
     refused
         .map(|answer| {
             let session = view.label(answer.request.session());
@@ -29,4 +29,13 @@ fn check(view: &View<'_>) -> Vec<Breach> {
             Breach { subject: session, detail }
         })
         .collect()
+}
+
+/// Whether as many prompts or steers may have waited as may wait, by the count of the clients.
+fn may_be_full(view: &View<'_>, request: &SentRequest) -> bool {
+    let max = view.settings().max_waiting_prompts as usize;
+    let (logs, turns) = (view.clients.log.sessions(), view.agents.turns());
+    let Some(log) = logs.get(request.session()) else { return false };
+    let waiting = room::Waiting::new(log, turns.get(&view.label(request.session())), view);
+    max > 0 && waiting.prompts_at_most(request).max(waiting.steers_at_most(request)) >= max
 }

@@ -50,6 +50,7 @@ mod tests {
     use super::*;
     use crate::claim::{Clients, ProcessState, StoreState};
     use crate::invariant::NAMES;
+    use crate::world::agent_log::AgentLog;
     use crate::world::client_log::ClientLog;
     use crate::world::mirror::Mirror;
     use crate::world::names::Names;
@@ -90,6 +91,7 @@ mod tests {
             turns: &BTreeMap::new(),
             rows: &mirror,
             events: &SessionEvents::default(),
+            agents: &AgentLog::default(),
             names: &names,
         };
         assert!(check(&view, &after).is_empty());

@@ -42,7 +42,7 @@ fn is_unused(view: &View<'_>, record: &Record, added: Uptime) -> bool {
 }
 
 /// How many live sessions there may be, if that is limited.
-fn cap(scenario: &Scenario) -> Option<usize> {
+pub(super) fn cap(scenario: &Scenario) -> Option<usize> {
     Some(scenario.gateway.max_live_sessions.unwrap_or(DEFAULT_CAP) as usize).filter(|cap| *cap > 0)
 }
 

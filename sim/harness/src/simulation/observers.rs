@@ -124,6 +124,11 @@ impl<'a> Observers<'a> {
         self.store.count(world.store.injected_faults(), world.context.now());
         let live = live(gateway);
         self.register(&live);
+        let is_stopping =
+            |session: &&Session| session.read(|record| record.turn.as_ref().is_some_and(|turn| turn.interrupted));
+        for session in live.iter().filter(is_stopping) {
+            world.context.agent_log.ask_to_stop(&world.context.names.label(session.id()), world.context.now());
+        }
         let position = world.context.position();
         let mirror = world.store.mirror();
         self.historian.observe(&position, mirror.rows());
@@ -166,6 +171,7 @@ impl<'a> Observers<'a> {
                 up_since: process.since(),
                 inherited: self.inherited,
                 is_signalled,
+                signalled_at: process.signalled_at(),
                 was_killed: self.was_killed,
             },
             store: &self.store,
@@ -181,6 +187,7 @@ impl<'a> Observers<'a> {
             turns: &turns(tasks),
             rows: &world.store.mirror(),
             events: &world.session_events,
+            agents: &world.context.agent_log,
             names: &world.context.names,
         };
         judge(&mut self.oracle, now, &view);

@@ -64,7 +64,9 @@ impl Client {
     pub(crate) fn leave(&self) {
         if let Some(connection) = self.connection.borrow_mut().take() {
             self.context.enter(Site::Connection, format!("{} leaves", self.name));
+            self.context.client_log.leaves(&self.name, self.context.now());
             connection.close();
+            self.context.client_log.disconnected(&self.name, self.context.now());
         }
         self.forget_pending();
     }
@@ -99,10 +101,10 @@ impl Client {
             ConnectionStep::Close => self.end(ClientEnd::close, event),
             ConnectionStep::Drop => self.end(ClientEnd::die, event),
             ConnectionStep::Vanish { takes } => self.end(|connection| connection.vanish(*takes), event),
-            ConnectionStep::Stall => self.change(|connection| connection.stall(true), event),
+            ConnectionStep::Stall => self.disturb(|connection| connection.stall(true), event),
             ConnectionStep::Unstall => self.change(|connection| connection.stall(false), event),
-            ConnectionStep::Lag { takes } => self.change(|connection| connection.lag(*takes), event),
-            ConnectionStep::Cut => self.change(|connection| connection.cut(true), event),
+            ConnectionStep::Lag { takes } => self.disturb(|connection| connection.lag(*takes), event),
+            ConnectionStep::Cut => self.disturb(|connection| connection.cut(true), event),
             ConnectionStep::Mend => self.change(|connection| connection.cut(false), event),
             ConnectionStep::Resend => self.resend(),
         }
@@ -119,6 +121,7 @@ impl Client {
         let connection = self.network.connect(&self.name);
         self.context.enter(Site::Connection, format!("{} {event}", self.name));
         *self.connection.borrow_mut() = Some(connection.clone());
+        self.context.client_log.connected(&self.name);
         let receiver = connection.receiver(TaskTag::new(self.name.as_str(), task::Role::Inbox));
         let inbox = Box::pin(Rc::clone(self).receive_all(connection));
         self.context.pool.spawn(receiver, inbox);
@@ -129,9 +132,17 @@ impl Client {
         let connection = self.connection.borrow_mut().take();
         let connection = connection.ok_or_else(|| Skipped("the connection is gone".to_owned()))?;
         self.context.enter(Site::Connection, format!("{} {event}", self.name));
+        self.context.client_log.leaves(&self.name, self.context.now());
         how(&connection);
+        self.context.client_log.disconnected(&self.name, self.context.now());
         self.forget_pending();
         Ok(())
+    }
+
+    /// A change after which frames no longer arrive as usual.
+    fn disturb(&self, how: impl FnOnce(&ClientEnd), event: &str) -> Result<(), Skipped> {
+        self.context.client_log.doubted(&self.name);
+        self.change(how, event)
     }
 
     fn change(&self, how: impl FnOnce(&ClientEnd), event: &str) -> Result<(), Skipped> {
@@ -255,8 +266,9 @@ impl Client {
         let id = self.requests.get() + 1;
         self.requests.set(id);
         let frame = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string();
+        let (client, method) = (self.name.clone(), method.to_owned());
         let questions = self.context.client_log.revision();
-        let request = SentRequest { method: method.to_owned(), params, sent_at: self.context.now(), questions };
+        let request = SentRequest { number: id, client, method, params, sent_at: self.context.now(), questions };
         self.context.client_log.sent(&request);
         self.pending.borrow_mut().insert(id, (request, names));
         self.context.enter(Site::Sent, frame.clone());
@@ -280,16 +292,19 @@ impl Client {
         if self.connection.borrow().as_ref().is_some_and(|present| present.is(&connection)) {
             self.context.enter(Site::Connection, format!("{} finds its connection gone", self.name));
             *self.connection.borrow_mut() = None;
+            self.context.client_log.disconnected(&self.name, self.context.now());
             self.forget_pending();
         }
     }
 
     fn answered(&self, id: u64, response: Value) {
-        let Some((request, name)) = self.pending.borrow_mut().remove(&id) else { return };
+        let Some((request, name)) = self.pending.borrow_mut().remove(&id) else {
+            return self.context.client_log.answered_again(&self.name);
+        };
         if let Some(name) = name {
             self.settle(&name, &response);
         }
-        self.context.client_log.answered(&self.name, request, response);
+        self.context.client_log.answered(&self.name, request, response, self.context.now());
     }
 
     /// Resolves the name that was reserved for the session in this answer.

@@ -7,6 +7,7 @@ use gateway_core::clock::{Clock, Millis, Uptime};
 use interleaving::TaskInfo;
 use sim_scenario::Latency;
 
+use super::agent_log::AgentLog;
 use super::client_log::ClientLog;
 use super::clock::VirtualClock;
 use super::names::Names;
@@ -35,13 +36,19 @@ pub(crate) struct SimContext {
     pub(crate) pool: Rc<Pool>,
     pub(crate) names: Names,
     pub(crate) client_log: ClientLog,
+    pub(crate) agent_log: AgentLog,
     pub(crate) footprints: SharedFootprints,
     /// The task of trace entries that no task makes.
     simulator: AnyTask,
     trace: RefCell<Trace>,
     /// The words of the script's steps that were carried out.
     carried_out: RefCell<Vec<&'static str>>,
+    /// Compares an answer with the state at its instant; none until the process exists.
+    answer_check: RefCell<Option<AnswerCheck>>,
 }
+
+/// Compares the answer to a request of a client, a frame, with the state.
+type AnswerCheck = Rc<dyn Fn(&str, &str)>;
 
 impl SimContext {
     pub(super) fn new(chooser: Chooser) -> Rc<Self> {
@@ -56,9 +63,11 @@ impl SimContext {
             simulator: Rc::new(TaskInfo { label: simulator.to_string().into(), tag: simulator }),
             names: Names::new(Rc::clone(&footprints)),
             client_log: ClientLog::new(Rc::clone(&footprints)),
+            agent_log: AgentLog::default(),
             footprints,
             trace: RefCell::default(),
             carried_out: RefCell::default(),
+            answer_check: RefCell::default(),
         })
     }
 
@@ -97,6 +106,19 @@ impl SimContext {
     /// Records that a step with this word was carried out.
     pub(crate) fn carried_out(&self, word: &'static str) {
         self.carried_out.borrow_mut().push(word);
+    }
+
+    /// Sets the function that compares answers with the state.
+    pub(crate) fn checks_answers_by(&self, check: AnswerCheck) {
+        *self.answer_check.borrow_mut() = Some(check);
+    }
+
+    /// Compares the answer to a request of a client with the state at this instant.
+    pub(crate) fn check_answer(&self, client: &str, frame: &str) {
+        let check = self.answer_check.borrow().clone();
+        if let Some(check) = check {
+            self.footprints.aside(|| check(client, frame));
+        }
     }
 
     pub(crate) fn take_carried_out(&self) -> Vec<&'static str> {

@@ -8,10 +8,12 @@ use gateway_core::behavior::Behavior;
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::config::Config;
 use gateway_core::env::Env;
+use gateway_core::ids::SessionId;
 use gateway_core::lifecycle::process::Signal;
 use gateway_core::server;
 use gateway_core::spawn::{self, TaskName};
 
+use super::answers::{self, State};
 use super::network::Network;
 use super::store::SimStore;
 use super::{SimContext, World};
@@ -33,6 +35,8 @@ pub(crate) struct Process {
     last_end: Cell<ProcessEnd>,
     /// When the process that is up, or was up last, started.
     since: Cell<Uptime>,
+    /// When a process received a signal first.
+    signalled_at: Cell<Option<Uptime>>,
 }
 
 /// The cause of a process's end.
@@ -56,6 +60,7 @@ impl Process {
             generation: Cell::new(0),
             last_end: Cell::new(ProcessEnd::Killed),
             since: Cell::default(),
+            signalled_at: Cell::default(),
         });
         let crashing = Rc::downgrade(&process);
         process.store.crashes_by(Rc::new(move || {
@@ -63,8 +68,32 @@ impl Process {
                 process.kill();
             }
         }));
+        let answering = Rc::downgrade(&process);
+        process.context.checks_answers_by(Rc::new(move |client, frame| {
+            if let Some(process) = answering.upgrade() {
+                process.check_answer(client, frame);
+            }
+        }));
         process.serve();
         process
+    }
+
+    /// Compares the answer to a request of a client with the rows and the live sessions at this instant.
+    fn check_answer(&self, client: &str, frame: &str) {
+        let (Some(gateway), Some(number)) = (self.gateway(), answers::number(frame)) else { return };
+        let Some(request) = self.context.client_log.in_flight(client, number) else { return };
+        let state = State {
+            gateway: &gateway,
+            rows: &self.store.mirror(),
+            is_quiet: self.store.last_commit_at() < Some(request.sent_at),
+            settings: &self.config,
+        };
+        if let Some((subject, detail)) = state.differs(&request, frame) {
+            let label = self.context.names.label(&SessionId::from(subject.as_str()));
+            let subject = if label.is_empty() { client.to_owned() } else { label };
+            self.context.client_log.note_untrue(subject, detail);
+        }
+        state.compared(&request).into_iter().for_each(|resource| self.context.footprints.observe(resource));
     }
 
     /// Carries out a step of the process. The caller carries out the steps of another program.
@@ -105,6 +134,11 @@ impl Process {
         self.since.get()
     }
 
+    /// When a process received a signal first.
+    pub(crate) fn signalled_at(&self) -> Option<Uptime> {
+        self.signalled_at.get()
+    }
+
     /// Whether the process is up.
     pub(crate) fn is_up(&self) -> bool {
         self.gateway.borrow().is_some()
@@ -132,6 +166,7 @@ impl Process {
     fn signal(self: &Rc<Self>, signal: Signal) {
         self.context.footprints.everywhere();
         let Some(gateway) = self.gateway() else { return };
+        self.signalled_at.set(self.signalled_at.get().or(Some(self.context.now())));
         self.context.enter(Site::Process, format!("gets SIG{}", signal.name()));
         let process = Rc::clone(self);
         let ending = async move {
@@ -185,7 +220,9 @@ impl Process {
         self.last_end.set(how);
         self.network.sever();
         self.store.sever();
+        self.context.agent_log.sever(true);
         self.context.pool.cancel(|task| task.tag.role.is_gateway());
+        self.context.agent_log.sever(false);
         *self.gateway.borrow_mut() = None;
         self.generation.set(self.generation.get() + 1);
     }

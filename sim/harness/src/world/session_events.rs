@@ -7,6 +7,7 @@ use std::rc::Rc;
 use gateway_core::ids::SessionId;
 use gateway_core::observe::{Access, EndBegan, Observer, Resource, SessionEvent};
 
+use super::SimContext;
 use crate::footprint::GatewayAccesses;
 
 /// The reported events of a run, summed up by session. A session without events has the default summary.
@@ -66,6 +67,7 @@ impl SessionEvents {
 
 /// The observer of a simulated gateway: accesses become footprints, events are summed up.
 pub(crate) struct GatewayObserver {
+    pub(crate) context: Rc<SimContext>,
     pub(crate) accesses: GatewayAccesses,
     pub(crate) events: Rc<SessionEvents>,
 }
@@ -77,6 +79,10 @@ impl Observer for GatewayObserver {
 
     fn event(&self, session: &SessionId, event: SessionEvent<'_>) {
         self.events.add(session, event);
+    }
+
+    fn answered(&self, connection: &str, frame: &str) {
+        self.context.check_answer(connection, frame);
     }
 }
 

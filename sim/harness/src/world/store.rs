@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::rc::Rc;
 
-use gateway_core::clock::{Clock, Millis};
+use gateway_core::clock::{Clock, Millis, Uptime};
 use gateway_core::store::{Found, Pending, Read, Store, StoreError, StoredId, Write, Written};
 use gateway_sqlite::{BUSY, Dump};
 use tokio::sync::{mpsc, oneshot};
@@ -54,6 +54,8 @@ struct Workers {
     faults: Faults,
     mirror: Rc<RefCell<Mirror>>,
     revision: Rc<Cell<u64>>,
+    /// When the last transaction was committed.
+    last_commit_at: Cell<Option<Uptime>>,
     /// Kills the process; none until the process exists.
     kill: RefCell<Option<Rc<dyn Fn()>>>,
 }
@@ -70,6 +72,7 @@ impl SimStore {
             faults: Faults::new(Rc::clone(&context), settings),
             mirror: Rc::clone(&mirror),
             revision: Rc::clone(&revision),
+            last_commit_at: Cell::default(),
             kill: RefCell::default(),
         });
         let store = Self { queues: RefCell::default(), workers, mirror, revision, database };
@@ -128,6 +131,11 @@ impl SimStore {
     /// The number of committed transactions and faults.
     pub(crate) fn revision(&self) -> u64 {
         self.revision.get() + self.injected_faults()
+    }
+
+    /// When the last transaction was committed.
+    pub(crate) fn last_commit_at(&self) -> Option<Uptime> {
+        self.workers.last_commit_at.get()
     }
 
     /// The number of calls that were refused or delayed, or lost their answer.
@@ -228,6 +236,7 @@ impl Workers {
         if let Ok(written) = &result {
             self.mirror.borrow_mut().apply(write, written);
             self.revision.set(self.revision.get() + 1);
+            self.last_commit_at.set(Some(self.context.now()));
         }
         result
     }

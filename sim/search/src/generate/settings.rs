@@ -102,6 +102,16 @@ fn settings(prng: &mut Prng, swarm: &Swarm, gateway: &mut Config) {
     if prng.hits(1, 4) {
         "telegram".clone_into(&mut gateway.source);
     }
+    // Bounds that the few requests of a scenario can reach.
+    if prng.hits(1, if swarm.has(Feature::Busy) { 2 } else { 4 }) {
+        gateway.max_waiting_prompts = *prng.one(&[1, 2]);
+    }
+    if prng.hits(1, 4) {
+        gateway.max_kept_events = *prng.one(&[1, 2, 8]);
+    }
+    if prng.hits(1, 4) {
+        gateway.orphan_silence = *prng.one(&[secs(20), secs(60)]);
+    }
 }
 
 fn latency(prng: &mut Prng) -> Latency {

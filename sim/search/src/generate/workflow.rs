@@ -42,9 +42,10 @@ const CLOSE: &[Word] = &[Word::CloseSession];
 const RETURN: &[Word] = &[Word::Resume];
 const BEGIN: &[Word] = &[Word::Create];
 const LOOK: &[Word] = &[Word::List];
+const REPLY: &[Word] = &[Word::Answer];
 const CRASH: &[Word] = &[Word::Kill, Word::Kill, Word::Signal];
 
-pub(super) const WORKFLOWS: [Workflow; 10] = [
+pub(super) const WORKFLOWS: [Workflow; 12] = [
     // A session is rotated, then resumed while it is being closed.
     Workflow {
         features: &[Rotation, Resume, Close, Company, SlowStore, StoreFaults],
@@ -159,6 +160,28 @@ pub(super) const WORKFLOWS: [Workflow; 10] = [
             (Afterwards, First, RETURN),
             (Afterwards, First, TALK),
             (During, First, RETURN),
+        ],
+    },
+    // Two sessions ask at one time, and the later question is answered first.
+    Workflow {
+        features: &[Sessions, Question, Answer],
+        steps: &[
+            (Afterwards, First, BEGIN),
+            (Immediately, First, TALK),
+            (Immediately, Last, TALK),
+            (Immediately, Last, REPLY),
+            (Immediately, First, REPLY),
+        ],
+    },
+    // More prompts and steers wait than may.
+    Workflow {
+        features: &[Settings, Busy, Steer],
+        steps: &[
+            (Afterwards, First, TALK),
+            (Immediately, First, TALK),
+            (Immediately, First, &[Word::Prompt, Word::Steer]),
+            (Immediately, First, &[Word::Prompt, Word::Steer]),
+            (Immediately, First, &[Word::Prompt, Word::Steer]),
         ],
     },
 ];

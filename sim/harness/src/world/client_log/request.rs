@@ -12,7 +12,11 @@ pub(crate) struct Answer {
 }
 
 /// A request that a client sent.
+#[derive(Clone)]
 pub(crate) struct SentRequest {
+    /// Its place among the requests of its client.
+    pub(crate) number: u64,
+    pub(crate) client: String,
     pub(crate) method: String,
     pub(crate) params: Value,
     pub(crate) sent_at: Uptime,
@@ -25,4 +29,53 @@ impl SentRequest {
     pub(crate) fn session(&self) -> &str {
         self.params["session_id"].as_str().unwrap_or_default()
     }
+}
+
+/// A request to a session, with the time of its answer.
+pub(crate) struct LoggedRequest {
+    /// Its place among the requests of its client.
+    pub(crate) number: u64,
+    pub(crate) client: String,
+    pub(crate) method: String,
+    /// The text of a prompt or a steer; empty otherwise.
+    pub(crate) text: String,
+    pub(crate) sent_at: Uptime,
+    /// When a client received the answer; none as long as none has.
+    pub(crate) answered: Option<Reply>,
+}
+
+/// The answer to a request, in short.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) at: Uptime,
+    /// The `status` of the result, which may be empty, or the error's code.
+    pub(crate) status: Result<String, i64>,
+}
+
+impl LoggedRequest {
+    /// Whether it is this request, which names the same session.
+    pub(crate) fn is(&self, request: &SentRequest) -> bool {
+        self.number == request.number && self.client == request.client
+    }
+
+    /// Whether it was answered with one of these statuses.
+    pub(crate) fn was(&self, method: &str, statuses: &[&str]) -> bool {
+        let status = self.answered.as_ref().and_then(|reply| reply.status.as_deref().ok());
+        self.method == method && status.is_some_and(|status| statuses.contains(&status))
+    }
+
+    /// Whether it was answered with one of these statuses, or may be.
+    pub(crate) fn may_be(&self, method: &str, statuses: &[&str]) -> bool {
+        self.method == method && (self.answered.is_none() || self.was(method, statuses))
+    }
+
+    /// Whether it asks to stop a turn, which cancels what waits.
+    pub(crate) fn stops(&self) -> bool {
+        matches!(self.method.as_str(), "session.interrupt" | "session.close")
+    }
+}
+
+/// Whether a request of this method attaches a session to the connection of its client.
+pub(crate) fn is_attaching(method: &str) -> bool {
+    matches!(method, "session.create" | "session.resume" | "session.activate" | "session.branch" | "prompt.submit")
 }

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gateway_core::clock::Uptime;
 use gateway_core::store::StoredId;
 use serde_json::Value;
 
-use super::request::SentRequest;
+use super::request::{LoggedRequest, Reply, SentRequest, is_attaching};
 
 /// The log of a session.
 #[derive(Default)]
@@ -36,7 +37,15 @@ pub(crate) struct SessionLog {
     pub(crate) ends: Vec<TurnEnd>,
     /// The number of requests to interrupt or to close.
     pub(crate) stops: u64,
+    /// The requests that name the session by its runtime id, in the order in which they were sent.
+    pub(crate) requests: Vec<LoggedRequest>,
+    /// Whether it was created to be closed with its connection; none if no client has received the answer to its creation.
+    pub(crate) closes_on_disconnect: Option<bool>,
+    /// The received events by their numbers: kind and payload.
+    pub(crate) shown: BTreeMap<u64, (String, Value)>,
     run: Run,
+    /// The number of the last event that each client received on its present connection, or knows to be the last.
+    followed: BTreeMap<String, u64>,
     /// The clients whose interrupt was acknowledged, and that have not received the start of another turn since.
     stopped: BTreeSet<String>,
     /// The number of the last event that each client received.
@@ -77,7 +86,16 @@ struct Run {
 
 impl SessionLog {
     /// Records a request to the session.
-    pub(super) fn sent(&mut self, method: &str) {
+    pub(super) fn sent(&mut self, request: &SentRequest) {
+        let method = request.method.as_str();
+        self.requests.push(LoggedRequest {
+            number: request.number,
+            client: request.client.clone(),
+            method: method.to_owned(),
+            text: request.params["text"].as_str().unwrap_or_default().to_owned(),
+            sent_at: request.sent_at,
+            answered: None,
+        });
         let idle =
             self.run.unanswered == 0 && self.run.steers == 0 && self.run.accepted + self.run.unseen == self.run.ends;
         match method {
@@ -98,8 +116,12 @@ impl SessionLog {
     }
 
     /// Records the answer to a request.
-    pub(super) fn answered(&mut self, client: &str, request: &SentRequest, result: &Result<Value, i64>) {
+    pub(super) fn answered(&mut self, client: &str, request: &SentRequest, result: &Result<Value, i64>, now: Uptime) {
         let method = request.method.as_str();
+        if let Some(logged) = self.requests.iter_mut().rev().find(|logged| logged.is(request)) {
+            let status = |result: &Value| result["status"].as_str().unwrap_or_default().to_owned();
+            logged.answered = Some(Reply { at: now, status: result.as_ref().map(status).map_err(|code| *code) });
+        }
         if method == "session.interrupt" && result.is_ok() {
             self.stopped.insert(client.to_owned());
         }
@@ -158,6 +180,28 @@ impl SessionLog {
             _ => {}
         }
         true
+    }
+
+    /// Whether another client has asked for the session too, and may have its events.
+    pub(super) fn is_shared(&self, client: &str) -> bool {
+        self.requests.iter().any(|request| request.client != client && is_attaching(&request.method))
+    }
+
+    /// Records that the next event for a client's connection follows number `latest`, unless it has received a later one.
+    pub(super) fn continues_at(&mut self, client: &str, latest: u64) {
+        let followed = self.followed.entry(client.to_owned()).or_default();
+        *followed = latest.max(*followed);
+    }
+
+    /// Forgets what a client has received on its connection, which has ended.
+    pub(super) fn disconnected(&mut self, client: &str) {
+        self.followed.remove(client);
+    }
+
+    /// Records the number of an event on a client's connection. Returns the number before it if some are missing in between.
+    pub(super) fn gap(&mut self, client: &str, seq: u64) -> Option<u64> {
+        let before = self.followed.insert(client.to_owned(), seq);
+        before.filter(|before| before + 1 < seq)
     }
 
     /// Records the number of a received event. Returns whether it is above the number before it.

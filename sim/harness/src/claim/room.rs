@@ -1,0 +1,141 @@
+//! How much room there was when a request was carried out, counted from what clients sent and received and from the work of
+//! the agents. The gateway's own counts are not used.
+//!
+//! A request is carried out at some instant between its sending and its answer. So each count is an upper or a lower bound
+//! over that time. Where nothing else happens meanwhile, the two are equal.
+
+use gateway_core::agent::script::TurnStep;
+use gateway_core::clock::Uptime;
+use sim_scenario::Scenario;
+
+use super::View;
+use crate::world::agent_log::AgentTurn;
+use crate::world::client_log::{LoggedRequest, SentRequest, SessionLog};
+
+/// What is known of one session, as far as the counts need it.
+pub(crate) struct Waiting<'a> {
+    log: &'a SessionLog,
+    /// The turns of its agent that have begun by now, oldest first.
+    turns: &'a [AgentTurn],
+    scenario: &'a Scenario,
+}
+
+impl<'a> Waiting<'a> {
+    pub(crate) fn new(log: &'a SessionLog, turns: Option<&'a Vec<AgentTurn>>, view: &View<'a>) -> Self {
+        Self { log, turns: turns.map_or(&[], Vec::as_slice), scenario: view.scenario }
+    }
+
+    /// The most prompts that may have waited when `request` was carried out.
+    pub(crate) fn prompts_at_most(&self, request: &SentRequest) -> usize {
+        let others = || self.log.requests.iter().filter(|other| !other.is(request));
+        let may_wait = others().filter(|other| other.may_be("prompt.submit", &["queued"]) || is_steer(other));
+        // A turn whose prompt did not start at once has taken it from the queue.
+        let prompts: Vec<&str> = others().filter(|other| other.method == "prompt.submit").map(text).collect();
+        let mut begun: Vec<&str> = self.turns.iter().filter(|turn| turn.began < request.sent_at).map(prompt).collect();
+        for other in others().filter(|other| other.may_be("prompt.submit", &["streaming"])) {
+            if let Some(place) = begun.iter().position(|prompt| *prompt == other.text) {
+                begun.swap_remove(place);
+            }
+        }
+        let left = begun.iter().filter(|prompt| prompts.contains(prompt) && !self.is_job(prompt)).count();
+        may_wait.count().saturating_sub(left)
+    }
+
+    /// The fewest prompts that waited when `request` was carried out, whose answer has just arrived.
+    pub(crate) fn prompts_at_least(&self, request: &SentRequest) -> usize {
+        let Some(turn) = self.turn_throughout(request) else { return 0 };
+        self.surely(request, turn.began).filter(|other| other.was("prompt.submit", &["queued"])).count()
+    }
+
+    /// The most steers that the turn may not have read when `request` was carried out.
+    pub(crate) fn steers_at_most(&self, request: &SentRequest) -> usize {
+        // The last turn that has begun may be over without being free, and the next one has its steers before it begins.
+        let begun = self.turns.iter().filter(|turn| turn.began < request.sent_at);
+        let over = begun.rev().skip(1).filter_map(|turn| turn.over);
+        let read = self.turns.iter().filter_map(|turn| turn.read).filter(|read| *read < request.sent_at);
+        let since = over.chain(read).max().unwrap_or_default();
+        let steers = self.log.requests.iter().filter(|other| !other.is(request) && is_steer(other));
+        steers.filter(|steer| steer.answered.as_ref().is_none_or(|reply| reply.at >= since)).count()
+    }
+
+    /// The fewest steers that the turn had not read when `request` was carried out, whose answer has just arrived.
+    pub(crate) fn steers_at_least(&self, request: &SentRequest) -> usize {
+        let Some(turn) = self.turn_throughout(request) else { return 0 };
+        let since = turn.read.map_or(turn.began, |read| read.max(turn.began));
+        let accepted = |other: &&LoggedRequest| {
+            other.was("session.steer", &["queued"]) || other.was("prompt.submit", &["steered"])
+        };
+        self.surely(request, since).filter(accepted).count()
+    }
+
+    /// The turn that has run since before the request was sent.
+    fn turn_throughout(&self, request: &SentRequest) -> Option<&'a AgentTurn> {
+        self.turns.last().filter(|turn| turn.over.is_none() && turn.began < request.sent_at)
+    }
+
+    /// The requests that were carried out after `since` and before `request`, and that no request to stop has cancelled.
+    fn surely(&self, request: &SentRequest, since: Uptime) -> impl Iterator<Item = &'a LoggedRequest> {
+        let log = self.log;
+        let sent_at = request.sent_at;
+        let before = move |other: &&LoggedRequest| {
+            other.sent_at > since && other.answered.as_ref().is_some_and(|reply| reply.at < sent_at)
+        };
+        let stands = move |other: &&LoggedRequest| {
+            let mut stops = log.requests.iter().filter(|stop| stop.stops());
+            stops.all(|stop| stop.answered.as_ref().is_some_and(|reply| reply.at < other.sent_at))
+        };
+        log.requests.iter().filter(before).filter(stands)
+    }
+
+    /// Whether a background job has this name, whose outcome is a prompt that no client sent.
+    fn is_job(&self, prompt: &str) -> bool {
+        let mut steps = self.scenario.turns.values().flat_map(|turn| &turn.steps);
+        steps.any(|step| matches!(step, TurnStep::Background { job, .. } if job == prompt))
+    }
+}
+
+/// Whether it may be a text that a running turn has not read: later it may wait as a prompt.
+fn is_steer(other: &LoggedRequest) -> bool {
+    other.may_be("session.steer", &["queued"]) || other.may_be("prompt.submit", &["steered"])
+}
+
+fn text(request: &LoggedRequest) -> &str {
+    &request.text
+}
+
+fn prompt(turn: &AgentTurn) -> &str {
+    &turn.prompt
+}
+
+/// The most sessions that the connection of `client` may have had when its `request` was carried out.
+pub(crate) fn sessions_at_most(view: &View<'_>, client: &str, request: &SentRequest) -> usize {
+    let logs = view.clients.log.sessions();
+    let is_closed = |session: &str| {
+        let closes = logs.get(session).into_iter().flat_map(|log| &log.requests);
+        let mut closes = closes.filter(|other| other.method == "session.close");
+        closes.any(|close| {
+            close.answered.as_ref().is_some_and(|reply| reply.status.is_ok() && reply.at < request.sent_at)
+        })
+    };
+    let connections = view.clients.log.connections();
+    let given = connections.sessions_of(client).filter(|(session, _)| !is_closed(session)).count();
+    given + connections.unanswered(client)
+}
+
+/// The fewest sessions that the connection of `client` had when its `request` was carried out, whose answer has just arrived.
+pub(crate) fn sessions_at_least(view: &View<'_>, client: &str, request: &SentRequest) -> usize {
+    if view.process.signalled_at.is_some() {
+        return 0;
+    }
+    let logs = view.clients.log.sessions();
+    let connections = view.clients.log.connections();
+    if connections.may_share(client) {
+        return 0;
+    }
+    let is_own = |session: &str| {
+        let mut requests = logs.get(session).into_iter().flat_map(|log| &log.requests);
+        requests.all(|other| other.client == client && other.method != "session.close")
+    };
+    let given = connections.sessions_of(client).filter(|(_, since)| *since < request.sent_at);
+    given.filter(|(session, _)| is_own(session)).count()
+}

@@ -1,0 +1,80 @@
+//! A turn whose agent works is not stopped because its client is away (the acceptance rules of a fix of hermes-agent#44045).
+//!
+//! The agents' own log says when a turn was stopped and how long its agent had reported nothing; the client log says who had
+//! asked for it. The gateway's account of either is not used. So the claim holds where no client receives the stop, and where
+//! the gateway measures the silence wrongly.
+
+use gateway_core::clock::Millis;
+use sim_scenario::{Action, OnDisconnect, RequestStep, Step};
+
+use super::{Breach, Claim, Invariant, View};
+use crate::world::agent_log::{AgentTurn, Stop};
+use crate::world::client_log::{LoggedRequest, SessionLog};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "healthy_turns_are_not_stopped",
+    about: "a turn is stopped only if a client asks for it, if its session has to end with a connection or the process, or if its agent has reported nothing for `orphan_silence` while no client was attached",
+    claim: Claim::Always(check),
+};
+
+fn check(view: &View<'_>) -> Vec<Breach> {
+    let logs = view.clients.log.sessions();
+    let turns = view.agents.turns();
+    let mut breaches = Vec::new();
+    for session in view.known {
+        let label = view.names.label(session.id());
+        let (Some(turns), log) = (turns.get(&label), logs.get(session.id().as_str())) else { continue };
+        for (place, turn) in turns.iter().enumerate() {
+            let Some(stop) = turn.stop else { continue };
+            if log.is_some_and(|log| is_asked(log, &turns[..=place], stop))
+                || has_to_end(view, log, session.id().as_str(), stop)
+            {
+                continue;
+            }
+            let detail = format!(
+                "a turn of session {label} was stopped at {} without cause; its agent had reported {} before",
+                stop.at, stop.silence
+            );
+            breaches.push(Breach { subject: label.clone(), detail });
+        }
+    }
+    breaches
+}
+
+/// Whether a client asked for the stop of the last of these turns: with a request to stop, or with another prompt, that the
+/// gateway may have carried out since the turn before.
+fn is_asked(log: &SessionLog, turns: &[AgentTurn], stop: Stop) -> bool {
+    let Some((turn, earlier)) = turns.split_last() else { return false };
+    let before = earlier.last().and_then(|turn| turn.over);
+    let is_meant = |request: &&LoggedRequest| {
+        let is_late = request.answered.as_ref().is_none_or(|reply| before.is_none_or(|before| reply.at >= before));
+        request.sent_at <= stop.at && is_late
+    };
+    let is_prompt = |request: &LoggedRequest| request.method == "prompt.submit";
+    // Of the prompts with the text of this turn, as many as have begun are no others.
+    let begun = turns.iter().filter(|other| other.prompt == turn.prompt).count();
+    let is_same = |request: &&LoggedRequest| is_prompt(request) && request.text == turn.prompt;
+    let sent = log.requests.iter().filter(is_same).filter(|request| request.sent_at <= stop.at).count();
+    let is_another = |request: &LoggedRequest| is_prompt(request) && (request.text != turn.prompt || sent > begun);
+    log.requests.iter().filter(is_meant).any(|request| request.stops() || is_another(request))
+}
+
+/// Whether the session ends with its connection or the process, or the agent hangs without a client.
+fn has_to_end(view: &View<'_>, log: Option<&SessionLog>, session: &str, stop: Stop) -> bool {
+    let connections = view.clients.log.connections();
+    let (silence, grace) = (view.settings().orphan_silence, view.settings().orphan_grace);
+    let hangs = silence > Millis::ZERO && grace > Millis::ZERO && stop.silence >= silence;
+    let was_alone = connections.held_since(session).is_none_or(|since| since + grace > stop.at);
+    view.process.signalled_at.is_some_and(|at| at <= stop.at)
+        || log.is_none_or(|log| log.closes_on_disconnect.unwrap_or_else(|| may_close(view))) && connections.may_have_ended()
+        || hangs && was_alone
+}
+
+/// Whether a session whose creation no client has seen may be one that is closed with its connection.
+fn may_close(view: &View<'_>) -> bool {
+    let creates = |step: &Step| match &step.action {
+        Action::Request(RequestStep::Create { on_disconnect, .. }) => *on_disconnect == OnDisconnect::Close,
+        Action::Request(_) | Action::Connection(_) | Action::Process(_) => false,
+    };
+    view.scenario.steps.iter().any(creates)
+}

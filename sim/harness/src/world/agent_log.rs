@@ -1,0 +1,134 @@
+//! What the agents did, and when. Claims judge the gateway by it, not by the gateway's own account of a turn.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::collections::BTreeMap;
+
+use gateway_core::agent::{Question, TurnEvent};
+use gateway_core::clock::{Millis, Uptime};
+
+/// The turns of a run, by the label of their session, oldest first.
+#[derive(Default)]
+pub(crate) struct AgentLog {
+    turns: RefCell<BTreeMap<String, Vec<AgentTurn>>>,
+    /// Whether the process is being killed: a turn that is dropped then was not stopped.
+    severed: Cell<bool>,
+}
+
+/// The work of an agent on one prompt.
+pub(crate) struct AgentTurn {
+    /// The prompt that its agent was given.
+    pub(crate) prompt: String,
+    /// When its agent began to work on it.
+    pub(crate) began: Uptime,
+    /// When its agent reported last; at first when it began.
+    pub(crate) reported: Uptime,
+    /// When its agent last reported the result of a tool, with which it reads steers.
+    pub(crate) read: Option<Uptime>,
+    /// The answers to its questions, in the order of the questions.
+    pub(crate) answers: Vec<Answered>,
+    /// How it was stopped before its end, if it was.
+    pub(crate) stop: Option<Stop>,
+    /// When it was seen that it was asked to stop. An agent whose tool cannot be interrupted finds that later.
+    asked_to_stop: Option<Uptime>,
+    /// When it ended, or was cut off.
+    pub(crate) over: Option<Uptime>,
+    /// The question that has no answer.
+    asked: Option<Question>,
+}
+
+/// An answer to a question, as the agent received it.
+pub(crate) struct Answered {
+    pub(crate) question: Question,
+    pub(crate) text: String,
+    pub(crate) at: Uptime,
+}
+
+/// The stop of a turn.
+#[derive(Clone, Copy)]
+pub(crate) struct Stop {
+    /// When it was asked to stop, or was dropped.
+    pub(crate) at: Uptime,
+    /// How long it had reported nothing by then.
+    pub(crate) silence: Millis,
+}
+
+impl AgentLog {
+    /// The turns of all sessions, by the label of the session.
+    pub(crate) fn turns(&self) -> Ref<'_, BTreeMap<String, Vec<AgentTurn>>> {
+        self.turns.borrow()
+    }
+
+    /// The turn that runs in a session is asked to stop, at the latest now.
+    pub(crate) fn ask_to_stop(&self, session: &str, now: Uptime) {
+        let mut turns = self.turns.borrow_mut();
+        let running = turns.get_mut(session).and_then(|turns| turns.last_mut()).filter(|turn| turn.over.is_none());
+        if let Some(turn) = running {
+            turn.asked_to_stop = turn.asked_to_stop.or(Some(now));
+        }
+    }
+
+    /// Call before the tasks of a killed process are dropped, and after: turns that end in between were killed.
+    pub(crate) fn sever(&self, severed: bool) {
+        self.severed.set(severed);
+    }
+
+    /// Whether the process is being killed.
+    pub(super) fn is_severed(&self) -> bool {
+        self.severed.get()
+    }
+
+    /// An agent begins to work on a prompt of a session. Returns the turn's place among those of the session.
+    pub(super) fn begin(&self, session: &str, prompt: &str, now: Uptime) -> usize {
+        let mut turns = self.turns.borrow_mut();
+        let turns = turns.entry(session.to_owned()).or_default();
+        let (read, answers, stop, over, asked, asked_to_stop) = Default::default();
+        let prompt = prompt.to_owned();
+        let turn = AgentTurn { prompt, began: now, reported: now, read, answers, stop, asked_to_stop, over, asked };
+        turns.push(turn);
+        turns.len() - 1
+    }
+
+    /// Changes a turn of a session.
+    pub(super) fn change(&self, session: &str, place: usize, change: impl FnOnce(&mut AgentTurn)) {
+        if let Some(turn) = self.turns.borrow_mut().get_mut(session).and_then(|turns| turns.get_mut(place)) {
+            change(turn);
+        }
+    }
+}
+
+impl AgentTurn {
+    /// It ends, or is dropped. `was_killed` says whether that is the end of the process.
+    pub(super) fn dropped(&mut self, was_killed: bool, now: Uptime) {
+        if self.over.is_none() && !was_killed {
+            self.stopped(now);
+        }
+        self.over = self.over.or(Some(now));
+    }
+
+    /// Its agent reports an event. `is_stopped` says whether it was asked to stop before.
+    pub(super) fn report(&mut self, event: &TurnEvent, is_stopped: bool, now: Uptime) {
+        if is_stopped {
+            self.stopped(now);
+        }
+        self.reported = now;
+        match event {
+            TurnEvent::ToolFinished { .. } => self.read = Some(now),
+            TurnEvent::Asked { question } => self.asked = Some(question.clone()),
+            TurnEvent::Finished { .. } | TurnEvent::Failed { .. } | TurnEvent::Interrupted => self.over = Some(now),
+            _ => {}
+        }
+    }
+
+    /// Its agent receives the answer to its question.
+    pub(super) fn answered(&mut self, text: &str, at: Uptime) {
+        if let Some(question) = self.asked.take() {
+            self.answers.push(Answered { question, text: text.to_owned(), at });
+        }
+    }
+
+    fn stopped(&mut self, now: Uptime) {
+        let at = self.asked_to_stop.unwrap_or(now).max(self.reported);
+        let stop = Stop { at, silence: at - self.reported };
+        self.stop = self.stop.or(Some(stop));
+    }
+}

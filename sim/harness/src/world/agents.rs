@@ -1,0 +1,89 @@
+//! Stands between the gateway and the agents of a run: every call is passed on, and noted in the agents' log.
+
+use std::rc::Rc;
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use gateway_core::agent::{Agent, Agents, BuildError, CompressError, Interrupt, Turn, TurnEvent};
+use gateway_core::clock::Uptime;
+
+use super::SimContext;
+use super::agent_log::AgentTurn;
+
+/// Agents whose work is logged.
+pub(super) struct WatchedAgents {
+    pub(super) agents: Rc<dyn Agents>,
+    pub(super) context: Rc<SimContext>,
+}
+
+impl Agents for WatchedAgents {
+    fn build(&self) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>> {
+        let (built, context) = (self.agents.build(), Rc::clone(&self.context));
+        async move { built.await.map(|agent| Rc::new(WatchedAgent { agent, context }) as Rc<dyn Agent>) }.boxed_local()
+    }
+}
+
+struct WatchedAgent {
+    agent: Rc<dyn Agent>,
+    context: Rc<SimContext>,
+}
+
+impl Agent for WatchedAgent {
+    fn start(&self, prompt: &str) -> Box<dyn Turn> {
+        let (turn, context) = (self.agent.start(prompt), Rc::clone(&self.context));
+        // The task of a turn belongs to its session.
+        let Some(session) = context.current().tag.owner.clone() else { return turn };
+        let place = context.agent_log.begin(&session, prompt, context.now());
+        Box::new(WatchedTurn { turn, context, session, place })
+    }
+
+    fn outcome(&self, job: &str) -> LocalBoxFuture<'static, String> {
+        self.agent.outcome(job)
+    }
+
+    fn compress<'a>(&'a self, interrupt: &'a Interrupt) -> LocalBoxFuture<'a, Result<String, CompressError>> {
+        self.agent.compress(interrupt)
+    }
+}
+
+struct WatchedTurn {
+    turn: Box<dyn Turn>,
+    context: Rc<SimContext>,
+    session: Rc<str>,
+    /// Its place among the turns of its session.
+    place: usize,
+}
+
+impl WatchedTurn {
+    fn note(&self, change: impl FnOnce(&mut AgentTurn, Uptime)) {
+        let now = self.context.now();
+        self.context.agent_log.change(&self.session, self.place, |turn| change(turn, now));
+    }
+}
+
+impl Turn for WatchedTurn {
+    fn next<'a>(&'a mut self, interrupt: &'a Interrupt) -> LocalBoxFuture<'a, TurnEvent> {
+        async move {
+            let event = self.turn.next(interrupt).await;
+            self.note(|turn, now| turn.report(&event, interrupt.is_raised(), now));
+            event
+        }
+        .boxed_local()
+    }
+
+    fn review(&mut self) -> Option<Box<dyn Turn>> {
+        self.turn.review()
+    }
+
+    fn answer(&mut self, text: String) {
+        self.note(|turn, at| turn.answered(&text, at));
+        self.turn.answer(text);
+    }
+}
+
+impl Drop for WatchedTurn {
+    fn drop(&mut self) {
+        let was_killed = self.context.agent_log.is_severed();
+        self.note(|turn, now| turn.dropped(was_killed, now));
+    }
+}

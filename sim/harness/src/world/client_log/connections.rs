@@ -1,0 +1,133 @@
+//! Which clients are connected, and which sessions their connections were given.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gateway_core::clock::Uptime;
+
+use super::request::{SentRequest, is_attaching};
+
+/// The open connections, by client.
+#[derive(Default)]
+pub(crate) struct Connections {
+    open: BTreeMap<String, Connection>,
+    /// Whether a connection has ended, or may have without the knowledge of its client.
+    may_have_ended: bool,
+    /// The clients that have asked for a stored session.
+    resumed: BTreeSet<String>,
+    /// The clients of which a connection has ended before all of its requests were answered: one that is carried out later
+    /// attaches its session to that connection for a moment.
+    lingering: BTreeSet<String>,
+    /// When the last sound connection ended that a session was attached to, by runtime id.
+    left: BTreeMap<String, Uptime>,
+    /// When the last request was sent that has attached a session to a connection, by runtime id.
+    used: BTreeMap<String, Uptime>,
+}
+
+/// The open connection of a client.
+struct Connection {
+    /// Whether its frames arrive as usual: it was neither cut nor stopped reading.
+    is_sound: bool,
+    /// The sessions that answers to its requests have attached to it, by runtime id, and since when.
+    sessions: BTreeMap<String, Uptime>,
+    /// The number of requests without an answer that may attach a session.
+    unanswered: usize,
+}
+
+impl Connections {
+    /// A client has opened a connection.
+    pub(super) fn open(&mut self, client: &str) {
+        let connection = Connection { is_sound: true, sessions: BTreeMap::new(), unanswered: 0 };
+        self.open.insert(client.to_owned(), connection);
+    }
+
+    /// A client's connection has ended.
+    pub(super) fn end(&mut self, client: &str, now: Uptime) {
+        let Some(connection) = self.open.remove(client) else { return };
+        self.may_have_ended = true;
+        if connection.unanswered > 0 {
+            self.lingering.insert(client.to_owned());
+        }
+        if connection.is_sound {
+            self.left.extend(connection.sessions.into_keys().map(|session| (session, now)));
+        }
+    }
+
+    /// A client's connection no longer carries frames as usual.
+    pub(super) fn doubt(&mut self, client: &str) {
+        self.may_have_ended = true;
+        if let Some(connection) = self.open.get_mut(client) {
+            connection.is_sound = false;
+        }
+    }
+
+    /// A client has sent a request on its connection.
+    pub(super) fn sent(&mut self, request: &SentRequest) {
+        if request.method == "session.resume" {
+            self.resumed.insert(request.client.clone());
+        }
+        self.count(request, |unanswered| unanswered + 1);
+    }
+
+    /// A client has received the answer to a request.
+    pub(super) fn answered(&mut self, request: &SentRequest) {
+        self.count(request, |unanswered| unanswered.saturating_sub(1));
+    }
+
+    fn count(&mut self, request: &SentRequest, change: impl FnOnce(usize) -> usize) {
+        if let Some(connection) = self.open.get_mut(&request.client).filter(|_| is_attaching(&request.method)) {
+            connection.unanswered = change(connection.unanswered);
+        }
+    }
+
+    /// An answer has attached a session to a client's connection.
+    pub(super) fn give(&mut self, request: &SentRequest, session: &str, now: Uptime) {
+        let used = self.used.entry(session.to_owned()).or_default();
+        *used = request.sent_at.max(*used);
+        if let Some(connection) = self.open.get_mut(&request.client) {
+            connection.sessions.entry(session.to_owned()).or_insert(now);
+        }
+    }
+
+    /// Since when a session is attached to a connection that is open and sound. `None`: it is not, or may not be.
+    pub(crate) fn held_since(&self, session: &str) -> Option<Uptime> {
+        let sound = self.open.values().filter(|connection| connection.is_sound);
+        sound.filter_map(|connection| connection.sessions.get(session).copied()).min()
+    }
+
+    /// The sessions that answers have attached to a client's connection, and since when.
+    pub(crate) fn sessions_of(&self, client: &str) -> impl Iterator<Item = (&str, Uptime)> {
+        let sessions = self.open.get(client).into_iter().flat_map(|connection| &connection.sessions);
+        sessions.map(|(session, since)| (session.as_str(), *since))
+    }
+
+    /// How many requests of a client that may attach a session have no answer.
+    pub(crate) fn unanswered(&self, client: &str) -> usize {
+        self.open.get(client).map_or(0, |connection| connection.unanswered)
+    }
+
+    /// Whether a client's connection is open and carries its frames as usual.
+    pub(super) fn is_sound(&self, client: &str) -> bool {
+        self.open.get(client).is_some_and(|connection| connection.is_sound)
+    }
+
+    /// Whether another connection may have had a session of this client meanwhile: that of another client, which has asked for
+    /// a stored session, or an earlier one of its own.
+    pub(crate) fn may_share(&self, client: &str) -> bool {
+        self.lingering.contains(client) || self.resumed.iter().any(|other| other != client)
+    }
+
+    /// When the last sound connection ended that a session was attached to.
+    pub(crate) fn left_at(&self, session: &str) -> Option<Uptime> {
+        self.left.get(session).copied()
+    }
+
+    /// When the last request was sent that has attached a session to a connection.
+    pub(crate) fn used_at(&self, session: &str) -> Option<Uptime> {
+        self.used.get(session).copied()
+    }
+
+    /// Whether any connection has ended, or may have without the knowledge of its client.
+    pub(crate) fn may_have_ended(&self) -> bool {
+        self.may_have_ended
+    }
+}
