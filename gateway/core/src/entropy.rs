@@ -4,10 +4,20 @@
 
 use crate::ids::SessionId;
 
-/// The source of the random bits in ids.
+/// The source of the random bits in ids, and of what the model of an old release leaves open.
 pub trait Entropy {
     /// The next 64 bits of `stream`.
     fn draw(&self, stream: Stream<'_>, purpose: Purpose) -> u64;
+
+    /// One of the numbers below `count`, each of which is possible. In a simulation it is a choice of the tape.
+    fn pick(&self, what: Uncertain, count: usize) -> usize;
+}
+
+/// A fact that the model of an old release does not know. `current` asks for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uncertain {
+    /// How many new objects get the address of a freed one.
+    ReusedAddresses,
 }
 
 /// The owner of a stream.

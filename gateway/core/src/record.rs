@@ -101,6 +101,8 @@ pub struct TurnState {
     pub phase: TurnPhase,
     /// The prompt; empty for work that is no turn, such as `session.compress`.
     pub user: String,
+    /// The number of messages that it began with, without its prompt.
+    pub began_with: usize,
     /// The answer so far.
     pub assistant: String,
     /// When its agent last reported something; at first when it was claimed.
@@ -147,8 +149,12 @@ pub struct Transcript {
     pub messages: Vec<NewMessage>,
     /// How many of them, from the first, are stored.
     pub saved: usize,
-    /// How many of those a resume has read from the row. Some releases forget that these are stored.
+    /// How many of those are known to be stored only because a resume has read them from the row, or a compression in
+    /// place has just written them. Some releases forget that until a turn has begun with them.
     pub loaded: usize,
+    /// How many messages of failed turns were stored and then dropped from here. Some releases take as many later messages
+    /// for stored.
+    pub mistaken: usize,
     /// How many of the first ones a new session was given and its row does not have yet. They count among the stored.
     pub draft: usize,
     /// The number of changes that were not additions.
@@ -186,6 +192,8 @@ pub struct Details {
     pub started_at: Wall,
     /// Which kind of client its row belongs to.
     pub source: String,
+    /// The number of messages in earlier rows of its chain, where a resume has read them; only old releases do.
+    pub earlier: usize,
     /// The row that it is a branch of, if a client has made it so before it has a row itself.
     pub branch_of: Option<StoredId>,
     /// The working folder, if one was chosen.
@@ -221,6 +229,7 @@ impl Record {
                 last_active: now,
                 started_at: now.wall,
                 source: source.to_owned(),
+                earlier: 0,
                 branch_of: None,
                 cwd: None,
                 pending_title: None,
@@ -243,6 +252,7 @@ impl Record {
         self.turn.insert(TurnState {
             phase: TurnPhase::Claimed,
             user: user.to_owned(),
+            began_with: self.transcript.messages.len(),
             assistant: String::new(),
             reported: now.uptime,
             interrupted: std::mem::take(&mut self.details.stale_interrupt),
@@ -333,7 +343,7 @@ impl Transcript {
     /// A transcript whose messages are all stored.
     pub(crate) fn stored(messages: Vec<NewMessage>) -> Self {
         let saved = messages.len();
-        Self { messages, saved, loaded: 0, draft: 0, version: 0 }
+        Self { messages, saved, ..Self::default() }
     }
 
     /// A transcript read from its row.
@@ -348,7 +358,15 @@ impl Transcript {
         let saved = self.saved.min(messages.len());
         let loaded = self.loaded.min(messages.len());
         let draft = self.draft.min(messages.len());
-        Self { messages, saved, loaded, draft, version: self.version }
+        Self { messages, saved, loaded, draft, mistaken: self.mistaken, version: self.version }
+    }
+
+    /// This history, to which `failed` is reset, the transcript of a turn that began with it.
+    pub(crate) fn after_forgetting(mut self, failed: &Self) -> Self {
+        let forgotten = failed.saved.saturating_sub(self.messages.len());
+        self.mistaken = failed.mistaken + forgotten;
+        self.loaded = self.loaded.min(failed.loaded);
+        self
     }
 
     /// The first `count` messages are stored. More may be by now, where an old release lets two turns store at once.

@@ -15,7 +15,7 @@ use gateway_core::agent::script::ScriptedAgents;
 use gateway_core::behavior::Behavior;
 use gateway_core::clock::{Clock, Now, Uptime, Wall};
 use gateway_core::config::Config;
-use gateway_core::entropy::{Entropy, Purpose, Stream};
+use gateway_core::entropy::{Entropy, Purpose, Stream, Uncertain};
 use gateway_core::env::Env;
 use gateway_core::spawn::{Spawn, TaskName, Window};
 use gateway_core::store::{Found, Pending, Read, Store, Write, Written};
@@ -151,6 +151,10 @@ impl Entropy for Count {
     fn draw(&self, _: Stream<'_>, _: Purpose) -> u64 {
         self.0.set(self.0.get() + 1);
         self.0.get()
+    }
+
+    fn pick(&self, _: Uncertain, _: usize) -> usize {
+        0
     }
 }
 

@@ -6,7 +6,7 @@ use crate::ends::idle;
 use crate::legacy::windows;
 use crate::lifecycle::close::RowEnd;
 use crate::lifecycle::resume::Service;
-use crate::record::{AgentState, Record};
+use crate::record::{AgentState, Record, shown};
 use crate::rpc::Error;
 use crate::spawn::Window;
 use crate::state::{Gateway, Link};
@@ -35,11 +35,12 @@ pub(crate) async fn reopen_then_register(
             let _ = gateway.rows.end(target.clone(), gateway.env.now().wall, EndReason::AgentClose).await;
         }
         opening::attach(gateway, &session, link);
-        return Ok(Opened::Here(session));
+        return Ok(Opened::Live(session));
     }
     let mut record = Record::new(target.clone(), &asked.source, gateway.env.now());
     record.details.started_at = asked.started_at;
     record.transcript = loaded.transcript;
+    record.details.earlier = loaded.earlier.len();
     let is_built = loaded.agent.is_some();
     if is_built {
         record.agent.state = AgentState::Ready;
@@ -50,5 +51,5 @@ pub(crate) async fn reopen_then_register(
         false => opening::build_agent(gateway, &session, service).await,
     }
     idle::cap_later(gateway);
-    Ok(Opened::Here(session))
+    Ok(Opened::Brought { session, shown_before: shown(&loaded.earlier).len() })
 }

@@ -42,7 +42,7 @@ pub(crate) async fn rotate(
                 }
             }
             RotationStep::TryInsertChild => drop(gateway.rows.create_session(child.clone()).await),
-            RotationStep::WriteMessages => persist::flush(gateway, session, FlushPoint::Compression).await?,
+            RotationStep::WriteMessages => persist::flush(gateway, session, FlushPoint::Child).await?,
             RotationStep::Title => drop(gateway.rows.continue_title(id.clone(), parent.clone()).await),
         }
     }

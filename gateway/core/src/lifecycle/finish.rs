@@ -1,6 +1,7 @@
 //! Ending turns: when the session is free again.
 
 use crate::group::group;
+use crate::store::Role;
 
 group! {
     /// Ending turns: when the session is free, failed turns.
@@ -18,11 +19,20 @@ group! {
             Kept "kept",
             /// They are dropped from the history, and the key stays behind a rotation of the turn (spec §5.11).
             Forgotten "forgotten",
+            /// The same, but the number of stored messages is not taken back: as many messages of the next turn are taken
+            /// for stored and never are (recordings of 0.16.0).
+            ForgottenButCounted "forgotten_but_counted",
+            /// The same, but stored messages are known by their addresses, which later messages may get: as many messages
+            /// at most are taken for stored and never are (recordings of 0.17.0).
+            ForgottenButAddressed "forgotten_but_addressed",
         }
         /// What the history records of an interrupt.
         interrupted: Interrupted {
             /// An agent message that the operation was interrupted.
             Said "said",
+            /// The same, but only after the result of a tool (recordings of 0.18.2 and 0.19.0).
+            SaidAfterTool "said_after_tool"
+                harmless "the rows have all that the turn said and did, and its end is reported to the client",
             /// Nothing (recordings of 0.16.0 and 0.17.0).
             Silent "silent",
         }
@@ -38,19 +48,45 @@ pub enum FreeTiming {
     AfterComplete,
 }
 
+/// What becomes of the messages of a failed turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// They stay in the history.
+    Keep,
+    /// The history is what it was before the turn.
+    Forget {
+        /// How many later messages are taken for stored in place of those that the turn had stored.
+        mistaken: Mistaken,
+    },
+}
+
+/// Messages that an old release takes for stored although they are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mistaken {
+    /// None.
+    None,
+    /// One for each forgotten message that was stored.
+    All,
+    /// One for each forgotten message that was stored, or fewer: it depends on which memory the new ones get.
+    Some,
+}
+
 impl Finish {
-    /// Whether a turn that raised is part of the conversation.
-    pub fn keeps_failed(&self) -> bool {
+    /// What becomes of the messages of a turn that has failed.
+    pub fn on_failure(&self) -> OnFailure {
         match self.failed {
-            Failed::Kept => true,
-            Failed::Forgotten => false,
+            Failed::Kept => OnFailure::Keep,
+            Failed::Forgotten => OnFailure::Forget { mistaken: Mistaken::None },
+            Failed::ForgottenButCounted => OnFailure::Forget { mistaken: Mistaken::All },
+            Failed::ForgottenButAddressed => OnFailure::Forget { mistaken: Mistaken::Some },
         }
     }
 
-    /// Whether an interrupted turn ends with a message that reports the interrupt.
-    pub fn says_interrupted(&self) -> bool {
+    /// Whether an interrupted turn ends with a message that reports the interrupt. `last` is the role of its last message.
+    pub fn says_interrupted(&self, last: Option<Role>) -> bool {
         match self.interrupted {
             Interrupted::Said => true,
+            Interrupted::SaidAfterTool => last == Some(Role::Tool),
             Interrupted::Silent => false,
         }
     }
@@ -68,19 +104,31 @@ impl Finish {
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn check(finish: &Finish, timing: FreeTiming, keeps_failed: bool, says_interrupted: bool) {
-        let decisions = (finish.free_timing(), finish.keeps_failed(), finish.says_interrupted());
-        assert_eq!(decisions, (timing, keeps_failed, says_interrupted), "{finish:?}");
+    #[test]
+    fn sessions_are_freed_before_or_after_the_end_is_reported() {
+        let timing = |running| Finish { running, ..Finish::default() }.free_timing();
+        assert_eq!(timing(Running::ClearedBeforeComplete), FreeTiming::BeforeComplete);
+        assert_eq!(timing(Running::ClearedAfterComplete), FreeTiming::AfterComplete);
     }
 
     #[test]
-    fn fields_decide_one_thing_each() {
-        let current = Finish::default;
-        let first = FreeTiming::BeforeComplete;
-        check(&current(), first, true, true);
-        check(&Finish { running: Running::ClearedAfterComplete, ..current() }, FreeTiming::AfterComplete, true, true);
-        check(&Finish { failed: Failed::Forgotten, ..current() }, first, false, true);
-        check(&Finish { interrupted: Interrupted::Silent, ..current() }, first, true, false);
+    fn failed_turns_are_kept_or_forgotten() {
+        let decided = |failed| Finish { failed, ..Finish::default() }.on_failure();
+        let forget = |mistaken| OnFailure::Forget { mistaken };
+        assert_eq!(decided(Failed::Kept), OnFailure::Keep);
+        assert_eq!(decided(Failed::Forgotten), forget(Mistaken::None));
+        assert_eq!(decided(Failed::ForgottenButCounted), forget(Mistaken::All));
+        assert_eq!(decided(Failed::ForgottenButAddressed), forget(Mistaken::Some));
+    }
+
+    #[test]
+    fn interrupts_are_reported_by_release() {
+        let says = |interrupted| {
+            let finish = Finish { interrupted, ..Finish::default() };
+            [None, Some(Role::User), Some(Role::Assistant), Some(Role::Tool)].map(|last| finish.says_interrupted(last))
+        };
+        assert_eq!(says(Interrupted::Said), [true; 4]);
+        assert_eq!(says(Interrupted::SaidAfterTool), [false, false, false, true]);
+        assert_eq!(says(Interrupted::Silent), [false; 4]);
     }
 }

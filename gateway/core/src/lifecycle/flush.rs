@@ -10,6 +10,9 @@ group! {
         when: When {
             /// The prompt at acceptance, then each message as it is complete, and before a compression.
             EachStep "each_step",
+            /// The prompt at the turn's start, the rest at tool calls and results, before a rotation and at the end. A
+            /// kill, a failure and a compression in place lose what the agent has said since.
+            ToolsAndEnd "tools_and_end",
             /// The prompt at the turn's start, the rest before a compression and at the end; a kill loses it (B4).
             PromptAndEnd "prompt_and_end",
             /// At the end of the turn; a kill loses all of it, a compression what it replaces (B3, B4).
@@ -33,11 +36,12 @@ group! {
             /// They are lost (A13).
             Lost "lost",
         }
-        /// Which messages loaded by a resume count as stored.
+        /// Which messages of the conversation count as stored.
         loaded: Loaded {
-            /// All of them: the rows already have them.
+            /// Those that the rows have, whether a turn, a compression or a resume has put them in memory.
             Stored "stored",
-            /// Those that a turn continues with; a rotation and `session.compress` store them again (B5).
+            /// Those that a turn has begun with, also if they are in no row. Before that, a rotation stores again those that
+            /// a resume has loaded or a compression in place has just written (B5).
             InTurns "in_turns",
         }
     }
@@ -48,12 +52,16 @@ group! {
 pub enum FlushPoint {
     /// The turn starts and its prompt is in the transcript.
     Start,
-    /// A message of the agent or of a tool is complete.
-    Step,
-    /// A compression in a turn is about to replace messages.
+    /// A text of the agent is complete.
+    Said,
+    /// A tool call, or its result, is complete.
+    Tool,
+    /// A compression in place is about to replace messages.
     Compression,
-    /// A rotation is about to leave the row, or a client has asked for a compression.
+    /// A rotation is about to leave the row.
     Rotation,
+    /// A rotation has inserted the child, which has no messages yet.
+    Child,
     /// The agent asks for it.
     Asked,
     /// The turn has ended with an answer or an interrupt.
@@ -75,12 +83,21 @@ impl Flush {
         }
         match self.when {
             When::EachStep => true,
-            When::PromptAndEnd => !matches!(point, FlushPoint::Step | FlushPoint::Failure),
-            When::AtEnd => matches!(point, FlushPoint::Asked | FlushPoint::End),
+            When::ToolsAndEnd => !matches!(point, FlushPoint::Said | FlushPoint::Compression | FlushPoint::Failure),
+            When::PromptAndEnd => !matches!(point, FlushPoint::Said | FlushPoint::Tool | FlushPoint::Failure),
+            When::AtEnd => matches!(point, FlushPoint::Child | FlushPoint::Asked | FlushPoint::End),
         }
     }
 
-    /// Whether messages that a resume has loaded are stored again (B5).
+    /// Whether all messages that a turn begins with count as stored.
+    pub fn trusts_history(&self) -> bool {
+        match self.loaded {
+            Loaded::Stored => false,
+            Loaded::InTurns => true,
+        }
+    }
+
+    /// Whether messages that are in the row, but that no turn has begun with, are stored again (B5).
     pub fn stores_loaded(&self, point: FlushPoint) -> bool {
         match self.loaded {
             Loaded::Stored => false,
@@ -88,9 +105,10 @@ impl Flush {
         }
     }
 
-    /// The messages of each transaction.
+    /// The messages of each transaction; no transaction for no message.
     pub fn parts(&self, messages: Vec<NewMessage>) -> Vec<Vec<NewMessage>> {
         match self.unit {
+            Unit::Batch if messages.is_empty() => Vec::new(),
             Unit::Batch => vec![messages],
             Unit::Message | Unit::MessageCountedLate => messages.into_iter().map(|message| vec![message]).collect(),
         }
@@ -111,11 +129,13 @@ mod tests {
     use crate::clock::Wall;
     use crate::store::Role;
 
-    const POINTS: [FlushPoint; 8] = [
+    const POINTS: [FlushPoint; 10] = [
         FlushPoint::Start,
-        FlushPoint::Step,
+        FlushPoint::Said,
+        FlushPoint::Tool,
         FlushPoint::Compression,
         FlushPoint::Rotation,
+        FlushPoint::Child,
         FlushPoint::Asked,
         FlushPoint::End,
         FlushPoint::Failure,
@@ -130,10 +150,12 @@ mod tests {
 
     #[test]
     fn messages_are_stored_at_the_points_of_the_release() {
-        use FlushPoint::{Compression, Failure, Finalize, Rotation, Start, Step};
-        check(&Flush::default(), &[]);
-        check(&Flush { when: When::PromptAndEnd, ..Flush::default() }, &[Step, Failure]);
-        check(&Flush { when: When::AtEnd, ..Flush::default() }, &[Start, Step, Compression, Rotation, Failure]);
+        use FlushPoint::{Compression, Failure, Finalize, Rotation, Said, Start, Tool};
+        let skipped = |when, skipped: &[FlushPoint]| check(&Flush { when, ..Flush::default() }, skipped);
+        skipped(When::EachStep, &[]);
+        skipped(When::ToolsAndEnd, &[Said, Compression, Failure]);
+        skipped(When::PromptAndEnd, &[Said, Tool, Failure]);
+        skipped(When::AtEnd, &[Start, Said, Tool, Compression, Rotation, Failure]);
         check(&Flush { finalize: super::Finalize::Lost, ..Flush::default() }, &[Finalize]);
     }
 
@@ -142,6 +164,7 @@ mod tests {
         let flush = Flush { loaded: Loaded::InTurns, ..Flush::default() };
         assert!(POINTS.iter().all(|point| flush.stores_loaded(*point) == (*point == FlushPoint::Rotation)));
         assert!(POINTS.iter().all(|point| !Flush::default().stores_loaded(*point)));
+        assert_eq!((flush.trusts_history(), Flush::default().trusts_history()), (true, false));
     }
 
     #[test]
@@ -149,5 +172,6 @@ mod tests {
         let messages = || vec![NewMessage::text(Role::User, "x", Wall(0)); 3];
         let parts = |unit| Flush { unit, ..Flush::default() }.parts(messages()).len();
         assert_eq!((parts(Unit::Batch), parts(Unit::Message), parts(Unit::MessageCountedLate)), (1, 3, 3));
+        assert!(Flush::default().parts(Vec::new()).is_empty());
     }
 }

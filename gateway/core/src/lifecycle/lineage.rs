@@ -26,6 +26,8 @@ group! {
         source: Source {
             /// The one that the client names, otherwise the setting's.
             Named "named",
+            /// The same, but a rotation's child has the setting's (recordings of 0.18.2).
+            NamedUntilRotation "named_until_rotation",
             /// The setting's, whatever the client names.
             Setting "setting",
         }
@@ -64,8 +66,16 @@ impl Lineage {
     /// The kind of client that a new session belongs to.
     pub fn source(&self, named: Option<String>, setting: &str) -> String {
         match self.source {
-            Source::Named => named.unwrap_or_else(|| setting.to_owned()),
+            Source::Named | Source::NamedUntilRotation => named.unwrap_or_else(|| setting.to_owned()),
             Source::Setting => setting.to_owned(),
+        }
+    }
+
+    /// The `source` of a rotation's child, whose parent has `parents`.
+    pub fn child_source<'a>(&self, parents: &'a str, setting: &'a str) -> &'a str {
+        match self.source {
+            Source::Named => parents,
+            Source::NamedUntilRotation | Source::Setting => setting,
         }
     }
 
@@ -139,6 +149,12 @@ mod tests {
             Lineage { source, ..Lineage::default() }.source(named.map(str::to_owned), "setting")
         };
         assert_eq!([Some("cli"), None].map(|named| source(Source::Named, named)), ["cli", "setting"]);
+        assert_eq!(source(Source::NamedUntilRotation, Some("cli")), "cli");
         assert_eq!(source(Source::Setting, Some("cli")), "setting");
+        let child = |source| Lineage { source, ..Lineage::default() }.child_source("cli", "setting").to_owned();
+        assert_eq!(
+            [Source::Named, Source::NamedUntilRotation, Source::Setting].map(child),
+            ["cli", "setting", "setting"]
+        );
     }
 }

@@ -52,6 +52,14 @@ group! {
             Unknown "unknown"
                 harmless "a read-only client gets a session that it could also prompt; nothing is lost",
         }
+        /// What `message_count` of a resume's answer counts.
+        count: CountedRows {
+            /// The messages of the row before the turn that runs.
+            Row "row",
+            /// Those of earlier rows of its chain too; of a session that was not live, the messages that clients show.
+            Chain "chain"
+                harmless "the count covers rows that the client can list and resume, and the messages beside it are right",
+        }
         /// When the agent of a resumed session is built.
         build: Build {
             /// After `build_delay`, as after a creation.
@@ -176,6 +184,11 @@ impl Resume {
         }
     }
 
+    /// Which rows `message_count` covers.
+    pub fn counted(&self) -> CountedRows {
+        self.count
+    }
+
     /// Which ends a reopening clears.
     pub fn reopen(&self, service: Service) -> Reopen {
         if self.is_exact(service) { Reopen::Unconditional } else { self.reopen }
@@ -224,6 +237,13 @@ mod tests {
         );
         let unknown = Resume { lazy: Lazy::Unknown, ..Resume::default() };
         assert_eq!((unknown.service(Service::Lazy), unknown.service(Service::Eager)), (Service::Full, Service::Eager));
+    }
+
+    #[test]
+    fn counts_cover_the_row_or_its_chain() {
+        for count in [CountedRows::Row, CountedRows::Chain] {
+            assert_eq!(Resume { count, ..Resume::default() }.counted(), count);
+        }
     }
 
     #[test]

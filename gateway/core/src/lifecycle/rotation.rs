@@ -25,6 +25,14 @@ group! {
             /// After the turn; until then the session is not found by its new id (S23).
             AfterTurn "after_turn",
         }
+        /// What a compression does that would leave the messages as they are.
+        unchanged: Unchanged {
+            /// The same as any other.
+            Rewritten "rewritten",
+            /// Nothing: the row is neither rotated nor rewritten.
+            Skipped "skipped"
+                harmless "the conversation is the same before and after",
+        }
         /// The mode of a compression that names none.
         default_mode: DefaultMode {
             /// In place: the messages are replaced and the id stays.
@@ -32,6 +40,9 @@ group! {
             /// Rotation: the session continues under a new id.
             Rotate "rotate"
                 harmless "it is the default of a setting, and each value leaves consistent rows",
+            /// Rotation, also where another mode is asked for: there is no other (recordings of 0.16.0 and 0.17.0).
+            RotateOnly "rotate_only"
+                harmless "a rotation keeps more than the compression in place that was asked for",
         }
     }
 }
@@ -82,10 +93,16 @@ impl Rotation {
         }
     }
 
+    /// What a compression does that would leave the messages as they are.
+    pub fn on_unchanged(&self) -> Unchanged {
+        self.unchanged
+    }
+
     /// The mode in force when a compression asks for `asked` and the configuration says `configured`.
     pub fn mode(&self, asked: CompressionMode, configured: CompressionMode) -> Compression {
         let mode = if asked == CompressionMode::Default { configured } else { asked };
         match (mode, self.default_mode) {
+            (_, DefaultMode::RotateOnly) => Compression::Rotate,
             (CompressionMode::InPlace, _) | (CompressionMode::Default, DefaultMode::InPlace) => Compression::InPlace,
             (CompressionMode::Rotate, _) | (CompressionMode::Default, DefaultMode::Rotate) => Compression::Rotate,
         }
@@ -112,6 +129,7 @@ mod tests {
             let [first, second, third] = known;
             assert_eq!(modes(default_mode), [first, second, third, last]);
         }
+        assert_eq!(modes(DefaultMode::RotateOnly), [Compression::Rotate; 4]);
     }
 
     /// `current` rotates in one transaction; every other procedure ends the parent first.

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::hold;
 use super::session::OfSession;
 use crate::agent::{CompressError, CompressionMode, Interrupt};
-use crate::lifecycle::flush::FlushPoint;
 use crate::record::Transcript;
 use crate::rpc::{Error, code};
 use crate::state::{Gateway, Link, Session};
@@ -69,7 +68,7 @@ async fn summarize(gateway: &Rc<Gateway>, session: &Session, interrupt: &Interru
     prompt::store_draft(gateway, session).await.map_err(|error| failed(error.to_string()))?;
     let talk = session.read(|record| record.transcript.clone());
     let (mode, said) = (CompressionMode::Default, summary.clone());
-    let compressed = rotation::compress(gateway, session, mode, said, FlushPoint::Rotation).await;
+    let compressed = rotation::compress(gateway, session, mode, said).await;
     gateway.approvals.follow_row(session);
     session.change(|record| {
         // Only a session that is not held can have changed meanwhile. Then the transcript is kept, unlike the rows (S28).

@@ -14,7 +14,7 @@ use crate::legacy;
 use crate::lifecycle::attach::Activate;
 use crate::lifecycle::events::Questions;
 use crate::lifecycle::grace;
-use crate::lifecycle::resume::{OnLive, Order, Service};
+use crate::lifecycle::resume::{CountedRows, OnLive, Order, Service};
 use crate::record::{Record, SessionStage, shown};
 use crate::rpc::{Error, code};
 use crate::state::{EventLog, Gateway, Link, Session};
@@ -68,7 +68,7 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
                         room_for_session(gateway, link)?;
                     }
                     opening::attach(gateway, &session, link);
-                    return Ok(payload(gateway, &session));
+                    return Ok(payload(gateway, &session, None));
                 }
                 OnLive::Wait => session.until(|record| (record.stage != SessionStage::Opening).then_some(())).await,
                 OnLive::Reject => {
@@ -85,7 +85,8 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
             target = newest;
         } else {
             match bring_back(gateway, link, &target, &asked).await? {
-                Opened::Here(session) => return Ok(payload(gateway, &session)),
+                Opened::Live(session) => return Ok(payload(gateway, &session, None)),
+                Opened::Brought { session, shown_before } => return Ok(payload(gateway, &session, Some(shown_before))),
                 Opened::MovedOn(tip) => target = tip,
             }
         }
@@ -107,7 +108,7 @@ pub(super) fn activate(gateway: &Rc<Gateway>, link: &Link, params: &OfSession) -
         Activate::AnswersOnly => {}
     }
     session.change(|record| record.details.last_active = gateway.env.now());
-    Ok(payload(gateway, &session))
+    Ok(payload(gateway, &session, None))
 }
 
 async fn bring_back(gateway: &Rc<Gateway>, link: &Link, target: &StoredId, asked: &Asked) -> Result<Opened, Error> {
@@ -142,6 +143,7 @@ async fn register_then_reopen(
         Ok(Ok(loaded)) => {
             session.change_with(|record, handles| {
                 record.transcript = loaded.transcript;
+                record.details.earlier = loaded.earlier.len();
                 if let Some(agent) = loaded.agent {
                     handles.set_agent(record, agent);
                 }
@@ -154,7 +156,7 @@ async fn register_then_reopen(
                 return Err(Error::passing(code::STORED_NOT_FOUND, "the session was closed meanwhile, retry"));
             }
             idle::cap_later(gateway);
-            Ok(Opened::Here(session))
+            Ok(Opened::Brought { session, shown_before: shown(&loaded.earlier).len() })
         }
         Ok(Err(tip)) => {
             forget(gateway, &session);
@@ -195,8 +197,8 @@ async fn lookup(gateway: &Gateway, asked: &str) -> Result<SessionRow, Error> {
     found.ok_or_else(|| Error::new(code::STORED_NOT_FOUND, format!("stored session not found: {asked}")))
 }
 
-/// The result of a resume.
-fn payload(gateway: &Gateway, session: &Session) -> Value {
+/// The result of a resume. `shown_before` is the number of shown messages in earlier rows; `None` if the session was live.
+fn payload(gateway: &Gateway, session: &Session, shown_before: Option<usize>) -> Value {
     let mut payload = session.read(|record| {
         // Work without a prompt is no turn.
         let turn = record.turn.as_ref().filter(|turn| !turn.user.is_empty());
@@ -207,7 +209,10 @@ fn payload(gateway: &Gateway, session: &Session) -> Value {
             "session_id": session.id().as_str(),
             "resumed": record.agent.row.as_str(),
             "session_key": record.key.as_str(),
-            "message_count": messages.len(),
+            "message_count": match gateway.behavior.resume.counted() {
+                CountedRows::Row => messages.len(),
+                CountedRows::Chain => legacy::chain::message_count(record, shown_before),
+            },
             "messages": shown(messages),
             "info": record.info(&gateway.config.model),
             "inflight": inflight,

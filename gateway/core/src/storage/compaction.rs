@@ -10,7 +10,9 @@ pub(crate) fn child_of(gateway: &Gateway, session: &Session, parent: &StoredId) 
     let at = gateway.env.now().wall;
     NewSession {
         id: gateway.new_row(at, Stream::Session(session.id())),
-        source: session.read(|record| record.details.source.clone()),
+        source: session.read(|record| {
+            gateway.behavior.lineage.child_source(&record.details.source, &gateway.config.source).to_owned()
+        }),
         model: Some(gateway.config.model.clone()),
         parent: Some(parent.clone()),
         branched_from: None,
@@ -34,22 +36,34 @@ pub(crate) fn switch(gateway: &Gateway, session: &Session, id: &StoredId, messag
 /// How much of a compacted conversation is stored.
 #[derive(Clone, Copy)]
 pub(crate) enum Saved {
-    /// The whole transcript is replaced.
+    /// The whole of it, under a new id.
     All,
+    /// The whole of it, in the row that the conversation had.
+    InPlace,
     /// Nothing of it: the next flush stores it.
     Nothing,
 }
 
 /// The transcript after a compression.
 pub(crate) fn rewritten(before: &Transcript, messages: Vec<NewMessage>, saved: Saved) -> Transcript {
-    let saved = match saved {
-        Saved::All => messages.len(),
-        Saved::Nothing => 0,
+    let all = messages.len();
+    let (saved, loaded) = match saved {
+        Saved::All => (all, 0),
+        Saved::InPlace => (all, all),
+        Saved::Nothing => (0, 0),
     };
-    Transcript { messages, saved, loaded: 0, draft: 0, version: before.version + 1 }
+    Transcript { messages, saved, loaded, draft: 0, mistaken: 0, version: before.version + 1 }
 }
 
 /// The summary and the last message, which is all that a compression leaves.
 pub(crate) fn compacted(transcript: &Transcript, summary: NewMessage) -> Vec<NewMessage> {
     std::iter::once(summary).chain(transcript.messages.last().cloned()).collect()
+}
+
+/// Whether a compression leaves the messages as they are, apart from their times.
+pub(crate) fn is_unchanged(before: &[NewMessage], after: &[NewMessage]) -> bool {
+    let same = |(before, after): (&NewMessage, &NewMessage)| {
+        *before == NewMessage { timestamp: before.timestamp, ..after.clone() }
+    };
+    before.len() == after.len() && before.iter().zip(after).all(same)
 }

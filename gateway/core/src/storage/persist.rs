@@ -1,5 +1,6 @@
 //! Stores the messages of a transcript that are not stored yet.
 
+use crate::legacy;
 use crate::lifecycle::flush::FlushPoint;
 use crate::state::{Gateway, Session};
 use crate::storage::reconcile::{self, RETRY};
@@ -13,7 +14,14 @@ const LAST_TRIES: u32 = 5;
 /// On an error the messages count as not stored and go with the next call.
 pub(crate) async fn flush(gateway: &Gateway, session: &Session, point: FlushPoint) -> Result<(), StoreError> {
     let flush = &gateway.behavior.flush;
-    let (row, saved, unsaved, again) = session.read(|record| {
+    if point == FlushPoint::Start && flush.trusts_history() {
+        session.change(|record| {
+            let history = record.turn.as_ref().map_or(0, |turn| turn.began_with);
+            record.transcript.mark_stored(history);
+            record.transcript.loaded = 0;
+        });
+    }
+    let (row, mut saved, mut unsaved, again) = session.read(|record| {
         let transcript = &record.transcript;
         let again = if flush.stores_loaded(point) { transcript.loaded.min(transcript.messages.len()) } else { 0 };
         // An old release may have truncated the conversation during a flush: then nothing is unsaved.
@@ -23,16 +31,18 @@ pub(crate) async fn flush(gateway: &Gateway, session: &Session, point: FlushPoin
     if !flush.wanted(point) {
         return Ok(());
     }
-    if !again.is_empty() {
-        for part in flush.parts(again) {
-            append(gateway, &row, part).await?;
-        }
+    for part in flush.parts(again) {
+        append(gateway, &row, part).await?;
+    }
+    if session.read(|record| record.transcript.loaded > 0) {
         session.change(|record| record.transcript.loaded = 0);
     }
     if unsaved.is_empty() {
         return Ok(());
     }
+    let mistaken = legacy::forgotten::mistaken(gateway, session, unsaved.len());
     let all = saved + unsaved.len();
+    saved += unsaved.drain(..mistaken).count();
     let mut stored = saved;
     for part in flush.parts(unsaved) {
         stored += part.len();

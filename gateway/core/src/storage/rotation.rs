@@ -5,7 +5,7 @@
 use crate::agent::CompressionMode;
 use crate::legacy;
 use crate::lifecycle::flush::FlushPoint;
-use crate::lifecycle::rotation::Compression;
+use crate::lifecycle::rotation::{Compression, Unchanged};
 use crate::state::{Gateway, Session};
 use crate::storage::compaction::{self, Saved};
 use crate::storage::persist;
@@ -20,14 +20,22 @@ pub(crate) async fn compress(
     session: &Session,
     asked: CompressionMode,
     summary: String,
-    point: FlushPoint,
 ) -> Result<(), StoreError> {
-    let mode = gateway.behavior.rotation.mode(asked, gateway.config.compression.mode());
-    let point = if mode == Compression::Rotate { FlushPoint::Rotation } else { point };
-    persist::flush(gateway, session, point).await?;
     let at = gateway.env.now().wall;
-    let messages = session
-        .read(|record| compaction::compacted(&record.transcript, NewMessage::text(Role::Assistant, summary, at)));
+    let (messages, is_unchanged) = session.read(|record| {
+        let after = compaction::compacted(&record.transcript, NewMessage::text(Role::Assistant, summary, at));
+        let is_unchanged = compaction::is_unchanged(&record.transcript.messages, &after);
+        (after, is_unchanged)
+    });
+    if is_unchanged && gateway.behavior.rotation.on_unchanged() == Unchanged::Skipped {
+        return Ok(());
+    }
+    let mode = gateway.behavior.rotation.mode(asked, gateway.config.compression.mode());
+    let point = match mode {
+        Compression::InPlace => FlushPoint::Compression,
+        Compression::Rotate => FlushPoint::Rotation,
+    };
+    persist::flush(gateway, session, point).await?;
     match mode {
         Compression::InPlace => {
             let row = session.read(|record| record.agent.row.clone());
@@ -35,8 +43,9 @@ pub(crate) async fn compress(
             let look = || gateway.rows.messages(row.clone());
             let shows = |rows: &Vec<MessageRow>| rows.len() == messages.len() && reconcile::ends_with(rows, &messages);
             reconcile::outcome(gateway, written, look, shows).await?;
-            session
-                .change(|record| record.transcript = compaction::rewritten(&record.transcript, messages, Saved::All));
+            session.change(|record| {
+                record.transcript = compaction::rewritten(&record.transcript, messages, Saved::InPlace)
+            });
             Ok(())
         }
         Compression::Rotate => rotate(gateway, session, messages).await,

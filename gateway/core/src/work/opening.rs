@@ -7,18 +7,26 @@ use crate::ends::idle;
 use crate::ends::reaper;
 use crate::entropy::{Purpose, Stream};
 use crate::ids::SessionId;
+use crate::legacy;
 use crate::lifecycle::events::Replay;
-use crate::lifecycle::resume::{Building, Reopen, Service};
+use crate::lifecycle::resume::{Building, CountedRows, Reopen, Service};
 use crate::record::{Record, Transcript};
 use crate::rpc::{Error, code};
 use crate::state::{EventLog, Gateway, Link, Session};
-use crate::store::{StoreError, StoredId};
+use crate::store::{NewMessage, StoreError, StoredId};
 use crate::work::build;
 
 /// The outcome of an attempt to reopen a row.
 pub(crate) enum Opened {
-    /// Its session is live and attached to the connection.
-    Here(Session),
+    /// Its session was live, and is attached to the connection.
+    Live(Session),
+    /// Its session is live from now on, and attached to the connection.
+    Brought {
+        /// The session.
+        session: Session,
+        /// How many messages of earlier rows a client shows; 0 in a release that does not read them.
+        shown_before: usize,
+    },
     /// The chain continues at this row.
     MovedOn(StoredId),
 }
@@ -27,6 +35,8 @@ pub(crate) enum Opened {
 pub(crate) struct Loaded {
     /// The messages of its row.
     pub(crate) transcript: Transcript,
+    /// The messages of the rows that it continues, where the release reads them.
+    pub(crate) earlier: Vec<NewMessage>,
     /// Built before the record is registered, in some releases.
     pub(crate) agent: Option<Rc<dyn Agent>>,
 }
@@ -75,11 +85,15 @@ pub(crate) async fn reopen(gateway: &Gateway, target: &StoredId, service: Servic
 /// Reads the messages of a row, and builds the agent if that comes before the record.
 pub(crate) async fn load(gateway: &Gateway, target: &StoredId, service: Service) -> Result<Loaded, Error> {
     let rows = gateway.rows.messages(target.clone()).await.map_err(failed)?;
+    let earlier = match gateway.behavior.resume.counted() {
+        CountedRows::Row => Vec::new(),
+        CountedRows::Chain => legacy::chain::earlier(gateway, target).await.map_err(failed)?,
+    };
     let agent = match gateway.behavior.resume.building(service) {
         Building::First => Some(build_now(gateway).await?),
         Building::Meanwhile | Building::Later | Building::AtFirstPrompt => None,
     };
-    Ok(Loaded { transcript: Transcript::loaded(rows.into_iter().map(|row| row.message).collect()), agent })
+    Ok(Loaded { transcript: Transcript::loaded(rows.into_iter().map(|row| row.message).collect()), earlier, agent })
 }
 
 /// Builds an agent before its record is registered.

@@ -11,7 +11,7 @@ use crate::agent::{Agent, Interrupt, ToolCall, Turn, TurnEvent};
 use crate::ends::idle;
 use crate::legacy::interrupts;
 use crate::legacy::windows;
-use crate::lifecycle::finish::FreeTiming;
+use crate::lifecycle::finish::{FreeTiming, OnFailure};
 use crate::lifecycle::flush::FlushPoint;
 use crate::lifecycle::grace::Silence;
 use crate::lifecycle::interrupt::InterruptTiming;
@@ -80,9 +80,7 @@ pub(crate) fn abandon(gateway: &Rc<Gateway>, session: &Session) {
 /// The whole turn, from the claim to the next prompt's.
 async fn run(gateway: Rc<Gateway>, session: Session, prompt: String) {
     let Some(interrupt) = begin(&session) else { return };
-    // Some releases reset the conversation to this if the turn fails.
-    let forgets = !gateway.behavior.finish.keeps_failed();
-    let history = forgets.then(|| session.read(|record| record.transcript.before_last()));
+    let history = session.read(|record| record.transcript.before_last());
     let (ending, before, review) = match agent_ready(&gateway, &session, &interrupt).await {
         Ok(agent) => {
             let interrupt = interrupts::clear(&gateway, &session, interrupt).await;
@@ -109,7 +107,10 @@ async fn run(gateway: Rc<Gateway>, session: Session, prompt: String) {
 /// release whose interrupt frees a claimed session (S18).
 fn begin(session: &Session) -> Option<Rc<Interrupt>> {
     let interrupt = session.change_with(|record, handles| {
-        record.turn.as_mut()?.phase = TurnPhase::Begun;
+        // Its prompt is the last message.
+        let began_with = record.transcript.messages.len().saturating_sub(1);
+        let turn = record.turn.as_mut()?;
+        (turn.phase, turn.began_with) = (TurnPhase::Begun, began_with);
         handles.turn_interrupt()
     });
     if interrupt.is_none() {
@@ -229,17 +230,17 @@ async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Res
         }
         TurnEvent::Said { text } => {
             say(gateway, session, &text);
-            persist::flush(gateway, session, FlushPoint::Step).await
+            persist::flush(gateway, session, FlushPoint::Said).await
         }
         TurnEvent::ToolStarted { call } => {
             push(session, call_message(gateway, &call));
             session.emit("tool.start", json!({"tool_id": call.id, "name": call.name, "context": ""}));
-            persist::flush(gateway, session, FlushPoint::Step).await
+            persist::flush(gateway, session, FlushPoint::Tool).await
         }
         TurnEvent::ToolFinished { call, result } => {
             let result = read_steers(session, result);
             push(session, result_message(gateway, &call, &result));
-            let stored = persist::flush(gateway, session, FlushPoint::Step).await;
+            let stored = persist::flush(gateway, session, FlushPoint::Tool).await;
             session.emit(
                 "tool.complete",
                 json!({"tool_id": call.id, "name": call.name, "args": call.args, "result": result}),
@@ -250,9 +251,7 @@ async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Res
             session.emit("status.update", json!({"kind": "compressing", "text": "compressing the conversation"}));
             Ok(())
         }
-        TurnEvent::Compressed { mode, summary } => {
-            rotation::compress(gateway, session, mode, summary, FlushPoint::Compression).await
-        }
+        TurnEvent::Compressed { mode, summary } => rotation::compress(gateway, session, mode, summary).await,
         TurnEvent::Flush => persist::flush(gateway, session, FlushPoint::Asked).await,
         TurnEvent::JobStarted { .. }
         | TurnEvent::Asked { .. }
@@ -263,26 +262,22 @@ async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Res
 }
 
 /// Stores what is left, frees the session and emits the end, in the release's order. Then the next prompt has its turn.
-async fn finish(
-    gateway: &Rc<Gateway>,
-    session: &Session,
-    ending: TurnEnd,
-    before: PrecedingTurn,
-    history: Option<Transcript>,
-) {
-    if matches!(ending, TurnEnd::Interrupted) && gateway.behavior.finish.says_interrupted() {
+///
+/// `history` is the conversation before the turn: some releases go back to it if the turn fails.
+async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: TurnEnd, before: PrecedingTurn, history: Transcript) {
+    let last = session.read(|record| record.transcript.messages.last().map(|message| message.role));
+    if matches!(ending, TurnEnd::Interrupted) && gateway.behavior.finish.says_interrupted(last) {
         say(gateway, session, "Operation interrupted.");
     }
-    let point = match ending {
-        TurnEnd::Failed { .. } | TurnEnd::Silent => FlushPoint::Failure,
-        TurnEnd::Complete { .. } | TurnEnd::Interrupted => FlushPoint::End,
+    let (point, on_failure) = match ending {
+        TurnEnd::Failed { .. } | TurnEnd::Silent => (FlushPoint::Failure, gateway.behavior.finish.on_failure()),
+        TurnEnd::Complete { .. } | TurnEnd::Interrupted => (FlushPoint::End, OnFailure::Keep),
     };
-    let forgotten = history.filter(|_| point == FlushPoint::Failure);
-    if forgotten.is_none() || before == PrecedingTurn::Worked {
+    if on_failure == OnFailure::Keep || before == PrecedingTurn::Worked {
         // On an error the messages stay unsaved and go with the next flush, at the latest at the session's end.
         let _ = persist::flush(gateway, session, point).await;
     }
-    if forgotten.is_none() {
+    if on_failure == OnFailure::Keep {
         gateway.approvals.follow_row(session);
     }
     session.report(SessionEvent::PromptsEnded(1));
@@ -290,9 +285,9 @@ async fn finish(
         if let Some(turn) = &mut record.turn {
             turn.phase = TurnPhase::Over;
         }
-        match forgotten {
-            None => record.transcript.version += 1,
-            Some(history) => record.transcript = history,
+        match on_failure {
+            OnFailure::Keep => record.transcript.version += 1,
+            OnFailure::Forget { .. } => record.transcript = history.after_forgetting(&record.transcript),
         }
     });
     let timing = gateway.behavior.finish.free_timing();

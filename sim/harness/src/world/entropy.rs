@@ -1,10 +1,11 @@
-//! Seeded random numbers, one stream for each client or session, so that ids do not depend on other clients.
+//! Seeded random numbers, one stream for each client or session, so that ids do not depend on other clients; and the facts
+//! that the model of an old release leaves open, each a choice.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use gateway_core::entropy::{Entropy, Purpose, Stream};
+use gateway_core::entropy::{Entropy, Purpose, Stream, Uncertain};
 use gateway_core::ids::SessionId;
 
 use super::SimContext;
@@ -36,5 +37,13 @@ impl Entropy for SeededEntropy {
             self.context.names.drawn(client, SessionId::from_bits(bits));
         }
         bits
+    }
+
+    fn pick(&self, what: Uncertain, count: usize) -> usize {
+        let site = match what {
+            Uncertain::ReusedAddresses => "memory.reused",
+        };
+        let labels: Vec<String> = (0..count).map(|number| number.to_string()).collect();
+        self.context.chooser.choose(site, &labels.iter().map(String::as_str).collect::<Vec<_>>())
     }
 }
