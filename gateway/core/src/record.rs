@@ -152,6 +152,9 @@ pub struct Transcript {
     /// How many of those are known to be stored only because a resume has read them from the row, or a compression in
     /// place has just written them. Some releases forget that until a turn has begun with them.
     pub loaded: usize,
+    /// How many of the messages, from the first, are the history that the next turn begins with: those at the end of the
+    /// last turn, cut or `session.compress`. Some releases take all of them for stored.
+    pub history: usize,
     /// How many messages of failed turns were stored and then dropped from here. Some releases take as many later messages
     /// for stored.
     pub mistaken: usize,
@@ -343,7 +346,7 @@ impl Transcript {
     /// A transcript whose messages are all stored.
     pub(crate) fn stored(messages: Vec<NewMessage>) -> Self {
         let saved = messages.len();
-        Self { messages, saved, ..Self::default() }
+        Self { history: saved, messages, saved, ..Self::default() }
     }
 
     /// A transcript read from its row.
@@ -358,7 +361,8 @@ impl Transcript {
         let saved = self.saved.min(messages.len());
         let loaded = self.loaded.min(messages.len());
         let draft = self.draft.min(messages.len());
-        Self { messages, saved, loaded, draft, mistaken: self.mistaken, version: self.version }
+        let history = self.history.min(messages.len());
+        Self { messages, saved, loaded, history, draft, mistaken: self.mistaken, version: self.version }
     }
 
     /// This history, to which `failed` is reset, the transcript of a turn that began with it.

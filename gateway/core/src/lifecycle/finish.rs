@@ -31,8 +31,7 @@ group! {
             /// An agent message that the operation was interrupted.
             Said "said",
             /// The same, but only after the result of a tool (recordings of 0.18.2 and 0.19.0).
-            SaidAfterTool "said_after_tool"
-                harmless "the rows have all that the turn said and did, and its end is reported to the client",
+            SaidAfterTool "said_after_tool",
             /// Nothing (recordings of 0.16.0 and 0.17.0).
             Silent "silent",
         }

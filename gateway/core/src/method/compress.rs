@@ -75,6 +75,7 @@ async fn summarize(gateway: &Rc<Gateway>, session: &Session, interrupt: &Interru
         if version != talk.version {
             record.transcript = talk;
         }
+        record.transcript.history = record.transcript.messages.len();
     });
     compressed.map_err(|error| failed(error.to_string()))?;
     Ok(Done::Compressed { summary })

@@ -93,5 +93,6 @@ fn forget(record: &mut Record, kept: usize) {
     transcript.saved = transcript.saved.min(transcript.messages.len());
     transcript.loaded = transcript.loaded.min(transcript.messages.len());
     transcript.draft = transcript.draft.min(transcript.messages.len());
+    transcript.history = transcript.history.min(transcript.messages.len());
     transcript.version += 1;
 }

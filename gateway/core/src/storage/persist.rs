@@ -16,8 +16,7 @@ pub(crate) async fn flush(gateway: &Gateway, session: &Session, point: FlushPoin
     let flush = &gateway.behavior.flush;
     if point == FlushPoint::Start && flush.trusts_history() {
         session.change(|record| {
-            let history = record.turn.as_ref().map_or(0, |turn| turn.began_with);
-            record.transcript.mark_stored(history);
+            record.transcript.mark_stored(record.transcript.history);
             record.transcript.loaded = 0;
         });
     }

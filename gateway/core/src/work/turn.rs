@@ -286,7 +286,10 @@ async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: TurnEnd, befor
             turn.phase = TurnPhase::Over;
         }
         match on_failure {
-            OnFailure::Keep => record.transcript.version += 1,
+            OnFailure::Keep => {
+                record.transcript.history = record.transcript.messages.len();
+                record.transcript.version += 1;
+            }
             OnFailure::Forget { .. } => record.transcript = history.after_forgetting(&record.transcript),
         }
     });
