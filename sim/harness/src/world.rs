@@ -30,6 +30,7 @@ use crate::footprint::GatewayAccesses;
 use agents::WatchedAgents;
 pub(crate) use context::{Chooser, SimContext};
 use database::SharedDatabase;
+pub(crate) use entropy::REUSED_ADDRESSES;
 use entropy::SeededEntropy;
 use network::Network;
 use session_events::{GatewayObserver, SessionEvents};

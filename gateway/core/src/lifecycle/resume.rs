@@ -57,8 +57,7 @@ group! {
             /// The messages of the row before the turn that runs.
             Row "row",
             /// Those of earlier rows of its chain too; of a session that was not live, the messages that clients show.
-            Chain "chain"
-                harmless "the count covers rows that the client can list and resume, and the messages beside it are right",
+            Chain "chain",
         }
         /// When the agent of a resumed session is built.
         build: Build {

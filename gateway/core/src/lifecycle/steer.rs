@@ -37,7 +37,9 @@ impl Steer {
     /// Decides on words that have arrived.
     pub fn decide(&self, record: &Record) -> Steering {
         match (&record.agent.state, self.unread) {
-            (_, Unread::NextPrompt | Unread::LostOnInterrupt) if record.stage != SessionStage::Open => Steering::Unavailable,
+            (_, Unread::NextPrompt | Unread::LostOnInterrupt) if record.stage != SessionStage::Open => {
+                Steering::Unavailable
+            }
             _ if record.is_running() => Steering::Queue,
             (AgentState::Ready, Unread::NextPrompt | Unread::LostOnInterrupt) => Steering::Reject,
             (AgentState::Ready, Unread::Lost) => Steering::Drop,

@@ -66,7 +66,8 @@ fn has_to_end(view: &View<'_>, log: Option<&SessionLog>, session: &str, stop: St
     let hangs = silence > Millis::ZERO && grace > Millis::ZERO && stop.silence >= silence;
     let was_alone = connections.held_since(session).is_none_or(|since| since + grace > stop.at);
     view.process.signalled_at.is_some_and(|at| at <= stop.at)
-        || log.is_none_or(|log| log.closes_on_disconnect.unwrap_or_else(|| may_close(view))) && connections.may_have_ended()
+        || log.is_none_or(|log| log.closes_on_disconnect.unwrap_or_else(|| may_close(view)))
+            && connections.may_have_ended()
         || hangs && was_alone
 }
 

@@ -12,6 +12,9 @@ use super::SimContext;
 use crate::footprint::Resource;
 use interleaving::prng::Prng;
 
+/// The site of the choice how many new objects get the address of a freed one (0.17.0).
+pub(crate) const REUSED_ADDRESSES: &str = "memory.reused";
+
 pub(super) struct SeededEntropy {
     context: Rc<SimContext>,
     seed: u64,
@@ -41,7 +44,7 @@ impl Entropy for SeededEntropy {
 
     fn pick(&self, what: Uncertain, count: usize) -> usize {
         let site = match what {
-            Uncertain::ReusedAddresses => "memory.reused",
+            Uncertain::ReusedAddresses => REUSED_ADDRESSES,
         };
         let labels: Vec<String> = (0..count).map(|number| number.to_string()).collect();
         self.context.chooser.choose(site, &labels.iter().map(String::as_str).collect::<Vec<_>>())
