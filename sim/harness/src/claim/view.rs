@@ -53,8 +53,6 @@ pub(crate) struct ProcessState {
     pub(crate) is_signalled: bool,
     /// When a process received a signal first.
     pub(crate) signalled_at: Option<Uptime>,
-    /// Whether a process was killed in this run.
-    pub(crate) was_killed: bool,
 }
 
 /// The clients, as far as claims read them.

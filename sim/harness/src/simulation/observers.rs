@@ -26,8 +26,6 @@ pub(super) struct Observers<'a> {
     /// Every session that was ever registered, in the order of registration.
     pub(super) known: Vec<Session>,
     store: StoreState,
-    /// Whether a process was killed in this run.
-    was_killed: bool,
     /// How many sessions of `known` are of earlier processes.
     inherited: usize,
     observed: Revisions,
@@ -63,7 +61,6 @@ impl<'a> Observers<'a> {
             historian: Historian::default(),
             known: Vec::new(),
             store: StoreState::new(scenario),
-            was_killed: false,
             inherited: 0,
             observed: Revisions { process: 1, registry: 0, store: 0, clients: 0, network: 0 },
         }
@@ -113,7 +110,6 @@ impl<'a> Observers<'a> {
             (false, ProcessEnd::Killed) => Milestone::Killed { working: self.coverage.working() },
             (false, ProcessEnd::Signalled) => Milestone::Ended,
         });
-        self.was_killed |= !process.is_up() && process.last_end() == ProcessEnd::Killed;
         if process.is_up() {
             self.inherited = self.known.len();
         }
@@ -172,7 +168,6 @@ impl<'a> Observers<'a> {
                 inherited: self.inherited,
                 is_signalled,
                 signalled_at: process.signalled_at(),
-                was_killed: self.was_killed,
             },
             store: &self.store,
             clients: Clients {

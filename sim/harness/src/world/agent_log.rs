@@ -10,8 +10,17 @@ use gateway_core::clock::{Millis, Uptime};
 #[derive(Default)]
 pub(crate) struct AgentLog {
     turns: RefCell<BTreeMap<String, Vec<AgentTurn>>>,
-    /// Whether the process is being killed: a turn that is dropped then was not stopped.
-    severed: Cell<bool>,
+    /// How the process is ending at this instant: a turn that is dropped then was not stopped.
+    severed: Cell<Option<Severing>>,
+}
+
+/// How the tasks of a process come to their end with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Severing {
+    /// The process is killed, or crashes.
+    Kill,
+    /// The process exits after a signal.
+    Exit,
 }
 
 /// The work of an agent on one prompt.
@@ -34,6 +43,12 @@ pub(crate) struct AgentTurn {
     pub(crate) over: Option<Uptime>,
     /// The question that has no answer.
     asked: Option<Question>,
+    /// How many of its answers are in the results that its agent has reported.
+    in_results: usize,
+    /// How many of them the gateway has dealt with: it has asked the agent for the next event since.
+    dealt_with: usize,
+    /// Whether a kill of the process cut it off.
+    was_killed: bool,
 }
 
 /// An answer to a question, as the agent received it.
@@ -67,13 +82,14 @@ impl AgentLog {
         }
     }
 
-    /// Call before the tasks of a killed process are dropped, and after: turns that end in between were killed.
-    pub(crate) fn sever(&self, severed: bool) {
+    /// Call before the tasks of a process that ends are dropped, and with `None` after: turns that end in between end
+    /// with the process.
+    pub(crate) fn sever(&self, severed: Option<Severing>) {
         self.severed.set(severed);
     }
 
-    /// Whether the process is being killed.
-    pub(super) fn is_severed(&self) -> bool {
+    /// How the process is ending at this instant, if it is.
+    pub(super) fn severed(&self) -> Option<Severing> {
         self.severed.get()
     }
 
@@ -83,8 +99,21 @@ impl AgentLog {
         let turns = turns.entry(session.to_owned()).or_default();
         let (read, answers, stop, over, asked, asked_to_stop) = Default::default();
         let prompt = prompt.to_owned();
-        let turn = AgentTurn { prompt, began: now, reported: now, read, answers, stop, asked_to_stop, over, asked };
-        turns.push(turn);
+        let (in_results, dealt_with, was_killed) = Default::default();
+        turns.push(AgentTurn {
+            prompt,
+            began: now,
+            reported: now,
+            read,
+            answers,
+            stop,
+            asked_to_stop,
+            over,
+            asked,
+            in_results,
+            dealt_with,
+            was_killed,
+        });
         turns.len() - 1
     }
 
@@ -97,12 +126,30 @@ impl AgentLog {
 }
 
 impl AgentTurn {
-    /// It ends, or is dropped. `was_killed` says whether that is the end of the process.
-    pub(super) fn dropped(&mut self, was_killed: bool, now: Uptime) {
-        if self.over.is_none() && !was_killed {
-            self.stopped(now);
+    /// The answers whose results a kill of the process may have cut off; none of a turn that was not killed.
+    pub(crate) fn cut_off(&self) -> &[Answered] {
+        if self.was_killed { &self.answers[self.dealt_with..] } else { &[] }
+    }
+
+    /// Whether a kill of the process cut it off at a question. An answer may have been accepted that its agent did not get.
+    pub(crate) fn is_cut_off_at_question(&self) -> bool {
+        self.was_killed && self.asked.is_some()
+    }
+
+    /// It ends, or is dropped. `severed` says how the process is ending, if it is.
+    pub(super) fn dropped(&mut self, severed: Option<Severing>, now: Uptime) {
+        if self.over.is_none() {
+            match severed {
+                None => self.stopped(now),
+                Some(how) => self.was_killed = how == Severing::Kill,
+            }
         }
         self.over = self.over.or(Some(now));
+    }
+
+    /// Its agent is asked for the next event: the gateway has dealt with those before.
+    pub(super) fn goes_on(&mut self) {
+        self.dealt_with = self.in_results;
     }
 
     /// Its agent reports an event. `is_stopped` says whether it was asked to stop before.
@@ -112,7 +159,10 @@ impl AgentTurn {
         }
         self.reported = now;
         match event {
-            TurnEvent::ToolFinished { .. } => self.read = Some(now),
+            TurnEvent::ToolFinished { .. } => {
+                self.read = Some(now);
+                self.in_results = self.answers.len();
+            }
             TurnEvent::Asked { question } => self.asked = Some(question.clone()),
             TurnEvent::Finished { .. } | TurnEvent::Failed { .. } | TurnEvent::Interrupted => self.over = Some(now),
             _ => {}

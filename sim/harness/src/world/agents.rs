@@ -64,6 +64,7 @@ impl WatchedTurn {
 impl Turn for WatchedTurn {
     fn next<'a>(&'a mut self, interrupt: &'a Interrupt) -> LocalBoxFuture<'a, TurnEvent> {
         async move {
+            self.note(|turn, _| turn.goes_on());
             let event = self.turn.next(interrupt).await;
             self.note(|turn, now| turn.report(&event, interrupt.is_raised(), now));
             event
@@ -83,7 +84,7 @@ impl Turn for WatchedTurn {
 
 impl Drop for WatchedTurn {
     fn drop(&mut self) {
-        let was_killed = self.context.agent_log.is_severed();
-        self.note(|turn, now| turn.dropped(was_killed, now));
+        let severed = self.context.agent_log.severed();
+        self.note(|turn, now| turn.dropped(severed, now));
     }
 }

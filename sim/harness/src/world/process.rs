@@ -13,6 +13,7 @@ use gateway_core::lifecycle::process::Signal;
 use gateway_core::server;
 use gateway_core::spawn::{self, TaskName};
 
+use super::agent_log::Severing;
 use super::answers::{self, State};
 use super::network::Network;
 use super::store::SimStore;
@@ -220,9 +221,12 @@ impl Process {
         self.last_end.set(how);
         self.network.sever();
         self.store.sever();
-        self.context.agent_log.sever(true);
+        self.context.agent_log.sever(Some(match how {
+            ProcessEnd::Killed => Severing::Kill,
+            ProcessEnd::Signalled => Severing::Exit,
+        }));
         self.context.pool.cancel(|task| task.tag.role.is_gateway());
-        self.context.agent_log.sever(false);
+        self.context.agent_log.sever(None);
         *self.gateway.borrow_mut() = None;
         self.generation.set(self.generation.get() + 1);
     }
