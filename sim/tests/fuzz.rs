@@ -27,6 +27,7 @@ const LATE: &[&str] = &[
     "title.get = applies_pending",
     "lineage.delete = session_key",
     "list.tip = latest_start",
+    "list.tip = best",
 ];
 
 /// A campaign on `current` finds no failure, and repeating a run gives the same run.

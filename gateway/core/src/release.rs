@@ -79,6 +79,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("history.hold", "none"),
     ("title.get", "applies_pending"),
     ("lineage.delete", "session_key"),
+    ("list.tip", "best"),
     ("lineage.branch", "row_then_messages"),
     ("lineage.draft", "one_by_one"),
     ("shutdown.on_term", "leaves_rows"),

@@ -11,6 +11,7 @@ const HOPS_MAX: usize = 100;
 /// The newest continuation of `start`; `start` itself if it has none or no row.
 pub(super) fn tip(connection: &Connection, start: &StoredId, rule: TipRule) -> rusqlite::Result<StoredId> {
     match rule {
+        TipRule::Continuation => follow(connection, start, CONTINUATION),
         TipRule::BestContinuation => follow(connection, start, BEST_CONTINUATION),
         TipRule::StartedAfterEnd => follow(connection, start, STARTED_AFTER_END),
         TipRule::AnyChild => last_with_messages(connection, follow(connection, start, BEST_CONTINUATION)?),
@@ -44,21 +45,36 @@ fn last_with_messages(connection: &Connection, start: StoredId) -> rusqlite::Res
     Ok(last)
 }
 
-/// A row is continued only while its end reason is `compression`; a reopened row is its own tip.
-const BEST_CONTINUATION: &str = concat!(
-    "
+/// Selects the best of the children that are no branch and satisfy the condition `$and`. A row is continued only while its
+/// end reason is `compression`; a reopened row is its own tip.
+macro_rules! best_child {
+    ($and:literal) => {
+        concat!(
+            "
 SELECT child.id
 FROM sessions AS parent JOIN sessions AS child ON child.parent_session_id = parent.id
 WHERE parent.id = ?1 AND parent.ended_at IS NOT NULL AND parent.end_reason = 'compression' AND (",
-    branched_from!("child.model_config"),
-    ") IS NULL
+            branched_from!("child.model_config"),
+            ") IS NULL",
+            $and,
+            "
 ORDER BY
     CASE WHEN child.ended_at IS NULL THEN 1 WHEN child.end_reason = 'compression' THEN 0 ELSE 2 END,
     COALESCE((SELECT MAX(timestamp) FROM messages WHERE session_id = child.id), child.started_at) DESC,
     child.started_at DESC,
     child.id DESC
 LIMIT 1"
-);
+        )
+    };
+}
+
+/// A compression ends the parent before, or in the transaction in which, it inserts the child. Only a child that has both an
+/// earlier start and another source is left out: the clock of another program may be behind, and releases differ in the
+/// source that a continuation gets.
+const CONTINUATION: &str =
+    best_child!(" AND NOT (child.started_at < parent.ended_at AND child.source <> parent.source)");
+
+const BEST_CONTINUATION: &str = best_child!("");
 
 const ANY_CHILD: &str = concat!(
     "
@@ -85,6 +101,29 @@ mod tests {
     use super::*;
     use gateway_core::store::{Found, Read, Write};
 
+    /// Another program starts a session after a row, which is resumed and compressed later.
+    #[test]
+    fn a_session_of_another_program_continues_no_row() {
+        let tips = |rows: &str, source: &str| {
+            let database = notation::database(rows);
+            database
+                .connection
+                .execute("UPDATE sessions SET source = ?1 WHERE id = 'cli'", [source])
+                .expect("a source");
+            [TipRule::Continuation, TipRule::BestContinuation].map(|rule| {
+                match database.read(&Read::Tip { session: StoredId::new("a"), rule }) {
+                    Ok(Found::Tip(id)) => id.to_string(),
+                    other => panic!("no tip: {other:?}"),
+                }
+            })
+        };
+        assert_eq!(tips("a@0 compression@5; cli<a@3", "cli"), ["a", "cli"]);
+        assert_eq!(tips("a@0 compression@5; cli<a@3; b<a@5 tui_close@9", "cli"), ["b", "cli"]);
+        // Of the same source, or started at the parent's end: it may be the continuation.
+        assert_eq!(tips("a@0 compression@5; cli<a@3", "tui"), ["cli"; 2]);
+        assert_eq!(tips("a@0 compression@5; cli<a@5", "cli"), ["cli"; 2]);
+    }
+
     #[track_caller]
     fn check(rows: &str, start: &str, best_continuation: &str, started_after_end: &str) {
         let database = notation::database(rows);
@@ -92,6 +131,7 @@ mod tests {
             Ok(Found::Tip(id)) => id.to_string(),
             other => panic!("no tip: {other:?}"),
         };
+        assert_eq!(tip(TipRule::Continuation), best_continuation, "continuation");
         assert_eq!(tip(TipRule::BestContinuation), best_continuation, "best continuation");
         assert_eq!(tip(TipRule::StartedAfterEnd), started_after_end, "started after end");
     }

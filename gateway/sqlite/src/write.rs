@@ -54,7 +54,7 @@ fn reopen(connection: &Connection, session: &StoredId) -> Result<usize, Failure>
 }
 
 fn reopen_tip(connection: &Connection, session: &StoredId) -> Result<Written, Failure> {
-    let tip = tip::tip(connection, session, TipRule::BestContinuation)?;
+    let tip = tip::tip(connection, session, TipRule::Continuation)?;
     if tip != *session {
         return Ok(Written { changed: 0, session: Some(tip) });
     }

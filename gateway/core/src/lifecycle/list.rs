@@ -16,6 +16,9 @@ group! {
         /// Which row `session.list` shows for a continued conversation.
         tip: Tip {
             /// The newest continuation of its root.
+            Continuation "continuation",
+            /// The same, but a session that another program started after a row before its compression counts as a
+            /// continuation.
             Best "best",
             /// After each compression the child that started last, which may be a branch (B7).
             LatestStart "latest_start",
@@ -35,6 +38,7 @@ impl List {
     /// How the row is found that stands for a conversation.
     pub fn tip_rule(&self) -> TipRule {
         match self.tip {
+            Tip::Continuation => TipRule::Continuation,
             Tip::Best => TipRule::BestContinuation,
             Tip::LatestStart => TipRule::StartedAfterEnd,
         }
@@ -51,6 +55,7 @@ mod tests {
             let list = List { order, tip };
             (list.order(), list.tip_rule())
         };
+        assert_eq!(list(Order::Activity, Tip::Continuation), (ListOrder::Activity, TipRule::Continuation));
         assert_eq!(list(Order::Activity, Tip::Best), (ListOrder::Activity, TipRule::BestContinuation));
         assert_eq!(list(Order::Start, Tip::LatestStart), (ListOrder::Start, TipRule::StartedAfterEnd));
     }

@@ -133,7 +133,7 @@ impl Resume {
     pub fn tip_rule(&self, service: Service) -> Option<TipRule> {
         match self.target {
             _ if self.is_exact(service) => None,
-            Target::Tip => Some(TipRule::BestContinuation),
+            Target::Tip => Some(TipRule::Continuation),
             Target::AnyChild => Some(TipRule::AnyChild),
             Target::LatestStart => Some(TipRule::StartedAfterEnd),
             Target::Exact => None,
@@ -225,15 +225,12 @@ mod tests {
     #[test]
     fn a_resume_leads_to_the_tip() {
         let rule = |target| Resume { target, ..Resume::default() }.tip_rule(Service::Full);
-        assert_eq!(rule(Target::Tip), Some(TipRule::BestContinuation));
+        assert_eq!(rule(Target::Tip), Some(TipRule::Continuation));
         assert_eq!(rule(Target::AnyChild), Some(TipRule::AnyChild));
         assert_eq!(rule(Target::LatestStart), Some(TipRule::StartedAfterEnd));
         assert_eq!(rule(Target::Exact), None);
         let exact = Resume { lazy: Lazy::Exact, ..Resume::default() };
-        assert_eq!(
-            (exact.tip_rule(Service::Lazy), exact.tip_rule(Service::Full)),
-            (None, Some(TipRule::BestContinuation))
-        );
+        assert_eq!((exact.tip_rule(Service::Lazy), exact.tip_rule(Service::Full)), (None, Some(TipRule::Continuation)));
         let unknown = Resume { lazy: Lazy::Unknown, ..Resume::default() };
         assert_eq!((unknown.service(Service::Lazy), unknown.service(Service::Eager)), (Service::Full, Service::Eager));
     }

@@ -80,7 +80,7 @@ async fn an_awaited_write_is_seen(rows: &Rows) {
     assert_eq!((row.source.as_str(), row.started_at, row.message_count), ("tui", Wall(1500), 2));
     assert_eq!((row.cwd.as_deref(), row.title.as_deref()), (Some("/work"), Some("plan")));
     assert_eq!(rows.titled("plan".to_owned()).await, Ok(Some(row)));
-    assert_eq!(rows.list(10, ListOrder::Start, TipRule::BestContinuation).await.map(|list| list.len()), Ok(1));
+    assert_eq!(rows.list(10, ListOrder::Start, TipRule::Continuation).await.map(|list| list.len()), Ok(1));
 }
 
 /// A transaction that fails changes nothing.
@@ -174,7 +174,7 @@ async fn a_reopened_tip_is_named(rows: &Rows) {
     assert_eq!(rows.create_session(session("a")).await, Ok(true));
     assert_eq!(rows.rotate(id("a"), Wall(5000), child_of("a", "b"), Vec::new()).await.map(|done| done.changed), Ok(2));
     assert_eq!(rows.end(id("b"), Wall(9000), EndReason::WsOrphanReap).await, Ok(true));
-    assert_eq!(rows.tip(id("a"), TipRule::BestContinuation).await, Ok(id("b")));
+    assert_eq!(rows.tip(id("a"), TipRule::Continuation).await, Ok(id("b")));
     assert_eq!(rows.tip(id("missing"), TipRule::StartedAfterEnd).await, Ok(id("missing")));
 
     assert_eq!(rows.reopen_tip(id("a")).await, Ok(Some(id("b"))));
@@ -265,13 +265,13 @@ async fn a_branch_continues_nobody(rows: &Rows) {
 
     let later = NewSession { started_at: Wall(6000), ..child_of("a", "c") };
     assert!(rows.rotate(id("a"), Wall(6000), later, Vec::new()).await.is_ok());
-    assert_eq!(rows.tip(id("a"), TipRule::BestContinuation).await, Ok(id("c")));
+    assert_eq!(rows.tip(id("a"), TipRule::Continuation).await, Ok(id("c")));
     assert_eq!(rows.end(id("c"), Wall(7), EndReason::TuiClose).await, Ok(true));
     assert_eq!(rows.reopen_tip(id("a")).await, Ok(Some(id("c"))));
     for (order, first, second) in [(ListOrder::Start, "b", "c"), (ListOrder::Activity, "c", "b")] {
-        let listed = rows.list(10, order, TipRule::BestContinuation).await.expect("it lists");
+        let listed = rows.list(10, order, TipRule::Continuation).await.expect("it lists");
         assert_eq!(listed.iter().map(|listed| &listed.row.id).collect::<Vec<_>>(), [&id(first), &id(second)]);
-        assert_eq!(rows.list(1, order, TipRule::BestContinuation).await.map(|listed| listed.len()), Ok(1));
+        assert_eq!(rows.list(1, order, TipRule::Continuation).await.map(|listed| listed.len()), Ok(1));
     }
 }
 

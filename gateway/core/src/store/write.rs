@@ -239,10 +239,13 @@ pub struct MessageRow {
 /// Which children continue a parent that was ended by a compression (spec §10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TipRule {
+    /// As `BestContinuation`, without the sessions that another program started after the row before the compression: those
+    /// with another source than their parent that started before it ended.
+    Continuation,
     /// Any child that is no branch: one that was itself continued by a compression before an open one before the rest, then the one
     /// with the latest activity (its last message, else its start), the latest start, the highest id.
     BestContinuation,
-    /// As before, and from there on the children of any parent, the latest start first: the last of them that has
+    /// As `BestContinuation`, and from there on the children of any parent, the latest start first: the last of them that has
     /// messages and is neither a branch nor a tool's.
     AnyChild,
     /// A child that started no earlier than the parent ended; the latest.
