@@ -49,9 +49,10 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
             return Ok(answer);
         }
         Admission::Steer => {
+            // A prompt that is refused takes nothing over.
+            steer::leave(gateway, &session, link, &params.text)?;
             take_over(gateway, &session, link);
             report_waiting(&session);
-            steer::leave(gateway, &session, link, &params.text)?;
             return Ok(json!({"status": "steered"}));
         }
         Admission::Unavailable => {
