@@ -61,6 +61,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("flush.loaded", "in_turns"),
     ("rotation.procedure", "steps_and_write"),
     ("rotation.key", "after_turn"),
+    ("rotation.kept", "last_message"),
     ("rotation.unchanged", "skipped"),
     ("close.turn", "left_running"),
     ("close.agent", "ends_row"),

@@ -46,6 +46,7 @@ mod prompts_are_accepted;
 mod prompts_end_once;
 mod queued_prompts_start;
 mod requests_are_answered;
+mod results_follow_their_call;
 mod resumes_reach_the_tip;
 mod resumes_report_their_row;
 mod rotations_are_atomic;
@@ -68,7 +69,7 @@ use crate::claim::{Breach, Claim, Condition, RENAMED, View, bound, room};
 pub use crate::claim::{Invariant, Violation};
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 58] = [
+pub const ALL: [&Invariant; 59] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_not_cut_short::INVARIANT,
@@ -91,6 +92,7 @@ pub const ALL: [&Invariant; 58] = [
     &evictions_have_a_cause::INVARIANT,
     &memory_equals_rows::INVARIANT,
     &messages_are_stored_once::INVARIANT,
+    &results_follow_their_call::INVARIANT,
     &archived_messages_are_kept::INVARIANT,
     &session_end_flushes_messages::INVARIANT,
     &acknowledged_messages_are_stored::INVARIANT,

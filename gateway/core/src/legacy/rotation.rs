@@ -60,7 +60,7 @@ pub(crate) async fn compress_beside(
     summary: String,
 ) -> StoredId {
     let messages =
-        compaction::compacted(transcript, NewMessage::text(Role::Assistant, summary, gateway.env.now().wall));
+        compaction::compacted(gateway, transcript, NewMessage::text(Role::Assistant, summary, gateway.env.now().wall));
     match gateway.behavior.rotation.mode(asked, gateway.config.compression.mode()) {
         Compression::InPlace => {
             let _ = gateway.rows.compact(row.clone(), messages).await;

@@ -2,6 +2,7 @@
 
 use crate::agent::CompressionMode;
 use crate::group::group;
+use crate::store::{NewMessage, Role};
 
 group! {
     /// Going on under another id.
@@ -24,6 +25,14 @@ group! {
             AtOnce "at_once",
             /// After the turn; until then the session is not found by its new id (S23).
             AfterTurn "after_turn",
+        }
+        /// What a compression keeps after the summary.
+        kept: KeptTail {
+            /// The last message, and if it is a tool's result, all from its call on: providers refuse a result without its
+            /// call.
+            WholeCall "whole_call",
+            /// The last message alone, which may be a result without its call.
+            LastMessage "last_message",
         }
         /// What a compression does that would leave the messages as they are.
         unchanged: Unchanged {
@@ -93,6 +102,17 @@ impl Rotation {
         }
     }
 
+    /// How many of the last messages a compression keeps after the summary. `messages` is the conversation, oldest first.
+    pub fn kept(&self, messages: &[NewMessage]) -> usize {
+        match self.kept {
+            KeptTail::WholeCall => {
+                let results = messages.iter().rev().take_while(|message| message.role == Role::Tool).count();
+                (results + 1).min(messages.len())
+            }
+            KeptTail::LastMessage => messages.len().min(1),
+        }
+    }
+
     /// What a compression does that would leave the messages as they are.
     pub fn on_unchanged(&self) -> Unchanged {
         self.unchanged
@@ -112,6 +132,7 @@ impl Rotation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Wall;
 
     /// A mode that is asked for outranks the setting, and the setting outranks the release.
     #[test]
@@ -130,6 +151,29 @@ mod tests {
             assert_eq!(modes(default_mode), [first, second, third, last]);
         }
         assert_eq!(modes(DefaultMode::RotateOnly), [Compression::Rotate; 4]);
+    }
+
+    #[test]
+    fn a_result_is_kept_with_its_call() {
+        use Role::{Assistant, Tool, User};
+        let kept = |kept, roles: &[Role]| {
+            let messages: Vec<_> = roles.iter().map(|role| NewMessage::text(*role, "", Wall(0))).collect();
+            Rotation { kept, ..Rotation::default() }.kept(&messages)
+        };
+        for (roles, whole, last) in [
+            (&[][..], 0, 0),
+            (&[User], 1, 1),
+            (&[User, Assistant, Tool], 2, 1),
+            (&[User, Assistant, Tool, Tool], 3, 1),
+            (&[User, Assistant, Tool, Assistant], 1, 1),
+            (&[Tool], 1, 1),
+        ] {
+            assert_eq!(
+                (kept(KeptTail::WholeCall, roles), kept(KeptTail::LastMessage, roles)),
+                (whole, last),
+                "{roles:?}"
+            );
+        }
     }
 
     /// `current` rotates in one transaction; every other procedure ends the parent first.

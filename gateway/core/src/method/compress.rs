@@ -44,7 +44,7 @@ enum Done {
     Nothing,
     /// An interrupt or an end stopped it.
     Aborted,
-    /// The conversation is the summary and its last message.
+    /// The conversation is the summary and its last messages.
     Compressed { summary: String },
 }
 

@@ -55,9 +55,11 @@ pub(crate) fn rewritten(before: &Transcript, messages: Vec<NewMessage>, saved: S
     Transcript { messages, saved, loaded, history: 0, draft: 0, mistaken: 0, version: before.version + 1 }
 }
 
-/// The summary and the last message, which is all that a compression leaves.
-pub(crate) fn compacted(transcript: &Transcript, summary: NewMessage) -> Vec<NewMessage> {
-    std::iter::once(summary).chain(transcript.messages.last().cloned()).collect()
+/// The summary and the last messages, which is all that a compression leaves.
+pub(crate) fn compacted(gateway: &Gateway, transcript: &Transcript, summary: NewMessage) -> Vec<NewMessage> {
+    let kept = gateway.behavior.rotation.kept(&transcript.messages);
+    let last = &transcript.messages[transcript.messages.len() - kept..];
+    std::iter::once(summary).chain(last.iter().cloned()).collect()
 }
 
 /// Whether a compression leaves the messages as they are, apart from their times.

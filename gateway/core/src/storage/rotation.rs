@@ -12,7 +12,7 @@ use crate::storage::persist;
 use crate::storage::reconcile;
 use crate::store::{MessageRow, NewMessage, Role, StoreError};
 
-/// Stores the messages that are not stored yet, then replaces the conversation by `summary` and its last message.
+/// Stores the messages that are not stored yet, then replaces the conversation by `summary` and its last messages.
 ///
 /// On an error the conversation stays as it is.
 pub(crate) async fn compress(
@@ -23,7 +23,7 @@ pub(crate) async fn compress(
 ) -> Result<(), StoreError> {
     let at = gateway.env.now().wall;
     let (messages, is_unchanged) = session.read(|record| {
-        let after = compaction::compacted(&record.transcript, NewMessage::text(Role::Assistant, summary, at));
+        let after = compaction::compacted(gateway, &record.transcript, NewMessage::text(Role::Assistant, summary, at));
         let is_unchanged = compaction::is_unchanged(&record.transcript.messages, &after);
         (after, is_unchanged)
     });
