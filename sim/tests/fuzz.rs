@@ -20,6 +20,7 @@ const LATE: &[&str] = &[
     "writing.timeout = in_flight",
     "writing.timeout = silenced",
     "close.reap_order = pop_then_end",
+    "flush.when = tools_and_end",
     "interrupt.late = told",
     "notices.taker = any_after_turn",
     "notices.liveness = not_checked",

@@ -152,12 +152,15 @@ pub struct Transcript {
     /// How many of those are known to be stored only because a resume has read them from the row, or a compression in
     /// place has just written them. Some releases forget that until a turn has begun with them.
     pub loaded: usize,
-    /// How many of the messages, from the first, are the history that the next turn begins with: those at the end of the
-    /// last turn, cut or `session.compress`. Some releases take all of them for stored.
+    /// How many of the messages, from the first, are the history of the next turn. It is set at the end of a turn, by a cut
+    /// and by `session.compress`. Some releases take all of the history for stored.
     pub history: usize,
-    /// How many messages of failed turns were stored and then dropped from here. Some releases take as many later messages
-    /// for stored.
+    /// How many messages were stored and then dropped from here, by a failed turn or an undo. Some releases take as many
+    /// later messages for stored.
     pub mistaken: usize,
+    /// Whether messages were stored since the last compression. Some releases mark them then, and no longer see that a
+    /// second compression changes nothing.
+    pub is_marked: bool,
     /// How many of the first ones a new session was given and its row does not have yet. They count among the stored.
     pub draft: usize,
     /// The number of changes that were not additions.
@@ -362,15 +365,16 @@ impl Transcript {
         let loaded = self.loaded.min(messages.len());
         let draft = self.draft.min(messages.len());
         let history = self.history.min(messages.len());
-        Self { messages, saved, loaded, history, draft, mistaken: self.mistaken, version: self.version }
-    }
-
-    /// This history, to which `failed` is reset, the transcript of a turn that began with it.
-    pub(crate) fn after_forgetting(mut self, failed: &Self) -> Self {
-        let forgotten = failed.saved.saturating_sub(self.messages.len());
-        self.mistaken = failed.mistaken + forgotten;
-        self.loaded = self.loaded.min(failed.loaded);
-        self
+        Self {
+            messages,
+            saved,
+            loaded,
+            history,
+            draft,
+            mistaken: self.mistaken,
+            is_marked: self.is_marked,
+            version: self.version,
+        }
     }
 
     /// The first `count` messages are stored. More may be by now, where an old release lets two turns store at once.

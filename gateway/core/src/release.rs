@@ -83,6 +83,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("list.tip", "best"),
     ("lineage.branch", "row_then_messages"),
     ("lineage.draft", "one_by_one"),
+    ("lineage.source", "named_until_resume"),
     ("shutdown.on_term", "leaves_rows"),
     ("shutdown.turns", "cut_off"),
     ("startup.sweep", "none"),

@@ -37,10 +37,11 @@ pub(crate) async fn reopen_then_register(
         opening::attach(gateway, &session, link);
         return Ok(Opened::Live(session));
     }
-    let mut record = Record::new(target.clone(), &asked.source, gateway.env.now());
+    let source = gateway.behavior.lineage.resumed_source(&asked.source, &gateway.config.source);
+    let mut record = Record::new(target.clone(), source, gateway.env.now());
     record.details.started_at = asked.started_at;
+    record.details.earlier = loaded.displayed.len().saturating_sub(loaded.transcript.messages.len());
     record.transcript = loaded.transcript;
-    record.details.earlier = loaded.earlier.len();
     let is_built = loaded.agent.is_some();
     if is_built {
         record.agent.state = AgentState::Ready;
@@ -51,5 +52,5 @@ pub(crate) async fn reopen_then_register(
         false => opening::build_agent(gateway, &session, service).await,
     }
     idle::cap_later(gateway);
-    Ok(Opened::Brought { session, shown_before: shown(&loaded.earlier).len() })
+    Ok(Opened::Brought { session, shown: shown(&loaded.displayed).len() })
 }

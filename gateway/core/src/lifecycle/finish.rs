@@ -1,6 +1,7 @@
 //! Ending turns: when the session is free again.
 
 use crate::group::group;
+use crate::record::Transcript;
 use crate::store::Role;
 
 group! {
@@ -70,6 +71,20 @@ pub enum Mistaken {
     Some,
 }
 
+/// The history after a turn that began with it has failed and is forgotten. `failed` is the transcript at that turn's end.
+/// `by` says by what the release knows stored messages.
+pub fn after_forgetting(mut history: Transcript, failed: &Transcript, by: Mistaken) -> Transcript {
+    let is_compressed = failed.version != history.version;
+    let forgotten = match by {
+        // All that the row of the turn holds: its messages are others than those of the history.
+        Mistaken::Some if is_compressed => failed.saved,
+        Mistaken::None | Mistaken::All | Mistaken::Some => failed.saved.saturating_sub(history.messages.len()),
+    };
+    history.mistaken = failed.mistaken + forgotten;
+    history.loaded = if is_compressed { 0 } else { history.loaded.min(failed.loaded) };
+    history
+}
+
 impl Finish {
     /// What becomes of the messages of a turn that has failed.
     pub fn on_failure(&self) -> OnFailure {
@@ -102,6 +117,8 @@ impl Finish {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Wall;
+    use crate::store::NewMessage;
 
     #[test]
     fn sessions_are_freed_before_or_after_the_end_is_reported() {
@@ -118,6 +135,20 @@ mod tests {
         assert_eq!(decided(Failed::Forgotten), forget(Mistaken::None));
         assert_eq!(decided(Failed::ForgottenButCounted), forget(Mistaken::All));
         assert_eq!(decided(Failed::ForgottenButAddressed), forget(Mistaken::Some));
+    }
+
+    /// A history of two messages, after a turn that had stored two more or, after a compression, two of its own.
+    #[test]
+    fn forgotten_messages_are_counted_by_release() {
+        let said = |saved, version| Transcript {
+            messages: vec![NewMessage::text(Role::User, "x", Wall(0)); saved],
+            saved,
+            version,
+            ..Transcript::default()
+        };
+        let mistaken = |failed: &Transcript, by| after_forgetting(said(2, 0), failed, by).mistaken;
+        assert_eq!([Mistaken::All, Mistaken::Some].map(|by| mistaken(&said(4, 0), by)), [2, 2]);
+        assert_eq!([Mistaken::All, Mistaken::Some].map(|by| mistaken(&said(2, 1), by)), [0, 2]);
     }
 
     #[test]

@@ -26,7 +26,9 @@ group! {
         source: Source {
             /// The one that the client names, otherwise the setting's.
             Named "named",
-            /// The same, but a rotation's child has the setting's (recordings of 0.18.2).
+            /// The same, but the rows of a session that was resumed have the setting's (`_make_agent` of 0.19.0).
+            NamedUntilResume "named_until_resume",
+            /// The one that the client names, but a rotation's child has the setting's (recordings of 0.18.2).
             NamedUntilRotation "named_until_rotation",
             /// The setting's, whatever the client names.
             Setting "setting",
@@ -66,15 +68,25 @@ impl Lineage {
     /// The kind of client that a new session belongs to.
     pub fn source(&self, named: Option<String>, setting: &str) -> String {
         match self.source {
-            Source::Named | Source::NamedUntilRotation => named.unwrap_or_else(|| setting.to_owned()),
+            Source::Named | Source::NamedUntilResume | Source::NamedUntilRotation => {
+                named.unwrap_or_else(|| setting.to_owned())
+            }
             Source::Setting => setting.to_owned(),
+        }
+    }
+
+    /// The `source` of a session that is resumed, whose row has `rows`.
+    pub fn resumed_source<'a>(&self, rows: &'a str, setting: &'a str) -> &'a str {
+        match self.source {
+            Source::Named | Source::NamedUntilRotation | Source::Setting => rows,
+            Source::NamedUntilResume => setting,
         }
     }
 
     /// The `source` of a rotation's child, whose parent has `parents`.
     pub fn child_source<'a>(&self, parents: &'a str, setting: &'a str) -> &'a str {
         match self.source {
-            Source::Named => parents,
+            Source::Named | Source::NamedUntilResume => parents,
             Source::NamedUntilRotation | Source::Setting => setting,
         }
     }
@@ -151,6 +163,8 @@ mod tests {
         assert_eq!([Some("cli"), None].map(|named| source(Source::Named, named)), ["cli", "setting"]);
         assert_eq!(source(Source::NamedUntilRotation, Some("cli")), "cli");
         assert_eq!(source(Source::Setting, Some("cli")), "setting");
+        let resumed = |source| Lineage { source, ..Lineage::default() }.resumed_source("cli", "setting").to_owned();
+        assert_eq!([Source::Named, Source::NamedUntilResume].map(resumed), ["cli", "setting"]);
         let child = |source| Lineage { source, ..Lineage::default() }.child_source("cli", "setting").to_owned();
         assert_eq!(
             [Source::Named, Source::NamedUntilRotation, Source::Setting].map(child),

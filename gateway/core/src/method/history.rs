@@ -89,6 +89,7 @@ pub(super) async fn cut(gateway: &Gateway, session: &Session, kept: usize) -> Re
 
 fn forget(record: &mut Record, kept: usize) {
     let transcript = &mut record.transcript;
+    transcript.mistaken += transcript.saved.saturating_sub(kept);
     transcript.messages.truncate(kept);
     transcript.saved = transcript.saved.min(transcript.messages.len());
     transcript.loaded = transcript.loaded.min(transcript.messages.len());

@@ -86,7 +86,7 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
         } else {
             match bring_back(gateway, link, &target, &asked).await? {
                 Opened::Live(session) => return Ok(payload(gateway, &session, None)),
-                Opened::Brought { session, shown_before } => return Ok(payload(gateway, &session, Some(shown_before))),
+                Opened::Brought { session, shown } => return Ok(payload(gateway, &session, Some(shown))),
                 Opened::MovedOn(tip) => target = tip,
             }
         }
@@ -130,7 +130,8 @@ async fn register_then_reopen(
     if gateway.is_stopping() {
         return Err(Error::passing(code::RESUME_FAILED, "the gateway is shutting down, retry"));
     }
-    let mut record = Record::new(target.clone(), &asked.row.source, gateway.env.now());
+    let source = gateway.behavior.lineage.resumed_source(&asked.row.source, &gateway.config.source);
+    let mut record = Record::new(target.clone(), source, gateway.env.now());
     record.stage = SessionStage::Opening;
     record.details.started_at = asked.row.started_at;
     let session = opening::register(gateway, link, record, None);
@@ -142,8 +143,8 @@ async fn register_then_reopen(
     match opened {
         Ok(Ok(loaded)) => {
             session.change_with(|record, handles| {
+                record.details.earlier = loaded.displayed.len().saturating_sub(loaded.transcript.messages.len());
                 record.transcript = loaded.transcript;
-                record.details.earlier = loaded.earlier.len();
                 if let Some(agent) = loaded.agent {
                     handles.set_agent(record, agent);
                 }
@@ -156,7 +157,7 @@ async fn register_then_reopen(
                 return Err(Error::passing(code::STORED_NOT_FOUND, "the session was closed meanwhile, retry"));
             }
             idle::cap_later(gateway);
-            Ok(Opened::Brought { session, shown_before: shown(&loaded.earlier).len() })
+            Ok(Opened::Brought { session, shown: shown(&loaded.displayed).len() })
         }
         Ok(Err(tip)) => {
             forget(gateway, &session);
@@ -197,8 +198,8 @@ async fn lookup(gateway: &Gateway, asked: &str) -> Result<SessionRow, Error> {
     found.ok_or_else(|| Error::new(code::STORED_NOT_FOUND, format!("stored session not found: {asked}")))
 }
 
-/// The result of a resume. `shown_before` is the number of shown messages in earlier rows; `None` if the session was live.
-fn payload(gateway: &Gateway, session: &Session, shown_before: Option<usize>) -> Value {
+/// The result of a resume. `displayed` is the number of messages that its client displays; `None` if the session was live.
+fn payload(gateway: &Gateway, session: &Session, displayed: Option<usize>) -> Value {
     let mut payload = session.read(|record| {
         // Work without a prompt is no turn.
         let turn = record.turn.as_ref().filter(|turn| !turn.user.is_empty());
@@ -211,7 +212,7 @@ fn payload(gateway: &Gateway, session: &Session, shown_before: Option<usize>) ->
             "session_key": record.key.as_str(),
             "message_count": match gateway.behavior.resume.counted() {
                 CountedRows::Row => messages.len(),
-                CountedRows::Chain => legacy::chain::message_count(record, shown_before),
+                CountedRows::Chain => legacy::chain::message_count(record, displayed),
             },
             "messages": shown(messages),
             "info": record.info(&gateway.config.model),

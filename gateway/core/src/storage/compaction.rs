@@ -52,7 +52,16 @@ pub(crate) fn rewritten(before: &Transcript, messages: Vec<NewMessage>, saved: S
         Saved::InPlace => (all, all),
         Saved::Nothing => (0, 0),
     };
-    Transcript { messages, saved, loaded, history: 0, draft: 0, mistaken: 0, version: before.version + 1 }
+    Transcript {
+        messages,
+        saved,
+        loaded,
+        history: 0,
+        draft: 0,
+        mistaken: 0,
+        is_marked: false,
+        version: before.version + 1,
+    }
 }
 
 /// The summary and the last messages, which is all that a compression leaves.

@@ -2,6 +2,7 @@
 
 use crate::legacy;
 use crate::lifecycle::flush::FlushPoint;
+use crate::record::Record;
 use crate::state::{Gateway, Session};
 use crate::storage::reconcile::{self, RETRY};
 use crate::store::{NewMessage, StoreError, StoredId};
@@ -33,8 +34,9 @@ pub(crate) async fn flush(gateway: &Gateway, session: &Session, point: FlushPoin
     for part in flush.parts(again) {
         append(gateway, &row, part).await?;
     }
-    if session.read(|record| record.transcript.loaded > 0) {
-        session.change(|record| record.transcript.loaded = 0);
+    let is_noted = |record: &Record| record.transcript.loaded == 0 && record.transcript.is_marked;
+    if point != FlushPoint::Child && !session.read(is_noted) {
+        session.change(|record| (record.transcript.loaded, record.transcript.is_marked) = (0, true));
     }
     if unsaved.is_empty() {
         return Ok(());

@@ -24,7 +24,8 @@ pub(crate) async fn compress(
     let at = gateway.env.now().wall;
     let (messages, is_unchanged) = session.read(|record| {
         let after = compaction::compacted(gateway, &record.transcript, NewMessage::text(Role::Assistant, summary, at));
-        let is_unchanged = compaction::is_unchanged(&record.transcript.messages, &after);
+        let is_unchanged =
+            !record.transcript.is_marked && compaction::is_unchanged(&record.transcript.messages, &after);
         (after, is_unchanged)
     });
     if is_unchanged && gateway.behavior.rotation.on_unchanged() == Unchanged::Skipped {

@@ -24,8 +24,8 @@ pub(crate) enum Opened {
     Brought {
         /// The session.
         session: Session,
-        /// How many messages of earlier rows a client shows; 0 in a release that does not read them.
-        shown_before: usize,
+        /// How many messages a client shows, those of earlier rows included; 0 in a release that does not count them.
+        shown: usize,
     },
     /// The chain continues at this row.
     MovedOn(StoredId),
@@ -35,8 +35,8 @@ pub(crate) enum Opened {
 pub(crate) struct Loaded {
     /// The messages of its row.
     pub(crate) transcript: Transcript,
-    /// The messages of the rows that it continues, where the release reads them.
-    pub(crate) earlier: Vec<NewMessage>,
+    /// The messages that its client displays, those of earlier rows included; none in a release that does not count them.
+    pub(crate) displayed: Vec<NewMessage>,
     /// Built before the record is registered, in some releases.
     pub(crate) agent: Option<Rc<dyn Agent>>,
 }
@@ -85,15 +85,16 @@ pub(crate) async fn reopen(gateway: &Gateway, target: &StoredId, service: Servic
 /// Reads the messages of a row, and builds the agent if that comes before the record.
 pub(crate) async fn load(gateway: &Gateway, target: &StoredId, service: Service) -> Result<Loaded, Error> {
     let rows = gateway.rows.messages(target.clone()).await.map_err(failed)?;
-    let earlier = match gateway.behavior.resume.counted() {
+    let messages: Vec<NewMessage> = rows.into_iter().map(|row| row.message).collect();
+    let displayed = match gateway.behavior.resume.counted() {
         CountedRows::Row => Vec::new(),
-        CountedRows::Chain => legacy::chain::earlier(gateway, target).await.map_err(failed)?,
+        CountedRows::Chain => legacy::chain::displayed(gateway, target, service, &messages).await.map_err(failed)?,
     };
     let agent = match gateway.behavior.resume.building(service) {
         Building::First => Some(build_now(gateway).await?),
         Building::Meanwhile | Building::Later | Building::AtFirstPrompt => None,
     };
-    Ok(Loaded { transcript: Transcript::loaded(rows.into_iter().map(|row| row.message).collect()), earlier, agent })
+    Ok(Loaded { transcript: Transcript::loaded(messages), displayed, agent })
 }
 
 /// Builds an agent before its record is registered.

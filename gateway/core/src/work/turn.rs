@@ -11,7 +11,7 @@ use crate::agent::{Agent, Interrupt, ToolCall, Turn, TurnEvent};
 use crate::ends::idle;
 use crate::legacy::interrupts;
 use crate::legacy::windows;
-use crate::lifecycle::finish::{FreeTiming, OnFailure};
+use crate::lifecycle::finish::{FreeTiming, OnFailure, after_forgetting};
 use crate::lifecycle::flush::FlushPoint;
 use crate::lifecycle::grace::Silence;
 use crate::lifecycle::interrupt::InterruptTiming;
@@ -290,7 +290,9 @@ async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: TurnEnd, befor
                 record.transcript.history = record.transcript.messages.len();
                 record.transcript.version += 1;
             }
-            OnFailure::Forget { .. } => record.transcript = history.after_forgetting(&record.transcript),
+            OnFailure::Forget { mistaken } => {
+                record.transcript = after_forgetting(history, &record.transcript, mistaken)
+            }
         }
     });
     let timing = gateway.behavior.finish.free_timing();

@@ -5,14 +5,15 @@ use gateway_core::store::{NewMessage, Role};
 use serde_json::Value;
 
 use super::{Breach, Claim, Invariant, View};
+use crate::rows::RowSet;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "results_follow_their_call",
-    about: "in every row, a tool's result comes after a message with its call, and each call has one result at most",
-    claim: Claim::Always(check),
+    about: "at rest, a tool's result in a row comes after a message with its call, and each call has one result at most",
+    claim: Claim::AtRest(check),
 };
 
-fn check(view: &View<'_>) -> Vec<Breach> {
+fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
     let rows = view.rows.rows().iter();
     rows.filter_map(|row| {
         let id = unpaired(view.rows.messages(&row.id))?;
