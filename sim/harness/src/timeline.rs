@@ -236,6 +236,7 @@ mod tests {
            60.000s           ┆                ✗   ✗ detached_rows_end
            90.000s           ┆                │   faults off, clients leave
         21940.000s           ✗                │   ✗ idle_sessions_end
+                             ┆                ✗   ✗ results_follow_their_call
                              ✗            ✗   │   ✗ acknowledged_messages_are_stored
         "#);
     }
