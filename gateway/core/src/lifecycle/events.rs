@@ -33,7 +33,7 @@ group! {
             /// Every eighth number is skipped: a client takes the gap for events that it has missed.
             WithGaps "with_gaps",
         }
-        /// What a client is told that asks for events of which the first are kept no more.
+        /// What the answer says to a client that asks for events, if the first of them are kept no more.
         lost: Lost {
             /// That the list is not whole.
             Marked "marked",
@@ -59,7 +59,7 @@ impl Replaying {
         }
     }
 
-    /// What a client is told whose list of events begins too late.
+    /// What the answer says if its list of events begins too late.
     pub fn lost(self) -> Lost {
         self.lost
     }

@@ -20,18 +20,18 @@ group! {
             Kept "kept",
             /// They are dropped from the history, and the key stays behind a rotation of the turn (spec §5.11).
             Forgotten "forgotten",
-            /// The same, but the number of stored messages is not taken back: as many messages of the next turn are taken
-            /// for stored and never are (recordings of 0.16.0).
+            /// They are dropped, and the number of stored messages is not reduced: as many messages of the next turn count as
+            /// stored and never are (recordings of 0.16.0).
             ForgottenButCounted "forgotten_but_counted",
-            /// The same, but stored messages are known by their addresses, which later messages may get: as many messages
-            /// at most are taken for stored and never are (recordings of 0.17.0).
+            /// They are dropped. Stored messages are known by their addresses in memory, and later messages may get the
+            /// addresses of dropped ones: those count as stored and never are (recordings of 0.17.0).
             ForgottenButAddressed "forgotten_but_addressed",
         }
         /// What the history records of an interrupt.
         interrupted: Interrupted {
             /// An agent message that the operation was interrupted.
             Said "said",
-            /// The same, but only after the result of a tool (recordings of 0.18.2 and 0.19.0).
+            /// An agent message as above, but only after the result of a tool (recordings of 0.18.2 and 0.19.0).
             SaidAfterTool "said_after_tool",
             /// Nothing (recordings of 0.16.0 and 0.17.0).
             Silent "silent",

@@ -1,5 +1,5 @@
 //! The text of a file as an error shows it. Of a line that is too long for a screen only the part around the marked place
-//! is left: the printer cannot print a mark beyond column 65,535, and nobody reads so long a line.
+//! is left: the printer cannot print a mark beyond column 65,535, and no reader wants so long a line.
 
 use std::iter;
 use std::ops::Range;
