@@ -17,6 +17,10 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn check(view: &View<'_>) -> Vec<Breach> {
     let turns = view.agents.turns();
+    // Most runs ask nothing, and the claim is judged after each event.
+    if turns.values().flatten().all(|turn| turn.answers.is_empty()) {
+        return Vec::new();
+    }
     let mut breaches = Vec::new();
     for session in view.known {
         let label = view.names.label(session.id());

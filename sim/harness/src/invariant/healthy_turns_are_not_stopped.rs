@@ -20,6 +20,10 @@ pub(super) const INVARIANT: Invariant = Invariant {
 fn check(view: &View<'_>) -> Vec<Breach> {
     let logs = view.clients.log.sessions();
     let turns = view.agents.turns();
+    // Most runs stop no turn, and the claim is judged after each event.
+    if turns.values().flatten().all(|turn| turn.stop.is_none()) {
+        return Vec::new();
+    }
     let mut breaches = Vec::new();
     for session in view.known {
         let label = view.names.label(session.id());

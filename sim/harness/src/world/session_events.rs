@@ -1,9 +1,10 @@
 //! The events that the gateway reports of its sessions, as claims read them: facts that no record holds.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use gateway_core::clock::Uptime;
 use gateway_core::ids::SessionId;
 use gateway_core::observe::{Access, EndBegan, Observer, Resource, SessionEvent};
 
@@ -12,7 +13,10 @@ use crate::footprint::GatewayAccesses;
 
 /// The reported events of a run, summed up by session. A session without events has the default summary.
 #[derive(Default)]
-pub(crate) struct SessionEvents(RefCell<BTreeMap<SessionId, SessionSummary>>);
+pub(crate) struct SessionEvents {
+    sessions: RefCell<BTreeMap<SessionId, SessionSummary>>,
+    last_end: Cell<Option<Uptime>>,
+}
 
 /// The reported events of one session. See [`SessionEvent`] for the meaning of each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +42,7 @@ pub(crate) struct SessionSummary {
 impl SessionEvents {
     /// Reads the summary of a session, up to now.
     pub(crate) fn read<T>(&self, session: &SessionId, read: impl FnOnce(&SessionSummary) -> T) -> T {
-        match self.0.borrow().get(session) {
+        match self.sessions.borrow().get(session) {
             Some(summary) => read(summary),
             None => read(&SessionSummary::default()),
         }
@@ -49,8 +53,13 @@ impl SessionEvents {
         self.read(session, |summary| summary.end)
     }
 
+    /// When an end began last, of any session.
+    pub(crate) fn last_end(&self) -> Option<Uptime> {
+        self.last_end.get()
+    }
+
     fn add(&self, session: &SessionId, event: SessionEvent<'_>) {
-        let mut sessions = self.0.borrow_mut();
+        let mut sessions = self.sessions.borrow_mut();
         let summary = sessions.entry(session.clone()).or_default();
         match event {
             SessionEvent::PromptsAccepted(count) => summary.accepted += count,
@@ -59,7 +68,10 @@ impl SessionEvents {
             SessionEvent::JobTurnClaimed { owner } => summary.job_owner = Some(owner.clone()),
             SessionEvent::TurnGivenUp => summary.turn_given_up = true,
             SessionEvent::EventAfterRemoval => summary.sent_after_removal = true,
-            SessionEvent::EndBegan(end) => summary.end = Some(end),
+            SessionEvent::EndBegan(end) => {
+                summary.end = Some(end);
+                self.last_end.set(Some(end.at));
+            }
             SessionEvent::Finalized { agent_closed } => summary.agent_closed = agent_closed,
         }
     }
