@@ -217,6 +217,13 @@ const CRATES: &[Crate] = &[
             &["main"],
         ],
     },
+    Crate {
+        package: "xtask",
+        folder: "sim/xtask",
+        uses: &["gateway-core", "sim-scenario", "sim-harness", "sim-search"],
+        never: &[],
+        layers: &[&["mutants::outcome"], &["mutants::baseline", "mutants::score"], &["mutants"], &["main"]],
+    },
 ];
 
 /// Parents that import their own children and are imported by them: the crate, the parent, the reason. The root of a crate

@@ -1,0 +1,162 @@
+//! The score: results counted by area of the code, and the missed mutants with their reasons.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use miette::{Context, IntoDiagnostic, miette};
+
+use super::outcome::{Mutant, Outcome};
+
+/// Why a missed mutant changes nothing that a user could notice: `"file: change" = "reason"`, without line and column.
+pub(super) struct Reasons(BTreeMap<String, String>);
+
+/// Counts by area, and the missed mutants.
+pub(super) struct Score {
+    areas: BTreeMap<String, Counts>,
+    /// Name and, where `reasons.toml` has one, the reason.
+    missed: Vec<(String, Option<String>)>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    claim: u32,
+    snapshot: u32,
+    timeout: u32,
+    unviable: u32,
+    explained: u32,
+    missed: u32,
+}
+
+impl Reasons {
+    /// Reads `reasons.toml`.
+    pub(super) fn read(place: &Path) -> miette::Result<Self> {
+        let text =
+            fs::read_to_string(place).into_diagnostic().wrap_err_with(|| format!("cannot read {}", place.display()))?;
+        let reasons: BTreeMap<String, String> =
+            toml::from_str(&text).map_err(|error| miette!("{}: {error}", place.display()))?;
+        Ok(Self(reasons))
+    }
+
+    fn of(&self, mutant: &str) -> Option<&String> {
+        self.0.get(&without_place(mutant))
+    }
+}
+
+/// `file:line:column: change` as `file: change`.
+fn without_place(name: &str) -> String {
+    let mut parts = name.splitn(4, ':');
+    match (parts.next(), parts.nth(2)) {
+        (Some(file), Some(change)) => format!("{file}:{change}"),
+        _ => name.to_owned(),
+    }
+}
+
+/// The module of `gateway/core/src/AREA/…`.
+fn area(name: &str) -> String {
+    let path = name.split(':').next().unwrap_or(name);
+    let inner = path.strip_prefix("gateway/core/src/").unwrap_or(path);
+    inner.split('/').next().unwrap_or(inner).to_owned()
+}
+
+impl Score {
+    pub(super) fn new(mutants: &[Mutant], reasons: &Reasons) -> Self {
+        let mut score = Self { areas: BTreeMap::new(), missed: Vec::new() };
+        for Mutant { name, result } in mutants {
+            let counts = score.areas.entry(area(name)).or_default();
+            let reason = reasons.of(name);
+            *match result {
+                Outcome::Caught(by) if by.starts_with("claim ") => &mut counts.claim,
+                Outcome::Caught(_) => &mut counts.snapshot,
+                Outcome::Timeout => &mut counts.timeout,
+                Outcome::Unviable => &mut counts.unviable,
+                Outcome::Missed if reason.is_some() => &mut counts.explained,
+                Outcome::Missed => &mut counts.missed,
+            } += 1;
+            if *result == Outcome::Missed {
+                score.missed.push((name.clone(), reason.cloned()));
+            }
+        }
+        score
+    }
+
+    /// Whether a missed mutant has no reason.
+    pub(super) fn has_unexplained(&self) -> bool {
+        self.missed.iter().any(|(_, reason)| reason.is_none())
+    }
+}
+
+impl Counts {
+    fn add(self, other: Self) -> Self {
+        Self {
+            claim: self.claim + other.claim,
+            snapshot: self.snapshot + other.snapshot,
+            timeout: self.timeout + other.timeout,
+            unviable: self.unviable + other.unviable,
+            explained: self.explained + other.explained,
+            missed: self.missed + other.missed,
+        }
+    }
+
+    /// The share of viable mutants that something caught, in percent. A mutant with a reason is missed all the same.
+    fn caught(self) -> f64 {
+        let caught = self.claim + self.snapshot + self.timeout;
+        let viable = caught + self.explained + self.missed;
+        if viable == 0 { 100.0 } else { 100.0 * f64::from(caught) / f64::from(viable) }
+    }
+}
+
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "| code | by a claim | by rows or outcome | timeout | missed | missed, with a reason | unviable | caught |"
+        )?;
+        writeln!(f, "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
+        let all = self.areas.values().copied().fold(Counts::default(), Counts::add);
+        let lines = self.areas.iter().map(|(area, counts)| (format!("`{area}`"), *counts));
+        for (area, counts) in lines.chain([("all".to_owned(), all)]) {
+            let Counts { claim, snapshot, timeout, unviable, explained, missed } = counts;
+            let caught = counts.caught();
+            writeln!(
+                f,
+                "| {area} | {claim} | {snapshot} | {timeout} | {missed} | {explained} | {unviable} | {caught:.1} % |"
+            )?;
+        }
+        for (name, reason) in &self.missed {
+            match reason {
+                Some(reason) => write!(f, "\n* `{name}`: {reason}")?,
+                None => write!(f, "\n* `{name}`: **no reason**")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BTreeMap, Mutant, Outcome, Reasons, Score};
+
+    /// Every kind of result has its column, a reason is found without line and column, and lowers no score.
+    #[test]
+    fn results_are_counted() {
+        let place = |change: &str| format!("gateway/core/src/ends/reaper.rs:10:4: {change}");
+        let mutant = |change: &str, result| Mutant { name: place(change), result };
+        let mutants = [
+            mutant("a", Outcome::Caught("claim x in y".to_owned())),
+            mutant("b", Outcome::Caught("snapshot rows_differ in y".to_owned())),
+            mutant("c", Outcome::Timeout),
+            mutant("d", Outcome::Unviable),
+            mutant("e", Outcome::Missed),
+        ];
+        let reason = |change: &str| (format!("gateway/core/src/ends/reaper.rs: {change}"), "no effect".to_owned());
+        let none = Score::new(&mutants, &Reasons(BTreeMap::new()));
+        assert!(none.has_unexplained());
+        assert!(none.to_string().contains("| `ends` | 1 | 1 | 1 | 1 | 0 | 1 | 75.0 % |"), "{none}");
+        assert!(none.to_string().ends_with("reaper.rs:10:4: e`: **no reason**"), "{none}");
+        let with = Score::new(&mutants, &Reasons(BTreeMap::from([reason("e")])));
+        assert!(!with.has_unexplained());
+        assert!(with.to_string().contains("| all | 1 | 1 | 1 | 0 | 1 | 1 | 75.0 % |"), "{with}");
+    }
+}
