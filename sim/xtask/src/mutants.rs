@@ -132,7 +132,7 @@ fn mutate(arguments: &Arguments, shard: Shard) -> miette::Result<()> {
 }
 
 fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    Command::new("cargo")
 }
 
 fn cargo_mutants() -> Command {
