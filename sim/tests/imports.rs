@@ -173,6 +173,7 @@ const CRATES: &[Crate] = &[
             // Claims and their judge.
             &["claim"],
             &["invariant"],
+            &["counts"],
             &["oracle"],
             // A run and its result.
             &["observation", "report"],

@@ -65,7 +65,7 @@ mod unresponsive_turns_are_interrupted;
 
 use sim_scenario::InvariantNames;
 
-use crate::claim::{Breach, Claim, Condition, RENAMED, View, bound, room};
+use crate::claim::{Breach, Case, Cases, Claim, Condition, Excuse, RENAMED, View, bound, room};
 pub use crate::claim::{Invariant, Violation};
 
 /// Every invariant, in the order in which they are judged.

@@ -18,6 +18,7 @@
 //! ```
 
 mod claim;
+pub mod counts;
 pub mod coverage;
 pub mod footprint;
 pub mod history;

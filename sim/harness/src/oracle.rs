@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use gateway_core::clock::{Millis, Uptime};
 use sim_scenario::Scenario;
 
-use crate::claim::{Breach, Claim, Condition, Invariant, View, Violation};
+use crate::claim::{Breach, Case, Cases, Claim, Condition, Excuse, Invariant, Tally, View, Violation};
+use crate::counts::Counts;
 use crate::invariant::ALL;
 use crate::rows::RowSet;
 
@@ -20,6 +21,8 @@ pub(crate) struct Oracle {
     /// The claims and subjects that are reported: each pair once.
     reported: BTreeSet<(&'static str, String)>,
     violations: Vec<Violation>,
+    /// The cases of each claim of [`ALL`].
+    tallies: Vec<Tally>,
     /// Whether a condition has ended, or was replaced, since the last `take_ended`.
     ended: bool,
 }
@@ -35,9 +38,10 @@ impl Oracle {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let bound = |invariant: &Invariant| match invariant.claim {
             Claim::Within { bound, .. } => bound(scenario),
-            Claim::Always(_) | Claim::Received(_) | Claim::AtRest(_) => Millis::ZERO,
+            _ => Millis::ZERO,
         };
-        Self { bounds: ALL.into_iter().map(bound).collect(), ..Self::default() }
+        let tallies = vec![Tally::default(); ALL.len()];
+        Self { bounds: ALL.into_iter().map(bound).collect(), tallies, ..Self::default() }
     }
 
     /// Call after each event. Judges the `Always` claims, and notes which conditions of `Within` claims begin and end.
@@ -45,17 +49,20 @@ impl Oracle {
         for (place, invariant) in ALL.into_iter().enumerate() {
             match &invariant.claim {
                 Claim::Always(check) => self.report(now, invariant, check(view)),
-                Claim::Within { begun, .. } => self.note(now, place, begun(view, self.bounds[place])),
-                Claim::Received(_) | Claim::AtRest(_) => {}
+                Claim::Each(check) => self.look(now, place, |cases| check(view, cases)),
+                Claim::Within { begun, .. } => self.note(now, place, begun(view, self.bounds[place]), view),
+                Claim::Received(_) | Claim::AtRest(_) | Claim::Frames(_) | Claim::Rest(_) => {}
             }
         }
     }
 
     /// Call after clients have received frames. Judges the `Received` claims.
     pub(crate) fn judge_frames(&mut self, now: Uptime, view: &View<'_>) {
-        for invariant in ALL {
-            if let Claim::Received(check) = &invariant.claim {
-                self.report(now, invariant, check(view));
+        for (place, invariant) in ALL.into_iter().enumerate() {
+            match &invariant.claim {
+                Claim::Received(check) => self.report(now, invariant, check(view)),
+                Claim::Frames(check) => self.look(now, place, |cases| check(view, cases)),
+                _ => {}
             }
         }
     }
@@ -72,6 +79,7 @@ impl Oracle {
         for key in overdue {
             if let Some(begun) = self.begun.remove(&key) {
                 let detail = (begun.condition.detail)(&key.1, begun.since);
+                self.tallies[key.0].add(&Case::Held);
                 self.violate(now, ALL[key.0].name, key.1, detail);
             }
         }
@@ -79,9 +87,13 @@ impl Oracle {
 
     /// Call once, at the end of the run. Judges the `AtRest` claims.
     pub(crate) fn judge_at_rest(&mut self, now: Uptime, view: &View<'_>, tables: &RowSet) {
-        for invariant in ALL {
-            if let Claim::AtRest(check) = &invariant.claim {
-                self.report(now, invariant, check(view, tables));
+        for (place, invariant) in ALL.into_iter().enumerate() {
+            match &invariant.claim {
+                Claim::AtRest(check) => self.report(now, invariant, check(view, tables)),
+                Claim::Rest(check) => self.look(now, place, |cases| check(view, tables, cases)),
+                // For what was counted since the last frame that was judged.
+                Claim::Frames(check) => self.look(now, place, |cases| check(view, cases)),
+                _ => {}
             }
         }
     }
@@ -96,11 +108,20 @@ impl Oracle {
         &self.violations
     }
 
-    fn note(&mut self, now: Uptime, place: usize, conditions: Vec<Condition>) {
+    /// How often each claim was judged and excused so far.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts::new(|place| self.tallies.get(place).map(Tally::count).unwrap_or_default())
+    }
+
+    fn note(&mut self, now: Uptime, place: usize, conditions: Vec<Condition>, view: &View<'_>) {
         let hold: BTreeSet<&str> = conditions.iter().map(|condition| condition.subject.as_str()).collect();
         let before = self.begun.len();
         self.begun.retain(|(other, subject), _| *other != place || hold.contains(subject.as_str()));
-        self.ended |= self.begun.len() < before;
+        // A condition that ended in time is a case that was judged; one that ended with the process would be judged later.
+        let ended = before - self.begun.len();
+        let case = if view.sessions.is_some() { Case::Held } else { Case::Excused(Excuse::Killed) };
+        (0..ended).for_each(|_| self.tallies[place].add(&case));
+        self.ended |= ended > 0;
         for condition in conditions {
             let within = condition.within;
             let reported = (ALL[place].name, condition.subject.clone());
@@ -115,6 +136,7 @@ impl Oracle {
                     }
                     Some(known) => {
                         *known = begun;
+                        self.tallies[place].add(&Case::Held);
                         self.ended = true;
                     }
                     None => {
@@ -123,6 +145,13 @@ impl Oracle {
                 }
             }
         }
+    }
+
+    fn look(&mut self, now: Uptime, place: usize, check: impl FnOnce(&mut Cases<'_>)) {
+        let mut cases = Cases::new(&mut self.tallies[place]);
+        check(&mut cases);
+        let breaches = cases.into_breaches();
+        self.report(now, ALL[place], breaches);
     }
 
     fn report(&mut self, now: Uptime, invariant: &Invariant, breaches: Vec<Breach>) {

@@ -7,6 +7,7 @@ use gateway_core::release::Release;
 use serde::Serialize;
 
 use crate::claim::Violation;
+use crate::counts::Counts;
 use crate::coverage::Coverage;
 use crate::history::History;
 use crate::rows::RowSet;
@@ -38,6 +39,8 @@ pub struct Report {
     pub tape: Tape,
     /// The transitions of sessions and the marks that were reached.
     pub coverage: Coverage,
+    /// How often each claim was judged and excused.
+    pub counts: Counts,
     /// The duration of the run, heal phase included.
     pub uptime: Uptime,
 }

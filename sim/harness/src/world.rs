@@ -3,6 +3,7 @@
 pub(crate) mod agent_log;
 mod agents;
 mod answers;
+pub mod cases;
 pub(crate) mod client;
 pub(crate) mod client_log;
 pub mod clock;

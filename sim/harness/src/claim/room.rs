@@ -124,17 +124,15 @@ pub(crate) fn sessions_at_most(view: &View<'_>, client: &str, request: &SentRequ
 
 /// The fewest sessions that the connection of `client` had when its `request` was carried out, whose answer has just arrived.
 pub(crate) fn sessions_at_least(view: &View<'_>, client: &str, request: &SentRequest) -> usize {
-    if view.process.signalled_at.is_some() {
+    if view.process.has_a_signal() {
         return 0;
     }
     let logs = view.clients.log.sessions();
     let connections = view.clients.log.connections();
-    if connections.may_share(client) {
-        return 0;
-    }
     let is_own = |session: &str| {
         let mut requests = logs.get(session).into_iter().flat_map(|log| &log.requests);
-        requests.all(|other| other.client == client && other.method != "session.close")
+        !connections.may_share(client, session)
+            && requests.all(|other| other.client == client && other.method != "session.close")
     };
     let given = connections.sessions_of(client).filter(|(_, since)| *since < request.sent_at);
     given.filter(|(session, _)| is_own(session)).count()

@@ -3,58 +3,80 @@
 
 use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
-use gateway_core::store::StoredId;
+use gateway_core::store::{NewMessage, StoredId};
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Excuse, Invariant, View};
 use crate::rows::RowSet;
 use crate::world::client_log::{LoggedRequest, SessionLog};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "accepted_input_is_stored",
     about: "at rest, every queued prompt is stored with its text unchanged, and every steering text is part of a stored message",
-    claim: Claim::AtRest(check),
+    claim: Claim::Rest(check),
 };
 
-fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
-    view.of_stored(|session, log, row| breach(view, session, log, row))
+fn check(view: &View<'_>, _: &RowSet, cases: &mut Cases<'_>) {
+    view.each_stored(|session, log, row| each_input(view, session, log, row, cases));
 }
 
-fn breach(view: &View<'_>, id: &str, log: &SessionLog, row: &StoredId) -> Option<Breach> {
-    if log.queued.is_empty() && log.steers.is_empty() {
-        return None;
+fn each_input(view: &View<'_>, id: &str, log: &SessionLog, row: &StoredId, cases: &mut Cases<'_>) {
+    let accepted = |method| log.requests.iter().filter(move |input| input.was(method, &["queued"]));
+    let inputs: Vec<&LoggedRequest> = accepted("prompt.submit").chain(accepted("session.steer")).collect();
+    if inputs.is_empty() {
+        return;
     }
-    let session = view.known.iter().find(|session| session.id().as_str() == id)?;
-    if !ended_at_rest(view, session) {
-        return None;
+    let Some(session) = view.known.iter().find(|session| session.id().as_str() == id) else { return };
+    let excuse = not_at_rest(view, session);
+    let mut standing: Vec<&LoggedRequest> = Vec::new();
+    for input in inputs {
+        let excuse = excuse.or((!stands(log, input)).then_some(Excuse::MayBeCancelled));
+        if let Some(excuse) = excuse {
+            cases.add(Case::Excused(excuse));
+            continue;
+        }
+        standing.push(input);
+        cases.add(case(view, id, log, row, &standing));
     }
-    let standing = |method: &'static str| log.requests.iter().filter(move |input| stands(log, input, method)).map(text);
-    let (queued, steers): (Vec<_>, Vec<_>) = (standing("prompt.submit").collect(), standing("session.steer").collect());
-    let said: Vec<&str> = view.rows.all_messages(row).iter().filter_map(|message| message.content.as_deref()).collect();
-    let prompts: Vec<&str> = log.started.iter().map(String::as_str).chain(queued.iter().copied()).collect();
-    let as_sent = |text: &str| said.iter().filter(|said| **said == text).count();
-    let read = |text: &str| said.iter().map(|said| said.matches(text).count()).sum::<usize>();
-    let sent = |text: &str| prompts.iter().filter(|prompt| **prompt == text).count();
-    let steered = |text: &str| steers.iter().filter(|steer| **steer == text).count();
-    let unsaid = queued.iter().find(|text| as_sent(text) < sent(text));
-    let unread = steers.iter().find(|text| read(text) < steered(text));
-    let text = unsaid.or(unread)?;
+}
+
+/// The case of the last of these inputs, which all have to be stored.
+fn case(view: &View<'_>, id: &str, log: &SessionLog, row: &StoredId, standing: &[&LoggedRequest]) -> Case {
+    let [.., input] = standing else { return Case::NotConcerned };
+    let text = input.text.as_str();
+    let same = |other: &&&LoggedRequest| other.method == input.method && other.text == text;
+    let nth = standing.iter().filter(same).count();
+    let is_prompt = input.method == "prompt.submit";
+    // A queued prompt is a message of its own, as are the prompts that started at once. A steer is part of a message.
+    let nth = nth + if is_prompt { log.started.iter().filter(|prompt| *prompt == text).count() } else { 0 };
+    let times = |said: &str| if is_prompt { usize::from(said == text) } else { said.matches(text).count() };
+    let said = |message: &NewMessage| message.content.as_deref().map_or(0, times);
+    let stored = view.rows.all_messages(row).iter().map(said).sum::<usize>();
+    // The queued prompt whose turn cannot begin, because the messages before it are refused again, is over.
+    let accepted_at = input.answered.as_ref().map_or(input.sent_at, |reply| reply.at);
+    let behind = view.rows.refusals_since(row, accepted_at);
+    let refused = view.rows.excused(row, |message| said(message) > 0) + behind;
+    if nth <= stored {
+        return Case::Held;
+    }
+    if nth <= stored + refused {
+        return Case::Excused(Excuse::WriteRefused);
+    }
     let session = view.label(id);
-    Some(Breach { detail: format!("session {session} accepted {text:?} and never stored it"), subject: session })
+    let detail = format!("session {session} accepted {text:?} and never stored it");
+    Case::failed(session, detail)
 }
 
-/// Whether a prompt or a steer was accepted and waits, and no request to stop may have cancelled it.
-fn stands(log: &SessionLog, input: &LoggedRequest, method: &str) -> bool {
+/// Whether no request to stop may have cancelled an accepted input that waits.
+fn stands(log: &SessionLog, input: &LoggedRequest) -> bool {
     let mut stops = log.requests.iter().filter(|request| request.stops());
-    let spared = stops.all(|stop| stop.answered.as_ref().is_some_and(|reply| reply.at < input.sent_at));
-    spared && input.was(method, &["queued"])
+    stops.all(|stop| stop.answered.as_ref().is_some_and(|reply| reply.at < input.sent_at))
 }
 
-fn text(input: &LoggedRequest) -> &str {
-    &input.text
-}
-
-/// Whether the session came to its end when nothing was left to do.
-fn ended_at_rest(view: &View<'_>, session: &Session) -> bool {
-    session.read(|record| record.stage == SessionStage::Finalized)
-        && view.events.end(session.id()).is_some_and(|end| !end.found_turn)
+/// Why the session did not come to its end when nothing was left to do, if it did not.
+fn not_at_rest(view: &View<'_>, session: &Session) -> Option<Excuse> {
+    if session.read(|record| record.stage != SessionStage::Finalized) {
+        return Some(Excuse::Killed);
+    }
+    let found_turn = view.events.end(session.id()).is_none_or(|end| end.found_turn);
+    found_turn.then_some(Excuse::EndedInTurn)
 }

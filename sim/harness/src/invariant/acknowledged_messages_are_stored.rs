@@ -5,48 +5,54 @@
 
 use gateway_core::store::{NewMessage, Role, StoredId};
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Excuse, Invariant, View};
 use crate::rows::RowSet;
 use crate::world::client_log::{SessionLog, TurnEnd};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "acknowledged_messages_are_stored",
     about: "at rest, every prompt, tool result and answer that clients were shown was stored in a row of their conversation",
-    claim: Claim::AtRest(check),
+    claim: Claim::Rest(check),
 };
 
-fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
-    view.of_stored(|session, log, row| breach(view, session, log, row))
+fn check(view: &View<'_>, _: &RowSet, cases: &mut Cases<'_>) {
+    view.each_stored(|session, log, row| each_shown(view, session, log, row, cases));
 }
 
-fn breach(view: &View<'_>, session: &str, log: &SessionLog, row: &StoredId) -> Option<Breach> {
-    let said = view.rows.all_messages(row);
+fn each_shown(view: &View<'_>, session: &str, log: &SessionLog, row: &StoredId, cases: &mut Cases<'_>) {
     let answers = log.ends.iter().filter_map(|end| match end {
         TurnEnd::Complete(text) => Some(text.as_str()),
         TurnEnd::Interrupted => None,
     });
-    let lost = lost(Role::User, log.started.iter().map(String::as_str), said)
-        .or_else(|| lost(Role::Tool, log.results.iter().map(String::as_str), said))
-        .or_else(|| lost(Role::Assistant, answers, said))?;
-    let detail =
-        format!("session {} reported {lost}, which its row {} never held", view.label(session), view.rows.alias(row));
-    Some(Breach { subject: view.label(session), detail })
+    let shown =
+        [(Role::User, texts(&log.started)), (Role::Tool, texts(&log.results)), (Role::Assistant, answers.collect())];
+    for (role, shown) in shown {
+        for (place, text) in shown.iter().enumerate() {
+            // Of several with one text, the first ones are those that are stored.
+            let nth = 1 + shown[..place].iter().filter(|earlier| *earlier == text).count();
+            let is_it = |message: &NewMessage| message.role == role && message.content.as_deref() == Some(text);
+            let stored = view.rows.all_messages(row).iter().filter(|message| is_it(message)).count();
+            let refused = view.rows.excused(row, is_it);
+            cases.add(match () {
+                () if nth <= stored => Case::Held,
+                () if nth <= stored + refused => Case::Excused(Excuse::WriteRefused),
+                () => lost(view, session, row, role, text),
+            });
+        }
+    }
 }
 
-/// A message that clients were shown more often than it was stored.
-fn lost<'a>(role: Role, shown: impl Iterator<Item = &'a str>, said: &[NewMessage]) -> Option<String> {
-    let shown: Vec<&str> = shown.collect();
-    let stored = |text: &str| {
-        said.iter().filter(|message| message.role == role && message.content.as_deref() == Some(text)).count()
+fn lost(view: &View<'_>, session: &str, row: &StoredId, role: Role, text: &str) -> Case {
+    let (session, row) = (view.label(session), view.rows.alias(row));
+    let what = match role {
+        Role::User => "the prompt",
+        Role::Tool => "the tool's result",
+        Role::Assistant => "the answer",
     };
-    let often = |text: &str| shown.iter().filter(|shown| **shown == text).count();
-    let text = shown.iter().find(|text| stored(text) < often(text))?;
-    Some(format!(
-        "{} {text:?}",
-        match role {
-            Role::User => "the prompt",
-            Role::Tool => "the tool's result",
-            Role::Assistant => "the answer",
-        }
-    ))
+    let detail = format!("session {session} reported {what} {text:?}, which its row {row} never held");
+    Case::failed(session, detail)
+}
+
+fn texts(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
 }

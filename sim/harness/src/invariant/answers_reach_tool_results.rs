@@ -4,11 +4,9 @@
 //! A kill of the process cuts off the answers that no stored result can hold yet. The agents' own log says which these are:
 //! the gateway had not asked the agent for another event since the agent reported the result, or the agent still waited.
 
-use std::collections::BTreeSet;
+use gateway_core::store::{NewMessage, Role, StoredId};
 
-use gateway_core::store::{Role, StoredId};
-
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Excuse, Invariant, View};
 use crate::rows::RowSet;
 use crate::world::agent_log::AgentTurn;
 use crate::world::client_log::SessionLog;
@@ -16,35 +14,42 @@ use crate::world::client_log::SessionLog;
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "answers_reach_tool_results",
     about: "at rest, every accepted answer to a question of the agent is the result of a tool call in the rows",
-    claim: Claim::AtRest(check),
+    claim: Claim::Rest(check),
 };
 
-fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
-    view.of_stored(|session, log, row| breach(view, session, log, row))
+fn check(view: &View<'_>, _: &RowSet, cases: &mut Cases<'_>) {
+    view.each_stored(|session, log, row| each_answer(view, session, log, row, cases));
 }
 
-fn breach(view: &View<'_>, session: &str, log: &SessionLog, row: &StoredId) -> Option<Breach> {
+fn each_answer(view: &View<'_>, session: &str, log: &SessionLog, row: &StoredId, cases: &mut Cases<'_>) {
     if log.answers.is_empty() {
-        return None;
+        return;
     }
-    let results = view.rows.all_messages(row).iter().filter(|message| message.role == Role::Tool);
-    let results: Vec<&str> = results.filter_map(|message| message.content.as_deref()).collect();
     // Steering text of the meantime follows the result in the same message.
-    let read = |text: &str| results.iter().filter(|result| result.starts_with(text)).count();
-    let given = |text: &str| log.answers.iter().filter(|answer| *answer == text).count();
+    let is_result = |message: &NewMessage, text: &str| {
+        message.role == Role::Tool && message.content.as_deref().is_some_and(|result| result.starts_with(text))
+    };
     let session = view.label(session);
     let turns = view.agents.turns();
     let turns = || turns.get(&session).into_iter().flatten();
-    let cut_off = |text: &str| turns().flat_map(AgentTurn::cut_off).filter(|answer| answer.text == text).count();
-    let unread = |text: &str| given(text).saturating_sub(read(text) + cut_off(text));
-    let texts: BTreeSet<&str> = log.answers.iter().map(String::as_str).collect();
-    let not_received = turns().filter(|turn| turn.is_cut_off_at_question()).count();
-    if texts.into_iter().map(unread).sum::<usize>() <= not_received {
-        return None;
+    let mut not_received = turns().filter(|turn| turn.is_cut_off_at_question()).count();
+    for (place, text) in log.answers.iter().enumerate() {
+        let nth = 1 + log.answers[..place].iter().filter(|answer| *answer == text).count();
+        let read = view.rows.all_messages(row).iter().filter(|message| is_result(message, text)).count();
+        let refused = view.rows.excused(row, |message| is_result(message, text));
+        let cut_off = turns().flat_map(AgentTurn::cut_off).filter(|answer| answer.text == *text).count();
+        cases.add(if nth <= read {
+            Case::Held
+        } else if nth <= read + refused {
+            Case::Excused(Excuse::WriteRefused)
+        } else if nth <= read + refused + cut_off {
+            Case::Excused(Excuse::Killed)
+        } else if not_received > 0 {
+            not_received -= 1;
+            Case::Excused(Excuse::Killed)
+        } else {
+            let detail = format!("session {session} accepted the answer {text:?}, which is the result of no tool call");
+            Case::failed(&*session, detail)
+        });
     }
-    let text = log.answers.iter().find(|text| unread(text) > 0)?;
-    Some(Breach {
-        detail: format!("session {session} accepted the answer {text:?}, which is the result of no tool call"),
-        subject: session,
-    })
 }

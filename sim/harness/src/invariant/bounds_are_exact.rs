@@ -4,36 +4,36 @@
 //! The room is counted from what clients sent and received and from the work of the agents ([`room`]), so a count of the
 //! gateway that leaks or is one too high is found.
 
-use super::{Breach, Claim, Invariant, View, room};
-use crate::world::client_log::{Answer, ClientEvent, SESSION_LIMIT, is_attaching};
+use super::{Case, Cases, Claim, Invariant, View, room};
+use crate::world::client_log::{Answer, SESSION_LIMIT, is_attaching};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "bounds_are_exact",
     about: "a prompt, a steer or a session is refused for want of room only where the clients' own count may have reached the bound, and accepted only where it may not have",
-    claim: Claim::Received(check),
+    claim: Claim::Frames(check),
 };
 
 /// The error code of a busy session (spec §3).
 const BUSY: i64 = 4009;
 
-fn check(view: &View<'_>) -> Vec<Breach> {
-    let answers = view.clients.events.iter().filter_map(|event| match event {
-        ClientEvent::Answer(answer) => Some(answer),
-        _ => None,
-    });
-    answers.flat_map(|answer| [waiting(view, answer), sessions(view, answer)]).flatten().collect()
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
+    for answer in view.clients.answers() {
+        cases.add(waiting(view, answer));
+        cases.add(sessions(view, answer));
+    }
 }
 
 /// What is wrong with the answer to a prompt or a steer.
-fn waiting(view: &View<'_>, answer: &Answer) -> Option<Breach> {
+fn waiting(view: &View<'_>, answer: &Answer) -> Case {
     let max = view.settings().max_waiting_prompts as usize;
     let request = &answer.request;
     let logs = view.clients.log.sessions();
     let (label, turns) = (view.label(request.session()), view.agents.turns());
-    let waiting = room::Waiting::new(logs.get(request.session())?, turns.get(&label), view);
+    let Some(log) = logs.get(request.session()) else { return Case::NotConcerned };
+    let waiting = room::Waiting::new(log, turns.get(&label), view);
     let status = answer.result.as_ref().map(|result| result["status"].as_str().unwrap_or_default());
     let what = match (request.method.as_str(), status) {
-        _ if max == 0 => return None,
+        _ if max == 0 => return Case::NotConcerned,
         ("session.steer", Err(&BUSY)) => {
             let most = waiting.steers_at_most(request);
             (most < max).then(|| format!("refused a steer, though at most {most} of {max} were unread"))
@@ -46,23 +46,24 @@ fn waiting(view: &View<'_>, answer: &Answer) -> Option<Breach> {
             let least = waiting.prompts_at_least(request);
             (least >= max).then(|| format!("queued a prompt, though {least} of {max} waited"))
         }
-        _ => None,
-    }?;
-    Some(Breach { detail: format!("session {label} {what}"), subject: label })
+        _ => return Case::NotConcerned,
+    };
+    let detail = |what| format!("session {label} {what}");
+    what.map_or(Case::Held, |what| Case::failed(&*label, detail(what)))
 }
 
 /// What is wrong with the answer to a request that attaches a session to the client's connection.
-fn sessions(view: &View<'_>, Answer { client, request, result }: &Answer) -> Option<Breach> {
+fn sessions(view: &View<'_>, Answer { client, request, result }: &Answer) -> Case {
     let max = view.settings().max_sessions_per_connection as usize;
     if max == 0 || !is_attaching(&request.method) {
-        return None;
+        return Case::NotConcerned;
     }
     let what = match result {
         Err(SESSION_LIMIT) => {
             let most = room::sessions_at_most(view, client, request);
             (most < max).then(|| format!("was refused a session, though it had at most {most} of {max}"))
         }
-        Err(_) => None,
+        Err(_) => return Case::NotConcerned,
         Ok(result) => {
             let session = result["session_id"].as_str().unwrap_or(request.session());
             let connections = view.clients.log.connections();
@@ -70,6 +71,6 @@ fn sessions(view: &View<'_>, Answer { client, request, result }: &Answer) -> Opt
             let least = room::sessions_at_least(view, client, request);
             (!had && least >= max).then(|| format!("was given another session, though it had {least} of {max}"))
         }
-    }?;
-    Some(Breach { detail: format!("{client} {what}"), subject: client.clone() })
+    };
+    what.map_or(Case::Held, |what| Case::failed(client, format!("{client} {what}")))
 }

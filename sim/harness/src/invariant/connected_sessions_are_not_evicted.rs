@@ -5,31 +5,34 @@ use gateway_core::actor::Actor;
 use gateway_core::record::{Attachment, Record};
 use gateway_core::state::{Registry, Session};
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "connected_sessions_are_not_evicted",
     about: "no session of a connected client is detached by another connection, or ended by the idle reaper or the cap",
-    claim: Claim::Always(check),
+    claim: Claim::Each(check),
 };
 
-fn check(view: &View<'_>) -> Vec<Breach> {
-    let Some(sessions) = view.sessions else { return Vec::new() };
-    view.known.iter().filter_map(|session| breach(view, sessions, session)).collect()
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
+    // A process that is down has no connections.
+    let Some(sessions) = view.sessions else { return };
+    for (place, session) in view.known.iter().enumerate() {
+        cases.look(place, case(view, sessions, session));
+    }
 }
 
-fn breach(view: &View<'_>, sessions: &Registry, session: &Session) -> Option<Breach> {
+fn case(view: &View<'_>, sessions: &Registry, session: &Session) -> Case {
     let had = |record: &Record| record.before.iter().rfind(|connection| sessions.is_linked(connection)).cloned();
     let ended = || view.events.end(session.id());
     let is_evicted = || ended().is_some_and(|ended| matches!(ended.actor, Actor::IdleReaper | Actor::Cap));
-    let what = session.read(|record| match &record.attachment {
+    let found = session.read(|record| match &record.attachment {
         Attachment::Detached { since, from: Some(connection) } if sessions.is_linked(connection) => {
             Some(format!("was detached at {since} from {}, which is connected", connection.name()))
         }
-        Attachment::Detached { since, .. } => {
-            let name = had(record)?.name().to_owned();
-            Some(format!("was detached at {since}, though {name} was attached before and is connected"))
-        }
+        Attachment::Detached { since, .. } => had(record).map(|connection| {
+            let name = connection.name();
+            format!("was detached at {since}, though {name} was attached before and is connected")
+        }),
         Attachment::Attached(connection) if sessions.link_of(connection).is_some_and(|link| link.is_silenced()) => {
             Some(format!("sends nothing to {}, which is attached and connected", connection.name()))
         }
@@ -37,7 +40,8 @@ fn breach(view: &View<'_>, sessions: &Registry, session: &Session) -> Option<Bre
             Some(format!("was ended as idle or over the cap, though {} is attached", connection.name()))
         }
         _ => None,
-    })?;
+    });
+    let Some(what) = found else { return Case::Held };
     let session = view.names.label(session.id());
-    Some(Breach { detail: format!("session {session} {what}"), subject: session })
+    Case::failed(&*session, format!("session {session} {what}"))
 }

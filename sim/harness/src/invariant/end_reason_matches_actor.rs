@@ -6,29 +6,34 @@ use gateway_core::observe::EndBegan;
 use gateway_core::state::Session;
 use gateway_core::store::EndReason;
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "end_reason_matches_actor",
     about: "a row that a session ends has the end reason of the actor that ended the session",
-    claim: Claim::Always(check),
+    claim: Claim::Each(check),
 };
 
-fn check(view: &View<'_>) -> Vec<Breach> {
-    view.known.iter().filter_map(|session| breach(view, session)).collect()
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
+    for (place, session) in view.known.iter().enumerate() {
+        cases.look(place, case(view, session));
+    }
 }
 
-fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
-    let EndBegan { actor, reason, .. } = view.events.end(session.id())?;
+fn case(view: &View<'_>, session: &Session) -> Case {
+    let Some(EndBegan { actor, reason, .. }) = view.events.end(session.id()) else { return Case::NotConcerned };
     session.read(|record| {
-        let row = view.rows.row(&record.agent.row)?;
+        let Some(row) = view.rows.row(&record.agent.row) else { return Case::NotConcerned };
         // Another end may have come first, and the first one wins: only this actor's own reason is judged.
-        if row.end_reason.as_deref() != Some(reason.as_str()) || reason == right_reason(actor) {
-            return None;
+        if row.end_reason.as_deref() != Some(reason.as_str()) {
+            return Case::NotConcerned;
+        }
+        if reason == right_reason(actor) {
+            return Case::Held;
         }
         let row = view.rows.alias(&row.id);
         let detail = format!("row {row} has the end reason `{}`, but was ended by {actor:?}", reason.as_str());
-        Some(Breach { subject: row, detail })
+        Case::failed(row, detail)
     })
 }
 

@@ -9,40 +9,43 @@ use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
 
 use super::session_cap_is_enforced::cap;
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "evictions_have_a_cause",
     about: "a session is ended as idle only `session_ttl` after a client or an agent last used it, and for room only while more sessions are live than the cap allows",
-    claim: Claim::Always(check),
+    claim: Claim::Each(check),
 };
 
-fn check(view: &View<'_>) -> Vec<Breach> {
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     // Judged at the instant at which an end begins; most events begin none.
     if view.events.last_end() != Some(view.now) {
-        return Vec::new();
+        return;
     }
-    view.known.iter().filter_map(|session| breach(view, session)).collect()
+    for (place, session) in view.known.iter().enumerate() {
+        cases.look(place, case(view, session));
+    }
 }
 
-fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
-    let ended = view.events.end(session.id()).filter(|ended| ended.at == view.now)?;
+fn case(view: &View<'_>, session: &Session) -> Case {
+    let ended = view.events.end(session.id()).filter(|ended| ended.at == view.now);
+    let Some(ended) = ended else { return Case::NotConcerned };
     let label = view.names.label(session.id());
     let detail = match ended.actor {
         Actor::IdleReaper => {
-            let used = last_used(view, session, &label)?;
+            let Some(used) = last_used(view, session, &label) else { return Case::NotConcerned };
             let is_early = ended.at < used + view.settings().session_ttl;
             is_early.then(|| format!("session {label} is ended as idle at {}, though used at {used}", ended.at))
         }
         Actor::Cap => {
-            let cap = cap(view.scenario)?;
+            let Some(cap) = cap(view.scenario) else { return Case::NotConcerned };
             let live = view.known.iter().filter(|session| was_live(view, session)).count();
             let of = format!("session {label} is ended for room at {}, though {live} were live of {cap}", ended.at);
             (live <= cap).then_some(of)
         }
-        Actor::Client | Actor::OrphanTimer | Actor::Disconnect | Actor::Shutdown => None,
-    }?;
-    Some(Breach { subject: label, detail })
+        Actor::Client | Actor::OrphanTimer | Actor::Disconnect | Actor::Shutdown => return Case::NotConcerned,
+    };
+    detail.map_or(Case::Held, |detail| Case::failed(label, detail))
 }
 
 /// When a client's request attached it last, or its agent last ended a turn.

@@ -3,23 +3,25 @@
 
 use gateway_core::state::Session;
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "finished_turns_block_no_prompt",
     about: "no prompt is queued behind a turn that is over",
-    claim: Claim::Always(check),
+    claim: Claim::Each(check),
 };
 
-fn check(view: &View<'_>) -> Vec<Breach> {
-    view.known.iter().filter_map(|session| breach(view, session)).collect()
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
+    for (place, session) in view.known.iter().enumerate() {
+        cases.look(place, case(view, session));
+    }
 }
 
-fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+fn case(view: &View<'_>, session: &Session) -> Case {
     if !view.events.read(session.id(), |events| events.waited_for_finished_turn) {
-        return None;
+        return if session.read(|record| record.queue.is_empty()) { Case::NotConcerned } else { Case::Held };
     }
     let session = view.names.label(session.id());
     let detail = format!("a prompt to session {session} is queued, though the turn there is over");
-    Some(Breach { subject: session, detail })
+    Case::failed(session, detail)
 }

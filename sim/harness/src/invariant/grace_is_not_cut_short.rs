@@ -5,20 +5,23 @@ use gateway_core::actor::Actor;
 use gateway_core::record::Attachment;
 use gateway_core::state::Session;
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "grace_is_not_cut_short",
     about: "no session is reaped as an orphan before a whole grace has passed since its last client left",
-    claim: Claim::Always(check),
+    claim: Claim::Each(check),
 };
 
-fn check(view: &View<'_>) -> Vec<Breach> {
-    view.known.iter().filter_map(|session| breach(view, session)).collect()
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
+    for (place, session) in view.known.iter().enumerate() {
+        cases.look(place, case(view, session));
+    }
 }
 
-fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
-    let ended = view.events.end(session.id()).filter(|ended| ended.actor == Actor::OrphanTimer)?;
+fn case(view: &View<'_>, session: &Session) -> Case {
+    let ended = view.events.end(session.id()).filter(|ended| ended.actor == Actor::OrphanTimer);
+    let Some(ended) = ended else { return Case::NotConcerned };
     session.read(|record| {
         // The gateway cannot learn of the end of a connection before its client has ended it.
         let left = view.clients.log.connections().left_at(session.id().as_str());
@@ -28,15 +31,17 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
                 "session {session} is reaped at {}, though its client ended the connection at {left}",
                 ended.at
             );
-            return Some(Breach { subject: session, detail });
+            return Case::failed(session, detail);
         }
         let detail = match record.attachment {
-            Attachment::Detached { since, .. } if ended.at >= since + view.settings().orphan_grace => return None,
+            Attachment::Detached { since, .. } if ended.at >= since + view.settings().orphan_grace => {
+                return Case::Held;
+            }
             Attachment::Detached { since, .. } => {
                 format!("session {session} is reaped at {}, though its client left at {since}", ended.at)
             }
             Attachment::Attached(_) => format!("session {session} is reaped at {}, though it has a client", ended.at),
         };
-        Some(Breach { subject: session, detail })
+        Case::failed(session, detail)
     })
 }

@@ -7,42 +7,43 @@
 use gateway_core::clock::Millis;
 use sim_scenario::{Action, OnDisconnect, RequestStep, Step};
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Excuse, Invariant, View};
 use crate::world::agent_log::{AgentTurn, Stop};
 use crate::world::client_log::{LoggedRequest, SessionLog};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "healthy_turns_are_not_stopped",
     about: "a turn is stopped only if a client asks for it, if its session has to end with a connection or the process, or if its agent has reported nothing for `orphan_silence` while no client was attached",
-    claim: Claim::Always(check),
+    claim: Claim::Each(check),
 };
 
-fn check(view: &View<'_>) -> Vec<Breach> {
+/// The number of turns of a session that are told apart in the counts.
+const TURNS: usize = 32;
+
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     let logs = view.clients.log.sessions();
     let turns = view.agents.turns();
     // Most runs stop no turn, and the claim is judged after each event.
     if turns.values().flatten().all(|turn| turn.stop.is_none()) {
-        return Vec::new();
+        return;
     }
-    let mut breaches = Vec::new();
-    for session in view.known {
+    for (known, session) in view.known.iter().enumerate() {
         let label = view.names.label(session.id());
         let (Some(turns), log) = (turns.get(&label), logs.get(session.id().as_str())) else { continue };
         for (place, turn) in turns.iter().enumerate() {
             let Some(stop) = turn.stop else { continue };
-            if log.is_some_and(|log| is_asked(log, &turns[..=place], stop))
-                || has_to_end(view, log, session.id().as_str(), stop)
-            {
+            let (case_of, id) = (known * TURNS + place.min(TURNS - 1), session.id().as_str());
+            if log.is_some_and(|log| is_asked(log, &turns[..=place], stop)) {
+                cases.look(case_of, Case::Held);
                 continue;
             }
             let detail = format!(
                 "a turn of session {label} was stopped at {} without cause; its agent had reported {} before",
                 stop.at, stop.silence
             );
-            breaches.push(Breach { subject: label.clone(), detail });
+            cases.look(case_of, has_to_end(view, log, id, stop).unwrap_or_else(|| Case::failed(&*label, detail)));
         }
     }
-    breaches
 }
 
 /// Whether a client asked for the stop of the last of these turns: with a request to stop, or with another prompt, that the
@@ -63,16 +64,22 @@ fn is_asked(log: &SessionLog, turns: &[AgentTurn], stop: Stop) -> bool {
     log.requests.iter().filter(is_meant).any(|request| request.stops() || is_another(request))
 }
 
-/// Whether the session ends with its connection or the process, or the agent hangs without a client.
-fn has_to_end(view: &View<'_>, log: Option<&SessionLog>, session: &str, stop: Stop) -> bool {
+/// The case of a stop because the session ends with its connection or the process, or because the agent hangs without a client.
+fn has_to_end(view: &View<'_>, log: Option<&SessionLog>, session: &str, stop: Stop) -> Option<Case> {
     let connections = view.clients.log.connections();
     let (silence, grace) = (view.settings().orphan_silence, view.settings().orphan_grace);
     let hangs = silence > Millis::ZERO && grace > Millis::ZERO && stop.silence >= silence;
     let was_alone = connections.held_since(session).is_none_or(|since| since + grace > stop.at);
-    view.process.signalled_at.is_some_and(|at| at <= stop.at)
-        || log.is_none_or(|log| log.closes_on_disconnect.unwrap_or_else(|| may_close(view)))
-            && connections.may_have_ended()
-        || hangs && was_alone
+    if view.process.was_signalled(stop.at) || hangs && was_alone {
+        return Some(Case::Held);
+    }
+    match log.and_then(|log| log.closes_on_disconnect) {
+        Some(true) if connections.has_lost(session) => Some(Case::Held),
+        // The request of another connection that has ended since may have attached the session to it.
+        Some(true) if connections.may_have_ended() => Some(Case::Excused(Excuse::LineInDoubt)),
+        None if may_close(view) && connections.may_have_ended() => Some(Case::Excused(Excuse::LineInDoubt)),
+        _ => None,
+    }
 }
 
 /// Whether a session whose creation no client has seen may be one that is closed with its connection.

@@ -1,29 +1,44 @@
 //! A turn is interrupted only on request and while it runs (A16 and S16 of the catalogue): an interrupt of an idle session does
 //! not stop the next turn, and a prompt does not stop its own.
 
+use gateway_core::clock::Millis;
 use gateway_core::state::Session;
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Excuse, Invariant, View};
 use crate::world::client_log::ClientEvent;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "interrupts_have_a_cause",
     about: "no turn is interrupted unless a client interrupted it, or sent another prompt, while it ran",
-    claim: Claim::Received(check),
+    claim: Claim::Frames(check),
 };
 
-fn check(view: &View<'_>) -> Vec<Breach> {
-    let stopped = view.clients.events.iter().filter_map(|event| match event {
-        ClientEvent::StoppedUnasked { session } => Some(session),
-        _ => None,
-    });
-    // The end of the session interrupts its turn too, and so does the grace when an agent hangs.
-    let asked =
-        |session: &Session| view.events.read(session.id(), |events| events.end.is_some() || events.turn_given_up);
-    let live = stopped.filter(|id| view.find(id).is_some_and(|session| !asked(session)));
-    live.map(|id| {
-        let session = view.label(id);
-        Breach { detail: format!("a turn of session {session} was interrupted without a request"), subject: session }
-    })
-    .collect()
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
+    cases.count_so_far(&view.clients.log.counted().stops);
+    for event in view.clients.events {
+        if let ClientEvent::StoppedUnasked { session } = event {
+            cases.add(case(view, session));
+        }
+    }
+}
+
+/// The case of a stop that no client's request explains.
+fn case(view: &View<'_>, id: &str) -> Case {
+    let label = view.label(id);
+    match view.find(id) {
+        // The end of the session interrupts its turn too.
+        Some(session) if view.events.end(session.id()).is_none() => {
+            let detail = format!("a turn of session {label} was interrupted without a request");
+            if was_silent(view, session) { Case::Held } else { Case::failed(label, detail) }
+        }
+        _ => Case::Excused(Excuse::EndedInTurn),
+    }
+}
+
+/// Whether its agent had reported nothing for so long that the grace may have interrupted it.
+fn was_silent(view: &View<'_>, session: &Session) -> bool {
+    let (label, silence) = (view.names.label(session.id()), view.settings().orphan_silence);
+    let turns = view.agents.turns();
+    let stop = turns.get(&label).and_then(|turns| turns.iter().rev().find_map(|turn| turn.stop));
+    silence > Millis::ZERO && stop.is_some_and(|stop| stop.silence >= silence)
 }

@@ -4,27 +4,30 @@
 use gateway_core::record::Record;
 use gateway_core::state::Session;
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "job_notices_reach_their_session",
     about: "a job's notice starts a turn in the session that started the job, and in no other",
-    claim: Claim::Always(check),
+    claim: Claim::Each(check),
 };
 
-fn check(view: &View<'_>) -> Vec<Breach> {
-    view.known.iter().filter_map(|session| breach(view, session)).collect()
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
+    for (place, session) in view.known.iter().enumerate() {
+        cases.look(place, case(view, session));
+    }
 }
 
-fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+fn case(view: &View<'_>, session: &Session) -> Case {
     if !session.read(Record::is_running) {
-        return None;
+        return Case::NotConcerned;
     }
-    let owner = view.events.read(session.id(), |events| events.job_owner.clone())?;
+    let owner = view.events.read(session.id(), |events| events.job_owner.clone());
+    let Some(owner) = owner else { return Case::NotConcerned };
     if owner == *session.id() {
-        return None;
+        return Case::Held;
     }
     let (session, owner) = (view.names.label(session.id()), view.names.label(&owner));
     let detail = format!("session {session} runs a turn for a job of session {owner}");
-    Some(Breach { subject: session, detail })
+    Case::failed(session, detail)
 }

@@ -3,33 +3,35 @@
 use gateway_core::record::{Record, SessionStage};
 use gateway_core::state::Session;
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "live_rows_stay_open",
     about: "the row of a live session is open, or not created yet",
-    claim: Claim::Always(check),
+    claim: Claim::Each(check),
 };
 
-fn check(view: &View<'_>) -> Vec<Breach> {
-    view.live.iter().filter_map(|session| breach(view, session)).collect()
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
+    for session in view.live {
+        cases.look_at(view, session, case(view, session));
+    }
 }
 
-fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+fn case(view: &View<'_>, session: &Session) -> Case {
     session.read(|record| {
         if record.stage == SessionStage::Open && view.rows.was_deleted(&record.agent.row) {
             let session = view.names.label(session.id());
             let detail = format!("session {session} is live, but its row is deleted");
-            return Some(Breach { subject: session, detail });
+            return Case::failed(session, detail);
         }
-        let row = view.rows.row(&record.agent.row)?;
-        let reason = row.end_reason.as_deref()?;
-        if record.stage != SessionStage::Open || rotates(record, reason) {
-            return None;
-        }
+        let row = view.rows.row(&record.agent.row).filter(|_| record.stage == SessionStage::Open);
+        let Some(row) = row else { return Case::NotConcerned };
+        let Some(reason) = row.end_reason.as_deref().filter(|reason| !rotates(record, reason)) else {
+            return Case::Held;
+        };
         let (session, row) = (view.names.label(session.id()), view.rows.alias(&row.id));
         let detail = format!("session {session} is live, but its row {row} is ended `{reason}`");
-        Some(Breach { subject: session, detail })
+        Case::failed(session, detail)
     })
 }
 

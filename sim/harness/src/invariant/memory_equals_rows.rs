@@ -3,36 +3,42 @@
 
 use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
+use gateway_core::store::NewMessage;
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Excuse, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "memory_equals_rows",
     about: "while no turn runs, the messages in memory equal the messages in the rows",
-    claim: Claim::Always(check),
+    claim: Claim::Each(check),
 };
 
-fn check(view: &View<'_>) -> Vec<Breach> {
-    view.live.iter().filter_map(|session| breach(view, session)).collect()
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
+    for session in view.live {
+        cases.look_at(view, session, case(view, session));
+    }
 }
 
-fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+fn case(view: &View<'_>, session: &Session) -> Case {
     session.read(|record| {
         // A deleted row takes its messages with it. That its session is still live is another claim's.
         if record.stage != SessionStage::Open || record.is_running() || view.rows.was_deleted(&record.agent.row) {
-            return None;
+            return Case::NotConcerned;
         }
         // A draft begins with messages, and has no row before its first prompt.
         if record.transcript.draft > 0 && view.rows.row(&record.agent.row).is_none() {
-            return None;
-        }
-        // Messages that the store has refused are written with the next flush.
-        if view.store.faults > 0 && record.transcript.saved < record.transcript.messages.len() {
-            return None;
+            return Case::NotConcerned;
         }
         let (memory, rows) = (&record.transcript.messages, view.rows.messages(&record.agent.row));
         if memory.as_slice() == rows {
-            return None;
+            return Case::Held;
+        }
+        // Messages that the store has refused are written with the next flush.
+        let refused = view.rows.refused(&record.agent.row);
+        let is_refused = |message: &NewMessage| refused.iter().any(|refused| refused.message == *message);
+        let waits = || refused.iter().any(|refused| refused.is_last) && memory.starts_with(rows);
+        if waits() || !refused.is_empty() && memory.iter().filter(|message| !is_refused(message)).eq(rows) {
+            return Case::Excused(Excuse::WriteRefused);
         }
         let session = view.names.label(session.id());
         let detail = format!(
@@ -41,6 +47,6 @@ fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
             view.rows.alias(&record.agent.row),
             rows.len()
         );
-        Some(Breach { subject: session, detail })
+        Case::failed(session, detail)
     })
 }

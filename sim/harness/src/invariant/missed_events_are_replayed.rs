@@ -3,34 +3,36 @@
 
 use serde_json::Value;
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Invariant, View};
 use crate::world::client_log::{Answer, ClientEvent};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "missed_events_are_replayed",
     about: "events arrive in the order of their numbers, and `session.events.since` returns the events after the given number, as clients received them: all that are kept, and says whether some are not",
-    claim: Claim::Received(check),
+    claim: Claim::Frames(check),
 };
 
 /// The error code of an unknown method (spec §3).
 const UNKNOWN_METHOD: i64 = -32601;
 
-fn check(view: &View<'_>) -> Vec<Breach> {
-    view.clients.events.iter().filter_map(|event| breach(view, event)).collect()
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
+    view.clients.events.iter().for_each(|event| cases.add(case(view, event)));
 }
 
-fn breach(view: &View<'_>, event: &ClientEvent) -> Option<Breach> {
+fn case(view: &View<'_>, event: &ClientEvent) -> Case {
     let (session, what) = match event {
         ClientEvent::OutOfOrder { session, client, seq } => {
-            (session.as_str(), format!("sent {client} event {seq} out of order"))
+            (session.as_str(), Some(format!("sent {client} event {seq} out of order")))
         }
         ClientEvent::Answer(answer) if answer.request.method == "session.events.since" => {
-            (answer.request.session(), not_replayed(view, answer)?)
+            (answer.request.session(), not_replayed(view, answer))
         }
-        _ => return None,
+        _ => return Case::NotConcerned,
     };
+    let Some(what) = what else { return Case::Held };
     let session = view.label(session);
-    Some(Breach { detail: format!("session {session} {what}"), subject: session })
+    let detail = format!("session {session} {what}");
+    Case::failed(session, detail)
 }
 
 /// What is wrong with the answer to `session.events.since`. `None`: nothing.

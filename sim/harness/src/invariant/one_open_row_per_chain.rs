@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 
 use gateway_core::store::{SessionRow, StoredId};
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "one_open_row_per_chain",
     about: "a row that another continues is ended `compression` and continued once, so at most the last row of a chain is open",
-    claim: Claim::Always(check),
+    claim: Claim::Each(check),
 };
 
-fn check(view: &View<'_>) -> Vec<Breach> {
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     let mut children: BTreeMap<&StoredId, Vec<&SessionRow>> = BTreeMap::new();
     for row in view.rows.rows().iter().filter(|row| view.rows.continues(row)) {
         if let Some(parent) = &row.parent {
@@ -21,14 +21,17 @@ fn check(view: &View<'_>) -> Vec<Breach> {
         }
     }
     // In the order of the parents' insertion.
-    let parents = view.rows.rows().iter();
-    parents.filter_map(|parent| breach(view, parent, children.get(&parent.id)?)).collect()
+    for (place, parent) in view.rows.rows().iter().enumerate() {
+        if let Some(children) = children.get(&parent.id) {
+            cases.look(place, case(view, parent, children));
+        }
+    }
 }
 
-fn breach(view: &View<'_>, parent: &SessionRow, children: &[&SessionRow]) -> Option<Breach> {
+fn case(view: &View<'_>, parent: &SessionRow, children: &[&SessionRow]) -> Case {
     let reason = parent.end_reason.as_deref();
     if reason == Some("compression") && children.len() == 1 {
-        return None;
+        return Case::Held;
     }
     let children: Vec<String> = children.iter().map(|row| view.rows.alias(&row.id)).collect();
     let (first, name) = (&children[0], view.rows.alias(&parent.id));
@@ -37,5 +40,5 @@ fn breach(view: &View<'_>, parent: &SessionRow, children: &[&SessionRow]) -> Opt
         Some(reason) => format!("row {name} is ended `{reason}`, though {first} continues it"),
         None => format!("row {name} is open, though {first} continues it"),
     };
-    Some(Breach { subject: name, detail })
+    Case::failed(name, detail)
 }

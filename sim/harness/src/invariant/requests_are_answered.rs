@@ -6,37 +6,40 @@
 use gateway_core::clock::{Millis, Uptime};
 use sim_scenario::Scenario;
 
-use super::{Breach, Claim, Invariant, View, bound};
-use crate::world::client_log::{ClientEvent, SentRequest};
+use super::{Case, Cases, Claim, Excuse, Invariant, View, bound};
+use crate::world::client_log::{Answer, ClientEvent, SentRequest};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "requests_are_answered",
     about: "a request on a connection that works is answered once, within a minute and the time of the agents and the store",
-    claim: Claim::Received(check),
+    claim: Claim::Frames(check),
 };
 
 /// The longest time of a request, without the agents and the store.
 const ANSWER: Millis = Millis::from_secs(60);
 
-fn check(view: &View<'_>) -> Vec<Breach> {
-    view.clients.events.iter().filter_map(|event| breach(view, event)).collect()
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
+    view.clients.events.iter().for_each(|event| cases.add(case(view, event)));
 }
 
-fn breach(view: &View<'_>, event: &ClientEvent) -> Option<Breach> {
+fn case(view: &View<'_>, event: &ClientEvent) -> Case {
     match event {
         ClientEvent::Waited { request, ahead, answered_at, at } => late(view, request, *ahead, *answered_at, *at),
         ClientEvent::AnsweredAgain { client } => {
             let detail = format!("{client} received an answer to no request that waited for one");
-            Some(Breach { subject: client.clone(), detail })
+            Case::failed(client, detail)
         }
-        _ => None,
+        // An answer in time. One that was late has an event of its own.
+        ClientEvent::Answer(Answer { client, .. }) if view.clients.log.connections().is_sound(client) => Case::Held,
+        ClientEvent::Answer(_) => Case::Excused(Excuse::LineInDoubt),
+        _ => Case::NotConcerned,
     }
 }
 
-fn late(view: &View<'_>, request: &SentRequest, ahead: u64, answered_at: Option<Uptime>, at: Uptime) -> Option<Breach> {
+fn late(view: &View<'_>, request: &SentRequest, ahead: u64, answered_at: Option<Uptime>, at: Uptime) -> Case {
     // Requests of one connection are carried out one after the other.
     if at - request.sent_at <= (longest(view.scenario) + view.slack().times(2)).times(ahead) {
-        return None;
+        return Case::Held;
     }
     let (client, method) = (&request.client, &request.method);
     let was = match answered_at {
@@ -44,7 +47,7 @@ fn late(view: &View<'_>, request: &SentRequest, ahead: u64, answered_at: Option<
         None => format!("was not answered by {at}"),
     };
     let detail = format!("{method} of {client}, sent at {}, {was}", request.sent_at);
-    Some(Breach { subject: client.clone(), detail })
+    Case::failed(client, detail)
 }
 
 /// How long one request may take: a tool that cannot be interrupted, two builds of an agent, a summary, two frames.

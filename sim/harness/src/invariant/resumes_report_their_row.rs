@@ -3,28 +3,29 @@
 
 use gateway_core::store::StoredId;
 
-use super::{Breach, Claim, Invariant, View};
-use crate::world::client_log::{Answer, ClientEvent};
+use super::{Case, Cases, Claim, Invariant, View};
+use crate::world::client_log::Answer;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "resumes_report_their_row",
     about: "the stored id in the answer to a resume is the id of the row that the session writes",
-    claim: Claim::Received(check),
+    claim: Claim::Frames(check),
 };
 
-fn check(view: &View<'_>) -> Vec<Breach> {
-    let answers = view.clients.events.iter().filter_map(|event| match event {
-        ClientEvent::Answer(answer) => Some(answer),
-        _ => None,
-    });
-    answers.filter_map(|answer| breach(view, answer)).collect()
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
+    view.clients.answers().for_each(|answer| cases.add(case(view, answer)));
 }
 
-fn breach(view: &View<'_>, Answer { result, .. }: &Answer) -> Option<Breach> {
-    let result = result.as_ref().ok()?;
-    let (reported, written) = (result["session_key"].as_str()?, result["resumed"].as_str()?);
+fn case(view: &View<'_>, Answer { result, .. }: &Answer) -> Case {
+    let Ok(result) = result else { return Case::NotConcerned };
+    let (Some(reported), Some(written)) = (result["session_key"].as_str(), result["resumed"].as_str()) else {
+        return Case::NotConcerned;
+    };
+    if reported == written {
+        return Case::Held;
+    }
     let alias = |row: &str| view.rows.alias(&StoredId::new(row));
-    let session = view.label(result["session_id"].as_str()?);
+    let session = view.label(result["session_id"].as_str().unwrap_or_default());
     let detail = format!("session {session} reports row {}, and writes row {}", alias(reported), alias(written));
-    (reported != written).then_some(Breach { subject: session, detail })
+    Case::failed(session, detail)
 }

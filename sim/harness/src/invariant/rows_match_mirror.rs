@@ -2,24 +2,23 @@
 
 use gateway_core::store::{NewMessage, SessionRow};
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Breach, Case, Cases, Claim, Invariant, View};
 use crate::rows::RowSet;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "rows_match_mirror",
     about: "at rest, the rows equal the sum of the committed writes",
-    claim: Claim::AtRest(check),
+    claim: Claim::Rest(check),
 };
 
-fn check(view: &View<'_>, tables: &RowSet) -> Vec<Breach> {
+fn check(view: &View<'_>, tables: &RowSet, cases: &mut Cases<'_>) {
     let (expected, found) = (view.rows.rows(), &tables.sessions);
     let longest = expected.len().max(found.len());
-    let differing = (0..longest).filter(|place| expected.get(*place) != found.get(*place));
-    let differing = differing.map(|place| Breach {
-        subject: format!("s{}", place + 1),
-        detail: format!("expected {:?}, found {:?}", expected.get(place), found.get(place)),
-    });
-    differing.chain(found.iter().filter_map(|row| messages(view, tables, row))).collect()
+    for (place, (expected, found)) in (0..longest).map(|place| (place, (expected.get(place), found.get(place)))) {
+        let detail = || format!("expected {expected:?}, found {found:?}");
+        cases.add(if expected == found { Case::Held } else { Case::failed(format!("s{}", place + 1), detail()) });
+    }
+    found.iter().for_each(|row| cases.add(Case::of(messages(view, tables, row))));
 }
 
 fn messages(view: &View<'_>, tables: &RowSet, row: &SessionRow) -> Option<Breach> {
@@ -48,7 +47,7 @@ mod tests {
     use sim_scenario::Scenario;
 
     use super::*;
-    use crate::claim::{Clients, ProcessState, StoreState};
+    use crate::claim::{Clients, ProcessState, StoreState, Tally};
     use crate::invariant::NAMES;
     use crate::world::agent_log::AgentLog;
     use crate::world::client_log::ClientLog;
@@ -94,7 +93,13 @@ mod tests {
             agents: &AgentLog::default(),
             names: &names,
         };
-        assert!(check(&view, &after).is_empty());
-        assert_eq!(check(&view, &before).len(), 1);
+        let breaches = |tables| {
+            let mut tally = Tally::default();
+            let mut cases = Cases::new(&mut tally);
+            check(&view, tables, &mut cases);
+            cases.into_breaches().len()
+        };
+        assert_eq!(breaches(&after), 0);
+        assert_eq!(breaches(&before), 1);
     }
 }

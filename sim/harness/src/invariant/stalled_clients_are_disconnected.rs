@@ -3,28 +3,32 @@
 
 use gateway_core::clock::{Millis, Uptime};
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "stalled_clients_are_disconnected",
     about: "a connection whose client reads nothing while frames wait for it is closed at the write timeout",
-    claim: Claim::Always(check),
+    claim: Claim::Each(check),
 };
 
 /// The longest time from the timeout to the end of the connection.
 const LATE: Millis = Millis(10);
 
-fn check(view: &View<'_>) -> Vec<Breach> {
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     // Zero is no timeout.
     if view.settings().write_timeout == Millis::ZERO {
-        return Vec::new();
+        return;
     }
     let within = view.settings().write_timeout + LATE;
-    let overdue = view.clients.stalled.iter().filter(|(_, since)| *since + within < view.now);
-    overdue.map(|(client, since)| breach(client, *since)).collect()
+    for (client, since) in view.clients.stalled {
+        let place = view.scenario.clients().iter().position(|name| **name == **client).unwrap_or_default();
+        cases.look(place, case(client, *since, *since + within < view.now));
+    }
 }
 
-fn breach(client: &str, since: Uptime) -> Breach {
-    let detail = format!("{client} has read nothing since {since}, and is still connected");
-    Breach { subject: client.to_owned(), detail }
+fn case(client: &str, since: Uptime, is_overdue: bool) -> Case {
+    if !is_overdue {
+        return Case::Held;
+    }
+    Case::failed(client, format!("{client} has read nothing since {since}, and is still connected"))
 }

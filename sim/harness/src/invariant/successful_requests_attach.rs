@@ -3,35 +3,34 @@
 
 use gateway_core::record::Attachment;
 
-use super::{Breach, Claim, Invariant, View};
-use crate::world::client_log::{Answer, ClientEvent};
+use super::{Case, Cases, Claim, Excuse, Invariant, View};
+use crate::world::client_log::Answer;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "successful_requests_attach",
     about: "after a successful `session.resume`, `session.activate` or `prompt.submit` the session is attached",
-    claim: Claim::Received(check),
+    claim: Claim::Frames(check),
 };
 
-fn check(view: &View<'_>) -> Vec<Breach> {
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     let takes_up = |method: &str| matches!(method, "session.activate" | "session.resume" | "prompt.submit");
-    let answers = view.clients.events.iter().filter_map(|event| match event {
-        ClientEvent::Answer(answer) if takes_up(&answer.request.method) => Some(answer),
-        _ => None,
-    });
-    answers.filter_map(|answer| breach(view, answer)).collect()
+    let answers = view.clients.answers().filter(|answer| takes_up(&answer.request.method));
+    answers.for_each(|answer| cases.add(case(view, answer)));
 }
 
-fn breach(view: &View<'_>, answer: &Answer) -> Option<Breach> {
-    let result = answer.result.as_ref().ok()?;
-    let session = view.find(result["session_id"].as_str().unwrap_or(answer.request.session()))?;
+fn case(view: &View<'_>, answer: &Answer) -> Case {
+    let Ok(result) = &answer.result else { return Case::NotConcerned };
+    let session = view.find(result["session_id"].as_str().unwrap_or(answer.request.session()));
+    let Some(session) = session else { return Case::Excused(Excuse::ChangedMeanwhile) };
     let since = session.read(|record| match record.attachment {
         Attachment::Detached { since, .. } => Some(since),
         Attachment::Attached(_) => None,
-    })?;
+    });
+    let Some(since) = since else { return Case::Held };
     if since >= answer.request.sent_at {
-        return None;
+        return Case::Excused(Excuse::ChangedMeanwhile);
     }
     let session = view.names.label(session.id());
     let detail = format!("session {session} answered {}, but has had no client since {since}", answer.client);
-    Some(Breach { subject: session, detail })
+    Case::failed(session, detail)
 }

@@ -1,35 +1,50 @@
 //! A title that was acknowledged to a client is stored (spec §4.8), also one for a session without a prompt.
 
-use super::{Breach, Claim, Invariant, View};
+use gateway_core::store::StoredId;
+
+use super::{Case, Cases, Claim, Excuse, Invariant, View};
 use crate::rows::RowSet;
 use crate::world::client_log::SessionLog;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "titles_are_stored",
     about: "at rest, every acknowledged title, and one of the pending titles that stayed free, was stored in a row of its conversation",
-    claim: Claim::AtRest(check),
+    claim: Claim::Rest(check),
 };
 
-fn check(view: &View<'_>, _: &RowSet) -> Vec<Breach> {
-    let logs = view.clients.log.sessions();
-    logs.iter().filter_map(|(session, log)| breach(view, session, log)).collect()
+fn check(view: &View<'_>, _: &RowSet, cases: &mut Cases<'_>) {
+    view.each_stored(|session, log, row| {
+        log.titles.iter().for_each(|title| cases.add(given(view, session, row, title)));
+        if let Some(title) = log.waiting_titles.last() {
+            cases.add(waiting(view, session, log, row, title));
+        }
+    });
 }
 
-fn breach(view: &View<'_>, session: &str, log: &SessionLog) -> Option<Breach> {
-    let row = log.stored.as_ref()?;
+/// The case of a title that was acknowledged as set.
+fn given(view: &View<'_>, session: &str, row: &StoredId, title: &str) -> Case {
+    if view.rows.was_titled(row, title) { Case::Held } else { never_had(view, session, title) }
+}
+
+/// The case of the last title that was acknowledged as pending.
+fn waiting(view: &View<'_>, session: &str, log: &SessionLog, row: &StoredId, title: &str) -> Case {
     // A session that began with messages gets its row with its first prompt: without that, no row can have its title.
     let had_row = view.rows.row(row).is_some() || view.rows.was_deleted(row);
     let has_row_to_come = log.began_with_messages && log.started.is_empty() && !had_row;
-    let was_given = |title: &&String| view.rows.was_titled(row, title);
-    let given = log.titles.iter().find(|title| !was_given(title));
     // The last pending title counts. Two clients may receive the titles in different orders, and a client that has
     // lost its connection may never receive them.
-    let another_stands = log.asked_titles.iter().any(|title| was_given(&title));
-    // A pending title is not reserved: the first session with a row may take it.
-    let is_due = |title: &&String| !another_stands && !has_row_to_come && !view.rows.was_refused_title(row, title);
-    let waits = log.waiting_titles.last().filter(is_due);
-    let title = given.or(waits)?;
+    let another_stands = log.asked_titles.iter().any(|title| view.rows.was_titled(row, title));
+    match () {
+        () if has_row_to_come => Case::NotConcerned,
+        () if another_stands => Case::Held,
+        // A pending title is not reserved: the first session with a row may take it.
+        () if view.rows.was_refused_title(row, title) => Case::Excused(Excuse::TitleTaken),
+        () => never_had(view, session, title),
+    }
+}
+
+fn never_had(view: &View<'_>, session: &str, title: &str) -> Case {
     let session = view.label(session);
     let detail = format!("session {session} accepted the title {title:?}, which none of its rows ever had");
-    Some(Breach { subject: session, detail })
+    Case::failed(session, detail)
 }

@@ -5,26 +5,32 @@ use gateway_core::actor::Actor;
 use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
 
-use super::{Breach, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "turns_outlive_their_clients",
     about: "no orphan timer and no idle reaper ends a session while a turn runs",
-    claim: Claim::Always(check),
+    claim: Claim::Each(check),
 };
 
-fn check(view: &View<'_>) -> Vec<Breach> {
-    view.known.iter().filter_map(|session| breach(view, session)).collect()
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
+    for (place, session) in view.known.iter().enumerate() {
+        cases.look(place, case(view, session));
+    }
 }
 
-fn breach(view: &View<'_>, session: &Session) -> Option<Breach> {
+fn case(view: &View<'_>, session: &Session) -> Case {
     let is_reaper = |actor| matches!(actor, Actor::OrphanTimer | Actor::IdleReaper);
     // Some releases admit a prompt to a session that is being ended: that turn is another claim's.
-    let ended = view.events.end(session.id()).filter(|ended| is_reaper(ended.actor) && ended.found_turn)?;
+    let ended = view.events.end(session.id()).filter(|ended| is_reaper(ended.actor));
+    let Some(ended) = ended else { return Case::NotConcerned };
+    if !ended.found_turn {
+        return Case::Held;
+    }
     if session.read(|record| record.stage != SessionStage::Closing) {
-        return None;
+        return Case::NotConcerned;
     }
     let session = view.names.label(session.id());
     let detail = format!("session {session} is ended by {:?} while a turn runs", ended.actor);
-    Some(Breach { subject: session, detail })
+    Case::failed(session, detail)
 }

@@ -167,7 +167,7 @@ impl<'a> Observers<'a> {
                 up_since: process.since(),
                 inherited: self.inherited,
                 is_signalled,
-                signalled_at: process.signalled_at(),
+                signals: &process.signals(),
             },
             store: &self.store,
             clients: Clients {

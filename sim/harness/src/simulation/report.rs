@@ -33,6 +33,7 @@ impl Run<'_> {
         // freed.
         context.pool.cancel(|_| true);
         let violations = observers.oracle.violations().to_vec();
+        let counts = observers.oracle.counts();
         let (outcome, detail) = match self.broken {
             // An early end outranks the violations before it, because the run is incomplete.
             Some((outcome, detail)) if outcome != Outcome::NotAtRest || violations.is_empty() => {
@@ -56,6 +57,7 @@ impl Run<'_> {
             history: observers.historian.finish(sessions),
             tape,
             coverage: coverage.finish(),
+            counts,
         }
     }
 }

@@ -16,9 +16,11 @@ use serde_json::Value;
 
 use connections::Connections;
 pub(crate) use request::{Answer, LoggedRequest, SentRequest, is_attaching};
+use session_log::Stopped;
 pub(crate) use session_log::{SessionLog, TurnEnd};
 
 use crate::footprint::{Resource, SharedFootprints};
+use crate::world::cases::{Count, Excuse};
 
 /// The code of the error that says that a connection has as many sessions as it may have.
 pub(crate) const SESSION_LIMIT: i64 = 4090;
@@ -52,6 +54,20 @@ struct Inner {
     questions: BTreeMap<String, ReceivedQuestion>,
     /// The requests without an answer on connections that are open, by client and number.
     in_flight: BTreeMap<(String, u64), InFlight>,
+    counted: Counted,
+}
+
+/// The cases of claims of which the log keeps the failures alone.
+#[derive(Default)]
+pub(crate) struct Counted {
+    /// Answers that were compared with the state.
+    pub(crate) answers: Count,
+    /// Numbered events.
+    pub(crate) numbers: Count,
+    /// Acknowledged interrupts.
+    pub(crate) interrupts: Count,
+    /// Interrupted turns whose end a client received and that a request explains, or may.
+    pub(crate) stops: Count,
 }
 
 /// A request without an answer.
@@ -201,6 +217,9 @@ impl ClientLog {
         if request.method != "session.resume" && !request.session().is_empty() {
             inner.session(request.session()).answered(client, &request, &result, now);
         }
+        if request.method == "session.interrupt" && result.is_ok() {
+            inner.counted.interrupts.judge();
+        }
         if result.is_ok() && request.method.ends_with(".respond") {
             inner.took_answer(&request);
         }
@@ -243,7 +262,11 @@ impl ClientLog {
                 let (session, client) = own();
                 inner.events.push(ClientEvent::SaidAfterStop { session, client });
             }
-            let is_shared = inner.connections.may_share(client) || inner.session(session).is_shared(client);
+            let is_shared = inner.connections.may_share(client, session) || inner.session(session).is_shared(client);
+            match is_shared {
+                true => inner.counted.numbers.excuse(Excuse::MayBeShared),
+                false => inner.counted.numbers.judge(),
+            }
             if let Some(before) = inner.session(session).gap(client, seq)
                 && !is_shared
             {
@@ -263,8 +286,11 @@ impl ClientLog {
         if kind == "error" && says_no_agent() {
             inner.failed_builds += 1;
         }
-        if !inner.session(session).received(client, kind, payload) {
-            inner.events.push(ClientEvent::StoppedUnasked { session: session.to_owned() });
+        match inner.session(session).received(client, kind, payload) {
+            None => {}
+            Some(Stopped::Asked) => inner.counted.stops.judge(),
+            Some(Stopped::MayBeAsked) => inner.counted.stops.excuse(Excuse::MayBeShared),
+            Some(Stopped::Unasked) => inner.events.push(ClientEvent::StoppedUnasked { session: session.to_owned() }),
         }
     }
 
@@ -348,6 +374,20 @@ impl ClientLog {
     /// A request of a client that has no answer, by its number.
     pub(crate) fn in_flight(&self, client: &str, number: u64) -> Option<SentRequest> {
         self.0.borrow().in_flight.get(&(client.to_owned(), number)).map(|waiting| waiting.request.clone())
+    }
+
+    /// The cases that are counted here.
+    pub(crate) fn counted(&self) -> Ref<'_, Counted> {
+        Ref::map(self.0.borrow(), |inner| &inner.counted)
+    }
+
+    /// Counts an answer that was compared with the state, or could not be.
+    pub(crate) fn note_compared(&self, excuse: Option<Excuse>) {
+        let answers = &mut self.0.borrow_mut().counted.answers;
+        match excuse {
+            None => answers.judge(),
+            Some(excuse) => answers.excuse(excuse),
+        }
     }
 
     /// Records that an answer contradicts the state at its instant.

@@ -4,11 +4,14 @@
 //! SQL, so that mistakes in the SQL are found. At rest the tables are compared with it.
 
 mod messages;
+mod refused;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gateway_core::clock::Wall;
+use gateway_core::clock::{Uptime, Wall};
 use gateway_core::store::{BranchTitle, EndReason, NewMessage, NewSession, SessionRow, StoredId, Write, Written};
+
+pub(crate) use refused::RefusedMessage;
 
 /// The session rows, in the order in which they were inserted.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +20,7 @@ pub(crate) struct Mirror {
     /// The index of each row in `rows`.
     places: BTreeMap<StoredId, usize>,
     messages: messages::Messages,
+    refused: refused::Refused,
     /// The first row of each row's conversation, deleted rows included; absent for a row that is the first itself.
     firsts: BTreeMap<StoredId, StoredId>,
     /// The titles that rows had at any time, by the first row of their conversation.
@@ -24,6 +28,8 @@ pub(crate) struct Mirror {
     /// The titles that new rows asked for but did not get, because another row had them. By the first row of the
     /// conversation.
     untitled: BTreeSet<(StoredId, String)>,
+    /// The number of ends of rows.
+    ends: usize,
     /// Rows that received messages after their end, with the end reason.
     late: Vec<(StoredId, String)>,
     /// Deleted rows; `childless` has their parents.
@@ -77,9 +83,57 @@ impl Mirror {
         self.messages.all_messages(self.first(row))
     }
 
+    /// The messages of the conversation of a row whose last write the store has refused.
+    pub(crate) fn refused(&self, row: &StoredId) -> &[RefusedMessage] {
+        self.refused.of(self.first(row))
+    }
+
+    /// Why a message of the conversation of a row is excused from being stored, if it is: how many like it the store has
+    /// refused, or any number while a refused write waits to be repeated.
+    pub(crate) fn excused(&self, row: &StoredId, is_it: impl Fn(&NewMessage) -> bool) -> usize {
+        let refused = self.refused(row);
+        match refused.iter().any(|refused| refused.is_last) {
+            true => usize::MAX / 2,
+            false => refused.iter().filter(|refused| is_it(&refused.message)).count(),
+        }
+    }
+
+    /// How many writes of messages to the conversation of a row the store has refused from this instant on.
+    pub(crate) fn refusals_since(&self, row: &StoredId, from: Uptime) -> usize {
+        self.refused.since(self.first(row), from)
+    }
+
+    /// Records that the store has refused a write, which is known to the gateway as not written.
+    pub(crate) fn note_refused(&mut self, write: &Write, now: Uptime) {
+        match write {
+            Write::Append { session, messages } => self.refused.note(&self.first(session).clone(), messages, now),
+            Write::StartTurn { session, messages } => {
+                let parent = session.parent.as_ref().filter(|_| session.branched_from.is_none());
+                let first = self.first(parent.unwrap_or(&session.id)).clone();
+                self.refused.note(&first, messages, now);
+            }
+            _ => {}
+        }
+    }
+
     /// Rows in which a message was stored a second time, with its text.
     pub(crate) fn stored_again(&self) -> &[(StoredId, String)] {
         self.messages.again()
+    }
+
+    /// The number of messages that were added to rows.
+    pub(crate) fn added(&self) -> usize {
+        self.messages.added()
+    }
+
+    /// The number of compressions in place.
+    pub(crate) fn compactions(&self) -> usize {
+        self.messages.compactions()
+    }
+
+    /// The number of ends of rows.
+    pub(crate) fn ends(&self) -> usize {
+        self.ends
     }
 
     /// Rows that lost messages that a compression had archived, with the number of messages.
@@ -183,6 +237,9 @@ impl Mirror {
             self.titles.insert((first.clone(), title));
         }
         self.messages.apply(write, &first);
+        if let Write::StartTurn { messages, .. } | Write::Append { messages, .. } = write {
+            self.refused.settle(&first, messages);
+        }
     }
 
     fn apply_to_rows(&mut self, write: &Write, written: &Written) {
@@ -306,6 +363,7 @@ impl Mirror {
     }
 
     fn end(&mut self, id: &StoredId, at: Wall, reason: EndReason) {
+        self.ends += 1;
         self.change(id, |row| {
             if row.ended_at.is_none() {
                 row.ended_at = Some(at);

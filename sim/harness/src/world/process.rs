@@ -1,6 +1,6 @@
 //! The gateway as a process: it starts, is killed or signalled, and starts again on the same database.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 
 use gateway_core::Gateway;
@@ -36,8 +36,16 @@ pub(crate) struct Process {
     last_end: Cell<ProcessEnd>,
     /// When the process that is up, or was up last, started.
     since: Cell<Uptime>,
-    /// When a process received a signal first.
-    signalled_at: Cell<Option<Uptime>>,
+    /// From the first signal of a process to the start of the next, which is none yet for the last.
+    signals: RefCell<Vec<SignalSpan>>,
+}
+
+/// The time from the signal to a process to the start of the next process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SignalSpan {
+    pub(crate) from: Uptime,
+    /// None as long as no process has started since.
+    pub(crate) until: Option<Uptime>,
 }
 
 /// The cause of a process's end.
@@ -61,7 +69,7 @@ impl Process {
             generation: Cell::new(0),
             last_end: Cell::new(ProcessEnd::Killed),
             since: Cell::default(),
-            signalled_at: Cell::default(),
+            signals: RefCell::default(),
         });
         let crashing = Rc::downgrade(&process);
         process.store.crashes_by(Rc::new(move || {
@@ -89,7 +97,13 @@ impl Process {
             is_quiet: self.store.last_commit_at() < Some(request.sent_at),
             settings: &self.config,
         };
-        if let Some((subject, detail)) = state.differs(&request, frame) {
+        let compared = state.differs(&request, frame);
+        match compared {
+            None => {}
+            Some(Err(excuse)) => self.context.client_log.note_compared(Some(excuse)),
+            Some(Ok(_)) => self.context.client_log.note_compared(None),
+        }
+        if let Some(Ok(Some((subject, detail)))) = compared {
             let label = self.context.names.label(&SessionId::from(subject.as_str()));
             let subject = if label.is_empty() { client.to_owned() } else { label };
             self.context.client_log.note_untrue(subject, detail);
@@ -135,9 +149,9 @@ impl Process {
         self.since.get()
     }
 
-    /// When a process received a signal first.
-    pub(crate) fn signalled_at(&self) -> Option<Uptime> {
-        self.signalled_at.get()
+    /// When processes had received a signal, oldest first.
+    pub(crate) fn signals(&self) -> Ref<'_, [SignalSpan]> {
+        Ref::map(self.signals.borrow(), Vec::as_slice)
     }
 
     /// Whether the process is up.
@@ -150,6 +164,9 @@ impl Process {
         if !self.is_up() {
             self.context.footprints.everywhere();
             self.context.enter(Site::Process, "starts".to_owned());
+            if let Some(span) = self.signals.borrow_mut().last_mut() {
+                span.until.get_or_insert(self.context.now());
+            }
             self.store.open();
             self.serve();
         }
@@ -167,7 +184,11 @@ impl Process {
     fn signal(self: &Rc<Self>, signal: Signal) {
         self.context.footprints.everywhere();
         let Some(gateway) = self.gateway() else { return };
-        self.signalled_at.set(self.signalled_at.get().or(Some(self.context.now())));
+        let mut signals = self.signals.borrow_mut();
+        if signals.last().is_none_or(|span| span.until.is_some()) {
+            signals.push(SignalSpan { from: self.context.now(), until: None });
+        }
+        drop(signals);
         self.context.enter(Site::Process, format!("gets SIG{}", signal.name()));
         let process = Rc::clone(self);
         let ending = async move {

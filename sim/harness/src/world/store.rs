@@ -205,6 +205,7 @@ impl Workers {
         if let Some(cause) = refused {
             let refused = Err(StoreError::NotWritten { cause: cause.to_owned() });
             self.context.enter(Site::Commit, format!("{write:?} -> {refused:?}"));
+            self.mirror.borrow_mut().note_refused(write, self.context.now());
             return refused;
         }
         let committed = self.commit(write);
@@ -233,10 +234,13 @@ impl Workers {
         self.mirror.borrow_mut().note_attempt(write);
         let result = self.database.borrow_mut().write(write);
         self.context.enter(Site::Commit, format!("{write:?} -> {result:?}"));
-        if let Ok(written) = &result {
-            self.mirror.borrow_mut().apply(write, written);
-            self.revision.set(self.revision.get() + 1);
-            self.last_commit_at.set(Some(self.context.now()));
+        match &result {
+            Ok(written) => {
+                self.mirror.borrow_mut().apply(write, written);
+                self.revision.set(self.revision.get() + 1);
+                self.last_commit_at.set(Some(self.context.now()));
+            }
+            Err(_) => self.mirror.borrow_mut().note_refused(write, self.context.now()),
         }
         result
     }

@@ -12,13 +12,17 @@ pub(crate) struct Connections {
     open: BTreeMap<String, Connection>,
     /// Whether a connection has ended, or may have without the knowledge of its client.
     may_have_ended: bool,
-    /// The clients that have asked for a stored session.
-    resumed: BTreeSet<String>,
+    /// How many requests for a stored session have no answer, by client. Each may have led to any session.
+    resuming: BTreeMap<String, usize>,
+    /// The clients that were given each session, by runtime id.
+    given: BTreeMap<String, BTreeSet<String>>,
     /// The clients of which a connection has ended before all of its requests were answered: one that is carried out later
     /// attaches its session to that connection for a moment.
     lingering: BTreeSet<String>,
     /// When the last sound connection ended that a session was attached to, by runtime id.
     left: BTreeMap<String, Uptime>,
+    /// The sessions that were attached to a connection that has ended, or may have, by runtime id.
+    lost: BTreeSet<String>,
     /// When the last request was sent that has attached a session to a connection, by runtime id.
     used: BTreeMap<String, Uptime>,
 }
@@ -44,6 +48,7 @@ impl Connections {
     pub(super) fn end(&mut self, client: &str, now: Uptime) {
         let Some(connection) = self.open.remove(client) else { return };
         self.may_have_ended = true;
+        self.lost.extend(connection.sessions.keys().cloned());
         if connection.unanswered > 0 {
             self.lingering.insert(client.to_owned());
         }
@@ -57,19 +62,25 @@ impl Connections {
         self.may_have_ended = true;
         if let Some(connection) = self.open.get_mut(client) {
             connection.is_sound = false;
+            self.lost.extend(connection.sessions.keys().cloned());
         }
     }
 
     /// A client has sent a request on its connection.
     pub(super) fn sent(&mut self, request: &SentRequest) {
         if request.method == "session.resume" {
-            self.resumed.insert(request.client.clone());
+            *self.resuming.entry(request.client.clone()).or_default() += 1;
         }
         self.count(request, |unanswered| unanswered + 1);
     }
 
     /// A client has received the answer to a request.
     pub(super) fn answered(&mut self, request: &SentRequest) {
+        if request.method == "session.resume"
+            && let Some(resuming) = self.resuming.get_mut(&request.client)
+        {
+            *resuming = resuming.saturating_sub(1);
+        }
         self.count(request, |unanswered| unanswered.saturating_sub(1));
     }
 
@@ -81,6 +92,7 @@ impl Connections {
 
     /// An answer has attached a session to a client's connection.
     pub(super) fn give(&mut self, request: &SentRequest, session: &str, now: Uptime) {
+        self.given.entry(session.to_owned()).or_default().insert(request.client.clone());
         let used = self.used.entry(session.to_owned()).or_default();
         *used = request.sent_at.max(*used);
         if let Some(connection) = self.open.get_mut(&request.client) {
@@ -106,14 +118,21 @@ impl Connections {
     }
 
     /// Whether a client's connection is open and carries its frames as usual.
-    pub(super) fn is_sound(&self, client: &str) -> bool {
+    pub(crate) fn is_sound(&self, client: &str) -> bool {
         self.open.get(client).is_some_and(|connection| connection.is_sound)
     }
 
-    /// Whether another connection may have had a session of this client meanwhile: that of another client, which has asked for
-    /// a stored session, or an earlier one of its own.
-    pub(crate) fn may_share(&self, client: &str) -> bool {
-        self.lingering.contains(client) || self.resumed.iter().any(|other| other != client)
+    /// Whether another connection may have had a session of this client meanwhile: that of another client, which was given it
+    /// or has asked for a stored session without an answer yet, or an earlier one of its own.
+    pub(crate) fn may_share(&self, client: &str, session: &str) -> bool {
+        self.lingering.contains(client)
+            || self.resuming.iter().any(|(other, count)| other != client && *count > 0)
+            || self.given.get(session).is_some_and(|clients| clients.iter().any(|other| other != client))
+    }
+
+    /// Whether a connection that a session was attached to has ended, or may have.
+    pub(crate) fn has_lost(&self, session: &str) -> bool {
+        self.lost.contains(session)
     }
 
     /// When the last sound connection ended that a session was attached to.

@@ -52,6 +52,17 @@ pub(crate) struct SessionLog {
     latest: BTreeMap<String, u64>,
 }
 
+/// The end of an interrupted turn, as far as the log explains it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// A client had asked for it.
+    Asked,
+    /// A client may have asked for it: the ends of turns can no longer be counted.
+    MayBeAsked,
+    /// No client had asked for it.
+    Unasked,
+}
+
 /// The end of a turn, as a client received it.
 pub(crate) enum TurnEnd {
     /// The turn completed with this reply.
@@ -161,8 +172,8 @@ impl SessionLog {
         kind == "message.delta" && self.stopped.contains(client)
     }
 
-    /// Records an event. Returns false for the end of an interrupted turn without a request that explains it.
-    pub(super) fn received(&mut self, client: &str, kind: &str, payload: &Value) -> bool {
+    /// Records an event. Returns what explains the end of an interrupted turn.
+    pub(super) fn received(&mut self, client: &str, kind: &str, payload: &Value) -> Option<Stopped> {
         let text = |key: &str| payload[key].as_str().unwrap_or_default().to_owned();
         match kind {
             "tool.complete" => self.results.push(text("result")),
@@ -173,13 +184,13 @@ impl SessionLog {
                 self.run.ended(client);
                 if payload["status"] == "interrupted" {
                     self.ends.push(TurnEnd::Interrupted);
-                    return self.run.explains_a_stop();
+                    return Some(self.run.explains_a_stop());
                 }
                 self.ends.push(TurnEnd::Complete(text("text")));
             }
             _ => {}
         }
-        true
+        None
     }
 
     /// Whether another client has asked for the session too, and may have its events.
@@ -226,10 +237,13 @@ impl Run {
 
     /// Whether a client may have interrupted the turn that has just ended: with a request to stop, or with a later
     /// prompt. When as many turns have ended as prompts were sent, no prompt came later.
-    fn explains_a_stop(&self) -> bool {
-        self.uncertain
-            || self.has_several_receivers
-            || self.stops > 0
-            || self.ends < self.prompts + self.steers + self.unseen
+    fn explains_a_stop(&self) -> Stopped {
+        if self.stops > 0 || self.ends < self.prompts + self.steers + self.unseen {
+            Stopped::Asked
+        } else if self.uncertain || self.has_several_receivers {
+            Stopped::MayBeAsked
+        } else {
+            Stopped::Unasked
+        }
     }
 }

@@ -16,6 +16,10 @@ pub(crate) struct Messages {
     archived: BTreeMap<StoredId, usize>,
     /// Rows that lost archived messages, with the number of messages.
     lost_archived: Vec<(StoredId, usize)>,
+    /// The number of messages that were added.
+    added: usize,
+    /// The number of compressions in place.
+    compactions: usize,
     /// Rows in which a message was stored a second time, with its text.
     again: Vec<(StoredId, String)>,
     /// Whether the clock was set back, so that two messages of different times can have one timestamp.
@@ -38,6 +42,16 @@ impl Messages {
         &self.again
     }
 
+    /// The number of messages that were added.
+    pub(super) fn added(&self) -> usize {
+        self.added
+    }
+
+    /// The number of compressions in place.
+    pub(super) fn compactions(&self) -> usize {
+        self.compactions
+    }
+
     /// Rows that lost archived messages, with the number of messages.
     pub(super) fn lost_archived(&self) -> &[(StoredId, usize)] {
         &self.lost_archived
@@ -57,6 +71,7 @@ impl Messages {
                 self.active.insert(child.id.clone(), messages.clone());
             }
             Write::Compact { session, messages } => {
+                self.compactions += 1;
                 let before = self.active.insert(session.clone(), messages.clone()).unwrap_or_default();
                 *self.archived.entry(session.clone()).or_default() += before.len();
             }
@@ -90,6 +105,7 @@ impl Messages {
         let again = messages.iter().filter(|message| is_old(message) && active.contains(message));
         self.again.extend(again.map(|message| (row.clone(), message.content.clone().unwrap_or_default())));
         active.extend_from_slice(messages);
+        self.added += messages.len();
         self.all.entry(first.clone()).or_default().extend_from_slice(messages);
     }
 }
