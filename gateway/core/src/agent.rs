@@ -11,6 +11,8 @@ use std::rc::Rc;
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::Notify;
 
+use crate::store::NewMessage;
+
 /// Builds agents, one for each live session.
 pub trait Agents {
     /// Builds an agent. May take long, and may fail.
@@ -21,8 +23,9 @@ pub trait Agents {
 
 /// The agent of one live session.
 pub trait Agent {
-    /// Starts work on a prompt. The turn begins when it is first asked for an event.
-    fn start(&self, prompt: &str) -> Box<dyn Turn>;
+    /// Starts work on a prompt. The turn begins when it is first asked for an event. `request` is the conversation that a
+    /// model provider is sent, and ends with the prompt.
+    fn start(&self, request: &[NewMessage], prompt: &str) -> Box<dyn Turn>;
 
     /// Waits for the end of a job that a turn of this agent has started ([`TurnEvent::JobStarted`]). Returns its outcome,
     /// in words that can be a prompt. A job that was started again is one job.
@@ -64,12 +67,12 @@ pub enum TurnEvent {
         /// The text to show and store.
         text: String,
     },
-    /// The agent calls a tool.
-    ToolStarted {
-        /// The call as the model made it.
-        call: ToolCall,
+    /// The agent calls tools, in one message: all of them run at once.
+    ToolsStarted {
+        /// The calls as the model made them, one at least.
+        calls: Vec<ToolCall>,
     },
-    /// The tool has answered, or was stopped by an interrupt.
+    /// A tool has answered, or was stopped by an interrupt.
     ToolFinished {
         /// The call that has ended.
         call: ToolCall,

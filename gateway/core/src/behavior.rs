@@ -8,7 +8,7 @@ use crate::group::Group;
 pub use crate::group::{Alternative, Field};
 use crate::lifecycle::{
     agents, approval, attach, claim, close, events, finish, flush, grace, history, idle, interrupt, lineage, list,
-    notice, process, queue, resume, review, rotation, steer, title, writing,
+    notice, process, provider, queue, resume, review, rotation, steer, title, writing,
 };
 
 /// How a gateway behaves wherever releases differ.
@@ -24,6 +24,8 @@ pub struct Behavior {
     pub resume: resume::Resume,
     /// Accepting a prompt: busy sessions, liveness, its row.
     pub claim: claim::Claim,
+    /// What a model provider accepts: tool calls, roles, empty messages.
+    pub provider: provider::Provider,
     /// Prompts that wait for the turn before them.
     pub queue: queue::Queue,
     /// Storing messages: when, in which units, at the end.
@@ -107,7 +109,7 @@ impl Behavior {
         Self::default().fields().into_iter().flat_map(defects).collect()
     }
 
-    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 24] {
+    fn groups(&mut self) -> [(&'static str, &mut dyn ErasedGroup); 25] {
         // Every field is named, so that the compiler misses a new group here.
         let Self {
             grace,
@@ -115,6 +117,7 @@ impl Behavior {
             build,
             resume,
             claim,
+            provider,
             queue,
             flush,
             rotation,
@@ -141,6 +144,7 @@ impl Behavior {
             erase(build),
             erase(resume),
             erase(claim),
+            erase(provider),
             erase(queue),
             erase(flush),
             erase(rotation),

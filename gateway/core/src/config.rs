@@ -14,6 +14,9 @@ pub struct Config {
     /// How long the agent of a session without a client may report nothing; then the next end of a grace interrupts its
     /// turn. Zero for any length.
     pub orphan_silence: Millis,
+    /// The same while a tool runs, which may be quiet for longer than an agent that waits for its model. Zero for any
+    /// length; no less than `orphan_silence`.
+    pub orphan_tool_silence: Millis,
     /// How long after `session.create` its agent is built.
     pub build_delay: Millis,
     /// How long a prompt waits for its agent.
@@ -41,6 +44,9 @@ pub struct Config {
     pub max_kept_events: u32,
     /// What a compression that names no mode does: `release_default`, `rotate` or `in_place`.
     pub compression: Compression,
+    /// How many messages a conversation may have when a turn begins, its prompt included: a turn of a longer one begins with a
+    /// compression. Zero for any number.
+    pub compress_above: u32,
     /// The `source` column of new rows.
     pub source: String,
     /// The `model` column of new rows.
@@ -73,11 +79,22 @@ pub enum Compression {
     InPlace,
 }
 
+impl Config {
+    /// How long a turn without a client may report nothing while a tool runs; zero for any length.
+    pub fn longest_tool_silence(&self) -> Millis {
+        match (self.orphan_silence, self.orphan_tool_silence) {
+            (Millis::ZERO, _) | (_, Millis::ZERO) => Millis::ZERO,
+            (agent, tool) => agent.max(tool),
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             orphan_grace: Millis::from_secs(20),
             orphan_silence: Millis::from_secs(600),
+            orphan_tool_silence: Millis::from_secs(24 * 3600),
             build_delay: Millis(50),
             agent_wait: Millis::from_secs(30),
             clarify_timeout: Millis::from_secs(300),
@@ -91,6 +108,7 @@ impl Default for Config {
             max_waiting_prompts: 64,
             max_kept_events: 512,
             compression: Compression::default(),
+            compress_above: 0,
             source: "tui".to_owned(),
             model: "scripted".to_owned(),
         }

@@ -27,6 +27,9 @@ pub enum Stream<'a> {
     Client(&'a str),
     /// A live session, by its runtime id.
     Session(&'a SessionId),
+    /// The tool calls of a live session, by its runtime id. They have a stream of their own, so that the ids of rows do not
+    /// depend on them.
+    Calls(&'a SessionId),
 }
 
 /// The kind of id that the bits become.
@@ -38,4 +41,6 @@ pub enum Purpose {
     StoredId,
     /// The id of a question to a user.
     QuestionId,
+    /// The id of a tool call.
+    CallId,
 }

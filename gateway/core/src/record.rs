@@ -107,6 +107,8 @@ pub struct TurnState {
     pub assistant: String,
     /// When its agent last reported something; at first when it was claimed.
     pub reported: Uptime,
+    /// How many of its tools run.
+    pub tools: usize,
     /// Whether it was asked to stop.
     pub interrupted: bool,
     /// Words to it that it has not read yet, oldest first.
@@ -261,6 +263,7 @@ impl Record {
             began_with: self.transcript.messages.len(),
             assistant: String::new(),
             reported: now.uptime,
+            tools: 0,
             interrupted: std::mem::take(&mut self.details.stale_interrupt),
             steers: Vec::new(),
         })

@@ -38,6 +38,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("build.ended", "kept"),
     ("claim.liveness", "not_checked"),
     ("claim.sections", "tested_then_claimed"),
+    ("provider.open_calls", "left"),
     ("interrupt.busy", "turn_of_the_moment"),
     ("interrupt.waiting", "cleared"),
     ("interrupt.answer", "wiped"),

@@ -83,6 +83,9 @@ struct Settings {
     /// A turn without a client is interrupted when its agent has reported nothing for this long; 0s for never [default: 10m]
     #[arg(long, value_name = "TIME", value_parser = length)]
     orphan_silence: Option<Millis>,
+    /// The same while a tool runs; 0s for never [default: 24h]
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    orphan_tool_silence: Option<Millis>,
     /// The delay from `session.create` to the build of its agent [default: 50ms]
     #[arg(long, value_name = "TIME", value_parser = length)]
     build_delay: Option<Millis>,
@@ -122,6 +125,9 @@ struct Settings {
     /// The mode of a compression that names none: release_default, rotate or in_place [default: release_default]
     #[arg(long, value_name = "MODE", value_parser = word::<Compression>)]
     compression: Option<Compression>,
+    /// A turn of a conversation with more messages begins with a compression; 0 for never [default: 0]
+    #[arg(long, value_name = "N")]
+    compress_above: Option<u32>,
     /// The `source` column of new rows [default: tui]
     #[arg(long, value_name = "TEXT")]
     source: Option<String>,
@@ -175,6 +181,7 @@ impl Serve {
         Config {
             orphan_grace: flags.orphan_grace.unwrap_or(file.orphan_grace),
             orphan_silence: flags.orphan_silence.unwrap_or(file.orphan_silence),
+            orphan_tool_silence: flags.orphan_tool_silence.unwrap_or(file.orphan_tool_silence),
             build_delay: flags.build_delay.unwrap_or(file.build_delay),
             agent_wait: flags.agent_wait.unwrap_or(file.agent_wait),
             clarify_timeout: flags.clarify_timeout.unwrap_or(file.clarify_timeout),
@@ -188,6 +195,7 @@ impl Serve {
             max_waiting_prompts: flags.max_waiting_prompts.unwrap_or(file.max_waiting_prompts),
             max_kept_events: flags.max_kept_events.unwrap_or(file.max_kept_events),
             compression: flags.compression.unwrap_or(file.compression),
+            compress_above: flags.compress_above.unwrap_or(file.compress_above),
             source: flags.source.clone().unwrap_or(file.source),
             model: flags.model.clone().unwrap_or(file.model),
         }

@@ -11,6 +11,8 @@ mod answers_reach_tool_results;
 mod archived_messages_are_kept;
 mod bounds_are_exact;
 mod busy_sessions_have_a_turn;
+mod call_ids_are_unique;
+mod calls_have_results;
 mod close_on_disconnect_is_honored;
 mod connected_sessions_are_not_evicted;
 mod detached_rows_end;
@@ -59,6 +61,7 @@ mod stalled_clients_are_disconnected;
 mod successful_requests_attach;
 mod titles_are_set_only_on_request;
 mod titles_are_stored;
+mod transcripts_are_valid_for_providers;
 mod truncating_prompts_apply_or_fail;
 mod turns_outlive_their_clients;
 mod unresponsive_turns_are_interrupted;
@@ -69,7 +72,7 @@ use crate::claim::{Breach, Case, Cases, Claim, Condition, Excuse, RENAMED, View,
 pub use crate::claim::{Invariant, Violation};
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 59] = [
+pub const ALL: [&Invariant; 62] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_not_cut_short::INVARIANT,
@@ -93,6 +96,9 @@ pub const ALL: [&Invariant; 59] = [
     &memory_equals_rows::INVARIANT,
     &messages_are_stored_once::INVARIANT,
     &results_follow_their_call::INVARIANT,
+    &call_ids_are_unique::INVARIANT,
+    &calls_have_results::INVARIANT,
+    &transcripts_are_valid_for_providers::INVARIANT,
     &archived_messages_are_kept::INVARIANT,
     &session_end_flushes_messages::INVARIANT,
     &acknowledged_messages_are_stored::INVARIANT,

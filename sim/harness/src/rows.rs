@@ -104,7 +104,11 @@ pub struct ListedSession {
 fn message_fact(row: &MessageRow) -> String {
     let message = &row.message;
     let text = serde_json::Value::from(message.content.as_deref().unwrap_or_default());
-    let call = if message.tool_calls.is_some() { " with a tool call" } else { "" };
+    let call = match message.calls() {
+        0 => String::new(),
+        1 => " with a tool call".to_owned(),
+        calls => format!(" with {calls} tool calls"),
+    };
     let replaced = if row.active { "" } else { ", replaced" };
     format!("{} {text}{call} at {}{replaced}", message.role.as_str(), time(message.timestamp))
 }

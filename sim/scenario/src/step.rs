@@ -225,7 +225,7 @@ impl Action {
     pub fn turn(&self) -> Option<&str> {
         match self.prompt()? {
             Prompt::Turn(turn) => Some(turn),
-            Prompt::Text(_) => None,
+            Prompt::Text(_) | Prompt::Continue => None,
         }
     }
 

@@ -10,8 +10,10 @@
 //! ```
 //!
 //! A prompt whose whole text is the name of a turn runs that turn. Prompts that were merged into one while they waited run
-//! the first turn that one of them names ([`named`]). Any other prompt is answered with itself.
+//! the first turn that one of them names ([`named`]). The prompt [`CONTINUE`] runs the rest of the turn before it. Any other
+//! prompt is answered with itself.
 
+mod resumed;
 mod written;
 
 use std::cell::{Cell, RefCell};
@@ -27,6 +29,8 @@ use super::{
     TurnEvent,
 };
 use crate::clock::{Clock, Millis, Uptime};
+use crate::store::NewMessage;
+pub use resumed::CONTINUE;
 pub use written::BadTurnStep;
 
 /// The steps of a turn.
@@ -49,6 +53,12 @@ pub enum TurnStep {
         takes: Millis,
         /// Whether it stops at an interrupt or sits through it.
         interrupt: OnInterrupt,
+    },
+    /// `{ tools = [ { tool = "read", takes = "1s" }, { tool = "write", takes = "2s" } ] }`: one message with several calls,
+    /// which run at once. Their results come in the order in which they end; an interrupt ends all.
+    Tools {
+        /// The calls, in the order of the message; one at least.
+        calls: Vec<ParallelTool>,
     },
     /// `{ background = "build", takes = "30s" }`: a tool call that starts a job and returns. The outcome of the job is its
     /// name, which is then a prompt. Started again while it runs, it is the same job.
@@ -116,6 +126,17 @@ pub enum TurnStep {
     },
 }
 
+/// One of the calls that run at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParallelTool {
+    /// The tool's name, for example `terminal`.
+    #[serde(rename = "tool")]
+    pub name: String,
+    /// How long it runs.
+    pub takes: Millis,
+}
+
 /// What a tool does when its turn is interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnInterrupt {
@@ -141,6 +162,7 @@ impl TurnStep {
     /// How long it takes; `None` for a step that takes no time.
     pub fn takes(&self) -> Option<Millis> {
         match self {
+            Self::Tools { calls } => calls.iter().map(|call| call.takes).max(),
             Self::Tool { takes, .. }
             | Self::Background { takes, .. }
             | Self::Compress { takes, .. }
@@ -156,9 +178,10 @@ impl TurnStep {
         }
     }
 
-    /// How long it takes, to be changed; `None` for a step that takes no time.
+    /// How long it takes, to be changed; `None` for a step that takes no time. Of calls that run at once, the longest.
     pub fn takes_mut(&mut self) -> Option<&mut Millis> {
         match self {
+            Self::Tools { calls } => calls.iter_mut().map(|call| &mut call.takes).max(),
             Self::Tool { takes, .. }
             | Self::Background { takes, .. }
             | Self::Compress { takes, .. }
@@ -176,8 +199,13 @@ impl TurnStep {
 
     /// The same step, `factor` times as long.
     pub fn stretch(&mut self, factor: u64) {
-        if let Some(takes) = self.takes_mut() {
-            *takes = takes.times(factor);
+        match self {
+            Self::Tools { calls } => calls.iter_mut().for_each(|call| call.takes = call.takes.times(factor)),
+            other => {
+                if let Some(takes) = other.takes_mut() {
+                    *takes = takes.times(factor);
+                }
+            }
         }
     }
 }
@@ -275,9 +303,11 @@ impl Jobs {
 const SUMMARY: &str = "summary of the conversation so far";
 
 impl Agent for ScriptedAgent {
-    fn start(&self, prompt: &str) -> Box<dyn Turn> {
-        let steps = match named(&self.turns, prompt) {
-            Some(script) => script.steps.clone(),
+    fn start(&self, request: &[NewMessage], prompt: &str) -> Box<dyn Turn> {
+        let asked = named(&self.turns, prompt).map(|script| script.steps.clone());
+        let resumed = || resumed::rest(&self.turns, request).filter(|_| prompt == CONTINUE);
+        let steps = match asked.or_else(resumed) {
+            Some(steps) => steps,
             None => vec![TurnStep::Reply { text: prompt.to_owned() }],
         };
         Box::new(ScriptedTurn::new(Rc::clone(&self.clock), Rc::clone(&self.jobs), steps))
@@ -378,25 +408,33 @@ impl ScriptedTurn {
         ToolCall { id: format!("call_{}", self.calls), name, args: "{}".to_owned() }
     }
 
+    /// Calls that run at once: the results come in the order in which the tools end, those of one instant in the order of
+    /// the calls.
+    fn parallel(&mut self, tools: Vec<ParallelTool>) -> Vec<Part> {
+        let mut running: Vec<_> = tools.into_iter().map(|tool| (tool.takes, self.call(tool.name))).collect();
+        let calls = running.iter().map(|(_, call)| call.clone()).collect();
+        let mut parts = vec![Part::Event(TurnEvent::ToolsStarted { calls })];
+        running.sort_by_key(|(takes, _)| *takes);
+        let mut passed = Millis::ZERO;
+        for (takes, call) in running {
+            parts.extend([Part::Pass(Millis(takes.0 - passed.0), OnInterrupt::Stop), Part::ToolEnds(call)]);
+            passed = takes;
+        }
+        parts
+    }
+
     fn begin_step(&mut self) {
         let step = self.steps.pop_front().unwrap_or_else(|| TurnStep::Reply { text: "done".to_owned() });
         let moments = match step {
             TurnStep::Tool { name, takes, interrupt } => {
                 let call = self.call(name);
-                vec![
-                    Part::Event(TurnEvent::ToolStarted { call: call.clone() }),
-                    Part::Pass(takes, interrupt),
-                    Part::ToolEnds(call),
-                ]
+                vec![started(&call), Part::Pass(takes, interrupt), Part::ToolEnds(call)]
             }
+            TurnStep::Tools { calls } => self.parallel(calls),
             TurnStep::Background { job, takes } => {
                 let call = self.call("background".to_owned());
                 self.jobs.start(&job, takes);
-                vec![
-                    Part::Event(TurnEvent::ToolStarted { call: call.clone() }),
-                    Part::Event(TurnEvent::JobStarted { job }),
-                    Part::ToolEnds(call),
-                ]
+                vec![started(&call), Part::Event(TurnEvent::JobStarted { job }), Part::ToolEnds(call)]
             }
             TurnStep::Compress { mode, takes } => vec![
                 Part::Event(TurnEvent::Compressing { mode }),
@@ -409,7 +447,7 @@ impl ScriptedTurn {
             TurnStep::Ask { kind, text } => {
                 let call = self.call("ask".to_owned());
                 vec![
-                    Part::Event(TurnEvent::ToolStarted { call: call.clone() }),
+                    started(&call),
                     Part::Event(TurnEvent::Asked { question: Question { kind, text } }),
                     Part::AnswerEnds(call),
                 ]
@@ -442,6 +480,11 @@ impl ScriptedTurn {
             },
         }
     }
+}
+
+/// The event of one call.
+fn started(call: &ToolCall) -> Part {
+    Part::Event(TurnEvent::ToolsStarted { calls: vec![call.clone()] })
 }
 
 /// The steps of a fork that reviews a turn.

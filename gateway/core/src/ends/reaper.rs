@@ -135,10 +135,10 @@ async fn expire(gateway: &Rc<Gateway>, session: &Session, id: u64, kind: TimerKi
     if kind == TimerKind::Rearm {
         windows::pass(gateway, Window::FirstTimerLooked).await;
     }
-    let (now, silence) = (gateway.env.now().uptime, gateway.config.orphan_silence);
+    let now = gateway.env.now().uptime;
     let decision = session.change_with(|record, handles| {
         let is_armed = handles.fire(record, id);
-        is_armed.then(|| gateway.behavior.grace.on_expiry(record, kind, now, silence))
+        is_armed.then(|| gateway.behavior.grace.on_expiry(record, kind, now, &gateway.config))
     });
     match decision {
         Some(OnExpiry::Reap) => {

@@ -1,8 +1,9 @@
 //! The orphan grace: what its timer finds, and how many timers there are.
 
 use crate::clock::{Millis, Uptime};
+use crate::config::Config;
 use crate::group::group;
-use crate::record::{Attachment, Record, SessionStage};
+use crate::record::{Attachment, Record, SessionStage, TurnState};
 
 group! {
     /// The orphan timer: expiry, piling up, clock.
@@ -47,6 +48,14 @@ group! {
             SinceReport "since_report",
             /// The beginning of its turn: a long turn that reports all the time is taken for one that hangs.
             SinceStart "since_start",
+        }
+        /// What a tool that runs and reports nothing is taken for.
+        tools: QuietTool {
+            /// Work: the turn is interrupted only after `orphan_tool_silence`.
+            Works "works",
+            /// An agent that hangs: a long build without output is interrupted because its client is away
+            /// (hermes-agent#84491, part of no release here).
+            Hangs "hangs",
         }
     }
 }
@@ -96,11 +105,9 @@ impl Grace {
         }
     }
 
-    /// Decides what an armed timer does that fires. An agent that has reported nothing for `silence` hangs; zero is for
-    /// ever.
-    pub fn on_expiry(&self, record: &Record, kind: TimerKind, now: Uptime, silence: Millis) -> OnExpiry {
-        let hangs =
-            || record.turn.as_ref().is_some_and(|turn| silence > Millis::ZERO && now - turn.reported >= silence);
+    /// Decides what an armed timer does that fires.
+    pub fn on_expiry(&self, record: &Record, kind: TimerKind, now: Uptime, config: &Config) -> OnExpiry {
+        let hangs = || record.turn.as_ref().is_some_and(|turn| self.hangs(record, turn, now, config));
         match (&record.attachment, record.stage) {
             (Attachment::Attached(_), _) | (_, SessionStage::Closing | SessionStage::Finalized) => OnExpiry::StandDown,
             (Attachment::Detached { .. }, SessionStage::Open) if !record.is_running() => match kind {
@@ -119,6 +126,16 @@ impl Grace {
                 (Expiry::Interrupt, _) => OnExpiry::InterruptAndCheck,
             },
         }
+    }
+
+    /// Whether the agent of a turn hangs: it has reported nothing for longer than an agent or a tool may; zero is for ever.
+    /// A question that waits for its user is no tool that runs.
+    fn hangs(&self, record: &Record, turn: &TurnState, now: Uptime, config: &Config) -> bool {
+        let silence = match self.tools {
+            QuietTool::Works if turn.tools > 0 && record.question.is_none() => config.longest_tool_silence(),
+            QuietTool::Works | QuietTool::Hangs => config.orphan_silence,
+        };
+        silence > Millis::ZERO && now - turn.reported >= silence
     }
 
     /// The clock on which the grace elapses.
@@ -140,15 +157,17 @@ impl Grace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::QuestionKind;
     use crate::ids::ConnectionId;
+    use crate::record::OpenQuestion;
     use crate::record::samples::{idle, running, with};
 
     /// A timer fires ten minutes after the agent's last report, which is silence.
     #[track_caller]
     fn check(expiry: Expiry, kind: TimerKind, record: &Record, expected: OnExpiry) {
         let grace = Grace { expiry, ..Grace::default() };
-        let (now, silence) = (Uptime(600_000), Millis::from_secs(600));
-        assert_eq!(grace.on_expiry(record, kind, now, silence), expected, "{expiry:?} {kind:?}");
+        let (now, config) = (Uptime(600_000), Config::default());
+        assert_eq!(grace.on_expiry(record, kind, now, &config), expected, "{expiry:?} {kind:?}");
     }
 
     /// A session that is no orphan, or is being ended, is left alone by every release.
@@ -202,14 +221,32 @@ mod tests {
         let (one, two) = ([TimerKind::Single], [TimerKind::Reap, TimerKind::Rearm]);
         assert_eq!(decided(&Grace::default()), (GraceClock::Uptime, Timers::Single, &one[..]));
         let (timers, clock, silence) = (Timers::Pile, GraceClock::Wall, Silence::SinceStart);
-        let other = Grace { expiry: Expiry::RearmBeside, timers, clock, silence };
+        let other = Grace { expiry: Expiry::RearmBeside, timers, clock, silence, ..Grace::default() };
         assert_eq!(decided(&other), (GraceClock::Wall, Timers::Pile, &two[..]));
     }
 
     /// A silence of zero never counts as hung.
     #[test]
     fn silence_can_be_switched_off() {
-        let decided = Grace::default().on_expiry(&running(), TimerKind::Single, Uptime(u64::MAX), Millis::ZERO);
+        let config = Config { orphan_silence: Millis::ZERO, ..Config::default() };
+        let decided = Grace::default().on_expiry(&running(), TimerKind::Single, Uptime(u64::MAX), &config);
         assert_eq!(decided, OnExpiry::Rearm);
+    }
+
+    /// A quiet tool has a longer silence of its own, a question has not.
+    #[test]
+    fn a_quiet_tool_is_work() {
+        let tool = with(running(), |record| record.turn.as_mut().unwrap().tools = 1);
+        let asking = with(tool.clone(), |record| {
+            let payload = serde_json::Value::Null;
+            record.question = Some(OpenQuestion { id: "1".to_owned(), kind: QuestionKind::Clarify, payload });
+        });
+        let decided = |tools, record: &Record, now| {
+            Grace { tools, ..Grace::default() }.on_expiry(record, TimerKind::Single, Uptime(now), &Config::default())
+        };
+        assert_eq!(decided(QuietTool::Works, &tool, 600_000), OnExpiry::Rearm);
+        assert_eq!(decided(QuietTool::Works, &tool, 86_400_000), OnExpiry::InterruptAndRearm);
+        assert_eq!(decided(QuietTool::Works, &asking, 600_000), OnExpiry::InterruptAndRearm);
+        assert_eq!(decided(QuietTool::Hangs, &tool, 600_000), OnExpiry::InterruptAndRearm);
     }
 }

@@ -33,7 +33,10 @@ pub(super) async fn branch(gateway: &Rc<Gateway>, link: &Link, params: Branch) -
     let title = asked_title(params.name)?;
     room_for_session(gateway, link)?;
     let now = gateway.env.now();
-    let said = parent.read(|record| record.transcript.messages[..history::settled(record)].to_vec());
+    let said = parent.read(|record| {
+        let settled = &record.transcript.messages[..history::settled(record)];
+        gateway.behavior.provider.branched(settled).to_vec()
+    });
     if said.is_empty()
         || parent.read(|record| gateway.behavior.lineage.waiting_draft(record)) == Some(Draft::WithPrompt)
     {

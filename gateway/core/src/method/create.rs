@@ -48,7 +48,11 @@ pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Resu
     record.details.pending_title = params.title;
     record.details.close_on_disconnect = params.close_on_disconnect;
     record.details.branch_of = lineage.draft_of(params.parent_session_id);
-    let said = params.messages.into_iter().map(|said| NewMessage::text(said.role, said.content, now.wall));
+    let text = |said: Said| match said.role {
+        Role::Assistant => gateway.behavior.provider.said(said.content),
+        Role::User | Role::Tool => said.content,
+    };
+    let said = params.messages.into_iter().map(|said| NewMessage::text(said.role, text(said), now.wall));
     record.transcript = Transcript::stored(said.collect());
     record.transcript.draft = match lineage.draft(record.details.branch_of.as_ref()) {
         Draft::WithPrompt | Draft::OneByOne => record.transcript.messages.len(),

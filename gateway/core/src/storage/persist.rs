@@ -69,7 +69,7 @@ pub(crate) async fn flush_last(gateway: &Gateway, session: &Session) {
 }
 
 /// Appends messages in one transaction. A lost answer neither repeats nor loses them.
-async fn append(gateway: &Gateway, row: &StoredId, messages: Vec<NewMessage>) -> Result<(), StoreError> {
+pub(crate) async fn append(gateway: &Gateway, row: &StoredId, messages: Vec<NewMessage>) -> Result<(), StoreError> {
     let written = gateway.rows.append(row.clone(), messages.clone()).await;
     let look = || gateway.rows.messages(row.clone());
     reconcile::outcome(gateway, written, look, |rows| reconcile::ends_with(rows, &messages)).await

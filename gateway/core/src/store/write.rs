@@ -335,6 +335,8 @@ impl NewMessage {
 
     /// How many tool calls this message makes.
     pub fn calls(&self) -> u64 {
-        u64::from(self.tool_calls.is_some())
+        let counted = |calls: &String| serde_json::from_str::<Vec<serde::de::IgnoredAny>>(calls);
+        // A text that another program has written and that is no list is one call.
+        self.tool_calls.as_ref().map_or(0, |calls| counted(calls).map_or(1, |calls| calls.len() as u64))
     }
 }

@@ -9,10 +9,12 @@ use crate::entropy::{Purpose, Stream};
 use crate::ids::SessionId;
 use crate::legacy;
 use crate::lifecycle::events::Replay;
+use crate::lifecycle::provider::CutBy;
 use crate::lifecycle::resume::{Building, CountedRows, Reopen, Service};
 use crate::record::{Record, Transcript};
 use crate::rpc::{Error, code};
 use crate::state::{EventLog, Gateway, Link, Session};
+use crate::storage::persist;
 use crate::store::{NewMessage, StoreError, StoredId};
 use crate::work::build;
 
@@ -86,15 +88,33 @@ pub(crate) async fn reopen(gateway: &Gateway, target: &StoredId, service: Servic
 pub(crate) async fn load(gateway: &Gateway, target: &StoredId, service: Service) -> Result<Loaded, Error> {
     let rows = gateway.rows.messages(target.clone()).await.map_err(failed)?;
     let messages: Vec<NewMessage> = rows.into_iter().map(|row| row.message).collect();
+    let transcript = close_calls(gateway, target, Transcript::loaded(messages)).await;
+    let messages = &transcript.messages;
     let displayed = match gateway.behavior.resume.counted() {
         CountedRows::Row => Vec::new(),
-        CountedRows::Chain => legacy::chain::displayed(gateway, target, service, &messages).await.map_err(failed)?,
+        CountedRows::Chain => legacy::chain::displayed(gateway, target, service, messages).await.map_err(failed)?,
     };
     let agent = match gateway.behavior.resume.building(service) {
         Building::First => Some(build_now(gateway).await?),
         Building::Meanwhile | Building::Later | Building::AtFirstPrompt => None,
     };
-    Ok(Loaded { transcript: Transcript::loaded(messages), displayed, agent })
+    Ok(Loaded { transcript, displayed, agent })
+}
+
+/// Stores a result for each call that the end of a process has left without one.
+async fn close_calls(gateway: &Gateway, row: &StoredId, transcript: Transcript) -> Transcript {
+    let at = gateway.env.now().wall;
+    let closing = gateway.behavior.provider.closing(&transcript.messages, CutBy::Process, at);
+    if closing.is_empty() {
+        return transcript;
+    }
+    let stored = persist::append(gateway, row, closing.clone()).await;
+    let messages = [transcript.messages, closing].concat();
+    match stored {
+        Ok(()) => Transcript::loaded(messages),
+        // They stay unsaved and go with the next flush.
+        Err(_) => Transcript { messages, ..transcript },
+    }
 }
 
 /// Builds an agent before its record is registered.

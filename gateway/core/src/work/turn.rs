@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use crate::agent::{Agent, Interrupt, ToolCall, Turn, TurnEvent};
+use crate::agent::{Agent, Interrupt, Turn, TurnEvent};
 use crate::ends::idle;
 use crate::legacy::interrupts;
 use crate::legacy::windows;
@@ -15,6 +15,7 @@ use crate::lifecycle::finish::{FreeTiming, OnFailure, after_forgetting};
 use crate::lifecycle::flush::FlushPoint;
 use crate::lifecycle::grace::Silence;
 use crate::lifecycle::interrupt::InterruptTiming;
+use crate::lifecycle::provider::CutBy;
 use crate::lifecycle::queue::PrecedingTurn;
 use crate::observe::SessionEvent;
 use crate::record::{AgentState, Queued, Transcript, TurnPhase};
@@ -24,10 +25,12 @@ use crate::storage::persist;
 use crate::storage::rotation;
 use crate::store::{NewMessage, Role, StoreError};
 use crate::work::build;
+use crate::work::calls::RunningCalls;
 use crate::work::notice;
 use crate::work::prompt;
 use crate::work::question;
 use crate::work::review;
+use crate::work::size;
 
 /// How a turn ended.
 pub(crate) enum TurnEnd {
@@ -87,6 +90,7 @@ async fn run(gateway: Rc<Gateway>, session: Session, prompt: String) {
             session.emit("message.start", Value::Null);
             // On an error the messages stay unsaved and go with the next flush.
             let _ = persist::flush(&gateway, &session, FlushPoint::Start).await;
+            size::compress(&gateway, &session, &agent, &interrupt).await;
             let (ending, review) = converse(&gateway, &session, &agent, &prompt, &interrupt).await;
             (ending, PrecedingTurn::Worked, review)
         }
@@ -156,7 +160,8 @@ async fn converse(
     prompt: &str,
     interrupt: &Interrupt,
 ) -> (TurnEnd, Option<Box<dyn Turn>>) {
-    let mut turn = agent.start(prompt);
+    let request = session.read(|record| gateway.behavior.provider.request(&record.transcript.messages));
+    let (mut turn, mut running) = (agent.start(&request, prompt), RunningCalls::default());
     reported(gateway, session);
     loop {
         let event = turn.next(interrupt).await;
@@ -166,6 +171,7 @@ async fn converse(
             TurnEvent::Delta { .. } | TurnEvent::Said { .. } if is_late => continue,
             TurnEvent::Finished { .. } if is_late => return (TurnEnd::Interrupted, None),
             TurnEvent::Finished { text } => {
+                let text = gateway.behavior.provider.said(text);
                 say(gateway, session, &text);
                 return (TurnEnd::Complete { text }, turn.review());
             }
@@ -182,7 +188,7 @@ async fn converse(
             }
             other => other,
         };
-        if let Err(error) = carry_out(gateway, session, step).await {
+        if let Err(error) = carry_out(gateway, session, &mut running, step).await {
             // The messages stay unsaved and go with the next flush; the client receives a status.
             session.emit("status.update", json!({"kind": "status", "text": format!("not stored: {error}")}));
         }
@@ -217,7 +223,12 @@ fn reported(gateway: &Gateway, session: &Session) {
 }
 
 /// Stores one event of the agent and sends it to the client.
-async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Result<(), StoreError> {
+async fn carry_out(
+    gateway: &Gateway,
+    session: &Session,
+    running: &mut RunningCalls,
+    step: TurnEvent,
+) -> Result<(), StoreError> {
     match step {
         TurnEvent::Delta { text } => {
             session.change(|record| {
@@ -229,24 +240,11 @@ async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Res
             Ok(())
         }
         TurnEvent::Said { text } => {
-            say(gateway, session, &text);
+            say(gateway, session, &gateway.behavior.provider.said(text));
             persist::flush(gateway, session, FlushPoint::Said).await
         }
-        TurnEvent::ToolStarted { call } => {
-            push(session, call_message(gateway, &call));
-            session.emit("tool.start", json!({"tool_id": call.id, "name": call.name, "context": ""}));
-            persist::flush(gateway, session, FlushPoint::Tool).await
-        }
-        TurnEvent::ToolFinished { call, result } => {
-            let result = read_steers(session, result);
-            push(session, result_message(gateway, &call, &result));
-            let stored = persist::flush(gateway, session, FlushPoint::Tool).await;
-            session.emit(
-                "tool.complete",
-                json!({"tool_id": call.id, "name": call.name, "args": call.args, "result": result}),
-            );
-            stored
-        }
+        TurnEvent::ToolsStarted { calls } => running.start(gateway, session, calls).await,
+        TurnEvent::ToolFinished { call, result } => running.finish(gateway, session, call, result).await,
         TurnEvent::Compressing { .. } => {
             session.emit("status.update", json!({"kind": "compressing", "text": "compressing the conversation"}));
             Ok(())
@@ -265,6 +263,7 @@ async fn carry_out(gateway: &Gateway, session: &Session, step: TurnEvent) -> Res
 ///
 /// `history` is the conversation before the turn: some releases go back to it if the turn fails.
 async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: TurnEnd, before: PrecedingTurn, history: Transcript) {
+    close_calls(gateway, session, &ending);
     let last = session.read(|record| record.transcript.messages.last().map(|message| message.role));
     if matches!(ending, TurnEnd::Interrupted) && gateway.behavior.finish.says_interrupted(last) {
         say(gateway, session, "Operation interrupted.");
@@ -317,6 +316,16 @@ async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: TurnEnd, befor
     }
 }
 
+/// The turn is over: each of its calls that has no result gets one.
+fn close_calls(gateway: &Gateway, session: &Session, ending: &TurnEnd) {
+    let cut_by = if matches!(ending, TurnEnd::Interrupted) { CutBy::Interrupt } else { CutBy::Failure };
+    let at = gateway.env.now().wall;
+    let closing = session.read(|record| gateway.behavior.provider.closing(&record.transcript.messages, cut_by, at));
+    if !closing.is_empty() {
+        session.change(|record| record.transcript.messages.extend(closing));
+    }
+}
+
 fn complete(session: &Session, text: &str, status: &str) {
     session.emit("message.complete", json!({"text": text, "usage": {}, "status": status}));
 }
@@ -336,32 +345,7 @@ pub(crate) fn free(gateway: &Rc<Gateway>, session: &Session, before: PrecedingTu
     prompt::claim_next(gateway, session, before)
 }
 
-/// Appends the words that wait for the turn to a tool's result, where the agent reads them.
-fn read_steers(session: &Session, result: String) -> String {
-    let steers = session.change(|record| {
-        let turn = record.turn.as_mut();
-        turn.map(|turn| std::mem::take(&mut turn.steers)).unwrap_or_default()
-    });
-    steers.into_iter().fold(result, |result, steer| format!("{result}\n\nUser guidance: {}", steer.text))
-}
-
 fn say(gateway: &Gateway, session: &Session, text: &str) {
-    push(session, NewMessage::text(Role::Assistant, text, gateway.env.now().wall));
-}
-
-fn push(session: &Session, message: NewMessage) {
+    let message = NewMessage::text(Role::Assistant, text, gateway.env.now().wall);
     session.change(|record| record.transcript.messages.push(message));
-}
-
-fn call_message(gateway: &Gateway, call: &ToolCall) -> NewMessage {
-    let calls = json!([{"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.args}}]);
-    NewMessage { tool_calls: Some(calls.to_string()), ..NewMessage::text(Role::Assistant, "", gateway.env.now().wall) }
-}
-
-fn result_message(gateway: &Gateway, call: &ToolCall, result: &str) -> NewMessage {
-    NewMessage {
-        tool_call_id: Some(call.id.clone()),
-        tool_name: Some(call.name.clone()),
-        ..NewMessage::text(Role::Tool, result, gateway.env.now().wall)
-    }
 }

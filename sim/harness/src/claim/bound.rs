@@ -57,5 +57,6 @@ pub(crate) fn rest(scenario: &Scenario) -> Millis {
 /// Longer than every timer that a gateway with these settings arms.
 pub(crate) fn timers(settings: &Config) -> Millis {
     let questions = settings.clarify_timeout + settings.sudo_timeout + settings.approval_timeout.unwrap_or_default();
-    MARGIN + settings.session_ttl + settings.orphan_grace + settings.orphan_silence + questions
+    let silence = settings.orphan_silence + settings.longest_tool_silence();
+    MARGIN + settings.session_ttl + settings.orphan_grace + silence + questions
 }

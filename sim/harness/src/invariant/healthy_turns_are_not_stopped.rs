@@ -13,7 +13,7 @@ use crate::world::client_log::{LoggedRequest, SessionLog};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "healthy_turns_are_not_stopped",
-    about: "a turn is stopped only if a client asks for it, if its session has to end with a connection or the process, or if its agent has reported nothing for `orphan_silence` while no client was attached",
+    about: "a turn is stopped only if a client asks for it, if its session has to end with a connection or the process, or if its agent has reported nothing for `orphan_silence`, or its tool for `orphan_tool_silence`, while no client was attached",
     claim: Claim::Each(check),
 };
 
@@ -67,7 +67,8 @@ fn is_asked(log: &SessionLog, turns: &[AgentTurn], stop: Stop) -> bool {
 /// The case of a stop because the session ends with its connection or the process, or because the agent hangs without a client.
 fn has_to_end(view: &View<'_>, log: Option<&SessionLog>, session: &str, stop: Stop) -> Option<Case> {
     let connections = view.clients.log.connections();
-    let (silence, grace) = (view.settings().orphan_silence, view.settings().orphan_grace);
+    let (settings, grace) = (view.settings(), view.settings().orphan_grace);
+    let silence = if stop.in_tool { settings.longest_tool_silence() } else { settings.orphan_silence };
     let hangs = silence > Millis::ZERO && grace > Millis::ZERO && stop.silence >= silence;
     let was_alone = connections.held_since(session).is_none_or(|since| since + grace > stop.at);
     if view.process.was_signalled(stop.at) || hangs && was_alone {

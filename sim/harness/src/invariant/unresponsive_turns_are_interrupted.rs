@@ -6,10 +6,11 @@ use gateway_core::record::{Attachment, Record, SessionStage};
 use sim_scenario::Scenario;
 
 use super::{Claim, Condition, Invariant, View, bound};
+use crate::world::agent_log::AgentTurn;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "unresponsive_turns_are_interrupted",
-    about: "a turn of a detached session whose agent reports nothing for `orphan_silence` is over a grace later",
+    about: "a turn of a detached session whose agent reports nothing for `orphan_silence`, or its tool for `orphan_tool_silence`, is over a grace later",
     claim: Claim::Within { bound: longest, begun },
 };
 
@@ -26,10 +27,19 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
         return Vec::new();
     }
     let within = bound + view.slack() + view.slack();
+    let (turns, in_tool) = (view.agents.turns(), settings.longest_tool_silence());
+    let runs_tool =
+        |subject: &String| turns.get(subject).and_then(|turns| turns.last()).is_some_and(AgentTurn::runs_tool);
     let silent = view.live.iter().filter_map(|session| {
         let (subject, era) = (view.names.label(session.id()), session.read(silent_since)?);
         // That a busy session has no turn at all is another claim's.
         let works = view.has_turn(&subject) || session.read(is_held);
+        // A tool that runs has a longer silence, or an endless one.
+        let within = match runs_tool(&subject) {
+            true if in_tool == Millis::ZERO => return None,
+            true => within + Millis(in_tool.0 - settings.orphan_silence.0),
+            false => within,
+        };
         works.then_some(Condition { subject, era, within, detail })
     });
     silent.collect()

@@ -5,11 +5,16 @@ use std::collections::BTreeMap;
 
 use gateway_core::agent::{Question, TurnEvent};
 use gateway_core::clock::{Millis, Uptime};
+use gateway_core::store::NewMessage;
+
+use super::mirror::talk;
 
 /// The turns of a run, by the label of their session, oldest first.
 #[derive(Default)]
 pub(crate) struct AgentLog {
     turns: RefCell<BTreeMap<String, Vec<AgentTurn>>>,
+    /// The sessions whose agent was given a conversation that a model provider refuses, with the reason.
+    refused: RefCell<Vec<(String, String)>>,
     /// How the process is ending at this instant: a turn that is dropped then was not stopped.
     severed: Cell<Option<Severing>>,
 }
@@ -49,6 +54,15 @@ pub(crate) struct AgentTurn {
     dealt_with: usize,
     /// Whether a kill of the process cut it off.
     was_killed: bool,
+    /// Its calls that have no result.
+    calls: Vec<Call>,
+}
+
+/// A call of an agent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Tool,
+    Question,
 }
 
 /// An answer to a question, as the agent received it.
@@ -65,12 +79,24 @@ pub(crate) struct Stop {
     pub(crate) at: Uptime,
     /// How long it had reported nothing by then.
     pub(crate) silence: Millis,
+    /// Whether a tool was running.
+    pub(crate) in_tool: bool,
 }
 
 impl AgentLog {
     /// The turns of all sessions, by the label of the session.
     pub(crate) fn turns(&self) -> Ref<'_, BTreeMap<String, Vec<AgentTurn>>> {
         self.turns.borrow()
+    }
+
+    /// The sessions whose agent was given a conversation that a model provider refuses, with the reason.
+    pub(crate) fn refused(&self) -> Ref<'_, Vec<(String, String)>> {
+        self.refused.borrow()
+    }
+
+    /// How many conversations agents were given.
+    pub(crate) fn given(&self) -> usize {
+        self.turns.borrow().values().map(Vec::len).sum()
     }
 
     /// The turn that runs in a session is asked to stop, at the latest now.
@@ -94,12 +120,14 @@ impl AgentLog {
     }
 
     /// An agent begins to work on a prompt of a session. Returns the turn's place among those of the session.
-    pub(super) fn begin(&self, session: &str, prompt: &str, now: Uptime) -> usize {
+    pub(super) fn begin(&self, session: &str, request: &[NewMessage], prompt: &str, now: Uptime) -> usize {
+        let reason = talk::refused(request).map(|reason| (session.to_owned(), reason));
+        self.refused.borrow_mut().extend(reason);
         let mut turns = self.turns.borrow_mut();
         let turns = turns.entry(session.to_owned()).or_default();
         let (read, answers, stop, over, asked, asked_to_stop) = Default::default();
         let prompt = prompt.to_owned();
-        let (in_results, dealt_with, was_killed) = Default::default();
+        let (in_results, dealt_with, was_killed, calls) = Default::default();
         turns.push(AgentTurn {
             prompt,
             began: now,
@@ -113,6 +141,7 @@ impl AgentLog {
             in_results,
             dealt_with,
             was_killed,
+            calls,
         });
         turns.len() - 1
     }
@@ -134,6 +163,11 @@ impl AgentTurn {
     /// Whether a kill of the process cut it off at a question. An answer may have been accepted that its agent did not get.
     pub(crate) fn is_cut_off_at_question(&self) -> bool {
         self.was_killed && self.asked.is_some()
+    }
+
+    /// Whether a tool of it runs. A question that waits for its user is none.
+    pub(crate) fn runs_tool(&self) -> bool {
+        self.over.is_none() && self.calls.contains(&Call::Tool)
     }
 
     /// It ends, or is dropped. `severed` says how the process is ending, if it is.
@@ -159,11 +193,17 @@ impl AgentTurn {
         }
         self.reported = now;
         match event {
+            TurnEvent::ToolsStarted { calls } => self.calls.extend(calls.iter().map(|_| Call::Tool)),
             TurnEvent::ToolFinished { .. } => {
+                self.calls.pop();
                 self.read = Some(now);
                 self.in_results = self.answers.len();
             }
-            TurnEvent::Asked { question } => self.asked = Some(question.clone()),
+            TurnEvent::Asked { question } => {
+                self.asked = Some(question.clone());
+                self.calls.pop();
+                self.calls.push(Call::Question);
+            }
             TurnEvent::Finished { .. } | TurnEvent::Failed { .. } | TurnEvent::Interrupted => self.over = Some(now),
             _ => {}
         }
@@ -178,7 +218,7 @@ impl AgentTurn {
 
     fn stopped(&mut self, now: Uptime) {
         let at = self.asked_to_stop.unwrap_or(now).max(self.reported);
-        let stop = Stop { at, silence: at - self.reported };
+        let stop = Stop { at, silence: at - self.reported, in_tool: self.runs_tool() };
         self.stop = self.stop.or(Some(stop));
     }
 }

@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use gateway_core::agent::{Agent, Agents, BuildError, CompressError, Interrupt, Turn, TurnEvent};
 use gateway_core::clock::Uptime;
+use gateway_core::store::NewMessage;
 
 use super::SimContext;
 use super::agent_log::AgentTurn;
@@ -29,11 +30,11 @@ struct WatchedAgent {
 }
 
 impl Agent for WatchedAgent {
-    fn start(&self, prompt: &str) -> Box<dyn Turn> {
-        let (turn, context) = (self.agent.start(prompt), Rc::clone(&self.context));
+    fn start(&self, request: &[NewMessage], prompt: &str) -> Box<dyn Turn> {
+        let (turn, context) = (self.agent.start(request, prompt), Rc::clone(&self.context));
         // The task of a turn belongs to its session.
         let Some(session) = context.current().tag.owner.clone() else { return turn };
-        let place = context.agent_log.begin(&session, prompt, context.now());
+        let place = context.agent_log.begin(&session, request, prompt, context.now());
         Box::new(WatchedTurn { turn, context, session, place })
     }
 

@@ -32,6 +32,7 @@ impl Entropy for SeededEntropy {
         let name = match stream {
             Stream::Client(name) => format!("entropy.client.{name}"),
             Stream::Session(id) => format!("entropy.session.{}", self.context.names.label(id)),
+            Stream::Calls(id) => format!("entropy.calls.{}", self.context.names.label(id)),
         };
         self.context.footprints.write(|| Resource::Entropy(name.clone()));
         let mut streams = self.streams.borrow_mut();

@@ -5,6 +5,7 @@
 
 mod messages;
 mod refused;
+pub(crate) mod talk;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -134,6 +135,31 @@ impl Mirror {
     /// The number of ends of rows.
     pub(crate) fn ends(&self) -> usize {
         self.ends
+    }
+
+    /// Rows with a message that a model provider refuses.
+    pub(crate) fn flaws(&self) -> &[(StoredId, talk::Flaw)] {
+        self.messages.flaws()
+    }
+
+    /// Rows with a call whose id another call of their conversation has.
+    pub(crate) fn repeated_calls(&self) -> &[(StoredId, String)] {
+        self.messages.repeated()
+    }
+
+    /// Whether a row got a message with a tool call, replaced messages included.
+    pub(crate) fn has_calls(&self, row: &StoredId) -> bool {
+        self.messages.has_calls(row)
+    }
+
+    /// The number of messages that were judged by the rules of model providers, and how many of them call tools.
+    pub(crate) fn judged(&self) -> (usize, usize) {
+        self.messages.judged()
+    }
+
+    /// The calls of a row that have no result, if the row ends with their message or its first results.
+    pub(crate) fn open_calls(&self, row: &StoredId) -> &[String] {
+        self.messages.open_calls(row)
     }
 
     /// Rows that lost messages that a compression had archived, with the number of messages.

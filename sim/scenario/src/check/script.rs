@@ -123,6 +123,11 @@ impl<'a> Script<'a> {
             Prompt::Turn(turn) if !defined => {
                 Err(self.source.error(placed.place("turn"), format!("unknown turn `{turn}`")).with_help(known()))
             }
+            Prompt::Continue if self.turns.is_empty() => {
+                let message = "there is no turn to continue".to_owned();
+                let help = "no turn is defined; a `[turns.NAME]` table does so".to_owned();
+                Err(self.source.error(placed.place("continue"), message).with_help(help))
+            }
             // The agent would run the turn, and the default of `until` would not include it.
             Prompt::Text(text) if script::named(self.turns, text).is_some() => {
                 let (message, help) = match defined {

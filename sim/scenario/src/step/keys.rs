@@ -27,6 +27,8 @@ pub(crate) struct RawStep {
     session: Option<Spanned<String>>,
     turn: Option<Spanned<String>>,
     text: Option<Spanned<String>>,
+    #[serde(rename = "continue")]
+    goes_on: Option<Spanned<bool>>,
     id: Option<Spanned<String>>,
     signal: Option<Spanned<String>>,
     close_on_disconnect: Option<Spanned<bool>>,
@@ -107,8 +109,12 @@ fn request_keys(step: &RequestStep) -> Keys {
             ("close_on_disconnect", flag(*on_disconnect == OnDisconnect::Close)),
         ],
         RequestStep::Prompt { session, prompt, truncate } => {
-            let key = if let Prompt::Turn(_) = prompt { "turn" } else { "text" };
-            vec![("session", text(session)), (key, text(prompt.text())), ("truncate", truncate.map(Value::from))]
+            let (key, value) = match prompt {
+                Prompt::Turn(turn) => ("turn", text(turn)),
+                Prompt::Text(said) => ("text", text(said)),
+                Prompt::Continue => ("continue", flag(true)),
+            };
+            vec![("session", text(session)), (key, value), ("truncate", truncate.map(Value::from))]
         }
         RequestStep::Resume { session, target, name, mode } => vec![
             ("session", text(session)),
@@ -152,7 +158,7 @@ fn duration(length: Millis) -> Value {
 impl RawStep {
     /// Every key but `at`, with the position of its value if the key is present. The first key that the word does not
     /// take is reported.
-    fn keys(&self) -> [(&'static str, Option<Range<usize>>); 19] {
+    fn keys(&self) -> [(&'static str, Option<Range<usize>>); 20] {
         fn place<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
             value.as_ref().map(Spanned::span)
         }
@@ -164,6 +170,7 @@ impl RawStep {
             ("session", place(&self.session)),
             ("turn", place(&self.turn)),
             ("text", place(&self.text)),
+            ("continue", place(&self.goes_on)),
             ("id", place(&self.id)),
             ("signal", place(&self.signal)),
             ("source", place(&self.source)),
@@ -344,18 +351,22 @@ impl Reading<'_> {
     }
 
     fn prompt(&self, word: Word) -> Result<Prompt, ScenarioError> {
-        match (&self.raw.turn, &self.raw.text) {
-            (Some(turn), None) => Ok(Prompt::Turn(turn.get_ref().clone())),
-            (None, Some(text)) => Ok(Prompt::Text(text.get_ref().clone())),
-            (None, None) => {
-                let message = format!("`{}` needs `turn` or `text`", word.entry().word);
+        let goes_on = self.raw.goes_on.as_ref().filter(|goes_on| *goes_on.get_ref());
+        let both = |first: &str, second: &str, place: Range<usize>| {
+            let message = format!("`{}` has both `{first}` and `{second}`", word.entry().word);
+            Err(self.source.error(self.source.key(second, place), message).with_help(word.entry().help()))
+        };
+        match (&self.raw.turn, &self.raw.text, goes_on) {
+            (Some(turn), None, None) => Ok(Prompt::Turn(turn.get_ref().clone())),
+            (None, Some(text), None) => Ok(Prompt::Text(text.get_ref().clone())),
+            (None, None, Some(_)) => Ok(Prompt::Continue),
+            (None, None, None) => {
+                let message = format!("`{}` needs `turn`, `text` or `continue`", word.entry().word);
                 Err(self.source.error(self.whole.clone(), message).with_help(word.entry().help()))
             }
-            (Some(_), Some(text)) => {
-                let place = self.source.key("text", text.span());
-                let message = format!("`{}` has both `turn` and `text`", word.entry().word);
-                Err(self.source.error(place, message).with_help(word.entry().help()))
-            }
+            (Some(_), Some(text), _) => both("turn", "text", text.span()),
+            (Some(_), None, Some(goes_on)) => both("turn", "continue", goes_on.span()),
+            (None, Some(_), Some(goes_on)) => both("text", "continue", goes_on.span()),
         }
     }
 

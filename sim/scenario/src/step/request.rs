@@ -1,5 +1,7 @@
 //! The requests of a script, and the values of their keys.
 
+use gateway_core::agent::script::CONTINUE;
+
 /// A step of a client that sends one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestStep {
@@ -18,7 +20,7 @@ pub enum RequestStep {
     Prompt {
         /// The session, by its name in the script.
         session: String,
-        /// Keys `turn` and `text`: the text of the prompt.
+        /// Keys `turn`, `text` and `continue`: the text of the prompt.
         prompt: Prompt,
         /// Key `truncate`: the ordinal of the user message that the prompt replaces, with all messages after it.
         truncate: Option<i64>,
@@ -140,6 +142,8 @@ pub enum Prompt {
     Turn(String),
     /// Any other text. The scripted agent replies with the same text.
     Text(String),
+    /// The rest of the session's last turn, from behind its last tool call with a result.
+    Continue,
 }
 
 /// The id by which a client resumes or deletes a session.
@@ -295,6 +299,7 @@ impl Prompt {
     pub fn text(&self) -> &str {
         match self {
             Self::Turn(text) | Self::Text(text) => text,
+            Self::Continue => CONTINUE,
         }
     }
 }

@@ -294,11 +294,17 @@ table! {
             ..Entry::request("session.create", "creates a session")
         },
         Prompt: Entry {
-            takes: Some("`session`, exactly one of `turn` and `text`, and may take `truncate`"),
+            takes: Some("`session`, exactly one of `turn`, `text` and `continue`, and may take `truncate`"),
             keys: &[
                 SESSION,
                 Key::one_of("turn", Value::Turn, "the turn that the prompt starts"),
                 Key::one_of("text", Value::Text, "the text of the prompt; the agent replies with the same text"),
+                Key::one_of(
+                    "continue",
+                    Value::Flag,
+                    "whether the prompt is `continue`, with which the agent goes on with the session's last turn after its last \
+                     call that has a result",
+                ),
                 Key::optional(
                     "truncate",
                     Value::Integer,

@@ -61,6 +61,11 @@ fn faults_of_the_clock() {
 fn faults_of_the_agent() {
     let check = |step: &str, expected: &str| check_change("{ reply", step, expected, "");
     check("{ hang = false }, { reply", "22:5: `hang` can only be `true`");
+    check(
+        "{ tools = [] }, { reply",
+        "22:5: `tools` needs one call at least, for example `tools = [ { tool = \"read\", takes = \"4s\" } ]`",
+    );
+    check("{ tools = [ { tool = \"a\" } ] }, { reply", "22:15: missing field `takes`");
     check("{ hang = true, takes = \"5s\" }, { reply", "22:5: `takes` does not go with `hang`");
     check("{ late = \"done\" }, { reply", "22:5: `late` needs `takes`, for example `takes = \"4s\"`");
     check("{ late = \"done\", reply", "22:5: a turn step has exactly one of …");

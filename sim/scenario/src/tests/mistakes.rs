@@ -313,19 +313,25 @@ fn words_and_keys() {
         "session = \"work\"\n",
         "",
         "36:1: `prompt.submit` needs `session`",
-        "`prompt.submit` takes `session`, exactly one of `turn` and `text`, and may take `truncate`",
+        "`prompt.submit` takes `session`, exactly one of `turn`, `text` and `continue`, and may take `truncate`",
     );
     check_change(
         "turn = \"refactor\"\n",
         "",
-        "36:1: `prompt.submit` needs `turn` or `text`",
-        "`prompt.submit` takes `session`, exactly one of `turn` and `text`, and may take `truncate`",
+        "36:1: `prompt.submit` needs `turn`, `text` or `continue`",
+        "`prompt.submit` takes `session`, exactly one of `turn`, `text` and `continue`, and may take `truncate`",
     );
     check_change(
         r#"turn = "refactor""#,
         "turn = \"refactor\"\ntext = \"hello\"",
         "42:1: `prompt.submit` has both `turn` and `text`",
-        "`prompt.submit` takes `session`, exactly one of `turn` and `text`, and may take `truncate`",
+        "`prompt.submit` takes `session`, exactly one of `turn`, `text` and `continue`, and may take `truncate`",
+    );
+    check_change(
+        r#"turn = "refactor""#,
+        "turn = \"refactor\"\ncontinue = true",
+        "42:1: `prompt.submit` has both `turn` and `continue`",
+        "`prompt.submit` takes `session`, exactly one of `turn`, `text` and `continue`, and may take `truncate`",
     );
     check_change(
         r#"do = "drop""#,

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use gateway_core::agent::CompressionMode;
-use gateway_core::agent::script::{OnInterrupt, TurnScript, TurnStep};
+use gateway_core::agent::script::{OnInterrupt, ParallelTool, TurnScript, TurnStep};
 use gateway_core::clock::Millis;
 use gateway_core::config::Config;
 use gateway_core::release::Release;
@@ -137,7 +137,7 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             .into(),
             5 => RequestStep::Prompt {
                 session,
-                prompt: Prompt::Text(text),
+                prompt: if gap % 2 == 0 || turns.is_empty() { Prompt::Text(text) } else { Prompt::Continue },
                 truncate: i64::try_from(gap).ok().map(|gap| gap % 9 - 4).filter(|ordinal| *ordinal != 0),
             }
             .into(),
@@ -222,6 +222,8 @@ fn turn_steps() -> impl Strategy<Value = TurnStep> {
     let modes = mode.clone();
     prop_oneof![
         (texts(), lengths(), interrupt).prop_map(|(name, takes, interrupt)| TurnStep::Tool { name, takes, interrupt }),
+        vec((texts(), lengths()).prop_map(|(name, takes)| ParallelTool { name, takes }), 1..4)
+            .prop_map(|calls| TurnStep::Tools { calls }),
         (texts(), lengths()).prop_map(|(job, takes)| TurnStep::Background { job, takes }),
         (mode, lengths()).prop_map(|(mode, takes)| TurnStep::Compress { mode, takes }),
         (texts(), lengths(), option::of(modes)).prop_map(|(text, takes, compress)| TurnStep::Review {

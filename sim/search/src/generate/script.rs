@@ -308,16 +308,17 @@ impl Writer<'_> {
     fn prompt_to(&mut self, client: usize, session: String) {
         let place = self.sessions.iter().position(|known| known.name == session).expect("it has a name");
         let turns: Vec<String> = self.scenario.turns.keys().cloned().collect();
-        let prompt = match self.prng.hits(1, 5) {
-            true => Prompt::Text("hello".to_owned()),
-            false => Prompt::Turn(self.prng.one(&turns).clone()),
+        let prompt = match self.prng.below(10) {
+            0 | 1 => Prompt::Text("hello".to_owned()),
+            2 => Prompt::Continue,
+            _ => Prompt::Turn(self.prng.one(&turns).clone()),
         };
         let cuts = self.swarm.has(Feature::Cut) && self.prng.hits(1, 3);
         let truncate = cuts.then(|| *self.prng.one(&[0, 1, -1]));
         let begins = self.now.max(self.sessions[place].busy_until) + self.commit();
         let steps = match &prompt {
             Prompt::Turn(turn) => self.scenario.turns[turn].steps.as_slice(),
-            Prompt::Text(_) => &[],
+            Prompt::Text(_) | Prompt::Continue => &[],
         };
         let rests = self.expect_turn(begins, steps);
         self.sessions[place].busy_until = rests;

@@ -100,6 +100,9 @@ fn settings(prng: &mut Prng, swarm: &Swarm, gateway: &mut Config) {
         gateway.compression = *prng.one(&[Compression::Rotate, Compression::InPlace]);
     }
     if prng.hits(1, 4) {
+        gateway.compress_above = *prng.one(&[2, 4, 8]);
+    }
+    if prng.hits(1, 4) {
         "telegram".clone_into(&mut gateway.source);
     }
     // Bounds that the few requests of a scenario can reach.
@@ -111,6 +114,9 @@ fn settings(prng: &mut Prng, swarm: &Swarm, gateway: &mut Config) {
     }
     if prng.hits(1, 4) {
         gateway.orphan_silence = *prng.one(&[secs(20), secs(60)]);
+        if prng.hits(1, 2) {
+            gateway.orphan_tool_silence = *prng.one(&[secs(20), secs(80)]);
+        }
     }
 }
 

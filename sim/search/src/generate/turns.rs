@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway_core::agent::script::{OnInterrupt, TurnScript, TurnStep};
+use gateway_core::agent::script::{OnInterrupt, ParallelTool, TurnScript, TurnStep};
 use gateway_core::agent::{CompressionMode, QuestionKind};
 use gateway_core::clock::Millis;
 
@@ -20,6 +20,7 @@ pub(super) fn draw(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> BTreeMap<St
 #[derive(Clone, Copy)]
 enum Kind {
     Tool,
+    Tools,
     Compress,
     Say,
     Ask,
@@ -36,6 +37,7 @@ fn turn(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> TurnScript {
     let weight = |feature, weight| swarm.weight(feature, weight);
     let kinds = [
         (6, Kind::Tool),
+        (2, Kind::Tools),
         (weight(Feature::Rotation, 6), Kind::Compress),
         (1, Kind::Say),
         (weight(Feature::Question, 4), Kind::Ask),
@@ -72,11 +74,17 @@ fn step(prng: &mut Prng, kind: Kind, grace: Millis) -> TurnStep {
             let interrupt = if prng.hits(1, 5) { OnInterrupt::SitThrough } else { OnInterrupt::Stop };
             TurnStep::Tool { name: "terminal".to_owned(), takes: length(prng, grace), interrupt }
         }
+        Kind::Tools => {
+            let names = ["read", "write", "terminal"];
+            let calls = names.into_iter().take(2 + prng.below(2));
+            let calls = calls.map(|name| ParallelTool { name: name.to_owned(), takes: length(prng, grace) });
+            TurnStep::Tools { calls: calls.collect() }
+        }
         Kind::Compress => TurnStep::Compress {
             mode: *prng.one(&[CompressionMode::Rotate, CompressionMode::Rotate, CompressionMode::InPlace]),
             takes: *prng.one(&[Millis::ZERO, Millis::from_secs(2)]),
         },
-        Kind::Say => TurnStep::Say { text: "so far so good".to_owned() },
+        Kind::Say => TurnStep::Say { text: (*prng.one(&["so far so good", "so far so good", ""])).to_owned() },
         Kind::Ask => TurnStep::Ask {
             kind: *prng.one(&[
                 QuestionKind::Clarify,

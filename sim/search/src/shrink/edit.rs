@@ -53,7 +53,7 @@ pub(super) enum Edit {
 }
 
 /// Functions that reset one setting to its default.
-pub(super) const SETTINGS: [fn(&mut Scenario); 27] = [
+pub(super) const SETTINGS: [fn(&mut Scenario); 29] = [
     |scenario| scenario.seed = 0,
     |scenario| scenario.network.latency = Latency::default(),
     |scenario| scenario.network.buffer = NetworkSettings::default().buffer,
@@ -68,6 +68,7 @@ pub(super) const SETTINGS: [fn(&mut Scenario); 27] = [
     |scenario| scenario.agent.summary = Millis::ZERO,
     |scenario| scenario.gateway.orphan_grace = Config::default().orphan_grace,
     |scenario| scenario.gateway.orphan_silence = Config::default().orphan_silence,
+    |scenario| scenario.gateway.orphan_tool_silence = Config::default().orphan_tool_silence,
     |scenario| scenario.gateway.build_delay = Config::default().build_delay,
     |scenario| scenario.gateway.agent_wait = Config::default().agent_wait,
     |scenario| scenario.gateway.clarify_timeout = Config::default().clarify_timeout,
@@ -79,6 +80,7 @@ pub(super) const SETTINGS: [fn(&mut Scenario); 27] = [
     |scenario| scenario.gateway.max_live_sessions = None,
     |scenario| scenario.gateway.max_sessions_per_connection = Config::default().max_sessions_per_connection,
     |scenario| scenario.gateway.compression = Config::default().compression,
+    |scenario| scenario.gateway.compress_above = Config::default().compress_above,
     |scenario| scenario.gateway.source = Config::default().source,
     |scenario| scenario.gateway.model = Config::default().model,
 ];

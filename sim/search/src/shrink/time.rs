@@ -33,9 +33,10 @@ pub(super) enum Slot {
 }
 
 /// The gateway's settings that are durations.
-const GATEWAY: [fn(&mut Config) -> &mut Millis; 8] = [
+const GATEWAY: [fn(&mut Config) -> &mut Millis; 9] = [
     |config| &mut config.orphan_grace,
     |config| &mut config.orphan_silence,
+    |config| &mut config.orphan_tool_silence,
     |config| &mut config.build_delay,
     |config| &mut config.agent_wait,
     |config| &mut config.clarify_timeout,
@@ -166,9 +167,11 @@ impl Slot {
 
 fn taken(step: &mut TurnStep) -> Option<&mut Millis> {
     match step {
-        TurnStep::Tool { .. } | TurnStep::Compress { .. } | TurnStep::Sleep { .. } | TurnStep::Late { .. } => {
-            step.takes_mut()
-        }
+        TurnStep::Tool { .. }
+        | TurnStep::Tools { .. }
+        | TurnStep::Compress { .. }
+        | TurnStep::Sleep { .. }
+        | TurnStep::Late { .. } => step.takes_mut(),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{OnInterrupt, TurnStep};
+use super::{OnInterrupt, ParallelTool, TurnStep};
 use crate::agent::{CompressionMode, QuestionKind};
 use crate::clock::Millis;
 
@@ -12,6 +12,8 @@ use crate::clock::Millis;
 pub(super) struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     tool: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tools: Option<Vec<ParallelTool>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     background: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,7 +49,7 @@ pub(super) struct Written {
 pub enum BadTurnStep {
     /// Not exactly one of the words.
     #[error(
-        "a turn step has exactly one of `tool`, `background`, `compress`, `say`, `ask`, `sleep`, `hang`, `late`, `flush`, `error`, `review`, `reply`; found {found}"
+        "a turn step has exactly one of `tool`, `tools`, `background`, `compress`, `say`, `ask`, `sleep`, `hang`, `late`, `flush`, `error`, `review`, `reply`; found {found}"
     )]
     NotOneWord {
         /// How many were found.
@@ -67,6 +69,9 @@ pub enum BadTurnStep {
         /// The word of the step.
         step: &'static str,
     },
+    /// `tools = []`.
+    #[error("`tools` needs one call at least, for example `tools = [ {{ tool = \"read\", takes = \"4s\" }} ]`")]
+    NoCall,
     /// `flush = false` or `hang = false`.
     #[error("`{key}` can only be `true`")]
     OnlyTrue {
@@ -80,6 +85,7 @@ impl Written {
     fn word(&self) -> Result<&'static str, BadTurnStep> {
         let words = [
             ("tool", self.tool.is_some()),
+            ("tools", self.tools.is_some()),
             ("background", self.background.is_some()),
             // The key of a review, otherwise a step.
             ("compress", self.compress.is_some() && self.review.is_none()),
@@ -124,6 +130,8 @@ impl TryFrom<Written> for TurnStep {
                 let interrupt = if interruptible == Some(false) { OnInterrupt::SitThrough } else { OnInterrupt::Stop };
                 Self::Tool { name, takes: takes?, interrupt }
             }
+            Written { tools: Some(calls), .. } if calls.is_empty() => return Err(BadTurnStep::NoCall),
+            Written { tools: Some(calls), .. } => Self::Tools { calls },
             Written { background: Some(job), .. } => Self::Background { job, takes: takes? },
             Written { review: Some(text), compress, .. } => Self::Review { text, takes: takes?, compress },
             Written { compress: Some(mode), .. } => Self::Compress { mode, takes: takes? },
@@ -150,6 +158,7 @@ impl From<TurnStep> for Written {
                 interruptible: (interrupt == OnInterrupt::SitThrough).then_some(false),
                 ..none
             },
+            TurnStep::Tools { calls } => Self { tools: Some(calls), ..none },
             TurnStep::Background { job, takes } => Self { background: Some(job), takes: Some(takes), ..none },
             TurnStep::Compress { mode, takes } => Self { compress: Some(mode), takes: Some(takes), ..none },
             TurnStep::Say { text } => Self { say: Some(text), ..none },

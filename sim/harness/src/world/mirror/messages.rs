@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use gateway_core::clock::Wall;
 use gateway_core::store::{NewMessage, Replaced, StoredId, Write};
+
+use super::talk::{Flaw, Talk, calls};
 
 /// Messages by row and by conversation.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +25,16 @@ pub(crate) struct Messages {
     compactions: usize,
     /// Rows in which a message was stored a second time, with its text.
     again: Vec<(StoredId, String)>,
+    /// The calls and results of each row's active messages.
+    talks: BTreeMap<StoredId, Talk>,
+    /// Rows with a message that a model provider refuses, in the order in which they got it.
+    flaws: Vec<(StoredId, Flaw)>,
+    /// The times of the calls of each conversation, by its first row and the call's id. Copies keep both.
+    called: BTreeMap<StoredId, BTreeMap<String, Wall>>,
+    /// Rows with a call whose id another call of their conversation has.
+    repeated: Vec<(StoredId, String)>,
+    /// The number of messages that were judged, and how many of them call tools.
+    judged: (usize, usize),
     /// Whether the clock was set back, so that two messages of different times can have one timestamp.
     times_repeat: bool,
 }
@@ -57,6 +70,31 @@ impl Messages {
         &self.lost_archived
     }
 
+    /// Rows with a message that a model provider refuses.
+    pub(super) fn flaws(&self) -> &[(StoredId, Flaw)] {
+        &self.flaws
+    }
+
+    /// Rows with a call whose id another call of their conversation has.
+    pub(super) fn repeated(&self) -> &[(StoredId, String)] {
+        &self.repeated
+    }
+
+    /// Whether a row got a message with a tool call.
+    pub(super) fn has_calls(&self, row: &StoredId) -> bool {
+        self.talks.get(row).is_some_and(Talk::has_calls)
+    }
+
+    /// The number of messages that were judged, and how many of them call tools.
+    pub(super) fn judged(&self) -> (usize, usize) {
+        self.judged
+    }
+
+    /// The calls of a row that have no result, if the row ends with their message or its first results.
+    pub(super) fn open_calls(&self, row: &StoredId) -> &[String] {
+        self.talks.get(row).map_or(&[], Talk::open)
+    }
+
     /// Records that the clock was set back: later messages may have the timestamps of earlier ones.
     pub(super) fn note_set_back(&mut self) {
         self.times_repeat = true;
@@ -69,13 +107,16 @@ impl Messages {
             Write::Append { session, messages } => self.add(session, first, messages),
             Write::Rotate { child, messages, .. } | Write::Branch { child, messages, .. } => {
                 self.active.insert(child.id.clone(), messages.clone());
+                self.judge(&child.id, first, Talk::default(), messages);
             }
             Write::Compact { session, messages } => {
                 self.compactions += 1;
+                self.judge(session, first, Talk::default(), messages);
                 let before = self.active.insert(session.clone(), messages.clone()).unwrap_or_default();
                 *self.archived.entry(session.clone()).or_default() += before.len();
             }
             Write::ReplaceMessages { session, messages, replaced } => {
+                self.judge(session, first, Talk::default(), messages);
                 self.active.insert(session.clone(), messages.clone());
                 if let (Replaced::All, Some(lost)) = (replaced, self.archived.remove(session)) {
                     self.lost_archived.push((session.clone(), lost));
@@ -83,6 +124,7 @@ impl Messages {
             }
             Write::Delete { session } => {
                 self.active.remove(session);
+                self.talks.remove(session);
                 self.archived.remove(session);
             }
             Write::CreateSession { .. }
@@ -107,5 +149,23 @@ impl Messages {
         active.extend_from_slice(messages);
         self.added += messages.len();
         self.all.entry(first.clone()).or_default().extend_from_slice(messages);
+        let talk = self.talks.remove(row).unwrap_or_default();
+        self.judge(row, first, talk, messages);
+    }
+
+    /// Judges messages that a row gets behind those of `talk`.
+    fn judge(&mut self, row: &StoredId, first: &StoredId, mut talk: Talk, messages: &[NewMessage]) {
+        for message in messages {
+            self.judged.0 += 1;
+            self.judged.1 += usize::from(message.tool_calls.is_some());
+            self.flaws.extend(talk.add(message).map(|flaw| (row.clone(), flaw)));
+            for id in calls(message) {
+                let called = self.called.entry(first.clone()).or_default();
+                if *called.entry(id.clone()).or_insert(message.timestamp) != message.timestamp {
+                    self.repeated.push((row.clone(), id));
+                }
+            }
+        }
+        self.talks.insert(row.clone(), talk);
     }
 }

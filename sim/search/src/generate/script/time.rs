@@ -110,6 +110,7 @@ impl Writer<'_> {
         match step {
             // The call is stored before the tool runs, the result after.
             TurnStep::Tool { takes, .. } => *takes + self.commit().times(2),
+            TurnStep::Tools { calls } => step.takes().unwrap_or_default() + self.commit().times(1 + calls.len() as u64),
             TurnStep::Compress { takes, .. } => *takes + self.commit(),
             TurnStep::Sleep { takes } | TurnStep::Late { takes, .. } => *takes,
             TurnStep::Hang => self.scenario.gateway.orphan_silence,

@@ -1,0 +1,139 @@
+//! The conversation as a model provider accepts it, made from the stored messages.
+//!
+//! The OpenAI chat protocol: the calls of an assistant message are answered by `tool` messages before any other message
+//! comes, and each `tool` message answers such a call. The Anthropic protocol: the first message is the user's, user and
+//! assistant alternate (a result counts as the user's), and no message is empty. A request that obeys both is made here.
+
+use serde_json::Value;
+
+use crate::store::{NewMessage, Role};
+
+/// The message of the user before a summary, with which a conversation can begin after a compression.
+pub const SUMMARIZED: &str = "(earlier messages were replaced by a summary)";
+
+/// The result of a call that has none.
+const NO_RESULT: &str = "(no result is known)";
+
+/// The calls at the end of a conversation that have no result, as id and name.
+pub(crate) fn unanswered(messages: &[NewMessage]) -> Vec<(String, String)> {
+    let results = messages.iter().rev().take_while(|message| message.role == Role::Tool).count();
+    let (before, results) = messages.split_at(messages.len() - results);
+    let mut open = before.last().map(calls).unwrap_or_default();
+    open.retain(|(id, _)| results.iter().all(|result| result.tool_call_id.as_ref() != Some(id)));
+    open
+}
+
+/// The messages as a provider accepts them: user and assistant alternate, each call has one result, and nothing is empty.
+/// Texts of one role in a row become one, a missing result is added, a result without its call is left out.
+pub(crate) fn repaired(messages: &[NewMessage]) -> Vec<NewMessage> {
+    let mut repaired: Vec<NewMessage> = Vec::new();
+    let mut open: Vec<(String, String)> = Vec::new();
+    for message in messages {
+        if message.role == Role::Tool {
+            let call = open.iter().position(|(id, _)| message.tool_call_id.as_ref() == Some(id));
+            if let Some(call) = call {
+                open.remove(call);
+                repaired.push(message.clone());
+            }
+            continue;
+        }
+        repaired.extend(open.drain(..).map(|(id, name)| NewMessage {
+            tool_call_id: Some(id),
+            tool_name: Some(name),
+            ..NewMessage::text(Role::Tool, NO_RESULT, message.timestamp)
+        }));
+        open = calls(message);
+        add(&mut repaired, message);
+    }
+    repaired
+}
+
+/// Appends a message of the user or the assistant, or joins it to the last one if that has the same role.
+fn add(repaired: &mut Vec<NewMessage>, message: &NewMessage) {
+    let text = message.content.as_deref().unwrap_or_default();
+    if message.role == Role::Assistant && text.is_empty() && message.tool_calls.is_none() {
+        return;
+    }
+    if repaired.is_empty() && message.role == Role::Assistant {
+        repaired.push(NewMessage::text(Role::User, SUMMARIZED, message.timestamp));
+    }
+    match repaired.last_mut() {
+        Some(last) if last.role == message.role => {
+            let before = last.content.take().unwrap_or_default();
+            let between = if before.is_empty() || text.is_empty() { "" } else { "\n\n" };
+            last.content = Some(format!("{before}{between}{text}"));
+            last.tool_calls = message.tool_calls.clone();
+        }
+        _ => repaired.push(message.clone()),
+    }
+}
+
+/// The calls of a message as id and name, from the JSON of its `tool_calls`.
+fn calls(message: &NewMessage) -> Vec<(String, String)> {
+    let Some(calls) = &message.tool_calls else { return Vec::new() };
+    let calls: Vec<Value> = serde_json::from_str(calls).unwrap_or_default();
+    let name = |call: &Value| call["function"]["name"].as_str().unwrap_or_default().to_owned();
+    calls.iter().filter_map(|call| Some((call["id"].as_str()?.to_owned(), name(call)))).collect()
+}
+
+/// Conversations for tests.
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::*;
+    use crate::clock::Wall;
+
+    /// Messages from words: `u` and `a` are texts of the user and the assistant, `c1,2` is a message with two calls, `r1` a
+    /// result, `-` an empty message.
+    pub(crate) fn talk(words: &str) -> Vec<NewMessage> {
+        let text = |role, text: &str| NewMessage::text(role, text, Wall(0));
+        let message = |word: &str| match word.split_at(1) {
+            ("u", _) => text(Role::User, word),
+            ("c", ids) => {
+                let call = |id: &str| serde_json::json!({"id": id, "function": {"name": "terminal"}});
+                let calls: Vec<Value> = ids.split(',').map(call).collect();
+                NewMessage { tool_calls: Some(Value::from(calls).to_string()), ..text(Role::Assistant, "") }
+            }
+            ("r", id) => NewMessage { tool_call_id: Some(id.to_owned()), ..text(Role::Tool, "ok") },
+            ("-", _) => text(Role::Assistant, ""),
+            _ => text(Role::Assistant, word),
+        };
+        words.split(' ').map(message).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::samples::talk;
+    use super::*;
+
+    #[track_caller]
+    fn check(words: &str, expected: &[&str]) {
+        let shown = |message: &NewMessage| {
+            let calls: Vec<_> = calls(message).into_iter().map(|(id, _)| id).collect();
+            let text = message.content.as_deref().unwrap_or_default();
+            let call = message.tool_call_id.as_deref().unwrap_or_default();
+            format!("{} {text}{call}{}", message.role.as_str(), calls.join(","))
+        };
+        let repaired: Vec<String> = repaired(&talk(words)).iter().map(shown).collect();
+        assert_eq!(repaired, expected, "{words}");
+    }
+
+    #[test]
+    fn user_and_assistant_alternate() {
+        check("u1 a1 u2", &["user u1", "assistant a1", "user u2"]);
+        check("u1 u2", &["user u1\n\nu2"]);
+        check("u1 a1 a2 u2", &["user u1", "assistant a1\n\na2", "user u2"]);
+        check("a1 u1", &["user (earlier messages were replaced by a summary)", "assistant a1", "user u1"]);
+        check("u1 - u2", &["user u1\n\nu2"]);
+    }
+
+    #[test]
+    fn each_call_has_a_result() {
+        let whole = ["user u1", "assistant 1", "tool ok1", "user u2"];
+        check("u1 c1 r1 u2", &whole);
+        check("u1 c1 r1 r1 u2", &whole);
+        check("u1 c1 u2", &["user u1", "assistant 1", "tool (no result is known)1", "user u2"]);
+        check("u1 r1 u2", &["user u1\n\nu2"]);
+        check("u1 a1 c1 r1 u2", &["user u1", "assistant a11", "tool ok1", "user u2"]);
+    }
+}
