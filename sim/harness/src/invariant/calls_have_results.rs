@@ -21,18 +21,19 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
 }
 
 fn case(view: &View<'_>, session: &Session) -> Case {
-    let settled =
-        |row| session.read(|record| (record.stage == SessionStage::Open && !record.is_running()).then_some(row));
-    let Some(row) = settled(session.read(|record| record.agent.row.clone())) else { return Case::NotConcerned };
-    if !view.rows.has_calls(&row) {
-        return Case::NotConcerned;
-    }
-    let Some(open) = view.rows.open_calls(&row).first() else { return Case::Held };
-    // Results that the store has refused are written with the next flush.
-    if view.rows.refused(&row).iter().any(|refused| refused.is_last) {
-        return Case::Excused(Excuse::WriteRefused);
-    }
-    let (alias, session) = (view.rows.alias(&row), view.names.label(session.id()));
-    let detail = format!("row {alias} has a call `{open}` without a result, and no turn of its session {session} runs");
-    Case::failed(alias, detail)
+    session.read(|record| {
+        let row = &record.agent.row;
+        if record.stage != SessionStage::Open || record.is_running() || !view.rows.has_calls(row) {
+            return Case::NotConcerned;
+        }
+        let Some(open) = view.rows.open_calls(row).first() else { return Case::Held };
+        // Results that the store has refused are written with the next flush.
+        if view.rows.refused(row).iter().any(|refused| refused.is_last) {
+            return Case::Excused(Excuse::WriteRefused);
+        }
+        let (alias, session) = (view.rows.alias(row), view.names.label(session.id()));
+        let detail =
+            format!("row {alias} has a call `{open}` without a result, and no turn of its session {session} runs");
+        Case::failed(alias, detail)
+    })
 }

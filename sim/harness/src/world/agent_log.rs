@@ -13,6 +13,8 @@ use super::mirror::talk;
 #[derive(Default)]
 pub(crate) struct AgentLog {
     turns: RefCell<BTreeMap<String, Vec<AgentTurn>>>,
+    /// How many conversations agents were given.
+    given: Cell<usize>,
     /// The sessions whose agent was given a conversation that a model provider refuses, with the reason.
     refused: RefCell<Vec<(String, String)>>,
     /// How the process is ending at this instant: a turn that is dropped then was not stopped.
@@ -96,7 +98,7 @@ impl AgentLog {
 
     /// How many conversations agents were given.
     pub(crate) fn given(&self) -> usize {
-        self.turns.borrow().values().map(Vec::len).sum()
+        self.given.get()
     }
 
     /// The turn that runs in a session is asked to stop, at the latest now.
@@ -121,6 +123,7 @@ impl AgentLog {
 
     /// An agent begins to work on a prompt of a session. Returns the turn's place among those of the session.
     pub(super) fn begin(&self, session: &str, request: &[NewMessage], prompt: &str, now: Uptime) -> usize {
+        self.given.update(|given| given + 1);
         let reason = talk::refused(request).map(|reason| (session.to_owned(), reason));
         self.refused.borrow_mut().extend(reason);
         let mut turns = self.turns.borrow_mut();
