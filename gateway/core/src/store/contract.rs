@@ -189,10 +189,10 @@ async fn a_reopened_tip_is_named(rows: &Rows) {
 /// Replaced messages stay in the table; the counter follows the active ones.
 async fn a_compression_in_place_counts_what_is_left(rows: &Rows) {
     assert_eq!(rows.create_session(session("a")).await, Ok(true));
-    let call = NewMessage { tool_calls: Some("[]".to_owned()), ..message("two") };
+    let call = NewMessage { tool_calls: Some(r#"[{"id": "1"}, {"id": "2"}]"#.to_owned()), ..message("two") };
     assert_eq!(rows.append(id("a"), vec![message("one"), call, message("three")]).await, Ok(one_row()));
     let row = rows.session(id("a")).await.expect("it reads").expect("the row");
-    assert_eq!((row.message_count, row.tool_call_count), (3, 1));
+    assert_eq!((row.message_count, row.tool_call_count), (3, 2), "each call of a message counts");
 
     assert_eq!(rows.compact(id("a"), said(&["sum", "last"])).await, Ok(one_row()));
     let row = rows.session(id("a")).await.expect("it reads").expect("the row");

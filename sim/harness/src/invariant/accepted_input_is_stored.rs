@@ -51,9 +51,11 @@ fn case(view: &View<'_>, id: &str, log: &SessionLog, row: &StoredId, standing: &
     let times = |said: &str| if is_prompt { usize::from(said == text) } else { said.matches(text).count() };
     let said = |message: &NewMessage| message.content.as_deref().map_or(0, times);
     let stored = view.rows.all_messages(row).iter().map(said).sum::<usize>();
-    // The queued prompt whose turn cannot begin, because the messages before it are refused again, is over.
-    let accepted_at = input.answered.as_ref().map_or(input.sent_at, |reply| reply.at);
-    let behind = view.rows.refusals_since(row, accepted_at);
+    // A queued prompt whose turn cannot begin, because the messages before it are refused again, is over. Any of those with
+    // the same text may be the one.
+    let accepted_at = |input: &&LoggedRequest| input.answered.as_ref().map_or(input.sent_at, |reply| reply.at);
+    let first = standing.iter().filter(same).map(accepted_at).min().unwrap_or(input.sent_at);
+    let behind = view.rows.refusals_since(row, first);
     let refused = view.rows.excused(row, |message| said(message) > 0) + behind;
     if nth <= stored {
         return Case::Held;

@@ -65,7 +65,7 @@ fn faults_of_the_agent() {
         "{ tools = [] }, { reply",
         "22:5: `tools` needs one call at least, for example `tools = [ { tool = \"read\", takes = \"4s\" } ]`",
     );
-    check("{ tools = [ { tool = \"a\" } ] }, { reply", "22:15: missing field `takes`");
+    check("{ tools = [ { tool = \"a\" } ] }, { reply", "22:17: missing key `takes`");
     check("{ hang = true, takes = \"5s\" }, { reply", "22:5: `takes` does not go with `hang`");
     check("{ late = \"done\" }, { reply", "22:5: `late` needs `takes`, for example `takes = \"4s\"`");
     check("{ late = \"done\", reply", "22:5: a turn step has exactly one of …");

@@ -348,7 +348,7 @@ fn words_and_keys() {
     check_change(
         r#"turn = "refactor""#,
         r#"turns = "refactor""#,
-        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`, `forward`, `back`, `truncate`, `eager_build`, `source`, `parent`, `seed`",
+        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `continue`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`, `forward`, `back`, `truncate`, `eager_build`, `source`, `parent`, `seed`",
         "did you mean `turn`?",
     );
 }

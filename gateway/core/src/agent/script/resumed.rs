@@ -24,7 +24,10 @@ pub(super) fn rest(turns: &BTreeMap<String, TurnScript>, request: &[NewMessage])
     let mut rest = 0;
     for (place, step) in script.steps.iter().enumerate() {
         let calls = calls(step);
-        if calls > 0 && results >= calls {
+        if calls > results {
+            break;
+        }
+        if calls > 0 {
             results -= calls;
             rest = place + 1;
         }
