@@ -162,6 +162,26 @@ impl QuestionKind {
         }
     }
 
+    /// Its name in scenario files and in `question.resolved`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clarify => "clarify",
+            Self::Sudo => "sudo",
+            Self::Secret => "secret",
+            Self::Approval => "approval",
+        }
+    }
+
+    /// The method that answers it.
+    pub const fn answered_by(self) -> &'static str {
+        match self {
+            Self::Clarify => "clarify.respond",
+            Self::Sudo => "sudo.respond",
+            Self::Secret => "secret.respond",
+            Self::Approval => "approval.respond",
+        }
+    }
+
     /// The answer that a timeout gives.
     pub fn unanswered(self) -> &'static str {
         match self {

@@ -36,6 +36,9 @@ pub struct Config {
     pub session_ttl: Millis,
     /// How many live sessions there may be; zero for any number. Without it the default of the release applies.
     pub max_live_sessions: Option<u32>,
+    /// Whether several clients may have one session at once. Each of them hears every event; without it, the one that asked
+    /// last.
+    pub fan_out: bool,
     /// How many live sessions one connection may have; zero for any number.
     pub max_sessions_per_connection: u32,
     /// How many prompts may wait in a session, and how many words to its turn; zero for any number.
@@ -104,6 +107,7 @@ impl Default for Config {
             busy_input_mode: BusyInput::default(),
             session_ttl: Millis::from_secs(6 * 3600),
             max_live_sessions: None,
+            fan_out: false,
             max_sessions_per_connection: 64,
             max_waiting_prompts: 64,
             max_kept_events: 512,

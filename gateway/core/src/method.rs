@@ -182,7 +182,7 @@ pub(crate) async fn call(
         Method::RespondClarify => respond::respond(gateway, QuestionKind::Clarify, rpc::params(params)?),
         Method::RespondSudo => respond::respond(gateway, QuestionKind::Sudo, rpc::params(params)?),
         Method::RespondSecret => respond::respond(gateway, QuestionKind::Secret, rpc::params(params)?),
-        Method::RespondApproval => respond::approve(gateway, rpc::params(params)?),
+        Method::RespondApproval => respond::approve(gateway, link, rpc::params(params)?),
         Method::MostRecent => listing::most_recent(gateway).await,
         Method::History => history::shown(gateway, &rpc::params(params)?),
         Method::Undo => history::undo(gateway, link, &rpc::params(params)?).await,

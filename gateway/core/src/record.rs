@@ -3,14 +3,17 @@
 //! Decisions ([`lifecycle`](crate::lifecycle)) read a [`Record`], a test builds one with [`Record::new`]. The handles
 //! that belong to it, such as the agent of an [`AgentState::Ready`], stand beside it in the session.
 
+mod question;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::agent::QuestionKind;
 use crate::clock::{Now, Uptime, Wall};
 use crate::ids::ConnectionId;
 use crate::store::{NewMessage, Role, StoredId};
+
+pub use question::{Meant, OpenQuestion, QuestionLog, Resolution, ResolvedQuestion};
 
 /// The state of one session.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +24,11 @@ pub struct Record {
     pub stage: SessionStage,
     /// Where its events go.
     pub attachment: Attachment,
-    /// The connections that had it before and may still be served, the latest last.
+    /// The connections that had it before and may still be served, the latest last. They hear its events too if its
+    /// audience is all of them.
     pub before: Vec<ConnectionId>,
+    /// Which of its connections hear its events.
+    pub audience: Audience,
     /// The agent, and the row that it writes.
     pub agent: AgentSlot,
     /// The turn that holds the session, from the claim to the end.
@@ -31,6 +37,8 @@ pub struct Record {
     pub transcript: Transcript,
     /// The question of the turn that waits for its answer.
     pub question: Option<OpenQuestion>,
+    /// The questions before it, and the approvals that connections have not answered.
+    pub questions: QuestionLog,
     /// Prompts that wait for the turn to end, oldest first.
     pub queue: Vec<Queued>,
     /// Background jobs that its turns have started and whose outcome it has not received.
@@ -68,6 +76,16 @@ pub enum Attachment {
         /// The connection they went to before; none at the session's beginning.
         from: Option<ConnectionId>,
     },
+}
+
+/// Which connections of a session hear its events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Audience {
+    /// The one that asked for it last.
+    #[default]
+    Latest,
+    /// Every one that has asked for it and is still served.
+    All,
 }
 
 /// The agent of a session, and the row it writes.
@@ -169,17 +187,6 @@ pub struct Transcript {
     pub version: u64,
 }
 
-/// A question of the agent that waits for its answer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct OpenQuestion {
-    /// What an answer names; approvals are named by their session.
-    pub id: String,
-    /// What kind of answer is wanted.
-    pub kind: QuestionKind,
-    /// The payload of the event that asks it.
-    pub payload: Value,
-}
-
 /// An armed timer of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timer {
@@ -224,10 +231,12 @@ impl Record {
             stage: SessionStage::Open,
             attachment: Attachment::Detached { since: now.uptime, from: None },
             before: Vec::new(),
+            audience: Audience::default(),
             agent: AgentSlot { state: AgentState::Unbuilt, row: key, next: None },
             turn: None,
             transcript: Transcript::default(),
             question: None,
+            questions: QuestionLog::default(),
             queue: Vec::new(),
             jobs: BTreeSet::new(),
             timers: Vec::new(),
@@ -285,13 +294,44 @@ impl Record {
         [&self.key, &self.agent.row].into_iter().chain(&self.agent.next)
     }
 
-    /// Attaches the session to a connection; the one that had it is remembered.
+    /// Attaches the session to a connection, which is shown the open question; the one that had it is remembered.
     pub fn attach(&mut self, to: &ConnectionId) {
         let before = std::mem::replace(&mut self.attachment, Attachment::Attached(to.clone()));
         if let Attachment::Attached(before) = before {
             self.before.push(before);
         }
         self.before.retain(|before| before != to);
+        self.show_question(to);
+    }
+
+    /// The connections that hear the session's events, the one that asked for it last first.
+    pub fn hearers(&self) -> impl Iterator<Item = &ConnectionId> {
+        let others = match self.audience {
+            Audience::Latest => &[][..],
+            Audience::All => &self.before[..],
+        };
+        self.attachment.connection().into_iter().chain(others.iter().rev())
+    }
+
+    /// Whether a connection hears the session's events.
+    pub fn is_heard_by(&self, connection: &ConnectionId) -> bool {
+        self.hearers().any(|hearer| hearer == connection)
+    }
+
+    /// A question is open from here on. It is sent to the connections that hear the session, unless it is `kept_back`.
+    pub(crate) fn ask(&mut self, question: OpenQuestion, kept_back: bool) {
+        self.question = Some(question);
+        if !kept_back {
+            let hearers: Vec<ConnectionId> = self.hearers().cloned().collect();
+            hearers.iter().for_each(|hearer| self.show_question(hearer));
+        }
+    }
+
+    /// The open question, if there is one, is sent on a connection.
+    pub(crate) fn show_question(&mut self, to: &ConnectionId) {
+        if let Some(question) = &mut self.question {
+            self.questions.show(question, to);
+        }
     }
 
     /// The connections that the session's events go to, may go back to, or that its waiting prompts came on.
@@ -309,6 +349,13 @@ impl Record {
             (_, Some(_)) => "working",
             (_, None) => "idle",
         }
+    }
+
+    /// The prompt of the turn that runs and its answer so far, as clients see them. Work without a prompt is no turn.
+    pub(crate) fn inflight(&self) -> Value {
+        let turn = self.turn.as_ref().filter(|turn| !turn.user.is_empty());
+        let shown = |turn: &TurnState| json!({"user": turn.user, "assistant": turn.assistant, "streaming": true});
+        turn.map_or(Value::Null, shown)
     }
 
     /// The payload of `session.info`, and the `info` of results.
@@ -338,13 +385,6 @@ impl Attachment {
     /// Whether they go to this connection.
     pub fn is_to(&self, connection: &ConnectionId) -> bool {
         self.connection() == Some(connection)
-    }
-}
-
-impl OpenQuestion {
-    /// The event that asks the question.
-    pub(crate) fn event(&self) -> &'static str {
-        self.kind.event()
     }
 }
 
@@ -446,6 +486,7 @@ pub(crate) mod samples {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::QuestionKind;
 
     const NOW: Now = Now { uptime: Uptime(1000), wall: Wall(1_767_225_601_000) };
 
@@ -473,8 +514,8 @@ mod tests {
     #[test]
     fn statuses_are_as_documented() {
         let ask = |record: &mut Record| {
-            let payload = Value::Null;
-            record.question = Some(OpenQuestion { id: "1".to_owned(), kind: QuestionKind::Clarify, payload });
+            let (payload, shown) = (Value::Null, Vec::new());
+            record.question = Some(OpenQuestion { id: "1".to_owned(), kind: QuestionKind::Clarify, payload, shown });
         };
         check_status(|record| record.agent.state = AgentState::Ready, "idle");
         check_status(|record| _ = record.claim("hello", NOW), "working");
@@ -498,6 +539,18 @@ mod tests {
             record.attach(to);
         }
         assert_eq!((record.attachment.connection(), &record.before), (Some(&desktop), &vec![phone]));
+    }
+
+    /// With an audience of all, each connection that had the session still hears it.
+    #[test]
+    fn an_audience_of_all_hears_the_session() {
+        let [desktop, phone] = [(1, "desktop"), (2, "phone")].map(|(number, name)| ConnectionId::new(number, name));
+        let mut record = record();
+        record.attach(&desktop);
+        record.attach(&phone);
+        assert_eq!(Vec::from_iter(record.hearers()), [&phone]);
+        record.audience = Audience::All;
+        assert_eq!(Vec::from_iter(record.hearers()), [&phone, &desktop]);
     }
 
     /// While a rotation is under way the session owns the old row and the new one.

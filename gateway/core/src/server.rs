@@ -13,6 +13,7 @@ use crate::ends::finalize;
 use crate::ends::idle;
 use crate::ends::reaper;
 use crate::ends::startup;
+use crate::lifecycle::events::WhileAsking;
 use crate::lifecycle::idle::Reaper;
 use crate::lifecycle::process::{OnSignal, Signal};
 use crate::lifecycle::writing::Stalled;
@@ -22,6 +23,7 @@ use crate::spawn::{TaskName, TaskRole};
 use crate::state::{Gateway, Link};
 use crate::store::EndReason;
 use crate::transport::{Connection, Died, Transport};
+use crate::work::question;
 
 /// Serves the transport's connections, each in a task of its own, until it has no more.
 pub async fn serve(gateway: Rc<Gateway>, transport: Rc<dyn Transport>) {
@@ -69,6 +71,10 @@ async fn read(gateway: Rc<Gateway>, connection: Rc<dyn Connection>) {
     let reading = async {
         if link.send(rpc::ready()).is_ok() {
             while let Ok(Some(frame)) = link.connection.receive().await {
+                match gateway.behavior.events.while_asking() {
+                    WhileAsking::Serves => {}
+                    WhileAsking::HoldsUp => question::answered(&gateway, &link, &frame).await,
+                }
                 handle(&gateway, &link, &frame).await;
             }
         }

@@ -102,6 +102,18 @@ impl Gateway {
         session.emit("session.info", session.read(|record| record.info(&self.config.model)));
     }
 
+    /// Emits the state of a session to a client that has not heard it for a while: what clients show beside its messages, and
+    /// the turn that runs. The number of the event shows which others the client has missed.
+    pub(crate) fn emit_state(&self, session: &Session) {
+        let state = session.read(|record| {
+            let mut state = record.info(&self.config.model);
+            state["status"] = record.status().into();
+            state["inflight"] = record.inflight();
+            state
+        });
+        session.emit("session.info", state);
+    }
+
     /// The id of a new row that begins at `wall`, drawn from a stream.
     pub(crate) fn new_row(&self, wall: Wall, stream: Stream<'_>) -> StoredId {
         self.env.observe.write(Resource::RowIds);

@@ -113,6 +113,9 @@ struct Settings {
     /// The most live sessions; 0 for no limit [default: 16]
     #[arg(long, value_name = "N")]
     max_live_sessions: Option<u32>,
+    /// Whether several clients may have one session at once, each of which hears every event [default: false]
+    #[arg(long, value_name = "BOOL")]
+    fan_out: Option<bool>,
     /// The most live sessions of one connection; 0 for no limit [default: 64]
     #[arg(long, value_name = "N")]
     max_sessions_per_connection: Option<u32>,
@@ -191,6 +194,7 @@ impl Serve {
             busy_input_mode: flags.busy_input_mode.unwrap_or(file.busy_input_mode),
             session_ttl: flags.session_ttl.unwrap_or(file.session_ttl),
             max_live_sessions: flags.max_live_sessions.or(file.max_live_sessions),
+            fan_out: flags.fan_out.unwrap_or(file.fan_out),
             max_sessions_per_connection: flags.max_sessions_per_connection.unwrap_or(file.max_sessions_per_connection),
             max_waiting_prompts: flags.max_waiting_prompts.unwrap_or(file.max_waiting_prompts),
             max_kept_events: flags.max_kept_events.unwrap_or(file.max_kept_events),

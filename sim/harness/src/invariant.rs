@@ -9,12 +9,14 @@ mod answers_equal_the_state;
 mod answers_reach_their_question;
 mod answers_reach_tool_results;
 mod archived_messages_are_kept;
+mod attached_clients_know_the_state;
 mod bounds_are_exact;
 mod busy_sessions_have_a_turn;
 mod call_ids_are_unique;
 mod calls_have_results;
 mod close_on_disconnect_is_honored;
 mod connected_sessions_are_not_evicted;
+mod consent_covers_one_request;
 mod detached_rows_end;
 mod end_reason_matches_actor;
 mod ended_rows_are_immutable;
@@ -48,6 +50,7 @@ mod prompts_are_accepted;
 mod prompts_end_once;
 mod queued_prompts_start;
 mod requests_are_answered;
+mod resolved_questions_are_closed;
 mod results_follow_their_call;
 mod resumes_reach_the_tip;
 mod resumes_report_their_row;
@@ -72,7 +75,7 @@ use crate::claim::{Breach, Case, Cases, Claim, Condition, Excuse, RENAMED, View,
 pub use crate::claim::{Invariant, Violation};
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 62] = [
+pub const ALL: [&Invariant; 65] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_not_cut_short::INVARIANT,
@@ -106,6 +109,7 @@ pub const ALL: [&Invariant; 62] = [
     &accepted_input_is_stored::INVARIANT,
     &answers_reach_tool_results::INVARIANT,
     &answers_reach_their_question::INVARIANT,
+    &consent_covers_one_request::INVARIANT,
     &prompts_are_accepted::INVARIANT,
     &truncating_prompts_apply_or_fail::INVARIANT,
     &finished_turns_block_no_prompt::INVARIANT,
@@ -117,6 +121,8 @@ pub const ALL: [&Invariant; 62] = [
     &missed_events_are_replayed::INVARIANT,
     &event_numbers_have_no_gaps::INVARIANT,
     &open_questions_are_shown::INVARIANT,
+    &resolved_questions_are_closed::INVARIANT,
+    &attached_clients_know_the_state::INVARIANT,
     &resumes_reach_the_tip::INVARIANT,
     &resumes_report_their_row::INVARIANT,
     &own_sessions_are_not_limited::INVARIANT,

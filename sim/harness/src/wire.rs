@@ -7,7 +7,7 @@ use gateway_core::store::Role;
 use serde_json::{Value, json};
 
 use crate::world::names::Ids;
-use sim_scenario::{OnDisconnect, RequestStep, ResumeMode, Start};
+use sim_scenario::{AnsweredQuestion, Naming, OnDisconnect, RequestStep, ResumeMode, Start};
 
 /// A request without its number.
 pub struct ClientRequest {
@@ -28,8 +28,23 @@ pub struct Received {
 struct SessionState {
     /// The number of the last event.
     latest: u64,
-    /// The method that answers the last question, and the parameters that identify the question.
-    question: Option<(String, Value)>,
+    /// The questions, in the order in which the client received them.
+    questions: Vec<Question>,
+    /// The place of the last one, unless the client has answered it.
+    open: Option<usize>,
+    /// The client's last answer.
+    answer: Option<(String, Value)>,
+}
+
+/// A question as a client received it.
+#[derive(PartialEq)]
+struct Question {
+    /// The method that answers it.
+    method: String,
+    /// The parameters that name it.
+    names: Value,
+    /// Whether the parameters have its id. One that has none may be asked again, and is another question then.
+    has_id: bool,
 }
 
 /// The request of a step. `ids` are those of the session that the step is about; `stored` is the stored id or title that
@@ -84,7 +99,10 @@ pub fn request(
         RequestStep::MostRecent => ("session.most_recent", json!({})),
         RequestStep::ActiveList => ("session.active_list", json!({})),
         RequestStep::List => ("session.list", json!({})),
-        RequestStep::Answer { session: name, text } => return received.answer(session.unwrap_or_default(), name, text),
+        RequestStep::Answer { session: name, text, to, naming } => {
+            let (session, text) = (session.unwrap_or_default(), text.as_deref());
+            return received.answer(session, name, text, *to, naming);
+        }
         RequestStep::EventsSince { .. } => {
             let last_seen = received.sessions.get(session.unwrap_or_default()).map_or(0, |received| received.latest);
             ("session.events.since", json!({"session_id": session, "last_seen": last_seen}))
@@ -123,11 +141,12 @@ impl Received {
         let received = self.sessions.entry(session.clone()).or_default();
         received.latest = event["seq"].as_u64().unwrap_or(received.latest);
         if let Some(asked) = kind.strip_suffix(".request") {
-            let names = match &event["payload"]["request_id"] {
-                Value::Null => json!({"session_id": session}),
-                id => json!({"request_id": id}),
-            };
-            received.question = Some((format!("{asked}.respond"), names));
+            let id = &event["payload"]["request_id"];
+            let mut names = if id.is_null() { json!({}) } else { json!({"request_id": id}) };
+            if id.is_null() || asked == "approval" {
+                names["session_id"] = session.into();
+            }
+            received.ask(Question { method: format!("{asked}.respond"), names, has_id: !id.is_null() });
         }
     }
 
@@ -139,13 +158,66 @@ impl Received {
         }
     }
 
-    /// The answer to the last question received from a session. `name` is the session's name in the script. Fails if the
-    /// session has no open question.
-    fn answer(&mut self, session: &str, name: &str, text: &str) -> Result<ClientRequest, String> {
-        let question = self.sessions.get_mut(session).and_then(|received| received.question.take());
-        let (method, mut params) = question.ok_or_else(|| format!("`{name}` has asked nothing"))?;
-        let key = if method == "approval.respond" { "choice" } else { "answer" };
-        params[key] = text.into();
+    /// The answer to a question received from a session. `name` is the session's name in the script. Fails if there is no such
+    /// question.
+    fn answer(
+        &mut self,
+        session: &str,
+        name: &str,
+        text: Option<&str>,
+        to: AnsweredQuestion,
+        naming: &Naming,
+    ) -> Result<ClientRequest, String> {
+        let received = self.sessions.entry(session.to_owned()).or_default();
+        let asked_nothing = || format!("`{name}` has asked nothing");
+        let (method, mut params) = match to {
+            AnsweredQuestion::Again => {
+                received.answer.clone().ok_or_else(|| format!("the client has not answered `{name}` before"))?
+            }
+            AnsweredQuestion::Last => {
+                let place = received.open.take().ok_or_else(asked_nothing)?;
+                received.questions[place].named()
+            }
+            AnsweredQuestion::Numbered(number) => {
+                let place = number.get() as usize - 1;
+                let question = received
+                    .questions
+                    .get(place)
+                    .ok_or_else(|| format!("`{name}` has asked the client {} questions", received.questions.len()))?;
+                received.open.take_if(|open| *open == place);
+                question.named()
+            }
+        };
+        match naming {
+            Naming::Own => {}
+            Naming::None => {
+                params.as_object_mut().map(|params| params.remove("request_id"));
+            }
+            Naming::Id(id) => params["request_id"] = id.as_str().into(),
+        }
+        if let Some(text) = text {
+            let key = if method == "approval.respond" { "choice" } else { "answer" };
+            params[key] = text.into();
+        }
+        received.answer = Some((method.clone(), params.clone()));
         Ok(ClientRequest { method, params })
+    }
+}
+
+impl SessionState {
+    /// The client receives a question, or once more the one that it received before.
+    fn ask(&mut self, question: Question) {
+        let known = self.questions.iter().position(|known| question.has_id && *known == question);
+        self.open = known.or(Some(self.questions.len()));
+        if known.is_none() {
+            self.questions.push(question);
+        }
+    }
+}
+
+impl Question {
+    /// The method that answers it, and the parameters that name it.
+    fn named(&self) -> (String, Value) {
+        (self.method.clone(), self.names.clone())
     }
 }

@@ -50,6 +50,6 @@ pub use self::scenario::Scenario;
 pub use self::settings::{AgentSettings, Latency, NetworkSettings, StoreSettings};
 pub use self::step::table::{self, Word};
 pub use self::step::{
-    Action, ConnectionStep, Jump, Mentions, OnDisconnect, PROCESS, Presence, ProcessStep, Prompt, RequestStep,
-    ResumeMode, ResumeTarget, SocketStep, Start, Step,
+    Action, AnsweredQuestion, ConnectionStep, Jump, Mentions, Naming, OnDisconnect, PROCESS, Presence, ProcessStep,
+    Prompt, RequestStep, ResumeMode, ResumeTarget, SocketStep, Start, Step,
 };

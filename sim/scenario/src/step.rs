@@ -13,7 +13,9 @@ use gateway_core::clock::Millis;
 use gateway_core::lifecycle::process::Signal;
 
 pub(super) use self::keys::{PlacedStep, RawStep, written};
-pub use self::request::{Mentions, OnDisconnect, Prompt, RequestStep, ResumeMode, ResumeTarget, Start};
+pub use self::request::{
+    AnsweredQuestion, Mentions, Naming, OnDisconnect, Prompt, RequestStep, ResumeMode, ResumeTarget, Start,
+};
 pub use self::table::{Presence, SocketStep, Word};
 
 /// The client of steps that happen outside of all clients. No client can have this name.

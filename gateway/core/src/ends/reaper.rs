@@ -9,10 +9,10 @@ use crate::ends::idle;
 use crate::legacy::windows;
 use crate::lifecycle::attach::{DeadConnection, Departure, Disconnect};
 use crate::lifecycle::close::OnDisconnect;
-use crate::lifecycle::events::Questions;
+use crate::lifecycle::events::{Questions, Returned};
 use crate::lifecycle::grace::{GraceClock, OnExpiry, TimerKind, Timers};
 use crate::observe::SessionEvent;
-use crate::record::{Attachment, Timer};
+use crate::record::{Attachment, Audience, Timer};
 use crate::spawn::{TaskName, TaskRole, Window};
 use crate::state::{Gateway, Link, Session};
 
@@ -58,15 +58,24 @@ fn detach(gateway: &Rc<Gateway>, session: &Session) {
 
 /// Attaches a session to the connection that had it last, of those that are still served. False if there is none.
 fn go_back(gateway: &Rc<Gateway>, session: &Session) -> bool {
-    let goes = session.change(|record| {
+    let back_to = session.change(|record| {
         record.before.retain(|connection| gateway.sessions.is_linked(connection));
-        let last = record.before.pop();
-        last.map(|connection| record.attachment = Attachment::Attached(connection)).is_some()
+        let connection = record.before.pop()?;
+        record.attachment = Attachment::Attached(connection.clone());
+        record.show_question(&connection);
+        Some(record.audience)
     });
-    if goes && gateway.behavior.events.questions() == Questions::AskedAgain {
-        session.emit_question();
+    // Who has heard the session all along knows its state.
+    if back_to == Some(Audience::Latest) {
+        match gateway.behavior.events.returned() {
+            Returned::StateIsSent => gateway.emit_state(session),
+            Returned::Nothing => {}
+        }
+        if gateway.behavior.events.questions() == Questions::AskedAgain {
+            session.emit_question();
+        }
     }
-    goes
+    back_to.is_some()
 }
 
 /// Attaches a session to a connection, and cancels its timers.
@@ -83,6 +92,7 @@ pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
     }
     session.change_with(|record, handles| {
         record.before.retain(|before| gateway.sessions.is_linked(before));
+        record.questions.retain(|connection| gateway.sessions.is_linked(connection));
         record.attach(&link.id);
         handles.keep(record, link);
         handles.cancel_idle(record);

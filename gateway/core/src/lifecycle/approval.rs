@@ -14,6 +14,15 @@ group! {
             /// that id that ends late removes the entry of the later one (S12).
             StoredId "stored_id",
         }
+        /// What leave to run a command is given for.
+        leave: Leave {
+            /// The request that the answer names, once. An answer without an id counts only for the one approval that its
+            /// connection was sent and has not answered.
+            OneRequest "one_request",
+            /// Whatever approval is open in the session when the answer arrives, which its client may never have seen
+            /// (hermes-agent#82554). Requests have no ids.
+            Session "session",
+        }
         /// The default of `approval_timeout`.
         wait: Wait {
             /// One minute, then it is denied.
@@ -29,6 +38,11 @@ impl Approval {
     /// Which client is asked.
     pub fn asked(&self) -> Asked {
         self.asked
+    }
+
+    /// What leave is given for.
+    pub fn leave(&self) -> Leave {
+        self.leave
     }
 
     /// How long the agent waits.
@@ -48,6 +62,12 @@ mod tests {
     fn clients_are_asked_by_release() {
         assert_eq!(Approval::default().asked(), Asked::Session);
         assert_eq!(Approval { asked: Asked::StoredId, ..Approval::default() }.asked(), Asked::StoredId);
+    }
+
+    #[test]
+    fn leave_is_given_for_one_request() {
+        assert_eq!(Approval::default().leave(), Leave::OneRequest);
+        assert_eq!(Approval { leave: Leave::Session, ..Approval::default() }.leave(), Leave::Session);
     }
 
     #[test]

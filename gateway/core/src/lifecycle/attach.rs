@@ -1,6 +1,7 @@
 //! Who gets a session's events: which requests bind it to the connection they came on.
 
 use crate::group::group;
+use crate::record::Audience;
 
 group! {
     /// Attachment: which client receives a session's events.
@@ -27,6 +28,13 @@ group! {
             /// It is detached, and reaped although the other client is connected (in all releases here; later ones let
             /// several clients watch a session, spec §13).
             Detaches "detaches",
+        }
+        /// Which clients hear a session that several have asked for.
+        audience: Hearing {
+            /// The one that asked last, or all of them if `fan_out` is set.
+            Configured "configured",
+            /// The one that asked last, whatever the setting says (in all releases here).
+            LatestOnly "latest_only",
         }
         /// Whether `session.activate` attaches.
         activate: Activate {
@@ -59,6 +67,14 @@ impl Attach {
     /// What a session does that loses its client.
     pub fn on_departure(&self) -> Departure {
         self.departure
+    }
+
+    /// Which clients hear a session.
+    pub fn audience(&self, fan_out: bool) -> Audience {
+        match (self.audience, fan_out) {
+            (Hearing::Configured, true) => Audience::All,
+            (Hearing::Configured, false) | (Hearing::LatestOnly, _) => Audience::Latest,
+        }
     }
 
     /// What a request does whose connection is no longer served.
@@ -96,7 +112,11 @@ mod tests {
             departure: Departure::Detaches,
             activate: Activate::AnswersOnly,
             dead_connection: DeadConnection::Binds,
+            audience: Hearing::LatestOnly,
         };
+        assert_eq!([true, false].map(|fan_out| other.audience(fan_out)), [Audience::Latest; 2]);
+        let current = Attach::default();
+        assert_eq!([true, false].map(|fan_out| current.audience(fan_out)), [Audience::All, Audience::Latest]);
         let expected = (other.prompt, other.disconnect, other.departure, other.activate, other.dead_connection);
         assert_eq!(decided(&other), expected);
     }

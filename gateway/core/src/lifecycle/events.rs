@@ -19,6 +19,28 @@ group! {
             /// Nothing: the client sees a busy session, and the agent waits for the question's timeout (A20).
             NotShown "not_shown",
         }
+        /// Whether clients that show a question hear how it was resolved.
+        resolved: Resolved {
+            /// Each that it was sent to receives `question.resolved`.
+            Announced "announced",
+            /// No: the question stays open on the screens of other clients (in all releases here).
+            Silent "silent",
+        }
+        /// What a client receives that gets a session back because another client has left.
+        returned: Returned {
+            /// The state of the session: whether a turn runs, and its prompt and reply so far.
+            StateIsSent "state_is_sent",
+            /// Nothing: the client shows the state in which it lost the session (part of no release here).
+            Nothing "nothing",
+        }
+        /// What happens to the other requests of a connection while one of its sessions has an open question.
+        while_asking: WhileAsking {
+            /// They are carried out.
+            Serves "serves",
+            /// They wait for its answer, which waits behind them (agentclientprotocol/claude-agent-acp#830, part of no release
+            /// here).
+            HoldsUp "holds_up",
+        }
         /// Which question an answer is given to.
         answers: Answers {
             /// The one with the id in the answer.
@@ -86,6 +108,21 @@ impl Events {
         self.questions
     }
 
+    /// Whether clients hear how a question was resolved.
+    pub fn resolved(&self) -> Resolved {
+        self.resolved
+    }
+
+    /// What happens to other requests while a question is open.
+    pub fn while_asking(&self) -> WhileAsking {
+        self.while_asking
+    }
+
+    /// What a client receives that gets a session back.
+    pub fn returned(&self) -> Returned {
+        self.returned
+    }
+
     /// How events are numbered and replayed.
     pub fn replaying(&self) -> Replaying {
         Replaying { numbers: self.numbers, lost: self.lost }
@@ -114,6 +151,16 @@ mod tests {
         ] {
             assert_eq!(decided(expected.0, expected.1), expected);
         }
+    }
+
+    #[test]
+    fn clients_are_informed_by_release() {
+        let decided = |events: &Events| (events.resolved(), events.returned(), events.while_asking());
+        let current = (Resolved::Announced, Returned::StateIsSent, WhileAsking::Serves);
+        assert_eq!(decided(&Events::default()), current);
+        let (resolved, returned, while_asking) = (Resolved::Silent, Returned::Nothing, WhileAsking::HoldsUp);
+        let other = Events { resolved, returned, while_asking, ..Events::default() };
+        assert_eq!(decided(&other), (resolved, returned, while_asking));
     }
 
     #[test]

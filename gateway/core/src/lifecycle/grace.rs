@@ -239,7 +239,8 @@ mod tests {
         let tool = with(running(), |record| record.turn.as_mut().unwrap().tools = 1);
         let asking = with(tool.clone(), |record| {
             let payload = serde_json::Value::Null;
-            record.question = Some(OpenQuestion { id: "1".to_owned(), kind: QuestionKind::Clarify, payload });
+            let shown = Vec::new();
+            record.question = Some(OpenQuestion { id: "1".to_owned(), kind: QuestionKind::Clarify, payload, shown });
         });
         let decided = |tools, record: &Record, now| {
             Grace { tools, ..Grace::default() }.on_expiry(record, TimerKind::Single, Uptime(now), &Config::default())

@@ -37,6 +37,22 @@ group! {
             /// The turn loses its claim; if a second prompt claims the session meanwhile, both turns run (S18).
             LosesSession "loses_session",
         }
+        /// What an interrupt does to a turn that waits for an answer of its user.
+        asking: Asking {
+            /// The turn stops, and an answer that comes later is refused.
+            Stops "stops",
+            /// The turn stops when its task runs next; an answer that comes before counts.
+            StopsLater "stops_later",
+            /// The turn waits on, and a later answer counts (ThinkInAIXYZ/deepchat#1881, part of no release here).
+            WaitsOn "waits_on",
+        }
+        /// Which turn an interrupt stops after a client has resumed its session.
+        resumed: AfterResume {
+            /// The turn that runs, as before the resume.
+            Same "same",
+            /// None until the next turn (zed-industries/codex-acp#186, part of no release here).
+            None "none",
+        }
         /// What happens to an accepted answer that the turn has not read before an interrupt.
         answer: Answer {
             /// The turn reads it and then stops.
@@ -91,6 +107,28 @@ impl Stop {
             Waiting::Cleared => InterruptTiming::WhenReadyThenCleared,
             Waiting::LookedAtLater => InterruptTiming::WhenReady,
         }
+    }
+
+    /// Whether an interrupt ends the wait for an answer.
+    pub fn ends_questions(&self) -> bool {
+        match self.asking {
+            Asking::Stops | Asking::StopsLater => true,
+            Asking::WaitsOn => false,
+        }
+    }
+
+    /// Whether an answer to the open question counts.
+    pub fn takes_answer(&self, record: &Record) -> bool {
+        let is_stopped = record.turn.as_ref().is_some_and(|turn| turn.interrupted);
+        match self.asking {
+            Asking::Stops => !is_stopped,
+            Asking::StopsLater | Asking::WaitsOn => true,
+        }
+    }
+
+    /// Which turn an interrupt stops after a resume.
+    pub fn after_resume(&self) -> AfterResume {
+        self.resumed
     }
 
     /// What an interrupt does to an answer that the turn has not read. An approval is never replaced.
@@ -160,6 +198,18 @@ mod tests {
         assert_eq!(decided(&Stop::default()), (BusyInterrupt::TurnAtWork, true));
         let other = Stop { busy: BusyInterrupt::TurnOfTheMoment, late: Late::SentAndStored, ..Stop::default() };
         assert_eq!(decided(&other), (BusyInterrupt::TurnOfTheMoment, false));
+    }
+
+    #[test]
+    fn questions_and_resumes_take_no_interrupt_away() {
+        let decided = |stop: &Stop| (stop.ends_questions(), stop.after_resume());
+        assert_eq!(decided(&Stop::default()), (true, AfterResume::Same));
+        let other = Stop { asking: Asking::WaitsOn, resumed: AfterResume::None, ..Stop::default() };
+        assert_eq!(decided(&other), (false, AfterResume::None));
+        let stopped = with(running(), |record| record.turn.as_mut().unwrap().interrupted = true);
+        let later = Stop { asking: Asking::StopsLater, ..Stop::default() };
+        assert_eq!([Stop::default(), later].map(|stop| stop.takes_answer(&stopped)), [false, true]);
+        assert!(Stop::default().takes_answer(&running()));
     }
 
     #[test]

@@ -96,7 +96,7 @@ fn interrupt(gateway: &Rc<Gateway>, session: &Session) {
 
 /// Attaches the session to the connection of a prompt that waits, and emits its open question there.
 fn take_over(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
-    let is_new = session.read(|record| !record.attachment.is_to(&link.id));
+    let is_new = session.read(|record| !record.is_heard_by(&link.id));
     reaper::attach(gateway, session, link);
     if is_new && gateway.behavior.events.questions() == Questions::AskedAgain {
         session.emit_question();

@@ -14,6 +14,7 @@ use crate::legacy;
 use crate::lifecycle::attach::Activate;
 use crate::lifecycle::events::Questions;
 use crate::lifecycle::grace;
+use crate::lifecycle::interrupt::AfterResume;
 use crate::lifecycle::resume::{CountedRows, OnLive, Order, Service};
 use crate::record::{Record, SessionStage, shown};
 use crate::rpc::{Error, code};
@@ -64,10 +65,16 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
                     return Err(Error::new(code::BUSY, "the session's turn is being interrupted"));
                 }
                 OnLive::Attach => {
-                    if !session.read(|record| record.attachment.is_to(&link.id)) {
+                    if !session.read(|record| record.is_heard_by(&link.id)) {
                         room_for_session(gateway, link)?;
                     }
                     opening::attach(gateway, &session, link);
+                    match gateway.behavior.interrupt.after_resume() {
+                        AfterResume::Same => {}
+                        AfterResume::None => {
+                            drop(session.change_with(|record, handles| handles.forget_interrupt(record)))
+                        }
+                    }
                     return Ok(payload(gateway, &session, None));
                 }
                 OnLive::Wait => session.until(|record| (record.stage != SessionStage::Opening).then_some(())).await,
@@ -205,7 +212,6 @@ fn payload(gateway: &Gateway, session: &Session, displayed: Option<usize>) -> Va
         let turn = record.turn.as_ref().filter(|turn| !turn.user.is_empty());
         let cut = turn.filter(|_| gateway.behavior.resume.cuts_inflight());
         let messages = cut.map_or(&record.transcript.messages[..], |turn| record.transcript.before(turn));
-        let inflight = turn.map(|turn| json!({"user": turn.user, "assistant": turn.assistant, "streaming": true}));
         json!({
             "session_id": session.id().as_str(),
             "resumed": record.agent.row.as_str(),
@@ -216,7 +222,7 @@ fn payload(gateway: &Gateway, session: &Session, displayed: Option<usize>) -> Va
             },
             "messages": shown(messages),
             "info": record.info(&gateway.config.model),
-            "inflight": inflight,
+            "inflight": record.inflight(),
             "running": record.is_running(),
             "started_at": record.details.started_at.as_seconds(),
             "status": record.status(),

@@ -34,6 +34,6 @@ pub(super) fn room_for_session(gateway: &Gateway, link: &Link) -> Result<(), Err
 
 /// Fails if the connection would take the session over and has as many as it may have.
 pub(super) fn room_to_attach(gateway: &Gateway, session: &Session, link: &Link) -> Result<(), Error> {
-    let is_there = session.read(|record| record.attachment.is_to(&link.id));
+    let is_there = session.read(|record| record.is_heard_by(&link.id));
     if is_there { Ok(()) } else { room_for_session(gateway, link) }
 }

@@ -15,6 +15,8 @@ use crate::store::StoredId;
 pub(crate) struct SessionIndex {
     rows: RefCell<BTreeSet<(StoredId, u64)>>,
     links: RefCell<BTreeSet<(u64, u64)>>,
+    /// The connections that hear a session which is attached to another one.
+    others: RefCell<BTreeSet<(u64, u64)>>,
     /// The number of changes over all sessions, so that an observer knows when to look.
     revision: Cell<u64>,
 }
@@ -26,12 +28,14 @@ pub(crate) struct IndexKeys {
     row: StoredId,
     next: Option<StoredId>,
     link: Option<u64>,
+    others: Vec<u64>,
 }
 
 impl IndexKeys {
     pub(crate) fn of(record: &Record) -> Self {
         let link = record.attachment.connection().map(ConnectionId::number);
-        Self { key: record.key.clone(), row: record.agent.row.clone(), next: record.agent.next.clone(), link }
+        let others = record.hearers().map(ConnectionId::number).filter(|hearer| Some(*hearer) != link).collect();
+        Self { key: record.key.clone(), row: record.agent.row.clone(), next: record.agent.next.clone(), link, others }
     }
 
     /// The rows that the record owns; most records own one, named twice.
@@ -55,6 +59,7 @@ impl SessionIndex {
         self.touch();
         self.rows.borrow_mut().extend(keys.rows().map(|row| (row.clone(), number)));
         self.links.borrow_mut().extend(keys.link.map(|link| (link, number)));
+        self.others.borrow_mut().extend(keys.others.iter().map(|link| (*link, number)));
     }
 
     /// A record is registered no more.
@@ -65,6 +70,9 @@ impl SessionIndex {
         }
         if let Some(link) = keys.link {
             self.links.borrow_mut().remove(&(link, number));
+        }
+        for link in &keys.others {
+            self.others.borrow_mut().remove(&(*link, number));
         }
     }
 
@@ -80,6 +88,12 @@ impl SessionIndex {
     pub(crate) fn owners(&self, row: &StoredId) -> Vec<u64> {
         let rows = self.rows.borrow();
         rows.range((row.clone(), 0)..=(row.clone(), u64::MAX)).map(|(_, number)| *number).collect()
+    }
+
+    /// How many sessions a connection hears.
+    pub(crate) fn heard(&self, link: u64) -> usize {
+        let all = (link, 0)..=(link, u64::MAX);
+        self.links.borrow().range(all.clone()).count() + self.others.borrow().range(all).count()
     }
 
     /// The sessions that are attached to a connection, in the order of registration.

@@ -140,10 +140,10 @@ impl Registry {
         link
     }
 
-    /// How many live sessions are attached to a connection.
+    /// How many live sessions a connection hears.
     pub(crate) fn count_attached(&self, link: &Link) -> usize {
         self.observe.read(Resource::Index);
-        self.index.attached(link.id.number()).len()
+        self.index.heard(link.id.number())
     }
 
     /// Takes a connection out, and returns the sessions that are attached to it.

@@ -6,14 +6,14 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
 
 use crate::agent::{Agent, Interrupt};
 use crate::clock::Now;
 use crate::ids::{ConnectionId, SessionId};
 use crate::observe::{Observe, Resource, SessionEvent};
-use crate::record::{AgentState, OpenQuestion, Record, Timer, TurnState};
+use crate::record::{AgentState, OpenQuestion, Record, Resolution, Timer, TurnState};
 use crate::rpc;
 use crate::state::event_log::EventLog;
 use crate::state::index::{IndexKeys, SessionIndex};
@@ -162,7 +162,7 @@ impl Session {
         self.0.listed.set(false);
     }
 
-    /// Sends an event to the client that is attached, and keeps it for clients that come back, if the release does.
+    /// Sends an event to the clients that hear the session, and keeps it for clients that come back, if the release does.
     pub(crate) fn emit(&self, kind: &str, payload: Value) {
         self.0.observe.read(Resource::Record(&self.0.id));
         if !self.0.listed.get() {
@@ -175,11 +175,30 @@ impl Session {
             None => params.to_string(),
         };
         let handles = self.0.handles.borrow();
-        let link = self.read(|record| record.attachment.connection().and_then(|to| handles.link(to)));
-        if let Some(link) = link {
-            // The reader of a dead connection detaches the session when it finds the end.
-            let _ = link.send(rpc::event_frame(&params));
-        }
+        self.read(|record| {
+            for link in record.hearers().filter_map(|to| handles.link(to)) {
+                // The reader of a dead connection detaches the session when it finds the end.
+                let _ = link.send(rpc::event_frame(&params));
+            }
+        });
+    }
+
+    /// Emits how a question was resolved. Clients that it was sent to and that hear the session no more receive the event as
+    /// well, without a number: the numbers say what a client has missed, and such a client has missed others.
+    pub(crate) fn emit_resolved(&self, id: &str) {
+        let resolved = self.read(|record| record.questions.resolved(id).cloned());
+        let Some(resolved) = resolved.filter(|_| self.0.listed.get()) else { return };
+        let (kind, how) = (resolved.question.kind.name(), resolved.resolution.name());
+        let payload = json!({"request_id": id, "kind": kind, "resolution": how});
+        self.emit("question.resolved", payload.clone());
+        let frame = rpc::event_frame(&rpc::event("question.resolved", &self.0.id, payload).to_string());
+        let handles = self.0.handles.borrow();
+        self.read(|record| {
+            let left = resolved.question.shown.iter().filter(|shown| !record.is_heard_by(shown));
+            for link in left.filter_map(|shown| handles.link(shown)) {
+                let _ = link.send(frame.clone());
+            }
+        });
     }
 
     /// Emits the event of the open question again, if there is one, for a client that has attached meanwhile.
@@ -255,10 +274,10 @@ impl Handles {
         interrupt
     }
 
-    /// A question is open. Returns the receiver of its answer, which fails when the question is withdrawn.
-    pub(crate) fn ask(&mut self, record: &mut Record, question: OpenQuestion) -> oneshot::Receiver<String> {
+    /// Returns the receiver of the answer to the question that is open from here on. It fails when the question is
+    /// withdrawn.
+    pub(crate) fn ask(&mut self) -> oneshot::Receiver<String> {
         let (answer, answered) = oneshot::channel();
-        record.question = Some(question);
         self.answer = Some(answer);
         answered
     }
@@ -268,9 +287,11 @@ impl Handles {
     pub(crate) fn take_question(
         &mut self,
         record: &mut Record,
+        resolution: Resolution,
         matches: impl FnOnce(&OpenQuestion) -> bool,
     ) -> Option<oneshot::Sender<String>> {
-        record.question.take_if(|question| matches(question))?;
+        let question = record.question.take_if(|question| matches(question))?;
+        record.questions.resolve(question, resolution);
         self.answer.take()
     }
 
@@ -378,11 +399,16 @@ mod tests {
     fn a_question_has_one_answer() {
         let session = session();
         let ask = |id: &str| {
-            let question = OpenQuestion { id: id.to_owned(), kind: QuestionKind::Clarify, payload: Value::Null };
-            session.change_with(|record, handles| handles.ask(record, question))
+            let (id, kind, payload, shown) = (id.to_owned(), QuestionKind::Clarify, Value::Null, Vec::new());
+            session.change_with(|record, handles| {
+                record.ask(OpenQuestion { id, kind, payload, shown }, false);
+                handles.ask()
+            })
         };
-        let take =
-            |id: &str| session.change_with(|record, handles| handles.take_question(record, |open| open.id == id));
+        let take = |id: &str| {
+            let is_it = |open: &OpenQuestion| open.id == id;
+            session.change_with(|record, handles| handles.take_question(record, Resolution::Answered, is_it))
+        };
         let mut answered = ask("one");
         assert!(take("two").is_none());
         take("one").expect("the open question").send("yes".to_owned()).expect("its asker waits");

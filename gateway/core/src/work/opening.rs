@@ -45,7 +45,12 @@ pub(crate) struct Loaded {
 
 /// Registers a record under a new runtime id, and attaches it to the connection. `agent` is the agent of a record whose
 /// agent is ready.
-pub(crate) fn register(gateway: &Rc<Gateway>, link: &Link, record: Record, agent: Option<Rc<dyn Agent>>) -> Session {
+pub(crate) fn register(
+    gateway: &Rc<Gateway>,
+    link: &Link,
+    mut record: Record,
+    agent: Option<Rc<dyn Agent>>,
+) -> Session {
     let draw = || gateway.env.draw(Stream::Client(link.connection.name()), Purpose::SessionId);
     let mut id = SessionId::from_bits(draw());
     // An id has 32 bits, so that one is drawn twice sooner or later.
@@ -57,6 +62,7 @@ pub(crate) fn register(gateway: &Rc<Gateway>, link: &Link, record: Record, agent
         Replay::Kept => Some(EventLog::new(gateway.config.max_kept_events, behavior.replaying())),
         Replay::Lost => None,
     };
+    record.audience = gateway.behavior.attach.audience(gateway.config.fan_out);
     let session = gateway.sessions.register(id, record, agent, events);
     reaper::attach(gateway, &session, link);
     session

@@ -4,7 +4,7 @@ use gateway_core::agent::script::{OnInterrupt, TurnScript, TurnStep};
 use gateway_core::clock::Millis;
 use gateway_core::config::Config;
 use gateway_core::spawn::Window;
-use sim_scenario::{Action, RequestStep, Scenario, Step};
+use sim_scenario::{Action, NetworkSettings, RequestStep, Scenario, Step};
 
 /// Up to this number of sessions, writes seldom wait for each other.
 const FEW: u64 = 4;
@@ -16,6 +16,25 @@ const MARGIN: Millis = Millis::from_secs(86_400);
 pub(super) fn write(scenario: &Scenario) -> Millis {
     let store = &scenario.store;
     store.before_commit.max + store.after_commit.max + store.after_lookup.max
+}
+
+/// How many frames may wait for a client.
+const WAITING: u64 = 64;
+
+/// How long a frame may be in transit.
+pub(crate) fn frame(scenario: &Scenario) -> Millis {
+    let Scenario { gateway, network, steps, .. } = scenario;
+    let lag = steps.iter().filter_map(|step| step.action.latency());
+    // Frames wait for room in a small buffer, or in one that was full when its client read nothing. A client that does not
+    // read them within the write timeout is disconnected; zero is no timeout. Those that wait go out one after the other.
+    let withheld = steps.iter().any(|step| step.action.entry().withholds_frames);
+    let longest = lag.fold(network.latency.max, Millis::max);
+    let backlog = match withheld || network.buffer < NetworkSettings::default().buffer {
+        true if gateway.write_timeout == Millis::ZERO => timers(gateway),
+        true => gateway.write_timeout + longest.times(WAITING),
+        false => Millis::ZERO,
+    };
+    longest + backlog
 }
 
 /// How long the writes that end a session may take while no fault is injected.

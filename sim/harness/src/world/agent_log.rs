@@ -17,6 +17,9 @@ pub(crate) struct AgentLog {
     given: Cell<usize>,
     /// The sessions whose agent was given a conversation that a model provider refuses, with the reason.
     refused: RefCell<Vec<(String, String)>>,
+    /// When each question was over, by its id; none as long as its agent waits for the answer. The ids are those that the
+    /// simulator has drawn for the gateway.
+    questions: RefCell<BTreeMap<String, Option<Uptime>>>,
     /// How the process is ending at this instant: a turn that is dropped then was not stopped.
     severed: Cell<Option<Severing>>,
 }
@@ -49,7 +52,7 @@ pub(crate) struct AgentTurn {
     /// When it ended, or was cut off.
     pub(crate) over: Option<Uptime>,
     /// The question that has no answer.
-    asked: Option<Question>,
+    asked: Option<Asked>,
     /// How many of its answers are in the results that its agent has reported.
     in_results: usize,
     /// How many of them the gateway has dealt with: it has asked the agent for the next event since.
@@ -67,9 +70,21 @@ enum Call {
     Question,
 }
 
+/// A question that an agent has asked.
+struct Asked {
+    question: Question,
+    at: Uptime,
+    /// The id that the simulator has drawn for it.
+    id: Option<String>,
+}
+
 /// An answer to a question, as the agent received it.
 pub(crate) struct Answered {
     pub(crate) question: Question,
+    /// When the question was asked.
+    pub(crate) asked_at: Uptime,
+    /// The id of the question.
+    pub(crate) id: Option<String>,
     pub(crate) text: String,
     pub(crate) at: Uptime,
 }
@@ -150,10 +165,29 @@ impl AgentLog {
     }
 
     /// Changes a turn of a session.
-    pub(super) fn change(&self, session: &str, place: usize, change: impl FnOnce(&mut AgentTurn)) {
+    pub(super) fn change(&self, session: &str, place: usize, now: Uptime, change: impl FnOnce(&mut AgentTurn)) {
         if let Some(turn) = self.turns.borrow_mut().get_mut(session).and_then(|turns| turns.get_mut(place)) {
+            let asked = turn.asked.as_ref().and_then(|asked| asked.id.clone());
             change(turn);
+            if turn.asked.is_none() || turn.over.is_some() {
+                self.questions.borrow_mut().extend(asked.map(|id| (id, Some(now))));
+            }
         }
+    }
+
+    /// The simulator has drawn the id of the question that an agent of the session has just asked.
+    pub(super) fn name_question(&self, session: &str, id: String) {
+        let mut turns = self.turns.borrow_mut();
+        let asked = turns.get_mut(session).into_iter().flatten().filter_map(|turn| turn.asked.as_mut());
+        if let Some(asked) = asked.rev().find(|asked| asked.id.is_none()) {
+            self.questions.borrow_mut().insert(id.clone(), None);
+            asked.id = Some(id);
+        }
+    }
+
+    /// When the question with this id was over. `None`: its agent waits for the answer, or it was not asked.
+    pub(crate) fn question_over(&self, id: &str) -> Option<Uptime> {
+        self.questions.borrow().get(id).copied().flatten()
     }
 }
 
@@ -203,7 +237,7 @@ impl AgentTurn {
                 self.in_results = self.answers.len();
             }
             TurnEvent::Asked { question } => {
-                self.asked = Some(question.clone());
+                self.asked = Some(Asked { question: question.clone(), at: now, id: None });
                 self.calls.pop();
                 self.calls.push(Call::Question);
             }
@@ -214,8 +248,8 @@ impl AgentTurn {
 
     /// Its agent receives the answer to its question.
     pub(super) fn answered(&mut self, text: &str, at: Uptime) {
-        if let Some(question) = self.asked.take() {
-            self.answers.push(Answered { question, text: text.to_owned(), at });
+        if let Some(Asked { question, at: asked_at, id }) = self.asked.take() {
+            self.answers.push(Answered { question, asked_at, id, text: text.to_owned(), at });
         }
     }
 

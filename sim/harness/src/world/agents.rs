@@ -58,7 +58,7 @@ struct WatchedTurn {
 impl WatchedTurn {
     fn note(&self, change: impl FnOnce(&mut AgentTurn, Uptime)) {
         let now = self.context.now();
-        self.context.agent_log.change(&self.session, self.place, |turn| change(turn, now));
+        self.context.agent_log.change(&self.session, self.place, now, |turn| change(turn, now));
     }
 }
 

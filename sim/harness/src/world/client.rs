@@ -100,7 +100,10 @@ impl Client {
             ConnectionStep::Connect => self.connect(event),
             ConnectionStep::Close => self.end(ClientEnd::close, event),
             ConnectionStep::Drop => self.end(ClientEnd::die, event),
-            ConnectionStep::Vanish { takes } => self.end(|connection| connection.vanish(*takes), event),
+            ConnectionStep::Vanish { takes } => {
+                self.context.client_log.vanishes(&self.name);
+                self.end(|connection| connection.vanish(*takes), event)
+            }
             ConnectionStep::Stall => self.disturb(|connection| connection.stall(true), event),
             ConnectionStep::Unstall => self.change(|connection| connection.stall(false), event),
             ConnectionStep::Lag { takes } => self.disturb(|connection| connection.lag(*takes), event),
@@ -284,7 +287,7 @@ impl Client {
             if let Some(id) = value.get("id").and_then(Value::as_u64) {
                 self.answered(id, value);
             } else {
-                self.context.client_log.received(&self.name, &value["params"]);
+                self.context.client_log.received(&self.name, &value["params"], self.context.now());
                 self.received.borrow_mut().event(&value["params"]);
             }
         }

@@ -3,11 +3,13 @@
 
 mod connections;
 mod request;
+mod screen;
 mod session_log;
 
 use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
+use gateway_core::agent::QuestionKind;
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::ids::SessionId;
 use gateway_core::state::Session;
@@ -16,6 +18,7 @@ use serde_json::Value;
 
 use connections::Connections;
 pub(crate) use request::{Answer, LoggedRequest, SentRequest, is_attaching};
+pub(crate) use screen::Screens;
 use session_log::Stopped;
 pub(crate) use session_log::{SessionLog, TurnEnd};
 
@@ -24,6 +27,9 @@ use crate::world::cases::{Count, Excuse};
 
 /// The code of the error that says that a connection has as many sessions as it may have.
 pub(crate) const SESSION_LIMIT: i64 = 4090;
+
+/// The code of the error that says that a prompt could not be stored.
+const STORAGE: i64 = 5071;
 
 /// Answers that take less time are not looked at.
 const LATE: Millis = Millis::from_secs(10);
@@ -39,8 +45,6 @@ struct Inner {
     sessions: BTreeMap<String, SessionLog>,
     /// The events since the last `take_events`.
     events: Vec<ClientEvent>,
-    /// The received questions: client, session, and the question's id or kind. The value is the revision of the last receipt.
-    asked: BTreeMap<(String, String, String), u64>,
     /// Counts changes of `questions`, so that an observer reads them only after a change.
     revision: u64,
     /// The number of received errors about the build of an agent.
@@ -48,6 +52,11 @@ struct Inner {
     /// Titles that clients asked to give.
     titles: BTreeSet<String>,
     connections: Connections,
+    screens: Screens,
+    /// When each client was given a session last, by session.
+    given: BTreeMap<String, BTreeMap<String, Uptime>>,
+    /// The questions that clients received, in order.
+    receipts: Vec<Receipt>,
     /// The requests that answer a question, in the order in which they were sent.
     responses: Vec<SentRequest>,
     /// The received questions that have an id, by the id.
@@ -84,6 +93,19 @@ pub(crate) struct ReceivedQuestion {
     /// The type of the event that asks it.
     pub(crate) kind: String,
     pub(crate) payload: Value,
+}
+
+/// The receipt of a question by a client.
+pub(crate) struct Receipt {
+    pub(crate) client: String,
+    /// The session's runtime id.
+    pub(crate) session: String,
+    /// The type of the event that asks it.
+    pub(crate) kind: String,
+    pub(crate) payload: Value,
+    pub(crate) at: Uptime,
+    /// The [revision](ClientLog::revision) of the log since then.
+    pub(crate) revision: u64,
 }
 
 /// A received frame that a claim checks.
@@ -220,13 +242,16 @@ impl ClientLog {
         if request.method == "session.interrupt" && result.is_ok() {
             inner.counted.interrupts.judge();
         }
-        if result.is_ok() && request.method.ends_with(".respond") {
-            inner.took_answer(&request);
+        if request.method.ends_with(".respond") {
+            inner.closes_dialog(client, &request, result.is_ok());
+            if result.is_ok() {
+                inner.took_answer(&request);
+            }
         }
         if let Ok(result) = &result
             && let Some(session) = result["session_id"].as_str()
         {
-            inner.shown(client, session, result);
+            inner.shown(client, session, result, now);
             if request.method == "session.create" {
                 let log = inner.session(session);
                 log.source = request.params["source"].as_str().map(str::to_owned);
@@ -234,11 +259,17 @@ impl ClientLog {
                 log.closes_on_disconnect = Some(request.params["close_on_disconnect"] == true);
             }
         }
+        // A prompt that cannot be stored has attached its session before.
+        if result.as_ref().is_err_and(|code| *code == STORAGE) && request.method == "prompt.submit" {
+            inner.connections.give(&request, request.session(), now);
+            inner.give(client, request.session(), &request, &Value::Null, now);
+        }
         if let Ok(result) = &result
             && is_attaching(&request.method)
         {
             let session = result["session_id"].as_str().unwrap_or(request.session());
             inner.connections.give(&request, session, now);
+            inner.give(client, session, &request, result, now);
             let latest = match request.method.as_str() {
                 "session.create" => Some(0),
                 _ => result["latest_seq"].as_u64(),
@@ -252,10 +283,12 @@ impl ClientLog {
     }
 
     /// Records a received event notification.
-    pub(crate) fn received(&self, client: &str, event: &Value) {
+    pub(crate) fn received(&self, client: &str, event: &Value, now: Uptime) {
         let mut inner = self.0.borrow_mut();
         let Some(session) = event["session_id"].as_str() else { return };
         let (kind, payload) = (event["type"].as_str().unwrap_or_default(), &event["payload"]);
+        // With `fan_out` several clients receive one event.
+        let mut is_new = true;
         if let Some(seq) = event["seq"].as_u64() {
             let own = || (session.to_owned(), client.to_owned());
             if inner.session(session).continues_after_stop(client, kind, seq) {
@@ -273,14 +306,23 @@ impl ClientLog {
                 let (session, client) = own();
                 inner.events.push(ClientEvent::Gap { session, client, before, seq });
             }
+            is_new = !inner.session(session).shown.contains_key(&seq);
             inner.session(session).shown.insert(seq, (kind.to_owned(), payload.clone()));
+            // Another client may have missed it.
+            if inner.screens.is_shared(session) {
+                inner.changes_screen(session);
+            }
             if !inner.session(session).follows(client, seq) {
                 let (session, client) = own();
                 inner.events.push(ClientEvent::OutOfOrder { session, client, seq });
             }
         }
         if kind.ends_with(".request") {
-            inner.ask(client, session, kind, payload);
+            inner.ask(client, session, kind, payload, now);
+        }
+        inner.shows(client, session, kind, payload);
+        if !is_new {
+            return;
         }
         let says_no_agent = || payload["message"].as_str().is_some_and(|text| text.starts_with("agent init failed"));
         if kind == "error" && says_no_agent() {
@@ -298,13 +340,23 @@ impl ClientLog {
     pub(crate) fn connected(&self, client: &str) {
         let mut inner = self.0.borrow_mut();
         inner.connections.open(client);
+        inner.screens.clear(client);
         inner.sessions.values_mut().for_each(|log| log.disconnected(client));
     }
 
     /// The connection of a client has ended.
     pub(crate) fn disconnected(&self, client: &str, now: Uptime) {
         let mut inner = self.0.borrow_mut();
+        // A request that is carried out delays the moment at which the gateway finds the end of its connection, and so does a
+        // network that is cut or slow.
+        let is_sound = inner.connections.is_sound(client);
         inner.connections.end(client, now);
+        if !is_sound || inner.in_flight.keys().any(|(other, _)| other == client) {
+            inner.screens.doubt(client);
+        }
+        for session in inner.screens.clear(client) {
+            inner.changes_screen(&session);
+        }
         inner.in_flight.retain(|(other, _), _| other != client);
     }
 
@@ -334,6 +386,31 @@ impl ClientLog {
         self.0.borrow_mut().connections.doubt(client);
     }
 
+    /// A client is about to go without notice to the gateway.
+    pub(crate) fn vanishes(&self, client: &str) {
+        self.0.borrow_mut().screens.doubt(client);
+    }
+
+    /// What clients show.
+    pub(crate) fn screens(&self) -> Ref<'_, Screens> {
+        Ref::map(self.0.borrow(), |inner| &inner.screens)
+    }
+
+    /// The questions that clients received, in order.
+    pub(crate) fn receipts(&self) -> Ref<'_, [Receipt]> {
+        Ref::map(self.0.borrow(), |inner| &inner.receipts[..])
+    }
+
+    /// Whether a request without an answer may give a session to another client than `client`.
+    pub(crate) fn may_be_given(&self, session: &str, client: &str) -> bool {
+        let inner = self.0.borrow();
+        let mut others =
+            inner.in_flight.values().map(|waiting| &waiting.request).filter(|other| other.client != client);
+        others.any(|other| {
+            is_attaching(&other.method) && (other.method == "session.resume" || other.session() == session)
+        })
+    }
+
     /// The open connections.
     pub(crate) fn connections(&self) -> Ref<'_, Connections> {
         Ref::map(self.0.borrow(), |inner| &inner.connections)
@@ -359,11 +436,9 @@ impl ClientLog {
         Ref::map(self.0.borrow(), |inner| &inner.sessions)
     }
 
-    /// Whether a client has received the question with this event type and this id.
-    pub(crate) fn knows(&self, client: &str, session: &str, kind: &str, id: &str) -> bool {
-        let asked = |by: &str| (client.to_owned(), session.to_owned(), by.to_owned());
-        let inner = self.0.borrow();
-        inner.asked.contains_key(&asked(id)) || inner.asked.contains_key(&asked(kind))
+    /// Whether a client shows the question with this event type and this id.
+    pub(crate) fn shows(&self, client: &str, session: &str, kind: &str, id: &str) -> bool {
+        self.0.borrow().screens.of(client, session).is_some_and(|screen| screen.shows(id, kind))
     }
 
     /// The requests that answer a question, in the order in which they were sent.
@@ -418,47 +493,104 @@ impl Inner {
     }
 
     /// Records a result that describes a session: the client knows its ids and its open questions.
-    fn shown(&mut self, client: &str, session: &str, result: &Value) {
+    fn shown(&mut self, client: &str, session: &str, result: &Value, now: Uptime) {
         let stored = result["stored_session_id"].as_str().or_else(|| result["session_key"].as_str());
         if let Some(stored) = stored {
             self.session(session).stored = Some(StoredId::new(stored));
         }
         for asked in result["pending"].as_array().into_iter().flatten() {
             let kind = asked["type"].as_str().unwrap_or_default();
-            self.ask(client, session, kind, &asked["payload"]);
+            self.ask(client, session, kind, &asked["payload"], now);
         }
     }
 
     /// Records the accepted answer to a question, which names the question by its id or by its session.
     fn took_answer(&mut self, request: &SentRequest) {
-        let named = request.params["request_id"].as_str();
-        let asked = self.asked.keys().find(|(_, _, by)| named == Some(by));
-        let session = asked.map_or(request.session(), |(_, session, _)| session).to_owned();
-        self.close_question(&session, request.questions);
+        let session = self.answered_session(request);
+        self.changes_screen(&session);
+        self.screens.close_unnamed(&session, request.questions);
         let text = request.params["answer"].as_str().or_else(|| request.params["choice"].as_str());
         if let Some(text) = text {
             self.session(&session).answers.push(text.to_owned());
         }
     }
 
-    /// Records that the question of a session was answered. One without an id may be asked again, and is a new question
-    /// then: what clients received up to the `revision` at which the answer was sent was the question before.
-    fn close_question(&mut self, session: &str, revision: u64) {
+    /// The session whose question a request answers.
+    fn answered_session(&self, request: &SentRequest) -> String {
+        let named = request.params["request_id"].as_str();
+        let asked = named.and_then(|id| self.questions.get(id));
+        asked.map_or(request.session(), |asked| &asked.session).to_owned()
+    }
+
+    /// Records that the answer to a request has given a session to a client, which shows what the answer says.
+    fn give(&mut self, client: &str, session: &str, request: &SentRequest, result: &Value, now: Uptime) {
+        let given = self.given.entry(session.to_owned()).or_default();
+        // Another request that was under way meanwhile may have been carried out before or after this one.
+        let is_clear = given.iter().all(|(other, at)| other == client || *at < request.sent_at);
+        given.insert(client.to_owned(), now);
+        self.screens.give(client, session, is_clear);
+        self.changes_screen(session);
+        let says_running = screen::running_in(&request.method, result).filter(|_| !result.is_null());
+        if let Some(is_running) = says_running {
+            self.screens.runs(client, session, is_running);
+        }
+    }
+
+    /// Records what a client shows after an event.
+    fn shows(&mut self, client: &str, session: &str, kind: &str, payload: &Value) {
+        let is_changed = match (kind, payload["request_id"].as_str()) {
+            ("question.resolved", Some(id)) => self.screens.close(client, session, id),
+            _ => screen::running_after(kind, payload).is_some_and(|runs| self.screens.runs(client, session, runs)),
+        };
+        if is_changed {
+            self.changes_screen(session);
+        }
+    }
+
+    /// Records that a client shows a question no more that it has answered by its id, whether the answer was refused or not; or
+    /// the approvals of a session, if an answer without an id was accepted.
+    fn closes_dialog(&mut self, client: &str, request: &SentRequest, is_accepted: bool) {
+        let session = self.answered_session(request);
+        let keys = match request.params["request_id"].as_str() {
+            Some(id) => vec![id.to_owned()],
+            None if !is_accepted => return,
+            None => {
+                let screen = self.screens.of(client, &session);
+                let is_approval = |key: &&String| {
+                    self.questions.get(*key).is_some_and(|asked| asked.kind == QuestionKind::Approval.event())
+                };
+                screen.into_iter().flat_map(|screen| screen.dialogs.keys()).filter(is_approval).cloned().collect()
+            }
+        };
+        let closed: Vec<bool> = keys.iter().map(|key| self.screens.close(client, &session, key)).collect();
+        if closed.contains(&true) {
+            self.changes_screen(&session);
+        }
+    }
+
+    /// Records that a client shows something else of a session than before.
+    fn changes_screen(&mut self, session: &str) {
         self.footprints.write(|| Resource::Questions(session.to_owned()));
         self.revision += 1;
-        let is_before = |by: &str, received: u64| by.ends_with(".request") && received <= revision;
-        self.asked.retain(|(_, of, by), received| of != session || !is_before(by, *received));
     }
 
     /// Records that a client has received a question.
-    fn ask(&mut self, client: &str, session: &str, kind: &str, payload: &Value) {
+    fn ask(&mut self, client: &str, session: &str, kind: &str, payload: &Value, at: Uptime) {
         self.revision += 1;
+        self.screens.open(client, session, &question(kind, payload), self.revision);
+        self.receipts.push(Receipt {
+            client: client.to_owned(),
+            session: session.to_owned(),
+            kind: kind.to_owned(),
+            payload: payload.clone(),
+            at,
+            revision: self.revision,
+        });
         self.footprints.write(|| Resource::Questions(session.to_owned()));
         if let Some(id) = payload["request_id"].as_str() {
             let (session, kind, payload) = (session.to_owned(), kind.to_owned(), payload.clone());
             self.questions.insert(id.to_owned(), ReceivedQuestion { session, kind, payload });
         }
-        self.asked.insert((client.to_owned(), session.to_owned(), question(kind, payload)), self.revision);
     }
 }
 

@@ -40,6 +40,10 @@ impl Entropy for SeededEntropy {
         if let (Stream::Client(client), Purpose::SessionId) = (stream, purpose) {
             self.context.names.drawn(client, SessionId::from_bits(bits));
         }
+        if let (Stream::Session(session), Purpose::QuestionId) = (stream, purpose) {
+            // As the gateway writes it (spec §4.14): eight hex digits.
+            self.context.agent_log.name_question(&self.context.names.label(session), format!("{:08x}", bits as u32));
+        }
         bits
     }
 

@@ -1,5 +1,6 @@
 //! The keys of a step: from the flat table of a file to an [`Action`], and back.
 
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 use gateway_core::clock::Millis;
@@ -8,10 +9,13 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::{
-    Action, ConnectionStep, Jump, OnDisconnect, PROCESS, ProcessStep, Prompt, RequestStep, ResumeMode, ResumeTarget,
-    Start, Step, Word,
+    Action, AnsweredQuestion, ConnectionStep, Jump, Naming, OnDisconnect, PROCESS, ProcessStep, Prompt, RequestStep,
+    ResumeMode, ResumeTarget, Start, Step, Word,
 };
 use crate::error::{ScenarioError, Source, list};
+
+/// The value of `id` in an answer that names no question.
+const NO_ID: &str = "none";
 
 /// One table of `[[steps]]`, with the union of the keys of all steps.
 #[derive(Deserialize)]
@@ -37,6 +41,8 @@ pub(crate) struct RawStep {
     forward: Option<Spanned<Millis>>,
     back: Option<Spanned<Millis>>,
     truncate: Option<Spanned<i64>>,
+    question: Option<Spanned<i64>>,
+    again: Option<Spanned<bool>>,
     eager_build: Option<Spanned<bool>>,
     source: Option<Spanned<String>>,
     parent: Option<Spanned<String>>,
@@ -126,8 +132,24 @@ fn request_keys(step: &RequestStep) -> Keys {
         RequestStep::Title { session, title } => vec![("session", text(session)), ("title", given(title))],
         RequestStep::Branch { session, name } => vec![("session", text(session)), ("as", text(name))],
         RequestStep::Delete { session, target } => vec![("session", text(session)), ("id", id(target))],
-        RequestStep::Steer { session, text: said } | RequestStep::Answer { session, text: said } => {
-            vec![("session", text(session)), ("text", text(said))]
+        RequestStep::Steer { session, text: said } => vec![("session", text(session)), ("text", text(said))],
+        RequestStep::Answer { session, text: said, to, naming } => {
+            let number = match to {
+                AnsweredQuestion::Numbered(number) => Some(Value::from(i64::from(number.get()))),
+                AnsweredQuestion::Last | AnsweredQuestion::Again => None,
+            };
+            let id = match naming {
+                Naming::Own => None,
+                Naming::None => text(NO_ID),
+                Naming::Id(id) => text(id),
+            };
+            vec![
+                ("session", text(session)),
+                ("text", given(said)),
+                ("question", number),
+                ("again", flag(*to == AnsweredQuestion::Again)),
+                ("id", id),
+            ]
         }
         RequestStep::Activate { session }
         | RequestStep::CloseSession { session }
@@ -158,7 +180,7 @@ fn duration(length: Millis) -> Value {
 impl RawStep {
     /// Every key but `at`, with the position of its value if the key is present. The first key that the word does not
     /// take is reported.
-    fn keys(&self) -> [(&'static str, Option<Range<usize>>); 20] {
+    fn keys(&self) -> [(&'static str, Option<Range<usize>>); 22] {
         fn place<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
             value.as_ref().map(Spanned::span)
         }
@@ -181,6 +203,8 @@ impl RawStep {
             ("close_on_disconnect", place(&self.close_on_disconnect)),
             ("seed", place(&self.seed)),
             ("truncate", place(&self.truncate)),
+            ("question", place(&self.question)),
+            ("again", place(&self.again)),
             ("lazy", place(&self.lazy)),
             ("eager_build", place(&self.eager_build)),
         ]
@@ -262,12 +286,42 @@ impl Reading<'_> {
             Word::ScanIdle => ProcessStep::ScanIdle.into(),
             Word::Suspend => ProcessStep::Suspend { length: self.length(word)? }.into(),
             Word::SetClock => ProcessStep::SetClock { jump: self.jump(word)? }.into(),
-            Word::Answer => {
-                let session = session()?;
-                RequestStep::Answer { session, text: self.needed(word, "text", self.raw.text.as_ref())? }.into()
-            }
+            Word::Answer => self.answer(word)?.into(),
             Word::EventsSince => RequestStep::EventsSince { session: session()? }.into(),
         })
+    }
+
+    fn answer(&self, word: Word) -> Result<RequestStep, ScenarioError> {
+        let session = self.needed(word, "session", self.raw.session.as_ref())?;
+        let to = match (&self.raw.question, is_set(self.raw.again.as_ref())) {
+            (None, false) => AnsweredQuestion::Last,
+            (None, true) => AnsweredQuestion::Again,
+            (Some(number), false) => {
+                let counted = u32::try_from(*number.get_ref()).ok().and_then(NonZeroU32::new);
+                AnsweredQuestion::Numbered(counted.ok_or_else(|| {
+                    self.source
+                        .error(number.span(), format!("no question has the number {}", number.get_ref()))
+                        .with_help(format!("questions are counted from 1, and to {} at most", u32::MAX))
+                })?)
+            }
+            (Some(number), true) => {
+                let message = "both `question` and `again`".to_owned();
+                let help = "`again` answers the question of the answer before; leave one out";
+                return Err(self.source.error(self.source.key("question", number.span()), message).with_help(help));
+            }
+        };
+        let said = match to {
+            AnsweredQuestion::Again => text(self.raw.text.as_ref()),
+            AnsweredQuestion::Last | AnsweredQuestion::Numbered(_) => {
+                Some(self.needed(word, "text", self.raw.text.as_ref())?)
+            }
+        };
+        let naming = match text(self.raw.id.as_ref()) {
+            None => Naming::Own,
+            Some(id) if id == NO_ID => Naming::None,
+            Some(id) => Naming::Id(id),
+        };
+        Ok(RequestStep::Answer { session, text: said, to, naming })
     }
 
     fn create(&self, word: Word) -> Result<RequestStep, ScenarioError> {

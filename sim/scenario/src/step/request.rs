@@ -1,5 +1,7 @@
 //! The requests of a script, and the values of their keys.
 
+use std::num::NonZeroU32;
+
 use gateway_core::agent::script::CONTINUE;
 
 /// A step of a client that sends one request.
@@ -94,12 +96,16 @@ pub enum RequestStep {
         /// Key `id`: which of the session's ids is sent.
         target: ResumeTarget,
     },
-    /// `answer`: answers the last question that the client received from the session.
+    /// `answer`: answers a question that the client received from the session.
     Answer {
         /// The session, by its name in the script.
         session: String,
-        /// Key `text`: the answer.
-        text: String,
+        /// Key `text`: the answer. `None` with `again`: that of the answer before.
+        text: Option<String>,
+        /// Keys `again` and `question`: the question.
+        to: AnsweredQuestion,
+        /// Key `id`: how the answer names the question.
+        naming: Naming,
     },
     /// `session.events.since`: requests the events after the last one that the client received.
     EventsSince {
@@ -112,6 +118,30 @@ pub enum RequestStep {
     ActiveList,
     /// `session.list`: lists the stored sessions.
     List,
+}
+
+/// The question that an answer is given to: keys `again` and `question`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AnsweredQuestion {
+    /// The last one that the client received, unless it has answered that.
+    #[default]
+    Last,
+    /// The one with this number among those that the client received from the session; the first has 1.
+    Numbered(NonZeroU32),
+    /// The one that the client's last answer in the session was given to. The same request is sent once more.
+    Again,
+}
+
+/// How an answer names its question: key `id`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Naming {
+    /// By the question's id, if it has one.
+    #[default]
+    Own,
+    /// Not at all, as clients of old releases answer an approval.
+    None,
+    /// By this id.
+    Id(String),
 }
 
 /// What the gateway does with a session when its connection ends: key `close_on_disconnect`.
@@ -267,6 +297,13 @@ impl RequestStep {
             }
             Self::Title { title, .. } => *title = None,
             Self::Delete { target, .. } => *target = ResumeTarget::Stored,
+            // Without `again` it needs a text of its own.
+            Self::Answer { text, to, naming, .. } => {
+                if text.is_some() {
+                    *to = AnsweredQuestion::Last;
+                }
+                *naming = Naming::Own;
+            }
             Self::Activate { .. }
             | Self::CloseSession { .. }
             | Self::Interrupt { .. }
@@ -275,7 +312,6 @@ impl RequestStep {
             | Self::Steer { .. }
             | Self::Compress { .. }
             | Self::Branch { .. }
-            | Self::Answer { .. }
             | Self::EventsSince { .. }
             | Self::MostRecent
             | Self::ActiveList

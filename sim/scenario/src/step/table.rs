@@ -360,8 +360,23 @@ table! {
             ..Entry::request("session.delete", "deletes the row of a session")
         },
         Answer: Entry {
-            keys: &[SESSION, Key::required("text", Value::Text, "the answer")],
-            ..Entry::request("answer", "answers the last question that the client received from a session")
+            takes: Some("`session` and `text`, and may take `question` or `again`, and `id`; with `again`, `text` may be left out"),
+            keys: const { &[
+                SESSION,
+                Key::optional("text", Value::Text, "the answer; left out with `again`: that of the answer before"),
+                Key::optional(
+                    "question",
+                    Value::Integer,
+                    "which question of the session the client answers, counted from 1 in the order in which it received them; left out: the last one, unless it has answered that",
+                ),
+                Key::optional("again", Value::Flag, "whether the client sends its last answer in the session once more"),
+                Key::optional(
+                    "id",
+                    Value::Text,
+                    "the id by which the answer names the question, or `none` for an answer without an id, as clients of old releases send it; left out: the question's own",
+                ),
+            ] },
+            ..Entry::request("answer", "answers a question that the client received from a session")
         },
         EventsSince: Entry::of_session(
             "session.events.since",

@@ -348,7 +348,7 @@ fn words_and_keys() {
     check_change(
         r#"turn = "refactor""#,
         r#"turns = "refactor""#,
-        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `continue`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`, `forward`, `back`, `truncate`, `eager_build`, `source`, `parent`, `seed`",
+        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `continue`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`, `forward`, `back`, `truncate`, `question`, `again`, `eager_build`, `source`, `parent`, `seed`",
         "did you mean `turn`?",
     );
 }
@@ -379,6 +379,26 @@ fn keys_of_resumes() {
         r#"do = "cli.new""#,
         "45:1: `client` does not go with `cli.new`",
         "`cli.new` takes `session`, the one that another program leaves, and no `client`",
+    );
+}
+
+/// An answer has a text of its own, unless it repeats another, and names one question.
+#[test]
+fn keys_of_answers() {
+    let answer = |keys: &str| format!("do = \"answer\"\nsession = \"work\"\n{keys}");
+    let check = |keys: &str, message: &str, help: &str| check_change(r#"do = "drop""#, &answer(keys), message, help);
+    let takes = "`answer` takes `session` and `text`, and may take `question` or `again`, and `id`; with `again`, `text` may be left out";
+    check("", "43:1: `answer` needs `text`", takes);
+    check("question = 1", "43:1: `answer` needs `text`", takes);
+    check(
+        "text = \"once\"\nquestion = 0",
+        "49:12: no question has the number 0",
+        "questions are counted from 1, and to 4294967295 at most",
+    );
+    check(
+        "question = 1\nagain = true",
+        "48:1: both `question` and `again`",
+        "`again` answers the question of the answer before; leave one out",
     );
 }
 

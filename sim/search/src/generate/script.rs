@@ -8,6 +8,7 @@ mod time;
 mod workflow;
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 
 use gateway_core::clock::Millis;
 use gateway_core::lifecycle::process::Signal;
@@ -16,8 +17,8 @@ use super::feature::Feature;
 use super::swarm::Swarm;
 use interleaving::prng::Prng;
 use sim_scenario::{
-    Action, ConnectionStep, Jump, OnDisconnect, PROCESS, Presence, ProcessStep, Prompt, RequestStep, ResumeMode,
-    ResumeTarget, Scenario, Start, Step, Word,
+    Action, AnsweredQuestion, ConnectionStep, Jump, Naming, OnDisconnect, PROCESS, Presence, ProcessStep, Prompt,
+    RequestStep, ResumeMode, ResumeTarget, Scenario, Start, Step, Word,
 };
 
 const CLIENTS: [&str; 3] = ["desktop", "phone", "laptop"];
@@ -31,6 +32,7 @@ const TITLES: [&str; 2] = ["plan", "report"];
 /// Writes the steps of a scenario whose settings and turns are already drawn.
 pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<Step> {
     let clients = if swarm.has(Feature::Company) { 2 + prng.below(2) } else { 1 };
+    let names_no_question = clients == 1 && swarm.has(Feature::Answer) && prng.hits(1, 6);
     let mut writer = Writer {
         prng,
         swarm,
@@ -42,6 +44,7 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
         next: None,
         next_at: None,
         names: 0,
+        names_no_question,
         steps: Vec::new(),
     };
     let length = 2 + writer.prng.below(11);
@@ -84,6 +87,8 @@ struct Writer<'a> {
     next_at: Option<Millis>,
     /// Counts the names given to resumed sessions and branches.
     names: usize,
+    /// Whether clients answer approvals without an id.
+    names_no_question: bool,
     steps: Vec<Step>,
 }
 
@@ -428,7 +433,7 @@ impl Writer<'_> {
             }
             Word::Branch => RequestStep::Branch { session, name: self.fresh_name("branch") },
             Word::Delete => RequestStep::Delete { session, target },
-            Word::Answer => RequestStep::Answer { session, text: "the first".to_owned() },
+            Word::Answer => self.answer(session),
             Word::EventsSince => RequestStep::EventsSince { session },
             // Any request that reads many sessions.
             Word::MostRecent | Word::ActiveList | Word::List => {
@@ -455,6 +460,20 @@ impl Writer<'_> {
             | Word::SetClock => unreachable!("`{}` is no request on a session", word.entry().word),
         };
         self.act(client, action);
+    }
+
+    /// An answer; now and then one that is sent twice, or that names a question of before. A client that names no questions
+    /// answers each once, as the terminal UI of old releases does.
+    fn answer(&mut self, session: String) -> RequestStep {
+        let text = Some((*self.prng.one(&["the first", "once"])).to_owned());
+        let (last, again) = (AnsweredQuestion::Last, AnsweredQuestion::Again);
+        if self.names_no_question {
+            return RequestStep::Answer { session, text, to: last, naming: Naming::None };
+        }
+        let to = *self.prng.one(&[last, last, last, again, AnsweredQuestion::Numbered(NonZeroU32::MIN)]);
+        let strays = self.prng.hits(1, 16);
+        let naming = if strays { Naming::Id("00000000".to_owned()) } else { Naming::Own };
+        RequestStep::Answer { session, text: text.filter(|_| to != again), to, naming }
     }
 
     /// A fresh name for a resumed session or a branch; later steps may use it.

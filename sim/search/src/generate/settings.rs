@@ -30,6 +30,9 @@ pub(super) fn draw(prng: &mut Prng, swarm: &Swarm) -> Settings {
     if swarm.has(Feature::Busy) && prng.hits(1, 3) {
         gateway.busy_input_mode = *prng.one(&[BusyInput::Queue, BusyInput::Steer]);
     }
+    if swarm.has(Feature::Company) && prng.hits(1, 3) {
+        gateway.fan_out = true;
+    }
     if swarm.has(Feature::Full) {
         gateway.max_sessions_per_connection = *prng.one(&[1, 1, 2]);
     }

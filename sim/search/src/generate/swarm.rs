@@ -19,7 +19,7 @@ pub(super) struct Swarm {
 
 /// Groups of features that matter only together. Most scenarios turn on one whole group, because independent draws would
 /// seldom combine several rare features.
-const THEMES: [&[Feature]; 19] = [
+const THEMES: [&[Feature]; 20] = [
     // Clients that disconnect in the middle of an operation and resume.
     &[Drop, Leave, Windows, Resume],
     // Clients resume a session after its id was rotated, or while it is being closed.
@@ -35,6 +35,8 @@ const THEMES: [&[Feature]; 19] = [
     &[Background, Close, Windows, Resume],
     // Questions with an interrupt or a resume before the answer.
     &[Question, Answer, Interrupt, Windows, Resume],
+    // Answers that are late or sent twice, and questions on the screens of several clients.
+    &[Question, Answer, SlowNetwork, Company, Resume],
     // More live sessions than the cap.
     &[Crowd, Sessions, Resume, Company],
     &[Settings, Sessions, Windows, Resume],

@@ -54,8 +54,13 @@ fn turn(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> TurnScript {
     for _ in 0..1 + prng.below(4) {
         let kind = prng.weighted(&kinds).expect("a tool is always possible");
         let step = step(prng, kind, grace);
+        let is_question = matches!(step, TurnStep::Ask { .. });
         let job = if let TurnStep::Background { takes, .. } = &step { Some(*takes) } else { None };
         steps.push(step);
+        // An answer that is late, or sent twice, finds another question open.
+        if is_question && prng.hits(1, 2) {
+            steps.push(TurnStep::Ask { kind: QuestionKind::Approval, text: "rm -r build".to_owned() });
+        }
         // The job may end while the turn that started it still runs, and other turns end.
         if let Some(takes) = job.filter(|_| swarm.has(Feature::Sessions) && prng.hits(1, 2)) {
             let takes = takes + *prng.one(&[Millis(1), Millis::from_secs(1), Millis::from_secs(10)]);
@@ -92,7 +97,7 @@ fn step(prng: &mut Prng, kind: Kind, grace: Millis) -> TurnStep {
                 QuestionKind::Approval,
                 QuestionKind::Sudo,
             ]),
-            text: "which one?".to_owned(),
+            text: (*prng.one(&["which one?", "ls"])).to_owned(),
         },
         Kind::Sleep => TurnStep::Sleep { takes: length(prng, grace) },
         Kind::Flush => TurnStep::Flush,

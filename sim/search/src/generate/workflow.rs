@@ -45,7 +45,30 @@ const LOOK: &[Word] = &[Word::List];
 const REPLY: &[Word] = &[Word::Answer];
 const CRASH: &[Word] = &[Word::Kill, Word::Kill, Word::Signal];
 
-pub(super) const WORKFLOWS: [Workflow; 12] = [
+pub(super) const WORKFLOWS: [Workflow; 14] = [
+    // A turn is told to stop while it waits for an answer, which comes at that moment.
+    Workflow {
+        features: &[Question, Answer, Interrupt],
+        steps: &[
+            (Afterwards, First, TALK),
+            (Immediately, First, &[Word::Interrupt, Word::Interrupt, Word::Resume]),
+            (Immediately, First, REPLY),
+            (Immediately, First, &[Word::Interrupt]),
+            (Immediately, First, REPLY),
+        ],
+    },
+    // Questions are answered at once, by whoever shows them, and answered again.
+    Workflow {
+        features: &[Question, Answer, SlowNetwork, Company, Resume],
+        steps: &[
+            (Afterwards, First, TALK),
+            (Immediately, First, &[Word::Resume, Word::Answer]),
+            (Immediately, First, REPLY),
+            (Immediately, First, REPLY),
+            (Immediately, First, &[Word::Answer, Word::Interrupt, Word::Close]),
+            (During, First, REPLY),
+        ],
+    },
     // A session is rotated, then resumed while it is being closed.
     Workflow {
         features: &[Rotation, Resume, Close, Company, SlowStore, StoreFaults],

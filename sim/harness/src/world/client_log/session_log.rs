@@ -215,6 +215,16 @@ impl SessionLog {
         before.filter(|before| before + 1 < seq)
     }
 
+    /// The number of the last event that a client has received on its connection, or knows to be the last.
+    pub(crate) fn followed_to(&self, client: &str) -> Option<u64> {
+        self.followed.get(client).copied()
+    }
+
+    /// The highest number of an event that any client has received.
+    pub(crate) fn latest(&self) -> Option<u64> {
+        self.shown.last_key_value().map(|(seq, _)| *seq)
+    }
+
     /// Records the number of a received event. Returns whether it is above the number before it.
     pub(super) fn follows(&mut self, client: &str, seq: u64) -> bool {
         if let Some(latest) = self.latest.get_mut(client) {
