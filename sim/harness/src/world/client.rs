@@ -101,7 +101,7 @@ impl Client {
             ConnectionStep::Close => self.end(ClientEnd::close, event),
             ConnectionStep::Drop => self.end(ClientEnd::die, event),
             ConnectionStep::Vanish { takes } => {
-                self.context.client_log.vanishes(&self.name);
+                self.context.client_log.vanishes(&self.name, self.context.now());
                 self.end(|connection| connection.vanish(*takes), event)
             }
             ConnectionStep::Stall => self.disturb(|connection| connection.stall(true), event),

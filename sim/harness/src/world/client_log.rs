@@ -28,6 +28,9 @@ use crate::world::cases::{Count, Excuse};
 /// The code of the error that says that a connection has as many sessions as it may have.
 pub(crate) const SESSION_LIMIT: i64 = 4090;
 
+/// How long after the end of its connection a request may still be carried out.
+const LOST: Millis = Millis::from_secs(60);
+
 /// The code of the error that says that a prompt could not be stored.
 const STORAGE: i64 = 5071;
 
@@ -308,8 +311,8 @@ impl ClientLog {
             }
             is_new = !inner.session(session).shown.contains_key(&seq);
             inner.session(session).shown.insert(seq, (kind.to_owned(), payload.clone()));
-            // Another client may have missed it.
-            if inner.screens.is_shared(session) {
+            // Another client may have missed it, or has received it before.
+            if !is_new || inner.screens.is_shared(session) {
                 inner.changes_screen(session);
             }
             if !inner.session(session).follows(client, seq) {
@@ -352,7 +355,7 @@ impl ClientLog {
         let is_sound = inner.connections.is_sound(client);
         inner.connections.end(client, now);
         if !is_sound || inner.in_flight.keys().any(|(other, _)| other == client) {
-            inner.screens.doubt(client);
+            inner.doubts_holders(client, now);
         }
         for session in inner.screens.clear(client) {
             inner.changes_screen(&session);
@@ -387,8 +390,8 @@ impl ClientLog {
     }
 
     /// A client is about to go without notice to the gateway.
-    pub(crate) fn vanishes(&self, client: &str) {
-        self.0.borrow_mut().screens.doubt(client);
+    pub(crate) fn vanishes(&self, client: &str, now: Uptime) {
+        self.0.borrow_mut().doubts_holders(client, now);
     }
 
     /// What clients show.
@@ -520,6 +523,23 @@ impl Inner {
         let named = request.params["request_id"].as_str();
         let asked = named.and_then(|id| self.questions.get(id));
         asked.map_or(request.session(), |asked| &asked.session).to_owned()
+    }
+
+    /// Records that the gateway may have given sessions to the connection of a client that is about to end, or may do so later,
+    /// and may not know of the end.
+    fn doubts_holders(&mut self, client: &str, now: Uptime) {
+        self.screens.doubt(client);
+        let waiting = self.in_flight.values().map(|waiting| &waiting.request);
+        let attaching: Vec<&SentRequest> =
+            waiting.filter(|request| request.client == client && is_attaching(&request.method)).collect();
+        let may_be = |session: &str| {
+            attaching.iter().any(|request| request.method == "session.resume" || request.session() == session)
+        };
+        let sessions: Vec<String> = self.sessions.keys().filter(|session| may_be(session)).cloned().collect();
+        for session in sessions {
+            self.screens.unknown(&session);
+            self.given.entry(session).or_default().insert(client.to_owned(), now + LOST);
+        }
     }
 
     /// Records that the answer to a request has given a session to a client, which shows what the answer says.

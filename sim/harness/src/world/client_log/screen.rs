@@ -76,6 +76,11 @@ impl Screens {
         entries.filter(|holder| holder.as_deref() == Some(client)).for_each(|holder| *holder = None);
     }
 
+    /// The gateway may have given a session to a client that does not know it.
+    pub(super) fn unknown(&mut self, session: &str) {
+        self.order.entry(session.to_owned()).or_default().push(None);
+    }
+
     /// An answer has given a session to a client. `is_clear` is false if another client may have been given it later.
     pub(super) fn give(&mut self, client: &str, session: &str, is_clear: bool) {
         self.holders.entry(session.to_owned()).or_default().insert(client.to_owned());
