@@ -205,7 +205,7 @@ const CRATES: &[Crate] = &[
         layers: &[
             // Flags, results of a run, and errors.
             &["cli::bounds", "cli::case", "cli::diagnostic", "cli::plant", "cli::real"],
-            &["cli::failure", "cli::load"],
+            &["cli::excuses", "cli::failure", "cli::load"],
             // Forms in which results are printed.
             &["cli::github", "cli::human", "cli::json", "cli::junit"],
             // The commands.

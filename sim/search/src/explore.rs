@@ -15,6 +15,7 @@ use gateway_core::release::Release;
 use crate::signature::FailureSignature;
 use interleaving::Search;
 use interleaving::strategy::Replay;
+use sim_harness::counts::Counts;
 use sim_harness::report::{Outcome, Report};
 use sim_harness::simulation::Simulator;
 use sim_scenario::Scenario;
@@ -49,6 +50,8 @@ pub struct Explored {
     pub ends: BTreeSet<String>,
     /// The signatures of all failures, on any schedule.
     pub failures: BTreeSet<FailureSignature>,
+    /// How often each claim was judged and excused in complete schedules.
+    pub counts: Counts,
     /// The first failing run.
     pub failure: Option<Report>,
 }
@@ -95,6 +98,7 @@ impl Exploration {
             let is_whole = !search.has_left_off();
             if is_whole {
                 explored.whole += 1;
+                explored.counts.add(&report.counts);
                 explored.ends.insert(end(&report));
             } else {
                 explored.left_off += 1;

@@ -4,6 +4,8 @@
 //! depend on the number of threads. The unit of work is a scenario with its schedules. The first schedule is the scripted
 //! one, whose choices give the others their profile.
 
+mod accepted;
+mod blind;
 mod explain;
 mod finding;
 mod guard;
@@ -14,6 +16,8 @@ use std::collections::BTreeMap;
 use gateway_core::clock::Millis;
 use gateway_core::release::Release;
 
+pub use accepted::{ACCEPTED, Accepted};
+pub use blind::{Blind, Blindness, EXCUSED_MAX, JUDGED_MIN, LONG, blind, excused_share};
 pub use explain::{Explanation, explain};
 pub use finding::Finding;
 pub use guard::{Difference, Guard};
@@ -23,6 +27,7 @@ use crate::generate;
 use crate::signature::FailureSignature;
 use interleaving::prng::Prng;
 use interleaving::strategy::{Fifo, Follow, Plan, Profile, Strategy};
+use sim_harness::counts::Counts;
 use sim_harness::coverage::Coverage;
 use sim_harness::report::{Outcome, Report};
 use sim_harness::simulation::Simulator;
@@ -89,6 +94,8 @@ pub struct Summary {
     pub uptime: Millis,
     /// The transitions and marks that were reached.
     pub coverage: Coverage,
+    /// How often each claim was judged and excused.
+    pub counts: Counts,
     /// The findings, by signature: the first run of each, and the number of runs.
     pub findings: BTreeMap<FailureSignature, (Finding, u64)>,
     /// The first run whose repetition differed.
@@ -225,6 +232,7 @@ impl Summary {
         self.events += report.trace.events();
         self.uptime = self.uptime + Millis(report.uptime.0);
         self.coverage.add(&report.coverage);
+        self.counts.add(&report.counts);
     }
 
     /// Merges the result of a later unit.
@@ -235,6 +243,7 @@ impl Summary {
         self.events += later.events;
         self.uptime = self.uptime + later.uptime;
         self.coverage.add(&later.coverage);
+        self.counts.add(&later.counts);
         for (signature, (finding, count)) in later.findings {
             self.findings.entry(signature).or_insert((finding, 0)).1 += count;
         }

@@ -1,5 +1,6 @@
 //! `sim explore`: every schedule of one scenario, ending in a proof or a failure.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -9,10 +10,11 @@ use serde::Serialize;
 
 use super::bounds::claim;
 use super::bounds::release;
-use super::failure;
 use super::load;
 use super::plant::Plants;
 use super::shrink::{place_of, write};
+use super::{excuses, failure};
+use sim_harness::counts::ListedCount;
 use sim_harness::invariant::Violation;
 use sim_harness::report::{Outcome, Report};
 use sim_harness::simulation::Simulator;
@@ -81,8 +83,8 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let mut explored = exploration.carry_out(&mut Simulator::new(), &scenario);
     let kept = explored.failure.take().map(|report| keep(arguments, &scenario, report)).transpose()?;
     match arguments.format {
-        Format::Human => print(arguments, &explored, kept.as_ref()),
-        Format::Json => print_json(arguments, &explored, kept.as_ref()),
+        Format::Human => print(arguments, &scenario.behavior, &explored, kept.as_ref()),
+        Format::Json => print_json(arguments, &scenario.behavior, &explored, kept.as_ref()),
     }
     Ok(match kept {
         Some(Kept { verdict, .. }) => verdict.exit_code(),
@@ -100,10 +102,8 @@ fn keep(arguments: &Arguments, scenario: &Scenario, report: Report) -> miette::R
     Ok(Kept { scenario: shown, verdict: judge(report, scenario, &Reference::OtherSchedule), file })
 }
 
-fn print(arguments: &Arguments, explored: &Explored, kept: Option<&Kept>) {
-    let planted = |(field, alternative): &(String, String)| format!(", {field} = {alternative}");
-    let planted: String = arguments.plants.list().iter().map(planted).collect();
-    out!("{} under {}{planted}", arguments.scenario.display(), arguments.release);
+fn print(arguments: &Arguments, behavior: &[(String, String)], explored: &Explored, kept: Option<&Kept>) {
+    out!("{} under {}{}", arguments.scenario.display(), arguments.release, excuses::plants(behavior));
     out!(
         "  schedules: {} complete, {} stopped early as equivalent to others; alternatives: {} pruned, {} cut",
         explored.whole,
@@ -120,7 +120,8 @@ fn print(arguments: &Arguments, explored: &Explored, kept: Option<&Kept>) {
     match kept {
         Some(kept) => print_failure(kept),
         None if explored.is_proof() => {
-            out!("  proof: no violation on any schedule of this file at these latencies and faults")
+            let excused = excuses::summary(&explored.counts).map_or(String::new(), |excused| format!("; {excused}"));
+            out!("  proof: no violation on any schedule of this file at these latencies and faults{excused}")
         }
         None => out!("  no violation so far; this is no proof"),
     }
@@ -141,9 +142,12 @@ fn print_failure(kept: &Kept) {
 struct Document<'a> {
     scenario: String,
     release: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    behavior: Vec<String>,
     schedules: Schedules,
     alternatives: Alternatives,
     proof: bool,
+    claims: BTreeMap<&'static str, ListedCount>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<Failure<'a>>,
 }
@@ -171,7 +175,7 @@ struct Failure<'a> {
     file: String,
 }
 
-fn print_json(arguments: &Arguments, explored: &Explored, kept: Option<&Kept>) {
+fn print_json(arguments: &Arguments, behavior: &[(String, String)], explored: &Explored, kept: Option<&Kept>) {
     let failure = kept.map(|kept| Failure {
         outcome: kept.verdict.report.outcome,
         expected: kept.verdict.expected,
@@ -183,9 +187,11 @@ fn print_json(arguments: &Arguments, explored: &Explored, kept: Option<&Kept>) {
     let document = Document {
         scenario: arguments.scenario.display().to_string(),
         release: arguments.release.name(),
+        behavior: behavior.iter().map(|(field, value)| format!("{field}={value}")).collect(),
         schedules: Schedules { whole: explored.whole, left_off: explored.left_off, stopped: explored.cut.by_schedules },
         alternatives: Alternatives { pruned: explored.pruned, cut: explored.cut.by_choices },
         proof: failure.is_none() && explored.is_proof(),
+        claims: explored.counts.listed(),
         failure,
     };
     out!("{}", serde_json::to_string_pretty(&document).expect("a report is plain data"));

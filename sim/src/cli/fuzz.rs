@@ -1,6 +1,7 @@
 //! `sim fuzz`: random scenarios under chosen schedules, and the failures that they find.
 
 pub(super) mod campaign;
+pub(super) mod claims;
 mod found;
 mod text;
 
@@ -18,7 +19,7 @@ use super::plant::Plants;
 use interleaving::strategy::Plan;
 use sim_harness::coverage::MARKS;
 use sim_harness::report::Outcome;
-use sim_search::fuzz::{Campaign, Guard, Mode, Summary};
+use sim_search::fuzz::{Campaign, Guard, LONG, Mode, Summary};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -71,9 +72,9 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For reading: the marks, then each kind of failure with its explanation and its file
+    /// For reading: the marks and the claims, then each kind of failure with its explanation and its file
     Human,
-    /// One JSON document with the marks and the failures
+    /// One JSON document with the marks, the claims and the failures
     Json,
     /// As `human`, with a line for each failure that GitHub shows as an annotation
     Github,
@@ -121,10 +122,7 @@ fn shard(text: &str) -> Result<Shard, String> {
     }
 }
 
-/// The number of runs from which a campaign must reach every mark. A shorter campaign may miss some by chance.
-const LONG: u64 = 20_000;
-
-/// The exit code of a long campaign that found no failure and missed a mark.
+/// The exit code of a long campaign that found no failure and missed a mark, or hardly judged a claim.
 pub(super) const MARKS_MISSED: u8 = 16;
 
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
@@ -168,5 +166,5 @@ fn exit_code(summary: &Summary) -> u8 {
         return Outcome::Nondeterministic.exit_code();
     }
     let missed = MARKS.iter().any(|mark| summary.coverage.mark(mark.name) == 0);
-    if missed && summary.runs >= LONG { MARKS_MISSED } else { 0 }
+    if summary.runs >= LONG && missed || claims::is_blind(summary) { MARKS_MISSED } else { 0 }
 }

@@ -1,7 +1,7 @@
 //! Reports as text: a line for each run, and details of each run that does not meet its expectation.
 
 use super::case::Case;
-use super::failure;
+use super::{excuses, failure};
 use sim_harness::report::{Live, Outcome, Report};
 use sim_harness::rows::{ListedSession, RowSet, since_start_text};
 use sim_harness::verdict::Comparison;
@@ -20,11 +20,13 @@ pub(super) fn print(cases: &[Case], trace: bool) {
             report.trace.entries().iter().for_each(|entry| out!("      {entry}"));
         }
     }
+    let excused = cases.iter().filter(|case| is_excused(&case.verdict.report)).count();
+    let rest = if excused == 0 { String::new() } else { format!("; {excused} passed with claims excused") };
     let unexpected = cases.iter().filter(|case| !case.verdict.expected).count();
     let runs = if cases.len() == 1 { "1 run".to_owned() } else { format!("{} runs", cases.len()) };
     match unexpected {
-        0 => out!("\n{runs}, all as expected"),
-        _ => out!("\n{runs}, {unexpected} NOT as expected"),
+        0 => out!("\n{runs}, all as expected{rest}"),
+        _ => out!("\n{runs}, {unexpected} NOT as expected{rest}"),
     }
 }
 
@@ -32,13 +34,17 @@ fn print_run(case: &Case) {
     let verdict = &case.verdict;
     let report = &verdict.report;
     let judged = if verdict.expected { "as expected" } else { "NOT as expected" };
-    out!("  {:<14} {:<10} {judged}{}", report.release, report.outcome, ends(report));
+    let planted = excuses::plants(&case.scenario.behavior);
+    out!("  {:<14} {:<10} {judged}{}{planted}", report.release, report.outcome, ends(report));
     print_text(&failure::claims(report));
     print_text(&failure::rows(verdict));
     if verdict.rows == Comparison::NoSnapshot && report.outcome != Outcome::RowsDiffer {
         out!("      no snapshot");
     }
     let wanted = case.found.named || !verdict.expected;
+    if let Some(excused) = excuses::summary(&report.counts).filter(|_| wanted && is_excused(report)) {
+        out!("      {}; {excused}", report.outcome);
+    }
     if wanted {
         print_text(&failure::picture(&case.scenario, report));
     }
@@ -49,6 +55,11 @@ fn print_run(case: &Case) {
     if !verdict.expected {
         print_text(&failure::ways(case));
     }
+}
+
+/// Whether the run passed, and did not judge every case.
+fn is_excused(report: &Report) -> bool {
+    report.outcome == Outcome::Passed && report.counts.iter().any(|(_, count)| count.excused() > 0)
 }
 
 fn print_text(text: &str) {

@@ -1,8 +1,11 @@
 //! Reports as one JSON document.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::case::Case;
+use sim_harness::counts::ListedCount;
 use sim_harness::invariant::Violation;
 use sim_harness::report::{Live, Outcome};
 use sim_harness::rows::ListedSession;
@@ -18,6 +21,8 @@ struct Document<'a> {
 struct Run<'a> {
     scenario: &'a str,
     release: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    behavior: Vec<String>,
     outcome: Outcome,
     expected: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,6 +35,7 @@ struct Run<'a> {
     uptime_ms: u64,
     rows: Rows,
     live: Live,
+    claims: BTreeMap<&'static str, ListedCount>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<Vec<Happened<'a>>>,
 }
@@ -59,6 +65,7 @@ fn run(case: &Case, trace: bool) -> Run<'_> {
     Run {
         scenario: &report.scenario,
         release: report.release.name(),
+        behavior: case.scenario.behavior.iter().map(|(field, value)| format!("{field}={value}")).collect(),
         outcome: report.outcome,
         expected: verdict.expected,
         detail: report.detail.as_deref(),
@@ -72,6 +79,7 @@ fn run(case: &Case, trace: bool) -> Run<'_> {
         uptime_ms: report.uptime.0,
         rows: Rows { sessions: report.rows.listed() },
         live: report.live,
+        claims: report.counts.listed(),
         trace: trace.then(|| report.trace.entries().iter().map(happened).collect()),
     }
 }

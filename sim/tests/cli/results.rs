@@ -24,6 +24,7 @@ fn json_is_one_document() {
             "uptime_ms",
             "rows",
             "live",
+            "claims",
         ];
         assert_eq!(keys(run), fields);
         assert_eq!(run["scenario"], "story.toml");

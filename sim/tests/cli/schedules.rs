@@ -107,7 +107,7 @@ fn exploring_is_a_proof_or_exits_with_its_own_code() {
     let printed = explore(&["--no-reduction", "--max-schedules", "3"], 13);
     assert!(printed.contains("3 complete, 0 stopped early") && printed.contains("stopped after 3"), "{printed}");
     let document: Value = serde_json::from_str(&explore(&["--format", "json"], 0)).expect("one document");
-    assert_eq!(keys(&document), ["scenario", "release", "schedules", "alternatives", "proof"]);
+    assert_eq!(keys(&document), ["scenario", "release", "schedules", "alternatives", "proof", "claims"]);
     assert_eq!((&document["proof"], &document["alternatives"]["cut"]), (&Value::Bool(true), &0.into()));
     check_refused(&["explore", "story.toml", "--plant", "grace.expiry=never"], &files, &["never"]);
 }

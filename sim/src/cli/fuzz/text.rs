@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use gateway_core::clock::Millis;
 use serde_json::{Value, json};
 
+use super::claims;
 use super::found::Kept;
 use crate::cli::{failure, github};
 use sim_harness::coverage::MARKS;
@@ -31,6 +32,7 @@ pub(super) fn print(campaign: &Campaign, summary: &Summary, files: &[Kept<'_>]) 
         let count = if count == 0 { "MISSED".to_owned() } else { count.to_string() };
         out!("  {count:>8}  {:<28} {}", mark.name, mark.about);
     }
+    claims::print(summary);
     if let Some(difference) = &summary.different {
         print_difference(difference);
     }
@@ -129,6 +131,8 @@ pub(super) fn print_json(campaign: &Campaign, summary: &Summary, files: &[Kept<'
         "uptime_ms": Millis(summary.uptime.0).0,
         "edges": summary.coverage.edges().len(),
         "marks": marks,
+        "claims": summary.counts.listed(),
+        "blind": claims::listed(summary),
         "deterministic": summary.different.is_none(),
         "findings": files.iter().map(found).collect::<Vec<_>>(),
     });

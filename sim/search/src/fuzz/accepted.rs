@@ -1,0 +1,33 @@
+//! The claims of which it is accepted that campaigns hardly judge them, each with its reason.
+
+use super::Blindness;
+
+/// An accepted blindness.
+pub struct Accepted {
+    /// The name of the claim.
+    pub claim: &'static str,
+    /// What it may lack.
+    pub blindness: Blindness,
+    /// Why, in one sentence without a full stop.
+    pub reason: &'static str,
+}
+
+/// Every accepted blindness, sorted by claim.
+pub const ACCEPTED: &[Accepted] = &[];
+
+#[cfg(test)]
+mod tests {
+    use sim_harness::invariant::ALL;
+
+    use super::ACCEPTED;
+
+    /// An exception for a claim that no longer exists is taken out, and each is listed once.
+    #[test]
+    fn exceptions_name_claims() {
+        for accepted in ACCEPTED {
+            assert!(ALL.iter().any(|known| known.name == accepted.claim), "`{}` is no claim", accepted.claim);
+            assert!(!accepted.reason.is_empty() && !accepted.reason.ends_with('.'), "{}", accepted.reason);
+        }
+        assert!(ACCEPTED.is_sorted_by(|before, after| before.claim < after.claim));
+    }
+}
