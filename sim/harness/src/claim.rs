@@ -47,6 +47,13 @@ pub(crate) enum Claim {
     AtRest(fn(&View<'_>, &RowSet) -> Vec<Breach>),
     /// As `Always`. Its cases are counted.
     Each(fn(&View<'_>, &mut Cases<'_>)),
+    /// As `Within`, for a promise that is mostly kept at once, so that its condition seldom begins.
+    WithinOf {
+        bound: fn(&Scenario) -> Millis,
+        begun: fn(&View<'_>, Millis) -> Vec<Condition>,
+        /// How often something was promised so far.
+        cases: fn(&View<'_>) -> usize,
+    },
     /// As `Received`. Its cases are counted.
     Frames(fn(&View<'_>, &mut Cases<'_>)),
     /// As `AtRest`. Its cases are counted.
@@ -58,7 +65,7 @@ impl Invariant {
     pub const fn kind(&self) -> &'static str {
         match self.claim {
             Claim::Always(_) | Claim::Each(_) => "Always",
-            Claim::Within { .. } => "Within",
+            Claim::Within { .. } | Claim::WithinOf { .. } => "Within",
             Claim::Received(_) | Claim::Frames(_) => "Received",
             Claim::AtRest(_) | Claim::Rest(_) => "AtRest",
         }

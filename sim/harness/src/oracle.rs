@@ -37,7 +37,7 @@ impl Oracle {
     /// The judge of a run of this scenario.
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let bound = |invariant: &Invariant| match invariant.claim {
-            Claim::Within { bound, .. } => bound(scenario),
+            Claim::Within { bound, .. } | Claim::WithinOf { bound, .. } => bound(scenario),
             _ => Millis::ZERO,
         };
         let tallies = vec![Tally::default(); ALL.len()];
@@ -51,6 +51,10 @@ impl Oracle {
                 Claim::Always(check) => self.report(now, invariant, check(view)),
                 Claim::Each(check) => self.look(now, place, |cases| check(view, cases)),
                 Claim::Within { begun, .. } => self.note(now, place, begun(view, self.bounds[place]), view),
+                Claim::WithinOf { begun, cases, .. } => {
+                    self.look(now, place, |counted| counted.so_far(cases(view)));
+                    self.note(now, place, begun(view, self.bounds[place]), view);
+                }
                 Claim::Received(_) | Claim::AtRest(_) | Claim::Frames(_) | Claim::Rest(_) => {}
             }
         }
@@ -120,7 +124,9 @@ impl Oracle {
         // A condition that ended in time is a case that was judged; one that ended with the process would be judged later.
         let ended = before - self.begun.len();
         let case = if view.sessions.is_some() { Case::Held } else { Case::Excused(Excuse::Killed) };
-        (0..ended).for_each(|_| self.tallies[place].add(&case));
+        // The cases of `WithinOf` are counted where they begin.
+        let is_counted = matches!(ALL[place].claim, Claim::Within { .. }) || matches!(case, Case::Excused(_));
+        (0..ended).filter(|_| is_counted).for_each(|_| self.tallies[place].add(&case));
         self.ended |= ended > 0;
         for condition in conditions {
             let within = condition.within;
@@ -136,7 +142,9 @@ impl Oracle {
                     }
                     Some(known) => {
                         *known = begun;
-                        self.tallies[place].add(&Case::Held);
+                        if is_counted {
+                            self.tallies[place].add(&Case::Held);
+                        }
                         self.ended = true;
                     }
                     None => {

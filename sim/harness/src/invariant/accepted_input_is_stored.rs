@@ -26,11 +26,12 @@ fn each_input(view: &View<'_>, id: &str, log: &SessionLog, row: &StoredId, cases
         return;
     }
     let Some(session) = view.known.iter().find(|session| session.id().as_str() == id) else { return };
-    let excuse = not_at_rest(view, session);
     let mut standing: Vec<&LoggedRequest> = Vec::new();
+    let begun = |text: &str| has_begun(view, id, log, text);
     for input in inputs {
-        let excuse = excuse.or((!stands(log, input)).then_some(Excuse::MayBeCancelled));
-        if let Some(excuse) = excuse {
+        // What was cancelled is over, unless its agent has begun with it.
+        let excuse = if stands(log, input) { not_at_rest(view, session) } else { Some(Excuse::MayBeCancelled) };
+        if let Some(excuse) = excuse.filter(|_| input.method != "prompt.submit" || !begun(&input.text)) {
             cases.add(Case::Excused(excuse));
             continue;
         }
@@ -66,6 +67,14 @@ fn case(view: &View<'_>, id: &str, log: &SessionLog, row: &StoredId, standing: &
     let session = view.label(id);
     let detail = format!("session {session} accepted {text:?} and never stored it");
     Case::failed(session, detail)
+}
+
+/// Whether agents have begun with as many prompts of this text as the session accepted.
+fn has_begun(view: &View<'_>, id: &str, log: &SessionLog, text: &str) -> bool {
+    let turns = view.agents.turns();
+    let begun = turns.get(&view.label(id)).into_iter().flatten().filter(|turn| turn.prompt == text).count();
+    let accepted = log.requests.iter().filter(|input| input.may_be("prompt.submit", &["queued", "streaming"]));
+    begun >= accepted.filter(|input| input.text == text).count()
 }
 
 /// Whether no request to stop may have cancelled an accepted input that waits.

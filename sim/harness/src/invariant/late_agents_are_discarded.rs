@@ -14,16 +14,15 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     for (place, session) in view.known.iter().enumerate() {
-        let has_agent =
-            session.read(|record| record.agent.state == AgentState::Ready && record.stage == SessionStage::Finalized);
-        if has_agent {
+        if session.read(|record| record.stage == SessionStage::Finalized) {
             cases.look(place, case(view, session));
         }
     }
 }
 
 fn case(view: &View<'_>, session: &Session) -> Case {
-    if view.events.read(session.id(), |events| events.agent_closed) {
+    let has_agent = session.read(|record| record.agent.state == AgentState::Ready);
+    if !has_agent || view.events.read(session.id(), |events| events.agent_closed) {
         return Case::Held;
     }
     let label = view.names.label(session.id());

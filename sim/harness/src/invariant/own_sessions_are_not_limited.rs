@@ -1,6 +1,7 @@
 //! A client at its session limit can still resume each of its own sessions (spec §4.5): a session that it has takes no more
 //! room.
 
+use gateway_core::clock::Uptime;
 use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
 use gateway_core::store::StoredId;
@@ -22,7 +23,8 @@ fn case(view: &View<'_>, answer: &Answer) -> Case {
     // A title may be another row's by now.
     let Some(asked) = view.rows.row(&StoredId::new(answer.request.session())) else { return Case::NotConcerned };
     let Some(session) = held(view, answer, &view.rows.newest(&asked.id)) else { return Case::NotConcerned };
-    let is_shared = || view.clients.log.connections().may_share(&answer.client, session.id().as_str());
+    let is_shared =
+        || view.clients.log.connections().may_share(&answer.client, session.id().as_str(), Uptime::default());
     match answer.result {
         Ok(_) => Case::Held,
         Err(SESSION_LIMIT) if is_shared() => Case::Excused(Excuse::MayBeShared),

@@ -8,7 +8,7 @@ use super::{Claim, Condition, Invariant, View};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "queued_prompts_start",
     about: "no prompt stays queued for more than a second while its session is open and idle",
-    claim: Claim::Within { bound: |_| CLAIM, begun },
+    claim: Claim::WithinOf { bound: |_| CLAIM, begun, cases: |view| view.clients.log.counted().queued },
 };
 
 /// The longest time until the next turn begins, without its writes.

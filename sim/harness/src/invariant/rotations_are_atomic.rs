@@ -10,7 +10,7 @@ use super::{Claim, Condition, Invariant, View};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "rotations_are_atomic",
     about: "a row that is ended `compression` is continued by another within five seconds, without the time of its writes",
-    claim: Claim::Within { bound: |_| STEPS, begun },
+    claim: Claim::WithinOf { bound: |_| STEPS, begun, cases: |view| view.rows.rotations() },
 };
 
 /// The longest time of the steps of a rotation, without their writes.

@@ -9,9 +9,12 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
-    let given = view.rows.title_attempts();
-    cases.so_far(given.len());
-    for (row, title) in given.iter().filter(|(_, title)| !view.clients.log.asked_for_title(title)) {
+    let (set, first) = (view.rows.title_attempts(), view.rows.first_titles());
+    cases.so_far(set.len() + first.len());
+    let log = view.clients.log;
+    let unasked = set.iter().filter(|(_, title)| !log.asked_for_title(title));
+    let first = first.iter().filter(|(_, title)| !log.asked_for_title(title) && !log.created_with_title(title));
+    for (row, title) in unasked.chain(first) {
         let row = view.rows.alias(row);
         let detail = format!("row {row} was to get the title {title:?}, which no client asked for");
         cases.fail(row, detail);

@@ -50,10 +50,17 @@ struct Inner {
     events: Vec<ClientEvent>,
     /// Counts changes of `questions`, so that an observer reads them only after a change.
     revision: u64,
+    /// Whether any client has created a session with this title.
+    pub(crate) fn created_with_title(&self, title: &str) -> bool {
+        self.0.borrow().first_titles.contains(title)
+    }
+
     /// The number of received errors about the build of an agent.
     failed_builds: u64,
     /// Titles that clients asked to give.
     titles: BTreeSet<String>,
+    /// Titles that clients named when they created a session.
+    first_titles: BTreeSet<String>,
     connections: Connections,
     screens: Screens,
     /// When each client was given a session last, by session.
@@ -76,6 +83,8 @@ pub(crate) struct Counted {
     pub(crate) answers: Count,
     /// Numbered events.
     pub(crate) numbers: Count,
+    /// The number of prompts that were answered as queued.
+    pub(crate) queued: usize,
     /// Acknowledged interrupts.
     pub(crate) interrupts: Count,
     /// Interrupted turns whose end a client received and that a request explains, or may.
@@ -215,6 +224,9 @@ impl ClientLog {
         if method.ends_with(".respond") {
             inner.responses.push(request.clone());
         }
+        if let ("session.create", Some(title)) = (method, request.params["title"].as_str()) {
+            inner.first_titles.insert(title.trim().to_owned());
+        }
         if let ("session.title", Some(title)) = (method, request.params["title"].as_str()) {
             inner.titles.insert(title.trim().to_owned());
             inner.session(request.session()).asked_titles.push(title.to_owned());
@@ -241,6 +253,9 @@ impl ClientLog {
         };
         if request.method != "session.resume" && !request.session().is_empty() {
             inner.session(request.session()).answered(client, &request, &result, now);
+        }
+        if request.method == "prompt.submit" && result.as_ref().is_ok_and(|result| result["status"] == "queued") {
+            inner.counted.queued += 1;
         }
         if request.method == "session.interrupt" && result.is_ok() {
             inner.counted.interrupts.judge();
@@ -279,7 +294,14 @@ impl ClientLog {
             };
             if let Some(latest) = latest {
                 let session = session.to_owned();
-                inner.session(&session).continues_at(client, latest);
+                inner.session(&session).continues_at(client, latest, request.sent_at);
+            } else {
+                // Another client had the events before, perhaps. Those from now on follow each other again.
+                let session = session.to_owned();
+                let since = inner.session(&session).follows_since(client);
+                if inner.is_shared(client, &session, since) {
+                    inner.session(&session).continues_anywhere(client, request.sent_at);
+                }
             }
         }
         inner.events.push(ClientEvent::Answer(Answer { client: client.to_owned(), request, result }));
@@ -298,7 +320,8 @@ impl ClientLog {
                 let (session, client) = own();
                 inner.events.push(ClientEvent::SaidAfterStop { session, client });
             }
-            let is_shared = inner.connections.may_share(client, session) || inner.session(session).is_shared(client);
+            let since = inner.session(session).follows_since(client);
+            let is_shared = inner.is_shared(client, session, since);
             match is_shared {
                 true => inner.counted.numbers.excuse(Excuse::MayBeShared),
                 false => inner.counted.numbers.judge(),
@@ -493,6 +516,11 @@ impl Inner {
     fn session(&mut self, session: &str) -> &mut SessionLog {
         self.footprints.write(|| Resource::SessionLog(session.to_owned()));
         self.sessions.entry(session.to_owned()).or_default()
+    }
+
+    /// Whether another client may have had the session, or its events, since.
+    fn is_shared(&mut self, client: &str, session: &str, since: Uptime) -> bool {
+        self.connections.may_share(client, session, since) || self.session(session).is_shared(client, since)
     }
 
     /// Records a result that describes a session: the client knows its ids and its open questions.

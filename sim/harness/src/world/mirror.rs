@@ -29,8 +29,9 @@ pub(crate) struct Mirror {
     /// The titles that new rows asked for but did not get, because another row had them. By the first row of the
     /// conversation.
     untitled: BTreeSet<(StoredId, String)>,
-    /// The number of ends of rows.
+    /// The number of ends of rows, and of those by a rotation.
     ends: usize,
+    rotations: usize,
     /// Rows that received messages after their end, with the end reason.
     late: Vec<(StoredId, String)>,
     /// Deleted rows; `childless` has their parents.
@@ -38,6 +39,8 @@ pub(crate) struct Mirror {
     childless: Vec<StoredId>,
     /// Attempts to set a title of an existing row, with the title.
     title_attempts: Vec<(StoredId, String)>,
+    /// Titles with which rows were to be inserted. Those that a rotation or a branch derives are none.
+    first_titles: Vec<(StoredId, String)>,
     /// Rows that another program inserted.
     elsewhere: Vec<StoredId>,
 }
@@ -132,6 +135,11 @@ impl Mirror {
         self.messages.compactions()
     }
 
+    /// The number of rows that were ended by a rotation.
+    pub(crate) fn rotations(&self) -> usize {
+        self.rotations
+    }
+
     /// The number of ends of rows.
     pub(crate) fn ends(&self) -> usize {
         self.ends
@@ -170,6 +178,11 @@ impl Mirror {
     /// Attempts to set a title of an existing row, with the title, failed attempts included.
     pub(crate) fn title_attempts(&self) -> &[(StoredId, String)] {
         &self.title_attempts
+    }
+
+    /// Titles with which rows were to be inserted, failed attempts included.
+    pub(crate) fn first_titles(&self) -> &[(StoredId, String)] {
+        &self.first_titles
     }
 
     /// Whether any row of a row's conversation had this title at some time.
@@ -233,10 +246,15 @@ impl Mirror {
 
     /// Records the attempt of a transaction.
     pub(crate) fn note_attempt(&mut self, write: &Write) {
-        if let Write::SetTitle { session, title } = write
-            && self.row(session).is_some()
-        {
-            self.title_attempts.push((session.clone(), title.clone()));
+        match write {
+            Write::SetTitle { session, title } if self.row(session).is_some() => {
+                self.title_attempts.push((session.clone(), title.clone()));
+            }
+            Write::NameSession { session, title } => self.first_titles.push((session.id.clone(), title.clone())),
+            Write::CreateSession { session } | Write::StartTurn { session, .. } => {
+                self.first_titles.extend(session.title.clone().map(|title| (session.id.clone(), title)));
+            }
+            _ => {}
         }
     }
 
@@ -390,6 +408,7 @@ impl Mirror {
 
     fn end(&mut self, id: &StoredId, at: Wall, reason: EndReason) {
         self.ends += 1;
+        self.rotations += usize::from(reason == EndReason::Compression);
         self.change(id, |row| {
             if row.ended_at.is_none() {
                 row.ended_at = Some(at);

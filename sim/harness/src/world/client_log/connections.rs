@@ -14,8 +14,8 @@ pub(crate) struct Connections {
     may_have_ended: bool,
     /// How many requests for a stored session have no answer, by client. Each may have led to any session.
     resuming: BTreeMap<String, usize>,
-    /// The clients that were given each session, by runtime id.
-    given: BTreeMap<String, BTreeSet<String>>,
+    /// The clients that were given each session, by runtime id, and when last.
+    given: BTreeMap<String, BTreeMap<String, Uptime>>,
     /// The clients of which a connection has ended before all of its requests were answered: one that is carried out later
     /// attaches its session to that connection for a moment.
     lingering: BTreeSet<String>,
@@ -92,7 +92,7 @@ impl Connections {
 
     /// An answer has attached a session to a client's connection.
     pub(super) fn give(&mut self, request: &SentRequest, session: &str, now: Uptime) {
-        self.given.entry(session.to_owned()).or_default().insert(request.client.clone());
+        self.given.entry(session.to_owned()).or_default().insert(request.client.clone(), now);
         let used = self.used.entry(session.to_owned()).or_default();
         *used = request.sent_at.max(*used);
         if let Some(connection) = self.open.get_mut(&request.client) {
@@ -123,11 +123,14 @@ impl Connections {
     }
 
     /// Whether another connection may have had a session of this client meanwhile: that of another client, which was given it
-    /// or has asked for a stored session without an answer yet, or an earlier one of its own.
-    pub(crate) fn may_share(&self, client: &str, session: &str) -> bool {
+    /// from `since` on or has asked for a stored session without an answer yet, or an earlier one of its own.
+    pub(crate) fn may_share(&self, client: &str, session: &str, since: Uptime) -> bool {
         self.lingering.contains(client)
             || self.resuming.iter().any(|(other, count)| other != client && *count > 0)
-            || self.given.get(session).is_some_and(|clients| clients.iter().any(|other| other != client))
+            || self
+                .given
+                .get(session)
+                .is_some_and(|clients| clients.iter().any(|(other, at)| other != client && *at >= since))
     }
 
     /// Whether a connection that a session was attached to has ended, or may have.

@@ -46,6 +46,8 @@ pub(crate) struct SessionLog {
     run: Run,
     /// The number of the last event that each client received on its present connection, or knows to be the last.
     followed: BTreeMap<String, u64>,
+    /// When each client sent the last request on its present connection whose answer says which event comes next.
+    followed_since: BTreeMap<String, Uptime>,
     /// The clients whose interrupt was acknowledged, and that have not received the start of another turn since.
     stopped: BTreeSet<String>,
     /// The number of the last event that each client received.
@@ -193,20 +195,35 @@ impl SessionLog {
         None
     }
 
-    /// Whether another client has asked for the session too, and may have its events.
-    pub(super) fn is_shared(&self, client: &str) -> bool {
-        self.requests.iter().any(|request| request.client != client && is_attaching(&request.method))
+    /// Whether a request of another client may have attached the session to that client since.
+    pub(super) fn is_shared(&self, client: &str, since: Uptime) -> bool {
+        let may_attach = |request: &LoggedRequest| request.answered.as_ref().is_none_or(|reply| reply.at >= since);
+        let mut others = self.requests.iter().filter(|request| request.client != client);
+        others.any(|request| is_attaching(&request.method) && may_attach(request))
+    }
+
+    /// When a client sent the last request whose answer says which event comes next.
+    pub(super) fn follows_since(&self, client: &str) -> Uptime {
+        self.followed_since.get(client).copied().unwrap_or_default()
     }
 
     /// Records that the next event for a client's connection follows number `latest`, unless it has received a later one.
-    pub(super) fn continues_at(&mut self, client: &str, latest: u64) {
+    pub(super) fn continues_at(&mut self, client: &str, latest: u64, sent_at: Uptime) {
+        self.followed_since.insert(client.to_owned(), sent_at);
         let followed = self.followed.entry(client.to_owned()).or_default();
         *followed = latest.max(*followed);
+    }
+
+    /// Records that the next event for a client's connection may have any number.
+    pub(super) fn continues_anywhere(&mut self, client: &str, sent_at: Uptime) {
+        self.followed_since.insert(client.to_owned(), sent_at);
+        self.followed.remove(client);
     }
 
     /// Forgets what a client has received on its connection, which has ended.
     pub(super) fn disconnected(&mut self, client: &str) {
         self.followed.remove(client);
+        self.followed_since.remove(client);
     }
 
     /// Records the number of an event on a client's connection. Returns the number before it if some are missing in between.
