@@ -12,7 +12,7 @@ use serde::Serialize;
 use sim_scenario::Scenario;
 
 pub use crate::world::cases::{Count, Excuse};
-pub(crate) use case::{Case, Cases, Tally};
+pub(crate) use case::{Breach, Case, Cases, Tally};
 pub(crate) use renamed::RENAMED;
 pub(crate) use view::{Clients, ProcessState, StoreState, View, turns};
 
@@ -70,13 +70,6 @@ impl Invariant {
             Claim::AtRest(_) | Claim::Rest(_) => "AtRest",
         }
     }
-}
-
-/// A claim that failed for one subject.
-pub(crate) struct Breach {
-    /// The session, row or client that it is about. One violation is reported for each.
-    pub(crate) subject: String,
-    pub(crate) detail: String,
 }
 
 /// A condition that may hold for a limited time.

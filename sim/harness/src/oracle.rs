@@ -130,14 +130,15 @@ impl Oracle {
         self.ended |= ended > 0;
         for condition in conditions {
             let within = condition.within;
+            let delayed = |since: Uptime| since + within + view.store.delay_since(since);
             let reported = (ALL[place].name, condition.subject.clone());
             if !self.reported.contains(&reported) {
                 let key = (place, reported.1);
-                let begun = Begun { since: now, due: now + within, condition };
+                let begun = Begun { since: now, due: delayed(now), condition };
                 match self.begun.get_mut(&key) {
                     // A condition that may now hold longer, for a fault of the store delays its end, is due later.
                     Some(known) if known.condition.era == begun.condition.era => {
-                        known.due = known.due.max(known.since + within);
+                        known.due = known.due.max(delayed(known.since));
                         known.condition = begun.condition;
                     }
                     Some(known) => {

@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use gateway_core::clock::Millis;
 use gateway_core::release::Release;
 
-pub use accepted::{ACCEPTED, Accepted};
-pub use blind::{Blind, Blindness, EXCUSED_MAX, JUDGED_MIN, LONG, blind, excused_share};
+pub use accepted::{ACCEPTED, Accepted, Blindness};
+pub use blind::{Blind, EXCUSED_MAX, JUDGED_MIN, LONG, blind, excused_share};
 pub use explain::{Explanation, explain};
 pub use finding::Finding;
 pub use guard::{Difference, Guard};

@@ -9,6 +9,9 @@ use sim_scenario::{Action, NetworkSettings, RequestStep, Scenario, Step};
 /// Up to this number of sessions, writes seldom wait for each other.
 const FEW: u64 = 4;
 
+/// The cap of `current` without a setting.
+const DEFAULT_CAP: u32 = 16;
+
 /// The margin of [`timers`]. A task that still runs after it never ends.
 const MARGIN: Millis = Millis::from_secs(86_400);
 
@@ -48,6 +51,11 @@ pub(super) fn writes(scenario: &Scenario) -> Millis {
     let window = |window| scenario.windows.get(&window).map_or(Millis::ZERO, |window| window.max);
     // The windows of old releases delay an end, which is no leak.
     writes + window(Window::PoppedNotEnded) + window(Window::VictimChosen)
+}
+
+/// How many live sessions there may be, if that is limited.
+pub(crate) fn live_sessions(scenario: &Scenario) -> Option<usize> {
+    Some(scenario.gateway.max_live_sessions.unwrap_or(DEFAULT_CAP) as usize).filter(|cap| *cap > 0)
 }
 
 /// How long a turn may run after its interrupt, because its tool cannot be interrupted.

@@ -6,7 +6,15 @@ use std::collections::BTreeMap;
 
 use gateway_core::state::Session;
 
-use super::{Breach, Count, Excuse, View};
+use super::view::View;
+use crate::world::cases::{Count, Excuse};
+
+/// A claim that failed for one subject.
+pub(crate) struct Breach {
+    /// The session, row or client that it is about. One violation is reported for each.
+    pub(crate) subject: String,
+    pub(crate) detail: String,
+}
 
 /// What a claim says about one case.
 pub(crate) enum Case {

@@ -86,11 +86,8 @@ impl<'a> Clients<'a> {
 
 /// The faults of the store up to now, and how much time they excuse.
 pub(crate) struct StoreState {
-    /// How many faults were injected. After the first, messages may be stored late, and the last ones of a session not
-    /// at all.
-    pub(crate) faults: u64,
-    /// When the last one was injected.
-    pub(crate) last_fault_at: Option<Uptime>,
+    /// When each fault was injected, oldest first.
+    faults: Vec<Uptime>,
     /// How long the writes that end a session take without a fault.
     calm: Millis,
     /// How long a write that fails takes in addition: the second try, and the look at the rows before it.
@@ -104,20 +101,22 @@ const FAULT: Millis = Millis::from_secs(2);
 impl StoreState {
     /// A store without injected faults.
     pub(crate) fn new(scenario: &Scenario) -> Self {
-        Self { faults: 0, last_fault_at: None, calm: bound::writes(scenario), again: FAULT + bound::write(scenario) }
+        Self { faults: Vec::new(), calm: bound::writes(scenario), again: FAULT + bound::write(scenario) }
     }
 
     /// Records that `faults` faults were injected by now.
     pub(crate) fn count(&mut self, faults: u64, now: Uptime) {
-        if self.faults != faults {
-            self.faults = faults;
-            self.last_fault_at = Some(now);
+        while (self.faults.len() as u64) < faults {
+            self.faults.push(now);
         }
     }
 
-    /// How long the writes that end a session may take.
-    pub(crate) fn slack(&self) -> Millis {
-        self.calm + self.again.times(self.faults)
+    /// How much longer an operation may take that has begun then: for each fault that delays a write of that time. Writes are
+    /// carried out one after the other, so a fault of another conversation's write counts too. An operation waits for two
+    /// rows of writes at the most.
+    pub(crate) fn delay_since(&self, begun: Uptime) -> Millis {
+        let later = self.faults.iter().rev().take_while(|at| **at + self.again >= begun).count();
+        self.again.times(2 * later as u64)
     }
 }
 
@@ -148,23 +147,9 @@ impl<'a> View<'a> {
         &self.scenario.gateway
     }
 
-    /// How long the writes that end a session may take.
+    /// How long the writes that end a session may take. What faults add, the oracle adds.
     pub(crate) fn slack(&self) -> Millis {
-        self.store.slack()
-    }
-
-    /// What `breach` finds in each session of clients, given its log and the first row of its conversation. Sessions whose
-    /// messages may be missing are left out: all after an injected fault of the store, and those that lost a row.
-    #[allow(dead_code, reason = "claims that count nothing are being replaced")]
-    pub(crate) fn of_stored<T>(&self, breach: impl Fn(&str, &SessionLog, &StoredId) -> Option<T>) -> Vec<T> {
-        if self.store.faults > 0 {
-            return Vec::new();
-        }
-        let of = |(session, log): (&String, &SessionLog)| {
-            let row = log.stored.as_ref().filter(|row| !self.rows.lost_a_row(row))?;
-            breach(session, log, row)
-        };
-        self.clients.log.sessions().iter().filter_map(of).collect()
+        self.store.calm
     }
 
     /// Calls `each` for each session whose stored id a client knows, with its log and the first row of its conversation.

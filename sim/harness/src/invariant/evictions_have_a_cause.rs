@@ -8,8 +8,7 @@ use gateway_core::clock::Uptime;
 use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
 
-use super::session_cap_is_enforced::cap;
-use super::{Case, Cases, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Invariant, View, bound};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "evictions_have_a_cause",
@@ -38,7 +37,7 @@ fn case(view: &View<'_>, session: &Session) -> Case {
             is_early.then(|| format!("session {label} is ended as idle at {}, though used at {used}", ended.at))
         }
         Actor::Cap => {
-            let Some(cap) = cap(view.scenario) else { return Case::NotConcerned };
+            let Some(cap) = bound::live_sessions(view.scenario) else { return Case::NotConcerned };
             let live = view.known.iter().filter(|session| was_live(view, session)).count();
             let of = format!("session {label} is ended for room at {}, though {live} were live of {cap}", ended.at);
             (live <= cap).then_some(of)
@@ -49,7 +48,7 @@ fn case(view: &View<'_>, session: &Session) -> Case {
 }
 
 /// When a client's request attached it last, or its agent last ended a turn.
-fn last_used(view: &View<'_>, session: &Session, label: &str) -> Option<Uptime> {
+pub(super) fn last_used(view: &View<'_>, session: &Session, label: &str) -> Option<Uptime> {
     let turns = view.agents.turns();
     let worked = turns.get(label).into_iter().flatten().filter_map(|turn| turn.over).max();
     worked.max(view.clients.log.connections().used_at(session.id().as_str()))

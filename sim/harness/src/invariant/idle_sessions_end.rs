@@ -6,6 +6,7 @@ use gateway_core::lifecycle::idle::{self, SCAN};
 use gateway_core::record::Attachment;
 use gateway_core::state::{Registry, Session};
 
+use super::evictions_have_a_cause::last_used;
 use super::{Claim, Condition, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
@@ -18,17 +19,22 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let Some(sessions) = view.sessions else { return Vec::new() };
     let within = bound + view.slack();
     let idle = view.live.iter().filter_map(|session| {
-        let era = idle_since(sessions, session)?;
-        Some(Condition { subject: view.names.label(session.id()), era, within, detail })
+        if !is_idle(sessions, session) {
+            return None;
+        }
+        let subject = view.names.label(session.id());
+        // What the session itself takes for its last use is not asked: it could put off its end for ever.
+        let era = last_used(view, session, &subject).unwrap_or_default();
+        Some(Condition { subject, era, within, detail })
     });
     idle.collect()
 }
 
-/// When it was used last. `None`: it is in use.
-fn idle_since(sessions: &Registry, session: &Session) -> Option<Uptime> {
+/// Whether it is not in use.
+fn is_idle(sessions: &Registry, session: &Session) -> bool {
     session.read(|record| {
         let served = matches!(&record.attachment, Attachment::Attached(connection) if sessions.is_linked(connection));
-        idle::is_evictable(record, served).then_some(record.details.last_active.uptime)
+        idle::is_evictable(record, served)
     })
 }
 

@@ -38,7 +38,8 @@ fn case(view: &View<'_>, event: &ClientEvent) -> Case {
 
 fn late(view: &View<'_>, request: &SentRequest, ahead: u64, answered_at: Option<Uptime>, at: Uptime) -> Case {
     // Requests of one connection are carried out one after the other.
-    if at - request.sent_at <= (longest(view.scenario) + view.slack().times(2)).times(ahead) {
+    let within = (longest(view.scenario) + view.slack().times(2)).times(ahead);
+    if at - request.sent_at <= within + view.store.delay_since(request.sent_at) {
         return Case::Held;
     }
     let (client, method) = (&request.client, &request.method);

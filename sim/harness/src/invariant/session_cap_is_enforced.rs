@@ -5,7 +5,8 @@ use gateway_core::record::{Attachment, Record, SessionStage};
 use gateway_core::state::Session;
 use sim_scenario::Scenario;
 
-use super::{Claim, Condition, Invariant, View};
+use super::evictions_have_a_cause::last_used;
+use super::{Claim, Condition, Invariant, View, bound};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "session_cap_is_enforced",
@@ -16,17 +17,14 @@ pub(super) const INVARIANT: Invariant = Invariant {
 /// The longest time from the addition of a session to the end of another (spec §6), with a margin for its beginning.
 const SWEEP: Millis = Millis(200);
 
-/// The cap of `current` without a setting.
-const DEFAULT_CAP: u32 = 16;
-
 fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
-    let Some(cap) = cap(view.scenario).filter(|cap| view.live.len() > *cap) else { return Vec::new() };
+    let Some(cap) = bound::live_sessions(view.scenario).filter(|cap| view.live.len() > *cap) else { return Vec::new() };
     let live = view.live;
     let stays: Vec<&Session> =
         live.iter().filter(|session| session.read(|record| record.stage == SessionStage::Open)).collect();
     let added = stays.iter().map(|session| session.read(|record| record.details.created_at.uptime)).max();
     let Some(added) = added.filter(|_| stays.len() > cap) else { return Vec::new() };
-    let unused = stays.into_iter().filter(|session| session.read(|record| is_unused(view, record, added)));
+    let unused = stays.into_iter().filter(|session| is_unused(view, session, added));
     // Ends come one after the other.
     let within = bound + view.slack().times(live.len() as u64);
     let condition =
@@ -35,15 +33,21 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
 }
 
 /// Whether it has no client, and was not used since the newest session was added.
-fn is_unused(view: &View<'_>, record: &Record, added: Uptime) -> bool {
-    let left = matches!(record.attachment, Attachment::Detached { since, from: Some(_) } if since < added);
+fn is_unused(view: &View<'_>, session: &Session, added: Uptime) -> bool {
+    let has_left = |record: &Record| {
+        let left = matches!(record.attachment, Attachment::Detached { since, from: Some(_) } if since < added);
+        left && !record.is_running()
+    };
     // A session whose agent is being built is not evicted.
-    left && !record.is_running() && record.details.last_active.uptime + build(view.scenario) < added
+    session.read(has_left) && used_at(view, session) + build(view.scenario) < added
 }
 
-/// How many live sessions there may be, if that is limited.
-pub(super) fn cap(scenario: &Scenario) -> Option<usize> {
-    Some(scenario.gateway.max_live_sessions.unwrap_or(DEFAULT_CAP) as usize).filter(|cap| *cap > 0)
+/// When a client named it in a request last, or its agent last ended a turn.
+fn used_at(view: &View<'_>, session: &Session) -> Uptime {
+    let logs = view.clients.log.sessions();
+    let requests = logs.get(session.id().as_str()).into_iter().flat_map(|log| &log.requests);
+    let asked = requests.map(|request| request.answered.as_ref().map_or(request.sent_at, |reply| reply.at)).max();
+    asked.max(last_used(view, session, &view.names.label(session.id()))).unwrap_or_default()
 }
 
 /// How long the build of an agent may take after its session was added or resumed.

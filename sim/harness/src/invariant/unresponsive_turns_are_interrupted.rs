@@ -31,7 +31,9 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let runs_tool =
         |subject: &String| turns.get(subject).and_then(|turns| turns.last()).is_some_and(AgentTurn::runs_tool);
     let silent = view.live.iter().filter_map(|session| {
-        let (subject, era) = (view.names.label(session.id()), session.read(silent_since)?);
+        let subject = view.names.label(session.id());
+        let works_on = turns.get(&subject).and_then(|turns| turns.last()).filter(|turn| turn.over.is_none());
+        let era = session.read(|record| silent_since(record, works_on))?;
         // That a busy session has no turn at all is another claim's.
         let works = view.has_turn(&subject) || session.read(is_held);
         // A tool that runs has a longer silence, or an endless one.
@@ -50,11 +52,14 @@ fn is_held(record: &Record) -> bool {
     record.turn.as_ref().is_some_and(|turn| turn.user.is_empty())
 }
 
-/// Since when its agent has reported nothing to a client or to the gateway.
-fn silent_since(record: &Record) -> Option<Uptime> {
+/// Since when its agent has reported nothing while no client was attached, by the agents' own log. A turn that still waits for
+/// its agent, and work that is no turn, are silent from their beginning.
+fn silent_since(record: &Record, works_on: Option<&AgentTurn>) -> Option<Uptime> {
     match (&record.attachment, &record.turn) {
         (Attachment::Detached { since, .. }, Some(turn)) if record.stage == SessionStage::Open => {
-            Some(turn.reported.max(*since))
+            let answered = works_on.and_then(|turn| turn.answers.last()).map(|answer| answer.at);
+            let reported = works_on.map_or(turn.reported, |turn| turn.reported);
+            Some(reported.max(*since).max(answered.unwrap_or_default()))
         }
         _ => None,
     }

@@ -50,11 +50,6 @@ struct Inner {
     events: Vec<ClientEvent>,
     /// Counts changes of `questions`, so that an observer reads them only after a change.
     revision: u64,
-    /// Whether any client has created a session with this title.
-    pub(crate) fn created_with_title(&self, title: &str) -> bool {
-        self.0.borrow().first_titles.contains(title)
-    }
-
     /// The number of received errors about the build of an agent.
     failed_builds: u64,
     /// Titles that clients asked to give.
@@ -504,6 +499,11 @@ impl ClientLog {
     /// Whether any client has requested this title.
     pub(crate) fn asked_for_title(&self, title: &str) -> bool {
         self.0.borrow().titles.contains(title)
+    }
+
+    /// Whether any client has created a session with this title.
+    pub(crate) fn created_with_title(&self, title: &str) -> bool {
+        self.0.borrow().first_titles.contains(title)
     }
 
     /// The number of received errors about the build of an agent.

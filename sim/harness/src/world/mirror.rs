@@ -195,11 +195,6 @@ impl Mirror {
         self.untitled.contains(&(self.first(row).clone(), title.to_owned()))
     }
 
-    /// Whether any row of a row's conversation was deleted.
-    pub(crate) fn lost_a_row(&self, row: &StoredId) -> bool {
-        self.deleted.iter().any(|deleted| self.first(deleted) == self.first(row))
-    }
-
     /// Whether a row was deleted.
     pub(crate) fn was_deleted(&self, id: &StoredId) -> bool {
         self.deleted.contains(id)

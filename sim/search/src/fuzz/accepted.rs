@@ -1,6 +1,16 @@
 //! The claims of which it is accepted that campaigns hardly judge them, each with its reason.
 
-use super::Blindness;
+use serde::Serialize;
+
+/// How a claim is blind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Blindness {
+    /// It was judged fewer than [`JUDGED_MIN`](super::JUDGED_MIN) times.
+    Rare,
+    /// More than [`EXCUSED_MAX`](super::EXCUSED_MAX) percent of its cases were excused.
+    Excused,
+}
 
 /// An accepted blindness.
 pub struct Accepted {

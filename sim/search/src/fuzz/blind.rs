@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sim_harness::counts::{Count, Counts};
 
-use super::accepted::ACCEPTED;
+use super::accepted::{ACCEPTED, Accepted, Blindness};
 
 /// The number of runs from which a campaign has to judge every claim. A shorter campaign may miss some cases by chance.
 pub const LONG: u64 = 20_000;
@@ -13,16 +13,6 @@ pub const JUDGED_MIN: u64 = 100;
 
 /// The largest share of a claim's cases that may be excused, in percent.
 pub const EXCUSED_MAX: u64 = 20;
-
-/// How a claim is blind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Blindness {
-    /// It was judged fewer than [`JUDGED_MIN`] times.
-    Rare,
-    /// More than [`EXCUSED_MAX`] percent of its cases were excused.
-    Excused,
-}
 
 /// A claim that a campaign hardly judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -48,7 +38,7 @@ pub fn blind(counts: &Counts, runs: u64) -> Vec<Blind> {
     }
     let found = counts.iter().filter_map(|(claim, count)| {
         let blindness = blindness(count)?;
-        let is_it = |accepted: &&super::Accepted| accepted.claim == claim && accepted.blindness == blindness;
+        let is_it = |accepted: &&Accepted| accepted.claim == claim && accepted.blindness == blindness;
         Some(Blind { claim, blindness, accepted: ACCEPTED.iter().find(is_it).map(|accepted| accepted.reason) })
     });
     found.collect()
@@ -61,5 +51,22 @@ fn blindness(count: &Count) -> Option<Blindness> {
         Some(Blindness::Excused)
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sim_harness::invariant::ALL;
+
+    use super::*;
+
+    /// A long campaign that judged nothing is blind to every claim; a short one does not warn.
+    #[test]
+    fn a_long_campaign_has_to_judge_every_claim() {
+        let counts = Counts::default();
+        let found = blind(&counts, LONG);
+        assert_eq!(found.len(), ALL.len());
+        assert!(found.iter().all(|blind| blind.blindness == Blindness::Rare));
+        assert_eq!(blind(&counts, LONG - 1), []);
     }
 }
