@@ -23,10 +23,11 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
 fn case(view: &View<'_>, session: &Session) -> Case {
     session.read(|record| {
         let row = &record.agent.row;
-        if record.stage != SessionStage::Open || record.is_running() || !view.rows.has_calls(row) {
+        if record.stage != SessionStage::Open || record.is_running() {
             return Case::NotConcerned;
         }
-        let Some(open) = view.rows.open_calls(row).first() else { return Case::Held };
+        let Some(talk) = view.rows.talk(row).filter(|talk| talk.has_calls()) else { return Case::NotConcerned };
+        let Some(open) = talk.open().first() else { return Case::Held };
         // Results that the store has refused are written with the next flush.
         if view.rows.refused(row).iter().any(|refused| refused.is_last) {
             return Case::Excused(Excuse::WriteRefused);

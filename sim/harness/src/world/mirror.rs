@@ -155,19 +155,14 @@ impl Mirror {
         self.messages.repeated()
     }
 
-    /// Whether a row got a message with a tool call, replaced messages included.
-    pub(crate) fn has_calls(&self, row: &StoredId) -> bool {
-        self.messages.has_calls(row)
-    }
-
     /// The number of messages that were judged by the rules of model providers, and how many of them call tools.
     pub(crate) fn judged(&self) -> (usize, usize) {
         self.messages.judged()
     }
 
-    /// The calls of a row that have no result, if the row ends with their message or its first results.
-    pub(crate) fn open_calls(&self, row: &StoredId) -> &[String] {
-        self.messages.open_calls(row)
+    /// The calls and results of a row's active messages; none of a row without messages.
+    pub(crate) fn talk(&self, row: &StoredId) -> Option<&talk::Talk> {
+        self.messages.talk(row)
     }
 
     /// Rows that lost messages that a compression had archived, with the number of messages.

@@ -80,19 +80,14 @@ impl Messages {
         &self.repeated
     }
 
-    /// Whether a row got a message with a tool call.
-    pub(super) fn has_calls(&self, row: &StoredId) -> bool {
-        self.talks.get(row).is_some_and(Talk::has_calls)
-    }
-
     /// The number of messages that were judged, and how many of them call tools.
     pub(super) fn judged(&self) -> (usize, usize) {
         self.judged
     }
 
-    /// The calls of a row that have no result, if the row ends with their message or its first results.
-    pub(super) fn open_calls(&self, row: &StoredId) -> &[String] {
-        self.talks.get(row).map_or(&[], Talk::open)
+    /// The calls and results of a row's active messages; none of a row without messages.
+    pub(super) fn talk(&self, row: &StoredId) -> Option<&Talk> {
+        self.talks.get(row)
     }
 
     /// Records that the clock was set back: later messages may have the timestamps of earlier ones.
@@ -107,16 +102,16 @@ impl Messages {
             Write::Append { session, messages } => self.add(session, first, messages),
             Write::Rotate { child, messages, .. } | Write::Branch { child, messages, .. } => {
                 self.active.insert(child.id.clone(), messages.clone());
-                self.judge(&child.id, first, Talk::default(), messages);
+                self.judge_anew(&child.id, first, messages);
             }
             Write::Compact { session, messages } => {
                 self.compactions += 1;
-                self.judge(session, first, Talk::default(), messages);
+                self.judge_anew(session, first, messages);
                 let before = self.active.insert(session.clone(), messages.clone()).unwrap_or_default();
                 *self.archived.entry(session.clone()).or_default() += before.len();
             }
             Write::ReplaceMessages { session, messages, replaced } => {
-                self.judge(session, first, Talk::default(), messages);
+                self.judge_anew(session, first, messages);
                 self.active.insert(session.clone(), messages.clone());
                 if let (Replaced::All, Some(lost)) = (replaced, self.archived.remove(session)) {
                     self.lost_archived.push((session.clone(), lost));
@@ -149,23 +144,32 @@ impl Messages {
         active.extend_from_slice(messages);
         self.added += messages.len();
         self.all.entry(first.clone()).or_default().extend_from_slice(messages);
-        let talk = self.talks.remove(row).unwrap_or_default();
-        self.judge(row, first, talk, messages);
+        self.judge(row, first, messages);
     }
 
-    /// Judges messages that a row gets behind those of `talk`.
-    fn judge(&mut self, row: &StoredId, first: &StoredId, mut talk: Talk, messages: &[NewMessage]) {
+    /// Judges the messages of a row that are all of its active ones.
+    fn judge_anew(&mut self, row: &StoredId, first: &StoredId, messages: &[NewMessage]) {
+        self.talks.insert(row.clone(), Talk::default());
+        self.judge(row, first, messages);
+    }
+
+    /// Judges messages that a row gets behind its active ones.
+    fn judge(&mut self, row: &StoredId, first: &StoredId, messages: &[NewMessage]) {
+        if !self.talks.contains_key(row) {
+            self.talks.insert(row.clone(), Talk::default());
+        }
+        let Some(talk) = self.talks.get_mut(row) else { return };
         for message in messages {
+            let calls = calls(message);
             self.judged.0 += 1;
-            self.judged.1 += usize::from(message.tool_calls.is_some());
-            self.flaws.extend(talk.add(message).map(|flaw| (row.clone(), flaw)));
-            for id in calls(message) {
+            self.judged.1 += usize::from(!calls.is_empty());
+            for id in &calls {
                 let called = self.called.entry(first.clone()).or_default();
                 if *called.entry(id.clone()).or_insert(message.timestamp) != message.timestamp {
-                    self.repeated.push((row.clone(), id));
+                    self.repeated.push((row.clone(), id.clone()));
                 }
             }
+            self.flaws.extend(talk.add(message, calls).map(|flaw| (row.clone(), flaw)));
         }
-        self.talks.insert(row.clone(), talk);
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use gateway_core::store::{NewMessage, Role};
-use serde_json::Value;
+use serde::Deserialize;
 
 /// The calls and results of a conversation up to its last message.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,7 +40,8 @@ impl Talk {
     }
 
     /// Adds a message to the end. Returns what a provider refuses of it, if it does.
-    pub(crate) fn add(&mut self, message: &NewMessage) -> Option<Flaw> {
+    /// `calls` are the ids of the calls that it makes.
+    pub(crate) fn add(&mut self, message: &NewMessage, calls: Vec<String>) -> Option<Flaw> {
         if message.role == Role::Tool {
             let id = message.tool_call_id.as_deref().unwrap_or_default();
             return match self.open.iter().position(|call| call == id) {
@@ -52,7 +53,7 @@ impl Talk {
             };
         }
         let unanswered = std::mem::take(&mut self.open).into_iter().next();
-        self.open = calls(message);
+        self.open = calls;
         self.has_calls |= !self.open.is_empty();
         let is_empty = message.role == Role::Assistant
             && message.tool_calls.is_none()
@@ -68,10 +69,12 @@ impl Talk {
 pub(crate) fn refused(request: &[NewMessage]) -> Option<String> {
     let (mut talk, mut ids, mut last) = (Talk::default(), BTreeSet::new(), None);
     for message in request {
-        if let Some(flaw) = talk.add(message) {
+        let calls = calls(message);
+        let repeated = calls.iter().find(|id| !ids.insert((*id).clone())).cloned();
+        if let Some(flaw) = talk.add(message, calls) {
             return Some(flaw.to_string());
         }
-        if let Some(id) = calls(message).into_iter().find(|id| !ids.insert(id.clone())) {
+        if let Some(id) = repeated {
             return Some(format!("two calls `{id}`"));
         }
         match (last, message.role) {
@@ -89,8 +92,14 @@ pub(crate) fn refused(request: &[NewMessage]) -> Option<String> {
 /// The ids of the calls that a message makes, from the JSON of its `tool_calls`.
 pub(crate) fn calls(message: &NewMessage) -> Vec<String> {
     let Some(calls) = &message.tool_calls else { return Vec::new() };
-    let calls: Vec<Value> = serde_json::from_str(calls).unwrap_or_default();
-    calls.iter().filter_map(|call| Some(call["id"].as_str()?.to_owned())).collect()
+    let calls: Vec<Called> = serde_json::from_str(calls).unwrap_or_default();
+    calls.into_iter().map(|call| call.id).collect()
+}
+
+/// A call in `tool_calls`, as far as it is read.
+#[derive(Deserialize)]
+struct Called {
+    id: String,
 }
 
 impl fmt::Display for Flaw {
@@ -108,6 +117,7 @@ impl fmt::Display for Flaw {
 #[cfg(test)]
 mod tests {
     use gateway_core::clock::Wall;
+    use serde_json::Value;
 
     use super::*;
 
@@ -115,8 +125,11 @@ mod tests {
     #[track_caller]
     fn check(words: &str, expected: &[&str], open: &[&str]) {
         let mut talk = Talk::default();
-        let flaws: Vec<String> =
-            words.split(' ').filter_map(|word| talk.add(&message(word))).map(|flaw| flaw.to_string()).collect();
+        let flaws: Vec<String> = words
+            .split(' ')
+            .filter_map(|word| talk.add(&message(word), calls(&message(word))))
+            .map(|flaw| flaw.to_string())
+            .collect();
         let found: Vec<&str> = flaws.iter().map(|flaw| &flaw[..flaw.find(',').unwrap_or(flaw.len())]).collect();
         assert_eq!(
             (found.as_slice(), talk.open()),
