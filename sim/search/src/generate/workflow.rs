@@ -17,6 +17,8 @@ pub(super) type WorkflowStep = (When, Target, &'static [Word]);
 
 #[derive(Clone, Copy)]
 pub(super) enum When {
+    /// At the instant of the action before.
+    Together,
     /// Within two seconds of the action before.
     Immediately,
     /// While the action before is under way.
@@ -52,9 +54,9 @@ pub(super) const WORKFLOWS: [Workflow; 14] = [
         steps: &[
             (Afterwards, First, TALK),
             (Immediately, First, &[Word::Interrupt, Word::Interrupt, Word::Resume]),
-            (Immediately, First, REPLY),
+            (Together, First, REPLY),
             (Immediately, First, &[Word::Interrupt]),
-            (Immediately, First, REPLY),
+            (Together, First, REPLY),
         ],
     },
     // Questions are answered at once, by whoever shows them, and answered again.

@@ -29,6 +29,7 @@ impl Writer<'_> {
     fn wait(&mut self, when: When) {
         let secs = Millis::from_secs;
         match when {
+            Together => {}
             Immediately => self.now = self.now + *self.prng.one(&[Millis::ZERO, Millis(1), secs(1), secs(2)]),
             During if self.prng.hits(1, 4) => self.wait(Immediately),
             During => self.pass_to_due(),
