@@ -22,6 +22,8 @@ const LATE: &[&str] = &[
     "close.reap_order = pop_then_end",
     "flush.when = tools_and_end",
     "interrupt.late = told",
+    // Only a stop and an answer that arrive at one instant show it.
+    "interrupt.asking = stops_later",
     "notices.taker = any_after_turn",
     "notices.liveness = not_checked",
     "approval.asked = stored_id",
