@@ -27,26 +27,17 @@ pub struct Invariant {
     pub(crate) claim: Claim,
 }
 
-/// When a claim is judged, and the function that judges it.
-///
-/// New claims use `Each`, `Within`, `Frames` and `Rest`, which count their cases.
-#[allow(dead_code, reason = "claims that count nothing are being replaced")]
+/// When a claim is judged, and the function that judges it. Every case is counted.
 pub(crate) enum Claim {
     /// Judged after each event of the run.
-    Always(fn(&View<'_>) -> Vec<Breach>),
-    /// Returns the conditions that hold after an event. Each may hold for a limited time only.
+    Each(fn(&View<'_>, &mut Cases<'_>)),
+    /// Returns the conditions that hold after an event. Each may hold for a limited time only, and is a case.
     Within {
         /// The longest time under the settings of the scenario, without what a slow or failing store adds. Computed
         /// once a run and passed to `begun`.
         bound: fn(&Scenario) -> Millis,
         begun: fn(&View<'_>, Millis) -> Vec<Condition>,
     },
-    /// Judged whenever a client has received a frame.
-    Received(fn(&View<'_>) -> Vec<Breach>),
-    /// Judged once, at the end of the run, after the heal phase.
-    AtRest(fn(&View<'_>, &RowSet) -> Vec<Breach>),
-    /// As `Always`. Its cases are counted.
-    Each(fn(&View<'_>, &mut Cases<'_>)),
     /// As `Within`, for a promise that is mostly kept at once, so that its condition seldom begins.
     WithinOf {
         bound: fn(&Scenario) -> Millis,
@@ -54,9 +45,9 @@ pub(crate) enum Claim {
         /// How often something was promised so far.
         cases: fn(&View<'_>) -> usize,
     },
-    /// As `Received`. Its cases are counted.
+    /// Judged whenever a client has received a frame.
     Frames(fn(&View<'_>, &mut Cases<'_>)),
-    /// As `AtRest`. Its cases are counted.
+    /// Judged once, at the end of the run, after the heal phase.
     Rest(fn(&View<'_>, &RowSet, &mut Cases<'_>)),
 }
 
@@ -64,10 +55,10 @@ impl Invariant {
     /// When the claim is judged: `Always`, `Within`, `Received` or `AtRest`.
     pub const fn kind(&self) -> &'static str {
         match self.claim {
-            Claim::Always(_) | Claim::Each(_) => "Always",
+            Claim::Each(_) => "Always",
             Claim::Within { .. } | Claim::WithinOf { .. } => "Within",
-            Claim::Received(_) | Claim::Frames(_) => "Received",
-            Claim::AtRest(_) | Claim::Rest(_) => "AtRest",
+            Claim::Frames(_) => "Received",
+            Claim::Rest(_) => "AtRest",
         }
     }
 }

@@ -48,14 +48,13 @@ impl Oracle {
     pub(crate) fn judge_state(&mut self, now: Uptime, view: &View<'_>) {
         for (place, invariant) in ALL.into_iter().enumerate() {
             match &invariant.claim {
-                Claim::Always(check) => self.report(now, invariant, check(view)),
                 Claim::Each(check) => self.look(now, place, |cases| check(view, cases)),
                 Claim::Within { begun, .. } => self.note(now, place, begun(view, self.bounds[place]), view),
                 Claim::WithinOf { begun, cases, .. } => {
                     self.look(now, place, |counted| counted.so_far(cases(view)));
                     self.note(now, place, begun(view, self.bounds[place]), view);
                 }
-                Claim::Received(_) | Claim::AtRest(_) | Claim::Frames(_) | Claim::Rest(_) => {}
+                Claim::Frames(_) | Claim::Rest(_) => {}
             }
         }
     }
@@ -64,7 +63,6 @@ impl Oracle {
     pub(crate) fn judge_frames(&mut self, now: Uptime, view: &View<'_>) {
         for (place, invariant) in ALL.into_iter().enumerate() {
             match &invariant.claim {
-                Claim::Received(check) => self.report(now, invariant, check(view)),
                 Claim::Frames(check) => self.look(now, place, |cases| check(view, cases)),
                 _ => {}
             }
@@ -93,7 +91,6 @@ impl Oracle {
     pub(crate) fn judge_at_rest(&mut self, now: Uptime, view: &View<'_>, tables: &RowSet) {
         for (place, invariant) in ALL.into_iter().enumerate() {
             match &invariant.claim {
-                Claim::AtRest(check) => self.report(now, invariant, check(view, tables)),
                 Claim::Rest(check) => self.look(now, place, |cases| check(view, tables, cases)),
                 // For what was counted since the last frame that was judged.
                 Claim::Frames(check) => self.look(now, place, |cases| check(view, cases)),
