@@ -54,8 +54,8 @@ fn case(view: &View<'_>, id: &str, log: &SessionLog, row: &StoredId, standing: &
     let stored = view.rows.all_messages(row).iter().map(said).sum::<usize>();
     // A queued prompt whose turn cannot begin, because the messages before it are refused again, is over. Any of those with
     // the same text may be the one.
-    let accepted_at = |input: &&LoggedRequest| input.answered.as_ref().map_or(input.sent_at, |reply| reply.at);
-    let first = standing.iter().filter(same).map(accepted_at).min().unwrap_or(input.sent_at);
+    // It was accepted at some instant between its sending and its answer.
+    let first = standing.iter().filter(same).map(|input| input.sent_at).min().unwrap_or(input.sent_at);
     let behind = view.rows.refusals_since(row, first);
     let refused = view.rows.excused(row, |message| said(message) > 0) + behind;
     if nth <= stored {
