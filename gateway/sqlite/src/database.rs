@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::durability::Durability;
 use super::error::{OpenError, not_opened};
 use super::failure::Failure;
 use super::{read, schema, write};
@@ -27,6 +28,10 @@ pub struct Dump {
 /// How long a statement waits for a lock that another process holds before it fails as busy.
 pub const BUSY: Duration = Duration::from_secs(1);
 
+/// The flags of a database that is created if it does not exist.
+const CREATE: OpenFlags =
+    OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_CREATE).union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
 /// The capacity of the statement cache. Above the number of statements, so that each is prepared once.
 const STATEMENTS_MAX: usize = 64;
 
@@ -34,7 +39,8 @@ impl Database {
     /// Creates a database in memory. It is gone when this value is dropped.
     pub fn in_memory() -> Result<Self, OpenError> {
         let path = Path::new(":memory:");
-        Self::prepare(Connection::open_in_memory().map_err(|error| not_opened(path, &error))?, path)
+        let connection = Connection::open_in_memory().map_err(|error| not_opened(path, &error))?;
+        Self::prepare(connection, path, Durability::SERVED)
     }
 
     /// Opens the database in the file `path`, and creates it if it does not exist.
@@ -48,8 +54,14 @@ impl Database {
             let cause = "a database needs the path of a file".to_owned();
             return Err(OpenError::CannotOpen { path: path.to_owned(), cause });
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Self::prepare(Connection::open_with_flags(path, flags).map_err(|error| not_opened(path, &error))?, path)
+        let connection = Connection::open_with_flags(path, CREATE).map_err(|error| not_opened(path, &error))?;
+        Self::prepare(connection, path, Durability::SERVED)
+    }
+
+    /// As [`open`](Self::open), on the file methods that are registered with SQLite as `vfs`, and with other settings.
+    pub fn open_on(path: &Path, vfs: &str, durability: Durability) -> Result<Self, OpenError> {
+        let connection = Connection::open_with_flags_and_vfs(path, CREATE, vfs);
+        Self::prepare(connection.map_err(|error| not_opened(path, &error))?, path, durability)
     }
 
     /// Opens the database in the file `path` read-only. [`open`](Self::open) must have created or checked it before.
@@ -146,15 +158,35 @@ impl Database {
         transaction.commit()
     }
 
-    fn prepare(mut connection: Connection, path: &Path) -> Result<Self, OpenError> {
+    /// What SQLite finds wrong in the file: damaged pages, indices that differ from their table, rows that refer to none.
+    /// Empty for a sound file. Reads all of it.
+    pub fn complaints(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.check().map_err(Failure::from)?)
+    }
+
+    fn check(&self) -> rusqlite::Result<Vec<String>> {
+        let mut complaints = Vec::new();
+        let mut pages = self.connection.prepare_cached("PRAGMA integrity_check")?;
+        for line in pages.query_map([], |row| row.get::<_, String>(0))? {
+            complaints.extend(Some(line?).filter(|line| line != "ok"));
+        }
+        let mut keys = self.connection.prepare_cached("PRAGMA foreign_key_check")?;
+        for row in keys.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?)))? {
+            let (table, number) = row?;
+            complaints.push(format!("row {number:?} of {table} refers to a row that is missing"));
+        }
+        Ok(complaints)
+    }
+
+    fn prepare(mut connection: Connection, path: &Path, durability: Durability) -> Result<Self, OpenError> {
         let failed = |error| not_opened(path, &error);
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         connection.busy_timeout(BUSY).map_err(failed)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
+        durability.apply_waits(&connection).map_err(failed)?;
         schema::ensure(&mut connection, path)?;
-        // Last, because it changes the file. Where WAL is impossible (in memory, on a network) SQLite keeps and returns
-        // its previous mode, which is no error.
-        connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(failed)?;
+        // Last, because it changes the file.
+        durability.apply_journal(&connection).map_err(failed)?;
         Ok(Self { connection })
     }
 }
