@@ -100,12 +100,31 @@ const CRATES: &[Crate] = &[
         never: COMMAND_LINE,
         layers: &[
             // Values and errors, each converted.
-            &["column", "error", "failure"],
+            &["column", "durability", "error", "failure"],
             // Tables, and the parts of statements that several calls share.
             &["schema", "tip", "title"],
             // One transaction, one query.
             &["read", "write"],
             &["database"],
+        ],
+    },
+    Crate {
+        package: "sim-disk",
+        folder: "sim/disk",
+        uses: &["interleaving", "gateway-core", "gateway-sqlite"],
+        never: COMMAND_LINE,
+        layers: &[
+            // Choices, and the parts of a file.
+            &["choose", "fault", "lock"],
+            &["content", "folder"],
+            // The files together.
+            &["volume"],
+            // An open file, and how SQLite calls it.
+            &["handle"],
+            &["vfs"],
+            &["disk"],
+            // Many losses of power.
+            &["campaign"],
         ],
     },
     Crate {
