@@ -32,7 +32,7 @@ fn each_input(view: &View<'_>, id: &str, log: &SessionLog, row: &StoredId, cases
         // What was cancelled is over, unless its agent has begun with it.
         let excuse = if stands(log, input) { not_at_rest(view, session) } else { Some(Excuse::MayBeCancelled) };
         if let Some(excuse) = excuse.filter(|_| input.method != "prompt.submit" || !begun(&input.text)) {
-            cases.add(Case::Excused(excuse));
+            cases.add(if is_cancelled(log, input) { Case::NotConcerned } else { Case::Excused(excuse) });
             continue;
         }
         standing.push(input);
@@ -81,6 +81,13 @@ fn has_begun(view: &View<'_>, id: &str, log: &SessionLog, text: &str) -> bool {
 fn stands(log: &SessionLog, input: &LoggedRequest) -> bool {
     let mut stops = log.requests.iter().filter(|request| request.stops());
     stops.all(|stop| stop.answered.as_ref().is_some_and(|reply| reply.at < input.sent_at))
+}
+
+/// Whether a request to stop was carried out after the input was accepted, which cancels what waits.
+fn is_cancelled(log: &SessionLog, input: &LoggedRequest) -> bool {
+    let Some(accepted) = &input.answered else { return false };
+    let stops = log.requests.iter().filter(|request| request.stops() && request.sent_at > accepted.at);
+    stops.filter_map(|stop| stop.answered.as_ref()).any(|reply| reply.status.is_ok())
 }
 
 /// Why the session did not come to its end when nothing was left to do, if it did not.
