@@ -164,7 +164,7 @@ const CRATES: &[Crate] = &[
         never: &["clap", "ctrlc", "indicatif", "miette", "mimalloc", "quick-junit", "rusqlite", "tokio-tungstenite"],
         layers: &[
             // Plain values.
-            &["expected", "fault", "invariant", "nearest"],
+            &["expected", "fault", "invariant", "nearest", "rows"],
             // Mistakes, and the tables of settings.
             &["error", "settings"],
             &["step"],

@@ -130,7 +130,7 @@ methods! {
     Compress "session.compress" Long Begins,
     /// Creates a session with the messages of another one.
     Branch "session.branch" Long Begins,
-    /// Deletes the row of a session.
+    /// Deletes a stored conversation.
     Delete "session.delete" Inline Continues,
     /// Submits a prompt: starts a turn, or does what `busy_input_mode` says if one runs.
     Prompt "prompt.submit" Inline Begins,

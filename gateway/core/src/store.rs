@@ -67,6 +67,11 @@ pub enum Read {
         /// Which children continue a parent.
         rule: TipRule,
     },
+    /// The rows of a conversation: those that compressions have linked with a row, before and after it.
+    Chain {
+        /// Any row of the conversation.
+        session: StoredId,
+    },
     /// The sessions whose row is open, oldest first.
     Open,
     /// Root sessions and branches, a compressed chain as its tip; none that a tool made for itself.
@@ -89,6 +94,8 @@ pub enum Found {
     Messages(Vec<MessageRow>),
     /// The answer to [`Read::Tip`]: the newest continuation.
     Tip(StoredId),
+    /// The answer to [`Read::Chain`]: ids in the order in which the rows were inserted; none if there is no such row.
+    Chain(Vec<StoredId>),
     /// The answer to [`Read::Open`]: open rows, oldest first.
     Open(Vec<SessionRow>),
     /// The answer to [`Read::List`]: entries in the order that was asked for.

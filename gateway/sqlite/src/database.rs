@@ -144,6 +144,14 @@ impl Database {
         })
     }
 
+    /// Inserts rows as another process has left them, with the message ids that they have. Parents come before their children.
+    pub fn insert(&mut self, dump: &Dump) -> Result<(), StoreError> {
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Failure::from)?;
+        write::insert(&transaction, &dump.sessions, &dump.messages).map_err(Failure::from)?;
+        Ok(transaction.commit().map_err(Failure::from)?)
+    }
+
     /// Deletes all rows, so that message ids start again at 1. Tables and prepared statements are kept, which is several
     /// times faster than a new database.
     pub fn reset(&mut self) -> Result<(), StoreError> {

@@ -44,6 +44,7 @@ pub(super) fn answer(connection: &Connection, read: &Read) -> rusqlite::Result<F
         }
         Read::Messages { session } => Found::Messages(messages(connection, MESSAGES, [Column(session)])?),
         Read::Tip { session, rule } => Found::Tip(tip::tip(connection, session, *rule)?),
+        Read::Chain { session } => Found::Chain(tip::chain(connection, session)?),
         Read::Open => Found::Open(sessions(connection, OPEN, [])?),
         Read::List { limit, order, rule } => Found::List(list(connection, *limit, *order, *rule)?),
     })

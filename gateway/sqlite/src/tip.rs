@@ -1,4 +1,4 @@
-//! Tips: the newest row of a chain of compressions (spec §10).
+//! Chains of compressions, and tips: the newest row of a chain (spec §10).
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -16,6 +16,12 @@ pub(super) fn tip(connection: &Connection, start: &StoredId, rule: TipRule) -> r
         TipRule::StartedAfterEnd => follow(connection, start, STARTED_AFTER_END),
         TipRule::AnyChild => last_with_messages(connection, follow(connection, start, BEST_CONTINUATION)?),
     }
+}
+
+/// The rows that compressions have linked with `session`, before and after it, in the order of insertion. Empty if there is no
+/// such row.
+pub(super) fn chain(connection: &Connection, session: &StoredId) -> rusqlite::Result<Vec<StoredId>> {
+    connection.prepare_cached(CHAIN)?.query_map([Column(session)], |row| column::value(row, 0))?.collect()
 }
 
 fn follow(connection: &Connection, start: &StoredId, next: &str) -> rusqlite::Result<StoredId> {
@@ -75,6 +81,22 @@ const CONTINUATION: &str =
     best_child!(" AND NOT (child.started_at < parent.ended_at AND child.source <> parent.source)");
 
 const BEST_CONTINUATION: &str = best_child!("");
+
+/// A link is a parent and a child as in [`CONTINUATION`], of which a parent may have several. `UNION` stops at a cycle.
+const CHAIN: &str = concat!(
+    "
+WITH RECURSIVE
+    link (parent, child) AS NOT MATERIALIZED (
+        SELECT parent.id, child.id
+        FROM sessions AS child JOIN sessions AS parent ON parent.id = child.parent_session_id
+        WHERE parent.ended_at IS NOT NULL AND parent.end_reason = 'compression' AND (",
+    branched_from!("child.model_config"),
+    ") IS NULL AND NOT (child.started_at < parent.ended_at AND child.source <> parent.source)
+    ),
+    earlier (id) AS (SELECT ?1 UNION SELECT parent FROM earlier JOIN link ON child = id),
+    chain (id) AS (SELECT id FROM earlier UNION SELECT child FROM chain JOIN link ON parent = id)
+SELECT id FROM sessions WHERE id IN (SELECT id FROM chain) ORDER BY rowid"
+);
 
 const ANY_CHILD: &str = concat!(
     "
@@ -170,6 +192,22 @@ mod tests {
         check("a@0 compression@5; b<a@6 said@30; c<a@8", "a", "b", "c");
         check("a@0 compression@5; b<a@6 said@8; c<a@8", "a", "c", "c");
         check("a@0 compression@5; b<a@8; c<a@8", "a", "c", "c");
+    }
+
+    #[test]
+    fn a_chain_is_all_rows_that_compressions_have_linked() {
+        let chain = |rows: &str, start: &str| {
+            let read = Read::Chain { session: StoredId::new(start) };
+            match notation::database(rows).read(&read) {
+                Ok(Found::Chain(ids)) => ids.iter().map(StoredId::to_string).collect::<Vec<_>>().join(" "),
+                other => panic!("no chain: {other:?}"),
+            }
+        };
+        let rows = "a@0 compression@5; b<a@5 compression@9; x@6; c<b@9 tui_close@12; d<c@13; e<a@7";
+        for start in ["a", "b", "c", "e"] {
+            assert_eq!(chain(rows, start), "a b c e");
+        }
+        assert_eq!([chain(rows, "x"), chain(rows, "d"), chain(rows, "missing")], ["x", "d", ""]);
     }
 
     /// A session that another program starts after a row is no continuation, but one release follows it.

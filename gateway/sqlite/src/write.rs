@@ -7,7 +7,8 @@ use super::failure::Failure;
 use super::{tip, title};
 use gateway_core::clock::Wall;
 use gateway_core::store::{
-    BranchTitle, EndReason, NewMessage, NewSession, Replaced, StoreError, StoredId, TipRule, Write, Written,
+    BranchTitle, EndReason, MessageRow, NewMessage, NewSession, Replaced, SessionRow, StoreError, StoredId, TipRule,
+    Write, Written,
 };
 
 /// Executes the statements of `write`. After an error the caller must roll back.
@@ -30,6 +31,7 @@ pub(super) fn carry_out(connection: &Connection, write: &Write) -> Result<Writte
         Write::ReplaceMessages { session, messages, replaced } => replace(connection, session, messages, *replaced)?,
         Write::Branch { child, title, messages } => branch(connection, child, title, messages)?,
         Write::Delete { session } => delete(connection, session)?,
+        Write::DeleteChain { session, rows } => delete_chain(connection, session, rows)?,
     };
     Ok(Written { changed, session: None })
 }
@@ -133,6 +135,18 @@ fn delete(connection: &Connection, session: &StoredId) -> Result<usize, Failure>
     Ok(connection.prepare_cached(DELETE_SESSION)?.execute([Column(session)])?)
 }
 
+fn delete_chain(connection: &Connection, session: &StoredId, rows: &[StoredId]) -> Result<usize, Failure> {
+    // A rotation may have added a row since the caller has read the chain.
+    if tip::chain(connection, session)? != rows {
+        return Ok(0);
+    }
+    let mut deleted = 0;
+    for row in rows {
+        deleted += delete(connection, row)?;
+    }
+    Ok(deleted)
+}
+
 fn execute_with(connection: &Connection, sql: &str, session: &NewSession) -> rusqlite::Result<usize> {
     let NewSession { id, source, model, parent, branched_from, started_at, cwd, title } = session;
     let values = params![
@@ -146,6 +160,47 @@ fn execute_with(connection: &Connection, sql: &str, session: &NewSession) -> rus
         Column(branched_from.as_ref())
     ];
     connection.prepare_cached(sql)?.execute(values)
+}
+
+/// Inserts whole rows. A message that is not active counts as replaced by a compression in place.
+pub(super) fn insert(
+    connection: &Connection,
+    sessions: &[SessionRow],
+    messages: &[MessageRow],
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(INSERT_ROW)?;
+    for row in sessions {
+        statement.execute(params![
+            Column(&row.id),
+            row.source,
+            row.model,
+            Column(row.parent.as_ref()),
+            Column(row.branched_from.as_ref()),
+            Column(row.started_at),
+            row.ended_at.map(|at| at.as_seconds()),
+            row.end_reason,
+            i64::try_from(row.message_count).unwrap_or(i64::MAX),
+            i64::try_from(row.tool_call_count).unwrap_or(i64::MAX),
+            row.title,
+            row.cwd,
+        ])?;
+    }
+    let mut statement = connection.prepare_cached(INSERT_MESSAGE_ROW)?;
+    for MessageRow { id, session, message, active } in messages {
+        let NewMessage { role, content, tool_call_id, tool_calls, tool_name, timestamp } = message;
+        statement.execute(params![
+            id,
+            Column(session),
+            Column(*role),
+            content,
+            tool_call_id,
+            tool_calls,
+            tool_name,
+            Column(*timestamp),
+            active,
+        ])?;
+    }
+    Ok(())
 }
 
 fn count_messages(
@@ -220,6 +275,15 @@ const DELETE_MESSAGES: &str = "DELETE FROM messages WHERE session_id = ?1";
 const FORGET_PARENT: &str = "UPDATE sessions SET parent_session_id = NULL WHERE parent_session_id = ?1";
 
 const DELETE_SESSION: &str = "DELETE FROM sessions WHERE id = ?1";
+
+const INSERT_ROW: &str = "
+INSERT INTO sessions (id, source, model, parent_session_id, model_config, started_at, ended_at, end_reason, message_count,
+    tool_call_count, title, cwd)
+VALUES (?1, ?2, ?3, ?4, CASE WHEN ?5 IS NOT NULL THEN json_object('_branched_from', ?5) END, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+
+const INSERT_MESSAGE_ROW: &str = "
+INSERT INTO messages (id, session_id, role, content, tool_call_id, tool_calls, tool_name, timestamp, active, compacted)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NOT ?9)";
 
 const INSERT_MESSAGE: &str = "
 INSERT INTO messages (session_id, role, content, tool_call_id, tool_calls, tool_name, timestamp)

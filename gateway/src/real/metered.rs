@@ -67,6 +67,7 @@ fn log_line(write: &Write) -> Option<LogLine> {
         Write::Branch { child, .. } => (&child.id, "a row branches off another", None),
         Write::ReopenTip { session } | Write::Reopen { session } => (session, "a row was reopened", None),
         Write::Delete { session } => (session, "a row was deleted", None),
+        Write::DeleteChain { session, .. } => (session, "a conversation was deleted", None),
         Write::CreateSession { .. }
         | Write::StartTurn { .. }
         | Write::NameSession { .. }

@@ -17,6 +17,7 @@ mod calls_have_results;
 mod close_on_disconnect_is_honored;
 mod connected_sessions_are_not_evicted;
 mod consent_covers_one_request;
+mod deleted_conversations_are_gone;
 mod detached_rows_end;
 mod end_reason_matches_actor;
 mod ended_rows_are_immutable;
@@ -75,7 +76,7 @@ use crate::claim::{Breach, Case, Cases, Claim, Condition, Excuse, RENAMED, View,
 pub use crate::claim::{Invariant, Violation};
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 65] = [
+pub const ALL: [&Invariant; 66] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_not_cut_short::INVARIANT,
@@ -133,6 +134,7 @@ pub const ALL: [&Invariant; 65] = [
     &titles_are_stored::INVARIANT,
     &titles_are_set_only_on_request::INVARIANT,
     &rows_keep_their_source::INVARIANT,
+    &deleted_conversations_are_gone::INVARIANT,
     &lists_are_sorted_by_activity::INVARIANT,
     &lists_have_no_duplicates::INVARIANT,
     &signals_end_rows::INVARIANT,

@@ -98,13 +98,7 @@ impl Cell {
         picks: Vec<usize>,
     ) -> (Self, Tape) {
         let Timed { scenario, probes, timing } = timed;
-        let (report, observations) = simulator.observe_from(
-            &recording.start_rows(),
-            scenario,
-            release,
-            Box::new(open::Picks::new(picks)),
-            probes,
-        );
+        let (report, observations) = simulator.observe(scenario, release, Box::new(open::Picks::new(picks)), probes);
         let mut found = compare::Differences::default();
         if matches!(report.outcome, Outcome::Panicked | Outcome::Limit | Outcome::Nondeterministic) {
             let detail = report.detail.clone().unwrap_or_default();

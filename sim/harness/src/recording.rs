@@ -29,12 +29,12 @@ use gateway_core::agent::script::TurnScript;
 use gateway_core::clock::Millis;
 use gateway_core::config::Config;
 use gateway_core::release::Release;
+use sim_scenario::InitialSession;
 
 pub use self::convert::Timed;
 pub use self::error::RecordingError;
 pub use self::format::{AgentEntry, Cell, Content, LogEntry, Memory, Probe, Row, Session};
 pub use self::step::{Act, RecordedStep};
-use crate::world::start::StartRow;
 
 /// A script, and the outcome of each release.
 #[derive(Clone, Debug)]
@@ -140,12 +140,22 @@ impl Recording {
     }
 
     /// The rows that the database has before the gateway starts.
-    pub fn start_rows(&self) -> Vec<StartRow> {
+    fn rows(&self) -> Vec<InitialSession> {
         let rows = self.steps.iter().filter_map(|step| match &step.act {
-            Act::Seed(row) => Some(row.clone()),
+            Act::Seed(row) => Some(row),
             Act::Do { .. } | Act::Wait(_) | Act::WaitReady(_) | Act::Probe(_) => None,
         });
-        rows.collect()
+        let rows: Vec<&InitialSession> = rows.collect();
+        let id = |name: &str| {
+            let place = rows.iter().position(|row| row.name() == name);
+            place.map(|place| format!("start_{}", place + 1))
+        };
+        let with_id = |row: &&InitialSession| InitialSession {
+            id: id(row.name()).expect("each row is among the rows"),
+            parent: row.parent.as_deref().and_then(id),
+            ..(*row).clone()
+        };
+        rows.iter().map(with_id).collect()
     }
 
     /// The settings of the gateway under which the script was recorded.

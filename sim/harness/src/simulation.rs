@@ -21,7 +21,6 @@ use crate::footprint::Resource;
 use crate::observation::Observation;
 use crate::report::Report;
 use crate::world::database::{Calls, ReusedDatabase, SharedDatabase};
-use crate::world::start::StartRow;
 use crate::world::{Chooser, World};
 use run::Run;
 
@@ -82,22 +81,7 @@ impl Simulator {
         strategy: Box<dyn Strategy>,
         instants: &[Uptime],
     ) -> (Report, Vec<Observation>) {
-        self.observe_from(&[], scenario, release, strategy, instants)
-    }
-
-    /// As [`observe`](Self::observe), on a database that has these rows already.
-    ///
-    /// # Panics
-    /// As [`run_with`](Self::run_with), and when two of the rows have one name.
-    pub fn observe_from(
-        &mut self,
-        start: &[StartRow],
-        scenario: &Scenario,
-        release: Release,
-        strategy: Box<dyn Strategy>,
-        instants: &[Uptime],
-    ) -> (Report, Vec<Observation>) {
-        self.play(start, scenario, release, Chooser::new(strategy), instants)
+        self.play(scenario, release, Chooser::new(strategy), instants)
     }
 
     /// Runs a scenario under a release, along the path of a search through its schedules.
@@ -105,12 +89,11 @@ impl Simulator {
     /// # Panics
     /// As [`run_with`](Self::run_with).
     pub fn run_searched(&mut self, scenario: &Scenario, release: Release, search: &Search<Resource>) -> Report {
-        self.play(&[], scenario, release, Chooser::with_steps(search.strategy()), &[]).0
+        self.play(scenario, release, Chooser::with_steps(search.strategy()), &[]).0
     }
 
     fn play(
         &mut self,
-        start: &[StartRow],
         scenario: &Scenario,
         release: Release,
         chooser: Chooser,
@@ -123,7 +106,7 @@ impl Simulator {
         self.database.borrow_mut().reset().expect("a database in memory can be emptied");
         interleaving::block_on(async {
             let world = World::new(scenario, chooser, Rc::clone(&self.database));
-            world.store_start(start).expect("an empty database takes rows with ids of their own");
+            world.store_start(&scenario.rows);
             Run::new(world, scenario, release, behavior).finish(instants).await
         })
     }

@@ -3,6 +3,7 @@
 //! The first mistake is reported, in the order of the file as far as possible.
 
 mod latency;
+mod rows;
 mod script;
 mod store;
 
@@ -41,9 +42,10 @@ pub(super) fn scenario(source: &Source<'_>, names: &InvariantNames) -> Result<(S
     for (window, range) in raw.windows.0 {
         windows.insert(window.into_inner(), latency(source, Some(&range))?);
     }
+    let rows = rows::rows(source, raw.rows)?;
     let steps = steps(source, raw.steps)?;
     let turns = raw.turns.into_iter().map(|(name, turn)| (name, turn_script(turn))).collect();
-    script::check(source, &steps, &turns)?;
+    script::check(source, &rows, &steps, &turns)?;
     let mut violated = Violated { names, warnings: Vec::new() };
     let expect = expect(source, raw.expect, &releases, &mut violated)?;
     let tapes = tapes(source, raw.tape, &releases)?;
@@ -61,6 +63,7 @@ pub(super) fn scenario(source: &Source<'_>, names: &InvariantNames) -> Result<(S
         store,
         windows,
         agent: agent(&raw.agent),
+        rows,
         turns,
         steps: steps.into_iter().map(|placed| placed.step).collect(),
         expect: expect.into_iter().collect(),

@@ -107,8 +107,9 @@ impl CallSide {
                 "replace_messages",
                 "branch",
                 "delete",
+                "delete_chain",
             ],
-            Self::Read => &[ANY, "session", "titled", "messages", "tip", "open", "list"],
+            Self::Read => &[ANY, "session", "titled", "messages", "tip", "chain", "open", "list"],
         }
     }
 }
@@ -157,6 +158,7 @@ fn word_of_write(write: &Write) -> &'static str {
         Write::ReplaceMessages { .. } => "replace_messages",
         Write::Branch { .. } => "branch",
         Write::Delete { .. } => "delete",
+        Write::DeleteChain { .. } => "delete_chain",
     }
 }
 
@@ -166,6 +168,7 @@ fn word_of_read(read: &Read) -> &'static str {
         Read::Titled { .. } => "titled",
         Read::Messages { .. } => "messages",
         Read::Tip { .. } => "tip",
+        Read::Chain { .. } => "chain",
         Read::Open => "open",
         Read::List { .. } => "list",
     }

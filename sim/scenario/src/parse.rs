@@ -13,6 +13,7 @@ use gateway_core::clock::Millis;
 use gateway_core::config::Config;
 use gateway_core::release::Release;
 use gateway_core::spawn::Window;
+use gateway_core::store::Role;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
@@ -46,6 +47,8 @@ pub(super) struct RawScenario {
     pub(super) windows: Entries<Window, Spanned<Latency>>,
     #[serde(default)]
     pub(super) agent: RawAgent,
+    #[serde(default)]
+    pub(super) rows: RawRows,
     #[serde(default)]
     pub(super) turns: BTreeMap<String, RawTurn>,
     #[serde(default)]
@@ -114,6 +117,55 @@ pub(super) struct RawAgent {
     pub(super) failures: u32,
     #[serde(default)]
     pub(super) summary: Millis,
+}
+
+/// The table `[rows]`, see [`InitialSession`](super::InitialSession).
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRows {
+    #[serde(default)]
+    pub(super) sessions: Vec<Spanned<RawSession>>,
+    #[serde(default)]
+    pub(super) messages: Vec<Spanned<RawMessage>>,
+}
+
+/// One table of `[[rows.sessions]]`. The names of the columns are accepted too.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSession {
+    pub(super) id: Option<Spanned<String>>,
+    #[serde(rename = "as")]
+    pub(super) name: Option<Spanned<String>>,
+    pub(super) source: Option<String>,
+    #[serde(alias = "parent_session_id")]
+    pub(super) parent: Option<Spanned<String>>,
+    pub(super) branch: Option<Spanned<bool>>,
+    pub(super) title: Option<Spanned<String>>,
+    pub(super) model: Option<String>,
+    pub(super) cwd: Option<String>,
+    #[serde(alias = "started_at")]
+    pub(super) started: Option<Spanned<Millis>>,
+    #[serde(alias = "ended_at")]
+    pub(super) ended: Option<Spanned<Millis>>,
+    #[serde(alias = "end_reason")]
+    pub(super) reason: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) messages: Vec<Spanned<RawMessage>>,
+}
+
+/// A message of a row, in the row or in a table of `[[rows.messages]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMessage {
+    #[serde(alias = "session_id")]
+    pub(super) session: Option<Spanned<String>>,
+    pub(super) role: Option<Role>,
+    #[serde(alias = "text")]
+    pub(super) content: Option<String>,
+    pub(super) tool_call_id: Option<Spanned<String>>,
+    pub(super) tool_calls: Option<Spanned<String>>,
+    pub(super) tool_name: Option<Spanned<String>>,
+    pub(super) active: Option<bool>,
 }
 
 /// A table `[turns.NAME]`: the steps of a turn.

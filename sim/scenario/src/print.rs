@@ -11,6 +11,7 @@ use toml::{Table, Value};
 
 use super::expected::Expected;
 use super::fault::{Fault, Odds, StoreFault};
+use super::rows::{InitialMessage, InitialSession, Kinship};
 use super::scenario::Scenario;
 use super::settings::{AgentSettings, Latency, NetworkSettings};
 use super::step::{Step, written};
@@ -21,6 +22,9 @@ impl Scenario {
         let mut page = Page::default();
         self.head(&mut page);
         self.settings(&mut page);
+        for row in &self.rows {
+            write_row(&mut page, row);
+        }
         for (name, turn) in &self.turns {
             write_turn(&mut page, name, turn);
         }
@@ -142,6 +146,58 @@ impl Page {
             self.line(key, value);
         }
     }
+}
+
+fn write_row(page: &mut Page, row: &InitialSession) {
+    page.table("[[rows.sessions]]");
+    page.line("id", &quoted(&row.id));
+    let texts = [("as", &row.name), ("parent", &row.parent)];
+    write_given(page, &texts);
+    if row.kinship == Kinship::Branch {
+        page.line("branch", "true");
+    }
+    let default = InitialSession::new("");
+    if row.source != default.source {
+        page.line("source", &quoted(&row.source));
+    }
+    if row.started != default.started {
+        page.line("started", &length(row.started));
+    }
+    if let Some(end) = &row.end {
+        if end.ago > Millis::ZERO {
+            page.line("ended", &length(end.ago));
+        }
+        page.line("reason", &quoted(&end.reason));
+    }
+    write_given(page, &[("title", &row.title), ("model", &row.model), ("cwd", &row.cwd)]);
+    if !row.messages.is_empty() {
+        let messages: String = row.messages.iter().map(|message| format!("    {},\n", row_message(message))).collect();
+        page.line("messages", &format!("[\n{messages}]"));
+    }
+}
+
+fn write_given(page: &mut Page, texts: &[(&str, &Option<String>)]) {
+    for (key, text) in texts {
+        if let Some(text) = text {
+            page.line(key, &quoted(text));
+        }
+    }
+}
+
+/// A message as an inline table.
+fn row_message(message: &InitialMessage) -> String {
+    let texts = [
+        ("content", &message.content),
+        ("tool_calls", &message.tool_calls),
+        ("tool_call_id", &message.tool_call_id),
+        ("tool_name", &message.tool_name),
+    ];
+    let mut pairs = vec![format!("role = {}", quoted(message.role.as_str()))];
+    pairs.extend(texts.iter().filter_map(|(key, text)| Some(format!("{key} = {}", quoted(text.as_deref()?)))));
+    if !message.is_active {
+        pairs.push("active = false".to_owned());
+    }
+    format!("{{ {} }}", pairs.join(", "))
 }
 
 fn write_fault(page: &mut Page, fault: &StoreFault) {

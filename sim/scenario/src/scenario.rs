@@ -12,6 +12,7 @@ use interleaving::strategy::Replay;
 use interleaving::tape::Tape;
 
 use super::expected::Expected;
+use super::rows::InitialSession;
 use super::settings::{AgentSettings, Latency, NetworkSettings, StoreSettings};
 use super::step::{PROCESS, Step};
 
@@ -46,6 +47,8 @@ pub struct Scenario {
     pub windows: BTreeMap<Window, Latency>,
     /// How long agents take to build, and which builds fail.
     pub agent: AgentSettings,
+    /// The rows that the database holds before the gateway starts, parents before their children.
+    pub rows: Vec<InitialSession>,
     /// The turns of the scripted agent, by the text of the prompt that starts them.
     pub turns: BTreeMap<String, TurnScript>,
     /// The script, sorted by time. Steps of the same instant keep the order of the file.

@@ -9,6 +9,7 @@
 
 mod feature;
 mod mutate;
+mod rows;
 mod script;
 mod settings;
 mod swarm;
@@ -46,6 +47,7 @@ pub fn scenario(seed: u64) -> Scenario {
         store: settings.store,
         windows: settings.windows,
         agent: settings.agent,
+        rows: rows::draw(&mut prng, &swarm),
         turns,
         steps: Vec::new(),
         expect: BTreeMap::new(),

@@ -118,6 +118,7 @@ fn plain(scenario: &Scenario, release: Release) -> Result<(), Ineligible> {
         (scenario.store != StoreSettings::default(), "a store with faults or latencies"),
         (scenario.network != NetworkSettings::default(), "a network with latencies or other buffers"),
         (!scenario.windows.is_empty(), "windows that stay open"),
+        (!scenario.rows.is_empty(), "rows that the database holds from the start"),
     ];
     match simulated.into_iter().find(|(has, _)| *has) {
         Some((_, what)) => Err(Ineligible::Simulated(what)),

@@ -61,6 +61,11 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         let (path, line) = (arguments.scenario.display(), step.line);
         return Err(miette!(help = why, "{path}:{line}: `{}` is a step for the simulator only", step.action.word()));
     }
+    if let Some(row) = scenario.rows.first() {
+        let path = arguments.scenario.display();
+        let help = "put the rows into the database before the gateway starts, and leave out the `[rows]` table";
+        return Err(miette!(help = help, "{path}: row `{}` is for the simulator only", row.id));
+    }
     let before: BTreeSet<String> = match &arguments.db {
         // The database may be absent until the gateway writes its first row.
         Some(db) if db.exists() => read(db)?.into_iter().map(|row| row.id).collect(),

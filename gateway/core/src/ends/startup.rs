@@ -1,12 +1,12 @@
 //! Ends the rows that an earlier process left open.
 //!
-//! A gateway owns its database, so each row that is open at its start is an orphan. Its client has a grace to come back;
-//! then the row is ended.
+//! A row of this gateway's clients that is open at its start is an orphan. Its client has a grace to come back; then the row is
+//! ended. Rows of other programs on the same database stay open: those may be using them.
 
 use std::rc::Rc;
 
 use crate::clock::Millis;
-use crate::lifecycle::close::RowEnd;
+use crate::lifecycle::close::{RowEnd, is_of_another_program};
 use crate::lifecycle::process::Sweep;
 use crate::spawn::{TaskName, TaskRole};
 use crate::state::Gateway;
@@ -41,6 +41,7 @@ pub(crate) async fn sweep(gateway: &Rc<Gateway>) {
 
 fn is_ours(gateway: &Gateway, row: &SessionRow) -> bool {
     gateway.behavior.close.on_row(&row.source) == RowEnd::End
+        && (gateway.behavior.startup.sweep() == Sweep::EverySource || !is_of_another_program(&row.source))
 }
 
 async fn end(gateway: &Gateway, row: StoredId) {

@@ -90,6 +90,13 @@ pub fn is_foreign(source: &str) -> bool {
     !OURS.contains(&source)
 }
 
+/// Whether rows of a source belong to another program on the same database, which may use them now: a messaging platform, the
+/// command line, a schedule, an editor, an API, or an agent that another agent has started.
+pub fn is_of_another_program(source: &str) -> bool {
+    const THEIRS: [&str; 7] = ["cli", "cron", "subagent", "acp", "webhook", "api_server", "msgraph_webhook"];
+    is_foreign(source) || THEIRS.contains(&source)
+}
+
 /// When a record leaves the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {

@@ -7,12 +7,15 @@ use crate::store::StoredId;
 group! {
     /// Rows and the rows they come from.
     Lineage "lineage" {
-        /// Which rows of a live session cannot be deleted.
-        delete: Protects {
-            /// Every row that it writes, or is about to.
-            Owned "owned",
-            /// The row whose id is its key, which lags behind a rotation in a turn (A32).
-            SessionKey "session_key",
+        /// What a deletion removes, unless a live session uses it.
+        delete: Deletes {
+            /// The whole conversation: all rows that compressions have linked with the row.
+            Conversation "conversation",
+            /// The row alone. The parts before and after it stay, and are listed from then on (hermes-agent#48524).
+            Row "row",
+            /// The row alone. A live session protects only the row whose id is its key, which lags behind a rotation in a
+            /// turn (A32).
+            RowUnlessKey "session_key",
         }
         /// How a branch is written.
         branch: Branching {
@@ -59,10 +62,15 @@ impl Lineage {
     /// Decides for one live session on a request to delete a row.
     pub fn on_delete(&self, record: &Record, row: &StoredId) -> Deletion {
         let in_use = match self.delete {
-            Protects::Owned => record.owns(row),
-            Protects::SessionKey => record.key == *row,
+            Deletes::Conversation | Deletes::Row => record.owns(row),
+            Deletes::RowUnlessKey => record.key == *row,
         };
         if in_use && record.stage != SessionStage::Finalized { Deletion::Refuse } else { Deletion::Allow }
+    }
+
+    /// What a deletion removes.
+    pub fn deletes(&self) -> Deletes {
+        self.delete
     }
 
     /// The kind of client that a new session belongs to.
@@ -131,9 +139,17 @@ mod tests {
             let lineage = Lineage { delete, ..Lineage::default() };
             ["row", "tip"].map(|row| lineage.on_delete(record, &StoredId::new(row)))
         };
-        assert_eq!(protects(Protects::Owned, &lagging), [Deletion::Refuse; 2]);
-        assert_eq!(protects(Protects::SessionKey, &lagging), [Deletion::Refuse, Deletion::Allow]);
-        assert_eq!(protects(Protects::Owned, &finalized), [Deletion::Allow; 2]);
+        assert_eq!(protects(Deletes::Conversation, &lagging), [Deletion::Refuse; 2]);
+        assert_eq!(protects(Deletes::Row, &lagging), [Deletion::Refuse; 2]);
+        assert_eq!(protects(Deletes::RowUnlessKey, &lagging), [Deletion::Refuse, Deletion::Allow]);
+        assert_eq!(protects(Deletes::Conversation, &finalized), [Deletion::Allow; 2]);
+    }
+
+    #[test]
+    fn deletions_remove_by_release() {
+        for delete in [Deletes::Conversation, Deletes::Row, Deletes::RowUnlessKey] {
+            assert_eq!(Lineage { delete, ..Lineage::default() }.deletes(), delete);
+        }
     }
 
     #[test]

@@ -27,8 +27,11 @@ group! {
     Startup "startup" {
         /// What happens to rows that an earlier process left open.
         sweep: Sweep {
-            /// They are ended after a grace for their clients to resume.
+            /// Those of this gateway's clients are ended after a grace for the clients to resume.
             AfterGrace "after_grace",
+            /// The same, but rows of other programs on this database, such as the command line, are ended too, also while
+            /// these use them (hermes-agent#94895).
+            EverySource "every_source",
             /// Nothing: they stay open (A3).
             None "none",
         }
@@ -99,6 +102,8 @@ mod tests {
     #[test]
     fn rows_left_open_are_swept_by_release() {
         assert_eq!(Startup::default().sweep(), Sweep::AfterGrace);
-        assert_eq!(Startup { sweep: Sweep::None }.sweep(), Sweep::None);
+        for sweep in [Sweep::EverySource, Sweep::None] {
+            assert_eq!(Startup { sweep }.sweep(), sweep);
+        }
     }
 }

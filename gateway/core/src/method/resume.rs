@@ -12,6 +12,7 @@ use crate::ends::idle;
 use crate::ends::reaper;
 use crate::legacy;
 use crate::lifecycle::attach::Activate;
+use crate::lifecycle::close::is_of_another_program;
 use crate::lifecycle::events::Questions;
 use crate::lifecycle::grace;
 use crate::lifecycle::interrupt::AfterResume;
@@ -170,6 +171,10 @@ async fn register_then_reopen(
             forget(gateway, &session);
             Ok(Opened::MovedOn(tip))
         }
+        Err(error) if is_left_open(target, asked) => {
+            forget(gateway, &session);
+            Err(error)
+        }
         // The row may have been reopened: it is ended like that of any other session.
         Err(error) => {
             session.change(|record| record.stage = SessionStage::Open);
@@ -177,6 +182,12 @@ async fn register_then_reopen(
             Err(error)
         }
     }
+}
+
+/// Whether a resume that fails leaves the row `target` as it is: another program may have it open.
+fn is_left_open(target: &StoredId, asked: &Asked) -> bool {
+    let was_ended = asked.row.id == *target && asked.row.ended_at.is_some();
+    is_of_another_program(&asked.row.source) && !was_ended
 }
 
 /// Takes out a record that was registered for a row that is not its own.

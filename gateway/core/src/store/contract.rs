@@ -34,6 +34,7 @@ pub async fn holds<S: Store + 'static>(new: impl AsyncFn() -> Rc<S>) {
     a_draft_is_whole(&new().await).await;
     a_failed_branch_leaves_nothing(&new().await).await;
     a_deleted_row_leaves_its_children(&new().await).await;
+    a_conversation_is_deleted_whole(&new().await).await;
 }
 
 /// Writes commit in the order of the calls, also when the answers are awaited in the reverse order.
@@ -330,6 +331,30 @@ async fn a_deleted_row_leaves_its_children(rows: &Rows) {
     assert_eq!(rows.append(id("a"), said(&["late"])).await, Err(StoreError::NoSession));
     assert_eq!(rows.create_session(titled()).await, Ok(true));
     assert_eq!(title_of(rows, "a").await.as_deref(), Some("plan"));
+}
+
+/// A conversation is deleted with all its rows, unless it has other rows than the caller knows. Branches stay.
+async fn a_conversation_is_deleted_whole(rows: &Rows) {
+    assert_eq!(rows.chain(id("a")).await, Ok(Vec::new()));
+    assert_eq!(rows.delete_chain(id("a"), Vec::new()).await, Ok(false), "there is no row");
+    assert_eq!(rows.start_turn(session("a"), said(&["one"])).await, Ok(one_row()));
+    assert!(rows.rotate(id("a"), Wall(5), child_of("a", "b"), said(&["sum"])).await.is_ok());
+    assert_eq!(rows.branch(branch_of("b", "d"), BranchTitle::None, said(&["kept"])).await, Ok(one_row()));
+    let known = rows.chain(id("b")).await.expect("it reads");
+    assert_eq!(known, [id("a"), id("b")]);
+
+    assert!(rows.rotate(id("b"), Wall(6), child_of("b", "c"), said(&["sum"])).await.is_ok());
+    assert_eq!(rows.delete_chain(id("b"), known).await, Ok(false), "it has moved on");
+    assert_eq!(contents(rows, "a").await, ["one"]);
+
+    let all = rows.chain(id("b")).await.expect("it reads");
+    assert_eq!(rows.delete_chain(id("b"), all).await, Ok(true));
+    for row in ["a", "b", "c"] {
+        assert_eq!(rows.session(id(row)).await, Ok(None));
+        assert_eq!(contents(rows, row).await, [""; 0]);
+    }
+    assert_eq!(rows.session(id("d")).await.expect("it reads").expect("the branch").parent, None);
+    assert_eq!(contents(rows, "d").await, ["kept"]);
 }
 
 fn id(name: &str) -> StoredId {

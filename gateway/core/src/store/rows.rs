@@ -94,6 +94,11 @@ impl Rows {
         changed(self.0.write(Write::Delete { session }))
     }
 
+    /// [`Write::DeleteChain`]; true if the conversation was deleted.
+    pub fn delete_chain(&self, session: StoredId, rows: Vec<StoredId>) -> Pending<bool> {
+        changed(self.0.write(Write::DeleteChain { session, rows }))
+    }
+
     /// Makes the call [`Read::Session`]; `None` if there is no such row.
     pub fn session(&self, id: StoredId) -> Pending<Option<SessionRow>> {
         found(self.0.read(Read::Session { id }), |found| match found {
@@ -122,6 +127,14 @@ impl Rows {
     pub fn tip(&self, session: StoredId, rule: TipRule) -> Pending<StoredId> {
         found(self.0.read(Read::Tip { session, rule }), |found| match found {
             Found::Tip(id) => Some(id),
+            _ => None,
+        })
+    }
+
+    /// Makes the call [`Read::Chain`]; empty if there is no such row.
+    pub fn chain(&self, session: StoredId) -> Pending<Vec<StoredId>> {
+        found(self.0.read(Read::Chain { session }), |found| match found {
+            Found::Chain(rows) => Some(rows),
             _ => None,
         })
     }

@@ -122,6 +122,15 @@ pub enum Write {
         /// The row to delete.
         session: StoredId,
     },
+    /// Deletes a whole conversation: rows that compressions have linked, with their messages. Branches of its rows, and what
+    /// other programs started after them, stay without a parent. Changes nothing if the conversation has other rows by now,
+    /// or none.
+    DeleteChain {
+        /// Any row of the conversation.
+        session: StoredId,
+        /// All rows of the conversation, as [`Read::Chain`](super::Read::Chain) returns them.
+        rows: Vec<StoredId>,
+    },
 }
 
 /// Which messages of a session are replaced.

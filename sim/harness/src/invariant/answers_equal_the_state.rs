@@ -1,10 +1,11 @@
 //! What a request is answered is true (spec §4): each field equals the rows and the live session at that instant.
 //!
 //! The answers are compared when the gateway gives them, in `world/answers.rs`. The truth there is computed a second time,
-//! from the records and the mirror of the rows.
+//! from the records and the mirror of the rows. The part of a reply that a resume shows is compared with the pieces that clients
+//! have received.
 
 use super::{Cases, Claim, Invariant, View};
-use crate::world::client_log::ClientEvent;
+use crate::world::client_log::{Answer, ClientEvent};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "answers_equal_the_state",
@@ -15,8 +16,40 @@ pub(super) const INVARIANT: Invariant = Invariant {
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     cases.count_so_far(&view.clients.log.counted().answers);
     for event in view.clients.events {
-        if let ClientEvent::Untrue { subject, detail } = event {
-            cases.fail(subject, detail);
+        match event {
+            ClientEvent::Untrue { subject, detail } => cases.fail(subject, detail),
+            ClientEvent::Answer(answer) => {
+                if let Some((session, detail)) = other_reply(view, answer) {
+                    cases.fail(view.label(session), detail);
+                }
+            }
+            _ => {}
         }
     }
+}
+
+/// The session of a resume that shows another part of a running turn's reply than clients have received, and what is wrong. `None`
+/// as well if no client has received all events of the turn.
+fn other_reply<'a>(view: &View<'_>, answer: &'a Answer) -> Option<(&'a str, String)> {
+    let result = answer.result.as_ref().ok()?;
+    let shown = result["inflight"]["assistant"].as_str()?;
+    let (session, latest) = (result["session_id"].as_str()?, result["latest_seq"].as_u64()?);
+    let logs = view.clients.log.sessions();
+    let events = &logs.get(session)?.shown;
+    let mut pieces = Vec::new();
+    for seq in (1..=latest).rev() {
+        let (kind, payload) = events.get(&seq)?;
+        match kind.as_str() {
+            "message.delta" => pieces.push(payload["text"].as_str()?),
+            "message.start" => {
+                let streamed: String = pieces.into_iter().rev().collect();
+                let detail =
+                    || format!("{} showed {shown:?} of a reply of which {streamed:?} was sent", answer.request.method);
+                return (streamed != shown).then(|| (session, detail()));
+            }
+            "message.complete" => return None,
+            _ => {}
+        }
+    }
+    None
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_core::clock::{Millis, Uptime};
-use gateway_core::lifecycle::close::is_foreign;
+use gateway_core::lifecycle::close::{is_foreign, is_of_another_program};
 use gateway_core::record::{Attachment, Record, SessionStage};
 use gateway_core::state::{Registry, Session};
 use gateway_core::store::{SessionRow, StoredId};
@@ -24,6 +24,7 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     };
     let open = view.rows.rows().iter().filter(|row| row.ended_at.is_none() && !is_foreign(&row.source));
     let owners = owners(view.live);
+    let open = open.filter(|row| owners.contains_key(&row.id) || !is_left_to_another_program(view, row));
     let owners = |row: &SessionRow| owners.get(&row.id).into_iter().flatten();
     // Old releases can have two records on one row; the row is in use if one of them is.
     let unused = open.filter(|row| !owners(row).any(|session| session.read(|record| in_use(sessions, record))));
@@ -39,6 +40,12 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
         detail: owners(row).map(|session| session.read(detail)).next().unwrap_or(unowned),
     };
     unused.map(condition).collect()
+}
+
+/// Whether another program may be using a row that this process has not had: only that program ends it.
+fn is_left_to_another_program(view: &View<'_>, row: &SessionRow) -> bool {
+    let is_found = view.rows.is_initial(&row.id) || view.process.up_since > Uptime::default();
+    is_found && is_of_another_program(&row.source)
 }
 
 /// The sessions that have a row, by row, oldest first.

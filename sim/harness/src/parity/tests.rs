@@ -160,8 +160,14 @@ fn rows_of_the_start_are_resumed() {
     falsified["recorded"]["0.17.0"]["rows"][0]["contents"][1]["content"] = json!("b");
     assert_eq!(run(&falsified), ["rows.s1.contents[1]"]);
     let recording = Recording::parse(Path::new("seeded.json"), &document.to_string()).expect("a recording");
-    let refused = recording.import(None).expect_err("no scenario file").to_string();
-    assert_eq!(refused, "seeded.json: steps[0] (`seed`): a scenario file has no rows at its start");
+    let imported = recording.import(None).expect("a scenario").scenario;
+    assert_eq!(
+        imported.rows.iter().map(|row| (row.id.as_str(), row.messages.len())).collect::<Vec<_>>(),
+        [("start_1", 2)]
+    );
+    let text = imported.to_toml();
+    let read = sim_scenario::Scenario::parse(Path::new("seeded.toml"), &text, &crate::invariant::NAMES);
+    assert_eq!(read.expect("a file").rows, imported.rows);
 }
 
 /// A cell passes on how two runs on the real gateway differed.

@@ -71,10 +71,6 @@ impl Recording {
                 format!("too long for a scenario: {factor} times as long as recorded it ends at {}", timing.end);
             return Err(RecordingError::new(&self.path, "steps", message));
         }
-        if let Some(index) = self.steps.iter().position(|step| matches!(step.act, Act::Seed(_))) {
-            let place = format!("steps[{index}] (`seed`)");
-            return Err(RecordingError::new(&self.path, place, "a scenario file has no rows at its start"));
-        }
         if self.steps.iter().all(|step| step.action().is_none()) {
             return Err(RecordingError::new(&self.path, "steps", "no step that a scenario has as well"));
         }
@@ -124,6 +120,7 @@ impl Recording {
             store: StoreSettings::default(),
             windows: BTreeMap::new(),
             agent: AgentSettings { first_build: timing.builds.clone(), ..AgentSettings::default() },
+            rows: self.rows(),
             turns: self.turns.clone(),
             steps,
             tapes: BTreeMap::new(),

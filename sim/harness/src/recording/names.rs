@@ -31,7 +31,7 @@ pub(super) fn resolve(
                 if let Some(parent) = &mut row.parent {
                     *parent = sessions.known(parent).map_err(misplaced)?;
                 }
-                row.name = sessions.name(&row.name).map_err(misplaced)?;
+                row.name = Some(sessions.name(row.name()).map_err(misplaced)?);
             }
             Act::WaitReady(session) => *session = sessions.known(session).map_err(misplaced)?,
             Act::Do { action, .. } => {

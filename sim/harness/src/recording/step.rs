@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::error::Misplaced;
 use super::keys::Keys;
 use super::seed;
-use crate::world::start::StartRow;
 use sim_scenario::{
-    Action, ConnectionStep, OnDisconnect, ProcessStep, Prompt, RequestStep, ResumeMode, ResumeTarget, Start,
+    Action, ConnectionStep, InitialSession, OnDisconnect, ProcessStep, Prompt, RequestStep, ResumeMode, ResumeTarget,
+    Start,
 };
 
 /// A step of a client or of the process.
@@ -44,7 +44,7 @@ pub enum Act {
     /// Rows and memory are recorded under this name.
     Probe(String),
     /// The database has this row before the gateway starts.
-    Seed(StartRow),
+    Seed(InitialSession),
 }
 
 /// What an unknown key of `params` is.

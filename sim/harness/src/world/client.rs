@@ -179,6 +179,10 @@ impl Client {
             Some(session) => Some(self.ids(session).await?),
             None => None,
         };
+        // A row that the database holds from the start has no runtime id until a client resumes it.
+        if mentions.stored.is_none() && ids.as_ref().is_some_and(|ids| ids.runtime.is_empty()) {
+            return Err(Skipped("no client has resumed the session".to_owned()));
+        }
         self.changes();
         let name = mentions.binds;
         let stored = match mentions.stored {

@@ -63,6 +63,8 @@ struct Inner {
     responses: Vec<SentRequest>,
     /// The received questions that have an id, by the id.
     questions: BTreeMap<String, ReceivedQuestion>,
+    /// The stored ids whose deletion was confirmed, with the client that asked for it.
+    deletions: Vec<(StoredId, String)>,
     /// The requests without an answer on connections that are open, by client and number.
     in_flight: BTreeMap<(String, u64), InFlight>,
     counted: Counted,
@@ -164,6 +166,12 @@ impl ClientLog {
         }
         if request.method == "session.interrupt" && result.is_ok() {
             inner.counted.interrupts.judge();
+        }
+        if result.is_ok() && request.method == "session.delete" {
+            // A claim compares the confirmed deletions with the rows.
+            inner.footprints.read(|| Resource::Rows);
+            inner.revision += 1;
+            inner.deletions.push((StoredId::new(request.session()), client.to_owned()));
         }
         if request.method.ends_with(".respond") {
             inner.closes_dialog(client, &request, result.is_ok());
@@ -375,6 +383,11 @@ impl ClientLog {
     /// The requests that answer a question, in the order in which they were sent.
     pub(crate) fn responses(&self) -> Ref<'_, [SentRequest]> {
         Ref::map(self.0.borrow(), |inner| &inner.responses[..])
+    }
+
+    /// The stored ids whose deletion was confirmed, with the client that asked for it.
+    pub(crate) fn deletions(&self) -> Ref<'_, [(StoredId, String)]> {
+        Ref::map(self.0.borrow(), |inner| &inner.deletions[..])
     }
 
     /// A request of a client that has no answer, by its number.

@@ -52,6 +52,11 @@ impl ReusedDatabase {
         self.database.read(read)
     }
 
+    /// Inserts the rows that the database has before the first process starts.
+    pub(crate) fn insert(&mut self, rows: &Dump) -> Result<(), StoreError> {
+        self.database.insert(rows)
+    }
+
     pub(crate) fn reset(&mut self) -> Result<(), StoreError> {
         self.database.reset()
     }

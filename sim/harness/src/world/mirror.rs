@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_core::clock::{Uptime, Wall};
 use gateway_core::store::{BranchTitle, EndReason, NewMessage, NewSession, SessionRow, StoredId, Write, Written};
+use gateway_sqlite::Dump;
 
 pub(crate) use refused::RefusedMessage;
 
@@ -43,9 +44,52 @@ pub(crate) struct Mirror {
     first_titles: Vec<(StoredId, String)>,
     /// Rows that another program inserted.
     elsewhere: Vec<StoredId>,
+    /// Rows that were there before the first process started and that no write but an end has changed, with their end reason.
+    initial: BTreeMap<StoredId, Option<String>>,
+    /// Rows that were there before the first process started.
+    begun: BTreeSet<StoredId>,
 }
 
 impl Mirror {
+    /// Begins with the rows that the database has before the first process starts.
+    pub(crate) fn begin_with(&mut self, dump: &Dump) {
+        for row in &dump.sessions {
+            self.places.insert(row.id.clone(), self.rows.len());
+            self.rows.push(row.clone());
+            let first = match self.link(row) {
+                Some((parent, _)) => {
+                    let first = self.first(parent).clone();
+                    self.firsts.insert(row.id.clone(), first.clone());
+                    first
+                }
+                None => {
+                    self.elsewhere.extend(row.parent.is_some().then(|| row.id.clone()));
+                    row.id.clone()
+                }
+            };
+            self.titles.extend(row.title.clone().map(|title| (first.clone(), title)));
+            let messages = || dump.messages.iter().filter(|message| message.session == row.id);
+            self.messages.begin_with(&row.id, &first, messages());
+            self.initial.insert(row.id.clone(), row.end_reason.clone());
+            self.begun.insert(row.id.clone());
+        }
+    }
+
+    /// Whether a row was there before the first process started, and nothing but its end may have changed since.
+    pub(crate) fn is_untouched(&self, id: &StoredId) -> bool {
+        self.initial.contains_key(id)
+    }
+
+    /// Whether a row was there before the first process started.
+    pub(crate) fn is_initial(&self, id: &StoredId) -> bool {
+        self.begun.contains(id)
+    }
+
+    /// Whether a row has the end that it had before the first process started.
+    pub(crate) fn has_initial_end(&self, row: &SessionRow) -> bool {
+        self.initial.get(&row.id) == Some(&row.end_reason)
+    }
+
     /// The rows that are not deleted, in the order of insertion.
     pub(crate) fn rows(&self) -> &[SessionRow] {
         &self.rows
@@ -225,13 +269,27 @@ impl Mirror {
     /// The newest row of the chain that starts with `id`, as a client finds it in the tables.
     pub(crate) fn newest(&self, id: &StoredId) -> StoredId {
         let mut newest = id.clone();
-        // A child is inserted after its parent, so one pass in order of insertion follows the whole chain.
-        for row in &self.rows {
-            if row.parent.as_ref() == Some(&newest) && self.continues(row) {
-                newest = row.id.clone();
-            }
+        // A child is inserted after its parent, so a search from there on follows the whole chain.
+        let mut rows = &self.rows[..];
+        while let Some(place) = rows.iter().position(|row| row.parent.as_ref() == Some(&newest) && self.continues(row))
+        {
+            rows = &rows[place..];
+            let children = rows.iter().filter(|row| row.parent.as_ref() == Some(&newest) && self.continues(row));
+            newest = children.max_by_key(|row| self.rank(row)).map_or(newest, |row| row.id.clone());
         }
         newest
+    }
+
+    /// How likely a row is the one that goes on, among several that continue one parent (spec §10): one that was compressed
+    /// itself, then an open one, then the one with the latest activity.
+    fn rank<'a>(&'a self, row: &'a SessionRow) -> (u8, Wall, Wall, &'a StoredId) {
+        let class = match row.end_reason.as_deref().filter(|_| row.ended_at.is_some()) {
+            Some("compression") => 2,
+            None => 1,
+            Some(_) => 0,
+        };
+        let said = self.messages(&row.id).iter().map(|message| message.timestamp).max();
+        (class, said.unwrap_or(row.started_at), row.started_at, &row.id)
     }
 
     /// Records the attempt of a transaction.
@@ -263,9 +321,11 @@ impl Mirror {
             | Write::Compact { session, .. }
             | Write::SetTitle { session, .. }
             | Write::ReplaceMessages { session, .. }
-            | Write::Delete { session } => session,
+            | Write::Delete { session }
+            | Write::DeleteChain { session, .. } => session,
             Write::Rotate { child, .. } | Write::Branch { child, .. } => &child.id,
         };
+        self.touch(write, written, row);
         let first = self.first(row).clone();
         if let Some(title) = self.row(row).and_then(|row| row.title.clone()) {
             self.titles.insert((first.clone(), title));
@@ -273,6 +333,19 @@ impl Mirror {
         self.messages.apply(write, &first);
         if let Write::StartTurn { messages, .. } | Write::Append { messages, .. } = write {
             self.refused.settle(&first, messages);
+        }
+    }
+
+    /// Records that a write has changed a row other than by an end.
+    fn touch(&mut self, write: &Write, written: &Written, row: &StoredId) {
+        if self.initial.is_empty() {
+            return;
+        }
+        match write {
+            Write::End { .. } => {}
+            Write::ReopenTip { .. } if written.session.as_ref() != Some(row) => {}
+            Write::Rotate { parent, .. } => drop(self.initial.remove(parent)),
+            _ => drop(self.initial.remove(row)),
         }
     }
 
@@ -317,19 +390,59 @@ impl Mirror {
                 self.name_branch(child, title);
                 self.count(&child.id, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
             }
-            // The deletion of a row that does not exist changes nothing.
-            Write::Delete { session } if self.row(session).is_none() => {}
-            Write::Delete { session } => {
-                let continued = self.row(session).filter(|row| self.continues(row)).and_then(|row| row.parent.clone());
-                self.childless.extend(continued);
-                self.deleted.push(session.clone());
-                self.rows.retain(|row| row.id != *session);
-                self.places = self.rows.iter().enumerate().map(|(place, row)| (row.id.clone(), place)).collect();
-                for row in self.rows.iter_mut().filter(|row| row.parent.as_ref() == Some(session)) {
-                    row.parent = None;
+            Write::Delete { session } => self.delete(session),
+            Write::DeleteChain { session, rows } => {
+                // A conversation with other rows stays.
+                if self.chain(session) == *rows {
+                    rows.iter().for_each(|row| self.delete(row));
                 }
             }
         }
+    }
+
+    /// Deletes a row. The deletion of a row that does not exist changes nothing.
+    fn delete(&mut self, id: &StoredId) {
+        let Some(row) = self.row(id) else { return };
+        let continued = row.parent.clone().filter(|_| self.continues(row));
+        self.childless.extend(continued);
+        self.deleted.push(id.clone());
+        self.rows.retain(|row| row.id != *id);
+        self.places = self.rows.iter().enumerate().map(|(place, row)| (row.id.clone(), place)).collect();
+        for row in self.rows.iter_mut().filter(|row| row.parent.as_ref() == Some(id)) {
+            row.parent = None;
+        }
+        self.messages.delete(id);
+    }
+
+    /// The rows that compressions have linked with a row, before and after it, in the order of insertion.
+    fn chain(&self, id: &StoredId) -> Vec<StoredId> {
+        let mut chain: BTreeSet<&StoredId> = self.row(id).map(|row| &row.id).into_iter().collect();
+        let links: Vec<(&StoredId, &StoredId)> = self.rows.iter().filter_map(|row| self.link(row)).collect();
+        // Each pass finds rows that are linked with those of the pass before: first the earlier ones, then the later ones of all.
+        for forward in [false, true] {
+            loop {
+                let known = chain.len();
+                for (parent, child) in &links {
+                    let (from, to) = if forward { (parent, child) } else { (child, parent) };
+                    if chain.contains(*from) {
+                        chain.insert(to);
+                    }
+                }
+                if chain.len() == known {
+                    break;
+                }
+            }
+        }
+        self.rows.iter().map(|row| &row.id).filter(|row| chain.contains(row)).cloned().collect()
+    }
+
+    /// The row that a row continues after a compression, and itself. A session that another program has started before the
+    /// compression continues nothing.
+    fn link<'a>(&'a self, row: &'a SessionRow) -> Option<(&'a StoredId, &'a StoredId)> {
+        let parent = self.row(row.parent.as_ref().filter(|_| row.branched_from.is_none())?)?;
+        let ended_at = parent.ended_at.filter(|_| parent.end_reason.as_deref() == Some("compression"))?;
+        let is_elsewhere = row.started_at < ended_at && row.source != parent.source;
+        (!is_elsewhere).then_some((&parent.id, &row.id))
     }
 
     /// A row takes over the title of the rows that it continues.

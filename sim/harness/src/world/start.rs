@@ -1,61 +1,71 @@
 //! Rows that the database has before the first process starts.
 
-use gateway_core::clock::Clock;
-use gateway_core::store::{EndReason, NewMessage, NewSession, Role, StoreError, StoredId, Write};
+use gateway_core::clock::{Millis, Wall};
+use gateway_core::store::{MessageRow, NewMessage, SessionRow, StoredId};
+use gateway_sqlite::Dump;
+use sim_scenario::{InitialMessage, InitialSession, Kinship};
 
 use super::World;
+use super::clock::EPOCH;
 use super::names::{Ids, Named};
-
-/// A session that another process has stored before the run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StartRow {
-    /// The session's name in the script.
-    pub name: String,
-    /// The kind of client that made it.
-    pub source: String,
-    /// Its title, if it has one.
-    pub title: Option<String>,
-    /// The name of the session that it continues.
-    pub parent: Option<String>,
-    /// Its messages, oldest first.
-    pub messages: Vec<(Role, String)>,
-    /// How it ended; none for an open row.
-    pub end: Option<EndReason>,
-}
 
 impl World {
     /// Stores the rows at the beginning of the run. Clients know the stored ids by the names of the sessions, which have no
     /// live record.
     ///
-    /// # Errors
-    /// When a row cannot be stored.
-    pub(crate) fn store_start(&self, rows: &[StartRow]) -> Result<(), StoreError> {
-        let at = self.context.clock.now().wall;
-        let id = |name: &str| {
-            let place = rows.iter().position(|row| row.name == name);
-            place.map(|place| StoredId::new(format!("start_{}", place + 1)))
-        };
-        for row in rows {
-            let stored = id(&row.name).expect("each row is among the rows");
-            let session = NewSession {
-                id: stored.clone(),
-                source: row.source.clone(),
-                model: None,
-                parent: row.parent.as_deref().and_then(id),
-                branched_from: None,
-                started_at: at,
-                cwd: None,
-                title: row.title.clone(),
-            };
-            let messages = row.messages.iter().map(|(role, text)| NewMessage::text(*role, text, at)).collect();
-            self.store.note_elsewhere(stored.clone());
-            self.store.write_elsewhere(&Write::StartTurn { session, messages })?;
-            if let Some(reason) = row.end {
-                self.store.write_elsewhere(&Write::End { session: stored.clone(), at, reason })?;
-            }
-            let ids = Ids { runtime: String::new(), stored: stored.to_string() };
-            self.context.names.resolve(&row.name, Named::Known(ids));
+    /// # Panics
+    /// When two rows have one id or one title, or a parent does not stand before its child.
+    pub(crate) fn store_start(&self, rows: &[InitialSession]) {
+        if rows.is_empty() {
+            return;
         }
-        Ok(())
+        self.store.begin_with(&dump(rows));
+        for row in rows {
+            let ids = Ids { runtime: String::new(), stored: row.id.clone() };
+            self.context.names.resolve(row.name(), Named::Known(ids));
+        }
     }
+}
+
+/// The rows as the tables hold them.
+pub fn dump(rows: &[InitialSession]) -> Dump {
+    let mut dump = Dump { sessions: Vec::new(), messages: Vec::new() };
+    for row in rows {
+        let session = StoredId::new(row.id.as_str());
+        let started_at = before(row.started);
+        let messages: Vec<NewMessage> =
+            (0..).zip(&row.messages).map(|(place, message)| said(message, started_at, place)).collect();
+        let active =
+            || row.messages.iter().zip(&messages).filter(|(initial, _)| initial.is_active).map(|(_, message)| message);
+        let parent = row.parent.as_deref().map(StoredId::new);
+        dump.sessions.push(SessionRow {
+            id: session.clone(),
+            source: row.source.clone(),
+            branched_from: parent.clone().filter(|_| row.kinship == Kinship::Branch),
+            parent,
+            started_at,
+            ended_at: row.end.as_ref().map(|end| before(end.ago)),
+            end_reason: row.end.as_ref().map(|end| end.reason.clone()),
+            message_count: active().count() as u64,
+            tool_call_count: active().map(NewMessage::calls).sum(),
+            title: row.title.clone(),
+            cwd: row.cwd.clone(),
+            model: row.model.clone(),
+        });
+        for (message, initial) in messages.into_iter().zip(&row.messages) {
+            let id = dump.messages.len() as i64 + 1;
+            dump.messages.push(MessageRow { id, session: session.clone(), message, active: initial.is_active });
+        }
+    }
+    dump
+}
+
+fn before(length: Millis) -> Wall {
+    Wall(EPOCH.0.saturating_sub(length.0))
+}
+
+fn said(message: &InitialMessage, started_at: Wall, place: u64) -> NewMessage {
+    let InitialMessage { role, content, tool_call_id, tool_calls, tool_name, is_active: _ } = message.clone();
+    let timestamp = Wall(started_at.0 + place).min(EPOCH);
+    NewMessage { role, content, tool_call_id, tool_calls, tool_name, timestamp }
 }

@@ -113,6 +113,15 @@ impl SimStore {
         self.mirror.borrow_mut().note_elsewhere(id);
     }
 
+    /// Puts the rows into the empty database that it has before the first process starts.
+    ///
+    /// # Panics
+    /// When the tables do not take them.
+    pub(crate) fn begin_with(&self, rows: &Dump) {
+        self.database.borrow_mut().insert(rows).expect("checked rows fit into an empty database");
+        self.mirror.borrow_mut().begin_with(rows);
+    }
+
     /// Commits a write of another program, on a connection of its own and between two steps of the gateway.
     pub(crate) fn write_elsewhere(&self, write: &Write) -> Result<Written, StoreError> {
         self.workers.commit(write)

@@ -1,20 +1,23 @@
 //! Checks the script in order of time: connections of clients, names of sessions, and turns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_core::agent::script::{self, TurnScript};
 
 use super::latency::not_too_long;
 use crate::error::{ScenarioError, Source, list};
+use crate::rows::InitialSession;
 use crate::step::{PlacedStep, Presence, Prompt, Step};
 
 /// Checks each step against those before it.
 pub(super) fn check(
     source: &Source<'_>,
+    rows: &[InitialSession],
     steps: &[PlacedStep],
     turns: &BTreeMap<String, TurnScript>,
 ) -> Result<(), ScenarioError> {
-    let mut script = Script { source, steps, turns, clients: BTreeMap::new(), sessions: BTreeMap::new() };
+    let rows = rows.iter().map(InitialSession::name).collect();
+    let mut script = Script { source, rows, steps, turns, clients: BTreeMap::new(), sessions: BTreeMap::new() };
     for placed in steps {
         script.client(placed)?;
         if let Some(takes) = placed.step.action.latency() {
@@ -30,8 +33,21 @@ pub(super) fn check(
 /// Owners of the simulator's own tasks in a trace; clients and sessions cannot have these names.
 const RESERVED: [&str; 2] = ["gateway", "store"];
 
+/// Whether a name has only letters that the labels of tasks may have.
+pub(super) fn is_plain(name: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+    !name.is_empty() && name.chars().all(is_plain)
+}
+
+/// Whether it is the name of an owner of the simulator's own tasks.
+pub(super) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
+
 struct Script<'a> {
     source: &'a Source<'a>,
+    /// The names of the rows that the database holds before the gateway starts.
+    rows: BTreeSet<&'a str>,
     steps: &'a [PlacedStep],
     turns: &'a BTreeMap<String, TurnScript>,
     /// The last step with which each client connected or disconnected.
@@ -87,7 +103,7 @@ impl<'a> Script<'a> {
 
     fn is_named(&self, placed: &PlacedStep, key: &str, session: Option<&str>) -> Result<(), ScenarioError> {
         let Some(session) = session else { return Ok(()) };
-        if self.sessions.contains_key(session) {
+        if self.sessions.contains_key(session) || self.rows.contains(session) {
             return Ok(());
         }
         let named_later =
@@ -100,13 +116,16 @@ impl<'a> Script<'a> {
                     String::from(*at)
                 ),
             ),
-            None if self.sessions.is_empty() => (
+            None if self.sessions.is_empty() && self.rows.is_empty() => (
                 format!("unknown session `{session}`"),
                 format!("no session has a name yet; `session.create` with `as = \"{session}\"` gives one"),
             ),
             None => (
                 format!("unknown session `{session}`"),
-                format!("sessions named so far are {}", list(&self.sessions.keys().collect::<Vec<_>>())),
+                format!(
+                    "sessions named so far are {}",
+                    list(&self.rows.iter().chain(self.sessions.keys()).collect::<Vec<_>>())
+                ),
             ),
         };
         Err(self.source.error(placed.place(key), message).with_help(help))
@@ -148,6 +167,11 @@ impl<'a> Script<'a> {
     fn naming(&mut self, placed: &'a PlacedStep) -> Result<(), ScenarioError> {
         let Some(name) = placed.step.action.names() else { return Ok(()) };
         self.check_name(placed, "as", name)?;
+        if self.rows.contains(name) {
+            let message = format!("session `{name}` is named twice");
+            let help = "the first is a row of `[rows]`";
+            return Err(self.source.error(placed.place("as"), message).with_help(help));
+        }
         if let Some(first) = self.sessions.insert(name, &placed.step) {
             let message = format!("session `{name}` is named twice");
             let help = format!("the first is at {}, in line {}", String::from(first.at), first.line);
@@ -160,13 +184,12 @@ impl<'a> Script<'a> {
     fn check_name(&self, placed: &PlacedStep, key: &str, name: &str) -> Result<(), ScenarioError> {
         let kind = if key == "client" { "client" } else { "session" };
         let mistake = |message: String, help: &str| Err(self.source.error(placed.place(key), message).with_help(help));
-        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
-        if name.is_empty() || !name.chars().all(is_plain) {
+        if !is_plain(name) {
             mistake(
                 format!("bad {kind} name `{name}`"),
                 "names of clients and sessions are letters, digits, `_` and `-`",
             )
-        } else if RESERVED.contains(&name) {
+        } else if is_reserved(name) {
             mistake(
                 format!("reserved {kind} name `{name}`"),
                 "`gateway` and `store` are the names of the simulator's own tasks in traces",

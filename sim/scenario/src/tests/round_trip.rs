@@ -92,6 +92,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
                 failures: (seed % 3) as u32,
                 summary: Millis(seed % 5),
             },
+            rows: Vec::new(),
             turns,
             steps,
             expect: BTreeMap::from([(Release::Current, expected)]),

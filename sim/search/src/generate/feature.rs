@@ -113,4 +113,6 @@ features! {
     Elsewhere 10,
     /// A limit of one or two sessions for each connection.
     Full 16,
+    /// Rows that the database holds before the gateway starts.
+    Rows 8,
 }

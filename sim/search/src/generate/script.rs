@@ -57,6 +57,12 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
         writer.connect_first(client);
         writer.create(client);
     }
+    for row in &scenario.rows {
+        writer.meet(row.name());
+    }
+    if !scenario.rows.is_empty() && writer.prng.hits(1, 2) {
+        writer.act(0, RequestStep::List);
+    }
     if swarm.has(Feature::Crowd) {
         writer.crowd();
     }
@@ -273,6 +279,17 @@ impl Writer<'_> {
         self.now = self.now + *self.prng.one(&[Millis(1), Millis::from_secs(1), Millis::from_secs(5)]);
         self.act(0, ConnectionStep::Connect);
         self.create(0);
+    }
+
+    /// The first client may resume or delete a row that the database holds from the start.
+    fn meet(&mut self, row: &str) {
+        let word = match self.prng.below(4) {
+            0 => Word::Delete,
+            1 | 2 => Word::Resume,
+            _ => return,
+        };
+        self.sessions.push(PlannedSession { name: row.to_owned(), busy_until: Millis::ZERO });
+        self.ask(0, word, row.to_owned());
     }
 
     fn create(&mut self, client: usize) {

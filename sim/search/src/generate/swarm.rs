@@ -19,7 +19,7 @@ pub(super) struct Swarm {
 
 /// Groups of features that matter only together. Most scenarios turn on one whole group, because independent draws would
 /// seldom combine several rare features.
-const THEMES: [&[Feature]; 20] = [
+const THEMES: [&[Feature]; 21] = [
     // Clients that disconnect in the middle of an operation and resume.
     &[Drop, Leave, Windows, Resume],
     // Clients resume a session after its id was rotated, or while it is being closed.
@@ -53,6 +53,8 @@ const THEMES: [&[Feature]; 20] = [
     &[ScanIdle, Settings, Windows, Resume],
     // Clock jumps and suspends while a client is disconnected.
     &[SetClock, Suspend, Drop, Resume],
+    // Rows of earlier processes and of other programs.
+    &[Rows, Look, Resume, Delete],
     // Interrupts before a turn begins or after it ended.
     &[Busy, Interrupt, SlowStore, Windows],
     // Agents that do not stop when interrupted.

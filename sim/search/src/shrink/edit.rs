@@ -53,8 +53,20 @@ pub(super) enum Edit {
 }
 
 /// Functions that reset one setting to its default.
-pub(super) const SETTINGS: [fn(&mut Scenario); 29] = [
+pub(super) const SETTINGS: [fn(&mut Scenario); 30] = [
     |scenario| scenario.seed = 0,
+    |scenario| {
+        let used = |name: &str| scenario.steps.iter().any(|step| step.action.is_about(name));
+        // A row stays if a step names it, or if one of its children stays.
+        let mut kept: Vec<String> = Vec::new();
+        for row in scenario.rows.iter().rev() {
+            if used(row.name()) || kept.contains(&row.id) {
+                kept.push(row.id.clone());
+                kept.extend(row.parent.clone());
+            }
+        }
+        scenario.rows.retain(|row| kept.contains(&row.id));
+    },
     |scenario| scenario.network.latency = Latency::default(),
     |scenario| scenario.network.buffer = NetworkSettings::default().buffer,
     |scenario| scenario.store.before_commit = Latency::default(),
@@ -193,7 +205,8 @@ fn keep_others<T>(items: &mut Vec<T>, gone: &BTreeSet<usize>) {
 
 /// Removes the steps that the file's checks would refuse, and the turns that no prompt names.
 pub(crate) fn tidy(scenario: &mut Scenario) {
-    let (mut connected, mut named) = (BTreeSet::new(), BTreeSet::new());
+    let mut connected = BTreeSet::new();
+    let mut named: BTreeSet<String> = scenario.rows.iter().map(|row| row.name().to_owned()).collect();
     scenario.steps.retain(|step| {
         match step.action.presence() {
             Presence::DisconnectsAll => connected.clear(),
@@ -241,7 +254,8 @@ pub(super) const PASSES: [Pass; 9] = [
 ];
 
 fn session_names(scenario: &Scenario) -> BTreeSet<&str> {
-    scenario.steps.iter().filter_map(|step| step.action.names()).collect()
+    let rows = scenario.rows.iter().map(|row| row.name());
+    rows.chain(scenario.steps.iter().filter_map(|step| step.action.names())).collect()
 }
 
 fn clients(scenario: &Scenario) -> Vec<Edit> {

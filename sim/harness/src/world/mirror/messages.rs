@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gateway_core::clock::Wall;
-use gateway_core::store::{NewMessage, Replaced, StoredId, Write};
+use gateway_core::store::{MessageRow, NewMessage, Replaced, StoredId, Write};
 
 use super::talk::{Flaw, Talk, calls};
 
@@ -95,6 +95,29 @@ impl Messages {
         self.times_repeat = true;
     }
 
+    /// Begins with the messages of a row that the database has before the first process starts.
+    pub(super) fn begin_with<'a>(
+        &mut self,
+        row: &StoredId,
+        first: &StoredId,
+        messages: impl Iterator<Item = &'a MessageRow>,
+    ) {
+        for MessageRow { message, active, .. } in messages {
+            match active {
+                true => self.active.entry(row.clone()).or_default().push(message.clone()),
+                false => *self.archived.entry(row.clone()).or_default() += 1,
+            }
+            self.all.entry(first.clone()).or_default().push(message.clone());
+            // What an earlier process has stored is not judged. Later messages are, after it.
+            if *active {
+                self.talks.entry(row.clone()).or_default().add(message, calls(message));
+            }
+            for id in calls(message) {
+                self.called.entry(first.clone()).or_default().entry(id).or_insert(message.timestamp);
+            }
+        }
+    }
+
     /// Applies a committed transaction on a row of the conversation that begins with `first`.
     pub(super) fn apply(&mut self, write: &Write, first: &StoredId) {
         match write {
@@ -117,19 +140,24 @@ impl Messages {
                     self.lost_archived.push((session.clone(), lost));
                 }
             }
-            Write::Delete { session } => {
-                self.active.remove(session);
-                self.talks.remove(session);
-                self.archived.remove(session);
-            }
             Write::CreateSession { .. }
             | Write::End { .. }
             | Write::Reopen { .. }
             | Write::ReopenTip { .. }
             | Write::ContinueTitle { .. }
             | Write::SetTitle { .. }
-            | Write::NameSession { .. } => {}
+            | Write::NameSession { .. }
+            // The caller knows which rows it deletes.
+            | Write::Delete { .. }
+            | Write::DeleteChain { .. } => {}
         }
+    }
+
+    /// Removes the messages of a deleted row.
+    pub(super) fn delete(&mut self, row: &StoredId) {
+        self.active.remove(row);
+        self.talks.remove(row);
+        self.archived.remove(row);
     }
 
     fn add(&mut self, row: &StoredId, first: &StoredId, messages: &[NewMessage]) {

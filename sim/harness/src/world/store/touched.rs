@@ -28,7 +28,7 @@ pub(super) fn by_commit(footprints: &Footprints, mirror: &Mirror, write: &Write)
         | Write::SetTitle { session, .. }
         | Write::ReplaceMessages { session, .. } => change(session),
         // Any row may have the deleted one as its parent.
-        Write::Delete { .. } => mirror.rows().iter().for_each(|row| change(&row.id)),
+        Write::Delete { .. } | Write::DeleteChain { .. } => mirror.rows().iter().for_each(|row| change(&row.id)),
         Write::Rotate { parent, child, .. } => {
             change(parent);
             change(&child.id);
@@ -56,7 +56,8 @@ fn names(write: &Write) -> bool {
         | Write::SetTitle { .. }
         | Write::NameSession { .. }
         | Write::Branch { .. }
-        | Write::Delete { .. } => true,
+        | Write::Delete { .. }
+        | Write::DeleteChain { .. } => true,
         Write::Append { .. }
         | Write::End { .. }
         | Write::Reopen { .. }
@@ -76,6 +77,6 @@ pub(super) fn by_lookup(footprints: &Footprints, mirror: &Mirror, read: &Read) {
             footprints.read(|| Resource::Titles);
             footprints.read(|| Resource::Rows);
         }
-        Read::Tip { .. } | Read::Open | Read::List { .. } => footprints.read(|| Resource::Rows),
+        Read::Tip { .. } | Read::Chain { .. } | Read::Open | Read::List { .. } => footprints.read(|| Resource::Rows),
     }
 }
