@@ -55,12 +55,6 @@ fn answered_writes_survive() {
     run(Settings::default(), 800, false).expect("no violation");
 }
 
-/// In a WAL, `FULL` is as good as `EXTRA`.
-#[test]
-fn full_is_enough_in_a_wal() {
-    run(settings(Journal::Wal, Synchronous::Full), 2000, false).expect("no violation");
-}
-
 #[test]
 fn a_disk_that_is_not_waited_for_is_found() {
     check_found(settings(Journal::Wal, Synchronous::Off));
