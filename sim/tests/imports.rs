@@ -102,7 +102,7 @@ const CRATES: &[Crate] = &[
             // Values and errors, each converted.
             &["column", "durability", "error", "failure"],
             // Tables, and the parts of statements that several calls share.
-            &["schema", "tip", "title"],
+            &["input", "schema", "tip", "title"],
             // One transaction, one query.
             &["read", "write"],
             &["database"],

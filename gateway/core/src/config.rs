@@ -45,6 +45,9 @@ pub struct Config {
     pub max_waiting_prompts: u32,
     /// How many events of a session are kept for a client that has missed some; zero for any number.
     pub max_kept_events: u32,
+    /// How long a write waits for another process that holds the database, before it fails. Without it the default of the
+    /// release applies.
+    pub busy_timeout: Option<Millis>,
     /// What a compression that names no mode does: `release_default`, `rotate` or `in_place`.
     pub compression: Compression,
     /// How many messages a conversation may have when a turn begins, its prompt included: a turn of a longer one begins with a
@@ -111,6 +114,7 @@ impl Default for Config {
             max_sessions_per_connection: 64,
             max_waiting_prompts: 64,
             max_kept_events: 512,
+            busy_timeout: None,
             compression: Compression::default(),
             compress_above: 0,
             source: "tui".to_owned(),

@@ -9,6 +9,7 @@ mod events;
 mod history;
 mod hold;
 mod interface;
+mod keyed;
 mod listing;
 mod prompt;
 mod respond;
@@ -175,7 +176,7 @@ pub(crate) async fn call(
         Method::Resume => resume::resume(gateway, link, rpc::params(params)?).await,
         Method::Activate => resume::activate(gateway, link, &rpc::params(params)?),
         Method::Close => end::close(gateway, &rpc::params(params)?).await,
-        Method::Interrupt => end::interrupt(gateway, &rpc::params(params)?),
+        Method::Interrupt => end::interrupt(gateway, &rpc::params(params)?).await,
         Method::ActiveList => listing::active(gateway, &rpc::params(params)?).await,
         Method::List => listing::stored(gateway, &rpc::params(params)?).await,
         Method::EventsSince => events::since(gateway, &rpc::params(params)?),
@@ -187,7 +188,7 @@ pub(crate) async fn call(
         Method::History => history::shown(gateway, &rpc::params(params)?),
         Method::Undo => history::undo(gateway, link, &rpc::params(params)?).await,
         Method::Title => title::title(gateway, rpc::params(params)?).await,
-        Method::Steer => steer::steer(gateway, link, &rpc::params(params)?),
+        Method::Steer => steer::steer(gateway, link, &rpc::params(params)?).await,
         Method::Status => status::status(gateway, &rpc::params(params)?),
         Method::Usage => status::usage(gateway, &rpc::params(params)?),
         Method::Compress => compress::compress(gateway, link, &rpc::params(params)?).await,

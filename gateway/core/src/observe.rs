@@ -33,6 +33,8 @@ pub enum Resource<'a> {
     Approvals,
     /// The outcomes of background jobs that no session has taken.
     Notices,
+    /// The idempotency keys of requests that are being carried out.
+    Keys,
     /// The lock under which old releases look for a live session.
     ResumeLock,
     /// Whether the gateway is being shut down.

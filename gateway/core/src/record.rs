@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::clock::{Now, Uptime, Wall};
 use crate::ids::ConnectionId;
-use crate::store::{NewMessage, Role, StoredId};
+use crate::store::{InputId, NewMessage, Role, StoredId};
 
 pub use question::{Meant, OpenQuestion, QuestionLog, Resolution, ResolvedQuestion};
 
@@ -41,6 +41,8 @@ pub struct Record {
     pub questions: QuestionLog,
     /// Prompts that wait for the turn to end, oldest first.
     pub queue: Vec<Queued>,
+    /// The stored inputs that messages hold which are not stored yet.
+    pub taken: Vec<InputId>,
     /// Background jobs that its turns have started and whose outcome it has not received.
     pub jobs: BTreeSet<String>,
     /// The orphan timers that are armed; more than one only in releases that pile them up.
@@ -129,6 +131,8 @@ pub struct TurnState {
     pub tools: usize,
     /// Whether it was asked to stop.
     pub interrupted: bool,
+    /// Whether the conversation is being compressed.
+    pub compressing: bool,
     /// Words to it that it has not read yet, oldest first.
     pub steers: Vec<Queued>,
 }
@@ -151,6 +155,26 @@ pub struct Queued {
     pub text: String,
     /// The connection it came on; none for the outcome of a background job.
     pub link: Option<ConnectionId>,
+    /// Whether it outlives the process.
+    pub kept: Kept,
+}
+
+impl Queued {
+    /// Whether it has this text, and waits in memory only.
+    pub fn is_in_memory(&self, text: &str) -> bool {
+        self.kept == Kept::Memory && self.text == text
+    }
+}
+
+/// How an accepted input is kept until a message holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// In memory only: it is lost with the process.
+    Memory,
+    /// It is being stored, and its request has no answer yet.
+    Storing(InputId),
+    /// In the rows.
+    Stored(InputId),
 }
 
 /// How much was cancelled before a turn read it or began with it.
@@ -160,6 +184,8 @@ pub(crate) struct Cancelled {
     pub(crate) steers: usize,
     /// The number of queued prompts.
     pub(crate) prompts: usize,
+    /// How many of both are in the rows, or about to be.
+    pub(crate) kept: usize,
 }
 
 /// A conversation, and how much of it is stored.
@@ -213,6 +239,9 @@ pub struct Details {
     pub branch_of: Option<StoredId>,
     /// The working folder, if one was chosen.
     pub cwd: Option<String>,
+    /// The last prompt of the conversation, if a resume has found no final message of the agent after it: its turn has
+    /// failed, or the process ended before it did.
+    pub unfinished: Option<String>,
     /// A title asked for before the row exists.
     pub pending_title: Option<String>,
     /// Whether it is closed with its connection instead of getting a grace.
@@ -238,6 +267,7 @@ impl Record {
             question: None,
             questions: QuestionLog::default(),
             queue: Vec::new(),
+            taken: Vec::new(),
             jobs: BTreeSet::new(),
             timers: Vec::new(),
             idle_timer: None,
@@ -249,6 +279,7 @@ impl Record {
                 earlier: 0,
                 branch_of: None,
                 cwd: None,
+                unfinished: None,
                 pending_title: None,
                 close_on_disconnect: false,
                 interrupted: None,
@@ -273,6 +304,7 @@ impl Record {
             assistant: String::new(),
             reported: now.uptime,
             tools: 0,
+            compressing: false,
             interrupted: std::mem::take(&mut self.details.stale_interrupt),
             steers: Vec::new(),
         })
@@ -280,8 +312,43 @@ impl Record {
 
     /// Cancels what waits for a turn: steering text for the one that runs, and the queued prompts.
     pub(crate) fn cancel_waiting(&mut self) -> Cancelled {
-        let steers = self.turn.as_mut().map(|turn| std::mem::take(&mut turn.steers).len()).unwrap_or_default();
-        Cancelled { steers, prompts: std::mem::take(&mut self.queue).len() }
+        let steers = self.turn.as_mut().map(|turn| std::mem::take(&mut turn.steers)).unwrap_or_default();
+        let prompts = std::mem::take(&mut self.queue);
+        let kept = steers.iter().chain(&prompts).filter(|queued| queued.kept != Kept::Memory).count();
+        Cancelled { steers: steers.len(), prompts: prompts.len(), kept }
+    }
+
+    /// A compression begins or ends in the turn that holds the session.
+    pub(crate) fn note_compressing(&mut self, compressing: bool) {
+        if let Some(turn) = &mut self.turn {
+            turn.compressing = compressing;
+        }
+    }
+
+    /// Whether the turn that holds the session compresses the conversation.
+    pub fn is_compressing(&self) -> bool {
+        self.turn.as_ref().is_some_and(|turn| turn.compressing)
+    }
+
+    /// Whether a prompt waits that outlives the process. While no turn runs, it is about to begin.
+    pub fn has_kept(&self) -> bool {
+        self.queue.iter().any(|queued| queued.kept != Kept::Memory)
+    }
+
+    /// The outcome of storing the input `id`: on a success it is kept, else it does not wait any more. Returns whether it
+    /// was among the prompts.
+    pub(crate) fn settle(&mut self, id: &InputId, is_stored: bool) -> bool {
+        let is_it = |queued: &Queued| queued.kept == Kept::Storing(id.clone());
+        let is_prompt = self.queue.iter().any(is_it);
+        for waiting in self.turn.iter_mut().map(|turn| &mut turn.steers).chain([&mut self.queue]) {
+            match is_stored {
+                true => waiting.iter_mut().filter(|queued| is_it(queued)).for_each(|queued| {
+                    queued.kept = Kept::Stored(id.clone());
+                }),
+                false => waiting.retain(|queued| !is_it(queued)),
+            }
+        }
+        is_prompt
     }
 
     /// Whether the session writes the row `id`, or is about to.
@@ -399,6 +466,14 @@ impl Transcript {
     pub(crate) fn loaded(messages: Vec<NewMessage>) -> Self {
         let loaded = messages.len();
         Self { loaded, ..Self::stored(messages) }
+    }
+
+    /// The last prompt, if no final message of the agent follows it.
+    pub(crate) fn unfinished(&self) -> Option<&str> {
+        let last = self.messages.last()?;
+        let is_final = last.role == Role::Assistant && last.tool_calls.is_none();
+        let prompt = self.messages.iter().rev().find(|message| message.role == Role::User)?;
+        prompt.content.as_deref().filter(|_| !is_final)
     }
 
     /// What it was before its last message, the prompt of a turn.

@@ -4,6 +4,7 @@
 
 mod event_log;
 mod index;
+mod keys;
 mod link;
 mod notices;
 mod registry;
@@ -16,7 +17,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use crate::behavior::Behavior;
-use crate::clock::Wall;
+use crate::clock::{Millis, Wall};
 use crate::config::Config;
 use crate::entropy::{Purpose, Stream};
 use crate::env::Env;
@@ -25,9 +26,10 @@ use crate::legacy::resume_lock::ResumeLock;
 use crate::lifecycle::close::EventRoute;
 use crate::observe::{Resource, SessionEvent};
 use crate::rpc;
-use crate::store::{Rows, StoredId};
+use crate::store::{InputId, Rows, StoredId};
 
 pub(crate) use event_log::EventLog;
+pub(crate) use keys::{KeyInUse, KeysInUse};
 pub use link::Link;
 pub(crate) use notices::{Notice, Notices};
 pub use registry::Registry;
@@ -52,6 +54,9 @@ pub struct Gateway {
     pub(crate) approvals: ApprovalTable,
     row_ids: RowIds,
     timers: Cell<u64>,
+    inputs: Cell<u64>,
+    /// The idempotency keys of requests that are being carried out.
+    pub(crate) keys: KeysInUse,
     stopping: Cell<bool>,
 }
 
@@ -67,6 +72,8 @@ impl Gateway {
             approvals: ApprovalTable::new(behavior.approval.asked(), observe()),
             row_ids: RowIds::default(),
             timers: Cell::default(),
+            inputs: Cell::default(),
+            keys: KeysInUse::observed(observe()),
             stopping: Cell::default(),
             env,
             config,
@@ -118,6 +125,17 @@ impl Gateway {
     pub(crate) fn new_row(&self, wall: Wall, stream: Stream<'_>) -> StoredId {
         self.env.observe.write(Resource::RowIds);
         self.row_ids.next(wall, || self.env.draw(stream, Purpose::StoredId))
+    }
+
+    /// The id of a new accepted input. Runtime ids are drawn, so that no earlier process has used it.
+    pub(crate) fn next_input(&self, session: &Session) -> InputId {
+        self.inputs.set(self.inputs.get() + 1);
+        InputId(format!("{}-{}", session.id(), self.inputs.get()).into())
+    }
+
+    /// How long a write of its store has to wait for another process that holds the database, before it fails.
+    pub fn busy_wait(&self) -> Millis {
+        self.behavior.flush.busy_wait(self.config.busy_timeout)
     }
 
     /// The id of a new timer.

@@ -4,6 +4,7 @@
 //! `docs/src/develop/gateway.md` lists all places.
 
 pub(crate) mod compaction;
+pub(crate) mod input;
 pub(crate) mod persist;
 pub(crate) mod reconcile;
 pub(crate) mod rotation;

@@ -13,7 +13,8 @@ use crate::clock::Wall;
 
 pub use rows::Rows;
 pub use write::{
-    BranchTitle, EndReason, MessageRow, NewMessage, NewSession, Replaced, Role, SessionRow, StoredId, TipRule, Write,
+    BranchTitle, EndReason, InputId, InputKind, KeyedAnswer, MessageRow, NewInput, NewMessage, NewSession, Replaced,
+    Role, SessionRow, StoredId, TipRule, Write,
 };
 
 /// Keeps rows. The contract, which every implementation is tested on:
@@ -60,6 +61,21 @@ pub enum Read {
         /// The session whose messages are read.
         session: StoredId,
     },
+    /// The accepted inputs that wait for a session, oldest first.
+    Inputs {
+        /// The session whose inputs are read; it needs no row.
+        session: StoredId,
+    },
+    /// The accepted input with this id, if it still waits.
+    Input {
+        /// The id to look up.
+        id: InputId,
+    },
+    /// The stored answer to a request with an idempotency key.
+    Keyed {
+        /// The key; the answer is `None` if it is unknown.
+        key: String,
+    },
     /// The newest continuation of a session, itself if it has none.
     Tip {
         /// The row at which the chain starts.
@@ -92,6 +108,10 @@ pub enum Found {
     Session(Option<SessionRow>),
     /// The answer to [`Read::Messages`]: active messages, oldest first.
     Messages(Vec<MessageRow>),
+    /// The answer to [`Read::Inputs`] and [`Read::Input`]: what waits, oldest first.
+    Inputs(Vec<NewInput>),
+    /// The answer to [`Read::Keyed`]: the stored answer, or `None`.
+    Keyed(Option<KeyedAnswer>),
     /// The answer to [`Read::Tip`]: the newest continuation.
     Tip(StoredId),
     /// The answer to [`Read::Chain`]: ids in the order in which the rows were inserted; none if there is no such row.

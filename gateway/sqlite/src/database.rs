@@ -8,32 +8,34 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::durability::Durability;
 use super::error::{OpenError, not_opened};
 use super::failure::Failure;
-use super::{read, schema, write};
-use gateway_core::store::{Found, MessageRow, Read, SessionRow, StoreError, Write, Written};
+use super::{input, read, schema, write};
+use gateway_core::store::{Found, MessageRow, NewInput, Read, SessionRow, StoreError, Write, Written};
 
 /// An open connection to one database, with its prepared statements.
 pub struct Database {
     pub(super) connection: Connection,
 }
 
-/// The whole content of the two tables.
+/// The sessions, their messages, and what waits for them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dump {
     /// Session rows, in order of creation.
     pub sessions: Vec<SessionRow>,
     /// Message rows, in order of id, archived ones included.
     pub messages: Vec<MessageRow>,
+    /// Accepted inputs, oldest first.
+    pub inputs: Vec<NewInput>,
 }
 
-/// How long a statement waits for a lock that another process holds before it fails as busy.
-pub const BUSY: Duration = Duration::from_secs(1);
+/// How long a statement waits for a lock that another process holds before it fails as busy, unless another time is set.
+const BUSY: Duration = Duration::from_secs(30);
 
 /// The flags of a database that is created if it does not exist.
 const CREATE: OpenFlags =
     OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_CREATE).union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
 /// The capacity of the statement cache. Above the number of statements, so that each is prepared once.
-const STATEMENTS_MAX: usize = 64;
+const STATEMENTS_MAX: usize = 80;
 
 impl Database {
     /// Creates a database in memory. It is gone when this value is dropped.
@@ -72,6 +74,11 @@ impl Database {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         connection.busy_timeout(BUSY).map_err(failed)?;
         Ok(Self { connection })
+    }
+
+    /// Sets how long a statement waits for a lock that another process holds before it fails as busy.
+    pub fn set_busy_timeout(&self, wait: Duration) -> Result<(), StoreError> {
+        Ok(self.connection.busy_timeout(wait).map_err(Failure::from)?)
     }
 
     /// Executes one transaction: all of it, or nothing on an error.
@@ -135,12 +142,13 @@ impl Database {
         Ok(read::answer(&snapshot, read).map_err(Failure::from)?)
     }
 
-    /// Reads both tables whole, for reports.
+    /// Reads the tables whole, for reports.
     pub fn dump(&self) -> Result<Dump, StoreError> {
         let snapshot = self.connection.unchecked_transaction().map_err(Failure::from)?;
         Ok(Dump {
             sessions: read::all_sessions(&snapshot).map_err(Failure::from)?,
             messages: read::all_messages(&snapshot).map_err(Failure::from)?,
+            inputs: input::all(&snapshot).map_err(Failure::from)?,
         })
     }
 
@@ -218,7 +226,7 @@ mod tests {
 
     fn say(id: &str) -> Write {
         let messages = vec![NewMessage::text(Role::User, "hello", Wall(2000))];
-        Write::Append { session: StoredId::new(id), messages }
+        Write::Append { session: StoredId::new(id), messages, taken: Vec::new() }
     }
 
     #[track_caller]

@@ -12,6 +12,7 @@ mod database;
 mod durability;
 mod error;
 mod failure;
+mod input;
 #[cfg(test)]
 mod notation;
 mod read;
@@ -20,7 +21,7 @@ mod tip;
 mod title;
 mod write;
 
-pub use database::{BUSY, Database, Dump};
+pub use database::{Database, Dump};
 pub use durability::{Durability, Journal, Synchronous};
 pub use error::OpenError;
 pub use schema::SCHEMA_VERSION;

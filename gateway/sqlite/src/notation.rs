@@ -66,7 +66,11 @@ fn change(session: &StoredId, word: &str) -> Write {
     let at = seconds(at);
     let reason = match what {
         "said" => {
-            return Write::Append { session, messages: vec![NewMessage::text(Role::User, "hello", at)] };
+            return Write::Append {
+                session,
+                messages: vec![NewMessage::text(Role::User, "hello", at)],
+                taken: Vec::new(),
+            };
         }
         "compression" => EndReason::Compression,
         "tui_close" => EndReason::TuiClose,

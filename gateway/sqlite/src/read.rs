@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::column::{self, Column, select_messages, select_sessions};
-use super::tip;
+use super::{input, tip};
 use gateway_core::clock::Wall;
 use gateway_core::store::{EndReason, Found, ListOrder, ListedRow, MessageRow, Read, SessionRow, StoredId, TipRule};
 
@@ -43,6 +43,9 @@ pub(super) fn answer(connection: &Connection, read: &Read) -> rusqlite::Result<F
             Found::Session(connection.prepare_cached(TITLED)?.query_row([title], column::session).optional()?)
         }
         Read::Messages { session } => Found::Messages(messages(connection, MESSAGES, [Column(session)])?),
+        Read::Inputs { session } => Found::Inputs(input::waiting(connection, session)?),
+        Read::Input { id } => Found::Inputs(input::waiting_as(connection, id)?),
+        Read::Keyed { key } => Found::Keyed(input::keyed(connection, key)?),
         Read::Tip { session, rule } => Found::Tip(tip::tip(connection, session, *rule)?),
         Read::Chain { session } => Found::Chain(tip::chain(connection, session)?),
         Read::Open => Found::Open(sessions(connection, OPEN, [])?),
@@ -253,7 +256,7 @@ mod tests {
         };
         let messages = vec![calls, result];
         let session = StoredId::new("a");
-        let write = Write::Append { session: session.clone(), messages: messages.clone() };
+        let write = Write::Append { session: session.clone(), messages: messages.clone(), taken: Vec::new() };
         database.write(&write).expect("it is written");
         let Ok(Found::Messages(rows)) = database.read(&Read::Messages { session }) else { panic!("no messages") };
         assert_eq!(rows.into_iter().map(|row| row.message).collect::<Vec<_>>(), messages);

@@ -1,6 +1,7 @@
-//! The tables of hermes-agent 0.19.0.
+//! The tables of hermes-agent 0.19.0, and two of this gateway.
 //!
-//! The gateway fills few of the columns. The others exist for tools that expect the whole schema.
+//! The gateway fills few of the columns. The others exist for tools that expect the whole schema. Its own tables are added to
+//! a database that lacks them, also to one of a release; the schema version stays, and releases do not look at them.
 
 use std::path::Path;
 
@@ -13,15 +14,23 @@ pub const SCHEMA_VERSION: i64 = 22;
 
 /// The statements that delete all rows and reset the message ids. The schema version is kept. Messages come first, because
 /// they refer to sessions.
-pub(super) const EMPTY_TABLES: [&str; 3] =
-    ["DELETE FROM messages", "DELETE FROM sessions", "DELETE FROM sqlite_sequence"];
+pub(super) const EMPTY_TABLES: [&str; 5] = [
+    "DELETE FROM accepted_inputs",
+    "DELETE FROM keyed_answers",
+    "DELETE FROM messages",
+    "DELETE FROM sessions",
+    "DELETE FROM sqlite_sequence",
+];
 
 /// Creates the tables in an empty database, and refuses any other database that does not have this schema version.
 pub(super) fn ensure(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let failed = |error| not_opened(path, &error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     match condition(&transaction).map_err(failed)? {
-        Condition::Versioned(SCHEMA_VERSION) => Ok(()),
+        Condition::Versioned(SCHEMA_VERSION) => {
+            transaction.execute_batch(OWN_TABLES).map_err(failed)?;
+            transaction.commit().map_err(failed)
+        }
         Condition::Versioned(found) if found > SCHEMA_VERSION => {
             Err(OpenError::NewerSchema { path: path.to_owned(), found, known: SCHEMA_VERSION })
         }
@@ -31,6 +40,7 @@ pub(super) fn ensure(connection: &mut Connection, path: &Path) -> Result<(), Ope
         Condition::Foreign => Err(OpenError::NotOurs { path: path.to_owned() }),
         Condition::Empty => {
             transaction.execute_batch(TABLES).map_err(failed)?;
+            transaction.execute_batch(OWN_TABLES).map_err(failed)?;
             transaction
                 .execute("INSERT INTO schema_version (version) VALUES (?1)", [SCHEMA_VERSION])
                 .map_err(failed)?;
@@ -146,6 +156,25 @@ CREATE INDEX idx_messages_session ON messages(session_id, timestamp);
 CREATE INDEX idx_messages_session_active ON messages(session_id, active, timestamp);
 CREATE INDEX idx_messages_platform_msg_id ON messages(session_id, platform_message_id)
     WHERE platform_message_id IS NOT NULL;
+";
+
+/// An input has no foreign key: it may wait for a session that has no row yet.
+const OWN_TABLES: &str = "
+CREATE TABLE IF NOT EXISTS accepted_inputs (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    text TEXT NOT NULL,
+    accepted_at REAL NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS keyed_answers (
+    key TEXT PRIMARY KEY,
+    request TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    answered_at REAL NOT NULL
+);
 ";
 
 #[cfg(test)]

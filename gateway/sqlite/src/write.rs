@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::column::Column;
 use super::failure::Failure;
-use super::{tip, title};
+use super::{input, tip, title};
 use gateway_core::clock::Wall;
 use gateway_core::store::{
     BranchTitle, EndReason, MessageRow, NewMessage, NewSession, Replaced, SessionRow, StoreError, StoredId, TipRule,
@@ -15,11 +15,25 @@ use gateway_core::store::{
 pub(super) fn carry_out(connection: &Connection, write: &Write) -> Result<Written, Failure> {
     let changed = match write {
         Write::CreateSession { session } => create_session(connection, session)?,
-        Write::StartTurn { session, messages } => {
+        Write::StartTurn { session, messages, taken, keyed } => {
             create_session(connection, session)?;
+            input::take(connection, taken)?;
+            input::keep_answer(connection, keyed.as_ref())?;
             append(connection, &session.id, messages)?
         }
-        Write::Append { session, messages } => append(connection, session, messages)?,
+        Write::Append { session, messages, taken } => {
+            input::take(connection, taken)?;
+            append(connection, session, messages)?
+        }
+        Write::Accept { input, keyed } => {
+            input::insert(connection, input)?;
+            input::keep_answer(connection, keyed.as_ref())?;
+            0
+        }
+        Write::Cancel { session } => {
+            input::cancel(connection, session)?;
+            0
+        }
         Write::End { session, at, reason } => end(connection, session, *at, *reason)?,
         Write::Reopen { session } => reopen(connection, session)?,
         Write::ReopenTip { session } => return reopen_tip(connection, session),
@@ -77,6 +91,7 @@ fn rotate(
     let inserted = execute_with(connection, INSERT_SESSION, child)?;
     title::carry_on(connection, &child.id, parent)?;
     append(connection, &child.id, messages)?;
+    input::pass_on(connection, parent, &child.id)?;
     Ok(ended + inserted)
 }
 
@@ -129,6 +144,7 @@ fn branch(
 
 /// Deletes messages and detaches children first, because they refer to the row.
 fn delete(connection: &Connection, session: &StoredId) -> Result<usize, Failure> {
+    input::cancel(connection, session)?;
     for statement in [DELETE_MESSAGES, FORGET_PARENT] {
         connection.prepare_cached(statement)?.execute([Column(session)])?;
     }

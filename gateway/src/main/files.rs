@@ -5,12 +5,15 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use gateway::real::access::{Access, Token};
 use gateway::real::lock::{Lock, LockError};
 use gateway::real::sqlite::SqliteThread;
 use gateway_core::agent::script::TurnScript;
+use gateway_core::clock::Millis;
 use gateway_core::config::Config;
+use gateway_core::store::StoreError;
 use gateway_sqlite::{Database, OpenError};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -91,10 +94,15 @@ pub(crate) fn access(arguments: &Serve) -> Result<Access, StartError> {
     Ok(Access { token, origins: arguments.allow_origin.clone() })
 }
 
-/// Opens the database, then locks it. In this order no lock file is left beside a file that is refused.
-pub(crate) fn open(path: &Path) -> Result<(Rc<SqliteThread>, Lock), StartError> {
+/// Opens the database, then locks it. `busy_timeout` is how long a write waits for another process, if it is set. In this order no lock file is left beside a file that is refused.
+pub(crate) fn open(path: &Path, busy_timeout: Option<Millis>) -> Result<(Rc<SqliteThread>, Lock), StartError> {
     let refused = |error: OpenError| StartError { error: error.to_string(), hint: hint(&error) };
     let database = Database::open(path).map_err(refused)?;
+    if let Some(wait) = busy_timeout {
+        let refused =
+            |error: StoreError| StartError { error: error.to_string(), hint: "choose another --busy-timeout" };
+        database.set_busy_timeout(Duration::from_millis(wait.0)).map_err(refused)?;
+    }
     let lock = Lock::take(path).map_err(|error| StartError {
         error: error.to_string(),
         hint: match error {

@@ -125,6 +125,9 @@ struct Settings {
     /// The most events of a session that are kept for a client that has missed some; 0 for no limit [default: 512]
     #[arg(long, value_name = "N")]
     max_kept_events: Option<u32>,
+    /// How long a write waits for another process that holds the database, before it fails [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    busy_timeout: Option<Millis>,
     /// The mode of a compression that names none: release_default, rotate or in_place [default: release_default]
     #[arg(long, value_name = "MODE", value_parser = word::<Compression>)]
     compression: Option<Compression>,
@@ -198,6 +201,7 @@ impl Serve {
             max_sessions_per_connection: flags.max_sessions_per_connection.unwrap_or(file.max_sessions_per_connection),
             max_waiting_prompts: flags.max_waiting_prompts.unwrap_or(file.max_waiting_prompts),
             max_kept_events: flags.max_kept_events.unwrap_or(file.max_kept_events),
+            busy_timeout: flags.busy_timeout.or(file.busy_timeout),
             compression: flags.compression.unwrap_or(file.compression),
             compress_above: flags.compress_above.unwrap_or(file.compress_above),
             source: flags.source.clone().unwrap_or(file.source),

@@ -72,6 +72,8 @@ fn log_line(write: &Write) -> Option<LogLine> {
         | Write::StartTurn { .. }
         | Write::NameSession { .. }
         | Write::Append { .. }
+        | Write::Accept { .. }
+        | Write::Cancel { .. }
         | Write::Compact { .. }
         | Write::ReplaceMessages { .. }
         | Write::ContinueTitle { .. }

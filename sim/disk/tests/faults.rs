@@ -18,7 +18,12 @@ fn start(id: &str, text: &str) -> Write {
     let (source, id) = ("tui".to_owned(), StoredId::new(id));
     let (model, parent, branched_from, cwd, title) = Default::default();
     let session = NewSession { id, source, model, parent, branched_from, started_at: Wall(0), cwd, title };
-    Write::StartTurn { session, messages: vec![NewMessage::text(Role::User, text, Wall(0))] }
+    Write::StartTurn {
+        session,
+        messages: vec![NewMessage::text(Role::User, text, Wall(0))],
+        taken: Vec::new(),
+        keyed: None,
+    }
 }
 
 fn rows(database: &Database) -> Vec<String> {

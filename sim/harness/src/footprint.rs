@@ -30,6 +30,8 @@ pub enum Resource {
     Approvals,
     /// The notices of background jobs that no turn has taken.
     Notices,
+    /// The idempotency keys: in use, and with a stored answer.
+    Keys,
     /// The lock that serializes resumes under old releases.
     ResumeLock,
     /// Whether the gateway is being shut down.
@@ -116,6 +118,7 @@ impl GatewayAccesses {
             observe::Resource::Backlog(client) => Resource::Backlog(client.to_owned()),
             observe::Resource::Approvals => Resource::Approvals,
             observe::Resource::Notices => Resource::Notices,
+            observe::Resource::Keys => Resource::Keys,
             observe::Resource::ResumeLock => Resource::ResumeLock,
             observe::Resource::Stopping => Resource::Stopping,
             observe::Resource::Agents => Resource::Agents,

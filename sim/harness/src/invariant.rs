@@ -4,6 +4,7 @@
 //! claims during a run, and a failed one is a [`Violation`].
 
 mod accepted_input_is_stored;
+mod accepted_prompts_are_carried_out;
 mod acknowledged_messages_are_stored;
 mod answers_equal_the_state;
 mod answers_reach_their_question;
@@ -15,6 +16,7 @@ mod busy_sessions_have_a_turn;
 mod call_ids_are_unique;
 mod calls_have_results;
 mod close_on_disconnect_is_honored;
+mod compressions_are_completed;
 mod connected_sessions_are_not_evicted;
 mod consent_covers_one_request;
 mod deleted_conversations_are_gone;
@@ -35,6 +37,7 @@ mod interrupted_turns_emit_nothing;
 mod interrupts_are_honored;
 mod interrupts_have_a_cause;
 mod job_notices_reach_their_session;
+mod keyed_requests_run_once;
 mod late_agents_are_discarded;
 mod lists_are_sorted_by_activity;
 mod lists_have_no_duplicates;
@@ -60,6 +63,7 @@ mod rows_keep_their_source;
 mod rows_match_mirror;
 mod session_cap_is_enforced;
 mod session_end_flushes_messages;
+mod short_locks_refuse_nothing;
 mod signals_end_rows;
 mod stalled_clients_are_disconnected;
 mod successful_requests_attach;
@@ -68,6 +72,7 @@ mod titles_are_stored;
 mod transcripts_are_valid_for_providers;
 mod truncating_prompts_apply_or_fail;
 mod turns_outlive_their_clients;
+mod turns_run_only_on_stored_prompts;
 mod unresponsive_turns_are_interrupted;
 
 use sim_scenario::InvariantNames;
@@ -76,7 +81,7 @@ use crate::claim::{Breach, Case, Cases, Claim, Condition, Excuse, RENAMED, View,
 pub use crate::claim::{Invariant, Violation};
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 66] = [
+pub const ALL: [&Invariant; 71] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_not_cut_short::INVARIANT,
@@ -91,10 +96,12 @@ pub const ALL: [&Invariant; 66] = [
     &ended_rows_are_immutable::INVARIANT,
     &ended_sessions_are_silent::INVARIANT,
     &job_notices_reach_their_session::INVARIANT,
+    &keyed_requests_run_once::INVARIANT,
     &late_agents_are_discarded::INVARIANT,
     &prompts_end_once::INVARIANT,
     &end_reason_matches_actor::INVARIANT,
     &turns_outlive_their_clients::INVARIANT,
+    &turns_run_only_on_stored_prompts::INVARIANT,
     &healthy_turns_are_not_stopped::INVARIANT,
     &evictions_have_a_cause::INVARIANT,
     &memory_equals_rows::INVARIANT,
@@ -108,6 +115,7 @@ pub const ALL: [&Invariant; 66] = [
     &acknowledged_messages_are_stored::INVARIANT,
     &finished_turns_store_a_reply::INVARIANT,
     &accepted_input_is_stored::INVARIANT,
+    &accepted_prompts_are_carried_out::INVARIANT,
     &answers_reach_tool_results::INVARIANT,
     &answers_reach_their_question::INVARIANT,
     &consent_covers_one_request::INVARIANT,
@@ -137,8 +145,10 @@ pub const ALL: [&Invariant; 66] = [
     &deleted_conversations_are_gone::INVARIANT,
     &lists_are_sorted_by_activity::INVARIANT,
     &lists_have_no_duplicates::INVARIANT,
+    &short_locks_refuse_nothing::INVARIANT,
     &signals_end_rows::INVARIANT,
     &close_on_disconnect_is_honored::INVARIANT,
+    &compressions_are_completed::INVARIANT,
     &idle_sessions_end::INVARIANT,
     &session_cap_is_enforced::INVARIANT,
     &failed_agent_builds_are_retried::INVARIANT,

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use gateway_core::clock::{Millis, Wall};
-use gateway_core::store::{MessageRow, SessionRow, StoredId};
+use gateway_core::store::{MessageRow, NewInput, SessionRow, StoredId};
 use serde::Serialize;
 
 use crate::world::clock::EPOCH;
@@ -19,13 +19,16 @@ pub struct RowSet {
     pub sessions: Vec<SessionRow>,
     /// In the order of their ids.
     pub messages: Vec<MessageRow>,
+    /// Accepted inputs, oldest first.
+    pub inputs: Vec<NewInput>,
 }
 
 /// A name and a value: `s2.end_reason` and `ws_orphan_reap`.
 pub type Fact = (String, String);
 
 impl RowSet {
-    /// Every fact: row after row, column after column in the order of the schema, then the row's messages.
+    /// Every fact: row after row, column after column in the order of the schema, then the row's messages and
+    /// the accepted inputs that wait for it.
     pub fn facts(&self) -> Vec<Fact> {
         let mut facts = Vec::new();
         for (place, row) in self.sessions.iter().enumerate() {
@@ -42,6 +45,10 @@ impl RowSet {
             let messages = self.messages.iter().filter(|message| message.session == row.id);
             for (place, message) in messages.enumerate() {
                 fact(&format!("m{}", place + 1), message_fact(message));
+            }
+            let inputs = self.inputs.iter().filter(|input| input.session == row.id);
+            for (place, input) in inputs.enumerate() {
+                fact(&format!("waiting{}", place + 1), input_fact(input));
             }
         }
         facts
@@ -111,6 +118,12 @@ fn message_fact(row: &MessageRow) -> String {
     };
     let replaced = if row.active { "" } else { ", replaced" };
     format!("{} {text}{call} at {}{replaced}", message.role.as_str(), time(message.timestamp))
+}
+
+/// The value of the fact of an accepted input: in `s1.waiting1 = prompt "go on" at 5.000s`.
+fn input_fact(input: &NewInput) -> String {
+    let text = serde_json::Value::from(input.text.as_str());
+    format!("{} {text} at {}", input.kind.as_str(), time(input.at))
 }
 
 /// The time from the start of the script in milliseconds; negative where the clock was set back beyond the start of the

@@ -64,10 +64,13 @@ pub fn request(
             start_with(start, stored, &mut params);
             ("session.create", params)
         }
-        RequestStep::Prompt { prompt, truncate, .. } => {
+        RequestStep::Prompt { prompt, truncate, key, .. } => {
             let mut params = json!({"session_id": session, "text": prompt.text()});
             if let Some(ordinal) = truncate {
                 params["truncate_before_user_ordinal"] = json!(ordinal);
+            }
+            if let Some(key) = key {
+                params["idempotency_key"] = json!(key);
             }
             ("prompt.submit", params)
         }

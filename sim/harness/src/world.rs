@@ -54,7 +54,12 @@ impl World {
     pub(crate) fn new(scenario: &Scenario, chooser: Chooser, database: SharedDatabase) -> Self {
         let context = SimContext::new(chooser);
         let network = Network::new(Rc::clone(&context), scenario.network);
-        let store = SimStore::new(Rc::clone(&context), &scenario.store, database);
+        let store = SimStore::new(
+            Rc::clone(&context),
+            &scenario.store,
+            scenario.gateway.busy_timeout.unwrap_or(fault::PROMISED_WAIT),
+            database,
+        );
         let clock: Rc<dyn Clock> = Rc::new(context.clock.clone());
         let AgentSettings { build, first_build, failures, summary } = scenario.agent.clone();
         let agents = ScriptedAgents::new(Rc::clone(&clock), scenario.turns.clone(), build);

@@ -95,6 +95,8 @@ impl CallSide {
                 "insert_child",
                 "start_turn",
                 "append",
+                "accept",
+                "cancel",
                 "end",
                 "end_parent",
                 "reopen",
@@ -109,7 +111,7 @@ impl CallSide {
                 "delete",
                 "delete_chain",
             ],
-            Self::Read => &[ANY, "session", "titled", "messages", "tip", "chain", "open", "list"],
+            Self::Read => &[ANY, "session", "titled", "messages", "inputs", "keyed", "tip", "chain", "open", "list"],
         }
     }
 }
@@ -146,6 +148,8 @@ fn word_of_write(write: &Write) -> &'static str {
         Write::CreateSession { .. } => "create_session",
         Write::StartTurn { .. } => "start_turn",
         Write::Append { .. } => "append",
+        Write::Accept { .. } => "accept",
+        Write::Cancel { .. } => "cancel",
         Write::End { reason: EndReason::Compression, .. } => "end_parent",
         Write::End { .. } => "end",
         Write::Reopen { .. } => "reopen",
@@ -167,6 +171,8 @@ fn word_of_read(read: &Read) -> &'static str {
         Read::Session { .. } => "session",
         Read::Titled { .. } => "titled",
         Read::Messages { .. } => "messages",
+        Read::Inputs { .. } | Read::Input { .. } => "inputs",
+        Read::Keyed { .. } => "keyed",
         Read::Tip { .. } => "tip",
         Read::Chain { .. } => "chain",
         Read::Open => "open",

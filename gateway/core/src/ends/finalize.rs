@@ -12,6 +12,7 @@ use crate::observe::{EndBegan, SessionEvent};
 use crate::record::{AgentState, Cancelled, Record, SessionStage};
 use crate::spawn::Window;
 use crate::state::{Gateway, Session};
+use crate::storage::input;
 use crate::storage::persist;
 use crate::storage::reconcile::RETRY;
 use crate::store::{EndReason, StoreError};
@@ -26,11 +27,11 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
         Removal::BeforeEndLocked => Some(gateway.resume_lock.lock().await),
         Removal::AfterEnd | Removal::BeforeEnd => None,
     };
-    if !begin(gateway, session, actor) {
+    let Some(kept) = begin(gateway, session, actor) else {
         drop(lock);
         session.until(|record| (record.stage == SessionStage::Finalized).then_some(())).await;
         return false;
-    }
+    };
     if removal != Removal::AfterEnd {
         gateway.sessions.remove(session);
         windows::pass(gateway, Window::PoppedNotEnded).await;
@@ -46,6 +47,10 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     // A turn that is left running stores its own messages.
     if !session.read(Record::is_running) {
         persist::flush_last(gateway, session).await;
+    }
+    // What waits in the rows waits for a resume, unless the client has closed the session.
+    if actor == Actor::Client && (kept > 0 || gateway.notices.has_kept(session)) {
+        input::cancel(gateway, session).await;
     }
     end_row(gateway, session, close.reason(actor)).await;
     if removal == Removal::BeforeEnd {
@@ -72,8 +77,9 @@ pub(crate) async fn end(gateway: &Gateway, session: &Session, actor: Actor) -> b
     true
 }
 
-/// Marks the session as being ended, and cancels its timers and the prompts that wait. False if it is marked already.
-fn begin(gateway: &Gateway, session: &Session, actor: Actor) -> bool {
+/// Marks the session as being ended, and cancels its timers and the prompts that wait. Returns how many of those are in the
+/// rows; `None` if it is marked already.
+fn begin(gateway: &Gateway, session: &Session, actor: Actor) -> Option<usize> {
     let (reason, at) = (gateway.behavior.close.reason(actor), gateway.env.now().uptime);
     let begun = session.change_with(|record, handles| {
         match gateway.behavior.close.on_request(record) {
@@ -92,13 +98,18 @@ fn begin(gateway: &Gateway, session: &Session, actor: Actor) -> bool {
         };
         Some((record.is_running(), cancelled))
     });
-    let Some((found_turn, cancelled)) = begun else { return false };
+    let (found_turn, cancelled) = begun?;
     session.report(SessionEvent::EndBegan(EndBegan { actor, reason, at, found_turn }));
     session.report(SessionEvent::PromptsEnded(cancelled.prompts as u64));
-    for _ in 0..cancelled.steers + cancelled.prompts {
+    let left = if actor == Actor::Client { 0 } else { cancelled.kept };
+    for _ in left..cancelled.steers + cancelled.prompts {
         session.emit("error", json!({"message": "the session was closed before this prompt had its turn"}));
     }
-    true
+    if left > 0 {
+        let text = format!("{left} accepted prompts wait for the next resume of the conversation");
+        session.emit("status.update", json!({"kind": "waiting", "text": text}));
+    }
+    Some(cancelled.kept)
 }
 
 /// Ends the row of a session and leaves its turn and record to the end of the process.

@@ -12,6 +12,7 @@ use crate::spawn::Window;
 use crate::state::{Gateway, Link};
 use crate::store::{EndReason, SessionRow, StoredId};
 use crate::work::opening::{self, Opened};
+use crate::work::turn;
 
 /// Reopens the row `target`, loads it, and registers its record, unless another request has done so meanwhile. `asked` is the
 /// row that the client named.
@@ -42,6 +43,7 @@ pub(crate) async fn reopen_then_register(
     record.details.started_at = asked.started_at;
     record.details.earlier = loaded.displayed.len().saturating_sub(loaded.transcript.messages.len());
     record.transcript = loaded.transcript;
+    record.queue = loaded.waiting;
     let is_built = loaded.agent.is_some();
     if is_built {
         record.agent.state = AgentState::Ready;
@@ -51,6 +53,7 @@ pub(crate) async fn reopen_then_register(
         true => gateway.approvals.enter(&session),
         false => opening::build_agent(gateway, &session, service).await,
     }
+    turn::carry_on(gateway, &session);
     idle::cap_later(gateway);
     Ok(Opened::Brought { session, shown: shown(&loaded.displayed).len() })
 }

@@ -37,6 +37,20 @@ group! {
             /// stored with the turn and is lost without an agent (A14).
             PlainInsert "plain_insert",
         }
+        /// What a prompt that would interrupt the running turn does while that compresses the conversation.
+        compressing: Compressing {
+            /// It waits: a user who keeps typing would stop one compression after the other (hermes-agent#114689).
+            Waits "waits",
+            /// It interrupts the turn.
+            Interrupts "interrupts",
+        }
+        /// Whether a request with an idempotency key that was used before is the same request.
+        keys: Keys {
+            /// It is: it runs once, and the second is answered as the first was.
+            Honored "honored",
+            /// Keys are unknown: it is another request, which runs too (LibreChat#14348).
+            Ignored "ignored",
+        }
     }
 }
 
@@ -76,11 +90,14 @@ impl Claim {
         match open {
             true if grace::is_settling(record) => Admission::Reject,
             true if record.is_running() => match (self.busy, mode) {
+                (BusyPrompt::Policy, BusyInput::Interrupt) if self.spares(record) => Admission::Queue,
                 (BusyPrompt::Policy, BusyInput::Interrupt) => Admission::QueueAndInterrupt,
                 (BusyPrompt::Policy, BusyInput::Steer) if can_listen(record) => Admission::Steer,
                 (BusyPrompt::Policy, BusyInput::Queue | BusyInput::Steer) => Admission::Queue,
                 (BusyPrompt::Reject, _) => Admission::Reject,
             },
+            // A prompt that was accepted earlier is about to begin.
+            true if record.has_kept() => Admission::Queue,
             true => Admission::Start,
             false => Admission::Unavailable,
         }
@@ -104,6 +121,16 @@ impl Claim {
         }
     }
 
+    /// Whether no prompt interrupts the running turn at this time.
+    pub fn spares(&self, record: &Record) -> bool {
+        self.compressing == Compressing::Waits && record.is_compressing()
+    }
+
+    /// What the idempotency key of a request means.
+    pub fn keys(&self) -> Keys {
+        self.keys
+    }
+
     /// Whether a prompt stays in the conversation whose turn never began, for want of an agent.
     pub fn keeps_unbegun(&self) -> bool {
         match self.row {
@@ -123,6 +150,7 @@ fn can_listen(record: &Record) -> bool {
 mod tests {
     use super::*;
     use crate::record::samples::{idle, running, with};
+    use crate::record::{Kept, Queued};
 
     #[track_caller]
     fn check(claim: &Claim, record: &Record, mode: BusyInput, expected: Admission) {
@@ -149,6 +177,25 @@ mod tests {
         let (liveness, sections) = (Liveness::NotChecked, Sections::TestedThenClaimed);
         let other = Claim { liveness, sections, row: RowInsert::PlainInsert, ..Claim::default() };
         assert_eq!(decided(&other), (liveness, sections, FirstWrite::RowAlone, false));
+    }
+
+    /// A prompt stops no compression.
+    #[test]
+    fn compressions_are_spared() {
+        let compressing = with(running(), |record| record.note_compressing(true));
+        check(&Claim::default(), &compressing, BusyInput::Interrupt, Admission::Queue);
+        let other = Claim { compressing: Compressing::Interrupts, ..Claim::default() };
+        check(&other, &compressing, BusyInput::Interrupt, Admission::QueueAndInterrupt);
+    }
+
+    /// A prompt that is kept comes before those that are sent later.
+    #[test]
+    fn kept_prompts_come_first() {
+        let kept = Kept::Stored(crate::store::InputId("one".into()));
+        let waiting = Queued { text: "one".to_owned(), link: None, kept };
+        let about_to_begin = with(idle(), |record| record.queue = vec![waiting]);
+        check(&Claim::default(), &about_to_begin, BusyInput::Interrupt, Admission::Queue);
+        assert_eq!(Claim::default().keys(), Keys::Honored);
     }
 
     /// A busy session does what `busy_input_mode` says; only an agent can be steered, and only in a turn.

@@ -1,5 +1,6 @@
 //! Storing messages: at which points of a turn, and in which transactions.
 
+use crate::clock::Millis;
 use crate::group::group;
 use crate::store::NewMessage;
 
@@ -28,6 +29,13 @@ group! {
             /// One message; the counter of stored messages is updated only after the last, so a failure in between
             /// stores earlier ones twice (B6).
             MessageCountedLate "message_counted_late",
+        }
+        /// How long a write waits for another process that holds the database.
+        busy: Busy {
+            /// For `busy_timeout`, 30 s if it is not set.
+            WaitsOut "waits_out",
+            /// For a second if it is not set; then it fails, and a prompt is refused (hermes-agent#74478).
+            GivesUp "gives_up",
         }
         /// What happens to unsaved messages when their session ends.
         finalize: Finalize {
@@ -73,6 +81,14 @@ pub enum FlushPoint {
 }
 
 impl Flush {
+    /// How long a write waits for another process, with `busy_timeout` as it is set.
+    pub fn busy_wait(&self, configured: Option<Millis>) -> Millis {
+        configured.unwrap_or(match self.busy {
+            Busy::WaitsOut => Millis::from_secs(30),
+            Busy::GivesUp => Millis::from_secs(1),
+        })
+    }
+
     /// Whether messages are stored at this point.
     pub fn wanted(&self, point: FlushPoint) -> bool {
         if point == FlushPoint::Finalize {
@@ -165,6 +181,13 @@ mod tests {
         assert!(POINTS.iter().all(|point| flush.stores_loaded(*point) == (*point == FlushPoint::Rotation)));
         assert!(POINTS.iter().all(|point| !Flush::default().stores_loaded(*point)));
         assert_eq!((flush.trusts_history(), Flush::default().trusts_history()), (true, false));
+    }
+
+    #[test]
+    fn a_write_waits_for_another_process() {
+        let wait = |busy, set| Flush { busy, ..Flush::default() }.busy_wait(set);
+        assert_eq!([Busy::WaitsOut, Busy::GivesUp].map(|busy| wait(busy, None).0), [30_000, 1_000]);
+        assert_eq!(wait(Busy::GivesUp, Some(Millis(7))), Millis(7));
     }
 
     #[test]

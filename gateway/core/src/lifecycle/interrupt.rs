@@ -60,6 +60,13 @@ group! {
             /// The interrupt releases open questions with an empty answer and overwrites it (S31).
             Wiped "wiped",
         }
+        /// What an interrupt does to prompts that wait, and to words that the turn has not read.
+        queue: OnQueue {
+            /// They stay: it stops the turn, and the next prompt has its turn.
+            Kept "kept",
+            /// They are cancelled, although they were accepted (opencode#5333).
+            Cancelled "cancelled",
+        }
         /// What happens to an answer that the agent produces after an interrupt.
         late: Late {
             /// It is discarded, and the turn ends as interrupted.
@@ -137,6 +144,11 @@ impl Stop {
             QuestionKind::Approval => Answer::Kept,
             QuestionKind::Clarify | QuestionKind::Sudo | QuestionKind::Secret => self.answer,
         }
+    }
+
+    /// What an interrupt does to input that waits.
+    pub fn on_queue(&self) -> OnQueue {
+        self.queue
     }
 
     /// Whether words of the agent after an interrupt are dropped. Results of its tools are kept.

@@ -2,7 +2,7 @@
 
 use crate::group::group;
 use crate::ids::ConnectionId;
-use crate::record::{Queued, Record, SessionStage};
+use crate::record::{Kept, Queued, Record, SessionStage};
 
 group! {
     /// Prompts that wait for the turn before them.
@@ -29,6 +29,13 @@ group! {
             Attached "attached",
             /// The connection on which it arrived, even if that is dead (S19).
             Pinned "pinned",
+        }
+        /// Where accepted prompts, steers and notices are kept until a message holds them.
+        storage: Storage {
+            /// In the rows, from before the answer on: after a restart the resume of their conversation carries them out.
+            Rows "rows",
+            /// In memory: they are lost with the process, although they were accepted (hermes-agent#99882).
+            Memory "memory",
         }
         /// When a queued prompt gets its turn.
         drain: Drain {
@@ -83,8 +90,16 @@ impl Queue {
         }
     }
 
+    /// Where accepted input is kept.
+    pub fn storage(&self) -> Storage {
+        self.storage
+    }
+
     /// What the first prompt of the queue does after the turn `before`.
     pub fn next_prompt(&self, record: &Record, before: PrecedingTurn) -> NextPrompt {
+        if record.queue.first().is_some_and(|first| matches!(first.kept, Kept::Storing(_))) {
+            return NextPrompt::Wait;
+        }
         match (self.drain, record.stage, before) {
             (Drain::AfterEachTurn, SessionStage::Open, _) | (Drain::AfterNormalTurn, _, PrecedingTurn::Worked) => {
                 NextPrompt::Start
@@ -108,7 +123,7 @@ mod tests {
     use crate::record::samples::{idle, with};
 
     fn prompt(text: &str) -> Queued {
-        Queued { text: text.to_owned(), link: Some(ConnectionId::new(1, text)) }
+        Queued { text: text.to_owned(), link: Some(ConnectionId::new(1, text)), kept: Kept::Memory }
     }
 
     #[test]
@@ -133,6 +148,17 @@ mod tests {
         assert_eq!(room(Bound::Exact), [true, true, false]);
         assert_eq!(room(Bound::OneMore), [true, true, true]);
         assert_eq!(room(Bound::OneFewer), [true, false, false]);
+    }
+
+    /// A prompt that is being stored has no turn yet.
+    #[test]
+    fn a_prompt_begins_when_it_is_stored() {
+        let id = crate::store::InputId("one".into());
+        for (kept, expected) in [(Kept::Storing(id.clone()), NextPrompt::Wait), (Kept::Stored(id), NextPrompt::Start)] {
+            let record = with(idle(), |record| record.queue = vec![Queued { kept, ..prompt("one") }]);
+            assert_eq!(Queue::default().next_prompt(&record, PrecedingTurn::Worked), expected);
+        }
+        assert_eq!(Queue::default().storage(), Storage::Rows);
     }
 
     #[track_caller]

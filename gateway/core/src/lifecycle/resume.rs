@@ -67,6 +67,13 @@ group! {
             BeforeAnswer "before_answer"
                 harmless "the answer is late but correct: the record owns the row all the time",
         }
+        /// When the answer to the resume of a live session is made.
+        answer: AnswerMade {
+            /// When its client is attached: what happens later reaches the client as an event.
+            Attached "attached",
+            /// Before a last look at the rows; what happens meanwhile is in neither (codex#47124).
+            BeforeLookup "before_lookup",
+        }
         /// Where a resume shows the prompt of the turn that runs.
         inflight: Inflight {
             /// In `inflight`, and not among the messages before it.
@@ -113,6 +120,11 @@ pub enum OnLive {
 }
 
 impl Resume {
+    /// When the answer to the resume of a live session is made.
+    pub fn answer(&self) -> AnswerMade {
+        self.answer
+    }
+
     /// Whether the messages of a resume end before the turn that runs.
     pub fn cuts_inflight(&self) -> bool {
         match self.inflight {

@@ -53,7 +53,7 @@ pub(super) fn kept(gateway: &Gateway, session: &Session, ordinal: Option<&Value>
         ordinal.ok_or_else(|| Error::new(code::BAD_ORDINAL, "truncate_before_user_ordinal must be an integer"))?;
     session.read(|record| {
         let history = &gateway.behavior.history;
-        if record.is_running() {
+        if record.is_running() || record.has_kept() {
             return match history.on_busy() {
                 BusyCut::Refused => Err(Error::new(code::BUSY, "session busy")),
                 BusyCut::Ignored => Ok(None),

@@ -5,8 +5,10 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::keyed::{self, Begun, Key};
 use super::session::{self, room_to_attach};
 use super::{history, steer};
+use crate::agent::Interrupt;
 use crate::clock::Now;
 use crate::ends::reaper;
 use crate::legacy::{self, windows};
@@ -14,12 +16,15 @@ use crate::lifecycle::attach::PromptBinds;
 use crate::lifecycle::claim::{Admission, Sections};
 use crate::lifecycle::events::Questions;
 use crate::lifecycle::interrupt::BusyInterrupt;
+use crate::lifecycle::queue::Storage;
 use crate::observe::SessionEvent;
-use crate::record::{Queued, TurnPhase};
+use crate::record::{Queued, SessionStage, TurnPhase};
 use crate::rpc::{Error, code};
 use crate::spawn::Window;
 use crate::state::{Gateway, Link, Session};
-use crate::work::prompt;
+use crate::storage::input;
+use crate::store::InputKind;
+use crate::work::prompt::{self, Origin};
 use crate::work::turn;
 
 #[derive(Deserialize)]
@@ -27,10 +32,31 @@ pub(super) struct Submit {
     session_id: String,
     text: String,
     truncate_before_user_ordinal: Option<Value>,
+    idempotency_key: Option<String>,
+}
+
+/// Carries out a prompt, unless one with its key was carried out before: then that one's answer is given again.
+pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -> Result<Value, Error> {
+    let request = keyed::Request {
+        method: "prompt.submit",
+        text: params.text.clone(),
+        replaces: params.truncate_before_user_ordinal.clone().unwrap_or_default(),
+    };
+    match keyed::begin(gateway, params.idempotency_key.clone(), request).await? {
+        Begun::Answered(answer) => {
+            // The client takes the session over as with the first request, if it is still there.
+            if let Ok(session) = session::find(gateway, &params.session_id) {
+                room_to_attach(gateway, &session, link)?;
+                take_over(gateway, &session, link);
+            }
+            Ok(answer)
+        }
+        Begun::New(key) => admit(gateway, link, params, &key).await,
+    }
 }
 
 /// Claims the session, stores the prompt, answers, and starts the turn.
-pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -> Result<Value, Error> {
+async fn admit(gateway: &Rc<Gateway>, link: &Link, params: Submit, key: &Key<'_>) -> Result<Value, Error> {
     let session = session::find(gateway, &params.session_id)?;
     room_to_attach(gateway, &session, link)?;
     let behavior = &gateway.behavior;
@@ -42,33 +68,36 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
     match claim(gateway, &session, &params.text).await {
         Admission::Start => reaper::attach(gateway, &session, link),
         Admission::Reject => return Err(Error::new(code::BUSY, "session busy")),
-        Admission::Queue => return enqueue(gateway, &session, link, params.text),
+        Admission::Queue => return enqueue(gateway, &session, link, params.text, key).await,
         Admission::QueueAndInterrupt => {
-            let answer = enqueue(gateway, &session, link, params.text)?;
-            interrupt(gateway, &session);
+            let at_work = session.turn_interrupt();
+            let answer = enqueue(gateway, &session, link, params.text, key).await?;
+            interrupt(gateway, &session, at_work);
             return Ok(answer);
         }
         Admission::Steer => {
             // A prompt that is refused takes nothing over.
-            steer::leave(gateway, &session, link, &params.text)?;
+            let answer = json!({"status": "steered"});
+            steer::leave(gateway, &session, link, &params.text, key.answered(gateway, &answer)).await?;
             take_over(gateway, &session, link);
             report_waiting(&session);
-            return Ok(json!({"status": "steered"}));
+            return Ok(answer);
         }
         Admission::Unavailable => {
             return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
         }
     }
     let now = gateway.env.now();
-    let text = params.text;
-    if let Err(error) = store(gateway, &session, &text, kept, now).await {
+    let (text, answer) = (params.text, json!({"status": "streaming"}));
+    let origin = Origin { keyed: key.answered(gateway, &answer), ..Origin::default() };
+    if let Err(error) = store(gateway, &session, &text, origin, kept, now).await {
         turn::abandon(gateway, &session);
         return Err(error);
     }
     // A close that came meanwhile has raised the turn's interrupt and waits: the turn starts, and ends at once.
     session.report(SessionEvent::PromptsAccepted(1));
     turn::start(gateway, &session, text);
-    Ok(json!({"status": "streaming"}))
+    Ok(answer)
 }
 
 /// Decides on a prompt, and claims the session for it if it starts, in one step.
@@ -86,16 +115,26 @@ async fn claim(gateway: &Gateway, session: &Session, text: &str) -> Admission {
     }
 }
 
-/// Interrupts the turn that runs, for a prompt that waits.
-fn interrupt(gateway: &Rc<Gateway>, session: &Session) {
+/// Interrupts the turn that ran when a prompt arrived, for the prompt, which waits now. That turn may have ended while the
+/// prompt was being stored.
+fn interrupt(gateway: &Rc<Gateway>, session: &Session, at_work: Option<Rc<Interrupt>>) {
+    let runs = session.turn_interrupt().zip(at_work).is_some_and(|(now, then)| Rc::ptr_eq(&now, &then));
     match gateway.behavior.interrupt.on_busy() {
-        BusyInterrupt::TurnAtWork => session.interrupt(),
+        // It may have begun a compression meanwhile.
+        BusyInterrupt::TurnAtWork if runs && !session.read(|record| gateway.behavior.claim.spares(record)) => {
+            session.interrupt();
+        }
+        BusyInterrupt::TurnAtWork => {}
         BusyInterrupt::TurnOfTheMoment => legacy::prompt::interrupt_later(gateway, session),
     }
 }
 
-/// Attaches the session to the connection of a prompt that waits, and emits its open question there.
+/// Attaches the session to the connection of a prompt that waits, and emits its open question there. The session may have
+/// ended while the prompt was being stored.
 fn take_over(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
+    if gateway.behavior.queue.storage() == Storage::Rows && session.read(|record| record.stage != SessionStage::Open) {
+        return;
+    }
     let is_new = session.read(|record| !record.is_heard_by(&link.id));
     reaper::attach(gateway, session, link);
     if is_new && gateway.behavior.events.questions() == Questions::AskedAgain {
@@ -111,30 +150,52 @@ fn report_waiting(session: &Session) {
     }
 }
 
-/// Adds the prompt to the queue.
-fn enqueue(gateway: &Rc<Gateway>, session: &Session, link: &Link, text: String) -> Result<Value, Error> {
+/// Adds the prompt to the queue, and stores it.
+async fn enqueue(
+    gateway: &Rc<Gateway>,
+    session: &Session,
+    link: &Link,
+    text: String,
+    key: &Key<'_>,
+) -> Result<Value, Error> {
     let max = gateway.config.max_waiting_prompts;
     if !session.read(|record| gateway.behavior.queue.has_room(&record.queue, max)) {
         return Err(Error::passing(code::BUSY, format!("session busy: {max} prompts wait already")));
     }
-    take_over(gateway, session, link);
-    report_waiting(session);
+    let (kept, said) = (input::kept(gateway, session), text.clone());
     let merged = session.change_with(|record, handles| {
         let waiting = record.queue.len();
-        gateway.behavior.queue.push(&mut record.queue, Queued { text, link: Some(link.id.clone()) });
+        gateway
+            .behavior
+            .queue
+            .push(&mut record.queue, Queued { text, link: Some(link.id.clone()), kept: kept.clone() });
         handles.keep(record, link);
         record.details.last_active = gateway.env.now();
         waiting + 1 - record.queue.len()
     });
     session.report(SessionEvent::PromptsAccepted(1));
     session.report(SessionEvent::PromptsEnded(merged as u64));
-    Ok(json!({"status": "queued"}))
+    let answer = json!({"status": "queued"});
+    let stored = input::store(gateway, session, kept, InputKind::Prompt, said, key.answered(gateway, &answer)).await;
+    turn::go_on(gateway, session);
+    stored?;
+    // A prompt that is refused takes nothing over.
+    take_over(gateway, session, link);
+    report_waiting(session);
+    Ok(answer)
 }
 
 /// Truncates the conversation, if the prompt replaces a part of it, and stores the prompt.
-async fn store(gateway: &Gateway, session: &Session, text: &str, kept: Option<usize>, now: Now) -> Result<(), Error> {
+async fn store(
+    gateway: &Gateway,
+    session: &Session,
+    text: &str,
+    origin: Origin,
+    kept: Option<usize>,
+    now: Now,
+) -> Result<(), Error> {
     if let Some(kept) = kept {
         history::cut(gateway, session, kept).await?;
     }
-    prompt::store(gateway, session, text, now).await
+    prompt::store(gateway, session, text, origin, now).await
 }

@@ -16,12 +16,14 @@ use crate::lifecycle::close::is_of_another_program;
 use crate::lifecycle::events::Questions;
 use crate::lifecycle::grace;
 use crate::lifecycle::interrupt::AfterResume;
-use crate::lifecycle::resume::{CountedRows, OnLive, Order, Service};
+use crate::lifecycle::queue::Storage;
+use crate::lifecycle::resume::{AnswerMade, CountedRows, OnLive, Order, Service};
 use crate::record::{Record, SessionStage, shown};
 use crate::rpc::{Error, code};
 use crate::state::{EventLog, Gateway, Link, Session};
 use crate::store::{SessionRow, StoredId};
 use crate::work::opening::{self, Opened, failed};
+use crate::work::turn;
 
 /// How often a resume follows a chain whose tip moves on meanwhile.
 const HOPS_MAX: u32 = 100;
@@ -69,14 +71,7 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
                     if !session.read(|record| record.is_heard_by(&link.id)) {
                         room_for_session(gateway, link)?;
                     }
-                    opening::attach(gateway, &session, link);
-                    match gateway.behavior.interrupt.after_resume() {
-                        AfterResume::Same => {}
-                        AfterResume::None => {
-                            drop(session.change_with(|record, handles| handles.forget_interrupt(record)))
-                        }
-                    }
-                    return Ok(payload(gateway, &session, None));
+                    return Ok(attached(gateway, link, &session, &target).await);
                 }
                 OnLive::Wait => session.until(|record| (record.stage != SessionStage::Opening).then_some(())).await,
                 OnLive::Reject => {
@@ -100,6 +95,24 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
         }
     }
     Err(Error::passing(code::RESUME_FAILED, "the session keeps moving on, retry"))
+}
+
+/// Attaches a live session to the connection of a resume, and returns the answer.
+async fn attached(gateway: &Rc<Gateway>, link: &Link, session: &Session, target: &StoredId) -> Value {
+    let early = match gateway.behavior.resume.answer() {
+        AnswerMade::Attached => None,
+        AnswerMade::BeforeLookup => {
+            let answer = payload(gateway, session, None);
+            let _ = gateway.rows.session(target.clone()).await;
+            Some(answer)
+        }
+    };
+    opening::attach(gateway, session, link);
+    match gateway.behavior.interrupt.after_resume() {
+        AfterResume::Same => {}
+        AfterResume::None => drop(session.change_with(|record, handles| handles.forget_interrupt(record))),
+    }
+    early.unwrap_or_else(|| payload(gateway, session, None))
 }
 
 /// `session.activate`: attaches to a live session.
@@ -152,12 +165,15 @@ async fn register_then_reopen(
         Ok(Ok(loaded)) => {
             session.change_with(|record, handles| {
                 record.details.earlier = loaded.displayed.len().saturating_sub(loaded.transcript.messages.len());
+                record.details.unfinished = loaded.transcript.unfinished().map(str::to_owned);
                 record.transcript = loaded.transcript;
+                record.queue = loaded.waiting;
                 if let Some(agent) = loaded.agent {
                     handles.set_agent(record, agent);
                 }
                 record.stage = SessionStage::Open;
             });
+            turn::carry_on(gateway, &session);
             // Its client may have disconnected meanwhile.
             idle::rearm(gateway, &session);
             opening::build_agent(gateway, &session, asked.service).await;
@@ -241,6 +257,11 @@ fn payload(gateway: &Gateway, session: &Session, displayed: Option<usize>) -> Va
     });
     if let Some(latest) = session.events(EventLog::latest) {
         payload["latest_seq"] = latest.into();
+    }
+    if gateway.behavior.queue.storage() == Storage::Rows {
+        let waiting = |record: &Record| record.queue.iter().map(|queued| queued.text.clone()).collect::<Vec<_>>();
+        payload["waiting"] = session.read(waiting).into();
+        payload["unfinished"] = session.read(|record| json!(record.details.unfinished));
     }
     if gateway.behavior.events.questions() == Questions::AskedAgain {
         payload["pending"] = session.read(|record| {

@@ -156,6 +156,12 @@ impl Session {
         self.0.handles.borrow().interrupt(&mut self.0.record.borrow_mut());
     }
 
+    /// The interrupt of the turn that holds the session now.
+    pub(crate) fn turn_interrupt(&self) -> Option<Rc<Interrupt>> {
+        self.0.observe.read(Resource::Record(&self.0.id));
+        self.0.handles.borrow().turn_interrupt()
+    }
+
     /// It has left the registry.
     pub(crate) fn unlist(&self) {
         self.0.observe.write(Resource::Record(&self.0.id));

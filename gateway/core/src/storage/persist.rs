@@ -5,7 +5,7 @@ use crate::lifecycle::flush::FlushPoint;
 use crate::record::Record;
 use crate::state::{Gateway, Session};
 use crate::storage::reconcile::{self, RETRY};
-use crate::store::{NewMessage, StoreError, StoredId};
+use crate::store::{InputId, NewMessage, StoreError, StoredId};
 
 /// How often a session that ends tries to store its last messages.
 const LAST_TRIES: u32 = 5;
@@ -32,7 +32,7 @@ pub(crate) async fn flush(gateway: &Gateway, session: &Session, point: FlushPoin
         return Ok(());
     }
     for part in flush.parts(again) {
-        append(gateway, &row, part).await?;
+        append_of(gateway, session, &row, part).await?;
     }
     let is_noted = |record: &Record| record.transcript.loaded == 0 && record.transcript.is_marked;
     if point != FlushPoint::Child && !session.read(is_noted) {
@@ -47,7 +47,7 @@ pub(crate) async fn flush(gateway: &Gateway, session: &Session, point: FlushPoin
     let mut stored = saved;
     for part in flush.parts(unsaved) {
         stored += part.len();
-        append(gateway, &row, part).await?;
+        append_of(gateway, session, &row, part).await?;
         if flush.counts_each() {
             session.change(|record| record.transcript.mark_stored(stored));
         }
@@ -68,9 +68,30 @@ pub(crate) async fn flush_last(gateway: &Gateway, session: &Session) {
     }
 }
 
-/// Appends messages in one transaction. A lost answer neither repeats nor loses them.
-pub(crate) async fn append(gateway: &Gateway, row: &StoredId, messages: Vec<NewMessage>) -> Result<(), StoreError> {
-    let written = gateway.rows.append(row.clone(), messages.clone()).await;
+/// Appends messages in one transaction. A lost answer neither repeats nor loses them. Accepted inputs that the messages hold
+/// wait no longer.
+async fn append_of(
+    gateway: &Gateway,
+    session: &Session,
+    row: &StoredId,
+    messages: Vec<NewMessage>,
+) -> Result<(), StoreError> {
+    let taken = session.read(|record| record.taken.clone());
+    append(gateway, row, messages, taken.clone()).await?;
+    if !taken.is_empty() {
+        session.change(|record| record.taken.retain(|id| !taken.contains(id)));
+    }
+    Ok(())
+}
+
+/// The same for a row without a live session. `taken` are the inputs that the messages hold.
+pub(crate) async fn append(
+    gateway: &Gateway,
+    row: &StoredId,
+    messages: Vec<NewMessage>,
+    taken: Vec<InputId>,
+) -> Result<(), StoreError> {
+    let written = gateway.rows.append_taking(row.clone(), messages.clone(), taken).await;
     let look = || gateway.rows.messages(row.clone());
     reconcile::outcome(gateway, written, look, |rows| reconcile::ends_with(rows, &messages)).await
 }

@@ -6,8 +6,8 @@
 use std::rc::Rc;
 
 use super::{
-    BranchTitle, EndReason, ListOrder, MessageRow, NewMessage, NewSession, Replaced, Role, Rows, Store, StoreError,
-    StoredId, TipRule, Written,
+    BranchTitle, EndReason, InputId, InputKind, KeyedAnswer, ListOrder, MessageRow, NewInput, NewMessage, NewSession,
+    Replaced, Role, Rows, Store, StoreError, StoredId, TipRule, Written,
 };
 use crate::clock::Wall;
 
@@ -35,6 +35,69 @@ pub async fn holds<S: Store + 'static>(new: impl AsyncFn() -> Rc<S>) {
     a_failed_branch_leaves_nothing(&new().await).await;
     a_deleted_row_leaves_its_children(&new().await).await;
     a_conversation_is_deleted_whole(&new().await).await;
+    an_input_waits_until_a_message_holds_it(&new().await).await;
+    inputs_follow_their_conversation(&new().await).await;
+    the_answer_to_a_key_is_kept(&new().await).await;
+}
+
+/// An input waits, without a row too, until the transaction that stores its message. One that fails takes nothing.
+async fn an_input_waits_until_a_message_holds_it(rows: &Rows) {
+    for (name, kind) in [("one", InputKind::Prompt), ("two", InputKind::Steer), ("three", InputKind::Notice)] {
+        assert_eq!(rows.accept(input(name, "a", kind), None).await, Ok(nothing()));
+    }
+    let all = [("one", InputKind::Prompt), ("two", InputKind::Steer), ("three", InputKind::Notice)];
+    let all = all.map(|(name, kind)| input(name, "a", kind));
+    assert_eq!(rows.inputs(id("a")).await, Ok(all.to_vec()));
+    let orphan = NewSession { parent: Some(id("nowhere")), ..session("a") };
+    assert!(rows.start_turn_of(orphan, said(&["one"]), vec![all[0].id.clone()], None).await.is_err());
+    assert_eq!(rows.waits(all[0].id.clone()).await, Ok(true));
+    rows.start_turn_of(session("a"), said(&["one"]), vec![all[0].id.clone()], None).await.expect("it is written");
+    rows.append_taking(id("a"), said(&["two"]), vec![all[1].id.clone()]).await.expect("it is written");
+    assert_eq!(rows.waits(all[0].id.clone()).await, Ok(false));
+    assert_eq!(rows.inputs(id("a")).await, Ok(vec![all[2].clone()]));
+}
+
+/// A rotation passes inputs on, a client cancels them, a deletion deletes them. A branch has none.
+async fn inputs_follow_their_conversation(rows: &Rows) {
+    rows.start_turn(session("a"), said(&["hello"])).await.expect("it is written");
+    let waiting = input("one", "a", InputKind::Prompt);
+    rows.accept(waiting.clone(), None).await.expect("it is written");
+    rows.branch(branch_of("a", "c"), BranchTitle::Next, said(&["hello"])).await.expect("it is written");
+    rows.rotate(id("a"), Wall(5000), child_of("a", "b"), said(&["summary"])).await.expect("it is written");
+    let texts = async |name: &str| rows.inputs(id(name)).await.expect("it reads").len();
+    assert_eq!([texts("a").await, texts("b").await, texts("c").await], [0, 1, 0]);
+    rows.cancel(id("b")).await.expect("it is written");
+    assert_eq!(texts("b").await, 0);
+    rows.accept(NewInput { session: id("c"), ..waiting }, None).await.expect("it is written");
+    assert_eq!(rows.delete(id("c")).await, Ok(true));
+    assert_eq!(texts("c").await, 0);
+}
+
+/// The answer to a request with a key is stored with what it asks for, or not at all, and is forgotten a day later.
+async fn the_answer_to_a_key_is_kept(rows: &Rows) {
+    let keyed = |key: &str, at: u64| KeyedAnswer {
+        key: key.to_owned(),
+        request: "prompt.submit hello".to_owned(),
+        answer: "{}".to_owned(),
+        at: Wall(at),
+    };
+    let accept =
+        async |name: &str, answer: KeyedAnswer| rows.accept(input(name, "a", InputKind::Prompt), Some(answer)).await;
+    assert_eq!(accept("one", keyed("k", 1000)).await, Ok(nothing()));
+    assert_eq!(rows.keyed("k".to_owned()).await, Ok(Some(keyed("k", 1000))));
+    assert!(accept("two", keyed("k", 2000)).await.is_err(), "a key is used once");
+    assert_eq!(rows.inputs(id("a")).await.expect("it reads").len(), 1);
+    let late = keyed("late", 86_402_000);
+    rows.start_turn_of(session("a"), said(&["hello"]), Vec::new(), Some(late.clone())).await.expect("it is written");
+    assert_eq!((rows.keyed("k".to_owned()).await, rows.keyed("late".to_owned()).await), (Ok(None), Ok(Some(late))));
+}
+
+fn input(name: &str, session: &str, kind: InputKind) -> NewInput {
+    NewInput { id: InputId(name.into()), session: id(session), kind, text: name.to_owned(), at: Wall(1000) }
+}
+
+fn nothing() -> Written {
+    Written { changed: 0, session: None }
 }
 
 /// Writes commit in the order of the calls, also when the answers are awaited in the reverse order.

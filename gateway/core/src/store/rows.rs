@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::{
-    BranchTitle, EndReason, Found, ListOrder, ListedRow, MessageRow, NewMessage, NewSession, Pending, Read, Replaced,
-    SessionRow, Store, StoreError, StoredId, TipRule, Write, Written,
+    BranchTitle, EndReason, Found, InputId, KeyedAnswer, ListOrder, ListedRow, MessageRow, NewInput, NewMessage,
+    NewSession, Pending, Read, Replaced, SessionRow, Store, StoreError, StoredId, TipRule, Write, Written,
 };
 use crate::clock::Wall;
 
@@ -23,14 +23,40 @@ impl Rows {
         changed(self.0.write(Write::CreateSession { session }))
     }
 
-    /// Makes the call [`Write::StartTurn`].
+    /// Makes the call [`Write::StartTurn`] for a prompt that did not wait and has no key.
     pub fn start_turn(&self, session: NewSession, messages: Vec<NewMessage>) -> Pending<Written> {
-        self.0.write(Write::StartTurn { session, messages })
+        self.start_turn_of(session, messages, Vec::new(), None)
+    }
+
+    /// Makes the call [`Write::StartTurn`].
+    pub fn start_turn_of(
+        &self,
+        session: NewSession,
+        messages: Vec<NewMessage>,
+        taken: Vec<InputId>,
+        keyed: Option<KeyedAnswer>,
+    ) -> Pending<Written> {
+        self.0.write(Write::StartTurn { session, messages, taken, keyed })
+    }
+
+    /// Makes the call [`Write::Append`] for messages that hold no accepted input.
+    pub fn append(&self, session: StoredId, messages: Vec<NewMessage>) -> Pending<Written> {
+        self.append_taking(session, messages, Vec::new())
     }
 
     /// Makes the call [`Write::Append`].
-    pub fn append(&self, session: StoredId, messages: Vec<NewMessage>) -> Pending<Written> {
-        self.0.write(Write::Append { session, messages })
+    pub fn append_taking(&self, session: StoredId, messages: Vec<NewMessage>, taken: Vec<InputId>) -> Pending<Written> {
+        self.0.write(Write::Append { session, messages, taken })
+    }
+
+    /// Makes the call [`Write::Accept`].
+    pub fn accept(&self, input: NewInput, keyed: Option<KeyedAnswer>) -> Pending<Written> {
+        self.0.write(Write::Accept { input, keyed })
+    }
+
+    /// Makes the call [`Write::Cancel`].
+    pub fn cancel(&self, session: StoredId) -> Pending<Written> {
+        self.0.write(Write::Cancel { session })
     }
 
     /// [`Write::End`]; true if this call ended the row.
@@ -119,6 +145,30 @@ impl Rows {
     pub fn messages(&self, session: StoredId) -> Pending<Vec<MessageRow>> {
         found(self.0.read(Read::Messages { session }), |found| match found {
             Found::Messages(rows) => Some(rows),
+            _ => None,
+        })
+    }
+
+    /// Makes the call [`Read::Inputs`]; empty if nothing waits.
+    pub fn inputs(&self, session: StoredId) -> Pending<Vec<NewInput>> {
+        found(self.0.read(Read::Inputs { session }), |found| match found {
+            Found::Inputs(inputs) => Some(inputs),
+            _ => None,
+        })
+    }
+
+    /// Makes the call [`Read::Input`]; true if the input waits.
+    pub fn waits(&self, id: InputId) -> Pending<bool> {
+        found(self.0.read(Read::Input { id }), |found| match found {
+            Found::Inputs(inputs) => Some(!inputs.is_empty()),
+            _ => None,
+        })
+    }
+
+    /// Makes the call [`Read::Keyed`]; `None` if no request had the key.
+    pub fn keyed(&self, key: String) -> Pending<Option<KeyedAnswer>> {
+        found(self.0.read(Read::Keyed { key }), |found| match found {
+            Found::Keyed(answer) => Some(answer),
             _ => None,
         })
     }

@@ -21,19 +21,39 @@ pub enum Write {
         /// The new row; ignored if its id exists.
         session: NewSession,
     },
-    /// Inserts the session row as before, then the messages with which its turn starts.
+    /// Inserts the session row as before, then the messages with which its turn starts. The accepted inputs that these
+    /// messages hold are deleted.
     StartTurn {
         /// The new row; ignored if its id exists.
         session: NewSession,
         /// The user's prompt, after the messages of a draft that its row does not have yet.
         messages: Vec<NewMessage>,
+        /// The inputs that wait no longer.
+        taken: Vec<InputId>,
+        /// The answer to the request, if it has a key.
+        keyed: Option<KeyedAnswer>,
     },
-    /// Appends messages and adds them to the row's counters. Fails with `NoSession` when there is no row.
+    /// Appends messages and adds them to the row's counters. The accepted inputs that these messages hold are deleted.
+    /// Fails with `NoSession` when there is no row.
     Append {
         /// The row that gets the messages.
         session: StoredId,
         /// The new messages, oldest first.
         messages: Vec<NewMessage>,
+        /// The inputs that wait no longer.
+        taken: Vec<InputId>,
+    },
+    /// Stores an input that waits for its turn. The session needs no row.
+    Accept {
+        /// The input; its id is new.
+        input: NewInput,
+        /// The answer to the request, if it has a key.
+        keyed: Option<KeyedAnswer>,
+    },
+    /// Deletes the accepted inputs of a session: a client has cancelled them.
+    Cancel {
+        /// The session whose inputs wait no longer; it needs no row.
+        session: StoredId,
     },
     /// Ends a row that is open. The first end wins: an ended or missing row stays as it is.
     End {
@@ -56,7 +76,7 @@ pub enum Write {
         session: StoredId,
     },
     /// A whole rotation: ends the parent with `compression` if it is open, inserts the child, takes the next
-    /// title of the lineage, and appends the compacted messages to the child.
+    /// title of the lineage, appends the compacted messages to the child, and passes the accepted inputs of the parent to it.
     Rotate {
         /// The row to end, which the child continues.
         parent: StoredId,
@@ -117,7 +137,8 @@ pub enum Write {
         /// A copy of the parent's messages, oldest first.
         messages: Vec<NewMessage>,
     },
-    /// Deletes a session row with its messages. Rows that have it as their parent stay, without a parent.
+    /// Deletes a session row with its messages and its accepted inputs. Rows that have it as their parent stay, without a
+    /// parent.
     Delete {
         /// The row to delete.
         session: StoredId,
@@ -131,6 +152,49 @@ pub enum Write {
         /// All rows of the conversation, as [`Read::Chain`](super::Read::Chain) returns them.
         rows: Vec<StoredId>,
     },
+}
+
+/// The id of an accepted input.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InputId(pub Arc<str>);
+
+/// What a client or a job has given to a conversation, and no message of it holds yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewInput {
+    /// Unique in the database.
+    pub id: InputId,
+    /// The row of the conversation that it waits for. A rotation passes it to the child; a deletion deletes it.
+    pub session: StoredId,
+    /// What it is.
+    pub kind: InputKind,
+    /// The text, as it will be said.
+    pub text: String,
+    /// The wall time at which it was accepted.
+    pub at: Wall,
+}
+
+/// The kinds of accepted inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputKind {
+    /// A prompt that waits for the turn before it.
+    Prompt,
+    /// Words to a turn that it has not read.
+    Steer,
+    /// The outcome of a background job.
+    Notice,
+}
+
+/// The answer to a request with an idempotency key: a second request with the key gets it too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyedAnswer {
+    /// The key, which a client has chosen.
+    pub key: String,
+    /// What the request asked for: another request must not use the key.
+    pub request: String,
+    /// The result, as JSON.
+    pub answer: String,
+    /// The wall time of the answer. One that is older than a day is deleted when another is stored.
+    pub at: Wall,
 }
 
 /// Which messages of a session are replaced.
@@ -303,6 +367,17 @@ impl EndReason {
             Self::Compression => "compression",
             Self::NewSession => "new_session",
             Self::CliClose => "cli_close",
+        }
+    }
+}
+
+impl InputKind {
+    /// The value of the `kind` column.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prompt => "prompt",
+            Self::Steer => "steer",
+            Self::Notice => "notice",
         }
     }
 }

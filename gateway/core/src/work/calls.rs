@@ -8,7 +8,7 @@ use crate::agent::ToolCall;
 use crate::entropy::{Purpose, Stream};
 use crate::lifecycle::flush::FlushPoint;
 use crate::lifecycle::provider::CallIds;
-use crate::record::Record;
+use crate::record::{Kept, Queued, Record};
 use crate::state::{Gateway, Session};
 use crate::storage::persist;
 use crate::store::{NewMessage, Role, StoreError};
@@ -71,8 +71,17 @@ impl RunningCalls {
 /// Appends the words that wait for the turn to a tool's result, where the agent reads them.
 fn read_steers(session: &Session, result: String) -> String {
     let steers = session.change(|record| {
-        let turn = record.turn.as_mut();
-        turn.map(|turn| std::mem::take(&mut turn.steers)).unwrap_or_default()
+        let Some(turn) = record.turn.as_mut() else { return Vec::new() };
+        // Words that are being stored are not accepted yet.
+        let is_unanswered = |steer: &Queued| matches!(steer.kept, Kept::Storing(_));
+        let (unanswered, read): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut turn.steers).into_iter().partition(is_unanswered);
+        turn.steers = unanswered;
+        record.taken.extend(read.iter().filter_map(|steer| match &steer.kept {
+            Kept::Stored(id) => Some(id.clone()),
+            Kept::Memory | Kept::Storing(_) => None,
+        }));
+        read
     });
     steers.into_iter().fold(result, |result, steer| format!("{result}\n\nUser guidance: {}", steer.text))
 }

@@ -9,9 +9,10 @@ use crate::agent::Agent;
 use crate::legacy::windows;
 use crate::lifecycle::notice::{NoticeClaim, NoticeTiming, Watchers};
 use crate::observe::SessionEvent;
-use crate::record::{Queued, SessionStage};
+use crate::record::{Kept, Queued, SessionStage};
 use crate::spawn::Window;
 use crate::state::{Gateway, Notice, Session};
+use crate::storage::input;
 
 /// A turn has started a job. False if a task waits for the job already.
 pub(crate) fn begin(gateway: &Gateway, session: &Session, job: &str) -> bool {
@@ -27,9 +28,14 @@ pub(crate) async fn outcome(gateway: &Gateway, session: &Session, agent: &dyn Ag
         text = agent.outcome(&job) => text,
     };
     session.emit("status.update", json!({"kind": "process", "text": text}));
-    gateway.notices.add(Notice { owner: session.clone(), job, text });
+    gateway.notices.add(Notice { owner: session.clone(), job: job.clone(), text: text.clone(), kept: Kept::Memory });
     windows::pass(gateway, Window::JobOverNotHeard).await;
-    claim(gateway, session, NoticeTiming::JobOver)
+    let claimed = claim(gateway, session, NoticeTiming::JobOver);
+    if claimed.is_none() {
+        // It has to wait for a turn, and is stored meanwhile.
+        input::keep_notice(gateway, session, &job, text).await;
+    }
+    claimed
 }
 
 /// The oldest outcome that the session takes claims it, unless a turn holds it or it is being ended.
@@ -51,5 +57,5 @@ pub(crate) fn claim(gateway: &Gateway, session: &Session, timing: NoticeTiming) 
         return None;
     }
     session.report(SessionEvent::PromptsAccepted(1));
-    Some(Queued { text: notice.text, link: None })
+    Some(Queued { text: notice.text, link: None, kept: notice.kept })
 }

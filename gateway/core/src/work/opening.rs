@@ -11,10 +11,10 @@ use crate::legacy;
 use crate::lifecycle::events::Replay;
 use crate::lifecycle::provider::CutBy;
 use crate::lifecycle::resume::{Building, CountedRows, Reopen, Service};
-use crate::record::{Record, Transcript};
+use crate::record::{Queued, Record, Transcript};
 use crate::rpc::{Error, code};
 use crate::state::{EventLog, Gateway, Link, Session};
-use crate::storage::persist;
+use crate::storage::{input, persist};
 use crate::store::{NewMessage, StoreError, StoredId};
 use crate::work::build;
 
@@ -39,6 +39,8 @@ pub(crate) struct Loaded {
     pub(crate) transcript: Transcript,
     /// The messages that its client displays, those of earlier rows included; none in a release that does not count them.
     pub(crate) displayed: Vec<NewMessage>,
+    /// What was accepted and waits, in the order in which it is carried out.
+    pub(crate) waiting: Vec<Queued>,
     /// Built before the record is registered, in some releases.
     pub(crate) agent: Option<Rc<dyn Agent>>,
 }
@@ -104,7 +106,8 @@ pub(crate) async fn load(gateway: &Gateway, target: &StoredId, service: Service)
         Building::First => Some(build_now(gateway).await?),
         Building::Meanwhile | Building::Later | Building::AtFirstPrompt => None,
     };
-    Ok(Loaded { transcript, displayed, agent })
+    let waiting = input::left(gateway, target).await.map_err(failed)?;
+    Ok(Loaded { transcript, displayed, waiting, agent })
 }
 
 /// Stores a result for each call that the end of a process has left without one.
@@ -114,7 +117,7 @@ async fn close_calls(gateway: &Gateway, row: &StoredId, transcript: Transcript) 
     if closing.is_empty() {
         return transcript;
     }
-    let stored = persist::append(gateway, row, closing.clone()).await;
+    let stored = persist::append(gateway, row, closing.clone(), Vec::new()).await;
     let messages = [transcript.messages, closing].concat();
     match stored {
         Ok(()) => Transcript::loaded(messages),

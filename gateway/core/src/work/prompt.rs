@@ -9,12 +9,12 @@ use crate::lifecycle::flush;
 use crate::lifecycle::lineage::Draft;
 use crate::lifecycle::notice::NoticeTiming;
 use crate::lifecycle::queue::{NextPrompt, PrecedingTurn};
-use crate::record::{Queued, Record};
+use crate::record::{Kept, Queued, Record};
 use crate::rpc::{Error, code};
 use crate::state::{Gateway, Session};
 use crate::storage::persist;
 use crate::storage::reconcile;
-use crate::store::{MessageRow, NewMessage, NewSession, Role, StoreError};
+use crate::store::{InputId, KeyedAnswer, MessageRow, NewMessage, NewSession, Role, StoreError};
 use crate::work::notice;
 
 /// The first prompt of the queue claims the session, in the step in which the turn before it has freed it. If the queue
@@ -36,8 +36,34 @@ pub(crate) fn claim_next(gateway: &Rc<Gateway>, session: &Session, before: Prece
     Some(next)
 }
 
+/// Where a prompt comes from that is to be stored as a message.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    /// The accepted input that the message holds from then on.
+    pub(crate) taken: Vec<InputId>,
+    /// The answer to its request, if that has a key.
+    pub(crate) keyed: Option<KeyedAnswer>,
+}
+
+impl Origin {
+    /// Of a prompt that has waited.
+    pub(crate) fn waited(queued: &Queued) -> Self {
+        let taken = match &queued.kept {
+            Kept::Stored(id) => vec![id.clone()],
+            Kept::Memory | Kept::Storing(_) => Vec::new(),
+        };
+        Self { taken, keyed: None }
+    }
+}
+
 /// Stores a prompt, with the row if there is none. Some releases store the row alone, and ignore errors.
-pub(crate) async fn store(gateway: &Gateway, session: &Session, text: &str, now: Now) -> Result<(), Error> {
+pub(crate) async fn store(
+    gateway: &Gateway,
+    session: &Session,
+    text: &str,
+    origin: Origin,
+    now: Now,
+) -> Result<(), Error> {
     let refused = |error: StoreError| Error::new(code::STORAGE, format!("the prompt was not accepted: {error}"));
     let first_write = gateway.behavior.claim.first_write();
     if first_write == FirstWrite::RowAndPrompt {
@@ -51,7 +77,7 @@ pub(crate) async fn store(gateway: &Gateway, session: &Session, text: &str, now:
     });
     legacy::prompt::insert_apart(gateway, session, &row).await;
     if first_write == FirstWrite::RowAndPrompt {
-        if let Err(error) = insert(gateway, session, row, vec![message]).await {
+        if let Err(error) = insert(gateway, session, row, vec![message], origin).await {
             session.change(|record| record.transcript.messages.pop());
             return Err(refused(error));
         }
@@ -66,10 +92,11 @@ async fn insert(
     session: &Session,
     row: NewSession,
     mut messages: Vec<NewMessage>,
+    origin: Origin,
 ) -> Result<(), StoreError> {
     let (id, draft) = (row.id.clone(), session.read(|record| record.transcript.draft));
     session.read(|record| drop(messages.splice(..0, record.transcript.messages[..draft].iter().cloned())));
-    let written = gateway.rows.start_turn(row, messages.clone()).await;
+    let written = gateway.rows.start_turn_of(row, messages.clone(), origin.taken, origin.keyed).await;
     let look = || gateway.rows.messages(id.clone());
     reconcile::outcome(gateway, written, look, |rows: &Vec<MessageRow>| reconcile::ends_with(rows, &messages)).await?;
     session.change(|record| record.transcript.draft = 0);
@@ -83,7 +110,7 @@ pub(crate) async fn store_draft(gateway: &Gateway, session: &Session) -> Result<
         Some(Draft::OneByOne | Draft::NotStored) | None => return Ok(()),
     }
     let row = session.read(|record| row_of(gateway, record, gateway.env.now()));
-    insert(gateway, session, row, Vec::new()).await
+    insert(gateway, session, row, Vec::new(), Origin::default()).await
 }
 
 /// The row of a session that has none.

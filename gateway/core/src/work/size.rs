@@ -20,8 +20,11 @@ pub(crate) async fn compress(gateway: &Gateway, session: &Session, agent: &Rc<dy
     if above == 0 || length <= above.max(MESSAGES_MIN) {
         return;
     }
+    session.change(|record| record.note_compressing(true));
     session.emit("status.update", json!({"kind": "compressing", "text": "compressing the conversation"}));
-    let Ok(summary) = agent.compress(interrupt).await else { return };
+    let summary = agent.compress(interrupt).await;
+    session.change(|record| record.note_compressing(false));
+    let Ok(summary) = summary else { return };
     if interrupt.is_raised() {
         return;
     }

@@ -18,16 +18,17 @@ use crate::lifecycle::interrupt::InterruptTiming;
 use crate::lifecycle::provider::CutBy;
 use crate::lifecycle::queue::PrecedingTurn;
 use crate::observe::SessionEvent;
-use crate::record::{AgentState, Queued, Transcript, TurnPhase};
+use crate::record::{AgentState, Kept, Queued, SessionStage, Transcript, TurnPhase};
 use crate::spawn::{TaskName, TaskRole, Window};
 use crate::state::{Gateway, Session};
 use crate::storage::persist;
+use crate::storage::reconcile::RETRY;
 use crate::storage::rotation;
 use crate::store::{NewMessage, Role, StoreError};
 use crate::work::build;
 use crate::work::calls::RunningCalls;
 use crate::work::notice;
-use crate::work::prompt;
+use crate::work::prompt::{self, Origin};
 use crate::work::question;
 use crate::work::review;
 use crate::work::size;
@@ -57,11 +58,15 @@ pub(crate) fn start(gateway: &Rc<Gateway>, session: &Session, prompt: String) {
     gateway.env.spawn(name, run(Rc::clone(gateway), session.clone(), prompt));
 }
 
-/// Stores a prompt that waited and holds the session, and starts its turn. If the prompt cannot be stored, the client
-/// receives an error and the session is free.
+/// Stores a prompt that waited and holds the session, and starts its turn. If the prompt cannot be stored, one that is kept
+/// in the rows waits again; of any other the client receives an error. The session is free then.
 pub(crate) async fn start_next(gateway: &Rc<Gateway>, session: &Session, next: Queued) {
     let now = gateway.env.now();
-    if let Err(error) = prompt::store(gateway, session, &next.text, now).await {
+    if let Err(error) = prompt::store(gateway, session, &next.text, Origin::waited(&next), now).await {
+        // In a session that is being ended it waits in the rows for the next resume.
+        if next.kept != Kept::Memory && session.read(|record| record.stage == SessionStage::Open) {
+            return try_again(gateway, session, next);
+        }
         session.emit("error", json!({"message": error.message}));
         session.report(SessionEvent::PromptsEnded(1));
         return abandon(gateway, session);
@@ -69,15 +74,56 @@ pub(crate) async fn start_next(gateway: &Rc<Gateway>, session: &Session, next: Q
     start(gateway, session, next.text);
 }
 
-/// Frees a session whose claimed turn does not start. The next prompt that waits has its turn instead.
-pub(crate) fn abandon(gateway: &Rc<Gateway>, session: &Session) {
-    let next = free(gateway, session, PrecedingTurn::NeverBegan);
+/// Begins with what was accepted before the session was brought back.
+pub(crate) fn carry_on(gateway: &Rc<Gateway>, session: &Session) {
+    let waiting = session.read(|record| record.queue.len());
+    if waiting > 0 {
+        session.report(SessionEvent::PromptsAccepted(waiting as u64));
+        go_on(gateway, session);
+    }
+}
+
+/// Begins with the first prompt that is kept and waits, if no turn runs.
+pub(crate) fn go_on(gateway: &Rc<Gateway>, session: &Session) {
+    let is_due = session.read(|record| record.stage == SessionStage::Open && !record.is_running() && record.has_kept());
+    if !is_due {
+        return;
+    }
+    let Some(next) = prompt::claim_next(gateway, session, PrecedingTurn::Worked) else { return };
+    start_apart(gateway, session, next);
+}
+
+/// A prompt that is kept could not become a message: it waits again, before all others, and is tried again a little later.
+fn try_again(gateway: &Rc<Gateway>, session: &Session, next: Queued) {
+    session.change_with(|record, handles| {
+        let turn = handles.free(record);
+        gateway.behavior.steer.carry_over(turn, &mut record.queue);
+        record.queue.insert(0, next);
+    });
     gateway.emit_info(session);
-    let Some(next) = next else { return idle::rearm(gateway, session) };
+    let (waiting, session) = (Rc::clone(gateway), session.clone());
+    gateway.env.spawn(TaskName::session(session.id(), TaskRole::Next), async move {
+        waiting.env.sleep(RETRY).await;
+        go_on(&waiting, &session);
+    });
+}
+
+/// Starts the turn of a prompt that holds the session, in a task of its own.
+fn start_apart(gateway: &Rc<Gateway>, session: &Session, next: Queued) {
     let (starting, session) = (Rc::clone(gateway), session.clone());
     gateway.env.spawn(TaskName::session(session.id(), TaskRole::Next), async move {
         start_next(&starting, &session, next).await;
     });
+}
+
+/// Frees a session whose claimed turn does not start. The next prompt that waits has its turn instead.
+pub(crate) fn abandon(gateway: &Rc<Gateway>, session: &Session) {
+    let next = free(gateway, session, PrecedingTurn::NeverBegan);
+    gateway.emit_info(session);
+    match next {
+        Some(next) => start_apart(gateway, session, next),
+        None => idle::rearm(gateway, session),
+    }
 }
 
 /// The whole turn, from the claim to the next prompt's.
@@ -246,10 +292,15 @@ async fn carry_out(
         TurnEvent::ToolsStarted { calls } => running.start(gateway, session, calls).await,
         TurnEvent::ToolFinished { call, result } => running.finish(gateway, session, call, result).await,
         TurnEvent::Compressing { .. } => {
+            session.change(|record| record.note_compressing(true));
             session.emit("status.update", json!({"kind": "compressing", "text": "compressing the conversation"}));
             Ok(())
         }
-        TurnEvent::Compressed { mode, summary } => rotation::compress(gateway, session, mode, summary).await,
+        TurnEvent::Compressed { mode, summary } => {
+            let compressed = rotation::compress(gateway, session, mode, summary).await;
+            session.change(|record| record.note_compressing(false));
+            compressed
+        }
         TurnEvent::Flush => persist::flush(gateway, session, FlushPoint::Asked).await,
         TurnEvent::JobStarted { .. }
         | TurnEvent::Asked { .. }
@@ -339,6 +390,7 @@ pub(crate) fn free(gateway: &Rc<Gateway>, session: &Session, before: PrecedingTu
         let waiting = record.queue.len();
         gateway.behavior.steer.carry_over(turn, &mut record.queue);
         record.details.last_active = now;
+        record.details.unfinished = None;
         record.queue.len() - waiting
     });
     session.report(SessionEvent::PromptsAccepted(carried as u64));

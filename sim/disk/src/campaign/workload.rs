@@ -41,8 +41,13 @@ impl Workload {
         let session = self.id();
         match self.prng.below(16) {
             0 => Write::CreateSession { session: self.session(session) },
-            1..=3 => Write::StartTurn { session: self.session(session), messages: self.messages() },
-            4..=6 => Write::Append { session, messages: self.messages() },
+            1..=3 => Write::StartTurn {
+                session: self.session(session),
+                messages: self.messages(),
+                taken: Vec::new(),
+                keyed: None,
+            },
+            4..=6 => Write::Append { session, messages: self.messages(), taken: Vec::new() },
             7 => Write::End { session, at: self.now(), reason: EndReason::TuiClose },
             8 => Write::Reopen { session },
             9 => self.rotate(session),

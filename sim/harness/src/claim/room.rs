@@ -18,11 +18,13 @@ pub(crate) struct Waiting<'a> {
     /// The turns of its agent that have begun by now, oldest first.
     turns: &'a [AgentTurn],
     scenario: &'a Scenario,
+    /// How many inputs may have been left to the session by earlier ones of its conversation.
+    left: usize,
 }
 
 impl<'a> Waiting<'a> {
     pub(crate) fn new(log: &'a SessionLog, turns: Option<&'a Vec<AgentTurn>>, view: &View<'a>) -> Self {
-        Self { log, turns: turns.map_or(&[], Vec::as_slice), scenario: view.scenario }
+        Self { log, turns: turns.map_or(&[], Vec::as_slice), scenario: view.scenario, left: left(log, view) }
     }
 
     /// The most prompts that may have waited when `request` was carried out.
@@ -38,7 +40,7 @@ impl<'a> Waiting<'a> {
             }
         }
         let left = begun.iter().filter(|prompt| prompts.contains(prompt) && !self.is_job(prompt)).count();
-        may_wait.count().saturating_sub(left)
+        (may_wait.count() + self.left).saturating_sub(left)
     }
 
     /// The fewest prompts that waited when `request` was carried out, whose answer has just arrived.
@@ -92,6 +94,22 @@ impl<'a> Waiting<'a> {
         let mut steps = self.scenario.turns.values().flat_map(|turn| &turn.steps);
         steps.any(|step| matches!(step, TurnStep::Background { job, .. } if job == prompt))
     }
+}
+
+/// How many prompts, steers and outcomes of jobs earlier sessions of the conversation may have left to this one.
+fn left(log: &SessionLog, view: &View<'_>) -> usize {
+    let Some(first) = log.stored.as_ref().map(|row| view.rows.first(row)) else { return 0 };
+    let logs = view.clients.log.sessions();
+    let is_its = |other: &&SessionLog| {
+        !std::ptr::eq(*other, log) && other.stored.as_ref().is_some_and(|row| view.rows.first(row) == first)
+    };
+    let others = logs.values().filter(is_its).flat_map(|other| &other.requests);
+    let inputs = others.filter(|request| {
+        request.may_be("prompt.submit", &["queued", "steered"]) || request.may_be("session.steer", &["queued"])
+    });
+    let mut steps = view.scenario.turns.values().flat_map(|turn| &turn.steps);
+    let has_jobs = steps.any(|step| matches!(step, TurnStep::Background { .. }));
+    if has_jobs && logs.values().any(|other| is_its(&other)) { usize::MAX / 2 } else { inputs.count() }
 }
 
 /// Whether it may be a text that a running turn has not read: later it may wait as a prompt.

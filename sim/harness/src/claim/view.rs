@@ -90,6 +90,10 @@ pub(crate) struct StoreState {
     faults: Vec<Uptime>,
     /// How long the writes that end a session take without a fault.
     calm: Millis,
+    /// When a call last failed for another reason than a lock that the gateway promises to wait out.
+    pub(crate) broken_at: Option<Uptime>,
+    /// When writes had to wait for another process, and for how long.
+    waits: Vec<(Uptime, Millis)>,
     /// How long a write that fails takes in addition: the second try, and the look at the rows before it.
     again: Millis,
 }
@@ -101,14 +105,29 @@ const FAULT: Millis = Millis::from_secs(2);
 impl StoreState {
     /// A store without injected faults.
     pub(crate) fn new(scenario: &Scenario) -> Self {
-        Self { faults: Vec::new(), calm: bound::writes(scenario), again: FAULT + bound::write(scenario) }
+        Self {
+            faults: Vec::new(),
+            calm: bound::writes(scenario),
+            broken_at: None,
+            waits: Vec::new(),
+            again: FAULT + bound::write(scenario),
+        }
     }
 
-    /// Records that `faults` faults were injected by now.
-    pub(crate) fn count(&mut self, faults: u64, now: Uptime) {
+    /// Records that `faults` faults were injected by now, and that writes had to wait for another process for `waited`.
+    pub(crate) fn count(&mut self, faults: u64, waited: Millis, now: Uptime) {
         while (self.faults.len() as u64) < faults {
             self.faults.push(now);
         }
+        let before = self.waits.iter().fold(Millis::ZERO, |sum, (_, wait)| sum + *wait);
+        if waited > before {
+            self.waits.push((now, Millis(waited.0 - before.0)));
+        }
+    }
+
+    /// Whether any fault was injected.
+    pub(crate) fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
     }
 
     /// How much longer an operation may take that has begun then: for each fault that delays a write of that time. Writes are
@@ -116,7 +135,9 @@ impl StoreState {
     /// rows of writes at the most.
     pub(crate) fn delay_since(&self, begun: Uptime) -> Millis {
         let later = self.faults.iter().rev().take_while(|at| **at + self.again >= begun).count();
-        self.again.times(2 * later as u64)
+        let waits = self.waits.iter().filter(|(at, wait)| *at + *wait >= begun);
+        let waited = waits.fold(Millis::ZERO, |sum, (_, wait)| sum + *wait);
+        (self.again.times(later as u64) + waited).times(2)
     }
 }
 

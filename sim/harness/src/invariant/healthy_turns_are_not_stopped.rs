@@ -65,7 +65,7 @@ fn is_asked(log: &SessionLog, turns: &[AgentTurn], stop: Stop) -> bool {
 }
 
 /// The case of a stop because the session ends with its connection or the process, or because the agent hangs without a client.
-fn has_to_end(view: &View<'_>, log: Option<&SessionLog>, session: &str, stop: Stop) -> Option<Case> {
+pub(super) fn has_to_end(view: &View<'_>, log: Option<&SessionLog>, session: &str, stop: Stop) -> Option<Case> {
     let connections = view.clients.log.connections();
     let (settings, grace) = (view.settings(), view.settings().orphan_grace);
     let silence = if stop.in_tool { settings.longest_tool_silence() } else { settings.orphan_silence };

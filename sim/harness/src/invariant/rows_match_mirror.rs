@@ -18,7 +18,10 @@ fn check(view: &View<'_>, tables: &RowSet, cases: &mut Cases<'_>) {
         let detail = || format!("expected {expected:?}, found {found:?}");
         cases.add(if expected == found { Case::Held } else { Case::failed(format!("s{}", place + 1), detail()) });
     }
-    found.iter().for_each(|row| cases.add(Case::of(messages(view, tables, row))));
+    tables.sessions.iter().for_each(|row| cases.add(Case::of(messages(view, tables, row))));
+    let (expected, found) = (view.rows.inputs(), &tables.inputs);
+    let detail = || format!("expected {expected:?}, found {found:?}");
+    cases.add(if expected == found { Case::Held } else { Case::failed("inputs".to_owned(), detail()) });
 }
 
 fn messages(view: &View<'_>, tables: &RowSet, row: &SessionRow) -> Option<Breach> {
@@ -72,9 +75,9 @@ mod tests {
         let written = Written { changed: 1, session: None };
         let mut mirror = Mirror::default();
         mirror.apply(&Write::CreateSession { session }, &written);
-        let before = RowSet { sessions: mirror.rows().to_vec(), messages: Vec::new() };
+        let before = RowSet { sessions: mirror.rows().to_vec(), ..RowSet::default() };
         mirror.apply(&Write::End { session: id, at: Wall(2), reason: EndReason::TuiClose }, &written);
-        let after = RowSet { sessions: mirror.rows().to_vec(), messages: Vec::new() };
+        let after = RowSet { sessions: mirror.rows().to_vec(), ..RowSet::default() };
         let (sessions, names, log) = (Registry::default(), Names::default(), ClientLog::default());
         let text = "about = \"A\"\n[[steps]]\nat = \"0s\"\nclient = \"desktop\"\ndo = \"connect\"\n";
         let scenario = Scenario::parse(Path::new("a.toml"), text, &NAMES).expect("a scenario");

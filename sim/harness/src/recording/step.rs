@@ -138,7 +138,7 @@ fn of_session(word: &str, keys: &mut Keys) -> Result<RequestStep, Misplaced> {
             let mut params = keys.inner("params")?;
             let truncate = params.whole("truncate_before_user_ordinal")?;
             params.finish(NO_EQUIVALENT)?;
-            RequestStep::Prompt { session, prompt, truncate }
+            RequestStep::Prompt { session, prompt, truncate, key: None }
         }
         "activate" => RequestStep::Activate { session },
         "close" => RequestStep::CloseSession { session },

@@ -170,7 +170,7 @@ impl<'a> Run<'a> {
             return Rc::clone(tables);
         }
         let dump = self.world.store.dump().expect("a database in memory can be read");
-        let tables = Rc::new(RowSet { sessions: dump.sessions, messages: dump.messages });
+        let tables = Rc::new(RowSet { sessions: dump.sessions, messages: dump.messages, inputs: dump.inputs });
         *last = Some((revision, Rc::clone(&tables)));
         tables
     }

@@ -49,6 +49,12 @@ pub(crate) struct AgentTurn {
     pub(crate) stop: Option<Stop>,
     /// When it was seen that it was asked to stop. An agent whose tool cannot be interrupted finds that later.
     asked_to_stop: Option<Uptime>,
+    /// Whether its agent compresses the conversation.
+    compressing: bool,
+    /// Whether it has compressed it, or has begun to.
+    pub(crate) has_compressed: bool,
+    /// Whether it was asked to stop while its agent compressed the conversation.
+    pub(crate) stopped_compressing: bool,
     /// When it ended, or was cut off.
     pub(crate) over: Option<Uptime>,
     /// The question that has no answer.
@@ -121,6 +127,7 @@ impl AgentLog {
         let mut turns = self.turns.borrow_mut();
         let running = turns.get_mut(session).and_then(|turns| turns.last_mut()).filter(|turn| turn.over.is_none());
         if let Some(turn) = running {
+            turn.stopped_compressing |= turn.compressing && turn.asked_to_stop.is_none();
             turn.asked_to_stop = turn.asked_to_stop.or(Some(now));
         }
     }
@@ -146,6 +153,7 @@ impl AgentLog {
         let (read, answers, stop, over, asked, asked_to_stop) = Default::default();
         let prompt = prompt.to_owned();
         let (in_results, dealt_with, was_killed, calls) = Default::default();
+        let (compressing, has_compressed, stopped_compressing) = Default::default();
         turns.push(AgentTurn {
             prompt,
             began: now,
@@ -154,6 +162,9 @@ impl AgentLog {
             answers,
             stop,
             asked_to_stop,
+            compressing,
+            has_compressed,
+            stopped_compressing,
             over,
             asked,
             in_results,
@@ -241,6 +252,8 @@ impl AgentTurn {
                 self.calls.pop();
                 self.calls.push(Call::Question);
             }
+            TurnEvent::Compressing { .. } => (self.compressing, self.has_compressed) = (true, true),
+            TurnEvent::Compressed { .. } => self.compressing = false,
             TurnEvent::Finished { .. } | TurnEvent::Failed { .. } | TurnEvent::Interrupted => self.over = Some(now),
             _ => {}
         }

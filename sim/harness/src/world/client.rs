@@ -244,7 +244,12 @@ impl Client {
         let writes = [
             Write::Reopen { session: left.clone() },
             Write::End { session: left, at, reason: EndReason::NewSession },
-            Write::StartTurn { session: child, messages: vec![NewMessage::text(Role::User, "said elsewhere", at)] },
+            Write::StartTurn {
+                session: child,
+                messages: vec![NewMessage::text(Role::User, "said elsewhere", at)],
+                taken: Vec::new(),
+                keyed: None,
+            },
             Write::End { session: id.clone(), at, reason: EndReason::CliClose },
         ];
         self.store.note_elsewhere(id);
@@ -298,6 +303,7 @@ impl Client {
         self.changes();
         if self.connection.borrow().as_ref().is_some_and(|present| present.is(&connection)) {
             self.context.enter(Site::Connection, format!("{} finds its connection gone", self.name));
+            self.context.client_log.leaves(&self.name, self.context.now());
             *self.connection.borrow_mut() = None;
             self.context.client_log.disconnected(&self.name, self.context.now());
             self.forget_pending();

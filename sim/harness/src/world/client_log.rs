@@ -40,6 +40,8 @@ pub(crate) struct ClientLog(RefCell<Inner>);
 
 #[derive(Default)]
 struct Inner {
+    /// The idempotency keys that clients have used.
+    keys: BTreeSet<String>,
     footprints: SharedFootprints,
     /// One log for each session, by runtime id.
     sessions: BTreeMap<String, SessionLog>,
@@ -139,7 +141,8 @@ impl ClientLog {
             inner.session(request.session()).asked_titles.push(title.to_owned());
         }
         if method != "session.resume" && !request.session().is_empty() {
-            inner.session(request.session()).sent(request);
+            let repeats = request.key().is_some_and(|key| !inner.keys.insert(key.to_owned()));
+            inner.session(request.session()).sent(request, repeats);
         }
     }
 

@@ -16,6 +16,9 @@ use sim_scenario::{Call, Fault, Odds, StoreFault, StoreSettings, Weights};
 /// How long another process holds the database after a drawn `busy` fault: longer than a write waits for the database.
 const HELD: Millis = Millis::from_secs(2);
 
+/// How long another process may hold the database before a write may fail because of that, where no setting says so.
+pub(super) const PROMISED_WAIT: Millis = Millis::from_secs(30);
+
 /// The faults of a run.
 pub(crate) struct Faults {
     context: Rc<SimContext>,
@@ -26,13 +29,28 @@ pub(crate) struct Faults {
     /// Until when another process holds the database.
     held_until: Cell<Uptime>,
     injected_faults: Cell<u64>,
+    /// How long writes had to wait for another process.
+    waited: Cell<Millis>,
+    /// When a call last failed for another reason than a lock of another process that is shorter than promised.
+    broken_at: Cell<Option<Uptime>>,
+    promised_wait: Millis,
 }
 
 impl Faults {
-    pub(crate) fn new(context: Rc<SimContext>, settings: &StoreSettings) -> Self {
+    pub(crate) fn new(context: Rc<SimContext>, settings: &StoreSettings, promised_wait: Millis) -> Self {
         let (scripted, odds) = (settings.faults.clone(), settings.odds);
         let counted = RefCell::new(vec![0; scripted.len()]);
-        Self { context, scripted, counted, odds, held_until: Cell::new(Uptime(0)), injected_faults: Cell::new(0) }
+        Self {
+            context,
+            scripted,
+            counted,
+            odds,
+            held_until: Cell::new(Uptime(0)),
+            injected_faults: Cell::new(0),
+            waited: Cell::default(),
+            promised_wait,
+            broken_at: Cell::default(),
+        }
     }
 
     /// The fault of a write that is about to be committed. A `busy` fault holds the database from now on.
@@ -72,6 +90,31 @@ impl Faults {
     /// How many calls were refused or delayed, or lost their answer.
     pub(crate) fn injected_faults(&self) -> u64 {
         self.injected_faults.get()
+    }
+
+    /// Call when a write has to wait this long for another process.
+    pub(crate) fn count_wait(&self, wait: Millis) {
+        self.waited.set(self.waited.get() + wait);
+    }
+
+    /// How long a lock of another process may last that refuses nothing.
+    pub(crate) fn promised_wait(&self) -> Millis {
+        self.promised_wait
+    }
+
+    /// Call when a call fails for another reason than a short lock of another process.
+    pub(crate) fn note_broken(&self) {
+        self.broken_at.set(Some(self.context.now()));
+    }
+
+    /// When a call last failed for another reason than a short lock of another process.
+    pub(crate) fn broken_at(&self) -> Option<Uptime> {
+        self.broken_at.get()
+    }
+
+    /// How long writes had to wait for another process.
+    pub(crate) fn waited(&self) -> Millis {
+        self.waited.get()
     }
 
     fn choose(&self, hits: impl Fn(Call) -> bool, chances: &[(Option<Fault>, u64)]) -> Option<Fault> {

@@ -3,6 +3,7 @@
 //! Claims read the mirror instead of the tables. It needs no query, and it implements the writes a second time without
 //! SQL, so that mistakes in the SQL are found. At rest the tables are compared with it.
 
+mod inputs;
 mod messages;
 mod refused;
 pub(crate) mod talk;
@@ -10,7 +11,9 @@ pub(crate) mod talk;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_core::clock::{Uptime, Wall};
-use gateway_core::store::{BranchTitle, EndReason, NewMessage, NewSession, SessionRow, StoredId, Write, Written};
+use gateway_core::store::{
+    BranchTitle, EndReason, NewInput, NewMessage, NewSession, SessionRow, StoredId, Write, Written,
+};
 use gateway_sqlite::Dump;
 
 pub(crate) use refused::RefusedMessage;
@@ -23,6 +26,7 @@ pub(crate) struct Mirror {
     places: BTreeMap<StoredId, usize>,
     messages: messages::Messages,
     refused: refused::Refused,
+    inputs: inputs::Inputs,
     /// The first row of each row's conversation, deleted rows included; absent for a row that is the first itself.
     firsts: BTreeMap<StoredId, StoredId>,
     /// The titles that rows had at any time, by the first row of their conversation.
@@ -154,14 +158,19 @@ impl Mirror {
     /// Records that the store has refused a write, which is known to the gateway as not written.
     pub(crate) fn note_refused(&mut self, write: &Write, now: Uptime) {
         match write {
-            Write::Append { session, messages } => self.refused.note(&self.first(session).clone(), messages, now),
-            Write::StartTurn { session, messages } => {
+            Write::Append { session, messages, .. } => self.refused.note(&self.first(session).clone(), messages, now),
+            Write::StartTurn { session, messages, .. } => {
                 let parent = session.parent.as_ref().filter(|_| session.branched_from.is_none());
                 let first = self.first(parent.unwrap_or(&session.id)).clone();
                 self.refused.note(&first, messages, now);
             }
             _ => {}
         }
+    }
+
+    /// The accepted inputs that wait in the rows, oldest first.
+    pub(crate) fn inputs(&self) -> &[NewInput] {
+        self.inputs.waiting()
     }
 
     /// Rows in which a message was stored a second time, with its text.
@@ -232,6 +241,11 @@ impl Mirror {
     /// Whether a new row of the conversation asked for this title while another row had it.
     pub(crate) fn was_refused_title(&self, row: &StoredId, title: &str) -> bool {
         self.untitled.contains(&(self.first(row).clone(), title.to_owned()))
+    }
+
+    /// Whether any row of a row's conversation was deleted, and with it the inputs that waited for it.
+    pub(crate) fn lost_a_row(&self, row: &StoredId) -> bool {
+        self.deleted.iter().any(|deleted| self.first(deleted) == self.first(row))
     }
 
     /// Whether a row was deleted.
@@ -309,11 +323,14 @@ impl Mirror {
     /// Applies a committed transaction.
     pub(crate) fn apply(&mut self, write: &Write, written: &Written) {
         self.apply_to_rows(write, written);
+        self.inputs.apply(write);
         let row = match write {
             Write::CreateSession { session }
             | Write::StartTurn { session, .. }
             | Write::NameSession { session, .. } => &session.id,
+            Write::Accept { input, .. } => &input.session,
             Write::Append { session, .. }
+            | Write::Cancel { session }
             | Write::End { session, .. }
             | Write::Reopen { session }
             | Write::ReopenTip { session }
@@ -352,11 +369,12 @@ impl Mirror {
     fn apply_to_rows(&mut self, write: &Write, written: &Written) {
         match write {
             Write::CreateSession { session } => self.insert(session),
-            Write::StartTurn { session, messages } => {
+            Write::Accept { .. } | Write::Cancel { .. } => {}
+            Write::StartTurn { session, messages, .. } => {
                 self.insert(session);
                 self.count(&session.id, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
             }
-            Write::Append { session, messages } => {
+            Write::Append { session, messages, .. } => {
                 self.count(session, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
             }
             Write::End { session, at, reason } => self.end(session, *at, *reason),
@@ -402,6 +420,7 @@ impl Mirror {
 
     /// Deletes a row. The deletion of a row that does not exist changes nothing.
     fn delete(&mut self, id: &StoredId) {
+        self.inputs.cancel(id);
         let Some(row) = self.row(id) else { return };
         let continued = row.parent.clone().filter(|_| self.continues(row));
         self.childless.extend(continued);

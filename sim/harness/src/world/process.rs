@@ -232,6 +232,7 @@ impl Process {
         let gateway = Gateway::new(self.env.clone(), self.config.clone(), self.behavior.clone());
         let serving = server::serve(Rc::clone(&gateway), Rc::clone(&self.network) as _);
         self.env.spawn(TaskName::gateway(spawn::TaskRole::Acceptor), serving);
+        self.store.wait_while_busy(gateway.busy_wait());
         *self.gateway.borrow_mut() = Some(gateway);
         self.generation.set(self.generation.get() + 1);
         self.since.set(self.context.now());

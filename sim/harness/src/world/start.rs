@@ -29,7 +29,7 @@ impl World {
 
 /// The rows as the tables hold them.
 pub fn dump(rows: &[InitialSession]) -> Dump {
-    let mut dump = Dump { sessions: Vec::new(), messages: Vec::new() };
+    let mut dump = Dump { sessions: Vec::new(), messages: Vec::new(), inputs: Vec::new() };
     for row in rows {
         let session = StoredId::new(row.id.as_str());
         let started_at = before(row.started);

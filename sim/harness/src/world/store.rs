@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use gateway_core::clock::{Clock, Millis, Uptime};
 use gateway_core::store::{Found, Pending, Read, Store, StoreError, StoredId, Write, Written};
-use gateway_sqlite::{BUSY, Dump};
+use gateway_sqlite::Dump;
 use tokio::sync::{mpsc, oneshot};
 
 use super::SimContext;
@@ -54,6 +54,8 @@ struct Workers {
     faults: Faults,
     mirror: Rc<RefCell<Mirror>>,
     revision: Rc<Cell<u64>>,
+    /// How long a write waits for a lock of another process.
+    busy_wait: Cell<Millis>,
     /// When the last transaction was committed.
     last_commit_at: Cell<Option<Uptime>>,
     /// Kills the process; none until the process exists.
@@ -61,7 +63,12 @@ struct Workers {
 }
 
 impl SimStore {
-    pub(crate) fn new(context: Rc<SimContext>, settings: &StoreSettings, database: SharedDatabase) -> Rc<Self> {
+    pub(crate) fn new(
+        context: Rc<SimContext>,
+        settings: &StoreSettings,
+        promised_wait: Millis,
+        database: SharedDatabase,
+    ) -> Rc<Self> {
         let (mirror, revision) = (Rc::<RefCell<Mirror>>::default(), Rc::<Cell<u64>>::default());
         let workers = Rc::new(Workers {
             context: Rc::clone(&context),
@@ -69,9 +76,10 @@ impl SimStore {
             before_commit: settings.before_commit,
             after_commit: settings.after_commit,
             after_lookup: settings.after_lookup,
-            faults: Faults::new(Rc::clone(&context), settings),
+            faults: Faults::new(Rc::clone(&context), settings, promised_wait),
             mirror: Rc::clone(&mirror),
             revision: Rc::clone(&revision),
+            busy_wait: Cell::default(),
             last_commit_at: Cell::default(),
             kill: RefCell::default(),
         });
@@ -100,6 +108,21 @@ impl SimStore {
     /// Sets the function that kills the process, for a crash at a call.
     pub(crate) fn crashes_by(&self, kill: Rc<dyn Fn()>) {
         *self.workers.kill.borrow_mut() = Some(kill);
+    }
+
+    /// Sets how long a write waits for a lock of another process.
+    pub(crate) fn wait_while_busy(&self, wait: Millis) {
+        self.workers.busy_wait.set(wait);
+    }
+
+    /// When a call last failed for another reason than a lock that the gateway promises to wait out.
+    pub(crate) fn broken_at(&self) -> Option<Uptime> {
+        self.workers.faults.broken_at()
+    }
+
+    /// How long writes have waited, or are waiting, for a lock of another process.
+    pub(crate) fn waited(&self) -> Millis {
+        self.workers.faults.waited()
     }
 
     /// The model of the rows after the committed writes.
@@ -180,9 +203,6 @@ fn call<Q, A: 'static>(queue: Option<&mpsc::UnboundedSender<Call<Q, A>>>, questi
 /// The SQLite message of a failing disk.
 const BROKEN: &str = "disk I/O error";
 
-/// How long a write waits for a lock of another process.
-const BUSY_WAIT: Millis = Millis(BUSY.as_millis() as u64);
-
 impl Workers {
     async fn write(self: Rc<Self>, mut calls: mpsc::UnboundedReceiver<Call<Write, Written>>) {
         while let Some(Call { question, answer }) = calls.recv().await {
@@ -201,13 +221,15 @@ impl Workers {
             self.faults.count_fault();
         }
         if held > Millis::ZERO {
-            self.context.clock.sleep_until(self.context.now() + held.min(BUSY_WAIT)).await;
+            let wait = held.min(self.busy_wait.get());
+            self.faults.count_wait(wait);
+            self.context.clock.sleep_until(self.context.now() + wait).await;
         }
         if fault == Some(Fault::Crash) {
             self.crash(write).await;
         }
         let refused = match fault {
-            _ if held > BUSY_WAIT => Some("database is locked"),
+            _ if held > self.busy_wait.get() => Some("database is locked"),
             Some(Fault::Error) => Some(BROKEN),
             _ => None,
         };
@@ -215,11 +237,15 @@ impl Workers {
             let refused = Err(StoreError::NotWritten { cause: cause.to_owned() });
             self.context.enter(Site::Commit, format!("{write:?} -> {refused:?}"));
             self.mirror.borrow_mut().note_refused(write, self.context.now());
+            if fault == Some(Fault::Error) || held > self.faults.promised_wait() {
+                self.faults.note_broken();
+            }
             return refused;
         }
         let committed = self.commit(write);
         match fault {
             Some(Fault::Lost) => {
+                self.faults.note_broken();
                 let lost = Err(StoreError::Unknown { cause: BROKEN.to_owned() });
                 self.context.enter(Site::Commit, format!("its answer is lost: {lost:?}"));
                 lost
@@ -262,6 +288,7 @@ impl Workers {
                 None => self.database.borrow_mut().read(&question),
                 Some(_) => {
                     self.faults.count_fault();
+                    self.faults.note_broken();
                     Err(StoreError::NotWritten { cause: BROKEN.to_owned() })
                 }
             };
@@ -327,7 +354,7 @@ mod tests {
             let suite = async move {
                 contract::holds(async || {
                     let database = Database::in_memory().expect("a database in memory");
-                    SimStore::new(Rc::clone(&shared), &settings, ReusedDatabase::new(database))
+                    SimStore::new(Rc::clone(&shared), &settings, Millis::ZERO, ReusedDatabase::new(database))
                 })
                 .await;
                 done.set(true);

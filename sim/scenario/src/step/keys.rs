@@ -41,6 +41,7 @@ pub(crate) struct RawStep {
     forward: Option<Spanned<Millis>>,
     back: Option<Spanned<Millis>>,
     truncate: Option<Spanned<i64>>,
+    key: Option<Spanned<String>>,
     question: Option<Spanned<i64>>,
     again: Option<Spanned<bool>>,
     eager_build: Option<Spanned<bool>>,
@@ -114,13 +115,14 @@ fn request_keys(step: &RequestStep) -> Keys {
             ("seed", Some(Value::from(start.seed.clone())).filter(|_| !start.seed.is_empty())),
             ("close_on_disconnect", flag(*on_disconnect == OnDisconnect::Close)),
         ],
-        RequestStep::Prompt { session, prompt, truncate } => {
-            let (key, value) = match prompt {
+        RequestStep::Prompt { session, prompt, truncate, key } => {
+            let (word, value) = match prompt {
                 Prompt::Turn(turn) => ("turn", text(turn)),
                 Prompt::Text(said) => ("text", text(said)),
                 Prompt::Continue => ("continue", flag(true)),
             };
-            vec![("session", text(session)), (key, value), ("truncate", truncate.map(Value::from))]
+            let truncate = truncate.map(Value::from);
+            vec![("session", text(session)), (word, value), ("truncate", truncate), ("key", given(key))]
         }
         RequestStep::Resume { session, target, name, mode } => vec![
             ("session", text(session)),
@@ -180,7 +182,7 @@ fn duration(length: Millis) -> Value {
 impl RawStep {
     /// Every key but `at`, with the position of its value if the key is present. The first key that the word does not
     /// take is reported.
-    fn keys(&self) -> [(&'static str, Option<Range<usize>>); 22] {
+    fn keys(&self) -> [(&'static str, Option<Range<usize>>); 23] {
         fn place<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
             value.as_ref().map(Spanned::span)
         }
@@ -203,6 +205,7 @@ impl RawStep {
             ("close_on_disconnect", place(&self.close_on_disconnect)),
             ("seed", place(&self.seed)),
             ("truncate", place(&self.truncate)),
+            ("key", place(&self.key)),
             ("question", place(&self.question)),
             ("again", place(&self.again)),
             ("lazy", place(&self.lazy)),
@@ -249,7 +252,8 @@ impl Reading<'_> {
             Word::Create => self.create(word)?.into(),
             Word::Prompt => {
                 let truncate = self.raw.truncate.as_ref().map(|ordinal| *ordinal.get_ref());
-                RequestStep::Prompt { session: session()?, prompt: self.prompt(word)?, truncate }.into()
+                let key = text(self.raw.key.as_ref());
+                RequestStep::Prompt { session: session()?, prompt: self.prompt(word)?, truncate, key }.into()
             }
             Word::Resume => {
                 let targets = &[ResumeTarget::Stored, ResumeTarget::Tip, ResumeTarget::Title];

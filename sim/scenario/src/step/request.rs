@@ -26,6 +26,8 @@ pub enum RequestStep {
         prompt: Prompt,
         /// Key `truncate`: the ordinal of the user message that the prompt replaces, with all messages after it.
         truncate: Option<i64>,
+        /// Key `key`: the idempotency key. Two prompts with one key run once.
+        key: Option<String>,
     },
     /// `session.resume`: resumes a stored or live session.
     Resume {
@@ -290,7 +292,7 @@ impl RequestStep {
                 *on_disconnect = OnDisconnect::Keep;
                 *start = Start::default();
             }
-            Self::Prompt { truncate, .. } => *truncate = None,
+            Self::Prompt { truncate, key, .. } => (*truncate, *key) = (None, None),
             Self::Resume { target, mode, .. } => {
                 *target = ResumeTarget::Stored;
                 *mode = ResumeMode::Continue;

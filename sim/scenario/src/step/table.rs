@@ -294,7 +294,7 @@ table! {
             ..Entry::request("session.create", "creates a session")
         },
         Prompt: Entry {
-            takes: Some("`session`, exactly one of `turn`, `text` and `continue`, and may take `truncate`"),
+            takes: Some("`session`, exactly one of `turn`, `text` and `continue`, and may take `truncate` and `key`"),
             keys: &[
                 SESSION,
                 Key::one_of("turn", Value::Turn, "the turn that the prompt starts"),
@@ -310,6 +310,7 @@ table! {
                     Value::Integer,
                     "the ordinal of the user message that the prompt replaces, with all messages after it",
                 ),
+                Key::optional("key", Value::Text, "the idempotency key: two prompts with one key run once"),
             ],
             ..Entry::request("prompt.submit", "submits a prompt")
         },

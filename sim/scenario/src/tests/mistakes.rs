@@ -313,25 +313,25 @@ fn words_and_keys() {
         "session = \"work\"\n",
         "",
         "36:1: `prompt.submit` needs `session`",
-        "`prompt.submit` takes `session`, exactly one of `turn`, `text` and `continue`, and may take `truncate`",
+        "`prompt.submit` takes `session`, exactly one of `turn`, `text` and `continue`, and may take `truncate` and `key`",
     );
     check_change(
         "turn = \"refactor\"\n",
         "",
         "36:1: `prompt.submit` needs `turn`, `text` or `continue`",
-        "`prompt.submit` takes `session`, exactly one of `turn`, `text` and `continue`, and may take `truncate`",
+        "`prompt.submit` takes `session`, exactly one of `turn`, `text` and `continue`, and may take `truncate` and `key`",
     );
     check_change(
         r#"turn = "refactor""#,
         "turn = \"refactor\"\ntext = \"hello\"",
         "42:1: `prompt.submit` has both `turn` and `text`",
-        "`prompt.submit` takes `session`, exactly one of `turn`, `text` and `continue`, and may take `truncate`",
+        "`prompt.submit` takes `session`, exactly one of `turn`, `text` and `continue`, and may take `truncate` and `key`",
     );
     check_change(
         r#"turn = "refactor""#,
         "turn = \"refactor\"\ncontinue = true",
         "42:1: `prompt.submit` has both `turn` and `continue`",
-        "`prompt.submit` takes `session`, exactly one of `turn`, `text` and `continue`, and may take `truncate`",
+        "`prompt.submit` takes `session`, exactly one of `turn`, `text` and `continue`, and may take `truncate` and `key`",
     );
     check_change(
         r#"do = "drop""#,
@@ -348,7 +348,7 @@ fn words_and_keys() {
     check_change(
         r#"turn = "refactor""#,
         r#"turns = "refactor""#,
-        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `continue`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`, `forward`, `back`, `truncate`, `question`, `again`, `eager_build`, `source`, `parent`, `seed`",
+        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `continue`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`, `forward`, `back`, `truncate`, `key`, `question`, `again`, `eager_build`, `source`, `parent`, `seed`",
         "did you mean `turn`?",
     );
 }

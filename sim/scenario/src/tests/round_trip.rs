@@ -130,18 +130,16 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
                 let (name, on_disconnect) = (format!("s-{sessions}"), OnDisconnect::Keep);
                 RequestStep::Create { name, title: None, on_disconnect, start: Start::default() }.into()
             }
-            4 => RequestStep::Prompt {
-                session,
-                prompt: turns.keys().next().map_or(Prompt::Text(text), |turn| Prompt::Turn(turn.clone())),
-                truncate: None,
+            4 => {
+                let prompt = turns.keys().next().map_or(Prompt::Text(text), |turn| Prompt::Turn(turn.clone()));
+                let key = Some(format!("key-{sessions}"));
+                RequestStep::Prompt { session, prompt, truncate: None, key }.into()
             }
-            .into(),
-            5 => RequestStep::Prompt {
-                session,
-                prompt: if gap % 2 == 0 || turns.is_empty() { Prompt::Text(text) } else { Prompt::Continue },
-                truncate: i64::try_from(gap).ok().map(|gap| gap % 9 - 4).filter(|ordinal| *ordinal != 0),
+            5 => {
+                let prompt = if gap % 2 == 0 || turns.is_empty() { Prompt::Text(text) } else { Prompt::Continue };
+                let truncate = i64::try_from(gap).ok().map(|gap| gap % 9 - 4).filter(|ordinal| *ordinal != 0);
+                RequestStep::Prompt { session, prompt, truncate, key: None }.into()
             }
-            .into(),
             6 => {
                 let (target, name) = (ResumeTarget::Tip, Some(format!("s-{sessions}")));
                 RequestStep::Resume { session, target, name, mode: ResumeMode::ContinueWithAgent }.into()

@@ -345,7 +345,23 @@ impl Writer<'_> {
         let rests = self.expect_turn(begins, steps);
         self.sessions[place].busy_until = rests;
         self.collide_with_turn(begins, rests, steps, &session);
-        self.act(client, RequestStep::Prompt { session, prompt, truncate });
+        let (prompt, key) = self.keyed(prompt);
+        self.act(client, RequestStep::Prompt { session, prompt, truncate, key });
+    }
+
+    /// An idempotency key for a prompt, where requests are sent again. Some prompts repeat the last one that has a key.
+    fn keyed(&mut self, prompt: Prompt) -> (Prompt, Option<String>) {
+        if !self.swarm.has(Feature::Resend) || self.prng.hits(1, 3) {
+            return (prompt, None);
+        }
+        let keyed = self.steps.iter().rev().find_map(|step| {
+            let Action::Request(RequestStep::Prompt { prompt, key, .. }) = &step.action else { return None };
+            Some((prompt.clone(), key.clone()?))
+        });
+        match keyed.filter(|_| self.prng.hits(1, 3)) {
+            Some((prompt, key)) => (prompt, Some(key)),
+            None => (prompt, Some(format!("key-{}", self.steps.len()))),
+        }
     }
 
     /// Ends the connection. A grace begins, and begins again as long as a turn runs.

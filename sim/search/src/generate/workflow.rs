@@ -47,7 +47,7 @@ const LOOK: &[Word] = &[Word::List];
 const REPLY: &[Word] = &[Word::Answer];
 const CRASH: &[Word] = &[Word::Kill, Word::Kill, Word::Signal];
 
-pub(super) const WORKFLOWS: [Workflow; 14] = [
+pub(super) const WORKFLOWS: [Workflow; 15] = [
     // A turn is told to stop while it waits for an answer, which comes at that moment.
     Workflow {
         features: &[Question, Answer, Interrupt],
@@ -207,6 +207,17 @@ pub(super) const WORKFLOWS: [Workflow; 14] = [
             (Immediately, First, &[Word::Prompt, Word::Steer]),
             (Immediately, First, &[Word::Prompt, Word::Steer]),
             (Immediately, First, &[Word::Prompt, Word::Steer]),
+        ],
+    },
+    // Prompts and steers wait for a turn that is interrupted, or whose process ends.
+    Workflow {
+        features: &[Busy, Steer, Kill, Signal, Interrupt, Resume],
+        steps: &[
+            (Afterwards, First, TALK),
+            (Immediately, First, &[Word::Prompt, Word::Prompt, Word::Steer]),
+            (Immediately, First, &[Word::Kill, Word::Signal, Word::Interrupt]),
+            (Immediately, First, RETURN),
+            (Afterwards, First, TALK),
         ],
     },
 ];

@@ -25,6 +25,11 @@ pub(crate) struct SentRequest {
 }
 
 impl SentRequest {
+    /// Its idempotency key, if it has one.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.params["idempotency_key"].as_str()
+    }
+
     /// The runtime id it names, or for a resume the stored one.
     pub(crate) fn session(&self) -> &str {
         self.params["session_id"].as_str().unwrap_or_default()
@@ -39,6 +44,10 @@ pub(crate) struct LoggedRequest {
     pub(crate) method: String,
     /// The text of a prompt or a steer; empty otherwise.
     pub(crate) text: String,
+    /// The idempotency key, if it has one.
+    pub(crate) key: Option<String>,
+    /// Whether an earlier request had its key: its answer is that of the earlier one, unless that never arrived.
+    pub(crate) repeats: bool,
     pub(crate) sent_at: Uptime,
     /// When a client received the answer; none as long as none has.
     pub(crate) answered: Option<Reply>,
@@ -58,15 +67,25 @@ impl LoggedRequest {
         self.number == request.number && self.client == request.client
     }
 
-    /// Whether it was answered with one of these statuses.
-    pub(crate) fn was(&self, method: &str, statuses: &[&str]) -> bool {
+    /// Whether both are one request.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.number == other.number && self.client == other.client
+    }
+
+    /// Whether it was answered with one of these statuses, by itself or as the repetition of another.
+    pub(crate) fn was_answered(&self, method: &str, statuses: &[&str]) -> bool {
         let status = self.answered.as_ref().and_then(|reply| reply.status.as_deref().ok());
         self.method == method && status.is_some_and(|status| statuses.contains(&status))
     }
 
+    /// Whether it was answered with one of these statuses, and repeats no other request.
+    pub(crate) fn was(&self, method: &str, statuses: &[&str]) -> bool {
+        !self.repeats && self.was_answered(method, statuses)
+    }
+
     /// Whether it was answered with one of these statuses, or may be.
     pub(crate) fn may_be(&self, method: &str, statuses: &[&str]) -> bool {
-        self.method == method && (self.answered.is_none() || self.was(method, statuses))
+        self.method == method && (self.answered.is_none() || self.was_answered(method, statuses))
     }
 
     /// Whether it asks to stop a turn, which cancels what waits.

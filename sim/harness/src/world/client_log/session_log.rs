@@ -98,14 +98,16 @@ struct Run {
 }
 
 impl SessionLog {
-    /// Records a request to the session.
-    pub(super) fn sent(&mut self, request: &SentRequest) {
+    /// Records a request to the session. `repeats` says whether an earlier request had its idempotency key.
+    pub(super) fn sent(&mut self, request: &SentRequest, repeats: bool) {
         let method = request.method.as_str();
         self.requests.push(LoggedRequest {
             number: request.number,
             client: request.client.clone(),
             method: method.to_owned(),
             text: request.params["text"].as_str().unwrap_or_default().to_owned(),
+            key: request.key().map(str::to_owned),
+            repeats,
             sent_at: request.sent_at,
             answered: None,
         });
@@ -142,6 +144,9 @@ impl SessionLog {
             self.run.unanswered = self.run.unanswered.saturating_sub(1);
         }
         let Ok(result) = result else { return };
+        if self.requests.iter().any(|logged| logged.is(request) && logged.repeats) {
+            return;
+        }
         let text = || request.params["text"].as_str().unwrap_or_default().to_owned();
         match (method, result["status"].as_str().unwrap_or_default()) {
             ("prompt.submit", "streaming") => self.started.push(text()),

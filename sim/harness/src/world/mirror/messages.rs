@@ -121,8 +121,8 @@ impl Messages {
     /// Applies a committed transaction on a row of the conversation that begins with `first`.
     pub(super) fn apply(&mut self, write: &Write, first: &StoredId) {
         match write {
-            Write::StartTurn { session, messages } => self.add(&session.id, first, messages),
-            Write::Append { session, messages } => self.add(session, first, messages),
+            Write::StartTurn { session, messages, .. } => self.add(&session.id, first, messages),
+            Write::Append { session, messages, .. } => self.add(session, first, messages),
             Write::Rotate { child, messages, .. } | Write::Branch { child, messages, .. } => {
                 self.active.insert(child.id.clone(), messages.clone());
                 self.judge_anew(&child.id, first, messages);
@@ -141,6 +141,8 @@ impl Messages {
                 }
             }
             Write::CreateSession { .. }
+            | Write::Accept { .. }
+            | Write::Cancel { .. }
             | Write::End { .. }
             | Write::Reopen { .. }
             | Write::ReopenTip { .. }

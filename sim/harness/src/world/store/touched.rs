@@ -20,7 +20,14 @@ pub(super) fn by_commit(footprints: &Footprints, mirror: &Mirror, write: &Write)
             change(&session.id);
             session.parent.iter().for_each(change);
         }
+        Write::Accept { input, keyed } => {
+            change(&input.session);
+            if keyed.is_some() {
+                footprints.write(|| Resource::Keys);
+            }
+        }
         Write::Append { session, .. }
+        | Write::Cancel { session }
         | Write::End { session, .. }
         | Write::Reopen { session }
         | Write::ReopenTip { session }
@@ -42,6 +49,9 @@ pub(super) fn by_commit(footprints: &Footprints, mirror: &Mirror, write: &Write)
             child.parent.iter().for_each(change);
         }
     }
+    if let Write::StartTurn { keyed: Some(_), .. } = write {
+        footprints.write(|| Resource::Keys);
+    }
     if names(write) {
         footprints.write(|| Resource::Titles);
     }
@@ -59,6 +69,8 @@ fn names(write: &Write) -> bool {
         | Write::Delete { .. }
         | Write::DeleteChain { .. } => true,
         Write::Append { .. }
+        | Write::Accept { .. }
+        | Write::Cancel { .. }
         | Write::End { .. }
         | Write::Reopen { .. }
         | Write::ReopenTip { .. }
@@ -70,9 +82,12 @@ fn names(write: &Write) -> bool {
 /// The footprint of a read. A chain may pass through rows of several conversations.
 pub(super) fn by_lookup(footprints: &Footprints, mirror: &Mirror, read: &Read) {
     match read {
-        Read::Session { id } | Read::Messages { session: id } => {
+        Read::Session { id } | Read::Messages { session: id } | Read::Inputs { session: id } => {
             footprints.read(|| Resource::Lineage(mirror.first(id).clone()));
         }
+        // It may have been passed on to any row.
+        Read::Input { .. } => footprints.read(|| Resource::Rows),
+        Read::Keyed { .. } => footprints.read(|| Resource::Keys),
         Read::Titled { .. } => {
             footprints.read(|| Resource::Titles);
             footprints.read(|| Resource::Rows);

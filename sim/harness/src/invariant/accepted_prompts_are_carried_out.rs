@@ -1,0 +1,123 @@
+//! Nothing that was accepted is lost (hermes-agent#99882, opencode#5333): a prompt that waits and words to a turn become a
+//! message, or wait in the rows for the next resume of their conversation. So it is after a kill, a signal, an interrupt and the
+//! end of a session that no client has closed.
+//!
+//! The claim counts by conversation and text, from the answers that clients have received. What a job has said counts too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gateway_core::store::{NewMessage, Role, StoredId};
+
+use super::{Case, Cases, Claim, Excuse, Invariant, View};
+use crate::rows::RowSet;
+use crate::world::client_log::{LoggedRequest, SessionLog};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "accepted_prompts_are_carried_out",
+    about: "at rest, every prompt and steer that was answered as accepted is in a message or waits in the rows, unless a client has closed its session or deleted its conversation",
+    claim: Claim::Rest(check),
+};
+
+fn check(view: &View<'_>, _: &RowSet, cases: &mut Cases<'_>) {
+    let logs = view.clients.log.sessions();
+    if logs.values().all(|log| log.queued.is_empty() && log.steers.is_empty() && !log.requests.iter().any(is_steered)) {
+        return;
+    }
+    let mut conversations: BTreeMap<&StoredId, Vec<&SessionLog>> = BTreeMap::new();
+    for log in logs.values() {
+        if let Some(row) = &log.stored {
+            conversations.entry(view.rows.first(row)).or_default().push(log);
+        }
+    }
+    conversations.into_iter().for_each(|(first, logs)| each_text(view, first, &logs, cases));
+}
+
+/// Judges each text that was accepted for later in a conversation.
+fn each_text(view: &View<'_>, first: &StoredId, logs: &[&SessionLog], cases: &mut Cases<'_>) {
+    let requests = || logs.iter().flat_map(|log| &log.requests);
+    let texts: BTreeSet<&str> = requests().filter(|request| is_accepted(request)).map(text).collect();
+    for said in texts {
+        if view.rows.lost_a_row(first) {
+            cases.add(Case::Excused(Excuse::RowDeleted));
+            continue;
+        }
+        let is_meant =
+            |request: &&LoggedRequest| is_accepted(request) || request.was_answered("prompt.submit", &["streaming"]);
+        // A request with a key that was sent again is one.
+        let is_first = |request: &&LoggedRequest| {
+            let same = |other: &&LoggedRequest| other.key == request.key && is_meant(other);
+            request.key.is_none() || requests().find(same).is_some_and(|other| other.is_same(request))
+        };
+        // The key may have been used in another conversation first.
+        let is_used_elsewhere = |request: &&LoggedRequest| {
+            let all = view.clients.log.sessions();
+            let mut others = all.values().filter(|log| !logs.iter().any(|own| std::ptr::eq(*own, *log)));
+            request.repeats && others.any(|log| log.requests.iter().any(|other| other.key == request.key))
+        };
+        let accepted = requests().filter(|request| text(request) == said).filter(is_meant).filter(is_first);
+        let accepted = accepted.filter(|request| !is_used_elsewhere(request)).count();
+        let stored = view.rows.all_messages(first).iter().map(|message| times(message, said)).sum::<usize>();
+        let kept = stored + waiting(view, first, said);
+        cases.add(match accepted {
+            _ if kept >= accepted => Case::Held,
+            _ if kept + cancelled(logs, said) >= accepted => Case::Excused(Excuse::MayBeCancelled),
+            _ => {
+                let row = view.rows.alias(first);
+                let detail = format!(
+                    "the conversation of row {row} accepted {said:?} {accepted} times, of which {kept} are in messages or wait"
+                );
+                Case::failed(row, detail)
+            }
+        });
+    }
+}
+
+/// How many inputs with this text were accepted in sessions that a client has closed: they are cancelled, and it receives an error for each.
+fn cancelled(logs: &[&SessionLog], said: &str) -> usize {
+    let is_closed = |log: &&&SessionLog| log.requests.iter().any(|request| request.method == "session.close");
+    let of_closed = logs.iter().filter(is_closed).flat_map(|log| &log.requests);
+    of_closed.filter(|request| is_accepted(request) && text(request) == said).count()
+}
+
+/// The text as it is said: a steer without the blanks around it.
+fn text(request: &LoggedRequest) -> &str {
+    if request.method == "session.steer" { request.text.trim() } else { &request.text }
+}
+
+/// Whether it was accepted for later.
+fn is_accepted(request: &LoggedRequest) -> bool {
+    request.was_answered("prompt.submit", &["queued"])
+        || request.was_answered("session.steer", &["queued"])
+        || is_steered(request)
+}
+
+fn is_steered(request: &LoggedRequest) -> bool {
+    request.was_answered("prompt.submit", &["steered"])
+}
+
+/// How often a message holds the text: as a prompt, as one of several that were merged, or as words that a turn has read.
+fn times(message: &NewMessage, text: &str) -> usize {
+    let content = message.content.as_deref().unwrap_or_default();
+    match message.role {
+        Role::Assistant => 0,
+        Role::User if content == text => 1,
+        Role::User | Role::Tool => {
+            let parts = content.split("\n\n").map(|part| part.strip_prefix("User guidance: ").unwrap_or(part));
+            parts.filter(|part| *part == text).count()
+        }
+    }
+}
+
+/// How many inputs with this text wait: in the rows, or in the memory of an old release.
+fn waiting(view: &View<'_>, first: &StoredId, text: &str) -> usize {
+    let inputs = view.rows.inputs().iter().filter(|input| view.rows.first(&input.session) == first);
+    let in_rows = inputs.filter(|input| input.text == text).count();
+    let in_memory = view.live.iter().map(|session| {
+        session.read(|record| {
+            let is_its = view.rows.first(&record.agent.row) == first;
+            let steers = record.turn.iter().flat_map(|turn| &turn.steers);
+            record.queue.iter().chain(steers).filter(|queued| is_its && queued.is_in_memory(text)).count()
+        })
+    });
+    in_rows + in_memory.sum::<usize>()
+}

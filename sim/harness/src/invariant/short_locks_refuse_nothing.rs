@@ -1,0 +1,41 @@
+//! A lock of some seconds that another process holds on the database refuses no prompt (hermes-agent#74478): the write waits for
+//! `busy_timeout`, 30 s if it is not set.
+//!
+//! The simulator knows which calls of the store have failed, and why. A call that broke for another reason since the request was
+//! sent explains any refusal.
+
+use super::{Case, Cases, Claim, Excuse, Invariant, View};
+use crate::world::client_log::Answer;
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "short_locks_refuse_nothing",
+    about: "no prompt or steer is refused as not stored while the only fault is another process that holds the database for less than `busy_timeout`",
+    claim: Claim::Frames(check),
+};
+
+/// The error code of input that could not be stored.
+const STORAGE: i64 = 5071;
+
+fn check(view: &View<'_>, cases: &mut Cases<'_>) {
+    // Without a fault nothing waits for another process.
+    if view.store.has_faults() {
+        view.clients.answers_to("prompt.submit").for_each(|answer| cases.add(case(view, answer)));
+        view.clients.answers_to("session.steer").for_each(|answer| cases.add(case(view, answer)));
+    }
+}
+
+fn case(view: &View<'_>, answer: &Answer) -> Case {
+    match answer.result {
+        Err(STORAGE) if view.store.broken_at >= Some(answer.request.sent_at) => Case::Excused(Excuse::WriteRefused),
+        Err(STORAGE) => {
+            let client = &answer.client;
+            let sent_at = answer.request.sent_at;
+            let detail = format!(
+                "{} of {client}, sent at {sent_at}, was refused because of a short lock",
+                answer.request.method
+            );
+            Case::failed(client.clone(), detail)
+        }
+        _ => Case::Held,
+    }
+}
