@@ -20,6 +20,7 @@
 mod claim;
 pub mod counts;
 pub mod coverage;
+pub mod fact;
 pub mod footprint;
 pub mod history;
 pub mod invariant;
@@ -31,6 +32,7 @@ pub mod report;
 pub mod rows;
 pub mod simulation;
 pub mod snapshot;
+pub mod story;
 pub mod task;
 pub mod timeline;
 pub mod trace;

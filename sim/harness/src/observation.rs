@@ -45,6 +45,8 @@ pub struct Memory {
     pub turns: usize,
     /// The number of running turns whose record is not registered.
     pub turns_without_session: usize,
+    /// The number of prompts that wait for a running turn.
+    pub waiting: usize,
 }
 
 /// A registered record of a session.
@@ -97,6 +99,7 @@ impl Memory {
             connections: gateway.sessions.links().len(),
             turns: owned.len(),
             turns_without_session: lost.len(),
+            waiting: sessions.iter().map(|session| session.read(|record| record.queue.len())).sum(),
         }
     }
 }

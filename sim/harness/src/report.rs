@@ -9,8 +9,10 @@ use serde::Serialize;
 use crate::claim::Violation;
 use crate::counts::Counts;
 use crate::coverage::Coverage;
+use crate::fact::UnmetFact;
 use crate::history::History;
 use crate::rows::RowSet;
+use crate::story::Skipped;
 use crate::trace::Trace;
 use interleaving::tape::Tape;
 use sim_scenario::ExpectedOutcome;
@@ -27,6 +29,10 @@ pub struct Report {
     pub detail: Option<String>,
     /// The violated claims, in order of time.
     pub violations: Vec<Violation>,
+    /// The parts of the file that had no effect: those that its author allows, too.
+    pub skipped: Vec<Skipped>,
+    /// The facts of the file that do not hold.
+    pub unmet: Vec<UnmetFact>,
     /// The rows at the end of the script's time, before the heal phase.
     pub rows: RowSet,
     /// What was live at the end of the script's time.
@@ -45,7 +51,8 @@ pub struct Report {
     pub uptime: Uptime,
 }
 
-/// The outcome of a run as one word. A violation outranks `NotAtRest`, which outranks a row difference.
+/// The outcome of a run as one word. A violation outranks `NotAtRest`, which outranks a
+/// skipped part, a fact that does not hold and a row difference, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -63,6 +70,10 @@ pub enum Outcome {
     Nondeterministic,
     /// The rows differ from the snapshot.
     RowsDiffer,
+    /// A fact that the file expects does not hold.
+    FactsDiffer,
+    /// A part of the file had no effect, and the file does not allow that.
+    Story,
 }
 
 /// The numbers of live objects in the gateway.
@@ -80,7 +91,7 @@ pub struct Live {
 
 impl Outcome {
     /// Every outcome, in the order of the exit codes.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Passed,
         Self::Violated,
         Self::Panicked,
@@ -88,6 +99,8 @@ impl Outcome {
         Self::Limit,
         Self::Nondeterministic,
         Self::RowsDiffer,
+        Self::FactsDiffer,
+        Self::Story,
     ];
 
     /// What it means for a run whose file does not expect it, in one sentence without a full stop.
@@ -100,6 +113,8 @@ impl Outcome {
             Self::Limit => "the run reached a million events, or the search its bounds",
             Self::Nondeterministic => "a run did not follow its tape, or two runs of it differ",
             Self::RowsDiffer => "the rows differ from the snapshot, or a file below `scenarios/` has no snapshot",
+            Self::FactsDiffer => "a fact that the file expects of rows, frames or memory does not hold",
+            Self::Story => "a step, a fault or a window of the file had no effect, and it does not say `may_skip = true`",
         }
     }
 
@@ -113,6 +128,8 @@ impl Outcome {
             Self::Limit => "limit",
             Self::Nondeterministic => "nondeterministic",
             Self::RowsDiffer => "rows_differ",
+            Self::FactsDiffer => "facts_differ",
+            Self::Story => "story",
         }
     }
 
@@ -126,6 +143,8 @@ impl Outcome {
             Self::Limit => 13,
             Self::Nondeterministic => 14,
             Self::RowsDiffer => 15,
+            Self::FactsDiffer => 16,
+            Self::Story => 17,
         }
     }
 }

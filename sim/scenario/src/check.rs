@@ -2,10 +2,12 @@
 //!
 //! The first mistake is reported, in the order of the file as far as possible.
 
+mod fact;
 mod latency;
 mod rows;
 mod script;
 mod store;
+mod story;
 
 use std::collections::BTreeMap;
 
@@ -17,14 +19,18 @@ use toml::Spanned;
 
 use interleaving::tape::{BadTape, Tape};
 
+use self::fact::RawFacts;
 use self::latency::latency;
 use super::error::{ScenarioError, Source, list};
 use super::expected::Expected;
 use super::invariant::{InvariantNames, Warning};
-use super::parse::{self, Entries, Item, Names, RawAgent, RawExpected, RawTurn};
+use super::parse::{self, Entries, Item, Names, RawAgent, RawExpect, RawExpected, RawTurn};
 use super::scenario::Scenario;
 use super::settings::{AgentSettings, NetworkSettings};
-use super::step::{PlacedStep, RawStep};
+use super::step::{OnSkip, PlacedStep, RawStep};
+
+/// The tables `[expect.RELEASE]`, in the order of the file.
+type Stated = Vec<(Spanned<Release>, RawExpected)>;
 
 /// Reads a file and checks it. The warnings are in the order of the file.
 pub(super) fn scenario(source: &Source<'_>, names: &InvariantNames) -> Result<(Scenario, Vec<Warning>), ScenarioError> {
@@ -37,6 +43,7 @@ pub(super) fn scenario(source: &Source<'_>, names: &InvariantNames) -> Result<(S
         latency: latency(source, raw.network.latency.as_ref())?,
         buffer: raw.network.buffer.unwrap_or(NetworkSettings::default().buffer),
     };
+    let fault_places: Vec<_> = raw.store.faults.iter().map(Spanned::span).collect();
     let store = store::settings(source, raw.store)?;
     let mut windows = BTreeMap::new();
     for (window, range) in raw.windows.0 {
@@ -44,10 +51,19 @@ pub(super) fn scenario(source: &Source<'_>, names: &InvariantNames) -> Result<(S
     }
     let rows = rows::rows(source, raw.rows)?;
     let steps = steps(source, raw.steps)?;
+    let on_skip = OnSkip::of(raw.may_skip);
+    if on_skip == OnSkip::Fails {
+        raw.turns.iter().try_for_each(|(name, turn)| story::turn(source, name, turn))?;
+    }
     let turns = raw.turns.into_iter().map(|(name, turn)| (name, turn_script(turn))).collect();
     script::check(source, &rows, &steps, &turns)?;
+    if on_skip == OnSkip::Fails {
+        story::steps(source, &steps, &store.faults)?;
+        story::turns(source, &steps, &turns)?;
+    }
     let mut violated = Violated { names, warnings: Vec::new() };
-    let expect = expect(source, raw.expect, &releases, &mut violated)?;
+    let (facts, stated) = split(raw.expect);
+    let expect = expect(source, stated, &releases, &mut violated)?;
     let tapes = tapes(source, raw.tape, &releases)?;
     let mut scenario = Scenario {
         name: source.path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
@@ -67,10 +83,24 @@ pub(super) fn scenario(source: &Source<'_>, names: &InvariantNames) -> Result<(S
         turns,
         steps: steps.into_iter().map(|placed| placed.step).collect(),
         expect: expect.into_iter().collect(),
+        facts: Vec::new(),
+        on_skip,
         tapes,
     };
     scenario.until = until(source, raw.until, &scenario)?;
+    if on_skip == OnSkip::Fails {
+        for (fault, place) in scenario.store.faults.iter().zip(fault_places) {
+            story::fault(source, fault, place, scenario.until)?;
+        }
+    }
+    scenario.facts = fact::facts(source, facts, &scenario)?;
     Ok((scenario, violated.warnings))
+}
+
+/// The facts of `expect`, and its tables of releases.
+fn split(raw: RawExpect) -> (RawFacts, Stated) {
+    let RawExpect { releases, rows, frames, memory } = raw;
+    (RawFacts { rows, frames, memory }, releases)
 }
 
 fn agent(raw: &RawAgent) -> AgentSettings {
@@ -176,12 +206,12 @@ fn until(source: &Source<'_>, until: Option<Spanned<Millis>>, scenario: &Scenari
 
 fn expect(
     source: &Source<'_>,
-    entries: Entries<Release, RawExpected>,
+    entries: Stated,
     releases: &[Release],
     violated: &mut Violated<'_>,
 ) -> Result<Vec<(Release, Expected)>, ScenarioError> {
     let mut expect = Vec::new();
-    for (release, raw) in entries.0 {
+    for (release, raw) in entries {
         let place = release.span();
         let release = listed(source, "expect", release, releases)?;
         let expected = match (raw.outcome, raw.violates) {

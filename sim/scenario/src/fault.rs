@@ -4,6 +4,8 @@ use gateway_core::clock::{Millis, Uptime};
 use gateway_core::store::{EndReason, Read, Write};
 use serde::Deserialize;
 
+use super::step::OnSkip;
+
 /// One table of `[[store.faults]]`: calls that fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreFault {
@@ -17,6 +19,8 @@ pub struct StoreFault {
     pub until: Option<Millis>,
     /// The way in which the call fails.
     pub fault: Fault,
+    /// What it means if no call fails by it: key `may_skip`.
+    pub on_skip: OnSkip,
 }
 
 /// A way in which a call of the store fails.

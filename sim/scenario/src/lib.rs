@@ -28,6 +28,7 @@
 mod check;
 mod error;
 mod expected;
+mod fact;
 mod fault;
 mod find;
 mod invariant;
@@ -44,6 +45,10 @@ mod tests;
 
 pub use self::error::ScenarioError;
 pub use self::expected::{Expected, ExpectedOutcome};
+pub use self::fact::{
+    ExpectedFact, ExpectedFrames, ExpectedMemory, ExpectedMessage, ExpectedRows, FactKind, FieldValue, MemoryCount, RowColumn,
+    WhichFrames, WhichRows,
+};
 pub use self::fault::{Call, CallSide, Fault, InvalidRatio, Odds, Ratio, StoreFault, Weights};
 pub use self::find::{Found, find};
 pub use self::invariant::{InvariantNames, Warning};
@@ -52,6 +57,6 @@ pub use self::scenario::Scenario;
 pub use self::settings::{AgentSettings, Latency, NetworkSettings, StoreSettings};
 pub use self::step::table::{self, Word};
 pub use self::step::{
-    Action, AnsweredQuestion, ConnectionStep, Jump, Mentions, Naming, OnDisconnect, PROCESS, Presence, ProcessStep,
+    Action, AnsweredQuestion, ConnectionStep, Jump, Mentions, Naming, OnDisconnect, OnSkip, PROCESS, Presence, ProcessStep,
     Prompt, RequestStep, ResumeMode, ResumeTarget, SocketStep, Start, Step,
 };

@@ -3,6 +3,8 @@
 //! Reports mistakes of TOML and of single values. Keys that depend on other keys are optional here, so that `step` and
 //! `check` can report what is missing and why.
 
+mod facts;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -23,6 +25,7 @@ use super::expected::ExpectedOutcome;
 use super::fault::Ratio;
 use super::settings::Latency;
 use super::step::RawStep;
+pub(super) use facts::{RawExpect, RawFrames, RawMemory, RawMessage, RawRows};
 
 /// The top level of a file.
 #[derive(Deserialize)]
@@ -34,6 +37,8 @@ pub(super) struct RawScenario {
     pub(super) releases: Option<Spanned<Vec<Item<Release>>>>,
     #[serde(default)]
     pub(super) seed: u64,
+    #[serde(default)]
+    pub(super) may_skip: bool,
     pub(super) until: Option<Spanned<Millis>>,
     #[serde(default)]
     pub(super) gateway: Config,
@@ -54,7 +59,7 @@ pub(super) struct RawScenario {
     #[serde(default)]
     pub(super) steps: Vec<Spanned<RawStep>>,
     #[serde(default)]
-    pub(super) expect: Entries<Release, RawExpected>,
+    pub(super) expect: RawExpect,
     #[serde(default)]
     pub(super) tape: Entries<Release, Spanned<String>>,
 }
@@ -91,6 +96,8 @@ pub(super) struct RawFault {
     pub(super) until: Option<Spanned<Millis>>,
     pub(super) fault: Option<Spanned<String>>,
     pub(super) lasts: Option<Spanned<Millis>>,
+    #[serde(default)]
+    pub(super) may_skip: bool,
 }
 
 /// The table `[store.odds]`, see [`Odds`](super::Odds).

@@ -10,11 +10,12 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use super::expected::Expected;
+use super::fact::{self, ExpectedFact};
 use super::fault::{Fault, Odds, StoreFault};
 use super::rows::{InitialMessage, InitialSession, Kinship};
 use super::scenario::Scenario;
 use super::settings::{AgentSettings, Latency, NetworkSettings};
-use super::step::{Step, written};
+use super::step::{OnSkip, Step, written};
 
 impl Scenario {
     /// The text of a file that parses as this scenario.
@@ -41,6 +42,12 @@ impl Scenario {
                 },
             }
         }
+        for fact in &self.facts {
+            page.table(fact.kind.header());
+            for (key, value) in fact::written(fact) {
+                page.line(key, &inline(&value));
+            }
+        }
         let tapes = self.tapes.iter().map(|(release, tape)| (key(release.name()), lines(&tape.to_string())));
         page.settings("[tape]", &tapes.collect::<Vec<_>>());
         page.0
@@ -63,6 +70,7 @@ impl Scenario {
         if self.until != self.default_until() {
             page.line("until", &length(self.until));
         }
+        page.may_skip(self.on_skip);
     }
 
     fn settings(&self, page: &mut Page) {
@@ -117,6 +125,17 @@ impl Scenario {
     }
 }
 
+/// The table on one line: its header, and its keys with their values.
+impl fmt::Display for ExpectedFact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.header())?;
+        for (place, (key, value)) in fact::written(self).iter().enumerate() {
+            write!(f, "{} {key} = {}", if place == 0 { "" } else { "," }, inline(value))?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_toml())
@@ -134,6 +153,12 @@ impl Page {
 
     fn line(&mut self, key: &str, value: &str) {
         self.0 += &format!("{key} = {value}\n");
+    }
+
+    fn may_skip(&mut self, on_skip: OnSkip) {
+        if on_skip == OnSkip::Allowed {
+            self.line("may_skip", "true");
+        }
     }
 
     /// Adds a table, unless it would be empty.
@@ -216,6 +241,7 @@ fn write_fault(page: &mut Page, fault: &StoreFault) {
     if let Fault::Busy { lasts } = fault.fault {
         page.line("lasts", &length(lasts));
     }
+    page.may_skip(fault.on_skip);
 }
 
 fn write_turn(page: &mut Page, name: &str, turn: &TurnScript) {
@@ -238,6 +264,7 @@ fn write_step(page: &mut Page, step: &Step) {
     for (key, value) in written(&step.action) {
         page.line(key, &inline(&value));
     }
+    page.may_skip(step.on_skip);
 }
 
 /// The settings that differ from their defaults, as key and value.

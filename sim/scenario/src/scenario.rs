@@ -12,9 +12,10 @@ use interleaving::strategy::Replay;
 use interleaving::tape::Tape;
 
 use super::expected::Expected;
+use super::fact::ExpectedFact;
 use super::rows::InitialSession;
 use super::settings::{AgentSettings, Latency, NetworkSettings, StoreSettings};
-use super::step::{PROCESS, Step};
+use super::step::{OnSkip, PROCESS, Step};
 
 /// A script, the settings of a run, and the expected outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +56,10 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// The expected end of a run, for the releases for which the file states one.
     pub expect: BTreeMap<Release, Expected>,
+    /// The facts that the author expects of rows, frames and memory, in the order of the file.
+    pub facts: Vec<ExpectedFact>,
+    /// What it means if a step, a fault or a window of the file has no effect: key `may_skip` at the top of the file.
+    pub on_skip: OnSkip,
     /// The recorded choices of the run, for the releases for which they are not all the first alternative.
     pub tapes: BTreeMap<Release, Tape>,
 }
@@ -63,6 +68,11 @@ impl Scenario {
     /// The strategy that replays the file's tape for a release, or takes every first alternative if there is no tape.
     pub fn schedule(&self, release: Release) -> Replay {
         Replay::new(self.tapes.get(&release).cloned().unwrap_or_default())
+    }
+
+    /// The facts that are expected of runs under a release.
+    pub fn facts_of(&self, release: Release) -> impl Iterator<Item = &ExpectedFact> {
+        self.facts.iter().filter(move |fact| fact.is_of(release))
     }
 
     /// The names of the clients.

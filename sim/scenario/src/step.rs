@@ -30,8 +30,20 @@ pub struct Step {
     pub client: String,
     /// The step's word and the values of its keys.
     pub action: Action,
+    /// What it means if the step cannot be carried out: key `may_skip`.
+    pub on_skip: OnSkip,
     /// The line of the file on which the step begins; 0 for a step of no file.
     pub line: usize,
+}
+
+/// What it means if a part of the script has no effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnSkip {
+    /// The run did not play the story of its file: a `story` failure.
+    #[default]
+    Fails,
+    /// The file says `may_skip = true`.
+    Allowed,
 }
 
 /// The effect of a step, with the values of the step's keys.
@@ -117,10 +129,20 @@ pub enum Jump {
     Back(Millis),
 }
 
-/// Two steps are equal if their time, client and action are equal; their lines are ignored.
+/// Two steps are equal if all but their lines are equal.
 impl PartialEq for Step {
     fn eq(&self, other: &Self) -> bool {
-        self.at == other.at && self.client == other.client && self.action == other.action
+        self.at == other.at
+            && self.client == other.client
+            && self.action == other.action
+            && self.on_skip == other.on_skip
+    }
+}
+
+impl OnSkip {
+    /// The meaning of the key `may_skip`.
+    pub const fn of(may_skip: bool) -> Self {
+        if may_skip { Self::Allowed } else { Self::Fails }
     }
 }
 

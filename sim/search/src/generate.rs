@@ -25,7 +25,7 @@ use gateway_core::clock::Millis;
 use gateway_core::release::Release;
 
 use interleaving::prng::Prng;
-use sim_scenario::Scenario;
+use sim_scenario::{OnSkip, Scenario};
 
 /// Generates the scenario of a seed. Every `u64` is a valid seed.
 pub fn scenario(seed: u64) -> Scenario {
@@ -51,6 +51,9 @@ pub fn scenario(seed: u64) -> Scenario {
         turns,
         steps: Vec::new(),
         expect: BTreeMap::new(),
+        facts: Vec::new(),
+        // A drawn script does not know what its steps will meet.
+        on_skip: OnSkip::Allowed,
         tapes: BTreeMap::new(),
     };
     scenario.steps = script::write(&mut prng, &swarm, &scenario);

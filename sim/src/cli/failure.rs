@@ -14,7 +14,8 @@ use sim_harness::simulation::Simulator;
 use sim_harness::snapshot::differences;
 use sim_harness::timeline::Timeline;
 use sim_harness::verdict::{Comparison, Verdict};
-use sim_scenario::Scenario;
+use sim_harness::story::Skipped;
+use sim_scenario::{OnSkip, Scenario};
 
 /// The indentation of a run's lines.
 const MARGIN: &str = "      ";
@@ -36,7 +37,12 @@ pub(super) fn summary(case: &Case) -> String {
         Comparison::Differ(lines) if report.outcome == Outcome::RowsDiffer => Some(lines.join("; ")),
         _ => None,
     };
-    let seen = seen.or_else(|| report.detail.clone()).or_else(rows);
+    let story = || match report.outcome {
+        Outcome::Story => Some(unallowed(report).map(Skipped::to_string).collect::<Vec<_>>().join("; ")),
+        Outcome::FactsDiffer => report.unmet.first().map(|fact| fact.to_string().replace("\n", ";")),
+        _ => None,
+    };
+    let seen = seen.or_else(|| report.detail.clone()).or_else(rows).or_else(story);
     seen.unwrap_or_else(|| format!("{}, which the file does not expect", report.outcome))
 }
 
@@ -54,10 +60,31 @@ pub(super) fn claims(report: &Report) -> String {
     text
 }
 
+/// The parts of the file that had no effect although it does not allow that, and the facts that do not hold.
+pub(super) fn story(report: &Report) -> String {
+    let mut text = String::new();
+    if report.outcome == Outcome::Story {
+        line(&mut text, "parts of the file that had no effect");
+        unallowed(report).for_each(|part| line(&mut text, &format!("  {part}")));
+        line(&mut text, "  (mend the script, or write `may_skip = true` where it may happen)");
+    }
+    if !report.unmet.is_empty() {
+        line(&mut text, "facts that do not hold");
+        for fact in &report.unmet {
+            fact.to_string().lines().for_each(|part| line(&mut text, &format!("  {part}")));
+        }
+    }
+    text
+}
+
+fn unallowed(report: &Report) -> impl Iterator<Item = &Skipped> {
+    report.skipped.iter().filter(|part| part.on_skip == OnSkip::Fails)
+}
+
 /// The timeline of a failed run, and how its rows differ from those of `current`.
 pub(super) fn picture(scenario: &Scenario, report: &Report) -> String {
     let mut text = String::new();
-    if matches!(report.outcome, Outcome::Passed | Outcome::RowsDiffer) {
+    if matches!(report.outcome, Outcome::Passed | Outcome::RowsDiffer | Outcome::Story) {
         return text;
     }
     line(&mut text, "");

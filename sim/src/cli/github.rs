@@ -7,7 +7,7 @@ use gateway_core::release::Release;
 
 use super::case::Case;
 use super::failure;
-use sim_scenario::Scenario;
+use sim_scenario::{OnSkip, Scenario};
 
 /// Prints an annotation for each run that does not meet its expectation.
 pub(super) fn print(cases: &[Case]) {
@@ -29,8 +29,10 @@ fn line(case: &Case) -> usize {
     let at = report.violations.first().map(|violation| Millis(violation.at_ms));
     let step = at.and_then(|at| case.scenario.steps.iter().rfind(|step| step.at <= at));
     let expected = || expectation(&case.scenario, report.release);
+    let part = || report.skipped.iter().find(|part| part.on_skip == OnSkip::Fails).and_then(|part| part.line);
+    let fact = || report.unmet.first().map(|fact| fact.line);
     let first = || case.scenario.steps.first().map(|step| step.line);
-    step.map(|step| step.line).or_else(expected).or_else(first).unwrap_or(1).max(1)
+    step.map(|step| step.line).or_else(part).or_else(fact).or_else(expected).or_else(first).unwrap_or(1).max(1)
 }
 
 /// The line of the `[expect]` table of a release.

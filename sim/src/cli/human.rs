@@ -37,6 +37,7 @@ fn print_run(case: &Case) {
     let planted = excuses::plants(&case.scenario.behavior);
     out!("  {:<14} {:<10} {judged}{}{planted}", report.release, report.outcome, ends(report));
     print_text(&failure::claims(report));
+    print_text(&failure::story(report));
     print_text(&failure::rows(verdict));
     if verdict.rows == Comparison::NoSnapshot && report.outcome != Outcome::RowsDiffer {
         out!("      no snapshot");

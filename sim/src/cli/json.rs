@@ -8,7 +8,9 @@ use super::case::Case;
 use sim_harness::counts::ListedCount;
 use sim_harness::invariant::Violation;
 use sim_harness::report::{Live, Outcome};
+use sim_harness::fact::UnmetFact;
 use sim_harness::rows::ListedSession;
+use sim_harness::story::Skipped;
 use sim_harness::trace::Entry;
 use sim_harness::verdict::Comparison;
 
@@ -30,6 +32,10 @@ struct Run<'a> {
     violations: &'a [Violation],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     differences: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    skipped: &'a [Skipped],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    facts: &'a [UnmetFact],
     digest: String,
     events: u64,
     uptime_ms: u64,
@@ -74,6 +80,8 @@ fn run(case: &Case, trace: bool) -> Run<'_> {
             Comparison::Differ(lines) => lines,
             _ => &[],
         },
+        skipped: &report.skipped,
+        facts: &report.unmet,
         digest: report.trace.digest().to_string(),
         events: report.trace.events(),
         uptime_ms: report.uptime.0,

@@ -41,6 +41,7 @@ fn text(case: &Case) -> String {
     let (verdict, report) = (&case.verdict, &case.verdict.report);
     let parts = [
         failure::claims(report),
+        failure::story(report),
         failure::rows(verdict),
         failure::picture(&case.scenario, report),
         failure::ways(case),

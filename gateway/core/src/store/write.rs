@@ -353,6 +353,21 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// Every reason, in the order of the variants.
+    pub const ALL: [Self; 11] = [
+        Self::TuiClose,
+        Self::TuiShutdown,
+        Self::WsOrphanReap,
+        Self::WsDisconnect,
+        Self::IdleTimeout,
+        Self::LruEvict,
+        Self::AgentClose,
+        Self::StartupOrphanReap,
+        Self::Compression,
+        Self::NewSession,
+        Self::CliClose,
+    ];
+
     /// The value of the `end_reason` column.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use gateway_core::release::Release;
 
 use super::timing::Timing;
 use super::{Act, Cell, Recording, RecordingError};
-use sim_scenario::{AgentSettings, NetworkSettings, PROCESS, Scenario, Step, StoreSettings};
+use sim_scenario::{AgentSettings, NetworkSettings, OnSkip, PROCESS, Scenario, Step, StoreSettings};
 
 /// A scenario whose steps happen at the times of a release's log, and the instants of its probes.
 #[derive(Clone, Debug)]
@@ -103,7 +103,8 @@ impl Recording {
             if let Act::Do { action, .. } = &step.act {
                 let client = step.client.clone().unwrap_or_else(|| PROCESS.to_owned());
                 // The trace names a skipped step by its line: the number of the step in the recording.
-                steps.push(Step { at: Millis(instant.0), client, action: action.clone(), line: index + 1 });
+                let at = Millis(instant.0);
+                steps.push(Step { at, client, action: action.clone(), on_skip: OnSkip::Fails, line: index + 1 });
             }
         }
         Scenario {
@@ -125,6 +126,9 @@ impl Recording {
             steps,
             tapes: BTreeMap::new(),
             expect: BTreeMap::new(),
+            facts: Vec::new(),
+            // A recording is what happened, and a step that the real gateway left without effect is part of it.
+            on_skip: OnSkip::Allowed,
         }
     }
 }

@@ -5,8 +5,30 @@ use interleaving::strategy::READY;
 
 use super::run::Run;
 use crate::coverage::Milestone;
+use crate::fact::{self, Evidence};
 use crate::observation::Observation;
 use crate::report::{Live, Outcome, Report};
+use crate::story::Skipped;
+use crate::world::World;
+use sim_scenario::{OnSkip, Scenario};
+
+/// The parts of the file that had no effect.
+fn skipped(scenario: &Scenario, world: &World) -> Vec<Skipped> {
+    let mut skipped = world.context.take_skipped();
+    skipped.extend(world.store.skipped_faults());
+    let unpassed = scenario.windows.keys().filter(|window| !world.context.has_passed(**window));
+    skipped.extend(unpassed.map(|window| Skipped {
+        line: None,
+        at_ms: None,
+        part: format!("[windows] {}", window.name()),
+        why: "no task passed this race window".to_owned(),
+        on_skip: OnSkip::Fails,
+    }));
+    if scenario.on_skip == OnSkip::Allowed {
+        skipped.iter_mut().for_each(|part| part.on_skip = OnSkip::Allowed);
+    }
+    skipped
+}
 
 impl Run<'_> {
     /// The report, with the rows and the memory of the last observation. Cancels every task of the run.
@@ -29,6 +51,7 @@ impl Run<'_> {
         for word in context.take_carried_out() {
             coverage.reach(&Milestone::CarriedOut { word });
         }
+        let skipped = skipped(self.scenario, &world);
         // Tasks hold the context and the context holds the pool: the tasks are dropped here so that the run's memory is
         // freed.
         context.pool.cancel(|_| true);
@@ -42,6 +65,15 @@ impl Run<'_> {
             _ if !violations.is_empty() => (Outcome::Violated, None),
             _ => (Outcome::Passed, None),
         };
+        let trace = context.take_trace();
+        let unmet = match self.scenario.facts.is_empty() {
+            true => Vec::new(),
+            false => {
+                let sessions = context.names.known();
+                let evidence = Evidence { scenario: self.scenario, observations, sessions: &sessions, trace: &trace };
+                fact::judge(&evidence, self.release)
+            }
+        };
         let label = |session: &Session| (session.id().clone(), context.names.label(session.id()));
         let sessions = observers.known.iter().map(label).collect();
         Report {
@@ -50,10 +82,12 @@ impl Run<'_> {
             outcome,
             detail,
             violations,
+            skipped,
+            unmet,
             rows,
             live,
             uptime: context.now(),
-            trace: context.take_trace(),
+            trace,
             history: observers.historian.finish(sessions),
             tape,
             coverage: coverage.finish(),

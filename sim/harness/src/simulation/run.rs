@@ -14,6 +14,7 @@ use sim_scenario::{Scenario, Step};
 use super::observers::Observers;
 use super::rest::leftovers;
 use crate::claim::bound;
+use crate::fact;
 use crate::observation::{Memory, Observation};
 use crate::report::{Outcome, Report};
 use crate::rows::RowSet;
@@ -72,8 +73,16 @@ impl<'a> Run<'a> {
     /// Runs all phases. Observes rows and memory at each of the `instants` and at the end of the script's time.
     pub(super) async fn finish(mut self, instants: &[Uptime]) -> (Report, Vec<Observation>) {
         let end = Uptime(self.scenario.until.0);
+        let mut all = fact::instants(self.scenario, self.release);
+        let has_facts = !all.is_empty();
+        all.extend(instants);
+        all.push(end);
+        if has_facts {
+            all.sort_unstable();
+            all.dedup();
+        }
         let mut observations = Vec::new();
-        for instant in instants.iter().copied().chain([end]) {
+        for instant in all {
             self.advance(instant).await;
             observations.push(self.observe(instant));
         }
@@ -85,7 +94,13 @@ impl<'a> Run<'a> {
         if self.broken.is_none() {
             self.rest();
         }
-        (self.report(&observations), observations)
+        if !has_facts {
+            return (self.report(&observations), observations);
+        }
+        let asked = instants.iter().chain([&end]);
+        let of = |at: &Uptime| observations.iter().find(|observation| observation.at == *at).cloned();
+        let asked = asked.filter_map(of).collect();
+        (self.report(&observations), asked)
     }
 
     /// Runs all events up to `until`, that instant included.

@@ -1,7 +1,7 @@
 //! Scripted clients. Each client executes its steps in one task, and reads its connection in another.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use gateway_core::clock::{Clock, Uptime};
@@ -35,10 +35,18 @@ pub(crate) struct Client {
     /// Requests that had no answer when the connection before this one ended.
     unanswered: RefCell<Vec<(SentRequest, Option<String>)>>,
     received: RefCell<Received>,
+    /// The steps that are not over yet.
+    ahead: RefCell<VecDeque<Rc<Step>>>,
 }
 
 /// The reason why a step was skipped.
 struct Skipped(String);
+
+impl From<&'static str> for Skipped {
+    fn from(why: &'static str) -> Self {
+        Self(why.to_owned())
+    }
+}
 
 impl Client {
     /// Starts the tasks of a client. `steps` are in ascending order of time.
@@ -54,14 +62,23 @@ impl Client {
             pending: RefCell::default(),
             unanswered: RefCell::default(),
             received: RefCell::default(),
+            ahead: RefCell::new(steps.into_iter().map(Rc::new).collect()),
         });
-        let script = Box::pin(Rc::clone(&client).follow(steps));
+        let script = Box::pin(Rc::clone(&client).follow());
         client.context.pool.spawn(TaskTag::new(name, task::Role::Script).task(), script);
         client
     }
 
-    /// Ends the script, and closes the connection if one is open.
+    /// Ends the script, and closes the connection if one is open. Call at the end of the script's time.
     pub(crate) fn leave(&self) {
+        let ahead = self.ahead.take();
+        for (place, step) in ahead.iter().enumerate() {
+            let why = match place {
+                0 => "it waits until its session is named, to the end of the script",
+                _ => "an earlier step of this client waits to the end of the script",
+            };
+            self.context.skipped(step, why.to_owned());
+        }
         if let Some(connection) = self.connection.borrow_mut().take() {
             self.context.enter(Site::Connection, format!("{} leaves", self.name));
             self.context.client_log.leaves(&self.name, self.context.now());
@@ -71,13 +88,18 @@ impl Client {
         self.forget_pending();
     }
 
-    async fn follow(self: Rc<Self>, steps: Vec<Step>) {
-        for step in steps {
+    async fn follow(self: Rc<Self>) {
+        loop {
+            let Some(step) = self.ahead.borrow().front().cloned() else { break };
             self.context.clock.sleep_until(Uptime(step.at.0)).await;
             match self.act(&step.action).await {
                 Ok(()) => self.context.carried_out(step.action.word()),
-                Err(Skipped(why)) => self.context.enter(Site::Script, format!("line {}: skipped, {why}", step.line)),
+                Err(Skipped(why)) => {
+                    self.context.enter(Site::Script, format!("line {}: skipped, {why}", step.line));
+                    self.context.skipped(&step, why);
+                }
             }
+            self.ahead.borrow_mut().pop_front();
         }
     }
 

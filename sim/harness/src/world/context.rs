@@ -1,11 +1,13 @@
 //! What every part of a run shares: the clock, the choices, the tasks, the trace and the logs.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use gateway_core::clock::{Clock, Millis, Uptime};
+use gateway_core::spawn::Window;
 use interleaving::TaskInfo;
-use sim_scenario::Latency;
+use sim_scenario::{Latency, Step};
 
 use super::agent_log::AgentLog;
 use super::client_log::ClientLog;
@@ -13,6 +15,7 @@ use super::clock::VirtualClock;
 use super::names::Names;
 use crate::footprint::{Footprints, Resource, SharedFootprints};
 use crate::history::Position;
+use crate::story::Skipped;
 use crate::task::{AnyTask, Pool, Role, TaskTag};
 use crate::trace::{Site, Trace};
 
@@ -43,6 +46,10 @@ pub(crate) struct SimContext {
     trace: RefCell<Trace>,
     /// The words of the script's steps that were carried out.
     carried_out: RefCell<Vec<&'static str>>,
+    /// The steps that were skipped, in order of time.
+    skipped: RefCell<Vec<Skipped>>,
+    /// The race windows that a task passed.
+    passed: RefCell<BTreeSet<Window>>,
     /// Compares an answer with the state at its instant; none until the process exists.
     answer_check: RefCell<Option<AnswerCheck>>,
 }
@@ -67,6 +74,8 @@ impl SimContext {
             footprints,
             trace: RefCell::default(),
             carried_out: RefCell::default(),
+            skipped: RefCell::default(),
+            passed: RefCell::default(),
             answer_check: RefCell::default(),
         })
     }
@@ -106,6 +115,31 @@ impl SimContext {
     /// Records that a step with this word was carried out.
     pub(crate) fn carried_out(&self, word: &'static str) {
         self.carried_out.borrow_mut().push(word);
+    }
+
+    /// Records that a step was not carried out. Not an event: a run that does not name its skips is the same.
+    pub(crate) fn skipped(&self, step: &Step, why: String) {
+        self.skipped.borrow_mut().push(Skipped {
+            line: Some(step.line),
+            at_ms: Some(self.now().0),
+            part: step.action.word().to_owned(),
+            why,
+            on_skip: step.on_skip,
+        });
+    }
+
+    pub(crate) fn take_skipped(&self) -> Vec<Skipped> {
+        self.skipped.take()
+    }
+
+    /// Records that a task passed a race window.
+    pub(crate) fn passed(&self, window: Window) {
+        self.passed.borrow_mut().insert(window);
+    }
+
+    /// Whether a task has passed the race window.
+    pub(crate) fn has_passed(&self, window: Window) -> bool {
+        self.passed.borrow().contains(&window)
     }
 
     /// Sets the function that compares answers with the state.

@@ -10,6 +10,7 @@ use gateway_core::store::{Read, Write};
 
 use super::context::{FaultInjection, SimContext};
 use crate::footprint::Resource;
+use crate::story::Skipped;
 
 use sim_scenario::{Call, Fault, Odds, StoreFault, StoreSettings, Weights};
 
@@ -25,6 +26,8 @@ pub(crate) struct Faults {
     scripted: Vec<StoreFault>,
     /// How many calls each scripted fault has counted, in the order of `scripted`.
     counted: RefCell<Vec<u32>>,
+    /// Whether a call has failed by each scripted fault, in the order of `scripted`.
+    occurred: RefCell<Vec<bool>>,
     odds: Odds,
     /// Until when another process holds the database.
     held_until: Cell<Uptime>,
@@ -40,10 +43,12 @@ impl Faults {
     pub(crate) fn new(context: Rc<SimContext>, settings: &StoreSettings, promised_wait: Millis) -> Self {
         let (scripted, odds) = (settings.faults.clone(), settings.odds);
         let counted = RefCell::new(vec![0; scripted.len()]);
+        let occurred = RefCell::new(vec![false; scripted.len()]);
         Self {
             context,
             scripted,
             counted,
+            occurred,
             odds,
             held_until: Cell::new(Uptime(0)),
             injected_faults: Cell::new(0),
@@ -117,6 +122,25 @@ impl Faults {
         self.waited.get()
     }
 
+    /// The scripted faults by which no call has failed.
+    pub(crate) fn skipped(&self) -> Vec<Skipped> {
+        let occurred = self.occurred.borrow();
+        let counted = self.counted.borrow();
+        let of = |(place, fault): (usize, &StoreFault)| {
+            let StoreFault { call, nth, fault, on_skip, .. } = *fault;
+            let nth = nth.map_or_else(String::new, |nth| format!(", nth = {nth}"));
+            let part = format!("[[store.faults]] {} = \"{}\"{nth}, fault = \"{}\"", call.side.key(), call.word(), fault.name());
+            let why = match counted[place] {
+                0 => "no such call came".to_owned(),
+                1 if nth.is_empty() => "another fault took its call".to_owned(),
+                1 => "1 such call came".to_owned(),
+                calls => format!("{calls} such calls came"),
+            };
+            Skipped { line: None, at_ms: None, part, why, on_skip }
+        };
+        self.scripted.iter().enumerate().filter(|(place, _)| !occurred[*place]).map(of).collect()
+    }
+
     fn choose(&self, hits: impl Fn(Call) -> bool, chances: &[(Option<Fault>, u64)]) -> Option<Fault> {
         if self.context.faults() == FaultInjection::Off {
             return None;
@@ -130,15 +154,17 @@ impl Faults {
     /// The first scripted fault that is due at this call. Every scripted fault counts the call.
     fn scripted(&self, hits: impl Fn(Call) -> bool) -> Option<Fault> {
         let mut due = None;
-        for (fault, counted) in self.scripted.iter().zip(self.counted.borrow_mut().iter_mut()) {
+        for (place, (fault, counted)) in self.scripted.iter().zip(self.counted.borrow_mut().iter_mut()).enumerate() {
             if hits(fault.call) && fault.counts_at(self.context.now()) {
                 *counted += 1;
                 if fault.nth.is_none_or(|nth| nth == *counted) {
-                    due = due.or(Some(fault.fault));
+                    due = due.or(Some((place, fault.fault)));
                 }
             }
         }
-        due
+        let (place, fault) = due?;
+        self.occurred.borrow_mut()[place] = true;
+        Some(fault)
     }
 
     /// One choice on the tape; the scripted schedule takes the first, which is none.

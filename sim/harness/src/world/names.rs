@@ -13,6 +13,8 @@ use crate::footprint::{Resource, SharedFootprints};
 pub struct Names {
     footprints: SharedFootprints,
     sessions: RefCell<BTreeMap<String, Named>>,
+    /// Every resolution of a name to ids, oldest first.
+    known: RefCell<BTreeMap<String, Vec<Ids>>>,
     changed: Notify,
     /// Names that a client's requests reserve until the gateway draws the ids. First in, first out.
     expected: RefCell<BTreeMap<String, VecDeque<String>>>,
@@ -49,8 +51,16 @@ impl Names {
     /// Resolves a name, and wakes the tasks that wait for it.
     pub fn resolve(&self, name: &str, named: Named) {
         self.footprints.write(|| Resource::Name(name.to_owned()));
+        if let Named::Known(ids) = &named {
+            self.known.borrow_mut().entry(name.to_owned()).or_default().push(ids.clone());
+        }
         self.sessions.borrow_mut().insert(name.to_owned(), named);
         self.changed.notify_waiters();
+    }
+
+    /// All ids that each name was resolved to, oldest first.
+    pub(crate) fn known(&self) -> BTreeMap<String, Vec<Ids>> {
+        self.known.borrow().clone()
     }
 
     /// Forgets a failed resolution, because the request is sent again.

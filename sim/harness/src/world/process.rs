@@ -111,13 +111,18 @@ impl Process {
         state.compared(&request).into_iter().for_each(|resource| self.context.footprints.observe(resource));
     }
 
-    /// Carries out a step of the process. The caller carries out the steps of another program.
-    pub(crate) async fn carry_out<E>(
+    /// Carries out a step of the process. The caller carries out the steps of another program. The error says why the step
+    /// has no effect.
+    pub(crate) async fn carry_out<E: From<&'static str>>(
         self: &Rc<Self>,
         step: &ProcessStep,
         elsewhere: impl AsyncFnOnce(&str) -> Result<(), E>,
     ) -> Result<(), E> {
         match step {
+            ProcessStep::Kill | ProcessStep::Signal { .. } | ProcessStep::ScanIdle if !self.is_up() => {
+                return Err(E::from("the gateway is down"));
+            }
+            ProcessStep::Restart if self.is_up() => return Err(E::from("the gateway is up")),
             ProcessStep::Kill => self.kill(),
             ProcessStep::Signal { signal } => self.signal(*signal),
             ProcessStep::Restart => self.start(),

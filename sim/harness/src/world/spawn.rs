@@ -41,6 +41,9 @@ impl Spawn for PoolSpawn {
     }
 
     fn window(&self, window: Window) -> LocalBoxFuture<'static, ()> {
+        if self.windows.contains_key(&window) {
+            self.context.passed(window);
+        }
         let range = self.windows.get(&window).copied().unwrap_or_default();
         let length = self.context.latency(&format!("window.{}", window.name()), range);
         if length == Millis::ZERO {

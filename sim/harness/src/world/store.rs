@@ -20,6 +20,7 @@ use super::database::SharedDatabase;
 use super::fault::Faults;
 use super::mirror::Mirror;
 use crate::footprint::Resource;
+use crate::story::Skipped;
 use crate::task::{Role, TaskTag};
 use crate::trace::Site;
 use sim_scenario::{Fault, Latency, StoreSettings};
@@ -63,6 +64,11 @@ struct Workers {
 }
 
 impl SimStore {
+    /// The scripted faults by which no call has failed.
+    pub(crate) fn skipped_faults(&self) -> Vec<Skipped> {
+        self.workers.faults.skipped()
+    }
+
     pub(crate) fn new(
         context: Rc<SimContext>,
         settings: &StoreSettings,

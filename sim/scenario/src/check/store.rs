@@ -10,6 +10,7 @@ use crate::error::{ScenarioError, Source, list};
 use crate::fault::{Call, CallSide, Fault, Odds, StoreFault};
 use crate::parse::{RawFault, RawOdds, RawStore};
 use crate::settings::StoreSettings;
+use crate::step::OnSkip;
 
 /// Checks the whole `[store]` table and converts it.
 pub(super) fn settings(source: &Source<'_>, raw: RawStore) -> Result<StoreSettings, ScenarioError> {
@@ -35,7 +36,7 @@ fn store_fault(source: &Source<'_>, raw: Spanned<RawFault>) -> Result<StoreFault
     }
     let fault = fault(source, &whole, call, raw.fault, raw.lasts)?;
     let (nth, until) = (raw.nth.map(Spanned::into_inner), raw.until.map(Spanned::into_inner));
-    Ok(StoreFault { call, nth, from: raw.from, until, fault })
+    Ok(StoreFault { call, nth, from: raw.from, until, fault, on_skip: OnSkip::of(raw.may_skip) })
 }
 
 fn call(

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::{
-    Action, AnsweredQuestion, ConnectionStep, Jump, Naming, OnDisconnect, PROCESS, ProcessStep, Prompt, RequestStep,
+    Action, AnsweredQuestion, ConnectionStep, Jump, Naming, OnDisconnect, OnSkip, PROCESS, ProcessStep, Prompt, RequestStep,
     ResumeMode, ResumeTarget, Start, Step, Word,
 };
 use crate::error::{ScenarioError, Source, list};
@@ -25,6 +25,8 @@ pub(crate) struct RawStep {
     client: Option<Spanned<String>>,
     #[serde(rename = "do")]
     word: Option<Spanned<String>>,
+    #[serde(default)]
+    may_skip: bool,
     #[serde(rename = "as")]
     name: Option<Spanned<String>>,
     title: Option<Spanned<String>>,
@@ -231,7 +233,8 @@ impl Reading<'_> {
             false => PROCESS.to_owned(),
         };
         self.no_stray_key(word)?;
-        Ok(Step { at, client, action: self.action(word)?, line })
+        let on_skip = OnSkip::of(self.raw.may_skip);
+        Ok(Step { at, client, action: self.action(word)?, on_skip, line })
     }
 
     fn action(&self, word: Word) -> Result<Action, ScenarioError> {

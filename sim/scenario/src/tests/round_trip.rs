@@ -96,6 +96,8 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             turns,
             steps,
             expect: BTreeMap::from([(Release::Current, expected)]),
+            facts: Vec::new(),
+            on_skip: OnSkip::of(seed % 2 == 0),
             tapes: tape.into_iter().map(|tape| (Release::Current, tape)).collect(),
         };
         scenario.until = match until_after_last_step {
@@ -168,10 +170,10 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             }
         }
         let client = if action.is_of_process() { PROCESS.to_owned() } else { format!("client_{client}") };
-        steps.push(Step { at, client, action, line: 0 });
+        steps.push(Step { at, client, action, on_skip: OnSkip::of(gap % 5 == 0), line: 0 });
     }
     if steps.is_empty() {
-        steps.push(Step { at, client: "client_0".to_owned(), action: ConnectionStep::Connect.into(), line: 0 });
+        steps.push(Step { at, client: "client_0".to_owned(), action: ConnectionStep::Connect.into(), on_skip: OnSkip::Fails, line: 0 });
     }
     steps
 }
@@ -205,6 +207,7 @@ fn store_faults() -> impl Strategy<Value = StoreFault> {
         from,
         until: length.map(|length| from + Millis(length)),
         fault,
+        on_skip: OnSkip::of(length == Some(3)),
     })
 }
 

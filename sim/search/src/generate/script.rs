@@ -17,7 +17,7 @@ use super::feature::Feature;
 use super::swarm::Swarm;
 use interleaving::prng::Prng;
 use sim_scenario::{
-    Action, AnsweredQuestion, ConnectionStep, Jump, Naming, OnDisconnect, PROCESS, Presence, ProcessStep, Prompt,
+    Action, AnsweredQuestion, ConnectionStep, Jump, Naming, OnDisconnect, OnSkip, PROCESS, Presence, ProcessStep, Prompt,
     RequestStep, ResumeMode, ResumeTarget, Scenario, Start, Step, Word,
 };
 
@@ -523,11 +523,12 @@ impl Writer<'_> {
             self.clients[client].connected = true;
         }
         let client = self.clients[client].name.to_owned();
-        self.steps.push(Step { at: self.now, client, action, line: 0 });
+        self.steps.push(Step { at: self.now, client, action, on_skip: OnSkip::Fails, line: 0 });
     }
 
     fn process(&mut self, step: ProcessStep) {
-        self.steps.push(Step { at: self.now, client: PROCESS.to_owned(), action: step.into(), line: 0 });
+        let (client, on_skip) = (PROCESS.to_owned(), OnSkip::Fails);
+        self.steps.push(Step { at: self.now, client, action: step.into(), on_skip, line: 0 });
     }
 }
 
