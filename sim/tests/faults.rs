@@ -84,7 +84,7 @@ const MATTERS: [[&str; 4]; 7] = [
     ["a_prompt_sent_again_is_another", "claim.busy", "reject", "prompts_are_accepted"],
     ["a_connection_that_is_mended_has_lost_nothing", "claim.busy", "reject", "prompts_are_accepted"],
     ["an_agent_that_hangs_is_given_up", "grace.expiry", "rearm_for_ever", "unresponsive_turns_are_interrupted"],
-    ["a_late_answer_is_passed_over", "interrupt.late", "told", "interrupted_turns_emit_nothing"],
+    ["a_late_answer_is_passed_over", "interrupt.late", "sent_and_stored", "interrupted_turns_emit_nothing"],
 ];
 
 /// Each of these faults matters: the bug is caught with the fault, and not caught in the same scenario without it.

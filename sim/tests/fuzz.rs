@@ -21,7 +21,7 @@ const LATE: &[&str] = &[
     "writing.timeout = silenced",
     "close.reap_order = pop_then_end",
     "flush.when = tools_and_end",
-    "interrupt.late = told",
+    "interrupt.late = sent_and_stored",
     // Only a stop and an answer that arrive at one instant show it.
     "interrupt.asking = stops_later",
     "notices.taker = any_after_turn",

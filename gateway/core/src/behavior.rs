@@ -66,9 +66,14 @@ pub struct Behavior {
     pub startup: process::Startup,
 }
 
+/// Earlier spellings of alternatives, which files keep: the field, the old and the new.
+const RENAMED: [(&str, &str, &str); 1] = [("interrupt.late", "told", "sent_and_stored")];
+
 impl Behavior {
-    /// Sets `group.field` to an alternative.
+    /// Sets `group.field` to an alternative; an earlier spelling of one is accepted.
     pub fn set(&mut self, field: &str, alternative: &str) -> Result<(), UnknownBehavior> {
+        let renamed = RENAMED.iter().find(|(of, old, _)| (*of, *old) == (field, alternative));
+        let alternative = renamed.map_or(alternative, |(.., new)| new);
         let group_and_name = field.split_once('.');
         let set = group_and_name.and_then(|(group, name)| {
             let (_, group) = self.groups().into_iter().find(|known| known.0 == group)?;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -52,10 +53,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     pub(crate) allow_origin: Vec<String>,
     /// The most connections at one time
-    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
+    #[arg(long, value_name = "N", value_parser = connections, default_value_t = Limits::default().connections)]
     max_connections: usize,
     /// The longest frame in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().frame_bytes)]
+    #[arg(long, value_name = "BYTES", value_parser = frame_bytes, default_value_t = Limits::default().frame_bytes)]
     max_frame_bytes: usize,
     /// The most requests of a connection that are read per second; the others wait in its socket
     #[arg(long, value_name = "N", default_value_t = Limits::default().requests_per_second)]
@@ -229,6 +230,21 @@ fn origin(text: &str) -> Result<String, &'static str> {
 
 fn length(text: &str) -> Result<Millis, BadLength> {
     Millis::try_from(text.to_owned())
+}
+
+/// Parses a number of connections. A gateway without one would answer no client, and a system has fewer sockets than the bound.
+fn connections(text: &str) -> Result<usize, String> {
+    within(text, 1..=1_000_000, "connections")
+}
+
+/// Parses the longest frame. The smallest requests have some hundred bytes; a client can make the gateway hold a frame in memory.
+fn frame_bytes(text: &str) -> Result<usize, String> {
+    within(text, 256..=1 << 30, "bytes")
+}
+
+fn within(text: &str, range: RangeInclusive<usize>, unit: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("expected a number of {unit} from {} to {}", range.start(), range.end()))
 }
 
 /// Parses a word with the names that the config file uses.

@@ -143,8 +143,8 @@ impl Outcome {
             Self::Limit => 13,
             Self::Nondeterministic => 14,
             Self::RowsDiffer => 15,
-            Self::FactsDiffer => 16,
-            Self::Story => 17,
+            Self::FactsDiffer => 17,
+            Self::Story => 18,
         }
     }
 }

@@ -59,9 +59,9 @@ pub(super) fn scenario(source: &Source<'_>, names: &InvariantNames) -> Result<(S
     script::check(source, &rows, &steps, &turns)?;
     if on_skip == OnSkip::Fails {
         story::steps(source, &steps, &store.faults)?;
-        story::turns(source, &steps, &turns)?;
     }
-    let mut violated = Violated { names, warnings: Vec::new() };
+    let warnings = if on_skip == OnSkip::Fails { story::unused_turns(source, &steps, &turns) } else { Vec::new() };
+    let mut violated = Violated { names, warnings };
     let (facts, stated) = split(raw.expect);
     let expect = expect(source, stated, &releases, &mut violated)?;
     let tapes = tapes(source, raw.tape, &releases)?;
@@ -303,11 +303,12 @@ impl Violated<'_> {
 
     fn warn(&mut self, source: &Source<'_>, name: &Spanned<String>, new: &'static str) {
         let old = name.get_ref();
-        if old == new || self.warnings.iter().any(|warning| warning.old == *old) {
+        let until = self.names.renamed_until;
+        let message = format!("`{old}` is now `{new}`; the earlier name is accepted until version {until}");
+        if old == new || self.warnings.iter().any(|warning| warning.message == message) {
             return;
         }
         let (line, column) = source.line_and_column(name.span().start);
-        let (path, until) = (source.path.to_owned(), self.names.renamed_until);
-        self.warnings.push(Warning { path, line, column, old: old.clone(), new, until });
+        self.warnings.push(Warning { path: source.path.to_owned(), line, column, message });
     }
 }

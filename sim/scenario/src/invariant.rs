@@ -27,29 +27,24 @@ impl InvariantNames {
     }
 }
 
-/// A word of a scenario file that is accepted, but only until a later version.
+/// A part of a scenario file that is accepted, and should be changed.
 ///
 /// `Display` is one line, as an error's: `scenarios/x.toml:62:12: …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     /// The path of the scenario file.
     pub path: PathBuf,
-    /// The line of the word, counted from 1.
+    /// The line of the part, counted from 1.
     pub line: usize,
-    /// The column of the word, counted from 1, in characters.
+    /// The column of the part, counted from 1, in characters.
     pub column: usize,
-    /// The invariant's earlier name, as it stands there.
-    pub old: String,
-    /// The name that replaces it.
-    pub new: &'static str,
-    /// The version that no longer accepts the earlier name.
-    pub until: &'static str,
+    /// What should be changed, and why.
+    pub message: String,
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, column, old, new, until, .. } = self;
-        let path = self.path.display();
-        write!(f, "{path}:{line}:{column}: `{old}` is now `{new}`; the earlier name is accepted until version {until}")
+        let Self { path, line, column, message } = self;
+        write!(f, "{}:{line}:{column}: {message}", path.display())
     }
 }

@@ -28,9 +28,10 @@ use proptest::strategy::ValueTree;
 use crate::signature::FailureSignature;
 use interleaving::strategy::{Fifo, Follow, Plan, Profile, Random, Replay, Strategy};
 use interleaving::tape::Tape;
+use sim_harness::invariant::NAMES;
 use sim_harness::report::{Outcome, Report};
 use sim_harness::simulation::Simulator;
-use sim_scenario::{Expected, ExpectedOutcome, Scenario};
+use sim_scenario::{Expected, ExpectedOutcome, OnSkip, Scenario};
 
 /// The limits of a shrink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,11 @@ pub fn shrink(
     limits: Limits,
     on_progress: &mut dyn FnMut(&Shrunk),
 ) -> Result<Shrunk, NotShown> {
-    let scenario = bare(scenario, release);
+    let mut scenario = bare(scenario, release);
+    // The facts of a file are about its whole script; a smaller one is judged by them only if they are what fails.
+    if target.claim != Outcome::FactsDiffer.word() {
+        scenario.facts.clear();
+    }
     let report = simulator.run_with(&scenario, release, Box::new(Replay::new(tape.clone())));
     let Some(phase) = phase(&scenario, &report, target) else {
         return Err(NotShown { target: target.clone(), outcome: report.outcome });
@@ -251,9 +256,11 @@ pub fn as_shown(scenario: &Scenario, report: &Report) -> Scenario {
 fn finished(scenario: Scenario, report: &Report, tape: &Tape, target: &FailureSignature) -> Scenario {
     let release = report.release;
     let expected = match report.outcome {
-        Outcome::Panicked => Expected::Outcome(ExpectedOutcome::Panicked),
-        Outcome::NotAtRest => Expected::Outcome(ExpectedOutcome::NotAtRest),
-        Outcome::Limit => Expected::Outcome(ExpectedOutcome::Limit),
+        Outcome::Panicked => Some(Expected::Outcome(ExpectedOutcome::Panicked)),
+        Outcome::NotAtRest => Some(Expected::Outcome(ExpectedOutcome::NotAtRest)),
+        Outcome::Limit => Some(Expected::Outcome(ExpectedOutcome::Limit)),
+        // A fact that does not hold is no outcome that a file can expect: the file shows it by failing.
+        Outcome::Passed => None,
         _ => {
             let mut names: Vec<String> = Vec::new();
             for violation in &report.violations {
@@ -261,15 +268,22 @@ fn finished(scenario: Scenario, report: &Report, tape: &Tape, target: &FailureSi
                     names.push(violation.invariant.to_owned());
                 }
             }
-            Expected::Violates(names)
+            Some(Expected::Violates(names))
         }
     };
     let violation = report.violations.iter().find(|violation| violation.invariant == target.claim);
     let about = match (violation, &report.detail) {
+        (None, None) if report.outcome == Outcome::Passed && !report.unmet.is_empty() => {
+            format!("Under {release} a fact does not hold: {}.", report.unmet[0].expected)
+        }
         (Some(violation), _) => format!("Under {release}, `{}` does not hold: {}.", target.claim, violation.detail),
         (None, Some(detail)) => format!("Under {release} the run ends `{}`: {detail}.", report.outcome),
         (None, None) => format!("Under {release} the run ends `{}`.", report.outcome),
     };
     let tapes = if tape.choices.is_empty() { Default::default() } else { [(release, tape.clone())].into() };
-    Scenario { about, tapes, expect: [(release, expected)].into(), ..scenario }
+    let expect = expected.map(|expected| (release, expected)).into_iter().collect();
+    let strict = Scenario { about, tapes, expect, on_skip: OnSkip::Fails, ..scenario };
+    // The file allows skips only if the failing run has some, or if its parts could not be read otherwise.
+    let is_whole = report.skipped.is_empty() && Scenario::parse(&strict.path, &strict.to_toml(), &NAMES).is_ok();
+    Scenario { on_skip: OnSkip::of(!is_whole), ..strict }
 }

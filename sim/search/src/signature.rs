@@ -34,6 +34,9 @@ impl FailureSignature {
                 signatures.push(signature);
             }
         }
+        for fact in &report.unmet {
+            signatures.push(of(Outcome::FactsDiffer.word(), &fact.expected));
+        }
         signatures
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn release(text: &str) -> Result<Release, String> {
 
 /// The claim that a flag names: an invariant, by its present or its earlier name, or an outcome.
 pub(super) fn claim(text: &str) -> Result<String, String> {
-    const OUTCOMES: [&str; 3] = ["panicked", "not_at_rest", "limit"];
+    const OUTCOMES: [&str; 4] = ["panicked", "not_at_rest", "limit", "facts_differ"];
     if let Some(new) = NAMES.replacement(text) {
         let until = NAMES.renamed_until;
         eprintln!("warning: `{text}` is now `{new}`; the earlier name is accepted until version {until}");

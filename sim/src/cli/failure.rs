@@ -116,7 +116,7 @@ pub(super) fn ways(case: &Case) -> String {
     let mut text = String::new();
     let run = format!("'{}' --release {}{plants}", report.scenario, report.release);
     line(&mut text, &format!("replay   sim {again} {run}{flags}"));
-    if matches!(report.outcome, Outcome::Violated | Outcome::Panicked | Outcome::NotAtRest | Outcome::Limit) {
+    if matches!(report.outcome, Outcome::Violated | Outcome::Panicked | Outcome::NotAtRest | Outcome::Limit | Outcome::FactsDiffer) {
         line(&mut text, &format!("shrink   sim shrink {run}{flags}"));
         line(&mut text, &format!("explore  sim explore {run}"));
     }

@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Largest number of runs
-    #[arg(long, default_value_t = Limits::default().tries, value_name = "N")]
+    #[arg(long, default_value_t = Limits::default().tries, value_name = "N", value_parser = bounds::runs())]
     tries: u64,
     /// File with the tape of the failing run [default: the tape of the scenario]
     #[arg(long, value_name = "FILE")]

@@ -72,7 +72,7 @@ group! {
             /// It is discarded, and the turn ends as interrupted.
             Dropped "dropped",
             /// It is sent and stored, and the turn ends as completed (related to S17, part of no release here).
-            SentAndStored "told",
+            SentAndStored "sent_and_stored",
         }
     }
 }

@@ -10,6 +10,7 @@ use gateway_core::clock::Millis;
 
 use crate::error::{ScenarioError, Source};
 use crate::fault::{Fault, StoreFault};
+use crate::invariant::Warning;
 use crate::parse::RawTurn;
 use crate::step::{Action, ConnectionStep, OnSkip, PlacedStep, Presence, ProcessStep, RequestStep, Step};
 
@@ -139,12 +140,13 @@ pub(super) fn turn(source: &Source<'_>, name: &str, turn: &RawTurn) -> Result<()
     Ok(())
 }
 
-/// Checks that each turn is prompted: by a prompt, a background job or a steer that has its name.
-pub(super) fn turns(
+/// A warning for each turn that nothing runs: no prompt, background job or steer has its name. The script is the same without
+/// the turn, so its file is accepted.
+pub(super) fn unused_turns(
     source: &Source<'_>,
     steps: &[PlacedStep],
     turns: &BTreeMap<String, TurnScript>,
-) -> Result<(), ScenarioError> {
+) -> Vec<Warning> {
     let jobs = turns.values().flat_map(|turn| &turn.steps).filter_map(|step| match step {
         TurnStep::Background { job, .. } => Some(job.as_str()),
         _ => None,
@@ -154,9 +156,12 @@ pub(super) fn turns(
         action => action.turn(),
     });
     let used: BTreeSet<&str> = jobs.chain(asked).collect();
-    let Some(unused) = turns.keys().find(|turn| !used.contains(turn.as_str())) else { return Ok(()) };
-    let help = format!("`prompt.submit` with `turn = \"{unused}\"` runs it; drop the table if nothing does");
-    Err(source.error(header(source, unused), format!("turn `{unused}` is never run")).with_help(help))
+    let warning = |turn: &String| {
+        let (line, column) = source.line_and_column(header(source, turn).start);
+        let message = format!("turn `{turn}` is never run: no prompt has `turn = \"{turn}\"`");
+        Warning { path: source.path.to_owned(), line, column, message }
+    };
+    turns.keys().filter(|turn| !used.contains(turn.as_str())).map(warning).collect()
 }
 
 fn header(source: &Source<'_>, turn: &str) -> Range<usize> {

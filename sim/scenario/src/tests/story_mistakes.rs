@@ -1,6 +1,9 @@
 //! Files whose parts can have no effect, and facts that cannot be judged.
 
-use super::{EXAMPLE, check_text, parse};
+use std::path::Path;
+
+use super::{EXAMPLE, NAMES, check_text, parse};
+use crate::error::Source;
 
 /// The example with more tables, up to and with its `expect` tables.
 #[track_caller]
@@ -63,7 +66,7 @@ fn nothing_to_mend() {
     assert!(parse(&format!("{EXAMPLE}\n{connected}{}{}", step("cut"), step("mend"))).is_ok());
 }
 
-/// A turn ends with its answer, and each turn is prompted.
+/// A turn ends with its answer. A turn that nothing runs is a warning.
 #[test]
 fn turns_that_go_no_further() {
     check_with(
@@ -71,11 +74,11 @@ fn turns_that_go_no_further() {
         "1:29: a step after `reply`",
         "turn `more` goes no further than its `reply`; move the step before it",
     );
-    check_with(
-        "[turns.more]\nsteps = [{ reply = \"done\" }]\n",
-        "0:2: turn `more` is never run",
-        "`prompt.submit` with `turn = \"more\"` runs it; drop the table if nothing does",
-    );
+    let path = Path::new("x.toml");
+    let text = format!("{EXAMPLE}\n[turns.more]\nsteps = [{{ reply = \"done\" }}]\n");
+    let (_, warnings) = crate::check::scenario(&Source { path, text: &text }, &NAMES).expect("a good file");
+    let [warning] = warnings.as_slice() else { panic!("one warning: {warnings:?}") };
+    assert_eq!(warning.message, "turn `more` is never run: no prompt has `turn = \"more\"`");
 }
 
 /// A fault whose window begins after the script hits nothing.

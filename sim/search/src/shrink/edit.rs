@@ -7,7 +7,7 @@ use gateway_core::clock::Millis;
 use gateway_core::config::Config;
 
 use super::time::Slot;
-use sim_scenario::{Latency, NetworkSettings, Odds, Presence, Prompt, Scenario, Step};
+use sim_scenario::{ExpectedFact, Latency, NetworkSettings, Odds, Presence, Prompt, Scenario, Step};
 
 /// A simplification of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +134,8 @@ pub(super) fn apply(scenario: &Scenario, edits: &[Edit]) -> Option<Scenario> {
     tidy(&mut edited);
     let last = edited.steps.last()?.at;
     edited.until = if follows_default { edited.default_until() } else { edited.until.max(last) };
+    let until = edited.until;
+    edited.facts.retain(|fact| fact.at().is_none_or(|at| at <= until));
     Some(edited)
 }
 
@@ -203,7 +205,7 @@ fn keep_others<T>(items: &mut Vec<T>, gone: &BTreeSet<usize>) {
     });
 }
 
-/// Removes the steps that the file's checks would refuse, and the turns that no prompt names.
+/// Removes the steps that the file's checks would refuse, the turns that no prompt names, and the facts about what is gone.
 pub(crate) fn tidy(scenario: &mut Scenario) {
     let mut connected = BTreeSet::new();
     let mut named: BTreeSet<String> = scenario.rows.iter().map(|row| row.name().to_owned()).collect();
@@ -223,6 +225,18 @@ pub(crate) fn tidy(scenario: &mut Scenario) {
     let steps = &scenario.steps;
     let asked = |turn: &str| steps.iter().any(|step| step.action.turn() == Some(turn));
     scenario.turns.retain(|turn, _| asked(turn));
+    let clients: BTreeSet<&str> = steps.iter().map(|step| step.client.as_str()).collect();
+    let is_there = |fact: &ExpectedFact| {
+        let (client, sessions) = fact.names();
+        client.is_none_or(|client| clients.contains(client))
+            && sessions.iter().all(|session| named.contains(*session) || is_alias(session))
+    };
+    scenario.facts.retain(is_there);
+}
+
+/// Whether a name is that of a row in snapshots: `s2`.
+fn is_alias(name: &str) -> bool {
+    name.strip_prefix('s').is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// The edits of one kind, which are tried together.
