@@ -32,6 +32,7 @@ mod real;
 mod replay;
 mod run;
 mod shrink;
+mod snapshots;
 
 use std::process::ExitCode;
 

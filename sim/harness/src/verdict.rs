@@ -36,13 +36,16 @@ pub enum Comparison {
 pub enum Reference {
     /// The snapshot of the scenario.
     Snapshot(Snapshot),
-    /// A scenario that must have one has none.
-    Missing,
+    /// A scenario that must have one has none; how to write it.
+    Missing(&'static str),
     /// A scenario outside `scenarios/`.
     None,
     /// The schedule is not the scripted one.
     OtherSchedule,
 }
+
+/// How the snapshots of this repository are written.
+const REMEDY: &str = "no snapshot; `INSTA_UPDATE=always cargo test -p sim --test scenarios` writes it";
 
 /// Compares a report with the expectation of the scenario and with the reference rows. What a run skipped counts on the
 /// scripted schedule only: on others the steps of one instant may come in another order.
@@ -62,13 +65,13 @@ pub fn judge(mut report: Report, scenario: &Scenario, reference: &Reference) -> 
     }
     let wrong_rows = matches!(rows, Comparison::Differ(_))
         || (rows == Comparison::NoSnapshot
-            && matches!(reference, Reference::Missing | Reference::Snapshot(_))
+            && matches!(reference, Reference::Missing(_) | Reference::Snapshot(_))
             && scenario.releases.contains(&report.release));
     if wrong_rows && expected {
         report.outcome = Outcome::RowsDiffer;
         if rows == Comparison::NoSnapshot {
-            report.detail =
-                Some("no snapshot; `INSTA_UPDATE=always cargo test -p sim --test scenarios` writes it".to_owned());
+            let remedy = if let Reference::Missing(remedy) = reference { remedy } else { "the snapshot has not this release" };
+            report.detail = Some(remedy.to_owned());
         }
         expected = false;
     }
@@ -100,7 +103,7 @@ impl Reference {
                 Ok(snapshot) => Ok(Self::Snapshot(snapshot)),
                 Err(source) => Err(UnreadableSnapshot::Bad { path, source }),
             },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::Missing),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::Missing(REMEDY)),
             Err(source) => Err(UnreadableSnapshot::Unreadable { path, source }),
         }
     }
@@ -120,7 +123,7 @@ fn as_expected(report: &Report, scenario: &Scenario) -> bool {
 fn compare(report: &Report, reference: &Reference) -> Comparison {
     match reference {
         Reference::OtherSchedule => Comparison::NotCompared,
-        Reference::Missing | Reference::None => Comparison::NoSnapshot,
+        Reference::Missing(_) | Reference::None => Comparison::NoSnapshot,
         Reference::Snapshot(snapshot) => match snapshot.facts(report.release) {
             None => Comparison::NoSnapshot,
             Some(expected) => {

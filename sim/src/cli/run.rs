@@ -10,6 +10,7 @@ use miette::{IntoDiagnostic, miette};
 use super::case::Case;
 use super::diagnostic::ScenarioDiagnostic;
 use super::plant::Plants;
+use super::snapshots::Snapshots;
 use super::{bounds, github, human, json, junit, load, real};
 use interleaving::strategy::Plan;
 use sim_harness::report::Report;
@@ -43,6 +44,13 @@ pub(super) struct Arguments {
     /// Seed of the strategy
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
+    /// Compare rows with the snapshots in this folder, in place of those of a folder `scenarios`. The path of a snapshot is that
+    /// of its scenario below the given folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["strategy", "real"])]
+    snapshots: Option<PathBuf>,
+    /// With --snapshots: write the snapshots that are missing or differ
+    #[arg(long, requires = "snapshots")]
+    update: bool,
     /// Play each scenario over real sockets against a served gateway, and compare its rows with the simulator's.
     /// Scenarios that depend on exact timing are listed and not played. Runs under `current`, or under one `--release`
     #[arg(long, conflicts_with_all = ["format", "trace", "strategy", "seed"])]
@@ -82,12 +90,17 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     }
     let mut simulator = Simulator::new();
     let mut cases: Vec<Case> = Vec::new();
+    let mut snapshots = arguments
+        .snapshots
+        .clone()
+        .map(|folder| Snapshots::new(folder, arguments.update, arguments.paths.clone()));
     for (found, scenario) in scenarios {
         let scenario = Rc::new(scenario);
-        let reference = match arguments.strategy {
-            None => Reference::find(&scenario).into_diagnostic()?,
-            Some(Plan::Fifo) if scenario.tapes.is_empty() => Reference::find(&scenario).into_diagnostic()?,
-            Some(_) => Reference::OtherSchedule,
+        let reference = match (&mut snapshots, arguments.strategy) {
+            (Some(snapshots), _) => snapshots.reference(&found.path)?,
+            (None, None) => Reference::find(&scenario).into_diagnostic()?,
+            (None, Some(Plan::Fifo)) if scenario.tapes.is_empty() => Reference::find(&scenario).into_diagnostic()?,
+            (None, Some(_)) => Reference::OtherSchedule,
         };
         let releases = releases(arguments, &found, &scenario);
         let run = |release: &Release| match arguments.strategy {
@@ -97,6 +110,9 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         let mut reports: Vec<Report> = releases.iter().map(run).collect();
         allow_differences(&mut simulator, &scenario, &mut reports);
         for report in reports {
+            if let Some(snapshots) = &mut snapshots {
+                snapshots.record(&found.path, &report);
+            }
             let verdict = judge(report, &scenario, &reference);
             let (found, scenario) = (found.clone(), Rc::clone(&scenario));
             let (plants, flags) = (arguments.plants.flags(), schedule(arguments));
@@ -117,6 +133,9 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
             human::print(&cases, false);
             github::print(&cases);
         }
+    }
+    if let Some(snapshots) = &snapshots {
+        snapshots.finish(&cases)?;
     }
     let first = cases.iter().find(|case| !case.verdict.expected);
     Ok(first.map_or(0, |case| case.verdict.exit_code()))
