@@ -8,6 +8,8 @@ mod options;
 mod results;
 #[path = "cli/schedules.rs"]
 mod schedules;
+#[path = "cli/story.rs"]
+mod story;
 
 use std::collections::BTreeMap;
 use std::fs;
