@@ -67,8 +67,7 @@ pub(crate) fn judge(evidence: &Evidence<'_>, release: Release) -> Vec<UnmetFact>
 
 /// The instants at which facts of the release look at the run, in ascending order.
 pub(crate) fn instants(scenario: &Scenario, release: Release) -> Vec<Uptime> {
-    let mut instants: Vec<Uptime> =
-        scenario.facts_of(release).filter_map(|fact| Some(Uptime(fact.at()?.0))).collect();
+    let mut instants: Vec<Uptime> = scenario.facts_of(release).filter_map(|fact| Some(Uptime(fact.at()?.0))).collect();
     instants.sort_unstable();
     instants.dedup();
     instants

@@ -114,7 +114,9 @@ impl Outcome {
             Self::Nondeterministic => "a run did not follow its tape, or two runs of it differ",
             Self::RowsDiffer => "the rows differ from the snapshot, or a file below `scenarios/` has no snapshot",
             Self::FactsDiffer => "a fact that the file expects of rows, frames or memory does not hold",
-            Self::Story => "a step, a fault or a window of the file had no effect, and it does not say `may_skip = true`",
+            Self::Story => {
+                "a step, a fault or a window of the file had no effect, and it does not say `may_skip = true`"
+            }
         }
     }
 

@@ -58,9 +58,8 @@ impl fmt::Display for Skipped {
 /// difference between releases.
 pub fn allow_differences(reports: &mut [Report]) {
     let skipped: Vec<Vec<Skipped>> = reports.iter().map(|report| report.skipped.clone()).collect();
-    let had_effect = |part: &Skipped| {
-        skipped.iter().any(|of_release| !of_release.iter().any(|other| other.is_same_part(part)))
-    };
+    let had_effect =
+        |part: &Skipped| skipped.iter().any(|of_release| !of_release.iter().any(|other| other.is_same_part(part)));
     for part in reports.iter_mut().flat_map(|report| &mut report.skipped) {
         if had_effect(part) {
             part.on_skip = OnSkip::Allowed;

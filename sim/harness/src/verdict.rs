@@ -70,7 +70,8 @@ pub fn judge(mut report: Report, scenario: &Scenario, reference: &Reference) -> 
     if wrong_rows && expected {
         report.outcome = Outcome::RowsDiffer;
         if rows == Comparison::NoSnapshot {
-            let remedy = if let Reference::Missing(remedy) = reference { remedy } else { "the snapshot has not this release" };
+            let remedy =
+                if let Reference::Missing(remedy) = reference { remedy } else { "the snapshot has not this release" };
             report.detail = Some(remedy.to_owned());
         }
         expected = false;

@@ -290,7 +290,9 @@ fn rows_keys(rows: &ExpectedRows) -> Vec<(&'static str, Value)> {
     }
     for (column, text) in &rows.columns {
         let value = match column {
-            RowColumn::MessageCount | RowColumn::ToolCallCount => text.parse().map_or(Value::from(text.as_str()), number),
+            RowColumn::MessageCount | RowColumn::ToolCallCount => {
+                text.parse().map_or(Value::from(text.as_str()), number)
+            }
             _ => Value::from(text.as_str()),
         };
         keys.push((column.key(), value));
@@ -305,7 +307,9 @@ fn rows_keys(rows: &ExpectedRows) -> Vec<(&'static str, Value)> {
         let given = fields.into_iter().filter_map(|(key, text)| Some((key.to_owned(), Value::from(text.as_deref()?))));
         Value::Table(given.collect())
     };
-    keys.extend(rows.messages.as_ref().map(|messages| ("messages", Value::Array(messages.iter().map(message).collect()))));
+    keys.extend(
+        rows.messages.as_ref().map(|messages| ("messages", Value::Array(messages.iter().map(message).collect()))),
+    );
     keys
 }
 

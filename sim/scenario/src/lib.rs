@@ -46,8 +46,8 @@ mod tests;
 pub use self::error::ScenarioError;
 pub use self::expected::{Expected, ExpectedOutcome};
 pub use self::fact::{
-    ExpectedFact, ExpectedFrames, ExpectedMemory, ExpectedMessage, ExpectedRows, FactKind, FieldValue, MemoryCount, RowColumn,
-    WhichFrames, WhichRows,
+    ExpectedFact, ExpectedFrames, ExpectedMemory, ExpectedMessage, ExpectedRows, FactKind, FieldValue, MemoryCount,
+    RowColumn, WhichFrames, WhichRows,
 };
 pub use self::fault::{Call, CallSide, Fault, InvalidRatio, Odds, Ratio, StoreFault, Weights};
 pub use self::find::{Found, find};
@@ -57,6 +57,6 @@ pub use self::scenario::Scenario;
 pub use self::settings::{AgentSettings, Latency, NetworkSettings, StoreSettings};
 pub use self::step::table::{self, Word};
 pub use self::step::{
-    Action, AnsweredQuestion, ConnectionStep, Jump, Mentions, Naming, OnDisconnect, OnSkip, PROCESS, Presence, ProcessStep,
-    Prompt, RequestStep, ResumeMode, ResumeTarget, SocketStep, Start, Step,
+    Action, AnsweredQuestion, ConnectionStep, Jump, Mentions, Naming, OnDisconnect, OnSkip, PROCESS, Presence,
+    ProcessStep, Prompt, RequestStep, ResumeMode, ResumeTarget, SocketStep, Start, Step,
 };

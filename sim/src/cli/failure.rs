@@ -12,9 +12,9 @@ use sim_harness::invariant::ALL;
 use sim_harness::report::{Outcome, Report};
 use sim_harness::simulation::Simulator;
 use sim_harness::snapshot::differences;
+use sim_harness::story::Skipped;
 use sim_harness::timeline::Timeline;
 use sim_harness::verdict::{Comparison, Verdict};
-use sim_harness::story::Skipped;
 use sim_scenario::{OnSkip, Scenario};
 
 /// The indentation of a run's lines.
@@ -116,7 +116,10 @@ pub(super) fn ways(case: &Case) -> String {
     let mut text = String::new();
     let run = format!("'{}' --release {}{plants}", report.scenario, report.release);
     line(&mut text, &format!("replay   sim {again} {run}{flags}"));
-    if matches!(report.outcome, Outcome::Violated | Outcome::Panicked | Outcome::NotAtRest | Outcome::Limit | Outcome::FactsDiffer) {
+    if matches!(
+        report.outcome,
+        Outcome::Violated | Outcome::Panicked | Outcome::NotAtRest | Outcome::Limit | Outcome::FactsDiffer
+    ) {
         line(&mut text, &format!("shrink   sim shrink {run}{flags}"));
         line(&mut text, &format!("explore  sim explore {run}"));
     }

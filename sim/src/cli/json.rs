@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::case::Case;
 use sim_harness::counts::ListedCount;
+use sim_harness::fact::UnmetFact;
 use sim_harness::invariant::Violation;
 use sim_harness::report::{Live, Outcome};
-use sim_harness::fact::UnmetFact;
 use sim_harness::rows::ListedSession;
 use sim_harness::story::Skipped;
 use sim_harness::trace::Entry;

@@ -47,6 +47,10 @@ pub(super) fn run(scenarios: &[(Found, Scenario)], release: Release, scale: Scal
         out!("\nnot eligible:");
         rest.iter().for_each(|line| out!("{line}"));
     }
+    let facts: usize = scenarios.iter().map(|(_, scenario)| scenario.facts_of(release).count()).sum();
+    if facts > 0 {
+        out!("\n{facts} facts are judged by `sim run` only: rows of a socket's play have times within a tolerance");
+    }
     out!("\n{} eligible, {equal} equal, {differ} differ; {} not eligible", equal + differ, rest.len());
     match (equal, differ) {
         (0, 0) => Err(miette!("nothing was compared: no scenario is eligible")),

@@ -90,10 +90,8 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     }
     let mut simulator = Simulator::new();
     let mut cases: Vec<Case> = Vec::new();
-    let mut snapshots = arguments
-        .snapshots
-        .clone()
-        .map(|folder| Snapshots::new(folder, arguments.update, arguments.paths.clone()));
+    let mut snapshots =
+        arguments.snapshots.clone().map(|folder| Snapshots::new(folder, arguments.update, arguments.paths.clone()));
     for (found, scenario) in scenarios {
         let scenario = Rc::new(scenario);
         let reference = match (&mut snapshots, arguments.strategy) {

@@ -60,7 +60,9 @@ impl Snapshots {
         let mut written = 0;
         for (path, (found, new)) in self.read.iter().filter(|_| self.update) {
             if found.as_ref() != Some(new) && *new != Snapshot::default() {
-                write(path, &new.to_string()).into_diagnostic().wrap_err_with(|| format!("cannot write {}", path.display()))?;
+                write(path, &new.to_string())
+                    .into_diagnostic()
+                    .wrap_err_with(|| format!("cannot write {}", path.display()))?;
                 eprintln!("{}: {}", path.display(), if found.is_some() { "updated" } else { "new" });
                 written += 1;
             }
@@ -95,7 +97,9 @@ impl Snapshots {
                 let path = entry.path();
                 if entry.file_type()?.is_dir() {
                     folders.push(path);
-                } else if path.extension().is_some_and(|extension| extension == "snap") && !self.read.contains_key(&path) {
+                } else if path.extension().is_some_and(|extension| extension == "snap")
+                    && !self.read.contains_key(&path)
+                {
                     stale.insert(path);
                 }
             }

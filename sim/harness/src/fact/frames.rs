@@ -82,7 +82,8 @@ pub(super) fn judge(expected: &ExpectedFrames, frames: &[Frame], sessions: &Sess
     let ids = expected.session.as_ref().map(|session| ids(session, sessions, frames));
     let mut compared: Vec<(&Frame, Vec<String>)> =
         frames.iter().map(|frame| (frame, differs(expected, frame, ids.as_ref(), sessions))).collect();
-    let matching: Vec<&Frame> = compared.iter().filter(|(_, lines)| lines.is_empty()).map(|(frame, _)| *frame).collect();
+    let matching: Vec<&Frame> =
+        compared.iter().filter(|(_, lines)| lines.is_empty()).map(|(frame, _)| *frame).collect();
     let is_met = match expected.count {
         None => !matching.is_empty(),
         Some(count) => matching.len() as u64 == count,

@@ -81,7 +81,8 @@ impl Rows<'_> {
     /// The stored id that clients first learned of a session.
     fn known(&self, session: &str) -> Result<StoredId, String> {
         let ids = self.sessions.get(session).and_then(|ids| ids.first());
-        ids.map(|ids| StoredId::new(ids.stored.clone())).ok_or_else(|| format!("+ session `{session}` never came to be"))
+        ids.map(|ids| StoredId::new(ids.stored.clone()))
+            .ok_or_else(|| format!("+ session `{session}` never came to be"))
     }
 
     fn tip(&self, mut id: StoredId) -> StoredId {
@@ -127,9 +128,8 @@ impl Rows<'_> {
     /// The expected messages against those of the row, as a diff.
     fn messages(&self, row: &SessionRow, expected: &[ExpectedMessage]) -> Vec<String> {
         let of_row = self.rows.messages.iter().filter(|message| message.session == row.id && message.active);
-        let found: Vec<(&str, &str)> = of_row
-            .map(|row| (row.message.role.as_str(), row.message.content.as_deref().unwrap_or_default()))
-            .collect();
+        let found: Vec<(&str, &str)> =
+            of_row.map(|row| (row.message.role.as_str(), row.message.content.as_deref().unwrap_or_default())).collect();
         let is_met = |message: &ExpectedMessage, (role, text): &(&str, &str)| {
             message.role.as_deref().is_none_or(|expected| expected == *role)
                 && message.text.as_deref().is_none_or(|expected| expected == *text)
@@ -201,7 +201,8 @@ impl Rows<'_> {
     }
 
     fn listed(&self) -> String {
-        let rows: Vec<String> = self.rows.sessions.iter().enumerate().map(|(at, row)| format!("s{} {}", at + 1, row.id)).collect();
+        let rows: Vec<String> =
+            self.rows.sessions.iter().enumerate().map(|(at, row)| format!("s{} {}", at + 1, row.id)).collect();
         if rows.is_empty() { "  there is no row at all".to_owned() } else { format!("  rows are {}", rows.join(", ")) }
     }
 }

@@ -255,7 +255,10 @@ impl<'a> Builder<'a> {
     /// Adds a failure that ended the run without a violation.
     fn end(&mut self) {
         let outcome = self.report.outcome;
-        if !matches!(outcome, Outcome::Passed | Outcome::Violated | Outcome::RowsDiffer | Outcome::FactsDiffer | Outcome::Story) {
+        if !matches!(
+            outcome,
+            Outcome::Passed | Outcome::Violated | Outcome::RowsDiffer | Outcome::FactsDiffer | Outcome::Story
+        ) {
             let subjects = self.subjects(self.report.detail.as_deref().unwrap_or_default());
             self.add(self.report.uptime, None, outcome.to_string(), Effect::Violated(subjects));
         }

@@ -129,7 +129,12 @@ impl Faults {
         let of = |(place, fault): (usize, &StoreFault)| {
             let StoreFault { call, nth, fault, on_skip, .. } = *fault;
             let nth = nth.map_or_else(String::new, |nth| format!(", nth = {nth}"));
-            let part = format!("[[store.faults]] {} = \"{}\"{nth}, fault = \"{}\"", call.side.key(), call.word(), fault.name());
+            let part = format!(
+                "[[store.faults]] {} = \"{}\"{nth}, fault = \"{}\"",
+                call.side.key(),
+                call.word(),
+                fault.name()
+            );
             let why = match counted[place] {
                 0 => "no such call came".to_owned(),
                 1 if nth.is_empty() => "another fault took its call".to_owned(),

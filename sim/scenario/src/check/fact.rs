@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use gateway_core::clock::Millis;
 use gateway_core::Method;
+use gateway_core::clock::Millis;
 use gateway_core::release::Release;
 use gateway_core::store::EndReason;
 use toml::{Spanned, Table, Value};
@@ -109,7 +109,8 @@ impl Check<'_> {
             messages,
         };
         if rows == (ExpectedRows { at, ..ExpectedRows::default() }) {
-            let help = "a fact of rows has a `session` or a `row`, values of columns, `open`, `count`, `order` or `messages`";
+            let help =
+                "a fact of rows has a `session` or a `row`, values of columns, `open`, `count`, `order` or `messages`";
             return Err(self.source.error(whole.clone(), "nothing is expected of the rows").with_help(help));
         }
         Ok(self.fact(whole, releases, FactKind::Rows(rows)))
@@ -130,7 +131,10 @@ impl Check<'_> {
         let is_tip = tip.is_some_and(|tip| *tip.get_ref());
         if let (Some(tip), None) = (tip.filter(|_| is_tip), session) {
             let help = "`tip = true` looks at the newest row of the lineage of a `session`";
-            return Err(self.source.error(self.source.key("tip", tip.span()), "`tip` without `session`").with_help(help));
+            return Err(self
+                .source
+                .error(self.source.key("tip", tip.span()), "`tip` without `session`")
+                .with_help(help));
         }
         Ok(match (session, row) {
             (Some(session), _) => {
@@ -187,7 +191,11 @@ impl Check<'_> {
         if let Some(method) = method.filter(|method| Method::named(method.get_ref()).is_none()) {
             let message = format!("unknown method `{}`", method.get_ref());
             let names: Vec<&str> = Method::ALL.iter().map(|method| method.name()).collect();
-            return Err(self.source.error(method.span(), message).with_help(self.suggest(method.get_ref(), &names, "methods are")));
+            return Err(self.source.error(method.span(), message).with_help(self.suggest(
+                method.get_ref(),
+                &names,
+                "methods are",
+            )));
         }
         match (kind, event, method) {
             (None | Some((_, "event")), Some(event), None) => Ok(WhichFrames::Event(Some(text(event)))),
@@ -259,8 +267,10 @@ impl Check<'_> {
         let Some(at) = at else { return Ok(None) };
         let (instant, until) = (*at.get_ref(), self.scenario.until);
         if instant > until {
-            let message = format!("`{}` is after the end of the script at `{}`", String::from(instant), String::from(until));
-            let help = "nothing after the end is judged; a later `until` at the top of the file lengthens the script's time";
+            let message =
+                format!("`{}` is after the end of the script at `{}`", String::from(instant), String::from(until));
+            let help =
+                "nothing after the end is judged; a later `until` at the top of the file lengthens the script's time";
             return Err(self.source.error(at.span(), message).with_help(help));
         }
         Ok(Some(instant))

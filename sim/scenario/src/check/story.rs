@@ -26,11 +26,7 @@ enum Up<'a> {
 }
 
 /// Checks the steps of the process, and those that undo what was not done.
-pub(super) fn steps(
-    source: &Source<'_>,
-    steps: &[PlacedStep],
-    faults: &[StoreFault],
-) -> Result<(), ScenarioError> {
+pub(super) fn steps(source: &Source<'_>, steps: &[PlacedStep], faults: &[StoreFault]) -> Result<(), ScenarioError> {
     let crashes = faults.iter().any(|fault| fault.fault == Fault::Crash);
     let mut up = if crashes { Up::Unknown } else { Up::Yes(None) };
     let mut impaired: BTreeSet<(&str, &'static str)> = BTreeSet::new();
@@ -64,7 +60,10 @@ fn process(source: &Source<'_>, steps: &[PlacedStep], place: usize, up: Up<'_>) 
     let by = |step: &Step| format!("`{}` at {}, in line {}", step.action.word(), String::from(step.at), step.line);
     match (&step.action, up) {
         (Action::Process(ProcessStep::Restart), Up::Yes(start)) => {
-            let since = start.map_or_else(|| "it is up from the start".to_owned(), |start| format!("it is up since the {}", by(start)));
+            let since = start.map_or_else(
+                || "it is up from the start".to_owned(),
+                |start| format!("it is up since the {}", by(start)),
+            );
             let help = format!("{since}; `gateway.kill` or `gateway.signal` it first, {REMEDY}");
             mistake("`gateway.restart` of a gateway that is up".to_owned(), help)
         }
@@ -180,7 +179,8 @@ pub(super) fn fault(
     if fault.on_skip == OnSkip::Allowed || fault.from <= until {
         return Ok(());
     }
-    let message = format!("a fault from `{}` on, but the script ends at `{}`", String::from(fault.from), String::from(until));
+    let message =
+        format!("a fault from `{}` on, but the script ends at `{}`", String::from(fault.from), String::from(until));
     let help = format!("no call fails after the end; an earlier `from` or a later `until` of the file, {REMEDY}");
     Err(source.error(place, message).with_help(help))
 }

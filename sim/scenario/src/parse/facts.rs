@@ -106,9 +106,9 @@ impl<'de> Deserialize<'de> for Key {
             found => match Release::try_from(text.clone()) {
                 Ok(release) => Ok(Self::Release(release)),
                 // The words of facts are not listed with every wrong release, but the nearest of them is suggested.
-                Err(_) if nearest(found, FACTS).is_some() => {
-                    Err(D::Error::custom(format!("unknown key `{found}`, expected a release or one of `rows`, `frames`, `memory`")))
-                }
+                Err(_) if nearest(found, FACTS).is_some() => Err(D::Error::custom(format!(
+                    "unknown key `{found}`, expected a release or one of `rows`, `frames`, `memory`"
+                ))),
                 Err(error) => Err(D::Error::custom(error)),
             },
         }

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::{
-    Action, AnsweredQuestion, ConnectionStep, Jump, Naming, OnDisconnect, OnSkip, PROCESS, ProcessStep, Prompt, RequestStep,
-    ResumeMode, ResumeTarget, Start, Step, Word,
+    Action, AnsweredQuestion, ConnectionStep, Jump, Naming, OnDisconnect, OnSkip, PROCESS, ProcessStep, Prompt,
+    RequestStep, ResumeMode, ResumeTarget, Start, Step, Word,
 };
 use crate::error::{ScenarioError, Source, list};
 

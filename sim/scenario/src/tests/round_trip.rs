@@ -173,7 +173,13 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
         steps.push(Step { at, client, action, on_skip: OnSkip::of(gap % 5 == 0), line: 0 });
     }
     if steps.is_empty() {
-        steps.push(Step { at, client: "client_0".to_owned(), action: ConnectionStep::Connect.into(), on_skip: OnSkip::Fails, line: 0 });
+        steps.push(Step {
+            at,
+            client: "client_0".to_owned(),
+            action: ConnectionStep::Connect.into(),
+            on_skip: OnSkip::Fails,
+            line: 0,
+        });
     }
     steps
 }

@@ -84,7 +84,9 @@ fn turns_that_go_no_further() {
 /// A fault whose window begins after the script hits nothing.
 #[test]
 fn a_fault_after_the_end() {
-    let text = format!("until = \"10m\"\n{EXAMPLE}\n[[store.faults]]\nwrite = \"append\"\nfrom = \"11m\"\nfault = \"error\"\n");
+    let text = format!(
+        "until = \"10m\"\n{EXAMPLE}\n[[store.faults]]\nwrite = \"append\"\nfrom = \"11m\"\nfault = \"error\"\n"
+    );
     let error = parse(&text).expect_err("a bad file");
     check_text(error.message(), "a fault from `11m` on, but the script ends at `10m`");
 }
@@ -97,8 +99,16 @@ fn facts_that_cannot_be_judged() {
         "0:10: unknown key `frame`, expected a release or one of `rows`, `frames`, `memory`",
         "did you mean `frames`?",
     );
-    check_with("[[expect.rows]]\nsesion = \"work\"\n", "1:1: unknown key `sesion`, expected one of …", "did you mean `session`?");
-    check_with("[[expect.rows]]\nsession = \"wrok\"\nopen = true\n", "1:11: unknown session `wrok`", "did you mean `work`?");
+    check_with(
+        "[[expect.rows]]\nsesion = \"work\"\n",
+        "1:1: unknown key `sesion`, expected one of …",
+        "did you mean `session`?",
+    );
+    check_with(
+        "[[expect.rows]]\nsession = \"wrok\"\nopen = true\n",
+        "1:11: unknown session `wrok`",
+        "did you mean `work`?",
+    );
     check_with(
         "[[expect.rows]]\nsession = \"work\"\nend_reason = \"ws_orphan_reep\"\n",
         "2:14: unknown end reason `ws_orphan_reep`",
@@ -140,11 +150,7 @@ fn facts_that_cannot_be_judged() {
         "1:11: `a fact` for `0.18.2`, which the scenario does not run against",
         "it runs against `0.16.0`, `current`; add the release to `releases`, or drop the table",
     );
-    check_with(
-        "[[expect.memory]]\nsessions = -1\n",
-        "1:12: a count of -1",
-        "a count is from 0 to 1000000",
-    );
+    check_with("[[expect.memory]]\nsessions = -1\n", "1:12: a count of -1", "a count is from 0 to 1000000");
     check_with(
         "[[expect.memory]]\nat = \"1s\"\n",
         "0:1: nothing is expected of the memory",

@@ -17,8 +17,8 @@ use super::feature::Feature;
 use super::swarm::Swarm;
 use interleaving::prng::Prng;
 use sim_scenario::{
-    Action, AnsweredQuestion, ConnectionStep, Jump, Naming, OnDisconnect, OnSkip, PROCESS, Presence, ProcessStep, Prompt,
-    RequestStep, ResumeMode, ResumeTarget, Scenario, Start, Step, Word,
+    Action, AnsweredQuestion, ConnectionStep, Jump, Naming, OnDisconnect, OnSkip, PROCESS, Presence, ProcessStep,
+    Prompt, RequestStep, ResumeMode, ResumeTarget, Scenario, Start, Step, Word,
 };
 
 const CLIENTS: [&str; 3] = ["desktop", "phone", "laptop"];
