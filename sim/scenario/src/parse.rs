@@ -25,7 +25,7 @@ use super::expected::ExpectedOutcome;
 use super::fault::Ratio;
 use super::settings::Latency;
 use super::step::RawStep;
-pub(super) use facts::{RawExpect, RawFrames, RawMemory, RawMessage, RawRows};
+pub(super) use facts::{RawExpect, RawFrames, RawMemory, RawMessageFact, RawRowFact};
 
 /// The top level of a file.
 #[derive(Deserialize)]

@@ -16,7 +16,7 @@ use crate::fact::{
     RowColumn, WhichFrames, WhichRows,
 };
 use crate::nearest::nearest;
-use crate::parse::{Item, RawFrames, RawMemory, RawRows};
+use crate::parse::{Item, RawFrames, RawMemory, RawRowFact};
 use crate::scenario::Scenario;
 use crate::step::{Presence, Step};
 
@@ -25,7 +25,7 @@ const COUNT_MAX: i64 = 1_000_000;
 
 /// The tables of facts as they stand in a file.
 pub(super) struct RawFacts {
-    pub(super) rows: Vec<Spanned<RawRows>>,
+    pub(super) rows: Vec<Spanned<RawRowFact>>,
     pub(super) frames: Vec<Spanned<RawFrames>>,
     pub(super) memory: Vec<Spanned<RawMemory>>,
 }
@@ -61,7 +61,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn rows(&self, whole: &Range<usize>, raw: RawRows) -> Result<ExpectedFact, ScenarioError> {
+    fn rows(&self, whole: &Range<usize>, raw: RawRowFact) -> Result<ExpectedFact, ScenarioError> {
         let releases = self.releases(raw.release, raw.releases)?;
         let at = self.instant(raw.at.as_ref())?;
         let which = self.which_rows(raw.session.as_ref(), raw.tip.as_ref(), raw.row.as_ref(), at)?;
@@ -93,7 +93,7 @@ impl Check<'_> {
             self.session_or_row(&name)?;
             order.push(name.into_inner());
         }
-        let message = |message: Spanned<crate::parse::RawMessage>| {
+        let message = |message: Spanned<crate::parse::RawMessageFact>| {
             let message = message.into_inner();
             ExpectedMessage { role: message.role, text: message.text }
         };
@@ -258,7 +258,7 @@ impl Check<'_> {
         let several = several.map(Spanned::into_inner).unwrap_or_default().into_iter().map(|Item(release)| release);
         one.into_iter()
             .chain(several)
-            .map(|release| listed(self.source, "a fact", release, &self.scenario.releases))
+            .map(|release| listed(self.source, "release", release, &self.scenario.releases))
             .collect()
     }
 

@@ -15,7 +15,7 @@ use crate::nearest::nearest;
 #[derive(Default)]
 pub(crate) struct RawExpect {
     pub(crate) releases: Vec<(Spanned<Release>, RawExpected)>,
-    pub(crate) rows: Vec<Spanned<RawRows>>,
+    pub(crate) rows: Vec<Spanned<RawRowFact>>,
     pub(crate) frames: Vec<Spanned<RawFrames>>,
     pub(crate) memory: Vec<Spanned<RawMemory>>,
 }
@@ -23,7 +23,7 @@ pub(crate) struct RawExpect {
 /// One table of `[[expect.rows]]`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RawRows {
+pub(crate) struct RawRowFact {
     pub(crate) release: Option<Spanned<Release>>,
     pub(crate) releases: Option<Spanned<Vec<Item<Release>>>>,
     pub(crate) at: Option<Spanned<Millis>>,
@@ -42,13 +42,13 @@ pub(crate) struct RawRows {
     pub(crate) open: Option<Spanned<bool>>,
     pub(crate) count: Option<Spanned<i64>>,
     pub(crate) order: Option<Spanned<Vec<Spanned<String>>>>,
-    pub(crate) messages: Option<Spanned<Vec<Spanned<RawMessage>>>>,
+    pub(crate) messages: Option<Spanned<Vec<Spanned<RawMessageFact>>>>,
 }
 
 /// An element of `messages`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RawMessage {
+pub(crate) struct RawMessageFact {
     pub(crate) role: Option<String>,
     pub(crate) text: Option<String>,
 }

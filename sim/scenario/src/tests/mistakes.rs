@@ -51,7 +51,7 @@ fn toml_and_values() {
     check_change(
         "issues =",
         "isues =",
-        "2:1: unknown key `isues`, expected one of `about`, `issues`, `releases`, `seed`, `until`, `gateway`, `behavior`, `network`, `store`, `windows`, `agent`, `rows`, `turns`, `steps`, `expect`, `tape`",
+        "2:1: unknown key `isues`, expected one of `about`, `issues`, `releases`, `seed`, `may_skip`, `until`, `gateway`, `behavior`, `network`, `store`, `windows`, `agent`, `rows`, `turns`, `steps`, `expect`, `tape`",
         "did you mean `issues`?",
     );
     check_change(
@@ -348,7 +348,7 @@ fn words_and_keys() {
     check_change(
         r#"turn = "refactor""#,
         r#"turns = "refactor""#,
-        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `as`, `title`, `session`, `turn`, `text`, `continue`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`, `forward`, `back`, `truncate`, `key`, `question`, `again`, `eager_build`, `source`, `parent`, `seed`",
+        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `may_skip`, `as`, `title`, `session`, `turn`, `text`, `continue`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`, `forward`, `back`, `truncate`, `key`, `question`, `again`, `eager_build`, `source`, `parent`, `seed`",
         "did you mean `turn`?",
     );
 }

@@ -71,7 +71,7 @@ fn nothing_to_mend() {
 fn turns_that_go_no_further() {
     check_with(
         "[turns.more]\nsteps = [{ reply = \"done\" }, { tool = \"terminal\", takes = \"1s\" }]\n",
-        "1:29: a step after `reply`",
+        "2:30: a step after `reply`",
         "turn `more` goes no further than its `reply`; move the step before it",
     );
     let path = Path::new("x.toml");
@@ -96,64 +96,64 @@ fn a_fault_after_the_end() {
 fn facts_that_cannot_be_judged() {
     check_with(
         "[[expect.frame]]\nclient = \"desktop\"\n",
-        "0:10: unknown key `frame`, expected a release or one of `rows`, `frames`, `memory`",
+        "1:10: unknown key `frame`, expected a release or one of `rows`, `frames`, `memory`",
         "did you mean `frames`?",
     );
     check_with(
         "[[expect.rows]]\nsesion = \"work\"\n",
-        "1:1: unknown key `sesion`, expected one of …",
+        "2:1: unknown key `sesion`, expected one of …",
         "did you mean `session`?",
     );
     check_with(
-        "[[expect.rows]]\nsession = \"wrok\"\nopen = true\n",
-        "1:11: unknown session `wrok`",
+        "[[expect.rows]]\nsession = \"wor\"\nopen = true\n",
+        "2:11: unknown session `wor`",
         "did you mean `work`?",
     );
     check_with(
         "[[expect.rows]]\nsession = \"work\"\nend_reason = \"ws_orphan_reep\"\n",
-        "2:14: unknown end reason `ws_orphan_reep`",
+        "3:14: unknown end reason `ws_orphan_reep`",
         "did you mean `ws_orphan_reap`?",
     );
     check_with(
         "[[expect.rows]]\nsession = \"work\"\nopen = true\nat = \"9h\"\n",
-        "3:6: `9h` is after the end of the script at …",
+        "4:6: `9h` is after the end of the script at …",
         "nothing after the end is judged; a later `until` at the top of the file lengthens the script's time",
     );
     check_with(
         "[[expect.rows]]\nat = \"1s\"\n",
-        "0:1: nothing is expected of the rows",
+        "1:1: nothing is expected of the rows",
         "a fact of rows has a `session` or a `row`, values of columns, `open`, `count`, `order` or `messages`",
     );
     check_with(
         "[[expect.frames]]\nclient = \"desktp\"\nevent = \"message.complete\"\n",
-        "1:10: unknown client `desktp`",
+        "2:10: unknown client `desktp`",
         "did you mean `desktop`?",
     );
-    check_with("[[expect.frames]]\nclient = \"desktop\"\n", "0:1: neither `event`, `method` nor `kind`", "…");
+    check_with("[[expect.frames]]\nclient = \"desktop\"\n", "1:1: neither `event`, `method` nor `kind`", "…");
     check_with(
         "[[expect.frames]]\nclient = \"desktop\"\nmethod = \"prompt.submt\"\n",
-        "2:10: unknown method `prompt.submt`",
+        "3:10: unknown method `prompt.submt`",
         "did you mean `prompt.submit`?",
     );
     check_with(
         "[[expect.frames]]\nclient = \"desktop\"\nevent = \"error\"\nafter = \"5s\"\nbefore = \"5s\"\n",
-        "4:10: `before` is `5s`, but `after` is `5s`",
+        "5:10: `before` is `5s`, but `after` is `5s`",
         "frames count from `after` on, that instant included, and up to `before`, that instant excluded",
     );
     check_with(
         "[[expect.frames]]\nclient = \"desktop\"\nkind = \"event\"\nbefore = \"0s\"\n",
-        "3:10: `before` is `0s`, but `after` is `0s`",
+        "4:10: `before` is `0s`, but `after` is `0s`",
         "…",
     );
     check_with(
         "[[expect.frames]]\nrelease = \"0.18.2\"\nclient = \"desktop\"\nkind = \"event\"\n",
-        "1:11: `a fact` for `0.18.2`, which the scenario does not run against",
+        "2:11: `release` for `0.18.2`, which the scenario does not run against",
         "it runs against `0.16.0`, `current`; add the release to `releases`, or drop the table",
     );
-    check_with("[[expect.memory]]\nsessions = -1\n", "1:12: a count of -1", "a count is from 0 to 1000000");
+    check_with("[[expect.memory]]\nsessions = -1\n", "2:12: a count of -1", "a count is from 0 to 1000000");
     check_with(
         "[[expect.memory]]\nat = \"1s\"\n",
-        "0:1: nothing is expected of the memory",
+        "1:1: nothing is expected of the memory",
         "a fact of the memory has at least one of `sessions`, `timers`, `turns`, `waiting`, `connections`",
     );
 }
