@@ -164,7 +164,7 @@ const CRATES: &[Crate] = &[
         never: &["clap", "ctrlc", "indicatif", "miette", "mimalloc", "quick-junit", "rusqlite", "tokio-tungstenite"],
         layers: &[
             // Plain values.
-            &["expected", "fault", "invariant", "nearest", "rows"],
+            &["expected", "fact", "fault", "invariant", "nearest", "rows"],
             // Mistakes, and the tables of settings.
             &["error", "settings"],
             &["step"],
@@ -182,7 +182,7 @@ const CRATES: &[Crate] = &[
         never: COMMAND_LINE,
         layers: &[
             // What tasks are called and what they share, and what they did.
-            &["footprint", "task", "trace", "world::clock"],
+            &["footprint", "story", "task", "trace", "world::clock"],
             // The rows, as the tables hold them and as the writes must have left them; the names of sessions.
             &["rows", "world::mirror", "world::names"],
             // Changes and transitions.
@@ -195,7 +195,9 @@ const CRATES: &[Crate] = &[
             &["counts"],
             &["oracle"],
             // A run and its result.
-            &["observation", "report"],
+            &["observation"],
+            &["fact"],
+            &["report"],
             &["simulation"],
             // Comparisons of results.
             &["parity", "recording", "snapshot", "timeline", "verdict"],
@@ -224,7 +226,7 @@ const CRATES: &[Crate] = &[
         layers: &[
             // Flags, results of a run, and errors.
             &["cli::bounds", "cli::case", "cli::diagnostic", "cli::plant", "cli::real"],
-            &["cli::excuses", "cli::failure", "cli::load"],
+            &["cli::excuses", "cli::failure", "cli::load", "cli::snapshots"],
             // Forms in which results are printed.
             &["cli::github", "cli::human", "cli::json", "cli::junit"],
             // The commands.
@@ -253,6 +255,7 @@ const PARENTS: &[(&str, &str, &str)] = &[
     ("gateway-core", "store", "the calls of the trait carry the rows"),
     ("gateway", "real::websocket", "the handshake and the pump share the settings of the transport"),
     ("interleaving", "strategy", "the trait that every strategy implements, beside their constructors"),
+    ("sim-scenario", "parse", "the tables of facts hold elements of the file and stand in its table `expect`"),
     ("sim-scenario", "step", "an action is read, written and described by its table"),
     ("sim-harness", "coverage", "the graph and the marks are views of what was reached"),
     ("sim-harness", "parity", "a cell is compared by functions that return its differences"),

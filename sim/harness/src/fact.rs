@@ -7,7 +7,6 @@ mod frames;
 mod memory;
 mod rows;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use gateway_core::clock::Uptime;
@@ -17,7 +16,7 @@ use sim_scenario::{FactKind, Scenario};
 
 use crate::observation::Observation;
 use crate::trace::Trace;
-use crate::world::names::Ids;
+use crate::world::names::SessionIds;
 
 /// A fact that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -29,9 +28,6 @@ pub struct UnmetFact {
     /// What the run shows instead: lines that begin with `-` (expected), `+` (found) or two blanks (the nearest candidates).
     pub found: Vec<String>,
 }
-
-/// All ids of each session of the script that a client received, in order of time.
-pub(crate) type SessionIds = BTreeMap<String, Vec<Ids>>;
 
 /// What facts are judged by.
 pub(crate) struct Evidence<'a> {

@@ -9,8 +9,6 @@ use gateway_core::clock::Uptime;
 use serde::Serialize;
 use sim_scenario::OnSkip;
 
-use crate::report::Report;
-
 /// A part of a file that had no effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Skipped {
@@ -51,18 +49,5 @@ impl fmt::Display for Skipped {
             write!(f, " at {}", Uptime(at))?;
         }
         write!(f, ": {}", self.why)
-    }
-}
-
-/// Allows each skip of a run whose part had an effect in a run of the same file under another release: there the file shows a
-/// difference between releases.
-pub fn allow_differences(reports: &mut [Report]) {
-    let skipped: Vec<Vec<Skipped>> = reports.iter().map(|report| report.skipped.clone()).collect();
-    let had_effect =
-        |part: &Skipped| skipped.iter().any(|of_release| !of_release.iter().any(|other| other.is_same_part(part)));
-    for part in reports.iter_mut().flat_map(|report| &mut report.skipped) {
-        if had_effect(part) {
-            part.on_skip = OnSkip::Allowed;
-        }
     }
 }

@@ -19,7 +19,7 @@ use toml::Spanned;
 
 use interleaving::tape::{BadTape, Tape};
 
-use self::fact::RawFacts;
+use self::fact::{RawFacts, listed};
 use self::latency::latency;
 use super::error::{ScenarioError, Source, list};
 use super::expected::Expected;
@@ -249,24 +249,6 @@ fn tapes(
         tapes.insert(release, tape);
     }
     Ok(tapes)
-}
-
-/// A table for a release has no effect unless the scenario runs against that release.
-fn listed(
-    source: &Source<'_>,
-    key: &str,
-    release: Spanned<Release>,
-    releases: &[Release],
-) -> Result<Release, ScenarioError> {
-    let place = release.span();
-    let release = release.into_inner();
-    if releases.contains(&release) {
-        return Ok(release);
-    }
-    let names: Vec<&str> = releases.iter().map(|release| release.name()).collect();
-    Err(source
-        .error(place, format!("`{key}` for `{release}`, which the scenario does not run against"))
-        .with_help(format!("it runs against {}; add the release to `releases`, or drop the table", list(&names))))
 }
 
 const EXPECT_HELP: &str = "an expectation has either `outcome`, or `violates` with names of invariants";

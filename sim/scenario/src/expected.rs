@@ -1,4 +1,4 @@
-//! The end of a run that a file expects.
+//! The end of a run that a file expects, and what it means if the run leaves out a part of the file.
 
 use serde::Deserialize;
 
@@ -34,5 +34,22 @@ impl ExpectedOutcome {
             Self::NotAtRest => "not_at_rest",
             Self::Limit => "limit",
         }
+    }
+}
+
+/// What it means if a part of the script has no effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnSkip {
+    /// The run did not play the story of its file: a `story` failure.
+    #[default]
+    Fails,
+    /// The file says `may_skip = true`.
+    Allowed,
+}
+
+impl OnSkip {
+    /// The meaning of the key `may_skip`.
+    pub const fn of(may_skip: bool) -> Self {
+        if may_skip { Self::Allowed } else { Self::Fails }
     }
 }

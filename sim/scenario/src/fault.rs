@@ -4,7 +4,7 @@ use gateway_core::clock::{Millis, Uptime};
 use gateway_core::store::{EndReason, Read, Write};
 use serde::Deserialize;
 
-use super::step::OnSkip;
+use super::expected::OnSkip;
 
 /// One table of `[[store.faults]]`: calls that fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

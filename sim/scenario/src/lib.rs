@@ -44,7 +44,7 @@ pub mod step;
 mod tests;
 
 pub use self::error::ScenarioError;
-pub use self::expected::{Expected, ExpectedOutcome};
+pub use self::expected::{Expected, ExpectedOutcome, OnSkip};
 pub use self::fact::{
     ExpectedFact, ExpectedFrames, ExpectedMemory, ExpectedMessage, ExpectedRows, FactKind, FieldValue, MemoryCount,
     RowColumn, WhichFrames, WhichRows,
@@ -57,6 +57,6 @@ pub use self::scenario::Scenario;
 pub use self::settings::{AgentSettings, Latency, NetworkSettings, StoreSettings};
 pub use self::step::table::{self, Word};
 pub use self::step::{
-    Action, AnsweredQuestion, ConnectionStep, Jump, Mentions, Naming, OnDisconnect, OnSkip, PROCESS, Presence,
-    ProcessStep, Prompt, RequestStep, ResumeMode, ResumeTarget, SocketStep, Start, Step,
+    Action, AnsweredQuestion, ConnectionStep, Jump, Mentions, Naming, OnDisconnect, PROCESS, Presence, ProcessStep,
+    Prompt, RequestStep, ResumeMode, ResumeTarget, SocketStep, Start, Step,
 };

@@ -17,6 +17,7 @@ pub use self::request::{
     AnsweredQuestion, Mentions, Naming, OnDisconnect, Prompt, RequestStep, ResumeMode, ResumeTarget, Start,
 };
 pub use self::table::{Presence, SocketStep, Word};
+pub use super::expected::OnSkip;
 
 /// The client of steps that happen outside of all clients. No client can have this name.
 pub const PROCESS: &str = "gateway";
@@ -34,16 +35,6 @@ pub struct Step {
     pub on_skip: OnSkip,
     /// The line of the file on which the step begins; 0 for a step of no file.
     pub line: usize,
-}
-
-/// What it means if a part of the script has no effect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnSkip {
-    /// The run did not play the story of its file: a `story` failure.
-    #[default]
-    Fails,
-    /// The file says `may_skip = true`.
-    Allowed,
 }
 
 /// The effect of a step, with the values of the step's keys.
@@ -136,13 +127,6 @@ impl PartialEq for Step {
             && self.client == other.client
             && self.action == other.action
             && self.on_skip == other.on_skip
-    }
-}
-
-impl OnSkip {
-    /// The meaning of the key `may_skip`.
-    pub const fn of(may_skip: bool) -> Self {
-        if may_skip { Self::Allowed } else { Self::Fails }
     }
 }
 

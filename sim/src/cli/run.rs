@@ -15,8 +15,7 @@ use super::{bounds, github, human, json, junit, load, real};
 use interleaving::strategy::Plan;
 use sim_harness::report::Report;
 use sim_harness::simulation::Simulator;
-use sim_harness::story;
-use sim_harness::verdict::{Reference, judge};
+use sim_harness::verdict::{self, Reference, judge};
 use sim_scenario::{Found, OnSkip, Scenario};
 use sim_search::drive::Scale;
 
@@ -164,7 +163,7 @@ fn allow_differences(simulator: &mut Simulator, scenario: &Scenario, reports: &m
         .filter(|release| reports.iter().all(|report| report.release != *release))
         .collect();
     reports.extend(others.into_iter().map(|release| simulator.run(scenario, release)));
-    story::allow_differences(reports);
+    verdict::allow_differences(reports);
     reports.truncate(asked);
 }
 

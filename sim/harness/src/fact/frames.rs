@@ -6,8 +6,8 @@ use gateway_core::clock::Uptime;
 use serde_json::Value;
 use sim_scenario::{ExpectedFrames, FieldValue, WhichFrames};
 
-use super::SessionIds;
 use crate::trace::{Entry, Site, Trace};
+use crate::world::names::SessionIds;
 
 /// The most candidates that a message lists.
 const NEAREST: usize = 3;

@@ -6,8 +6,8 @@ use gateway_core::clock::Millis;
 use gateway_core::store::{SessionRow, StoredId};
 use sim_scenario::{ExpectedMessage, ExpectedRows, RowColumn, WhichRows};
 
-use super::SessionIds;
 use crate::rows::RowSet;
+use crate::world::names::SessionIds;
 
 /// The most candidates that a message lists.
 const NEAREST: usize = 3;

@@ -42,6 +42,9 @@ pub struct Ids {
     pub stored: String,
 }
 
+/// All ids of each session of the script that a client received, in order of time.
+pub(crate) type SessionIds = BTreeMap<String, Vec<Ids>>;
+
 impl Names {
     /// An empty set of names.
     pub fn new(footprints: SharedFootprints) -> Self {
@@ -59,7 +62,7 @@ impl Names {
     }
 
     /// All ids that each name was resolved to, oldest first.
-    pub(crate) fn known(&self) -> BTreeMap<String, Vec<Ids>> {
+    pub(crate) fn known(&self) -> SessionIds {
         self.known.borrow().clone()
     }
 

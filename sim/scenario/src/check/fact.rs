@@ -9,7 +9,6 @@ use gateway_core::release::Release;
 use gateway_core::store::EndReason;
 use toml::{Spanned, Table, Value};
 
-use super::listed;
 use crate::error::{ScenarioError, Source, list};
 use crate::fact::{
     ExpectedFact, ExpectedFrames, ExpectedMemory, ExpectedMessage, ExpectedRows, FactKind, FieldValue, MemoryCount,
@@ -53,6 +52,24 @@ pub(super) fn facts(
     // In the order of the file, whatever the kinds.
     facts.sort_by_key(|fact| fact.line);
     Ok(facts)
+}
+
+/// A table for a release has no effect unless the scenario runs against that release.
+pub(super) fn listed(
+    source: &Source<'_>,
+    key: &str,
+    release: Spanned<Release>,
+    releases: &[Release],
+) -> Result<Release, ScenarioError> {
+    let place = release.span();
+    let release = release.into_inner();
+    if releases.contains(&release) {
+        return Ok(release);
+    }
+    let names: Vec<&str> = releases.iter().map(|release| release.name()).collect();
+    Err(source
+        .error(place, format!("`{key}` for `{release}`, which the scenario does not run against"))
+        .with_help(format!("it runs against {}; add the release to `releases`, or drop the table", list(&names))))
 }
 
 struct Check<'a> {

@@ -12,7 +12,7 @@ use crate::error::{ScenarioError, Source};
 use crate::fault::{Fault, StoreFault};
 use crate::invariant::Warning;
 use crate::parse::RawTurn;
-use crate::step::{Action, ConnectionStep, OnSkip, PlacedStep, Presence, ProcessStep, RequestStep, Step};
+use crate::step::{Action, OnSkip, PlacedStep, Presence, RequestStep, Step};
 
 const REMEDY: &str = "or write `may_skip = true`";
 
@@ -43,12 +43,12 @@ pub(super) fn steps(source: &Source<'_>, steps: &[PlacedStep], faults: &[StoreFa
 }
 
 fn after<'a>(step: &'a Step, up: Up<'a>, crashes: bool) -> Up<'a> {
-    match (&step.action, up) {
-        (Action::Process(ProcessStep::Kill), _) => Up::No(step),
-        (Action::Process(ProcessStep::Signal { .. }), Up::No(_)) => up,
-        (Action::Process(ProcessStep::Signal { .. }), _) => Up::Unknown,
-        (Action::Process(ProcessStep::Restart), Up::No(_)) if !crashes => Up::Yes(Some(step)),
-        (Action::Process(ProcessStep::Restart), Up::No(_)) => Up::Unknown,
+    match (step.action.word(), up) {
+        ("gateway.kill", _) => Up::No(step),
+        ("gateway.signal", Up::No(_)) => up,
+        ("gateway.signal", _) => Up::Unknown,
+        ("gateway.restart", Up::No(_)) if !crashes => Up::Yes(Some(step)),
+        ("gateway.restart", Up::No(_)) => Up::Unknown,
         _ => up,
     }
 }
@@ -58,8 +58,8 @@ fn process(source: &Source<'_>, steps: &[PlacedStep], place: usize, up: Up<'_>) 
     let step = &placed.step;
     let mistake = |message: String, help: String| Err(source.error(placed.place("do"), message).with_help(help));
     let by = |step: &Step| format!("`{}` at {}, in line {}", step.action.word(), String::from(step.at), step.line);
-    match (&step.action, up) {
-        (Action::Process(ProcessStep::Restart), Up::Yes(start)) => {
+    match (step.action.word(), up) {
+        ("gateway.restart", Up::Yes(start)) => {
             let since = start.map_or_else(
                 || "it is up from the start".to_owned(),
                 |start| format!("it is up since the {}", by(start)),
@@ -67,15 +67,14 @@ fn process(source: &Source<'_>, steps: &[PlacedStep], place: usize, up: Up<'_>) 
             let help = format!("{since}; `gateway.kill` or `gateway.signal` it first, {REMEDY}");
             mistake("`gateway.restart` of a gateway that is up".to_owned(), help)
         }
-        (Action::Process(ProcessStep::Kill | ProcessStep::Signal { .. } | ProcessStep::ScanIdle), Up::No(end)) => {
+        ("gateway.kill" | "gateway.signal" | "gateway.scan_idle", Up::No(end)) => {
             let help = format!("it is down since the {}; `gateway.restart` it first, {REMEDY}", by(end));
             mistake(format!("`{}` of a gateway that is down", step.action.word()), help)
         }
-        (Action::Connection(ConnectionStep::Connect), Up::No(end)) => {
+        ("connect", Up::No(end)) => {
             // At one instant the process and its clients act in any order.
-            let restarts = |other: &PlacedStep| {
-                matches!(other.step.action, Action::Process(ProcessStep::Restart)) && other.step.at == step.at
-            };
+            let restarts =
+                |other: &PlacedStep| other.step.action.word() == "gateway.restart" && other.step.at == step.at;
             if end.at == step.at || steps[place..].iter().any(restarts) {
                 return Ok(());
             }
@@ -92,9 +91,9 @@ fn repairs(
     placed: &PlacedStep,
     impaired: &BTreeSet<(&str, &'static str)>,
 ) -> Result<(), ScenarioError> {
-    let undone = match placed.step.action {
-        Action::Connection(ConnectionStep::Mend) => "cut",
-        Action::Connection(ConnectionStep::Unstall) => "stall",
+    let undone = match placed.step.action.word() {
+        "mend" => "cut",
+        "unstall" => "stall",
         _ => return Ok(()),
     };
     let client = placed.step.client.as_str();
@@ -108,11 +107,11 @@ fn repairs(
 
 fn impair<'a>(step: &'a Step, impaired: &mut BTreeSet<(&'a str, &'static str)>) {
     let client = step.client.as_str();
-    match (&step.action, step.action.presence()) {
-        (Action::Connection(ConnectionStep::Cut), _) => drop(impaired.insert((client, "cut"))),
-        (Action::Connection(ConnectionStep::Stall), _) => drop(impaired.insert((client, "stall"))),
-        (Action::Connection(ConnectionStep::Mend), _) => drop(impaired.remove(&(client, "cut"))),
-        (Action::Connection(ConnectionStep::Unstall), _) => drop(impaired.remove(&(client, "stall"))),
+    match (step.action.word(), step.action.presence()) {
+        ("cut", _) => drop(impaired.insert((client, "cut"))),
+        ("stall", _) => drop(impaired.insert((client, "stall"))),
+        ("mend", _) => drop(impaired.remove(&(client, "cut"))),
+        ("unstall", _) => drop(impaired.remove(&(client, "stall"))),
         (_, Presence::Connects | Presence::Disconnects) => impaired.retain(|(other, _)| *other != client),
         (_, Presence::DisconnectsAll) => impaired.clear(),
         _ => {}
@@ -150,10 +149,11 @@ pub(super) fn unused_turns(
         TurnStep::Background { job, .. } => Some(job.as_str()),
         _ => None,
     });
-    let asked = steps.iter().filter_map(|placed| match &placed.step.action {
+    let steers = steps.iter().filter_map(|placed| match &placed.step.action {
         Action::Request(RequestStep::Steer { text, .. }) => Some(text.as_str()),
-        action => action.turn(),
+        Action::Request(_) | Action::Connection(_) | Action::Process(_) => None,
     });
+    let asked = steps.iter().filter_map(|placed| placed.step.action.turn()).chain(steers);
     let used: BTreeSet<&str> = jobs.chain(asked).collect();
     let warning = |turn: &String| {
         let (line, column) = source.line_and_column(header(source, turn).start);
