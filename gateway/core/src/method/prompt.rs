@@ -18,6 +18,7 @@ use crate::lifecycle::events::Questions;
 use crate::lifecycle::interrupt::BusyInterrupt;
 use crate::lifecycle::queue::Storage;
 use crate::observe::SessionEvent;
+use crate::record::Record;
 use crate::record::{Queued, SessionStage, TurnPhase};
 use crate::rpc::{Error, code};
 use crate::spawn::Window;
@@ -43,12 +44,16 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
         replaces: params.truncate_before_user_ordinal.clone().unwrap_or_default(),
     };
     match keyed::begin(gateway, params.idempotency_key.clone(), request).await? {
-        Begun::Answered(answer) => {
+        Begun::Answered(mut answer) => {
             // The client takes the session over as with the first request, if it is still there.
-            if let Ok(session) = session::find(gateway, &params.session_id) {
-                room_to_attach(gateway, &session, link)?;
-                take_over(gateway, &session, link);
+            let session = session::find(gateway, &params.session_id).ok();
+            if let Some(session) = &session {
+                room_to_attach(gateway, session, link)?;
+                take_over(gateway, session, link);
             }
+            // The first answer says what the session did then; a client must not take that for now.
+            answer["repeated"] = true.into();
+            answer["running"] = session.is_some_and(|session| session.read(Record::is_running)).into();
             Ok(answer)
         }
         Begun::New(key) => admit(gateway, link, params, &key).await,

@@ -130,7 +130,8 @@ pub(super) fn running_after(kind: &str, payload: &Value) -> Option<bool> {
 /// Whether a turn runs after the answer to a request of this method, if the answer says so.
 pub(super) fn running_in(method: &str, result: &Value) -> Option<bool> {
     match method {
-        "prompt.submit" => Some(true),
+        // Only the answer to a repeated request says so; any other means that one runs.
+        "prompt.submit" => Some(result["running"].as_bool().unwrap_or(true)),
         "session.create" | "session.branch" => Some(false),
         _ => result["running"].as_bool(),
     }
