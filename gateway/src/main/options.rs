@@ -84,7 +84,7 @@ struct Settings {
     /// A turn without a client is interrupted when its agent has reported nothing for this long; 0s for never [default: 10m]
     #[arg(long, value_name = "TIME", value_parser = length)]
     orphan_silence: Option<Millis>,
-    /// The same while a tool runs; 0s for never [default: 24h]
+    /// The same while a tool runs; 0s for never [default: 1day]
     #[arg(long, value_name = "TIME", value_parser = length)]
     orphan_tool_silence: Option<Millis>,
     /// The delay from `session.create` to the build of its agent [default: 50ms]

@@ -3,6 +3,7 @@
 mod fault_mistakes;
 mod mistakes;
 mod round_trip;
+mod row_mistakes;
 mod story_mistakes;
 
 use std::fs;

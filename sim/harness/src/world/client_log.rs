@@ -202,23 +202,7 @@ impl ClientLog {
             && is_attaching(&request.method)
         {
             let session = result["session_id"].as_str().unwrap_or(request.session());
-            inner.connections.give(&request, session, now);
-            inner.give(client, session, &request, result, now);
-            let latest = match request.method.as_str() {
-                "session.create" => Some(0),
-                _ => result["latest_seq"].as_u64(),
-            };
-            if let Some(latest) = latest {
-                let session = session.to_owned();
-                inner.session(&session).continues_at(client, latest, request.sent_at);
-            } else {
-                // Another client had the events before, perhaps. Those from now on follow each other again.
-                let session = session.to_owned();
-                let since = inner.session(&session).follows_since(client);
-                if inner.is_shared(client, &session, since) {
-                    inner.session(&session).continues_anywhere(client, request.sent_at);
-                }
-            }
+            inner.attached(client, session, &request, result, now);
         }
         inner.events.push(ClientEvent::Answer(Answer { client: client.to_owned(), request, result }));
     }
@@ -493,6 +477,25 @@ impl Inner {
         for session in sessions {
             self.screens.unknown(&session);
             self.given.entry(session).or_default().insert(client.to_owned(), now + LOST);
+        }
+    }
+
+    /// Records that the answer to a request has given a session to a client, and from which event on it hears all.
+    fn attached(&mut self, client: &str, session: &str, request: &SentRequest, result: &Value, now: Uptime) {
+        self.connections.give(request, session, now);
+        self.give(client, session, request, result, now);
+        let latest = match request.method.as_str() {
+            "session.create" => Some(0),
+            _ => result["latest_seq"].as_u64(),
+        };
+        if let Some(latest) = latest {
+            self.session(session).continues_at(client, latest, request.sent_at);
+            return;
+        }
+        // Another client had the events before, perhaps. Those from now on follow each other again.
+        let since = self.session(session).follows_since(client);
+        if self.is_shared(client, session, since) {
+            self.session(session).continues_anywhere(client, request.sent_at);
         }
     }
 

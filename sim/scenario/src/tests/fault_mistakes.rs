@@ -89,7 +89,7 @@ fn faults_of_the_store() {
     check(
         "read = \"append\"\nfault = \"error\"",
         "18:8: unknown read `append`",
-        "reads are `any`, `session`, `titled`, `messages`, `tip`, `chain`, `open`, `list`",
+        "reads are `any`, `session`, `titled`, `messages`, `inputs`, `keyed`, `tip`, `chain`, `open`, `list`",
     );
     let faults = "faults are `busy` with `lasts`, `error` (nothing is written), `lost` (it is written) and `crash` (a kill before it)";
     check("write = \"end\"", "17:1: missing key `fault`", faults);

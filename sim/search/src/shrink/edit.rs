@@ -225,6 +225,10 @@ pub(crate) fn tidy(scenario: &mut Scenario) {
     let steps = &scenario.steps;
     let asked = |turn: &str| steps.iter().any(|step| step.action.turn() == Some(turn));
     scenario.turns.retain(|turn, _| asked(turn));
+    // A prompt that continues needs a turn that it could mean.
+    let is_able = |step: &Step| !scenario.turns.is_empty() || step.action.prompt() != Some(&Prompt::Continue);
+    scenario.steps.retain(is_able);
+    let steps = &scenario.steps;
     let clients: BTreeSet<&str> = steps.iter().map(|step| step.client.as_str()).collect();
     let is_there = |fact: &ExpectedFact| {
         let (client, sessions) = fact.names();
