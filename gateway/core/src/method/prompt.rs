@@ -53,7 +53,9 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
             }
             // The first answer says what the session did then; a client must not take that for now.
             answer["repeated"] = true.into();
+            let is_attached = session.as_ref().is_some_and(|session| is_attached(session, link));
             answer["running"] = session.is_some_and(|session| session.read(Record::is_running)).into();
+            answer["attached"] = is_attached.into();
             Ok(answer)
         }
         Begun::New(key) => admit(gateway, link, params, &key).await,
@@ -145,6 +147,11 @@ fn take_over(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
     if is_new && gateway.behavior.events.questions() == Questions::AskedAgain {
         session.emit_question();
     }
+}
+
+/// Whether the session is open, and its events reach the connection.
+fn is_attached(session: &Session, link: &Link) -> bool {
+    session.read(|record| record.stage == SessionStage::Open && record.is_heard_by(&link.id))
 }
 
 /// Reports a prompt that waits for a turn that is over (S27).

@@ -1,10 +1,11 @@
 //! A client whose request a session accepted receives the events of that session (spec §4.5): to resume or activate a session,
-//! or to prompt it, is to attach.
+//! or to prompt it, is to attach. A repeated prompt is answered also when its session has ended since the first one. Its answer says
+//! then that nothing was attached, which is not so of a session of which no end has begun.
 
 use gateway_core::record::Attachment;
 
 use super::{Case, Cases, Claim, Excuse, Invariant, View};
-use crate::world::client_log::Answer;
+use crate::world::client_log::{Answer, is_unattached};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "successful_requests_attach",
@@ -27,6 +28,9 @@ fn case(view: &View<'_>, answer: &Answer) -> Case {
         Attachment::Attached(_) => None,
     });
     let Some(since) = since else { return Case::Held };
+    if is_unattached(result) && view.events.end(session.id()).is_some() {
+        return Case::NotConcerned;
+    }
     if since >= answer.request.sent_at {
         return Case::Excused(Excuse::ChangedMeanwhile);
     }

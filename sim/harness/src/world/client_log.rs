@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use connections::Connections;
 pub(crate) use event::{ClientEvent, SESSION_LIMIT};
-pub(crate) use request::{Answer, LoggedRequest, SentRequest, is_attaching};
+pub(crate) use request::{Answer, LoggedRequest, SentRequest, is_attaching, is_unattached};
 pub(crate) use screen::Screens;
 use session_log::Stopped;
 pub(crate) use session_log::{SessionLog, TurnEnd};
@@ -200,6 +200,7 @@ impl ClientLog {
         }
         if let Ok(result) = &result
             && is_attaching(&request.method)
+            && !is_unattached(result)
         {
             let session = result["session_id"].as_str().unwrap_or(request.session());
             inner.attached(client, session, &request, result, now);

@@ -98,3 +98,8 @@ impl LoggedRequest {
 pub(crate) fn is_attaching(method: &str) -> bool {
     matches!(method, "session.create" | "session.resume" | "session.activate" | "session.branch" | "prompt.submit")
 }
+
+/// Whether the answer to a repeated prompt says that its session has ended, or is about to, and was not attached.
+pub(crate) fn is_unattached(result: &Value) -> bool {
+    result["attached"] == false
+}
