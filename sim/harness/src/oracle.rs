@@ -62,9 +62,8 @@ impl Oracle {
     /// Call after clients have received frames. Judges the `Received` claims.
     pub(crate) fn judge_frames(&mut self, now: Uptime, view: &View<'_>) {
         for (place, invariant) in ALL.into_iter().enumerate() {
-            match &invariant.claim {
-                Claim::Frames(check) => self.look(now, place, |cases| check(view, cases)),
-                _ => {}
+            if let Claim::Frames(check) = &invariant.claim {
+                self.look(now, place, |cases| check(view, cases));
             }
         }
     }

@@ -19,7 +19,7 @@ pub(crate) struct ReusedDatabase {
 pub struct Calls(Vec<Call>);
 
 enum Call {
-    Write(Write),
+    Write(Box<Write>),
     Read(Read),
 }
 
@@ -40,7 +40,7 @@ impl ReusedDatabase {
 
     pub(crate) fn write(&mut self, write: &Write) -> Result<Written, StoreError> {
         if let Some(calls) = &mut self.calls {
-            calls.push(Call::Write(write.clone()));
+            calls.push(Call::Write(Box::new(write.clone())));
         }
         self.database.write(write)
     }
