@@ -95,11 +95,16 @@ pub(crate) fn go_on(gateway: &Rc<Gateway>, session: &Session) {
 
 /// A prompt that is kept could not become a message: it waits again, before all others, and is tried again a little later.
 fn try_again(gateway: &Rc<Gateway>, session: &Session, next: Queued) {
-    session.change_with(|record, handles| {
+    let carried = session.change_with(|record, handles| {
         let turn = handles.free(record);
+        let waiting = record.queue.len();
         gateway.behavior.steer.carry_over(turn, &mut record.queue);
+        let carried = record.queue.len() - waiting;
         record.queue.insert(0, next);
+        carried
     });
+    // The prompt that waits again was reported before; words that it leaves to the queue are prompts from now on.
+    session.report(SessionEvent::PromptsAccepted(carried as u64));
     gateway.emit_info(session);
     let (waiting, session) = (Rc::clone(gateway), session.clone());
     gateway.env.spawn(TaskName::session(session.id(), TaskRole::Next), async move {
