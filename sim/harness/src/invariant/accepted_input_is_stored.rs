@@ -1,9 +1,10 @@
 //! Accepted input is stored (I6 of spec §15; A17, S20; spec §4.3). A queued prompt becomes a turn of its own with its text
-//! unchanged; steering text is read by the running turn or becomes a prompt. Only an interrupt or an end cancels them.
+//! unchanged; steering text is read by the running turn or becomes a prompt. Only an interrupt or an end cancels them. What an
+//! ended session leaves in the rows is stored too: the next resume of the conversation carries it out.
 
 use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
-use gateway_core::store::{NewMessage, StoredId};
+use gateway_core::store::{InputKind, NewInput, NewMessage, StoredId};
 
 use super::{Case, Cases, Claim, Excuse, Invariant, View};
 use crate::rows::RowSet;
@@ -11,7 +12,7 @@ use crate::world::client_log::{LoggedRequest, SessionLog};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "accepted_input_is_stored",
-    about: "at rest, every queued prompt is stored with its text unchanged, and every steering text is part of a stored message",
+    about: "at rest, every queued prompt is stored with its text unchanged, and every steering text is part of a stored message, unless they wait in the rows for the next resume",
     claim: Claim::Rest(check),
 };
 
@@ -58,7 +59,7 @@ fn case(view: &View<'_>, id: &str, log: &SessionLog, row: &StoredId, standing: &
     let first = standing.iter().filter(same).map(|input| input.sent_at).min().unwrap_or(input.sent_at);
     let behind = view.rows.refusals_since(row, first);
     let refused = view.rows.excused(row, |message| said(message) > 0) + behind;
-    if nth <= stored {
+    if nth <= stored + waiting(view, row, input) {
         return Case::Held;
     }
     if nth <= stored + refused {
@@ -67,6 +68,21 @@ fn case(view: &View<'_>, id: &str, log: &SessionLog, row: &StoredId, standing: &
     let session = view.label(id);
     let detail = format!("session {session} accepted {text:?} and never stored it");
     Case::failed(session, detail)
+}
+
+/// How many inputs like this one wait in the rows of the conversation for its next resume.
+fn waiting(view: &View<'_>, row: &StoredId, input: &LoggedRequest) -> usize {
+    let kind = if input.method == "prompt.submit" { InputKind::Prompt } else { InputKind::Steer };
+    let first = view.rows.first(row);
+    let is_it = |waiting: &&NewInput| {
+        waiting.kind == kind && waiting.text == text(input) && view.rows.first(&waiting.session) == first
+    };
+    view.rows.inputs().iter().filter(is_it).count()
+}
+
+/// The text as it is accepted: a steer without the blanks around it.
+fn text(input: &LoggedRequest) -> &str {
+    if input.method == "session.steer" { input.text.trim() } else { &input.text }
 }
 
 /// Whether agents have begun with as many prompts of this text as the session accepted.
