@@ -40,8 +40,8 @@ pub(crate) struct ClientLog(RefCell<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    /// The idempotency keys that clients have used.
-    keys: BTreeSet<String>,
+    /// The idempotency keys that clients have used, with the number of requests that have each.
+    keys: BTreeMap<String, u64>,
     footprints: SharedFootprints,
     /// One log for each session, by runtime id.
     sessions: BTreeMap<String, SessionLog>,
@@ -141,7 +141,11 @@ impl ClientLog {
             inner.session(request.session()).asked_titles.push(title.to_owned());
         }
         if method != "session.resume" && !request.session().is_empty() {
-            let repeats = request.key().is_some_and(|key| !inner.keys.insert(key.to_owned()));
+            let repeats = request.key().is_some_and(|key| {
+                let count = inner.keys.entry(key.to_owned()).or_default();
+                *count += 1;
+                *count > 1
+            });
             inner.session(request.session()).sent(request, repeats);
         }
     }
@@ -162,7 +166,8 @@ impl ClientLog {
             None => Ok(response["result"].take()),
         };
         if request.method != "session.resume" && !request.session().is_empty() {
-            inner.session(request.session()).answered(client, &request, &result, now);
+            let shares_key = request.key().and_then(|key| inner.keys.get(key)).is_some_and(|count| *count > 1);
+            inner.session(request.session()).answered(client, &request, &result, shares_key, now);
         }
         if request.method == "prompt.submit" && result.as_ref().is_ok_and(|result| result["status"] == "queued") {
             inner.counted.queued += 1;

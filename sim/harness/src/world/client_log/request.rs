@@ -46,7 +46,7 @@ pub(crate) struct LoggedRequest {
     pub(crate) text: String,
     /// The idempotency key, if it has one.
     pub(crate) key: Option<String>,
-    /// Whether an earlier request had its key: its answer is that of the earlier one, unless that never arrived.
+    /// Whether another request with its key was carried out instead. Up to its answer, whether one was sent before.
     pub(crate) repeats: bool,
     pub(crate) sent_at: Uptime,
     /// When a client received the answer; none as long as none has.

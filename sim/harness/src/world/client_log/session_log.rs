@@ -98,7 +98,7 @@ struct Run {
 }
 
 impl SessionLog {
-    /// Records a request to the session. `repeats` says whether an earlier request had its idempotency key.
+    /// Records a request to the session. `repeats` says whether a request with its idempotency key was sent before.
     pub(super) fn sent(&mut self, request: &SentRequest, repeats: bool) {
         let method = request.method.as_str();
         self.requests.push(LoggedRequest {
@@ -130,12 +130,23 @@ impl SessionLog {
         self.run.unanswered += 1;
     }
 
-    /// Records the answer to a request.
-    pub(super) fn answered(&mut self, client: &str, request: &SentRequest, result: &Result<Value, i64>, now: Uptime) {
+    /// Records the answer to a request. `shares_key` says whether another request has its idempotency key: then the answer
+    /// says which of them repeats the other. The order in which two clients send does not, as one may overtake the other.
+    pub(super) fn answered(
+        &mut self,
+        client: &str,
+        request: &SentRequest,
+        result: &Result<Value, i64>,
+        shares_key: bool,
+        now: Uptime,
+    ) {
         let method = request.method.as_str();
         if let Some(logged) = self.requests.iter_mut().rev().find(|logged| logged.is(request)) {
             let status = |result: &Value| result["status"].as_str().unwrap_or_default().to_owned();
             logged.answered = Some(Reply { at: now, status: result.as_ref().map(status).map_err(|code| *code) });
+            if let (true, Ok(result)) = (shares_key, result) {
+                logged.repeats = result["repeated"] == true;
+            }
         }
         if method == "session.interrupt" && result.is_ok() {
             self.stopped.insert(client.to_owned());
