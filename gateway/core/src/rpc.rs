@@ -21,6 +21,8 @@ pub(crate) struct Error {
     pub(crate) code: i64,
     pub(crate) message: String,
     pub(crate) retry: Retry,
+    /// Whether the request has attached its session before it failed (`data.attached` is true).
+    pub(crate) has_attached: bool,
 }
 
 /// Whether the same request may succeed later.
@@ -62,12 +64,12 @@ pub(crate) mod code {
 
 impl Error {
     pub(crate) fn new(code: i64, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry: Retry::Pointless }
+        Self { code, message: message.into(), retry: Retry::Pointless, has_attached: false }
     }
 
     /// An error whose cause passes by itself.
     pub(crate) fn passing(code: i64, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry: Retry::Soon }
+        Self { retry: Retry::Soon, ..Self::new(code, message) }
     }
 }
 
@@ -111,7 +113,10 @@ pub(crate) fn response(id: Value, outcome: Result<Value, Error>) -> String {
         Err(error) => {
             let mut body = json!({"code": error.code, "message": error.message});
             if error.retry == Retry::Soon {
-                body["data"] = json!({"retry": true});
+                body["data"]["retry"] = true.into();
+            }
+            if error.has_attached {
+                body["data"]["attached"] = true.into();
             }
             json!({"jsonrpc": "2.0", "id": id, "error": body})
         }

@@ -99,7 +99,7 @@ async fn admit(gateway: &Rc<Gateway>, link: &Link, params: Submit, key: &Key<'_>
     let origin = Origin { keyed: key.answered(gateway, &answer), ..Origin::default() };
     if let Err(error) = store(gateway, &session, &text, origin, kept, now).await {
         turn::abandon(gateway, &session);
-        return Err(error);
+        return Err(Error { has_attached: is_attached(&session, link), ..error });
     }
     // A close that came meanwhile has raised the turn's interrupt and waits: the turn starts, and ends at once.
     session.report(SessionEvent::PromptsAccepted(1));

@@ -28,9 +28,6 @@ use crate::world::cases::{Count, Excuse};
 /// How long after the end of its connection a request may still be carried out.
 const LOST: Millis = Millis::from_secs(60);
 
-/// The code of the error that says that a prompt could not be stored.
-const STORAGE: i64 = 5071;
-
 /// Answers that take less time are not looked at.
 const LATE: Millis = Millis::from_secs(10);
 
@@ -161,6 +158,8 @@ impl ClientLog {
         {
             inner.events.push(ClientEvent::Waited { request, ahead, answered_at: Some(now), at: now });
         }
+        // A prompt that claims its session attaches it before it is stored, and the error says so; any other refusal attaches nothing.
+        let refusal_attaches = response["error"]["data"]["attached"] == true;
         let result = match response["error"]["code"].as_i64() {
             Some(code) => Err(code),
             None => Ok(response["result"].take()),
@@ -198,8 +197,7 @@ impl ClientLog {
                 log.closes_on_disconnect = Some(request.params["close_on_disconnect"] == true);
             }
         }
-        // A prompt that cannot be stored has attached its session before.
-        if result.as_ref().is_err_and(|code| *code == STORAGE) && request.method == "prompt.submit" {
+        if refusal_attaches {
             inner.connections.give(&request, request.session(), now);
             inner.give(client, request.session(), &request, &Value::Null, now);
         }
