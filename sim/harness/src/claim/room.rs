@@ -137,7 +137,8 @@ pub(crate) fn sessions_at_most(view: &View<'_>, client: &str, request: &SentRequ
     };
     let connections = view.clients.log.connections();
     let given = connections.sessions_of(client).filter(|(session, _)| !is_closed(session)).count();
-    given + connections.unanswered(client)
+    // A request that has failed meanwhile may have had its session when this one was carried out.
+    given + connections.under_way_since(client, request.sent_at)
 }
 
 /// The fewest sessions that the connection of `client` had when its `request` was carried out, whose answer has just arrived.

@@ -35,12 +35,15 @@ struct Connection {
     sessions: BTreeMap<String, Uptime>,
     /// The number of requests without an answer that may attach a session.
     unanswered: usize,
+    /// When answers arrived that refuse such a request for another reason than the bound: its session may have been attached
+    /// until then.
+    failed: Vec<Uptime>,
 }
 
 impl Connections {
     /// A client has opened a connection.
     pub(super) fn open(&mut self, client: &str) {
-        let connection = Connection { is_sound: true, sessions: BTreeMap::new(), unanswered: 0 };
+        let connection = Connection { is_sound: true, sessions: BTreeMap::new(), unanswered: 0, failed: Vec::new() };
         self.open.insert(client.to_owned(), connection);
     }
 
@@ -84,6 +87,13 @@ impl Connections {
         self.count(request, |unanswered| unanswered.saturating_sub(1));
     }
 
+    /// A client has received an error as the answer to a request that may have attached a session until then.
+    pub(super) fn failed(&mut self, request: &SentRequest, now: Uptime) {
+        if let Some(connection) = self.open.get_mut(&request.client).filter(|_| is_attaching(&request.method)) {
+            connection.failed.push(now);
+        }
+    }
+
     fn count(&mut self, request: &SentRequest, change: impl FnOnce(usize) -> usize) {
         if let Some(connection) = self.open.get_mut(&request.client).filter(|_| is_attaching(&request.method)) {
             connection.unanswered = change(connection.unanswered);
@@ -112,9 +122,11 @@ impl Connections {
         sessions.map(|(session, since)| (session.as_str(), *since))
     }
 
-    /// How many requests of a client that may attach a session have no answer.
-    pub(crate) fn unanswered(&self, client: &str) -> usize {
-        self.open.get(client).map_or(0, |connection| connection.unanswered)
+    /// How many requests of a client that attached no session to its connection in the end may have had one there at `since` or
+    /// later: those without an answer, and those that failed since then.
+    pub(crate) fn under_way_since(&self, client: &str, since: Uptime) -> usize {
+        let failed = |connection: &Connection| connection.failed.iter().filter(|at| **at >= since).count();
+        self.open.get(client).map_or(0, |connection| connection.unanswered + failed(connection))
     }
 
     /// Whether a client's connection is open and carries its frames as usual.
