@@ -96,6 +96,17 @@ impl<'a> Waiting<'a> {
     }
 }
 
+/// Whether the answer to `request` may be that of another request with its idempotency key, which alone was carried out: one
+/// that was accepted, or has no answer.
+pub(crate) fn may_be_repeated(view: &View<'_>, request: &SentRequest) -> bool {
+    let Some(key) = request.key() else { return false };
+    let logs = view.clients.log.sessions();
+    let mut others = logs.values().flat_map(|log| &log.requests).filter(|other| !other.is(request));
+    others.any(|other| {
+        other.key.as_deref() == Some(key) && other.answered.as_ref().is_none_or(|reply| reply.status.is_ok())
+    })
+}
+
 /// How many prompts, steers and outcomes of jobs earlier sessions of the conversation may have left to this one.
 fn left(log: &SessionLog, view: &View<'_>) -> usize {
     let Some(first) = log.stored.as_ref().map(|row| view.rows.first(row)) else { return 0 };

@@ -5,7 +5,7 @@
 //! gateway that leaks or is one too high is found.
 
 use super::{Case, Cases, Claim, Invariant, View, room};
-use crate::world::client_log::{Answer, SESSION_LIMIT, is_attaching};
+use crate::world::client_log::{Answer, SESSION_LIMIT, is_attaching, is_unattached};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "bounds_are_exact",
@@ -38,6 +38,7 @@ fn waiting(view: &View<'_>, answer: &Answer) -> Case {
             let most = waiting.steers_at_most(request);
             (most < max).then(|| format!("refused a steer, though at most {most} of {max} were unread"))
         }
+        (_, Ok(_)) if room::may_be_repeated(view, request) => return Case::NotConcerned,
         ("session.steer", Ok("queued")) | ("prompt.submit", Ok("steered")) => {
             let least = waiting.steers_at_least(request);
             (least >= max).then(|| format!("accepted a steer, though {least} of {max} were unread"))
@@ -64,6 +65,7 @@ fn sessions(view: &View<'_>, Answer { client, request, result }: &Answer) -> Cas
             (most < max).then(|| format!("was refused a session, though it had at most {most} of {max}"))
         }
         Err(_) => return Case::NotConcerned,
+        Ok(result) if is_unattached(result) => return Case::NotConcerned,
         Ok(result) => {
             let session = result["session_id"].as_str().unwrap_or(request.session());
             let connections = view.clients.log.connections();
