@@ -100,7 +100,8 @@ fn try_again(gateway: &Rc<Gateway>, session: &Session, next: Queued) {
         let waiting = record.queue.len();
         gateway.behavior.steer.carry_over(turn, &mut record.queue);
         let carried = record.queue.len() - waiting;
-        record.queue.insert(0, next);
+        // While it was tried nothing named its connection, whose link may be gone.
+        record.queue.insert(0, Queued { link: None, ..next });
         carried
     });
     // The prompt that waits again was reported before; words that it leaves to the queue are prompts from now on.
