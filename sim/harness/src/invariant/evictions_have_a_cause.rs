@@ -47,7 +47,7 @@ fn case(view: &View<'_>, session: &Session) -> Case {
     detail.map_or(Case::Held, |detail| Case::failed(label, detail))
 }
 
-/// When a client's request attached it last, or its agent last ended a turn.
+/// When a client's request last attached it, undid its last turn or compressed it, or its agent last ended a turn.
 pub(super) fn last_used(view: &View<'_>, session: &Session, label: &str) -> Option<Uptime> {
     let turns = view.agents.turns();
     let worked = turns.get(label).into_iter().flatten().filter_map(|turn| turn.over).max();

@@ -211,6 +211,9 @@ impl ClientLog {
             let session = result["session_id"].as_str().unwrap_or(request.session());
             inner.attached(client, session, &request, result, now);
         }
+        if result.is_ok() && matches!(request.method.as_str(), "session.undo" | "session.compress") {
+            inner.connections.use_session(&request);
+        }
         inner.events.push(ClientEvent::Answer(Answer { client: client.to_owned(), request, result }));
     }
 

@@ -54,21 +54,22 @@ fn row(prng: &mut Prng, id: &str, source: &str, started: u64) -> InitialSession 
     let end = prng.hits(1, 2).then(|| ended(600, reason));
     let model = prng.hits(1, 3).then(|| "vision-exp".to_owned());
     let (source, started) = (source.to_owned(), Millis::from_secs(started));
-    InitialSession { source, started, end, model, messages: messages(prng), ..InitialSession::new(id) }
+    InitialSession { source, started, end, model, messages: messages(prng, id), ..InitialSession::new(id) }
 }
 
 fn ended(ago: u64, reason: &str) -> InitialEnd {
     InitialEnd { ago: Millis::from_secs(ago), reason: reason.to_owned() }
 }
 
-fn messages(prng: &mut Prng) -> Vec<InitialMessage> {
-    let call = r#"[{"id":"call_old","type":"function","function":{"name":"read","arguments":"{}"}}]"#;
+/// A short conversation. The ids of its calls are unlike those of other rows, which may continue it.
+fn messages(prng: &mut Prng, row: &str) -> Vec<InitialMessage> {
+    let id = format!("call_{row}");
+    let call = format!(r#"[{{"id":"{id}","type":"function","function":{{"name":"read","arguments":"{{}}"}}}}]"#);
     let mut messages = vec![InitialMessage::text(Role::User, "what is here?")];
     if prng.hits(1, 2) {
-        messages
-            .push(InitialMessage { tool_calls: Some(call.to_owned()), ..InitialMessage::text(Role::Assistant, "") });
+        messages.push(InitialMessage { tool_calls: Some(call), ..InitialMessage::text(Role::Assistant, "") });
         messages.push(InitialMessage {
-            tool_call_id: Some("call_old".to_owned()),
+            tool_call_id: Some(id),
             tool_name: Some("read".to_owned()),
             ..InitialMessage::text(Role::Tool, "a file")
         });

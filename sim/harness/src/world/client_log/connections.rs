@@ -23,7 +23,7 @@ pub(crate) struct Connections {
     left: BTreeMap<String, Uptime>,
     /// The sessions that were attached to a connection that has ended, or may have, by runtime id.
     lost: BTreeSet<String>,
-    /// When the last request was sent that has attached a session to a connection, by runtime id.
+    /// When the last request was sent that has used a session, by runtime id: attached it to a connection, or held it as a turn does.
     used: BTreeMap<String, Uptime>,
 }
 
@@ -103,11 +103,20 @@ impl Connections {
     /// An answer has attached a session to a client's connection.
     pub(super) fn give(&mut self, request: &SentRequest, session: &str, now: Uptime) {
         self.given.entry(session.to_owned()).or_default().insert(request.client.clone(), now);
-        let used = self.used.entry(session.to_owned()).or_default();
-        *used = request.sent_at.max(*used);
+        self.use_at(session, request.sent_at);
         if let Some(connection) = self.open.get_mut(&request.client) {
             connection.sessions.entry(session.to_owned()).or_insert(now);
         }
+    }
+
+    /// Records that a request which attaches nothing was carried out, and counts as a use of its session.
+    pub(super) fn use_session(&mut self, request: &SentRequest) {
+        self.use_at(request.session(), request.sent_at);
+    }
+
+    fn use_at(&mut self, session: &str, at: Uptime) {
+        let used = self.used.entry(session.to_owned()).or_default();
+        *used = at.max(*used);
     }
 
     /// Since when a session is attached to a connection that is open and sound. `None`: it is not, or may not be.
@@ -155,7 +164,7 @@ impl Connections {
         self.left.get(session).copied()
     }
 
-    /// When the last request was sent that has attached a session to a connection.
+    /// When the last request was sent that has used a session: attached it to a connection, or held it as a turn does.
     pub(crate) fn used_at(&self, session: &str) -> Option<Uptime> {
         self.used.get(session).copied()
     }
