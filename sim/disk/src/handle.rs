@@ -34,7 +34,8 @@ pub(crate) enum Sharing {
     Release,
 }
 
-/// A lock on the volume. A panic in one of its methods aborts the process, so it is never left half changed.
+/// A lock on the volume. A panic below SQLite aborts the process. A caller's `Choose` may panic in `Disk::restore_power`; the
+/// disk is good only for `Disk::clear` then.
 pub(crate) fn lock(volume: &Mutex<Volume>) -> MutexGuard<'_, Volume> {
     volume.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -62,14 +63,13 @@ impl Handle {
         Ok(Self { volume: Arc::clone(volume), id, inode, life, syncs_folder, removes, shared })
     }
 
-    /// Reads from `offset` on, and fills what the file does not have with zeros.
+    /// Reads from `offset` on into zeros, which stay where the file has nothing: SQLite wants a short read filled with them.
     pub(crate) fn read(&self, into: &mut [u8], offset: usize) -> Answer<()> {
         let mut disk = self.powered(ffi::SQLITE_IOERR_READ)?;
         if let Some(trouble) = disk.planned.next(Trouble::Read) {
             return Err(trouble.code());
         }
         let count = disk.file(self.inode).content.read(offset, into);
-        into[count..].fill(0);
         if count < into.len() { Err(ffi::SQLITE_IOERR_SHORT_READ) } else { Ok(()) }
     }
 

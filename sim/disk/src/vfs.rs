@@ -63,11 +63,9 @@ struct OpenFile {
 /// The longest name of a file.
 const NAME_BYTES_MAX: c_int = 512;
 
-/// 2026-01-01 00:00 UTC in milliseconds of the Julian calendar, SQLite's unit: the time that never passes.
-const TIME: i64 = 212_634_892_800_000;
-
-/// The only time: SQLite's statements of the gateway do not ask for it.
-const DAYS: f64 = 2_461_041.5;
+/// 2026-01-01 00:00 UTC in milliseconds of the Julian calendar, SQLite's unit: the only time, which never passes. The
+/// gateway's statements do not ask for it.
+const TIME: i64 = 212_633_985_600_000;
 
 /// What SQLite's Unix methods say of an ordinary file system.
 const CHARACTERISTICS: c_int = ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE | ffi::SQLITE_IOCAP_SUBPAGE_READ;
@@ -92,7 +90,7 @@ fn methods(volume: &'static Arc<Mutex<Volume>>, name: &'static CStr) -> ffi::sql
         xDlClose: None,
         xRandomness: Some(randomness),
         xSleep: Some(sleep),
-        xCurrentTime: Some(current_time),
+        xCurrentTime: None,
         xGetLastError: None,
         xCurrentTimeInt64: Some(current_time_milliseconds),
         xSetSystemCall: None,
@@ -213,31 +211,25 @@ unsafe extern "C" fn access(vfs: *mut ffi::sqlite3_vfs, name: *const c_char, fla
 }
 
 unsafe extern "C" fn full_name(_: *mut ffi::sqlite3_vfs, name: *const c_char, size: c_int, into: *mut c_char) -> c_int {
-    // SAFETY: SQLite passes a name, and `size` bytes for the full one.
-    let (name, into) = unsafe { (CStr::from_ptr(name), slice::from_raw_parts_mut(into.cast::<u8>(), count(size))) };
-    let name = name.to_bytes_with_nul();
-    if name.len() > into.len() {
+    // SAFETY: SQLite passes a name that ends with a zero.
+    let name = unsafe { CStr::from_ptr(name) }.to_bytes_with_nul();
+    if name.len() > count(size) {
         return ffi::SQLITE_CANTOPEN;
     }
-    into[..name.len()].copy_from_slice(name);
+    // SAFETY: SQLite passes `size` bytes to be filled, which are not those of the name.
+    unsafe { ptr::copy_nonoverlapping(name.as_ptr(), into.cast(), name.len()) };
     ffi::SQLITE_OK
 }
 
 unsafe extern "C" fn randomness(_: *mut ffi::sqlite3_vfs, size: c_int, into: *mut c_char) -> c_int {
     // SAFETY: SQLite passes `size` bytes to be filled.
-    unsafe { slice::from_raw_parts_mut(into.cast::<u8>(), count(size)) }.fill(7);
+    unsafe { ptr::write_bytes(into, 7, count(size)) };
     size
 }
 
 /// No time passes. A busy timeout of SQLite counts its own waits and ends.
 unsafe extern "C" fn sleep(_: *mut ffi::sqlite3_vfs, microseconds: c_int) -> c_int {
     microseconds
-}
-
-unsafe extern "C" fn current_time(_: *mut ffi::sqlite3_vfs, now: *mut f64) -> c_int {
-    // SAFETY: SQLite passes a place for the answer.
-    unsafe { *now = DAYS };
-    ffi::SQLITE_OK
 }
 
 unsafe extern "C" fn current_time_milliseconds(_: *mut ffi::sqlite3_vfs, now: *mut i64) -> c_int {
@@ -253,8 +245,12 @@ unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
 }
 
 unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, into: *mut c_void, size: c_int, offset: i64) -> c_int {
-    // SAFETY: SQLite passes an open file, and `size` bytes to be filled.
-    let (handle, into) = unsafe { (handle(file), slice::from_raw_parts_mut(into.cast::<u8>(), count(size))) };
+    let (into, size) = (into.cast::<u8>(), count(size));
+    // SAFETY: SQLite passes an open file, and `size` bytes to be filled, which hold zeros before they are a slice.
+    let (handle, into) = unsafe {
+        ptr::write_bytes(into, 0, size);
+        (handle(file), slice::from_raw_parts_mut(into, size))
+    };
     code(handle.read(into, count(offset)))
 }
 

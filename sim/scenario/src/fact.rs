@@ -348,3 +348,8 @@ fn at(at: Option<Millis>) -> Option<(&'static str, Value)> {
 fn number(count: u64) -> Value {
     Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))
 }
+
+/// Whether a name is that of a row in snapshots: `s1`, `s2`, in the order of insertion.
+pub fn is_alias(name: &str) -> bool {
+    name.strip_prefix('s').is_some_and(|number| number.parse::<u32>().is_ok_and(|number| number > 0))
+}

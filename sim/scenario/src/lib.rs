@@ -47,7 +47,7 @@ pub use self::error::ScenarioError;
 pub use self::expected::{Expected, ExpectedOutcome, OnSkip};
 pub use self::fact::{
     ExpectedFact, ExpectedFrames, ExpectedMemory, ExpectedMessage, ExpectedRows, FactKind, FieldValue, MemoryCount,
-    RowColumn, WhichFrames, WhichRows,
+    RowColumn, WhichFrames, WhichRows, is_alias,
 };
 pub use self::fault::{Call, CallSide, Fault, InvalidRatio, Odds, Ratio, StoreFault, Weights};
 pub use self::find::{Found, find};

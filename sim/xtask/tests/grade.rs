@@ -18,8 +18,6 @@ use sim_search::fuzz::Campaign;
 /// The seed and the number of runs of the campaign. A debug build plays about 500 runs a second on one core.
 const SEED: u64 = 13;
 const RUNS: u64 = 4000;
-/// Runs between two looks at the findings, a whole number of units.
-const BATCH: u64 = 200;
 
 #[expect(clippy::print_stdout, reason = "the line is what the mutation test reads")]
 fn main() -> ExitCode {
@@ -82,13 +80,9 @@ fn difference(scenario: &Scenario, release: Release, verdict: &Verdict) -> Strin
 /// What the campaign on `current` sees.
 fn campaign(simulator: &mut Simulator) -> Option<String> {
     let campaign = Campaign::new(SEED, Release::Current);
-    let units = RUNS / campaign.unit();
-    let step = BATCH / campaign.unit();
-    (0..units).step_by(usize::try_from(step).expect("a batch is small")).find_map(|first| {
-        let found = (first..first + step).find_map(|unit| {
-            let summary = campaign.carry_out(simulator, unit, RUNS);
-            summary.first().map(|finding| (finding.run.number, finding.signature.claim.clone()))
-        });
-        found.map(|(run, claim)| format!("claim {claim} in run {run} of the campaign"))
+    (0..RUNS.div_ceil(campaign.unit())).find_map(|unit| {
+        let summary = campaign.carry_out(simulator, unit, RUNS);
+        let found = summary.first()?;
+        Some(format!("claim {} in run {} of the campaign", found.signature.claim, found.run.number))
     })
 }

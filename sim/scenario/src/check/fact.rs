@@ -12,10 +12,11 @@ use toml::{Spanned, Table, Value};
 use crate::error::{ScenarioError, Source, list};
 use crate::fact::{
     ExpectedFact, ExpectedFrames, ExpectedMemory, ExpectedMessage, ExpectedRows, FactKind, FieldValue, MemoryCount,
-    RowColumn, WhichFrames, WhichRows,
+    RowColumn, WhichFrames, WhichRows, is_alias,
 };
 use crate::nearest::nearest;
 use crate::parse::{Item, RawFrames, RawMemory, RawRowFact};
+use crate::rows::InitialSession;
 use crate::scenario::Scenario;
 use crate::step::{Presence, Step};
 
@@ -348,8 +349,11 @@ impl Check<'_> {
         Err(self.source.error(before.span(), message).with_help(help))
     }
 
-    /// A session of the script that is named at the instant at the latest.
+    /// A row of the beginning, or a session of the script that is named at the instant at the latest.
     fn session(&self, session: &Spanned<String>, at: Option<Millis>) -> Result<(), ScenarioError> {
+        if self.scenario.rows.iter().any(|row| row.name() == session.get_ref()) {
+            return Ok(());
+        }
         let named = self.scenario.steps.iter().find(|step| step.action.names() == Some(session.get_ref()));
         let Some(named) = named else {
             let message = format!("unknown session `{}`", session.get_ref());
@@ -368,13 +372,12 @@ impl Check<'_> {
 
     /// A name in `order`: a session, or an alias of a row.
     fn session_or_row(&self, name: &Spanned<String>) -> Result<(), ScenarioError> {
-        let is_alias =
-            name.get_ref().strip_prefix('s').is_some_and(|number| number.parse::<u32>().is_ok_and(|number| number > 0));
-        if is_alias { Ok(()) } else { self.session(name, None) }
+        if is_alias(name.get_ref()) { Ok(()) } else { self.session(name, None) }
     }
 
     fn sessions(&self) -> Vec<&str> {
-        self.scenario.steps.iter().filter_map(|step| step.action.names()).collect()
+        let rows = self.scenario.rows.iter().map(InitialSession::name);
+        rows.chain(self.scenario.steps.iter().filter_map(|step| step.action.names())).collect()
     }
 
     /// A suggestion if a known word is near, otherwise the known words.

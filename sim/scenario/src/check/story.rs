@@ -12,7 +12,7 @@ use crate::error::{ScenarioError, Source};
 use crate::fault::{Fault, StoreFault};
 use crate::invariant::Warning;
 use crate::parse::RawTurn;
-use crate::step::{Action, OnSkip, PlacedStep, Presence, RequestStep, Step};
+use crate::step::{Action, OnSkip, PlacedStep, Presence, ProcessStep, RequestStep, Step};
 
 const REMEDY: &str = "or write `may_skip = true`";
 
@@ -43,13 +43,18 @@ pub(super) fn steps(source: &Source<'_>, steps: &[PlacedStep], faults: &[StoreFa
 }
 
 fn after<'a>(step: &'a Step, up: Up<'a>, crashes: bool) -> Up<'a> {
-    match (step.action.word(), up) {
-        ("gateway.kill", _) => Up::No(step),
-        ("gateway.signal", Up::No(_)) => up,
-        ("gateway.signal", _) => Up::Unknown,
-        ("gateway.restart", Up::No(_)) if !crashes => Up::Yes(Some(step)),
-        ("gateway.restart", Up::No(_)) => Up::Unknown,
-        _ => up,
+    let Action::Process(of_process) = &step.action else { return up };
+    match of_process {
+        ProcessStep::Kill => Up::No(step),
+        ProcessStep::Signal { .. } if matches!(up, Up::No(_)) => up,
+        ProcessStep::Signal { .. } => Up::Unknown,
+        ProcessStep::Restart if !matches!(up, Up::No(_)) => up,
+        ProcessStep::Restart if crashes => Up::Unknown,
+        ProcessStep::Restart => Up::Yes(Some(step)),
+        ProcessStep::CliNew { .. }
+        | ProcessStep::ScanIdle
+        | ProcessStep::Suspend { .. }
+        | ProcessStep::SetClock { .. } => up,
     }
 }
 

@@ -20,6 +20,18 @@ fn steps(steps: &[(&str, &str)]) -> String {
     steps.iter().map(|(at, word)| format!("[[steps]]\nat = \"{at}\"\ndo = \"{word}\"\n")).collect()
 }
 
+/// A fact may name a row of the beginning, which has its name from the start.
+#[test]
+fn facts_name_initial_rows() {
+    let with = |name: &str| {
+        let row = "[[rows.sessions]]\nid = \"20250101_old\"\nas = \"old\"\n";
+        parse(&format!("{EXAMPLE}\n{row}[[expect.rows]]\nsession = \"{name}\"\nopen = true\nat = \"1ms\"\n"))
+    };
+    assert!(with("old").is_ok());
+    let error = with("olb").expect_err("no such session");
+    check_text(error.help().unwrap_or_default(), "did you mean `old`?");
+}
+
 /// Each end and start of the process needs the other before it.
 #[test]
 fn the_process_is_in_the_other_state() {

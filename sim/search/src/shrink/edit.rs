@@ -7,7 +7,7 @@ use gateway_core::clock::Millis;
 use gateway_core::config::Config;
 
 use super::time::Slot;
-use sim_scenario::{ExpectedFact, Latency, NetworkSettings, Odds, Presence, Prompt, Scenario, Step};
+use sim_scenario::{ExpectedFact, Latency, NetworkSettings, Odds, Presence, Prompt, Scenario, Step, is_alias};
 
 /// A simplification of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,11 +236,6 @@ pub(crate) fn tidy(scenario: &mut Scenario) {
             && sessions.iter().all(|session| named.contains(*session) || is_alias(session))
     };
     scenario.facts.retain(is_there);
-}
-
-/// Whether a name is that of a row in snapshots: `s2`.
-fn is_alias(name: &str) -> bool {
-    name.strip_prefix('s').is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// The edits of one kind, which are tried together.

@@ -1,7 +1,7 @@
 //! The committed baseline: one line for each mutant that was judged, `name TAB result`, sorted by name.
 //!
 //! A later result of the same name replaces the earlier one. Names hold a line and a column, so an edit above a mutant
-//! gives it another name: the results of a file that has changed are dropped when the file is judged again.
+//! gives it another name: the lines of a file that has changed stay until they are deleted by hand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +11,7 @@ use miette::{Context, IntoDiagnostic, miette};
 
 use super::outcome::{Mutant, Outcome};
 
-/// The results, by the name of the mutant.
+/// The results, in the order of the mutants' names.
 #[derive(Debug, Default)]
 pub(super) struct Baseline {
     mutants: Vec<Mutant>,
