@@ -19,6 +19,7 @@ mod drive;
 mod excuses;
 mod explore;
 mod failure;
+mod file;
 mod fuzz;
 mod github;
 mod human;

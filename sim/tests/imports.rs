@@ -225,7 +225,7 @@ const CRATES: &[Crate] = &[
         never: &[],
         layers: &[
             // Flags, results of a run, and errors.
-            &["cli::bounds", "cli::case", "cli::diagnostic", "cli::plant", "cli::real"],
+            &["cli::bounds", "cli::case", "cli::diagnostic", "cli::file", "cli::plant", "cli::real"],
             &["cli::excuses", "cli::failure", "cli::load", "cli::snapshots"],
             // Forms in which results are printed.
             &["cli::github", "cli::human", "cli::json", "cli::junit"],

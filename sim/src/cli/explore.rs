@@ -10,9 +10,10 @@ use serde::Serialize;
 
 use super::bounds::claim;
 use super::bounds::release;
+use super::file::write;
 use super::load;
 use super::plant::Plants;
-use super::shrink::{place_of, write};
+use super::shrink::place_of;
 use super::{excuses, failure};
 use sim_harness::counts::ListedCount;
 use sim_harness::invariant::Violation;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::hash::Hasher;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use gateway_core::release::Release;
@@ -10,6 +9,7 @@ use miette::{IntoDiagnostic, WrapErr, miette};
 use siphasher::sip::SipHasher13;
 
 use super::bounds::{self, claim, release};
+use super::file::write;
 use super::load;
 use super::plant::Plants;
 use super::replay::tape;
@@ -143,17 +143,6 @@ fn resume(simulator: &mut Simulator, out: &Path, failure: &Failure) -> miette::R
         out.display(),
         failure.signature
     ))
-}
-
-/// Replaces the whole file or leaves it unchanged, even if the command is interrupted.
-pub(super) fn write(out: &Path, text: &str) -> io::Result<()> {
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    // No command reads files whose name begins with a dot.
-    let name = out.file_name().unwrap_or_default().to_string_lossy();
-    let part = folder.join(format!(".{name}.part"));
-    fs::write(&part, text)?;
-    fs::rename(&part, out)
 }
 
 /// Prints the sizes before and after, and the next commands.

@@ -11,6 +11,7 @@ use sim_harness::snapshot::Snapshot;
 use sim_harness::verdict::Reference;
 
 use super::case::Case;
+use super::file::write;
 
 /// The remedy of a run without a snapshot.
 const REMEDY: &str = "no snapshot; `--update` writes it";
@@ -117,14 +118,4 @@ fn read(path: &Path) -> miette::Result<Option<Snapshot>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).into_diagnostic().wrap_err_with(|| format!("cannot read {}", path.display())),
     }
-}
-
-/// Writes a file beside its place and renames it, so that no reader and no crash sees half of it.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let beside = path.with_extension("snap.part");
-    fs::write(&beside, text)?;
-    fs::rename(&beside, path)
 }

@@ -9,7 +9,7 @@ use std::thread;
 use miette::{IntoDiagnostic, WrapErr};
 
 use super::Arguments;
-use crate::cli::shrink::write;
+use crate::cli::file::write;
 use sim_harness::simulation::Simulator;
 use sim_scenario::Scenario;
 use sim_search::fuzz::{Explanation, Finding, Summary, explain};
