@@ -27,13 +27,15 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
 fn waiting(view: &View<'_>, answer: &Answer) -> Case {
     let max = view.settings().max_waiting_prompts as usize;
     let request = &answer.request;
+    if max == 0 || !matches!(request.method.as_str(), "prompt.submit" | "session.steer") {
+        return Case::NotConcerned;
+    }
     let logs = view.clients.log.sessions();
     let (label, turns) = (view.label(request.session()), view.agents.turns());
     let Some(log) = logs.get(request.session()) else { return Case::NotConcerned };
     let waiting = room::Waiting::new(log, turns.get(&label), view);
     let status = answer.result.as_ref().map(|result| result["status"].as_str().unwrap_or_default());
     let what = match (request.method.as_str(), status) {
-        _ if max == 0 => return Case::NotConcerned,
         ("session.steer", Err(&BUSY)) => {
             let most = waiting.steers_at_most(request);
             (most < max).then(|| format!("refused a steer, though at most {most} of {max} were unread"))

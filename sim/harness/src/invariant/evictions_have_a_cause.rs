@@ -8,7 +8,7 @@ use gateway_core::clock::Uptime;
 use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
 
-use super::{Case, Cases, Claim, Invariant, View, bound};
+use super::{Case, Cases, Claim, Excuse, Invariant, View, bound};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "evictions_have_a_cause",
@@ -32,7 +32,8 @@ fn case(view: &View<'_>, session: &Session) -> Case {
     let label = view.names.label(session.id());
     let detail = match ended.actor {
         Actor::IdleReaper => {
-            let Some(used) = last_used(view, session, &label) else { return Case::NotConcerned };
+            // No client has received an answer that gave it the session.
+            let Some(used) = last_used(view, session, &label) else { return Case::Excused(Excuse::LineInDoubt) };
             let is_early = ended.at < used + view.settings().session_ttl;
             is_early.then(|| format!("session {label} is ended as idle at {}, though used at {used}", ended.at))
         }

@@ -17,11 +17,8 @@ pub(super) const INVARIANT: Invariant = Invariant {
 const STORAGE: i64 = 5071;
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
-    // Without a fault nothing waits for another process.
-    if view.store.has_faults() {
-        view.clients.answers_to("prompt.submit").for_each(|answer| cases.add(case(view, answer)));
-        view.clients.answers_to("session.steer").for_each(|answer| cases.add(case(view, answer)));
-    }
+    view.clients.answers_to("prompt.submit").for_each(|answer| cases.add(case(view, answer)));
+    view.clients.answers_to("session.steer").for_each(|answer| cases.add(case(view, answer)));
 }
 
 fn case(view: &View<'_>, answer: &Answer) -> Case {
@@ -36,6 +33,8 @@ fn case(view: &View<'_>, answer: &Answer) -> Case {
             );
             Case::failed(client.clone(), detail)
         }
+        // Without a fault nothing waits for another process.
+        _ if !view.store.has_faults() => Case::NotConcerned,
         _ => Case::Held,
     }
 }

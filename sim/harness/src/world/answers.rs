@@ -54,7 +54,7 @@ impl State<'_> {
             return Some(Err(Excuse::ChangedMeanwhile));
         }
         let (id, truth) = match method {
-            "session.list" | "session.most_recent" => (String::new(), self.lists(method, &result)?),
+            "session.list" | "session.most_recent" => (String::new(), self.lists(method, &result)),
             "session.active_list" => (String::new(), self.lives(&result)),
             _ => {
                 let id = result["session_id"].as_str().unwrap_or(request.session()).to_owned();
@@ -104,7 +104,7 @@ impl State<'_> {
                 "message_count": messages.len(),
                 "started_at": record.details.started_at.as_seconds(),
             })),
-            "session.title" if request.params["title"].is_null() && self.is_quiet => {
+            "session.title" if request.params["title"].is_null() => {
                 let stored = self.rows.row(&record.key).and_then(|row| row.title.clone());
                 let title = stored.or_else(|| record.details.pending_title.clone());
                 Some(json!({"title": title.unwrap_or_default(), "session_key": record.key.as_str()}))
@@ -170,30 +170,24 @@ impl State<'_> {
         })
     }
 
-    /// The true list of stored sessions, in the order of the answer, which another claim judges. None if rows have changed
-    /// since the request was sent.
-    fn lists(&self, method: &str, result: &Value) -> Option<Value> {
-        if !self.is_quiet {
-            return None;
-        }
+    /// The true list of stored sessions, in the order of the answer, which another claim judges.
+    fn lists(&self, method: &str, result: &Value) -> Value {
         let roots = self.rows.rows().iter().filter(|row| row.parent.is_none() || row.branched_from.is_some());
         let entries: Vec<Value> = roots.filter(|row| row.source != "tool").map(|root| self.listed(root)).collect();
         if method == "session.most_recent" {
             let first = entries.iter().find(|entry| entry["id"] == result["session_id"]);
-            return Some(match (first, entries.is_empty()) {
+            return match (first, entries.is_empty()) {
                 (Some(entry), _) => json!({"title": entry["title"], "source": entry["source"]}),
                 (None, true) => json!({"session_id": null}),
                 (None, false) => json!({"session_id": entries[0]["id"]}),
-            });
+            };
         }
-        let found = result["sessions"].as_array()?;
-        if found.len() != entries.len().min(LISTED_MAX) {
-            return Some(json!({"sessions": entries.len()}));
-        }
+        let found = result["sessions"].as_array().filter(|found| found.len() == entries.len().min(LISTED_MAX));
+        let Some(found) = found else { return json!({"sessions": entries.len()}) };
         let of = |listed: &Value| entries.iter().find(|entry| entry["id"] == listed["id"]).cloned();
         let sessions: Vec<Value> =
             found.iter().map(|listed| of(listed).unwrap_or_else(|| json!({"id": null}))).collect();
-        Some(json!({"sessions": sessions}))
+        json!({"sessions": sessions})
     }
 
     /// The true entry of a conversation: the newest row of its chain, with the beginning of its first.
