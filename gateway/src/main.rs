@@ -72,9 +72,10 @@ async fn run(
 ) -> Result<ExitCode, StartError> {
     let mut signals = Signals::catch().map_err(|cause| no_resource(&cause))?;
     let listening = if arguments.stdio { None } else { Some(listen(arguments.listen)?) };
-    let (store, _lock) = files::open(&arguments.db, config.busy_timeout)?;
+    let behavior = Release::Current.behavior();
+    let (store, _lock) = files::open(&arguments.db, behavior.flush.busy_wait(config.busy_timeout))?;
     log(arguments.log, arguments.log_format);
-    let (env, behavior) = (real::env(Rc::clone(&store) as _, turns), Release::Current.behavior());
+    let env = real::env(Rc::clone(&store) as _, turns);
     let db = arguments.db.display();
     let served = match listening {
         Some((listener, bound)) => {

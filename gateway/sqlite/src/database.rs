@@ -27,7 +27,7 @@ pub struct Dump {
     pub inputs: Vec<NewInput>,
 }
 
-/// How long a statement waits for a lock that another process holds before it fails as busy, unless another time is set.
+/// How long opening, and a reader, wait for a lock that another process holds. A writer's time is set by its user.
 const BUSY: Duration = Duration::from_secs(30);
 
 /// The flags of a database that is created if it does not exist.

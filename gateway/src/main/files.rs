@@ -94,15 +94,13 @@ pub(crate) fn access(arguments: &Serve) -> Result<Access, StartError> {
     Ok(Access { token, origins: arguments.allow_origin.clone() })
 }
 
-/// Opens the database, then locks it. `busy_timeout` is how long a write waits for another process, if it is set. In this order no lock file is left beside a file that is refused.
-pub(crate) fn open(path: &Path, busy_timeout: Option<Millis>) -> Result<(Rc<SqliteThread>, Lock), StartError> {
+/// Opens the database, then locks it. In this order no lock file is left beside a file that is refused. A write waits
+/// for `busy_wait` while another process holds the database.
+pub(crate) fn open(path: &Path, busy_wait: Millis) -> Result<(Rc<SqliteThread>, Lock), StartError> {
     let refused = |error: OpenError| StartError { error: error.to_string(), hint: hint(&error) };
     let database = Database::open(path).map_err(refused)?;
-    if let Some(wait) = busy_timeout {
-        let refused =
-            |error: StoreError| StartError { error: error.to_string(), hint: "choose another --busy-timeout" };
-        database.set_busy_timeout(Duration::from_millis(wait.0)).map_err(refused)?;
-    }
+    let unset = |error: StoreError| StartError { error: error.to_string(), hint: "choose another --busy-timeout" };
+    database.set_busy_timeout(Duration::from_millis(busy_wait.0)).map_err(unset)?;
     let lock = Lock::take(path).map_err(|error| StartError {
         error: error.to_string(),
         hint: match error {
