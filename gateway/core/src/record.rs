@@ -239,9 +239,6 @@ pub struct Details {
     pub branch_of: Option<StoredId>,
     /// The working folder, if one was chosen.
     pub cwd: Option<String>,
-    /// The last prompt of the conversation, if a resume has found no final message of the agent after it: its turn has
-    /// failed, or the process ended before it did.
-    pub unfinished: Option<String>,
     /// A title asked for before the row exists.
     pub pending_title: Option<String>,
     /// Whether it is closed with its connection instead of getting a grace.
@@ -279,7 +276,6 @@ impl Record {
                 earlier: 0,
                 branch_of: None,
                 cwd: None,
-                unfinished: None,
                 pending_title: None,
                 close_on_disconnect: false,
                 interrupted: None,
@@ -455,6 +451,14 @@ impl Attachment {
     }
 }
 
+/// The last prompt of a conversation, if no final message of the agent follows it.
+pub(crate) fn unfinished(messages: &[NewMessage]) -> Option<&str> {
+    let last = messages.last()?;
+    let is_final = last.role == Role::Assistant && last.tool_calls.is_none();
+    let prompt = messages.iter().rev().find(|message| message.role == Role::User)?;
+    prompt.content.as_deref().filter(|_| !is_final)
+}
+
 impl Transcript {
     /// A transcript whose messages are all stored.
     pub(crate) fn stored(messages: Vec<NewMessage>) -> Self {
@@ -466,14 +470,6 @@ impl Transcript {
     pub(crate) fn loaded(messages: Vec<NewMessage>) -> Self {
         let loaded = messages.len();
         Self { loaded, ..Self::stored(messages) }
-    }
-
-    /// The last prompt, if no final message of the agent follows it.
-    pub(crate) fn unfinished(&self) -> Option<&str> {
-        let last = self.messages.last()?;
-        let is_final = last.role == Role::Assistant && last.tool_calls.is_none();
-        let prompt = self.messages.iter().rev().find(|message| message.role == Role::User)?;
-        prompt.content.as_deref().filter(|_| !is_final)
     }
 
     /// What it was before its last message, the prompt of a turn.

@@ -162,7 +162,7 @@ CREATE INDEX idx_messages_platform_msg_id ON messages(session_id, platform_messa
 const OWN_TABLES: &str = "
 CREATE TABLE IF NOT EXISTS accepted_inputs (
     number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL,
+    id TEXT NOT NULL UNIQUE,
     session_id TEXT NOT NULL,
     kind TEXT NOT NULL,
     text TEXT NOT NULL,
@@ -175,6 +175,7 @@ CREATE TABLE IF NOT EXISTS keyed_answers (
     answer TEXT NOT NULL,
     answered_at REAL NOT NULL
 );
+CREATE INDEX IF NOT EXISTS idx_keyed_answers_answered ON keyed_answers(answered_at);
 ";
 
 #[cfg(test)]

@@ -305,7 +305,7 @@ const SUMMARY: &str = "summary of the conversation so far";
 impl Agent for ScriptedAgent {
     fn start(&self, request: &[NewMessage], prompt: &str) -> Box<dyn Turn> {
         let asked = named(&self.turns, prompt).map(|script| script.steps.clone());
-        let resumed = || resumed::rest(&self.turns, request).filter(|_| prompt == CONTINUE);
+        let resumed = || if prompt == CONTINUE { resumed::rest(&self.turns, request) } else { None };
         let steps = match asked.or_else(resumed) {
             Some(steps) => steps,
             None => vec![TurnStep::Reply { text: prompt.to_owned() }],

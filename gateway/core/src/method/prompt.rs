@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::keyed::{self, Begun, Key};
+use super::keyed::{self, Asked, Begun, Key};
 use super::session::{self, room_to_attach};
 use super::{history, steer};
 use crate::agent::Interrupt;
@@ -38,17 +38,17 @@ pub(super) struct Submit {
 
 /// Carries out a prompt, unless one with its key was carried out before: then that one's answer is given again.
 pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -> Result<Value, Error> {
-    let request = keyed::Request {
-        method: "prompt.submit",
+    let asked = || Asked {
         text: params.text.clone(),
         replaces: params.truncate_before_user_ordinal.clone().unwrap_or_default(),
     };
-    match keyed::begin(gateway, params.idempotency_key.clone(), request).await? {
+    match keyed::begin(gateway, params.idempotency_key.as_deref(), &params.session_id, asked).await? {
         Begun::Answered(mut answer) => {
-            // The client takes the session over as with the first request, if it is still there.
+            // The client takes the session over as with the first request, if it is still there and the connection has room.
             let session = session::find(gateway, &params.session_id).ok();
-            if let Some(session) = &session {
-                room_to_attach(gateway, session, link)?;
+            if let Some(session) = &session
+                && room_to_attach(gateway, session, link).is_ok()
+            {
                 take_over(gateway, session, link);
             }
             // The first answer says what the session did then; a client must not take that for now.

@@ -18,7 +18,7 @@ use crate::lifecycle::grace;
 use crate::lifecycle::interrupt::AfterResume;
 use crate::lifecycle::queue::Storage;
 use crate::lifecycle::resume::{AnswerMade, CountedRows, OnLive, Order, Service};
-use crate::record::{Record, SessionStage, shown};
+use crate::record::{Record, SessionStage, shown, unfinished};
 use crate::rpc::{Error, code};
 use crate::state::{EventLog, Gateway, Link, Session};
 use crate::store::{SessionRow, StoredId};
@@ -165,7 +165,6 @@ async fn register_then_reopen(
         Ok(Ok(loaded)) => {
             session.change_with(|record, handles| {
                 record.details.earlier = loaded.displayed.len().saturating_sub(loaded.transcript.messages.len());
-                record.details.unfinished = loaded.transcript.unfinished().map(str::to_owned);
                 record.transcript = loaded.transcript;
                 record.queue = loaded.waiting;
                 if let Some(agent) = loaded.agent {
@@ -234,12 +233,13 @@ async fn lookup(gateway: &Gateway, asked: &str) -> Result<SessionRow, Error> {
 
 /// The result of a resume. `displayed` is the number of messages that its client displays; `None` if the session was live.
 fn payload(gateway: &Gateway, session: &Session, displayed: Option<usize>) -> Value {
+    let keeps_inputs = gateway.behavior.queue.storage() == Storage::Rows;
     let mut payload = session.read(|record| {
         // Work without a prompt is no turn.
         let turn = record.turn.as_ref().filter(|turn| !turn.user.is_empty());
         let cut = turn.filter(|_| gateway.behavior.resume.cuts_inflight());
         let messages = cut.map_or(&record.transcript.messages[..], |turn| record.transcript.before(turn));
-        json!({
+        let mut payload = json!({
             "session_id": session.id().as_str(),
             "resumed": record.agent.row.as_str(),
             "session_key": record.key.as_str(),
@@ -253,15 +253,15 @@ fn payload(gateway: &Gateway, session: &Session, displayed: Option<usize>) -> Va
             "running": record.is_running(),
             "started_at": record.details.started_at.as_seconds(),
             "status": record.status(),
-        })
+        });
+        if keeps_inputs {
+            payload["waiting"] = record.queue.iter().map(|queued| queued.text.clone()).collect::<Vec<_>>().into();
+            payload["unfinished"] = json!(unfinished(messages));
+        }
+        payload
     });
     if let Some(latest) = session.events(EventLog::latest) {
         payload["latest_seq"] = latest.into();
-    }
-    if gateway.behavior.queue.storage() == Storage::Rows {
-        let waiting = |record: &Record| record.queue.iter().map(|queued| queued.text.clone()).collect::<Vec<_>>();
-        payload["waiting"] = session.read(waiting).into();
-        payload["unfinished"] = session.read(|record| json!(record.details.unfinished));
     }
     if gateway.behavior.events.questions() == Questions::AskedAgain {
         payload["pending"] = session.read(|record| {

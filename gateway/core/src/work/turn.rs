@@ -396,7 +396,6 @@ pub(crate) fn free(gateway: &Rc<Gateway>, session: &Session, before: PrecedingTu
         let waiting = record.queue.len();
         gateway.behavior.steer.carry_over(turn, &mut record.queue);
         record.details.last_active = now;
-        record.details.unfinished = None;
         record.queue.len() - waiting
     });
     session.report(SessionEvent::PromptsAccepted(carried as u64));
