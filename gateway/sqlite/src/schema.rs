@@ -253,6 +253,7 @@ mod tests {
         let indices = "SELECT name || (CASE WHEN sql LIKE '%UNIQUE%WHERE title IS NOT NULL' THEN ' unique' ELSE '' END)
                        FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY name";
         let expected = [
+            "idx_keyed_answers_answered",
             "idx_messages_platform_msg_id",
             "idx_messages_session",
             "idx_messages_session_active",
