@@ -12,7 +12,7 @@ use crate::record::SessionStage;
 use crate::rpc::{Error, code};
 use crate::state::{Gateway, Session};
 use crate::storage::reconcile;
-use crate::store::{SessionRow, StoreError};
+use crate::store::{SessionRow, StoreError, StoredId};
 use crate::work::prompt;
 
 #[derive(Deserialize)]
@@ -37,8 +37,8 @@ pub(super) async fn title(gateway: &Rc<Gateway>, params: Title) -> Result<Value,
 }
 
 async fn get(gateway: &Gateway, session: &Session) -> Result<Value, Error> {
-    let row = row(gateway, session).await?;
-    let (key, waiting) = session.read(|record| (record.key.clone(), record.details.pending_title.clone()));
+    let (key, row) = row(gateway, session).await?;
+    let waiting = session.read(|record| record.details.pending_title.clone());
     let stored = row.as_ref().and_then(|row| row.title.clone());
     if let (Some(row), None, Some(waiting)) = (&row, &stored, &waiting)
         && gateway.behavior.title.on_get() == Get::AppliesPending
@@ -84,8 +84,16 @@ async fn set(gateway: &Gateway, session: &Session, title: String) -> Result<Valu
     Ok(json!({"pending": false, "title": title}))
 }
 
-async fn row(gateway: &Gateway, session: &Session) -> Result<Option<SessionRow>, Error> {
-    gateway.rows.session(session.read(|record| record.key.clone())).await.map_err(failed)
+/// The row of the session. A rotation may give the session another one during the lookup; then that one is read.
+async fn row(gateway: &Gateway, session: &Session) -> Result<(StoredId, Option<SessionRow>), Error> {
+    let key = || session.read(|record| record.key.clone());
+    loop {
+        let asked = key();
+        let row = gateway.rows.session(asked.clone()).await.map_err(failed)?;
+        if key() == asked {
+            return Ok((asked, row));
+        }
+    }
 }
 
 fn failed(error: StoreError) -> Error {
