@@ -50,6 +50,7 @@ pub(super) async fn submit(gateway: &Rc<Gateway>, link: &Link, params: Submit) -
                 && room_to_attach(gateway, session, link).is_ok()
             {
                 take_over(gateway, session, link);
+                session.change(|record| record.details.last_active = gateway.env.now());
             }
             // The first answer says what the session did then; a client must not take that for now.
             answer["repeated"] = true.into();
@@ -86,9 +87,7 @@ async fn admit(gateway: &Rc<Gateway>, link: &Link, params: Submit, key: &Key<'_>
             // A prompt that is refused takes nothing over.
             let answer = json!({"status": "steered"});
             steer::leave(gateway, &session, link, &params.text, key.answered(gateway, &answer)).await?;
-            take_over(gateway, &session, link);
-            report_waiting(&session);
-            return Ok(answer);
+            return Ok(waits(gateway, &session, link, answer));
         }
         Admission::Unavailable => {
             return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
@@ -192,9 +191,18 @@ async fn enqueue(
     turn::go_on(gateway, session);
     stored?;
     // A prompt that is refused takes nothing over.
+    Ok(waits(gateway, session, link, answer))
+}
+
+/// Attaches the session of a prompt that is accepted and waits. The answer says so if the session has ended meanwhile: the
+/// prompt waits in the rows for the next resume then, and nothing is attached.
+fn waits(gateway: &Rc<Gateway>, session: &Session, link: &Link, mut answer: Value) -> Value {
     take_over(gateway, session, link);
     report_waiting(session);
-    Ok(answer)
+    if gateway.behavior.queue.storage() == Storage::Rows && session.read(|record| record.stage != SessionStage::Open) {
+        answer["attached"] = false.into();
+    }
+    answer
 }
 
 /// Truncates the conversation, if the prompt replaces a part of it, and stores the prompt.

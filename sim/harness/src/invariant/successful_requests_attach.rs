@@ -1,6 +1,7 @@
 //! A client whose request a session accepted receives the events of that session (spec §4.5): to resume or activate a session,
-//! or to prompt it, is to attach. A repeated prompt is answered also when its session has ended since the first one. Its answer says
-//! then that nothing was attached, which is not so of a session of which no end has begun.
+//! or to prompt it, is to attach. A repeated prompt is answered also when its session has ended since the first one, and a prompt that
+//! waits when its session has ended while it was stored. The answer says then that nothing was attached, which is not so of a
+//! session of which no end has begun.
 
 use gateway_core::record::Attachment;
 
