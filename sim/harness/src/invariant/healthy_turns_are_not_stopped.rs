@@ -56,10 +56,13 @@ fn is_asked(log: &SessionLog, turns: &[AgentTurn], stop: Stop) -> bool {
         request.sent_at <= stop.at && is_late
     };
     let is_prompt = |request: &LoggedRequest| request.method == "prompt.submit";
-    // Of the prompts with the text of this turn, as many as have begun are no others.
-    let begun = turns.iter().filter(|other| other.prompt == turn.prompt).count();
     let is_same = |request: &&LoggedRequest| is_prompt(request) && request.text == turn.prompt;
-    let sent = log.requests.iter().filter(is_same).filter(|request| request.sent_at <= stop.at).count();
+    let sent_by = |at| log.requests.iter().filter(is_same).filter(|request| request.sent_at <= at).count();
+    // Of the prompts with the text of this turn, as many as have begun are no others. A turn that began before there was a
+    // request for it carries out stored input of an earlier process.
+    let same = turns.iter().filter(|other| other.prompt == turn.prompt);
+    let begun = same.fold(0, |begun, other| begun + usize::from(sent_by(other.began) > begun));
+    let sent = sent_by(stop.at);
     let is_another = |request: &LoggedRequest| is_prompt(request) && (request.text != turn.prompt || sent > begun);
     log.requests.iter().filter(is_meant).any(|request| request.stops() || is_another(request))
 }

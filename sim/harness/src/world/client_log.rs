@@ -56,6 +56,8 @@ struct Inner {
     screens: Screens,
     /// When each client was given a session last, by session.
     given: BTreeMap<String, BTreeMap<String, Uptime>>,
+    /// Until when a request on a connection that has ended may still take a session, by session.
+    lingering: BTreeMap<String, Uptime>,
     /// The questions that clients received, in order.
     receipts: Vec<Receipt>,
     /// The requests that answer a question, in the order in which they were sent.
@@ -74,7 +76,7 @@ struct Inner {
 pub(crate) struct Counted {
     /// Answers that were compared with the state.
     pub(crate) answers: Count,
-    /// Numbered events.
+    /// Numbered events: each follows the one before it, or does not.
     pub(crate) numbers: Count,
     /// The number of prompts that were answered as queued.
     pub(crate) queued: usize,
@@ -213,6 +215,8 @@ impl ClientLog {
         }
         if result.is_ok() && matches!(request.method.as_str(), "session.undo" | "session.compress") {
             inner.connections.use_session(&request);
+            // The time from which on it is idle is another.
+            inner.revision += 1;
         }
         inner.events.push(ClientEvent::Answer(Answer { client: client.to_owned(), request, result }));
     }
@@ -231,16 +235,15 @@ impl ClientLog {
                 inner.events.push(ClientEvent::SaidAfterStop { session, client });
             }
             let since = inner.session(session).follows_since(client);
-            let is_shared = inner.is_shared(client, session, since);
-            match is_shared {
-                true => inner.counted.numbers.excuse(Excuse::MayBeShared),
-                false => inner.counted.numbers.judge(),
-            }
-            if let Some(before) = inner.session(session).gap(client, seq)
-                && !is_shared
-            {
-                let (session, client) = own();
-                inner.events.push(ClientEvent::Gap { session, client, before, seq });
+            match inner.session(session).gap(client, seq) {
+                // Those in between may have gone to the other client.
+                Some(_) if inner.is_shared(client, session, since) => inner.counted.numbers.excuse(Excuse::MayBeShared),
+                Some(before) => {
+                    inner.counted.numbers.judge();
+                    let (session, client) = own();
+                    inner.events.push(ClientEvent::Gap { session, client, before, seq });
+                }
+                None => inner.counted.numbers.judge(),
             }
             is_new = !inner.session(session).shown.contains_key(&seq);
             inner.session(session).shown.insert(seq, (kind.to_owned(), payload.clone()));
@@ -352,7 +355,7 @@ impl ClientLog {
         Ref::map(self.0.borrow(), |inner| &inner.connections)
     }
 
-    /// Counts changes of the questions that clients have received.
+    /// Counts changes of what claims about the state read here.
     pub(crate) fn revision(&self) -> u64 {
         self.0.borrow().revision
     }
@@ -486,7 +489,7 @@ impl Inner {
         let sessions: Vec<String> = self.sessions.keys().filter(|session| may_be(session)).cloned().collect();
         for session in sessions {
             self.screens.unknown(&session);
-            self.given.entry(session).or_default().insert(client.to_owned(), now + LOST);
+            self.lingering.insert(session, now + LOST);
         }
     }
 
@@ -512,8 +515,11 @@ impl Inner {
     /// Records that the answer to a request has given a session to a client, which shows what the answer says.
     fn give(&mut self, client: &str, session: &str, request: &SentRequest, result: &Value, now: Uptime) {
         let given = self.given.entry(session.to_owned()).or_default();
-        // Another request that was under way meanwhile may have been carried out before or after this one.
-        let is_clear = given.iter().all(|(other, at)| other == client || *at < request.sent_at);
+        // Another request that was under way meanwhile may have been carried out before or after this one: that of another client,
+        // or an earlier one of this client on a connection that has ended since.
+        let was_over = |at: &Uptime| *at < request.sent_at;
+        let is_clear = given.iter().all(|(other, at)| other == client || was_over(at))
+            && self.lingering.get(session).is_none_or(was_over);
         given.insert(client.to_owned(), now);
         self.screens.give(client, session, is_clear);
         self.changes_screen(session);
