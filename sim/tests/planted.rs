@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::num::NonZero;
 use std::path::Path;
+use std::thread;
 
-use gateway_core::behavior::Behavior;
+use gateway_core::behavior::{Behavior, Field};
 use sim_harness::invariant::NAMES;
 use sim_harness::rows::RowSet;
 use sim_harness::trace::Site;
@@ -30,20 +32,22 @@ fn every_invariant_catches_a_planted_bug() {
     };
     let scenarios: Vec<Scenario> = found.iter().map(|found| load(&found.path)).collect();
     let mut simulator = Simulator::new();
-    let sound: Vec<_> = scenarios.iter().map(|scenario| shown(&simulator.run(scenario, Release::Current))).collect();
+    let sound: Vec<Shown> =
+        scenarios.iter().map(|scenario| shown(&simulator.run(scenario, Release::Current))).collect();
+    let bugs: Vec<(String, &str)> = Behavior::default().fields().into_iter().flat_map(others).collect();
+    let caught = on_all_cores(&bugs, |simulator, (field, alternative)| {
+        caught_by(simulator, scenarios.iter().zip(&sound), field, alternative)
+    });
     let mut matrix = String::new();
     let mut caught_any = BTreeSet::new();
     let mut missed = Vec::new();
-    for field in Behavior::default().fields() {
-        for alternative in field.alternatives.iter().filter(|alternative| alternative.name != field.value) {
-            let caught = caught_by(&mut simulator, scenarios.iter().zip(&sound), &field.name, alternative.name);
-            if caught.is_empty() {
-                missed.push(format!("{} = {}", field.name, alternative.name));
-            }
-            let names = if caught.is_empty() { "-".to_owned() } else { Vec::from_iter(caught.clone()).join(", ") };
-            writeln!(matrix, "{} = {}: {names}", field.name, alternative.name).expect("a string takes all");
-            caught_any.extend(caught);
+    for ((field, alternative), caught) in bugs.iter().zip(caught) {
+        if caught.is_empty() {
+            missed.push(format!("{field} = {alternative}"));
         }
+        let names = if caught.is_empty() { "-".to_owned() } else { Vec::from_iter(caught.clone()).join(", ") };
+        writeln!(matrix, "{field} = {alternative}: {names}").expect("a string takes all");
+        caught_any.extend(caught);
     }
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
@@ -54,6 +58,27 @@ fn every_invariant_catches_a_planted_bug() {
     let idle: Vec<&str> = idle.filter(|name| !OF_THE_SIMULATOR.contains(name)).collect();
     assert!(idle.is_empty(), "no planted bug is caught by {}", idle.join(", "));
     assert!(missed.is_empty(), "nothing catches {}", missed.join(", "));
+}
+
+/// A field with each of its alternatives that is not chosen.
+fn others(field: Field) -> impl Iterator<Item = (String, &'static str)> {
+    let others = field.alternatives.iter().map(|other| other.name).filter(move |other| *other != field.value);
+    others.map(move |other| (field.name.clone(), other))
+}
+
+/// The results for all bugs, in their order. Each core has a simulator.
+fn on_all_cores<B: Sync, R: Send>(bugs: &[B], look: impl Fn(&mut Simulator, &B) -> R + Sync) -> Vec<R> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let part = |core: usize| -> Vec<R> {
+        let mut simulator = Simulator::new();
+        bugs.iter().skip(core).step_by(cores).map(|bug| look(&mut simulator, bug)).collect()
+    };
+    let mut parts: Vec<_> = thread::scope(|scope| {
+        let part = &part;
+        let running: Vec<_> = (0..cores).map(|core| scope.spawn(move || part(core))).collect();
+        running.into_iter().map(|part| part.join().expect("no thread panics").into_iter()).collect()
+    });
+    (0..bugs.len()).filter_map(|place| parts[place % cores].next()).collect()
 }
 
 /// The observable result of a run apart from invariants.

@@ -1,0 +1,15 @@
+//! The integration tests of the command line and of all crates together, in one program. `book`, `planted`, `real` and `scenarios`
+//! are programs of their own; `sim/Cargo.toml` says why.
+
+mod cli;
+mod determinism;
+mod explore;
+mod faults;
+mod fuzz;
+mod imports;
+mod methods;
+mod parity;
+mod reports;
+mod schedule;
+mod shrink;
+mod tidy;
