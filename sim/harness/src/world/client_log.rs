@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use connections::Connections;
 pub(crate) use event::{ClientEvent, SESSION_LIMIT};
+use request::is_use;
 pub(crate) use request::{Answer, LoggedRequest, SentRequest, is_attaching, is_unattached};
 pub(crate) use screen::Screens;
 use session_log::Stopped;
@@ -213,7 +214,7 @@ impl ClientLog {
             let session = result["session_id"].as_str().unwrap_or(request.session());
             inner.attached(client, session, &request, result, now);
         }
-        if result.is_ok() && matches!(request.method.as_str(), "session.undo" | "session.compress") {
+        if result.is_ok() && is_use(&request.method) && !is_attaching(&request.method) {
             inner.connections.use_session(&request);
             // The time from which on it is idle is another.
             inner.revision += 1;
@@ -481,15 +482,21 @@ impl Inner {
     fn doubts_holders(&mut self, client: &str, now: Uptime) {
         self.screens.doubt(client);
         let waiting = self.in_flight.values().map(|waiting| &waiting.request);
-        let attaching: Vec<&SentRequest> =
-            waiting.filter(|request| request.client == client && is_attaching(&request.method)).collect();
-        let may_be = |session: &str| {
-            attaching.iter().any(|request| request.method == "session.resume" || request.session() == session)
-        };
-        let sessions: Vec<String> = self.sessions.keys().filter(|session| may_be(session)).cloned().collect();
-        for session in sessions {
+        let own: Vec<&SentRequest> = waiting.filter(|request| request.client == client).collect();
+        let names =
+            |request: &SentRequest, session: &str| request.method == "session.resume" || request.session() == session;
+        let attaches =
+            |session: &str| own.iter().any(|request| is_attaching(&request.method) && names(request, session));
+        let uses = |session: &str| own.iter().any(|request| is_use(&request.method) && names(request, session));
+        let taken: Vec<String> = self.sessions.keys().filter(|session| attaches(session)).cloned().collect();
+        let used: Vec<String> = self.sessions.keys().filter(|session| uses(session)).cloned().collect();
+        for session in taken {
             self.screens.unknown(&session);
             self.lingering.insert(session, now + LOST);
+        }
+        if !used.is_empty() {
+            self.connections.may_use(used, now);
+            self.revision += 1;
         }
     }
 

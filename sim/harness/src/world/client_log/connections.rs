@@ -25,6 +25,8 @@ pub(crate) struct Connections {
     lost: BTreeSet<String>,
     /// When the last request was sent that has used a session, by runtime id: attached it to a connection, or held it as a turn does.
     used: BTreeMap<String, Uptime>,
+    /// When the last connection ended with a request without an answer that may have used a session, by runtime id.
+    may_be_used: BTreeMap<String, Uptime>,
 }
 
 /// The open connection of a client.
@@ -167,6 +169,16 @@ impl Connections {
     /// When the last request was sent that has used a session: attached it to a connection, or held it as a turn does.
     pub(crate) fn used_at(&self, session: &str) -> Option<Uptime> {
         self.used.get(session).copied()
+    }
+
+    /// A connection has ended with requests without an answer that may use these sessions.
+    pub(super) fn may_use(&mut self, sessions: Vec<String>, now: Uptime) {
+        self.may_be_used.extend(sessions.into_iter().map(|session| (session, now)));
+    }
+
+    /// When a request without an answer may have used a session last.
+    pub(crate) fn may_be_used_at(&self, session: &str) -> Option<Uptime> {
+        self.may_be_used.get(session).copied()
     }
 
     /// Whether any connection has ended, or may have without the knowledge of its client.

@@ -99,6 +99,11 @@ pub(crate) fn is_attaching(method: &str) -> bool {
     matches!(method, "session.create" | "session.resume" | "session.activate" | "session.branch" | "prompt.submit")
 }
 
+/// Whether a request of this method uses its session: attaches it, or holds it as a turn does.
+pub(super) fn is_use(method: &str) -> bool {
+    is_attaching(method) || matches!(method, "session.undo" | "session.compress")
+}
+
 /// Whether the answer to a repeated prompt says that its session has ended, or is about to, and was not attached.
 pub(crate) fn is_unattached(result: &Value) -> bool {
     result["attached"] == false
