@@ -27,8 +27,7 @@ pub(super) async fn compress(gateway: &Rc<Gateway>, link: &Link, params: &OfSess
     let done = match before.messages < MESSAGES_MIN {
         true => Ok(Done::Nothing),
         false => {
-            session.change(|record| record.note_compressing(true));
-            session.emit("status.update", json!({"kind": "compressing", "text": "compressing the conversation"}));
+            session.begin_compression();
             summarize(gateway, &session, &interrupt).await
         }
     };

@@ -168,6 +168,12 @@ impl Session {
         self.0.listed.set(false);
     }
 
+    /// The agent compresses the conversation from here on, and the clients learn of it.
+    pub(crate) fn begin_compression(&self) {
+        self.change(|record| record.note_compressing(true));
+        self.emit("status.update", json!({"kind": "compressing", "text": "compressing the conversation"}));
+    }
+
     /// Sends an event to the clients that hear the session, and keeps it for clients that come back, if the release does.
     pub(crate) fn emit(&self, kind: &str, payload: Value) {
         self.0.observe.read(Resource::Record(&self.0.id));

@@ -20,8 +20,7 @@ pub(crate) async fn compress(gateway: &Gateway, session: &Session, agent: &Rc<dy
     if above == 0 || length <= above.max(MESSAGES_MIN) {
         return;
     }
-    session.change(|record| record.note_compressing(true));
-    session.emit("status.update", json!({"kind": "compressing", "text": "compressing the conversation"}));
+    session.begin_compression();
     let summary = agent.compress(interrupt).await;
     session.change(|record| record.note_compressing(false));
     let Ok(summary) = summary else { return };

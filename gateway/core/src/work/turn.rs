@@ -298,8 +298,7 @@ async fn carry_out(
         TurnEvent::ToolsStarted { calls } => running.start(gateway, session, calls).await,
         TurnEvent::ToolFinished { call, result } => running.finish(gateway, session, call, result).await,
         TurnEvent::Compressing { .. } => {
-            session.change(|record| record.note_compressing(true));
-            session.emit("status.update", json!({"kind": "compressing", "text": "compressing the conversation"}));
+            session.begin_compression();
             Ok(())
         }
         TurnEvent::Compressed { mode, summary } => {
