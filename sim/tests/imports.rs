@@ -6,9 +6,6 @@
 
 #[path = "imports/graph.rs"]
 mod graph;
-#[expect(dead_code, reason = "`tidy` asks for more")]
-#[path = "tidy/source.rs"]
-mod source;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use graph::{Graph, is_below};
-use source::File;
+
+use crate::tidy::source::File;
 
 /// A crate of the workspace.
 struct Crate {

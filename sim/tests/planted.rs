@@ -67,6 +67,7 @@ fn others(field: Field) -> impl Iterator<Item = (String, &'static str)> {
 }
 
 /// The results for all bugs, in their order. Each core has a simulator.
+#[expect(clippy::disallowed_methods, reason = "threads share the work")]
 fn on_all_cores<B: Sync, R: Send>(bugs: &[B], look: impl Fn(&mut Simulator, &B) -> R + Sync) -> Vec<R> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let part = |core: usize| -> Vec<R> {

@@ -4,7 +4,7 @@
 //! tests of [`rules_can_fail`] give each rule an input that violates it.
 
 #[path = "tidy/source.rs"]
-mod source;
+pub(crate) mod source;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::source::{File, block, line_of, words};
+use crate::tidy::source::{File, block, line_of, words};
 
 /// The files of a crate and what they import.
 pub(super) struct Graph {

@@ -3,31 +3,31 @@
 use std::ops::Range;
 
 /// A file of the checkout.
-pub(super) struct File {
+pub(crate) struct File {
     /// From the root, with `/`.
-    pub(super) path: String,
-    pub(super) text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
     /// The text with blanks for comments and literals; every line is where it was.
-    pub(super) code: String,
+    pub(crate) code: String,
 }
 
 /// A function with a body.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Function {
-    pub(super) name: String,
+pub(crate) struct Function {
+    pub(crate) name: String,
     /// The offset of the keyword `fn`.
-    pub(super) line: usize,
+    pub(crate) line: usize,
     /// From there to the line of the closing brace, both included; attributes and docs do not count.
-    pub(super) lines: usize,
+    pub(crate) lines: usize,
 }
 
 impl File {
-    pub(super) fn new(path: &str, text: &str) -> Self {
+    pub(crate) fn new(path: &str, text: &str) -> Self {
         Self { path: path.to_owned(), text: text.to_owned(), code: code(text) }
     }
 
     /// The code before the `#[cfg(test)] mod tests` block that ends the file, if one does.
-    pub(super) fn code_without_tests(&self) -> &str {
+    pub(crate) fn code_without_tests(&self) -> &str {
         let head = "#[cfg(test)]\nmod tests {";
         let Some(start) = self.code.rfind(head).filter(|start| line_starts_at(&self.code, *start)) else {
             return &self.code;
@@ -37,25 +37,25 @@ impl File {
     }
 
     /// Every line of the code on which a word stands. A word may hold signs, as `std::fs` or `println!` do.
-    pub(super) fn lines_with(&self, word: &str) -> Vec<usize> {
+    pub(crate) fn lines_with(&self, word: &str) -> Vec<usize> {
         lines_with(&self.code, word)
     }
 
     /// A complaint about a line.
-    pub(super) fn at(&self, line: usize, complaint: &str) -> String {
+    pub(crate) fn at(&self, line: usize, complaint: &str) -> String {
         format!("{}:{line}: {complaint}", self.path)
     }
 }
 
 /// Every line on which a word stands by itself.
-pub(super) fn lines_with(text: &str, word: &str) -> Vec<usize> {
+pub(crate) fn lines_with(text: &str, word: &str) -> Vec<usize> {
     let mut lines: Vec<usize> = words(text, word).map(|place| line_of(text, place)).collect();
     lines.dedup();
     lines
 }
 
 /// The places where a word stands by itself: not within a longer name.
-pub(super) fn words<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
+pub(crate) fn words<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     text.match_indices(word).map(|(place, _)| place).filter(move |place| {
         let goes_on =
             |inside: Option<char>, outside: Option<char>| inside.is_some_and(in_name) && outside.is_some_and(in_name);
@@ -66,7 +66,7 @@ pub(super) fn words<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = us
 }
 
 /// The line of a byte, from 1.
-pub(super) fn line_of(text: &str, place: usize) -> usize {
+pub(crate) fn line_of(text: &str, place: usize) -> usize {
     text[..place].matches('\n').count() + 1
 }
 
@@ -74,7 +74,7 @@ pub(super) fn line_of(text: &str, place: usize) -> usize {
 ///
 /// The body is the first `{` after `fn name` outside of parentheses and brackets; a `;` before it means that there is
 /// none. Braces in a signature (`const N: usize = { 3 }`) would end the count early; this code has none.
-pub(super) fn functions(code: &str) -> Vec<Function> {
+pub(crate) fn functions(code: &str) -> Vec<Function> {
     let function = |start: usize| {
         let name: String = code[start + 2..].trim_start().chars().take_while(|letter| in_name(*letter)).collect();
         if name.is_empty() {
@@ -102,7 +102,7 @@ fn body(code: &str, start: usize) -> Option<usize> {
 }
 
 /// From an opening brace to behind the closing one; to the end of the text when there is none.
-pub(super) fn block(code: &str, open: usize) -> Range<usize> {
+pub(crate) fn block(code: &str, open: usize) -> Range<usize> {
     let mut depth = 0;
     for (place, letter) in code[open..].char_indices() {
         match letter {
@@ -118,7 +118,7 @@ pub(super) fn block(code: &str, open: usize) -> Range<usize> {
 }
 
 /// The arms of each `match` of a code, in the order of the file: the line of the pattern, and the pattern with its guard.
-pub(super) fn matches(code: &str) -> Vec<Vec<(usize, &str)>> {
+pub(crate) fn matches(code: &str) -> Vec<Vec<(usize, &str)>> {
     let arms = |start: usize| {
         let open = body(code, start + "match".len())?;
         let end = block(code, open).end;
