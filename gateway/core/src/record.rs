@@ -239,6 +239,8 @@ pub struct Details {
     pub branch_of: Option<StoredId>,
     /// The working folder, if one was chosen.
     pub cwd: Option<String>,
+    /// The model that a client asked for, or that its row had when it was resumed. None: that of the settings.
+    pub model: Option<String>,
     /// A title asked for before the row exists.
     pub pending_title: Option<String>,
     /// Whether it is closed with its connection instead of getting a grace.
@@ -276,6 +278,7 @@ impl Record {
                 earlier: 0,
                 branch_of: None,
                 cwd: None,
+                model: None,
                 pending_title: None,
                 close_on_disconnect: false,
                 interrupted: None,
@@ -421,10 +424,15 @@ impl Record {
         turn.map_or(Value::Null, shown)
     }
 
-    /// The payload of `session.info`, and the `info` of results.
-    pub(crate) fn info(&self, model: &str) -> Value {
+    /// The name of its model: its own, or else that of the settings.
+    pub(crate) fn model<'a>(&'a self, setting: &'a str) -> &'a str {
+        self.details.model.as_deref().unwrap_or(setting)
+    }
+
+    /// The payload of `session.info`, and the `info` of results. `setting` is the model of the settings.
+    pub(crate) fn info(&self, setting: &str) -> Value {
         json!({
-            "model": model,
+            "model": self.model(setting),
             "tools": {},
             "skills": {},
             "cwd": self.details.cwd.as_deref().unwrap_or(""),

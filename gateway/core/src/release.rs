@@ -94,6 +94,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("lineage.branch", "row_then_messages"),
     ("lineage.draft", "one_by_one"),
     ("lineage.source", "named_until_resume"),
+    ("lineage.model", "session_until_resume"),
     ("shutdown.on_term", "leaves_rows"),
     ("shutdown.turns", "cut_off"),
     ("startup.sweep", "none"),
@@ -146,6 +147,7 @@ const V0_17_0: &[(&str, &str)] = &[
 /// The differences of 0.16.0 from 0.17.0.
 const V0_16_0: &[(&str, &str)] = &[
     ("attach.activate", "answers_only"),
+    ("lineage.model", "setting"),
     ("resume.target", "exact"),
     ("resume.lazy", "unknown"),
     ("flush.when", "at_end"),

@@ -11,7 +11,8 @@ mod registry;
 mod row_ids;
 pub(crate) mod session;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde_json::Value;
@@ -55,6 +56,8 @@ pub struct Gateway {
     row_ids: RowIds,
     timers: Cell<u64>,
     inputs: Cell<u64>,
+    /// How often a row was given another model, by row.
+    model_changes: RefCell<BTreeMap<StoredId, u64>>,
     /// The idempotency keys of requests that are being carried out.
     pub(crate) keys: KeysInUse,
     stopping: Cell<bool>,
@@ -73,6 +76,7 @@ impl Gateway {
             row_ids: RowIds::default(),
             timers: Cell::default(),
             inputs: Cell::default(),
+            model_changes: RefCell::default(),
             keys: KeysInUse::observed(observe()),
             stopping: Cell::default(),
             env,
@@ -125,6 +129,16 @@ impl Gateway {
     pub(crate) fn new_row(&self, wall: Wall, stream: Stream<'_>) -> StoredId {
         self.env.observe.write(Resource::RowIds);
         self.row_ids.next(wall, || self.env.draw(stream, Purpose::StoredId))
+    }
+
+    /// How often a row was given another model since the process started, attempts included.
+    pub(crate) fn model_changes(&self, row: &StoredId) -> u64 {
+        self.model_changes.borrow().get(row).copied().unwrap_or_default()
+    }
+
+    /// A row is about to be given another model, or was given one.
+    pub(crate) fn note_model_change(&self, row: &StoredId) {
+        *self.model_changes.borrow_mut().entry(row.clone()).or_default() += 1;
     }
 
     /// The id of a new accepted input. Runtime ids are drawn, so that no earlier process has used it.

@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 pub(crate) mod calls;
+pub(crate) mod model;
 pub(crate) mod notice;
 pub(crate) mod opening;
 pub(crate) mod prompt;

@@ -41,6 +41,9 @@ pub(super) fn carry_out(connection: &Connection, write: &Write) -> Result<Writte
         Write::ContinueTitle { session, parent } => usize::from(title::carry_on(connection, session, parent)?),
         Write::Compact { session, messages } => compact(connection, session, messages)?,
         Write::SetTitle { session, title } => title::set(connection, session, title)?,
+        Write::SetModel { session, model } => {
+            connection.prepare_cached(SET_MODEL)?.execute(params![Column(session), model])?
+        }
         Write::NameSession { session, title } => name_session(connection, session, title)?,
         Write::ReplaceMessages { session, messages, replaced } => replace(connection, session, messages, *replaced)?,
         Write::Branch { child, title, messages } => branch(connection, child, title, messages)?,
@@ -274,6 +277,8 @@ const CREATE_SESSION: &str = insert_session!(
 const INSERT_SESSION: &str = insert_session!("?4", "");
 
 const END: &str = "UPDATE sessions SET ended_at = ?2, end_reason = ?3 WHERE id = ?1 AND ended_at IS NULL";
+
+const SET_MODEL: &str = "UPDATE sessions SET model = ?2 WHERE id = ?1";
 
 const REOPEN: &str = "UPDATE sessions SET ended_at = NULL, end_reason = NULL WHERE id = ?1";
 

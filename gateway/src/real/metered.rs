@@ -77,7 +77,8 @@ fn log_line(write: &Write) -> Option<LogLine> {
         | Write::Compact { .. }
         | Write::ReplaceMessages { .. }
         | Write::ContinueTitle { .. }
-        | Write::SetTitle { .. } => return None,
+        | Write::SetTitle { .. }
+        | Write::SetModel { .. } => return None,
     };
     Some(LogLine { row: row.clone(), what, reason })
 }

@@ -63,6 +63,7 @@ mod rows_keep_their_source;
 mod rows_match_mirror;
 mod session_cap_is_enforced;
 mod session_end_flushes_messages;
+mod sessions_keep_their_model;
 mod short_locks_refuse_nothing;
 mod signals_end_rows;
 mod stalled_clients_are_disconnected;
@@ -81,7 +82,7 @@ use crate::claim::{Breach, Case, Cases, Claim, Condition, Excuse, RENAMED, View,
 pub use crate::claim::{Invariant, Violation};
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 71] = [
+pub const ALL: [&Invariant; 72] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_not_cut_short::INVARIANT,
@@ -142,6 +143,7 @@ pub const ALL: [&Invariant; 71] = [
     &titles_are_stored::INVARIANT,
     &titles_are_set_only_on_request::INVARIANT,
     &rows_keep_their_source::INVARIANT,
+    &sessions_keep_their_model::INVARIANT,
     &deleted_conversations_are_gone::INVARIANT,
     &lists_are_sorted_by_activity::INVARIANT,
     &lists_have_no_duplicates::INVARIANT,

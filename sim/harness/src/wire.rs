@@ -58,9 +58,12 @@ pub fn request(
     let session = ids.map(|ids| ids.runtime.as_str());
     let of_session = json!({"session_id": session});
     let (method, params) = match step {
-        RequestStep::Create { title, on_disconnect, start, .. } => {
+        RequestStep::Create { title, model, on_disconnect, start, .. } => {
             let closes = *on_disconnect == OnDisconnect::Close;
             let mut params = json!({"title": title, "close_on_disconnect": closes});
+            if let Some(model) = model {
+                params["model"] = json!(model);
+            }
             start_with(start, stored, &mut params);
             ("session.create", params)
         }
@@ -74,8 +77,11 @@ pub fn request(
             }
             ("prompt.submit", params)
         }
-        RequestStep::Resume { mode, .. } => {
+        RequestStep::Resume { model, mode, .. } => {
             let mut params = json!({"session_id": stored});
+            if let Some(model) = model {
+                params["model"] = json!(model);
+            }
             match mode {
                 ResumeMode::Continue => {}
                 ResumeMode::ContinueWithAgent => params["eager_build"] = true.into(),

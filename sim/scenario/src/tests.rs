@@ -194,6 +194,7 @@ fn the_example_is_read() {
         session: "work".to_owned(),
         target: ResumeTarget::Tip,
         name: Some("again".to_owned()),
+        model: None,
         mode: ResumeMode::Continue,
     };
     assert_eq!(example.steps[5].action, resume.into());

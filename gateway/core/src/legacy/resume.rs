@@ -41,6 +41,7 @@ pub(crate) async fn reopen_then_register(
     let source = gateway.behavior.lineage.resumed_source(&asked.source, &gateway.config.source);
     let mut record = Record::new(target.clone(), source, gateway.env.now());
     record.details.started_at = asked.started_at;
+    record.details.model = gateway.behavior.lineage.resumed_model(asked.model.clone());
     record.details.earlier = loaded.displayed.len().saturating_sub(loaded.transcript.messages.len());
     record.transcript = loaded.transcript;
     record.queue = loaded.waiting;

@@ -36,6 +36,16 @@ group! {
             /// The setting's, whatever the client names.
             Setting "setting",
         }
+        /// The `model` of a session.
+        model: Model {
+            /// The one that a client asks for when it creates or resumes the session, otherwise the row's, otherwise the setting's.
+            Session "session",
+            /// The one that a client asks for when it creates the session, otherwise the setting's. A session that is resumed has
+            /// the setting's (hermes-agent#103498).
+            SessionUntilResume "session_until_resume",
+            /// The setting's, whatever the client asks for.
+            Setting "setting",
+        }
         /// How the initial messages of a new session are stored.
         draft: Draft {
             /// With its row and its first prompt, in one transaction.
@@ -96,6 +106,30 @@ impl Lineage {
         match self.source {
             Source::Named | Source::NamedUntilResume => parents,
             Source::NamedUntilRotation | Source::Setting => setting,
+        }
+    }
+
+    /// The model of a new session for which a client asks for `asked`; `None`: the setting's.
+    pub fn model(&self, asked: Option<String>) -> Option<String> {
+        match self.model {
+            Model::Session | Model::SessionUntilResume => asked.filter(|asked| !asked.is_empty()),
+            Model::Setting => None,
+        }
+    }
+
+    /// The model that a resume asks for and that its session gets; `None`: it keeps the one it has.
+    pub fn new_model(&self, asked: Option<String>) -> Option<String> {
+        match self.model {
+            Model::Session => asked.filter(|asked| !asked.is_empty()),
+            Model::SessionUntilResume | Model::Setting => None,
+        }
+    }
+
+    /// The model of a session that is resumed, whose row has `rows`; `None`: the setting's.
+    pub fn resumed_model(&self, rows: Option<String>) -> Option<String> {
+        match self.model {
+            Model::Session => rows,
+            Model::SessionUntilResume | Model::Setting => None,
         }
     }
 
@@ -186,5 +220,16 @@ mod tests {
             [Source::Named, Source::NamedUntilRotation, Source::Setting].map(child),
             ["cli", "setting", "setting"]
         );
+    }
+
+    #[test]
+    fn sessions_have_a_model_by_release() {
+        let all = [Model::Session, Model::SessionUntilResume, Model::Setting];
+        let own = || Some("own".to_owned());
+        let lineage = |model| Lineage { model, ..Lineage::default() };
+        assert_eq!(all.map(|model| lineage(model).model(own())), [own(), own(), None]);
+        assert_eq!(all.map(|model| lineage(model).new_model(own())), [own(), None, None]);
+        assert_eq!(all.map(|model| lineage(model).resumed_model(own())), [own(), None, None]);
+        assert_eq!(lineage(Model::Session).model(Some(String::new())), None);
     }
 }

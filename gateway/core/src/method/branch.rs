@@ -50,7 +50,7 @@ pub(super) async fn branch(gateway: &Rc<Gateway>, link: &Link, params: Branch) -
     let child = NewSession {
         id: key.clone(),
         source: parent.read(|record| record.details.source.clone()),
-        model: Some(gateway.config.model.clone()),
+        model: Some(parent.read(|record| record.model(&gateway.config.model).to_owned())),
         parent: Some(from.clone()),
         branched_from: Some(from),
         started_at: now.wall,
@@ -105,6 +105,7 @@ async fn register_then_write(
 fn record_of(child: &NewSession, said: Vec<NewMessage>, now: Now) -> Record {
     let mut record = Record::new(child.id.clone(), &child.source, now);
     record.details.cwd = child.cwd.clone();
+    record.details.model = child.model.clone();
     record.transcript = Transcript::stored(said);
     record
 }

@@ -20,6 +20,7 @@ pub(super) struct Create {
     title: Option<String>,
     cwd: Option<String>,
     source: Option<String>,
+    model: Option<String>,
     #[serde(default)]
     close_on_disconnect: bool,
     /// The conversation so far, of the session that this one is a branch of or of any other.
@@ -45,6 +46,7 @@ pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Resu
     let source = lineage.source(params.source, &gateway.config.source);
     let mut record = Record::new(key, &source, now);
     record.details.cwd = params.cwd;
+    record.details.model = lineage.model(params.model);
     record.details.pending_title = params.title;
     record.details.close_on_disconnect = params.close_on_disconnect;
     record.details.branch_of = lineage.draft_of(params.parent_session_id);

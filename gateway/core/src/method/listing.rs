@@ -44,7 +44,7 @@ fn entry(gateway: &Gateway, session: &Session, title: &str, current: Option<&str
             "session_key": record.key.as_str(),
             "title": title,
             "preview": preview,
-            "model": gateway.config.model,
+            "model": record.model(&gateway.config.model),
             "message_count": record.transcript.messages.len(),
             "started_at": record.details.started_at.as_seconds(),
             "last_active": record.details.last_active.wall.as_seconds(),

@@ -22,7 +22,8 @@ use crate::record::{Record, SessionStage, shown, unfinished};
 use crate::rpc::{Error, code};
 use crate::state::{EventLog, Gateway, Link, Session};
 use crate::store::{SessionRow, StoredId};
-use crate::work::opening::{self, Opened, failed};
+use crate::work::model;
+use crate::work::opening::{self, Loaded, Opened, failed};
 use crate::work::turn;
 
 /// How often a resume follows a chain whose tip moves on meanwhile.
@@ -37,12 +38,18 @@ pub(super) struct Resume {
     /// The answer waits for the agent.
     #[serde(default)]
     eager_build: bool,
+    /// The model that the session has from here on; left out: the one it has.
+    model: Option<String>,
 }
 
 /// What the request names, and how it is to be served.
 struct Asked {
     row: SessionRow,
     service: Service,
+    /// The model that the session gets, if the request asks for one.
+    model: Option<String>,
+    /// How often the row had got another model before it was read.
+    model_changes: u64,
 }
 
 /// Attaches to the live session with a stored id or title, or reopens its row.
@@ -55,7 +62,10 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
         (false, false) => Service::Full,
     };
     let service = gateway.behavior.resume.service(service);
-    let asked = Asked { row: lookup(gateway, &asked).await?, service };
+    let model_changes = gateway.model_changes(&StoredId::new(asked.as_str()));
+    let row = lookup(gateway, &asked).await?;
+    let model = gateway.behavior.lineage.new_model(params.model);
+    let mut asked = Asked { row, service, model, model_changes };
     let mut target = tip(gateway, &asked.row.id, service).await?;
     for _ in 0..HOPS_MAX {
         let found = {
@@ -70,6 +80,13 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
                 OnLive::Attach => {
                     if !session.read(|record| record.is_heard_by(&link.id)) {
                         room_for_session(gateway, link)?;
+                    }
+                    if let Some(model) = asked.model.clone() {
+                        if model::change(gateway, &session, &model).await.map_err(failed)? {
+                            asked.model = None;
+                        }
+                        // The session may have ended meanwhile, or continue under another row.
+                        continue;
                     }
                     return Ok(attached(gateway, link, &session, &target).await);
                 }
@@ -157,13 +174,14 @@ async fn register_then_reopen(
     record.details.started_at = asked.row.started_at;
     let session = opening::register(gateway, link, record, None);
     let opened = match opening::reopen(gateway, target, asked.service).await {
-        Ok(tip) if tip == *target => opening::load(gateway, target, asked.service).await.map(Ok),
+        Ok(tip) if tip == *target => load(gateway, target, asked).await.map(Ok),
         Ok(tip) => Ok(Err(tip)),
         Err(error) => Err(failed(error)),
     };
     match opened {
-        Ok(Ok(loaded)) => {
+        Ok(Ok((loaded, model))) => {
             session.change_with(|record, handles| {
+                record.details.model = model;
                 record.details.earlier = loaded.displayed.len().saturating_sub(loaded.transcript.messages.len());
                 record.transcript = loaded.transcript;
                 record.queue = loaded.waiting;
@@ -197,6 +215,22 @@ async fn register_then_reopen(
             Err(error)
         }
     }
+}
+
+/// Reads what the session is resumed with, and the model that it has or gets.
+async fn load(gateway: &Gateway, target: &StoredId, asked: &Asked) -> Result<(Loaded, Option<String>), Error> {
+    let loaded = opening::load(gateway, target, asked.service).await?;
+    let model = match &asked.model {
+        Some(model) => {
+            model::store(gateway, target, model).await.map_err(failed)?;
+            Some(model.clone())
+        }
+        None if *target == asked.row.id && gateway.model_changes(target) == asked.model_changes => {
+            asked.row.model.clone()
+        }
+        None => gateway.rows.session(target.clone()).await.map_err(failed)?.and_then(|row| row.model),
+    };
+    Ok((loaded, gateway.behavior.lineage.resumed_model(model)))
 }
 
 /// Whether a resume that fails leaves the row `target` as it is: another program may have it open.

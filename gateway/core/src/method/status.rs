@@ -14,7 +14,7 @@ pub(super) fn status(gateway: &Gateway, params: &OfSession) -> Result<Value, Err
         json!({
             "session_id": session.id().as_str(),
             "session_key": record.key.as_str(),
-            "model": gateway.config.model,
+            "model": record.model(&gateway.config.model),
             "status": record.status(),
             "running": record.is_running(),
             "attached": record.attachment.connection().is_some(),
@@ -32,7 +32,7 @@ pub(super) fn usage(gateway: &Gateway, params: &OfSession) -> Result<Value, Erro
     Ok(session.read(|record| {
         let messages = &record.transcript.messages;
         json!({
-            "model": gateway.config.model,
+            "model": record.model(&gateway.config.model),
             "calls": messages.iter().filter(|message| message.role == Role::Assistant).count(),
             "tool_calls": messages.iter().map(NewMessage::calls).sum::<u64>(),
             "messages": messages.len(),

@@ -13,7 +13,7 @@ pub(crate) fn child_of(gateway: &Gateway, session: &Session, parent: &StoredId) 
         source: session.read(|record| {
             gateway.behavior.lineage.child_source(&record.details.source, &gateway.config.source).to_owned()
         }),
-        model: Some(gateway.config.model.clone()),
+        model: Some(session.read(|record| record.model(&gateway.config.model).to_owned())),
         parent: Some(parent.clone()),
         branched_from: None,
         started_at: at,

@@ -24,6 +24,7 @@ pub async fn holds<S: Store + 'static>(new: impl AsyncFn() -> Rc<S>) {
     a_failed_transaction_writes_nothing(&new().await).await;
     the_first_end_wins(&new().await).await;
     a_title_is_held_once(&new().await).await;
+    a_model_is_set(&new().await).await;
     a_rotation_is_one_step(&new().await).await;
     a_reopened_tip_is_named(&new().await).await;
     a_compression_in_place_counts_what_is_left(&new().await).await;
@@ -207,6 +208,16 @@ async fn a_title_is_held_once(rows: &Rows) {
     assert_eq!(rows.create_session(session("untitled")).await, Ok(true));
     assert_eq!(rows.continue_title(id("c"), id("untitled")).await, Ok(false));
     assert_eq!(title_of(rows, "c").await.as_deref(), Some("goal #2"));
+}
+
+/// A model is set on the row alone; a row that is missing is no error.
+async fn a_model_is_set(rows: &Rows) {
+    assert_eq!(rows.create_session(session("a")).await, Ok(true));
+    assert_eq!(rows.create_session(child_of("a", "b")).await, Ok(true));
+    assert_eq!(rows.set_model(id("a"), "small".to_owned()).await, Ok(true));
+    assert_eq!(rows.set_model(id("missing"), "small".to_owned()).await, Ok(false));
+    let model = async |name| rows.session(id(name)).await.expect("it is read").and_then(|row| row.model);
+    assert_eq!((model("a").await.as_deref(), model("b").await), (Some("small"), None));
 }
 
 /// A rotation ends the parent, makes the child and gives it the messages and the next title.

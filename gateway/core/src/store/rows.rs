@@ -95,6 +95,11 @@ impl Rows {
         changed(self.0.write(Write::SetTitle { session, title }))
     }
 
+    /// [`Write::SetModel`]; true if there is such a row.
+    pub fn set_model(&self, session: StoredId, model: String) -> Pending<bool> {
+        changed(self.0.write(Write::SetModel { session, model }))
+    }
+
     /// Makes the call [`Write::NameSession`].
     pub fn name_session(&self, session: NewSession, title: String) -> Pending<Written> {
         self.0.write(Write::NameSession { session, title })

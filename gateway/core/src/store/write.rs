@@ -108,6 +108,13 @@ pub enum Write {
         /// The new title, not empty.
         title: String,
     },
+    /// Sets the model of a row.
+    SetModel {
+        /// The row that gets the model; nothing changes if there is none.
+        session: StoredId,
+        /// The model's name.
+        model: String,
+    },
     /// Inserts the session row if there is none, then sets its title, which it takes from an earlier row of its own
     /// chain of compressions if that has it. Fails with `TitleTaken` when any other session has it.
     NameSession {

@@ -118,7 +118,7 @@ pub(crate) fn row_of(gateway: &Gateway, record: &Record, now: Now) -> NewSession
     NewSession {
         id: record.agent.row.clone(),
         source: record.details.source.clone(),
-        model: Some(gateway.config.model.clone()),
+        model: Some(record.model(&gateway.config.model).to_owned()),
         parent: record.details.branch_of.clone(),
         branched_from: record.details.branch_of.clone(),
         started_at: now.wall,

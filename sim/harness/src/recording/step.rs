@@ -159,6 +159,7 @@ fn create(keys: &mut Keys) -> Result<Act, Misplaced> {
     // The width of the terminal concerns the display only.
     params.whole("cols")?;
     let title = params.text("title")?;
+    let model = params.text("model")?;
     let on_disconnect = match params.flag("close_on_disconnect")? {
         Some(true) => OnDisconnect::Close,
         Some(false) | None => OnDisconnect::Keep,
@@ -167,7 +168,7 @@ fn create(keys: &mut Keys) -> Result<Act, Misplaced> {
     let seed = messages(&seed).map_err(|(place, message)| params.error_at(&place, message))?;
     let start = Start { source: params.text("source")?, parent: params.text("parent_session_id")?, seed };
     params.finish(NO_EQUIVALENT)?;
-    Ok(Act::Do { action: RequestStep::Create { name, title, on_disconnect, start }.into(), unready })
+    Ok(Act::Do { action: RequestStep::Create { name, title, model, on_disconnect, start }.into(), unready })
 }
 
 fn resume(keys: &mut Keys) -> Result<Act, Misplaced> {
@@ -191,7 +192,7 @@ fn resume(keys: &mut Keys) -> Result<Act, Misplaced> {
         (true, true) => return Err(params.error("both `lazy` and `eager_build`")),
     };
     params.finish(NO_EQUIVALENT)?;
-    Ok(Act::Do { action: RequestStep::Resume { session, target, name, mode }.into(), unready })
+    Ok(Act::Do { action: RequestStep::Resume { session, target, name, model: None, mode }.into(), unready })
 }
 
 /// The messages that a session starts with, in the form of scenarios: texts of user and assistant in turn. An error has

@@ -91,12 +91,19 @@ fn every_step_and_setting_is_read() {
     let (title, on_disconnect) = (Some("t".to_owned()), OnDisconnect::Close);
     assert_eq!(
         scenario.steps[1].action,
-        RequestStep::Create { name: "x".to_owned(), title, on_disconnect, start: Start::default() }.into()
+        RequestStep::Create { name: "x".to_owned(), title, model: None, on_disconnect, start: Start::default() }.into()
     );
     let (session, name) = ("y".to_owned(), Some("z".to_owned()));
     assert_eq!(
         scenario.steps[8].action,
-        RequestStep::Resume { session, target: ResumeTarget::Tip, name, mode: ResumeMode::ContinueWithAgent }.into()
+        RequestStep::Resume {
+            session,
+            target: ResumeTarget::Tip,
+            name,
+            model: None,
+            mode: ResumeMode::ContinueWithAgent
+        }
+        .into()
     );
     assert_eq!(scenario.gateway.session_ttl, Millis(500));
     assert_eq!(scenario.gateway.max_live_sessions, Some(2));

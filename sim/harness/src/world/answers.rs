@@ -10,7 +10,7 @@ use gateway_core::store::{NewMessage, Role, SessionRow, StoredId};
 use serde_json::{Value, json};
 
 use super::cases::Excuse;
-use super::client_log::SentRequest;
+use super::client_log::{Models, SentRequest};
 use super::mirror::Mirror;
 use crate::footprint::Resource;
 
@@ -27,6 +27,8 @@ pub(super) struct State<'a> {
     /// Whether no transaction was committed since the request was sent: the rows that it read are those of now.
     pub(super) is_quiet: bool,
     pub(super) settings: &'a Config,
+    /// The models that clients asked for.
+    pub(super) models: &'a Models,
 }
 
 /// The number of the request that a frame answers.
@@ -88,15 +90,19 @@ impl State<'_> {
         match request.method.as_str() {
             "session.history" => Some(json!({"count": messages.len(), "messages": shown(messages)})),
             "session.resume" | "session.activate" => Some(self.resumed(session, record)),
-            "session.create" => Some(json!({
-                "stored_session_id": record.key.as_str(),
-                "message_count": messages.len(),
-                "messages": shown(messages),
-                "info": self.info(record),
-            })),
+            "session.create" => {
+                let mut info = self.info(record);
+                info["model"] = request.params["model"].as_str().unwrap_or(&self.settings.model).into();
+                Some(json!({
+                    "stored_session_id": record.key.as_str(),
+                    "message_count": messages.len(),
+                    "messages": shown(messages),
+                    "info": info,
+                }))
+            }
             "session.status" => Some(json!({
                 "session_key": record.key.as_str(),
-                "model": self.settings.model,
+                "model": self.model(record),
                 "status": status(record),
                 "running": record.turn.is_some(),
                 "attached": record.attachment.connection().is_some(),
@@ -140,11 +146,20 @@ impl State<'_> {
 
     fn info(&self, record: &Record) -> Value {
         json!({
-            "model": self.settings.model,
+            "model": self.model(record),
             "cwd": record.details.cwd.as_deref().unwrap_or_default(),
             "running": record.turn.is_some(),
             "lazy": record.agent.state != AgentState::Ready,
         })
+    }
+
+    /// The model of the session's row. A session without a row may have any, and so may one whose model a client has asked to
+    /// change: the row has it a little later.
+    fn model<'b>(&'b self, record: &'b Record) -> &'b str {
+        let own = record.details.model.as_deref().unwrap_or(&self.settings.model);
+        let row = self.rows.row(&record.agent.row);
+        let is_changing = |row: &SessionRow| self.models.is_asked(own) || self.rows.was_asked_model(&row.id);
+        row.filter(|row| !is_changing(row)).and_then(|row| row.model.as_deref()).unwrap_or(own)
     }
 
     /// The true list of live sessions. Their titles are read one after the other, and are not compared.
@@ -162,7 +177,7 @@ impl State<'_> {
             "id": session.id().as_str(),
             "session_key": record.key.as_str(),
             "preview": preview(&record.transcript.messages),
-            "model": self.settings.model,
+            "model": self.model(record),
             "message_count": record.transcript.messages.len(),
             "started_at": record.details.started_at.as_seconds(),
             "last_active": record.details.last_active.wall.as_seconds(),

@@ -3,6 +3,7 @@
 
 mod connections;
 mod event;
+mod models;
 mod request;
 mod screen;
 mod session_log;
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 use connections::Connections;
 pub(crate) use event::{ClientEvent, SESSION_LIMIT};
+pub(crate) use models::{ModelRequest, Models};
 use request::is_use;
 pub(crate) use request::{Answer, LoggedRequest, SentRequest, is_attaching, is_unattached};
 pub(crate) use screen::Screens;
@@ -53,6 +55,7 @@ struct Inner {
     titles: BTreeSet<String>,
     /// Titles that clients named when they created a session.
     first_titles: BTreeSet<String>,
+    models: Models,
     connections: Connections,
     screens: Screens,
     /// When each client was given a session last, by session.
@@ -126,6 +129,7 @@ impl ClientLog {
     pub(crate) fn sent(&self, request: &SentRequest) {
         let mut inner = self.0.borrow_mut();
         inner.connections.sent(request);
+        inner.models.sent(request);
         let ahead = 1 + inner.in_flight.keys().filter(|(client, _)| *client == request.client).count() as u64;
         let in_flight = InFlight { request: request.clone(), ahead };
         inner.in_flight.insert((request.client.clone(), request.number), in_flight);
@@ -195,6 +199,7 @@ impl ClientLog {
         if let Ok(result) = &result
             && let Some(session) = result["session_id"].as_str()
         {
+            inner.models.answered(&request, result);
             inner.shown(client, session, result, now);
             if request.method == "session.create" {
                 let log = inner.session(session);
@@ -369,6 +374,11 @@ impl ClientLog {
     /// The events since the last call, in the order of their receipt.
     pub(crate) fn take_events(&self) -> Vec<ClientEvent> {
         std::mem::take(&mut self.0.borrow_mut().events)
+    }
+
+    /// The models that clients asked for.
+    pub(crate) fn models(&self) -> Ref<'_, Models> {
+        Ref::map(self.0.borrow(), |inner| &inner.models)
     }
 
     /// The logs of all sessions, by runtime id.

@@ -44,6 +44,10 @@ pub(crate) struct Mirror {
     childless: Vec<StoredId>,
     /// Attempts to set a title of an existing row, with the title.
     title_attempts: Vec<(StoredId, String)>,
+    /// Rows whose model a write has tried to set.
+    asked_models: Vec<StoredId>,
+    /// The models that rows had before another was set.
+    past_models: Vec<(StoredId, Option<String>)>,
     /// Titles with which rows were to be inserted. Those that a rotation or a branch derives are none.
     first_titles: Vec<(StoredId, String)>,
     /// Rows that another program inserted.
@@ -228,6 +232,17 @@ impl Mirror {
         &self.title_attempts
     }
 
+    /// Whether a write has tried to give the row another model.
+    pub(crate) fn was_asked_model(&self, row: &StoredId) -> bool {
+        self.asked_models.contains(row)
+    }
+
+    /// The models that a row has had, the one of now last.
+    pub(crate) fn models_of<'a>(&'a self, row: &'a SessionRow) -> impl Iterator<Item = Option<&'a str>> {
+        let past = self.past_models.iter().filter(|(id, _)| *id == row.id).map(|(_, model)| model.as_deref());
+        past.chain([row.model.as_deref()])
+    }
+
     /// Titles with which rows were to be inserted, failed attempts included.
     pub(crate) fn first_titles(&self) -> &[(StoredId, String)] {
         &self.first_titles
@@ -312,6 +327,7 @@ impl Mirror {
             Write::SetTitle { session, title } if self.row(session).is_some() => {
                 self.title_attempts.push((session.clone(), title.clone()));
             }
+            Write::SetModel { session, .. } => self.asked_models.push(session.clone()),
             Write::NameSession { session, title } => self.first_titles.push((session.id.clone(), title.clone())),
             Write::CreateSession { session } | Write::StartTurn { session, .. } => {
                 self.first_titles.extend(session.title.clone().map(|title| (session.id.clone(), title)));
@@ -337,6 +353,7 @@ impl Mirror {
             | Write::ContinueTitle { session, .. }
             | Write::Compact { session, .. }
             | Write::SetTitle { session, .. }
+            | Write::SetModel { session, .. }
             | Write::ReplaceMessages { session, .. }
             | Write::Delete { session }
             | Write::DeleteChain { session, .. } => session,
@@ -398,6 +415,10 @@ impl Mirror {
                 });
             }
             Write::SetTitle { session, title } => self.change(session, |row| row.title = Some(title.clone())),
+            Write::SetModel { session, model } => {
+                self.past_models.extend(self.row(session).map(|row| (row.id.clone(), row.model.clone())));
+                self.change(session, |row| row.model = Some(model.clone()));
+            }
             Write::NameSession { session, title } => {
                 self.insert(session);
                 self.take_title(&session.id, title);

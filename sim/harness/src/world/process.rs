@@ -91,13 +91,16 @@ impl Process {
     fn check_answer(&self, client: &str, frame: &str) {
         let (Some(gateway), Some(number)) = (self.gateway(), answers::number(frame)) else { return };
         let Some(request) = self.context.client_log.in_flight(client, number) else { return };
-        let state = State {
-            gateway: &gateway,
-            rows: &self.store.mirror(),
-            is_quiet: self.store.last_commit_at() < Some(request.sent_at),
-            settings: &self.config,
+        let (compared, grounds) = {
+            let state = State {
+                gateway: &gateway,
+                rows: &self.store.mirror(),
+                is_quiet: self.store.last_commit_at() < Some(request.sent_at),
+                models: &self.context.client_log.models(),
+                settings: &self.config,
+            };
+            (state.differs(&request, frame), state.compared(&request))
         };
-        let compared = state.differs(&request, frame);
         match compared {
             None => {}
             Some(Err(excuse)) => self.context.client_log.note_compared(Some(excuse)),
@@ -108,7 +111,7 @@ impl Process {
             let subject = if label.is_empty() { client.to_owned() } else { label };
             self.context.client_log.note_untrue(subject, detail);
         }
-        state.compared(&request).into_iter().for_each(|resource| self.context.footprints.observe(resource));
+        grounds.into_iter().for_each(|resource| self.context.footprints.observe(resource));
     }
 
     /// Carries out a step of the process. The caller carries out the steps of another program. The error says why the step

@@ -30,6 +30,7 @@ pub(crate) struct RawStep {
     #[serde(rename = "as")]
     name: Option<Spanned<String>>,
     title: Option<Spanned<String>>,
+    model: Option<Spanned<String>>,
     session: Option<Spanned<String>>,
     turn: Option<Spanned<String>>,
     text: Option<Spanned<String>>,
@@ -109,9 +110,10 @@ fn request_keys(step: &RequestStep) -> Keys {
     let flag = |is_set: bool| is_set.then_some(Value::Boolean(true));
     let id = |target: &ResumeTarget| Some(Value::from(target.name())).filter(|_| *target != ResumeTarget::Stored);
     match step {
-        RequestStep::Create { name, title, on_disconnect, start } => vec![
+        RequestStep::Create { name, title, model, on_disconnect, start } => vec![
             ("as", text(name)),
             ("title", given(title)),
+            ("model", given(model)),
             ("source", given(&start.source)),
             ("parent", given(&start.parent)),
             ("seed", Some(Value::from(start.seed.clone())).filter(|_| !start.seed.is_empty())),
@@ -126,10 +128,11 @@ fn request_keys(step: &RequestStep) -> Keys {
             let truncate = truncate.map(Value::from);
             vec![("session", text(session)), (word, value), ("truncate", truncate), ("key", given(key))]
         }
-        RequestStep::Resume { session, target, name, mode } => vec![
+        RequestStep::Resume { session, target, name, model, mode } => vec![
             ("session", text(session)),
             ("id", id(target)),
             ("as", given(name)),
+            ("model", given(model)),
             ("lazy", flag(*mode == ResumeMode::ReadOnly)),
             ("eager_build", flag(*mode == ResumeMode::ContinueWithAgent)),
         ],
@@ -184,7 +187,7 @@ fn duration(length: Millis) -> Value {
 impl RawStep {
     /// Every key but `at`, with the position of its value if the key is present. The first key that the word does not
     /// take is reported.
-    fn keys(&self) -> [(&'static str, Option<Range<usize>>); 23] {
+    fn keys(&self) -> [(&'static str, Option<Range<usize>>); 24] {
         fn place<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
             value.as_ref().map(Spanned::span)
         }
@@ -193,6 +196,7 @@ impl RawStep {
             ("do", place(&self.word)),
             ("as", place(&self.name)),
             ("title", place(&self.title)),
+            ("model", place(&self.model)),
             ("session", place(&self.session)),
             ("turn", place(&self.turn)),
             ("text", place(&self.text)),
@@ -262,7 +266,8 @@ impl Reading<'_> {
                 let targets = &[ResumeTarget::Stored, ResumeTarget::Tip, ResumeTarget::Title];
                 let (session, target) = (session()?, self.target(targets)?);
                 let mode = self.mode()?;
-                RequestStep::Resume { session, target, name: text(self.raw.name.as_ref()), mode }.into()
+                let (name, model) = (text(self.raw.name.as_ref()), self.model()?);
+                RequestStep::Resume { session, target, name, model, mode }.into()
             }
             Word::Activate => RequestStep::Activate { session: session()? }.into(),
             Word::CloseSession => RequestStep::CloseSession { session: session()? }.into(),
@@ -340,7 +345,8 @@ impl Reading<'_> {
             parent: text(self.raw.parent.as_ref()),
             seed: self.raw.seed.as_ref().map(|seed| seed.get_ref().clone()).unwrap_or_default(),
         };
-        Ok(RequestStep::Create { name, title: text(self.raw.title.as_ref()), on_disconnect, start })
+        let title = text(self.raw.title.as_ref());
+        Ok(RequestStep::Create { name, title, model: self.model()?, on_disconnect, start })
     }
 
     fn word(&self) -> Result<Word, ScenarioError> {
@@ -363,6 +369,16 @@ impl Reading<'_> {
             return Err(self.source.error(self.source.key(key, place), message).with_help(entry.help()));
         }
         Ok(())
+    }
+
+    fn model(&self) -> Result<Option<String>, ScenarioError> {
+        match &self.raw.model {
+            Some(model) if model.get_ref().is_empty() => {
+                let help = "leave `model` out where no model is asked for";
+                Err(self.source.error(model.span(), "empty `model`".to_owned()).with_help(help))
+            }
+            model => Ok(text(model.as_ref())),
+        }
     }
 
     fn mode(&self) -> Result<ResumeMode, ScenarioError> {

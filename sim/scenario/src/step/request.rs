@@ -13,6 +13,8 @@ pub enum RequestStep {
         name: String,
         /// Key `title`: the requested title.
         title: Option<String>,
+        /// Key `model`: the model of the session.
+        model: Option<String>,
         /// Key `close_on_disconnect`: what the gateway does when the connection ends.
         on_disconnect: OnDisconnect,
         /// Keys `source`, `parent` and `seed`: the initial content of the session.
@@ -37,6 +39,8 @@ pub enum RequestStep {
         target: ResumeTarget,
         /// Key `as`: another name for the session that is returned.
         name: Option<String>,
+        /// Key `model`: the model that the session has from here on.
+        model: Option<String>,
         /// Keys `lazy` and `eager_build`: when the agent is built.
         mode: ResumeMode,
     },
@@ -287,13 +291,14 @@ impl RequestStep {
 
     pub(super) fn simplify(&mut self) {
         match self {
-            Self::Create { title, on_disconnect, start, .. } => {
-                *title = None;
+            Self::Create { title, model, on_disconnect, start, .. } => {
+                (*title, *model) = (None, None);
                 *on_disconnect = OnDisconnect::Keep;
                 *start = Start::default();
             }
             Self::Prompt { truncate, key, .. } => (*truncate, *key) = (None, None),
-            Self::Resume { target, mode, .. } => {
+            Self::Resume { target, model, mode, .. } => {
+                *model = None;
                 *target = ResumeTarget::Stored;
                 *mode = ResumeMode::Continue;
             }

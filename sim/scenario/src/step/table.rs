@@ -280,12 +280,13 @@ table! {
     Request(RequestStep) {
         Create: Entry {
             takes: Some(
-                "`as`, the name of the session in this file, and may take `title`, `source`, `parent`, `seed` and \
+                "`as`, the name of the session in this file, and may take `title`, `model`, `source`, `parent`, `seed` and \
                  `close_on_disconnect`",
             ),
             keys: &[
                 Key::required("as", Value::NewSession, "the session's name in this file"),
                 Key::optional("title", Value::Text, "the requested title"),
+                Key::optional("model", Value::Text, "the session's model; left out: the gateway's setting"),
                 Key::optional("source", Value::Text, "the kind of client in the row; left out: the gateway's setting"),
                 Key::optional("parent", Value::Session, "the session that the new one is a branch of"),
                 Key::optional("seed", Value::Texts, "earlier messages, of the user and of the assistant in turn"),
@@ -315,7 +316,7 @@ table! {
             ..Entry::request("prompt.submit", "submits a prompt")
         },
         Resume: Entry {
-            takes: Some("`session` and may take `id`, `as`, and `lazy` or `eager_build`"),
+            takes: Some("`session` and may take `id`, `as`, `model`, and `lazy` or `eager_build`"),
             keys: &[
                 SESSION,
                 Key::optional(
@@ -324,6 +325,7 @@ table! {
                     "the id to resume by: the one that the client knows (the default), the tip of its lineage, or the title",
                 ),
                 Key::optional("as", Value::NewSession, "another name for the session that is returned"),
+                Key::optional("model", Value::Text, "the model that the session has from here on; left out: the one it has"),
                 Key::optional("lazy", Value::Flag, "whether the client only reads the session, without an agent"),
                 Key::optional("eager_build", Value::Flag, "whether the agent is built before the answer"),
             ],

@@ -307,7 +307,7 @@ fn words_and_keys() {
         "as = \"work\"\n",
         "",
         "30:1: `session.create` needs `as`",
-        "`session.create` takes `as`, the name of the session in this file, and may take `title`, `source`, `parent`, `seed` and `close_on_disconnect`",
+        "`session.create` takes `as`, the name of the session in this file, and may take `title`, `model`, `source`, `parent`, `seed` and `close_on_disconnect`",
     );
     check_change(
         "session = \"work\"\n",
@@ -343,7 +343,7 @@ fn words_and_keys() {
         r#"as = "work""#,
         "as = \"work\"\nturn = \"refactor\"",
         "35:1: `turn` does not go with `session.create`",
-        "`session.create` takes `as`, the name of the session in this file, and may take `title`, `source`, `parent`, `seed` and `close_on_disconnect`",
+        "`session.create` takes `as`, the name of the session in this file, and may take `title`, `model`, `source`, `parent`, `seed` and `close_on_disconnect`",
     );
     check_change(
         r#"turn = "refactor""#,
@@ -560,5 +560,21 @@ fn tapes_that_are_none() {
         &with("current = 1"),
         &format!("{}:11: invalid type: integer `1`, expected a string", lines + 3),
         "text stands…",
+    );
+}
+
+/// The model of a session has a name, and belongs to the steps that begin a session or resume it.
+#[test]
+fn models() {
+    let create = "about = \"x\"\n[[steps]]\nat = \"0s\"\nclient = \"a\"\ndo = \"connect\"\n[[steps]]\nat = \"0s\"\nclient = \"a\"\n";
+    check_error(
+        &format!("{create}do = \"session.create\"\nas = \"s\"\nmodel = \"\"\n"),
+        "11:9: empty `model`",
+        "leave `model` out where no model is asked for",
+    );
+    check_error(
+        &format!("{create}do = \"session.list\"\nmodel = \"small\"\n"),
+        "10:1: `model` does not go with `session.list`",
+        "`session.list` takes only `at`, `client` and `do`",
     );
 }

@@ -127,11 +127,12 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
                 let parent = (sessions > 0).then_some(session);
                 let start = Start { source: Some(text.clone()), parent, seed: vec![text.clone(), String::new()] };
                 let (name, title) = (format!("s-{sessions}"), Some(text));
-                RequestStep::Create { name, title, on_disconnect: OnDisconnect::Close, start }.into()
+                let model = Some(format!("model-{gap}"));
+                RequestStep::Create { name, title, model, on_disconnect: OnDisconnect::Close, start }.into()
             }
             _ if sessions == 0 => {
                 let (name, on_disconnect) = (format!("s-{sessions}"), OnDisconnect::Keep);
-                RequestStep::Create { name, title: None, on_disconnect, start: Start::default() }.into()
+                RequestStep::Create { name, title: None, model: None, on_disconnect, start: Start::default() }.into()
             }
             4 => {
                 let prompt = turns.keys().next().map_or(Prompt::Text(text), |turn| Prompt::Turn(turn.clone()));
@@ -145,11 +146,12 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             }
             6 => {
                 let (target, name) = (ResumeTarget::Tip, Some(format!("s-{sessions}")));
-                RequestStep::Resume { session, target, name, mode: ResumeMode::ContinueWithAgent }.into()
+                let model = (gap % 3 == 0).then(|| "small".to_owned());
+                RequestStep::Resume { session, target, name, model, mode: ResumeMode::ContinueWithAgent }.into()
             }
             7 => {
                 let target = if gap % 2 == 0 { ResumeTarget::Stored } else { ResumeTarget::Title };
-                RequestStep::Resume { session, target, name: None, mode: ResumeMode::ReadOnly }.into()
+                RequestStep::Resume { session, target, name: None, model: None, mode: ResumeMode::ReadOnly }.into()
             }
             8 => RequestStep::Title { session, title: Some(text).filter(|_| gap % 2 == 0) }.into(),
             9 => RequestStep::History { session }.into(),

@@ -33,8 +33,10 @@ const TITLES: [&str; 2] = ["plan", "report"];
 pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<Step> {
     let clients = if swarm.has(Feature::Company) { 2 + prng.below(2) } else { 1 };
     let names_no_question = clients == 1 && swarm.has(Feature::Answer) && prng.hits(1, 6);
+    let models = Prng::stream(prng.clone().draw(), "models");
     let mut writer = Writer {
         prng,
+        models,
         swarm,
         scenario,
         now: Millis::ZERO,
@@ -79,6 +81,8 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
 
 struct Writer<'a> {
     prng: &'a mut Prng,
+    /// Draws the models for which clients ask, so that they leave the other draws as they are.
+    models: Prng,
     swarm: &'a Swarm,
     scenario: &'a Scenario,
     now: Millis,
@@ -271,8 +275,8 @@ impl Writer<'_> {
     fn crowd(&mut self) {
         for _ in 1..CAP {
             let name = self.fresh_name("crowd");
-            let (title, on_disconnect, start) = (None, OnDisconnect::Keep, Start::default());
-            self.act(0, RequestStep::Create { name, title, on_disconnect, start });
+            let (title, model, on_disconnect, start) = (None, None, OnDisconnect::Keep, Start::default());
+            self.act(0, RequestStep::Create { name, title, model, on_disconnect, start });
         }
         self.now = self.now + Millis::from_secs(1);
         self.lose(0, ConnectionStep::Drop);
@@ -303,7 +307,8 @@ impl Writer<'_> {
         self.expect(self.scenario.gateway.build_delay + agent.first_build.first().copied().unwrap_or(agent.build));
         self.collide_with_cap();
         let start = self.start();
-        self.act(client, RequestStep::Create { name: (*name).to_owned(), title, on_disconnect, start });
+        let model = self.models.hits(1, 4).then(|| "vision-exp".to_owned());
+        self.act(client, RequestStep::Create { name: (*name).to_owned(), title, model, on_disconnect, start });
         self.sessions.push(PlannedSession { name: (*name).to_owned(), busy_until: Millis::ZERO });
     }
 
@@ -445,7 +450,8 @@ impl Writer<'_> {
                 let target = if by_title { ResumeTarget::Title } else { target };
                 let modes = [ResumeMode::ReadOnly, ResumeMode::ContinueWithAgent];
                 let mode = if self.prng.hits(1, 4) { *self.prng.one(&modes) } else { ResumeMode::Continue };
-                RequestStep::Resume { session, target, name, mode }
+                let model = self.models.hits(1, 8).then(|| (*self.models.one(&["vision-exp", "small"])).to_owned());
+                RequestStep::Resume { session, target, name, model, mode }
             }
             Word::Activate => RequestStep::Activate { session },
             Word::CloseSession => {

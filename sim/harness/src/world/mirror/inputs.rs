@@ -34,6 +34,7 @@ impl Inputs {
             | Write::ContinueTitle { .. }
             | Write::Compact { .. }
             | Write::SetTitle { .. }
+            | Write::SetModel { .. }
             | Write::NameSession { .. }
             | Write::ReplaceMessages { .. }
             | Write::Branch { .. }

@@ -148,6 +148,7 @@ impl Messages {
             | Write::ReopenTip { .. }
             | Write::ContinueTitle { .. }
             | Write::SetTitle { .. }
+            | Write::SetModel { .. }
             | Write::NameSession { .. }
             // The caller knows which rows it deletes.
             | Write::Delete { .. }

@@ -33,6 +33,7 @@ pub(super) fn by_commit(footprints: &Footprints, mirror: &Mirror, write: &Write)
         | Write::ReopenTip { session }
         | Write::Compact { session, .. }
         | Write::SetTitle { session, .. }
+        | Write::SetModel { session, .. }
         | Write::ReplaceMessages { session, .. } => change(session),
         // Any row may have the deleted one as its parent.
         Write::Delete { .. } | Write::DeleteChain { .. } => mirror.rows().iter().for_each(|row| change(&row.id)),
@@ -75,6 +76,7 @@ fn names(write: &Write) -> bool {
         | Write::Reopen { .. }
         | Write::ReopenTip { .. }
         | Write::Compact { .. }
+        | Write::SetModel { .. }
         | Write::ReplaceMessages { .. } => false,
     }
 }
