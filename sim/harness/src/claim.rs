@@ -3,6 +3,7 @@
 pub(crate) mod bound;
 mod case;
 pub(crate) mod endless;
+mod life;
 mod renamed;
 pub(crate) mod room;
 mod view;
@@ -12,7 +13,8 @@ use serde::Serialize;
 use sim_scenario::Scenario;
 
 pub use crate::world::cases::{Count, Excuse};
-pub(crate) use case::{Breach, Case, Cases, Tally};
+pub(crate) use case::{Breach, Case, Cases, Tally, turn_place};
+pub(crate) use life::{End, Life, Lives};
 pub(crate) use renamed::RENAMED;
 pub(crate) use view::{Clients, ProcessState, StoreState, View, turns};
 

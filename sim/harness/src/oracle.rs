@@ -80,7 +80,7 @@ impl Oracle {
         for key in overdue {
             if let Some(begun) = self.begun.remove(&key) {
                 let detail = (begun.condition.detail)(&key.1, begun.since);
-                self.tallies[key.0].add(&Case::Held);
+                self.close(key.0, 1, None);
                 self.violate(now, ALL[key.0].name, key.1, detail);
             }
         }
@@ -119,11 +119,9 @@ impl Oracle {
         self.begun.retain(|(other, subject), _| *other != place || hold.contains(subject.as_str()));
         // A condition that ended in time is a case that was judged; one that ended with the process would be judged later.
         let ended = before - self.begun.len();
-        let case = if view.sessions.is_some() { Case::Held } else { Case::Excused(Excuse::Killed) };
-        // The cases of `WithinOf` are counted where they begin.
-        let is_counted = matches!(ALL[place].claim, Claim::Within { .. }) || matches!(case, Case::Excused(_));
-        (0..ended).filter(|_| is_counted).for_each(|_| self.tallies[place].add(&case));
+        self.close(place, ended, view.sessions.is_none().then_some(Excuse::Killed));
         self.ended |= ended > 0;
+        let mut replaced = 0;
         for condition in conditions {
             let within = condition.within;
             let delayed = |since: Uptime| since + within + view.store.delay_since(since);
@@ -139,15 +137,27 @@ impl Oracle {
                     }
                     Some(known) => {
                         *known = begun;
-                        if is_counted {
-                            self.tallies[place].add(&Case::Held);
-                        }
+                        replaced += 1;
                         self.ended = true;
                     }
                     None => {
                         self.begun.insert(key, begun);
                     }
                 }
+            }
+        }
+        self.close(place, replaced, None);
+    }
+
+    /// Counts conditions that are over. Those of `WithinOf` claims were counted where they began.
+    fn close(&mut self, place: usize, conditions: usize, excuse: Option<Excuse>) {
+        let tally = &mut self.tallies[place];
+        for _ in 0..conditions {
+            match (&ALL[place].claim, excuse) {
+                (Claim::WithinOf { .. }, None) => {}
+                (Claim::WithinOf { .. }, Some(excuse)) => tally.take_back(excuse),
+                (_, None) => tally.add(&Case::Held),
+                (_, Some(excuse)) => tally.add(&Case::Excused(excuse)),
             }
         }
     }

@@ -40,6 +40,12 @@ pub(crate) fn frame(scenario: &Scenario) -> Millis {
     longest + backlog
 }
 
+/// How long the gateway may take to learn that a client's connection has ended.
+pub(crate) fn notice(scenario: &Scenario) -> Millis {
+    let vanished = scenario.steps.iter().filter_map(|step| step.action.notice_after());
+    frame(scenario) + vanished.fold(Millis::ZERO, Millis::max)
+}
+
 /// How long the writes that end a session may take while no fault is injected.
 pub(super) fn writes(scenario: &Scenario) -> Millis {
     // At most four writes in a row end a session: its unstored messages, the title, the end, and one in reserve.

@@ -41,10 +41,20 @@ pub(crate) struct Tally {
     once: Count,
     /// The numbers that the claim has given last of the cases that something else counts.
     so_far: Count,
+    /// Those of them that were excused after all, by the oracle.
+    taken_back: Count,
     /// The subjects that were judged when they were looked at last: one bit for each place.
     judged: Vec<u64>,
     /// The subjects that were excused when they were looked at last.
     excused: BTreeMap<usize, Excuse>,
+}
+
+/// The number of turns of a session that have places of their own.
+const TURNS: usize = 32;
+
+/// The place of a turn, from the places of its session and of the turn in it.
+pub(crate) fn turn_place(session: usize, turn: usize) -> usize {
+    session * TURNS + turn.min(TURNS - 1)
 }
 
 impl Case {
@@ -123,6 +133,11 @@ impl Tally {
         }
     }
 
+    /// Excuses a case that is counted where it began.
+    pub(crate) fn take_back(&mut self, excuse: Excuse) {
+        self.taken_back.excuse(excuse);
+    }
+
     fn look(&mut self, place: usize, case: &Case) {
         let (word, bit) = (place / 64, 1 << (place % 64));
         match case {
@@ -149,6 +164,8 @@ impl Tally {
     pub(crate) fn count(&self) -> Count {
         let mut count = self.once.clone();
         count.add(&self.so_far);
+        count.add(&self.taken_back);
+        count.judged -= self.taken_back.excused().min(count.judged);
         count.judged += self.judged.iter().map(|word| u64::from(word.count_ones())).sum::<u64>();
         self.excused.values().for_each(|excuse| count.excuse(*excuse));
         count

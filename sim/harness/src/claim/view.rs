@@ -11,7 +11,7 @@ use gateway_core::store::StoredId;
 use gateway_core::transport::Connection;
 use sim_scenario::Scenario;
 
-use super::bound;
+use super::{Life, bound};
 use crate::task::AnyTask;
 use crate::world::agent_log::AgentLog;
 use crate::world::client_log::{Answer, ClientEvent, ClientLog, SessionLog};
@@ -33,6 +33,8 @@ pub(crate) struct View<'a> {
     pub(crate) live: &'a [Session],
     /// Every session of the run, ended ones included, in the order of registration.
     pub(crate) known: &'a [Session],
+    /// When each of them was live, at the same places.
+    pub(crate) lives: &'a [Life],
     /// The number of running turns, by the label of their session.
     pub(crate) turns: &'a BTreeMap<&'a str, usize>,
     pub(crate) rows: &'a Mirror,

@@ -75,14 +75,9 @@ fn waiting(view: &View<'_>, row: &StoredId, input: &LoggedRequest) -> usize {
     let kind = if input.method == "prompt.submit" { InputKind::Prompt } else { InputKind::Steer };
     let first = view.rows.first(row);
     let is_it = |waiting: &&NewInput| {
-        waiting.kind == kind && waiting.text == text(input) && view.rows.first(&waiting.session) == first
+        waiting.kind == kind && waiting.text == input.said() && view.rows.first(&waiting.session) == first
     };
     view.rows.inputs().iter().filter(is_it).count()
-}
-
-/// The text as it is accepted: a steer without the blanks around it.
-fn text(input: &LoggedRequest) -> &str {
-    if input.method == "session.steer" { input.text.trim() } else { &input.text }
 }
 
 /// Whether agents have begun with as many prompts of this text as the session accepted.

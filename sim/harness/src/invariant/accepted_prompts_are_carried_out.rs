@@ -35,7 +35,7 @@ fn check(view: &View<'_>, _: &RowSet, cases: &mut Cases<'_>) {
 /// Judges each text that was accepted for later in a conversation.
 fn each_text(view: &View<'_>, first: &StoredId, logs: &[&SessionLog], cases: &mut Cases<'_>) {
     let requests = || logs.iter().flat_map(|log| &log.requests);
-    let texts: BTreeSet<&str> = requests().filter(|request| is_accepted(request)).map(text).collect();
+    let texts: BTreeSet<&str> = requests().filter(|request| is_accepted(request)).map(LoggedRequest::said).collect();
     for said in texts {
         if view.rows.lost_a_row(first) {
             cases.add(Case::Excused(Excuse::RowDeleted));
@@ -54,7 +54,7 @@ fn each_text(view: &View<'_>, first: &StoredId, logs: &[&SessionLog], cases: &mu
             let mut others = all.values().filter(|log| !logs.iter().any(|own| std::ptr::eq(*own, *log)));
             request.repeats && others.any(|log| log.requests.iter().any(|other| other.key == request.key))
         };
-        let accepted = requests().filter(|request| text(request) == said).filter(is_meant).filter(is_first);
+        let accepted = requests().filter(|request| request.said() == said).filter(is_meant).filter(is_first);
         let accepted = accepted.filter(|request| !is_used_elsewhere(request)).count();
         let stored = view.rows.all_messages(first).iter().map(|message| times(message, said)).sum::<usize>();
         let kept = stored + waiting(view, first, said);
@@ -76,12 +76,7 @@ fn each_text(view: &View<'_>, first: &StoredId, logs: &[&SessionLog], cases: &mu
 fn cancelled(logs: &[&SessionLog], said: &str) -> usize {
     let is_closed = |log: &&&SessionLog| log.requests.iter().any(|request| request.method == "session.close");
     let of_closed = logs.iter().filter(is_closed).flat_map(|log| &log.requests);
-    of_closed.filter(|request| is_accepted(request) && text(request) == said).count()
-}
-
-/// The text as it is said: a steer without the blanks around it.
-fn text(request: &LoggedRequest) -> &str {
-    if request.method == "session.steer" { request.text.trim() } else { &request.text }
+    of_closed.filter(|request| is_accepted(request) && request.said() == said).count()
 }
 
 /// Whether it was accepted for later.

@@ -1,9 +1,9 @@
 //! A session leaves a connected client only through that client (I8 of spec §15): neither the end of another connection nor a
 //! slow write detaches it, and no reaper ends it as idle.
 
-use gateway_core::actor::Actor;
 use gateway_core::record::{Attachment, Record};
 use gateway_core::state::{Registry, Session};
+use gateway_core::store::EndReason;
 
 use super::{Case, Cases, Claim, Invariant, View};
 
@@ -17,14 +17,14 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     // A process that is down has no connections.
     let Some(sessions) = view.sessions else { return };
     for (place, session) in view.known.iter().enumerate() {
-        cases.look(place, case(view, sessions, session));
+        cases.look(place, case(view, sessions, place, session));
     }
 }
 
-fn case(view: &View<'_>, sessions: &Registry, session: &Session) -> Case {
+fn case(view: &View<'_>, sessions: &Registry, place: usize, session: &Session) -> Case {
     let had = |record: &Record| record.before.iter().rfind(|connection| sessions.is_linked(connection)).cloned();
-    let ended = || view.events.end(session.id());
-    let is_evicted = || ended().is_some_and(|ended| matches!(ended.actor, Actor::IdleReaper | Actor::Cap));
+    let reason = || view.end_of(place, session).and_then(|end| end.row).map(|row| row.reason);
+    let is_evicted = || matches!(reason(), Some(EndReason::IdleTimeout | EndReason::LruEvict));
     let found = session.read(|record| match &record.attachment {
         Attachment::Detached { since, from: Some(connection) } if sessions.is_linked(connection) => {
             Some(format!("was detached at {since} from {}, which is connected", connection.name()))

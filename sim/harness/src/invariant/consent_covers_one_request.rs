@@ -7,24 +7,19 @@
 
 use gateway_core::agent::QuestionKind;
 
-use super::{Cases, Claim, Invariant, View};
+use super::{Case, Cases, Claim, Invariant, View};
+use crate::rows::RowSet;
 use crate::world::agent_log::Answered;
 use crate::world::client_log::{LoggedRequest, Receipt, SentRequest, SessionLog};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "consent_covers_one_request",
     about: "an agent acts on an answer only if a client has sent it while it had this very question on its screen, and only once for each answer",
-    claim: Claim::Each(check),
+    claim: Claim::Rest(check),
 };
 
-fn check(view: &View<'_>, cases: &mut Cases<'_>) {
+fn check(view: &View<'_>, _: &RowSet, cases: &mut Cases<'_>) {
     let turns = view.agents.turns();
-    // Most runs ask nothing, and the claim is judged after each event.
-    let answers = turns.values().flatten().map(|turn| turn.answers.len()).sum();
-    if answers == 0 {
-        return;
-    }
-    cases.so_far(answers);
     let (responses, receipts) = (view.clients.log.responses(), view.clients.log.receipts());
     let logs = view.clients.log.sessions();
     for session in view.known {
@@ -43,6 +38,7 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
             };
             if let Some((place, _)) = responses.iter().enumerate().find(covers) {
                 used[place] = true;
+                cases.add(Case::Held);
                 continue;
             }
             let (kind, text) = (answer.question.kind.name(), &answer.question.text);
@@ -50,7 +46,7 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
                 "session {label} took {:?} for an answer to its {kind} question {text:?}, for which no client has sent it",
                 answer.text
             );
-            cases.fail(label, detail);
+            cases.add(Case::failed(label, detail));
             break;
         }
     }

@@ -15,11 +15,11 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
-    for (place, row) in view.rows.rows().iter().enumerate() {
+    for row in view.rows.rows() {
         let is_theirs =
             is_foreign(&row.source) || is_of_another_program(&row.source) && view.rows.is_untouched(&row.id);
         if is_theirs && !Mirror::is_ended_elsewhere(row) {
-            cases.look(place, case(view, row));
+            cases.look(view.rows.place(&row.id), case(view, row));
         }
     }
 }

@@ -8,6 +8,7 @@ use gateway_core::clock::Millis;
 use sim_scenario::{Action, OnDisconnect, RequestStep, Step};
 
 use super::{Case, Cases, Claim, Excuse, Invariant, View};
+use crate::claim::turn_place;
 use crate::world::agent_log::{AgentTurn, Stop};
 use crate::world::client_log::{LoggedRequest, SessionLog};
 
@@ -16,9 +17,6 @@ pub(super) const INVARIANT: Invariant = Invariant {
     about: "a turn is stopped only if a client asks for it, if its session has to end with a connection or the process, or if its agent has reported nothing for `orphan_silence`, or its tool for `orphan_tool_silence`, while no client was attached",
     claim: Claim::Each(check),
 };
-
-/// The number of turns of a session that are told apart in the counts.
-const TURNS: usize = 32;
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     let logs = view.clients.log.sessions();
@@ -32,16 +30,19 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
         let (Some(turns), log) = (turns.get(&label), logs.get(session.id().as_str())) else { continue };
         for (place, turn) in turns.iter().enumerate() {
             let Some(stop) = turn.stop else { continue };
-            let (case_of, id) = (known * TURNS + place.min(TURNS - 1), session.id().as_str());
+            let (case_of, id) = (turn_place(known, place), session.id().as_str());
             if log.is_some_and(|log| is_asked(log, &turns[..=place], stop)) {
                 cases.look(case_of, Case::Held);
                 continue;
             }
-            let detail = format!(
-                "a turn of session {label} was stopped at {} without cause; its agent had reported {} before",
-                stop.at, stop.silence
-            );
-            cases.look(case_of, has_to_end(view, log, id, stop).unwrap_or_else(|| Case::failed(&*label, detail)));
+            let broken = || {
+                let detail = format!(
+                    "a turn of session {label} was stopped at {} without cause; its agent had reported {} before",
+                    stop.at, stop.silence
+                );
+                Case::failed(&*label, detail)
+            };
+            cases.look(case_of, has_to_end(view, log, id, stop).unwrap_or_else(broken));
         }
     }
 }
@@ -87,7 +88,7 @@ pub(super) fn has_to_end(view: &View<'_>, log: Option<&SessionLog>, session: &st
 }
 
 /// Whether a session whose creation no client has seen may be one that is closed with its connection.
-fn may_close(view: &View<'_>) -> bool {
+pub(super) fn may_close(view: &View<'_>) -> bool {
     let creates = |step: &Step| match &step.action {
         Action::Request(RequestStep::Create { on_disconnect, .. }) => *on_disconnect == OnDisconnect::Close,
         Action::Request(_) | Action::Connection(_) | Action::Process(_) => false,

@@ -1,33 +1,59 @@
 //! The notice of a background job goes to the session that started it (hermes-agent#55578): it may contain what only that
 //! conversation is to know.
+//!
+//! Which session started a job, and which agents were given its notice, is in the agents' own log.
 
-use gateway_core::record::Record;
 use gateway_core::state::Session;
 
 use super::{Case, Cases, Claim, Invariant, View};
+use crate::claim::turn_place;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "job_notices_reach_their_session",
-    about: "a job's notice starts a turn in the session that started the job, and in no other",
+    about: "a job's notice starts a turn in the conversation that started the job, and in no other",
     claim: Claim::Each(check),
 };
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
-    for (place, session) in view.known.iter().enumerate() {
-        cases.look(place, case(view, session));
+    let (jobs, turns) = (view.agents.jobs(), view.agents.turns());
+    // Most runs start no job, and the claim is judged after each event.
+    if jobs.is_empty() {
+        return;
+    }
+    for (known, session) in view.known.iter().enumerate() {
+        let label = view.names.label(session.id());
+        for (place, turn) in turns.get(&label).into_iter().flatten().enumerate() {
+            let Some(owners) = jobs.get(&turn.prompt) else { continue };
+            let is_own =
+                owners.contains(&label) || owners.iter().any(|owner| is_of_one_conversation(view, session, owner));
+            let case = match is_own {
+                true => Case::Held,
+                false if is_prompt(view, session, &turn.prompt) => Case::NotConcerned,
+                false => {
+                    let owners = Vec::from_iter(owners.iter().map(String::as_str)).join(" and ");
+                    let detail = format!("session {label} runs a turn for a job of session {owners}");
+                    Case::failed(&*label, detail)
+                }
+            };
+            cases.look(turn_place(known, place), case);
+        }
     }
 }
 
-fn case(view: &View<'_>, session: &Session) -> Case {
-    if !session.read(Record::is_running) {
-        return Case::NotConcerned;
-    }
-    let owner = view.events.read(session.id(), |events| events.job_owner.clone());
-    let Some(owner) = owner else { return Case::NotConcerned };
-    if owner == *session.id() {
-        return Case::Held;
-    }
-    let (session, owner) = (view.names.label(session.id()), view.names.label(&owner));
-    let detail = format!("session {session} runs a turn for a job of session {owner}");
-    Case::failed(session, detail)
+/// Whether a session and the one with the label `owner` belong to one conversation: a notice that waits in the rows waits for the
+/// next resume.
+fn is_of_one_conversation(view: &View<'_>, session: &Session, owner: &str) -> bool {
+    let logs = view.clients.log.sessions();
+    let first = |session: &Session| {
+        let stored = logs.get(session.id().as_str())?.stored.as_ref()?;
+        Some(view.rows.first(stored).clone())
+    };
+    let owner = view.known.iter().find(|known| view.names.label(known.id()) == owner);
+    owner.and_then(first).is_some_and(|owner| first(session) == Some(owner))
+}
+
+/// Whether a client has sent this text to the session.
+fn is_prompt(view: &View<'_>, session: &Session, text: &str) -> bool {
+    let logs = view.clients.log.sessions();
+    logs.get(session.id().as_str()).is_some_and(|log| log.requests.iter().any(|request| request.text == text))
 }

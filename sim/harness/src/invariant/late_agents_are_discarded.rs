@@ -1,31 +1,23 @@
 //! An agent that is built after its session has ended is discarded: nothing would close it later (S11 of the catalogue;
 //! hermes-agent#49852). An agent that exists at the end is closed then, also by a release that lets it work on.
-
-use gateway_core::record::{AgentState, SessionStage};
-use gateway_core::state::Session;
+//!
+//! When an agent was built, and whether the gateway still holds it, is in the agents' own log.
 
 use super::{Case, Cases, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "late_agents_are_discarded",
-    about: "an ended session has no agent that is built and not closed",
+    about: "an agent that is built after its session has ended is not kept",
     claim: Claim::Each(check),
 };
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
-    for (place, session) in view.known.iter().enumerate() {
-        if session.read(|record| record.stage == SessionStage::Finalized) {
-            cases.look(place, case(view, session));
-        }
+    let builds = view.agents.builds();
+    for (place, (session, life)) in view.known.iter().zip(view.lives).enumerate() {
+        let Some(until) = life.until else { continue };
+        let label = view.names.label(session.id());
+        let is_kept = builds.get(&label).into_iter().flatten().any(|build| build.at > until && !build.is_dropped);
+        let detail = || format!("session {label} got an agent after its end");
+        cases.look(place, if is_kept { Case::failed(&*label, detail()) } else { Case::Held });
     }
-}
-
-fn case(view: &View<'_>, session: &Session) -> Case {
-    let has_agent = session.read(|record| record.agent.state == AgentState::Ready);
-    if !has_agent || view.events.read(session.id(), |events| events.agent_closed) {
-        return Case::Held;
-    }
-    let label = view.names.label(session.id());
-    let detail = format!("session {label} got an agent after its end");
-    Case::failed(label, detail)
 }

@@ -21,9 +21,9 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
         }
     }
     // In the order of the parents' insertion.
-    for (place, parent) in view.rows.rows().iter().enumerate() {
+    for parent in view.rows.rows() {
         if let Some(children) = children.get(&parent.id) {
-            cases.look(place, case(view, parent, children));
+            cases.look(view.rows.place(&parent.id), case(view, parent, children));
         }
     }
 }

@@ -1,5 +1,11 @@
 //! Every accepted prompt ends once (I6 of spec §15): with an answer, an error or a cancellation. Prompts that an old release
 //! merges into one turn end together.
+//!
+//! That no prompt has its turn twice is judged by the agents' own log and by what clients sent. How many prompts have ended is
+//! what the gateway reports: one that is cancelled, merged or fails while no client is connected leaves no other trace.
+//! `accepted_prompts_are_carried_out` judges those by the rows.
+
+use std::collections::BTreeMap;
 
 use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
@@ -7,15 +13,36 @@ use gateway_core::state::Session;
 use super::{Case, Cases, Claim, Excuse, Invariant, View};
 use crate::claim::endless::is_endless;
 use crate::rows::RowSet;
+use crate::world::client_log::SessionLog;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "prompts_end_once",
-    about: "at rest, every accepted prompt was answered, failed or cancelled exactly once",
+    about: "at rest, every accepted prompt was answered, failed or cancelled exactly once, and none had two turns",
     claim: Claim::Rest(check),
 };
 
 fn check(view: &View<'_>, _: &RowSet, cases: &mut Cases<'_>) {
-    view.known.iter().for_each(|session| cases.add(case(view, session)));
+    for session in view.known {
+        cases.add(repeated(view, session).unwrap_or_else(|| case(view, session)));
+    }
+}
+
+/// The case of a session that has given agents a text more often than clients have sent it to its conversation.
+fn repeated(view: &View<'_>, session: &Session) -> Option<Case> {
+    let (logs, turns) = (view.clients.log.sessions(), view.agents.turns());
+    let label = view.names.label(session.id());
+    let turns = turns.get(&label).filter(|turns| turns.len() > 1)?;
+    let stored = logs.get(session.id().as_str())?.stored.as_ref()?;
+    let first = view.rows.first(stored);
+    let is_its = |log: &&SessionLog| log.stored.as_ref().is_some_and(|row| view.rows.first(row) == first);
+    let mut begun: BTreeMap<&str, usize> = BTreeMap::new();
+    turns.iter().for_each(|turn| *begun.entry(turn.prompt.as_str()).or_default() += 1);
+    let requests = || logs.values().filter(is_its).flat_map(|log| &log.requests);
+    let sent = |text: &str| requests().filter(|request| request.said() == text).count();
+    let (text, times) = begun.into_iter().find(|(text, times)| *times > sent(text) && sent(text) > 0)?;
+    let detail =
+        format!("session {label} ran {times} turns for the prompt {text:?}, which was sent {} times", sent(text));
+    (!view.agents.jobs().contains_key(text)).then(|| Case::failed(&*label, detail))
 }
 
 fn case(view: &View<'_>, session: &Session) -> Case {

@@ -29,11 +29,22 @@ fn case(view: &View<'_>, event: &ClientEvent) -> Case {
             let detail = format!("{client} received an answer to no request that waited for one");
             Case::failed(client, detail)
         }
-        // An answer in time. One that was late has an event of its own.
+        // One that was late has an event of its own.
+        ClientEvent::Answer(answer) if was_late(view, answer) => Case::NotConcerned,
         ClientEvent::Answer(Answer { client, .. }) if view.clients.log.connections().is_sound(client) => Case::Held,
         ClientEvent::Answer(_) => Case::Excused(Excuse::LineInDoubt),
         _ => Case::NotConcerned,
     }
+}
+
+/// Whether the answer is one of those that arrived late.
+fn was_late(view: &View<'_>, answer: &Answer) -> bool {
+    view.clients.events.iter().any(|event| match event {
+        ClientEvent::Waited { request, answered_at: Some(_), .. } => {
+            request.client == answer.client && request.number == answer.request.number
+        }
+        _ => false,
+    })
 }
 
 fn late(view: &View<'_>, request: &SentRequest, ahead: u64, answered_at: Option<Uptime>, at: Uptime) -> Case {

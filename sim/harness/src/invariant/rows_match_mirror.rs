@@ -74,9 +74,13 @@ mod tests {
         };
         let written = Written { changed: 1, session: None };
         let mut mirror = Mirror::default();
-        mirror.apply(&Write::CreateSession { session }, &written);
+        mirror.apply(&Write::CreateSession { session }, &written, Uptime::default());
         let before = RowSet { sessions: mirror.rows().to_vec(), ..RowSet::default() };
-        mirror.apply(&Write::End { session: id, at: Wall(2), reason: EndReason::TuiClose }, &written);
+        mirror.apply(
+            &Write::End { session: id, at: Wall(2), reason: EndReason::TuiClose },
+            &written,
+            Uptime::default(),
+        );
         let after = RowSet { sessions: mirror.rows().to_vec(), ..RowSet::default() };
         let (sessions, names, log) = (Registry::default(), Names::default(), ClientLog::default());
         let text = "about = \"A\"\n[[steps]]\nat = \"0s\"\nclient = \"desktop\"\ndo = \"connect\"\n";
@@ -90,6 +94,7 @@ mod tests {
             sessions: Some(&sessions),
             live: &[],
             known: &[],
+            lives: &[],
             turns: &BTreeMap::new(),
             rows: &mirror,
             events: &SessionEvents::default(),

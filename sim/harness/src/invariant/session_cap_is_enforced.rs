@@ -1,7 +1,10 @@
 //! A session that is added beyond the cap evicts one that is unused (A24 of the catalogue; spec §6).
+//!
+//! When a session was added is when the simulator first saw it in the registry. Whether one is unused is taken from the clients'
+//! log and the agents' log.
 
 use gateway_core::clock::{Millis, Uptime};
-use gateway_core::record::{Attachment, Record, SessionStage};
+use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
 use sim_scenario::Scenario;
 
@@ -19,35 +22,44 @@ const SWEEP: Millis = Millis(200);
 
 fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let Some(cap) = bound::live_sessions(view.scenario).filter(|cap| view.live.len() > *cap) else { return Vec::new() };
-    let live = view.live;
-    let stays: Vec<&Session> =
-        live.iter().filter(|session| session.read(|record| record.stage == SessionStage::Open)).collect();
-    let added = stays.iter().map(|session| session.read(|record| record.details.created_at.uptime)).max();
+    // One that is being ended or opened leaves or stays for another reason.
+    let is_open = |session: &Session| session.read(|record| record.stage == SessionStage::Open);
+    let places = view.known.iter().zip(view.lives).filter(|(_, life)| life.until.is_none());
+    let stays: Vec<(&Session, Uptime)> =
+        places.filter(|(session, _)| is_open(session)).map(|(session, life)| (session, life.from)).collect();
+    let added = stays.iter().map(|(_, from)| *from).max();
     let Some(added) = added.filter(|_| stays.len() > cap) else { return Vec::new() };
-    let unused = stays.into_iter().filter(|session| is_unused(view, session, added));
+    let unused = stays.into_iter().filter(|(session, _)| is_unused(view, session, added));
     // Ends come one after the other.
-    let within = bound + view.slack().times(live.len() as u64);
-    let condition =
-        |session: &Session| Condition { subject: view.names.label(session.id()), era: added, within, detail };
+    let within = bound + view.slack().times(view.live.len() as u64);
+    let condition = |(session, _): (&Session, Uptime)| Condition {
+        subject: view.names.label(session.id()),
+        era: added,
+        within,
+        detail,
+    };
     unused.map(condition).collect()
 }
 
 /// Whether it has no client, and was not used since the newest session was added.
 fn is_unused(view: &View<'_>, session: &Session, added: Uptime) -> bool {
-    let has_left = |record: &Record| {
-        let left = matches!(record.attachment, Attachment::Detached { since, from: Some(_) } if since < added);
-        left && !record.is_running()
-    };
+    let (id, label) = (session.id().as_str(), view.names.label(session.id()));
+    let connections = view.clients.log.connections();
+    // A gateway learns of the end of a connection after its client, and of a silent one much later.
+    let noticed = bound::notice(view.scenario);
+    let has_left = !connections.may_be_held(id) && connections.left_at(id).is_some_and(|left| left + noticed < added);
     // A session whose agent is being built is not evicted.
-    session.read(has_left) && used_at(view, session) + build(view.scenario) < added
+    has_left
+        && !view.has_turn(&label)
+        && used_at(view, session, &label).is_some_and(|used| used + build(view.scenario) < added)
 }
 
-/// When a client named it in a request last, or its agent last ended a turn.
-fn used_at(view: &View<'_>, session: &Session) -> Uptime {
+/// When a client named it in a request last, or its agent last ended a turn. `None`: a request has no answer.
+fn used_at(view: &View<'_>, session: &Session, label: &str) -> Option<Uptime> {
     let logs = view.clients.log.sessions();
     let requests = logs.get(session.id().as_str()).into_iter().flat_map(|log| &log.requests);
-    let asked = requests.map(|request| request.answered.as_ref().map_or(request.sent_at, |reply| reply.at)).max();
-    asked.max(last_used(view, session, &view.names.label(session.id()))).unwrap_or_default()
+    let asked: Option<Vec<Uptime>> = requests.map(|request| Some(request.answered.as_ref()?.at)).collect();
+    Some(asked?.into_iter().max().max(last_used(view, session, label)).unwrap_or_default())
 }
 
 /// How long the build of an agent may take after its session was added or resumed.

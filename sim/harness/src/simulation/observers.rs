@@ -7,7 +7,7 @@ use gateway_core::clock::Uptime;
 use gateway_core::state::Session;
 use sim_scenario::Scenario;
 
-use crate::claim::{Clients, ProcessState, StoreState, View, turns};
+use crate::claim::{Clients, Lives, ProcessState, StoreState, View, turns};
 use crate::coverage::{Milestone, Observer};
 use crate::history::Historian;
 use crate::oracle::Oracle;
@@ -25,6 +25,8 @@ pub(super) struct Observers<'a> {
     pub(super) historian: Historian,
     /// Every session that was ever registered, in the order of registration.
     pub(super) known: Vec<Session>,
+    /// When each of them was live.
+    lives: Lives,
     store: StoreState,
     /// How many sessions of `known` are of earlier processes.
     inherited: usize,
@@ -60,6 +62,7 @@ impl<'a> Observers<'a> {
             coverage: Observer::default(),
             historian: Historian::default(),
             known: Vec::new(),
+            lives: Lives::default(),
             store: StoreState::new(scenario),
             inherited: 0,
             observed: Revisions { process: 1, registry: 0, store: 0, clients: 0, network: 0 },
@@ -121,6 +124,7 @@ impl<'a> Observers<'a> {
         self.store.count(world.store.injected_faults(), world.store.waited(), world.context.now());
         let live = live(gateway);
         self.register(&live);
+        self.lives.observe(&self.known, &live, gateway.is_some(), world.context.now());
         let is_stopping =
             |session: &&Session| session.read(|record| record.turn.as_ref().is_some_and(|turn| turn.interrupted));
         for session in live.iter().filter(is_stopping) {
@@ -180,6 +184,7 @@ impl<'a> Observers<'a> {
             sessions: gateway.map(|gateway| &gateway.sessions),
             live,
             known: &self.known,
+            lives: self.lives.all(),
             turns: &turns(tasks),
             rows: &world.store.mirror(),
             events: &world.session_events,

@@ -1,7 +1,7 @@
 //! What the agents did, and when. Claims judge the gateway by it, not by the gateway's own account of a turn.
 
 use std::cell::{Cell, Ref, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_core::agent::{Question, TurnEvent};
 use gateway_core::clock::{Millis, Uptime};
@@ -15,6 +15,10 @@ pub(crate) struct AgentLog {
     turns: RefCell<BTreeMap<String, Vec<AgentTurn>>>,
     /// How many conversations agents were given.
     given: Cell<usize>,
+    /// The agents that were built, by the label of the session for which they were, oldest first.
+    builds: RefCell<BTreeMap<String, Vec<Build>>>,
+    /// The sessions whose turns have started a background job, by its name.
+    jobs: RefCell<BTreeMap<String, BTreeSet<String>>>,
     /// The sessions whose agent was given a conversation that a model provider refuses, with the reason.
     refused: RefCell<Vec<(String, String)>>,
     /// When each question was over, by its id; none as long as its agent waits for the answer. The ids are those that the
@@ -31,6 +35,15 @@ pub(crate) enum Severing {
     Kill,
     /// The process exits after a signal.
     Exit,
+}
+
+/// An agent that was built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Build {
+    /// When its build had succeeded.
+    pub(crate) at: Uptime,
+    /// Whether the gateway has let go of it since.
+    pub(crate) is_dropped: bool,
 }
 
 /// The work of an agent on one prompt.
@@ -115,6 +128,36 @@ impl AgentLog {
     /// The sessions whose agent was given a conversation that a model provider refuses, with the reason.
     pub(crate) fn refused(&self) -> Ref<'_, Vec<(String, String)>> {
         self.refused.borrow()
+    }
+
+    /// The agents that were built, by the label of their session, oldest first.
+    pub(crate) fn builds(&self) -> Ref<'_, BTreeMap<String, Vec<Build>>> {
+        self.builds.borrow()
+    }
+
+    /// The sessions whose turns have started a background job, by its name, which is also its outcome.
+    pub(crate) fn jobs(&self) -> Ref<'_, BTreeMap<String, BTreeSet<String>>> {
+        self.jobs.borrow()
+    }
+
+    /// An agent was built for a session. Returns its place among those of the session.
+    pub(super) fn built(&self, session: &str, now: Uptime) -> usize {
+        let mut builds = self.builds.borrow_mut();
+        let builds = builds.entry(session.to_owned()).or_default();
+        builds.push(Build { at: now, is_dropped: false });
+        builds.len() - 1
+    }
+
+    /// The gateway has let go of an agent.
+    pub(super) fn dropped(&self, session: &str, place: usize) {
+        if let Some(build) = self.builds.borrow_mut().get_mut(session).and_then(|builds| builds.get_mut(place)) {
+            build.is_dropped = true;
+        }
+    }
+
+    /// A turn of a session has started a background job.
+    pub(super) fn job_started(&self, session: &str, job: &str) {
+        self.jobs.borrow_mut().entry(job.to_owned()).or_default().insert(session.to_owned());
     }
 
     /// How many conversations agents were given.

@@ -20,13 +20,22 @@ pub(super) struct WatchedAgents {
 impl Agents for WatchedAgents {
     fn build(&self) -> LocalBoxFuture<'static, Result<Rc<dyn Agent>, BuildError>> {
         let (built, context) = (self.agents.build(), Rc::clone(&self.context));
-        async move { built.await.map(|agent| Rc::new(WatchedAgent { agent, context }) as Rc<dyn Agent>) }.boxed_local()
+        async move {
+            let agent = built.await?;
+            // The task of a build belongs to its session.
+            let session = context.current().tag.owner.clone();
+            let built = session.map(|session| (context.agent_log.built(&session, context.now()), session));
+            Ok(Rc::new(WatchedAgent { agent, context, built }) as Rc<dyn Agent>)
+        }
+        .boxed_local()
     }
 }
 
 struct WatchedAgent {
     agent: Rc<dyn Agent>,
     context: Rc<SimContext>,
+    /// Its place among the agents of its session, and that session.
+    built: Option<(usize, Rc<str>)>,
 }
 
 impl Agent for WatchedAgent {
@@ -44,6 +53,14 @@ impl Agent for WatchedAgent {
 
     fn compress<'a>(&'a self, interrupt: &'a Interrupt) -> LocalBoxFuture<'a, Result<String, CompressError>> {
         self.agent.compress(interrupt)
+    }
+}
+
+impl Drop for WatchedAgent {
+    fn drop(&mut self) {
+        if let Some((place, session)) = &self.built {
+            self.context.agent_log.dropped(session, *place);
+        }
     }
 }
 
@@ -68,6 +85,9 @@ impl Turn for WatchedTurn {
             self.note(|turn, _| turn.goes_on());
             let event = self.turn.next(interrupt).await;
             self.note(|turn, now| turn.report(&event, interrupt.is_raised(), now));
+            if let TurnEvent::JobStarted { job } = &event {
+                self.context.agent_log.job_started(&self.session, job);
+            }
             event
         }
         .boxed_local()

@@ -28,6 +28,15 @@ pub(crate) use session_log::{SessionLog, TurnEnd};
 use crate::footprint::{Resource, SharedFootprints};
 use crate::world::cases::{Count, Excuse};
 
+/// Whether a line to a client had room for each frame at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HadRoom {
+    /// It always had.
+    Always,
+    /// Frames may have waited.
+    NotAlways,
+}
+
 /// How long after the end of its connection a request may still be carried out.
 const LOST: Millis = Millis::from_secs(60);
 
@@ -58,8 +67,6 @@ struct Inner {
     models: Models,
     connections: Connections,
     screens: Screens,
-    /// When each client was given a session last, by session.
-    given: BTreeMap<String, BTreeMap<String, Uptime>>,
     /// Until when a request on a connection that has ended may still take a session, by session.
     lingering: BTreeMap<String, Uptime>,
     /// The questions that clients received, in order.
@@ -70,6 +77,8 @@ struct Inner {
     questions: BTreeMap<String, ReceivedQuestion>,
     /// The stored ids whose deletion was confirmed, with the client that asked for it.
     deletions: Vec<(StoredId, String)>,
+    /// Whether any session is closed.
+    has_closed: bool,
     /// The requests without an answer on connections that are open, by client and number.
     in_flight: BTreeMap<(String, u64), InFlight>,
     counted: Counted,
@@ -210,7 +219,7 @@ impl ClientLog {
         }
         if refusal_attaches {
             inner.connections.give(&request, request.session(), now);
-            inner.give(client, request.session(), &request, &Value::Null, now);
+            inner.give(client, request.session(), &request, &Value::Null);
         }
         if let Ok(result) = &result
             && is_attaching(&request.method)
@@ -227,41 +236,45 @@ impl ClientLog {
         inner.events.push(ClientEvent::Answer(Answer { client: client.to_owned(), request, result }));
     }
 
+    /// The gateway puts a frame on the line of a client. Of interest is the answer that a session is closed, and each event of
+    /// that session after it. Frames of another line than that of the answer may have waited since before it, unless the line
+    /// had room for them at once.
+    pub(crate) fn sent_by_gateway(&self, client: &str, frame: &str, had_room: HadRoom) {
+        let mut inner = self.0.borrow_mut();
+        if !inner.has_closed && !frame.contains("\"closed\":true") {
+            return;
+        }
+        let Ok(frame) = serde_json::from_str::<Value>(frame) else { return };
+        if let Some(number) = frame["id"].as_u64() {
+            let request = inner.in_flight.get(&(client.to_owned(), number)).map(|waiting| &waiting.request);
+            let closes =
+                request.filter(|request| request.method == "session.close" && frame["result"]["closed"] == true);
+            if let Some(session) = closes.map(|request| request.session().to_owned()) {
+                inner.has_closed = true;
+                inner.session(&session).closed_for = Some(client.to_owned());
+            }
+            return;
+        }
+        let Some(session) = frame["params"]["session_id"].as_str() else { return };
+        let is_late = |log: &SessionLog| {
+            log.closed_for.as_ref().is_some_and(|closer| closer == client || had_room == HadRoom::Always)
+        };
+        if inner.sessions.get(session).is_some_and(is_late) {
+            inner.session(session).heard_after_close = Some(client.to_owned());
+            inner.revision += 1;
+        }
+    }
+
     /// Records a received event notification.
     pub(crate) fn received(&self, client: &str, event: &Value, now: Uptime) {
         let mut inner = self.0.borrow_mut();
         let Some(session) = event["session_id"].as_str() else { return };
         let (kind, payload) = (event["type"].as_str().unwrap_or_default(), &event["payload"]);
         // With `fan_out` several clients receive one event.
-        let mut is_new = true;
-        if let Some(seq) = event["seq"].as_u64() {
-            let own = || (session.to_owned(), client.to_owned());
-            if inner.session(session).continues_after_stop(client, kind, seq) {
-                let (session, client) = own();
-                inner.events.push(ClientEvent::SaidAfterStop { session, client });
-            }
-            let since = inner.session(session).follows_since(client);
-            match inner.session(session).gap(client, seq) {
-                // Those in between may have gone to the other client.
-                Some(_) if inner.is_shared(client, session, since) => inner.counted.numbers.excuse(Excuse::MayBeShared),
-                Some(before) => {
-                    inner.counted.numbers.judge();
-                    let (session, client) = own();
-                    inner.events.push(ClientEvent::Gap { session, client, before, seq });
-                }
-                None => inner.counted.numbers.judge(),
-            }
-            is_new = !inner.session(session).shown.contains_key(&seq);
-            inner.session(session).shown.insert(seq, (kind.to_owned(), payload.clone()));
-            // Another client may have missed it, or has received it before.
-            if !is_new || inner.screens.is_shared(session) {
-                inner.changes_screen(session);
-            }
-            if !inner.session(session).follows(client, seq) {
-                let (session, client) = own();
-                inner.events.push(ClientEvent::OutOfOrder { session, client, seq });
-            }
-        }
+        let is_new = match event["seq"].as_u64() {
+            Some(seq) => inner.numbered(client, session, seq, kind, payload),
+            None => true,
+        };
         if kind.ends_with(".request") {
             inner.ask(client, session, kind, payload, now);
         }
@@ -273,7 +286,7 @@ impl ClientLog {
         if kind == "error" && says_no_agent() {
             inner.failed_builds += 1;
         }
-        match inner.session(session).received(client, kind, payload) {
+        match inner.session(session).received(client, kind, payload, now) {
             None => {}
             Some(Stopped::Asked) => inner.counted.stops.judge(),
             Some(Stopped::MayBeAsked) => inner.counted.stops.excuse(Excuse::MayBeShared),
@@ -452,6 +465,45 @@ impl Inner {
         self.sessions.entry(session.to_owned()).or_default()
     }
 
+    /// Records a numbered event of a session. Returns whether no client has received it before.
+    fn numbered(&mut self, client: &str, session: &str, seq: u64, kind: &str, payload: &Value) -> bool {
+        let own = || (session.to_owned(), client.to_owned());
+        let since = self.session(session).follows_since(client);
+        let log = self.sessions.entry(session.to_owned()).or_default();
+        let continues = log.continues_after_stop(client, kind, seq);
+        let gap = log.gap(client, seq);
+        let is_new = log.shown.insert(seq, (kind.to_owned(), payload.clone())).is_none();
+        let is_in_order = log.follows(client, seq);
+        // Those in between may have gone to the other client.
+        let gap = match gap {
+            Some(_) if self.is_shared(client, session, since) => {
+                self.counted.numbers.excuse(Excuse::MayBeShared);
+                None
+            }
+            gap => {
+                self.counted.numbers.judge();
+                gap
+            }
+        };
+        // Another client may have missed it, or has received it before.
+        if !is_new || self.screens.is_shared(session) {
+            self.changes_screen(session);
+        }
+        if continues {
+            let (session, client) = own();
+            self.events.push(ClientEvent::SaidAfterStop { session, client });
+        }
+        if let Some(before) = gap {
+            let (session, client) = own();
+            self.events.push(ClientEvent::Gap { session, client, before, seq });
+        }
+        if !is_in_order {
+            let (session, client) = own();
+            self.events.push(ClientEvent::OutOfOrder { session, client, seq });
+        }
+        is_new
+    }
+
     /// Whether another client may have had the session, or its events, since.
     fn is_shared(&mut self, client: &str, session: &str, since: Uptime) -> bool {
         self.connections.may_share(client, session, since) || self.session(session).is_shared(client, since)
@@ -513,7 +565,7 @@ impl Inner {
     /// Records that the answer to a request has given a session to a client, and from which event on it hears all.
     fn attached(&mut self, client: &str, session: &str, request: &SentRequest, result: &Value, now: Uptime) {
         self.connections.give(request, session, now);
-        self.give(client, session, request, result, now);
+        self.give(client, session, request, result);
         let latest = match request.method.as_str() {
             "session.create" => Some(0),
             _ => result["latest_seq"].as_u64(),
@@ -530,14 +582,12 @@ impl Inner {
     }
 
     /// Records that the answer to a request has given a session to a client, which shows what the answer says.
-    fn give(&mut self, client: &str, session: &str, request: &SentRequest, result: &Value, now: Uptime) {
-        let given = self.given.entry(session.to_owned()).or_default();
+    fn give(&mut self, client: &str, session: &str, request: &SentRequest, result: &Value) {
         // Another request that was under way meanwhile may have been carried out before or after this one: that of another client,
         // or an earlier one of this client on a connection that has ended since.
-        let was_over = |at: &Uptime| *at < request.sent_at;
-        let is_clear = given.iter().all(|(other, at)| other == client || was_over(at))
-            && self.lingering.get(session).is_none_or(was_over);
-        given.insert(client.to_owned(), now);
+        let was_over = |at: Uptime| at < request.sent_at;
+        let is_clear = self.connections.given(session).all(|(other, at)| other == client || was_over(at))
+            && self.lingering.get(session).is_none_or(|at| was_over(*at));
         self.screens.give(client, session, is_clear);
         self.changes_screen(session);
         let says_running = screen::running_in(&request.method, result).filter(|_| !result.is_null());

@@ -3,6 +3,7 @@
 //! Claims read the mirror instead of the tables. It needs no query, and it implements the writes a second time without
 //! SQL, so that mistakes in the SQL are found. At rest the tables are compared with it.
 
+mod ends;
 mod inputs;
 mod messages;
 mod refused;
@@ -16,6 +17,7 @@ use gateway_core::store::{
 };
 use gateway_sqlite::Dump;
 
+pub(crate) use ends::RowEnd;
 pub(crate) use refused::RefusedMessage;
 
 /// The session rows, in the order in which they were inserted.
@@ -24,6 +26,8 @@ pub(crate) struct Mirror {
     rows: Vec<SessionRow>,
     /// The index of each row in `rows`.
     places: BTreeMap<StoredId, usize>,
+    /// The number of each row, deleted ones included, in the order of insertion.
+    numbers: BTreeMap<StoredId, usize>,
     messages: messages::Messages,
     refused: refused::Refused,
     inputs: inputs::Inputs,
@@ -34,9 +38,9 @@ pub(crate) struct Mirror {
     /// The titles that new rows asked for but did not get, because another row had them. By the first row of the
     /// conversation.
     untitled: BTreeSet<(StoredId, String)>,
-    /// The number of ends of rows, and of those by a rotation.
-    ends: usize,
-    rotations: usize,
+    ends: ends::Ends,
+    /// Rows to which the process that is up, or was up last, has written: it has opened them, or said something in them.
+    in_use: BTreeSet<StoredId>,
     /// Rows that received messages after their end, with the end reason.
     late: Vec<(StoredId, String)>,
     /// Deleted rows; `childless` has their parents.
@@ -63,6 +67,7 @@ impl Mirror {
     pub(crate) fn begin_with(&mut self, dump: &Dump) {
         for row in &dump.sessions {
             self.places.insert(row.id.clone(), self.rows.len());
+            self.number(&row.id);
             self.rows.push(row.clone());
             let first = match self.link(row) {
                 Some((parent, _)) => {
@@ -111,6 +116,11 @@ impl Mirror {
     /// The row with a title.
     pub(crate) fn titled(&self, title: &str) -> Option<&SessionRow> {
         self.rows.iter().find(|row| row.title.as_deref() == Some(title))
+    }
+
+    /// The number of a row, which it keeps when other rows are deleted: where claims count their verdict on it.
+    pub(crate) fn place(&self, id: &StoredId) -> usize {
+        self.numbers.get(id).copied().unwrap_or(self.numbers.len())
     }
 
     /// The alias of a row in reports: `s1` for the first row.
@@ -194,12 +204,27 @@ impl Mirror {
 
     /// The number of rows that were ended by a rotation.
     pub(crate) fn rotations(&self) -> usize {
-        self.rotations
+        self.ends.rotations
     }
 
     /// The number of ends of rows.
     pub(crate) fn ends(&self) -> usize {
-        self.ends
+        self.ends.count
+    }
+
+    /// The committed ends of rows that were open, in order.
+    pub(crate) fn row_ends(&self) -> &[RowEnd] {
+        self.ends.of_open_rows()
+    }
+
+    /// Whether the process that is up, or was up last, has opened the row or said something in it.
+    pub(crate) fn was_used(&self, id: &StoredId) -> bool {
+        self.in_use.contains(id)
+    }
+
+    /// Records that another process starts.
+    pub(crate) fn note_start(&mut self) {
+        self.in_use.clear();
     }
 
     /// Rows with a message that a model provider refuses.
@@ -336,9 +361,9 @@ impl Mirror {
         }
     }
 
-    /// Applies a committed transaction.
-    pub(crate) fn apply(&mut self, write: &Write, written: &Written) {
-        self.apply_to_rows(write, written);
+    /// Applies a transaction that was committed at `now`.
+    pub(crate) fn apply(&mut self, write: &Write, written: &Written, now: Uptime) {
+        self.apply_to_rows(write, written, now);
         self.inputs.apply(write);
         let row = match write {
             Write::CreateSession { session }
@@ -360,6 +385,22 @@ impl Mirror {
             Write::Rotate { child, .. } | Write::Branch { child, .. } => &child.id,
         };
         self.touch(write, written, row);
+        let is_reopened = matches!(write, Write::ReopenTip { .. }) && written.changed > 0;
+        let is_used = matches!(
+            write,
+            Write::CreateSession { .. }
+                | Write::StartTurn { .. }
+                | Write::NameSession { .. }
+                | Write::Append { .. }
+                | Write::Reopen { .. }
+                | Write::Rotate { .. }
+                | Write::Branch { .. }
+        );
+        if is_reopened {
+            self.in_use.extend(written.session.clone());
+        } else if is_used {
+            self.in_use.insert(row.clone());
+        }
         let first = self.first(row).clone();
         if let Some(title) = self.row(row).and_then(|row| row.title.clone()) {
             self.titles.insert((first.clone(), title));
@@ -383,7 +424,7 @@ impl Mirror {
         }
     }
 
-    fn apply_to_rows(&mut self, write: &Write, written: &Written) {
+    fn apply_to_rows(&mut self, write: &Write, written: &Written, now: Uptime) {
         match write {
             Write::CreateSession { session } => self.insert(session),
             Write::Accept { .. } | Write::Cancel { .. } => {}
@@ -394,7 +435,7 @@ impl Mirror {
             Write::Append { session, messages, .. } => {
                 self.count(session, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
             }
-            Write::End { session, at, reason } => self.end(session, *at, *reason),
+            Write::End { session, at, reason } => self.end(session, *at, *reason, now),
             Write::Reopen { session } => self.open(session),
             Write::ReopenTip { session } => {
                 if written.session.as_ref() == Some(session) {
@@ -402,7 +443,7 @@ impl Mirror {
                 }
             }
             Write::Rotate { parent, at, child, messages } => {
-                self.end(parent, *at, EndReason::Compression);
+                self.end(parent, *at, EndReason::Compression, now);
                 self.insert(child);
                 self.continue_title(&child.id, parent);
                 self.count(&child.id, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
@@ -533,6 +574,7 @@ impl Mirror {
         let is_left_out = |parent: &StoredId| session.branched_from.is_some() && self.row(parent).is_none();
         let parent = session.parent.clone().filter(|parent| !is_left_out(parent));
         self.places.insert(session.id.clone(), self.rows.len());
+        self.number(&session.id);
         self.rows.push(SessionRow {
             id: session.id.clone(),
             source: session.source.clone(),
@@ -549,9 +591,14 @@ impl Mirror {
         });
     }
 
-    fn end(&mut self, id: &StoredId, at: Wall, reason: EndReason) {
-        self.ends += 1;
-        self.rotations += usize::from(reason == EndReason::Compression);
+    fn number(&mut self, id: &StoredId) {
+        let next = self.numbers.len();
+        self.numbers.entry(id.clone()).or_insert(next);
+    }
+
+    fn end(&mut self, id: &StoredId, at: Wall, reason: EndReason, now: Uptime) {
+        let was_open = self.row(id).is_some_and(|row| row.ended_at.is_none());
+        self.ends.add(id, was_open, reason, now);
         self.change(id, |row| {
             if row.ended_at.is_none() {
                 row.ended_at = Some(at);

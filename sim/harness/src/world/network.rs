@@ -12,6 +12,7 @@ use interleaving::Task;
 use tokio::sync::Notify;
 
 use super::SimContext;
+use super::client_log::HadRoom;
 use crate::footprint::Resource;
 use crate::task::TaskTag;
 use sim_scenario::{Latency, NetworkSettings};
@@ -63,6 +64,8 @@ struct Pipe {
     changed: Notify,
     /// The number of frames that the pipe holds before it is full. Only the gateway checks it.
     buffer: usize,
+    /// Whether it was never full when the gateway sent a frame.
+    had_room: Cell<HadRoom>,
     /// When the gateway began to wait for room; none while it does not wait.
     waited_for: Cell<Option<Uptime>>,
     receiver: Cell<Receiver>,
@@ -298,8 +301,10 @@ impl Connection for GatewayEnd {
             return Err(Died.into());
         }
         if self.to_client.is_full() {
+            self.to_client.had_room.set(HadRoom::NotAlways);
             return Err(Unsent::Full(frame));
         }
+        self.to_client.context.client_log.sent_by_gateway(&self.name, &frame, self.to_client.had_room.get());
         self.to_client.push(Item::Frame(frame));
         Ok(())
     }
@@ -328,6 +333,7 @@ impl Pipe {
             to,
             latency: Cell::new(settings.latency),
             buffer: settings.buffer.get() as usize,
+            had_room: Cell::new(HadRoom::Always),
             waited_for: Cell::new(None),
             receiver: Cell::new(Receiver::Takes),
             cut: Cell::new(false),

@@ -1,10 +1,9 @@
 //! The events that the gateway reports of its sessions, as claims read them: facts that no record holds.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use gateway_core::clock::Uptime;
 use gateway_core::ids::SessionId;
 use gateway_core::observe::{Access, EndBegan, Observer, Resource, SessionEvent};
 
@@ -15,7 +14,6 @@ use crate::footprint::GatewayAccesses;
 #[derive(Default)]
 pub(crate) struct SessionEvents {
     sessions: RefCell<BTreeMap<SessionId, SessionSummary>>,
-    last_end: Cell<Option<Uptime>>,
 }
 
 /// The reported events of one session. See [`SessionEvent`] for the meaning of each.
@@ -53,11 +51,6 @@ impl SessionEvents {
         self.read(session, |summary| summary.end)
     }
 
-    /// When an end began last, of any session.
-    pub(crate) fn last_end(&self) -> Option<Uptime> {
-        self.last_end.get()
-    }
-
     fn add(&self, session: &SessionId, event: SessionEvent<'_>) {
         let mut sessions = self.sessions.borrow_mut();
         let summary = sessions.entry(session.clone()).or_default();
@@ -68,10 +61,7 @@ impl SessionEvents {
             SessionEvent::JobTurnClaimed { owner } => summary.job_owner = Some(owner.clone()),
             SessionEvent::TurnGivenUp => summary.turn_given_up = true,
             SessionEvent::EventAfterRemoval => summary.sent_after_removal = true,
-            SessionEvent::EndBegan(end) => {
-                summary.end = Some(end);
-                self.last_end.set(Some(end.at));
-            }
+            SessionEvent::EndBegan(end) => summary.end = Some(end),
             SessionEvent::Finalized { agent_closed } => summary.agent_closed = agent_closed,
         }
     }

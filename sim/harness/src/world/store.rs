@@ -103,6 +103,7 @@ impl SimStore {
         pool.spawn(TaskTag::new("store", Role::StoreWriter).task(), Box::pin(workers().write(written)));
         pool.spawn(TaskTag::new("store", Role::StoreReader).task(), Box::pin(workers().read(asked)));
         *self.queues.borrow_mut() = Some(Queues { writes, reads });
+        self.mirror.borrow_mut().note_start();
     }
 
     /// Closes the store with the process. Queued calls and uncommitted writes are lost.
@@ -277,7 +278,7 @@ impl Workers {
         self.context.enter(Site::Commit, format!("{write:?} -> {result:?}"));
         match &result {
             Ok(written) => {
-                self.mirror.borrow_mut().apply(write, written);
+                self.mirror.borrow_mut().apply(write, written, self.context.now());
                 self.revision.set(self.revision.get() + 1);
                 self.last_commit_at.set(Some(self.context.now()));
             }

@@ -140,6 +140,19 @@ impl Connections {
         self.open.get(client).map_or(0, |connection| connection.unanswered + failed(connection))
     }
 
+    /// The clients that were given a session, and when last.
+    pub(super) fn given(&self, session: &str) -> impl Iterator<Item = (&str, Uptime)> {
+        self.given.get(session).into_iter().flatten().map(|(client, at)| (client.as_str(), *at))
+    }
+
+    /// Whether an open connection has a session, or a request that is under way, or was when its connection ended, may give it to
+    /// one.
+    pub(crate) fn may_be_held(&self, session: &str) -> bool {
+        !self.lingering.is_empty()
+            || self.resuming.values().any(|count| *count > 0)
+            || self.open.values().any(|connection| connection.sessions.contains_key(session))
+    }
+
     /// Whether a client's connection is open and carries its frames as usual.
     pub(crate) fn is_sound(&self, client: &str) -> bool {
         self.open.get(client).is_some_and(|connection| connection.is_sound)

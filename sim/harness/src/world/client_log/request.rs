@@ -62,6 +62,11 @@ pub(crate) struct Reply {
 }
 
 impl LoggedRequest {
+    /// The text as it is said: a steer without the blanks around it.
+    pub(crate) fn said(&self) -> &str {
+        if self.method == "session.steer" { self.text.trim() } else { &self.text }
+    }
+
     /// Whether it is this request, which names the same session.
     pub(crate) fn is(&self, request: &SentRequest) -> bool {
         self.number == request.number && self.client == request.client

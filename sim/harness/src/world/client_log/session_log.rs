@@ -35,6 +35,12 @@ pub(crate) struct SessionLog {
     pub(crate) results: Vec<String>,
     /// The received ends of turns, errors excluded.
     pub(crate) ends: Vec<TurnEnd>,
+    /// When a client received the last of them.
+    pub(crate) ended_at: Uptime,
+    /// The client that the gateway has answered that it is closed.
+    pub(super) closed_for: Option<String>,
+    /// A client that was sent an event of it after that answer.
+    pub(crate) heard_after_close: Option<String>,
     /// The number of requests to interrupt or to close.
     pub(crate) stops: u64,
     /// The requests that name the session by its runtime id, in the order in which they were sent.
@@ -191,7 +197,7 @@ impl SessionLog {
     }
 
     /// Records an event. Returns what explains the end of an interrupted turn.
-    pub(super) fn received(&mut self, client: &str, kind: &str, payload: &Value) -> Option<Stopped> {
+    pub(super) fn received(&mut self, client: &str, kind: &str, payload: &Value, now: Uptime) -> Option<Stopped> {
         let text = |key: &str| payload[key].as_str().unwrap_or_default().to_owned();
         match kind {
             "tool.complete" => self.results.push(text("result")),
@@ -200,6 +206,7 @@ impl SessionLog {
             "status.update" if payload["kind"] == "process" => self.run.uncertain = true,
             "message.complete" => {
                 self.run.ended(client);
+                self.ended_at = now;
                 if payload["status"] == "interrupted" {
                     self.ends.push(TurnEnd::Interrupted);
                     return Some(self.run.explains_a_stop());
