@@ -27,6 +27,7 @@ mod import;
 mod json;
 mod junit;
 mod load;
+mod marks;
 mod parity;
 mod plant;
 mod real;

@@ -11,7 +11,7 @@ pub(crate) mod state;
 use std::collections::BTreeMap;
 
 pub use graph::Form;
-pub use mark::{MARKS, Mark, Milestone};
+pub use mark::{Alternative, MARKS, Mark, Milestone};
 pub use state::{Client, Life, Phase, Row, State, Timers, Waiting};
 
 use gateway_core::state::Session;

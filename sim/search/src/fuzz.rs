@@ -13,6 +13,7 @@ mod guided;
 
 use std::collections::BTreeMap;
 
+use gateway_core::behavior::Behavior;
 use gateway_core::clock::Millis;
 use gateway_core::release::Release;
 
@@ -53,6 +54,20 @@ pub struct Campaign {
     pub guard: Guard,
     /// Whether later scenarios are mutations of earlier ones.
     pub mode: Mode,
+}
+
+impl Campaign {
+    /// The release's behaviour with the planted bugs.
+    ///
+    /// # Panics
+    /// When a planted bug is none: the command line checks them.
+    pub fn behavior_under_test(&self) -> Behavior {
+        let mut behavior = self.release.behavior();
+        for (field, alternative) in &self.behavior {
+            behavior.set(field, alternative).expect("a planted bug sets a field that exists");
+        }
+        behavior
+    }
 }
 
 /// The coordinates of one run.

@@ -10,8 +10,9 @@ use super::bounds;
 use super::bounds::release;
 use super::fuzz::campaign::{self, Work};
 use super::fuzz::{Shard, threads};
+use super::marks::{self, Reached};
 use super::plant::Plants;
-use sim_harness::coverage::{Coverage, Edge, Form, MARKS, State};
+use sim_harness::coverage::{Coverage, Edge, Form, MARKS, Mark, State};
 use sim_search::fuzz::{Campaign, Guard, Mode, Summary};
 
 #[derive(clap::Args)]
@@ -79,10 +80,8 @@ fn table(campaign: &Campaign, summary: &Summary) {
         out!("{count:>8}  {:<12} {from}\n{:>23}→ {}", edge.by, "", edge.to);
     }
     out!("\n{} marks", MARKS.len());
-    for mark in MARKS {
-        let count = coverage.mark(mark.name);
-        let count = if count == 0 { "MISSED".to_owned() } else { count.to_string() };
-        out!("{count:>8}  {:<28} {}", mark.name, mark.about);
+    for (mark, reached) in marks::all(coverage, &campaign.behavior_under_test()) {
+        out!("{}", marks::line(mark, &reached));
     }
 }
 
@@ -97,15 +96,21 @@ fn json(campaign: &Campaign, summary: &Summary) {
     let edge = |(edge, count): (&Edge, u64)| -> Value {
         json!({ "count": count, "by": edge.by.word(), "from": edge.from.map(state), "to": state(edge.to) })
     };
-    let mark = |mark: &sim_harness::coverage::Mark| -> Value {
-        json!({ "name": mark.name, "about": mark.about, "count": summary.coverage.mark(mark.name) })
+    let behavior = campaign.behavior_under_test();
+    let mark = |(mark, reached): (&Mark, Reached)| -> Option<Value> {
+        let count = match reached {
+            Reached::Times(times) => times,
+            Reached::Missed => 0,
+            Reached::Excluded(_) => return None,
+        };
+        Some(json!({ "name": mark.name, "about": mark.about, "count": count }))
     };
     let document = json!({
         "seed": campaign.seed,
         "release": campaign.release.name(),
         "runs": summary.runs,
         "edges": by_count(&summary.coverage).into_iter().map(edge).collect::<Vec<_>>(),
-        "marks": MARKS.iter().map(mark).collect::<Vec<_>>(),
+        "marks": marks::all(&summary.coverage, &behavior).filter_map(mark).collect::<Vec<_>>(),
     });
     out!("{}", serde_json::to_string_pretty(&document).expect("edges are plain data"));
 }

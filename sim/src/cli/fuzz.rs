@@ -15,9 +15,9 @@ use self::campaign::Work;
 use super::bounds;
 use super::bounds::claim;
 use super::bounds::release;
+use super::marks::{self, Reached};
 use super::plant::Plants;
 use interleaving::strategy::Plan;
-use sim_harness::coverage::MARKS;
 use sim_harness::report::Outcome;
 use sim_search::fuzz::{Campaign, Guard, LONG, Mode, Summary};
 
@@ -155,16 +155,17 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
             text::print_github(&files);
         }
     }
-    Ok(exit_code(&summary))
+    Ok(exit_code(&campaign, &summary))
 }
 
-fn exit_code(summary: &Summary) -> u8 {
+fn exit_code(campaign: &Campaign, summary: &Summary) -> u8 {
     if let Some(finding) = summary.first() {
         return finding.outcome.exit_code();
     }
     if summary.different.is_some() {
         return Outcome::Nondeterministic.exit_code();
     }
-    let missed = MARKS.iter().any(|mark| summary.coverage.mark(mark.name) == 0);
+    let behavior = campaign.behavior_under_test();
+    let missed = marks::all(&summary.coverage, &behavior).any(|(_, reached)| matches!(reached, Reached::Missed));
     if summary.runs >= LONG && missed || claims::is_blind(summary) { MARKS_MISSED } else { 0 }
 }

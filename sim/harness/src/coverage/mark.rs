@@ -1,6 +1,7 @@
 //! Marks: states and events that some run of a campaign must reach. A campaign that misses a mark no longer tests what
 //! it claims to test.
 
+use gateway_core::behavior::Behavior;
 use gateway_core::spawn::TaskRole;
 
 use super::state::Life;
@@ -14,6 +15,46 @@ pub struct Mark {
     /// What happens at the mark, in one sentence without a full stop.
     pub about: &'static str,
     pub(super) reached: fn(&Milestone<'_>) -> bool,
+}
+
+/// A field of the behaviour and one of its alternatives, by their names.
+pub type Alternative = (&'static str, &'static str);
+
+/// The marks that a gateway with certain alternatives cannot reach, as it has no such state or event.
+const WITHOUT: &[(&[Alternative], &[&str])] = &[
+    (
+        &[
+            ("rotation.procedure", "steps_and_write"),
+            ("rotation.procedure", "steps"),
+            ("rotation.procedure", "steps_unchecked"),
+        ],
+        &["client_drops_in_a_rotation", "rotates_while_detached", "rotates"],
+    ),
+    (
+        &[
+            ("grace.expiry", "rearm_for_ever"),
+            ("grace.expiry", "rearm_beside"),
+            ("grace.expiry", "one_shot"),
+            ("grace.expiry", "kill"),
+        ],
+        &["silent_turn_is_stopped"],
+    ),
+    (&[("resume.order", "reopen_then_register")], &["reopens", "reopening_loses_its_client"]),
+    (&[("claim.busy", "reject")], &["prompt_waits", "waiting_prompt_begins", "waits_without_a_client"]),
+    (&[("idle.cap", "none")], &["cap_ends"]),
+    (&[("idle.reaper", "none")], &["idle_reaper_ends"]),
+    (&[("close.on_disconnect", "ignored")], &["closed_with_its_client"]),
+];
+
+impl Mark {
+    /// The alternative in force that keeps a gateway from the mark. `None`: the gateway can reach it.
+    pub fn excluded_by(&self, behavior: &Behavior) -> Option<Alternative> {
+        let fields = behavior.fields();
+        let is_in_force =
+            |(field, value): &&Alternative| fields.iter().any(|known| known.name == *field && known.value == *value);
+        let mut without = WITHOUT.iter().filter(|(_, marks)| marks.contains(&self.name));
+        without.find_map(|(alternatives, _)| alternatives.iter().find(is_in_force).copied())
+    }
 }
 
 /// An event of a run that may reach a mark.
@@ -216,4 +257,35 @@ fn is_of_request(by: Role) -> bool {
 /// Whether a live session has lost its client.
 fn loses_client(from: &super::State, to: &super::State) -> bool {
     from.client == Client::Attached && to.client == Client::Detached && to.is_live()
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::release::Release;
+
+    use super::*;
+
+    /// Each exception names a mark and an alternative that exist; `current` can reach every mark.
+    #[test]
+    fn exceptions_exist() {
+        for (alternatives, marks) in WITHOUT {
+            for (field, value) in *alternatives {
+                let mut behavior = Behavior::default();
+                assert!(behavior.set(field, value).is_ok(), "{field} = {value}");
+            }
+            for name in *marks {
+                assert!(MARKS.iter().any(|mark| mark.name == *name), "{name}");
+            }
+        }
+        let current = Release::Current.behavior();
+        assert!(MARKS.iter().all(|mark| mark.excluded_by(&current).is_none()));
+    }
+
+    /// 0.16.0 rotates step by step: it has no state in which a rotation is being stored.
+    #[test]
+    fn old_releases_have_no_such_state() {
+        let rotates = MARKS.iter().find(|mark| mark.name == "rotates").expect("a mark");
+        let excluded = rotates.excluded_by(&Release::V0_16_0.behavior());
+        assert_eq!(excluded, Some(("rotation.procedure", "steps_unchecked")));
+    }
 }

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::claims;
 use super::found::Kept;
-use crate::cli::{failure, github};
-use sim_harness::coverage::MARKS;
+use crate::cli::marks::Reached;
+use crate::cli::{failure, github, marks};
+use sim_harness::coverage::Mark;
 use sim_harness::invariant::ALL;
 use sim_harness::simulation::Simulator;
 use sim_search::fuzz::{Campaign, Difference, Explanation, Mode, Summary};
@@ -27,10 +28,8 @@ pub(super) fn print(campaign: &Campaign, summary: &Summary, files: &[Kept<'_>]) 
         summary.coverage.edges().len()
     );
     out!("\nmarks");
-    for mark in MARKS {
-        let count = summary.coverage.mark(mark.name);
-        let count = if count == 0 { "MISSED".to_owned() } else { count.to_string() };
-        out!("  {count:>8}  {:<28} {}", mark.name, mark.about);
+    for (mark, reached) in marks::all(&summary.coverage, &campaign.behavior_under_test()) {
+        out!("  {}", marks::line(mark, &reached));
     }
     claims::print(summary);
     if let Some(difference) = &summary.different {
@@ -100,7 +99,13 @@ pub(super) fn print_github(files: &[Kept<'_>]) {
 }
 
 pub(super) fn print_json(campaign: &Campaign, summary: &Summary, files: &[Kept<'_>]) {
-    let marks: BTreeMap<&str, u64> = MARKS.iter().map(|mark| (mark.name, summary.coverage.mark(mark.name))).collect();
+    let behavior = campaign.behavior_under_test();
+    let count = |(mark, reached): (&Mark, Reached)| match reached {
+        Reached::Times(times) => Some((mark.name, times)),
+        Reached::Missed => Some((mark.name, 0)),
+        Reached::Excluded(_) => None,
+    };
+    let marks: BTreeMap<&str, u64> = marks::all(&summary.coverage, &behavior).filter_map(count).collect();
     let of_field = |explanation: &Explanation| -> Value {
         let Explanation { field, alternative, .. } = explanation;
         json!({"field": field, "alternative": alternative, "defects": explanation.defects()})
