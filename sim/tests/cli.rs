@@ -10,6 +10,8 @@ mod results;
 mod schedules;
 #[path = "cli/story.rs"]
 mod story;
+#[path = "cli/wrong.rs"]
+mod wrong;
 
 use std::collections::BTreeMap;
 use std::fs;
