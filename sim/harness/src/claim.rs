@@ -2,6 +2,7 @@
 
 pub(crate) mod bound;
 mod case;
+mod end;
 pub(crate) mod endless;
 mod life;
 mod renamed;
@@ -14,7 +15,8 @@ use sim_scenario::Scenario;
 
 pub use crate::world::cases::{Count, Excuse};
 pub(crate) use case::{Breach, Case, Cases, Tally, turn_place};
-pub(crate) use life::{End, Life, Lives};
+pub(crate) use end::End;
+pub(crate) use life::Lives;
 pub(crate) use renamed::RENAMED;
 pub(crate) use view::{Clients, ProcessState, StoreState, View, turns};
 

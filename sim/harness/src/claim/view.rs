@@ -11,7 +11,8 @@ use gateway_core::store::StoredId;
 use gateway_core::transport::Connection;
 use sim_scenario::Scenario;
 
-use super::{Life, bound};
+use super::bound;
+use super::life::Life;
 use crate::task::AnyTask;
 use crate::world::agent_log::AgentLog;
 use crate::world::client_log::{Answer, ClientEvent, ClientLog, SessionLog};

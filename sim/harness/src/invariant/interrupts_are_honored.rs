@@ -1,11 +1,13 @@
 //! An interrupted turn stops (S17 and spec §5), also one that still waits for its agent. Only a tool that cannot be interrupted
 //! delays it.
 //!
-//! That a turn was interrupted is what a client was answered; whether it runs on is what its agent does, or its task. The
-//! gateway's mark on the turn is not used.
+//! That a turn was interrupted is what a client was answered; whether it runs on is what its agent does, or its task. A turn
+//! that a prompt, a close or the grace interrupts has no such answer: there the gateway's mark on the turn is used in addition,
+//! which shows nothing that it does not itself say.
 
 use gateway_core::agent::script::TurnStep;
 use gateway_core::clock::{Millis, Uptime};
+use gateway_core::record::Record;
 
 use super::{Claim, Condition, Invariant, View, bound};
 use crate::world::agent_log::AgentTurn;
@@ -24,17 +26,24 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let (logs, turns) = (view.clients.log.sessions(), view.agents.turns());
     let within = bound + view.slack() + view.slack();
     let stopping = view.live.iter().filter_map(|session| {
-        let log = logs.get(session.id().as_str()).filter(|log| log.stops > 0)?;
+        let log = logs.get(session.id().as_str()).filter(|log| log.stops > 0);
         let subject = view.names.label(session.id());
         let turns = turns.get(&subject).map_or(&[][..], Vec::as_slice);
-        let era = match turns.last().filter(|turn| turn.over.is_none()) {
-            Some(turn) => interrupted_at(log, turn)?,
-            None if view.has_turn(&subject) => interrupted_before_its_agent(view, log, turns)?,
-            None => return None,
-        };
-        Some(Condition { subject, era, within, detail })
+        let asked = log.and_then(|log| match turns.last().filter(|turn| turn.over.is_none()) {
+            Some(turn) => interrupted_at(log, turn),
+            None if view.has_turn(&subject) => interrupted_before_its_agent(view, log, turns),
+            None => None,
+        });
+        // The mark stays on a turn from its interrupt on: the era is that of the turn, also where a client is answered later.
+        let marked = session.read(|record| record.turn.as_ref().filter(|turn| turn.interrupted).map(|_| era(record)));
+        Some(Condition { subject, era: marked.or(asked)?, within, detail })
     });
     stopping.collect()
+}
+
+/// Turns that follow each other differ in their beginning.
+fn era(record: &Record) -> Uptime {
+    record.details.last_active.uptime
 }
 
 /// When a client received the answer to an interrupt of this turn, which runs: one that was sent after the turn had begun, or after

@@ -1,9 +1,12 @@
 //! The log of the frames that clients sent and received. Claims compare the gateway's state with it. It knows the
 //! protocol and nothing else of the gateway.
 
+mod closed;
 mod connections;
+mod counted;
 mod event;
 mod models;
+mod receipt;
 mod request;
 mod screen;
 mod session_log;
@@ -16,9 +19,13 @@ use gateway_core::clock::{Millis, Uptime};
 use gateway_core::store::StoredId;
 use serde_json::Value;
 
+use closed::Closed;
+pub(crate) use closed::HadRoom;
 use connections::Connections;
+pub(crate) use counted::Counted;
 pub(crate) use event::{ClientEvent, SESSION_LIMIT};
 pub(crate) use models::{ModelRequest, Models};
+pub(crate) use receipt::{Receipt, ReceivedQuestion};
 use request::is_use;
 pub(crate) use request::{Answer, LoggedRequest, SentRequest, is_attaching, is_unattached};
 pub(crate) use screen::Screens;
@@ -26,16 +33,7 @@ use session_log::Stopped;
 pub(crate) use session_log::{SessionLog, TurnEnd};
 
 use crate::footprint::{Resource, SharedFootprints};
-use crate::world::cases::{Count, Excuse};
-
-/// Whether a line to a client had room for each frame at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HadRoom {
-    /// It always had.
-    Always,
-    /// Frames may have waited.
-    NotAlways,
-}
+use crate::world::cases::Excuse;
 
 /// How long after the end of its connection a request may still be carried out.
 const LOST: Millis = Millis::from_secs(60);
@@ -77,26 +75,10 @@ struct Inner {
     questions: BTreeMap<String, ReceivedQuestion>,
     /// The stored ids whose deletion was confirmed, with the client that asked for it.
     deletions: Vec<(StoredId, String)>,
-    /// Whether any session is closed.
-    has_closed: bool,
+    closed: Closed,
     /// The requests without an answer on connections that are open, by client and number.
     in_flight: BTreeMap<(String, u64), InFlight>,
     counted: Counted,
-}
-
-/// The cases of claims of which the log keeps the failures alone.
-#[derive(Default)]
-pub(crate) struct Counted {
-    /// Answers that were compared with the state.
-    pub(crate) answers: Count,
-    /// Numbered events: each follows the one before it, or does not.
-    pub(crate) numbers: Count,
-    /// The number of prompts that were answered as queued.
-    pub(crate) queued: usize,
-    /// Acknowledged interrupts.
-    pub(crate) interrupts: Count,
-    /// Interrupted turns whose end a client received and that a request explains, or may.
-    pub(crate) stops: Count,
 }
 
 /// A request without an answer.
@@ -104,28 +86,6 @@ struct InFlight {
     request: SentRequest,
     /// How many requests of the client had no answer when it was sent, itself included.
     ahead: u64,
-}
-
-/// A question as a client received it.
-pub(crate) struct ReceivedQuestion {
-    /// The session's runtime id.
-    pub(crate) session: String,
-    /// The type of the event that asks it.
-    pub(crate) kind: String,
-    pub(crate) payload: Value,
-}
-
-/// The receipt of a question by a client.
-pub(crate) struct Receipt {
-    pub(crate) client: String,
-    /// The session's runtime id.
-    pub(crate) session: String,
-    /// The type of the event that asks it.
-    pub(crate) kind: String,
-    pub(crate) payload: Value,
-    pub(crate) at: Uptime,
-    /// The [revision](ClientLog::revision) of the log since then.
-    pub(crate) revision: u64,
 }
 
 impl ClientLog {
@@ -236,31 +196,13 @@ impl ClientLog {
         inner.events.push(ClientEvent::Answer(Answer { client: client.to_owned(), request, result }));
     }
 
-    /// The gateway puts a frame on the line of a client. Of interest is the answer that a session is closed, and each event of
-    /// that session after it. Frames of another line than that of the answer may have waited since before it, unless the line
-    /// had room for them at once.
+    /// The gateway puts a frame on the line of a client.
     pub(crate) fn sent_by_gateway(&self, client: &str, frame: &str, had_room: HadRoom) {
         let mut inner = self.0.borrow_mut();
-        if !inner.has_closed && !frame.contains("\"closed\":true") {
-            return;
-        }
-        let Ok(frame) = serde_json::from_str::<Value>(frame) else { return };
-        if let Some(number) = frame["id"].as_u64() {
-            let request = inner.in_flight.get(&(client.to_owned(), number)).map(|waiting| &waiting.request);
-            let closes =
-                request.filter(|request| request.method == "session.close" && frame["result"]["closed"] == true);
-            if let Some(session) = closes.map(|request| request.session().to_owned()) {
-                inner.has_closed = true;
-                inner.session(&session).closed_for = Some(client.to_owned());
-            }
-            return;
-        }
-        let Some(session) = frame["params"]["session_id"].as_str() else { return };
-        let is_late = |log: &SessionLog| {
-            log.closed_for.as_ref().is_some_and(|closer| closer == client || had_room == HadRoom::Always)
-        };
-        if inner.sessions.get(session).is_some_and(is_late) {
-            inner.session(session).heard_after_close = Some(client.to_owned());
+        let Inner { closed, in_flight, .. } = &mut *inner;
+        let request = |number| in_flight.get(&(client.to_owned(), number)).map(|waiting| &waiting.request);
+        if let Some(session) = closed.sent(client, frame, had_room, request) {
+            inner.session(&session).heard_after_close = Some(client.to_owned());
             inner.revision += 1;
         }
     }
@@ -467,33 +409,28 @@ impl Inner {
 
     /// Records a numbered event of a session. Returns whether no client has received it before.
     fn numbered(&mut self, client: &str, session: &str, seq: u64, kind: &str, payload: &Value) -> bool {
-        let own = || (session.to_owned(), client.to_owned());
         let since = self.session(session).follows_since(client);
         let log = self.sessions.entry(session.to_owned()).or_default();
         let continues = log.continues_after_stop(client, kind, seq);
         let gap = log.gap(client, seq);
         let is_new = log.shown.insert(seq, (kind.to_owned(), payload.clone())).is_none();
         let is_in_order = log.follows(client, seq);
-        // Those in between may have gone to the other client.
-        let gap = match gap {
-            Some(_) if self.is_shared(client, session, since) => {
-                self.counted.numbers.excuse(Excuse::MayBeShared);
-                None
-            }
-            gap => {
-                self.counted.numbers.judge();
-                gap
-            }
-        };
+        // Those in between may have gone to another client.
+        let is_excused = gap.is_some() && self.is_shared(client, session, since);
+        match is_excused {
+            true => self.counted.numbers.excuse(Excuse::MayBeShared),
+            false => self.counted.numbers.judge(),
+        }
         // Another client may have missed it, or has received it before.
         if !is_new || self.screens.is_shared(session) {
             self.changes_screen(session);
         }
+        let own = || (session.to_owned(), client.to_owned());
         if continues {
             let (session, client) = own();
             self.events.push(ClientEvent::SaidAfterStop { session, client });
         }
-        if let Some(before) = gap {
+        if let Some(before) = gap.filter(|_| !is_excused) {
             let (session, client) = own();
             self.events.push(ClientEvent::Gap { session, client, before, seq });
         }

@@ -8,6 +8,8 @@ mod inputs;
 mod messages;
 mod refused;
 pub(crate) mod talk;
+mod titles;
+mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,8 +19,7 @@ use gateway_core::store::{
 };
 use gateway_sqlite::Dump;
 
-pub(crate) use ends::RowEnd;
-pub(crate) use refused::RefusedMessage;
+pub(crate) use {ends::RowEnd, refused::RefusedMessage};
 
 /// The session rows, in the order in which they were inserted.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,8 +27,6 @@ pub(crate) struct Mirror {
     rows: Vec<SessionRow>,
     /// The index of each row in `rows`.
     places: BTreeMap<StoredId, usize>,
-    /// The number of each row, deleted ones included, in the order of insertion.
-    numbers: BTreeMap<StoredId, usize>,
     messages: messages::Messages,
     refused: refused::Refused,
     inputs: inputs::Inputs,
@@ -39,8 +38,7 @@ pub(crate) struct Mirror {
     /// conversation.
     untitled: BTreeSet<(StoredId, String)>,
     ends: ends::Ends,
-    /// Rows to which the process that is up, or was up last, has written: it has opened them, or said something in them.
-    in_use: BTreeSet<StoredId>,
+    uses: uses::Uses,
     /// Rows that received messages after their end, with the end reason.
     late: Vec<(StoredId, String)>,
     /// Deleted rows; `childless` has their parents.
@@ -56,9 +54,8 @@ pub(crate) struct Mirror {
     first_titles: Vec<(StoredId, String)>,
     /// Rows that another program inserted.
     elsewhere: Vec<StoredId>,
-    /// Rows that were there before the first process started and that no write but an end has changed, with their end reason.
+    /// Rows that were there before the first process started and that no write but an end has changed, with their end reason; `begun` has all of the first.
     initial: BTreeMap<StoredId, Option<String>>,
-    /// Rows that were there before the first process started.
     begun: BTreeSet<StoredId>,
 }
 
@@ -67,7 +64,7 @@ impl Mirror {
     pub(crate) fn begin_with(&mut self, dump: &Dump) {
         for row in &dump.sessions {
             self.places.insert(row.id.clone(), self.rows.len());
-            self.number(&row.id);
+            self.uses.add(&row.id);
             self.rows.push(row.clone());
             let first = match self.link(row) {
                 Some((parent, _)) => {
@@ -120,7 +117,7 @@ impl Mirror {
 
     /// The number of a row, which it keeps when other rows are deleted: where claims count their verdict on it.
     pub(crate) fn place(&self, id: &StoredId) -> usize {
-        self.numbers.get(id).copied().unwrap_or(self.numbers.len())
+        self.uses.place(id)
     }
 
     /// The alias of a row in reports: `s1` for the first row.
@@ -219,12 +216,12 @@ impl Mirror {
 
     /// Whether the process that is up, or was up last, has opened the row or said something in it.
     pub(crate) fn was_used(&self, id: &StoredId) -> bool {
-        self.in_use.contains(id)
+        self.uses.was_used(id)
     }
 
     /// Records that another process starts.
     pub(crate) fn note_start(&mut self) {
-        self.in_use.clear();
+        self.uses.note_start();
     }
 
     /// Rows with a message that a model provider refuses.
@@ -385,22 +382,7 @@ impl Mirror {
             Write::Rotate { child, .. } | Write::Branch { child, .. } => &child.id,
         };
         self.touch(write, written, row);
-        let is_reopened = matches!(write, Write::ReopenTip { .. }) && written.changed > 0;
-        let is_used = matches!(
-            write,
-            Write::CreateSession { .. }
-                | Write::StartTurn { .. }
-                | Write::NameSession { .. }
-                | Write::Append { .. }
-                | Write::Reopen { .. }
-                | Write::Rotate { .. }
-                | Write::Branch { .. }
-        );
-        if is_reopened {
-            self.in_use.extend(written.session.clone());
-        } else if is_used {
-            self.in_use.insert(row.clone());
-        }
+        self.uses.apply(write, written, row);
         let first = self.first(row).clone();
         if let Some(title) = self.row(row).and_then(|row| row.title.clone()) {
             self.titles.insert((first.clone(), title));
@@ -548,7 +530,7 @@ impl Mirror {
             (BranchTitle::Next, Some(parent)) if titled => self.continue_title(&child.id, parent),
             (BranchTitle::Next, _) => {
                 let used = self.rows.iter().any(|row| row.title.as_deref() == Some("branch"));
-                let next = if used { self.next_title("branch") } else { "branch".to_owned() };
+                let next = if used { titles::next(&self.rows, "branch") } else { "branch".to_owned() };
                 self.change(&child.id, |row| row.title = Some(next));
             }
             (BranchTitle::None, _) => {}
@@ -574,7 +556,7 @@ impl Mirror {
         let is_left_out = |parent: &StoredId| session.branched_from.is_some() && self.row(parent).is_none();
         let parent = session.parent.clone().filter(|parent| !is_left_out(parent));
         self.places.insert(session.id.clone(), self.rows.len());
-        self.number(&session.id);
+        self.uses.add(&session.id);
         self.rows.push(SessionRow {
             id: session.id.clone(),
             source: session.source.clone(),
@@ -589,11 +571,6 @@ impl Mirror {
             model: session.model.clone(),
             branched_from: session.branched_from.clone(),
         });
-    }
-
-    fn number(&mut self, id: &StoredId) {
-        let next = self.numbers.len();
-        self.numbers.entry(id.clone()).or_insert(next);
     }
 
     fn end(&mut self, id: &StoredId, at: Wall, reason: EndReason, now: Uptime) {
@@ -628,18 +605,8 @@ impl Mirror {
         let Some(title) = self.row(parent).and_then(|row| row.title.clone()) else {
             return;
         };
-        let next = self.next_title(numbered(&title).map_or(title.as_str(), |(base, _)| base));
+        let next = titles::next(&self.rows, titles::base(&title));
         self.change(id, |row| row.title = Some(next));
-    }
-
-    /// The next free title after the highest number that `base` has.
-    fn next_title(&self, base: &str) -> String {
-        let number = |title: &str| match numbered(title) {
-            Some((of, number)) if of == base => Some(number),
-            _ => (title == base).then_some(1),
-        };
-        let highest = self.rows.iter().filter_map(|row| number(row.title.as_deref()?)).max().unwrap_or(0);
-        format!("{base} #{}", highest.max(1) + 1)
     }
 
     fn change(&mut self, id: &StoredId, change: impl FnOnce(&mut SessionRow)) {
@@ -651,10 +618,4 @@ impl Mirror {
     fn row_mut(&mut self, id: &StoredId) -> Option<&mut SessionRow> {
         self.places.get(id).map(|place| &mut self.rows[*place])
     }
-}
-
-/// Splits a numbered title: `name #2` is number 2 of `name`.
-fn numbered(title: &str) -> Option<(&str, u64)> {
-    let (base, number) = title.rsplit_once(" #")?;
-    Some((base, u64::from(number.parse::<u32>().ok()?)))
 }

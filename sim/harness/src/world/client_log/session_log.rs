@@ -37,9 +37,7 @@ pub(crate) struct SessionLog {
     pub(crate) ends: Vec<TurnEnd>,
     /// When a client received the last of them.
     pub(crate) ended_at: Uptime,
-    /// The client that the gateway has answered that it is closed.
-    pub(super) closed_for: Option<String>,
-    /// A client that was sent an event of it after that answer.
+    /// A client that was sent an event of it after the answer that it is closed.
     pub(crate) heard_after_close: Option<String>,
     /// The number of requests to interrupt or to close.
     pub(crate) stops: u64,
