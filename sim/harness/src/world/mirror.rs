@@ -7,6 +7,7 @@ mod ends;
 mod inputs;
 mod messages;
 mod refused;
+mod rows;
 pub(crate) mod talk;
 mod titles;
 mod uses;
@@ -479,23 +480,8 @@ impl Mirror {
 
     /// The rows that compressions have linked with a row, before and after it, in the order of insertion.
     fn chain(&self, id: &StoredId) -> Vec<StoredId> {
-        let mut chain: BTreeSet<&StoredId> = self.row(id).map(|row| &row.id).into_iter().collect();
         let links: Vec<(&StoredId, &StoredId)> = self.rows.iter().filter_map(|row| self.link(row)).collect();
-        // Each pass finds rows that are linked with those of the pass before: first the earlier ones, then the later ones of all.
-        for forward in [false, true] {
-            loop {
-                let known = chain.len();
-                for (parent, child) in &links {
-                    let (from, to) = if forward { (parent, child) } else { (child, parent) };
-                    if chain.contains(*from) {
-                        chain.insert(to);
-                    }
-                }
-                if chain.len() == known {
-                    break;
-                }
-            }
-        }
+        let chain = rows::linked(self.row(id).map(|row| &row.id), &links);
         self.rows.iter().map(|row| &row.id).filter(|row| chain.contains(row)).cloned().collect()
     }
 
@@ -557,20 +543,7 @@ impl Mirror {
         let parent = session.parent.clone().filter(|parent| !is_left_out(parent));
         self.places.insert(session.id.clone(), self.rows.len());
         self.uses.add(&session.id);
-        self.rows.push(SessionRow {
-            id: session.id.clone(),
-            source: session.source.clone(),
-            parent,
-            started_at: session.started_at,
-            ended_at: None,
-            end_reason: None,
-            message_count: 0,
-            tool_call_count: 0,
-            title,
-            cwd: session.cwd.clone(),
-            model: session.model.clone(),
-            branched_from: session.branched_from.clone(),
-        });
+        self.rows.push(rows::begun(session, parent, title));
     }
 
     fn end(&mut self, id: &StoredId, at: Wall, reason: EndReason, now: Uptime) {
