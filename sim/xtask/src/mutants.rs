@@ -44,6 +44,9 @@ pub(crate) struct Arguments {
     /// Run nothing: print the score of the committed baseline
     #[arg(long, conflicts_with_all = ["shard", "seed", "jobs", "out", "record"])]
     score: bool,
+    /// Run nothing: read the results in --out, of a run that was stopped or of `cargo mutants` by hand
+    #[arg(long, conflicts_with_all = ["shard", "seed", "jobs", "score"])]
+    read: bool,
 }
 
 /// Every `of`-th mutant, from number `part`.
@@ -64,12 +67,14 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
         println!("{}", Score::new(baseline.results(), &reasons));
         return Ok(ExitCode::SUCCESS);
     }
-    let shard = match arguments.shard {
-        Some(shard) => shard,
-        None => Shard::sample(arguments.seed, count()?),
-    };
-    pass_unmutated()?;
-    mutate(arguments, shard)?;
+    if !arguments.read {
+        let shard = match arguments.shard {
+            Some(shard) => shard,
+            None => Shard::sample(arguments.seed, count()?),
+        };
+        pass_unmutated()?;
+        mutate(arguments, shard)?;
+    }
     let results = outcome::read(&arguments.out.join("mutants.out"))?;
     let score = Score::new(&results, &reasons);
     println!("{score}");

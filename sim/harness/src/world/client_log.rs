@@ -111,7 +111,7 @@ impl ClientLog {
         }
         if let ("session.title", Some(title)) = (method, request.params["title"].as_str()) {
             inner.titles.insert(title.trim().to_owned());
-            inner.session(request.session()).asked_titles.push(title.to_owned());
+            inner.session(request.session()).asked_titles.push(title.trim().to_owned());
         }
         if method != "session.resume" && !request.session().is_empty() {
             let repeats = request.key().is_some_and(|key| {

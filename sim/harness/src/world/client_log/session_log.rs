@@ -25,7 +25,7 @@ pub(crate) struct SessionLog {
     pub(crate) source: Option<String>,
     /// Whether the request that created the session gave it messages. Then its row is inserted with its first prompt.
     pub(crate) began_with_messages: bool,
-    /// The requested titles, answered or not.
+    /// The requested titles without the space around them, answered or not.
     pub(crate) asked_titles: Vec<String>,
     /// The titles that were acknowledged as set.
     pub(crate) titles: Vec<String>,
@@ -175,7 +175,7 @@ impl SessionLog {
             ("session.title", _) => {
                 let waits = result["pending"] == true;
                 let titles = if waits { &mut self.waiting_titles } else { &mut self.titles };
-                titles.extend(request.params["title"].as_str().map(str::to_owned));
+                titles.extend(request.params["title"].as_str().map(|title| title.trim().to_owned()));
             }
             _ => {}
         }
