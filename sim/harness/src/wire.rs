@@ -100,6 +100,8 @@ pub fn request(
             ("session.title", params)
         }
         RequestStep::History { .. } => ("session.history", of_session),
+        RequestStep::Status { .. } => ("session.status", of_session),
+        RequestStep::Usage { .. } => ("session.usage", of_session),
         RequestStep::Undo { .. } => ("session.undo", of_session),
         RequestStep::Steer { text, .. } => ("session.steer", json!({"session_id": session, "text": text})),
         RequestStep::Compress { .. } => ("session.compress", of_session),

@@ -2,8 +2,10 @@
 //! instant of the answer.
 
 use gateway_core::Gateway;
+use gateway_core::behavior::Behavior;
 use gateway_core::config::Config;
 use gateway_core::ids::SessionId;
+use gateway_core::lifecycle::queue::Storage;
 use gateway_core::record::{AgentState, Record, SessionStage, TurnPhase};
 use gateway_core::state::Session;
 use gateway_core::store::{NewMessage, Role, SessionRow, StoredId};
@@ -29,6 +31,7 @@ pub(super) struct State<'a> {
     pub(super) settings: &'a Config,
     /// The models that clients asked for.
     pub(super) models: &'a Models,
+    pub(super) behavior: &'a Behavior,
 }
 
 /// The number of the request that a frame answers.
@@ -64,9 +67,19 @@ impl State<'_> {
                 (id, session.read(|record| self.of_session(request, &session, record))?)
             }
         };
-        let Some((field, expected, found)) = difference("", &truth, &result) else { return Some(Ok(None)) };
         let short = |value: &Value| value.to_string().chars().take(300).collect::<String>();
-        let detail = format!("{method} answered {field} {}, which is {}", short(&found), short(&expected));
+        let detail = match difference("", &truth, &result) {
+            Some((field, expected, found)) => {
+                format!("{method} answered {field} {}, which is {}", short(&found), short(&expected))
+            }
+            None => {
+                let Some(field) = unknown("", &truth, &result).filter(|field| !is_judged_elsewhere(method, field))
+                else {
+                    return Some(Ok(None));
+                };
+                format!("{method} answered {field}, which nothing compares with the state")
+            }
+        };
         Some(Ok(Some((id, detail))))
     }
 
@@ -75,7 +88,9 @@ impl State<'_> {
         match request.method.as_str() {
             "session.list" | "session.most_recent" => vec![Resource::Rows, Resource::Titles],
             "session.title" => vec![Resource::Rows, Resource::Titles, self.record(request)],
-            "session.create" | "session.activate" | "session.history" | "session.status" => vec![self.record(request)],
+            "session.create" | "session.activate" | "session.history" | "session.status" | "session.usage" => {
+                vec![self.record(request)]
+            }
             _ => Vec::new(),
         }
     }
@@ -94,6 +109,7 @@ impl State<'_> {
                 let mut info = self.info(record);
                 info["model"] = request.params["model"].as_str().unwrap_or(&self.settings.model).into();
                 Some(json!({
+                    "session_id": session.id().as_str(),
                     "stored_session_id": record.key.as_str(),
                     "message_count": messages.len(),
                     "messages": shown(messages),
@@ -109,6 +125,19 @@ impl State<'_> {
                 "queued": record.queue.len(),
                 "message_count": messages.len(),
                 "started_at": record.details.started_at.as_seconds(),
+                "last_active": record.details.last_active.wall.as_seconds(),
+                "session_id": session.id().as_str(),
+            })),
+            "session.usage" => Some(json!({
+                "model": self.model(record),
+                "calls": messages.iter().filter(|message| message.role == Role::Assistant).count(),
+                "tool_calls": messages.iter().map(|message| calls(message)).sum::<usize>(),
+                "messages": messages.len(),
+            })),
+            "session.branch" => Some(json!({
+                "session_id": session.id().as_str(),
+                "stored_session_id": record.key.as_str(),
+                "parent": self.gateway.sessions.find(request.session())?.read(|parent| parent.key.to_string()),
             })),
             "session.title" if request.params["title"].is_null() => {
                 let stored = self.rows.row(&record.key).and_then(|row| row.title.clone());
@@ -130,23 +159,32 @@ impl State<'_> {
             last_prompt.filter(is_own).filter(is_there)
         });
         let before = &messages[..own.unwrap_or(messages.len())];
-        json!({
+        let mut truth = json!({
             "session_id": session.id().as_str(),
             "resumed": record.agent.row.as_str(),
             "session_key": record.key.as_str(),
             "message_count": before.len(),
             "messages": shown(before),
             "info": self.info(record),
-            "inflight": turn.map(|turn| json!({"user": turn.user, "assistant": turn.assistant})),
+            "inflight": turn.map(|turn| json!({"user": turn.user, "assistant": turn.assistant, "streaming": true})),
             "running": record.turn.is_some(),
             "started_at": record.details.started_at.as_seconds(),
             "status": status(record),
-        })
+        });
+        if self.behavior.queue.storage() == Storage::Rows {
+            truth["waiting"] = record.queue.iter().map(|queued| queued.text.as_str()).collect();
+            truth["unfinished"] = unfinished(before).into();
+        }
+        truth
     }
 
     fn info(&self, record: &Record) -> Value {
         json!({
             "model": self.model(record),
+            "tools": {},
+            "skills": {},
+            "branch": "",
+            "profile_name": "default",
             "cwd": record.details.cwd.as_deref().unwrap_or_default(),
             "running": record.turn.is_some(),
             "lazy": record.agent.state != AgentState::Ready,
@@ -192,7 +230,9 @@ impl State<'_> {
         if method == "session.most_recent" {
             let first = entries.iter().find(|entry| entry["id"] == result["session_id"]);
             return match (first, entries.is_empty()) {
-                (Some(entry), _) => json!({"title": entry["title"], "source": entry["source"]}),
+                (Some(entry), _) => {
+                    json!({"session_id": entry["id"], "title": entry["title"], "started_at": entry["started_at"], "source": entry["source"]})
+                }
                 (None, true) => json!({"session_id": null}),
                 (None, false) => json!({"session_id": entries[0]["id"]}),
             };
@@ -243,6 +283,48 @@ fn difference(name: &str, truth: &Value, found: &Value) -> Option<(String, Value
     }
 }
 
+/// The first field of an answer that has no counterpart in the truth, without the places in lists.
+fn unknown(name: &str, truth: &Value, found: &Value) -> Option<String> {
+    match (truth, found) {
+        (Value::Object(fields), Value::Object(others)) => others.iter().find_map(|(key, value)| {
+            let below = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+            fields.get(key).map_or(Some(below.clone()), |truth| unknown(&below, truth, value))
+        }),
+        (Value::Array(items), Value::Array(others)) => {
+            items.iter().zip(others).find_map(|(item, other)| unknown(name, item, other))
+        }
+        _ => None,
+    }
+}
+
+/// Whether another claim judges this field of an answer.
+fn is_judged_elsewhere(method: &str, field: &str) -> bool {
+    let of_events = "event_numbers_have_no_gaps";
+    let claim = match (method, field) {
+        ("session.resume" | "session.activate", "latest_seq") => of_events,
+        ("session.resume" | "session.activate", "pending") => "open_questions_are_shown",
+        ("session.active_list", "sessions.title") | ("session.branch", "title") => "titles_are_stored",
+        ("session.list", "sessions.last_active") => "lists_are_sorted_by_activity",
+        _ => return false,
+    };
+    debug_assert!(crate::invariant::NAMES.known.contains(&claim), "{claim}");
+    true
+}
+
+/// How many tools a message calls.
+fn calls(message: &NewMessage) -> usize {
+    let calls = message.tool_calls.as_deref().map(serde_json::from_str::<Vec<Value>>);
+    calls.map_or(0, |calls| calls.map_or(0, |calls| calls.len()))
+}
+
+/// The last prompt, if no final message of the agent ends the conversation.
+fn unfinished(messages: &[NewMessage]) -> Option<&str> {
+    let last = messages.last()?;
+    let is_open = last.role != Role::Assistant || last.tool_calls.is_some();
+    let prompt = messages.iter().rfind(|message| message.role == Role::User)?;
+    prompt.content.as_deref().filter(|_| is_open)
+}
+
 /// Messages as clients see them (spec §4.6): without those that only call tools.
 fn shown(messages: &[NewMessage]) -> Vec<Value> {
     let is_seen = |message: &&NewMessage| {
@@ -252,7 +334,9 @@ fn shown(messages: &[NewMessage]) -> Vec<Value> {
     let show = |message: &NewMessage| {
         let text = message.content.as_deref().unwrap_or_default();
         match &message.tool_name {
-            Some(name) if message.role == Role::Tool => json!({"role": "tool", "name": name, "text": text}),
+            Some(name) if message.role == Role::Tool => {
+                json!({"role": "tool", "name": name, "context": "", "text": text})
+            }
             _ => json!({"role": message.role.as_str(), "text": text}),
         }
     };

@@ -98,6 +98,7 @@ impl Process {
                 is_quiet: self.store.last_commit_at() < Some(request.sent_at),
                 models: &self.context.client_log.models(),
                 settings: &self.config,
+                behavior: &self.behavior,
             };
             (state.differs(&request, frame), state.compared(&request))
         };

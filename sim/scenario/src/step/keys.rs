@@ -162,6 +162,8 @@ fn request_keys(step: &RequestStep) -> Keys {
         | RequestStep::CloseSession { session }
         | RequestStep::Interrupt { session }
         | RequestStep::History { session }
+        | RequestStep::Status { session }
+        | RequestStep::Usage { session }
         | RequestStep::Undo { session }
         | RequestStep::Compress { session }
         | RequestStep::EventsSince { session } => vec![("session", text(session))],
@@ -274,6 +276,8 @@ impl Reading<'_> {
             Word::Interrupt => RequestStep::Interrupt { session: session()? }.into(),
             Word::Title => RequestStep::Title { session: session()?, title: text(self.raw.title.as_ref()) }.into(),
             Word::History => RequestStep::History { session: session()? }.into(),
+            Word::Status => RequestStep::Status { session: session()? }.into(),
+            Word::Usage => RequestStep::Usage { session: session()? }.into(),
             Word::Undo => RequestStep::Undo { session: session()? }.into(),
             Word::Steer => {
                 let session = session()?;

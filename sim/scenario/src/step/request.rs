@@ -71,6 +71,16 @@ pub enum RequestStep {
         /// The session, by its name in the script.
         session: String,
     },
+    /// `session.status`: requests the state of the live session.
+    Status {
+        /// The session, by its name in the script.
+        session: String,
+    },
+    /// `session.usage`: requests how many messages and tool calls the session has.
+    Usage {
+        /// The session, by its name in the script.
+        session: String,
+    },
     /// `session.undo`: removes the last exchange.
     Undo {
         /// The session, by its name in the script.
@@ -246,6 +256,8 @@ impl RequestStep {
             | Self::Interrupt { session }
             | Self::Title { session, .. }
             | Self::History { session }
+            | Self::Status { session }
+            | Self::Usage { session }
             | Self::Undo { session }
             | Self::Steer { session, .. }
             | Self::Compress { session }
@@ -264,6 +276,8 @@ impl RequestStep {
             | Self::Interrupt { session }
             | Self::Title { session, .. }
             | Self::History { session }
+            | Self::Status { session }
+            | Self::Usage { session }
             | Self::Undo { session }
             | Self::Steer { session, .. }
             | Self::Compress { session }
@@ -315,6 +329,8 @@ impl RequestStep {
             | Self::CloseSession { .. }
             | Self::Interrupt { .. }
             | Self::History { .. }
+            | Self::Status { .. }
+            | Self::Usage { .. }
             | Self::Undo { .. }
             | Self::Steer { .. }
             | Self::Compress { .. }

@@ -340,6 +340,8 @@ table! {
             ..Entry::request("session.title", "reads or sets the title of a session")
         },
         History: Entry::of_session("session.history", "reads the messages of a session"),
+        Status: Entry::of_session("session.status", "reads the state of a live session"),
+        Usage: Entry::of_session("session.usage", "reads how many messages and tool calls a session has"),
         Undo: Entry::of_session("session.undo", "removes the last exchange of a session"),
         Steer: Entry {
             keys: &[SESSION, Key::required("text", Value::Text, "the message for the running turn")],

@@ -163,6 +163,8 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             15 => RequestStep::MostRecent.into(),
             16 => ProcessStep::CliNew { session }.into(),
             17..26 => fault(kind, Millis(gap)),
+            26 => RequestStep::Status { session }.into(),
+            27 => RequestStep::Usage { session }.into(),
             _ => RequestStep::Interrupt { session }.into(),
         };
         match action.presence() {

@@ -172,6 +172,8 @@ impl Writer<'_> {
             | Word::Interrupt
             | Word::Title
             | Word::History
+            | Word::Status
+            | Word::Usage
             | Word::Undo
             | Word::Steer
             | Word::Compress
@@ -236,6 +238,8 @@ impl Writer<'_> {
             (midway(Feature::Interrupt, 3), Word::Interrupt),
             (on(Feature::Title, 3), Word::Title),
             (on(Feature::Look, 2), Word::History),
+            (on(Feature::Look, 1), Word::Status),
+            (on(Feature::Look, 1), Word::Usage),
             (on(Feature::Undo, 4), Word::Undo),
             (on(Feature::Steer, 4), Word::Steer),
             (on(Feature::Compress, 5), Word::Compress),
@@ -464,6 +468,8 @@ impl Writer<'_> {
                 title: self.prng.hits(1, 2).then(|| (*self.prng.one(&TITLES)).to_owned()),
             },
             Word::History => RequestStep::History { session },
+            Word::Status => RequestStep::Status { session },
+            Word::Usage => RequestStep::Usage { session },
             Word::Undo => RequestStep::Undo { session },
             Word::Steer => RequestStep::Steer { session, text: "mind the tests".to_owned() },
             Word::Compress => {
