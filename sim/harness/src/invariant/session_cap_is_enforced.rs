@@ -30,8 +30,8 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let added = stays.iter().map(|(_, from)| *from).max();
     let Some(added) = added.filter(|_| stays.len() > cap) else { return Vec::new() };
     let unused = stays.into_iter().filter(|(session, _)| is_unused(view, session, added));
-    // Ends come one after the other.
-    let within = bound + view.slack().times(view.live.len() as u64);
+    // Ends come one after the other, and begin when an agent that a resume builds at once is there.
+    let within = bound + build(view.scenario) + view.slack().times(view.live.len() as u64);
     let condition = |(session, _): (&Session, Uptime)| Condition {
         subject: view.names.label(session.id()),
         era: added,
@@ -48,10 +48,9 @@ fn is_unused(view: &View<'_>, session: &Session, added: Uptime) -> bool {
     // A gateway learns of the end of a connection after its client, and of a silent one much later.
     let noticed = bound::notice(view.scenario);
     let has_left = !connections.may_be_held(id) && connections.left_at(id).is_some_and(|left| left + noticed < added);
-    // A session whose agent is being built is not evicted.
-    has_left
-        && !view.has_turn(&label)
-        && used_at(view, session, &label).is_some_and(|used| used + build(view.scenario) < added)
+    // A session whose agent is being built is not evicted, nor one that stores the end of its turn.
+    let busy = build(view.scenario) + view.slack();
+    has_left && !view.has_turn(&label) && used_at(view, session, &label).is_some_and(|used| used + busy < added)
 }
 
 /// When a client named it in a request last, or its agent last ended a turn. `None`: a request has no answer.
