@@ -131,7 +131,7 @@ impl State<'_> {
             "session.usage" => Some(json!({
                 "model": self.model(record),
                 "calls": messages.iter().filter(|message| message.role == Role::Assistant).count(),
-                "tool_calls": messages.iter().map(|message| calls(message)).sum::<usize>(),
+                "tool_calls": messages.iter().map(calls).sum::<usize>(),
                 "messages": messages.len(),
             })),
             "session.branch" => Some(json!({
