@@ -61,9 +61,7 @@ pub fn request(
         RequestStep::Create { title, model, on_disconnect, start, .. } => {
             let closes = *on_disconnect == OnDisconnect::Close;
             let mut params = json!({"title": title, "close_on_disconnect": closes});
-            if let Some(model) = model {
-                params["model"] = json!(model);
-            }
+            with_model(model.as_deref(), &mut params);
             start_with(start, stored, &mut params);
             ("session.create", params)
         }
@@ -79,9 +77,7 @@ pub fn request(
         }
         RequestStep::Resume { model, mode, .. } => {
             let mut params = json!({"session_id": stored});
-            if let Some(model) = model {
-                params["model"] = json!(model);
-            }
+            with_model(model.as_deref(), &mut params);
             match mode {
                 ResumeMode::Continue => {}
                 ResumeMode::ContinueWithAgent => params["eager_build"] = true.into(),
@@ -120,6 +116,13 @@ pub fn request(
         }
     };
     Ok(ClientRequest { method: method.to_owned(), params })
+}
+
+/// Adds the model that a session is to have, if the step names one.
+fn with_model(model: Option<&str>, params: &mut Value) {
+    if let Some(model) = model {
+        params["model"] = model.into();
+    }
 }
 
 /// Adds the parameters of a new session. `parent` is the stored id of the session that it branches from.

@@ -2,7 +2,7 @@
 
 pub(crate) mod agent_log;
 mod agents;
-mod answers;
+pub(crate) mod answers;
 pub mod cases;
 pub(crate) mod client;
 pub(crate) mod client_log;

@@ -53,3 +53,17 @@ fn other_reply<'a>(view: &View<'_>, answer: &'a Answer) -> Option<(&'a str, Stri
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::invariant::NAMES;
+    use crate::world::answers::JUDGED_ELSEWHERE;
+
+    /// A field that is left to another claim names one that exists.
+    #[test]
+    fn fields_are_left_to_claims_that_exist() {
+        for (method, field, claim) in JUDGED_ELSEWHERE {
+            assert!(NAMES.known.contains(&claim), "{method}, {field}: `{claim}` is no invariant");
+        }
+    }
+}

@@ -297,18 +297,19 @@ fn unknown(name: &str, truth: &Value, found: &Value) -> Option<String> {
     }
 }
 
-/// Whether another claim judges this field of an answer.
+/// The fields of answers that other claims judge: method, field, claim.
+pub(crate) const JUDGED_ELSEWHERE: [(&str, &str, &str); 7] = [
+    ("session.resume", "latest_seq", "event_numbers_have_no_gaps"),
+    ("session.activate", "latest_seq", "event_numbers_have_no_gaps"),
+    ("session.resume", "pending", "open_questions_are_shown"),
+    ("session.activate", "pending", "open_questions_are_shown"),
+    ("session.active_list", "sessions.title", "titles_are_stored"),
+    ("session.branch", "title", "titles_are_stored"),
+    ("session.list", "sessions.last_active", "lists_are_sorted_by_activity"),
+];
+
 fn is_judged_elsewhere(method: &str, field: &str) -> bool {
-    let of_events = "event_numbers_have_no_gaps";
-    let claim = match (method, field) {
-        ("session.resume" | "session.activate", "latest_seq") => of_events,
-        ("session.resume" | "session.activate", "pending") => "open_questions_are_shown",
-        ("session.active_list", "sessions.title") | ("session.branch", "title") => "titles_are_stored",
-        ("session.list", "sessions.last_active") => "lists_are_sorted_by_activity",
-        _ => return false,
-    };
-    debug_assert!(crate::invariant::NAMES.known.contains(&claim), "{claim}");
-    true
+    JUDGED_ELSEWHERE.iter().any(|(of, name, _)| (*of, *name) == (method, field))
 }
 
 /// How many tools a message calls.

@@ -171,10 +171,7 @@ impl ClientLog {
             inner.models.answered(&request, result);
             inner.shown(client, session, result, now);
             if request.method == "session.create" {
-                let log = inner.session(session);
-                log.source = request.params["source"].as_str().map(str::to_owned);
-                log.began_with_messages = request.params["messages"].is_array();
-                log.closes_on_disconnect = Some(request.params["close_on_disconnect"] == true);
+                inner.session(session).created(&request);
             }
         }
         if refusal_attaches {

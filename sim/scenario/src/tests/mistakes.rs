@@ -145,7 +145,7 @@ fn values() {
     check_error(
         "about = \"ü\"\r\nsteps = [{ client = \"zoë\", at = \"0s\", do = \"crush\" }]\r\n",
         "2:44: unknown step `crush`",
-        "steps are `connect`, `close`, `drop`, `stall`, `unstall`, `lag`, `cut`, `mend`, `vanish`, `resend`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.title`, `session.history`, `session.undo`, `session.steer`, `session.compress`, `session.branch`, `session.delete`, `answer`, `session.events.since`, `session.most_recent`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `cli.new`, `gateway.scan_idle`, `machine.suspend`, `machine.set_clock`",
+        "steps are `connect`, `close`, `drop`, `stall`, `unstall`, `lag`, `cut`, `mend`, `vanish`, `resend`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.title`, `session.history`, `session.status`, `session.usage`, `session.undo`, `session.steer`, `session.compress`, `session.branch`, `session.delete`, `answer`, `session.events.since`, `session.most_recent`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `cli.new`, `gateway.scan_idle`, `machine.suspend`, `machine.set_clock`",
     );
     check_change(
         r#""grace.expiry""#,
@@ -298,7 +298,7 @@ fn words_and_keys() {
         r#""drop""#,
         r#""crush""#,
         "46:6: unknown step `crush`",
-        "steps are `connect`, `close`, `drop`, `stall`, `unstall`, `lag`, `cut`, `mend`, `vanish`, `resend`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.title`, `session.history`, `session.undo`, `session.steer`, `session.compress`, `session.branch`, `session.delete`, `answer`, `session.events.since`, `session.most_recent`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `cli.new`, `gateway.scan_idle`, `machine.suspend`, `machine.set_clock`",
+        "steps are `connect`, `close`, `drop`, `stall`, `unstall`, `lag`, `cut`, `mend`, `vanish`, `resend`, `session.create`, `prompt.submit`, `session.resume`, `session.activate`, `session.close`, `session.interrupt`, `session.title`, `session.history`, `session.status`, `session.usage`, `session.undo`, `session.steer`, `session.compress`, `session.branch`, `session.delete`, `answer`, `session.events.since`, `session.most_recent`, `session.active_list`, `session.list`, `gateway.kill`, `gateway.signal`, `gateway.restart`, `cli.new`, `gateway.scan_idle`, `machine.suspend`, `machine.set_clock`",
     );
     check_change(r#"do = "drop""#, "", "43:1: a step needs `do`", "every step has `at`, `client` and `do`");
     check_change("at = \"6s\"\n", "", "43:1: a step needs `at`", "every step has `at`, `client` and `do`");

@@ -109,6 +109,15 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     })
 }
 
+/// A request that reads a session.
+fn look(draw: u64, session: String) -> RequestStep {
+    match draw % 3 {
+        0 => RequestStep::History { session },
+        1 => RequestStep::Status { session },
+        _ => RequestStep::Usage { session },
+    }
+}
+
 /// A script that the checks accept: a drawn action is carried out as soon as its client is connected. Never empty.
 fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScript>) -> Vec<Step> {
     let mut at = Millis::ZERO;
@@ -154,7 +163,7 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
                 RequestStep::Resume { session, target, name: None, model: None, mode: ResumeMode::ReadOnly }.into()
             }
             8 => RequestStep::Title { session, title: Some(text).filter(|_| gap % 2 == 0) }.into(),
-            9 => RequestStep::History { session }.into(),
+            9 => look(gap, session).into(),
             10 => RequestStep::Undo { session }.into(),
             11 => RequestStep::Steer { session, text }.into(),
             12 => RequestStep::Compress { session }.into(),
@@ -163,8 +172,6 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             15 => RequestStep::MostRecent.into(),
             16 => ProcessStep::CliNew { session }.into(),
             17..26 => fault(kind, Millis(gap)),
-            26 => RequestStep::Status { session }.into(),
-            27 => RequestStep::Usage { session }.into(),
             _ => RequestStep::Interrupt { session }.into(),
         };
         match action.presence() {

@@ -184,6 +184,13 @@ impl SessionLog {
         }
     }
 
+    /// Records the answer to the request that created the session.
+    pub(super) fn created(&mut self, request: &SentRequest) {
+        self.source = request.params["source"].as_str().map(str::to_owned);
+        self.began_with_messages = request.params["messages"].is_array();
+        self.closes_on_disconnect = Some(request.params["close_on_disconnect"] == true);
+    }
+
     /// Whether the event continues a reply whose interrupt was acknowledged to the client. A client that missed an
     /// event may have missed the start of another turn; the numbers of events show that none was missed.
     pub(super) fn continues_after_stop(&mut self, client: &str, kind: &str, seq: u64) -> bool {
