@@ -457,7 +457,7 @@ table! {
     }
 }
 
-const SESSION: Key = Key::required("session", Value::Session, "the session, by its name in this file");
+const SESSION: Key = Key::required("session", Value::Session, "its name in this file");
 
 const READS_ON: &str = "the system reads on for a client that has stopped";
 const LOSES_NOTHING: &str = "the network of this machine loses and delays nothing";
