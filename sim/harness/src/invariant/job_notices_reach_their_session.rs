@@ -3,6 +3,8 @@
 //!
 //! Which session started a job, and which agents were given its notice, is in the agents' own log.
 
+use std::collections::BTreeSet;
+
 use gateway_core::state::Session;
 
 use super::{Case, Cases, Claim, Invariant, View};
@@ -24,12 +26,12 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
         let label = view.names.label(session.id());
         for (place, turn) in turns.get(&label).into_iter().flatten().enumerate() {
             let Some(owners) = jobs.get(&turn.prompt) else { continue };
-            let is_own =
-                owners.contains(&label) || owners.iter().any(|owner| is_of_one_conversation(view, session, owner));
-            let case = match is_own {
-                true => Case::Held,
-                false if is_prompt(view, session, &turn.prompt) => Case::NotConcerned,
-                false => {
+            let case = match is_own(view, session, &label, owners) {
+                Some(true) => Case::Held,
+                // Judged as soon as a client knows the conversation of the session.
+                None => Case::NotConcerned,
+                Some(false) if is_prompt(view, session, &turn.prompt) => Case::NotConcerned,
+                Some(false) => {
                     let owners = Vec::from_iter(owners.iter().map(String::as_str)).join(" and ");
                     let detail = format!("session {label} runs a turn for a job of session {owners}");
                     Case::failed(&*label, detail)
@@ -40,16 +42,20 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     }
 }
 
-/// Whether a session and the one with the label `owner` belong to one conversation: a notice that waits in the rows waits for the
-/// next resume.
-fn is_of_one_conversation(view: &View<'_>, session: &Session, owner: &str) -> bool {
+/// Whether a session, or an earlier one of its conversation, has started the job: a notice that waits in the rows waits for the
+/// next resume. `None` if no client knows yet which conversation the session has.
+fn is_own(view: &View<'_>, session: &Session, label: &str, owners: &BTreeSet<String>) -> Option<bool> {
+    if owners.contains(label) {
+        return Some(true);
+    }
     let logs = view.clients.log.sessions();
     let first = |session: &Session| {
         let stored = logs.get(session.id().as_str())?.stored.as_ref()?;
         Some(view.rows.first(stored).clone())
     };
-    let owner = view.known.iter().find(|known| view.names.label(known.id()) == owner);
-    owner.and_then(first).is_some_and(|owner| first(session) == Some(owner))
+    let own = first(session)?;
+    let mut earlier = view.known.iter().filter(|known| owners.contains(&view.names.label(known.id())));
+    Some(earlier.any(|owner| first(owner).as_ref() == Some(&own)))
 }
 
 /// Whether a client has sent this text to the session.

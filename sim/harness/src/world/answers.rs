@@ -192,10 +192,10 @@ impl State<'_> {
     }
 
     /// The model of the session's row. A session without a row may have any, and so may one whose model a client has asked to
-    /// change: the row has it a little later.
+    /// change: the row has it a little later. One that is being opened learns it with its messages.
     fn model<'b>(&'b self, record: &'b Record) -> &'b str {
         let own = record.details.model.as_deref().unwrap_or(&self.settings.model);
-        let row = self.rows.row(&record.agent.row);
+        let row = self.rows.row(&record.agent.row).filter(|_| record.stage != SessionStage::Opening);
         let is_changing = |row: &SessionRow| self.models.is_asked(own) || self.rows.was_asked_model(&row.id);
         row.filter(|row| !is_changing(row)).and_then(|row| row.model.as_deref()).unwrap_or(own)
     }

@@ -361,6 +361,7 @@ impl Mirror {
 
     /// Applies a transaction that was committed at `now`.
     pub(crate) fn apply(&mut self, write: &Write, written: &Written, now: Uptime) {
+        let is_only_read = uses::only_reads(write, |row| self.row(row));
         self.apply_to_rows(write, written, now);
         self.inputs.apply(write);
         let row = match write {
@@ -383,7 +384,9 @@ impl Mirror {
             Write::Rotate { child, .. } | Write::Branch { child, .. } => &child.id,
         };
         self.touch(write, written, row);
-        self.uses.apply(write, written, row);
+        if !is_only_read {
+            self.uses.apply(write, written, row);
+        }
         let first = self.first(row).clone();
         if let Some(title) = self.row(row).and_then(|row| row.title.clone()) {
             self.titles.insert((first.clone(), title));

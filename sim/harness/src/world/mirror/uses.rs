@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gateway_core::store::{StoredId, Write, Written};
+use gateway_core::lifecycle::close::is_of_another_program;
+use gateway_core::store::{SessionRow, StoredId, Write, Written};
 
 /// The rows of a run, deleted ones included.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,4 +50,10 @@ impl Uses {
     pub(super) fn note_start(&mut self) {
         self.in_use.clear();
     }
+}
+
+/// Whether a write reopens an open row of another program, which stays that program's unless the resume succeeds.
+pub(super) fn only_reads<'a>(write: &Write, row: impl Fn(&StoredId) -> Option<&'a SessionRow>) -> bool {
+    let Write::ReopenTip { session } = write else { return false };
+    row(session).is_some_and(|row| row.ended_at.is_none() && is_of_another_program(&row.source))
 }
