@@ -105,8 +105,8 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
             target = newest;
         } else {
             match bring_back(gateway, link, &target, &asked).await? {
-                Opened::Live(session) => return Ok(payload(gateway, &session, None)),
-                Opened::Brought { session, shown } => return Ok(payload(gateway, &session, Some(shown))),
+                Opened::Live(session) => return Ok(payload(gateway, link, &session, None)),
+                Opened::Brought { session, shown } => return Ok(payload(gateway, link, &session, Some(shown))),
                 Opened::MovedOn(tip) => target = tip,
             }
         }
@@ -119,7 +119,7 @@ async fn attached(gateway: &Rc<Gateway>, link: &Link, session: &Session, target:
     let early = match gateway.behavior.resume.answer() {
         AnswerMade::Attached => None,
         AnswerMade::BeforeLookup => {
-            let answer = payload(gateway, session, None);
+            let answer = payload(gateway, link, session, None);
             let _ = gateway.rows.session(target.clone()).await;
             Some(answer)
         }
@@ -129,7 +129,7 @@ async fn attached(gateway: &Rc<Gateway>, link: &Link, session: &Session, target:
         AfterResume::Same => {}
         AfterResume::None => drop(session.change_with(|record, handles| handles.forget_interrupt(record))),
     }
-    early.unwrap_or_else(|| payload(gateway, session, None))
+    early.unwrap_or_else(|| payload(gateway, link, session, None))
 }
 
 /// `session.activate`: attaches to a live session.
@@ -146,7 +146,7 @@ pub(super) fn activate(gateway: &Rc<Gateway>, link: &Link, params: &OfSession) -
         Activate::AnswersOnly => {}
     }
     session.change(|record| record.details.last_active = gateway.env.now());
-    Ok(payload(gateway, &session, None))
+    Ok(payload(gateway, link, &session, None))
 }
 
 async fn bring_back(gateway: &Rc<Gateway>, link: &Link, target: &StoredId, asked: &Asked) -> Result<Opened, Error> {
@@ -266,7 +266,7 @@ async fn lookup(gateway: &Gateway, asked: &str) -> Result<SessionRow, Error> {
 }
 
 /// The result of a resume. `displayed` is the number of messages that its client displays; `None` if the session was live.
-fn payload(gateway: &Gateway, session: &Session, displayed: Option<usize>) -> Value {
+fn payload(gateway: &Gateway, link: &Link, session: &Session, displayed: Option<usize>) -> Value {
     let keeps_inputs = gateway.behavior.queue.storage() == Storage::Rows;
     let mut payload = session.read(|record| {
         // Work without a prompt is no turn.
@@ -299,7 +299,9 @@ fn payload(gateway: &Gateway, session: &Session, displayed: Option<usize>) -> Va
     }
     if gateway.behavior.events.questions() == Questions::AskedAgain {
         payload["pending"] = session.read(|record| {
-            let asked = record.question.iter().map(|asked| json!({"type": asked.event(), "payload": asked.payload}));
+            // A client that another has taken the session from meanwhile would not learn that the question is over.
+            let open = record.question.iter().filter(|_| record.is_heard_by(&link.id));
+            let asked = open.map(|asked| json!({"type": asked.event(), "payload": asked.payload}));
             asked.collect()
         });
     }

@@ -56,7 +56,7 @@ fn was_free(view: &View<'_>, answer: &Answer) -> bool {
     !turns.is_empty()
         && is_over
         && log.ended_at < request.sent_at
-        && accepted.count() == turns.len()
+        && accepted.count() + log.inherited == turns.len()
         && log.ends.len() == turns.len()
         && others().all(is_apart)
         && !has_jobs(view.scenario)

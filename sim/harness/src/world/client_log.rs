@@ -500,6 +500,9 @@ impl Inner {
     fn attached(&mut self, client: &str, session: &str, request: &SentRequest, result: &Value, now: Uptime) {
         self.connections.give(request, session, now);
         self.give(client, session, request, result);
+        if request.method == "session.resume" {
+            self.session(session).resumed(result);
+        }
         let latest = match request.method.as_str() {
             "session.create" => Some(0),
             _ => result["latest_seq"].as_u64(),

@@ -31,6 +31,9 @@ pub(crate) struct SessionLog {
     pub(crate) titles: Vec<String>,
     /// The titles that were acknowledged as pending until the row exists; the last one counts.
     pub(crate) waiting_titles: Vec<String>,
+    /// How many turns of inputs that an earlier session of the conversation has accepted the session was to run, or ran, when a
+    /// client learned of it.
+    pub(crate) inherited: usize,
     /// The received results of tools.
     pub(crate) results: Vec<String>,
     /// The received ends of turns, errors excluded.
@@ -189,6 +192,16 @@ impl SessionLog {
         self.source = request.params["source"].as_str().map(str::to_owned);
         self.began_with_messages = request.params["messages"].is_array();
         self.closes_on_disconnect = Some(request.params["close_on_disconnect"] == true);
+    }
+
+    /// Records the answer to a resume. What a session has carried out or has waiting when no client has prompted it yet was accepted
+    /// by an earlier one.
+    pub(super) fn resumed(&mut self, result: &Value) {
+        if self.requests.is_empty() && self.run.ends == 0 {
+            let waiting = result["waiting"].as_array().map_or(0, Vec::len);
+            self.inherited = waiting + usize::from(result["running"] == true);
+            self.run.unseen = self.inherited as u64;
+        }
     }
 
     /// Whether the event continues a reply whose interrupt was acknowledged to the client. A client that missed an
