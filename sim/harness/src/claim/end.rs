@@ -24,7 +24,8 @@ impl<'a> View<'a> {
         let life = self.lives.get(place)?;
         let at = life.ending?;
         let row = self.first_row(session).and_then(|first| {
-            let later = self.rows.row_ends().iter().filter(|end| end.at >= at && !end.is_rotation());
+            let own = self.rows.row_ends().get(life.ends_before..).unwrap_or_default();
+            let later = own.iter().filter(|end| end.at >= at && !end.is_rotation());
             later.filter(|end| self.is_of(life, &first, end)).find(|end| self.rows.first(&end.row) == &first)
         });
         Some(End { at, row })

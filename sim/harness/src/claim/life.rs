@@ -9,6 +9,8 @@ use gateway_core::state::Session;
 pub(crate) struct Life {
     /// When it was first seen there.
     pub(crate) from: Uptime,
+    /// How many rows had been ended then: their ends are none of its own.
+    pub(super) ends_before: usize,
     /// When it was first seen to be ending.
     pub(crate) ending: Option<Uptime>,
     /// When it was first missing there, or its process was down.
@@ -26,10 +28,11 @@ pub(crate) struct Lives {
 }
 
 impl Lives {
-    /// Call after each change of sessions. `known` has all sessions of the run, `live` those that are in the registry.
-    pub(crate) fn observe(&mut self, known: &[Session], live: &[Session], is_up: bool, now: Uptime) {
+    /// Call after each change of sessions. `known` has all sessions of the run, `live` those that are in the registry; `ends` is
+    /// the number of rows that have been ended.
+    pub(crate) fn observe(&mut self, known: &[Session], live: &[Session], is_up: bool, ends: usize, now: Uptime) {
         for place in self.lives.len()..known.len() {
-            self.lives.push(Life { from: now, ending: None, until: None, is_cut: false });
+            self.lives.push(Life { from: now, ends_before: ends, ending: None, until: None, is_cut: false });
             self.going_on.push(place);
         }
         let lives = &mut self.lives;

@@ -124,7 +124,8 @@ impl<'a> Observers<'a> {
         self.store.count(world.store.injected_faults(), world.store.waited(), world.context.now());
         let live = live(gateway);
         self.register(&live);
-        self.lives.observe(&self.known, &live, gateway.is_some(), world.context.now());
+        let ends = world.store.mirror().row_ends().len();
+        self.lives.observe(&self.known, &live, gateway.is_some(), ends, world.context.now());
         let is_stopping =
             |session: &&Session| session.read(|record| record.turn.as_ref().is_some_and(|turn| turn.interrupted));
         for session in live.iter().filter(is_stopping) {
