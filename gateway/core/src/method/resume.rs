@@ -172,11 +172,18 @@ async fn register_then_reopen(
     let mut record = Record::new(target.clone(), source, gateway.env.now());
     record.stage = SessionStage::Opening;
     record.details.started_at = asked.row.started_at;
+    record.details.model = gateway.behavior.lineage.resumed_model(asked.row.model.clone());
     let session = opening::register(gateway, link, record, None);
-    let opened = match opening::reopen(gateway, target, asked.service).await {
-        Ok(tip) if tip == *target => load(gateway, target, asked).await.map(Ok),
-        Ok(tip) => Ok(Err(tip)),
-        Err(error) => Err(failed(error)),
+    let (was_ended, opened) = match was_ended(gateway, target, asked).await {
+        Ok(was_ended) => {
+            let opened = match opening::reopen(gateway, target, asked.service).await {
+                Ok(tip) if tip == *target => load(gateway, target, asked).await.map(Ok),
+                Ok(tip) => Ok(Err(tip)),
+                Err(error) => Err(failed(error)),
+            };
+            (was_ended, opened)
+        }
+        Err(error) => (false, Err(error)),
     };
     match opened {
         Ok(Ok((loaded, model))) => {
@@ -204,7 +211,8 @@ async fn register_then_reopen(
             forget(gateway, &session);
             Ok(Opened::MovedOn(tip))
         }
-        Err(error) if is_left_open(target, asked) => {
+        // Another program may have the row open.
+        Err(error) if is_of_another_program(&asked.row.source) && !was_ended => {
             forget(gateway, &session);
             Err(error)
         }
@@ -233,10 +241,14 @@ async fn load(gateway: &Gateway, target: &StoredId, asked: &Asked) -> Result<(Lo
     Ok((loaded, gateway.behavior.lineage.resumed_model(model)))
 }
 
-/// Whether a resume that fails leaves the row `target` as it is: another program may have it open.
-fn is_left_open(target: &StoredId, asked: &Asked) -> bool {
-    let was_ended = asked.row.id == *target && asked.row.ended_at.is_some();
-    is_of_another_program(&asked.row.source) && !was_ended
+/// Whether the row `target` is ended before it is reopened. A resume that fails leaves an open row of another program as it is, so
+/// the tip of that program's conversation is looked up.
+async fn was_ended(gateway: &Gateway, target: &StoredId, asked: &Asked) -> Result<bool, Error> {
+    if asked.row.id == *target || !is_of_another_program(&asked.row.source) {
+        return Ok(asked.row.ended_at.is_some());
+    }
+    let row = gateway.rows.session(target.clone()).await.map_err(failed)?;
+    Ok(row.is_some_and(|row| row.ended_at.is_some()))
 }
 
 /// Takes out a record that was registered for a row that is not its own.

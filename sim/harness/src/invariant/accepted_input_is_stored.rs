@@ -65,6 +65,10 @@ fn case(view: &View<'_>, id: &str, log: &SessionLog, row: &StoredId, standing: &
     if nth <= stored + refused {
         return Case::Excused(Excuse::WriteRefused);
     }
+    // What waits in the rows is deleted with them.
+    if view.rows.lost_a_row(view.rows.first(row)) {
+        return Case::Excused(Excuse::RowDeleted);
+    }
     let session = view.label(id);
     let detail = format!("session {session} accepted {text:?} and never stored it");
     Case::failed(session, detail)
