@@ -59,9 +59,9 @@ fn is_asked(log: &SessionLog, turns: &[AgentTurn], stop: Stop) -> bool {
     let is_prompt = |request: &LoggedRequest| request.method == "prompt.submit";
     let is_same = |request: &&LoggedRequest| is_prompt(request) && request.text == turn.prompt;
     let sent_by = |at| log.requests.iter().filter(is_same).filter(|request| request.sent_at <= at).count();
-    // Of the prompts with the text of this turn, as many as have begun are no others. A turn that began before there was a
-    // request for it carries out stored input of an earlier process.
-    let same = turns.iter().filter(|other| other.prompt == turn.prompt);
+    // Of the prompts with the text of this turn, as many as have begun are no others. The first turns of a session may carry out
+    // stored input of an earlier one, and so does a turn that began before there was a request for it.
+    let same = turns.iter().skip(log.inherited).filter(|other| other.prompt == turn.prompt);
     let begun = same.fold(0, |begun, other| begun + usize::from(sent_by(other.began) > begun));
     let sent = sent_by(stop.at);
     let is_another = |request: &LoggedRequest| is_prompt(request) && (request.text != turn.prompt || sent > begun);
