@@ -164,7 +164,7 @@ const CRATES: &[Crate] = &[
             // Plain values.
             &["expected", "fact", "fault", "invariant", "nearest", "rows"],
             // Mistakes, and the tables of settings.
-            &["error", "settings"],
+            &["entries", "error", "settings"],
             &["step"],
             &["scenario"],
             // Between text and values.

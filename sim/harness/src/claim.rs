@@ -38,7 +38,7 @@ pub(crate) enum Claim {
     /// Returns the conditions that hold after an event. Each may hold for a limited time only, and is a case.
     Within {
         /// The longest time under the settings of the scenario, without what a slow or failing store adds. Computed
-        /// once a run and passed to `begun`.
+        /// once for each process with other settings, and passed to `begun`.
         bound: fn(&Scenario) -> Millis,
         begun: fn(&View<'_>, Millis) -> Vec<Condition>,
     },

@@ -13,7 +13,7 @@ use crate::rows::RowSet;
 /// The judge of one run.
 #[derive(Default)]
 pub(crate) struct Oracle {
-    /// The bound of each claim of [`ALL`]; zero where it has none.
+    /// The bound of each claim of [`ALL`] under the present settings; zero where it has none.
     bounds: Vec<Millis>,
     /// The conditions of `Within` claims that hold now, by the claim's place in [`ALL`] and the subject. Those that are due
     /// at one instant are reported in this order.
@@ -36,12 +36,18 @@ struct Begun {
 impl Oracle {
     /// The judge of a run of this scenario.
     pub(crate) fn new(scenario: &Scenario) -> Self {
+        let mut oracle = Self { tallies: vec![Tally::default(); ALL.len()], ..Self::default() };
+        oracle.bound_by(scenario);
+        oracle
+    }
+
+    /// Call when a process starts with other settings. Conditions that hold already keep the time at which they are due.
+    pub(crate) fn bound_by(&mut self, scenario: &Scenario) {
         let bound = |invariant: &Invariant| match invariant.claim {
             Claim::Within { bound, .. } | Claim::WithinOf { bound, .. } => bound(scenario),
             _ => Millis::ZERO,
         };
-        let tallies = vec![Tally::default(); ALL.len()];
-        Self { bounds: ALL.into_iter().map(bound).collect(), tallies, ..Self::default() }
+        self.bounds = ALL.into_iter().map(bound).collect();
     }
 
     /// Call after each event. Judges the `Always` claims, and notes which conditions of `Within` claims begin and end.

@@ -75,14 +75,13 @@ pub fn request(
             }
             ("prompt.submit", params)
         }
-        RequestStep::Resume { model, mode, .. } => {
+        RequestStep::Resume { model, last_seen, mode, .. } => {
             let mut params = json!({"session_id": stored});
             with_model(model.as_deref(), &mut params);
-            match mode {
-                ResumeMode::Continue => {}
-                ResumeMode::ContinueWithAgent => params["eager_build"] = true.into(),
-                ResumeMode::ReadOnly => params["lazy"] = true.into(),
+            if let Some(last_seen) = last_seen {
+                (params["last_seen"], params["seen_in"]) = (json!(last_seen), json!(session));
             }
+            in_mode(*mode, &mut params);
             ("session.resume", params)
         }
         RequestStep::Activate { .. } => ("session.activate", of_session),
@@ -110,8 +109,9 @@ pub fn request(
             let (session, text) = (session.unwrap_or_default(), text.as_deref());
             return received.answer(session, name, text, *to, naming);
         }
-        RequestStep::EventsSince { .. } => {
-            let last_seen = received.sessions.get(session.unwrap_or_default()).map_or(0, |received| received.latest);
+        RequestStep::EventsSince { last_seen, .. } => {
+            let received = received.sessions.get(session.unwrap_or_default());
+            let last_seen = last_seen.unwrap_or_else(|| received.map_or(0, |received| received.latest));
             ("session.events.since", json!({"session_id": session, "last_seen": last_seen}))
         }
     };
@@ -122,6 +122,15 @@ pub fn request(
 fn with_model(model: Option<&str>, params: &mut Value) {
     if let Some(model) = model {
         params["model"] = model.into();
+    }
+}
+
+/// Adds how the session is to be resumed.
+fn in_mode(mode: ResumeMode, params: &mut Value) {
+    match mode {
+        ResumeMode::Continue => {}
+        ResumeMode::ContinueWithAgent => params["eager_build"] = true.into(),
+        ResumeMode::ReadOnly => params["lazy"] = true.into(),
     }
 }
 

@@ -21,10 +21,11 @@ use interleaving::tape::{BadTape, Tape};
 
 use self::fact::{RawFacts, listed};
 use self::latency::latency;
+use super::entries::Entries;
 use super::error::{ScenarioError, Source, list};
 use super::expected::Expected;
 use super::invariant::{InvariantNames, Warning};
-use super::parse::{self, Entries, Item, Names, RawAgent, RawExpect, RawExpected, RawTurn};
+use super::parse::{self, Item, Names, RawAgent, RawExpect, RawExpected, RawTurn};
 use super::scenario::Scenario;
 use super::settings::{AgentSettings, NetworkSettings};
 use super::step::{OnSkip, PlacedStep, RawStep};
@@ -42,6 +43,7 @@ pub(super) fn scenario(source: &Source<'_>, names: &InvariantNames) -> Result<(S
     let network = NetworkSettings {
         latency: latency(source, raw.network.latency.as_ref())?,
         buffer: raw.network.buffer.unwrap_or(NetworkSettings::default().buffer),
+        ping: raw.network.ping,
     };
     let fault_places: Vec<_> = raw.store.faults.iter().map(Spanned::span).collect();
     let store = store::settings(source, raw.store)?;

@@ -84,6 +84,8 @@ pub enum RowColumn {
     ToolCallCount,
     /// The title.
     Title,
+    /// The model. Snapshots do not print it.
+    Model,
 }
 
 /// An element of `messages`.
@@ -212,8 +214,8 @@ impl FactKind {
 }
 
 impl RowColumn {
-    /// Every column, in the order of a snapshot.
-    pub const ALL: [Self; 9] = [
+    /// Every column, in the order of the schema.
+    pub const ALL: [Self; 10] = [
         Self::Id,
         Self::Source,
         Self::Parent,
@@ -223,6 +225,7 @@ impl RowColumn {
         Self::MessageCount,
         Self::ToolCallCount,
         Self::Title,
+        Self::Model,
     ];
 
     /// The key, which is the column's name in the database.
@@ -237,6 +240,7 @@ impl RowColumn {
             Self::MessageCount => "message_count",
             Self::ToolCallCount => "tool_call_count",
             Self::Title => "title",
+            Self::Model => "model",
         }
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use std::path::Path;
-//! use sim_scenario::{ConnectionStep, InvariantNames, Scenario};
+//! use sim_scenario::{ConnectionStep, InvariantNames, Memory, Scenario};
 //!
 //! let names = InvariantNames { known: &[], renamed: &[], renamed_until: "" };
 //! let text = r#"
@@ -20,12 +20,13 @@
 //! "#;
 //! let scenario = Scenario::parse(Path::new("scenarios/visit.toml"), text, &names)?;
 //! assert_eq!(scenario.name, "visit");
-//! assert_eq!(scenario.steps[0].action, ConnectionStep::Connect.into());
+//! assert_eq!(scenario.steps[0].action, ConnectionStep::Connect { memory: Memory::Kept }.into());
 //! assert_eq!(Scenario::parse(&scenario.path, &scenario.to_toml(), &names)?, scenario);
 //! # Ok::<(), sim_scenario::ScenarioError>(())
 //! ```
 
 mod check;
+mod entries;
 mod error;
 mod expected;
 mod fact;
@@ -54,9 +55,9 @@ pub use self::find::{Found, find};
 pub use self::invariant::{InvariantNames, Warning};
 pub use self::rows::{InitialEnd, InitialMessage, InitialSession, Kinship};
 pub use self::scenario::Scenario;
-pub use self::settings::{AgentSettings, Latency, NetworkSettings, StoreSettings};
+pub use self::settings::{AgentSettings, Latency, NetworkSettings, SettingChanges, StoreSettings};
 pub use self::step::table::{self, Word};
 pub use self::step::{
-    Action, AnsweredQuestion, ConnectionStep, Jump, Mentions, Naming, OnDisconnect, PROCESS, Presence, ProcessStep,
-    Prompt, RequestStep, ResumeMode, ResumeTarget, SocketStep, Start, Step,
+    Action, AnsweredQuestion, ConnectionStep, Jump, Memory, Mentions, Naming, OnDisconnect, PROCESS, Presence,
+    ProcessStep, Prompt, RequestStep, ResumeMode, ResumeTarget, SocketStep, Start, Step,
 };

@@ -7,7 +7,6 @@ mod facts;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
 use std::num::NonZeroU32;
 
 use gateway_core::agent::script::TurnStep;
@@ -17,9 +16,10 @@ use gateway_core::release::Release;
 use gateway_core::spawn::Window;
 use gateway_core::store::Role;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use toml::Spanned;
 
+use super::entries::Entries;
 use super::error::{ScenarioError, Source};
 use super::expected::ExpectedOutcome;
 use super::fault::Ratio;
@@ -70,6 +70,8 @@ pub(super) struct RawScenario {
 pub(super) struct RawNetwork {
     pub(super) latency: Option<Spanned<Latency>>,
     pub(super) buffer: Option<NonZeroU32>,
+    #[serde(default)]
+    pub(super) ping: Millis,
 }
 
 /// The table `[store]`, see [`StoreSettings`](super::StoreSettings).
@@ -196,9 +198,6 @@ pub(super) struct RawExpected {
 #[derive(Deserialize)]
 pub(super) struct Item<T>(pub(super) Spanned<T>);
 
-/// A table with arbitrary keys, in the order of the file.
-pub(super) struct Entries<K, V>(pub(super) Vec<(Spanned<K>, V)>);
-
 /// `"name"` or `["a", "b"]`.
 pub(super) enum Names {
     One(String),
@@ -212,36 +211,6 @@ pub(super) struct Lengths(pub(super) Vec<Millis>);
 /// Parses the text, without interpreting words.
 pub(super) fn read(source: &Source<'_>) -> Result<RawScenario, ScenarioError> {
     toml::from_str(source.text).map_err(|error| source.toml_error(&error))
-}
-
-impl<K, V> Default for Entries<K, V> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Entries<K, V> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder<K, V>(PhantomData<(K, V)>);
-
-        impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for InOrder<K, V> {
-            type Value = Entries<K, V>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
-        }
-
-        deserializer.deserialize_map(InOrder(PhantomData))
-    }
 }
 
 impl<'de> Deserialize<'de> for Names {

@@ -77,10 +77,13 @@ impl Scenario {
         page.settings("[gateway]", &changed_settings(&self.gateway));
         let overrides = self.behavior.iter().map(|(field, alternative)| (key(field), quoted(alternative)));
         page.settings("[behavior]", &overrides.collect::<Vec<_>>());
-        let NetworkSettings { latency, buffer } = self.network;
+        let NetworkSettings { latency, buffer, ping } = self.network;
         let mut network = latencies(&[("latency", latency)]);
         if buffer != NetworkSettings::default().buffer {
             network.push(("buffer".to_owned(), buffer.to_string()));
+        }
+        if ping > Millis::ZERO {
+            network.push(("ping".to_owned(), length(ping)));
         }
         page.settings("[network]", &network);
         page.settings(

@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 
 use gateway_core::clock::Millis;
+use gateway_core::config::Config;
+use serde_json::{Map, Value};
 
 use super::fault::{Odds, StoreFault};
 
@@ -29,11 +31,15 @@ pub struct NetworkSettings {
     pub latency: Latency,
     /// The number of frames that a connection buffers for its client. Left out: 64.
     pub buffer: NonZeroU32,
+    /// The silence of a client after which it gets a ping, and after which it counts as gone if it does not answer that. A
+    /// client whose network is cut and one that has vanished do not answer. Left out: no pings.
+    pub ping: Millis,
 }
 
 impl Default for NetworkSettings {
     fn default() -> Self {
-        Self { latency: Latency::default(), buffer: const { NonZeroU32::new(64).expect("it is not zero") } }
+        let buffer = const { NonZeroU32::new(64).expect("it is not zero") };
+        Self { latency: Latency::default(), buffer, ping: Millis::ZERO }
     }
 }
 
@@ -70,5 +76,43 @@ impl AgentSettings {
     /// The longest duration of a build.
     pub fn longest_build(&self) -> Millis {
         self.first_build.iter().copied().fold(self.build, Millis::max)
+    }
+}
+
+/// The settings of the gateway that a restart changes: key `gateway` of the step. The others stay as they were before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SettingChanges(Map<String, Value>);
+
+impl SettingChanges {
+    /// Adds a change of one setting. The error says why the gateway has no such setting, or not this value.
+    ///
+    /// # Errors
+    /// The setting is unknown, or has values of another type.
+    pub fn set(&mut self, setting: &str, value: Value) -> Result<(), serde_json::Error> {
+        serde_json::from_value::<Config>(Value::Object(Map::from_iter([(setting.to_owned(), value.clone())])))?;
+        self.0.insert(setting.to_owned(), value);
+        Ok(())
+    }
+
+    /// The settings after the restart of a gateway that had the settings `before`.
+    ///
+    /// # Panics
+    /// Never: [`set`](Self::set) takes only values that the gateway has.
+    pub fn apply(&self, before: &Config) -> Config {
+        let mut settings = serde_json::to_value(before).expect("settings are text, numbers and flags");
+        for (setting, value) in &self.0 {
+            settings[setting] = value.clone();
+        }
+        serde_json::from_value(settings).expect("each change was read before")
+    }
+
+    /// The settings that change, with their new values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(setting, value)| (setting.as_str(), value))
+    }
+
+    /// Whether the restart changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }

@@ -18,6 +18,7 @@ pub use self::request::{
 };
 pub use self::table::{Presence, SocketStep, Word};
 pub use super::expected::OnSkip;
+use super::settings::SettingChanges;
 
 /// The client of steps that happen outside of all clients. No client can have this name.
 pub const PROCESS: &str = "gateway";
@@ -52,7 +53,10 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectionStep {
     /// `connect`: opens a connection.
-    Connect,
+    Connect {
+        /// Key `forgets`: what the client knows of its earlier connections.
+        memory: Memory,
+    },
     /// `close`: ends the connection with a close frame.
     Close,
     /// `drop`: the connection ends without a close frame.
@@ -79,6 +83,16 @@ pub enum ConnectionStep {
     Resend,
 }
 
+/// What a client that connects knows of its earlier connections: key `forgets`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Memory {
+    /// Everything: the last event that it received, the questions, and the requests without an answer.
+    #[default]
+    Kept,
+    /// Nothing but the ids of the sessions: a new window, or a page that was loaded again.
+    Lost,
+}
+
 /// A step outside of all clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProcessStep {
@@ -90,7 +104,10 @@ pub enum ProcessStep {
         signal: Signal,
     },
     /// `gateway.restart`: a new process starts on the same database.
-    Restart,
+    Restart {
+        /// Key `gateway`: the settings that are other than those of the process before. Key `model` is short for one of them.
+        changes: SettingChanges,
+    },
     /// `cli.new`: another program on the same database continues the session in a new one, stores a message there, and
     /// ends it.
     CliNew {
@@ -252,6 +269,7 @@ impl Action {
         match self {
             Self::Connection(step) => step.simplify(),
             Self::Request(step) => step.simplify(),
+            Self::Process(ProcessStep::Restart { changes }) => *changes = SettingChanges::default(),
             Self::Process(_) => {}
         }
     }
@@ -262,7 +280,7 @@ impl ConnectionStep {
         match self {
             Self::Vanish { takes } => takes.as_mut(),
             Self::Lag { takes } => Some(takes),
-            Self::Connect
+            Self::Connect { .. }
             | Self::Close
             | Self::Drop
             | Self::Stall
@@ -274,8 +292,10 @@ impl ConnectionStep {
     }
 
     fn simplify(&mut self) {
-        if let Self::Vanish { takes } = self {
-            *takes = None;
+        match self {
+            Self::Vanish { takes } => *takes = None,
+            Self::Connect { memory } => *memory = Memory::Kept,
+            _ => {}
         }
     }
 }
@@ -286,7 +306,7 @@ impl ProcessStep {
             Self::Suspend { length } | Self::SetClock { jump: Jump::Forward(length) | Jump::Back(length) } => {
                 Some(length)
             }
-            Self::Kill | Self::Signal { .. } | Self::Restart | Self::CliNew { .. } | Self::ScanIdle => None,
+            Self::Kill | Self::Signal { .. } | Self::Restart { .. } | Self::CliNew { .. } | Self::ScanIdle => None,
         }
     }
 
@@ -295,7 +315,7 @@ impl ProcessStep {
             Self::CliNew { session } => Some(session),
             Self::Kill
             | Self::Signal { .. }
-            | Self::Restart
+            | Self::Restart { .. }
             | Self::ScanIdle
             | Self::Suspend { .. }
             | Self::SetClock { .. } => None,
@@ -307,7 +327,7 @@ impl ProcessStep {
             Self::CliNew { session } => Some(session),
             Self::Kill
             | Self::Signal { .. }
-            | Self::Restart
+            | Self::Restart { .. }
             | Self::ScanIdle
             | Self::Suspend { .. }
             | Self::SetClock { .. } => None,

@@ -1,6 +1,7 @@
 //! Files that parse, files that do not, and the position of each mistake.
 
 mod fault_mistakes;
+mod key_mistakes;
 mod mistakes;
 mod round_trip;
 mod row_mistakes;
@@ -195,6 +196,7 @@ fn the_example_is_read() {
         target: ResumeTarget::Tip,
         name: Some("again".to_owned()),
         model: None,
+        last_seen: None,
         mode: ResumeMode::Continue,
     };
     assert_eq!(example.steps[5].action, resume.into());

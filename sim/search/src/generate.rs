@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use gateway_core::clock::Millis;
 use gateway_core::release::Release;
 
+use feature::Feature;
 use interleaving::prng::Prng;
 use sim_scenario::{OnSkip, Scenario};
 
@@ -31,7 +32,10 @@ use sim_scenario::{OnSkip, Scenario};
 pub fn scenario(seed: u64) -> Scenario {
     let mut prng = Prng::stream(seed, "generate");
     let swarm = swarm::Swarm::draw(&mut prng);
-    let settings = settings::draw(&mut prng, &swarm);
+    let mut settings = settings::draw(&mut prng, &swarm);
+    if swarm.has(Feature::HalfOpen) {
+        settings.network.ping = settings::ping(&mut Prng::stream(seed, "ping"));
+    }
     let turns = turns::draw(&mut prng, &swarm, settings.gateway.orphan_grace);
     let mut scenario = Scenario {
         name: "generated".to_owned(),

@@ -28,7 +28,7 @@ pub(crate) fn table(name: &str, words: &[&str]) -> String {
             keys(&members(SCENARIO, "pub struct Scenario"), &["about", "issues", "releases", "seed", "until"])
         }
         "keys-gateway" => settings(),
-        "keys-network" => keys(&members(SETTINGS, "pub struct NetworkSettings"), &["latency", "buffer"]),
+        "keys-network" => keys(&members(SETTINGS, "pub struct NetworkSettings"), &["latency", "buffer", "ping"]),
         "keys-store" => {
             keys(&members(SETTINGS, "pub struct StoreSettings"), &["before_commit", "after_commit", "after_lookup"])
         }
@@ -141,6 +141,7 @@ fn key(key: &Key) -> String {
         Value::Integer => "integer".to_owned(),
         Value::Flag => "flag".to_owned(),
         Value::Texts => "texts".to_owned(),
+        Value::Settings => "settings".to_owned(),
     };
     let need = match key.need {
         Need::Required => "",

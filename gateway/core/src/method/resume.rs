@@ -40,6 +40,10 @@ pub(super) struct Resume {
     eager_build: bool,
     /// The model that the session has from here on; left out: the one it has.
     model: Option<String>,
+    /// The number of the last event that the client has seen, to receive those after it with the answer.
+    last_seen: Option<u64>,
+    /// The runtime id of the session that numbered that event.
+    seen_in: Option<String>,
 }
 
 /// What the request names, and how it is to be served.
@@ -52,8 +56,23 @@ struct Asked {
     model_changes: u64,
 }
 
-/// Attaches to the live session with a stored id or title, or reopens its row.
-pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -> Result<Value, Error> {
+/// Attaches to the live session with a stored id or title, or reopens its row. A client that names the last event that it has seen
+/// receives those after it in the answer; the events from then on follow as frames.
+pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, mut params: Resume) -> Result<Value, Error> {
+    let (last_seen, seen_in) = (params.last_seen.take(), params.seen_in.take());
+    let (session, mut answer) = attach(gateway, link, params).await?;
+    if let Some(last_seen) = last_seen {
+        let is_its_own = seen_in.as_deref() == Some(session.id().as_str());
+        let missed = |log: &EventLog| if is_its_own { log.since(last_seen) } else { log.since_another() };
+        if let Some(missed) = session.events(missed) {
+            answer["missed"] = missed;
+        }
+    }
+    Ok(answer)
+}
+
+/// The session that a request leads to, and the answer.
+async fn attach(gateway: &Rc<Gateway>, link: &Link, params: Resume) -> Result<(Session, Value), Error> {
     let asked = params.session_id.filter(|id| !id.is_empty());
     let asked = asked.ok_or_else(|| Error::new(code::SESSION_ID_REQUIRED, "session_id required"))?;
     let service = match (params.lazy, params.eager_build) {
@@ -88,7 +107,8 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
                         // The session may have ended meanwhile, or continue under another row.
                         continue;
                     }
-                    return Ok(attached(gateway, link, &session, &target).await);
+                    let answer = attached(gateway, link, &session, &target).await;
+                    return Ok((session, answer));
                 }
                 OnLive::Wait => session.until(|record| (record.stage != SessionStage::Opening).then_some(())).await,
                 OnLive::Reject => {
@@ -105,8 +125,14 @@ pub(super) async fn resume(gateway: &Rc<Gateway>, link: &Link, params: Resume) -
             target = newest;
         } else {
             match bring_back(gateway, link, &target, &asked).await? {
-                Opened::Live(session) => return Ok(payload(gateway, link, &session, None)),
-                Opened::Brought { session, shown } => return Ok(payload(gateway, link, &session, Some(shown))),
+                Opened::Live(session) => {
+                    let answer = payload(gateway, link, &session, None);
+                    return Ok((session, answer));
+                }
+                Opened::Brought { session, shown } => {
+                    let answer = payload(gateway, link, &session, Some(shown));
+                    return Ok((session, answer));
+                }
                 Opened::MovedOn(tip) => target = tip,
             }
         }

@@ -39,6 +39,12 @@ impl EventLog {
         self.latest
     }
 
+    /// The answer to a client that has seen events of another session, whose numbers say nothing here: all are lost.
+    pub(crate) fn since_another(&self) -> Value {
+        let truncated = self.replaying.lost() == Lost::Marked;
+        json!({"events": [], "latest_seq": self.latest, "truncated": truncated})
+    }
+
     /// The events after number `seen`, and whether some of them are lost (`truncated`).
     pub(crate) fn since(&self, seen: u64) -> Value {
         let kept = self.kept.iter().filter(|(seq, _)| *seq > seen);

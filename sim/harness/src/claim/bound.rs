@@ -43,7 +43,7 @@ pub(crate) fn frame(scenario: &Scenario) -> Millis {
 /// How long the gateway may take to learn that a client's connection has ended.
 pub(crate) fn notice(scenario: &Scenario) -> Millis {
     let vanished = scenario.steps.iter().filter_map(|step| step.action.notice_after());
-    frame(scenario) + vanished.fold(Millis::ZERO, Millis::max)
+    frame(scenario) + vanished.fold(scenario.network.ping.times(2), Millis::max)
 }
 
 /// How long the writes that end a session may take while no fault is injected.

@@ -57,6 +57,8 @@ pub(crate) struct ProcessState<'a> {
     pub(crate) is_signalled: bool,
     /// When processes had received a signal, oldest first.
     pub(crate) signals: &'a [SignalSpan],
+    /// The settings of each process so far, with the time of its start, oldest first.
+    pub(crate) settings: &'a [(Uptime, Config)],
 }
 
 /// The clients, as far as claims read them.
@@ -153,10 +155,17 @@ pub(crate) fn turns(tasks: &[AnyTask]) -> BTreeMap<&str, usize> {
     turns
 }
 
-impl ProcessState<'_> {
+impl<'a> ProcessState<'a> {
     /// Whether the process of that time had received a signal.
     pub(crate) fn was_signalled(&self, at: Uptime) -> bool {
         self.signals.iter().any(|span| span.from <= at && span.until.is_none_or(|until| at <= until))
+    }
+
+    /// The settings of the process of that time; of several, if one started at that instant.
+    pub(crate) fn settings_at(&self, at: Uptime) -> &'a [(Uptime, Config)] {
+        let first = self.settings.iter().rposition(|(since, _)| *since < at).unwrap_or(0);
+        let end = self.settings.iter().rposition(|(since, _)| *since <= at).map_or(0, |last| last + 1);
+        &self.settings[first..end]
     }
 
     /// Whether the process that is up, or was up last, has received a signal.
@@ -166,7 +175,7 @@ impl ProcessState<'_> {
 }
 
 impl<'a> View<'a> {
-    /// The settings of the gateway.
+    /// The settings of the process that is up, or was up last.
     pub(crate) fn settings(&self) -> &Config {
         &self.scenario.gateway
     }

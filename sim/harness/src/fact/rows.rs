@@ -192,6 +192,9 @@ impl Rows<'_> {
     }
 
     fn column(&self, place: usize, column: &str) -> String {
+        if column == RowColumn::Model.key() {
+            return self.rows.sessions[place].model.clone().unwrap_or_else(|| "null".to_owned());
+        }
         self.facts.get(&format!("s{}.{column}", place + 1)).cloned().unwrap_or_else(|| "absent".to_owned())
     }
 

@@ -29,7 +29,9 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
 }
 
 fn case(view: &View<'_>, place: usize, session: &Session) -> Case {
-    let Some(End { at, row }) = view.end_of(place, session) else { return Case::NotConcerned };
+    // Ends of an earlier process, which may have had other settings, were judged then.
+    let ended = view.end_of(place, session).filter(|end| end.at >= view.process.up_since);
+    let Some(End { at, row }) = ended else { return Case::NotConcerned };
     let label = view.names.label(session.id());
     let detail = match row.map(|row| row.reason) {
         Some(EndReason::IdleTimeout) => match last_used_by(view, session, &label, at) {

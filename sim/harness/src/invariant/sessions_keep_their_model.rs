@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use gateway_core::clock::Uptime;
 use gateway_core::store::SessionRow;
 
 use super::{Case, Cases, Claim, Invariant, View};
@@ -35,12 +36,18 @@ fn check(view: &View<'_>, _: &RowSet, cases: &mut Cases<'_>) {
 /// The models that a row may have. Of the newest row of a conversation it is the last one that a client asked for. None for
 /// a row of another program or of before the run, unless a client has asked for its model.
 fn allowed<'a>(view: &'a View<'_>, row: &'a SessionRow, asked: &[&'a ModelRequest]) -> BTreeSet<&'a str> {
-    let setting = view.scenario.gateway.model.as_str();
-    let model = |request: &&'a ModelRequest| request.model.as_deref().unwrap_or(setting);
+    let settings = |at: Option<Uptime>| {
+        let present = at.map_or(view.process.settings, |at| view.process.settings_at(at));
+        present.iter().map(|(_, settings)| settings.model.as_str())
+    };
+    let models = |request: &&'a ModelRequest| match request.model.as_deref() {
+        Some(model) => vec![model],
+        None => settings(Some(request.sent_at)).collect(),
+    };
     let is_newest = view.rows.newest(view.rows.first(&row.id)) == row.id;
     if is_newest && !asked.is_empty() {
         let last = asked.iter().filter(|request| !request.is_superseded(asked));
-        return last.map(model).collect();
+        return last.flat_map(models).collect();
     }
     if view.scenario.rows.iter().any(|given| given.name() == row.id.as_str()) {
         return BTreeSet::new();
@@ -48,8 +55,8 @@ fn allowed<'a>(view: &'a View<'_>, row: &'a SessionRow, asked: &[&'a ModelReques
     let parent = row.parent.as_ref().and_then(|parent| view.rows.row(parent));
     let is_own = view.rows.continues(row) || row.branched_from.is_some();
     let parents = parent.filter(|_| is_own).into_iter().flat_map(|parent| view.rows.models_of(parent));
-    let parents = parents.map(|model| model.unwrap_or(setting));
-    asked.iter().map(model).chain(parents).collect()
+    let parents = parents.flat_map(|model| model.map_or_else(|| settings(None).collect(), |model| vec![model]));
+    asked.iter().flat_map(models).chain(parents).collect()
 }
 
 fn case(view: &View<'_>, row: &SessionRow, allowed: &BTreeSet<&str>) -> Case {

@@ -8,8 +8,8 @@ use super::error::Misplaced;
 use super::keys::Keys;
 use super::seed;
 use sim_scenario::{
-    Action, ConnectionStep, InitialSession, OnDisconnect, ProcessStep, Prompt, RequestStep, ResumeMode, ResumeTarget,
-    Start,
+    Action, ConnectionStep, InitialSession, Memory, OnDisconnect, ProcessStep, Prompt, RequestStep, ResumeMode,
+    ResumeTarget, SettingChanges, Start,
 };
 
 /// A step of a client or of the process.
@@ -100,14 +100,14 @@ fn act(word: &str, keys: &mut Keys) -> Result<Act, Misplaced> {
         "seed" => return Ok(Act::Seed(seed::read(keys)?)),
         "create" => return create(keys),
         "resume" => return resume(keys),
-        "connect" => ConnectionStep::Connect.into(),
+        "connect" => ConnectionStep::Connect { memory: Memory::Kept }.into(),
         "disconnect" => match keys.text("how")?.as_deref() {
             Some("close") => ConnectionStep::Close.into(),
             Some("abort") | None => ConnectionStep::Drop.into(),
             Some(other) => return Err(keys.error(format!("unknown `how`: `{other}`; there are `close` and `abort`"))),
         },
         "idle_reap" => ProcessStep::ScanIdle.into(),
-        "restart" => ProcessStep::Restart.into(),
+        "restart" => ProcessStep::Restart { changes: SettingChanges::default() }.into(),
         "kill" => match keys.text("sig")?.as_deref() {
             None | Some("KILL") => ProcessStep::Kill.into(),
             Some("TERM") => ProcessStep::Signal { signal: Signal::Term }.into(),
@@ -192,7 +192,8 @@ fn resume(keys: &mut Keys) -> Result<Act, Misplaced> {
         (true, true) => return Err(params.error("both `lazy` and `eager_build`")),
     };
     params.finish(NO_EQUIVALENT)?;
-    Ok(Act::Do { action: RequestStep::Resume { session, target, name, model: None, mode }.into(), unready })
+    let resume = RequestStep::Resume { session, target, name, model: None, last_seen: None, mode };
+    Ok(Act::Do { action: resume.into(), unready })
 }
 
 /// The messages that a session starts with, in the form of scenarios: texts of user and assistant in turn. An error has

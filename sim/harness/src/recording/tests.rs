@@ -100,6 +100,7 @@ fn every_step_and_setting_is_read() {
             session,
             target: ResumeTarget::Tip,
             name,
+            last_seen: None,
             model: None,
             mode: ResumeMode::ContinueWithAgent
         }

@@ -116,7 +116,7 @@ fn spacing_before(recording: &Recording) -> Vec<Millis> {
 /// Moves each restart to just before the next step, because the recorder waited until the new process was up.
 fn restarts(recording: &Recording, instants: &mut [Uptime]) {
     for (index, step) in recording.steps.iter().enumerate() {
-        if step.action() == Some(&Action::Process(ProcessStep::Restart))
+        if matches!(step.action(), Some(Action::Process(ProcessStep::Restart { .. })))
             && let Some(next) = instants.get(index + 1).copied()
         {
             instants[index] = max(instants[index], Uptime(next.0 - 1));

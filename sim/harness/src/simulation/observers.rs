@@ -2,6 +2,8 @@
 //!
 //! Observing is neither an event nor a choice: a run is the same with and without its observers.
 
+use std::borrow::Cow;
+
 use gateway_core::Gateway;
 use gateway_core::clock::Uptime;
 use gateway_core::state::Session;
@@ -19,7 +21,8 @@ use crate::world::process::{Process, ProcessEnd};
 
 /// The observers of one run.
 pub(super) struct Observers<'a> {
-    scenario: &'a Scenario,
+    /// The scenario, with the settings of the process that is up or was up last.
+    pub(super) scenario: Cow<'a, Scenario>,
     pub(super) oracle: Oracle,
     pub(super) coverage: Observer,
     pub(super) historian: Historian,
@@ -57,7 +60,7 @@ impl<'a> Observers<'a> {
     /// Observers for the start of a run, when the first process is up.
     pub(super) fn new(scenario: &'a Scenario) -> Self {
         Self {
-            scenario,
+            scenario: Cow::Borrowed(scenario),
             oracle: Oracle::new(scenario),
             coverage: Observer::default(),
             historian: Historian::default(),
@@ -114,8 +117,19 @@ impl<'a> Observers<'a> {
             (false, ProcessEnd::Signalled) => Milestone::Ended,
         });
         if process.is_up() {
+            self.note_settings(process);
             self.inherited = self.known.len();
         }
+    }
+
+    /// The new process may have other settings, which the claims take from the scenario.
+    fn note_settings(&mut self, process: &Process) {
+        let settings = process.settings();
+        let Some((_, present)) = settings.last().filter(|(_, present)| *present != self.scenario.gateway) else {
+            return;
+        };
+        self.scenario.to_mut().gateway = present.clone();
+        self.oracle.bound_by(&self.scenario);
     }
 
     /// Judges the claims about the state. Call after a change of sessions, rows or client logs.
@@ -168,12 +182,13 @@ impl<'a> Observers<'a> {
         let is_signalled = !process.is_up() && process.last_end() == ProcessEnd::Signalled;
         let view = View {
             now,
-            scenario: self.scenario,
+            scenario: &self.scenario,
             process: ProcessState {
                 up_since: process.since(),
                 inherited: self.inherited,
                 is_signalled,
                 signals: &process.signals(),
+                settings: &process.settings(),
             },
             store: &self.store,
             clients: Clients {

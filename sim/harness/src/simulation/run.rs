@@ -147,7 +147,7 @@ impl<'a> Run<'a> {
             client.leave();
         }
         self.world.network.close();
-        self.advance(end + bound::rest(self.scenario)).await;
+        self.advance(end + bound::rest(&self.observers.scenario)).await;
     }
 
     /// Runs the checks at rest.
@@ -156,7 +156,7 @@ impl<'a> Run<'a> {
         let tasks = self.world.context.gateway_tasks();
         self.observers.rest(&self.world, &self.process, &tasks, &tables);
         let gateway = self.process.gateway();
-        let left = leftovers(&tasks, gateway.as_deref(), &self.world.context.names, self.scenario);
+        let left = leftovers(&tasks, gateway.as_deref(), &self.world.context.names, &self.observers.scenario);
         if !left.is_empty() {
             self.broken = Some((Outcome::NotAtRest, format!("left at rest: {}", left.join(", "))));
         }

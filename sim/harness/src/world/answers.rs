@@ -298,8 +298,9 @@ fn unknown(name: &str, truth: &Value, found: &Value) -> Option<String> {
 }
 
 /// The fields of answers that other claims judge: method, field, claim.
-pub(crate) const JUDGED_ELSEWHERE: [(&str, &str, &str); 7] = [
+pub(crate) const JUDGED_ELSEWHERE: [(&str, &str, &str); 8] = [
     ("session.resume", "latest_seq", "event_numbers_have_no_gaps"),
+    ("session.resume", "missed", "missed_events_are_replayed"),
     ("session.activate", "latest_seq", "event_numbers_have_no_gaps"),
     ("session.resume", "pending", "open_questions_are_shown"),
     ("session.activate", "pending", "open_questions_are_shown"),

@@ -19,7 +19,7 @@ use crate::footprint::Resource;
 use crate::task::{self, TaskTag};
 use crate::trace::Site;
 use crate::wire::{self, ClientRequest, Received};
-use sim_scenario::{Action, ConnectionStep, RequestStep, ResumeTarget, Step};
+use sim_scenario::{Action, ConnectionStep, Memory, RequestStep, ResumeTarget, Step};
 
 /// A client of the scenario.
 pub(crate) struct Client {
@@ -119,11 +119,12 @@ impl Client {
     /// Opens a connection. `event` is the text of the trace entry.
     fn change_connection(self: &Rc<Self>, step: &ConnectionStep, event: &str) -> Result<(), Skipped> {
         match step {
-            ConnectionStep::Connect => self.connect(event),
+            ConnectionStep::Connect { memory } => self.connect(*memory, event),
             ConnectionStep::Close => self.end(ClientEnd::close, event),
             ConnectionStep::Drop => self.end(ClientEnd::die, event),
             ConnectionStep::Vanish { takes } => {
-                self.context.client_log.vanishes(&self.name, self.context.now());
+                let is_noticed = takes.is_some() || self.network.pings();
+                self.context.client_log.vanishes(&self.name, is_noticed, self.context.now());
                 self.end(|connection| connection.vanish(*takes), event)
             }
             ConnectionStep::Stall => self.disturb(|connection| connection.stall(true), event),
@@ -135,13 +136,17 @@ impl Client {
         }
     }
 
-    fn connect(self: &Rc<Self>, event: &str) -> Result<(), Skipped> {
+    fn connect(self: &Rc<Self>, memory: Memory, event: &str) -> Result<(), Skipped> {
         if !self.process.is_up() {
             return Err(Skipped("the gateway is down".to_owned()));
         }
         // A kill and a connect at one instant may happen in either order.
         if self.connection.borrow().is_some() {
             return Err(Skipped("the connection is there".to_owned()));
+        }
+        if memory == Memory::Lost {
+            self.received.take();
+            self.unanswered.take();
         }
         let connection = self.network.connect(&self.name);
         self.context.enter(Site::Connection, format!("{} {event}", self.name));

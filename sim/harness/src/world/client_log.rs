@@ -283,9 +283,11 @@ impl ClientLog {
         self.0.borrow_mut().connections.doubt(client);
     }
 
-    /// A client is about to go without notice to the gateway.
-    pub(crate) fn vanishes(&self, client: &str, now: Uptime) {
-        self.0.borrow_mut().doubts_holders(client, now);
+    /// A client is about to go without notice to the gateway, which finds out later if anything makes it notice.
+    pub(crate) fn vanishes(&self, client: &str, is_noticed: bool, now: Uptime) {
+        let mut inner = self.0.borrow_mut();
+        inner.connections.vanish(client, is_noticed);
+        inner.doubts_holders(client, now);
     }
 
     /// What clients show.

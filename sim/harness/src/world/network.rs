@@ -42,6 +42,8 @@ pub(crate) struct ClientEnd {
     name: Rc<str>,
     to_gateway: Rc<Pipe>,
     to_client: Rc<Pipe>,
+    /// See [`NetworkSettings::ping`].
+    ping: Millis,
     revision: Rc<Cell<u64>>,
 }
 
@@ -71,6 +73,10 @@ struct Pipe {
     receiver: Cell<Receiver>,
     /// Whether the network is cut: no item arrives.
     cut: Cell<bool>,
+    /// When the receiver last heard something of the sender, a ping's answer included.
+    heard_at: Cell<Uptime>,
+    /// When the receiver counts the sender as gone, because it answers no ping; none while it answers.
+    lost_at: Cell<Option<Uptime>>,
     /// Whether the receiver has seen the end, or the sender has closed the pipe.
     over: Cell<bool>,
 }
@@ -126,7 +132,7 @@ impl Network {
         self.context.footprints.write(|| Resource::Arrivals);
         self.arrivals.borrow_mut().push_back(Rc::clone(&gateway));
         self.arrived.notify_waiters();
-        let client = ClientEnd { name, to_gateway, to_client, revision: revision() };
+        let client = ClientEnd { name, to_gateway, to_client, ping: self.settings.ping, revision: revision() };
         let mut established = self.established.borrow_mut();
         established.retain(|end| !end.client.to_gateway.over.get());
         established.push(Established { client: client.clone(), gateway });
@@ -137,6 +143,11 @@ impl Network {
     pub(crate) fn reaches_client(&self, connection: &Rc<dyn Connection>) -> bool {
         let established = self.established.borrow();
         established.iter().any(|end| Rc::ptr_eq(&end.gateway, connection) && end.client.reaches_client())
+    }
+
+    /// Whether the gateway finds out by pings that a client has vanished.
+    pub(crate) fn pings(&self) -> bool {
+        self.settings.ping > Millis::ZERO
     }
 
     /// Counts changes of what [`reaches_client`](Self::reaches_client) says.
@@ -249,10 +260,29 @@ impl ClientEnd {
     pub(crate) fn cut(&self, cut: bool) {
         self.changes();
         self.to_client.context.footprints.everywhere();
+        self.answers_pings(!cut);
         for pipe in [&self.to_gateway, &self.to_client] {
             pipe.cut.set(cut);
             pipe.changed.notify_waiters();
         }
+    }
+
+    /// Whether the client answers pings from now on. Those up to now were answered, each after an interval of silence; the first
+    /// that is not answered has an interval too.
+    fn answers_pings(&self, answers: bool) {
+        if self.ping == Millis::ZERO {
+            return;
+        }
+        let (pipe, now) = (&self.to_gateway, self.to_gateway.context.now());
+        if answers {
+            pipe.heard_at.set(now);
+            pipe.lost_at.set(None);
+            return;
+        }
+        let silence = now - pipe.heard_at.get();
+        let answered = pipe.heard_at.get() + self.ping.times(silence.0 / self.ping.0);
+        pipe.lost_at.set(pipe.lost_at.get().or(Some(answered + self.ping.times(2))));
+        pipe.changed.notify_waiters();
     }
 
     /// The client vanishes. The gateway is notified after `notice_after`, or never. Frames to the client stay in the
@@ -260,6 +290,7 @@ impl ClientEnd {
     pub(crate) fn vanish(&self, notice_after: Option<Millis>) {
         self.changes();
         self.to_client.context.footprints.everywhere();
+        self.answers_pings(false);
         self.to_client.receiver.set(Receiver::Vanished);
         self.to_client.changed.notify_waiters();
         if let Some(length) = notice_after {
@@ -292,7 +323,17 @@ impl Connection for GatewayEnd {
     }
 
     fn receive(&self) -> LocalBoxFuture<'_, Result<Option<String>, Died>> {
-        self.from_client.receive().boxed_local()
+        async {
+            let received = self.from_client.receive().await;
+            if received.is_err() && self.from_client.is_lost() {
+                // The client finds the end when its network carries frames again.
+                self.to_client.context.footprints.write(|| Resource::Receivers);
+                self.revision.set(self.revision.get() + 1);
+                self.to_client.push(Item::Death);
+            }
+            received
+        }
+        .boxed_local()
     }
 
     fn send(&self, frame: String) -> Result<(), Unsent> {
@@ -335,6 +376,8 @@ impl Pipe {
             buffer: settings.buffer.get() as usize,
             had_room: Cell::new(HadRoom::Always),
             waited_for: Cell::new(None),
+            heard_at: Cell::new(context.now()),
+            lost_at: Cell::new(None),
             receiver: Cell::new(Receiver::Takes),
             cut: Cell::new(false),
             queue: RefCell::default(),
@@ -374,22 +417,32 @@ impl Pipe {
             if self.is_over() || self.receiver.get() == Receiver::Vanished {
                 return Ok(None);
             }
-            if self.cut.get() || self.receiver.get() == Receiver::Stalled {
-                changed.await;
-                continue;
-            }
-            let head = self.queue.borrow().front().map(|(arrival, _)| *arrival);
-            match head {
-                Some(arrival) if arrival <= self.context.now() => return self.take(),
-                // No item overtakes the head, so the next event is the head's arrival or a change of the pipe.
-                Some(arrival) => tokio::select! {
+            let is_held = self.cut.get() || self.receiver.get() == Receiver::Stalled;
+            let head = self.queue.borrow().front().map(|(arrival, _)| *arrival).filter(|_| !is_held);
+            // No item overtakes the head, so the next event is the head's arrival, the end by a ping, or a change of the pipe.
+            match [head, self.lost_at.get()].into_iter().flatten().min() {
+                Some(next) if next <= self.context.now() => {
+                    return if head == Some(next) { self.take() } else { self.lose() };
+                }
+                Some(next) => tokio::select! {
                     biased; // both branches repeat the loop
                     () = changed => {}
-                    () = self.context.clock.sleep_until(arrival) => {}
+                    () = self.context.clock.sleep_until(next) => {}
                 },
                 None => changed.await,
             }
         }
+    }
+
+    /// The sender has answered no ping: what is on its way is dropped.
+    fn lose(&self) -> Result<Option<String>, Died> {
+        self.stop();
+        Err(Died)
+    }
+
+    /// Whether the sender counts as gone because it answers no ping.
+    fn is_lost(&self) -> bool {
+        self.lost_at.get().is_some_and(|at| at <= self.context.now())
     }
 
     /// Whether the pipe is closed.
@@ -443,6 +496,7 @@ impl Pipe {
 
     fn take(&self) -> Result<Option<String>, Died> {
         self.context.footprints.write(|| Resource::Head(self.site.clone()));
+        self.heard_at.set(self.context.now());
         // The taken item makes room in the buffer.
         self.waited_for.set(None);
         self.changed.notify_waiters();

@@ -20,7 +20,7 @@ use super::store::SimStore;
 use super::{SimContext, World};
 use crate::task::{Role, TaskTag};
 use crate::trace::Site;
-use sim_scenario::{Jump, ProcessStep};
+use sim_scenario::{Jump, ProcessStep, SettingChanges};
 
 /// The process of the gateway, over all its starts.
 pub(crate) struct Process {
@@ -28,7 +28,8 @@ pub(crate) struct Process {
     network: Rc<Network>,
     store: Rc<SimStore>,
     env: Env,
-    config: Config,
+    /// The settings of each process so far, with the time of its start.
+    settings: RefCell<Vec<(Uptime, Config)>>,
     behavior: Behavior,
     gateway: RefCell<Option<Rc<Gateway>>>,
     /// The number of starts and ends so far.
@@ -63,7 +64,7 @@ impl Process {
             network: Rc::clone(&world.network),
             store: Rc::clone(&world.store),
             env: world.env.clone(),
-            config,
+            settings: RefCell::new(vec![(Uptime::default(), config)]),
             behavior,
             gateway: RefCell::default(),
             generation: Cell::new(0),
@@ -97,7 +98,7 @@ impl Process {
                 rows: &self.store.mirror(),
                 is_quiet: self.store.last_commit_at() < Some(request.sent_at),
                 models: &self.context.client_log.models(),
-                settings: &self.config,
+                settings: &self.config(),
                 behavior: &self.behavior,
             };
             (state.differs(&request, frame), state.compared(&request))
@@ -126,10 +127,10 @@ impl Process {
             ProcessStep::Kill | ProcessStep::Signal { .. } | ProcessStep::ScanIdle if !self.is_up() => {
                 return Err(E::from("the gateway is down"));
             }
-            ProcessStep::Restart if self.is_up() => return Err(E::from("the gateway is up")),
+            ProcessStep::Restart { .. } if self.is_up() => return Err(E::from("the gateway is up")),
             ProcessStep::Kill => self.kill(),
             ProcessStep::Signal { signal } => self.signal(*signal),
-            ProcessStep::Restart => self.start(),
+            ProcessStep::Restart { changes } => self.start(changes),
             ProcessStep::CliNew { session } => return elsewhere(session).await,
             ProcessStep::ScanIdle => self.scan_idle().await,
             ProcessStep::Suspend { length } => self.suspend(*length),
@@ -158,6 +159,11 @@ impl Process {
         self.since.get()
     }
 
+    /// The settings of each process so far, with the time of its start, oldest first.
+    pub(crate) fn settings(&self) -> Ref<'_, [(Uptime, Config)]> {
+        Ref::map(self.settings.borrow(), Vec::as_slice)
+    }
+
     /// When processes had received a signal, oldest first.
     pub(crate) fn signals(&self) -> Ref<'_, [SignalSpan]> {
         Ref::map(self.signals.borrow(), Vec::as_slice)
@@ -169,7 +175,7 @@ impl Process {
     }
 
     /// Starts a new process, unless one is up.
-    fn start(&self) {
+    fn start(&self, changes: &SettingChanges) {
         if !self.is_up() {
             self.context.footprints.everywhere();
             self.context.enter(Site::Process, "starts".to_owned());
@@ -177,6 +183,8 @@ impl Process {
                 span.until.get_or_insert(self.context.now());
             }
             self.store.open();
+            let config = changes.apply(&self.config());
+            self.settings.borrow_mut().push((self.context.now(), config));
             self.serve();
         }
     }
@@ -237,8 +245,13 @@ impl Process {
         self.context.clock.jump_wall(jump);
     }
 
+    /// The settings of the process that is up, or was up last.
+    fn config(&self) -> Config {
+        self.settings().last().expect("the first process has settings").1.clone()
+    }
+
     fn serve(&self) {
-        let gateway = Gateway::new(self.env.clone(), self.config.clone(), self.behavior.clone());
+        let gateway = Gateway::new(self.env.clone(), self.config(), self.behavior.clone());
         let serving = server::serve(Rc::clone(&gateway), Rc::clone(&self.network) as _);
         self.env.spawn(TaskName::gateway(spawn::TaskRole::Acceptor), serving);
         self.store.wait_while_busy(gateway.busy_wait());

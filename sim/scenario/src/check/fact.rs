@@ -97,6 +97,7 @@ impl Check<'_> {
             (RowColumn::MessageCount, number(raw.message_count.as_ref())?),
             (RowColumn::ToolCallCount, number(raw.tool_call_count.as_ref())?),
             (RowColumn::Title, text(raw.title)),
+            (RowColumn::Model, text(raw.model)),
         ];
         let columns: BTreeMap<RowColumn, String> =
             columns.into_iter().filter_map(|(column, value)| Some((column, value?))).collect();

@@ -17,7 +17,15 @@ pub(super) fn check(
     turns: &BTreeMap<String, TurnScript>,
 ) -> Result<(), ScenarioError> {
     let rows = rows.iter().map(InitialSession::name).collect();
-    let mut script = Script { source, rows, steps, turns, clients: BTreeMap::new(), sessions: BTreeMap::new() };
+    let mut script = Script {
+        source,
+        rows,
+        steps,
+        turns,
+        clients: BTreeMap::new(),
+        impaired: BTreeSet::new(),
+        sessions: BTreeMap::new(),
+    };
     for placed in steps {
         script.client(placed)?;
         if let Some(takes) = placed.step.action.latency() {
@@ -52,6 +60,8 @@ struct Script<'a> {
     turns: &'a BTreeMap<String, TurnScript>,
     /// The last step with which each client connected or disconnected.
     clients: BTreeMap<&'a str, &'a Step>,
+    /// The clients that have read nothing for some time of their connection: the gateway may have ended it.
+    impaired: BTreeSet<&'a str>,
     /// The step that named each session.
     sessions: BTreeMap<&'a str, &'a Step>,
 }
@@ -72,7 +82,9 @@ impl<'a> Script<'a> {
         self.check_name(placed, "client", client)?;
         let connects = presence == Presence::Connects;
         match self.clients.get(client) {
-            Some(Step { action, at, line, .. }) if connects && action.presence() == Presence::Connects => {
+            Some(Step { action, at, line, .. })
+                if connects && action.presence() == Presence::Connects && !self.impaired.contains(client) =>
+            {
                 let message = format!("client `{client}` connects while it is connected");
                 let help = format!("it connected at {}, in line {line}; `close` or `drop` it first", String::from(*at));
                 return Err(self.source.error(placed.place("do"), message).with_help(help));
@@ -92,6 +104,9 @@ impl<'a> Script<'a> {
         }
         if connects || step.action.leaves() {
             self.clients.insert(client, step);
+            self.impaired.remove(client);
+        } else if step.action.entry().withholds_frames {
+            self.impaired.insert(client);
         }
         Ok(())
     }

@@ -48,9 +48,9 @@ fn after<'a>(step: &'a Step, up: Up<'a>, crashes: bool) -> Up<'a> {
         ProcessStep::Kill => Up::No(step),
         ProcessStep::Signal { .. } if matches!(up, Up::No(_)) => up,
         ProcessStep::Signal { .. } => Up::Unknown,
-        ProcessStep::Restart if !matches!(up, Up::No(_)) => up,
-        ProcessStep::Restart if crashes => Up::Unknown,
-        ProcessStep::Restart => Up::Yes(Some(step)),
+        ProcessStep::Restart { .. } if !matches!(up, Up::No(_)) => up,
+        ProcessStep::Restart { .. } if crashes => Up::Unknown,
+        ProcessStep::Restart { .. } => Up::Yes(Some(step)),
         ProcessStep::CliNew { .. }
         | ProcessStep::ScanIdle
         | ProcessStep::Suspend { .. }

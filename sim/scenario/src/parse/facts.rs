@@ -32,13 +32,16 @@ pub(crate) struct RawRowFact {
     pub(crate) row: Option<Spanned<String>>,
     pub(crate) id: Option<Spanned<String>>,
     pub(crate) source: Option<Spanned<String>>,
+    #[serde(alias = "parent")]
     pub(crate) parent_session_id: Option<Spanned<String>>,
     pub(crate) started_at: Option<Spanned<Millis>>,
     pub(crate) ended_at: Option<Spanned<Millis>>,
+    #[serde(alias = "reason")]
     pub(crate) end_reason: Option<Spanned<String>>,
     pub(crate) message_count: Option<Spanned<i64>>,
     pub(crate) tool_call_count: Option<Spanned<i64>>,
     pub(crate) title: Option<Spanned<String>>,
+    pub(crate) model: Option<Spanned<String>>,
     pub(crate) open: Option<Spanned<bool>>,
     pub(crate) count: Option<Spanned<i64>>,
     pub(crate) order: Option<Spanned<Vec<Spanned<String>>>>,

@@ -9,10 +9,12 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::{
-    Action, AnsweredQuestion, ConnectionStep, Jump, Naming, OnDisconnect, OnSkip, PROCESS, ProcessStep, Prompt,
+    Action, AnsweredQuestion, ConnectionStep, Jump, Memory, Naming, OnDisconnect, OnSkip, PROCESS, ProcessStep, Prompt,
     RequestStep, ResumeMode, ResumeTarget, Start, Step, Word,
 };
+use crate::entries::Entries;
 use crate::error::{ScenarioError, Source, list};
+use crate::settings::SettingChanges;
 
 /// The value of `id` in an answer that names no question.
 const NO_ID: &str = "none";
@@ -51,6 +53,9 @@ pub(crate) struct RawStep {
     source: Option<Spanned<String>>,
     parent: Option<Spanned<String>>,
     seed: Option<Spanned<Vec<String>>>,
+    forgets: Option<Spanned<bool>>,
+    last_seen: Option<Spanned<i64>>,
+    gateway: Option<Spanned<Entries<String, Spanned<Value>>>>,
 }
 
 /// A step, and the positions of its keys' values in the file.
@@ -93,8 +98,10 @@ fn connection_keys(step: &ConnectionStep) -> Keys {
     match step {
         ConnectionStep::Lag { takes } => vec![("takes", Some(duration(*takes)))],
         ConnectionStep::Vanish { takes } => vec![("takes", takes.map(duration))],
-        ConnectionStep::Connect
-        | ConnectionStep::Close
+        ConnectionStep::Connect { memory } => {
+            vec![("forgets", Some(Value::Boolean(true)).filter(|_| *memory == Memory::Lost))]
+        }
+        ConnectionStep::Close
         | ConnectionStep::Drop
         | ConnectionStep::Stall
         | ConnectionStep::Unstall
@@ -128,11 +135,12 @@ fn request_keys(step: &RequestStep) -> Keys {
             let truncate = truncate.map(Value::from);
             vec![("session", text(session)), (word, value), ("truncate", truncate), ("key", given(key))]
         }
-        RequestStep::Resume { session, target, name, model, mode } => vec![
+        RequestStep::Resume { session, target, name, model, last_seen, mode } => vec![
             ("session", text(session)),
             ("id", id(target)),
             ("as", given(name)),
             ("model", given(model)),
+            ("last_seen", last_seen.map(number)),
             ("lazy", flag(*mode == ResumeMode::ReadOnly)),
             ("eager_build", flag(*mode == ResumeMode::ContinueWithAgent)),
         ],
@@ -165,8 +173,10 @@ fn request_keys(step: &RequestStep) -> Keys {
         | RequestStep::Status { session }
         | RequestStep::Usage { session }
         | RequestStep::Undo { session }
-        | RequestStep::Compress { session }
-        | RequestStep::EventsSince { session } => vec![("session", text(session))],
+        | RequestStep::Compress { session } => vec![("session", text(session))],
+        RequestStep::EventsSince { session, last_seen } => {
+            vec![("session", text(session)), ("last_seen", last_seen.map(number))]
+        }
         RequestStep::MostRecent | RequestStep::ActiveList | RequestStep::List => Vec::new(),
     }
 }
@@ -178,8 +188,20 @@ fn process_keys(step: &ProcessStep) -> Keys {
         ProcessStep::Suspend { length } => vec![("takes", Some(duration(*length)))],
         ProcessStep::SetClock { jump: Jump::Forward(far) } => vec![("forward", Some(duration(*far)))],
         ProcessStep::SetClock { jump: Jump::Back(far) } => vec![("back", Some(duration(*far)))],
-        ProcessStep::Kill | ProcessStep::Restart | ProcessStep::ScanIdle => Vec::new(),
+        ProcessStep::Restart { changes } => vec![("gateway", settings(changes))],
+        ProcessStep::Kill | ProcessStep::ScanIdle => Vec::new(),
     }
+}
+
+fn settings(changes: &SettingChanges) -> Option<Value> {
+    let changed =
+        |(setting, value)| (str::to_owned(setting), Value::try_from(value).expect("settings are plain values"));
+    (!changes.is_empty()).then(|| Value::Table(changes.iter().map(changed).collect()))
+}
+
+/// Numbers of a file are checked to be within the range of TOML's.
+fn number(number: u64) -> Value {
+    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 fn duration(length: Millis) -> Value {
@@ -189,7 +211,7 @@ fn duration(length: Millis) -> Value {
 impl RawStep {
     /// Every key but `at`, with the position of its value if the key is present. The first key that the word does not
     /// take is reported.
-    fn keys(&self) -> [(&'static str, Option<Range<usize>>); 24] {
+    fn keys(&self) -> [(&'static str, Option<Range<usize>>); 27] {
         fn place<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
             value.as_ref().map(Spanned::span)
         }
@@ -218,6 +240,9 @@ impl RawStep {
             ("again", place(&self.again)),
             ("lazy", place(&self.lazy)),
             ("eager_build", place(&self.eager_build)),
+            ("forgets", place(&self.forgets)),
+            ("last_seen", place(&self.last_seen)),
+            ("gateway", place(&self.gateway)),
         ]
     }
 }
@@ -246,7 +271,10 @@ impl Reading<'_> {
     fn action(&self, word: Word) -> Result<Action, ScenarioError> {
         let session = || self.needed(word, "session", self.raw.session.as_ref());
         Ok(match word {
-            Word::Connect => ConnectionStep::Connect.into(),
+            Word::Connect => {
+                let memory = if is_set(self.raw.forgets.as_ref()) { Memory::Lost } else { Memory::Kept };
+                ConnectionStep::Connect { memory }.into()
+            }
             Word::Close => ConnectionStep::Close.into(),
             Word::Drop => ConnectionStep::Drop.into(),
             Word::Stall => ConnectionStep::Stall.into(),
@@ -269,7 +297,7 @@ impl Reading<'_> {
                 let (session, target) = (session()?, self.target(targets)?);
                 let mode = self.mode()?;
                 let (name, model) = (text(self.raw.name.as_ref()), self.model()?);
-                RequestStep::Resume { session, target, name, model, mode }.into()
+                RequestStep::Resume { session, target, name, model, last_seen: self.last_seen()?, mode }.into()
             }
             Word::Activate => RequestStep::Activate { session: session()? }.into(),
             Word::CloseSession => RequestStep::CloseSession { session: session()? }.into(),
@@ -297,13 +325,13 @@ impl Reading<'_> {
             Word::List => RequestStep::List.into(),
             Word::Kill => ProcessStep::Kill.into(),
             Word::Signal => ProcessStep::Signal { signal: self.signal(word)? }.into(),
-            Word::Restart => ProcessStep::Restart.into(),
+            Word::Restart => ProcessStep::Restart { changes: self.changes()? }.into(),
             Word::CliNew => ProcessStep::CliNew { session: session()? }.into(),
             Word::ScanIdle => ProcessStep::ScanIdle.into(),
             Word::Suspend => ProcessStep::Suspend { length: self.length(word)? }.into(),
             Word::SetClock => ProcessStep::SetClock { jump: self.jump(word)? }.into(),
             Word::Answer => self.answer(word)?.into(),
-            Word::EventsSince => RequestStep::EventsSince { session: session()? }.into(),
+            Word::EventsSince => RequestStep::EventsSince { session: session()?, last_seen: self.last_seen()? }.into(),
         })
     }
 
@@ -373,6 +401,39 @@ impl Reading<'_> {
             return Err(self.source.error(self.source.key(key, place), message).with_help(entry.help()));
         }
         Ok(())
+    }
+
+    fn last_seen(&self) -> Result<Option<u64>, ScenarioError> {
+        let Some(number) = &self.raw.last_seen else { return Ok(None) };
+        let counted = u64::try_from(*number.get_ref());
+        counted.map(Some).map_err(|_| {
+            self.source
+                .error(number.span(), format!("no event has the number {}", number.get_ref()))
+                .with_help("events are counted from 1; `last_seen = 0` asks for all")
+        })
+    }
+
+    /// The settings that a restart changes.
+    fn changes(&self) -> Result<SettingChanges, ScenarioError> {
+        let mut changes = SettingChanges::default();
+        if let (Some(_), Some(model)) = (&self.raw.gateway, &self.raw.model) {
+            let place = self.source.key("model", model.span());
+            let help = "`model` is short for `gateway = { model = … }`; write it there";
+            return Err(self.source.error(place, "both `gateway` and `model`").with_help(help));
+        }
+        if let Some(model) = self.model()? {
+            changes.set("model", model.into()).expect("a model is text");
+        }
+        for (setting, value) in self.raw.gateway.iter().flat_map(|settings| &settings.get_ref().0) {
+            let (given, place) = (serde_json::to_value(value.get_ref()), value.span());
+            given.and_then(|given| changes.set(setting.get_ref(), given)).map_err(|error| {
+                let is_unknown = error.to_string().starts_with("unknown field");
+                self.source
+                    .error(if is_unknown { setting.span() } else { place }, format!("`{}`: {error}", setting.get_ref()))
+                    .with_help("the settings are those of the table `[gateway]`")
+            })?;
+        }
+        Ok(changes)
     }
 
     fn model(&self) -> Result<Option<String>, ScenarioError> {

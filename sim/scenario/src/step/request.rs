@@ -41,6 +41,8 @@ pub enum RequestStep {
         name: Option<String>,
         /// Key `model`: the model that the session has from here on.
         model: Option<String>,
+        /// Key `last_seen`: the number of the last event that the client has seen; the answer has those after it.
+        last_seen: Option<u64>,
         /// Keys `lazy` and `eager_build`: when the agent is built.
         mode: ResumeMode,
     },
@@ -127,6 +129,8 @@ pub enum RequestStep {
     EventsSince {
         /// The session, by its name in the script.
         session: String,
+        /// Key `last_seen`: the number of the last event that the client has seen. Left out: that of the last one it received.
+        last_seen: Option<u64>,
     },
     /// `session.most_recent`: requests the session that was active last.
     MostRecent,
@@ -262,7 +266,7 @@ impl RequestStep {
             | Self::Steer { session, .. }
             | Self::Compress { session }
             | Self::Answer { session, .. }
-            | Self::EventsSince { session } => Mentions::of(session),
+            | Self::EventsSince { session, .. } => Mentions::of(session),
             Self::MostRecent | Self::ActiveList | Self::List => Mentions::default(),
         }
     }
@@ -284,7 +288,7 @@ impl RequestStep {
             | Self::Branch { session, .. }
             | Self::Delete { session, .. }
             | Self::Answer { session, .. }
-            | Self::EventsSince { session } => Some(session),
+            | Self::EventsSince { session, .. } => Some(session),
             Self::Create { .. } | Self::MostRecent | Self::ActiveList | Self::List => None,
         }
     }
@@ -311,11 +315,12 @@ impl RequestStep {
                 *start = Start::default();
             }
             Self::Prompt { truncate, key, .. } => (*truncate, *key) = (None, None),
-            Self::Resume { target, model, mode, .. } => {
-                *model = None;
+            Self::Resume { target, model, last_seen, mode, .. } => {
+                (*model, *last_seen) = (None, None);
                 *target = ResumeTarget::Stored;
                 *mode = ResumeMode::Continue;
             }
+            Self::EventsSince { last_seen, .. } => *last_seen = None,
             Self::Title { title, .. } => *title = None,
             Self::Delete { target, .. } => *target = ResumeTarget::Stored,
             // Without `again` it needs a text of its own.
@@ -335,7 +340,6 @@ impl RequestStep {
             | Self::Steer { .. }
             | Self::Compress { .. }
             | Self::Branch { .. }
-            | Self::EventsSince { .. }
             | Self::MostRecent
             | Self::ActiveList
             | Self::List => {}

@@ -62,6 +62,8 @@ pub enum Value {
     Flag,
     /// A list of texts.
     Texts,
+    /// An inline table with settings of the gateway.
+    Settings,
 }
 
 /// Whether a step requires a key.
@@ -189,6 +191,8 @@ table! {
     Connection(ConnectionStep) {
         Connect: Entry {
             presence: Presence::Connects,
+            takes: Some("`client`, and may take `forgets`"),
+            keys: const { &[Key::optional("forgets", Value::Flag, "whether it is a new window, which knows no event and no question")] },
             ..Entry::on_socket("connect", "opens a connection", SocketStep::Connect, "connects")
         }.drawn(ClientLane::Begins),
         Close: Entry {
@@ -303,8 +307,8 @@ table! {
                 Key::one_of(
                     "continue",
                     Value::Flag,
-                    "whether the prompt is `continue`, with which the agent goes on with the session's last turn after its last \
-                     call that has a result",
+                    "whether the prompt is `continue`, with which the agent goes on after the last call of the last turn \
+                     that has a result",
                 ),
                 Key::optional(
                     "truncate",
@@ -316,7 +320,7 @@ table! {
             ..Entry::request("prompt.submit", "submits a prompt")
         },
         Resume: Entry {
-            takes: Some("`session` and may take `id`, `as`, `model`, and `lazy` or `eager_build`"),
+            takes: Some("`session` and may take `id`, `as`, `model`, `last_seen`, and `lazy` or `eager_build`"),
             keys: &[
                 SESSION,
                 Key::optional(
@@ -326,6 +330,11 @@ table! {
                 ),
                 Key::optional("as", Value::NewSession, "another name for the session that is returned"),
                 Key::optional("model", Value::Text, "the model that the session has from here on; left out: the one it has"),
+                Key::optional(
+                    "last_seen",
+                    Value::Integer,
+                    "the number of the last event that the client has seen; the answer has those after it",
+                ),
                 Key::optional("lazy", Value::Flag, "whether the client only reads the session, without an agent"),
                 Key::optional("eager_build", Value::Flag, "whether the agent is built before the answer"),
             ],
@@ -372,21 +381,32 @@ table! {
                 Key::optional(
                     "question",
                     Value::Integer,
-                    "which question of the session the client answers, counted from 1 in the order in which it received them; left out: the last one, unless it has answered that",
+                    "which question of the session, counted from 1 in the order of receipt; left out: the last, unless it is answered",
                 ),
                 Key::optional("again", Value::Flag, "whether the client sends its last answer in the session once more"),
                 Key::optional(
                     "id",
                     Value::Text,
-                    "the id by which the answer names the question, or `none` for an answer without an id, as clients of old releases send it; left out: the question's own",
+                    "the id by which the answer names the question, or `none`, as clients of old releases answer; left out: the question's own",
                 ),
             ] },
             ..Entry::request("answer", "answers a question that the client received from a session")
         },
-        EventsSince: Entry::of_session(
-            "session.events.since",
-            "requests the events of a session after the last one that the client received",
-        ),
+        EventsSince: Entry {
+            takes: Some("`session` and may take `last_seen`"),
+            keys: &[
+                SESSION,
+                Key::optional(
+                    "last_seen",
+                    Value::Integer,
+                    "the number of the last event that the client has seen; left out: of the last it received",
+                ),
+            ],
+            ..Entry::request(
+                "session.events.since",
+                "requests the events of a session after the last one that the client has seen",
+            )
+        },
         MostRecent: Entry::request("session.most_recent", "requests the session that was active last"),
         ActiveList: Entry::request("session.active_list", "lists the live sessions"),
         List: Entry::request("session.list", "lists the stored sessions"),
@@ -414,7 +434,18 @@ table! {
             "turns are interrupted and stored, and rows are ended, before the process ends",
             &["signals_end_rows", "acknowledged_messages_are_stored"],
         ),
-        Restart: Entry::process("gateway.restart", "starts a new process on the same database", NO_CONTROL),
+        Restart: Entry {
+            takes: Some("no `client`, and may take `gateway` or `model`"),
+            keys: const { &[
+                Key::optional(
+                    "gateway",
+                    Value::Settings,
+                    "changed settings, with the keys of the table `[gateway]`",
+                ),
+                Key::optional("model", Value::Text, "short for `gateway = { model = … }`"),
+            ] },
+            ..Entry::process("gateway.restart", "starts a new process on the same database", NO_CONTROL)
+        },
         CliNew: Entry {
             takes: Some("`session`, the one that another program leaves, and no `client`"),
             keys: &[SESSION],

@@ -50,7 +50,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     let settings =
         (lengths(), select(vec![Config::default().source, "cli \"x\"".to_owned()]), latencies(), latencies());
     let store = (vec(store_faults(), 0..3), odds());
-    let draws = vec((0..30_000_u64, 0..2_usize, 0..28_u8, texts()), 0..12);
+    let draws = vec((0..30_000_u64, 0..2_usize, 0..30_u8, texts()), 0..12);
     let expected = prop_oneof![
         Just(Expected::Outcome(ExpectedOutcome::NotAtRest)),
         vec(select(NAMES.known.to_vec()), 1..3)
@@ -83,6 +83,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             network: NetworkSettings {
                 latency,
                 buffer: NonZeroU32::new(1 + seed as u32 % 99).expect("more than zero"),
+                ping: Millis::from_secs(seed % 3),
             },
             store: StoreSettings { after_commit, after_lookup: after_commit, faults, odds, ..StoreSettings::default() },
             windows: BTreeMap::from([(Window::PoppedNotEnded, Latency { min: Millis(1), max: Millis(1 + seed % 9) })]),
@@ -118,6 +119,18 @@ fn look(draw: u64, session: String) -> RequestStep {
     }
 }
 
+/// A resume with every key that goes with a new name, or with few.
+fn resume(draw: u64, session: String, name: Option<String>) -> RequestStep {
+    let is_full = name.is_some();
+    let (target, mode) = match (is_full, draw % 2) {
+        (true, _) => (ResumeTarget::Tip, ResumeMode::ContinueWithAgent),
+        (false, 0) => (ResumeTarget::Stored, ResumeMode::ReadOnly),
+        (false, _) => (ResumeTarget::Title, ResumeMode::ReadOnly),
+    };
+    let model = (is_full && draw % 3 == 0).then(|| "small".to_owned());
+    RequestStep::Resume { session, target, name, model, last_seen: Some(draw).filter(|_| is_full), mode }
+}
+
 /// A script that the checks accept: a drawn action is carried out as soon as its client is connected. Never empty.
 fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScript>) -> Vec<Step> {
     let mut at = Millis::ZERO;
@@ -128,7 +141,10 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
         at = at + Millis(gap);
         let session = format!("s-{}", gap % sessions.max(1));
         let action: Action = match kind {
-            _ if !connected[client] => ConnectionStep::Connect.into(),
+            _ if !connected[client] => {
+                let memory = if gap % 2 == 0 { Memory::Kept } else { Memory::Lost };
+                ConnectionStep::Connect { memory }.into()
+            }
             0 => ConnectionStep::Close.into(),
             1 => ConnectionStep::Drop.into(),
             2 => RequestStep::List.into(),
@@ -153,15 +169,8 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
                 let truncate = i64::try_from(gap).ok().map(|gap| gap % 9 - 4).filter(|ordinal| *ordinal != 0);
                 RequestStep::Prompt { session, prompt, truncate, key: None }.into()
             }
-            6 => {
-                let (target, name) = (ResumeTarget::Tip, Some(format!("s-{sessions}")));
-                let model = (gap % 3 == 0).then(|| "small".to_owned());
-                RequestStep::Resume { session, target, name, model, mode: ResumeMode::ContinueWithAgent }.into()
-            }
-            7 => {
-                let target = if gap % 2 == 0 { ResumeTarget::Stored } else { ResumeTarget::Title };
-                RequestStep::Resume { session, target, name: None, model: None, mode: ResumeMode::ReadOnly }.into()
-            }
+            6 => resume(gap, session, Some(format!("s-{sessions}"))).into(),
+            7 => resume(gap, session, None).into(),
             8 => RequestStep::Title { session, title: Some(text).filter(|_| gap % 2 == 0) }.into(),
             9 => look(gap, session).into(),
             10 => RequestStep::Undo { session }.into(),
@@ -172,6 +181,8 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
             15 => RequestStep::MostRecent.into(),
             16 => ProcessStep::CliNew { session }.into(),
             17..26 => fault(kind, Millis(gap)),
+            26 => ProcessStep::Restart { changes: changes(gap, &text) }.into(),
+            27 => RequestStep::EventsSince { session, last_seen: Some(gap).filter(|gap| gap % 2 == 0) }.into(),
             _ => RequestStep::Interrupt { session }.into(),
         };
         match action.presence() {
@@ -190,8 +201,24 @@ fn script(draws: Vec<(u64, usize, u8, String)>, turns: &BTreeMap<String, TurnScr
     steps
 }
 
+/// Settings of each type: a text, a duration, a number, a flag, and one that may be left out.
+fn changes(draw: u64, text: &str) -> SettingChanges {
+    let settings: [(&str, serde_json::Value); 5] = [
+        ("model", text.into()),
+        ("orphan_grace", String::from(Millis(draw)).into()),
+        ("max_waiting_prompts", 7.into()),
+        ("fan_out", true.into()),
+        ("max_live_sessions", 3.into()),
+    ];
+    let mut changes = SettingChanges::default();
+    for (setting, value) in settings.into_iter().take(draw as usize % 6) {
+        changes.set(setting, value).expect("a setting of the gateway");
+    }
+    changes
+}
+
 fn only_step(at: Millis) -> Step {
-    let (client, action) = ("client_0".to_owned(), ConnectionStep::Connect.into());
+    let (client, action) = ("client_0".to_owned(), ConnectionStep::Connect { memory: Memory::default() }.into());
     Step { at, client, action, on_skip: OnSkip::Fails, line: 0 }
 }
 

@@ -12,7 +12,7 @@ use super::{Play, PlayError, What, rows};
 use sim_harness::wire::{self, ClientRequest, Received};
 use sim_harness::world::names::{Ids, Named};
 use sim_scenario::table::{OverSockets, SocketStep};
-use sim_scenario::{Action, RequestStep, ResumeTarget, Step};
+use sim_scenario::{Action, ConnectionStep, Memory, RequestStep, ResumeTarget, Step};
 
 /// The state of one client.
 pub(super) struct Client {
@@ -76,7 +76,12 @@ impl Client {
     async fn act(self: &Rc<Self>, action: &Action) -> Result<(), Failure> {
         match (action, action.entry().over_sockets) {
             (Action::Request(step), _) => self.ask(step).await.map_err(Failure::Skipped),
-            (_, OverSockets::Step(SocketStep::Connect)) => self.connect().await,
+            (Action::Connection(ConnectionStep::Connect { memory }), _) => {
+                if *memory == Memory::Lost {
+                    self.received.take();
+                }
+                self.connect().await
+            }
             (_, OverSockets::Step(step @ (SocketStep::Close | SocketStep::Drop))) => {
                 let socket = self.socket.take().ok_or_else(gone)?;
                 self.forget_pending();
@@ -88,7 +93,7 @@ impl Client {
                 }
                 Ok(())
             }
-            (_, OverSockets::Request | OverSockets::No(_)) => {
+            (_, OverSockets::Request | OverSockets::No(_) | OverSockets::Step(SocketStep::Connect)) => {
                 unreachable!("`{}` is not played over sockets", action.word())
             }
         }

@@ -4,6 +4,7 @@
 //! be due. Each next step falls on one of these instants, a millisecond beside one, or at a random time.
 
 mod collide;
+mod keys;
 mod time;
 mod workflow;
 
@@ -17,8 +18,8 @@ use super::feature::Feature;
 use super::swarm::Swarm;
 use interleaving::prng::Prng;
 use sim_scenario::{
-    Action, AnsweredQuestion, ConnectionStep, Jump, Naming, OnDisconnect, OnSkip, PROCESS, Presence, ProcessStep,
-    Prompt, RequestStep, ResumeMode, ResumeTarget, Scenario, Start, Step, Word,
+    Action, AnsweredQuestion, ConnectionStep, Jump, Memory, Naming, OnDisconnect, OnSkip, PROCESS, Presence,
+    ProcessStep, Prompt, RequestStep, ResumeMode, ResumeTarget, Scenario, Start, Step, Word,
 };
 
 const CLIENTS: [&str; 3] = ["desktop", "phone", "laptop"];
@@ -33,10 +34,10 @@ const TITLES: [&str; 2] = ["plan", "report"];
 pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<Step> {
     let clients = if swarm.has(Feature::Company) { 2 + prng.below(2) } else { 1 };
     let names_no_question = clients == 1 && swarm.has(Feature::Answer) && prng.hits(1, 6);
-    let models = Prng::stream(prng.clone().draw(), "models");
+    let rare = Prng::stream(prng.clone().draw(), "models");
     let mut writer = Writer {
         prng,
-        models,
+        rare,
         swarm,
         scenario,
         now: Millis::ZERO,
@@ -50,7 +51,7 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
         steps: Vec::new(),
     };
     let length = 2 + writer.prng.below(11);
-    writer.act(0, ConnectionStep::Connect);
+    writer.act(0, ConnectionStep::Connect { memory: Memory::Kept });
     writer.create(0);
     // Interactions of two sessions need both of them before the workflow ends.
     let has_room = clients > 1 || scenario.gateway.max_sessions_per_connection != 1;
@@ -81,8 +82,8 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
 
 struct Writer<'a> {
     prng: &'a mut Prng,
-    /// Draws the models for which clients ask, so that they leave the other draws as they are.
-    models: Prng,
+    /// Draws models and other keys that few steps have, so that they leave the other draws as they are.
+    rare: Prng,
     swarm: &'a Swarm,
     scenario: &'a Scenario,
     now: Millis,
@@ -254,13 +255,14 @@ impl Writer<'_> {
 
     fn connect_first(&mut self, client: usize) {
         if !self.clients[client].connected {
-            self.act(client, ConnectionStep::Connect);
+            self.act(client, ConnectionStep::Connect { memory: Memory::Kept });
         }
     }
 
     /// Connects. A client that reconnects usually resumes or activates a session.
     fn connect(&mut self, client: usize) {
-        self.act(client, ConnectionStep::Connect);
+        let memory = keys::memory(&mut self.rare);
+        self.act(client, ConnectionStep::Connect { memory });
         if self.swarm.has(Feature::Resend) && self.prng.hits(1, 2) {
             self.act(client, ConnectionStep::Resend);
         }
@@ -285,7 +287,7 @@ impl Writer<'_> {
         self.now = self.now + Millis::from_secs(1);
         self.lose(0, ConnectionStep::Drop);
         self.now = self.now + *self.prng.one(&[Millis(1), Millis::from_secs(1), Millis::from_secs(5)]);
-        self.act(0, ConnectionStep::Connect);
+        self.act(0, ConnectionStep::Connect { memory: Memory::Kept });
         self.create(0);
     }
 
@@ -311,7 +313,7 @@ impl Writer<'_> {
         self.expect(self.scenario.gateway.build_delay + agent.first_build.first().copied().unwrap_or(agent.build));
         self.collide_with_cap();
         let start = self.start();
-        let model = self.models.hits(1, 4).then(|| "vision-exp".to_owned());
+        let model = self.rare.hits(1, 4).then(|| "vision-exp".to_owned());
         self.act(client, RequestStep::Create { name: (*name).to_owned(), title, model, on_disconnect, start });
         self.sessions.push(PlannedSession { name: (*name).to_owned(), busy_until: Millis::ZERO });
     }
@@ -436,7 +438,8 @@ impl Writer<'_> {
         }
         self.now = self.now + *self.prng.one(&[Millis::ZERO, Millis::from_secs(3), Millis::from_secs(30)]);
         self.expect(self.scenario.gateway.orphan_grace);
-        self.process(ProcessStep::Restart);
+        let changes = keys::changes(&mut self.rare);
+        self.process(ProcessStep::Restart { changes });
     }
 
     fn request(&mut self, client: usize, word: Word) {
@@ -454,8 +457,9 @@ impl Writer<'_> {
                 let target = if by_title { ResumeTarget::Title } else { target };
                 let modes = [ResumeMode::ReadOnly, ResumeMode::ContinueWithAgent];
                 let mode = if self.prng.hits(1, 4) { *self.prng.one(&modes) } else { ResumeMode::Continue };
-                let model = self.models.hits(1, 8).then(|| (*self.models.one(&["vision-exp", "small"])).to_owned());
-                RequestStep::Resume { session, target, name, model, mode }
+                let model = self.rare.hits(1, 8).then(|| (*self.rare.one(&["vision-exp", "small"])).to_owned());
+                let last_seen = keys::last_seen(&mut self.rare).filter(|_| self.swarm.has(Feature::Events));
+                RequestStep::Resume { session, target, name, model, last_seen, mode }
             }
             Word::Activate => RequestStep::Activate { session },
             Word::CloseSession => {
@@ -479,7 +483,7 @@ impl Writer<'_> {
             Word::Branch => RequestStep::Branch { session, name: self.fresh_name("branch") },
             Word::Delete => RequestStep::Delete { session, target },
             Word::Answer => self.answer(session),
-            Word::EventsSince => RequestStep::EventsSince { session },
+            Word::EventsSince => RequestStep::EventsSince { session, last_seen: keys::last_seen(&mut self.rare) },
             // Any request that reads many sessions.
             Word::MostRecent | Word::ActiveList | Word::List => {
                 self.prng.one(&[RequestStep::List, RequestStep::MostRecent, RequestStep::ActiveList]).clone()

@@ -77,6 +77,11 @@ pub(super) fn draw(prng: &mut Prng, swarm: &Swarm) -> Settings {
     Settings { gateway, network, store, windows, agent }
 }
 
+/// The interval of pings, which half of the scenarios with half-open connections have.
+pub(super) fn ping(prng: &mut Prng) -> Millis {
+    *prng.one(&[Millis::ZERO, Millis::ZERO, Millis::from_secs(3), Millis::from_secs(20)])
+}
+
 /// Draws settings other than the defaults, each in one of a few scenarios.
 fn settings(prng: &mut Prng, swarm: &Swarm, gateway: &mut Config) {
     let secs = Millis::from_secs;

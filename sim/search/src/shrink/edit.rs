@@ -53,7 +53,7 @@ pub(super) enum Edit {
 }
 
 /// Functions that reset one setting to its default.
-pub(super) const SETTINGS: [fn(&mut Scenario); 30] = [
+pub(super) const SETTINGS: [fn(&mut Scenario); 31] = [
     |scenario| scenario.seed = 0,
     |scenario| {
         let used = |name: &str| scenario.steps.iter().any(|step| step.action.is_about(name));
@@ -68,6 +68,7 @@ pub(super) const SETTINGS: [fn(&mut Scenario); 30] = [
         scenario.rows.retain(|row| kept.contains(&row.id));
     },
     |scenario| scenario.network.latency = Latency::default(),
+    |scenario| scenario.network.ping = Millis::ZERO,
     |scenario| scenario.network.buffer = NetworkSettings::default().buffer,
     |scenario| scenario.store.before_commit = Latency::default(),
     |scenario| scenario.store.after_commit = Latency::default(),

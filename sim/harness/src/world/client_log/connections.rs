@@ -23,6 +23,8 @@ pub(crate) struct Connections {
     left: BTreeMap<String, Uptime>,
     /// The sessions that were attached to a connection that has ended, or may have, by runtime id.
     lost: BTreeSet<String>,
+    /// The sessions that were attached to a connection of whose end the gateway hears nothing, by runtime id.
+    silent: BTreeSet<String>,
     /// When the last request was sent that has used a session, by runtime id: attached it to a connection, or held it as a turn does.
     used: BTreeMap<String, Uptime>,
     /// When the last connection ended with a request without an answer that may have used a session, by runtime id.
@@ -59,6 +61,13 @@ impl Connections {
         }
         if connection.is_sound {
             self.left.extend(connection.sessions.into_keys().map(|session| (session, now)));
+        }
+    }
+
+    /// A client is about to end its connection, and no frame says so to the gateway, which may not find out at all.
+    pub(super) fn vanish(&mut self, client: &str, is_noticed: bool) {
+        if let Some(connection) = self.open.get(client).filter(|_| !is_noticed) {
+            self.silent.extend(connection.sessions.keys().cloned());
         }
     }
 
@@ -106,6 +115,7 @@ impl Connections {
     pub(super) fn give(&mut self, request: &SentRequest, session: &str, now: Uptime) {
         self.given.entry(session.to_owned()).or_default().insert(request.client.clone(), now);
         self.use_at(session, request.sent_at);
+        self.silent.remove(session);
         if let Some(connection) = self.open.get_mut(&request.client) {
             connection.sessions.entry(session.to_owned()).or_insert(now);
         }
@@ -145,11 +155,12 @@ impl Connections {
         self.given.get(session).into_iter().flatten().map(|(client, at)| (client.as_str(), *at))
     }
 
-    /// Whether an open connection has a session, or a request that is under way, or was when its connection ended, may give it to
+    /// Whether an open connection has a session, or one of whose end the gateway hears nothing, or a request that is under way, or was when its connection ended, may give it to
     /// one.
     pub(crate) fn may_be_held(&self, session: &str) -> bool {
         !self.lingering.is_empty()
             || self.resuming.values().any(|count| *count > 0)
+            || self.silent.contains(session)
             || self.open.values().any(|connection| connection.sessions.contains_key(session))
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use gateway_core::clock::Uptime;
 use gateway_core::store::StoredId;
 use serde_json::Value;
 
@@ -24,6 +25,7 @@ pub(crate) struct ModelRequest {
     number: u64,
     client: String,
     sent: u64,
+    pub(crate) sent_at: Uptime,
     /// The row in the successful answer, and the moment of the answer.
     answered: Option<(StoredId, u64)>,
 }
@@ -41,7 +43,8 @@ impl Models {
             self.moment += 1;
             let (number, client, sent) = (request.number, request.client.clone(), self.moment);
             let resumes = request.method == "session.resume";
-            self.requests.push(ModelRequest { model, resumes, number, client, sent, answered: None });
+            let sent_at = request.sent_at;
+            self.requests.push(ModelRequest { model, resumes, number, client, sent, sent_at, answered: None });
         }
     }
 
