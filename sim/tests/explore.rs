@@ -7,6 +7,7 @@ use gateway_core::behavior::Behavior;
 use interleaving::strategy::{Random, Replay};
 use sim_harness::invariant::NAMES;
 use sim_harness::{Outcome, Release, Scenario, Simulator};
+use sim_scenario::FactKind;
 use sim_search::explore::{Bounds, Cut, Exploration, Explored, Reduction};
 use sim_search::generate;
 
@@ -297,6 +298,20 @@ fn no_random_schedule_of_a_generated_scenario_ends_differently() {
 }
 
 /// A bound that leaves schedules out is no proof, and the number of left out schedules is reported.
+/// A schedule that is stopped early has not reached the instants of its facts: they are judged on the others.
+#[test]
+fn facts_are_judged_on_whole_schedules() {
+    let scenario = file("lifecycle/a_restart_with_a_shorter_grace.toml");
+    assert!(!scenario.facts.is_empty());
+    let explored = explore(&scenario);
+    assert!(explored.left_off > 0 && explored.is_proof(), "{}", summary(&explored));
+    let mut wrong = scenario;
+    wrong.facts.truncate(1);
+    let FactKind::Rows(fact) = &mut wrong.facts[0].kind else { panic!("a fact of rows") };
+    fact.open = fact.open.map(|open| !open);
+    assert_eq!(summary(&explore(&wrong)).matches("facts_differ").count(), 1);
+}
+
 #[test]
 fn bounds_are_reported() {
     let scenario = second_absence();

@@ -117,10 +117,11 @@ impl Exploration {
         explored
     }
 
-    /// The failures of a run. A run that was stopped early is none.
+    /// The failures of a run. That it was stopped early is none, nor are facts of an end that it did not reach.
     fn failures(&self, scenario: &Scenario, report: &Report, is_whole: bool) -> Vec<FailureSignature> {
         let mut signatures = FailureSignature::all(scenario, report);
-        signatures.retain(|signature| is_whole || signature.claim != Outcome::Limit.word());
+        let of_the_end = [Outcome::Limit.word(), Outcome::FactsDiffer.word()];
+        signatures.retain(|signature| is_whole || !of_the_end.contains(&signature.claim.as_str()));
         signatures.retain(|signature| self.only.is_empty() || self.only.contains(&signature.claim));
         signatures
     }

@@ -51,7 +51,7 @@ struct Planted {
     #[arg(long = "strategy", value_name = "S", value_parser = bounds::strategy)]
     plans: Vec<Plan>,
     /// Number of campaigns for each pair, with the seeds 1 to N
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     seeds: u64,
     /// Largest number of runs of a campaign
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = bounds::runs())]

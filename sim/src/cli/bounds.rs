@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
@@ -18,6 +19,15 @@ const RUNS_MAX: u64 = 100_000_000;
 
 /// The largest number of threads. More only cost memory, and from some ten thousand on the machine refuses them.
 const JOBS_MAX: usize = 1024;
+
+/// More choices than a run has.
+const CHOICES_MAX: u64 = 1_000_000;
+
+/// The largest number of parts of a campaign. There are no more units in the largest one.
+const SHARDS_MAX: u64 = 1_000_000;
+
+/// The longest budget: a deadline far beyond is no time of the machine's clock.
+const BUDGET_MAX: Duration = Duration::from_secs(366 * 86_400);
 
 /// The exit code of a command that went on although a file of a folder was bad.
 pub(super) const BAD_FILE: u8 = 2;
@@ -59,6 +69,29 @@ pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
 /// Reads a number of runs, from 1 to [`RUNS_MAX`].
 pub(super) fn runs() -> RangedU64ValueParser {
     RangedU64ValueParser::new().range(1..=RUNS_MAX)
+}
+
+/// Reads a number of tries, from 0 to [`RUNS_MAX`].
+pub(super) fn tries() -> RangedU64ValueParser {
+    RangedU64ValueParser::new().range(0..=RUNS_MAX)
+}
+
+/// Reads a number of choices of a run, from 0 to [`CHOICES_MAX`].
+pub(super) fn choices() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(0..=CHOICES_MAX)
+}
+
+/// Reads a duration of real time, of at most a year.
+pub(super) fn budget(text: &str) -> Result<Duration, String> {
+    let budget = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if budget <= BUDGET_MAX { Ok(budget) } else { Err("a budget is at most a year".to_owned()) }
+}
+
+/// Reads part K of N of a campaign, N at most [`SHARDS_MAX`].
+pub(super) fn shard(text: &str) -> Result<(u64, u64), String> {
+    let numbers = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+    let known = numbers.filter(|(number, of)| *of <= SHARDS_MAX && (1..=*of).contains(number));
+    known.ok_or_else(|| format!("expected K/N with K from 1 to N and N at most {SHARDS_MAX}, as `2/4`"))
 }
 
 /// Reads a release by its name; the error lists the known ones.

@@ -8,8 +8,7 @@ use gateway_core::release::Release;
 use miette::{IntoDiagnostic, WrapErr};
 use serde::Serialize;
 
-use super::bounds::claim;
-use super::bounds::release;
+use super::bounds::{choices, claim, release, runs};
 use super::file::write;
 use super::load;
 use super::plant::Plants;
@@ -39,10 +38,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "INVARIANT", value_parser = claim)]
     only: Vec<String>,
     /// Largest number of schedules to start
-    #[arg(long, value_name = "N", default_value_t = Bounds::default().schedules)]
+    #[arg(long, value_name = "N", default_value_t = Bounds::default().schedules, value_parser = runs())]
     max_schedules: u64,
     /// Number of choices, from the first of a schedule, at which other alternatives are tried
-    #[arg(long, value_name = "N", default_value_t = Bounds::default().choices.end)]
+    #[arg(long, value_name = "N", default_value_t = Bounds::default().choices.end, value_parser = choices())]
     max_depth: usize,
     /// Also explore orders of independent steps, which have the same result
     #[arg(long)]

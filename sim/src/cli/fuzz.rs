@@ -51,7 +51,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "K/N", value_parser = shard, default_value = "1/1")]
     shard: Shard,
     /// Start no more runs after this much real time, as `10m` [default: no limit]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = bounds::budget)]
     budget: Option<std::time::Duration>,
     /// Stop at the first failure
     #[arg(long)]
@@ -63,7 +63,7 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// Largest number of runs to shrink each kind of failure. With 0 the scenario is kept as it was found
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = bounds::tries())]
     tries: u64,
     /// Folder for the scenarios of failures
     #[arg(long, value_name = "DIR", default_value = "scenarios/found")]
@@ -115,11 +115,7 @@ impl Shard {
 }
 
 fn shard(text: &str) -> Result<Shard, String> {
-    let numbers = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
-    match numbers {
-        Some((number, of)) if (1..=of).contains(&number) => Ok(Shard { number, of }),
-        _ => Err("expected K/N with K from 1 to N, as `2/4`".to_owned()),
-    }
+    bounds::shard(text).map(|(number, of)| Shard { number, of })
 }
 
 /// The exit code of a long campaign that found no failure and missed a mark, or hardly judged a claim.

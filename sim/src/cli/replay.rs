@@ -30,8 +30,8 @@ pub(super) struct Arguments {
     release: Option<Release>,
     #[command(flatten)]
     plants: Plants,
-    /// Number of runs, from 1. All of them must be the same
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Number of runs, from 1 to 1000000. All of them must be the same
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     times: u32,
     /// Print every event of the first run
     #[arg(long)]

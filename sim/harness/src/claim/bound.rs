@@ -79,17 +79,30 @@ pub(crate) fn uninterruptible(scenario: &Scenario) -> Millis {
 /// Longer than everything that a run may wait for after its script: the timers of the gateway, and what its agents and its
 /// clients' ends take.
 pub(crate) fn rest(scenario: &Scenario) -> Millis {
-    let Scenario { gateway, agent, steps, turns, .. } = scenario;
-    let vanished = steps.iter().filter_map(|step| step.action.notice_after());
+    let vanished = scenario.steps.iter().filter_map(|step| step.action.notice_after());
+    vanished.fold(timers(&scenario.gateway) + work(scenario), |sum, takes| sum + takes)
+}
+
+/// Longer than the turns that run or wait while their clients stay. A turn that hangs goes on for longer.
+pub(crate) fn turns(scenario: &Scenario) -> Millis {
+    questions(&scenario.gateway) + work(scenario)
+}
+
+/// The longest time that the turns of all steps take without their questions.
+fn work(scenario: &Scenario) -> Millis {
+    let Scenario { agent, steps, turns, .. } = scenario;
     // Each step starts a turn, and a build or a summary before it, at the most.
     let turns = turns.values().map(TurnScript::length);
     let one = turns.fold(agent.longest_build() + agent.summary, |sum, takes| sum + takes);
-    vanished.fold(timers(gateway) + one.times(steps.len() as u64), |sum, takes| sum + takes)
+    one.times(steps.len() as u64)
+}
+
+fn questions(settings: &Config) -> Millis {
+    settings.clarify_timeout + settings.sudo_timeout + settings.approval_timeout.unwrap_or_default()
 }
 
 /// Longer than every timer that a gateway with these settings arms.
 pub(crate) fn timers(settings: &Config) -> Millis {
-    let questions = settings.clarify_timeout + settings.sudo_timeout + settings.approval_timeout.unwrap_or_default();
     let silence = settings.orphan_silence + settings.longest_tool_silence();
-    MARGIN + settings.session_ttl + settings.orphan_grace + silence + questions
+    MARGIN + settings.session_ttl + settings.orphan_grace + silence + questions(settings)
 }

@@ -4,7 +4,7 @@ use gateway_core::store::StoredId;
 
 use super::{Case, Cases, Claim, Excuse, Invariant, View};
 use crate::rows::RowSet;
-use crate::world::client_log::SessionLog;
+use crate::world::client_log::{LoggedRequest, SessionLog};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "titles_are_stored",
@@ -39,8 +39,24 @@ fn waiting(view: &View<'_>, session: &str, log: &SessionLog, row: &StoredId, tit
         () if another_stands => Case::Held,
         // A pending title is not reserved: the first session with a row may take it.
         () if view.rows.was_refused_title(row, title) => Case::Excused(Excuse::TitleTaken),
+        () if others_at_the_time(log, title).any(|other| view.rows.was_refused_title(row, other)) => {
+            Case::Excused(Excuse::TitleTaken)
+        }
         () => never_had(view, session, title),
     }
+}
+
+/// The titles that another client asked for while a request for `title` was under way: either may have been carried out last.
+fn others_at_the_time<'a>(log: &'a SessionLog, title: &'a str) -> impl Iterator<Item = &'a str> {
+    let titles = || log.requests.iter().filter(|request| request.method == "session.title" && !request.text.is_empty());
+    let overlaps = |one: &LoggedRequest, other: &LoggedRequest| {
+        one.answered.as_ref().is_none_or(|answer| other.sent_at <= answer.at)
+    };
+    let is_other = move |other: &&LoggedRequest| {
+        let mut own = titles().filter(|own| own.text.trim() == title && own.client != other.client);
+        own.any(|own| overlaps(own, other) && overlaps(other, own))
+    };
+    titles().filter(is_other).map(|other| other.text.trim())
 }
 
 fn never_had(view: &View<'_>, session: &str, title: &str) -> Case {

@@ -105,6 +105,16 @@ impl<'a> Run<'a> {
 
     /// Runs all events up to `until`, that instant included.
     async fn advance(&mut self, until: Uptime) {
+        self.advance_while(until, |_| true).await;
+    }
+
+    /// Whether a turn runs.
+    fn has_turns(&self) -> bool {
+        self.world.context.gateway_tasks().iter().any(|task| task.tag.role.is_turn())
+    }
+
+    /// Runs all events up to `until` as long as `holds` says so, which is asked before the clock moves on.
+    async fn advance_while(&mut self, until: Uptime, holds: impl Fn(&Self) -> bool) {
         while self.broken.is_none() {
             match self.world.context.pool.step() {
                 Progress::Ran => {
@@ -119,6 +129,9 @@ impl<'a> Run<'a> {
                 Progress::Idle => {
                     // All events of this instant are over.
                     self.observers.judge(&self.world);
+                    if !holds(self) {
+                        break;
+                    }
                     let next =
                         [self.world.context.clock.next(), self.observers.oracle.next_due()].into_iter().flatten().min();
                     match next.filter(|next| *next <= until) {
@@ -134,20 +147,29 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The heal phase: faults are switched off, clients leave, and time passes until no timer is armed.
+    /// The heal phase: faults are switched off, turns go on to their end, clients leave, and time passes until no timer is armed. A
+    /// client that left in the middle of a turn would be a fault that the script does not have.
     async fn heal(&mut self, end: Uptime) {
         if self.broken.is_some() {
             return;
         }
         self.world.context.clock.jump(end).await;
-        self.world.context.enter(Site::Heal, "faults off, clients leave".to_owned());
         self.world.context.heal();
         self.world.context.pool.cancel(|task| task.tag.role == Role::Script);
+        if self.has_turns() {
+            self.world.context.enter(Site::Heal, "faults off, turns go on".to_owned());
+            let patience = end + bound::turns(&self.observers.scenario);
+            self.advance_while(patience, Self::has_turns).await;
+            self.world.context.enter(Site::Heal, "clients leave".to_owned());
+        } else {
+            self.world.context.enter(Site::Heal, "faults off, clients leave".to_owned());
+        }
         for client in &self.clients {
             client.leave();
         }
         self.world.network.close();
-        self.advance(end + bound::rest(&self.observers.scenario)).await;
+        let left = self.world.context.now();
+        self.advance(left + bound::rest(&self.observers.scenario)).await;
     }
 
     /// Runs the checks at rest.

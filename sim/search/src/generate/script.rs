@@ -77,6 +77,10 @@ pub(super) fn write(prng: &mut Prng, swarm: &Swarm, scenario: &Scenario) -> Vec<
         writer.pass_time();
         writer.step();
     }
+    // The heal phase waits for the turns that run. Half of the scripts end with clients that do not.
+    if writer.prng.hits(1, 2) {
+        writer.part();
+    }
     writer.steps
 }
 
@@ -289,6 +293,16 @@ impl Writer<'_> {
         self.now = self.now + *self.prng.one(&[Millis(1), Millis::from_secs(1), Millis::from_secs(5)]);
         self.act(0, ConnectionStep::Connect { memory: Memory::Kept });
         self.create(0);
+    }
+
+    /// Every client loses its connection.
+    fn part(&mut self) {
+        for client in 0..self.clients.len() {
+            if self.clients[client].connected {
+                self.pass_time();
+                self.lose(client, ConnectionStep::Drop);
+            }
+        }
     }
 
     /// The first client may resume or delete a row that the database holds from the start.

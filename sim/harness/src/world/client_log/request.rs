@@ -42,7 +42,7 @@ pub(crate) struct LoggedRequest {
     pub(crate) number: u64,
     pub(crate) client: String,
     pub(crate) method: String,
-    /// The text of a prompt or a steer; empty otherwise.
+    /// The text of a prompt or a steer, or the title to set; empty otherwise.
     pub(crate) text: String,
     /// The idempotency key, if it has one.
     pub(crate) key: Option<String>,

@@ -112,7 +112,10 @@ impl SessionLog {
             number: request.number,
             client: request.client.clone(),
             method: method.to_owned(),
-            text: request.params["text"].as_str().unwrap_or_default().to_owned(),
+            text: request.params[if method == "session.title" { "title" } else { "text" }]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
             key: request.key().map(str::to_owned),
             repeats,
             sent_at: request.sent_at,
