@@ -127,7 +127,7 @@ fn resume(draw: u64, session: String, name: Option<String>) -> RequestStep {
         (false, 0) => (ResumeTarget::Stored, ResumeMode::ReadOnly),
         (false, _) => (ResumeTarget::Title, ResumeMode::ReadOnly),
     };
-    let model = (is_full && draw % 3 == 0).then(|| "small".to_owned());
+    let model = (is_full && draw.is_multiple_of(3)).then(|| "small".to_owned());
     RequestStep::Resume { session, target, name, model, last_seen: Some(draw).filter(|_| is_full), mode }
 }
 
