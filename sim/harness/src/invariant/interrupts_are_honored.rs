@@ -63,7 +63,13 @@ fn interrupted_before_its_agent(view: &View<'_>, log: &SessionLog, turns: &[Agen
     let is_input = |request: &&LoggedRequest| matches!(request.method.as_str(), "prompt.submit" | "session.steer");
     let last = log.requests.iter().rfind(is_input)?;
     let prompt = only_prompt(log, &last.text).filter(|prompt| prompt.is_same(last) && !has_jobs)?;
-    let waits = turns.iter().all(|turn| turn.prompt != prompt.text);
+    // Another prompt that waited, or may have, is the next turn when this one is over.
+    let is_earlier = |other: &LoggedRequest| {
+        other.answered.as_ref().is_some_and(|reply| reply.at < prompt.sent_at)
+            && !other.was("prompt.submit", &["queued"])
+    };
+    let is_alone = log.requests.iter().filter(is_input).all(|other| other.is_same(prompt) || is_earlier(other));
+    let waits = is_alone && turns.iter().all(|turn| turn.prompt != prompt.text);
     let hits = |stop: &&LoggedRequest| is_before(prompt, stop);
     acknowledged(log).filter(hits).filter(|_| waits).filter_map(|stop| Some(stop.answered.as_ref()?.at)).min()
 }

@@ -1,13 +1,16 @@
 //! A queued prompt gets its turn as soon as the session is idle (S20 of the catalogue), not after some later turn.
+//!
+//! What waits is also taken from the rows: a prompt or a steer that the session has forgotten would wait there for the next resume.
 
 use gateway_core::clock::{Millis, Uptime};
-use gateway_core::record::SessionStage;
+use gateway_core::record::{Record, SessionStage};
+use gateway_core::store::{InputKind, NewInput};
 
 use super::{Claim, Condition, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "queued_prompts_start",
-    about: "no prompt stays queued for more than a second while its session is open and idle",
+    about: "no prompt or unread steer waits for more than a second while its session is open and idle",
     claim: Claim::WithinOf { bound: |_| CLAIM, begun, cases: |view| view.clients.log.counted().queued },
 };
 
@@ -16,8 +19,13 @@ const CLAIM: Millis = Millis::from_secs(1);
 
 fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let live = view.live.iter();
+    let is_prompt = |input: &&NewInput| matches!(input.kind, InputKind::Prompt | InputKind::Steer);
+    let waits = |record: &Record| {
+        let mut stored = view.rows.inputs().iter().filter(is_prompt);
+        !record.queue.is_empty() || stored.any(|input| record.owns(&input.session))
+    };
     let waiting = live.filter(|session| {
-        session.read(|record| record.stage == SessionStage::Open && !record.is_running() && !record.queue.is_empty())
+        session.read(|record| record.stage == SessionStage::Open && !record.is_running() && waits(record))
     });
     let condition = |subject| Condition { subject, era: Uptime::default(), within: bound + view.slack(), detail };
     waiting.map(|session| condition(view.names.label(session.id()))).collect()

@@ -41,7 +41,8 @@ fn turn(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> TurnScript {
         (weight(Feature::Rotation, 6), Kind::Compress),
         (1, Kind::Say),
         (weight(Feature::Question, 4), Kind::Ask),
-        (1, Kind::Sleep),
+        // A tool reads a steer with its result, also one that is interrupted.
+        (1 + weight(Feature::Steer, 4), Kind::Sleep),
         (1, Kind::Flush),
         (weight(Feature::Background, 3), Kind::Job),
         (weight(Feature::Background, 2), Kind::Review),
@@ -57,6 +58,10 @@ fn turn(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> TurnScript {
         let is_question = matches!(step, TurnStep::Ask { .. });
         let job = if let TurnStep::Background { takes, .. } = &step { Some(*takes) } else { None };
         steps.push(step);
+        // A process that ends meanwhile loses what was said, unless it is stored at once.
+        if matches!(kind, Kind::Say) && prng.hits(1, 2) {
+            steps.push(TurnStep::Sleep { takes: length(prng, grace) });
+        }
         // An answer that is late, or sent twice, finds another question open.
         if is_question && prng.hits(1, 2) {
             steps.push(TurnStep::Ask { kind: QuestionKind::Approval, text: "rm -r build".to_owned() });

@@ -47,7 +47,7 @@ const LOOK: &[Word] = &[Word::List];
 const REPLY: &[Word] = &[Word::Answer];
 const CRASH: &[Word] = &[Word::Kill, Word::Kill, Word::Signal];
 
-pub(super) const WORKFLOWS: [Workflow; 15] = [
+pub(super) const WORKFLOWS: [Workflow; 16] = [
     // A turn is told to stop while it waits for an answer, which comes at that moment.
     Workflow {
         features: &[Question, Answer, Interrupt],
@@ -207,6 +207,17 @@ pub(super) const WORKFLOWS: [Workflow; 15] = [
             (Immediately, First, &[Word::Prompt, Word::Steer]),
             (Immediately, First, &[Word::Prompt, Word::Steer]),
             (Immediately, First, &[Word::Prompt, Word::Steer]),
+        ],
+    },
+    // A turn that a user has steered is interrupted before it reads the message.
+    Workflow {
+        features: &[Steer, Interrupt],
+        steps: &[
+            (Afterwards, First, TALK),
+            (Immediately, First, &[Word::Steer]),
+            (Immediately, First, &[Word::Steer, Word::Interrupt, Word::Interrupt]),
+            (Immediately, First, &[Word::Interrupt]),
+            (Afterwards, First, TALK),
         ],
     },
     // Prompts and steers wait for a turn that is interrupted, or whose process ends.

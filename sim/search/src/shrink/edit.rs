@@ -53,7 +53,7 @@ pub(super) enum Edit {
 }
 
 /// Functions that reset one setting to its default.
-pub(super) const SETTINGS: [fn(&mut Scenario); 31] = [
+pub(super) const SETTINGS: [fn(&mut Scenario); 35] = [
     |scenario| scenario.seed = 0,
     |scenario| {
         let used = |name: &str| scenario.steps.iter().any(|step| step.action.is_about(name));
@@ -92,6 +92,10 @@ pub(super) const SETTINGS: [fn(&mut Scenario); 31] = [
     |scenario| scenario.gateway.session_ttl = Config::default().session_ttl,
     |scenario| scenario.gateway.max_live_sessions = None,
     |scenario| scenario.gateway.max_sessions_per_connection = Config::default().max_sessions_per_connection,
+    |scenario| scenario.gateway.max_waiting_prompts = Config::default().max_waiting_prompts,
+    |scenario| scenario.gateway.max_kept_events = Config::default().max_kept_events,
+    |scenario| scenario.gateway.busy_timeout = Config::default().busy_timeout,
+    |scenario| scenario.gateway.fan_out = Config::default().fan_out,
     |scenario| scenario.gateway.compression = Config::default().compression,
     |scenario| scenario.gateway.compress_above = Config::default().compress_above,
     |scenario| scenario.gateway.source = Config::default().source,
