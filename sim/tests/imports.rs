@@ -242,7 +242,14 @@ const CRATES: &[Crate] = &[
         folder: "sim/xtask",
         uses: &["gateway-core", "sim-scenario", "sim-harness", "sim-search"],
         never: &[],
-        layers: &[&["mutants::outcome"], &["mutants::baseline", "mutants::score"], &["mutants"], &["main"]],
+        layers: &[
+            &["mutants::outcome", "mutants::shard", "mutants::one::sites", "mutants::one::tree"],
+            &["mutants::list", "mutants::baseline", "mutants::score", "mutants::one::program"],
+            &["mutants::one::guard", "mutants::each"],
+            &["mutants::one"],
+            &["mutants"],
+            &["main"],
+        ],
     },
 ];
 

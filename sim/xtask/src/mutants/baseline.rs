@@ -1,7 +1,7 @@
 //! The committed baseline: one line for each mutant that was judged, `name TAB result`, sorted by name.
 //!
 //! A later result of the same name replaces the earlier one. Names hold a line and a column, so an edit above a mutant
-//! gives it another name: the lines of a file that has changed stay until they are deleted by hand.
+//! gives it another name; `--record` drops the lines of mutants that there are no longer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -31,6 +31,20 @@ impl Baseline {
         &self.mutants
     }
 
+    pub(super) fn into_results(self) -> Vec<Mutant> {
+        self.mutants
+    }
+
+    /// Whether a mutant of this name was judged.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.mutants.iter().any(|mutant| mutant.name == name && mutant.result != Outcome::NotJudged)
+    }
+
+    /// Drops the results of mutants that there are no longer.
+    pub(super) fn keep(&mut self, names: &BTreeSet<&str>) {
+        self.mutants.retain(|mutant| names.contains(mutant.name.as_str()));
+    }
+
     /// Adds results, each in place of an earlier one of its name.
     pub(super) fn add(&mut self, results: Vec<Mutant>) {
         let all = std::mem::take(&mut self.mutants).into_iter().chain(results);
@@ -40,8 +54,7 @@ impl Baseline {
 
     /// Replaces the file as a whole.
     pub(super) fn write(&self, place: &Path) -> miette::Result<()> {
-        let text: String =
-            self.mutants.iter().map(|mutant| format!("{}\t{}\n", mutant.name, word(&mutant.result))).collect();
+        let text: String = self.mutants.iter().map(|mutant| line(mutant) + "\n").collect();
         let new = place.with_extension("tsv.new");
         fs::write(&new, text)
             .and_then(|()| fs::rename(&new, place))
@@ -64,12 +77,18 @@ impl Baseline {
     }
 }
 
-fn word(result: &Outcome) -> String {
+/// `name TAB result`.
+pub(super) fn line(mutant: &Mutant) -> String {
+    format!("{}\t{}", mutant.name, word(&mutant.result))
+}
+
+pub(super) fn word(result: &Outcome) -> String {
     match result {
         Outcome::Caught(by) => format!("caught by {by}"),
         Outcome::Timeout => "timeout".to_owned(),
         Outcome::Unviable => "unviable".to_owned(),
         Outcome::Missed => "missed".to_owned(),
+        Outcome::NotJudged => "not judged".to_owned(),
     }
 }
 
@@ -78,13 +97,14 @@ fn result_of(word: &str) -> Option<Outcome> {
         "timeout" => Some(Outcome::Timeout),
         "unviable" => Some(Outcome::Unviable),
         "missed" => Some(Outcome::Missed),
+        "not judged" => Some(Outcome::NotJudged),
         _ => word.strip_prefix("caught by ").map(|by| Outcome::Caught(by.to_owned())),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Baseline, Mutant, Outcome, word};
+    use super::{Baseline, Mutant, Outcome, line};
 
     /// What is written is read back, later results replace earlier ones, and a bad line is named.
     #[test]
@@ -92,9 +112,12 @@ mod tests {
         let mutant = |name: &str, result| Mutant { name: name.to_owned(), result };
         let mut baseline = Baseline::parse("a: x\tmissed\nb: y\tcaught by claim c in s\n").expect("a good baseline");
         baseline.add(vec![mutant("a: x", Outcome::Timeout), mutant("0: z", Outcome::Unviable)]);
-        let lines: Vec<String> =
-            baseline.results().iter().map(|mutant| format!("{}\t{}", mutant.name, word(&mutant.result))).collect();
+        let lines: Vec<String> = baseline.results().iter().map(line).collect();
         assert_eq!(lines, ["0: z\tunviable", "a: x\ttimeout", "b: y\tcaught by claim c in s"]);
+        baseline.add(vec![mutant("b: y", Outcome::NotJudged)]);
+        assert_eq!(["0: z", "a: x", "b: y", "c"].map(|name| baseline.has(name)), [true, true, false, false]);
+        baseline.keep(&["a: x"].into());
+        assert_eq!(baseline.into_results(), [mutant("a: x", Outcome::Timeout)]);
         for (bad, names) in [("a: x\tmissed\nb", "line 2"), ("a\tgone", "line 1"), ("a\tmissed\na\ttimeout", "twice")] {
             let error = Baseline::parse(bad).expect_err("a bad baseline");
             assert!(error.to_string().contains(names), "{error}");

@@ -25,6 +25,8 @@ pub(super) enum Outcome {
     Unviable,
     /// The test passed.
     Missed,
+    /// It cannot be in one program with the others, and was not built alone.
+    NotJudged,
 }
 
 /// Reads `outcomes.json` and the logs in the folder `mutants.out`.
@@ -54,7 +56,7 @@ fn parse(text: &str, log: impl Fn(&str) -> String) -> serde_json::Result<Vec<Mut
 }
 
 /// The line that `tests/grade.rs` printed.
-fn caught_by(log: &str) -> String {
+pub(super) fn caught_by(log: &str) -> String {
     log.lines().find_map(|line| line.strip_prefix("caught by ")).unwrap_or("panic of the test").to_owned()
 }
 

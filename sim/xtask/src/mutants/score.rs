@@ -27,6 +27,7 @@ struct Counts {
     unviable: u32,
     explained: u32,
     missed: u32,
+    not_judged: u32,
 }
 
 impl Reasons {
@@ -73,6 +74,7 @@ impl Score {
                 Outcome::Unviable => &mut counts.unviable,
                 Outcome::Missed if reason.is_some() => &mut counts.explained,
                 Outcome::Missed => &mut counts.missed,
+                Outcome::NotJudged => &mut counts.not_judged,
             } += 1;
             if *result == Outcome::Missed {
                 score.missed.push((name.clone(), reason.cloned()));
@@ -96,6 +98,7 @@ impl Counts {
             unviable: self.unviable + other.unviable,
             explained: self.explained + other.explained,
             missed: self.missed + other.missed,
+            not_judged: self.not_judged + other.not_judged,
         }
     }
 
@@ -111,17 +114,17 @@ impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "| code | by a claim | by rows or outcome | timeout | missed | missed, with a reason | unviable | caught |"
+            "| code | by a claim | by rows or outcome | timeout | missed | missed, with a reason | unviable | not judged | caught |"
         )?;
-        writeln!(f, "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
+        writeln!(f, "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
         let all = self.areas.values().copied().fold(Counts::default(), Counts::add);
         let lines = self.areas.iter().map(|(area, counts)| (format!("`{area}`"), *counts));
         for (area, counts) in lines.chain([("all".to_owned(), all)]) {
-            let Counts { claim, snapshot, timeout, unviable, explained, missed } = counts;
+            let Counts { claim, snapshot, timeout, unviable, explained, missed, not_judged } = counts;
             let caught = counts.caught();
             writeln!(
                 f,
-                "| {area} | {claim} | {snapshot} | {timeout} | {missed} | {explained} | {unviable} | {caught:.1} % |"
+                "| {area} | {claim} | {snapshot} | {timeout} | {missed} | {explained} | {unviable} | {not_judged} | {caught:.1} % |"
             )?;
         }
         for (name, reason) in &self.missed {
@@ -149,14 +152,15 @@ mod tests {
             mutant("c", Outcome::Timeout),
             mutant("d", Outcome::Unviable),
             mutant("e", Outcome::Missed),
+            mutant("f", Outcome::NotJudged),
         ];
         let reason = |change: &str| (format!("gateway/core/src/ends/reaper.rs: {change}"), "no effect".to_owned());
         let none = Score::new(&mutants, &Reasons(BTreeMap::new()));
         assert!(none.has_unexplained());
-        assert!(none.to_string().contains("| `ends` | 1 | 1 | 1 | 1 | 0 | 1 | 75.0 % |"), "{none}");
+        assert!(none.to_string().contains("| `ends` | 1 | 1 | 1 | 1 | 0 | 1 | 1 | 75.0 % |"), "{none}");
         assert!(none.to_string().ends_with("reaper.rs:10:4: e`: **no reason**"), "{none}");
         let with = Score::new(&mutants, &Reasons(BTreeMap::from([reason("e")])));
         assert!(!with.has_unexplained());
-        assert!(with.to_string().contains("| all | 1 | 1 | 1 | 0 | 1 | 1 | 75.0 % |"), "{with}");
+        assert!(with.to_string().contains("| all | 1 | 1 | 1 | 0 | 1 | 1 | 1 | 75.0 % |"), "{with}");
     }
 }
