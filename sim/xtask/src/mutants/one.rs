@@ -13,17 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use miette::{Context, IntoDiagnostic, miette};
 
-use super::baseline::{Baseline, line};
+use super::baseline::{self, Baseline, line};
 use super::list::Listed;
 use super::outcome::{Mutant, Outcome};
 use guard::Guarded;
-use program::{Built, CompileError};
+use program::{Built, CompileError, Judge};
 
 /// The module that the guards ask; `VARIABLE` stands for the name of the variable.
 const MODULE: &str = "//! Which mutant runs.\n
@@ -46,11 +46,16 @@ pub(super) fn run(all: &[Listed], chosen: &[&Listed], out: &Path, jobs: u8) -> m
     fs::create_dir_all(out.join("one")).into_diagnostic()?;
     let place = out.join("one").canonicalize().into_diagnostic()?;
     let (program, dropped) = build(root, &place, all)?;
-    let results = File::create(place.join("results.tsv")).into_diagnostic()?;
-    match program::judge(&program, None)? {
-        Outcome::Missed => judge_all(&program, chosen, &dropped, jobs, &Mutex::new(results)),
-        other => Err(miette!("the tree fails without a mutation: {}", super::baseline::word(&other))),
+    match program::judge(&program, None, Judge::All)? {
+        Outcome::Missed => {}
+        other => return Err(miette!("the tree fails without a mutation: {}", baseline::word(&other))),
     }
+    let results = File::create(place.join("results.tsv")).into_diagnostic()?;
+    let run = Run { program, dropped, jobs, results: Mutex::new(results) };
+    // The campaign takes most of the time, and catches few that the scenarios miss.
+    let left = run.judge(chosen, Judge::Scenarios)?;
+    run.judge(&left, Judge::All)?;
+    Ok(())
 }
 
 /// The results of [`run`].
@@ -123,33 +128,54 @@ impl Dropped {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "mutants are processes, and a thread waits for each")]
-#[expect(clippy::print_stdout, reason = "printing is what a command line is for")]
-fn judge_all(
-    program: &Path,
-    chosen: &[&Listed],
-    dropped: &Dropped,
+struct Run {
+    program: PathBuf,
+    dropped: Dropped,
     jobs: u8,
-    results: &Mutex<File>,
-) -> miette::Result<()> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        while let Some(mutant) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let number = mutant.number;
-            let result = match (dropped.unviable.contains(&number), dropped.fixed.contains(&number)) {
-                (true, _) => Outcome::Unviable,
-                (_, true) => Outcome::NotJudged,
-                _ => program::judge(program, Some(number))?,
-            };
-            let line = line(&Mutant { name: mutant.name.clone(), result });
-            println!("{number}/{}: {line}", chosen.len());
-            let mut results = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            writeln!(results, "{line}").into_diagnostic()?;
+    results: Mutex<File>,
+}
+
+impl Run {
+    /// Judges mutants, and returns those that the scenarios alone have missed.
+    #[expect(clippy::print_stdout, reason = "printing is what a command line is for")]
+    #[expect(clippy::disallowed_methods, reason = "mutants are processes, and a thread waits for each")]
+    fn judge<'a>(&self, mutants: &[&'a Listed], judge: Judge) -> miette::Result<Vec<&'a Listed>> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut left = Vec::new();
+            while let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let result = self.result(mutant, judge)?;
+                if result == Outcome::Missed && judge == Judge::Scenarios {
+                    println!("{}: {}\tleft to the campaign", mutant.number, mutant.name);
+                    left.push(*mutant);
+                } else {
+                    self.add(mutant, result)?;
+                }
+            }
+            Ok(left)
+        };
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..self.jobs).map(|_| scope.spawn(work)).collect();
+            let parts = threads.into_iter().map(|thread| thread.join().expect("a judging thread does not panic"));
+            Ok(parts.collect::<miette::Result<Vec<_>>>()?.concat())
+        })
+    }
+
+    fn result(&self, mutant: &Listed, judge: Judge) -> miette::Result<Outcome> {
+        if self.dropped.unviable.contains(&mutant.number) {
+            Ok(Outcome::Unviable)
+        } else if self.dropped.fixed.contains(&mutant.number) {
+            Ok(Outcome::NotJudged)
+        } else {
+            program::judge(&self.program, Some(mutant.number), judge)
         }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("a judging thread does not panic"))
-    })
+    }
+
+    #[expect(clippy::print_stdout, reason = "printing is what a command line is for")]
+    fn add(&self, mutant: &Listed, result: Outcome) -> miette::Result<()> {
+        let line = line(&Mutant { name: mutant.name.clone(), result });
+        println!("{}: {line}", mutant.number);
+        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        writeln!(results, "{line}").into_diagnostic()
+    }
 }

@@ -13,7 +13,7 @@ use super::super::outcome::{Outcome, caught_by};
 pub(super) const VARIABLE: &str = "GATEWAY_MUTANT";
 /// Runs the program with at most 4 GiB of memory and 60 seconds: a mutant may allocate, or go round, for ever. The test
 /// takes about 10 s without a mutation.
-const BOUNDED: &str = "ulimit -v 4194304; exec timeout 60 \"$0\"";
+const BOUNDED: &str = "ulimit -v 4194304; exec timeout 60 \"$0\" \"$@\"";
 /// The exit code of `timeout` if the time was over.
 const TIME_OVER: i32 = 124;
 
@@ -68,12 +68,24 @@ fn compile_error(message: Message) -> Option<CompileError> {
     Some(CompileError { rendered, places })
 }
 
+/// What judges a mutant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Judge {
+    /// The scenarios, which take a second or two.
+    Scenarios,
+    /// The scenarios, then the campaign.
+    All,
+}
+
 /// Runs the program with the mutant of a number, or without one.
-pub(super) fn judge(program: &Path, number: Option<u32>) -> miette::Result<Outcome> {
+pub(super) fn judge(program: &Path, number: Option<u32>, judge: Judge) -> miette::Result<Outcome> {
     let mut command = Command::new("sh");
     command.args(["-c", BOUNDED]).arg(program).env("RUST_BACKTRACE", "0").env_remove(VARIABLE);
     if let Some(number) = number {
         command.env(VARIABLE, number.to_string());
+    }
+    if judge == Judge::Scenarios {
+        command.arg("scenarios");
     }
     let output = command.output().into_diagnostic()?;
     Ok(match output.status.code() {
