@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::durability::Durability;
 use super::error::{OpenError, not_opened};
-use super::failure::Failure;
+use super::failure::{Failure, is_of_the_disk};
 use super::{input, read, schema, write};
 use gateway_core::store::{Found, MessageRow, NewInput, Read, SessionRow, StoreError, Write, Written};
 
@@ -109,7 +109,7 @@ impl Database {
     fn write_alone(&mut self, write: &Write) -> Result<Written, Failure> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let written = write::carry_out(&transaction, write)?;
-        transaction.commit()?;
+        transaction.commit().map_err(Failure::of_commit)?;
         Ok(written)
     }
 
@@ -131,8 +131,12 @@ impl Database {
             transaction.prepare_cached("RELEASE one")?.execute([])?;
             answers.push(written.map_err(StoreError::from));
         }
-        transaction.commit()?;
-        Ok(answers)
+        match transaction.commit() {
+            Ok(()) => Ok(answers),
+            // Executed singly, the writes might be there twice.
+            Err(error) if is_of_the_disk(&error) => Ok(vec![Err(Failure::of_commit(error).into()); writes.len()]),
+            Err(error) => Err(error),
+        }
     }
 
     /// Executes a query on one committed state.
@@ -157,7 +161,7 @@ impl Database {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Failure::from)?;
         write::insert(&transaction, &dump.sessions, &dump.messages).map_err(Failure::from)?;
-        Ok(transaction.commit().map_err(Failure::from)?)
+        Ok(transaction.commit().map_err(Failure::of_commit)?)
     }
 
     /// Deletes all rows, so that message ids start again at 1. Tables and prepared statements are kept, which is several
