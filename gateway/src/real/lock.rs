@@ -7,6 +7,8 @@
 //! two processes could each hold one.
 
 use std::fs::{self, File, TryLockError};
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// A held lock on a database. Dropping it releases the lock.
@@ -40,7 +42,11 @@ impl Lock {
         beside.push(".lock");
         let beside = PathBuf::from(beside);
         let cannot_lock = |cause| LockError::CannotLock { path: beside.clone(), cause };
-        let file = File::options().create(true).truncate(false).write(true).open(&beside).map_err(cannot_lock)?;
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        options.mode(0o600);
+        let file = options.open(&beside).map_err(cannot_lock)?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(LockError::InUse { path }),

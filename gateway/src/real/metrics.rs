@@ -18,6 +18,8 @@ pub struct Counters {
     requests: Cell<u64>,
     store: RefCell<BTreeMap<&'static str, Latency>>,
     store_failures: Cell<u64>,
+    /// Whether the last write was refused by the store.
+    last_write_failed: Cell<bool>,
 }
 
 /// Upper bounds of the latency buckets, in microseconds and as the label in seconds.
@@ -76,6 +78,21 @@ impl Counters {
             *within += u64::from(took.as_micros() <= bound);
         }
         self.store_failures.set(self.store_failures.get() + u64::from(failed));
+        if kind == "write" {
+            self.last_write_failed.set(failed);
+        }
+    }
+}
+
+/// Asks the store for the `/healthz` page: whether it answers a read, and has carried out the last write. The error says which of
+/// both it does not; the log has the cause.
+pub(super) async fn health(gateway: &Gateway, counters: &Counters) -> Result<(), String> {
+    if gateway.rows.open().await.is_err() {
+        return Err("the database cannot be read".to_owned());
+    }
+    match counters.last_write_failed.get() {
+        true => Err("the last write to the database has failed".to_owned()),
+        false => Ok(()),
     }
 }
 

@@ -51,7 +51,12 @@ impl Served {
             let (gateway, counters) = (Rc::clone(&asked), Rc::clone(&counted));
             async move { metrics::page(&gateway, &counters).await }.boxed_local()
         });
-        let endpoint = Endpoint { access, limits, write_timeout, counters, metrics };
+        let (asked, counted) = (Rc::clone(&gateway), Rc::clone(&counters));
+        let health = Box::new(move || {
+            let (gateway, counters) = (Rc::clone(&asked), Rc::clone(&counted));
+            async move { metrics::health(&gateway, &counters).await }.boxed_local()
+        });
+        let endpoint = Endpoint { access, limits, write_timeout, counters, metrics, health };
         let transport = Rc::new(WebSocketTransport::start(listener, endpoint));
         Self::start(gateway, Rc::clone(&transport) as _, Frontend::WebSocket(transport))
     }

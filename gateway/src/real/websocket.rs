@@ -48,6 +48,8 @@ pub struct Endpoint {
     pub counters: Rc<Counters>,
     /// Renders the `/metrics` page.
     pub metrics: Box<dyn Fn() -> LocalBoxFuture<'static, String>>,
+    /// Asks the store, for the `/healthz` page. The error is a sentence without the database's own message.
+    pub health: Box<dyn Fn() -> LocalBoxFuture<'static, Result<(), String>>>,
 }
 
 /// A transport of the connections of a listener.
@@ -237,6 +239,7 @@ mod tests {
             write_timeout: WriteTimeout { clock: Rc::new(MachineClock::start()), length: Some(write_timeout) },
             counters: Rc::default(),
             metrics: Box::new(|| async { String::new() }.boxed_local()),
+            health: Box::new(|| async { Ok(()) }.boxed_local()),
         }
     }
 

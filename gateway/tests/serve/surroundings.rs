@@ -46,6 +46,57 @@ async fn metrics_follow_a_session() {
     assert_eq!(gateway.folder.end_of(&row), None);
 }
 
+/// `/healthz` asks the database: a table that another program takes away is noticed, and noticed again when it is back.
+#[tokio::test(flavor = "current_thread")]
+async fn health_is_that_of_the_database() {
+    let gateway = Served::start(Folder::new());
+    let health = || gateway.page("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(health().await.starts_with("HTTP/1.1 200 OK"));
+    let other = rusqlite::Connection::open(gateway.folder.path("state.db")).expect("it opens");
+    other.execute_batch("ALTER TABLE sessions RENAME TO elsewhere").expect("the other program may");
+    let page = health().await;
+    assert!(page.starts_with("HTTP/1.1 503") && page.ends_with("the database cannot be read\n"), "{page}");
+    other.execute_batch("ALTER TABLE elsewhere RENAME TO sessions").expect("and back");
+    assert!(health().await.starts_with("HTTP/1.1 200 OK"));
+}
+
+/// A write that fails is trouble until another one succeeds, although reads are answered meanwhile.
+#[tokio::test(flavor = "current_thread")]
+async fn a_failed_write_is_trouble() {
+    let gateway = Served::start(Folder::new());
+    let mut client = gateway.connect().await;
+    let (session, _) = client.create().await;
+    let health = || gateway.get("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    let other = rusqlite::Connection::open(gateway.folder.path("state.db")).expect("it opens");
+    other
+        .execute_batch("CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'no room'); END")
+        .expect("the other program may");
+    client.answer("prompt.submit", json!({"session_id": session, "text": "hello"})).await;
+    assert_eq!(health().await, "HTTP/1.1 503 Service Unavailable");
+    other.execute_batch("DROP TRIGGER full").expect("and back");
+    client.prompt(&session, "hello again").await;
+    client.event_of("message.complete").await;
+    assert_eq!(health().await, "HTTP/1.1 200 OK");
+}
+
+/// Only their owner reads and writes the files that hold conversations.
+#[cfg(unix)]
+#[tokio::test(flavor = "current_thread")]
+async fn files_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let gateway = Served::start(Folder::new());
+    let mut client = gateway.connect().await;
+    let (session, _) = client.create().await;
+    client.prompt(&session, "a secret").await;
+    client.event_of("message.complete").await;
+    let names = gateway.folder.names();
+    assert!(names.len() >= 2, "{names:?}");
+    for name in names {
+        let mode = std::fs::metadata(gateway.folder.path(&name)).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
 /// A flag overrides the config file, and a scenario file is accepted as config and script.
 #[tokio::test(flavor = "current_thread")]
 async fn settings_come_from_flags_and_files() {

@@ -37,7 +37,10 @@ pub(super) async fn shake(mut stream: TcpStream, endpoint: &Endpoint, client: &s
     };
     let path = request.uri().path();
     if path == "/healthz" {
-        return answer(stream, "200 OK", "ok").await;
+        return match (endpoint.health)().await {
+            Ok(()) => answer(stream, "200 OK", "ok").await,
+            Err(trouble) => answer(stream, "503 Service Unavailable", &trouble).await,
+        };
     }
     if path != PATH && path != "/metrics" {
         return answer(stream, "404 Not Found", &format!("the gateway is at {PATH}")).await;
