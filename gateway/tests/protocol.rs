@@ -150,6 +150,7 @@ fn what_makes_no_sense_is_refused() {
         ("session.title", json!({"session_id": "SID", "title": "  "}), 4021),
         ("session.title", json!({"session_id": "SID", "title": "x".repeat(101)}), 4022),
         ("session.branch", json!({"session_id": "SID", "name": "x".repeat(101)}), 4022),
+        ("session.create", json!({"title": "x".repeat(101)}), 4022),
         ("session.delete", json!({"session_id": "KEY"}), 4023),
     ] {
         check_refused(&request(method, &params), json!(7), code);

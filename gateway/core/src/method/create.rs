@@ -6,8 +6,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::session::room_for_session;
+use super::title::refused;
 use crate::entropy::Stream;
 use crate::lifecycle::lineage::Draft;
+use crate::lifecycle::title::{self, BadTitle};
 use crate::record::{Record, Transcript};
 use crate::rpc::Error;
 use crate::state::{Gateway, Link};
@@ -39,6 +41,11 @@ struct Said {
 
 /// Registers a session, attaches it to the connection, and starts the build of its agent a little later.
 pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Result<Value, Error> {
+    let title = match params.title.as_deref().map(title::tidy) {
+        None | Some(Err(BadTitle::Empty)) => None,
+        Some(Ok(title)) => Some(title),
+        Some(Err(bad @ BadTitle::TooLong)) => return Err(refused(bad)),
+    };
     room_for_session(gateway, link)?;
     let now = gateway.env.now();
     let key = gateway.new_row(now.wall, Stream::Client(link.connection.name()));
@@ -47,7 +54,7 @@ pub(super) fn create(gateway: &Rc<Gateway>, link: &Link, params: Create) -> Resu
     let mut record = Record::new(key, &source, now);
     record.details.cwd = params.cwd;
     record.details.model = lineage.model(params.model);
-    record.details.pending_title = params.title;
+    record.details.pending_title = title;
     record.details.close_on_disconnect = params.close_on_disconnect;
     record.details.branch_of = lineage.draft_of(params.parent_session_id);
     let text = |said: Said| match said.role {

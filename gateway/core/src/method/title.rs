@@ -27,12 +27,17 @@ pub(super) async fn title(gateway: &Rc<Gateway>, params: Title) -> Result<Value,
     match params.title {
         None => get(gateway, &session).await,
         Some(asked) => {
-            let title = title::tidy(&asked).map_err(|bad| match bad {
-                BadTitle::Empty => Error::new(code::TITLE_REQUIRED, "title required"),
-                BadTitle::TooLong => Error::new(code::BAD_TITLE, "a title has 100 characters at the most"),
-            })?;
+            let title = title::tidy(&asked).map_err(refused)?;
             set(gateway, &session, title).await
         }
+    }
+}
+
+/// The refusal of a title that cannot be given.
+pub(super) fn refused(bad: BadTitle) -> Error {
+    match bad {
+        BadTitle::Empty => Error::new(code::TITLE_REQUIRED, "title required"),
+        BadTitle::TooLong => Error::new(code::BAD_TITLE, "a title has 100 characters at the most"),
     }
 }
 
