@@ -11,11 +11,11 @@ use super::super::outcome::{Outcome, caught_by};
 
 /// Names the variable that holds the number of the chosen mutant.
 pub(super) const VARIABLE: &str = "GATEWAY_MUTANT";
-/// Runs the program with at most 4 GiB of memory and 60 seconds: a mutant may allocate, or go round, for ever. The test
-/// takes about 10 s without a mutation.
-const BOUNDED: &str = "ulimit -v 4194304; exec timeout 60 \"$0\" \"$@\"";
-/// The exit code of `timeout` if the time was over.
-const TIME_OVER: i32 = 124;
+/// Runs the program with at most 4 GiB of memory and 60 seconds of a processor: a mutant may allocate, or go round, for
+/// ever. The test takes about 10 s without a mutation. A mutant that only waits is ended after ten minutes.
+const BOUNDED: &str = "ulimit -v 4194304; ulimit -t 60; exec timeout 600 \"$0\" \"$@\"";
+/// The exit codes if the time was over: that of `timeout`, and those of a process that SIGXCPU or SIGKILL has ended.
+const TIME_OVER: [i32; 3] = [124, 128 + 24, 128 + 9];
 
 /// An error of the compiler: its text, and the places it names, the primary ones first.
 pub(super) struct CompileError {
@@ -90,7 +90,7 @@ pub(super) fn judge(program: &Path, number: Option<u32>, judge: Judge) -> miette
     let output = command.output().into_diagnostic()?;
     Ok(match output.status.code() {
         Some(0) => Outcome::Missed,
-        Some(TIME_OVER) => Outcome::Timeout,
+        Some(code) if TIME_OVER.contains(&code) => Outcome::Timeout,
         _ => Outcome::Caught(caught_by(&String::from_utf8_lossy(&output.stdout))),
     })
 }
