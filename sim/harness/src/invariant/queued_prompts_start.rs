@@ -22,13 +22,19 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let is_prompt = |input: &&NewInput| matches!(input.kind, InputKind::Prompt | InputKind::Steer);
     let waits = |record: &Record| {
         let mut stored = view.rows.inputs().iter().filter(is_prompt);
-        !record.queue.is_empty() || stored.any(|input| record.owns(&input.session))
+        !record.queue.is_empty() || stored.any(|input| record.owns(&input.session) && !is_unsaved(record, input))
     };
     let waiting = live.filter(|session| {
         session.read(|record| record.stage == SessionStage::Open && !record.is_running() && waits(record))
     });
     let condition = |subject| Condition { subject, era: Uptime::default(), within: bound + view.slack(), detail };
     waiting.map(|session| condition(view.names.label(session.id()))).collect()
+}
+
+/// Whether a turn has read it, in a message that the store has refused: it is taken from the rows with that message.
+fn is_unsaved(record: &Record, input: &NewInput) -> bool {
+    let unsaved = record.transcript.messages.iter().skip(record.transcript.saved);
+    unsaved.filter_map(|message| message.content.as_deref()).any(|content| content.contains(&input.text))
 }
 
 fn detail(session: &str, since: Uptime) -> String {

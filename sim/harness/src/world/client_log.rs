@@ -140,8 +140,9 @@ impl ClientLog {
             Some(code) => Err(code),
             None => Ok(response["result"].take()),
         };
-        if result.as_ref().is_err_and(|code| *code != SESSION_LIMIT) {
+        if let Some(code) = result.as_ref().err().filter(|code| **code != SESSION_LIMIT) {
             inner.connections.failed(&request, now);
+            inner.screens.passed(&request, *code);
         }
         if request.method != "session.resume" && !request.session().is_empty() {
             let shares_key = request.key().and_then(|key| inner.keys.get(key)).is_some_and(|count| *count > 1);

@@ -5,6 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::request::{SentRequest, is_attaching};
+
+/// The first of the error codes of failures inside the gateway (spec §3). One below refuses a request before it attaches anything.
+const INTERNAL: i64 = 5000;
+
 /// The screens of the clients that are connected.
 #[derive(Default)]
 pub(crate) struct Screens {
@@ -79,6 +84,15 @@ impl Screens {
     /// The gateway may have given a session to a client that does not know it.
     pub(super) fn unknown(&mut self, session: &str) {
         self.order.entry(session.to_owned()).or_default().push(None);
+    }
+
+    /// A request that attaches its session was refused for a failure inside the gateway: its client may have had the session before
+    /// the one that has it now, and get it back after that.
+    pub(super) fn passed(&mut self, request: &SentRequest, code: i64) {
+        if code >= INTERNAL && is_attaching(&request.method) {
+            let order = self.order.entry(request.session().to_owned()).or_default();
+            order.insert(order.len().saturating_sub(1), None);
+        }
     }
 
     /// An answer has given a session to a client. `is_clear` is false if another client may have been given it later.
