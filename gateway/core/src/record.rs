@@ -241,6 +241,8 @@ pub struct Details {
     pub cwd: Option<String>,
     /// The model that a client asked for, or that its row had when it was resumed. None: that of the settings.
     pub model: Option<String>,
+    /// Whether a request is giving the session another model. The next one waits, because a failure restores the model of before.
+    pub is_changing_model: bool,
     /// A title asked for before the row exists.
     pub pending_title: Option<String>,
     /// Whether it is closed with its connection instead of getting a grace.
@@ -279,6 +281,7 @@ impl Record {
                 branch_of: None,
                 cwd: None,
                 model: None,
+                is_changing_model: false,
                 pending_title: None,
                 close_on_disconnect: false,
                 interrupted: None,
