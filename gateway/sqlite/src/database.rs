@@ -1,5 +1,8 @@
 //! The open database: transactions, queries, and the whole content for reports.
 
+use std::fs;
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -56,6 +59,7 @@ impl Database {
             let cause = "a database needs the path of a file".to_owned();
             return Err(OpenError::CannotOpen { path: path.to_owned(), cause });
         }
+        create_private(path);
         let connection = Connection::open_with_flags(path, CREATE).map_err(|error| not_opened(path, &error))?;
         Self::prepare(connection, path, Durability::SERVED)
     }
@@ -209,6 +213,16 @@ impl Database {
         durability.apply_journal(&connection).map_err(failed)?;
         Ok(Self { connection })
     }
+}
+
+/// Creates the database's file, which holds conversations, so that only its owner can read it. SQLite gives its journals the same
+/// mode. An existing file is left as it is; why none can be created is for SQLite to say.
+fn create_private(path: &Path) {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let _ = options.open(path);
 }
 
 #[cfg(test)]
