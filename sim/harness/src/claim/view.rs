@@ -194,6 +194,13 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether what happened then to the session at this place was judged in an earlier process, which may have had other
+    /// settings. A process can start at the instant at which the one before it ends.
+    pub(crate) fn was_judged(&self, place: usize, at: Uptime) -> bool {
+        let since = self.process.up_since;
+        at < since || (at == since && place < self.process.inherited)
+    }
+
     /// The place of a session among those of the run.
     pub(crate) fn place(&self, session: &Session) -> usize {
         self.known.iter().rposition(|known| known.is(session)).unwrap_or(self.known.len())

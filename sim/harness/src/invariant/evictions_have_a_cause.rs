@@ -30,7 +30,7 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
 
 fn case(view: &View<'_>, place: usize, session: &Session) -> Case {
     // Ends of an earlier process, which may have had other settings, were judged then.
-    let ended = view.end_of(place, session).filter(|end| end.at >= view.process.up_since);
+    let ended = view.end_of(place, session).filter(|end| !view.was_judged(place, end.at));
     let Some(End { at, row }) = ended else { return Case::NotConcerned };
     let label = view.names.label(session.id());
     let detail = match row.map(|row| row.reason) {

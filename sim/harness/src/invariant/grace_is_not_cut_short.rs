@@ -31,7 +31,7 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
 fn case(view: &View<'_>, place: usize, session: &Session) -> Case {
     match view.end_of(place, session) {
         // Ends of an earlier process, which may have had another grace, were judged then.
-        Some(End { at, row: Some(row) }) if at >= view.process.up_since && is_reaped(view, session, at, row.reason) => {
+        Some(End { at, row: Some(row) }) if !view.was_judged(place, at) && is_reaped(view, session, at, row.reason) => {
             let label = view.names.label(session.id());
             match cut_short(view, session, at) {
                 None => Case::Held,

@@ -30,7 +30,7 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
         let (Some(turns), log) = (turns.get(&label), logs.get(session.id().as_str())) else { continue };
         for (place, turn) in turns.iter().enumerate() {
             // Those of an earlier process, which may have had other settings, were judged then.
-            let Some(stop) = turn.stop.filter(|stop| stop.at >= view.process.up_since) else { continue };
+            let Some(stop) = turn.stop.filter(|stop| !view.was_judged(known, stop.at)) else { continue };
             let (case_of, id) = (turn_place(known, place), session.id().as_str());
             if log.is_some_and(|log| is_asked(log, &turns[..=place], stop)) {
                 cases.look(case_of, Case::Held);
