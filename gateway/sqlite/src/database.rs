@@ -1,8 +1,5 @@
 //! The open database: transactions, queries, and the whole content for reports.
 
-use std::fs;
-#[cfg(unix)]
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -54,14 +51,18 @@ impl Database {
     /// does not take as the path of a file (empty, `:memory:`, `file:` URIs) are refused: a URI would be a second name of a
     /// file, under which it could be locked twice.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let name = path.as_os_str().as_encoded_bytes();
-        if name.is_empty() || name == b":memory:" || name.starts_with(b"file:") {
+        if !Self::names_a_file(path) {
             let cause = "a database needs the path of a file".to_owned();
             return Err(OpenError::CannotOpen { path: path.to_owned(), cause });
         }
-        create_private(path);
         let connection = Connection::open_with_flags(path, CREATE).map_err(|error| not_opened(path, &error))?;
         Self::prepare(connection, path, Durability::SERVED)
+    }
+
+    /// Whether SQLite takes this as the path of a file; [`open`](Self::open) refuses any other.
+    pub fn names_a_file(path: &Path) -> bool {
+        let name = path.as_os_str().as_encoded_bytes();
+        !name.is_empty() && name != b":memory:" && !name.starts_with(b"file:")
     }
 
     /// As [`open`](Self::open), on the file methods that are registered with SQLite as `vfs`, and with other settings.
@@ -213,16 +214,6 @@ impl Database {
         durability.apply_journal(&connection).map_err(failed)?;
         Ok(Self { connection })
     }
-}
-
-/// Creates the database's file, which holds conversations, so that only its owner can read it. SQLite gives its journals the same
-/// mode. An existing file is left as it is; why none can be created is for SQLite to say.
-fn create_private(path: &Path) {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    options.mode(0o600);
-    let _ = options.open(path);
 }
 
 #[cfg(test)]

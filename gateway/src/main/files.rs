@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -98,6 +100,9 @@ pub(crate) fn access(arguments: &Serve) -> Result<Access, StartError> {
 /// for `busy_wait` while another process holds the database.
 pub(crate) fn open(path: &Path, busy_wait: Millis) -> Result<(Rc<SqliteThread>, Lock), StartError> {
     let refused = |error: OpenError| StartError { error: error.to_string(), hint: hint(&error) };
+    if Database::names_a_file(path) {
+        create_private(path);
+    }
     let database = Database::open(path).map_err(refused)?;
     let unset = |error: StoreError| StartError { error: error.to_string(), hint: "choose another --busy-timeout" };
     database.set_busy_timeout(Duration::from_millis(busy_wait.0)).map_err(unset)?;
@@ -111,6 +116,16 @@ pub(crate) fn open(path: &Path, busy_wait: Millis) -> Result<(Rc<SqliteThread>, 
         },
     })?;
     Ok((Rc::new(SqliteThread::start_apart(database, path).map_err(refused)?), lock))
+}
+
+/// Creates the database's file, which holds conversations, so that only its owner can read it. SQLite gives its journals the same
+/// mode. An existing file is left as it is; why none can be created is for SQLite to say.
+fn create_private(path: &Path) {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let _ = options.open(path);
 }
 
 fn hint(error: &OpenError) -> &'static str {

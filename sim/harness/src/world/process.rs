@@ -93,12 +93,13 @@ impl Process {
         let (Some(gateway), Some(number)) = (self.gateway(), answers::number(frame)) else { return };
         let Some(request) = self.context.client_log.in_flight(client, number) else { return };
         let (compared, grounds) = {
+            let settings = self.settings();
             let state = State {
                 gateway: &gateway,
                 rows: &self.store.mirror(),
                 is_quiet: self.store.last_commit_at() < Some(request.sent_at),
                 models: &self.context.client_log.models(),
-                settings: &self.config(),
+                settings: present(&settings),
                 behavior: &self.behavior,
             };
             (state.differs(&request, frame), state.compared(&request))
@@ -183,7 +184,7 @@ impl Process {
                 span.until.get_or_insert(self.context.now());
             }
             self.store.open();
-            let config = changes.apply(&self.config());
+            let config = changes.apply(present(&self.settings()));
             self.settings.borrow_mut().push((self.context.now(), config));
             self.serve();
         }
@@ -245,13 +246,8 @@ impl Process {
         self.context.clock.jump_wall(jump);
     }
 
-    /// The settings of the process that is up, or was up last.
-    fn config(&self) -> Config {
-        self.settings().last().expect("the first process has settings").1.clone()
-    }
-
     fn serve(&self) {
-        let gateway = Gateway::new(self.env.clone(), self.config(), self.behavior.clone());
+        let gateway = Gateway::new(self.env.clone(), present(&self.settings()).clone(), self.behavior.clone());
         let serving = server::serve(Rc::clone(&gateway), Rc::clone(&self.network) as _);
         self.env.spawn(TaskName::gateway(spawn::TaskRole::Acceptor), serving);
         self.store.wait_while_busy(gateway.busy_wait());
@@ -274,4 +270,9 @@ impl Process {
         *self.gateway.borrow_mut() = None;
         self.generation.set(self.generation.get() + 1);
     }
+}
+
+/// The settings of the process that is up, or was up last.
+fn present(settings: &[(Uptime, Config)]) -> &Config {
+    &settings.last().expect("the first process has settings").1
 }
