@@ -6,9 +6,6 @@ use gateway_core::config::Config;
 use gateway_core::spawn::Window;
 use sim_scenario::{Action, NetworkSettings, RequestStep, Scenario, Step};
 
-/// Up to this number of sessions, writes seldom wait for each other.
-const FEW: u64 = 4;
-
 /// The cap of `current` without a setting.
 const DEFAULT_CAP: u32 = 16;
 
@@ -50,10 +47,20 @@ pub(crate) fn notice(scenario: &Scenario) -> Millis {
 pub(super) fn writes(scenario: &Scenario) -> Millis {
     // At most four writes in a row end a session: its unstored messages, the title, the end, and one in reserve.
     let one = write(scenario).times(4);
-    // The writes of many sessions that end at one instant form one queue.
-    let creates = |step: &&Step| matches!(step.action, Action::Request(RequestStep::Create { .. }));
-    let sessions = scenario.steps.iter().filter(creates).count() as u64;
-    let writes = if sessions > FEW { one.times(sessions) } else { one };
+    // The writes of all sessions form one queue, and so do those of a delete.
+    let writes = |step: &&Step| {
+        matches!(
+            step.action,
+            Action::Request(
+                RequestStep::Create { .. }
+                    | RequestStep::Resume { .. }
+                    | RequestStep::Branch { .. }
+                    | RequestStep::Delete { .. }
+            )
+        )
+    };
+    let sessions = scenario.steps.iter().filter(writes).count() as u64;
+    let writes = one.times(sessions.max(1));
     let window = |window| scenario.windows.get(&window).map_or(Millis::ZERO, |window| window.max);
     // The windows of old releases delay an end, which is no leak.
     writes + window(Window::PoppedNotEnded) + window(Window::VictimChosen)
