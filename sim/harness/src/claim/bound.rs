@@ -6,6 +6,9 @@ use gateway_core::config::Config;
 use gateway_core::spawn::Window;
 use sim_scenario::{Action, NetworkSettings, RequestStep, Scenario, Step};
 
+/// Up to this number of sessions, writes seldom wait for each other.
+const FEW: u64 = 4;
+
 /// The cap of `current` without a setting.
 const DEFAULT_CAP: u32 = 16;
 
@@ -47,23 +50,32 @@ pub(crate) fn notice(scenario: &Scenario) -> Millis {
 pub(super) fn writes(scenario: &Scenario) -> Millis {
     // At most four writes in a row end a session: its unstored messages, the title, the end, and one in reserve.
     let one = write(scenario).times(4);
-    // The writes of all sessions form one queue, and so do those of a delete.
-    let writes = |step: &&Step| {
-        matches!(
-            step.action,
-            Action::Request(
-                RequestStep::Create { .. }
-                    | RequestStep::Resume { .. }
-                    | RequestStep::Branch { .. }
-                    | RequestStep::Delete { .. }
-            )
-        )
-    };
-    let sessions = scenario.steps.iter().filter(writes).count() as u64;
-    let writes = one.times(sessions.max(1));
+    // The writes of many sessions that end at one instant form one queue.
+    let sessions = sessions(scenario);
+    let writes = if sessions > FEW { one.times(sessions) } else { one };
     let window = |window| scenario.windows.get(&window).map_or(Millis::ZERO, |window| window.max);
     // The windows of old releases delay an end, which is no leak.
     writes + window(Window::PoppedNotEnded) + window(Window::VictimChosen)
+}
+
+/// How long one write may wait for those of other sessions and of deletions, which form one queue, while no fault is injected.
+pub(crate) fn queue(scenario: &Scenario) -> Millis {
+    write(scenario).times(sessions(scenario))
+}
+
+/// How many requests begin, continue or delete a session.
+fn sessions(scenario: &Scenario) -> u64 {
+    let begins = |step: &&Step| match &step.action {
+        Action::Request(request) => matches!(
+            request,
+            RequestStep::Create { .. }
+                | RequestStep::Resume { .. }
+                | RequestStep::Branch { .. }
+                | RequestStep::Delete { .. }
+        ),
+        _ => false,
+    };
+    scenario.steps.iter().filter(begins).count() as u64
 }
 
 /// How many live sessions there may be, if that is limited.

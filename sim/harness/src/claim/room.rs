@@ -12,6 +12,9 @@ use super::View;
 use crate::world::agent_log::AgentTurn;
 use crate::world::client_log::{LoggedRequest, SentRequest, SessionLog};
 
+/// The error code of input that the store has refused (spec §3).
+const STORAGE: i64 = 5071;
+
 /// What is known of one session, as far as the counts need it.
 pub(crate) struct Waiting<'a> {
     log: &'a SessionLog,
@@ -30,7 +33,9 @@ impl<'a> Waiting<'a> {
     /// The most prompts that may have waited when `request` was carried out.
     pub(crate) fn prompts_at_most(&self, request: &SentRequest) -> usize {
         let others = || self.log.requests.iter().filter(|other| !other.is(request));
-        let may_wait = others().filter(|other| other.may_be("prompt.submit", &["queued"]) || is_steer(other));
+        let may_wait = others().filter(|other| {
+            other.may_be("prompt.submit", &["queued"]) || is_steer(other) || was_being_stored(other, request)
+        });
         // A turn whose prompt did not start at once has taken it from the queue.
         let prompts: Vec<&str> = others().filter(|other| other.method == "prompt.submit").map(text).collect();
         let mut begun: Vec<&str> = self.turns.iter().filter(|turn| turn.began < request.sent_at).map(prompt).collect();
@@ -56,7 +61,8 @@ impl<'a> Waiting<'a> {
         let over = begun.rev().skip(1).filter_map(|turn| turn.over);
         let read = self.turns.iter().filter_map(|turn| turn.read).filter(|read| *read < request.sent_at);
         let since = over.chain(read).max().unwrap_or_default();
-        let steers = self.log.requests.iter().filter(|other| !other.is(request) && is_steer(other));
+        let may_wait = |other: &&LoggedRequest| is_steer(other) || was_being_stored(other, request);
+        let steers = self.log.requests.iter().filter(|other| !other.is(request)).filter(may_wait);
         steers.filter(|steer| steer.answered.as_ref().is_none_or(|reply| reply.at >= since)).count()
     }
 
@@ -126,6 +132,12 @@ fn left(log: &SessionLog, view: &View<'_>) -> usize {
 /// Whether it may be a text that a running turn has not read: later it may wait as a prompt.
 fn is_steer(other: &LoggedRequest) -> bool {
     other.may_be("session.steer", &["queued"]) || other.may_be("prompt.submit", &["steered"])
+}
+
+/// Whether the store refused it after `request` was sent: it may have held its place until then.
+fn was_being_stored(other: &LoggedRequest, request: &SentRequest) -> bool {
+    let is_input = matches!(other.method.as_str(), "prompt.submit" | "session.steer");
+    is_input && other.answered.as_ref().is_some_and(|reply| reply.status == Err(STORAGE) && reply.at >= request.sent_at)
 }
 
 fn text(request: &LoggedRequest) -> &str {

@@ -72,11 +72,15 @@ fn each_text(view: &View<'_>, first: &StoredId, logs: &[&SessionLog], cases: &mu
     }
 }
 
-/// How many inputs with this text were accepted in sessions that a client has closed: they are cancelled, and it receives an error for each.
+/// How many inputs with this text were accepted before a client closed a session of the conversation, which may be a later one
+/// that they were left to: they are cancelled, and it receives an error for each.
 fn cancelled(logs: &[&SessionLog], said: &str) -> usize {
-    let is_closed = |log: &&&SessionLog| log.requests.iter().any(|request| request.method == "session.close");
-    let of_closed = logs.iter().filter(is_closed).flat_map(|log| &log.requests);
-    of_closed.filter(|request| is_accepted(request) && request.said() == said).count()
+    let requests = || logs.iter().flat_map(|log| &log.requests);
+    let closes = || requests().filter(|request| request.method == "session.close");
+    let ended = |close: &LoggedRequest| close.answered.as_ref().map(|reply| reply.at);
+    let is_closed =
+        |request: &&LoggedRequest| closes().any(|close| ended(close).is_none_or(|at| at >= request.sent_at));
+    requests().filter(|request| is_accepted(request) && request.said() == said).filter(is_closed).count()
 }
 
 /// Whether it was accepted for later.

@@ -4,7 +4,7 @@ use gateway_core::clock::{Millis, Uptime};
 use gateway_core::lifecycle::grace;
 use gateway_core::record::{Attachment, Record};
 
-use super::{Claim, Condition, Invariant, View};
+use super::{Claim, Condition, Invariant, View, bound};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "busy_sessions_have_a_turn",
@@ -27,7 +27,8 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let busy = view.live.iter().filter(|session| session.read(|record| prompted(record) || settling(record)));
     let labels = busy.map(|session| view.names.label(session.id()));
     let stuck = labels.filter(|label| !view.has_turn(label));
-    stuck.map(|subject| Condition { subject, era: Uptime::default(), within: bound + view.slack(), detail }).collect()
+    let within = bound + view.slack() + bound::queue(view.scenario);
+    stuck.map(|subject| Condition { subject, era: Uptime::default(), within, detail }).collect()
 }
 
 fn detail(session: &str, since: Uptime) -> String {

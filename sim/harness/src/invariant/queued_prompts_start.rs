@@ -6,7 +6,7 @@ use gateway_core::clock::{Millis, Uptime};
 use gateway_core::record::{Record, SessionStage};
 use gateway_core::store::{InputKind, NewInput};
 
-use super::{Claim, Condition, Invariant, View};
+use super::{Claim, Condition, Invariant, View, bound};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "queued_prompts_start",
@@ -27,7 +27,8 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let waiting = live.filter(|session| {
         session.read(|record| record.stage == SessionStage::Open && !record.is_running() && waits(record))
     });
-    let condition = |subject| Condition { subject, era: Uptime::default(), within: bound + view.slack(), detail };
+    let within = bound + view.slack() + bound::queue(view.scenario);
+    let condition = |subject| Condition { subject, era: Uptime::default(), within, detail };
     waiting.map(|session| condition(view.names.label(session.id()))).collect()
 }
 
