@@ -34,6 +34,9 @@ pub(crate) struct Arguments {
     /// Judge only mutants that the committed baseline has no result of
     #[arg(long, conflicts_with = "each_built")]
     new: bool,
+    /// Judge only mutants that the committed baseline has as missed; with --new, these too
+    #[arg(long, conflicts_with = "each_built")]
+    missed: bool,
     /// Mutants that are judged at the same time, from 1 to 64
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: u8,
@@ -47,10 +50,10 @@ pub(crate) struct Arguments {
     #[arg(long)]
     record: bool,
     /// Run nothing: print the score of the committed baseline
-    #[arg(long, conflicts_with_all = ["shard", "only", "new", "jobs", "each_built", "out", "record"])]
+    #[arg(long, conflicts_with_all = ["shard", "only", "new", "missed", "jobs", "each_built", "out", "record"])]
     score: bool,
     /// Run nothing: read the results in --out, for example of a run that was stopped
-    #[arg(long, conflicts_with_all = ["shard", "only", "new", "jobs", "score"])]
+    #[arg(long, conflicts_with_all = ["shard", "only", "new", "missed", "jobs", "score"])]
     read: bool,
 }
 
@@ -91,7 +94,12 @@ fn judge(arguments: &Arguments, all: &[Listed], baseline: &Baseline) -> miette::
     }
     let chosen: Vec<&Listed> = list::part(all, shard)
         .filter(|mutant| only.is_none_or(|only| mutant.name.contains(only)))
-        .filter(|mutant| !arguments.new || !baseline.has(&mutant.name))
+        .filter(|mutant| {
+            let is_wanted = || {
+                (arguments.new && !baseline.has(&mutant.name)) || (arguments.missed && baseline.missed(&mutant.name))
+            };
+            (!arguments.new && !arguments.missed) || is_wanted()
+        })
         .collect();
     one::run(all, &chosen, &arguments.out, arguments.jobs)
 }

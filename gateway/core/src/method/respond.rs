@@ -86,7 +86,7 @@ fn without_id(session: &Session, link: &Link) -> Result<String, Error> {
         Meant::None => Err(Error::new(code::BUSY, "no pending approval that was sent on this connection")),
         Meant::Unclear(count) => {
             let message = format!(
-                "{count} approvals were sent on this connection and have no answer from it; name one by `request_id`"
+                "{count} approvals were sent on this connection or an earlier one and have no answer from it; name one by `request_id`"
             );
             Err(Error::new(code::BUSY, message))
         }

@@ -54,7 +54,7 @@ pub enum Resolution {
 pub enum Meant {
     /// None: no approval was sent on its connection that the connection has not answered.
     None,
-    /// The only one that was sent on its connection and that the connection has not answered.
+    /// The only one that was sent on its connection, or on one that is gone, and was not answered there.
     One(String),
     /// It may be any of so many.
     Unclear(usize),
@@ -66,7 +66,16 @@ pub struct QuestionLog {
     /// The resolved questions, the latest last.
     resolved: VecDeque<ResolvedQuestion>,
     /// The approvals, open or not, that were sent on a connection and not answered on it, oldest first.
-    unanswered: VecDeque<(ConnectionId, String)>,
+    unanswered: VecDeque<Unanswered>,
+}
+
+/// An approval without an answer.
+#[derive(Clone, Debug, PartialEq)]
+struct Unanswered {
+    id: String,
+    /// The connection that it was sent on, or none if that is gone: its client may be back on another one, where the answer
+    /// comes.
+    sent_on: Option<ConnectionId>,
 }
 
 impl OpenQuestion {
@@ -111,7 +120,7 @@ impl QuestionLog {
             if self.unanswered.len() == UNANSWERED_MAX {
                 self.unanswered.pop_front();
             }
-            self.unanswered.push_back((to.clone(), question.id.clone()));
+            self.unanswered.push_back(Unanswered { id: question.id.clone(), sent_on: Some(to.clone()) });
         }
     }
 
@@ -130,25 +139,45 @@ impl QuestionLog {
 
     /// A connection has answered the approval with this id.
     pub(crate) fn answered_on(&mut self, connection: &ConnectionId, id: &str) {
-        self.unanswered.retain(|(shown_to, shown)| shown_to != connection || shown != id);
+        self.unanswered.retain(|approval| approval.sent_on.as_ref() != Some(connection) || approval.id != id);
     }
 
     /// A connection has answered an approval without its id.
     ///
     /// A client answers what it was shown in order and at most once, but an answer may be in transit while other approvals are
-    /// sent. So it is clear only if a single approval was sent on the connection and not answered there. If it is not, the
-    /// oldest of them is no candidate any more: the answer was given to it or to a later one.
+    /// sent, and it may be for one that the client was shown before it reconnected. So it is clear only if a single approval was
+    /// sent on the connection or on one that is gone, and not answered there. If it is not, the oldest of them is no candidate
+    /// any more: the answer was given to it or to a later one.
     pub(crate) fn answered_without_id(&mut self, connection: &ConnectionId) -> Meant {
-        let mut sent = self.unanswered.iter().enumerate().filter(|(_, (shown_to, _))| shown_to == connection);
-        let oldest = sent.next().map(|(place, _)| place);
-        let others = sent.count();
-        let Some((_, id)) = oldest.and_then(|place| self.unanswered.remove(place)) else { return Meant::None };
-        if others == 0 { Meant::One(id) } else { Meant::Unclear(others + 1) }
+        let is_own = |approval: &&Unanswered| approval.sent_on.as_ref() == Some(connection);
+        let Some(own) = self.unanswered.iter().find(is_own) else { return Meant::None };
+        let mut ids: Vec<String> = vec![own.id.clone()];
+        for approval in self.unanswered.iter().filter(|approval| approval.sent_on.is_none() || is_own(approval)) {
+            if !ids.contains(&approval.id) {
+                ids.push(approval.id.clone());
+            }
+        }
+        if let [id] = &ids[..] {
+            self.answered_on(connection, id);
+            return Meant::One(id.clone());
+        }
+        let oldest = self.unanswered.iter().position(|approval| approval.sent_on.is_none() || is_own(&approval));
+        oldest.and_then(|place| self.unanswered.remove(place));
+        Meant::Unclear(ids.len())
     }
 
-    /// Forgets the approvals that were sent on connections for which `is_served` is false.
+    /// The connections for which `is_served` is false are gone.
     pub(crate) fn retain(&mut self, is_served: impl Fn(&ConnectionId) -> bool) {
-        self.unanswered.retain(|(connection, _)| is_served(connection));
+        let mut astray: Vec<String> = Vec::new();
+        self.unanswered.retain_mut(|approval| {
+            if approval.sent_on.as_ref().is_some_and(&is_served) {
+                return true;
+            }
+            approval.sent_on = None;
+            let is_new = !astray.contains(&approval.id);
+            astray.push(approval.id.clone());
+            is_new
+        });
     }
 }
 
@@ -175,6 +204,30 @@ mod tests {
         assert_eq!(log.answered_without_id(&phone), Meant::One("b".to_owned()));
         assert_eq!(log.answered_without_id(&desktop), Meant::One("b".to_owned()));
         assert_eq!(log.answered_without_id(&desktop), Meant::None);
+    }
+
+    /// An answer may be for an approval that its client was shown before it reconnected.
+    #[test]
+    fn an_answer_may_come_from_an_earlier_connection() {
+        let (first, second) = (ConnectionId::new(1, "desktop"), ConnectionId::new(2, "desktop"));
+        let mut log = QuestionLog::default();
+        log.show(&mut approval("a"), &first);
+        log.retain(|connection| *connection == second);
+        assert_eq!(log.answered_without_id(&second), Meant::None);
+        log.show(&mut approval("b"), &second);
+        assert_eq!(log.answered_without_id(&second), Meant::Unclear(2));
+        assert_eq!(log.answered_without_id(&second), Meant::One("b".to_owned()));
+    }
+
+    /// An approval that is shown again after a reconnect is one.
+    #[test]
+    fn an_approval_shown_on_two_connections_is_one() {
+        let (first, second) = (ConnectionId::new(1, "desktop"), ConnectionId::new(2, "desktop"));
+        let (mut log, mut asked) = (QuestionLog::default(), approval("a"));
+        log.show(&mut asked, &first);
+        log.retain(|connection| *connection == second);
+        log.show(&mut asked, &second);
+        assert_eq!(log.answered_without_id(&second), Meant::One("a".to_owned()));
     }
 
     /// A question that is sent again on a connection is still one question, and an answer with its id answers it.

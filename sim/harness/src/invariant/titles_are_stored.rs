@@ -46,15 +46,19 @@ fn waiting(view: &View<'_>, session: &str, log: &SessionLog, row: &StoredId, tit
     }
 }
 
-/// The titles that another client asked for while a request for `title` was under way: either may have been carried out last.
+/// The titles that may have been carried out after a request for `title`: another client asked for it while that was under
+/// way, or the answer has not arrived.
 fn others_at_the_time<'a>(log: &'a SessionLog, title: &'a str) -> impl Iterator<Item = &'a str> {
     let titles = || log.requests.iter().filter(|request| request.method == "session.title" && !request.text.is_empty());
     let overlaps = |one: &LoggedRequest, other: &LoggedRequest| {
         one.answered.as_ref().is_none_or(|answer| other.sent_at <= answer.at)
     };
     let is_other = move |other: &&LoggedRequest| {
-        let mut own = titles().filter(|own| own.text.trim() == title && own.client != other.client);
-        own.any(|own| overlaps(own, other) && overlaps(other, own))
+        let mut own = titles().filter(|own| own.text.trim() == title && !own.is_same(other));
+        own.any(|own| match own.client == other.client {
+            true => own.number < other.number && other.answered.is_none(),
+            false => overlaps(own, other) && overlaps(other, own),
+        })
     };
     titles().filter(is_other).map(|other| other.text.trim())
 }

@@ -392,9 +392,7 @@ impl Mirror {
             self.titles.insert((first.clone(), title));
         }
         self.messages.apply(write, &first);
-        if let Write::StartTurn { messages, .. } | Write::Append { messages, .. } = write {
-            self.refused.settle(&first, messages);
-        }
+        self.refused.apply(write, &first);
     }
 
     /// Records that a write has changed a row other than by an end.

@@ -40,6 +40,11 @@ impl Baseline {
         self.mutants.iter().any(|mutant| mutant.name == name && mutant.result != Outcome::NotJudged)
     }
 
+    /// Whether the mutant of this name was missed.
+    pub(super) fn missed(&self, name: &str) -> bool {
+        self.mutants.iter().any(|mutant| mutant.name == name && mutant.result == Outcome::Missed)
+    }
+
     /// Drops the results of mutants that there are no longer.
     pub(super) fn keep(&mut self, names: &BTreeSet<&str>) {
         self.mutants.retain(|mutant| names.contains(mutant.name.as_str()));
@@ -116,6 +121,9 @@ mod tests {
         assert_eq!(lines, ["0: z\tunviable", "a: x\ttimeout", "b: y\tcaught by claim c in s"]);
         baseline.add(vec![mutant("b: y", Outcome::NotJudged)]);
         assert_eq!(["0: z", "a: x", "b: y", "c"].map(|name| baseline.has(name)), [true, true, false, false]);
+        assert_eq!(["a: x", "c"].map(|name| baseline.missed(name)), [false, false]);
+        baseline.add(vec![mutant("b: y", Outcome::Missed)]);
+        assert!(baseline.missed("b: y"));
         baseline.keep(&["a: x"].into());
         assert_eq!(baseline.into_results(), [mutant("a: x", Outcome::Timeout)]);
         for (bad, names) in [("a: x\tmissed\nb", "line 2"), ("a\tgone", "line 1"), ("a\tmissed\na\ttimeout", "twice")] {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use gateway_core::clock::Uptime;
-use gateway_core::store::{NewMessage, StoredId};
+use gateway_core::store::{NewMessage, StoredId, Write};
 
 /// The refusals, by the first row of their conversation.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,6 +25,8 @@ pub(crate) struct RefusedMessage {
     pub(crate) at: Uptime,
     /// Whether no write of the conversation was committed since: what came after it waits too.
     pub(crate) is_last: bool,
+    /// Whether a client has cut it off the conversation since, by an undo or a truncation: no later write stores it.
+    is_cut: bool,
 }
 
 impl Refused {
@@ -43,17 +45,28 @@ impl Refused {
         self.times.entry(first.clone()).or_default().push(at);
         let refused = self.messages.entry(first.clone()).or_default();
         for message in messages {
-            match refused.iter_mut().find(|known| known.message == *message) {
+            match refused.iter_mut().find(|known| !known.is_cut && known.message == *message) {
                 Some(known) => (known.at, known.is_last) = (at, true),
-                None => refused.push(RefusedMessage { message: message.clone(), at, is_last: true }),
+                None => refused.push(RefusedMessage { message: message.clone(), at, is_last: true, is_cut: false }),
             }
         }
     }
 
-    /// Records that a write of these messages was committed.
-    pub(super) fn settle(&mut self, first: &StoredId, messages: &[NewMessage]) {
+    /// Records that a write to a conversation was committed.
+    pub(super) fn apply(&mut self, write: &Write, first: &StoredId) {
+        match write {
+            Write::StartTurn { messages, .. } | Write::Append { messages, .. } => self.settle(first, messages),
+            Write::ReplaceMessages { messages, .. } => {
+                self.settle(first, messages);
+                self.messages.get_mut(first).into_iter().flatten().for_each(|known| known.is_cut = true);
+            }
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, first: &StoredId, messages: &[NewMessage]) {
         if let Some(refused) = self.messages.get_mut(first) {
-            refused.retain(|known| !messages.contains(&known.message));
+            refused.retain(|known| known.is_cut || !messages.contains(&known.message));
             refused.iter_mut().for_each(|known| known.is_last = false);
         }
     }
@@ -62,7 +75,7 @@ impl Refused {
 #[cfg(test)]
 mod tests {
     use gateway_core::clock::Wall;
-    use gateway_core::store::Role;
+    use gateway_core::store::{Replaced, Role};
 
     use super::*;
 
@@ -82,5 +95,22 @@ mod tests {
         assert_eq!(refused.of(&first).len(), 1);
         refused.settle(&first, &[one]);
         assert!(refused.of(&first).is_empty());
+    }
+
+    /// What a client cuts off before it is stored is no message that a later one with its text and time settles.
+    #[test]
+    fn a_cut_message_stays_refused() {
+        let (first, mut refused) = (StoredId::new("a"), Refused::default());
+        let done = NewMessage::text(Role::Assistant, "done", Wall(1));
+        refused.note(&first, std::slice::from_ref(&done), Uptime(1));
+        refused.apply(
+            &Write::ReplaceMessages { session: first.clone(), messages: Vec::new(), replaced: Replaced::Active },
+            &first,
+        );
+        refused
+            .apply(&Write::Append { session: first.clone(), messages: vec![done.clone()], taken: Vec::new() }, &first);
+        assert_eq!(refused.of(&first).len(), 1);
+        refused.note(&first, &[done], Uptime(2));
+        assert_eq!(refused.of(&first).len(), 2);
     }
 }
