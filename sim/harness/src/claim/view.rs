@@ -130,9 +130,9 @@ impl StoreState {
         }
     }
 
-    /// Whether any fault was injected.
-    pub(crate) fn has_faults(&self) -> bool {
-        !self.faults.is_empty()
+    /// Whether a write waited for another process at that time or later.
+    pub(crate) fn waited_since(&self, begun: Uptime) -> bool {
+        self.waits.iter().any(|(at, wait)| *at + *wait >= begun)
     }
 
     /// How much longer an operation may take that has begun then: for each fault that delays a write of that time. Writes are

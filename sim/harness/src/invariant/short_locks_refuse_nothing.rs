@@ -22,6 +22,10 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
 }
 
 fn case(view: &View<'_>, answer: &Answer) -> Case {
+    // Without a lock at that time nothing is refused because of one.
+    if !view.store.waited_since(answer.request.sent_at) {
+        return Case::NotConcerned;
+    }
     match answer.result {
         Err(STORAGE) if view.store.broken_at >= Some(answer.request.sent_at) => Case::Excused(Excuse::WriteRefused),
         Err(STORAGE) => {
@@ -33,8 +37,6 @@ fn case(view: &View<'_>, answer: &Answer) -> Case {
             );
             Case::failed(client.clone(), detail)
         }
-        // Without a fault nothing waits for another process.
-        _ if !view.store.has_faults() => Case::NotConcerned,
         _ => Case::Held,
     }
 }

@@ -28,6 +28,8 @@ pub enum Excuse {
     ChangedMeanwhile,
     /// The settings let a turn that hangs run for ever.
     Endless,
+    /// The wall clock was set back, and times in the rows do not tell which row came first.
+    ClockSetBack,
 }
 
 /// How often a claim was judged, and how often it was excused.
@@ -41,7 +43,7 @@ pub struct Count {
 
 impl Excuse {
     /// Every reason, in the order in which tables print them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::WriteRefused,
         Self::RowDeleted,
         Self::Killed,
@@ -53,6 +55,7 @@ impl Excuse {
         Self::TitleTaken,
         Self::ChangedMeanwhile,
         Self::Endless,
+        Self::ClockSetBack,
     ];
 
     /// The word in tables and JSON.
@@ -69,6 +72,7 @@ impl Excuse {
             Self::TitleTaken => "title_taken",
             Self::ChangedMeanwhile => "changed_meanwhile",
             Self::Endless => "endless",
+            Self::ClockSetBack => "clock_set_back",
         }
     }
 
@@ -86,6 +90,7 @@ impl Excuse {
             Self::TitleTaken => "another row had the title when it was to be stored",
             Self::ChangedMeanwhile => "the state changed between the request and its answer",
             Self::Endless => "the settings let a turn that hangs run for ever",
+            Self::ClockSetBack => "the wall clock was set back, and another program's row seems later than it is",
         }
     }
 }

@@ -480,8 +480,8 @@ impl Inner {
     /// and may not know of the end.
     fn doubts_holders(&mut self, client: &str, now: Uptime) {
         self.screens.doubt(client);
-        let waiting = self.in_flight.values().map(|waiting| &waiting.request);
-        let own: Vec<&SentRequest> = waiting.filter(|request| request.client == client).collect();
+        let own = self.in_flight.values().map(|waiting| &waiting.request).filter(|request| request.client == client);
+        let own: Vec<&SentRequest> = own.collect();
         let names =
             |request: &SentRequest, session: &str| request.method == "session.resume" || request.session() == session;
         let attaches =
@@ -493,8 +493,9 @@ impl Inner {
             self.screens.unknown(&session);
             self.lingering.insert(session, now + LOST);
         }
-        if !used.is_empty() {
-            self.connections.may_use(used, now);
+        let resumes = own.iter().any(|request| request.method == "session.resume");
+        if resumes || !used.is_empty() {
+            self.connections.may_use(used, resumes, now);
             self.revision += 1;
         }
     }

@@ -307,6 +307,11 @@ impl Mirror {
         row.parent.is_some() && row.branched_from.is_none() && !self.elsewhere.contains(&row.id)
     }
 
+    /// Whether another program has inserted the row after its parent.
+    pub(crate) fn is_from_elsewhere(&self, id: &StoredId) -> bool {
+        self.elsewhere.contains(id)
+    }
+
     /// Whether another program ended the row. Claims about the gateway do not apply to such an end.
     pub(crate) fn is_ended_elsewhere(row: &SessionRow) -> bool {
         let elsewhere = [EndReason::NewSession, EndReason::CliClose].map(EndReason::as_str);

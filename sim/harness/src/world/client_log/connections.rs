@@ -29,6 +29,9 @@ pub(crate) struct Connections {
     used: BTreeMap<String, Uptime>,
     /// When the last connection ended with a request without an answer that may have used a session, by runtime id.
     may_be_used: BTreeMap<String, Uptime>,
+    /// When the last connection ended with a resume without an answer, which may have used any session, also one that no
+    /// client has heard of.
+    any_may_be_used: Option<Uptime>,
 }
 
 /// The open connection of a client.
@@ -195,14 +198,18 @@ impl Connections {
         self.used.get(session).copied()
     }
 
-    /// A connection has ended with requests without an answer that may use these sessions.
-    pub(super) fn may_use(&mut self, sessions: Vec<String>, now: Uptime) {
+    /// A connection has ended with requests without an answer that may use these sessions; `resumes`: one of them is a resume,
+    /// which may use any.
+    pub(super) fn may_use(&mut self, sessions: Vec<String>, resumes: bool, now: Uptime) {
         self.may_be_used.extend(sessions.into_iter().map(|session| (session, now)));
+        if resumes {
+            self.any_may_be_used = Some(now);
+        }
     }
 
     /// When a request without an answer may have used a session last.
     pub(crate) fn may_be_used_at(&self, session: &str) -> Option<Uptime> {
-        self.may_be_used.get(session).copied()
+        self.may_be_used.get(session).copied().max(self.any_may_be_used)
     }
 
     /// Whether any connection has ended, or may have without the knowledge of its client.

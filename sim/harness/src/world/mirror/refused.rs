@@ -25,7 +25,7 @@ pub(crate) struct RefusedMessage {
     pub(crate) at: Uptime,
     /// Whether no write of the conversation was committed since: what came after it waits too.
     pub(crate) is_last: bool,
-    /// Whether a client has cut it off the conversation since, by an undo or a truncation: no later write stores it.
+    /// Whether a client has cut the conversation since, by an undo or a truncation: no later write stores it by itself.
     is_cut: bool,
 }
 
@@ -56,8 +56,7 @@ impl Refused {
     pub(super) fn apply(&mut self, write: &Write, first: &StoredId) {
         match write {
             Write::StartTurn { messages, .. } | Write::Append { messages, .. } => self.settle(first, messages),
-            Write::ReplaceMessages { messages, .. } => {
-                self.settle(first, messages);
+            Write::ReplaceMessages { .. } => {
                 self.messages.get_mut(first).into_iter().flatten().for_each(|known| known.is_cut = true);
             }
             _ => {}
