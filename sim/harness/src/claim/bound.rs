@@ -65,15 +65,16 @@ pub(crate) fn queue(scenario: &Scenario) -> Millis {
 
 /// How many requests begin, continue or delete a session.
 fn sessions(scenario: &Scenario) -> u64 {
-    let begins = |step: &&Step| match &step.action {
-        Action::Request(request) => matches!(
-            request,
-            RequestStep::Create { .. }
-                | RequestStep::Resume { .. }
-                | RequestStep::Branch { .. }
-                | RequestStep::Delete { .. }
-        ),
-        _ => false,
+    let begins = |step: &&Step| {
+        matches!(
+            step.action,
+            Action::Request(
+                RequestStep::Create { .. }
+                    | RequestStep::Resume { .. }
+                    | RequestStep::Branch { .. }
+                    | RequestStep::Delete { .. }
+            )
+        )
     };
     scenario.steps.iter().filter(begins).count() as u64
 }

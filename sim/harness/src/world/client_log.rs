@@ -480,8 +480,8 @@ impl Inner {
     /// and may not know of the end.
     fn doubts_holders(&mut self, client: &str, now: Uptime) {
         self.screens.doubt(client);
-        let own = self.in_flight.values().map(|waiting| &waiting.request).filter(|request| request.client == client);
-        let own: Vec<&SentRequest> = own.collect();
+        let waiting = self.in_flight.values().map(|waiting| &waiting.request);
+        let own: Vec<&SentRequest> = waiting.filter(|request| request.client == client).collect();
         let names =
             |request: &SentRequest, session: &str| request.method == "session.resume" || request.session() == session;
         let attaches =
@@ -494,10 +494,8 @@ impl Inner {
             self.lingering.insert(session, now + LOST);
         }
         let resumes = own.iter().any(|request| request.method == "session.resume");
-        if resumes || !used.is_empty() {
-            self.connections.may_use(used, resumes, now);
-            self.revision += 1;
-        }
+        self.connections.may_use(used, resumes, now);
+        self.revision += 1;
     }
 
     /// Records that the answer to a request has given a session to a client, and from which event on it hears all.
