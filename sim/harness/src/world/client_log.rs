@@ -494,8 +494,9 @@ impl Inner {
             self.lingering.insert(session, now + LOST);
         }
         let resumes = own.iter().any(|request| request.method == "session.resume");
-        self.connections.may_use(used, resumes, now);
-        self.revision += 1;
+        if self.connections.may_use(used, resumes, now) {
+            self.revision += 1;
+        }
     }
 
     /// Records that the answer to a request has given a session to a client, and from which event on it hears all.

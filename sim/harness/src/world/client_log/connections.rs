@@ -199,12 +199,14 @@ impl Connections {
     }
 
     /// A connection has ended with requests without an answer that may use these sessions; `resumes`: one of them is a resume,
-    /// which may use any.
-    pub(super) fn may_use(&mut self, sessions: Vec<String>, resumes: bool, now: Uptime) {
+    /// which may use any. Whether there was such a request.
+    pub(super) fn may_use(&mut self, sessions: Vec<String>, resumes: bool, now: Uptime) -> bool {
+        let is_any = resumes || !sessions.is_empty();
         self.may_be_used.extend(sessions.into_iter().map(|session| (session, now)));
         if resumes {
             self.any_may_be_used = Some(now);
         }
+        is_any
     }
 
     /// When a request without an answer may have used a session last.
