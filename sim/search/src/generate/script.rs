@@ -251,7 +251,7 @@ impl Writer<'_> {
             (on(Feature::Branch, 4), Word::Branch),
             (on(Feature::Delete, 3), Word::Delete),
             (on(Feature::Look, 3), Word::List),
-            (on(Feature::Answer, on(Feature::Question, 6)), Word::Answer),
+            (on(Feature::Answer, on(Feature::Question, 12)), Word::Answer),
             (on(Feature::Events, 3), Word::EventsSince),
         ]);
         menu
@@ -533,7 +533,7 @@ impl Writer<'_> {
         if self.names_no_question {
             return RequestStep::Answer { session, text, to: last, naming: Naming::None };
         }
-        let to = *self.prng.one(&[last, last, last, again, AnsweredQuestion::Numbered(NonZeroU32::MIN)]);
+        let to = *self.prng.one(&[last, last, again, AnsweredQuestion::Numbered(NonZeroU32::MIN)]);
         let strays = self.prng.hits(1, 16);
         let naming = if strays { Naming::Id("00000000".to_owned()) } else { Naming::Own };
         RequestStep::Answer { session, text: text.filter(|_| to != again), to, naming }

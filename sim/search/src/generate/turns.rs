@@ -55,15 +55,15 @@ fn turn(prng: &mut Prng, swarm: &Swarm, grace: Millis) -> TurnScript {
     for _ in 0..1 + prng.below(4) {
         let kind = prng.weighted(&kinds).expect("a tool is always possible");
         let step = step(prng, kind, grace);
-        let is_question = matches!(step, TurnStep::Ask { .. });
+        let asked = if let TurnStep::Ask { kind, .. } = &step { Some(*kind) } else { None };
         let job = if let TurnStep::Background { takes, .. } = &step { Some(*takes) } else { None };
         steps.push(step);
         // A process that ends meanwhile loses what was said, unless it is stored at once.
         if matches!(kind, Kind::Say) && prng.hits(1, 2) {
             steps.push(TurnStep::Sleep { takes: length(prng, grace) });
         }
-        // An answer that is late, or sent twice, finds another question open.
-        if is_question && prng.hits(1, 2) {
+        // An answer that is late, or sent twice, finds another question open: leave for one command, that for another.
+        if asked.is_some_and(|kind| kind == QuestionKind::Approval || prng.hits(1, 2)) {
             steps.push(TurnStep::Ask { kind: QuestionKind::Approval, text: "rm -r build".to_owned() });
         }
         // The job may end while the turn that started it still runs, and other turns end.
