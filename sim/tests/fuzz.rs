@@ -24,8 +24,9 @@ const LATE: &[&str] = &[
     "close.reap_order = pop_then_end",
     "flush.when = tools_and_end",
     "interrupt.late = sent_and_stored",
-    // Only a stop and an answer that arrive at one instant show it.
+    // Only a stop and an answer that arrive at one instant show these.
     "interrupt.asking = stops_later",
+    "interrupt.answer = wiped",
     "notices.taker = any_after_turn",
     "notices.liveness = not_checked",
     "approval.asked = stored_id",

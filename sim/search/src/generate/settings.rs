@@ -114,8 +114,8 @@ fn settings(prng: &mut Prng, swarm: &Swarm, gateway: &mut Config) {
         "telegram".clone_into(&mut gateway.source);
     }
     // Bounds that the few requests of a scenario can reach.
-    if prng.hits(1, if swarm.has(Feature::Busy) { 2 } else { 4 }) {
-        gateway.max_waiting_prompts = *prng.one(&[1, 2]);
+    if prng.hits(if swarm.has(Feature::Busy) { 3 } else { 1 }, 4) {
+        gateway.max_waiting_prompts = *prng.one(&[1, 1, 1, 2]);
     }
     if prng.hits(1, 4) {
         gateway.max_kept_events = *prng.one(&[1, 2, 8]);
