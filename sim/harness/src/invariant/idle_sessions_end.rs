@@ -24,7 +24,11 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
         }
         let subject = view.names.label(session.id());
         // What the session itself takes for its last use is not asked: it could put off its end for ever.
-        let maybe = view.clients.log.connections().may_be_used_at(session.id().as_str());
+        let connections = view.clients.log.connections();
+        let maybe = match connections.may_be_used_later() {
+            true => Some(view.now),
+            false => connections.may_be_used_at(session.id().as_str()),
+        };
         let era = last_used(view, session, &subject).max(maybe).unwrap_or_default();
         Some(Condition { subject, era, within, detail })
     });

@@ -494,7 +494,7 @@ impl Inner {
             self.lingering.insert(session, now + LOST);
         }
         let resumes = own.iter().any(|request| request.method == "session.resume");
-        if self.connections.may_use(used, resumes, now) {
+        if self.connections.may_use(client, used, resumes, now) {
             self.revision += 1;
         }
     }

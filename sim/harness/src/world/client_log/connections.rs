@@ -32,6 +32,8 @@ pub(crate) struct Connections {
     /// When the last connection ended with a resume without an answer, which may have used any session, also one that no
     /// client has heard of.
     any_may_be_used: Option<Uptime>,
+    /// Whether a connection that was cut has ended with such a request, which may be held back for any time.
+    may_be_used_later: bool,
 }
 
 /// The open connection of a client.
@@ -64,6 +66,9 @@ impl Connections {
         }
         if connection.is_sound {
             self.left.extend(connection.sessions.into_keys().map(|session| (session, now)));
+        } else {
+            // The gateway may find out at any time.
+            self.left.retain(|session, _| !connection.sessions.contains_key(session));
         }
     }
 
@@ -198,10 +203,11 @@ impl Connections {
         self.used.get(session).copied()
     }
 
-    /// A connection has ended with requests without an answer that may use these sessions; `resumes`: one of them is a resume,
-    /// which may use any. Whether there was such a request.
-    pub(super) fn may_use(&mut self, sessions: Vec<String>, resumes: bool, now: Uptime) -> bool {
+    /// The connection of a client is about to end with requests without an answer that may use these sessions; `resumes`: one of
+    /// them is a resume, which may use any. Whether there was such a request.
+    pub(super) fn may_use(&mut self, client: &str, sessions: Vec<String>, resumes: bool, now: Uptime) -> bool {
         let is_any = resumes || !sessions.is_empty();
+        self.may_be_used_later |= is_any && !self.is_sound(client);
         self.may_be_used.extend(sessions.into_iter().map(|session| (session, now)));
         if resumes {
             self.any_may_be_used = Some(now);
@@ -212,6 +218,11 @@ impl Connections {
     /// When a request without an answer may have used a session last.
     pub(crate) fn may_be_used_at(&self, session: &str) -> Option<Uptime> {
         self.may_be_used.get(session).copied().max(self.any_may_be_used)
+    }
+
+    /// Whether a request of a connection that has ended may be carried out at any time.
+    pub(crate) fn may_be_used_later(&self) -> bool {
+        self.may_be_used_later
     }
 
     /// Whether any connection has ended, or may have without the knowledge of its client.
