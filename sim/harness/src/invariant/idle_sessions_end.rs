@@ -5,9 +5,11 @@ use gateway_core::clock::{Millis, Uptime};
 use gateway_core::lifecycle::idle::{self, SCAN};
 use gateway_core::record::Attachment;
 use gateway_core::state::{Registry, Session};
+use gateway_core::store::StoredId;
 
 use super::evictions_have_a_cause::last_used;
 use super::{Claim, Condition, Invariant, View};
+use crate::world::client_log::Target;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "idle_sessions_end",
@@ -24,15 +26,22 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
         }
         let subject = view.names.label(session.id());
         // What the session itself takes for its last use is not asked: it could put off its end for ever.
-        let connections = view.clients.log.connections();
-        let maybe = match connections.may_be_used_later() {
-            true => Some(view.now),
-            false => connections.may_be_used_at(session.id().as_str()),
-        };
+        let maybe = view.clients.log.connections().used_without_answer(|target| concerns(view, session, target));
         let era = last_used(view, session, &subject).max(maybe).unwrap_or_default();
         Some(Condition { subject, era, within, detail })
     });
     idle.collect()
+}
+
+/// Whether a request with this target concerns the session. A row that is not known, by a title of before, may be its own.
+fn concerns(view: &View<'_>, session: &Session, target: &Target) -> bool {
+    match target {
+        Target::Session(id) => session.id().as_str() == id,
+        Target::Row(asked) => {
+            let row = view.rows.row(&StoredId::new(asked.as_str())).or_else(|| view.rows.titled(asked));
+            row.is_none_or(|row| session.read(|record| view.rows.first(&record.agent.row) == view.rows.first(&row.id)))
+        }
+    }
 }
 
 /// Whether it is not in use.

@@ -155,6 +155,7 @@ impl<'a> Run<'a> {
         }
         self.world.context.clock.jump(end).await;
         self.world.context.heal();
+        self.world.context.client_log.mended(end);
         self.world.context.pool.cancel(|task| task.tag.role == Role::Script);
         if self.has_turns() {
             self.world.context.enter(Site::Heal, "faults off, turns go on".to_owned());

@@ -10,6 +10,7 @@ mod receipt;
 mod request;
 mod screen;
 mod session_log;
+mod unanswered;
 
 use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,7 @@ pub(crate) use request::{Answer, LoggedRequest, SentRequest, is_attaching, is_un
 pub(crate) use screen::Screens;
 use session_log::Stopped;
 pub(crate) use session_log::{SessionLog, TurnEnd};
+pub(crate) use unanswered::Target;
 
 use crate::footprint::{Resource, SharedFootprints};
 use crate::world::cases::Excuse;
@@ -247,11 +249,10 @@ impl ClientLog {
         let mut inner = self.0.borrow_mut();
         // A request that is carried out delays the moment at which the gateway finds the end of its connection, and so does a
         // network that is cut or slow.
-        let is_sound = inner.connections.is_sound(client);
-        inner.connections.end(client, now);
-        if !is_sound || inner.in_flight.keys().any(|(other, _)| other == client) {
+        if !inner.connections.is_sound(client) || inner.in_flight.keys().any(|(other, _)| other == client) {
             inner.doubts_holders(client, now);
         }
+        inner.connections.end(client, now);
         for session in inner.screens.clear(client) {
             inner.changes_screen(&session);
         }
@@ -289,6 +290,11 @@ impl ClientLog {
         let mut inner = self.0.borrow_mut();
         inner.connections.vanish(client, is_noticed);
         inner.doubts_holders(client, now);
+    }
+
+    /// The network carries all frames from now on.
+    pub(crate) fn mended(&self, now: Uptime) {
+        self.0.borrow_mut().connections.mended(now);
     }
 
     /// What clients show.
@@ -482,21 +488,15 @@ impl Inner {
         self.screens.doubt(client);
         let waiting = self.in_flight.values().map(|waiting| &waiting.request);
         let own: Vec<&SentRequest> = waiting.filter(|request| request.client == client).collect();
-        let names =
-            |request: &SentRequest, session: &str| request.method == "session.resume" || request.session() == session;
-        let attaches =
-            |session: &str| own.iter().any(|request| is_attaching(&request.method) && names(request, session));
-        let uses = |session: &str| own.iter().any(|request| is_use(&request.method) && names(request, session));
-        let taken: Vec<String> = self.sessions.keys().filter(|session| attaches(session)).cloned().collect();
-        let used: Vec<String> = self.sessions.keys().filter(|session| uses(session)).cloned().collect();
-        for session in taken {
+        let attaches = |request: &SentRequest, session: &str| {
+            is_attaching(&request.method) && (request.method == "session.resume" || request.session() == session)
+        };
+        let taken = self.sessions.keys().filter(|session| own.iter().any(|request| attaches(request, session)));
+        for session in taken.cloned().collect::<Vec<_>>() {
             self.screens.unknown(&session);
             self.lingering.insert(session, now + LOST);
         }
-        let resumes = own.iter().any(|request| request.method == "session.resume");
-        if self.connections.may_use(client, used, resumes, now) {
-            self.revision += 1;
-        }
+        self.revision += u64::from(self.connections.lose(client, &own, now));
     }
 
     /// Records that the answer to a request has given a session to a client, and from which event on it hears all.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gateway_core::clock::Uptime;
 
 use super::request::{SentRequest, is_attaching};
+use super::unanswered::{Passage, Target, Unanswered};
 
 /// The open connections, by client.
 #[derive(Default)]
@@ -27,13 +28,8 @@ pub(crate) struct Connections {
     silent: BTreeSet<String>,
     /// When the last request was sent that has used a session, by runtime id: attached it to a connection, or held it as a turn does.
     used: BTreeMap<String, Uptime>,
-    /// When the last connection ended with a request without an answer that may have used a session, by runtime id.
-    may_be_used: BTreeMap<String, Uptime>,
-    /// When the last connection ended with a resume without an answer, which may have used any session, also one that no
-    /// client has heard of.
-    any_may_be_used: Option<Uptime>,
-    /// Whether a connection that was cut has ended with such a request, which may be held back for any time.
-    may_be_used_later: bool,
+    /// Requests without an answer whose connection has ended.
+    unanswered: Unanswered,
 }
 
 /// The open connection of a client.
@@ -203,26 +199,20 @@ impl Connections {
         self.used.get(session).copied()
     }
 
-    /// The connection of a client is about to end with requests without an answer that may use these sessions; `resumes`: one of
-    /// them is a resume, which may use any. Whether there was such a request.
-    pub(super) fn may_use(&mut self, client: &str, sessions: Vec<String>, resumes: bool, now: Uptime) -> bool {
-        let is_any = resumes || !sessions.is_empty();
-        self.may_be_used_later |= is_any && !self.is_sound(client);
-        self.may_be_used.extend(sessions.into_iter().map(|session| (session, now)));
-        if resumes {
-            self.any_may_be_used = Some(now);
-        }
-        is_any
+    /// The connection of a client is about to end, without answers to these requests. Returns whether any of them may have used a session.
+    pub(super) fn lose(&mut self, client: &str, requests: &[&SentRequest], now: Uptime) -> bool {
+        let passage = if self.is_sound(client) { Passage::Open } else { Passage::HeldBack };
+        self.unanswered.note(requests, passage, now)
     }
 
-    /// When a request without an answer may have used a session last.
-    pub(crate) fn may_be_used_at(&self, session: &str) -> Option<Uptime> {
-        self.may_be_used.get(session).copied().max(self.any_may_be_used)
+    /// The network carries all frames from now on.
+    pub(super) fn mended(&mut self, now: Uptime) {
+        self.unanswered.mended(now);
     }
 
-    /// Whether a request of a connection that has ended may be carried out at any time.
-    pub(crate) fn may_be_used_later(&self) -> bool {
-        self.may_be_used_later
+    /// When the last request without an answer may have been carried out whose target concerns a session.
+    pub(crate) fn used_without_answer(&self, concerns: impl Fn(&Target) -> bool) -> Option<Uptime> {
+        self.unanswered.last(concerns)
     }
 
     /// Whether any connection has ended, or may have without the knowledge of its client.
