@@ -259,11 +259,6 @@ impl Action {
         if let Self::Connection(ConnectionStep::Lag { takes }) = self { Some(*takes) } else { None }
     }
 
-    /// Whether the step sets the wall clock back.
-    pub const fn sets_clock_back(&self) -> bool {
-        matches!(self, Self::Process(ProcessStep::SetClock { jump: Jump::Back(_) }))
-    }
-
     /// How long after the step the gateway finds its client gone; `None` if the step sets no such time.
     pub const fn notice_after(&self) -> Option<Millis> {
         if let Self::Connection(ConnectionStep::Vanish { takes }) = self { *takes } else { None }

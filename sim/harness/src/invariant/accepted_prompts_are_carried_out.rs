@@ -60,7 +60,7 @@ fn each_text(view: &View<'_>, first: &StoredId, logs: &[&SessionLog], cases: &mu
         let kept = stored + waiting(view, first, said);
         cases.add(match accepted {
             _ if kept >= accepted => Case::Held,
-            _ if kept + cancelled(logs, said) >= accepted => Case::Excused(Excuse::MayBeCancelled),
+            _ if kept + cancelled(view, first, logs, said) >= accepted => Case::Excused(Excuse::MayBeCancelled),
             _ => {
                 let row = view.rows.alias(first);
                 let detail = format!(
@@ -72,15 +72,16 @@ fn each_text(view: &View<'_>, first: &StoredId, logs: &[&SessionLog], cases: &mu
     }
 }
 
-/// How many inputs with this text were accepted before a client closed a session of the conversation, which may be a later one
-/// that they were left to: they are cancelled, and it receives an error for each.
-fn cancelled(logs: &[&SessionLog], said: &str) -> usize {
-    let requests = || logs.iter().flat_map(|log| &log.requests);
-    let closes = || requests().filter(|request| request.method == "session.close");
-    let ended = |close: &LoggedRequest| close.answered.as_ref().map(|reply| reply.at);
-    let is_closed =
-        |request: &&LoggedRequest| closes().any(|close| ended(close).is_none_or(|at| at >= request.sent_at));
-    requests().filter(|request| is_accepted(request) && request.said() == said).filter(is_closed).count()
+/// How many inputs with this text clients have cancelled: those that were deleted from the rows, also when an earlier session of
+/// the conversation had left them; of a release that keeps them in memory, those that were accepted in a session that a client has
+/// closed. A client receives an error for each.
+fn cancelled(view: &View<'_>, first: &StoredId, logs: &[&SessionLog], said: &str) -> usize {
+    let in_rows = view.rows.cancelled().iter().filter(|input| input.text == said);
+    let in_rows = in_rows.filter(|input| view.rows.first(&input.session) == first).count();
+    let is_closed = |log: &&&SessionLog| log.requests.iter().any(|request| request.method == "session.close");
+    let of_closed = logs.iter().filter(is_closed).flat_map(|log| &log.requests);
+    let in_memory = of_closed.filter(|request| is_accepted(request) && request.said() == said).count();
+    in_rows.max(in_memory)
 }
 
 /// Whether it was accepted for later.

@@ -22,21 +22,21 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
 }
 
 fn case(view: &View<'_>, answer: &Answer) -> Case {
-    // Without a lock at that time nothing is refused because of one.
-    if !view.store.waited_since(answer.request.sent_at) {
-        return Case::NotConcerned;
-    }
+    let sent_at = answer.request.sent_at;
+    let (is_broken, has_waited) = (view.store.broken_at >= Some(sent_at), view.store.waited_since(sent_at));
     match answer.result {
-        Err(STORAGE) if view.store.broken_at >= Some(answer.request.sent_at) => Case::Excused(Excuse::WriteRefused),
+        Err(STORAGE) if is_broken && has_waited => Case::Excused(Excuse::WriteRefused),
+        // No lock of another process has to do with it.
+        Err(STORAGE) if is_broken => Case::NotConcerned,
         Err(STORAGE) => {
             let client = &answer.client;
-            let sent_at = answer.request.sent_at;
             let detail = format!(
                 "{} of {client}, sent at {sent_at}, was refused because of a short lock",
                 answer.request.method
             );
             Case::failed(client.clone(), detail)
         }
-        _ => Case::Held,
+        _ if has_waited => Case::Held,
+        _ => Case::NotConcerned,
     }
 }

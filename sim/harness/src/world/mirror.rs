@@ -185,6 +185,11 @@ impl Mirror {
         self.inputs.waiting()
     }
 
+    /// The inputs that a request of a client has cancelled, oldest first.
+    pub(crate) fn cancelled(&self) -> &[NewInput] {
+        self.inputs.cancelled()
+    }
+
     /// Rows in which a message was stored a second time, with its text.
     pub(crate) fn stored_again(&self) -> &[(StoredId, String)] {
         self.messages.again()
@@ -305,11 +310,6 @@ impl Mirror {
     /// program.
     pub(crate) fn continues(&self, row: &SessionRow) -> bool {
         row.parent.is_some() && row.branched_from.is_none() && !self.elsewhere.contains(&row.id)
-    }
-
-    /// Whether another program has inserted the row after its parent.
-    pub(crate) fn is_from_elsewhere(&self, id: &StoredId) -> bool {
-        self.elsewhere.contains(id)
     }
 
     /// Whether another program ended the row. Claims about the gateway do not apply to such an end.

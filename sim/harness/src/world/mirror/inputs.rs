@@ -7,12 +7,19 @@ use gateway_core::store::{NewInput, StoredId, Write};
 pub(crate) struct Inputs {
     /// Oldest first.
     waiting: Vec<NewInput>,
+    /// Those that waited when they were cancelled, oldest first.
+    cancelled: Vec<NewInput>,
 }
 
 impl Inputs {
     /// The inputs that wait, oldest first.
     pub(super) fn waiting(&self) -> &[NewInput] {
         &self.waiting
+    }
+
+    /// The inputs that were cancelled, oldest first.
+    pub(super) fn cancelled(&self) -> &[NewInput] {
+        &self.cancelled
     }
 
     /// Applies a committed transaction.
@@ -22,7 +29,11 @@ impl Inputs {
             Write::StartTurn { taken, .. } | Write::Append { taken, .. } => {
                 self.waiting.retain(|input| !taken.contains(&input.id));
             }
-            Write::Cancel { session } => self.cancel(session),
+            Write::Cancel { session } => {
+                let cancelled = self.waiting.iter().filter(|input| input.session == *session);
+                self.cancelled.extend(cancelled.cloned());
+                self.cancel(session);
+            }
             Write::Rotate { parent, child, .. } => {
                 let passed_on = self.waiting.iter_mut().filter(|input| input.session == *parent);
                 passed_on.for_each(|input| input.session = child.id.clone());
