@@ -155,11 +155,7 @@ impl Mirror {
     /// Why a message of the conversation of a row is excused from being stored, if it is: how many like it the store has
     /// refused, or any number while a refused write waits to be repeated.
     pub(crate) fn excused(&self, row: &StoredId, is_it: impl Fn(&NewMessage) -> bool) -> usize {
-        let refused = self.refused(row);
-        match refused.iter().any(|refused| refused.is_last) {
-            true => usize::MAX / 2,
-            false => refused.iter().filter(|refused| is_it(&refused.message)).count(),
-        }
+        self.refused.like(self.first(row), is_it)
     }
 
     /// How many writes of messages to the conversation of a row the store has refused from this instant on.
@@ -396,8 +392,8 @@ impl Mirror {
         if let Some(title) = self.row(row).and_then(|row| row.title.clone()) {
             self.titles.insert((first.clone(), title));
         }
+        self.refused.apply(write, &first, self.messages.active(row));
         self.messages.apply(write, &first);
-        self.refused.apply(write, &first);
     }
 
     /// Records that a write has changed a row other than by an end.

@@ -135,7 +135,8 @@ impl Messages {
             }
             Write::ReplaceMessages { session, messages, replaced } => {
                 self.judge_anew(session, first, messages);
-                self.active.insert(session.clone(), messages.clone());
+                let before = self.active.insert(session.clone(), messages.clone()).unwrap_or_default();
+                self.all.entry(first.clone()).or_default().extend(appeared(&before, messages));
                 if let (Replaced::All, Some(lost)) = (replaced, self.archived.remove(session)) {
                     self.lost_archived.push((session.clone(), lost));
                 }
@@ -203,4 +204,17 @@ impl Messages {
             self.flaws.extend(talk.add(message, calls).map(|flaw| (row.clone(), flaw)));
         }
     }
+}
+
+/// The messages that a row has more often after a write of all its messages than before it.
+pub(super) fn appeared(before: &[NewMessage], after: &[NewMessage]) -> Vec<NewMessage> {
+    let mut before: Vec<&NewMessage> = before.iter().collect();
+    let mut is_new = |message: &&NewMessage| match before.iter().position(|known| known == message) {
+        Some(place) => {
+            before.remove(place);
+            false
+        }
+        None => true,
+    };
+    after.iter().filter(|message| is_new(message)).cloned().collect()
 }

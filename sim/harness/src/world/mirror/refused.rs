@@ -8,10 +8,14 @@ use std::collections::BTreeMap;
 use gateway_core::clock::Uptime;
 use gateway_core::store::{NewMessage, StoredId, Write};
 
+use super::messages::appeared;
+
 /// The refusals, by the first row of their conversation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Refused {
     messages: BTreeMap<StoredId, Vec<RefusedMessage>>,
+    /// Those that a client has cut off the conversation since, by an undo or a truncation: no later write stores them.
+    cut: BTreeMap<StoredId, Vec<NewMessage>>,
     /// When writes were refused, oldest first.
     times: BTreeMap<StoredId, Vec<Uptime>>,
 }
@@ -25,14 +29,23 @@ pub(crate) struct RefusedMessage {
     pub(crate) at: Uptime,
     /// Whether no write of the conversation was committed since: what came after it waits too.
     pub(crate) is_last: bool,
-    /// Whether a client has cut the conversation since, by an undo or a truncation: no later write stores it by itself.
-    is_cut: bool,
 }
 
 impl Refused {
     /// The refused messages of a conversation, in the order of their first refusal.
     pub(super) fn of(&self, first: &StoredId) -> &[RefusedMessage] {
         self.messages.get(first).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many messages like it the store has refused, those included that were cut off since; any number while a refused
+    /// write waits to be repeated.
+    pub(super) fn like(&self, first: &StoredId, is_it: impl Fn(&NewMessage) -> bool) -> usize {
+        let refused = self.of(first);
+        if refused.iter().any(|refused| refused.is_last) {
+            return usize::MAX / 2;
+        }
+        let cut = self.cut.get(first).into_iter().flatten();
+        refused.iter().map(|refused| &refused.message).chain(cut).filter(|message| is_it(message)).count()
     }
 
     /// How many writes of a conversation were refused from this instant on.
@@ -45,19 +58,21 @@ impl Refused {
         self.times.entry(first.clone()).or_default().push(at);
         let refused = self.messages.entry(first.clone()).or_default();
         for message in messages {
-            match refused.iter_mut().find(|known| !known.is_cut && known.message == *message) {
+            match refused.iter_mut().find(|known| known.message == *message) {
                 Some(known) => (known.at, known.is_last) = (at, true),
-                None => refused.push(RefusedMessage { message: message.clone(), at, is_last: true, is_cut: false }),
+                None => refused.push(RefusedMessage { message: message.clone(), at, is_last: true }),
             }
         }
     }
 
-    /// Records that a write to a conversation was committed.
-    pub(super) fn apply(&mut self, write: &Write, first: &StoredId) {
+    /// Records that a write to a conversation was committed. `before` are the messages of its row before the write.
+    pub(super) fn apply(&mut self, write: &Write, first: &StoredId, before: &[NewMessage]) {
         match write {
             Write::StartTurn { messages, .. } | Write::Append { messages, .. } => self.settle(first, messages),
-            Write::ReplaceMessages { .. } => {
-                self.messages.get_mut(first).into_iter().flatten().for_each(|known| known.is_cut = true);
+            Write::ReplaceMessages { messages, .. } if self.messages.contains_key(first) => {
+                self.settle(first, &appeared(before, messages));
+                let left = self.messages.remove(first).unwrap_or_default();
+                self.cut.entry(first.clone()).or_default().extend(left.into_iter().map(|known| known.message));
             }
             _ => {}
         }
@@ -65,7 +80,7 @@ impl Refused {
 
     fn settle(&mut self, first: &StoredId, messages: &[NewMessage]) {
         if let Some(refused) = self.messages.get_mut(first) {
-            refused.retain(|known| known.is_cut || !messages.contains(&known.message));
+            refused.retain(|known| !messages.contains(&known.message));
             refused.iter_mut().for_each(|known| known.is_last = false);
         }
     }
@@ -96,20 +111,25 @@ mod tests {
         assert!(refused.of(&first).is_empty());
     }
 
-    /// What a client cuts off before it is stored is no message that a later one with its text and time settles.
+    /// What a client cuts off before it is stored is no message that a later one with its text and time settles. What the cut
+    /// leaves is stored by it.
     #[test]
-    fn a_cut_message_stays_refused() {
+    fn a_cut_message_is_never_stored() {
         let (first, mut refused) = (StoredId::new("a"), Refused::default());
-        let done = NewMessage::text(Role::Assistant, "done", Wall(1));
-        refused.note(&first, std::slice::from_ref(&done), Uptime(1));
-        refused.apply(
-            &Write::ReplaceMessages { session: first.clone(), messages: Vec::new(), replaced: Replaced::Active },
-            &first,
-        );
-        refused
-            .apply(&Write::Append { session: first.clone(), messages: vec![done.clone()], taken: Vec::new() }, &first);
+        let [kept, done] = ["kept", "done"].map(|text| NewMessage::text(Role::Assistant, text, Wall(1)));
+        let replace = |messages: &[NewMessage]| Write::ReplaceMessages {
+            session: StoredId::new("a"),
+            messages: messages.to_vec(),
+            replaced: Replaced::Active,
+        };
+        // An earlier turn had the same answer at the same time.
+        refused.note(&first, &[kept.clone(), done.clone()], Uptime(1));
+        refused.apply(&replace(&[done.clone(), kept]), &first, std::slice::from_ref(&done));
+        assert!(refused.of(&first).is_empty());
+        assert_eq!(refused.like(&first, |message| *message == done), 1);
+        let again = Write::Append { session: first.clone(), messages: vec![done.clone()], taken: Vec::new() };
+        refused.apply(&again, &first, std::slice::from_ref(&done));
+        refused.note(&first, std::slice::from_ref(&done), Uptime(2));
         assert_eq!(refused.of(&first).len(), 1);
-        refused.note(&first, &[done], Uptime(2));
-        assert_eq!(refused.of(&first).len(), 2);
     }
 }
