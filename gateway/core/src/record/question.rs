@@ -54,7 +54,7 @@ pub enum Resolution {
 pub enum Meant {
     /// None: no approval was sent on its connection that the connection has not answered.
     None,
-    /// The only one that was sent on its connection, or on one that is gone, and was not answered there.
+    /// The only one that was sent on its connection, or on one that the session has lost, and was not answered there.
     One(String),
     /// It may be any of so many.
     Unclear(usize),
@@ -73,9 +73,18 @@ pub struct QuestionLog {
 #[derive(Clone, Debug, PartialEq)]
 struct Unanswered {
     id: String,
-    /// The connection that it was sent on, or none if that is gone: its client may be back on another one, where the answer
-    /// comes.
-    sent_on: Option<ConnectionId>,
+    sent_on: Line,
+}
+
+/// The connection that an approval was sent on.
+#[derive(Clone, Debug, PartialEq)]
+enum Line {
+    /// It hears the session.
+    Hears(ConnectionId),
+    /// The session was given to another one. It may be dead without a sign: its client may be the one that came back there.
+    Left(ConnectionId),
+    /// It is gone: its client may be back on another one, where the answer comes.
+    Gone,
 }
 
 impl OpenQuestion {
@@ -120,7 +129,7 @@ impl QuestionLog {
             if self.unanswered.len() == UNANSWERED_MAX {
                 self.unanswered.pop_front();
             }
-            self.unanswered.push_back(Unanswered { id: question.id.clone(), sent_on: Some(to.clone()) });
+            self.unanswered.push_back(Unanswered { id: question.id.clone(), sent_on: Line::Hears(to.clone()) });
         }
     }
 
@@ -139,20 +148,22 @@ impl QuestionLog {
 
     /// A connection has answered the approval with this id.
     pub(crate) fn answered_on(&mut self, connection: &ConnectionId, id: &str) {
-        self.unanswered.retain(|approval| approval.sent_on.as_ref() != Some(connection) || approval.id != id);
+        self.unanswered.retain(|approval| !approval.is_on(connection) || approval.id != id);
     }
 
     /// A connection has answered an approval without its id.
     ///
     /// A client answers what it was shown in order and at most once, but an answer may be in transit while other approvals are
     /// sent, and it may be for one that the client was shown before it reconnected. So it is clear only if a single approval was
-    /// sent on the connection or on one that is gone, and not answered there. If it is not, the oldest of them is no candidate
-    /// any more: the answer was given to it or to a later one.
+    /// sent on the connection or on one that the session has lost, and not answered there. If it is not, the oldest of them is
+    /// no candidate any more: the answer was given to it or to a later one.
+    ///
+    /// The approval of a lost connection stays a candidate when it is shown and answered elsewhere, because another client may
+    /// have done that. So a client that names no request may have to answer once more after it has reconnected.
     pub(crate) fn answered_without_id(&mut self, connection: &ConnectionId) -> Meant {
-        let is_own = |approval: &&Unanswered| approval.sent_on.as_ref() == Some(connection);
-        let Some(own) = self.unanswered.iter().find(is_own) else { return Meant::None };
+        let Some(own) = self.unanswered.iter().find(|approval| approval.is_on(connection)) else { return Meant::None };
         let mut ids: Vec<String> = vec![own.id.clone()];
-        for approval in self.unanswered.iter().filter(|approval| approval.sent_on.is_none() || is_own(approval)) {
+        for approval in self.unanswered.iter().filter(|approval| approval.may_be_answered_on(connection)) {
             if !ids.contains(&approval.id) {
                 ids.push(approval.id.clone());
             }
@@ -161,23 +172,43 @@ impl QuestionLog {
             self.answered_on(connection, id);
             return Meant::One(id.clone());
         }
-        let oldest = self.unanswered.iter().position(|approval| approval.sent_on.is_none() || is_own(&approval));
+        let oldest = self.unanswered.iter().position(|approval| approval.may_be_answered_on(connection));
         oldest.and_then(|place| self.unanswered.remove(place));
         Meant::Unclear(ids.len())
     }
 
-    /// The connections for which `is_served` is false are gone.
-    pub(crate) fn retain(&mut self, is_served: impl Fn(&ConnectionId) -> bool) {
-        let mut astray: Vec<String> = Vec::new();
+    /// The session has got another connection. Those for which `is_served` is false are gone, and those for which `hears` is
+    /// false have lost the session to it.
+    pub(crate) fn review(&mut self, is_served: impl Fn(&ConnectionId) -> bool, hears: impl Fn(&ConnectionId) -> bool) {
+        let mut gone: Vec<String> = Vec::new();
         self.unanswered.retain_mut(|approval| {
-            if approval.sent_on.as_ref().is_some_and(&is_served) {
+            if let Line::Hears(connection) | Line::Left(connection) = &approval.sent_on
+                && is_served(connection)
+            {
+                let connection = connection.clone();
+                approval.sent_on = if hears(&connection) { Line::Hears(connection) } else { Line::Left(connection) };
                 return true;
             }
-            approval.sent_on = None;
-            let is_new = !astray.contains(&approval.id);
-            astray.push(approval.id.clone());
+            approval.sent_on = Line::Gone;
+            let is_new = !gone.contains(&approval.id);
+            gone.push(approval.id.clone());
             is_new
         });
+    }
+}
+
+impl Unanswered {
+    /// Whether it was sent on this connection.
+    fn is_on(&self, connection: &ConnectionId) -> bool {
+        matches!(&self.sent_on, Line::Hears(on) | Line::Left(on) if on == connection)
+    }
+
+    /// Whether an answer that comes on this connection may be meant for it.
+    fn may_be_answered_on(&self, connection: &ConnectionId) -> bool {
+        match &self.sent_on {
+            Line::Hears(on) => on == connection,
+            Line::Left(_) | Line::Gone => true,
+        }
     }
 }
 
@@ -212,11 +243,29 @@ mod tests {
         let (first, second) = (ConnectionId::new(1, "desktop"), ConnectionId::new(2, "desktop"));
         let mut log = QuestionLog::default();
         log.show(&mut approval("a"), &first);
-        log.retain(|connection| *connection == second);
+        log.review(|connection| *connection == second, |_| true);
         assert_eq!(log.answered_without_id(&second), Meant::None);
         log.show(&mut approval("b"), &second);
         assert_eq!(log.answered_without_id(&second), Meant::Unclear(2));
         assert_eq!(log.answered_without_id(&second), Meant::One("b".to_owned()));
+    }
+
+    /// An earlier connection that lost the session may be dead without a sign. If it is not, it may still answer for itself.
+    #[test]
+    fn an_answer_may_come_from_a_connection_that_died_without_a_sign() {
+        let (first, second) = (ConnectionId::new(1, "desktop"), ConnectionId::new(2, "desktop"));
+        let mut log = QuestionLog::default();
+        log.show(&mut approval("a"), &first);
+        log.review(|_| true, |connection| *connection == second);
+        log.show(&mut approval("b"), &second);
+        let (mut second_again, mut both_hear) = (log.clone(), log.clone());
+        assert_eq!(log.answered_without_id(&second), Meant::Unclear(2));
+        assert_eq!(log.answered_without_id(&second), Meant::One("b".to_owned()));
+        assert_eq!(second_again.answered_without_id(&first), Meant::One("a".to_owned()));
+        assert_eq!(second_again.answered_without_id(&second), Meant::One("b".to_owned()));
+        // A connection that hears the session has another client.
+        both_hear.review(|_| true, |_| true);
+        assert_eq!(both_hear.answered_without_id(&second), Meant::One("b".to_owned()));
     }
 
     /// An approval that is shown again after a reconnect is one.
@@ -225,7 +274,7 @@ mod tests {
         let (first, second) = (ConnectionId::new(1, "desktop"), ConnectionId::new(2, "desktop"));
         let (mut log, mut asked) = (QuestionLog::default(), approval("a"));
         log.show(&mut asked, &first);
-        log.retain(|connection| *connection == second);
+        log.review(|connection| *connection == second, |_| true);
         log.show(&mut asked, &second);
         assert_eq!(log.answered_without_id(&second), Meant::One("a".to_owned()));
     }
