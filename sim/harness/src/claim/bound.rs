@@ -1,5 +1,7 @@
 //! The bounds that several claims share, each computed from a scenario.
 
+use std::collections::BTreeSet;
+
 use gateway_core::agent::script::{OnInterrupt, TurnScript, TurnStep};
 use gateway_core::clock::Millis;
 use gateway_core::config::Config;
@@ -63,7 +65,7 @@ pub(crate) fn queue(scenario: &Scenario) -> Millis {
     write(scenario).times(sessions(scenario))
 }
 
-/// How many requests begin, continue or delete a session.
+/// How many conversations the requests of a scenario begin, continue or delete.
 fn sessions(scenario: &Scenario) -> u64 {
     let begins = |step: &&Step| {
         matches!(
@@ -76,7 +78,9 @@ fn sessions(scenario: &Scenario) -> u64 {
             )
         )
     };
-    scenario.steps.iter().filter(begins).count() as u64
+    let actions = scenario.steps.iter().filter(begins).map(|step| &step.action);
+    let names: BTreeSet<&str> = actions.flat_map(|action| [action.names(), action.session()]).flatten().collect();
+    names.len() as u64
 }
 
 /// How many live sessions there may be, if that is limited.

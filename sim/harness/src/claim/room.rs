@@ -6,6 +6,7 @@
 
 use gateway_core::agent::script::TurnStep;
 use gateway_core::clock::Uptime;
+use gateway_core::config::BusyInput;
 use sim_scenario::Scenario;
 
 use super::View;
@@ -21,13 +22,17 @@ pub(crate) struct Waiting<'a> {
     /// The turns of its agent that have begun by now, oldest first.
     turns: &'a [AgentTurn],
     scenario: &'a Scenario,
+    /// Whether a prompt to a busy session is passed to its turn.
+    prompts_are_steers: bool,
     /// How many inputs may have been left to the session by earlier ones of its conversation.
     left: usize,
 }
 
 impl<'a> Waiting<'a> {
     pub(crate) fn new(log: &'a SessionLog, turns: Option<&'a Vec<AgentTurn>>, view: &View<'a>) -> Self {
-        Self { log, turns: turns.map_or(&[], Vec::as_slice), scenario: view.scenario, left: left(log, view) }
+        let turns = turns.map(Vec::as_slice).unwrap_or_default();
+        let prompts_are_steers = view.settings().busy_input_mode == BusyInput::Steer;
+        Self { log, turns, scenario: view.scenario, prompts_are_steers, left: left(log, view) }
     }
 
     /// The most prompts that may have waited when `request` was carried out.
@@ -61,7 +66,8 @@ impl<'a> Waiting<'a> {
         let over = begun.rev().skip(1).filter_map(|turn| turn.over);
         let read = self.turns.iter().filter_map(|turn| turn.read).filter(|read| *read < request.sent_at);
         let since = over.chain(read).max().unwrap_or_default();
-        let may_wait = |other: &&LoggedRequest| is_steer(other) || was_being_stored(other, request);
+        let steered = |other: &LoggedRequest| other.method == "session.steer" || self.prompts_are_steers;
+        let may_wait = |other: &&LoggedRequest| is_steer(other) || (steered(other) && was_being_stored(other, request));
         let steers = self.log.requests.iter().filter(|other| !other.is(request)).filter(may_wait);
         steers.filter(|steer| steer.answered.as_ref().is_none_or(|reply| reply.at >= since)).count()
     }

@@ -1,11 +1,11 @@
 //! A client whose request a session accepted receives the events of that session (spec §4.5): to resume or activate a session,
-//! or to prompt it, is to attach. A repeated prompt is answered also when its session has ended since the first one, and a prompt that
-//! waits when its session has ended while it was stored. The answer says then that nothing was attached, which is not so of a
-//! session of which no end has begun.
+//! or to prompt it, is to attach. A repeated prompt is answered also when its session has ended since the first one or its connection has no
+//! room for another session, and a prompt that waits when its session has ended while it was stored. The answer says then that
+//! nothing was attached, which is not so otherwise.
 
 use gateway_core::record::Attachment;
 
-use super::{Case, Cases, Claim, Excuse, Invariant, View};
+use super::{Case, Cases, Claim, Excuse, Invariant, View, room};
 use crate::world::client_log::{Answer, is_unattached};
 
 pub(super) const INVARIANT: Invariant = Invariant {
@@ -29,7 +29,8 @@ fn case(view: &View<'_>, answer: &Answer) -> Case {
         Attachment::Attached(_) => None,
     });
     let Some(since) = since else { return Case::Held };
-    if is_unattached(result) && view.events.end(session.id()).is_some() {
+    let may_be_unattached = view.events.end(session.id()).is_some() || has_no_room(view, answer);
+    if is_unattached(result) && may_be_unattached {
         return Case::NotConcerned;
     }
     if since >= answer.request.sent_at {
@@ -38,4 +39,11 @@ fn case(view: &View<'_>, answer: &Answer) -> Case {
     let session = view.names.label(session.id());
     let detail = format!("session {session} answered {}, but has had no client since {since}", answer.client);
     Case::failed(session, detail)
+}
+
+/// Whether it answers a repeated prompt on a connection that may have had as many sessions as the settings allow.
+fn has_no_room(view: &View<'_>, answer: &Answer) -> bool {
+    let max = view.settings().max_sessions_per_connection as usize;
+    let is_full = || room::sessions_at_most(view, &answer.client, &answer.request) >= max;
+    max > 0 && room::may_be_repeated(view, &answer.request) && is_full()
 }
