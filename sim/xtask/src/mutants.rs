@@ -92,14 +92,13 @@ fn judge(arguments: &Arguments, all: &[Listed], baseline: &Baseline) -> miette::
     if arguments.each_built {
         return each::run(shard, only, &arguments.out, arguments.jobs);
     }
+    // Each of the two adds its mutants; without both, all are judged.
+    let is_chosen = |name: &str| match (arguments.new, arguments.missed) {
+        (false, false) => true,
+        (new, missed) => (new && !baseline.has(name)) || (missed && baseline.missed(name)),
+    };
     let chosen: Vec<&Listed> = list::part(all, shard)
-        .filter(|mutant| only.is_none_or(|only| mutant.name.contains(only)))
-        .filter(|mutant| {
-            let is_wanted = || {
-                (arguments.new && !baseline.has(&mutant.name)) || (arguments.missed && baseline.missed(&mutant.name))
-            };
-            (!arguments.new && !arguments.missed) || is_wanted()
-        })
+        .filter(|mutant| only.is_none_or(|only| mutant.name.contains(only)) && is_chosen(&mutant.name))
         .collect();
     one::run(all, &chosen, &arguments.out, arguments.jobs)
 }

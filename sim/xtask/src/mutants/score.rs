@@ -9,14 +9,22 @@ use miette::{Context, IntoDiagnostic, miette};
 
 use super::outcome::{Mutant, Outcome};
 
-/// Why a missed mutant changes nothing that a user could notice: `"file: change" = "reason"`, without line and column.
-pub(super) struct Reasons(BTreeMap<String, String>);
+/// Why missed mutants change nothing that a user could notice, by `file: change` without line and column.
+pub(super) struct Reasons(BTreeMap<String, Why>);
+
+/// The reasons of the missed mutants that have one key. There is one for each, so that a reason covers no other mutant.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Why {
+    One(String),
+    Each(Vec<String>),
+}
 
 /// Counts by area, and the missed mutants.
 pub(super) struct Score {
     areas: BTreeMap<String, Counts>,
     /// Name and, where `reasons.toml` has one, the reason.
-    missed: Vec<(String, Option<String>)>,
+    missed: BTreeMap<String, Option<String>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,13 +43,23 @@ impl Reasons {
     pub(super) fn read(place: &Path) -> miette::Result<Self> {
         let text =
             fs::read_to_string(place).into_diagnostic().wrap_err_with(|| format!("cannot read {}", place.display()))?;
-        let reasons: BTreeMap<String, String> =
-            toml::from_str(&text).map_err(|error| miette!("{}: {error}", place.display()))?;
+        let reasons = toml::from_str(&text).map_err(|error| miette!("{}: {error}", place.display()))?;
         Ok(Self(reasons))
     }
 
-    fn of(&self, mutant: &str) -> Option<&String> {
-        self.0.get(&without_place(mutant))
+    /// The reasons of the mutants in `missed`, in their order. Those whose key has another number of reasons than `missed` has
+    /// mutants have none.
+    fn of(&self, missed: &[&str]) -> Vec<Option<String>> {
+        let keys: Vec<String> = missed.iter().map(|name| without_place(name)).collect();
+        let same = |upto: &[String], key: &String| upto.iter().filter(|other| *other == key).count();
+        let reason = |(place, key): (usize, &String)| {
+            let reasons = match self.0.get(key)? {
+                Why::One(reason) => std::slice::from_ref(reason),
+                Why::Each(reasons) => reasons,
+            };
+            (reasons.len() == same(&keys, key)).then(|| reasons[same(&keys[..place], key)].clone())
+        };
+        keys.iter().enumerate().map(reason).collect()
     }
 }
 
@@ -63,29 +81,30 @@ fn area(name: &str) -> String {
 
 impl Score {
     pub(super) fn new(mutants: &[Mutant], reasons: &Reasons) -> Self {
-        let mut score = Self { areas: BTreeMap::new(), missed: Vec::new() };
+        let missed = mutants.iter().filter(|mutant| mutant.result == Outcome::Missed);
+        let missed: Vec<&str> = missed.map(|mutant| mutant.name.as_str()).collect();
+        let explained = missed.iter().zip(reasons.of(&missed));
+        let missed: BTreeMap<String, Option<String>> =
+            explained.map(|(name, reason)| ((*name).to_owned(), reason)).collect();
+        let mut score = Self { areas: BTreeMap::new(), missed };
         for Mutant { name, result } in mutants {
             let counts = score.areas.entry(area(name)).or_default();
-            let reason = reasons.of(name);
             *match result {
                 Outcome::Caught(by) if by.starts_with("claim ") => &mut counts.claim,
                 Outcome::Caught(_) => &mut counts.snapshot,
                 Outcome::Timeout => &mut counts.timeout,
                 Outcome::Unviable => &mut counts.unviable,
-                Outcome::Missed if reason.is_some() => &mut counts.explained,
+                Outcome::Missed if score.missed[name].is_some() => &mut counts.explained,
                 Outcome::Missed => &mut counts.missed,
                 Outcome::NotJudged => &mut counts.not_judged,
             } += 1;
-            if *result == Outcome::Missed {
-                score.missed.push((name.clone(), reason.cloned()));
-            }
         }
         score
     }
 
     /// Whether a missed mutant has no reason.
     pub(super) fn has_unexplained(&self) -> bool {
-        self.missed.iter().any(|(_, reason)| reason.is_none())
+        self.missed.values().any(Option::is_none)
     }
 }
 
@@ -139,7 +158,7 @@ impl fmt::Display for Score {
 
 #[cfg(test)]
 mod tests {
-    use super::{BTreeMap, Mutant, Outcome, Reasons, Score};
+    use super::{BTreeMap, Mutant, Outcome, Reasons, Score, Why};
 
     /// Every kind of result has its column, a reason is found without line and column, and lowers no score.
     #[test]
@@ -154,7 +173,8 @@ mod tests {
             mutant("e", Outcome::Missed),
             mutant("f", Outcome::NotJudged),
         ];
-        let reason = |change: &str| (format!("gateway/core/src/ends/reaper.rs: {change}"), "no effect".to_owned());
+        let reason =
+            |change: &str| (format!("gateway/core/src/ends/reaper.rs: {change}"), Why::One("no effect".to_owned()));
         let none = Score::new(&mutants, &Reasons(BTreeMap::new()));
         assert!(none.has_unexplained());
         assert!(none.to_string().contains("| `ends` | 1 | 1 | 1 | 1 | 0 | 1 | 1 | 75.0 % |"), "{none}");
@@ -162,5 +182,22 @@ mod tests {
         let with = Score::new(&mutants, &Reasons(BTreeMap::from([reason("e")])));
         assert!(!with.has_unexplained());
         assert!(with.to_string().contains("| all | 1 | 1 | 1 | 0 | 1 | 1 | 1 | 75.0 % |"), "{with}");
+    }
+
+    /// A reason is for one mutant. Where two missed ones have a key, each needs its own.
+    #[test]
+    fn a_reason_covers_one_mutant() {
+        let mutant =
+            |line: u32| Mutant { name: format!("gateway/core/src/a.rs:{line}:1: delete !"), result: Outcome::Missed };
+        let score = |why: Why| {
+            let reasons = Reasons(BTreeMap::from([("gateway/core/src/a.rs: delete !".to_owned(), why)]));
+            Score::new(&[mutant(1), mutant(2)], &reasons)
+        };
+        let each = |reasons: &[&str]| score(Why::Each(reasons.iter().map(|reason| (*reason).to_owned()).collect()));
+        assert!(score(Why::One("no effect".to_owned())).has_unexplained());
+        assert!(each(&["one"]).has_unexplained() && each(&["one", "two", "three"]).has_unexplained());
+        let both = each(&["one", "two"]);
+        assert!(!both.has_unexplained());
+        assert!(both.to_string().ends_with("a.rs:2:1: delete !`: two"), "{both}");
     }
 }
