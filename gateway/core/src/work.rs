@@ -8,5 +8,6 @@ pub(crate) mod opening;
 pub(crate) mod prompt;
 pub(crate) mod question;
 pub(crate) mod review;
+pub(crate) mod silence;
 pub(crate) mod size;
 pub(crate) mod turn;

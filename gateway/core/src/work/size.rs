@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::agent::{Agent, CompressionMode, Interrupt};
 use crate::state::{Gateway, Session};
 use crate::storage::rotation;
+use crate::work::silence;
 
 /// A shorter conversation is not compressed: the summary and the prompt are as long.
 const MESSAGES_MIN: usize = 2;
@@ -21,7 +22,9 @@ pub(crate) async fn compress(gateway: &Gateway, session: &Session, agent: &Rc<dy
         return;
     }
     session.begin_compression();
+    silence::ends(gateway, session);
     let summary = agent.compress(interrupt).await;
+    silence::ends(gateway, session);
     session.change(|record| record.note_compressing(false));
     let Ok(summary) = summary else { return };
     if interrupt.is_raised() {

@@ -13,7 +13,6 @@ use crate::legacy::interrupts;
 use crate::legacy::windows;
 use crate::lifecycle::finish::{FreeTiming, OnFailure, after_forgetting};
 use crate::lifecycle::flush::FlushPoint;
-use crate::lifecycle::grace::Silence;
 use crate::lifecycle::interrupt::InterruptTiming;
 use crate::lifecycle::provider::CutBy;
 use crate::lifecycle::queue::PrecedingTurn;
@@ -31,6 +30,7 @@ use crate::work::notice;
 use crate::work::prompt::{self, Origin};
 use crate::work::question;
 use crate::work::review;
+use crate::work::silence;
 use crate::work::size;
 
 /// How a turn ended.
@@ -138,6 +138,7 @@ async fn run(gateway: Rc<Gateway>, session: Session, prompt: String) {
     let history = session.read(|record| record.transcript.before_last());
     let (ending, before, review) = match agent_ready(&gateway, &session, &interrupt).await {
         Ok(agent) => {
+            silence::ends(&gateway, &session);
             let interrupt = interrupts::clear(&gateway, &session, interrupt).await;
             session.emit("message.start", Value::Null);
             // On an error the messages stay unsaved and go with the next flush.
@@ -214,10 +215,10 @@ async fn converse(
 ) -> (TurnEnd, Option<Box<dyn Turn>>) {
     let request = session.read(|record| gateway.behavior.provider.request(&record.transcript.messages));
     let (mut turn, mut running) = (agent.start(&request, prompt), RunningCalls::default());
-    reported(gateway, session);
+    silence::ends(gateway, session);
     loop {
         let event = turn.next(interrupt).await;
-        reported(gateway, session);
+        silence::ends(gateway, session);
         let is_late = interrupt.is_raised() && gateway.behavior.interrupt.drops_late_words();
         let step = match event {
             TurnEvent::Delta { .. } | TurnEvent::Said { .. } if is_late => continue,
@@ -256,20 +257,6 @@ fn watch_job(gateway: &Rc<Gateway>, session: &Session, agent: Rc<dyn Agent>, job
     gateway.env.spawn(TaskName::session(session.id(), TaskRole::Job), async move {
         if let Some(next) = notice::outcome(&watching, &session, &*agent, job).await {
             start_next(&watching, &session, next).await;
-        }
-    });
-}
-
-/// Notes that the agent has begun to work or has reported something: an agent that reports nothing for long counts as
-/// hung.
-fn reported(gateway: &Gateway, session: &Session) {
-    if gateway.behavior.grace.silence() == Silence::SinceStart {
-        return;
-    }
-    let now = gateway.env.now().uptime;
-    session.change(|record| {
-        if let Some(turn) = &mut record.turn {
-            turn.reported = now;
         }
     });
 }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gateway_core::clock::Uptime;
 use gateway_core::store::{NewMessage, Role, StoredId};
 
 use super::{Case, Cases, Claim, Excuse, Invariant, View};
@@ -60,7 +61,7 @@ fn each_text(view: &View<'_>, first: &StoredId, logs: &[&SessionLog], cases: &mu
         let kept = stored + waiting(view, first, said);
         cases.add(match accepted {
             _ if kept >= accepted => Case::Held,
-            _ if kept + cancelled(view, first, logs, said) >= accepted => Case::Excused(Excuse::MayBeCancelled),
+            _ if kept + cancelled(view, first, logs, said) + cut_off(view, first, said) >= accepted => Case::Excused(Excuse::MayBeCancelled),
             _ => {
                 let row = view.rows.alias(first);
                 let detail = format!(
@@ -72,16 +73,26 @@ fn each_text(view: &View<'_>, first: &StoredId, logs: &[&SessionLog], cases: &mu
     }
 }
 
-/// How many inputs with this text clients have cancelled: those that were deleted from the rows, also when an earlier session of
-/// the conversation had left them; of a release that keeps them in memory, those that were accepted in a session that a client has
-/// closed. A client receives an error for each.
+/// How many inputs with this text clients have cancelled by a close: those that were deleted from the rows during the request, also
+/// when an earlier session of the conversation had left them; of a release that keeps them in memory, those that were accepted in a
+/// session that a client has closed. A client receives an error for each.
 fn cancelled(view: &View<'_>, first: &StoredId, logs: &[&SessionLog], said: &str) -> usize {
-    let in_rows = view.rows.cancelled().iter().filter(|input| input.text == said);
-    let in_rows = in_rows.filter(|input| view.rows.first(&input.session) == first).count();
+    let closes = || logs.iter().flat_map(|log| &log.requests).filter(|request| request.method == "session.close");
+    let is_closing = |at: Uptime| {
+        let is_done = |close: &LoggedRequest| close.answered.as_ref().is_some_and(|reply| reply.at < at);
+        closes().any(|close| close.sent_at <= at && !is_done(close))
+    };
+    let in_rows = view.rows.cancelled().iter().filter(|(at, input)| input.text == said && is_closing(*at));
+    let in_rows = in_rows.filter(|(_, input)| view.rows.first(&input.session) == first).count();
     let is_closed = |log: &&&SessionLog| log.requests.iter().any(|request| request.method == "session.close");
     let of_closed = logs.iter().filter(is_closed).flat_map(|log| &log.requests);
     let in_memory = of_closed.filter(|request| is_accepted(request) && request.said() == said).count();
     in_rows.max(in_memory)
+}
+
+/// How often the text is in messages that a client has cut off the conversation before the store took them.
+fn cut_off(view: &View<'_>, first: &StoredId, said: &str) -> usize {
+    view.rows.cut_off(first).iter().map(|message| times(message, said)).sum()
 }
 
 /// Whether it was accepted for later.

@@ -36,6 +36,7 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
                 cases.look(case_of, Case::Held);
                 continue;
             }
+            let stop = since_prompt(log, turn, stop);
             let broken = || {
                 let detail = format!(
                     "a turn of session {label} was stopped at {} without cause; its agent had reported {} before",
@@ -67,6 +68,17 @@ fn is_asked(log: &SessionLog, turns: &[AgentTurn], stop: Stop) -> bool {
     let sent = sent_by(stop.at);
     let is_another = |request: &LoggedRequest| is_prompt(request) && (request.text != turn.prompt || sent > begun);
     log.requests.iter().filter(is_meant).any(|request| request.stops() || is_another(request))
+}
+
+/// The stop of a turn, where a silence before its agent began it is no longer than its prompt has been there.
+fn since_prompt(log: Option<&SessionLog>, turn: &AgentTurn, stop: Stop) -> Stop {
+    let is_its = |request: &&LoggedRequest| request.method == "prompt.submit" && request.text == turn.prompt;
+    let prompts = log.into_iter().flat_map(|log| &log.requests).filter(is_its);
+    let sent_at = prompts.map(|request| request.sent_at).filter(|at| *at <= stop.at).min();
+    match sent_at {
+        Some(sent_at) if !stop.has_begun => Stop { silence: stop.silence.min(stop.at - sent_at), ..stop },
+        _ => stop,
+    }
 }
 
 /// The case of a stop because the session ends with its connection or the process, or because the agent hangs without a client.

@@ -140,10 +140,13 @@ impl<'a> Observers<'a> {
         self.register(&live);
         let ends = world.store.mirror().row_ends().len();
         self.lives.observe(&self.known, &live, gateway.is_some(), ends, world.context.now());
-        let is_stopping =
-            |session: &&Session| session.read(|record| record.turn.as_ref().is_some_and(|turn| turn.interrupted));
-        for session in live.iter().filter(is_stopping) {
-            world.context.agent_log.ask_to_stop(&world.context.names.label(session.id()), world.context.now());
+        for session in &live {
+            let is_asked = session.read(|record| record.turn.as_ref().is_some_and(|turn| turn.interrupted));
+            world.context.agent_log.ask_to_stop(
+                &world.context.names.label(session.id()),
+                is_asked,
+                world.context.now(),
+            );
         }
         let position = world.context.position();
         let mirror = world.store.mirror();

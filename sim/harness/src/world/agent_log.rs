@@ -17,6 +17,10 @@ pub(crate) struct AgentLog {
     given: Cell<usize>,
     /// The agents that were built, by the label of the session for which they were, oldest first.
     builds: RefCell<BTreeMap<String, Vec<Build>>>,
+    /// When the agent of a session last began or delivered a summary that is no part of its turn.
+    summaries: RefCell<BTreeMap<String, Uptime>>,
+    /// How turns were asked to stop that their agents have not begun, by the label of the session.
+    stopped_early: RefCell<BTreeMap<String, Stop>>,
     /// The sessions whose turns have started a background job, by its name.
     jobs: RefCell<BTreeMap<String, BTreeSet<String>>>,
     /// The sessions whose agent was given a conversation that a model provider refuses, with the reason.
@@ -60,6 +64,8 @@ pub(crate) struct AgentTurn {
     pub(crate) answers: Vec<Answered>,
     /// How it was stopped before its end, if it was.
     pub(crate) stop: Option<Stop>,
+    /// How it was asked to stop before its agent began it, if it was.
+    stopped_early: Option<Stop>,
     /// When it was seen that it was asked to stop. An agent whose tool cannot be interrupted finds that later.
     asked_to_stop: Option<Uptime>,
     /// Whether its agent compresses the conversation.
@@ -117,6 +123,8 @@ pub(crate) struct Stop {
     pub(crate) silence: Millis,
     /// Whether a tool was running.
     pub(crate) in_tool: bool,
+    /// Whether its agent had begun the turn.
+    pub(crate) has_begun: bool,
 }
 
 impl AgentLog {
@@ -165,14 +173,35 @@ impl AgentLog {
         self.given.get()
     }
 
-    /// The turn that runs in a session is asked to stop, at the latest now.
-    pub(crate) fn ask_to_stop(&self, session: &str, now: Uptime) {
+    /// The agent of a session begins a summary that is no part of its turn, or delivers it.
+    pub(super) fn summarizes(&self, session: &str, now: Uptime) {
+        self.summaries.borrow_mut().insert(session.to_owned(), now);
+    }
+
+    /// Whether the turn of a session is asked to stop by now. Its agent may not have begun it.
+    pub(crate) fn ask_to_stop(&self, session: &str, is_asked: bool, now: Uptime) {
         let mut turns = self.turns.borrow_mut();
-        let running = turns.get_mut(session).and_then(|turns| turns.last_mut()).filter(|turn| turn.over.is_none());
-        if let Some(turn) = running {
-            turn.stopped_compressing |= turn.compressing && turn.asked_to_stop.is_none();
-            turn.asked_to_stop = turn.asked_to_stop.or(Some(now));
+        let mut stopped_early = self.stopped_early.borrow_mut();
+        match turns.get_mut(session).and_then(|turns| turns.last_mut()).filter(|turn| turn.over.is_none()) {
+            _ if !is_asked => drop(stopped_early.remove(session)),
+            Some(running) => {
+                running.stopped_compressing |= running.compressing && running.asked_to_stop.is_none();
+                running.asked_to_stop = running.asked_to_stop.or(Some(now));
+            }
+            None => {
+                let over = turns.get(session).and_then(|turns| turns.last()).and_then(|turn| turn.over);
+                stopped_early.entry(session.to_owned()).or_insert_with(|| self.stop_without_turn(session, over, now));
+            }
         }
+    }
+
+    /// The stop of a turn whose agent has not begun it. It was silent since it was built, the turn before was `over`, or it began or
+    /// delivered a summary.
+    fn stop_without_turn(&self, session: &str, over: Option<Uptime>, at: Uptime) -> Stop {
+        let built = self.builds.borrow().get(session).and_then(|builds| builds.last()).map(|build| build.at);
+        let summary = self.summaries.borrow().get(session).copied();
+        let since = built.max(summary).max(over).unwrap_or_default();
+        Stop { at, silence: at - since, in_tool: false, has_begun: false }
     }
 
     /// Call before the tasks of a process that ends are dropped, and with `None` after: turns that end in between end
@@ -197,6 +226,7 @@ impl AgentLog {
         let prompt = prompt.to_owned();
         let (in_results, dealt_with, was_killed, calls) = Default::default();
         let (compressing, has_compressed, stopped_compressing) = Default::default();
+        let stopped_early = self.stopped_early.borrow_mut().remove(session);
         turns.push(AgentTurn {
             prompt,
             began: now,
@@ -204,6 +234,7 @@ impl AgentLog {
             read,
             answers,
             stop,
+            stopped_early,
             asked_to_stop,
             compressing,
             has_compressed,
@@ -311,7 +342,7 @@ impl AgentTurn {
 
     fn stopped(&mut self, now: Uptime) {
         let at = self.asked_to_stop.unwrap_or(now).max(self.reported);
-        let stop = Stop { at, silence: at - self.reported, in_tool: self.runs_tool() };
-        self.stop = self.stop.or(Some(stop));
+        let stop = Stop { at, silence: at - self.reported, in_tool: self.runs_tool(), has_begun: true };
+        self.stop = self.stop.or(self.stopped_early).or(Some(stop));
     }
 }

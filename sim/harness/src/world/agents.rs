@@ -52,7 +52,21 @@ impl Agent for WatchedAgent {
     }
 
     fn compress<'a>(&'a self, interrupt: &'a Interrupt) -> LocalBoxFuture<'a, Result<String, CompressError>> {
-        self.agent.compress(interrupt)
+        let log = &self.context.agent_log;
+        // The task belongs to the session.
+        let session = self.context.current().tag.owner.clone();
+        let note = move || {
+            if let Some(session) = &session {
+                log.summarizes(session, self.context.now());
+            }
+        };
+        async move {
+            note();
+            let summary = self.agent.compress(interrupt).await;
+            note();
+            summary
+        }
+        .boxed_local()
     }
 }
 

@@ -552,6 +552,8 @@ impl Inner {
     fn closes_dialog(&mut self, client: &str, request: &SentRequest, is_accepted: bool) {
         let session = self.answered_session(request);
         let keys = match request.params["request_id"].as_str() {
+            // Another session's dialog has not sent this.
+            Some(_) if !["", &session].contains(&request.session()) => return,
             Some(id) => vec![id.to_owned()],
             None if !is_accepted => return,
             None => {
@@ -577,7 +579,7 @@ impl Inner {
     /// Records that a client has received a question.
     fn ask(&mut self, client: &str, session: &str, kind: &str, payload: &Value, at: Uptime) {
         self.revision += 1;
-        self.screens.open(client, session, &question(kind, payload), self.revision);
+        self.screens.open(client, session, &screen::key(kind, payload), self.revision);
         self.receipts.push(Receipt {
             client: client.to_owned(),
             session: session.to_owned(),
@@ -592,9 +594,4 @@ impl Inner {
             self.questions.insert(id.to_owned(), ReceivedQuestion { session, kind, payload });
         }
     }
-}
-
-/// The key of a question: its id, or its kind where it has no id.
-fn question(kind: &str, payload: &Value) -> String {
-    payload["request_id"].as_str().unwrap_or(kind).to_owned()
 }

@@ -152,8 +152,12 @@ impl Mirror {
         self.refused.of(self.first(row))
     }
 
-    /// Why a message of the conversation of a row is excused from being stored, if it is: how many like it the store has
-    /// refused, or any number while a refused write waits to be repeated.
+    /// The messages of the conversation that begins with a row that a client has cut off before the store took them.
+    pub(crate) fn cut_off(&self, first: &StoredId) -> &[NewMessage] {
+        self.refused.cut_off(first)
+    }
+
+    /// How many messages like it the store has refused in the conversation of a row; any number while a refused write waits.
     pub(crate) fn excused(&self, row: &StoredId, is_it: impl Fn(&NewMessage) -> bool) -> usize {
         self.refused.like(self.first(row), is_it)
     }
@@ -181,8 +185,8 @@ impl Mirror {
         self.inputs.waiting()
     }
 
-    /// The inputs that a request of a client has cancelled, oldest first.
-    pub(crate) fn cancelled(&self) -> &[NewInput] {
+    /// The inputs that were cancelled in the rows, with the time of that, oldest first.
+    pub(crate) fn cancelled(&self) -> &[(Uptime, NewInput)] {
         self.inputs.cancelled()
     }
 
@@ -364,7 +368,7 @@ impl Mirror {
     pub(crate) fn apply(&mut self, write: &Write, written: &Written, now: Uptime) {
         let is_only_read = uses::only_reads(write, |row| self.row(row));
         self.apply_to_rows(write, written, now);
-        self.inputs.apply(write);
+        self.inputs.apply(write, now);
         let row = match write {
             Write::CreateSession { session }
             | Write::StartTurn { session, .. }

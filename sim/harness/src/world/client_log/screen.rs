@@ -132,6 +132,11 @@ impl Screens {
     }
 }
 
+/// The key of a question: its id, or its kind where it has no id.
+pub(super) fn key(kind: &str, payload: &Value) -> String {
+    payload["request_id"].as_str().unwrap_or(kind).to_owned()
+}
+
 /// Whether a turn runs after this event of its session, if the event says so.
 pub(super) fn running_after(kind: &str, payload: &Value) -> Option<bool> {
     match kind {

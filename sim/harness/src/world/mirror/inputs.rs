@@ -1,5 +1,6 @@
 //! The accepted inputs of the mirror.
 
+use gateway_core::clock::Uptime;
 use gateway_core::store::{NewInput, StoredId, Write};
 
 /// The inputs that wait in the rows.
@@ -7,8 +8,8 @@ use gateway_core::store::{NewInput, StoredId, Write};
 pub(crate) struct Inputs {
     /// Oldest first.
     waiting: Vec<NewInput>,
-    /// Those that waited when they were cancelled, oldest first.
-    cancelled: Vec<NewInput>,
+    /// Those that waited when they were cancelled, with the time of that, oldest first.
+    cancelled: Vec<(Uptime, NewInput)>,
 }
 
 impl Inputs {
@@ -17,13 +18,13 @@ impl Inputs {
         &self.waiting
     }
 
-    /// The inputs that were cancelled, oldest first.
-    pub(super) fn cancelled(&self) -> &[NewInput] {
+    /// The inputs that were cancelled, with the time of that, oldest first.
+    pub(super) fn cancelled(&self) -> &[(Uptime, NewInput)] {
         &self.cancelled
     }
 
-    /// Applies a committed transaction.
-    pub(super) fn apply(&mut self, write: &Write) {
+    /// Applies a transaction that was committed now.
+    pub(super) fn apply(&mut self, write: &Write, now: Uptime) {
         match write {
             Write::Accept { input, .. } => self.waiting.push(input.clone()),
             Write::StartTurn { taken, .. } | Write::Append { taken, .. } => {
@@ -31,7 +32,7 @@ impl Inputs {
             }
             Write::Cancel { session } => {
                 let cancelled = self.waiting.iter().filter(|input| input.session == *session);
-                self.cancelled.extend(cancelled.cloned());
+                self.cancelled.extend(cancelled.map(|input| (now, input.clone())));
                 self.cancel(session);
             }
             Write::Rotate { parent, child, .. } => {

@@ -44,8 +44,17 @@ impl Refused {
         if refused.iter().any(|refused| refused.is_last) {
             return usize::MAX / 2;
         }
-        let cut = self.cut.get(first).into_iter().flatten();
-        refused.iter().map(|refused| &refused.message).chain(cut).filter(|message| is_it(message)).count()
+        refused
+            .iter()
+            .map(|refused| &refused.message)
+            .chain(self.cut_off(first))
+            .filter(|message| is_it(message))
+            .count()
+    }
+
+    /// The refused messages of a conversation that were cut off since.
+    pub(super) fn cut_off(&self, first: &StoredId) -> &[NewMessage] {
+        self.cut.get(first).map_or(&[], Vec::as_slice)
     }
 
     /// How many writes of a conversation were refused from this instant on.
