@@ -35,6 +35,7 @@ mod replay;
 mod run;
 mod shrink;
 mod snapshots;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -62,6 +63,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Run every schedule of a scenario, up to bounds: prove that none fails, or find the first that does
     Explore(explore::Arguments),
+    /// Run scenarios with a fault at each store call in turn: a crash, a disk error or a lock
+    Sweep(sweep::Arguments),
     /// Print the state transitions of sessions in random runs, as a table or a graph
     Coverage(coverage::Arguments),
     /// Measure how soon each strategy finds planted bugs
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Shrink(arguments) => shrink::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Explore(arguments) => explore::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Coverage(arguments) => coverage::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Drive(arguments) => drive::run(&arguments),

@@ -12,4 +12,5 @@ mod parity;
 mod reports;
 mod schedule;
 mod shrink;
+mod sweep;
 mod tidy;

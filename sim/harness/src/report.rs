@@ -13,6 +13,7 @@ use crate::fact::UnmetFact;
 use crate::history::History;
 use crate::rows::RowSet;
 use crate::story::Skipped;
+pub use crate::trace::StoreCall;
 use crate::trace::Trace;
 use interleaving::tape::Tape;
 use sim_scenario::ExpectedOutcome;
@@ -41,6 +42,8 @@ pub struct Report {
     pub trace: Trace,
     /// The changes of sessions and rows, and the violations, in order of time.
     pub history: History,
+    /// The calls of the store that a fault could hit, in their order: all before the heal phase.
+    pub calls: Vec<StoreCall>,
     /// The choices of the run, which replay it.
     pub tape: Tape,
     /// The transitions of sessions and the marks that were reached.

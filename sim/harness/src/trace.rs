@@ -7,6 +7,7 @@ use std::fmt;
 use std::hash::Hasher;
 
 use gateway_core::clock::Uptime;
+use sim_scenario::CallSide;
 use siphasher::sip::SipHasher24;
 
 use crate::task::AnyTask;
@@ -51,6 +52,15 @@ pub enum Site {
     Lookup,
     /// The heal phase began: from here on no fault is injected.
     Heal,
+}
+
+/// A call of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreCall {
+    /// When the store began it.
+    pub at: Uptime,
+    /// Whether it writes or reads.
+    pub side: CallSide,
 }
 
 /// The SipHash of a run. Equal runs have equal digests.

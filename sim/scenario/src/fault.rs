@@ -36,8 +36,10 @@ pub enum Fault {
     Error,
     /// The write is committed, and the answer is lost: the gateway cannot know whether the write was committed.
     Lost,
-    /// The gateway's process is killed before the commit.
+    /// The gateway's process is killed before the commit, or before the rows are read.
     Crash,
+    /// The write is committed, and the gateway's process is killed before it has the answer.
+    CrashAfter,
 }
 
 /// A kind of calls, by its word in the file.
@@ -122,6 +124,11 @@ impl CallSide {
 }
 
 impl Call {
+    /// All calls of a side.
+    pub const fn any(side: CallSide) -> Self {
+        Self { side, word: ANY }
+    }
+
     /// The kind of calls with this word. `None`: there is no such word.
     pub fn named(side: CallSide, word: &str) -> Option<Self> {
         let word = side.words().iter().copied().find(|known| *known == word)?;
@@ -194,6 +201,11 @@ impl StoreFault {
 }
 
 impl Fault {
+    /// Whether the gateway's process is killed.
+    pub const fn kills(self) -> bool {
+        matches!(self, Self::Crash | Self::CrashAfter)
+    }
+
     /// The value of `fault`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -201,6 +213,7 @@ impl Fault {
             Self::Error => "error",
             Self::Lost => "lost",
             Self::Crash => "crash",
+            Self::CrashAfter => "crash_after",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Searches for failures, and reduces what it finds.
 //!
 //! [`generate`] makes random scenarios, [`fuzz`] runs campaigns of them, [`explore`] runs every schedule of one scenario,
-//! [`shrink`] reduces a failing scenario, [`signature`] distinguishes failures, and [`drive`] and [`margin`] play scenarios over
+//! [`sweep`] puts a fault at each store call of one, [`shrink`] reduces a failing scenario, [`signature`] distinguishes failures, and [`drive`] and [`margin`] play scenarios over
 //! real sockets. Start at [`fuzz::Campaign`].
 
 pub mod drive;
@@ -11,3 +11,4 @@ pub mod generate;
 pub mod margin;
 pub mod shrink;
 pub mod signature;
+pub mod sweep;

@@ -89,6 +89,7 @@ impl Run<'_> {
             uptime: context.now(),
             trace,
             history: observers.historian.finish(sessions),
+            calls: world.store.calls(),
             tape,
             coverage: coverage.finish(),
             counts,

@@ -11,8 +11,9 @@ use gateway_core::store::{Read, Write};
 use super::context::{FaultInjection, SimContext};
 use crate::footprint::Resource;
 use crate::story::Skipped;
+use crate::trace::StoreCall;
 
-use sim_scenario::{Call, Fault, Odds, StoreFault, StoreSettings, Weights};
+use sim_scenario::{Call, CallSide, Fault, Odds, StoreFault, StoreSettings, Weights};
 
 /// How long another process holds the database after a drawn `busy` fault: longer than a write waits for the database.
 const HELD: Millis = Millis::from_secs(2);
@@ -26,6 +27,8 @@ pub(crate) struct Faults {
     scripted: Vec<StoreFault>,
     /// How many calls each scripted fault has counted, in the order of `scripted`.
     counted: RefCell<Vec<u32>>,
+    /// The calls so far, heal phase excluded.
+    calls: RefCell<Vec<StoreCall>>,
     /// Whether a call has failed by each scripted fault, in the order of `scripted`.
     occurred: RefCell<Vec<bool>>,
     odds: Odds,
@@ -48,6 +51,7 @@ impl Faults {
             context,
             scripted,
             counted,
+            calls: RefCell::default(),
             occurred,
             odds,
             held_until: Cell::new(Uptime(0)),
@@ -67,7 +71,7 @@ impl Faults {
             (Some(Fault::Error), error),
             (Some(Fault::Lost), lost),
         ];
-        let fault = self.choose(|call| call.is_write(write), &chances);
+        let fault = self.choose(CallSide::Write, |call| call.is_write(write), &chances);
         if let Some(Fault::Busy { lasts }) = fault {
             self.held_until.set(self.held_until.get().max(self.context.now() + lasts));
         }
@@ -78,7 +82,7 @@ impl Faults {
     pub(crate) fn on_read(&self, read: &Read) -> Option<Fault> {
         let whole = u64::from(self.odds.error.whole());
         let error = u64::from(self.odds.error.part());
-        self.choose(|call| call.is_read(read), &[(None, whole - error), (Some(Fault::Error), error)])
+        self.choose(CallSide::Read, |call| call.is_read(read), &[(None, whole - error), (Some(Fault::Error), error)])
     }
 
     /// How long a write that comes now has to wait for another process.
@@ -146,10 +150,16 @@ impl Faults {
         self.scripted.iter().enumerate().filter(|(place, _)| !occurred[*place]).map(of).collect()
     }
 
-    fn choose(&self, hits: impl Fn(Call) -> bool, chances: &[(Option<Fault>, u64)]) -> Option<Fault> {
+    /// The calls that a fault could have hit, in their order.
+    pub(crate) fn calls(&self) -> Vec<StoreCall> {
+        self.calls.borrow().clone()
+    }
+
+    fn choose(&self, side: CallSide, hits: impl Fn(Call) -> bool, chances: &[(Option<Fault>, u64)]) -> Option<Fault> {
         if self.context.faults() == FaultInjection::Off {
             return None;
         }
+        self.calls.borrow_mut().push(StoreCall { at: self.context.now(), side });
         if !self.scripted.is_empty() || chances.iter().any(|(fault, weight)| fault.is_some() && *weight > 0) {
             self.context.footprints.write(|| Resource::Faults);
         }

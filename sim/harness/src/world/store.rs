@@ -22,7 +22,7 @@ use super::mirror::Mirror;
 use crate::footprint::Resource;
 use crate::story::Skipped;
 use crate::task::{Role, TaskTag};
-use crate::trace::Site;
+use crate::trace::{Site, StoreCall};
 use sim_scenario::{Fault, Latency, StoreSettings};
 
 /// The store of a run.
@@ -167,6 +167,11 @@ impl SimStore {
         self.database.borrow().dump()
     }
 
+    /// The calls that a fault could have hit, in their order.
+    pub(crate) fn calls(&self) -> Vec<StoreCall> {
+        self.workers.faults.calls()
+    }
+
     /// The number of committed transactions and faults.
     pub(crate) fn revision(&self) -> u64 {
         self.revision.get() + self.injected_faults()
@@ -233,7 +238,8 @@ impl Workers {
             self.context.clock.sleep_until(self.context.now() + wait).await;
         }
         if fault == Some(Fault::Crash) {
-            self.crash(write).await;
+            self.context.enter(Site::Commit, format!("{write:?} -> the process crashes"));
+            self.crash().await;
         }
         let refused = match fault {
             _ if held > self.busy_wait.get() => Some("database is locked"),
@@ -251,6 +257,11 @@ impl Workers {
         }
         let committed = self.commit(write);
         match fault {
+            Some(Fault::CrashAfter) => {
+                self.context.enter(Site::Commit, "the process crashes before its answer".to_owned());
+                self.crash().await;
+                committed
+            }
             Some(Fault::Lost) => {
                 self.faults.note_broken();
                 let lost = Err(StoreError::Unknown { cause: BROKEN.to_owned() });
@@ -262,8 +273,7 @@ impl Workers {
     }
 
     /// A task of its own kills the process, because the kill cancels this one.
-    async fn crash(&self, write: &Write) {
-        self.context.enter(Site::Commit, format!("{write:?} -> the process crashes"));
+    async fn crash(&self) {
         let kill = self.kill.borrow().clone();
         if let Some(kill) = kill {
             self.context.pool.spawn(TaskTag::alone(Role::Crash).task(), Box::pin(async move { kill() }));
@@ -291,7 +301,13 @@ impl Workers {
         while let Some(Call { question, answer }) = calls.recv().await {
             self.context.footprints.write(|| Resource::Reads);
             touched::by_lookup(&self.context.footprints, &self.mirror.borrow(), &question);
-            let result = match self.faults.on_read(&question) {
+            let fault = self.faults.on_read(&question);
+            if fault == Some(Fault::Crash) {
+                self.faults.count_fault();
+                self.context.enter(Site::Lookup, format!("{question:?} -> the process crashes"));
+                self.crash().await;
+            }
+            let result = match fault {
                 None => self.database.borrow_mut().read(&question),
                 Some(_) => {
                     self.faults.count_fault();

@@ -6,6 +6,7 @@ use gateway_core::agent::script::{self, TurnScript};
 
 use super::latency::not_too_long;
 use crate::error::{ScenarioError, Source, list};
+use crate::fault::StoreFault;
 use crate::rows::InitialSession;
 use crate::step::{PlacedStep, Presence, Prompt, Step};
 
@@ -15,6 +16,7 @@ pub(super) fn check(
     rows: &[InitialSession],
     steps: &[PlacedStep],
     turns: &BTreeMap<String, TurnScript>,
+    faults: &[StoreFault],
 ) -> Result<(), ScenarioError> {
     let rows = rows.iter().map(InitialSession::name).collect();
     let mut script = Script {
@@ -22,6 +24,7 @@ pub(super) fn check(
         rows,
         steps,
         turns,
+        crashes: faults.iter().any(|fault| fault.fault.kills()),
         clients: BTreeMap::new(),
         impaired: BTreeSet::new(),
         sessions: BTreeMap::new(),
@@ -58,6 +61,8 @@ struct Script<'a> {
     rows: BTreeSet<&'a str>,
     steps: &'a [PlacedStep],
     turns: &'a BTreeMap<String, TurnScript>,
+    /// Whether a fault ends the process at some call, and all connections with it.
+    crashes: bool,
     /// The last step with which each client connected or disconnected.
     clients: BTreeMap<&'a str, &'a Step>,
     /// The clients that have read nothing for some time of their connection: the gateway may have ended it.
@@ -83,7 +88,10 @@ impl<'a> Script<'a> {
         let connects = presence == Presence::Connects;
         match self.clients.get(client) {
             Some(Step { action, at, line, .. })
-                if connects && action.presence() == Presence::Connects && !self.impaired.contains(client) =>
+                if connects
+                    && action.presence() == Presence::Connects
+                    && !self.impaired.contains(client)
+                    && !self.crashes =>
             {
                 let message = format!("client `{client}` connects while it is connected");
                 let help = format!("it connected at {}, in line {line}; `close` or `drop` it first", String::from(*at));

@@ -83,7 +83,8 @@ fn fault(
         ("error", None) => Fault::Error,
         ("lost", None) => Fault::Lost,
         ("crash", None) => Fault::Crash,
-        ("error" | "lost" | "crash", Some(lasts)) => {
+        ("crash_after", None) => Fault::CrashAfter,
+        ("error" | "lost" | "crash" | "crash_after", Some(lasts)) => {
             let place = source.key("lasts", lasts.span());
             return Err(source.error(place, format!("`lasts` with `{}`", word.get_ref())).with_help(FAULT_HELP));
         }
@@ -91,15 +92,15 @@ fn fault(
             return Err(source.error(word.span(), format!("unknown fault `{other}`")).with_help(FAULT_HELP));
         }
     };
-    if call.side == CallSide::Read && fault != Fault::Error {
+    if call.side == CallSide::Read && !matches!(fault, Fault::Error | Fault::Crash) {
         let message = format!("a read that is `{}`", word.get_ref());
-        let help = "the only fault of a read is `error`: a read waits for no lock and commits nothing";
+        let help = "the faults of a read are `error` and `crash`: a read waits for no lock and commits nothing";
         return Err(source.error(word.span(), message).with_help(help));
     }
     Ok(fault)
 }
 
-const FAULT_HELP: &str = "faults are `busy` with `lasts`, `error` (nothing is written), `lost` (it is written) and `crash` (a kill before it)";
+const FAULT_HELP: &str = "faults are `busy` with `lasts`, `error` (nothing is written), `lost` (it is written), `crash` (a kill before it) and `crash_after` (a kill after it)";
 
 fn odds(source: &Source<'_>, raw: Option<Spanned<RawOdds>>) -> Result<Odds, ScenarioError> {
     let Some(raw) = raw else { return Ok(Odds::default()) };

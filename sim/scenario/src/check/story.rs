@@ -9,7 +9,7 @@ use gateway_core::agent::script::{TurnScript, TurnStep};
 use gateway_core::clock::Millis;
 
 use crate::error::{ScenarioError, Source};
-use crate::fault::{Fault, StoreFault};
+use crate::fault::StoreFault;
 use crate::invariant::Warning;
 use crate::parse::RawTurn;
 use crate::step::{Action, OnSkip, PlacedStep, Presence, ProcessStep, RequestStep, Step};
@@ -27,7 +27,7 @@ enum Up<'a> {
 
 /// Checks the steps of the process, and those that undo what was not done.
 pub(super) fn steps(source: &Source<'_>, steps: &[PlacedStep], faults: &[StoreFault]) -> Result<(), ScenarioError> {
-    let crashes = faults.iter().any(|fault| fault.fault == Fault::Crash);
+    let crashes = faults.iter().any(|fault| fault.fault.kills());
     let mut up = if crashes { Up::Unknown } else { Up::Yes(None) };
     let mut impaired: BTreeSet<(&str, &'static str)> = BTreeSet::new();
     for (place, placed) in steps.iter().enumerate() {

@@ -91,7 +91,7 @@ fn faults_of_the_store() {
         "18:8: unknown read `append`",
         "reads are `any`, `session`, `titled`, `messages`, `inputs`, `keyed`, `tip`, `chain`, `open`, `list`",
     );
-    let faults = "faults are `busy` with `lasts`, `error` (nothing is written), `lost` (it is written) and `crash` (a kill before it)";
+    let faults = "faults are `busy` with `lasts`, `error` (nothing is written), `lost` (it is written), `crash` (a kill before it) and `crash_after` (a kill after it)";
     check("write = \"end\"", "17:1: missing key `fault`", faults);
     check("write = \"end\"\nfault = \"full\"", "19:9: unknown fault `full`", faults);
     check("write = \"end\"\nfault = \"lost\"\nlasts = \"1s\"", "20:1: `lasts` with `lost`", faults);
@@ -103,7 +103,7 @@ fn faults_of_the_store() {
     check(
         "read = \"tip\"\nfault = \"lost\"",
         "19:9: a read that is `lost`",
-        "the only fault of a read is `error`: a read waits for no lock and commits nothing",
+        "the faults of a read are `error` and `crash`: a read waits for no lock and commits nothing",
     );
     check("write = \"end\"\nnth = 0\nfault = \"lost\"", "19:7: `nth` is 0", "calls are counted from 1");
     check(

@@ -240,10 +240,10 @@ fn fault(kind: u8, length: Millis) -> Action {
 fn store_faults() -> impl Strategy<Value = StoreFault> {
     let writes = select(CallSide::Write.words()).prop_map(|word| Call::named(CallSide::Write, word));
     let reads = select(CallSide::Read.words()).prop_map(|word| Call::named(CallSide::Read, word));
-    let others = select(vec![Fault::Error, Fault::Lost, Fault::Crash]);
+    let others = select(vec![Fault::Error, Fault::Lost, Fault::Crash, Fault::CrashAfter]);
     let fault = prop_oneof![lengths().prop_map(|lasts| Fault::Busy { lasts }), others];
     let writes = (writes, fault);
-    let reads = (reads, Just(Fault::Error));
+    let reads = (reads, select(vec![Fault::Error, Fault::Crash]));
     let which = (proptest::option::of(1..9_u32), lengths(), proptest::option::of(1..9_u64));
     (prop_oneof![writes, reads], which).prop_map(|((call, fault), (nth, from, length))| StoreFault {
         call: call.expect("a word of the list"),

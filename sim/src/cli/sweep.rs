@@ -1,0 +1,231 @@
+//! `sim sweep`: scenarios with one fault at each store call in turn.
+#![expect(clippy::disallowed_methods, reason = "threads share the work")]
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use clap::ValueEnum;
+use gateway_core::release::Release;
+use miette::{IntoDiagnostic, WrapErr, miette};
+use serde::Serialize;
+
+use super::bounds::{jobs, release};
+use super::diagnostic::ScenarioDiagnostic;
+use super::file::write;
+use super::fuzz::threads;
+use super::plant::Plants;
+use super::{excuses, load};
+use sim_harness::counts::Counts;
+use sim_harness::report::Outcome;
+use sim_harness::simulation::Simulator;
+use sim_scenario::Scenario;
+use sim_search::sweep::{FailedPoint, Kind, Point, Sweep, Swept};
+
+#[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("kind").required(true))]
+pub(super) struct Arguments {
+    /// Scenario files, or folders of them. Their tapes and expectations are ignored
+    #[arg(default_value = "scenarios")]
+    paths: Vec<PathBuf>,
+    /// Kill the process at each store call: before a commit, after it and before its answer, and at a read. It starts again
+    /// after a second, and clients come back after two
+    #[arg(long, group = "kind")]
+    crash: bool,
+    /// Fail each store call: a disk error, and for a write also a lost answer
+    #[arg(long, group = "kind")]
+    store_error: bool,
+    /// Lock the database for five seconds at each write
+    #[arg(long, group = "kind")]
+    busy: bool,
+    /// With --crash: kill the process a second time, at each store call of its recovery
+    #[arg(long, requires = "crash")]
+    twice: bool,
+    /// The release under test. Files of a folder that do not list it, or that plant a bug, are left out
+    #[arg(long, value_name = "R", value_parser = release, default_value_t = Release::Current)]
+    release: Release,
+    #[command(flatten)]
+    plants: Plants,
+    /// Number of threads, from 1 to 1024 [default: all cores]
+    #[arg(long, value_name = "N", value_parser = jobs)]
+    jobs: Option<NonZeroUsize>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Folder for a scenario file of the first failure of each claim in each scenario
+    #[arg(long, value_name = "DIR", default_value = "scenarios/found")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For reading: a line for each scenario, and the files of the failures
+    Human,
+    /// One JSON document with the counts and the failures
+    Json,
+}
+
+/// The result of one scenario, with the files of its failures.
+struct Line {
+    name: String,
+    swept: Swept,
+    kept: Vec<Kept>,
+}
+
+/// The first point at which a claim fails in a scenario.
+#[derive(Serialize)]
+struct Kept {
+    claim: String,
+    point: String,
+    file: String,
+}
+
+/// Sweeps, and returns the exit code: 0 if no point fails, else that of a violation.
+pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
+    let mut scenarios = Vec::new();
+    for found in sim_scenario::find(&arguments.paths).map_err(ScenarioDiagnostic::from)? {
+        let mut scenario = load::scenario(&found.path)?;
+        // A file that plants a bug fails by it sooner or later, with a fault or without.
+        let is_meant = scenario.releases.contains(&arguments.release) && scenario.behavior.is_empty();
+        arguments.plants.plant(&mut scenario);
+        if found.named || is_meant {
+            scenarios.push(scenario);
+        }
+    }
+    if scenarios.is_empty() {
+        return Err(miette!(
+            help = "name a file to run it under any release",
+            "no scenario lists {}",
+            arguments.release
+        ));
+    }
+    let sweep = Sweep { release: arguments.release, kind: kind(arguments) };
+    let results =
+        spread(&scenarios, threads(arguments.jobs), |simulator, scenario| sweep.carry_out(simulator, scenario));
+    let mut lines = Vec::new();
+    for (scenario, swept) in scenarios.iter().zip(results) {
+        let kept = keep(&swept, &scenario.name, &arguments.out)?;
+        lines.push(Line { name: scenario.name.clone(), swept, kept });
+    }
+    match arguments.format {
+        Format::Human => print(&lines, arguments),
+        Format::Json => print_json(&lines, arguments),
+    }
+    let is_clean = lines.iter().all(|line| line.swept.failures.is_empty());
+    Ok(if is_clean { 0 } else { Outcome::Violated.exit_code() })
+}
+
+fn kind(arguments: &Arguments) -> Kind {
+    match (arguments.crash, arguments.store_error) {
+        (true, _) if arguments.twice => Kind::CrashTwice,
+        (true, _) => Kind::Crash,
+        (false, true) => Kind::StoreError,
+        (false, false) => Kind::Busy,
+    }
+}
+
+/// The results in the order of the scenarios. Each is independent, so the number of threads does not affect them.
+fn spread(
+    scenarios: &[Scenario],
+    threads: usize,
+    carry_out: impl Fn(&mut Simulator, &Scenario) -> Swept + Sync,
+) -> Vec<Swept> {
+    let results: Vec<Mutex<Swept>> = scenarios.iter().map(|_| Mutex::default()).collect();
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..threads.min(scenarios.len()) {
+            scope.spawn(|| {
+                let mut simulator = Simulator::new();
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(scenario) = scenarios.get(place) else { return };
+                    *results[place].lock().expect("no thread panics with the lock") =
+                        carry_out(&mut simulator, scenario);
+                }
+            });
+        }
+    });
+    results.into_iter().map(|result| result.into_inner().expect("no thread panics with the lock")).collect()
+}
+
+/// Writes a file for the first failure of each claim.
+fn keep(swept: &Swept, name: &str, folder: &Path) -> miette::Result<Vec<Kept>> {
+    let mut known: BTreeSet<&str> = BTreeSet::new();
+    let mut kept = Vec::new();
+    for FailedPoint { points, scenario, failed } in &swept.failures {
+        let Some(claim) = failed.iter().find(|claim| !known.contains(claim.as_str())) else { continue };
+        known.extend(failed.iter().map(String::as_str));
+        let point = points.iter().map(words).collect::<Vec<_>>().join(", then ");
+        let file =
+            folder.join(format!("{claim}_{name}_{}.toml", points.iter().map(stem).collect::<Vec<_>>().join("_")));
+        let wrong = || format!("cannot write {}", file.display());
+        write(&file, &scenario.to_toml()).into_diagnostic().wrap_err_with(wrong)?;
+        kept.push(Kept { claim: claim.clone(), point, file: file.display().to_string() });
+    }
+    Ok(kept)
+}
+
+/// A point in words: `crash at write 3, 10.000s`.
+fn words(point: &Point) -> String {
+    format!("{} at {} {}, {}", point.fault.name(), point.side.key(), point.nth, point.at)
+}
+
+/// A point as part of a file name: `crash_write3`.
+fn stem(point: &Point) -> String {
+    format!("{}_{}{}", point.fault.name(), point.side.key(), point.nth)
+}
+
+fn print(lines: &[Line], arguments: &Arguments) {
+    let wide = lines.iter().map(|line| line.name.len()).max().unwrap_or_default();
+    for Line { name, swept, kept } in lines {
+        out!("{name:wide$}  {} of {} points failed", swept.failures.len(), swept.points);
+        for Kept { claim, point, file } in kept {
+            out!("    {claim}: {point}");
+            out!("      replay   sim replay '{file}' --release {}", arguments.release);
+        }
+    }
+    let (points, failed) = totals(lines);
+    let counts = counts(lines);
+    let excused = excuses::summary(&counts).map_or(String::new(), |excused| format!("; {excused}"));
+    let plants = excuses::plants(&arguments.plants.list());
+    out!(
+        "\n{} scenarios under {}{plants}: {failed} of {points} points failed{excused}",
+        lines.len(),
+        arguments.release
+    );
+}
+
+fn totals(lines: &[Line]) -> (u64, usize) {
+    let points = lines.iter().map(|line| line.swept.points).sum();
+    (points, lines.iter().map(|line| line.swept.failures.len()).sum())
+}
+
+fn counts(lines: &[Line]) -> Counts {
+    let mut counts = Counts::default();
+    lines.iter().for_each(|line| counts.add(&line.swept.counts));
+    counts
+}
+
+fn print_json(lines: &[Line], arguments: &Arguments) {
+    let (points, failed) = totals(lines);
+    let scenario = |line: &Line| {
+        serde_json::json!({
+            "scenario": line.name,
+            "points": line.swept.points,
+            "failed": line.swept.failures.len(),
+            "first": line.kept,
+        })
+    };
+    let document = serde_json::json!({
+        "release": arguments.release.name(),
+        "behavior": arguments.plants.list().iter().map(|(field, value)| format!("{field}={value}")).collect::<Vec<_>>(),
+        "points": points,
+        "failed": failed,
+        "claims": counts(lines).listed(),
+        "scenarios": lines.iter().map(scenario).collect::<Vec<_>>(),
+    });
+    out!("{}", serde_json::to_string_pretty(&document).expect("a report is plain data"));
+}

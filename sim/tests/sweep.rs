@@ -1,0 +1,76 @@
+//! Sweeps: a fault at each store call of a scenario in turn.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use sim_harness::invariant::NAMES;
+use sim_harness::verdict::{Reference, judge};
+use sim_harness::{Release, Scenario, Simulator};
+use sim_scenario::{CallSide, Fault};
+use sim_search::sweep::{Kind, Sweep, Swept};
+
+fn file(path: &str) -> Scenario {
+    Scenario::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(path), &NAMES).expect("a good file")
+}
+
+const ROTATIONS: &str = "issues/44045_two_rotations.toml";
+
+fn sweep(scenario: &Scenario, release: Release, kind: Kind) -> Swept {
+    Sweep { release, kind }.carry_out(&mut Simulator::new(), scenario)
+}
+
+/// The claims that fail at some point.
+fn failed(swept: &Swept) -> BTreeSet<&str> {
+    swept.failures.iter().flat_map(|failure| &failure.failed).map(String::as_str).collect()
+}
+
+/// Each write has a point before its commit and one after it, each read has one.
+#[test]
+fn each_call_has_its_points() {
+    let scenario = file(ROTATIONS);
+    let report = Simulator::new().run(&scenario, Release::Current);
+    let count = |side| report.calls.iter().filter(|call| call.side == side).count();
+    let points = Sweep { release: Release::Current, kind: Kind::Crash }.points(&report);
+    let of = |fault| points.iter().filter(|point| point.fault == fault).count();
+    assert!(count(CallSide::Write) > 5);
+    assert_eq!(of(Fault::CrashAfter), count(CallSide::Write));
+    assert_eq!(of(Fault::Crash), count(CallSide::Write) + count(CallSide::Read));
+    assert_eq!(sweep(&scenario, Release::Current, Kind::Crash).points as usize, points.len());
+}
+
+/// `current` loses nothing by a fault at any store call, nor by a second crash in the recovery.
+#[test]
+fn current_survives_each_point() {
+    for kind in [Kind::Crash, Kind::CrashTwice, Kind::StoreError, Kind::Busy] {
+        let swept = sweep(&file(ROTATIONS), Release::Current, kind);
+        assert_eq!(failed(&swept), BTreeSet::new(), "{kind:?}");
+        assert!(swept.points > 5, "{kind:?}: {} points", swept.points);
+    }
+    let [once, twice] =
+        [Kind::Crash, Kind::CrashTwice].map(|kind| sweep(&file(ROTATIONS), Release::Current, kind).points);
+    assert!(twice > 2 * once, "{once} points, then {twice}");
+}
+
+/// Half a rotation (B1, B2), rows that stay open (A3) and messages that were only in memory (B4) are found, and each failure is
+/// a file that shows it again.
+#[test]
+fn losses_of_old_releases_are_found() {
+    check(&file(ROTATIONS), Release::V0_16_0, &["one_open_row_per_chain", "rotations_are_atomic"]);
+    check(&file(ROTATIONS), Release::V0_19_0, &["acknowledged_messages_are_stored", "rotations_are_atomic"]);
+    check(&file("issues/44045_reconnect_in_grace.toml"), Release::V0_16_0, &["detached_rows_end"]);
+    let planted = Scenario { behavior: vec![("startup.sweep".into(), "none".into())], ..file(ROTATIONS) };
+    check(&planted, Release::Current, &["detached_rows_end"]);
+}
+
+fn check(scenario: &Scenario, release: Release, claims: &[&str]) {
+    let swept = sweep(scenario, release, Kind::Crash);
+    let failed = failed(&swept);
+    assert!(claims.iter().all(|claim| failed.contains(claim)), "{release}: {failed:?}");
+    for failure in &swept.failures {
+        let text = failure.scenario.to_toml();
+        let again =
+            Scenario::parse(Path::new("again.toml"), &text, &NAMES).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let report = Simulator::new().run(&again, release);
+        assert!(judge(report, &again, &Reference::OtherSchedule).expected, "{text}");
+    }
+}
