@@ -1,6 +1,6 @@
 //! Turns that nothing ends: their agent hangs, and the settings let no timer interrupt it.
 
-use gateway_core::agent::script::TurnStep;
+use gateway_core::agent::script::{self, CONTINUE, TurnScript, TurnStep};
 use gateway_core::clock::Millis;
 use gateway_core::record::{Attachment, Record, TurnPhase, TurnState};
 use sim_scenario::Scenario;
@@ -15,7 +15,11 @@ pub(crate) fn is_endless(scenario: &Scenario, record: &Record) -> bool {
 }
 
 fn hangs(scenario: &Scenario, turn: &TurnState) -> bool {
-    let script = scenario.turns.get(&turn.user);
-    let may_hang = script.is_some_and(|script| script.steps.contains(&TurnStep::Hang));
+    let may_hang = |script: &TurnScript| script.steps.contains(&TurnStep::Hang);
+    let may_hang = match script::named(&scenario.turns, &turn.user) {
+        Some(script) => may_hang(script),
+        // It goes on with the turn before it, whichever that was.
+        None => turn.user == CONTINUE && scenario.turns.values().any(may_hang),
+    };
     may_hang && turn.phase == TurnPhase::Begun && !turn.interrupted
 }

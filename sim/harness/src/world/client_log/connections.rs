@@ -13,8 +13,8 @@ pub(crate) struct Connections {
     open: BTreeMap<String, Connection>,
     /// Whether a connection has ended, or may have without the knowledge of its client.
     may_have_ended: bool,
-    /// How many requests for a stored session have no answer, by client. Each may have led to any session.
-    resuming: BTreeMap<String, usize>,
+    /// The requests without an answer that attach a session, with the client of each.
+    attaching: Vec<(String, Attaching)>,
     /// The clients that were given each session, by runtime id, and when last.
     given: BTreeMap<String, BTreeMap<String, Uptime>>,
     /// The clients of which a connection has ended before all of its requests were answered: one that is carried out later
@@ -30,6 +30,15 @@ pub(crate) struct Connections {
     used: BTreeMap<String, Uptime>,
     /// Requests without an answer whose connection has ended.
     unanswered: Unanswered,
+}
+
+/// The session that a request attaches.
+#[derive(PartialEq, Eq)]
+enum Attaching {
+    /// The one with this runtime id.
+    Live(String),
+    /// The request names a stored session: it may be any.
+    Any,
 }
 
 /// The open connection of a client.
@@ -86,19 +95,16 @@ impl Connections {
 
     /// A client has sent a request on its connection.
     pub(super) fn sent(&mut self, request: &SentRequest) {
-        if request.method == "session.resume" {
-            *self.resuming.entry(request.client.clone()).or_default() += 1;
-        }
+        self.attaching.extend(Attaching::of(request).map(|attaching| (request.client.clone(), attaching)));
         self.count(request, |unanswered| unanswered + 1);
     }
 
     /// A client has received the answer to a request.
     pub(super) fn answered(&mut self, request: &SentRequest) {
-        if request.method == "session.resume"
-            && let Some(resuming) = self.resuming.get_mut(&request.client)
-        {
-            *resuming = resuming.saturating_sub(1);
-        }
+        let is_it = |(client, attaching): &(String, Attaching)| {
+            *client == request.client && Some(attaching) == Attaching::of(request).as_ref()
+        };
+        self.attaching.iter().position(is_it).map(|place| self.attaching.remove(place));
         self.count(request, |unanswered| unanswered.saturating_sub(1));
     }
 
@@ -163,7 +169,7 @@ impl Connections {
     /// one.
     pub(crate) fn may_be_held(&self, session: &str) -> bool {
         !self.lingering.is_empty()
-            || self.resuming.values().any(|count| *count > 0)
+            || self.attaching.iter().any(|(_, attaching)| attaching.may_be(session))
             || self.silent.contains(session)
             || self.open.values().any(|connection| connection.sessions.contains_key(session))
     }
@@ -174,10 +180,10 @@ impl Connections {
     }
 
     /// Whether another connection may have had a session of this client meanwhile: that of another client, which was given it
-    /// from `since` on or has asked for a stored session without an answer yet, or an earlier one of its own.
+    /// from `since` on or has asked for it without an answer yet, or an earlier one of its own.
     pub(crate) fn may_share(&self, client: &str, session: &str, since: Uptime) -> bool {
         self.lingering.contains(client)
-            || self.resuming.iter().any(|(other, count)| other != client && *count > 0)
+            || self.attaching.iter().any(|(other, attaching)| other != client && attaching.may_be(session))
             || self
                 .given
                 .get(session)
@@ -218,5 +224,23 @@ impl Connections {
     /// Whether any connection has ended, or may have without the knowledge of its client.
     pub(crate) fn may_have_ended(&self) -> bool {
         self.may_have_ended
+    }
+}
+
+impl Attaching {
+    /// What a request attaches, if it may attach a session that exists.
+    fn of(request: &SentRequest) -> Option<Self> {
+        match request.method.as_str() {
+            "session.resume" => Some(Self::Any),
+            "session.activate" | "prompt.submit" => Some(Self::Live(request.session().to_owned())),
+            _ => None,
+        }
+    }
+
+    fn may_be(&self, session: &str) -> bool {
+        match self {
+            Self::Live(live) => live == session,
+            Self::Any => true,
+        }
     }
 }
