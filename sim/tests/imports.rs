@@ -176,7 +176,7 @@ const CRATES: &[Crate] = &[
     Crate {
         package: "sim-harness",
         folder: "sim/harness",
-        uses: &["interleaving", "gateway-core", "gateway-sqlite", "sim-scenario"],
+        uses: &["interleaving", "gateway-core", "gateway-sqlite", "sim-disk", "sim-scenario"],
         never: COMMAND_LINE,
         layers: &[
             // What tasks are called and what they share, and what they did.

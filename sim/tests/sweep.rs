@@ -6,7 +6,7 @@ use std::path::Path;
 use sim_harness::invariant::NAMES;
 use sim_harness::verdict::{Reference, judge};
 use sim_harness::{Release, Scenario, Simulator};
-use sim_scenario::{CallSide, Fault};
+use sim_scenario::{CallSide, Fault, StoreSettings, Synchronous};
 use sim_search::sweep::{Kind, Sweep, Swept};
 
 fn file(path: &str) -> Scenario {
@@ -51,6 +51,23 @@ fn current_survives_each_point() {
     assert!(twice > 2 * once, "{once} points, then {twice}");
 }
 
+/// The power is lost at each change of the disk. Where SQLite does not wait for the disk, commits are lost.
+#[test]
+fn losses_of_power_are_survived_or_found() {
+    let with = |synchronous| {
+        let scenario = file("issues/44045_drop_while_idle.toml");
+        Scenario { store: StoreSettings { synchronous, ..scenario.store.clone() }, ..scenario }
+    };
+    let served = sweep(&with(Synchronous::Extra), Release::Current, Kind::Power);
+    assert_eq!(failed(&served), BTreeSet::new());
+    assert!(served.points > 50, "{} points", served.points);
+    for synchronous in [Synchronous::Off, Synchronous::Normal] {
+        let lossy = sweep(&with(synchronous), Release::Current, Kind::Power);
+        assert!(failed(&lossy).contains("power_losses_keep_commits"), "{synchronous:?}");
+        replay(&lossy, Release::Current);
+    }
+}
+
 /// Half a rotation (B1, B2), rows that stay open (A3) and messages that were only in memory (B4) are found, and each failure is
 /// a file that shows it again.
 #[test]
@@ -66,6 +83,11 @@ fn check(scenario: &Scenario, release: Release, claims: &[&str]) {
     let swept = sweep(scenario, release, Kind::Crash);
     let failed = failed(&swept);
     assert!(claims.iter().all(|claim| failed.contains(claim)), "{release}: {failed:?}");
+    replay(&swept, release);
+}
+
+/// Each failure is a file that shows it again.
+fn replay(swept: &Swept, release: Release) {
     for failure in &swept.failures {
         let text = failure.scenario.to_toml();
         let again =

@@ -403,13 +403,6 @@ impl Record {
         }
     }
 
-    /// Looks which connections that approvals were sent on still hear the session.
-    pub(crate) fn review_questions(&mut self, is_served: impl Fn(&ConnectionId) -> bool) {
-        let mut questions = std::mem::take(&mut self.questions);
-        questions.review(is_served, |connection| self.is_heard_by(connection));
-        self.questions = questions;
-    }
-
     /// The connections that the session's events go to, may go back to, or that its waiting prompts came on.
     pub(crate) fn connections(&self) -> impl Iterator<Item = &ConnectionId> {
         let steers = self.turn.iter().flat_map(|turn| &turn.steers);

@@ -111,6 +111,18 @@ impl Database {
         writes.iter().map(|write| self.write(write)).collect()
     }
 
+    /// Executes a transaction, reads the tables, and rolls it back: what [`write`](Self::write) would answer and leave.
+    ///
+    /// # Panics
+    ///
+    /// As [`write`](Self::write).
+    pub fn rehearse(&mut self, write: &Write) -> Result<(Written, Dump), StoreError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        let transaction = transaction.map_err(Failure::from)?;
+        let written = write::carry_out(&transaction, write)?;
+        Ok((written, dump(&transaction)?))
+    }
+
     fn write_alone(&mut self, write: &Write) -> Result<Written, Failure> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let written = write::carry_out(&transaction, write)?;
@@ -154,11 +166,7 @@ impl Database {
     /// Reads the tables whole, for reports.
     pub fn dump(&self) -> Result<Dump, StoreError> {
         let snapshot = self.connection.unchecked_transaction().map_err(Failure::from)?;
-        Ok(Dump {
-            sessions: read::all_sessions(&snapshot).map_err(Failure::from)?,
-            messages: read::all_messages(&snapshot).map_err(Failure::from)?,
-            inputs: input::all(&snapshot).map_err(Failure::from)?,
-        })
+        dump(&snapshot)
     }
 
     /// Inserts rows as another process has left them, with the message ids that they have. Parents come before their children.
@@ -214,6 +222,14 @@ impl Database {
         durability.apply_journal(&connection).map_err(failed)?;
         Ok(Self { connection })
     }
+}
+
+fn dump(connection: &Connection) -> Result<Dump, StoreError> {
+    Ok(Dump {
+        sessions: read::all_sessions(connection).map_err(Failure::from)?,
+        messages: read::all_messages(connection).map_err(Failure::from)?,
+        inputs: input::all(connection).map_err(Failure::from)?,
+    })
 }
 
 #[cfg(test)]

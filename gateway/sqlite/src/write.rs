@@ -45,7 +45,10 @@ pub(super) fn carry_out(connection: &Connection, write: &Write) -> Result<Writte
             connection.prepare_cached(SET_MODEL)?.execute(params![Column(session), model])?
         }
         Write::NameSession { session, title } => name_session(connection, session, title)?,
-        Write::ReplaceMessages { session, messages, replaced } => replace(connection, session, messages, *replaced)?,
+        Write::ReplaceMessages { session, messages, replaced, taken } => {
+            input::take(connection, taken)?;
+            replace(connection, session, messages, *replaced)?
+        }
         Write::Branch { child, title, messages } => branch(connection, child, title, messages)?,
         Write::Delete { session } => delete(connection, session)?,
         Write::DeleteChain { session, rows } => delete_chain(connection, session, rows)?,

@@ -14,7 +14,7 @@ use serde::Serialize;
 use sim_scenario::Scenario;
 
 pub use crate::world::cases::{Count, Excuse};
-pub(crate) use case::{Breach, Case, Cases, Tally, turn_place};
+pub(crate) use case::{Breach, Case, Cases, TURNS, Tally, turn_place};
 pub(crate) use end::End;
 pub(crate) use life::Lives;
 pub(crate) use renamed::RENAMED;

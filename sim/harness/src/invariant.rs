@@ -50,6 +50,7 @@ mod one_record_per_row;
 mod one_turn_per_record;
 mod open_questions_are_shown;
 mod own_sessions_are_not_limited;
+mod power_losses_keep_commits;
 mod prompts_are_accepted;
 mod prompts_end_once;
 mod queued_prompts_start;
@@ -82,7 +83,7 @@ use crate::claim::{Breach, Case, Cases, Claim, Condition, Excuse, RENAMED, View,
 pub use crate::claim::{Invariant, Violation};
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 72] = [
+pub const ALL: [&Invariant; 73] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_not_cut_short::INVARIANT,
@@ -120,6 +121,7 @@ pub const ALL: [&Invariant; 72] = [
     &answers_reach_tool_results::INVARIANT,
     &answers_reach_their_question::INVARIANT,
     &consent_covers_one_request::INVARIANT,
+    &power_losses_keep_commits::INVARIANT,
     &prompts_are_accepted::INVARIANT,
     &truncating_prompts_apply_or_fail::INVARIANT,
     &finished_turns_block_no_prompt::INVARIANT,

@@ -134,7 +134,9 @@ impl Oracle {
             let reported = (ALL[place].name, condition.subject.clone());
             if !self.reported.contains(&reported) {
                 let key = (place, reported.1);
-                let begun = Begun { since: now, due: delayed(now), condition };
+                // What puts it off may be later than now.
+                let since = now.max(condition.era);
+                let begun = Begun { since, due: delayed(since), condition };
                 match self.begun.get_mut(&key) {
                     // A condition that may now hold longer, for a fault of the store delays its end, is due later.
                     Some(known) if known.condition.era == begun.condition.era => {

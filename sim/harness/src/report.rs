@@ -13,8 +13,8 @@ use crate::fact::UnmetFact;
 use crate::history::History;
 use crate::rows::RowSet;
 use crate::story::Skipped;
-pub use crate::trace::StoreCall;
 use crate::trace::Trace;
+pub use crate::trace::{NotedLoss, StoreCall};
 use interleaving::tape::Tape;
 use sim_scenario::ExpectedOutcome;
 
@@ -44,6 +44,8 @@ pub struct Report {
     pub history: History,
     /// The calls of the store that a fault could hit, in their order: all before the heal phase.
     pub calls: Vec<StoreCall>,
+    /// The losses of power, oldest first.
+    pub power_losses: Vec<NotedLoss>,
     /// The choices of the run, which replay it.
     pub tape: Tape,
     /// The transitions of sessions and the marks that were reached.

@@ -63,6 +63,17 @@ pub struct StoreCall {
     pub side: CallSide,
 }
 
+/// A loss of power in a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotedLoss {
+    /// When it was.
+    pub at: Uptime,
+    /// Whether it was in the write, and not only after it.
+    pub in_write: bool,
+    /// What is wrong with the file or the rows since.
+    pub complaint: Option<String>,
+}
+
 /// The SipHash of a run. Equal runs have equal digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest(u64);

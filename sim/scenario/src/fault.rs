@@ -40,6 +40,13 @@ pub enum Fault {
     Crash,
     /// The write is committed, and the gateway's process is killed before it has the answer.
     CrashAfter,
+    /// The machine loses its power in the write, and the gateway's process with it. The database is on a disk that keeps what
+    /// was synced, and any part of the rest.
+    Power {
+        /// Key `change`: the change of the disk that the write does not make any more, counted from 1. If it makes fewer, the
+        /// power is lost before the answer.
+        change: u32,
+    },
 }
 
 /// A kind of calls, by its word in the file.
@@ -203,7 +210,7 @@ impl StoreFault {
 impl Fault {
     /// Whether the gateway's process is killed.
     pub const fn kills(self) -> bool {
-        matches!(self, Self::Crash | Self::CrashAfter)
+        matches!(self, Self::Crash | Self::CrashAfter | Self::Power { .. })
     }
 
     /// The value of `fault`.
@@ -214,6 +221,7 @@ impl Fault {
             Self::Lost => "lost",
             Self::Crash => "crash",
             Self::CrashAfter => "crash_after",
+            Self::Power { .. } => "power",
         }
     }
 }

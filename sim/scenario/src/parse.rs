@@ -23,7 +23,7 @@ use super::entries::Entries;
 use super::error::{ScenarioError, Source};
 use super::expected::ExpectedOutcome;
 use super::fault::Ratio;
-use super::settings::Latency;
+use super::settings::{Latency, Synchronous};
 use super::step::RawStep;
 pub(super) use facts::{RawExpect, RawFrames, RawMemory, RawMessageFact, RawRowFact};
 
@@ -84,6 +84,8 @@ pub(super) struct RawStore {
     #[serde(default)]
     pub(super) faults: Vec<Spanned<RawFault>>,
     pub(super) odds: Option<Spanned<RawOdds>>,
+    #[serde(default)]
+    pub(super) synchronous: Synchronous,
 }
 
 /// One table of `[[store.faults]]`.
@@ -98,6 +100,7 @@ pub(super) struct RawFault {
     pub(super) until: Option<Spanned<Millis>>,
     pub(super) fault: Option<Spanned<String>>,
     pub(super) lasts: Option<Spanned<Millis>>,
+    pub(super) change: Option<Spanned<u32>>,
     #[serde(default)]
     pub(super) may_skip: bool,
 }

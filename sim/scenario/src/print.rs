@@ -14,7 +14,7 @@ use super::fact::{self, ExpectedFact};
 use super::fault::{Fault, Odds, StoreFault};
 use super::rows::{InitialMessage, InitialSession, Kinship};
 use super::scenario::Scenario;
-use super::settings::{AgentSettings, Latency, NetworkSettings};
+use super::settings::{AgentSettings, Latency, NetworkSettings, Synchronous};
 use super::step::{OnSkip, Step, written};
 
 impl Scenario {
@@ -86,14 +86,15 @@ impl Scenario {
             network.push(("ping".to_owned(), length(ping)));
         }
         page.settings("[network]", &network);
-        page.settings(
-            "[store]",
-            &latencies(&[
-                ("before_commit", self.store.before_commit),
-                ("after_commit", self.store.after_commit),
-                ("after_lookup", self.store.after_lookup),
-            ]),
-        );
+        let mut store = latencies(&[
+            ("before_commit", self.store.before_commit),
+            ("after_commit", self.store.after_commit),
+            ("after_lookup", self.store.after_lookup),
+        ]);
+        if self.store.synchronous != Synchronous::default() {
+            store.push(("synchronous".to_owned(), quoted(self.store.synchronous.name())));
+        }
+        page.settings("[store]", &store);
         let Odds { busy, error, lost } = self.store.odds;
         let odds = [("busy", busy), ("error", error), ("lost", lost)].into_iter().filter(|(_, odds)| !odds.is_zero());
         page.settings(
@@ -241,6 +242,9 @@ fn write_fault(page: &mut Page, fault: &StoreFault) {
         page.line("until", &length(until));
     }
     page.line("fault", &quoted(fault.fault.name()));
+    if let Fault::Power { change } = fault.fault {
+        page.line("change", &change.to_string());
+    }
     if let Fault::Busy { lasts } = fault.fault {
         page.line("lasts", &length(lasts));
     }

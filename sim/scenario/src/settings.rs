@@ -4,9 +4,10 @@ use std::num::NonZeroU32;
 
 use gateway_core::clock::Millis;
 use gateway_core::config::Config;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::fault::{Odds, StoreFault};
+use super::fault::{Fault, Odds, StoreFault};
 
 /// A range of durations, both bounds included and at most an hour. The strategy chooses within it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +57,42 @@ pub struct StoreSettings {
     pub faults: Vec<StoreFault>,
     /// The probability that any other call fails.
     pub odds: Odds,
+    /// When SQLite waits for the disk, which matters where the power is lost. Left out: as the served gateway has it.
+    pub synchronous: Synchronous,
+}
+
+/// SQLite's setting of this name: key `synchronous` of `[store]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Synchronous {
+    /// Never.
+    Off,
+    /// Only before the pages of the WAL are moved to the file.
+    Normal,
+    /// At each commit.
+    Full,
+    /// At each commit, and in the folder after a journal is removed.
+    #[default]
+    Extra,
+}
+
+impl Synchronous {
+    /// As it is written in the file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Normal => "normal",
+            Self::Full => "full",
+            Self::Extra => "extra",
+        }
+    }
+}
+
+impl StoreSettings {
+    /// Whether some call loses the power, so that the database has to be on a disk.
+    pub fn loses_power(&self) -> bool {
+        self.faults.iter().any(|fault| matches!(fault.fault, Fault::Power { .. }))
+    }
 }
 
 /// The `[agent]` table: how agents are built.

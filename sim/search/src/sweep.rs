@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::release::Release;
+use interleaving::Prng;
+use interleaving::strategy::{Divergence, Strategy};
 use sim_harness::counts::Counts;
 use sim_harness::report::{Outcome, Report, StoreCall};
 use sim_harness::simulation::Simulator;
@@ -30,6 +32,9 @@ const BACK: Millis = Millis::from_secs(2);
 /// The script goes on for at least so long after a crash, so that the recovery is over before the heal phase.
 const AFTER: Millis = Millis::from_secs(10);
 
+/// The number of runs for each change of the disk.
+const FATES: u64 = 4;
+
 /// How long another process holds the database.
 const HELD: Millis = Millis::from_secs(5);
 
@@ -45,6 +50,9 @@ pub enum Kind {
     StoreError,
     /// Another process holds the database for five seconds at each write.
     Busy,
+    /// The power is lost at each change of the disk that each write makes, and after it. What survives of what was not synced is
+    /// all of it in one run, and chosen at random in the others.
+    Power,
 }
 
 /// A sweep under one release.
@@ -97,6 +105,10 @@ impl Sweep {
         let report = simulator.run(&plain, self.release);
         let known: BTreeSet<String> = failures(&report).into_iter().collect();
         let mut swept = Swept::default();
+        if self.kind == Kind::Power {
+            self.lose_power(simulator, &mut swept, &known, &plain, &report.calls);
+            return swept;
+        }
         for point in self.points(&report) {
             let crashed = with_fault(&plain, point);
             let calls = self.judge(simulator, &mut swept, &known, &crashed, vec![point]);
@@ -131,7 +143,36 @@ impl Sweep {
             (Kind::StoreError, CallSide::Write) => &[Fault::Error, Fault::Lost],
             (Kind::StoreError, CallSide::Read) => &[Fault::Error],
             (Kind::Busy, CallSide::Write) => &[Fault::Busy { lasts: HELD }],
-            (Kind::Busy, CallSide::Read) => &[],
+            (Kind::Busy, CallSide::Read) | (Kind::Power, _) => &[],
+        }
+    }
+
+    /// Loses the power at each change of each write, until the write has no further one.
+    fn lose_power(
+        &self,
+        simulator: &mut Simulator,
+        swept: &mut Swept,
+        known: &BTreeSet<String>,
+        scenario: &Scenario,
+        calls: &[StoreCall],
+    ) {
+        let writes = calls.iter().filter(|call| call.side == CallSide::Write);
+        for (nth, StoreCall { at, side }) in (1..).zip(writes.copied()) {
+            for change in 1.. {
+                let point = Point { side, nth, at, fault: Fault::Power { change } };
+                let scenario = with_fault(scenario, point);
+                let mut was_in_write = false;
+                for fate in 0..FATES {
+                    let seed = (u64::from(nth) << 32) | (u64::from(change) << 8) | fate;
+                    let survivors = Survivors((fate > 0).then(|| Prng::stream(seed, "survivors")));
+                    let report = simulator.run_with(&scenario, self.release, Box::new(survivors));
+                    was_in_write = report.power_losses.iter().any(|loss| loss.in_write);
+                    self.note(swept, known, &scenario, vec![point], &report);
+                }
+                if !was_in_write {
+                    break;
+                }
+            }
         }
     }
 
@@ -145,14 +186,37 @@ impl Sweep {
         points: Vec<Point>,
     ) -> Vec<StoreCall> {
         let report = simulator.run(scenario, self.release);
+        self.note(swept, known, scenario, points, &report);
+        report.calls
+    }
+
+    fn note(
+        &self,
+        swept: &mut Swept,
+        known: &BTreeSet<String>,
+        scenario: &Scenario,
+        points: Vec<Point>,
+        report: &Report,
+    ) {
         swept.points += 1;
         swept.counts.add(&report.counts);
-        let calls = report.calls.clone();
-        let failed: Vec<String> = failures(&report).into_iter().filter(|claim| !known.contains(claim)).collect();
+        let failed: Vec<String> = failures(report).into_iter().filter(|claim| !known.contains(claim)).collect();
         if !failed.is_empty() {
-            swept.failures.push(FailedPoint { points, scenario: as_shown(scenario, &report), failed });
+            swept.failures.push(FailedPoint { points, scenario: as_shown(scenario, report), failed });
         }
-        calls
+    }
+}
+
+/// Takes the first alternative of each choice, but chooses at random what survives a loss of power. Without a generator all of it
+/// survives.
+struct Survivors(Option<Prng>);
+
+impl Strategy for Survivors {
+    fn pick(&mut self, site: &str, among: &[&str]) -> Result<usize, Divergence> {
+        Ok(match &mut self.0 {
+            Some(prng) if site.starts_with("disk.") => prng.below(among.len()),
+            _ => 0,
+        })
     }
 }
 

@@ -22,7 +22,7 @@ use super::{excuses, load};
 use sim_harness::counts::Counts;
 use sim_harness::report::Outcome;
 use sim_harness::simulation::Simulator;
-use sim_scenario::Scenario;
+use sim_scenario::{Fault, Scenario};
 use sim_search::sweep::{FailedPoint, Kind, Point, Sweep, Swept};
 
 #[derive(clap::Args)]
@@ -41,6 +41,10 @@ pub(super) struct Arguments {
     /// Lock the database for five seconds at each write
     #[arg(long, group = "kind")]
     busy: bool,
+    /// Lose the power at each change of the disk in each write, four times with other survivors of what was not synced. The
+    /// process starts again, and clients come back, as with --crash
+    #[arg(long, group = "kind")]
+    power: bool,
     /// With --crash: kill the process a second time, at each store call of its recovery
     #[arg(long, requires = "crash")]
     twice: bool,
@@ -119,6 +123,9 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
 }
 
 fn kind(arguments: &Arguments) -> Kind {
+    if arguments.power {
+        return Kind::Power;
+    }
     match (arguments.crash, arguments.store_error) {
         (true, _) if arguments.twice => Kind::CrashTwice,
         (true, _) => Kind::Crash,
@@ -169,13 +176,21 @@ fn keep(swept: &Swept, name: &str, folder: &Path) -> miette::Result<Vec<Kept>> {
 }
 
 /// A point in words: `crash at write 3, 10.000s`.
-fn words(point: &Point) -> String {
-    format!("{} at {} {}, {}", point.fault.name(), point.side.key(), point.nth, point.at)
+fn words(Point { side, nth, at, fault }: &Point) -> String {
+    let change = match fault {
+        Fault::Power { change } => format!("change {change} of "),
+        _ => String::new(),
+    };
+    format!("{} at {change}{} {nth}, {at}", fault.name(), side.key())
 }
 
 /// A point as part of a file name: `crash_write3`.
-fn stem(point: &Point) -> String {
-    format!("{}_{}{}", point.fault.name(), point.side.key(), point.nth)
+fn stem(Point { side, nth, fault, .. }: &Point) -> String {
+    let change = match fault {
+        Fault::Power { change } => format!("_{change}"),
+        _ => String::new(),
+    };
+    format!("{}_{}{nth}{change}", fault.name(), side.key())
 }
 
 fn print(lines: &[Line], arguments: &Arguments) {

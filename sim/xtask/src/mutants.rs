@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     let place = home.join("baseline.tsv");
     let mut baseline = Baseline::read(&place)?;
     if arguments.score {
-        println!("{}", Score::new(baseline.results(), &reasons));
+        println!("{}", Score::new(baseline.results(), baseline.results(), &reasons));
         return Ok(ExitCode::SUCCESS);
     }
     let all = list::list()?;
@@ -76,11 +76,11 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
         true => outcome::read(&arguments.out.join("mutants.out"))?,
         false => one::read(&arguments.out)?,
     };
-    let score = Score::new(&results, &reasons);
+    baseline.add(results.clone());
+    baseline.keep(&all.iter().map(|mutant| mutant.name.as_str()).collect());
+    let score = Score::new(&results, baseline.results(), &reasons);
     println!("{score}");
     if arguments.record {
-        baseline.add(results);
-        baseline.keep(&all.iter().map(|mutant| mutant.name.as_str()).collect());
         baseline.write(&place)?;
     }
     Ok(if score.has_unexplained() { ExitCode::from(MISSED) } else { ExitCode::SUCCESS })

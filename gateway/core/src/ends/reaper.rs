@@ -93,7 +93,6 @@ pub(crate) fn attach(gateway: &Rc<Gateway>, session: &Session, link: &Link) {
     session.change_with(|record, handles| {
         record.before.retain(|before| gateway.sessions.is_linked(before));
         record.attach(&link.id);
-        record.review_questions(|connection| gateway.sessions.is_linked(connection));
         handles.keep(record, link);
         handles.cancel_idle(record);
         if gateway.behavior.grace.timers() == Timers::Single {

@@ -17,7 +17,7 @@ group! {
         /// What leave to run a command is given for.
         leave: Leave {
             /// The request that the answer names, once. An answer without an id counts only for the one approval that its
-            /// connection, or one that the session has lost, was sent and has not answered.
+            /// connection or an earlier one was sent and has not answered.
             OneRequest "one_request",
             /// Whatever approval is open in the session when the answer arrives, which its client may never have seen
             /// (hermes-agent#82554). Requests have no ids.

@@ -66,12 +66,14 @@ pub(super) fn kept(gateway: &Gateway, session: &Session, ordinal: Option<&Value>
 
 /// Removes all but the first `kept` messages, in the rows and in memory. On an error nothing has changed.
 pub(super) async fn cut(gateway: &Gateway, session: &Session, kept: usize) -> Result<(), Error> {
-    let (row, messages) = session.read(|record| {
+    // What a turn has read, and the store has not taken with its messages, is cut off with them.
+    let (row, messages, taken) = session.read(|record| {
         let messages = record.transcript.messages.get(..kept);
-        (record.agent.row.clone(), messages.unwrap_or(&record.transcript.messages).to_vec())
+        let messages = messages.unwrap_or(&record.transcript.messages).to_vec();
+        (record.agent.row.clone(), messages, record.taken.clone())
     });
     let replaces = gateway.behavior.history.replaces();
-    let replaced = gateway.rows.replace_messages(row.clone(), messages.clone(), replaces).await;
+    let replaced = gateway.rows.replace_messages(row.clone(), messages.clone(), replaces, taken.clone()).await;
     let look = || gateway.rows.messages(row.clone());
     let shows = |rows: &Vec<MessageRow>| rows.len() == messages.len() && reconcile::ends_with(rows, &messages);
     match reconcile::outcome(gateway, replaced, look, shows).await {
@@ -79,6 +81,7 @@ pub(super) async fn cut(gateway: &Gateway, session: &Session, kept: usize) -> Re
         Ok(()) | Err(StoreError::NoSession) => {
             session.change(|record| {
                 forget(record, kept);
+                record.taken.retain(|id| !taken.contains(id));
                 record.transcript.saved = record.transcript.messages.len();
             });
             Ok(())

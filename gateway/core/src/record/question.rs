@@ -1,6 +1,6 @@
 //! The questions of a session: the open one, and those of which a client may still send an answer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 
 use serde_json::Value;
@@ -13,6 +13,9 @@ const RESOLVED_MAX: usize = 64;
 
 /// How many approvals without an answer are remembered for all connections of a session.
 const UNANSWERED_MAX: usize = 64;
+
+/// How many connections of each are remembered that do not answer it any more. A forgotten one is asked for an id once more.
+const PASSED_ON_MAX: usize = 64;
 
 /// A question of the agent that waits for its answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +57,7 @@ pub enum Resolution {
 pub enum Meant {
     /// None: no approval was sent on its connection that the connection has not answered.
     None,
-    /// The only one that was sent on its connection, or on one that the session has lost, and was not answered there.
+    /// The only one that was sent on its connection or on an earlier one, and that it may answer.
     One(String),
     /// It may be any of so many.
     Unclear(usize),
@@ -73,18 +76,10 @@ pub struct QuestionLog {
 #[derive(Clone, Debug, PartialEq)]
 struct Unanswered {
     id: String,
-    sent_on: Line,
-}
-
-/// The connection that an approval was sent on.
-#[derive(Clone, Debug, PartialEq)]
-enum Line {
-    /// It hears the session.
-    Hears(ConnectionId),
-    /// The session was given to another one. It may be dead without a sign: its client may be the one that came back there.
-    Left(ConnectionId),
-    /// It is gone: its client may be back on another one, where the answer comes.
-    Gone,
+    /// The connection that it was sent on.
+    sent_on: ConnectionId,
+    /// The numbers of later connections that have answered it, or one after it: they do not answer it any more. The latest ones.
+    passed_on: BTreeSet<u64>,
 }
 
 impl OpenQuestion {
@@ -129,7 +124,11 @@ impl QuestionLog {
             if self.unanswered.len() == UNANSWERED_MAX {
                 self.unanswered.pop_front();
             }
-            self.unanswered.push_back(Unanswered { id: question.id.clone(), sent_on: Line::Hears(to.clone()) });
+            self.unanswered.push_back(Unanswered {
+                id: question.id.clone(),
+                sent_on: to.clone(),
+                passed_on: BTreeSet::new(),
+            });
         }
     }
 
@@ -148,67 +147,46 @@ impl QuestionLog {
 
     /// A connection has answered the approval with this id.
     pub(crate) fn answered_on(&mut self, connection: &ConnectionId, id: &str) {
-        self.unanswered.retain(|approval| !approval.is_on(connection) || approval.id != id);
+        // Who had this very connection is known. Who had an earlier one is not, and may answer on a third.
+        self.unanswered.retain(|approval| approval.sent_on != *connection || approval.id != id);
+        let earlier =
+            self.unanswered.iter_mut().filter(|approval| approval.id == id && approval.sent_on != *connection);
+        for approval in earlier {
+            if approval.passed_on.len() == PASSED_ON_MAX {
+                approval.passed_on.pop_first();
+            }
+            approval.passed_on.insert(connection.number());
+        }
     }
 
     /// A connection has answered an approval without its id.
     ///
     /// A client answers what it was shown in order and at most once, but an answer may be in transit while other approvals are
-    /// sent, and it may be for one that the client was shown before it reconnected. So it is clear only if a single approval was
-    /// sent on the connection or on one that the session has lost, and not answered there. If it is not, the oldest of them is
-    /// no candidate any more: the answer was given to it or to a later one.
-    ///
-    /// The approval of a lost connection stays a candidate when it is shown and answered elsewhere, because another client may
-    /// have done that. So a client that names no request may have to answer once more after it has reconnected.
+    /// sent, and it may be for one that the client was shown on an earlier connection. Which of them that was is not known: a
+    /// connection may die without a sign. So the answer is clear only if a single approval was sent on the connection or on
+    /// an earlier one, and has no answer from there. If it is not, this connection does not answer the oldest of them any more:
+    /// the answer was given to it or to a later one.
     pub(crate) fn answered_without_id(&mut self, connection: &ConnectionId) -> Meant {
-        let Some(own) = self.unanswered.iter().find(|approval| approval.is_on(connection)) else { return Meant::None };
-        let mut ids: Vec<String> = vec![own.id.clone()];
+        if !self.unanswered.iter().any(|approval| approval.sent_on == *connection) {
+            return Meant::None;
+        }
+        let mut ids: Vec<String> = Vec::new();
         for approval in self.unanswered.iter().filter(|approval| approval.may_be_answered_on(connection)) {
             if !ids.contains(&approval.id) {
                 ids.push(approval.id.clone());
             }
         }
-        if let [id] = &ids[..] {
-            self.answered_on(connection, id);
-            return Meant::One(id.clone());
-        }
-        let oldest = self.unanswered.iter().position(|approval| approval.may_be_answered_on(connection));
-        oldest.and_then(|place| self.unanswered.remove(place));
-        Meant::Unclear(ids.len())
-    }
-
-    /// The session has got another connection. Those for which `is_served` is false are gone, and those for which `hears` is
-    /// false have lost the session to it.
-    pub(crate) fn review(&mut self, is_served: impl Fn(&ConnectionId) -> bool, hears: impl Fn(&ConnectionId) -> bool) {
-        let mut gone: Vec<String> = Vec::new();
-        self.unanswered.retain_mut(|approval| {
-            if let Line::Hears(connection) | Line::Left(connection) = &approval.sent_on
-                && is_served(connection)
-            {
-                let connection = connection.clone();
-                approval.sent_on = if hears(&connection) { Line::Hears(connection) } else { Line::Left(connection) };
-                return true;
-            }
-            approval.sent_on = Line::Gone;
-            let is_new = !gone.contains(&approval.id);
-            gone.push(approval.id.clone());
-            is_new
-        });
+        let oldest = ids[0].clone();
+        self.answered_on(connection, &oldest);
+        if ids.len() == 1 { Meant::One(oldest) } else { Meant::Unclear(ids.len()) }
     }
 }
 
 impl Unanswered {
-    /// Whether it was sent on this connection.
-    fn is_on(&self, connection: &ConnectionId) -> bool {
-        matches!(&self.sent_on, Line::Hears(on) | Line::Left(on) if on == connection)
-    }
-
     /// Whether an answer that comes on this connection may be meant for it.
     fn may_be_answered_on(&self, connection: &ConnectionId) -> bool {
-        match &self.sent_on {
-            Line::Hears(on) => on == connection,
-            Line::Left(_) | Line::Gone => true,
-        }
+        let number = connection.number();
+        self.sent_on == *connection || (self.sent_on.number() < number && !self.passed_on.contains(&number))
     }
 }
 
@@ -232,51 +210,40 @@ mod tests {
         log.show(&mut approval("b"), &phone);
         // It may have been sent before the client received "b". The next one cannot be meant for "a".
         assert_eq!(log.answered_without_id(&desktop), Meant::Unclear(2));
+        assert_eq!(log.answered_without_id(&phone), Meant::Unclear(2));
         assert_eq!(log.answered_without_id(&phone), Meant::One("b".to_owned()));
         assert_eq!(log.answered_without_id(&desktop), Meant::One("b".to_owned()));
         assert_eq!(log.answered_without_id(&desktop), Meant::None);
     }
 
-    /// An answer may be for an approval that its client was shown before it reconnected.
+    /// An answer may be for an approval that its client was shown before it reconnected. Whether the earlier connection is gone, or
+    /// belongs to another client, is not known.
     #[test]
     fn an_answer_may_come_from_an_earlier_connection() {
-        let (first, second) = (ConnectionId::new(1, "desktop"), ConnectionId::new(2, "desktop"));
+        let [first, second, third] = [1, 2, 3].map(|number| ConnectionId::new(number, "desktop"));
         let mut log = QuestionLog::default();
         log.show(&mut approval("a"), &first);
-        log.review(|connection| *connection == second, |_| true);
         assert_eq!(log.answered_without_id(&second), Meant::None);
         log.show(&mut approval("b"), &second);
         assert_eq!(log.answered_without_id(&second), Meant::Unclear(2));
+        // The refused answer may have been another client's: that of the first connection may still come on a third.
+        let mut answered = log.clone();
+        answered.show(&mut approval("b"), &third);
+        assert_eq!(answered.answered_without_id(&third), Meant::Unclear(2));
         assert_eq!(log.answered_without_id(&second), Meant::One("b".to_owned()));
+        assert_eq!(log.answered_without_id(&first), Meant::One("a".to_owned()));
     }
 
-    /// An earlier connection that lost the session may be dead without a sign. If it is not, it may still answer for itself.
-    #[test]
-    fn an_answer_may_come_from_a_connection_that_died_without_a_sign() {
-        let (first, second) = (ConnectionId::new(1, "desktop"), ConnectionId::new(2, "desktop"));
-        let mut log = QuestionLog::default();
-        log.show(&mut approval("a"), &first);
-        log.review(|_| true, |connection| *connection == second);
-        log.show(&mut approval("b"), &second);
-        let (mut second_again, mut both_hear) = (log.clone(), log.clone());
-        assert_eq!(log.answered_without_id(&second), Meant::Unclear(2));
-        assert_eq!(log.answered_without_id(&second), Meant::One("b".to_owned()));
-        assert_eq!(second_again.answered_without_id(&first), Meant::One("a".to_owned()));
-        assert_eq!(second_again.answered_without_id(&second), Meant::One("b".to_owned()));
-        // A connection that hears the session has another client.
-        both_hear.review(|_| true, |_| true);
-        assert_eq!(both_hear.answered_without_id(&second), Meant::One("b".to_owned()));
-    }
-
-    /// An approval that is shown again after a reconnect is one.
+    /// An approval that is shown again after a reconnect is one, and the next one is clear.
     #[test]
     fn an_approval_shown_on_two_connections_is_one() {
         let (first, second) = (ConnectionId::new(1, "desktop"), ConnectionId::new(2, "desktop"));
         let (mut log, mut asked) = (QuestionLog::default(), approval("a"));
         log.show(&mut asked, &first);
-        log.review(|connection| *connection == second, |_| true);
         log.show(&mut asked, &second);
         assert_eq!(log.answered_without_id(&second), Meant::One("a".to_owned()));
+        log.show(&mut approval("b"), &second);
+        assert_eq!(log.answered_without_id(&second), Meant::One("b".to_owned()));
     }
 
     /// A question that is sent again on a connection is still one question, and an answer with its id answers it.

@@ -313,16 +313,16 @@ async fn a_conversation_takes_its_title_along(rows: &Rows) {
 
 /// Messages that are replaced are deleted, and the counters follow.
 async fn replaced_messages_are_gone(rows: &Rows) {
-    let missing = rows.replace_messages(id("a"), Vec::new(), Replaced::Active).await;
+    let missing = rows.replace_messages(id("a"), Vec::new(), Replaced::Active, Vec::new()).await;
     assert_eq!(missing, Err(StoreError::NoSession));
     assert_eq!(rows.create_session(session("a")).await, Ok(true));
     assert_eq!(rows.append(id("a"), said(&["one", "two"])).await, Ok(one_row()));
     assert_eq!(rows.compact(id("a"), said(&["sum", "last"])).await, Ok(one_row()));
 
-    assert_eq!(rows.replace_messages(id("a"), said(&["sum"]), Replaced::Active).await, Ok(one_row()));
+    assert_eq!(rows.replace_messages(id("a"), said(&["sum"]), Replaced::Active, Vec::new()).await, Ok(one_row()));
     assert_eq!(contents(rows, "a").await, ["sum"]);
     assert_eq!(count_of(rows, "a").await, 1);
-    assert_eq!(rows.replace_messages(id("a"), Vec::new(), Replaced::All).await, Ok(one_row()));
+    assert_eq!(rows.replace_messages(id("a"), Vec::new(), Replaced::All, Vec::new()).await, Ok(one_row()));
     assert_eq!(contents(rows, "a").await, [""; 0]);
     assert_eq!(count_of(rows, "a").await, 0);
 }

@@ -111,8 +111,9 @@ impl Rows {
         session: StoredId,
         messages: Vec<NewMessage>,
         replaced: Replaced,
+        taken: Vec<InputId>,
     ) -> Pending<Written> {
-        self.0.write(Write::ReplaceMessages { session, messages, replaced })
+        self.0.write(Write::ReplaceMessages { session, messages, replaced, taken })
     }
 
     /// Makes the call [`Write::Branch`].

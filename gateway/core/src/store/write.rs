@@ -132,6 +132,8 @@ pub enum Write {
         messages: Vec<NewMessage>,
         /// Which of the present messages are deleted.
         replaced: Replaced,
+        /// The accepted inputs that messages hold which are cut off, or stay and were not stored yet. They are deleted.
+        taken: Vec<InputId>,
     },
     /// Inserts a branch: a row that names the one it was branched from, as parent and in its `model_config`, with a
     /// title and a copy of the messages. The parent stays as it is. Fails with `TitleTaken` when another session has

@@ -56,7 +56,7 @@ impl Workload {
             12 => Write::NameSession { session: self.session(session), title: self.title() },
             13 => {
                 let replaced = *self.prng.one(&[Replaced::Active, Replaced::All]);
-                Write::ReplaceMessages { session, messages: self.messages(), replaced }
+                Write::ReplaceMessages { session, messages: self.messages(), replaced, taken: Vec::new() }
             }
             14 => self.branch(session),
             _ => self.rare(session),

@@ -42,6 +42,13 @@ pub(crate) fn frame(scenario: &Scenario) -> Millis {
     longest + backlog
 }
 
+/// How long a frame may be in transit on a connection that does not carry its frames as usual, from the end of the connection
+/// on. One that was cut may be mended by the heal phase only.
+pub(crate) fn held_back(scenario: &Scenario) -> Millis {
+    let is_cut = scenario.steps.iter().any(|step| step.action.word() == "cut");
+    if is_cut { scenario.until + frame(scenario) } else { frame(scenario) }
+}
+
 /// How long the gateway may take to learn that a client's connection has ended.
 pub(crate) fn notice(scenario: &Scenario) -> Millis {
     let vanished = scenario.steps.iter().filter_map(|step| step.action.notice_after());

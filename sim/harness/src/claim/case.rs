@@ -50,7 +50,7 @@ pub(crate) struct Tally {
 }
 
 /// The number of turns of a session that have places of their own.
-const TURNS: usize = 32;
+pub(crate) const TURNS: usize = 64;
 
 /// The place of a turn, from the places of its session and of the turn in it.
 pub(crate) fn turn_place(session: usize, turn: usize) -> usize {

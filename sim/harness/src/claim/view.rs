@@ -14,6 +14,7 @@ use sim_scenario::Scenario;
 use super::bound;
 use super::life::Life;
 use crate::task::AnyTask;
+use crate::trace::NotedLoss;
 use crate::world::agent_log::AgentLog;
 use crate::world::client_log::{Answer, ClientEvent, ClientLog, SessionLog};
 use crate::world::mirror::Mirror;
@@ -97,6 +98,8 @@ pub(crate) struct StoreState {
     calm: Millis,
     /// When a call last failed for another reason than a lock that the gateway promises to wait out.
     pub(crate) broken_at: Option<Uptime>,
+    /// The losses of power, oldest first.
+    pub(crate) power_losses: Vec<NotedLoss>,
     /// When writes had to wait for another process, and for how long.
     waits: Vec<(Uptime, Millis)>,
     /// How long a write that fails takes in addition: the second try, and the look at the rows before it.
@@ -114,6 +117,7 @@ impl StoreState {
             faults: Vec::new(),
             calm: bound::writes(scenario),
             broken_at: None,
+            power_losses: Vec::new(),
             waits: Vec::new(),
             again: FAULT + bound::write(scenario),
         }

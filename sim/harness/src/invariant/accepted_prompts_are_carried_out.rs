@@ -11,7 +11,7 @@ use gateway_core::store::{NewMessage, Role, StoredId};
 
 use super::{Case, Cases, Claim, Excuse, Invariant, View};
 use crate::rows::RowSet;
-use crate::world::client_log::{LoggedRequest, SessionLog};
+use crate::world::client_log::{LoggedRequest, NOT_CLOSED, SessionLog};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "accepted_prompts_are_carried_out",
@@ -84,10 +84,16 @@ fn cancelled(view: &View<'_>, first: &StoredId, logs: &[&SessionLog], said: &str
     };
     let in_rows = view.rows.cancelled().iter().filter(|(at, input)| input.text == said && is_closing(*at));
     let in_rows = in_rows.filter(|(_, input)| view.rows.first(&input.session) == first).count();
-    let is_closed = |log: &&&SessionLog| log.requests.iter().any(|request| request.method == "session.close");
-    let of_closed = logs.iter().filter(is_closed).flat_map(|log| &log.requests);
-    let in_memory = of_closed.filter(|request| is_accepted(request) && request.said() == said).count();
-    in_rows.max(in_memory)
+    let closed_after = |log: &SessionLog, accepted: &LoggedRequest| {
+        let closes = log.requests.iter().filter(|request| request.method == "session.close");
+        let mut closes = closes.filter(|close| !close.was("session.close", &[NOT_CLOSED]));
+        closes.any(|close| close.answered.as_ref().is_none_or(|reply| reply.at >= accepted.sent_at))
+    };
+    let of_log = |log: &SessionLog| {
+        let is_it = |request: &&LoggedRequest| is_accepted(request) && request.said() == said;
+        log.requests.iter().filter(is_it).filter(|request| closed_after(log, request)).count()
+    };
+    in_rows.max(logs.iter().copied().map(of_log).sum())
 }
 
 /// How often the text is in messages that a client has cut off the conversation before the store took them.

@@ -8,8 +8,8 @@ use gateway_core::clock::Millis;
 use sim_scenario::{Action, OnDisconnect, RequestStep, Step};
 
 use super::{Case, Cases, Claim, Excuse, Invariant, View};
-use crate::claim::turn_place;
-use crate::world::agent_log::{AgentTurn, Stop};
+use crate::claim::{TURNS, turn_place};
+use crate::world::agent_log::{AgentTurn, EarlyStop, Stop};
 use crate::world::client_log::{LoggedRequest, SessionLog};
 
 pub(super) const INVARIANT: Invariant = Invariant {
@@ -20,23 +20,20 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     let logs = view.clients.log.sessions();
-    let turns = view.agents.turns();
+    let (turns, early) = (view.agents.turns(), view.agents.early_stops());
     // Most runs stop no turn, and the claim is judged after each event.
-    if turns.values().flatten().all(|turn| turn.stop.is_none()) {
+    if early.is_empty() && turns.values().flatten().all(|turn| turn.stop.is_none()) {
         return;
     }
     for (known, session) in view.known.iter().enumerate() {
         let label = view.names.label(session.id());
-        let (Some(turns), log) = (turns.get(&label), logs.get(session.id().as_str())) else { continue };
-        for (place, turn) in turns.iter().enumerate() {
+        let (log, id) = (logs.get(session.id().as_str()), session.id().as_str());
+        let turns = turns.get(&label).map_or(&[][..], Vec::as_slice);
+        let mut judge = |place: usize, stop: Stop, asked: Option<Case>| {
             // Those of an earlier process, which may have had other settings, were judged then.
-            let Some(stop) = turn.stop.filter(|stop| !view.was_judged(known, stop.at)) else { continue };
-            let (case_of, id) = (turn_place(known, place), session.id().as_str());
-            if log.is_some_and(|log| is_asked(log, &turns[..=place], stop)) {
-                cases.look(case_of, Case::Held);
-                continue;
+            if view.was_judged(known, stop.at) {
+                return;
             }
-            let stop = since_prompt(log, turn, stop);
             let broken = || {
                 let detail = format!(
                     "a turn of session {label} was stopped at {} without cause; its agent had reported {} before",
@@ -44,9 +41,55 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
                 );
                 Case::failed(&*label, detail)
             };
-            cases.look(case_of, has_to_end(view, log, id, stop).unwrap_or_else(broken));
+            let ends = || has_to_end(view, log, id, stop).unwrap_or_else(broken);
+            cases.look(turn_place(known, place), asked.unwrap_or_else(ends));
+        };
+        for (place, turn) in turns.iter().enumerate() {
+            if let Some(stop) = turn.stop.filter(|stop| stop.has_begun) {
+                judge(
+                    place.min(EARLY - 1),
+                    stop,
+                    log.is_some_and(|log| is_asked(log, &turns[..=place], stop)).then_some(Case::Held),
+                );
+            }
+        }
+        for (place, early) in early.get(&label).into_iter().flatten().enumerate() {
+            // Without a prompt that has not begun it came after the end of the turn before.
+            let Some((log, prompt)) = log.and_then(|log| Some((log, unbegun(log, early).next()?))) else { continue };
+            // An agent was silent for no longer than the prompt has been there.
+            let silence = early.stop.silence.min(early.stop.at - prompt.sent_at);
+            judge(EARLY + place, Stop { silence, ..early.stop }, asked_early(view, log, turns, early));
         }
     }
+}
+
+/// The place of the first stop of a turn that its agent had not begun.
+const EARLY: usize = TURNS / 2;
+
+/// The prompts that clients had sent when a turn was stopped early, but for as many as had begun, oldest first.
+fn unbegun<'a>(log: &'a SessionLog, early: &EarlyStop) -> impl Iterator<Item = &'a LoggedRequest> + use<'a> {
+    let prompts = log.requests.iter().filter(|request| request.method == "prompt.submit");
+    let mut sent: Vec<&LoggedRequest> = prompts.filter(|request| request.sent_at <= early.stop.at).collect();
+    sent.sort_by_key(|request| request.sent_at);
+    sent.into_iter().skip(early.turns)
+}
+
+/// The case of the stop of a turn that its agent had not begun, if a client asked for it: with a request to stop, or with another
+/// prompt. Excused if a prompt that waited may have stopped something else: a turn whose agent had finished, an undo, or the turn of
+/// what a job says or an earlier session has left.
+fn asked_early(view: &View<'_>, log: &SessionLog, turns: &[AgentTurn], early: &EarlyStop) -> Option<Case> {
+    let before = early.turns.checked_sub(1).and_then(|last| turns.get(last)).and_then(|turn| turn.over);
+    let is_late = |request: &&LoggedRequest| {
+        request.sent_at <= early.stop.at
+            && request.answered.as_ref().is_none_or(|reply| before.is_none_or(|before| reply.at >= before))
+    };
+    let requests = || log.requests.iter().filter(is_late);
+    if requests().any(LoggedRequest::stops) || unbegun(log, early).nth(1).is_some() {
+        return Some(Case::Held);
+    }
+    let has_others = log.inherited > 0 || !view.agents.jobs().is_empty();
+    let may_wait = |prompt: &LoggedRequest| prompt.may_be("prompt.submit", &["queued"]);
+    (has_others || requests().any(may_wait)).then_some(Case::Excused(Excuse::ChangedMeanwhile))
 }
 
 /// Whether a client asked for the stop of the last of these turns: with a request to stop, or with another prompt, that the
@@ -68,17 +111,6 @@ fn is_asked(log: &SessionLog, turns: &[AgentTurn], stop: Stop) -> bool {
     let sent = sent_by(stop.at);
     let is_another = |request: &LoggedRequest| is_prompt(request) && (request.text != turn.prompt || sent > begun);
     log.requests.iter().filter(is_meant).any(|request| request.stops() || is_another(request))
-}
-
-/// The stop of a turn, where a silence before its agent began it is no longer than its prompt has been there.
-fn since_prompt(log: Option<&SessionLog>, turn: &AgentTurn, stop: Stop) -> Stop {
-    let is_its = |request: &&LoggedRequest| request.method == "prompt.submit" && request.text == turn.prompt;
-    let prompts = log.into_iter().flat_map(|log| &log.requests).filter(is_its);
-    let sent_at = prompts.map(|request| request.sent_at).filter(|at| *at <= stop.at).min();
-    match sent_at {
-        Some(sent_at) if !stop.has_begun => Stop { silence: stop.silence.min(stop.at - sent_at), ..stop },
-        _ => stop,
-    }
 }
 
 /// The case of a stop because the session ends with its connection or the process, or because the agent hangs without a client.

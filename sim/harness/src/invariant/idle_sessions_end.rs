@@ -8,8 +8,8 @@ use gateway_core::state::{Registry, Session};
 use gateway_core::store::StoredId;
 
 use super::evictions_have_a_cause::last_used;
-use super::{Claim, Condition, Invariant, View};
-use crate::world::client_log::Target;
+use super::{Claim, Condition, Invariant, View, bound};
+use crate::world::client_log::{Passage, Target};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "idle_sessions_end",
@@ -20,13 +20,18 @@ pub(super) const INVARIANT: Invariant = Invariant {
 fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let Some(sessions) = view.sessions else { return Vec::new() };
     let within = bound + view.slack();
+    let transit = |passage| match passage {
+        Passage::Open => bound::frame(view.scenario),
+        Passage::HeldBack => bound::held_back(view.scenario),
+    };
     let idle = view.live.iter().filter_map(|session| {
         if !is_idle(sessions, session) {
             return None;
         }
         let subject = view.names.label(session.id());
         // What the session itself takes for its last use is not asked: it could put off its end for ever.
-        let maybe = view.clients.log.connections().used_without_answer(|target| concerns(view, session, target));
+        let connections = view.clients.log.connections();
+        let maybe = connections.used_without_answer(transit, |target| concerns(view, session, target));
         let era = last_used(view, session, &subject).max(maybe).unwrap_or_default();
         Some(Condition { subject, era, within, detail })
     });

@@ -135,6 +135,7 @@ impl<'a> Observers<'a> {
     /// Judges the claims about the state. Call after a change of sessions, rows or client logs.
     fn observe_state(&mut self, world: &World, process: &Process, gateway: Option<&Gateway>) {
         self.store.broken_at = world.store.broken_at();
+        self.store.power_losses = world.store.power_losses();
         self.store.count(world.store.injected_faults(), world.store.waited(), world.context.now());
         let live = live(gateway);
         self.register(&live);

@@ -90,6 +90,7 @@ impl Run<'_> {
             trace,
             history: observers.historian.finish(sessions),
             calls: world.store.calls(),
+            power_losses: world.store.power_losses(),
             tape,
             coverage: coverage.finish(),
             counts,

@@ -19,8 +19,10 @@ pub(crate) struct AgentLog {
     builds: RefCell<BTreeMap<String, Vec<Build>>>,
     /// When the agent of a session last began or delivered a summary that is no part of its turn.
     summaries: RefCell<BTreeMap<String, Uptime>>,
-    /// How turns were asked to stop that their agents have not begun, by the label of the session.
-    stopped_early: RefCell<BTreeMap<String, Stop>>,
+    /// How turns were asked to stop that their agents had not begun, by the label of the session, oldest first.
+    early_stops: RefCell<BTreeMap<String, Vec<EarlyStop>>>,
+    /// The sessions whose turn is asked to stop.
+    stopping: RefCell<BTreeSet<String>>,
     /// The sessions whose turns have started a background job, by its name.
     jobs: RefCell<BTreeMap<String, BTreeSet<String>>>,
     /// The sessions whose agent was given a conversation that a model provider refuses, with the reason.
@@ -114,6 +116,16 @@ pub(crate) struct Answered {
     pub(crate) at: Uptime,
 }
 
+/// The stop of a turn that its agent had not begun.
+#[derive(Clone, Copy)]
+pub(crate) struct EarlyStop {
+    pub(crate) stop: Stop,
+    /// How many turns of the session had begun before.
+    pub(crate) turns: usize,
+    /// Whether it has not begun yet.
+    is_open: bool,
+}
+
 /// The stop of a turn.
 #[derive(Clone, Copy)]
 pub(crate) struct Stop {
@@ -136,6 +148,11 @@ impl AgentLog {
     /// The sessions whose agent was given a conversation that a model provider refuses, with the reason.
     pub(crate) fn refused(&self) -> Ref<'_, Vec<(String, String)>> {
         self.refused.borrow()
+    }
+
+    /// How turns were asked to stop that their agents had not begun, by the label of the session, oldest first.
+    pub(crate) fn early_stops(&self) -> Ref<'_, BTreeMap<String, Vec<EarlyStop>>> {
+        self.early_stops.borrow()
     }
 
     /// The agents that were built, by the label of their session, oldest first.
@@ -181,16 +198,28 @@ impl AgentLog {
     /// Whether the turn of a session is asked to stop by now. Its agent may not have begun it.
     pub(crate) fn ask_to_stop(&self, session: &str, is_asked: bool, now: Uptime) {
         let mut turns = self.turns.borrow_mut();
-        let mut stopped_early = self.stopped_early.borrow_mut();
+        let mut early_stops = self.early_stops.borrow_mut();
         match turns.get_mut(session).and_then(|turns| turns.last_mut()).filter(|turn| turn.over.is_none()) {
-            _ if !is_asked => drop(stopped_early.remove(session)),
+            _ if !is_asked => {
+                self.stopping.borrow_mut().remove(session);
+                if let Some(last) = early_stops.get_mut(session).and_then(|stops| stops.last_mut()) {
+                    last.is_open = false;
+                }
+            }
             Some(running) => {
+                self.stopping.borrow_mut().insert(session.to_owned());
                 running.stopped_compressing |= running.compressing && running.asked_to_stop.is_none();
                 running.asked_to_stop = running.asked_to_stop.or(Some(now));
             }
             None => {
-                let over = turns.get(session).and_then(|turns| turns.last()).and_then(|turn| turn.over);
-                stopped_early.entry(session.to_owned()).or_insert_with(|| self.stop_without_turn(session, over, now));
+                let turns = turns.get(session).map_or(&[][..], Vec::as_slice);
+                let stops = early_stops.entry(session.to_owned()).or_default();
+                // It is the same turn as before, and its agent has finished, unless this is new.
+                if self.stopping.borrow_mut().insert(session.to_owned()) {
+                    let over = turns.last().and_then(|turn| turn.over);
+                    let stop = self.stop_without_turn(session, over, now);
+                    stops.push(EarlyStop { stop, turns: turns.len(), is_open: true });
+                }
             }
         }
     }
@@ -226,7 +255,12 @@ impl AgentLog {
         let prompt = prompt.to_owned();
         let (in_results, dealt_with, was_killed, calls) = Default::default();
         let (compressing, has_compressed, stopped_compressing) = Default::default();
-        let stopped_early = self.stopped_early.borrow_mut().remove(session);
+        let mut early_stops = self.early_stops.borrow_mut();
+        let early = early_stops.get_mut(session).and_then(|stops| stops.last_mut()).filter(|last| last.is_open);
+        let stopped_early = early.map(|early| {
+            early.is_open = false;
+            early.stop
+        });
         turns.push(AgentTurn {
             prompt,
             began: now,

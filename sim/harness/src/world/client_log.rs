@@ -28,11 +28,11 @@ pub(crate) use event::{ClientEvent, SESSION_LIMIT};
 pub(crate) use models::{ModelRequest, Models};
 pub(crate) use receipt::{Receipt, ReceivedQuestion};
 use request::is_use;
-pub(crate) use request::{Answer, LoggedRequest, SentRequest, is_attaching, is_unattached};
+pub(crate) use request::{Answer, LoggedRequest, NOT_CLOSED, SentRequest, is_attaching, is_unattached};
 pub(crate) use screen::Screens;
 use session_log::Stopped;
 pub(crate) use session_log::{SessionLog, TurnEnd};
-pub(crate) use unanswered::Target;
+pub(crate) use unanswered::{Passage, Target};
 
 use crate::footprint::{Resource, SharedFootprints};
 use crate::world::cases::Excuse;
@@ -71,7 +71,7 @@ struct Inner {
     lingering: BTreeMap<String, Uptime>,
     /// The questions that clients received, in order.
     receipts: Vec<Receipt>,
-    /// The requests that answer a question, in the order in which they were sent.
+    /// The requests that answer a question and were not refused, in the order in which they were sent.
     responses: Vec<SentRequest>,
     /// The received questions that have an id, by the id.
     questions: BTreeMap<String, ReceivedQuestion>,
@@ -164,8 +164,11 @@ impl ClientLog {
         }
         if request.method.ends_with(".respond") {
             inner.closes_dialog(client, &request, result.is_ok());
-            if result.is_ok() {
-                inner.took_answer(&request);
+            match &result {
+                Ok(_) => inner.took_answer(&request),
+                Err(_) => {
+                    inner.responses.retain(|sent| (&sent.client, sent.number) != (&request.client, request.number))
+                }
             }
         }
         if let Ok(result) = &result

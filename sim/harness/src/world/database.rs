@@ -1,19 +1,48 @@
-//! The database that is reused from run to run, and a recording of its calls for benchmarks.
+//! The database that is reused from run to run, on a disk where a run loses the power, and a recording of its calls for
+//! benchmarks.
 
 use std::cell::RefCell;
+use std::path::Path;
 use std::rc::Rc;
 
 use gateway_core::store::{Found, Read, StoreError, Write, Written};
-use gateway_sqlite::{Database, Dump};
+use gateway_sqlite::{Database, Dump, Durability};
+use sim_disk::{Choose, Disk, Moment};
+use sim_scenario::{StoreSettings, Synchronous};
 
 /// A database that is reused from run to run.
 pub(crate) type SharedDatabase = Rc<RefCell<ReusedDatabase>>;
 
 /// The production database, and the calls since `note_calls`.
 pub(crate) struct ReusedDatabase {
-    database: Database,
+    /// The database in memory.
+    memory: Database,
+    /// The database of a run that loses the power.
+    on_disk: Option<OnDisk>,
+    /// The disk of such runs. SQLite keeps some bytes of each disk for ever, so one is used again.
+    disk: Option<Rc<Disk>>,
     calls: Option<Vec<Call>>,
 }
+
+/// A database on a disk.
+struct OnDisk {
+    disk: Rc<Disk>,
+    durability: Durability,
+    database: Database,
+}
+
+/// What a loss of power in a write has left.
+pub(crate) struct PowerLoss {
+    /// What the write would have answered, if it is in the rows nevertheless.
+    pub(crate) written: Option<Written>,
+    /// Whether the power was lost in the write, and not only after it.
+    pub(crate) in_write: bool,
+    /// What is wrong with the file or the rows.
+    pub(crate) complaint: Option<String>,
+}
+
+/// The name of the database on the disk.
+const NAME: &str = "state.db";
 
 /// The store calls of a run, in order.
 pub struct Calls(Vec<Call>);
@@ -25,7 +54,7 @@ enum Call {
 
 impl ReusedDatabase {
     pub(crate) fn new(database: Database) -> SharedDatabase {
-        Rc::new(RefCell::new(Self { database, calls: None }))
+        Rc::new(RefCell::new(Self { memory: database, on_disk: None, disk: None, calls: None }))
     }
 
     /// Starts to record calls.
@@ -42,27 +71,92 @@ impl ReusedDatabase {
         if let Some(calls) = &mut self.calls {
             calls.push(Call::Write(Box::new(write.clone())));
         }
-        self.database.write(write)
+        self.database().write(write)
     }
 
     pub(crate) fn read(&mut self, read: &Read) -> Result<Found, StoreError> {
         if let Some(calls) = &mut self.calls {
             calls.push(Call::Read(read.clone()));
         }
-        self.database.read(read)
+        self.database().read(read)
     }
 
     /// Inserts the rows that the database has before the first process starts.
     pub(crate) fn insert(&mut self, rows: &Dump) -> Result<(), StoreError> {
-        self.database.insert(rows)
+        self.database().insert(rows)
     }
 
-    pub(crate) fn reset(&mut self) -> Result<(), StoreError> {
-        self.database.reset()
+    /// Empties the database, and puts it on a disk if the run loses the power.
+    pub(crate) fn reset(&mut self, settings: &StoreSettings) -> Result<(), StoreError> {
+        self.on_disk = None;
+        if !settings.loses_power() {
+            return self.memory.reset();
+        }
+        let disk = Rc::clone(self.disk.get_or_insert_default());
+        disk.clear();
+        let durability = Durability { synchronous: synchronous(settings.synchronous), ..Durability::SERVED };
+        let database = open(&disk, durability).map_err(|cause| StoreError::NotWritten { cause })?;
+        self.on_disk = Some(OnDisk { disk, durability, database });
+        Ok(())
     }
 
     pub(crate) fn dump(&self) -> Result<Dump, StoreError> {
-        self.database.dump()
+        self.on_disk.as_ref().map_or(&self.memory, |on_disk| &on_disk.database).dump()
+    }
+
+    /// Writes, and loses the power instead of a change of the disk, counted from 1; if the write makes fewer, after it.
+    /// The database is opened again as soon as the power is back. `choose` decides what survives of what was not synced.
+    ///
+    /// # Panics
+    /// When the database is in memory.
+    pub(crate) fn lose_power(&mut self, write: &Write, change: u32, choose: &mut dyn Choose) -> PowerLoss {
+        let OnDisk { disk, durability, mut database } =
+            self.on_disk.take().expect("a run that loses the power has a disk");
+        let before = database.dump().expect("a disk with power can be read");
+        let rehearsed = database.rehearse(write).ok();
+        disk.lose_power_at(u64::from(change - 1), Moment::Before);
+        let answer = database.write(write);
+        let in_write = !disk.has_power();
+        // To close the database is to change the disk.
+        disk.lose_power_at(0, Moment::Before);
+        drop(database);
+        disk.restore_power(choose);
+        let (database, recovered) = match open(&disk, durability) {
+            Ok(database) => (database, None),
+            // The run goes on with an empty database.
+            Err(cause) => {
+                disk.clear();
+                (open(&disk, durability).expect("an empty disk takes a database"), Some(cause))
+            }
+        };
+        let found = database.dump();
+        let is_there = |dump: &Dump| found.as_ref().is_ok_and(|found| found == dump);
+        let written = rehearsed.filter(|(_, after)| is_there(after) && (!is_there(&before) || answer.is_ok()));
+        let is_kept = written.is_some() || (answer.is_err() && is_there(&before));
+        let complaint = recovered
+            .or_else(|| {
+                database.complaints().map_or_else(|error| Some(error.to_string()), |found| found.into_iter().next())
+            })
+            .or_else(|| (!is_kept).then(|| "the rows are not those of the committed writes".to_owned()));
+        self.on_disk = Some(OnDisk { disk, durability, database });
+        PowerLoss { written: written.map(|(written, _)| written), in_write, complaint }
+    }
+
+    fn database(&mut self) -> &mut Database {
+        self.on_disk.as_mut().map_or(&mut self.memory, |on_disk| &mut on_disk.database)
+    }
+}
+
+fn open(disk: &Disk, durability: Durability) -> Result<Database, String> {
+    Database::open_on(Path::new(NAME), disk.vfs(), durability).map_err(|error| error.to_string())
+}
+
+fn synchronous(setting: Synchronous) -> gateway_sqlite::Synchronous {
+    match setting {
+        Synchronous::Off => gateway_sqlite::Synchronous::Off,
+        Synchronous::Normal => gateway_sqlite::Synchronous::Normal,
+        Synchronous::Full => gateway_sqlite::Synchronous::Full,
+        Synchronous::Extra => gateway_sqlite::Synchronous::Extra,
     }
 }
 

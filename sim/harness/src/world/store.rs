@@ -16,13 +16,13 @@ use gateway_sqlite::Dump;
 use tokio::sync::{mpsc, oneshot};
 
 use super::SimContext;
-use super::database::SharedDatabase;
+use super::database::{PowerLoss, SharedDatabase};
 use super::fault::Faults;
 use super::mirror::Mirror;
 use crate::footprint::Resource;
 use crate::story::Skipped;
 use crate::task::{Role, TaskTag};
-use crate::trace::{Site, StoreCall};
+use crate::trace::{NotedLoss, Site, StoreCall};
 use sim_scenario::{Fault, Latency, StoreSettings};
 
 /// The store of a run.
@@ -57,6 +57,8 @@ struct Workers {
     revision: Rc<Cell<u64>>,
     /// How long a write waits for a lock of another process.
     busy_wait: Cell<Millis>,
+    /// The losses of power, oldest first.
+    power_losses: RefCell<Vec<NotedLoss>>,
     /// When the last transaction was committed.
     last_commit_at: Cell<Option<Uptime>>,
     /// Kills the process; none until the process exists.
@@ -86,6 +88,7 @@ impl SimStore {
             mirror: Rc::clone(&mirror),
             revision: Rc::clone(&revision),
             busy_wait: Cell::default(),
+            power_losses: RefCell::default(),
             last_commit_at: Cell::default(),
             kill: RefCell::default(),
         });
@@ -167,6 +170,11 @@ impl SimStore {
         self.database.borrow().dump()
     }
 
+    /// The losses of power, oldest first.
+    pub(crate) fn power_losses(&self) -> Vec<NotedLoss> {
+        self.workers.power_losses.borrow().clone()
+    }
+
     /// The calls that a fault could have hit, in their order.
     pub(crate) fn calls(&self) -> Vec<StoreCall> {
         self.workers.faults.calls()
@@ -241,6 +249,10 @@ impl Workers {
             self.context.enter(Site::Commit, format!("{write:?} -> the process crashes"));
             self.crash().await;
         }
+        if let Some(Fault::Power { change }) = fault {
+            self.lose_power(write, change);
+            self.crash().await;
+        }
         let refused = match fault {
             _ if held > self.busy_wait.get() => Some("database is locked"),
             Some(Fault::Error) => Some(BROKEN),
@@ -281,17 +293,34 @@ impl Workers {
         }
     }
 
+    /// The power is lost in a write, and comes back before the process does.
+    fn lose_power(&self, write: &Write, change: u32) {
+        touched::by_commit(&self.context.footprints, &self.mirror.borrow(), write);
+        self.mirror.borrow_mut().note_attempt(write);
+        let lost = self.database.borrow_mut().lose_power(write, change, &mut &*self.context.chooser);
+        let PowerLoss { written, in_write, complaint } = lost;
+        let left = if written.is_some() { "written" } else { "not written" };
+        let sound = complaint.as_deref().unwrap_or("the file is sound");
+        self.context.enter(Site::Commit, format!("{write:?} -> the power is lost: {left}, {sound}"));
+        if let Some(written) = &written {
+            self.note_commit(write, written);
+        }
+        self.power_losses.borrow_mut().push(NotedLoss { at: self.context.now(), in_write, complaint });
+    }
+
+    fn note_commit(&self, write: &Write, written: &Written) {
+        self.mirror.borrow_mut().apply(write, written, self.context.now());
+        self.revision.set(self.revision.get() + 1);
+        self.last_commit_at.set(Some(self.context.now()));
+    }
+
     fn commit(&self, write: &Write) -> Result<Written, StoreError> {
         touched::by_commit(&self.context.footprints, &self.mirror.borrow(), write);
         self.mirror.borrow_mut().note_attempt(write);
         let result = self.database.borrow_mut().write(write);
         self.context.enter(Site::Commit, format!("{write:?} -> {result:?}"));
         match &result {
-            Ok(written) => {
-                self.mirror.borrow_mut().apply(write, written, self.context.now());
-                self.revision.set(self.revision.get() + 1);
-                self.last_commit_at.set(Some(self.context.now()));
-            }
+            Ok(written) => self.note_commit(write, written),
             Err(_) => self.mirror.borrow_mut().note_refused(write, self.context.now()),
         }
         result

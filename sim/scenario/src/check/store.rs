@@ -20,6 +20,7 @@ pub(super) fn settings(source: &Source<'_>, raw: RawStore) -> Result<StoreSettin
         after_lookup: latency(source, raw.after_lookup.as_ref())?,
         faults: raw.faults.into_iter().map(|raw| store_fault(source, raw)).collect::<Result<_, _>>()?,
         odds: odds(source, raw.odds)?,
+        synchronous: raw.synchronous,
     })
 }
 
@@ -34,7 +35,7 @@ fn store_fault(source: &Source<'_>, raw: Spanned<RawFault>) -> Result<StoreFault
         let message = format!("`until` is `{}`, but `from` is `{}`", text(*until.get_ref()), text(raw.from));
         return Err(source.error(until.span(), message).with_help("calls before `until` fail, from `from` on"));
     }
-    let fault = fault(source, &whole, call, raw.fault, raw.lasts)?;
+    let fault = fault(source, &whole, call, raw.fault, raw.lasts, raw.change)?;
     let (nth, until) = (raw.nth.map(Spanned::into_inner), raw.until.map(Spanned::into_inner));
     Ok(StoreFault { call, nth, from: raw.from, until, fault, on_skip: OnSkip::of(raw.may_skip) })
 }
@@ -70,11 +71,17 @@ fn fault(
     call: Call,
     word: Option<Spanned<String>>,
     lasts: Option<Spanned<Millis>>,
+    change: Option<Spanned<u32>>,
 ) -> Result<Fault, ScenarioError> {
     let Some(word) = word else {
         return Err(source.error(whole.clone(), "missing key `fault`").with_help(FAULT_HELP));
     };
+    if let Some(change) = change.as_ref().filter(|_| word.get_ref() != "power") {
+        let place = source.key("change", change.span());
+        return Err(source.error(place, format!("`change` with `{}`", word.get_ref())).with_help(FAULT_HELP));
+    }
     let fault = match (word.get_ref().as_str(), &lasts) {
+        ("power", None) => power(source, &word, change)?,
         ("busy", Some(lasts)) => Fault::Busy { lasts: *lasts.get_ref() },
         ("busy", None) => {
             let help = "say how long another process holds the database: lasts = \"5s\"";
@@ -84,7 +91,7 @@ fn fault(
         ("lost", None) => Fault::Lost,
         ("crash", None) => Fault::Crash,
         ("crash_after", None) => Fault::CrashAfter,
-        ("error" | "lost" | "crash" | "crash_after", Some(lasts)) => {
+        ("error" | "lost" | "crash" | "crash_after" | "power", Some(lasts)) => {
             let place = source.key("lasts", lasts.span());
             return Err(source.error(place, format!("`lasts` with `{}`", word.get_ref())).with_help(FAULT_HELP));
         }
@@ -100,7 +107,20 @@ fn fault(
     Ok(fault)
 }
 
-const FAULT_HELP: &str = "faults are `busy` with `lasts`, `error` (nothing is written), `lost` (it is written), `crash` (a kill before it) and `crash_after` (a kill after it)";
+fn power(source: &Source<'_>, word: &Spanned<String>, change: Option<Spanned<u32>>) -> Result<Fault, ScenarioError> {
+    match change {
+        Some(change) if *change.get_ref() > 0 => Ok(Fault::Power { change: *change.get_ref() }),
+        Some(change) => {
+            Err(source.error(change.span(), "`change` is 0").with_help("changes of the disk are counted from 1"))
+        }
+        None => {
+            let help = "say at which change of the disk in this write the power is lost: change = 1";
+            Err(source.error(word.span(), "`power` without `change`").with_help(help))
+        }
+    }
+}
+
+const FAULT_HELP: &str = "faults are `busy` with `lasts`, `error` (nothing is written), `lost` (it is written), `crash` (a kill before it), `crash_after` (a kill after it) and `power` with `change`";
 
 fn odds(source: &Source<'_>, raw: Option<Spanned<RawOdds>>) -> Result<Odds, ScenarioError> {
     let Some(raw) = raw else { return Ok(Odds::default()) };

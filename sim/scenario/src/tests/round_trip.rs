@@ -240,7 +240,7 @@ fn fault(kind: u8, length: Millis) -> Action {
 fn store_faults() -> impl Strategy<Value = StoreFault> {
     let writes = select(CallSide::Write.words()).prop_map(|word| Call::named(CallSide::Write, word));
     let reads = select(CallSide::Read.words()).prop_map(|word| Call::named(CallSide::Read, word));
-    let others = select(vec![Fault::Error, Fault::Lost, Fault::Crash, Fault::CrashAfter]);
+    let others = select(vec![Fault::Error, Fault::Lost, Fault::Crash, Fault::CrashAfter, Fault::Power { change: 3 }]);
     let fault = prop_oneof![lengths().prop_map(|lasts| Fault::Busy { lasts }), others];
     let writes = (writes, fault);
     let reads = (reads, select(vec![Fault::Error, Fault::Crash]));

@@ -47,20 +47,30 @@ impl Reasons {
         Ok(Self(reasons))
     }
 
-    /// The reasons of the mutants in `missed`, in their order. Those whose key has another number of reasons than `missed` has
-    /// mutants have none.
-    fn of(&self, missed: &[&str]) -> Vec<Option<String>> {
-        let keys: Vec<String> = missed.iter().map(|name| without_place(name)).collect();
-        let same = |upto: &[String], key: &String| upto.iter().filter(|other| *other == key).count();
-        let reason = |(place, key): (usize, &String)| {
-            let reasons = match self.0.get(key)? {
-                Why::One(reason) => std::slice::from_ref(reason),
-                Why::Each(reasons) => reasons,
+    /// The reasons of the missed ones of these mutants, by name. Mutants of one key take its reasons in the order of their lines;
+    /// they have none if there are more or fewer of them.
+    fn of(&self, mutants: &[Mutant]) -> BTreeMap<String, String> {
+        let mut by_key: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for mutant in mutants.iter().filter(|mutant| mutant.result == Outcome::Missed) {
+            by_key.entry(without_place(&mutant.name)).or_default().push(&mutant.name);
+        }
+        let of_key = |(key, mut names): (String, Vec<&str>)| -> Vec<(String, String)> {
+            names.sort_by_key(|name| place(name));
+            let reasons = match self.0.get(&key) {
+                Some(Why::One(reason)) => std::slice::from_ref(reason),
+                Some(Why::Each(reasons)) => reasons,
+                None => &[],
             };
-            (reasons.len() == same(&keys, key)).then(|| reasons[same(&keys[..place], key)].clone())
+            let pairs = names.iter().zip(reasons).map(|(name, reason)| ((*name).to_owned(), reason.clone()));
+            if reasons.len() == names.len() { pairs.collect() } else { Vec::new() }
         };
-        keys.iter().enumerate().map(reason).collect()
+        by_key.into_iter().flat_map(of_key).collect()
     }
+}
+
+/// Line and column of `file:line:column: change`.
+fn place(name: &str) -> Vec<u32> {
+    name.split(':').skip(1).take(2).filter_map(|number| number.parse().ok()).collect()
 }
 
 /// `file:line:column: change` as `file: change`.
@@ -80,12 +90,12 @@ fn area(name: &str) -> String {
 }
 
 impl Score {
-    pub(super) fn new(mutants: &[Mutant], reasons: &Reasons) -> Self {
+    /// The score of `mutants`. `all` are the results so far, these included: a part of the mutants of a key would not say which
+    /// of its reasons is whose.
+    pub(super) fn new(mutants: &[Mutant], all: &[Mutant], reasons: &Reasons) -> Self {
+        let mut reasons = reasons.of(all);
         let missed = mutants.iter().filter(|mutant| mutant.result == Outcome::Missed);
-        let missed: Vec<&str> = missed.map(|mutant| mutant.name.as_str()).collect();
-        let explained = missed.iter().zip(reasons.of(&missed));
-        let missed: BTreeMap<String, Option<String>> =
-            explained.map(|(name, reason)| ((*name).to_owned(), reason)).collect();
+        let missed = missed.map(|mutant| (mutant.name.clone(), reasons.remove(&mutant.name))).collect();
         let mut score = Self { areas: BTreeMap::new(), missed };
         for Mutant { name, result } in mutants {
             let counts = score.areas.entry(area(name)).or_default();
@@ -158,6 +168,8 @@ impl fmt::Display for Score {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::{BTreeMap, Mutant, Outcome, Reasons, Score, Why};
 
     /// Every kind of result has its column, a reason is found without line and column, and lowers no score.
@@ -175,11 +187,11 @@ mod tests {
         ];
         let reason =
             |change: &str| (format!("gateway/core/src/ends/reaper.rs: {change}"), Why::One("no effect".to_owned()));
-        let none = Score::new(&mutants, &Reasons(BTreeMap::new()));
+        let none = Score::new(&mutants, &mutants, &Reasons(BTreeMap::new()));
         assert!(none.has_unexplained());
         assert!(none.to_string().contains("| `ends` | 1 | 1 | 1 | 1 | 0 | 1 | 1 | 75.0 % |"), "{none}");
         assert!(none.to_string().ends_with("reaper.rs:10:4: e`: **no reason**"), "{none}");
-        let with = Score::new(&mutants, &Reasons(BTreeMap::from([reason("e")])));
+        let with = Score::new(&mutants, &mutants, &Reasons(BTreeMap::from([reason("e")])));
         assert!(!with.has_unexplained());
         assert!(with.to_string().contains("| all | 1 | 1 | 1 | 0 | 1 | 1 | 1 | 75.0 % |"), "{with}");
     }
@@ -189,15 +201,19 @@ mod tests {
     fn a_reason_covers_one_mutant() {
         let mutant =
             |line: u32| Mutant { name: format!("gateway/core/src/a.rs:{line}:1: delete !"), result: Outcome::Missed };
-        let score = |why: Why| {
+        let score = |judged: Range<usize>, why: Why| {
             let reasons = Reasons(BTreeMap::from([("gateway/core/src/a.rs: delete !".to_owned(), why)]));
-            Score::new(&[mutant(1), mutant(2)], &reasons)
+            let all = [mutant(2), mutant(10)];
+            Score::new(&all[judged], &all, &reasons)
         };
-        let each = |reasons: &[&str]| score(Why::Each(reasons.iter().map(|reason| (*reason).to_owned()).collect()));
-        assert!(score(Why::One("no effect".to_owned())).has_unexplained());
-        assert!(each(&["one"]).has_unexplained() && each(&["one", "two", "three"]).has_unexplained());
-        let both = each(&["one", "two"]);
-        assert!(!both.has_unexplained());
-        assert!(both.to_string().ends_with("a.rs:2:1: delete !`: two"), "{both}");
+        let each = |reasons: &[&str]| Why::Each(reasons.iter().map(|reason| (*reason).to_owned()).collect());
+        assert!(score(0..2, Why::One("no effect".to_owned())).has_unexplained());
+        assert!(score(0..2, each(&["one"])).has_unexplained());
+        assert!(score(0..2, each(&["one", "two", "three"])).has_unexplained());
+        let both = score(0..2, each(&["one", "two"])).to_string();
+        assert!(both.contains("a.rs:2:1: delete !`: one") && both.contains("a.rs:10:1: delete !`: two"), "{both}");
+        // One of them is judged alone.
+        let part = score(1..2, each(&["one", "two"]));
+        assert!(part.to_string().ends_with("a.rs:10:1: delete !`: two"), "{part}");
     }
 }

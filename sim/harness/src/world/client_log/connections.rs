@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gateway_core::clock::Uptime;
+use gateway_core::clock::{Millis, Uptime};
 
 use super::request::{SentRequest, is_attaching};
 use super::unanswered::{Passage, Target, Unanswered};
@@ -217,8 +217,13 @@ impl Connections {
     }
 
     /// When the last request without an answer may have been carried out whose target concerns a session.
-    pub(crate) fn used_without_answer(&self, concerns: impl Fn(&Target) -> bool) -> Option<Uptime> {
-        self.unanswered.last(concerns)
+    /// `transit` is how long after the end of its connection a request may be under way.
+    pub(crate) fn used_without_answer(
+        &self,
+        transit: impl Fn(Passage) -> Millis,
+        concerns: impl Fn(&Target) -> bool,
+    ) -> Option<Uptime> {
+        self.unanswered.last(transit, concerns)
     }
 
     /// Whether any connection has ended, or may have without the knowledge of its client.

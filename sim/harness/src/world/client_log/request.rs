@@ -53,6 +53,9 @@ pub(crate) struct LoggedRequest {
     pub(crate) answered: Option<Reply>,
 }
 
+/// The status of a request to close a session that found none.
+pub(crate) const NOT_CLOSED: &str = "not_closed";
+
 /// The answer to a request, in short.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {

@@ -6,7 +6,7 @@ use gateway_core::clock::Uptime;
 use gateway_core::store::StoredId;
 use serde_json::Value;
 
-use super::request::{LoggedRequest, Reply, SentRequest, is_attaching};
+use super::request::{LoggedRequest, NOT_CLOSED, Reply, SentRequest, is_attaching};
 
 /// The log of a session.
 #[derive(Default)]
@@ -152,7 +152,10 @@ impl SessionLog {
     ) {
         let method = request.method.as_str();
         if let Some(logged) = self.requests.iter_mut().rev().find(|logged| logged.is(request)) {
-            let status = |result: &Value| result["status"].as_str().unwrap_or_default().to_owned();
+            let status = |result: &Value| match result["closed"] == false {
+                true => NOT_CLOSED.to_owned(),
+                false => result["status"].as_str().unwrap_or_default().to_owned(),
+            };
             logged.answered = Some(Reply { at: now, status: result.as_ref().map(status).map_err(|code| *code) });
             if let (true, Ok(result)) = (shares_key, result) {
                 logged.repeats = result["repeated"] == true;

@@ -1,6 +1,6 @@
 //! Requests without an answer whose connection has ended: what they may have used all the same, and when at the latest.
 
-use gateway_core::clock::Uptime;
+use gateway_core::clock::{Millis, Uptime};
 
 use super::request::{SentRequest, is_use};
 
@@ -51,9 +51,15 @@ impl Unanswered {
         }
     }
 
-    /// When the last of them may have been carried out that concerns a session.
-    pub(super) fn last(&self, concerns: impl Fn(&Target) -> bool) -> Option<Uptime> {
-        self.0.iter().filter(|lost| concerns(&lost.target)).map(|lost| lost.at).max()
+    /// When the last of them may have been carried out that concerns a session. `transit` is how long after the end of its
+    /// connection a request may be under way.
+    pub(super) fn last(
+        &self,
+        transit: impl Fn(Passage) -> Millis,
+        concerns: impl Fn(&Target) -> bool,
+    ) -> Option<Uptime> {
+        let at = |lost: &Use| lost.at + transit(lost.passage);
+        self.0.iter().filter(|lost| concerns(&lost.target)).map(at).max()
     }
 }
 
@@ -87,11 +93,12 @@ mod tests {
         assert!(!lost.note(&[&request("session.list", "work")], Passage::Open, Uptime(1)));
         assert!(lost.note(&[&request("session.resume", "old")], Passage::HeldBack, Uptime(2)));
         assert!(lost.note(&[&request("prompt.submit", "work")], Passage::Open, Uptime(3)));
-        let last = |lost: &Unanswered, target: &Target| lost.last(|named| named == target);
-        assert_eq!([last(&lost, &row), last(&lost, &live)], [Some(Uptime(2)), Some(Uptime(3))]);
+        let transit = |passage| if passage == Passage::HeldBack { Millis(4) } else { Millis::ZERO };
+        let last = |lost: &Unanswered, target: &Target| lost.last(transit, |named| named == target);
+        assert_eq!([last(&lost, &row), last(&lost, &live)], [Some(Uptime(6)), Some(Uptime(3))]);
         lost.mended(Uptime(9));
         lost.mended(Uptime(10));
         assert_eq!([last(&lost, &row), last(&lost, &live)], [Some(Uptime(9)), Some(Uptime(3))]);
-        assert_eq!(lost.last(|named| *named == Target::Row("other".to_owned())), None);
+        assert_eq!(lost.last(transit, |named| *named == Target::Row("other".to_owned())), None);
     }
 }

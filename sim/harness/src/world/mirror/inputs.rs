@@ -27,7 +27,7 @@ impl Inputs {
     pub(super) fn apply(&mut self, write: &Write, now: Uptime) {
         match write {
             Write::Accept { input, .. } => self.waiting.push(input.clone()),
-            Write::StartTurn { taken, .. } | Write::Append { taken, .. } => {
+            Write::StartTurn { taken, .. } | Write::Append { taken, .. } | Write::ReplaceMessages { taken, .. } => {
                 self.waiting.retain(|input| !taken.contains(&input.id));
             }
             Write::Cancel { session } => {
@@ -48,7 +48,6 @@ impl Inputs {
             | Write::SetTitle { .. }
             | Write::SetModel { .. }
             | Write::NameSession { .. }
-            | Write::ReplaceMessages { .. }
             | Write::Branch { .. }
             // The mirror cancels the inputs of each row that it deletes.
             | Write::Delete { .. }

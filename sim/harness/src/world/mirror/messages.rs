@@ -133,7 +133,7 @@ impl Messages {
                 let before = self.active.insert(session.clone(), messages.clone()).unwrap_or_default();
                 *self.archived.entry(session.clone()).or_default() += before.len();
             }
-            Write::ReplaceMessages { session, messages, replaced } => {
+            Write::ReplaceMessages { session, messages, replaced, taken: _ } => {
                 self.judge_anew(session, first, messages);
                 let before = self.active.insert(session.clone(), messages.clone()).unwrap_or_default();
                 self.all.entry(first.clone()).or_default().extend(appeared(&before, messages));

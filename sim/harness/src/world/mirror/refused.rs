@@ -77,9 +77,12 @@ impl Refused {
     /// Records that a write to a conversation was committed. `before` are the messages of its row before the write.
     pub(super) fn apply(&mut self, write: &Write, first: &StoredId, before: &[NewMessage]) {
         match write {
-            Write::StartTurn { messages, .. } | Write::Append { messages, .. } => self.settle(first, messages),
+            // A prompt that is tried again has the time of the try.
+            Write::StartTurn { messages, .. } => self
+                .settle(first, messages, |known, stored| known.role == stored.role && known.content == stored.content),
+            Write::Append { messages, .. } => self.settle(first, messages, NewMessage::eq),
             Write::ReplaceMessages { messages, .. } if self.messages.contains_key(first) => {
-                self.settle(first, &appeared(before, messages));
+                self.settle(first, &appeared(before, messages), NewMessage::eq);
                 let left = self.messages.remove(first).unwrap_or_default();
                 self.cut.entry(first.clone()).or_default().extend(left.into_iter().map(|known| known.message));
             }
@@ -87,11 +90,20 @@ impl Refused {
         }
     }
 
-    fn settle(&mut self, first: &StoredId, messages: &[NewMessage]) {
-        if let Some(refused) = self.messages.get_mut(first) {
-            refused.retain(|known| !messages.contains(&known.message));
-            refused.iter_mut().for_each(|known| known.is_last = false);
+    /// Each stored message settles one that is like it.
+    fn settle(
+        &mut self,
+        first: &StoredId,
+        messages: &[NewMessage],
+        is_like: impl Fn(&NewMessage, &NewMessage) -> bool,
+    ) {
+        let Some(refused) = self.messages.get_mut(first) else { return };
+        for stored in messages {
+            if let Some(place) = refused.iter().position(|known| is_like(&known.message, stored)) {
+                refused.remove(place);
+            }
         }
+        refused.iter_mut().for_each(|known| known.is_last = false);
     }
 }
 
@@ -130,6 +142,7 @@ mod tests {
             session: StoredId::new("a"),
             messages: messages.to_vec(),
             replaced: Replaced::Active,
+            taken: Vec::new(),
         };
         // An earlier turn had the same answer at the same time.
         refused.note(&first, &[kept.clone(), done.clone()], Uptime(1));
