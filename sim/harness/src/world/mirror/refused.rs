@@ -123,12 +123,12 @@ mod tests {
         refused.note(&first, &[one.clone(), two.clone()], Uptime(2));
         let times: Vec<Uptime> = refused.of(&first).iter().map(|refused| refused.at).collect();
         assert_eq!(times, [Uptime(2), Uptime(2)]);
-        refused.settle(&first, std::slice::from_ref(&two));
+        refused.settle(&first, std::slice::from_ref(&two), NewMessage::eq);
         assert_eq!(refused.of(&first).len(), 1);
         assert!(!refused.of(&first)[0].is_last);
-        refused.settle(&StoredId::new("b"), std::slice::from_ref(&one));
+        refused.settle(&StoredId::new("b"), std::slice::from_ref(&one), NewMessage::eq);
         assert_eq!(refused.of(&first).len(), 1);
-        refused.settle(&first, &[one]);
+        refused.settle(&first, &[one], NewMessage::eq);
         assert!(refused.of(&first).is_empty());
     }
 
