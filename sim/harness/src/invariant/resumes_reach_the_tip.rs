@@ -2,10 +2,11 @@
 //! catalogue): the conversation continues there and only there.
 
 use gateway_core::record::SessionStage;
-use gateway_core::store::{SessionRow, StoredId};
+use gateway_core::store::StoredId;
 
 use super::{Case, Cases, Claim, Excuse, Invariant, View};
 use crate::world::client_log::Answer;
+use crate::world::mirror::misdated::seems_to_continue;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "resumes_reach_the_tip",
@@ -37,20 +38,11 @@ fn case(view: &View<'_>, answer: &Answer) -> Case {
     if !strays {
         return Case::Held;
     }
-    if view.rows.row(&row).is_some_and(|row| seems_to_continue(view, row)) {
+    if view.rows.row(&row).is_some_and(|row| seems_to_continue(view.rows, row)) {
         return Case::Excused(Excuse::ClockSetBack);
     }
     let alias = |row: &StoredId| view.rows.alias(row);
     let session = view.names.label(session.id());
     let detail = format!("a resume of row {} reached {}, not {}", alias(&asked), alias(&row), alias(&newest));
     Case::failed(session, detail)
-}
-
-/// Whether a session that another program had started before the run seems to continue its parent, which was compressed in the
-/// run. Only a clock that was set back gives the rows such times.
-fn seems_to_continue(view: &View<'_>, row: &SessionRow) -> bool {
-    let Some(parent) = row.parent.as_ref().and_then(|parent| view.rows.row(parent)) else { return false };
-    let is_foreign = view.rows.is_initial(&row.id) && row.branched_from.is_none() && !view.rows.continues(row);
-    let is_compressed = view.rows.row_ends().iter().any(|end| end.row == parent.id && end.is_rotation());
-    is_foreign && is_compressed && parent.ended_at.is_some_and(|ended_at| ended_at <= row.started_at)
 }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::cases::Excuse;
 use super::client_log::{Models, SentRequest};
 use super::mirror::Mirror;
+use super::mirror::misdated::seems_to_continue;
 use crate::footprint::Resource;
 
 /// The entries that `session.list` has without a limit of its own (spec §4.5).
@@ -57,6 +58,9 @@ impl State<'_> {
         };
         if reads_rows && !self.is_quiet {
             return Some(Err(Excuse::ChangedMeanwhile));
+        }
+        if reads_rows && self.rows.rows().iter().any(|row| seems_to_continue(self.rows, row)) {
+            return Some(Err(Excuse::ClockSetBack));
         }
         let (id, truth) = match method {
             "session.list" | "session.most_recent" => (String::new(), self.lists(method, &result)),

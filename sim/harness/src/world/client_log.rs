@@ -163,13 +163,7 @@ impl ClientLog {
             inner.deletions.push((StoredId::new(request.session()), client.to_owned()));
         }
         if request.method.ends_with(".respond") {
-            inner.closes_dialog(client, &request, result.is_ok());
-            match &result {
-                Ok(_) => inner.took_answer(&request),
-                Err(_) => {
-                    inner.responses.retain(|sent| (&sent.client, sent.number) != (&request.client, request.number))
-                }
-            }
+            inner.responded(client, &request, result.is_ok());
         }
         if let Ok(result) = &result
             && let Some(session) = result["session_id"].as_str()

@@ -6,6 +6,7 @@
 mod ends;
 mod inputs;
 mod messages;
+pub(crate) mod misdated;
 mod refused;
 mod rows;
 pub(crate) mod talk;
@@ -306,8 +307,7 @@ impl Mirror {
         self.messages.note_set_back();
     }
 
-    /// Whether a row continues the conversation of its parent. A branch does not, and neither does a row of another
-    /// program.
+    /// Whether a row continues the conversation of its parent. A branch does not, nor does a row of another program.
     pub(crate) fn continues(&self, row: &SessionRow) -> bool {
         row.parent.is_some() && row.branched_from.is_none() && !self.elsewhere.contains(&row.id)
     }
