@@ -163,7 +163,10 @@ impl ClientLog {
             inner.deletions.push((StoredId::new(request.session()), client.to_owned()));
         }
         if request.method.ends_with(".respond") {
-            inner.responded(client, &request, result.is_ok());
+            inner.closes_dialog(client, &request, result.is_ok());
+            if result.is_ok() {
+                inner.took_answer(&request);
+            }
         }
         if let Ok(result) = &result
             && let Some(session) = result["session_id"].as_str()
@@ -547,6 +550,8 @@ impl Inner {
     /// Records that a client shows a question no more that it has answered by its id, whether the answer was refused or not; or
     /// the approvals of a session, if an answer without an id was accepted.
     fn closes_dialog(&mut self, client: &str, request: &SentRequest, is_accepted: bool) {
+        // A refused one has answered nothing.
+        self.responses.retain(|sent| is_accepted || (&sent.client, sent.number) != (&request.client, request.number));
         let session = self.answered_session(request);
         let keys = match request.params["request_id"].as_str() {
             // Another session's dialog has not sent this.

@@ -3,9 +3,6 @@
 use gateway_core::clock::Uptime;
 use serde_json::Value;
 
-use super::Inner;
-use super::request::SentRequest;
-
 /// A question as a client received it.
 pub(crate) struct ReceivedQuestion {
     /// The session's runtime id.
@@ -26,16 +23,4 @@ pub(crate) struct Receipt {
     pub(crate) at: Uptime,
     /// The [revision](super::ClientLog::revision) of the log since then.
     pub(crate) revision: u64,
-}
-
-impl Inner {
-    /// Records the answer to a request that answers a question.
-    pub(super) fn responded(&mut self, client: &str, request: &SentRequest, is_accepted: bool) {
-        self.closes_dialog(client, request, is_accepted);
-        if is_accepted {
-            self.took_answer(request);
-        } else {
-            self.responses.retain(|sent| (&sent.client, sent.number) != (&request.client, request.number));
-        }
-    }
 }
