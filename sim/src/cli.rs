@@ -35,6 +35,7 @@ mod replay;
 mod run;
 mod shrink;
 mod snapshots;
+mod spread;
 mod sweep;
 
 use std::process::ExitCode;

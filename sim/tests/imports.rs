@@ -223,14 +223,14 @@ const CRATES: &[Crate] = &[
         never: &[],
         layers: &[
             // Flags, results of a run, and errors.
-            &["cli::bounds", "cli::case", "cli::diagnostic", "cli::file", "cli::plant", "cli::real"],
+            &["cli::bounds", "cli::case", "cli::diagnostic", "cli::file", "cli::plant", "cli::real", "cli::spread"],
             &["cli::excuses", "cli::failure", "cli::load", "cli::marks", "cli::snapshots"],
             // Forms in which results are printed.
             &["cli::github", "cli::human", "cli::json", "cli::junit"],
             // The commands.
             &["cli::behavior", "cli::drive", "cli::import", "cli::parity", "cli::replay", "cli::run"],
             &["cli::shrink"],
-            &["cli::bench", "cli::explore", "cli::fuzz"],
+            &["cli::bench", "cli::explore", "cli::fuzz", "cli::sweep"],
             &["cli::coverage"],
             &["cli"],
             // The binary.

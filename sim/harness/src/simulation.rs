@@ -103,7 +103,10 @@ impl Simulator {
         for (field, alternative) in &scenario.behavior {
             behavior.set(field, alternative).expect("a parsed scenario overrides fields that exist");
         }
-        self.database.borrow_mut().reset(&scenario.store).expect("a database in memory can be emptied");
+        self.database
+            .borrow_mut()
+            .reset(&scenario.store)
+            .expect("a database in memory, or on a disk with power, can be emptied");
         interleaving::block_on(async {
             let world = World::new(scenario, chooser, Rc::clone(&self.database));
             world.store_start(&scenario.rows);

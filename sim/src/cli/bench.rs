@@ -20,6 +20,7 @@ use clap::Subcommand;
 use gateway_core::behavior::Behavior;
 use miette::{IntoDiagnostic, WrapErr};
 
+use super::spread::threads;
 use super::{bounds, plant};
 use interleaving::strategy::Plan;
 use sim_harness::simulation::Simulator;
@@ -87,7 +88,7 @@ struct Pair {
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let What::Planted(planted) = &arguments.what;
     let pairs = pairs(planted)?;
-    let threads = planted.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let threads = threads(planted.jobs);
     let (next, started) = (AtomicUsize::new(0), Instant::now());
     let (done, cells) = mpsc::channel();
     let mut table = table::Table::new(planted.format, pairs.len());

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 
 use super::bounds;
 use super::bounds::release;
+use super::fuzz::Shard;
 use super::fuzz::campaign::{self, Work};
-use super::fuzz::{Shard, threads};
 use super::marks::{self, Reached};
 use super::plant::Plants;
+use super::spread::threads;
 use sim_harness::coverage::{Coverage, Edge, Form, MARKS, Mark, State};
 use sim_search::fuzz::{Campaign, Guard, Mode, Summary};
 

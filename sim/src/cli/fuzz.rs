@@ -17,6 +17,7 @@ use super::bounds::claim;
 use super::bounds::release;
 use super::marks::{self, Reached};
 use super::plant::Plants;
+use super::spread::threads;
 use interleaving::strategy::Plan;
 use sim_harness::report::Outcome;
 use sim_search::fuzz::{Campaign, Guard, LONG, Mode, Summary};
@@ -94,11 +95,6 @@ impl Arguments {
     fn threads(&self) -> usize {
         threads(self.jobs)
     }
-}
-
-/// The number of threads: the requested number, or the number of cores.
-pub(super) fn threads(jobs: Option<NonZeroUsize>) -> usize {
-    jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
 }
 
 /// One of several equal parts of a campaign, `K/N` on the command line.

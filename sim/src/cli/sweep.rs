@@ -1,12 +1,8 @@
 //! `sim sweep`: scenarios with one fault at each store call in turn.
-#![expect(clippy::disallowed_methods, reason = "threads share the work")]
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use clap::ValueEnum;
 use gateway_core::release::Release;
@@ -16,13 +12,12 @@ use serde::Serialize;
 use super::bounds::{jobs, release};
 use super::diagnostic::ScenarioDiagnostic;
 use super::file::write;
-use super::fuzz::threads;
 use super::plant::Plants;
+use super::spread::{spread, threads};
 use super::{excuses, load};
 use sim_harness::counts::Counts;
 use sim_harness::report::Outcome;
-use sim_harness::simulation::Simulator;
-use sim_scenario::{Fault, Scenario};
+use sim_scenario::Fault;
 use sim_search::sweep::{FailedPoint, Kind, Point, Sweep, Swept};
 
 #[derive(clap::Args)]
@@ -132,30 +127,6 @@ fn kind(arguments: &Arguments) -> Kind {
         (false, true) => Kind::StoreError,
         (false, false) => Kind::Busy,
     }
-}
-
-/// The results in the order of the scenarios. Each is independent, so the number of threads does not affect them.
-fn spread(
-    scenarios: &[Scenario],
-    threads: usize,
-    carry_out: impl Fn(&mut Simulator, &Scenario) -> Swept + Sync,
-) -> Vec<Swept> {
-    let results: Vec<Mutex<Swept>> = scenarios.iter().map(|_| Mutex::default()).collect();
-    let next = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for _ in 0..threads.min(scenarios.len()) {
-            scope.spawn(|| {
-                let mut simulator = Simulator::new();
-                loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(scenario) = scenarios.get(place) else { return };
-                    *results[place].lock().expect("no thread panics with the lock") =
-                        carry_out(&mut simulator, scenario);
-                }
-            });
-        }
-    });
-    results.into_iter().map(|result| result.into_inner().expect("no thread panics with the lock")).collect()
 }
 
 /// Writes a file for the first failure of each claim.

@@ -143,11 +143,11 @@ impl<'a> Observers<'a> {
         self.lives.observe(&self.known, &live, gateway.is_some(), ends, world.context.now());
         for session in &live {
             let is_asked = session.read(|record| record.turn.as_ref().is_some_and(|turn| turn.interrupted));
-            world.context.agent_log.ask_to_stop(
-                &world.context.names.label(session.id()),
-                is_asked,
-                world.context.now(),
-            );
+            let log = &world.context.agent_log;
+            // Hardly any turn is asked to stop, and this is done after each event.
+            if is_asked || log.has_stopping() {
+                log.ask_to_stop(&world.context.names.label(session.id()), is_asked, world.context.now());
+            }
         }
         let position = world.context.position();
         let mirror = world.store.mirror();

@@ -195,6 +195,11 @@ impl AgentLog {
         self.summaries.borrow_mut().insert(session.to_owned(), now);
     }
 
+    /// Whether the turn of any session was asked to stop when the log was told last.
+    pub(crate) fn has_stopping(&self) -> bool {
+        !self.stopping.borrow().is_empty()
+    }
+
     /// Whether the turn of a session is asked to stop by now. Its agent may not have begun it.
     pub(crate) fn ask_to_stop(&self, session: &str, is_asked: bool, now: Uptime) {
         let mut turns = self.turns.borrow_mut();
@@ -212,12 +217,11 @@ impl AgentLog {
                 running.asked_to_stop = running.asked_to_stop.or(Some(now));
             }
             None => {
-                let turns = turns.get(session).map_or(&[][..], Vec::as_slice);
-                let stops = early_stops.entry(session.to_owned()).or_default();
                 // It is the same turn as before, and its agent has finished, unless this is new.
                 if self.stopping.borrow_mut().insert(session.to_owned()) {
-                    let over = turns.last().and_then(|turn| turn.over);
-                    let stop = self.stop_without_turn(session, over, now);
+                    let turns = turns.get(session).map_or(&[][..], Vec::as_slice);
+                    let stop = self.stop_without_turn(session, turns.last().and_then(|turn| turn.over), now);
+                    let stops = early_stops.entry(session.to_owned()).or_default();
                     stops.push(EarlyStop { stop, turns: turns.len(), is_open: true });
                 }
             }

@@ -1,15 +1,12 @@
 //! The scenario files of a campaign: a shrunk scenario for each kind of failure.
-#![expect(clippy::disallowed_methods, reason = "threads share the work")]
 
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use miette::{IntoDiagnostic, WrapErr};
 
 use super::Arguments;
 use crate::cli::file::write;
+use crate::cli::spread::spread;
 use sim_harness::simulation::Simulator;
 use sim_scenario::Scenario;
 use sim_search::fuzz::{Explanation, Finding, Summary, explain};
@@ -47,25 +44,10 @@ pub(super) fn keep<'a>(summary: &'a Summary, arguments: &Arguments) -> miette::R
     Ok(kept)
 }
 
-/// Each failure is shrunk independently, so the number of threads does not affect the result.
 fn shrink(findings: &[&(Finding, u64)], arguments: &Arguments) -> Vec<Scenario> {
-    let shrunk: Vec<Mutex<Option<Scenario>>> = findings.iter().map(|_| Mutex::default()).collect();
-    let next = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for _ in 0..arguments.threads().min(findings.len()) {
-            scope.spawn(|| {
-                let mut simulator = Simulator::new();
-                loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((finding, _)) = findings.get(place) else { return };
-                    let scenario = finding.shrink(&mut simulator, arguments.tries.max(1));
-                    // A nondeterministic run is reported as such, and its scenario is kept unshrunk.
-                    let scenario = scenario.map_or_else(|_| finding.scenario.clone(), |shrunk| shrunk.scenario);
-                    *shrunk[place].lock().expect("no thread panics while it holds the lock") = Some(scenario);
-                }
-            });
-        }
-    });
-    let done = |scenario: Mutex<Option<Scenario>>| scenario.into_inner().ok().flatten();
-    shrunk.into_iter().map(|scenario| done(scenario).expect("each was shrunk")).collect()
+    spread(findings, arguments.threads(), |simulator, (finding, _)| {
+        let scenario = finding.shrink(simulator, arguments.tries.max(1));
+        // A nondeterministic run is reported as such, and its scenario is kept unshrunk.
+        scenario.map_or_else(|_| finding.scenario.clone(), |shrunk| shrunk.scenario)
+    })
 }
