@@ -58,7 +58,13 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
             let Some((log, prompt)) = log.and_then(|log| Some((log, unbegun(log, early).next()?))) else { continue };
             // An agent was silent for no longer than the prompt has been there.
             let silence = early.stop.silence.min(early.stop.at - prompt.sent_at);
-            judge(EARLY + place, Stop { silence, ..early.stop }, asked_early(view, log, turns, early));
+            // If the agent has found its turn stopped, it is known which turn that was.
+            let begun = turns.get(early.turns).filter(|turn| turn.stop.is_some_and(|stop| !stop.has_begun));
+            let asked = match begun {
+                Some(_) => is_asked(log, &turns[..=early.turns], early.stop).then_some(Case::Held),
+                None => asked_early(view, log, turns, early),
+            };
+            judge(EARLY + place, Stop { silence, ..early.stop }, asked);
         }
     }
 }
