@@ -59,7 +59,8 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
             // An agent was silent for no longer than the prompt has been there.
             let silence = early.stop.silence.min(early.stop.at - prompt.sent_at);
             // If the agent has found its turn stopped, it is known which turn that was.
-            let begun = turns.get(early.turns).filter(|turn| turn.stop.is_some_and(|stop| !stop.has_begun));
+            let is_it = |stop: Stop| !stop.has_begun && stop.at == early.stop.at;
+            let begun = turns.get(early.turns).filter(|turn| turn.stop.is_some_and(is_it));
             let asked = match begun {
                 Some(_) => is_asked(log, &turns[..=early.turns], early.stop).then_some(Case::Held),
                 None => asked_early(view, log, turns, early),
