@@ -17,6 +17,9 @@ const DEFAULT_CAP: u32 = 16;
 /// The margin of [`timers`]. A task that still runs after it never ends.
 const MARGIN: Millis = Millis::from_secs(86_400);
 
+/// How long an agent may take to stop, without its tool and its writes.
+const STOP: Millis = Millis::from_secs(1);
+
 /// How long a write and a look at its rows may take while no fault is injected.
 pub(super) fn write(scenario: &Scenario) -> Millis {
     let store = &scenario.store;
@@ -95,8 +98,24 @@ pub(crate) fn live_sessions(scenario: &Scenario) -> Option<usize> {
     Some(scenario.gateway.max_live_sessions.unwrap_or(DEFAULT_CAP) as usize).filter(|cap| *cap > 0)
 }
 
+/// How long a turn may run after its interrupt: until its tool has finished or stopped and the results of its calls are stored.
+/// What its other messages take, [`writes`] has.
+pub(crate) fn stopping(scenario: &Scenario) -> Millis {
+    uninterruptible(scenario) + results(scenario) + STOP
+}
+
+/// How long the results of calls that run at once may take to be stored. Each is a write of its own.
+fn results(scenario: &Scenario) -> Millis {
+    let steps = scenario.turns.values().flat_map(|turn| &turn.steps);
+    let calls = steps.map(|step| match step {
+        TurnStep::Tools { calls } => calls.len() as u64,
+        _ => 0,
+    });
+    queue(scenario).times(calls.max().unwrap_or(0))
+}
+
 /// How long a turn may run after its interrupt, because its tool cannot be interrupted.
-pub(crate) fn uninterruptible(scenario: &Scenario) -> Millis {
+fn uninterruptible(scenario: &Scenario) -> Millis {
     let steps = scenario.turns.values().flat_map(|turn| &turn.steps);
     let lengths = steps.map(|step| match step {
         TurnStep::Tool { takes, interrupt: OnInterrupt::SitThrough, .. }

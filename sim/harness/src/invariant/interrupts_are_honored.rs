@@ -16,11 +16,8 @@ use crate::world::client_log::{LoggedRequest, SessionLog};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "interrupts_are_honored",
     about: "a turn is over a second after a client's interrupt of it was acknowledged, its tool has finished or stopped, and its messages are stored",
-    claim: Claim::Within { bound: |scenario| bound::uninterruptible(scenario) + STOP, begun },
+    claim: Claim::Within { bound: bound::stopping, begun },
 };
-
-/// The longest time that a turn may take to stop, without its tool and its writes.
-const STOP: Millis = Millis::from_secs(1);
 
 fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let (logs, turns) = (view.clients.log.sessions(), view.agents.turns());

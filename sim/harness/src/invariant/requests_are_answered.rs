@@ -66,5 +66,5 @@ fn late(view: &View<'_>, request: &SentRequest, ahead: u64, answered_at: Option<
 fn longest(scenario: &Scenario) -> Millis {
     let agent = &scenario.agent;
     let build = agent.first_build.iter().copied().max().unwrap_or_default().max(agent.build);
-    ANSWER + bound::uninterruptible(scenario) + build.times(2) + agent.summary + scenario.network.latency.max.times(2)
+    ANSWER + bound::stopping(scenario) + build.times(2) + agent.summary + scenario.network.latency.max.times(2)
 }

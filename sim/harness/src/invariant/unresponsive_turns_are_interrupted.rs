@@ -14,11 +14,8 @@ pub(super) const INVARIANT: Invariant = Invariant {
     claim: Claim::Within { bound: longest, begun },
 };
 
-/// The longest time that a turn may take to stop, without its tool and its writes.
-const STOP: Millis = Millis::from_secs(1);
-
 fn longest(scenario: &Scenario) -> Millis {
-    scenario.gateway.orphan_silence + scenario.gateway.orphan_grace + bound::uninterruptible(scenario) + STOP
+    scenario.gateway.orphan_silence + scenario.gateway.orphan_grace + bound::stopping(scenario)
 }
 
 fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
