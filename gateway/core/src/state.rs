@@ -56,11 +56,18 @@ pub struct Gateway {
     row_ids: RowIds,
     timers: Cell<u64>,
     inputs: Cell<u64>,
-    /// How often a row was given another model, by row.
-    model_changes: RefCell<BTreeMap<StoredId, u64>>,
+    /// The changes of models, by row.
+    model_changes: RefCell<BTreeMap<StoredId, ModelChanges>>,
     /// The idempotency keys of requests that are being carried out.
     pub(crate) keys: KeysInUse,
     stopping: Cell<bool>,
+}
+
+/// How often a row was about to get another model, and how often that was over.
+#[derive(Clone, Copy, Default)]
+struct ModelChanges {
+    begun: u64,
+    over: u64,
 }
 
 impl Gateway {
@@ -131,14 +138,21 @@ impl Gateway {
         self.row_ids.next(wall, || self.env.draw(stream, Purpose::StoredId))
     }
 
-    /// How often a row was given another model since the process started, attempts included.
-    pub(crate) fn model_changes(&self, row: &StoredId) -> u64 {
-        self.model_changes.borrow().get(row).copied().unwrap_or_default()
+    /// How often a row was given another model since the process started, attempts included. None while it is being given one:
+    /// what the row has then may be the model of before.
+    pub(crate) fn model_changes(&self, row: &StoredId) -> Option<u64> {
+        let changes = self.model_changes.borrow().get(row).copied().unwrap_or_default();
+        (changes.begun == changes.over).then_some(changes.begun)
     }
 
-    /// A row is about to be given another model, or was given one.
-    pub(crate) fn note_model_change(&self, row: &StoredId) {
-        *self.model_changes.borrow_mut().entry(row.clone()).or_default() += 1;
+    /// A row is about to be given another model.
+    pub(crate) fn model_change_begins(&self, row: &StoredId) {
+        self.model_changes.borrow_mut().entry(row.clone()).or_default().begun += 1;
+    }
+
+    /// A row was given another model, or was not.
+    pub(crate) fn model_change_ends(&self, row: &StoredId) {
+        self.model_changes.borrow_mut().entry(row.clone()).or_default().over += 1;
     }
 
     /// The id of a new accepted input. Runtime ids are drawn, so that no earlier process has used it.

@@ -52,8 +52,8 @@ struct Asked {
     service: Service,
     /// The model that the session gets, if the request asks for one.
     model: Option<String>,
-    /// How often the row had got another model before it was read.
-    model_changes: u64,
+    /// How often the row had got another model before it was read; none if it was getting one then.
+    model_changes: Option<u64>,
 }
 
 /// Attaches to the live session with a stored id or title, or reopens its row. A client that names the last event that it has seen
@@ -254,14 +254,13 @@ async fn register_then_reopen(
 /// Reads what the session is resumed with, and the model that it has or gets.
 async fn load(gateway: &Gateway, target: &StoredId, asked: &Asked) -> Result<(Loaded, Option<String>), Error> {
     let loaded = opening::load(gateway, target, asked.service).await?;
+    let is_unchanged = asked.model_changes.is_some() && gateway.model_changes(target) == asked.model_changes;
     let model = match &asked.model {
         Some(model) => {
             model::store(gateway, target, model).await.map_err(failed)?;
             Some(model.clone())
         }
-        None if *target == asked.row.id && gateway.model_changes(target) == asked.model_changes => {
-            asked.row.model.clone()
-        }
+        None if *target == asked.row.id && is_unchanged => asked.row.model.clone(),
         None => gateway.rows.session(target.clone()).await.map_err(failed)?.and_then(|row| row.model),
     };
     Ok((loaded, gateway.behavior.lineage.resumed_model(model)))

@@ -37,9 +37,9 @@ pub(crate) async fn change(gateway: &Gateway, session: &Session, model: &str) ->
 
 /// Sets the model of a row, if there is one.
 pub(crate) async fn store(gateway: &Gateway, row: &StoredId, model: &str) -> Result<(), StoreError> {
-    gateway.note_model_change(row);
+    gateway.model_change_begins(row);
     let set = gateway.rows.set_model(row.clone(), model.to_owned()).await;
-    gateway.note_model_change(row);
+    gateway.model_change_ends(row);
     let shows = |row: &Option<SessionRow>| row.as_ref().is_none_or(|row| row.model.as_deref() == Some(model));
     reconcile::outcome(gateway, set, || gateway.rows.session(row.clone()), shows).await
 }

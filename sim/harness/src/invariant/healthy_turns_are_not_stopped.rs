@@ -55,9 +55,7 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
         }
         for (place, early) in early.get(&label).into_iter().flatten().enumerate() {
             // Without a prompt that has not begun it came after the end of the turn before.
-            let Some((log, prompt)) = log.and_then(|log| Some((log, unbegun(log, early).next()?))) else { continue };
-            // An agent was silent for no longer than the prompt has been there.
-            let silence = early.stop.silence.min(early.stop.at - prompt.sent_at);
+            let Some((log, stop)) = log.and_then(|log| Some((log, stop_of_unbegun(log, early)?))) else { continue };
             // If the agent has found its turn stopped, it is known which turn that was.
             let is_it = |stop: Stop| !stop.has_begun && stop.at == early.stop.at;
             let begun = turns.get(early.turns).filter(|turn| turn.stop.is_some_and(is_it));
@@ -65,13 +63,20 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
                 Some(_) => is_asked(log, &turns[..=early.turns], early.stop).then_some(Case::Held),
                 None => asked_early(view, log, turns, early),
             };
-            judge(EARLY + place, Stop { silence, ..early.stop }, asked);
+            judge(EARLY + place, stop, asked);
         }
     }
 }
 
 /// The place of the first stop of a turn that its agent had not begun.
 const EARLY: usize = TURNS / 2;
+
+/// The stop of a turn that its agent had not begun; none if all prompts had begun. The agent was silent for no longer than the
+/// prompt has been there.
+pub(super) fn stop_of_unbegun(log: &SessionLog, early: &EarlyStop) -> Option<Stop> {
+    let prompt = unbegun(log, early).next()?;
+    Some(Stop { silence: early.stop.silence.min(early.stop.at - prompt.sent_at), ..early.stop })
+}
 
 /// The prompts that clients had sent when a turn was stopped early, but for as many as had begun, oldest first.
 fn unbegun<'a>(log: &'a SessionLog, early: &EarlyStop) -> impl Iterator<Item = &'a LoggedRequest> + use<'a> {

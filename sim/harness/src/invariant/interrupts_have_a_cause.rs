@@ -4,6 +4,7 @@
 use gateway_core::clock::Millis;
 use gateway_core::state::Session;
 
+use super::healthy_turns_are_not_stopped::stop_of_unbegun;
 use super::{Case, Cases, Claim, Excuse, Invariant, View};
 use crate::world::client_log::ClientEvent;
 
@@ -35,10 +36,13 @@ fn case(view: &View<'_>, id: &str) -> Case {
     }
 }
 
-/// Whether its agent had reported nothing for so long that the grace may have interrupted it.
+/// Whether its agent had reported nothing for so long that the grace may have interrupted it. It may not have begun the turn.
 fn was_silent(view: &View<'_>, session: &Session) -> bool {
     let (label, silence) = (view.names.label(session.id()), view.settings().orphan_silence);
-    let turns = view.agents.turns();
+    let (turns, early, logs) = (view.agents.turns(), view.agents.early_stops(), view.clients.log.sessions());
     let stop = turns.get(&label).and_then(|turns| turns.iter().rev().find_map(|turn| turn.stop));
-    silence > Millis::ZERO && stop.is_some_and(|stop| stop.silence >= silence)
+    let early = early.get(&label).and_then(|stops| stops.last()).zip(logs.get(session.id().as_str()));
+    let early = early.and_then(|(early, log)| stop_of_unbegun(log, early));
+    let last = stop.into_iter().chain(early).max_by_key(|stop| stop.at);
+    silence > Millis::ZERO && last.is_some_and(|stop| stop.silence >= silence)
 }
