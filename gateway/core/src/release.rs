@@ -98,6 +98,8 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("shutdown.on_term", "leaves_rows"),
     ("shutdown.turns", "cut_off"),
     ("startup.sweep", "none"),
+    ("startup.halves", "left"),
+    ("startup.calls", "left"),
 ];
 
 /// The differences of 0.19.0 from 0.19.0 with re-arming.

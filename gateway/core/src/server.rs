@@ -27,7 +27,7 @@ use crate::work::question;
 
 /// Serves the transport's connections, each in a task of its own, until it has no more.
 pub async fn serve(gateway: Rc<Gateway>, transport: Rc<dyn Transport>) {
-    startup::sweep(&gateway).await;
+    startup::recover(&gateway).await;
     while let Some(connection) = transport.accept().await {
         let name = TaskName::client(connection.name(), TaskRole::Reader);
         let reading = Rc::clone(&gateway);

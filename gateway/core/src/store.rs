@@ -90,6 +90,8 @@ pub enum Read {
     },
     /// The sessions whose row is open, oldest first.
     Open,
+    /// What earlier processes have left: open rows, and halves of rotations.
+    Left,
     /// Root sessions and branches, a compressed chain as its tip; none that a tool made for itself.
     List {
         /// The most entries of the list.
@@ -118,8 +120,42 @@ pub enum Found {
     Chain(Vec<StoredId>),
     /// The answer to [`Read::Open`]: open rows, oldest first.
     Open(Vec<SessionRow>),
+    /// The answer to [`Read::Left`].
+    Left(Left),
     /// The answer to [`Read::List`]: entries in the order that was asked for.
     List(Vec<ListedRow>),
+}
+
+/// What earlier processes have left, each in the order in which the rows were inserted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Left {
+    /// The rows without an end.
+    pub open: Vec<SessionRow>,
+    /// The rows that lack the other half of a rotation.
+    pub halves: Vec<Half>,
+}
+
+/// A row that lacks the other half of a rotation, as a release leaves it that does not rotate in one transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Half {
+    /// A compression has ended it, and no row continues it.
+    Unfollowed(SessionRow),
+    /// It is open, although a row of its source continues it: one that has its last message too.
+    Unended {
+        /// The open row.
+        row: SessionRow,
+        /// When the row began that continues it.
+        followed_at: Wall,
+    },
+}
+
+impl Half {
+    /// The row that is there.
+    pub fn row(&self) -> &SessionRow {
+        match self {
+            Self::Unfollowed(row) | Self::Unended { row, .. } => row,
+        }
+    }
 }
 
 /// The order of a list. Where it does not decide, the latest start does, then the highest id.

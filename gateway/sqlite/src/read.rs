@@ -2,10 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension, Params};
 
-use super::column::{self, Column, select_messages, select_sessions};
+use super::column::{self, Column, branched_from, select_messages, select_sessions};
 use super::{input, tip};
 use gateway_core::clock::Wall;
-use gateway_core::store::{EndReason, Found, ListOrder, ListedRow, MessageRow, Read, SessionRow, StoredId, TipRule};
+use gateway_core::store::{
+    EndReason, Found, Half, Left, ListOrder, ListedRow, MessageRow, Read, SessionRow, StoredId, TipRule,
+};
 
 /// The time of the last activity of each chain, by its root. The literal selects the roots. `UNION` stops at a cycle.
 macro_rules! activity {
@@ -49,8 +51,20 @@ pub(super) fn answer(connection: &Connection, read: &Read) -> rusqlite::Result<F
         Read::Tip { session, rule } => Found::Tip(tip::tip(connection, session, *rule)?),
         Read::Chain { session } => Found::Chain(tip::chain(connection, session)?),
         Read::Open => Found::Open(sessions(connection, OPEN, [])?),
+        Read::Left => Found::Left(Left { open: sessions(connection, OPEN, [])?, halves: halves(connection)? }),
         Read::List { limit, order, rule } => Found::List(list(connection, *limit, *order, *rule)?),
     })
+}
+
+/// The rows that lack the other half of a rotation. Those without a continuation come first.
+fn halves(connection: &Connection) -> rusqlite::Result<Vec<Half>> {
+    let mut halves: Vec<Half> = sessions(connection, UNFOLLOWED, [])?.into_iter().map(Half::Unfollowed).collect();
+    for row in sessions(connection, UNENDED, [])? {
+        let followed_at =
+            connection.prepare_cached(FOLLOWED_AT)?.query_row([Column(&row.id)], |found| column::value(found, 0))?;
+        halves.push(Half::Unended { row, followed_at });
+    }
+    Ok(halves)
 }
 
 /// Reads all session rows, in order of creation.
@@ -142,6 +156,47 @@ ORDER BY id LIMIT 1";
 const ALL_SESSIONS: &str = select_sessions!("ORDER BY rowid");
 
 const OPEN: &str = select_sessions!("WHERE ended_at IS NULL ORDER BY rowid");
+
+/// What continues a row is defined as in [`tip`].
+const UNFOLLOWED: &str = concat!(
+    select_sessions!("AS parent WHERE ended_at IS NOT NULL AND end_reason = 'compression' AND NOT EXISTS ("),
+    "SELECT 1 FROM sessions AS child WHERE child.parent_session_id = parent.id AND (",
+    branched_from!("child.model_config"),
+    ") IS NULL AND NOT (child.started_at < parent.ended_at AND child.source <> parent.source)) ORDER BY rowid"
+);
+
+/// Selects from the rows that continue an open one. That a row names another as its parent is not enough: agents that another
+/// agent has started do so as well, and the two of a parent that was reopened. A compression keeps the last message.
+macro_rules! followers {
+    ($what:literal, $open:literal) => {
+        concat!(
+            "SELECT ",
+            $what,
+            " FROM sessions AS child WHERE child.parent_session_id = ",
+            $open,
+            " AND child.source = (SELECT source FROM sessions WHERE id = ",
+            $open,
+            ") AND (",
+            branched_from!("child.model_config"),
+            ") IS NULL AND EXISTS (
+                SELECT 1 FROM messages AS last JOIN messages AS kept
+                ON kept.role = last.role AND kept.content IS last.content AND kept.tool_calls IS last.tool_calls
+                    AND kept.tool_call_id IS last.tool_call_id
+                WHERE kept.session_id = child.id
+                    AND last.id = (SELECT MAX(id) FROM messages WHERE session_id = ",
+            $open,
+            " AND active = 1))"
+        )
+    };
+}
+
+const UNENDED: &str = concat!(
+    select_sessions!("AS parent WHERE ended_at IS NULL AND EXISTS ("),
+    followers!("1", "parent.id"),
+    ") ORDER BY rowid"
+);
+
+const FOLLOWED_AT: &str = followers!("MIN(child.started_at)", "?1");
 
 const MESSAGES: &str = select_messages!("WHERE session_id = ?1 AND active = 1 ORDER BY id");
 

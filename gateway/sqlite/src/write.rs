@@ -35,6 +35,7 @@ pub(super) fn carry_out(connection: &Connection, write: &Write) -> Result<Writte
             0
         }
         Write::End { session, at, reason } => end(connection, session, *at, *reason)?,
+        Write::EndOrphan { session, at, messages } => end_orphan(connection, session, *at, messages)?,
         Write::Reopen { session } => reopen(connection, session)?,
         Write::ReopenTip { session } => return reopen_tip(connection, session),
         Write::Rotate { parent, at, child, messages } => rotate(connection, parent, *at, child, messages)?,
@@ -69,6 +70,19 @@ fn append(connection: &Connection, session: &StoredId, messages: &[NewMessage]) 
 
 fn end(connection: &Connection, session: &StoredId, at: Wall, reason: EndReason) -> Result<usize, Failure> {
     Ok(connection.prepare_cached(END)?.execute(params![Column(session), Column(at), Column(reason)])?)
+}
+
+fn end_orphan(
+    connection: &Connection,
+    session: &StoredId,
+    at: Wall,
+    messages: &[NewMessage],
+) -> Result<usize, Failure> {
+    let ended = end(connection, session, at, EndReason::StartupOrphanReap)?;
+    if ended > 0 && !messages.is_empty() {
+        append(connection, session, messages)?;
+    }
+    Ok(ended)
 }
 
 fn reopen(connection: &Connection, session: &StoredId) -> Result<usize, Failure> {

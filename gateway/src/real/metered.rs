@@ -7,7 +7,7 @@ use std::time::Instant;
 use tracing::{info, warn};
 
 use super::metrics::Counters;
-use gateway_core::store::{Found, Pending, Read, Store, StoreError, StoredId, Write, Written};
+use gateway_core::store::{EndReason, Found, Pending, Read, Store, StoreError, StoredId, Write, Written};
 
 /// Forwards every call to another store.
 pub(super) struct MeteredStore {
@@ -63,6 +63,7 @@ struct LogLine {
 fn log_line(write: &Write) -> Option<LogLine> {
     let (row, what, reason) = match write {
         Write::End { session, reason, .. } => (session, "a row has ended", Some(reason.as_str())),
+        Write::EndOrphan { session, .. } => (session, "a row has ended", Some(EndReason::StartupOrphanReap.as_str())),
         Write::Rotate { child, .. } => (&child.id, "a row continues another", None),
         Write::Branch { child, .. } => (&child.id, "a row branches off another", None),
         Write::ReopenTip { session } | Write::Reopen { session } => (session, "a row was reopened", None),

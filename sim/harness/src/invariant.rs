@@ -69,6 +69,7 @@ mod short_locks_refuse_nothing;
 mod signals_end_rows;
 mod stalled_clients_are_disconnected;
 mod successful_requests_attach;
+mod swept_calls_have_results;
 mod titles_are_set_only_on_request;
 mod titles_are_stored;
 mod transcripts_are_valid_for_providers;
@@ -83,7 +84,7 @@ use crate::claim::{Breach, Case, Cases, Claim, Condition, Excuse, RENAMED, View,
 pub use crate::claim::{Invariant, Violation};
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 73] = [
+pub const ALL: [&Invariant; 74] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_not_cut_short::INVARIANT,
@@ -143,6 +144,7 @@ pub const ALL: [&Invariant; 73] = [
     &answers_equal_the_state::INVARIANT,
     &successful_requests_attach::INVARIANT,
     &titles_are_stored::INVARIANT,
+    &swept_calls_have_results::INVARIANT,
     &titles_are_set_only_on_request::INVARIANT,
     &rows_keep_their_source::INVARIANT,
     &sessions_keep_their_model::INVARIANT,

@@ -170,7 +170,7 @@ fn word_of_write(write: &Write) -> &'static str {
         Write::Accept { .. } => "accept",
         Write::Cancel { .. } => "cancel",
         Write::End { reason: EndReason::Compression, .. } => "end_parent",
-        Write::End { .. } => "end",
+        Write::End { .. } | Write::EndOrphan { .. } => "end",
         Write::Reopen { .. } => "reopen",
         Write::ReopenTip { .. } => "reopen_tip",
         Write::Rotate { .. } => "rotate",
@@ -195,7 +195,7 @@ fn word_of_read(read: &Read) -> &'static str {
         Read::Keyed { .. } => "keyed",
         Read::Tip { .. } => "tip",
         Read::Chain { .. } => "chain",
-        Read::Open => "open",
+        Read::Open | Read::Left => "open",
         Read::List { .. } => "list",
     }
 }

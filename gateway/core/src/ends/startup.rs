@@ -1,56 +1,140 @@
-//! Ends the rows that an earlier process left open.
+//! Brings the rows of earlier processes in order.
 //!
-//! A row of this gateway's clients that is open at its start is an orphan. Its client has a grace to come back; then the row is
-//! ended. Rows of other programs on the same database stay open: those may be using them.
+//! Halves of rotations are repaired before the first client is served. A row of this gateway's clients that is open at its start
+//! is an orphan. Its client has a grace to come back; then its open tool calls get their results and the row is ended. Rows of
+//! other programs on the same database stay as they are: those may be using them.
+//!
+//! Each repair is a transaction, and is made only where the rows need it. So a start that is cut off leaves the rest to the next.
 
 use std::rc::Rc;
 
 use crate::clock::Millis;
 use crate::lifecycle::close::{RowEnd, is_of_another_program};
-use crate::lifecycle::process::Sweep;
+use crate::lifecycle::process::{Calls, Halves, Sweep};
+use crate::lifecycle::provider::CutBy;
 use crate::spawn::{TaskName, TaskRole};
 use crate::state::Gateway;
-use crate::storage::reconcile;
-use crate::store::{EndReason, SessionRow, StoreError, StoredId};
+use crate::storage::reconcile::RETRY;
+use crate::store::{EndReason, Half, Left, NewMessage, Role, SessionRow, StoreError, StoredId};
 
-/// Starts the sweep, unless no row is open or the grace is zero.
-pub(crate) async fn sweep(gateway: &Rc<Gateway>) {
-    let grace = gateway.config.orphan_grace;
-    if gateway.behavior.startup.sweep() == Sweep::None || grace == Millis::ZERO {
+/// Repairs halves of rotations, and starts the sweep of orphans.
+pub(crate) async fn recover(gateway: &Rc<Gateway>) {
+    let startup = &gateway.behavior.startup;
+    if startup.sweep() == Sweep::None && startup.halves() == Halves::Left {
         return;
     }
-    let found = gateway.rows.open().await;
-    if found.as_ref().is_ok_and(Vec::is_empty) {
+    let orphans = repaired(gateway).await;
+    if orphans.as_ref().is_ok_and(|orphans| orphans.is_empty() || !sweeps(gateway)) {
         return;
     }
     let sweeping = Rc::clone(gateway);
     gateway.env.spawn(TaskName::gateway(TaskRole::Sweep), async move {
-        // Clients do not wait for a database that cannot be read now. Rows that they open meanwhile have an owner or an
-        // end by the time the sweep comes to them.
-        let found = match found {
-            Err(error) if error != StoreError::Closed => reconcile::read(&sweeping, || sweeping.rows.open()).await,
-            found => found,
+        // Clients do not wait for a database that cannot be read or written now. Rows that they open meanwhile have an owner
+        // or an end by the time the sweep comes to them.
+        let orphans = match orphans {
+            Err(StoreError::Closed) => return,
+            Err(_) => until_repaired(&sweeping).await,
+            Ok(orphans) => orphans,
         };
-        let open: Vec<SessionRow> = found.unwrap_or_default();
-        sweeping.env.sleep(grace).await;
-        for row in open.into_iter().filter(|row| is_ours(&sweeping, row)) {
-            end(&sweeping, row.id).await;
+        if sweeps(&sweeping) {
+            sweeping.env.sleep(sweeping.config.orphan_grace).await;
+            for row in orphans.into_iter().filter(|row| is_swept(&sweeping, row)) {
+                end(&sweeping, &row).await;
+            }
         }
     });
 }
 
-fn is_ours(gateway: &Gateway, row: &SessionRow) -> bool {
-    gateway.behavior.close.on_row(&row.source) == RowEnd::End
-        && (gateway.behavior.startup.sweep() == Sweep::EverySource || !is_of_another_program(&row.source))
+/// Whether orphans are ended. A grace of zero keeps them for ever.
+fn sweeps(gateway: &Gateway) -> bool {
+    gateway.behavior.startup.sweep() != Sweep::None && gateway.config.orphan_grace > Millis::ZERO
 }
 
-async fn end(gateway: &Gateway, row: StoredId) {
-    // Checked before each try: a client may have come back meanwhile. A resume registers its record before it reopens the
-    // row, so either the record is found here, or the row is reopened after this end.
-    while gateway.sessions.owner_of(&row).is_none() {
-        match gateway.rows.end(row.clone(), gateway.env.now().wall, EndReason::StartupOrphanReap).await {
-            Ok(_) | Err(StoreError::Closed) => return,
-            Err(_) => gateway.env.sleep(reconcile::RETRY).await,
+/// Repairs the halves of rotations that no session has, and returns the rows that are open then. Repeating it is safe.
+async fn repaired(gateway: &Gateway) -> Result<Vec<SessionRow>, StoreError> {
+    let Left { mut open, halves } = gateway.rows.left().await?;
+    if gateway.behavior.startup.halves() == Halves::Left {
+        return Ok(open);
+    }
+    for half in halves.into_iter().filter(|half| is_ours(gateway, half.row())) {
+        // A client may have resumed it meanwhile. One that does so from here on finds the row repaired.
+        if gateway.sessions.owner_of(&half.row().id).is_some() {
+            continue;
+        }
+        match half {
+            Half::Unfollowed(row) => {
+                gateway.rows.reopen(row.id.clone()).await?;
+                open.push(row);
+            }
+            Half::Unended { row, followed_at } => {
+                gateway.rows.end(row.id.clone(), followed_at, EndReason::Compression).await?;
+                open.retain(|open| open.id != row.id);
+            }
         }
     }
+    Ok(open)
+}
+
+/// The same, repeated until the store carries it out. Nothing is open in a store that is closed.
+async fn until_repaired(gateway: &Gateway) -> Vec<SessionRow> {
+    loop {
+        gateway.env.sleep(RETRY).await;
+        match repaired(gateway).await {
+            Ok(orphans) => return orphans,
+            Err(StoreError::Closed) => return Vec::new(),
+            Err(_) => {}
+        }
+    }
+}
+
+fn is_ours(gateway: &Gateway, row: &SessionRow) -> bool {
+    gateway.behavior.close.on_row(&row.source) == RowEnd::End && !is_of_another_program(&row.source)
+}
+
+fn is_swept(gateway: &Gateway, row: &SessionRow) -> bool {
+    match gateway.behavior.startup.sweep() {
+        Sweep::EverySource => gateway.behavior.close.on_row(&row.source) == RowEnd::End,
+        Sweep::AfterGrace | Sweep::None => is_ours(gateway, row),
+    }
+}
+
+/// Ends an orphan, after its open calls have got their results, unless a client comes back. A resume registers its record before it
+/// reopens the row, so either the record is found here, or the row is reopened after this end.
+async fn end(gateway: &Gateway, row: &SessionRow) {
+    let is_orphan = || gateway.sessions.owner_of(&row.id).is_none();
+    while is_orphan() {
+        let ended = match closing(gateway, row).await {
+            Ok(_) if !is_orphan() => return,
+            Ok(closing) => gateway.rows.end_orphan(row.id.clone(), gateway.env.now().wall, closing).await.map(drop),
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok(()) | Err(StoreError::Closed) => return,
+            // It ends the row only if that is open, so a second try is safe also when the answer was lost.
+            Err(_) => gateway.env.sleep(RETRY).await,
+        }
+    }
+}
+
+/// The results of an orphan's tool calls that have none.
+async fn closing(gateway: &Gateway, row: &SessionRow) -> Result<Vec<NewMessage>, StoreError> {
+    let calls = gateway.behavior.startup.calls();
+    if calls == Calls::Left || row.tool_call_count == 0 {
+        return Ok(Vec::new());
+    }
+    let messages = messages(gateway, &row.id).await?;
+    let cut = match calls {
+        Calls::Closed | Calls::Left => &messages[..],
+        Calls::ClosedAgain => without_results(&messages),
+    };
+    Ok(gateway.behavior.provider.closing(cut, CutBy::Process, gateway.env.now().wall))
+}
+
+async fn messages(gateway: &Gateway, row: &StoredId) -> Result<Vec<NewMessage>, StoreError> {
+    Ok(gateway.rows.messages(row.clone()).await?.into_iter().map(|row| row.message).collect())
+}
+
+fn without_results(messages: &[NewMessage]) -> &[NewMessage] {
+    let end = messages.iter().rposition(|message| message.role != Role::Tool).map_or(0, |last| last + 1);
+    &messages[..end]
 }

@@ -35,6 +35,24 @@ group! {
             /// Nothing: they stay open (A3).
             None "none",
         }
+        /// What happens to halves of rotations: rows that a compression has ended and none continues, and open rows that one
+        /// of their source continues.
+        halves: Halves {
+            /// The first kind is open again, for a resume or the sweep, and the second kind is ended. Rows of other programs
+            /// stay as they are: those may be in between.
+            Repaired "repaired",
+            /// Nothing: a conversation ends in a compression, or shows two open rows (B2).
+            Left "left",
+        }
+        /// What becomes of the tool calls of a swept row that have no result.
+        calls: Calls {
+            /// They get one that says so, as at a resume.
+            Closed "closed",
+            /// The calls of the last message get one, also if they have one: a start that was cut off has given it to them.
+            ClosedAgain "closed_again",
+            /// Nothing, until the conversation is resumed.
+            Left "left",
+        }
     }
 }
 
@@ -84,6 +102,16 @@ impl Startup {
     pub fn sweep(&self) -> Sweep {
         self.sweep
     }
+
+    /// What happens to halves of rotations.
+    pub fn halves(&self) -> Halves {
+        self.halves
+    }
+
+    /// What becomes of the tool calls of a swept row that have no result.
+    pub fn calls(&self) -> Calls {
+        self.calls
+    }
 }
 
 #[cfg(test)]
@@ -103,7 +131,15 @@ mod tests {
     fn rows_left_open_are_swept_by_release() {
         assert_eq!(Startup::default().sweep(), Sweep::AfterGrace);
         for sweep in [Sweep::EverySource, Sweep::None] {
-            assert_eq!(Startup { sweep }.sweep(), sweep);
+            assert_eq!(Startup { sweep, ..Startup::default() }.sweep(), sweep);
         }
+    }
+
+    #[test]
+    fn halves_and_calls_are_treated_by_release() {
+        let decided = |startup: &Startup| (startup.halves(), startup.calls());
+        assert_eq!(decided(&Startup::default()), (Halves::Repaired, Calls::Closed));
+        let other = Startup { halves: Halves::Left, calls: Calls::ClosedAgain, ..Startup::default() };
+        assert_eq!(decided(&other), (Halves::Left, Calls::ClosedAgain));
     }
 }

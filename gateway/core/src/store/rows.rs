@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{
-    BranchTitle, EndReason, Found, InputId, KeyedAnswer, ListOrder, ListedRow, MessageRow, NewInput, NewMessage,
+    BranchTitle, EndReason, Found, InputId, KeyedAnswer, Left, ListOrder, ListedRow, MessageRow, NewInput, NewMessage,
     NewSession, Pending, Read, Replaced, SessionRow, Store, StoreError, StoredId, TipRule, Write, Written,
 };
 use crate::clock::Wall;
@@ -62,6 +62,11 @@ impl Rows {
     /// [`Write::End`]; true if this call ended the row.
     pub fn end(&self, session: StoredId, at: Wall, reason: EndReason) -> Pending<bool> {
         changed(self.0.write(Write::End { session, at, reason }))
+    }
+
+    /// [`Write::EndOrphan`]; true if this call ended the row.
+    pub fn end_orphan(&self, session: StoredId, at: Wall, messages: Vec<NewMessage>) -> Pending<bool> {
+        changed(self.0.write(Write::EndOrphan { session, at, messages }))
     }
 
     /// [`Write::Reopen`]; true if there is such a row.
@@ -199,6 +204,14 @@ impl Rows {
     pub fn open(&self) -> Pending<Vec<SessionRow>> {
         found(self.0.read(Read::Open), |found| match found {
             Found::Open(rows) => Some(rows),
+            _ => None,
+        })
+    }
+
+    /// Makes the call [`Read::Left`].
+    pub fn left(&self) -> Pending<Left> {
+        found(self.0.read(Read::Left), |found| match found {
+            Found::Left(left) => Some(left),
             _ => None,
         })
     }

@@ -64,6 +64,15 @@ pub enum Write {
         /// The value of `end_reason`.
         reason: EndReason,
     },
+    /// Appends messages to the row that an earlier process left open, and ends it. Changes nothing if it is not open.
+    EndOrphan {
+        /// The row to end.
+        session: StoredId,
+        /// The wall time of the end.
+        at: Wall,
+        /// The results of its open calls.
+        messages: Vec<NewMessage>,
+    },
     /// Clears a row's end, whatever its reason.
     Reopen {
         /// The row to reopen.

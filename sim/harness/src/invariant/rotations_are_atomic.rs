@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use gateway_core::clock::{Millis, Uptime};
+use gateway_core::lifecycle::close::is_of_another_program;
 
 use super::{Claim, Condition, Invariant, View};
 
@@ -20,8 +21,8 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let rows = view.rows.rows();
     let continued: BTreeSet<_> = rows.iter().filter(|row| view.rows.continues(row)).map(|row| &row.parent).collect();
     let ended = rows.iter().filter(|row| row.end_reason.as_deref() == Some("compression"));
-    // What the run did not begin it need not finish.
-    let ended = ended.filter(|row| !view.rows.has_initial_end(row));
+    // The start of a gateway finishes what an earlier release has begun, but not what another program has.
+    let ended = ended.filter(|row| !view.rows.has_initial_end(row) || !is_of_another_program(&row.source));
     let cut = ended
         .filter(|row| !continued.contains(&Some(row.id.clone())) && !view.rows.lost_its_child(&row.id))
         .map(|row| view.rows.alias(&row.id));

@@ -5,6 +5,7 @@
 
 mod ends;
 mod inputs;
+mod links;
 mod messages;
 pub(crate) mod misdated;
 mod refused;
@@ -366,6 +367,12 @@ impl Mirror {
 
     /// Applies a transaction that was committed at `now`.
     pub(crate) fn apply(&mut self, write: &Write, written: &Written, now: Uptime) {
+        for part in rows::parts(write, written).as_deref().unwrap_or(std::slice::from_ref(write)) {
+            self.apply_part(part, written, now);
+        }
+    }
+
+    fn apply_part(&mut self, write: &Write, written: &Written, now: Uptime) {
         let is_only_read = uses::only_reads(write, |row| self.row(row));
         self.apply_to_rows(write, written, now);
         self.inputs.apply(write, now);
@@ -377,6 +384,7 @@ impl Mirror {
             Write::Append { session, .. }
             | Write::Cancel { session }
             | Write::End { session, .. }
+            | Write::EndOrphan { session, .. }
             | Write::Reopen { session }
             | Write::ReopenTip { session }
             | Write::ContinueTitle { session, .. }
@@ -416,7 +424,7 @@ impl Mirror {
     fn apply_to_rows(&mut self, write: &Write, written: &Written, now: Uptime) {
         match write {
             Write::CreateSession { session } => self.insert(session),
-            Write::Accept { .. } | Write::Cancel { .. } => {}
+            Write::Accept { .. } | Write::Cancel { .. } | Write::EndOrphan { .. } => {}
             Write::StartTurn { session, messages, .. } => {
                 self.insert(session);
                 self.count(&session.id, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
@@ -424,7 +432,10 @@ impl Mirror {
             Write::Append { session, messages, .. } => {
                 self.count(session, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
             }
-            Write::End { session, at, reason } => self.end(session, *at, *reason, now),
+            Write::End { session, at, reason } => {
+                self.end(session, *at, *reason, now);
+                self.adopt(session);
+            }
             Write::Reopen { session } => self.open(session),
             Write::ReopenTip { session } => {
                 if written.session.as_ref() == Some(session) {
@@ -482,22 +493,6 @@ impl Mirror {
             row.parent = None;
         }
         self.messages.delete(id);
-    }
-
-    /// The rows that compressions have linked with a row, before and after it, in the order of insertion.
-    fn chain(&self, id: &StoredId) -> Vec<StoredId> {
-        let links: Vec<(&StoredId, &StoredId)> = self.rows.iter().filter_map(|row| self.link(row)).collect();
-        let chain = rows::linked(self.row(id).map(|row| &row.id), &links);
-        self.rows.iter().map(|row| &row.id).filter(|row| chain.contains(row)).cloned().collect()
-    }
-
-    /// The row that a row continues after a compression, and itself. A session that another program has started before the
-    /// compression continues nothing.
-    fn link<'a>(&'a self, row: &'a SessionRow) -> Option<(&'a StoredId, &'a StoredId)> {
-        let parent = self.row(row.parent.as_ref().filter(|_| row.branched_from.is_none())?)?;
-        let ended_at = parent.ended_at.filter(|_| parent.end_reason.as_deref() == Some("compression"))?;
-        let is_elsewhere = row.started_at < ended_at && row.source != parent.source;
-        (!is_elsewhere).then_some((&parent.id, &row.id))
     }
 
     /// A row takes over the title of the rows that it continues.

@@ -61,13 +61,16 @@ fn ended(ago: u64, reason: &str) -> InitialEnd {
     InitialEnd { ago: Millis::from_secs(ago), reason: reason.to_owned() }
 }
 
-/// A short conversation. The ids of its calls are unlike those of other rows, which may continue it.
+/// A short conversation, which may have been cut off during a call. The ids of its calls are unlike those of other rows, which may continue it.
 fn messages(prng: &mut Prng, row: &str) -> Vec<InitialMessage> {
     let id = format!("call_{row}");
     let call = format!(r#"[{{"id":"{id}","type":"function","function":{{"name":"read","arguments":"{{}}"}}}}]"#);
     let mut messages = vec![InitialMessage::text(Role::User, "what is here?")];
     if prng.hits(1, 2) {
         messages.push(InitialMessage { tool_calls: Some(call), ..InitialMessage::text(Role::Assistant, "") });
+        if prng.hits(1, 4) {
+            return messages;
+        }
         messages.push(InitialMessage {
             tool_call_id: Some(id),
             tool_name: Some("read".to_owned()),

@@ -41,6 +41,7 @@ impl Inputs {
             }
             Write::CreateSession { .. }
             | Write::End { .. }
+            | Write::EndOrphan { .. }
             | Write::Reopen { .. }
             | Write::ReopenTip { .. }
             | Write::ContinueTitle { .. }

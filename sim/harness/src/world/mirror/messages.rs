@@ -145,6 +145,7 @@ impl Messages {
             | Write::Accept { .. }
             | Write::Cancel { .. }
             | Write::End { .. }
+            | Write::EndOrphan { .. }
             | Write::Reopen { .. }
             | Write::ReopenTip { .. }
             | Write::ContinueTitle { .. }

@@ -1,8 +1,6 @@
-//! Session rows: how one begins, and which ones compressions have linked.
+//! Session rows: how one begins, and the write of several parts.
 
-use std::collections::BTreeSet;
-
-use gateway_core::store::{NewSession, SessionRow, StoredId};
+use gateway_core::store::{EndReason, NewSession, SessionRow, StoredId, Write, Written};
 
 /// The row of a session that is inserted, without messages.
 pub(super) fn begun(session: &NewSession, parent: Option<StoredId>, title: Option<String>) -> SessionRow {
@@ -22,22 +20,11 @@ pub(super) fn begun(session: &NewSession, parent: Option<StoredId>, title: Optio
     }
 }
 
-/// A row, and those that `links` lead to, each from a parent to its child: first the earlier ones, then the later ones of all.
-pub(super) fn linked<'a>(row: Option<&'a StoredId>, links: &[(&'a StoredId, &'a StoredId)]) -> BTreeSet<&'a StoredId> {
-    let mut chain: BTreeSet<&StoredId> = row.into_iter().collect();
-    for forward in [false, true] {
-        loop {
-            let known = chain.len();
-            for (parent, child) in links {
-                let (from, to) = if forward { (parent, child) } else { (child, parent) };
-                if chain.contains(*from) {
-                    chain.insert(to);
-                }
-            }
-            if chain.len() == known {
-                break;
-            }
-        }
-    }
-    chain
+/// The end of an orphan as the two writes that it is made of, none if its row was not open; `None` for any other write.
+pub(super) fn parts(write: &Write, written: &Written) -> Option<Vec<Write>> {
+    let Write::EndOrphan { session, at, messages } = write else { return None };
+    let append = Write::Append { session: session.clone(), messages: messages.clone(), taken: Vec::new() };
+    let end = Write::End { session: session.clone(), at: *at, reason: EndReason::StartupOrphanReap };
+    let parts = (!messages.is_empty()).then_some(append).into_iter().chain([end]);
+    Some(parts.filter(|_| written.changed > 0).collect())
 }

@@ -29,6 +29,7 @@ pub(super) fn by_commit(footprints: &Footprints, mirror: &Mirror, write: &Write)
         Write::Append { session, .. }
         | Write::Cancel { session }
         | Write::End { session, .. }
+        | Write::EndOrphan { session, .. }
         | Write::Reopen { session }
         | Write::ReopenTip { session }
         | Write::Compact { session, .. }
@@ -73,6 +74,7 @@ fn names(write: &Write) -> bool {
         | Write::Accept { .. }
         | Write::Cancel { .. }
         | Write::End { .. }
+        | Write::EndOrphan { .. }
         | Write::Reopen { .. }
         | Write::ReopenTip { .. }
         | Write::Compact { .. }
@@ -94,6 +96,8 @@ pub(super) fn by_lookup(footprints: &Footprints, mirror: &Mirror, read: &Read) {
             footprints.read(|| Resource::Titles);
             footprints.read(|| Resource::Rows);
         }
-        Read::Tip { .. } | Read::Chain { .. } | Read::Open | Read::List { .. } => footprints.read(|| Resource::Rows),
+        Read::Tip { .. } | Read::Chain { .. } | Read::Open | Read::Left | Read::List { .. } => {
+            footprints.read(|| Resource::Rows);
+        }
     }
 }

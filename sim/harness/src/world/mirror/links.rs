@@ -1,0 +1,64 @@
+//! Which rows belong to one conversation: a parent that a compression has ended, and the row that continues it.
+
+use std::collections::BTreeSet;
+
+use gateway_core::store::{SessionRow, StoredId};
+
+use super::Mirror;
+
+impl Mirror {
+    /// The rows that compressions have linked with a row, before and after it, in the order of insertion.
+    pub(super) fn chain(&self, id: &StoredId) -> Vec<StoredId> {
+        let links: Vec<(&StoredId, &StoredId)> = self.rows.iter().filter_map(|row| self.link(row)).collect();
+        let chain = linked(self.row(id).map(|row| &row.id), &links);
+        self.rows.iter().map(|row| &row.id).filter(|row| chain.contains(row)).cloned().collect()
+    }
+
+    /// The row that a row continues after a compression, and itself. A session that another program has started before the
+    /// compression continues nothing.
+    pub(super) fn link<'a>(&'a self, row: &'a SessionRow) -> Option<(&'a StoredId, &'a StoredId)> {
+        let parent = self.row(row.parent.as_ref().filter(|_| row.branched_from.is_none())?)?;
+        let ended_at = parent.ended_at.filter(|_| parent.end_reason.as_deref() == Some("compression"))?;
+        let is_elsewhere = row.started_at < ended_at && row.source != parent.source;
+        (!is_elsewhere).then_some((&parent.id, &row.id))
+    }
+
+    /// A start has ended a row as the parent of one that was there before the first process: that one continues it from now on.
+    pub(super) fn adopt(&mut self, parent: &StoredId) {
+        let source = self.row(parent).map(|row| row.source.clone());
+        let is_linked = |row: &&SessionRow| {
+            self.link(row).is_some_and(|(linked, _)| linked == parent) && Some(&row.source) == source.as_ref()
+        };
+        let is_new = |row: &&SessionRow| self.begun.contains(&row.id) && self.elsewhere.contains(&row.id);
+        let adopted: Vec<StoredId> =
+            self.rows.iter().filter(is_new).filter(is_linked).map(|row| row.id.clone()).collect();
+        for child in adopted {
+            self.elsewhere.retain(|row| *row != child);
+            let first = self.first(parent).clone();
+            for later in self.firsts.values_mut().filter(|later| **later == child) {
+                *later = first.clone();
+            }
+            self.firsts.insert(child, first);
+        }
+    }
+}
+
+/// A row, and those that `links` lead to, each from a parent to its child: first the earlier ones, then the later ones of all.
+fn linked<'a>(row: Option<&'a StoredId>, links: &[(&'a StoredId, &'a StoredId)]) -> BTreeSet<&'a StoredId> {
+    let mut chain: BTreeSet<&StoredId> = row.into_iter().collect();
+    for forward in [false, true] {
+        loop {
+            let known = chain.len();
+            for (parent, child) in links {
+                let (from, to) = if forward { (parent, child) } else { (child, parent) };
+                if chain.contains(*from) {
+                    chain.insert(to);
+                }
+            }
+            if chain.len() == known {
+                break;
+            }
+        }
+    }
+    chain
+}
