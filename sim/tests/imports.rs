@@ -206,7 +206,14 @@ const CRATES: &[Crate] = &[
         folder: "sim/search",
         uses: &["interleaving", "gateway-core", "gateway-sqlite", "gateway", "sim-scenario", "sim-harness"],
         never: COMMAND_LINE,
-        layers: &[&["signature"], &["drive"], &["margin"], &["shrink"], &["explore", "generate", "sweep"], &["fuzz"]],
+        layers: &[
+            &["comeback", "signature"],
+            &["drive"],
+            &["margin"],
+            &["shrink"],
+            &["explore", "generate", "sweep"],
+            &["fuzz"],
+        ],
     },
     Crate {
         package: "sim",

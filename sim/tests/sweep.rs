@@ -6,8 +6,8 @@ use std::path::Path;
 use sim_harness::invariant::NAMES;
 use sim_harness::verdict::{Reference, judge};
 use sim_harness::{Release, Scenario, Simulator};
-use sim_scenario::{CallSide, Fault, StoreSettings, Synchronous};
-use sim_search::sweep::{Kind, Sweep, Swept};
+use sim_scenario::{CallSide, Fault, Journal, StoreSettings, Synchronous};
+use sim_search::sweep::{FailedPoint, Kind, Place, Sample, Sweep, Swept};
 
 fn file(path: &str) -> Scenario {
     Scenario::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(path), &NAMES).expect("a good file")
@@ -15,8 +15,11 @@ fn file(path: &str) -> Scenario {
 
 const ROTATIONS: &str = "issues/44045_two_rotations.toml";
 
+/// How many schedule points and changes of the disk are tried.
+const SAMPLE: usize = 16;
+
 fn sweep(scenario: &Scenario, release: Release, kind: Kind) -> Swept {
-    Sweep { release, kind }.carry_out(&mut Simulator::new(), scenario)
+    Sweep { release, kind, sample: SAMPLE }.carry_out(&mut Simulator::new(), scenario)
 }
 
 /// The claims that fail at some point.
@@ -30,12 +33,16 @@ fn each_call_has_its_points() {
     let scenario = file(ROTATIONS);
     let report = Simulator::new().run(&scenario, Release::Current);
     let count = |side| report.calls.iter().filter(|call| call.side == side).count();
-    let points = Sweep { release: Release::Current, kind: Kind::Crash }.points(&report);
-    let of = |fault| points.iter().filter(|point| point.fault == fault).count();
+    let points = Sweep { release: Release::Current, kind: Kind::Crash, sample: 0 }.points(&report);
+    let is = |place, sought| matches!(place, Place::Call { fault, .. } if fault == sought);
+    let of = |fault| points.iter().filter(|point| is(point.place, fault)).count();
     assert!(count(CallSide::Write) > 5);
     assert_eq!(of(Fault::CrashAfter), count(CallSide::Write));
     assert_eq!(of(Fault::Crash), count(CallSide::Write) + count(CallSide::Read));
-    assert_eq!(sweep(&scenario, Release::Current, Kind::Crash).points as usize, points.len());
+    let swept = sweep(&scenario, Release::Current, Kind::Crash);
+    assert_eq!(swept.points as usize, points.len() + SAMPLE);
+    let events: u32 = report.instants.iter().map(|instant| instant.events).sum();
+    assert_eq!(swept.sample, Sample { tried: SAMPLE, of: events as usize });
 }
 
 /// `current` loses nothing by a fault at any store call, nor by a second crash in the recovery.
@@ -51,6 +58,21 @@ fn current_survives_each_point() {
     assert!(twice > 2 * once, "{once} points, then {twice}");
 }
 
+/// A crash before each event: no two are the same, and each failure is a file with its tape.
+#[test]
+fn each_event_has_a_point() {
+    let sweep = Sweep { release: Release::V0_16_0, kind: Kind::Crash, sample: usize::MAX };
+    let swept = sweep.carry_out(&mut Simulator::new(), &file("issues/44045_drop_while_idle.toml"));
+    assert_eq!(swept.sample.tried, swept.sample.of);
+    let between: Vec<_> =
+        swept.failures.iter().filter(|failure| matches!(failure.points[0].place, Place::Event { .. })).collect();
+    let of = |failure: &&FailedPoint| (failure.points[0].at, failure.scenario.tapes[&Release::V0_16_0].to_string());
+    let distinct: BTreeSet<_> = between.iter().map(of).collect();
+    assert!(distinct.len() > 5, "{} failures", distinct.len());
+    assert_eq!(distinct.len(), between.len());
+    replay(&swept, Release::V0_16_0);
+}
+
 /// The power is lost at each change of the disk. Where SQLite does not wait for the disk, commits are lost.
 #[test]
 fn losses_of_power_are_survived_or_found() {
@@ -60,10 +82,15 @@ fn losses_of_power_are_survived_or_found() {
     };
     let served = sweep(&with(Synchronous::Extra), Release::Current, Kind::Power);
     assert_eq!(failed(&served), BTreeSet::new());
-    assert!(served.points > 50, "{} points", served.points);
+    // At both journal modes, with four fates.
+    assert_eq!(served.points as usize, 2 * 4 * SAMPLE);
+    assert!(served.sample.of > 2 * SAMPLE, "{:?}", served.sample);
     for synchronous in [Synchronous::Off, Synchronous::Normal] {
         let lossy = sweep(&with(synchronous), Release::Current, Kind::Power);
         assert!(failed(&lossy).contains("power_losses_keep_commits"), "{synchronous:?}");
+        let journals = Journal::ALL
+            .map(|journal| lossy.failures.iter().filter(|failure| failure.scenario.store.journal == journal).count());
+        assert!(journals.iter().all(|failures| *failures > 0), "{synchronous:?}: {journals:?}");
         replay(&lossy, Release::Current);
     }
 }

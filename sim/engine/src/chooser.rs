@@ -98,6 +98,11 @@ impl<R> Chooser<R> {
         self.divergence.borrow().clone()
     }
 
+    /// The number of choices so far.
+    pub fn choices(&self) -> usize {
+        self.tape.borrow().choices.len()
+    }
+
     /// Takes the choices so far and leaves an empty tape.
     pub fn take_tape(&self) -> Tape {
         std::mem::take(&mut *self.tape.borrow_mut())

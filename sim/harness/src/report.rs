@@ -14,7 +14,7 @@ use crate::history::History;
 use crate::rows::RowSet;
 use crate::story::Skipped;
 use crate::trace::Trace;
-pub use crate::trace::{NotedLoss, StoreCall};
+pub use crate::trace::{Instant, NotedLoss, StoreCall};
 use interleaving::tape::Tape;
 use sim_scenario::ExpectedOutcome;
 
@@ -44,6 +44,8 @@ pub struct Report {
     pub history: History,
     /// The calls of the store that a fault could hit, in their order: all before the heal phase.
     pub calls: Vec<StoreCall>,
+    /// The instants at which tasks ran before the heal phase, in order.
+    pub instants: Vec<Instant>,
     /// The losses of power, oldest first.
     pub power_losses: Vec<NotedLoss>,
     /// The choices of the run, which replay it.

@@ -61,6 +61,19 @@ pub struct StoreCall {
     pub at: Uptime,
     /// Whether it writes or reads.
     pub side: CallSide,
+    /// How often it changed the disk, if the database is on one.
+    pub changes: u32,
+}
+
+/// An instant at which tasks ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instant {
+    /// The time.
+    pub at: Uptime,
+    /// The number of choices that the run had made before.
+    pub choices: usize,
+    /// How often a task was polled: before each poll is a schedule point.
+    pub events: u32,
 }
 
 /// A loss of power in a write.

@@ -58,7 +58,7 @@ pub(super) fn scenario(source: &Source<'_>, names: &InvariantNames) -> Result<(S
         raw.turns.iter().try_for_each(|(name, turn)| story::turn(source, name, turn))?;
     }
     let turns = raw.turns.into_iter().map(|(name, turn)| (name, turn_script(turn))).collect();
-    script::check(source, &rows, &steps, &turns, &store.faults)?;
+    script::check(source, &rows, &steps, &turns, &store.faults, on_skip)?;
     if on_skip == OnSkip::Fails {
         story::steps(source, &steps, &store.faults)?;
     }

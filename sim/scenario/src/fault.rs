@@ -34,6 +34,11 @@ pub enum Fault {
     },
     /// The disk fails before the commit: nothing is written.
     Error,
+    /// The disk is full: nothing is written.
+    Full,
+    /// The sync of the commit fails. The write is in the rows or not: a choice on the tape, whose first alternative is that it
+    /// is not. The gateway cannot know it without a look.
+    Sync,
     /// The write is committed, and the answer is lost: the gateway cannot know whether the write was committed.
     Lost,
     /// The gateway's process is killed before the commit, or before the rows are read.
@@ -218,6 +223,8 @@ impl Fault {
         match self {
             Self::Busy { .. } => "busy",
             Self::Error => "error",
+            Self::Full => "full",
+            Self::Sync => "sync",
             Self::Lost => "lost",
             Self::Crash => "crash",
             Self::CrashAfter => "crash_after",

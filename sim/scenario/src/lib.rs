@@ -55,7 +55,9 @@ pub use self::find::{Found, find};
 pub use self::invariant::{InvariantNames, Warning};
 pub use self::rows::{InitialEnd, InitialMessage, InitialSession, Kinship};
 pub use self::scenario::Scenario;
-pub use self::settings::{AgentSettings, Latency, NetworkSettings, SettingChanges, StoreSettings, Synchronous};
+pub use self::settings::{
+    AgentSettings, Journal, Latency, NetworkSettings, SettingChanges, StoreSettings, Synchronous,
+};
 pub use self::step::table::{self, Word};
 pub use self::step::{
     Action, AnsweredQuestion, ConnectionStep, Jump, Memory, Mentions, Naming, OnDisconnect, PROCESS, Presence,

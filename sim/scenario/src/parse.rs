@@ -23,7 +23,7 @@ use super::entries::Entries;
 use super::error::{ScenarioError, Source};
 use super::expected::ExpectedOutcome;
 use super::fault::Ratio;
-use super::settings::{Latency, Synchronous};
+use super::settings::{Journal, Latency, Synchronous};
 use super::step::RawStep;
 pub(super) use facts::{RawExpect, RawFrames, RawMemory, RawMessageFact, RawRowFact};
 
@@ -86,6 +86,8 @@ pub(super) struct RawStore {
     pub(super) odds: Option<Spanned<RawOdds>>,
     #[serde(default)]
     pub(super) synchronous: Synchronous,
+    #[serde(default)]
+    pub(super) journal: Journal,
 }
 
 /// One table of `[[store.faults]]`.

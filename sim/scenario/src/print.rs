@@ -14,7 +14,7 @@ use super::fact::{self, ExpectedFact};
 use super::fault::{Fault, Odds, StoreFault};
 use super::rows::{InitialMessage, InitialSession, Kinship};
 use super::scenario::Scenario;
-use super::settings::{AgentSettings, Latency, NetworkSettings, Synchronous};
+use super::settings::{AgentSettings, Journal, Latency, NetworkSettings, Synchronous};
 use super::step::{OnSkip, Step, written};
 
 impl Scenario {
@@ -93,6 +93,9 @@ impl Scenario {
         ]);
         if self.store.synchronous != Synchronous::default() {
             store.push(("synchronous".to_owned(), quoted(self.store.synchronous.name())));
+        }
+        if self.store.journal != Journal::default() {
+            store.push(("journal".to_owned(), quoted(self.store.journal.name())));
         }
         page.settings("[store]", &store);
         let Odds { busy, error, lost } = self.store.odds;

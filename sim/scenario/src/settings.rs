@@ -59,6 +59,32 @@ pub struct StoreSettings {
     pub odds: Odds,
     /// When SQLite waits for the disk, which matters where the power is lost. Left out: as the served gateway has it.
     pub synchronous: Synchronous,
+    /// Where SQLite keeps a transaction that is not in the file yet. Left out: as the served gateway has it.
+    pub journal: Journal,
+}
+
+/// SQLite's `journal_mode`: key `journal` of `[store]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Journal {
+    /// New pages are appended to a log beside the file.
+    #[default]
+    Wal,
+    /// Old pages are saved in a journal, which is removed at the commit. SQLite does so where a WAL is impossible.
+    Delete,
+}
+
+impl Journal {
+    /// Every mode.
+    pub const ALL: [Self; 2] = [Self::Wal, Self::Delete];
+
+    /// As it is written in the file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Wal => "wal",
+            Self::Delete => "delete",
+        }
+    }
 }
 
 /// SQLite's setting of this name: key `synchronous` of `[store]`.

@@ -7,6 +7,7 @@
 //!
 //! The order of random draws is part of the interface: a seed in a report must keep its meaning within a build.
 
+mod crashes;
 mod feature;
 mod mutate;
 mod rows;
@@ -61,6 +62,7 @@ pub fn scenario(seed: u64) -> Scenario {
         tapes: BTreeMap::new(),
     };
     scenario.steps = script::write(&mut prng, &swarm, &scenario);
+    crashes::add(&mut Prng::stream(seed, "crashes"), &mut scenario);
     scenario.until = scenario.default_until();
     scenario
 }

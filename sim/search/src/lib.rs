@@ -4,6 +4,7 @@
 //! [`sweep`] puts a fault at each store call of one, [`shrink`] reduces a failing scenario, [`signature`] distinguishes failures, and [`drive`] and [`margin`] play scenarios over
 //! real sockets. Start at [`fuzz::Campaign`].
 
+mod comeback;
 pub mod drive;
 pub mod explore;
 pub mod fuzz;

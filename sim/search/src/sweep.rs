@@ -2,25 +2,29 @@
 //!
 //! A plain run of the scenario gives its calls; each call and each way in which it can fail is a point. The run of a point is
 //! a scenario of its own with the fault in `[[store.faults]]`, which replays as a file. After a crash the process starts again,
-//! and the clients that were connected come back and resume their sessions.
+//! and the clients that were connected come back and resume their sessions. A crash can also come between two events
+//! (`schedule`), and the power can be lost at a change of the disk (`power`); of these points some are tried (`sample`).
 //!
 //! A point fails if its run has a failure that the plain run does not have. The file's expectations and tapes are left out:
 //! they are about the run without the fault.
+
+mod power;
+mod sample;
+mod schedule;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::release::Release;
-use interleaving::Prng;
-use interleaving::strategy::{Divergence, Strategy};
+use interleaving::strategy::{Fifo, Strategy};
 use sim_harness::counts::Counts;
 use sim_harness::report::{Outcome, Report, StoreCall};
 use sim_harness::simulation::Simulator;
-use sim_scenario::{
-    Action, Call, CallSide, ConnectionStep, Fault, Memory, OnSkip, PROCESS, Presence, ProcessStep, RequestStep,
-    ResumeMode, ResumeTarget, Scenario, SettingChanges, Step, StoreFault,
-};
+use sim_scenario::{Call, CallSide, Fault, OnSkip, PROCESS, ProcessStep, Scenario, StoreFault};
 
+pub use sample::Sample;
+
+use crate::comeback::{add, come_back, step};
 use crate::shrink::as_shown;
 
 /// How long the process is down after a crash.
@@ -32,25 +36,22 @@ const BACK: Millis = Millis::from_secs(2);
 /// The script goes on for at least so long after a crash, so that the recovery is over before the heal phase.
 const AFTER: Millis = Millis::from_secs(10);
 
-/// The number of runs for each change of the disk.
-const FATES: u64 = 4;
-
 /// How long another process holds the database.
 const HELD: Millis = Millis::from_secs(5);
 
 /// What happens at each point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The process is killed: before each commit, after it and before its answer, and at each read.
+    /// The process is killed: before each commit, after it and before its answer, at each read, and between events.
     Crash,
     /// As `Crash`, and it is killed again at each call of the recovery: from the restart to the answers of the clients that
     /// are back.
     CrashTwice,
-    /// The disk fails at each call, and the answer of each write is lost.
+    /// The disk fails at each call, or in the sync of each commit, and the answer of each write is lost.
     StoreError,
     /// Another process holds the database for five seconds at each write.
     Busy,
-    /// The power is lost at each change of the disk that each write makes, and after it. What survives of what was not synced is
+    /// The power is lost at a change of the disk that a write makes, or after it, at both journal modes. What survives of what was not synced is
     /// all of it in one run, and chosen at random in the others.
     Power,
 }
@@ -62,20 +63,49 @@ pub struct Sweep {
     pub release: Release,
     /// What happens at each point.
     pub kind: Kind,
+    /// The most schedule points and changes of the disk that are tried.
+    pub sample: usize,
 }
 
-/// One call of a run, and what happens at it.
+/// A place of a run at which something fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Point {
-    /// Whether the call writes or reads.
-    pub side: CallSide,
-    /// Its number among the calls of its side, counted from 1.
-    pub nth: u32,
-    /// When the plain run makes the call.
+    /// When the plain run is there.
     pub at: Uptime,
-    /// What happens.
-    pub fault: Fault,
+    /// What fails.
+    pub place: Place,
 }
+
+/// What fails at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A call of the store.
+    Call {
+        /// Whether the call writes or reads.
+        side: CallSide,
+        /// Its number among the calls of its side, counted from 1.
+        nth: u32,
+        /// What happens.
+        fault: Fault,
+    },
+    /// The process is killed before an event.
+    Event {
+        /// The number of the event among those of its instant, counted from 1.
+        nth: u32,
+    },
+}
+
+impl Place {
+    const fn kills(self) -> bool {
+        match self {
+            Self::Call { fault, .. } => fault.kills(),
+            Self::Event { .. } => true,
+        }
+    }
+}
+
+/// The claims, or the outcome, by which a run fails.
+type Failures = BTreeSet<String>;
 
 /// A point whose run fails, and the plain run does not.
 pub struct FailedPoint {
@@ -92,6 +122,8 @@ pub struct FailedPoint {
 pub struct Swept {
     /// The number of runs with a fault.
     pub points: u64,
+    /// The schedule points of crashes, or the changes of the disk: how many were tried.
+    pub sample: Sample,
     /// The failures, in the order of their points.
     pub failures: Vec<FailedPoint>,
     /// How often claims were judged and excused in these runs.
@@ -103,25 +135,45 @@ impl Sweep {
     pub fn carry_out(&self, simulator: &mut Simulator, scenario: &Scenario) -> Swept {
         let plain = plain(scenario, self.release);
         let report = simulator.run(&plain, self.release);
-        let known: BTreeSet<String> = failures(&report).into_iter().collect();
+        let known = failures(&report);
         let mut swept = Swept::default();
-        if self.kind == Kind::Power {
-            self.lose_power(simulator, &mut swept, &known, &plain, &report.calls);
-            return swept;
-        }
         for point in self.points(&report) {
             let crashed = with_fault(&plain, point);
-            let calls = self.judge(simulator, &mut swept, &known, &crashed, vec![point]);
-            if self.kind == Kind::CrashTwice {
-                for second in self.points_of(&calls).filter(|second| is_in_recovery(point.at, second.at)) {
-                    self.judge(simulator, &mut swept, &known, &with_fault(&crashed, second), vec![point, second]);
-                }
+            let report = simulator.run(&crashed, self.release);
+            self.note(&mut swept, &known, &crashed, vec![point], &report);
+            self.crash_again(simulator, &mut swept, &known, (&crashed, point), &report, &Fifo);
+        }
+        match self.kind {
+            Kind::Crash | Kind::CrashTwice => {
+                self.crash_between_events(simulator, &mut swept, &known, &plain, &report);
             }
+            Kind::Power => self.lose_power(simulator, &mut swept, &known, &plain),
+            Kind::StoreError | Kind::Busy => {}
         }
         swept
     }
 
-    /// The points of a run.
+    /// Kills the process a second time, at each call of its recovery. `by` is the strategy of the run with one crash.
+    fn crash_again<S: Strategy + Clone + 'static>(
+        &self,
+        simulator: &mut Simulator,
+        swept: &mut Swept,
+        known: &Failures,
+        (crashed, first): (&Scenario, Point),
+        report: &Report,
+        by: &S,
+    ) {
+        if self.kind != Kind::CrashTwice {
+            return;
+        }
+        for second in self.points_of(&report.calls).filter(|second| is_in_recovery(first.at, second.at)) {
+            let scenario = with_fault(crashed, second);
+            let report = simulator.run_with(&scenario, self.release, Box::new(by.clone()));
+            self.note(swept, known, &scenario, vec![first, second], &report);
+        }
+    }
+
+    /// The points of a run that are calls of the store, other than losses of power.
     pub fn points(&self, report: &Report) -> Vec<Point> {
         self.points_of(&report.calls).collect()
     }
@@ -131,8 +183,9 @@ impl Sweep {
         calls.iter().flat_map(move |call| {
             let nth = counted.entry(call.side.key()).or_insert(0);
             *nth += 1;
-            let (nth, StoreCall { at, side }) = (*nth, *call);
-            self.faults(side).iter().map(move |fault| Point { side, nth, at, fault: *fault })
+            let (nth, StoreCall { at, side, .. }) = (*nth, *call);
+            let place = move |fault: &Fault| Place::Call { side, nth, fault: *fault };
+            self.faults(side).iter().map(move |fault| Point { at, place: place(fault) })
         })
     }
 
@@ -140,64 +193,14 @@ impl Sweep {
         match (self.kind, side) {
             (Kind::Crash | Kind::CrashTwice, CallSide::Write) => &[Fault::Crash, Fault::CrashAfter],
             (Kind::Crash | Kind::CrashTwice, CallSide::Read) => &[Fault::Crash],
-            (Kind::StoreError, CallSide::Write) => &[Fault::Error, Fault::Lost],
+            (Kind::StoreError, CallSide::Write) => &[Fault::Error, Fault::Sync, Fault::Lost],
             (Kind::StoreError, CallSide::Read) => &[Fault::Error],
             (Kind::Busy, CallSide::Write) => &[Fault::Busy { lasts: HELD }],
             (Kind::Busy, CallSide::Read) | (Kind::Power, _) => &[],
         }
     }
 
-    /// Loses the power at each change of each write, until the write has no further one.
-    fn lose_power(
-        &self,
-        simulator: &mut Simulator,
-        swept: &mut Swept,
-        known: &BTreeSet<String>,
-        scenario: &Scenario,
-        calls: &[StoreCall],
-    ) {
-        let writes = calls.iter().filter(|call| call.side == CallSide::Write);
-        for (nth, StoreCall { at, side }) in (1..).zip(writes.copied()) {
-            for change in 1.. {
-                let point = Point { side, nth, at, fault: Fault::Power { change } };
-                let scenario = with_fault(scenario, point);
-                let mut was_in_write = false;
-                for fate in 0..FATES {
-                    let seed = (u64::from(nth) << 32) | (u64::from(change) << 8) | fate;
-                    let survivors = Survivors((fate > 0).then(|| Prng::stream(seed, "survivors")));
-                    let report = simulator.run_with(&scenario, self.release, Box::new(survivors));
-                    was_in_write = report.power_losses.iter().any(|loss| loss.in_write);
-                    self.note(swept, known, &scenario, vec![point], &report);
-                }
-                if !was_in_write {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Runs one point, and returns the calls of its run.
-    fn judge(
-        &self,
-        simulator: &mut Simulator,
-        swept: &mut Swept,
-        known: &BTreeSet<String>,
-        scenario: &Scenario,
-        points: Vec<Point>,
-    ) -> Vec<StoreCall> {
-        let report = simulator.run(scenario, self.release);
-        self.note(swept, known, scenario, points, &report);
-        report.calls
-    }
-
-    fn note(
-        &self,
-        swept: &mut Swept,
-        known: &BTreeSet<String>,
-        scenario: &Scenario,
-        points: Vec<Point>,
-        report: &Report,
-    ) {
+    fn note(&self, swept: &mut Swept, known: &Failures, scenario: &Scenario, points: Vec<Point>, report: &Report) {
         swept.points += 1;
         swept.counts.add(&report.counts);
         let failed: Vec<String> = failures(report).into_iter().filter(|claim| !known.contains(claim)).collect();
@@ -207,26 +210,13 @@ impl Sweep {
     }
 }
 
-/// Takes the first alternative of each choice, but chooses at random what survives a loss of power. Without a generator all of it
-/// survives.
-struct Survivors(Option<Prng>);
-
-impl Strategy for Survivors {
-    fn pick(&mut self, site: &str, among: &[&str]) -> Result<usize, Divergence> {
-        Ok(match &mut self.0 {
-            Some(prng) if site.starts_with("disk.") => prng.below(among.len()),
-            _ => 0,
-        })
-    }
-}
-
 /// Whether a call is made by the process that starts after a crash, before it has served the clients that come back.
 fn is_in_recovery(crashed_at: Uptime, at: Uptime) -> bool {
     (crashed_at + DOWN..=crashed_at + BACK).contains(&at)
 }
 
 /// What fails in a run: the violated claims, or else its outcome.
-fn failures(report: &Report) -> Vec<String> {
+fn failures(report: &Report) -> Failures {
     let claims: BTreeSet<&str> = report.violations.iter().map(|violation| violation.invariant).collect();
     let outcome = match report.outcome {
         Outcome::Passed | Outcome::Violated => None,
@@ -250,57 +240,19 @@ fn plain(scenario: &Scenario, release: Release) -> Scenario {
 /// The scenario with the fault of a point, and after a crash with the restart and the clients that come back.
 fn with_fault(scenario: &Scenario, point: Point) -> Scenario {
     let mut scenario = scenario.clone();
-    let call = Call::any(point.side);
-    let nth = Some(point.nth);
-    let (from, until, on_skip) = (Millis::ZERO, None, OnSkip::Allowed);
-    scenario.store.faults.push(StoreFault { call, nth, from, until, fault: point.fault, on_skip });
-    if point.fault.kills() {
-        let at = Millis(point.at.0);
-        let restart = ProcessStep::Restart { changes: SettingChanges::default() };
-        let mut steps = vec![step(at + DOWN, PROCESS, restart.into())];
-        for (client, sessions) in connected(&scenario, at) {
-            let connect = ConnectionStep::Connect { memory: Memory::Kept };
-            steps.push(step(at + BACK, &client, connect.into()));
-            steps.extend(sessions.into_iter().map(|session| step(at + BACK, &client, resume(session).into())));
-        }
-        scenario.steps.extend(steps);
-        // The sort keeps the order of the steps of an instant.
-        scenario.steps.sort_by_key(|step| step.at);
+    let at = Millis(point.at.0);
+    // Before the kill is a step of the script, which says who is connected.
+    if point.place.kills() {
+        come_back(&mut scenario, at, at + DOWN, at + BACK);
         scenario.until = scenario.until.max(at + AFTER);
     }
-    scenario
-}
-
-/// The clients that the script has connected by this time, each with the sessions that it had last and has not closed.
-fn connected(scenario: &Scenario, at: Millis) -> BTreeMap<String, BTreeSet<String>> {
-    let mut clients: BTreeSet<&str> = BTreeSet::new();
-    let mut sessions: BTreeMap<&str, &str> = BTreeMap::new();
-    for Step { client, action, .. } in scenario.steps.iter().filter(|step| step.at <= at) {
-        match action.presence() {
-            Presence::Connects => drop(clients.insert(client)),
-            Presence::Disconnects => drop(clients.remove(client.as_str())),
-            Presence::DisconnectsAll => clients.clear(),
-            Presence::Connected | Presence::NoClient => {}
+    match point.place {
+        Place::Call { side, nth, fault } => {
+            let (call, from, until) = (Call::any(side), Millis::ZERO, None);
+            let on_skip = OnSkip::Allowed;
+            scenario.store.faults.push(StoreFault { call, nth: Some(nth), from, until, fault, on_skip });
         }
-        let is_end = matches!(action, Action::Request(RequestStep::CloseSession { .. } | RequestStep::Delete { .. }));
-        let is_resume = matches!(action, Action::Request(RequestStep::Resume { .. }));
-        match (action.names(), action.session()) {
-            (_, Some(session)) if is_end => drop(sessions.remove(session)),
-            (Some(name), _) => drop(sessions.insert(name, client)),
-            (None, Some(session)) if is_resume => drop(sessions.insert(session, client)),
-            _ => {}
-        }
+        Place::Event { .. } => add(&mut scenario, [step(at, PROCESS, ProcessStep::Kill.into())]),
     }
-    let of =
-        |client: &str| sessions.iter().filter(|(_, of)| **of == client).map(|(name, _)| (*name).to_owned()).collect();
-    clients.into_iter().map(|client| (client.to_owned(), of(client))).collect()
-}
-
-fn resume(session: String) -> RequestStep {
-    let (target, mode) = (ResumeTarget::Stored, ResumeMode::Continue);
-    RequestStep::Resume { session, target, name: None, model: None, last_seen: None, mode }
-}
-
-fn step(at: Millis, client: &str, action: Action) -> Step {
-    Step { at, client: client.to_owned(), action, on_skip: OnSkip::Allowed, line: 0 }
+    scenario
 }

@@ -17,8 +17,8 @@ use super::spread::{spread, threads};
 use super::{excuses, load};
 use sim_harness::counts::Counts;
 use sim_harness::report::Outcome;
-use sim_scenario::Fault;
-use sim_search::sweep::{FailedPoint, Kind, Point, Sweep, Swept};
+use sim_scenario::{Fault, Journal, Scenario};
+use sim_search::sweep::{FailedPoint, Kind, Place, Point, Sample, Sweep, Swept};
 
 #[derive(clap::Args)]
 #[command(group = clap::ArgGroup::new("kind").required(true))]
@@ -26,23 +26,27 @@ pub(super) struct Arguments {
     /// Scenario files, or folders of them. Their tapes and expectations are ignored
     #[arg(default_value = "scenarios")]
     paths: Vec<PathBuf>,
-    /// Kill the process at each store call: before a commit, after it and before its answer, and at a read. It starts again
-    /// after a second, and clients come back after two
+    /// Kill the process at each store call (before a commit, after it and before its answer, at a read) and between the events of
+    /// the run. It starts again after a second, and clients come back after two
     #[arg(long, group = "kind")]
     crash: bool,
-    /// Fail each store call: a disk error, and for a write also a lost answer
+    /// Fail each store call: a disk error, and for a write also a failed sync and a lost answer
     #[arg(long, group = "kind")]
     store_error: bool,
     /// Lock the database for five seconds at each write
     #[arg(long, group = "kind")]
     busy: bool,
-    /// Lose the power at each change of the disk in each write, four times with other survivors of what was not synced. The
-    /// process starts again, and clients come back, as with --crash
+    /// Lose the power at a change of the disk in a write, with a WAL and with a rollback journal, four times with other survivors
+    /// of what was not synced. The process starts again, and clients come back, as with --crash
     #[arg(long, group = "kind")]
     power: bool,
     /// With --crash: kill the process a second time, at each store call of its recovery
     #[arg(long, requires = "crash")]
     twice: bool,
+    /// With --crash and --power: try at most so many points between events, or changes of the disk at each journal mode, of a
+    /// scenario, spread evenly over its run
+    #[arg(long, value_name = "N", default_value_t = 32, conflicts_with_all = ["store_error", "busy"])]
+    sample: usize,
     /// The release under test. Files of a folder that do not list it, or that plant a bug, are left out
     #[arg(long, value_name = "R", value_parser = release, default_value_t = Release::Current)]
     release: Release,
@@ -101,7 +105,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
             arguments.release
         ));
     }
-    let sweep = Sweep { release: arguments.release, kind: kind(arguments) };
+    let sweep = Sweep { release: arguments.release, kind: kind(arguments), sample: arguments.sample };
     let results =
         spread(&scenarios, threads(arguments.jobs), |simulator, scenario| sweep.carry_out(simulator, scenario));
     let mut lines = Vec::new();
@@ -136,9 +140,9 @@ fn keep(swept: &Swept, name: &str, folder: &Path) -> miette::Result<Vec<Kept>> {
     for FailedPoint { points, scenario, failed } in &swept.failures {
         let Some(claim) = failed.iter().find(|claim| !known.contains(claim.as_str())) else { continue };
         known.extend(failed.iter().map(String::as_str));
-        let point = points.iter().map(words).collect::<Vec<_>>().join(", then ");
-        let file =
-            folder.join(format!("{claim}_{name}_{}.toml", points.iter().map(stem).collect::<Vec<_>>().join("_")));
+        let point = points.iter().map(|point| words(point, scenario)).collect::<Vec<_>>().join(", then ");
+        let stems = points.iter().map(|point| stem(point, scenario)).collect::<Vec<_>>().join("_");
+        let file = folder.join(format!("{claim}_{name}_{stems}.toml"));
         let wrong = || format!("cannot write {}", file.display());
         write(&file, &scenario.to_toml()).into_diagnostic().wrap_err_with(wrong)?;
         kept.push(Kept { claim: claim.clone(), point, file: file.display().to_string() });
@@ -147,21 +151,29 @@ fn keep(swept: &Swept, name: &str, folder: &Path) -> miette::Result<Vec<Kept>> {
 }
 
 /// A point in words: `crash at write 3, 10.000s`.
-fn words(Point { side, nth, at, fault }: &Point) -> String {
-    let change = match fault {
-        Fault::Power { change } => format!("change {change} of "),
-        _ => String::new(),
-    };
-    format!("{} at {change}{} {nth}, {at}", fault.name(), side.key())
+fn words(Point { at, place }: &Point, scenario: &Scenario) -> String {
+    match place {
+        Place::Call { side, nth, fault: Fault::Power { change } } => {
+            format!("power at change {change} of {} {nth}, journal {}, {at}", side.key(), scenario.store.journal.name())
+        }
+        Place::Call { side, nth, fault } => format!("{} at {} {nth}, {at}", fault.name(), side.key()),
+        Place::Event { nth } => format!("kill before event {nth} of {at}"),
+    }
 }
 
 /// A point as part of a file name: `crash_write3`.
-fn stem(Point { side, nth, fault, .. }: &Point) -> String {
-    let change = match fault {
-        Fault::Power { change } => format!("_{change}"),
-        _ => String::new(),
-    };
-    format!("{}_{}{nth}{change}", fault.name(), side.key())
+fn stem(Point { at, place }: &Point, scenario: &Scenario) -> String {
+    match place {
+        Place::Call { side, nth, fault: Fault::Power { change } } => {
+            let journal = match scenario.store.journal {
+                Journal::Wal => "",
+                Journal::Delete => "_delete",
+            };
+            format!("power_{}{nth}_{change}{journal}", side.key())
+        }
+        Place::Call { side, nth, fault } => format!("{}_{}{nth}", fault.name(), side.key()),
+        Place::Event { nth } => format!("kill_{}ms_event{nth}", at.0),
+    }
 }
 
 fn print(lines: &[Line], arguments: &Arguments) {
@@ -177,11 +189,29 @@ fn print(lines: &[Line], arguments: &Arguments) {
     let counts = counts(lines);
     let excused = excuses::summary(&counts).map_or(String::new(), |excused| format!("; {excused}"));
     let plants = excuses::plants(&arguments.plants.list());
+    let sampled = sampled(lines, arguments);
     out!(
-        "\n{} scenarios under {}{plants}: {failed} of {points} points failed{excused}",
+        "\n{} scenarios under {}{plants}: {failed} of {points} points failed{sampled}{excused}",
         lines.len(),
         arguments.release
     );
+}
+
+/// How many of the places were tried of which only a sample is.
+fn sampled(lines: &[Line], arguments: &Arguments) -> String {
+    let what = match kind(arguments) {
+        Kind::Crash | Kind::CrashTwice => "points between events",
+        Kind::Power => "changes of the disk",
+        Kind::StoreError | Kind::Busy => return String::new(),
+    };
+    let Sample { tried, of } = sample(lines);
+    format!("; {tried} of {of} {what} tried")
+}
+
+fn sample(lines: &[Line]) -> Sample {
+    let mut sample = Sample::default();
+    lines.iter().for_each(|line| sample.add(line.swept.sample));
+    sample
 }
 
 fn totals(lines: &[Line]) -> (u64, usize) {
@@ -210,6 +240,7 @@ fn print_json(lines: &[Line], arguments: &Arguments) {
         "behavior": arguments.plants.list().iter().map(|(field, value)| format!("{field}={value}")).collect::<Vec<_>>(),
         "points": points,
         "failed": failed,
+        "sampled": { "tried": sample(lines).tried, "of": sample(lines).of },
         "claims": counts(lines).listed(),
         "scenarios": lines.iter().map(scenario).collect::<Vec<_>>(),
     });

@@ -24,10 +24,10 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
             SessionStage::Finalized => Some(record.transcript.messages.len()),
             SessionStage::Opening | SessionStage::Open | SessionStage::Closing => None,
         });
-        // Another session may continue with the row later, so a session is judged once, unless its messages change.
+        // Another session may continue with the row later, so a session is judged or excused once, unless its messages change.
         let Some(messages) = messages else { continue };
         let place = place * LENGTHS + messages.min(LENGTHS - 1);
-        if !cases.was_judged(place) {
+        if !cases.was_seen(place) {
             cases.look(place, case(view, session));
         }
     }

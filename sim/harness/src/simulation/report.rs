@@ -90,6 +90,7 @@ impl Run<'_> {
             trace,
             history: observers.historian.finish(sessions),
             calls: world.store.calls(),
+            instants: context.take_instants(),
             power_losses: world.store.power_losses(),
             tape,
             coverage: coverage.finish(),

@@ -17,7 +17,7 @@ use crate::footprint::{Footprints, Resource, SharedFootprints};
 use crate::history::Position;
 use crate::story::Skipped;
 use crate::task::{AnyTask, Pool, Role, TaskTag};
-use crate::trace::{Site, Trace};
+use crate::trace::{Instant, Site, Trace};
 
 /// Where the choices of a run are made.
 pub(crate) type Chooser = interleaving::Chooser<Resource>;
@@ -44,6 +44,10 @@ pub(crate) struct SimContext {
     /// The task of trace entries that no task makes.
     simulator: AnyTask,
     trace: RefCell<Trace>,
+    /// The instants at which tasks ran, heal phase excluded.
+    instants: RefCell<Vec<Instant>>,
+    /// The number of choices after the last event.
+    chosen: Cell<usize>,
     /// The words of the script's steps that were carried out.
     carried_out: RefCell<Vec<&'static str>>,
     /// The steps that were skipped, in order of time.
@@ -73,6 +77,8 @@ impl SimContext {
             agent_log: AgentLog::default(),
             footprints,
             trace: RefCell::default(),
+            instants: RefCell::default(),
+            chosen: Cell::default(),
             carried_out: RefCell::default(),
             skipped: RefCell::default(),
             passed: RefCell::default(),
@@ -161,7 +167,22 @@ impl SimContext {
 
     /// Counts an event: a task was polled.
     pub(crate) fn count_event(&self) {
-        self.trace.borrow_mut().event(self.now(), &self.current().label);
+        let now = self.now();
+        self.trace.borrow_mut().event(now, &self.current().label);
+        let before = self.chosen.replace(self.chooser.choices());
+        if self.faults() == FaultInjection::Off {
+            return;
+        }
+        let mut instants = self.instants.borrow_mut();
+        match instants.last_mut().filter(|last| last.at == now) {
+            Some(instant) => instant.events += 1,
+            None => instants.push(Instant { at: now, choices: before, events: 1 }),
+        }
+    }
+
+    /// The instants at which tasks ran before the heal phase.
+    pub(crate) fn take_instants(&self) -> Vec<Instant> {
+        self.instants.take()
     }
 
     /// Ends the event of the polled task: hands its footprint to the strategy.

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use gateway_core::store::{Found, Read, StoreError, Write, Written};
 use gateway_sqlite::{Database, Dump, Durability};
 use sim_disk::{Choose, Disk, Moment};
-use sim_scenario::{StoreSettings, Synchronous};
+use sim_scenario::{Journal, StoreSettings, Synchronous};
 
 /// A database that is reused from run to run.
 pub(crate) type SharedDatabase = Rc<RefCell<ReusedDatabase>>;
@@ -94,7 +94,11 @@ impl ReusedDatabase {
         }
         let disk = Rc::clone(self.disk.get_or_insert_default());
         disk.clear();
-        let durability = Durability { synchronous: synchronous(settings.synchronous), ..Durability::SERVED };
+        let durability = Durability {
+            synchronous: synchronous(settings.synchronous),
+            journal: journal(settings.journal),
+            ..Durability::SERVED
+        };
         let database = open(&disk, durability).map_err(|cause| StoreError::NotWritten { cause })?;
         self.on_disk = Some(OnDisk { disk, durability, database });
         Ok(())
@@ -102,6 +106,12 @@ impl ReusedDatabase {
 
     pub(crate) fn dump(&self) -> Result<Dump, StoreError> {
         self.on_disk.as_ref().map_or(&self.memory, |on_disk| &on_disk.database).dump()
+    }
+
+    /// How often the disk was changed, if there is one.
+    pub(crate) fn changes(&self) -> u32 {
+        let effects = self.on_disk.as_ref().map_or(0, |on_disk| on_disk.disk.effects());
+        u32::try_from(effects).unwrap_or(u32::MAX)
     }
 
     /// Writes, and loses the power instead of a change of the disk, counted from 1; if the write makes fewer, after it.
@@ -157,6 +167,13 @@ fn synchronous(setting: Synchronous) -> gateway_sqlite::Synchronous {
         Synchronous::Normal => gateway_sqlite::Synchronous::Normal,
         Synchronous::Full => gateway_sqlite::Synchronous::Full,
         Synchronous::Extra => gateway_sqlite::Synchronous::Extra,
+    }
+}
+
+fn journal(setting: Journal) -> gateway_sqlite::Journal {
+    match setting {
+        Journal::Wal => gateway_sqlite::Journal::Wal,
+        Journal::Delete => gateway_sqlite::Journal::Delete,
     }
 }
 

@@ -150,6 +150,16 @@ impl Faults {
         self.scripted.iter().enumerate().filter(|(place, _)| !occurred[*place]).map(of).collect()
     }
 
+    /// Call when the last write has changed the disk so often.
+    pub(crate) fn note_changes(&self, changes: u32) {
+        if self.context.faults() == FaultInjection::On {
+            let mut calls = self.calls.borrow_mut();
+            if let Some(call) = calls.iter_mut().rev().find(|call| call.side == CallSide::Write) {
+                call.changes = changes;
+            }
+        }
+    }
+
     /// The calls that a fault could have hit, in their order.
     pub(crate) fn calls(&self) -> Vec<StoreCall> {
         self.calls.borrow().clone()
@@ -159,7 +169,7 @@ impl Faults {
         if self.context.faults() == FaultInjection::Off {
             return None;
         }
-        self.calls.borrow_mut().push(StoreCall { at: self.context.now(), side });
+        self.calls.borrow_mut().push(StoreCall { at: self.context.now(), side, changes: 0 });
         if !self.scripted.is_empty() || chances.iter().any(|(fault, weight)| fault.is_some() && *weight > 0) {
             self.context.footprints.write(|| Resource::Faults);
         }

@@ -223,6 +223,9 @@ fn call<Q, A: 'static>(queue: Option<&mpsc::UnboundedSender<Call<Q, A>>>, questi
 /// The SQLite message of a failing disk.
 const BROKEN: &str = "disk I/O error";
 
+/// That of a disk without space.
+const FULL: &str = "database or disk is full";
+
 impl Workers {
     async fn write(self: Rc<Self>, mut calls: mpsc::UnboundedReceiver<Call<Write, Written>>) {
         while let Some(Call { question, answer }) = calls.recv().await {
@@ -256,18 +259,24 @@ impl Workers {
         let refused = match fault {
             _ if held > self.busy_wait.get() => Some("database is locked"),
             Some(Fault::Error) => Some(BROKEN),
+            Some(Fault::Full) => Some(FULL),
             _ => None,
         };
         if let Some(cause) = refused {
             let refused = Err(StoreError::NotWritten { cause: cause.to_owned() });
             self.context.enter(Site::Commit, format!("{write:?} -> {refused:?}"));
             self.mirror.borrow_mut().note_refused(write, self.context.now());
-            if fault == Some(Fault::Error) || held > self.faults.promised_wait() {
+            if matches!(fault, Some(Fault::Error | Fault::Full)) || held > self.faults.promised_wait() {
                 self.faults.note_broken();
             }
             return refused;
         }
+        if fault == Some(Fault::Sync) {
+            return self.fail_sync(write);
+        }
+        let before = self.database.borrow().changes();
         let committed = self.commit(write);
+        self.faults.note_changes(self.database.borrow().changes().saturating_sub(before));
         match fault {
             Some(Fault::CrashAfter) => {
                 self.context.enter(Site::Commit, "the process crashes before its answer".to_owned());
@@ -282,6 +291,20 @@ impl Workers {
             }
             _ => committed,
         }
+    }
+
+    /// The sync of a commit fails, and the write is in the rows or not.
+    fn fail_sync(&self, write: &Write) -> Result<Written, StoreError> {
+        self.faults.note_broken();
+        let lost = Err(StoreError::Unknown { cause: BROKEN.to_owned() });
+        match self.context.chooser.choose("store.sync", &["not written", "written"]) {
+            0 => {
+                self.context.enter(Site::Commit, format!("{write:?} -> {lost:?}, and it is not written"));
+                self.mirror.borrow_mut().note_refused(write, self.context.now());
+            }
+            _ => drop(self.commit(write)),
+        }
+        lost
     }
 
     /// A task of its own kills the process, because the kill cancels this one.

@@ -6,6 +6,7 @@ use gateway_core::agent::script::{self, TurnScript};
 
 use super::latency::not_too_long;
 use crate::error::{ScenarioError, Source, list};
+use crate::expected::OnSkip;
 use crate::fault::StoreFault;
 use crate::rows::InitialSession;
 use crate::step::{PlacedStep, Presence, Prompt, Step};
@@ -17,6 +18,7 @@ pub(super) fn check(
     steps: &[PlacedStep],
     turns: &BTreeMap<String, TurnScript>,
     faults: &[StoreFault],
+    on_skip: OnSkip,
 ) -> Result<(), ScenarioError> {
     let rows = rows.iter().map(InitialSession::name).collect();
     let mut script = Script {
@@ -24,7 +26,7 @@ pub(super) fn check(
         rows,
         steps,
         turns,
-        crashes: faults.iter().any(|fault| fault.fault.kills()),
+        is_uncertain: on_skip == OnSkip::Allowed || faults.iter().any(|fault| fault.fault.kills()),
         clients: BTreeMap::new(),
         impaired: BTreeSet::new(),
         sessions: BTreeMap::new(),
@@ -61,8 +63,9 @@ struct Script<'a> {
     rows: BTreeSet<&'a str>,
     steps: &'a [PlacedStep],
     turns: &'a BTreeMap<String, TurnScript>,
-    /// Whether a fault ends the process at some call, and all connections with it.
-    crashes: bool,
+    /// Whether the script does not say who is connected: a fault ends the process at some call, and all connections with it, or
+    /// steps may be skipped.
+    is_uncertain: bool,
     /// The last step with which each client connected or disconnected.
     clients: BTreeMap<&'a str, &'a Step>,
     /// The clients that have read nothing for some time of their connection: the gateway may have ended it.
@@ -79,7 +82,9 @@ impl<'a> Script<'a> {
         match presence {
             Presence::NoClient => return Ok(()),
             Presence::DisconnectsAll => {
-                self.clients.clear();
+                if !self.is_uncertain {
+                    self.clients.clear();
+                }
                 return Ok(());
             }
             Presence::Connects | Presence::Disconnects | Presence::Connected => {}
@@ -91,7 +96,7 @@ impl<'a> Script<'a> {
                 if connects
                     && action.presence() == Presence::Connects
                     && !self.impaired.contains(client)
-                    && !self.crashes =>
+                    && !self.is_uncertain =>
             {
                 let message = format!("client `{client}` connects while it is connected");
                 let help = format!("it connected at {}, in line {line}; `close` or `drop` it first", String::from(*at));

@@ -21,6 +21,7 @@ pub(super) fn settings(source: &Source<'_>, raw: RawStore) -> Result<StoreSettin
         faults: raw.faults.into_iter().map(|raw| store_fault(source, raw)).collect::<Result<_, _>>()?,
         odds: odds(source, raw.odds)?,
         synchronous: raw.synchronous,
+        journal: raw.journal,
     })
 }
 
@@ -88,10 +89,12 @@ fn fault(
             return Err(source.error(word.span(), "`busy` without `lasts`").with_help(help));
         }
         ("error", None) => Fault::Error,
+        ("full", None) => Fault::Full,
+        ("sync", None) => Fault::Sync,
         ("lost", None) => Fault::Lost,
         ("crash", None) => Fault::Crash,
         ("crash_after", None) => Fault::CrashAfter,
-        ("error" | "lost" | "crash" | "crash_after" | "power", Some(lasts)) => {
+        ("error" | "full" | "sync" | "lost" | "crash" | "crash_after" | "power", Some(lasts)) => {
             let place = source.key("lasts", lasts.span());
             return Err(source.error(place, format!("`lasts` with `{}`", word.get_ref())).with_help(FAULT_HELP));
         }
@@ -120,7 +123,7 @@ fn power(source: &Source<'_>, word: &Spanned<String>, change: Option<Spanned<u32
     }
 }
 
-const FAULT_HELP: &str = "faults are `busy` with `lasts`, `error` (nothing is written), `lost` (it is written), `crash` (a kill before it), `crash_after` (a kill after it) and `power` with `change`";
+const FAULT_HELP: &str = "faults are `busy` with `lasts`, `error` and `full` (nothing is written), `sync` (nothing says whether it is written), `lost` (it is written), `crash` (a kill before it), `crash_after` (a kill after it) and `power` with `change`";
 
 fn odds(source: &Source<'_>, raw: Option<Spanned<RawOdds>>) -> Result<Odds, ScenarioError> {
     let Some(raw) = raw else { return Ok(Odds::default()) };

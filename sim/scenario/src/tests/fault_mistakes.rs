@@ -91,7 +91,7 @@ fn faults_of_the_store() {
         "18:8: unknown read `append`",
         "reads are `any`, `session`, `titled`, `messages`, `inputs`, `keyed`, `tip`, `chain`, `open`, `list`",
     );
-    let faults = "faults are `busy` with `lasts`, `error` (nothing is written), `lost` (it is written), `crash` (a kill before it), `crash_after` (a kill after it) and `power` with `change`";
+    let faults = "faults are `busy` with `lasts`, `error` and `full` (nothing is written), `sync` (nothing says whether it is written), `lost` (it is written), `crash` (a kill before it), `crash_after` (a kill after it) and `power` with `change`";
     check("write = \"end\"", "17:1: missing key `fault`", faults);
     check("write = \"end\"\nfault = \"full\"", "19:9: unknown fault `full`", faults);
     check("write = \"end\"\nfault = \"lost\"\nlasts = \"1s\"", "20:1: `lasts` with `lost`", faults);

@@ -85,7 +85,14 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
                 buffer: NonZeroU32::new(1 + seed as u32 % 99).expect("more than zero"),
                 ping: Millis::from_secs(seed % 3),
             },
-            store: StoreSettings { after_commit, after_lookup: after_commit, faults, odds, ..StoreSettings::default() },
+            store: StoreSettings {
+                after_commit,
+                after_lookup: after_commit,
+                faults,
+                odds,
+                journal: Journal::ALL[seed as usize % 2],
+                ..StoreSettings::default()
+            },
             windows: BTreeMap::from([(Window::PoppedNotEnded, Latency { min: Millis(1), max: Millis(1 + seed % 9) })]),
             agent: AgentSettings {
                 build: Millis(seed % 7),
@@ -240,7 +247,9 @@ fn fault(kind: u8, length: Millis) -> Action {
 fn store_faults() -> impl Strategy<Value = StoreFault> {
     let writes = select(CallSide::Write.words()).prop_map(|word| Call::named(CallSide::Write, word));
     let reads = select(CallSide::Read.words()).prop_map(|word| Call::named(CallSide::Read, word));
-    let others = select(vec![Fault::Error, Fault::Lost, Fault::Crash, Fault::CrashAfter, Fault::Power { change: 3 }]);
+    let disk = [Fault::Error, Fault::Full, Fault::Sync, Fault::Lost];
+    let deaths = [Fault::Crash, Fault::CrashAfter, Fault::Power { change: 3 }];
+    let others = select([&disk[..], &deaths].concat());
     let fault = prop_oneof![lengths().prop_map(|lasts| Fault::Busy { lasts }), others];
     let writes = (writes, fault);
     let reads = (reads, select(vec![Fault::Error, Fault::Crash]));

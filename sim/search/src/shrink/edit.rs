@@ -7,7 +7,7 @@ use gateway_core::clock::Millis;
 use gateway_core::config::Config;
 
 use super::time::Slot;
-use sim_scenario::{ExpectedFact, Latency, NetworkSettings, Odds, Presence, Prompt, Scenario, Step, is_alias};
+use sim_scenario::{ExpectedFact, Journal, Latency, NetworkSettings, Odds, Presence, Prompt, Scenario, Step, is_alias};
 
 /// A simplification of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(super) enum Edit {
 }
 
 /// Functions that reset one setting to its default.
-pub(super) const SETTINGS: [fn(&mut Scenario); 35] = [
+pub(super) const SETTINGS: [fn(&mut Scenario); 36] = [
     |scenario| scenario.seed = 0,
     |scenario| {
         let used = |name: &str| scenario.steps.iter().any(|step| step.action.is_about(name));
@@ -74,6 +74,7 @@ pub(super) const SETTINGS: [fn(&mut Scenario); 35] = [
     |scenario| scenario.store.after_commit = Latency::default(),
     |scenario| scenario.store.after_lookup = Latency::default(),
     |scenario| scenario.store.odds = Odds::default(),
+    |scenario| scenario.store.journal = Journal::default(),
     |scenario| scenario.agent.build = Millis::ZERO,
     |scenario| scenario.agent.first_build = Vec::new(),
     |scenario| scenario.agent.failures = 0,
