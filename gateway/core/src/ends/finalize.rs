@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::actor::Actor;
 use crate::legacy::windows;
 use crate::lifecycle::agents::OfEnded;
-use crate::lifecycle::close::{EndRequest, Removal, RowEnd, RunningTurn};
+use crate::lifecycle::close::{AfterRefusal, EndRequest, Removal, RowEnd, RunningTurn};
 use crate::lifecycle::grace::Timers;
 use crate::lifecycle::notice::NoticesAtEnd;
 use crate::observe::{EndBegan, SessionEvent};
@@ -145,7 +145,10 @@ async fn end_now(gateway: &Gateway, session: &Session, reason: EndReason) {
         match gateway.rows.end(row, gateway.env.now().wall, reason).await {
             Ok(_) | Err(StoreError::Closed) => return,
             // The first end of a row counts, so a second try is safe also when the answer was lost.
-            Err(_) => gateway.env.sleep(RETRY).await,
+            Err(_) => match gateway.behavior.close.after_refusal() {
+                AfterRefusal::Again => gateway.env.sleep(RETRY).await,
+                AfterRefusal::GiveUp => return,
+            },
         }
     }
 }

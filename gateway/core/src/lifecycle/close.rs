@@ -67,6 +67,13 @@ group! {
             /// `tui_close`, as if the user had closed it (A1).
             TuiClose "tui_close",
         }
+        /// What happens to the end of a row that the store has refused.
+        refused: RefusedEnd {
+            /// It is tried again each second until it is written.
+            TriedAgain "tried_again",
+            /// It is forgotten: the row stays open until the next start.
+            Forgotten "forgotten",
+        }
     }
 }
 
@@ -95,6 +102,15 @@ pub fn is_foreign(source: &str) -> bool {
 pub fn is_of_another_program(source: &str) -> bool {
     const THEIRS: [&str; 7] = ["cli", "cron", "subagent", "acp", "webhook", "api_server", "msgraph_webhook"];
     is_foreign(source) || THEIRS.contains(&source)
+}
+
+/// What follows the end of a row that the store has refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterRefusal {
+    /// Another try, a little later.
+    Again,
+    /// Nothing.
+    GiveUp,
 }
 
 /// When a record leaves the registry.
@@ -136,6 +152,14 @@ pub enum EventRoute {
 }
 
 impl Close {
+    /// What follows the end of a row that the store has refused.
+    pub fn after_refusal(&self) -> AfterRefusal {
+        match self.refused {
+            RefusedEnd::TriedAgain => AfterRefusal::Again,
+            RefusedEnd::Forgotten => AfterRefusal::GiveUp,
+        }
+    }
+
     /// Decides on a request to end a session that is no longer being opened. Only one begins the end.
     pub fn on_request(&self, record: &Record) -> EndRequest {
         match record.stage {

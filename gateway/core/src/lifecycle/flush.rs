@@ -52,6 +52,13 @@ group! {
             /// a resume has loaded or a compression in place has just written (B5).
             InTurns "in_turns",
         }
+        /// What a write is taken for if the disk fails in its commit, so that no answer says whether it is in the rows.
+        unknown: UnknownWrite {
+            /// For what the rows say, which are read.
+            LookedUp "looked_up",
+            /// For written: the error of a failed sync is ignored.
+            Written "written",
+        }
     }
 }
 
@@ -81,6 +88,14 @@ pub enum FlushPoint {
 }
 
 impl Flush {
+    /// Whether a write whose outcome is unknown counts as written without a look at the rows.
+    pub fn trusts_unknown(&self) -> bool {
+        match self.unknown {
+            UnknownWrite::LookedUp => false,
+            UnknownWrite::Written => true,
+        }
+    }
+
     /// How long a write waits for another process, with `busy_timeout` as it is set.
     pub fn busy_wait(&self, configured: Option<Millis>) -> Millis {
         configured.unwrap_or(match self.busy {

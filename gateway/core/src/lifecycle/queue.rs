@@ -37,6 +37,13 @@ group! {
             /// In memory: they are lost with the process, although they were accepted (hermes-agent#99882).
             Memory "memory",
         }
+        /// When input that waits is answered as accepted.
+        answer: Answer {
+            /// After the commit of its row.
+            AfterCommit "after_commit",
+            /// Before it: a kill or a refused write in between loses what was accepted.
+            BeforeCommit "before_commit",
+        }
         /// When a queued prompt gets its turn.
         drain: Drain {
             /// After every turn, however it ended, while the session is open.
@@ -87,6 +94,14 @@ impl Queue {
                 slot.link = prompt.link;
             }
             (Slots::Each | Slots::OneMerged, _) => waiting.push(prompt),
+        }
+    }
+
+    /// Whether input is answered as accepted before its row is committed.
+    pub fn answers_early(&self) -> bool {
+        match self.answer {
+            Answer::AfterCommit => false,
+            Answer::BeforeCommit => true,
         }
     }
 

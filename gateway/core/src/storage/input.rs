@@ -52,7 +52,11 @@ async fn write(
         return Err(Error::passing(code::STORED_NOT_FOUND, "the session is being closed or reopened, retry"));
     }
     let input = NewInput { id: id.clone(), session: row, kind, text, at: gateway.env.now().wall };
-    let written = gateway.rows.accept(input, keyed).await;
+    let written = gateway.rows.accept(input, keyed);
+    if gateway.behavior.queue.answers_early() {
+        return Ok(());
+    }
+    let written = written.await;
     let look = || gateway.rows.waits(id.clone());
     let outcome = reconcile::outcome(gateway, written, look, |waits| *waits).await;
     outcome.map_err(|error| Error::new(code::STORAGE, format!("the prompt was not accepted: {error}")))
