@@ -70,7 +70,7 @@ fn crash(prng: &mut Prng, scenario: &mut Scenario, loses_power: bool) {
     let side = if fault == Fault::Crash && prng.hits(1, 4) { CallSide::Read } else { CallSide::Write };
     let call = match side {
         CallSide::Read => Call::any(side),
-        CallSide::Write => Call::named(side, *prng.one::<&str>(&WRITES)).expect("each is the word of a write"),
+        CallSide::Write => Call::named(side, prng.one::<&str>(&WRITES)).expect("each is the word of a write"),
     };
     scenario.store.faults.push(StoreFault { call, nth, from, until: Some(until), fault, on_skip: OnSkip::Allowed });
     let back = until + *prng.one(&[Millis::ZERO, Millis(1), secs(1), secs(5)]);
