@@ -32,6 +32,8 @@ use crate::state::{Gateway, Link};
 pub enum Pace {
     /// The connection's next frame is read after the answer.
     Inline,
+    /// The connection's next frame is read after the answer, or after five seconds. Then the answer may be overtaken.
+    Bounded,
     /// The answer may be overtaken by those of later requests.
     Long,
 }
@@ -96,7 +98,7 @@ methods! {
     /// Attaches the client to a live session.
     Activate "session.activate" Inline Continues,
     /// Ends a session: stops its turn, ends its row, removes it from memory.
-    Close "session.close" Inline Continues,
+    Close "session.close" Bounded Continues,
     /// Interrupts the running turn of a session.
     Interrupt "session.interrupt" Inline Continues,
     /// Lists the live sessions, those in memory, with their states.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::rc::Rc;
 
 use futures_util::FutureExt;
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 
 use crate::actor::Actor;
 use crate::clock::Millis;
@@ -13,6 +13,7 @@ use crate::ends::finalize;
 use crate::ends::idle;
 use crate::ends::reaper;
 use crate::ends::startup;
+use crate::lifecycle::close::LaterRequests;
 use crate::lifecycle::events::WhileAsking;
 use crate::lifecycle::idle::Reaper;
 use crate::lifecycle::process::{OnSignal, Signal};
@@ -24,6 +25,9 @@ use crate::state::{Gateway, Link};
 use crate::store::EndReason;
 use crate::transport::{Connection, Died, Transport};
 use crate::work::question;
+
+/// How long a request holds up the later ones of its connection that may take long, but seldom does.
+const HELD_UP_MAX: Millis = Millis::from_secs(5);
 
 /// Serves the transport's connections, each in a task of its own, until it has no more.
 pub async fn serve(gateway: Rc<Gateway>, transport: Rc<dyn Transport>) {
@@ -99,13 +103,23 @@ async fn handle(gateway: &Rc<Gateway>, link: &Link, frame: &str) {
     match rpc::parse(frame) {
         None => {}
         Some(Err((id, error))) => answer(link, Some(id), Err(error)),
-        Some(Ok(request)) if Method::named(&request.method).is_some_and(|method| method.pace() == Pace::Long) => {
+        Some(Ok(request)) => {
+            let pace = Method::named(&request.method).map_or(Pace::Inline, Method::pace);
             let name = TaskName::client(link.connection.name(), TaskRole::Request);
-            let (gateway, link) = (Rc::clone(gateway), link.clone());
-            gateway.env.clone().spawn(name, async move { dispatch(&gateway, &link, request).await });
+            let (serving, link) = (Rc::clone(gateway), link.clone());
+            // In a box: otherwise each idle connection has the memory for the largest method.
+            let answered = async move { dispatch(&serving, &link, request).await }.boxed_local();
+            match pace {
+                Pace::Inline => answered.await,
+                Pace::Bounded if gateway.behavior.close.later_requests() == LaterRequests::Wait => answered.await,
+                Pace::Bounded => {
+                    if let Either::Right((_, answered)) = select(answered, gateway.env.sleep(HELD_UP_MAX)).await {
+                        gateway.env.spawn.spawn(name, answered);
+                    }
+                }
+                Pace::Long => gateway.env.spawn.spawn(name, answered),
+            }
         }
-        // In a box: otherwise each idle connection has the memory for the largest method.
-        Some(Ok(request)) => Box::pin(dispatch(gateway, link, request)).await,
     }
 }
 

@@ -246,6 +246,26 @@ mod tests {
         check_by_activity("a@1; b<a@9 said@9; c@2", &["c at 2", "a at 1"]);
     }
 
+    /// A half is a row that no other continues after its compression, or an open one whose last message another row has too.
+    #[test]
+    fn halves_of_rotations_are_found() {
+        let halves = |rows: &str| -> Vec<String> {
+            let Ok(Found::Left(Left { halves, .. })) = notation::database(rows).read(&Read::Left) else {
+                panic!("no halves")
+            };
+            let line = |half: &Half| match half {
+                Half::Unfollowed(row) => row.id.to_string(),
+                Half::Unended { row, followed_at } => format!("{} until {}", row.id, followed_at.as_seconds()),
+            };
+            halves.iter().map(line).collect()
+        };
+        assert_eq!(halves("a@1 said@1 compression@2; b@3; c@4 tui_close@5"), ["a"]);
+        assert_eq!(halves("a@1 said@1 compression@2; b<a@2"), [""; 0]);
+        assert_eq!(halves("a@1 said@1; b<a@3 said@3; c<a@4 said@4"), ["a until 3"]);
+        assert_eq!(halves("a@1 said@1; b<a@3"), [""; 0], "it has none of its messages");
+        assert_eq!(halves("a@1 said@1 tui_close@9; b<a@3 said@3"), [""; 0]);
+    }
+
     #[test]
     fn a_preview_is_what_the_user_said_first() {
         let preview = |rows: &str| {

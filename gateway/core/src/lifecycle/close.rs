@@ -19,6 +19,15 @@ group! {
             /// wait for ever.
             JoinOnly "join_only",
         }
+        /// What the requests of a connection do that come after one to close a session.
+        later_requests: LaterRequests {
+            /// They wait until the session has ended, but no longer than five seconds.
+            Served "served",
+            /// They wait until the session has ended, for as long as its tool cannot be interrupted or the store refuses its last
+            /// messages.
+            Wait "wait"
+                harmless "each is answered, after the end that it waits for",
+        }
         /// When the record of a closed session leaves the registry.
         order: Order {
             /// After its row is ended; until then no client can attach.
@@ -171,6 +180,11 @@ impl Close {
     /// What happens to a running turn.
     pub fn turn(&self) -> RunningTurn {
         self.turn
+    }
+
+    /// What the later requests of a connection do while a session is closed.
+    pub fn later_requests(&self) -> LaterRequests {
+        self.later_requests
     }
 
     /// When the record leaves the registry, by the actor.

@@ -44,6 +44,13 @@ group! {
             /// They are lost (A13).
             Lost "lost",
         }
+        /// How often a session that ends tries to store messages that the store refuses.
+        last_tries: LastTries {
+            /// Until they are stored, and ends its row then.
+            UntilStored "until_stored",
+            /// A few times, a second apart; then its row is ended without them.
+            Few "few",
+        }
         /// Which messages of the conversation count as stored.
         loaded: Loaded {
             /// Those that the rows have, whether a turn, a compression or a resume has put them in memory.
@@ -102,6 +109,11 @@ impl Flush {
             Busy::WaitsOut => Millis::from_secs(30),
             Busy::GivesUp => Millis::from_secs(1),
         })
+    }
+
+    /// How often a session that ends tries to store messages that the store refuses.
+    pub fn last_tries(&self) -> LastTries {
+        self.last_tries
     }
 
     /// Whether messages are stored at this point.
@@ -188,6 +200,13 @@ mod tests {
         skipped(When::PromptAndEnd, &[Said, Tool, Failure]);
         skipped(When::AtEnd, &[Start, Said, Tool, Compression, Rotation, Failure]);
         check(&Flush { finalize: super::Finalize::Lost, ..Flush::default() }, &[Finalize]);
+    }
+
+    #[test]
+    fn last_tries_are_limited_by_release() {
+        let last_tries = LastTries::Few;
+        let decided = [Flush::default(), Flush { last_tries, ..Flush::default() }].map(|flush| flush.last_tries());
+        assert_eq!(decided, [LastTries::UntilStored, LastTries::Few]);
     }
 
     #[test]

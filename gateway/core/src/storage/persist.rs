@@ -1,13 +1,13 @@
 //! Stores the messages of a transcript that are not stored yet.
 
 use crate::legacy;
-use crate::lifecycle::flush::FlushPoint;
+use crate::lifecycle::flush::{FlushPoint, LastTries};
 use crate::record::Record;
 use crate::state::{Gateway, Session};
 use crate::storage::reconcile::{self, RETRY};
 use crate::store::{InputId, NewMessage, StoreError, StoredId};
 
-/// How often a session that ends tries to store its last messages.
+/// How often a session that ends tries to store its last messages, where that is limited.
 const LAST_TRIES: u32 = 5;
 
 /// Stores the messages that are not stored yet, if the release does at this point of a turn.
@@ -58,13 +58,18 @@ pub(crate) async fn flush(gateway: &Gateway, session: &Session, point: FlushPoin
     Ok(())
 }
 
-/// Stores the last messages of a session that ends. After a few tries they are lost: the row has to be ended.
+/// Stores the last messages of a session that ends, and tries again until the store takes them: a row that is ended without them
+/// looks whole. The end of the process ends the tries.
 pub(crate) async fn flush_last(gateway: &Gateway, session: &Session) {
-    for _ in 0..LAST_TRIES {
-        match flush(gateway, session, FlushPoint::Finalize).await {
-            Err(StoreError::NotWritten { .. }) => gateway.env.sleep(RETRY).await,
-            _ => return,
+    let mut tries = 0;
+    while let Err(StoreError::NotWritten { .. }) = flush(gateway, session, FlushPoint::Finalize).await {
+        tries += 1;
+        match gateway.behavior.flush.last_tries() {
+            LastTries::UntilStored => {}
+            LastTries::Few if tries == LAST_TRIES => return,
+            LastTries::Few => {}
         }
+        gateway.env.sleep(RETRY).await;
     }
 }
 

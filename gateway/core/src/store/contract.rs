@@ -23,6 +23,7 @@ pub async fn holds<S: Store + 'static>(new: impl AsyncFn() -> Rc<S>) {
     an_awaited_write_is_seen(&new().await).await;
     a_failed_transaction_writes_nothing(&new().await).await;
     the_first_end_wins(&new().await).await;
+    an_orphan_ends_once(&new().await).await;
     a_title_is_held_once(&new().await).await;
     a_model_is_set(&new().await).await;
     a_rotation_is_one_step(&new().await).await;
@@ -187,6 +188,16 @@ async fn the_first_end_wins(rows: &Rows) {
     assert_eq!(end_of(rows, "a").await, None);
     assert_eq!(rows.end(id("a"), Wall(9), EndReason::TuiShutdown).await, Ok(true));
     assert_eq!(end_of(rows, "a").await, Some((Wall(9), "tui_shutdown".to_owned())));
+}
+
+/// The row of an orphan ends together with its last messages, and only if it is open.
+async fn an_orphan_ends_once(rows: &Rows) {
+    rows.create_session(session("a")).await.expect("it is written");
+    assert_eq!(rows.end_orphan(id("a"), Wall(2), said(&["closed"])).await, Ok(true));
+    assert_eq!(rows.end_orphan(id("a"), Wall(3), said(&["again"])).await, Ok(false));
+    assert_eq!(rows.end_orphan(id("nowhere"), Wall(3), said(&["again"])).await, Ok(false));
+    assert_eq!(contents(rows, "a").await, ["closed"]);
+    assert_eq!(end_of(rows, "a").await, Some((Wall(2), "startup_orphan_reap".to_owned())));
 }
 
 /// A taken title is an error for a call that sets a title, and is left out by a call that inserts a row.
