@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::lifecycle::close::is_of_another_program;
+use gateway_core::store::SessionRow;
 
 use super::{Claim, Condition, Invariant, View};
 
@@ -21,12 +22,18 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let rows = view.rows.rows();
     let continued: BTreeSet<_> = rows.iter().filter(|row| view.rows.continues(row)).map(|row| &row.parent).collect();
     let ended = rows.iter().filter(|row| row.end_reason.as_deref() == Some("compression"));
-    // The start of a gateway finishes what an earlier release has begun, but not what another program has.
-    let ended = ended.filter(|row| !view.rows.has_initial_end(row) || !is_of_another_program(&row.source));
-    let cut = ended
-        .filter(|row| !continued.contains(&Some(row.id.clone())) && !view.rows.lost_its_child(&row.id))
-        .map(|row| view.rows.alias(&row.id));
-    cut.map(|subject| Condition { subject, era: Uptime::default(), within: bound + view.slack(), detail }).collect()
+    let cut = ended.filter(|row| !continued.contains(&Some(row.id.clone())) && !view.rows.lost_its_child(&row.id));
+    let condition = |row: &SessionRow| {
+        let era = if view.rows.has_initial_end(row) { start(view, row)? } else { Uptime::default() };
+        Some(Condition { subject: view.rows.alias(&row.id), era, within: bound + view.slack(), detail })
+    };
+    cut.filter_map(condition).collect()
+}
+
+/// When the gateway started that finishes what an earlier release has begun with a row; none while it is down. What another program
+/// has begun that program finishes.
+fn start(view: &View<'_>, row: &SessionRow) -> Option<Uptime> {
+    view.sessions.filter(|_| !is_of_another_program(&row.source)).map(|_| view.process.up_since)
 }
 
 fn detail(row: &str, since: Uptime) -> String {
