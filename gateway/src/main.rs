@@ -1,6 +1,6 @@
 //! The gateway as a program: `gateway serve`.
 //!
-//! In the order of a start: arguments and files are read, the port is bound, the database is opened and locked, the address
+//! In the order of a start: arguments and files are read, the port is bound, the database is locked and opened, the address
 //! is printed, and clients are served until a signal. An error before that exits with code 2.
 
 #[path = "main/files.rs"]
@@ -73,7 +73,7 @@ async fn run(
     let mut signals = Signals::catch().map_err(|cause| no_resource(&cause))?;
     let listening = if arguments.stdio { None } else { Some(listen(arguments.listen)?) };
     let behavior = Release::Current.behavior();
-    let (store, _lock) = files::open(&arguments.db, behavior.flush.busy_wait(config.busy_timeout))?;
+    let store = files::open(&arguments.db, behavior.flush.busy_wait(config.busy_timeout))?;
     log(arguments.log, arguments.log_format);
     let env = real::env(Rc::clone(&store) as _, turns);
     let db = arguments.db.display();

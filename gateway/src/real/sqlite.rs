@@ -4,11 +4,12 @@
 use std::cell::RefCell;
 use std::panic;
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
 
 use tokio::sync::oneshot;
 
+use super::lock::{Gone, Lock};
 use gateway_core::store::{Found, Pending, Read, Store, StoreError, Write, Written};
 use gateway_sqlite::{Database, OpenError};
 
@@ -28,23 +29,27 @@ pub struct SqliteThread {
 impl SqliteThread {
     /// Opens the database in the file `path`, then starts the threads.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::start_apart(Database::open(path)?, path)
+        Self::start_apart(Database::open(path)?, path, None)
     }
 
     /// Starts one thread for an open database, for writes and queries.
     pub fn start(database: Database) -> std::io::Result<Self> {
-        Ok(Self { running: RefCell::new(Some(Running { writer: Worker::start("store", database)?, reader: None })) })
+        Ok(Self {
+            running: RefCell::new(Some(Running { writer: Worker::start("store", database, None)?, reader: None })),
+        })
     }
 
-    /// Starts two threads: one writes to `database`, the other reads its file `path`.
-    pub fn start_apart(database: Database, path: &Path) -> Result<Self, OpenError> {
+    /// Starts two threads: one writes to `database`, the other reads its file `path`. With a lock of the file, calls are refused
+    /// while the path leads to no file or to another one.
+    pub fn start_apart(database: Database, path: &Path, lock: Option<Lock>) -> Result<Self, OpenError> {
         let cannot_open = |cause: std::io::Error| OpenError::CannotOpen {
             path: path.to_owned(),
             cause: format!("no thread for it: {cause}"),
         };
         let reading = Database::open_to_read(path)?;
-        let writer = Worker::start("store", database).map_err(cannot_open)?;
-        let reader = Some(Worker::start("store-reads", reading).map_err(cannot_open)?);
+        let lock = lock.map(Arc::new);
+        let writer = Worker::start("store", database, lock.clone()).map_err(cannot_open)?;
+        let reader = Some(Worker::start("store-reads", reading, lock).map_err(cannot_open)?);
         Ok(Self { running: RefCell::new(Some(Running { writer, reader })) })
     }
 
@@ -113,9 +118,10 @@ struct Worker {
 
 impl Worker {
     #[expect(clippy::disallowed_methods, reason = "the store's threads")]
-    fn start(name: &str, database: Database) -> std::io::Result<Self> {
+    fn start(name: &str, database: Database, lock: Option<Arc<Lock>>) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel();
-        let thread = Builder::new().name(name.to_owned()).spawn(move || work(database, &queue))?;
+        let mut file = OwnedFile { database, lock };
+        let thread = Builder::new().name(name.to_owned()).spawn(move || file.work(&queue))?;
         Ok(Self { jobs, thread })
     }
 
@@ -135,33 +141,68 @@ enum Job {
 
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
-/// Runs until the store is dropped and the queue is empty. Answers without a receiver are discarded.
-///
-/// Writes that have queued up are committed together: during a commit, which waits for the disk, further writes arrive. A
-/// single write does not wait for others, and many writes do not need as many commits.
-fn work(mut database: Database, queue: &mpsc::Receiver<Job>) {
-    let mut writes = Vec::new();
-    for job in queue {
-        let mut next = Some(job);
-        while let Some(job) = next {
-            match job {
-                Job::Write(write, answer) => writes.push((write, answer)),
-                Job::Read(read, answer) => {
-                    commit(&mut database, &mut writes);
-                    let _ = answer.send(database.read(&read));
+/// A connection to a database, and the lock of its file, if it has one. The connection is closed first: fields are dropped in
+/// this order.
+struct OwnedFile {
+    database: Database,
+    lock: Option<Arc<Lock>>,
+}
+
+impl OwnedFile {
+    /// Runs until the store is dropped and the queue is empty. Answers without a receiver are discarded.
+    ///
+    /// Writes that have queued up are committed together: during a commit, which waits for the disk, further writes arrive. A
+    /// single write does not wait for others, and many writes do not need as many commits.
+    fn work(&mut self, queue: &mpsc::Receiver<Job>) {
+        let mut writes = Vec::new();
+        for job in queue {
+            let mut next = Some(job);
+            while let Some(job) = next {
+                match job {
+                    Job::Write(write, answer) => writes.push((write, answer)),
+                    Job::Read(read, answer) => {
+                        self.commit(&mut writes);
+                        let found = self.is_ours().map_err(refused).and_then(|()| self.database.read(&read));
+                        let _ = answer.send(found);
+                    }
                 }
+                next = if writes.len() < TOGETHER_MAX { queue.try_recv().ok() } else { None };
             }
-            next = if writes.len() < TOGETHER_MAX { queue.try_recv().ok() } else { None };
+            self.commit(&mut writes);
         }
-        commit(&mut database, &mut writes);
+    }
+
+    fn commit(&mut self, writes: &mut Vec<(Box<Write>, Answer<Written>)>) {
+        let written = self.written(writes);
+        for ((_, answer), written) in writes.drain(..).zip(written) {
+            let _ = answer.send(written);
+        }
+    }
+
+    fn written(&mut self, writes: &[(Box<Write>, Answer<Written>)]) -> Vec<Result<Written, StoreError>> {
+        if writes.is_empty() {
+            return Vec::new();
+        }
+        if let Err(gone) = self.is_ours() {
+            return vec![Err(refused(gone)); writes.len()];
+        }
+        let mut written = self.database.write_all(&writes.iter().map(|(write, _)| &**write).collect::<Vec<_>>());
+        // The file may have gone during the commit. Whether it comes back, and with it what was written, nobody knows.
+        if let Err(gone) = self.is_ours() {
+            for written in written.iter_mut().filter(|written| written.is_ok()) {
+                *written = Err(StoreError::Unknown { cause: gone.to_string() });
+            }
+        }
+        written
+    }
+
+    fn is_ours(&self) -> Result<(), Gone> {
+        self.lock.as_ref().map_or(Ok(()), |lock| lock.check())
     }
 }
 
-fn commit(database: &mut Database, writes: &mut Vec<(Box<Write>, Answer<Written>)>) {
-    let written = database.write_all(&writes.iter().map(|(write, _)| &**write).collect::<Vec<_>>());
-    for ((_, answer), written) in writes.drain(..).zip(written) {
-        let _ = answer.send(written);
-    }
+fn refused(gone: Gone) -> StoreError {
+    StoreError::NotWritten { cause: gone.to_string() }
 }
 
 #[cfg(test)]
