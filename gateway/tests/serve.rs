@@ -4,10 +4,16 @@
 
 #[path = "serve/bench.rs"]
 mod bench;
+#[path = "serve/databases.rs"]
+mod databases;
+#[path = "serve/endure.rs"]
+mod endure;
 #[path = "serve/ownership.rs"]
 mod ownership;
 #[path = "serve/safety.rs"]
 mod safety;
+#[path = "serve/stop.rs"]
+mod stop;
 #[path = "serve/surroundings.rs"]
 mod surroundings;
 

@@ -3,12 +3,15 @@
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use tokio::sync::Semaphore;
 
 use crate::actor::Actor;
 use crate::clock::Millis;
+use crate::ends::deadline;
 use crate::ends::finalize;
 use crate::ends::idle;
 use crate::ends::reaper;
@@ -24,6 +27,12 @@ use crate::state::{Gateway, Link};
 use crate::store::EndReason;
 use crate::transport::{Connection, Died, Transport};
 use crate::work::question;
+
+pub use crate::ends::deadline::Left;
+
+/// The most requests of slow pace of one connection that are carried out at one time. Each holds a conversation in memory.
+/// While there are as many, the connection is not read.
+const LONG_MAX: usize = 16;
 
 /// Serves the transport's connections, each in a task of its own, until it has no more.
 pub async fn serve(gateway: Rc<Gateway>, transport: Rc<dyn Transport>) {
@@ -54,6 +63,17 @@ pub async fn shutdown(gateway: &Gateway, signal: Signal) {
     }
 }
 
+/// The process ends now, although [`shutdown`] has not: stores the messages of each session that is left and ends its row, once.
+/// Tools that run go on. The caller bounds it in time, and goes on with the shutdown meanwhile.
+pub async fn last_try(gateway: &Gateway) -> Left {
+    deadline::last_try(gateway).await
+}
+
+/// What is left if not even [`last_try`] has come to an end.
+pub fn left(gateway: &Gateway) -> Left {
+    deadline::left(gateway)
+}
+
 /// Scans every session as the idle reaper does.
 pub async fn scan_idle(gateway: &Rc<Gateway>) {
     if gateway.behavior.idle.reaper() == Reaper::Scans {
@@ -68,6 +88,7 @@ pub async fn scan_idle(gateway: &Rc<Gateway>) {
 /// Serves one connection until it ends, then detaches its sessions.
 async fn read(gateway: Rc<Gateway>, connection: Rc<dyn Connection>) {
     let link = gateway.sessions.link(connection, gateway.behavior.writing.room());
+    let slots = Arc::new(Semaphore::new(LONG_MAX));
     let reading = async {
         if link.send(rpc::ready()).is_ok() {
             while let Ok(Some(frame)) = link.connection.receive().await {
@@ -75,7 +96,7 @@ async fn read(gateway: Rc<Gateway>, connection: Rc<dyn Connection>) {
                     WhileAsking::Serves => {}
                     WhileAsking::HoldsUp => question::answered(&gateway, &link, &frame).await,
                 }
-                handle(&gateway, &link, &frame).await;
+                handle(&gateway, &link, &slots, &frame).await;
             }
         }
     };
@@ -95,14 +116,18 @@ async fn read(gateway: Rc<Gateway>, connection: Rc<dyn Connection>) {
     }
 }
 
-async fn handle(gateway: &Rc<Gateway>, link: &Link, frame: &str) {
+async fn handle(gateway: &Rc<Gateway>, link: &Link, slots: &Arc<Semaphore>, frame: &str) {
     match rpc::parse(frame) {
         None => {}
         Some(Err((id, error))) => answer(link, Some(id), Err(error)),
         Some(Ok(request)) if Method::named(&request.method).is_some_and(|method| method.pace() == Pace::Long) => {
             let name = TaskName::client(link.connection.name(), TaskRole::Request);
             let (gateway, link) = (Rc::clone(gateway), link.clone());
-            gateway.env.clone().spawn(name, async move { dispatch(&gateway, &link, request).await });
+            let slot = Arc::clone(slots).acquire_owned().await;
+            gateway.env.clone().spawn(name, async move {
+                dispatch(&gateway, &link, request).await;
+                drop(slot);
+            });
         }
         // In a box: otherwise each idle connection has the memory for the largest method.
         Some(Ok(request)) => Box::pin(dispatch(gateway, link, request)).await,

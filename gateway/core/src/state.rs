@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use crate::behavior::Behavior;
 use crate::clock::{Millis, Wall};
@@ -61,7 +62,14 @@ pub struct Gateway {
     /// The idempotency keys of requests that are being carried out.
     pub(crate) keys: KeysInUse,
     stopping: Cell<bool>,
+    /// Held by each branch while it copies a conversation. In a simulation as many do not come together, so it is no
+    /// resource that an observer hears of.
+    pub(crate) copies: Semaphore,
 }
+
+/// The most conversations that branches copy at one time. Each is in memory several times until it is stored, and the store
+/// commits those that wait together, before the writes of others.
+const COPIES_MAX: usize = 8;
 
 impl Gateway {
     /// A gateway without sessions.
@@ -79,6 +87,7 @@ impl Gateway {
             model_changes: RefCell::default(),
             keys: KeysInUse::observed(observe()),
             stopping: Cell::default(),
+            copies: Semaphore::new(COPIES_MAX),
             env,
             config,
             behavior,

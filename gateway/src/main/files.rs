@@ -10,15 +10,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use gateway::real::access::{Access, Token};
+use gateway::real::clock::MachineClock;
 use gateway::real::lock::{Lock, LockError};
 use gateway::real::sqlite::SqliteThread;
 use gateway_core::agent::script::TurnScript;
-use gateway_core::clock::Millis;
+use gateway_core::clock::{Clock, Millis, Uptime};
 use gateway_core::config::Config;
 use gateway_core::store::StoreError;
-use gateway_sqlite::{Database, OpenError};
+use gateway_sqlite::{Checked, Database, OpenError};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use tracing::warn;
 
 use crate::options::{Agent, Serve};
 
@@ -96,6 +98,9 @@ pub(crate) fn access(arguments: &Serve) -> Result<Access, StartError> {
     Ok(Access { token, origins: arguments.allow_origin.clone() })
 }
 
+/// How long the file is checked for damage before it is served. Some GiB are checked in this time.
+const CHECK_MAX: Uptime = Uptime(5000);
+
 /// Locks the database's file, then opens it. A write waits for `busy_wait` while another process holds the database.
 pub(crate) fn open(path: &Path, busy_wait: Millis) -> Result<Rc<SqliteThread>, StartError> {
     let refused = |error: OpenError| StartError { error: error.to_string(), hint: hint(&error) };
@@ -106,13 +111,18 @@ pub(crate) fn open(path: &Path, busy_wait: Millis) -> Result<Rc<SqliteThread>, S
         // Of a file that cannot be read SQLite says more than the lock does.
         lock => lock,
     };
-    let database = match Database::open(path) {
+    let clock = MachineClock::start();
+    let opened = Database::open_checked(path, move || clock.now().uptime >= CHECK_MAX);
+    let (database, checked) = match opened {
         Err(error) if created == Created::Yes && lock.is_ok() => {
             remove(path);
             return Err(refused(error));
         }
         opened => opened.map_err(refused)?,
     };
+    if checked == Checked::Partly {
+        warn!(db = %path.display(), "a check of the whole file takes more than {CHECK_MAX}; the rest was not checked");
+    }
     let lock = lock.map_err(|error| not_locked(&error))?;
     lock.check().map_err(|gone| StartError { error: gone.to_string(), hint: "start the gateway again" })?;
     let unset = |error: StoreError| StartError { error: error.to_string(), hint: "choose another --busy-timeout" };
@@ -158,7 +168,10 @@ fn remove(path: &Path) {
 fn hint(error: &OpenError) -> &'static str {
     match error {
         OpenError::CannotOpen { .. } => {
-            "the folder must be there, and its files must be writable; choose one with --db"
+            "the folder must be there, with room on its disk, and its files must be writable; choose one with --db"
+        }
+        OpenError::Damaged { .. } => {
+            "the file was left as it is; copy it, recover the copy with `sqlite3 COPY .recover`, or choose another with --db"
         }
         OpenError::NotADatabase { .. } | OpenError::NotOurs { .. } => {
             "the file was left as it is; choose another with --db"

@@ -22,6 +22,7 @@ fn logged(folder: Folder) -> Served {
 #[tokio::test(flavor = "current_thread")]
 async fn a_second_gateway_is_refused_under_every_name() {
     let gateway = Served::with_grace("1h");
+    check_serves(&mut gateway.connect().await).await;
     let path = |name: &str| gateway.folder.path(name);
     fs::hard_link(path("state.db"), path("hard.db")).expect("a link");
     symlink(path("state.db"), path("soft.db")).expect("a link");
