@@ -1,6 +1,6 @@
 //! The gateway as a program: `gateway serve`.
 //!
-//! In the order of a start: arguments and files are read, the port is bound, the database is opened and locked, the address
+//! In the order of a start: arguments and files are read, the port is bound, the database is locked and opened, the address
 //! is printed, and clients are served until a signal. An error before that exits with code 2.
 
 #[path = "main/files.rs"]
@@ -14,31 +14,36 @@ use std::io::{self, Stderr, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::time::Duration;
 
 use clap::Parser;
 use files::{StartError, no_resource};
 use gateway::real;
 use gateway::real::access::Access;
-use gateway::real::served::Served;
+use gateway::real::served::{Ended, Served};
 use gateway::real::stdio::StdioTransport;
 use gateway::real::websocket::PATH;
 use gateway_core::agent::script::TurnScript;
 use gateway_core::config::Config;
 use gateway_core::lifecycle::process::Signal;
 use gateway_core::release::Release;
+use gateway_core::server::Left;
 use options::{Arguments, Command, LogFormat, LogLevel, Serve};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{self, SignalKind};
 use tokio::task::{LocalSet, unconstrained};
-use tracing::info;
 use tracing::level_filters::LevelFilter;
+use tracing::{error, info};
 
 /// The exit code of an error before the start.
 const NOT_STARTED: u8 = 2;
 
-/// The exit code of an end that a second signal has cut short.
+/// The exit code of an end that a second signal or the timeout has cut short, or for which something was given up.
 const CUT_SHORT: u8 = 1;
+
+/// How long an end that was cut short waits for the store to close its file.
+const CLOSE_MAX: Duration = Duration::from_millis(500);
 
 /// The listen backlog: the common upper bound of the system. A client that finds it full retries only after a second, and
 /// after a network failure all clients reconnect at once.
@@ -73,8 +78,8 @@ async fn run(
     let mut signals = Signals::catch().map_err(|cause| no_resource(&cause))?;
     let listening = if arguments.stdio { None } else { Some(listen(arguments.listen)?) };
     let behavior = Release::Current.behavior();
-    let (store, _lock) = files::open(&arguments.db, behavior.flush.busy_wait(config.busy_timeout))?;
     log(arguments.log, arguments.log_format);
+    let store = files::open(&arguments.db, behavior.flush.busy_wait(config.busy_timeout))?;
     let env = real::env(Rc::clone(&store) as _, turns);
     let db = arguments.db.display();
     let served = match listening {
@@ -96,19 +101,40 @@ async fn run(
         () = served.client_gone() => Signal::Term,
     };
     info!(sessions = served.sessions(), "ending every session");
-    let code = tokio::select! {
+    let is_in_order = tokio::select! {
         biased; // after the end a second signal has no meaning
-        () = served.end(signal) => ExitCode::SUCCESS,
+        ended = served.end_within(signal, arguments.stop_timeout()) => report(&ended),
         _ = signals.next() => {
             let left = served.sessions();
             let cut = "cut short by a second signal; sessions left:";
             print_line(io::stderr(), format_args!("{cut} {left}; the next start ends their rows"));
-            ExitCode::from(CUT_SHORT)
+            false
         }
     };
-    store.close();
-    info!("ended");
-    Ok(code)
+    if is_in_order {
+        store.close();
+        info!("ended");
+        return Ok(ExitCode::SUCCESS);
+    }
+    // A write may wait for a disk or for another process. The end of this process is safe for the file at any moment.
+    store.close_within(CLOSE_MAX).await;
+    Ok(ExitCode::from(CUT_SHORT))
+}
+
+/// Says how the gateway has ended; true if nothing is left.
+fn report(ended: &Ended) -> bool {
+    match ended {
+        Ended::Whole => return true,
+        Ended::WithLoss => print_line(io::stderr(), format_args!("ended, but messages were given up; see the log")),
+        Ended::Late(Left { sessions, rows, messages }) => {
+            error!(sessions, rows, messages, "the time to stop is over");
+            let cut = "cut short by --stop-timeout; sessions left:";
+            let next = "the next start ends open rows";
+            let what = format_args!("{cut} {sessions}, rows left open: {rows}, messages lost: {messages}; {next}");
+            print_line(io::stderr(), what);
+        }
+    }
+    false
 }
 
 /// Prints a line. A closed pipe is no reason to end, so errors are ignored.

@@ -4,8 +4,16 @@
 
 #[path = "serve/bench.rs"]
 mod bench;
+#[path = "serve/databases.rs"]
+mod databases;
+#[path = "serve/endure.rs"]
+mod endure;
+#[path = "serve/ownership.rs"]
+mod ownership;
 #[path = "serve/safety.rs"]
 mod safety;
+#[path = "serve/stop.rs"]
+mod stop;
 #[path = "serve/surroundings.rs"]
 mod surroundings;
 
@@ -167,7 +175,7 @@ async fn a_client_that_comes_back_is_told_everything_once() {
     assert_eq!(resumed["inflight"], json!({"user": "wait", "assistant": "", "streaming": true}));
 }
 
-/// A kill ends no row and leaves no lock. The next process ends the row after a grace without a client.
+/// A kill ends no row and releases the lock. The next process ends the row after a grace without a client.
 #[tokio::test(flavor = "current_thread")]
 async fn a_row_of_a_killed_gateway_is_swept() {
     let gateway = Served::with_grace("300ms");
@@ -213,7 +221,7 @@ async fn other_paths_are_refused() {
 
 /// An error before the start is printed on stderr with a hint, exits with 2, and leaves stdout empty.
 #[track_caller]
-fn check_refused(arguments: &[&str], says: &str) {
+pub(crate) fn check_refused(arguments: &[&str], says: &str) {
     let output = gateway(arguments).output().expect("it runs");
     let stderr = String::from_utf8(output.stderr).expect("text");
     assert_eq!(output.status.code(), Some(2), "{stderr}");
@@ -252,14 +260,14 @@ fn a_database_that_is_not_for_us_is_refused() {
     assert_eq!(folder.names(), ["diary.txt", "newer.db"], "and nothing lies beside them");
 }
 
-/// Names that SQLite does not take as paths are refused: the database would have no file, or a name without the lock.
+/// Names that SQLite does not take as paths are refused: the database would have no file, or a second name.
 #[test]
 fn a_database_without_a_path_is_refused() {
     let gateway = Served::with_grace("20s");
     let uri = format!("file:{}", gateway.folder.path("state.db"));
     for db in [":memory:", "file::memory:", "file:state.db?mode=memory", &uri] {
         check_refused(&["--listen", "127.0.0.1:0", "--db", db], "a database needs the path of a file");
-        assert!(!std::path::Path::new(db).exists() && !std::path::Path::new(&format!("{db}.lock")).exists(), "{db}");
+        assert!(!std::path::Path::new(db).exists(), "{db}");
     }
 }
 

@@ -68,6 +68,8 @@ pub enum SessionEvent<'a> {
     },
     /// When the orphan grace interrupts a turn whose agent reports nothing.
     TurnGivenUp,
+    /// When messages of a session that ends are lost, because the store has refused them for too long.
+    MessagesGivenUp(u64),
     /// When an event is sent to a client although the session has left the registry.
     EventAfterRemoval,
     /// When the end of the session begins.

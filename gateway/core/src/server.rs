@@ -3,12 +3,15 @@
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, join_all, select};
+use tokio::sync::Semaphore;
 
 use crate::actor::Actor;
 use crate::clock::Millis;
+use crate::ends::deadline;
 use crate::ends::finalize;
 use crate::ends::idle;
 use crate::ends::reaper;
@@ -26,8 +29,14 @@ use crate::store::EndReason;
 use crate::transport::{Connection, Died, Transport};
 use crate::work::question;
 
+pub use crate::ends::deadline::Left;
+
 /// How long a request holds up the later ones of its connection that may take long, but seldom does.
 const HELD_UP_MAX: Millis = Millis::from_secs(5);
+
+/// The most requests of slow pace of one connection that are carried out at one time. Each holds a conversation in memory.
+/// While there are as many, the connection is not read.
+const LONG_MAX: usize = 16;
 
 /// Serves the transport's connections, each in a task of its own, until it has no more.
 pub async fn serve(gateway: Rc<Gateway>, transport: Rc<dyn Transport>) {
@@ -58,6 +67,17 @@ pub async fn shutdown(gateway: &Gateway, signal: Signal) {
     }
 }
 
+/// The process ends now, although [`shutdown`] has not: stores the messages of each session that is left and ends its row, once.
+/// Tools that run go on. The caller bounds it in time, and goes on with the shutdown meanwhile.
+pub async fn last_try(gateway: &Gateway) -> Left {
+    deadline::last_try(gateway).await
+}
+
+/// What is left if not even [`last_try`] has come to an end.
+pub fn left(gateway: &Gateway) -> Left {
+    deadline::left(gateway)
+}
+
 /// Scans every session as the idle reaper does.
 pub async fn scan_idle(gateway: &Rc<Gateway>) {
     if gateway.behavior.idle.reaper() == Reaper::Scans {
@@ -72,6 +92,7 @@ pub async fn scan_idle(gateway: &Rc<Gateway>) {
 /// Serves one connection until it ends, then detaches its sessions.
 async fn read(gateway: Rc<Gateway>, connection: Rc<dyn Connection>) {
     let link = gateway.sessions.link(connection, gateway.behavior.writing.room());
+    let slots = Arc::new(Semaphore::new(LONG_MAX));
     let reading = async {
         if link.send(rpc::ready()).is_ok() {
             while let Ok(Some(frame)) = link.connection.receive().await {
@@ -79,7 +100,7 @@ async fn read(gateway: Rc<Gateway>, connection: Rc<dyn Connection>) {
                     WhileAsking::Serves => {}
                     WhileAsking::HoldsUp => question::answered(&gateway, &link, &frame).await,
                 }
-                handle(&gateway, &link, &frame).await;
+                handle(&gateway, &link, &slots, &frame).await;
             }
         }
     };
@@ -99,7 +120,7 @@ async fn read(gateway: Rc<Gateway>, connection: Rc<dyn Connection>) {
     }
 }
 
-async fn handle(gateway: &Rc<Gateway>, link: &Link, frame: &str) {
+async fn handle(gateway: &Rc<Gateway>, link: &Link, slots: &Arc<Semaphore>, frame: &str) {
     match rpc::parse(frame) {
         None => {}
         Some(Err((id, error))) => answer(link, Some(id), Err(error)),
@@ -117,7 +138,13 @@ async fn handle(gateway: &Rc<Gateway>, link: &Link, frame: &str) {
                         gateway.env.spawn.spawn(name, answered);
                     }
                 }
-                Pace::Long => gateway.env.spawn.spawn(name, answered),
+                Pace::Long => {
+                    let slot = Arc::clone(slots).acquire_owned().await;
+                    gateway.env.spawn(name, async move {
+                        answered.await;
+                        drop(slot);
+                    });
+                }
             }
         }
     }

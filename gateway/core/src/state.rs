@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use crate::behavior::Behavior;
 use crate::clock::{Millis, Wall};
@@ -61,6 +62,9 @@ pub struct Gateway {
     /// The idempotency keys of requests that are being carried out.
     pub(crate) keys: KeysInUse,
     stopping: Cell<bool>,
+    /// Held by each branch while it copies a conversation. In a simulation as many do not come together, so it is no
+    /// resource that an observer hears of.
+    pub(crate) copies: Semaphore,
 }
 
 /// How often a row was about to get another model, and how often that was over.
@@ -69,6 +73,10 @@ struct ModelChanges {
     begun: u64,
     over: u64,
 }
+
+/// The most conversations that branches copy at one time. Each is in memory several times until it is stored, and the store
+/// commits those that wait together, before the writes of others.
+const COPIES_MAX: usize = 8;
 
 impl Gateway {
     /// A gateway without sessions.
@@ -86,6 +94,7 @@ impl Gateway {
             model_changes: RefCell::default(),
             keys: KeysInUse::observed(observe()),
             stopping: Cell::default(),
+            copies: Semaphore::new(COPIES_MAX),
             env,
             config,
             behavior,

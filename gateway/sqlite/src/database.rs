@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, ffi};
 
 use super::durability::Durability;
 use super::error::{OpenError, not_opened};
@@ -26,6 +26,18 @@ pub struct Dump {
     /// Accepted inputs, oldest first.
     pub inputs: Vec<NewInput>,
 }
+
+/// How much of a file was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// Every page.
+    Whole,
+    /// The pages that there was time for.
+    Partly,
+}
+
+/// The steps of SQLite, about a page each, after which a check asks whether it is over.
+const CHECK_STEPS: i32 = 100;
 
 /// How long opening, and a reader, wait for a lock that another process holds. A writer's time is set by its user.
 const BUSY: Duration = Duration::from_secs(30);
@@ -55,8 +67,35 @@ impl Database {
             let cause = "a database needs the path of a file".to_owned();
             return Err(OpenError::CannotOpen { path: path.to_owned(), cause });
         }
-        let connection = Connection::open_with_flags(path, CREATE).map_err(|error| not_opened(path, &error))?;
-        Self::prepare(connection, path, Durability::SERVED)
+        Self::prepare(open_to_write(path)?, path, Durability::SERVED)
+    }
+
+    /// As [`open`](Self::open), and refuses a file with damaged pages, before anything is written to it. The pages are checked until
+    /// `is_over`, which is asked often; the result says whether all of them were.
+    pub fn open_checked(
+        path: &Path,
+        is_over: impl FnMut() -> bool + Send + 'static,
+    ) -> Result<(Self, Checked), OpenError> {
+        let failed = |error| not_opened(path, &error);
+        if !Self::names_a_file(path) {
+            return Self::open(path).map(|database| (database, Checked::Whole));
+        }
+        let mut connection = open_to_write(path)?;
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        connection.progress_handler(CHECK_STEPS, Some(is_over)).map_err(failed)?;
+        let first: rusqlite::Result<String> = connection.query_one("PRAGMA quick_check(1)", [], |row| row.get(0));
+        connection.progress_handler(CHECK_STEPS, None::<fn() -> bool>).map_err(failed)?;
+        let checked = match first {
+            Ok(line) if line == "ok" => Checked::Whole,
+            Ok(line) => {
+                // The first line only names the database, if there are two.
+                let cause = line.lines().last().unwrap_or_default().to_owned();
+                return Err(OpenError::Damaged { path: path.to_owned(), cause });
+            }
+            Err(error) if error.sqlite_error_code() == Some(ffi::ErrorCode::OperationInterrupted) => Checked::Partly,
+            Err(error) => return Err(failed(error)),
+        };
+        Ok((Self::prepare(connection, path, Durability::SERVED)?, checked))
     }
 
     /// Whether SQLite takes this as the path of a file; [`open`](Self::open) refuses any other.
@@ -224,6 +263,17 @@ impl Database {
     }
 }
 
+/// Opens or creates a file. SQLite opens one that it may not write to all the same, to read it: that is refused before it puts
+/// journals beside it.
+fn open_to_write(path: &Path) -> Result<Connection, OpenError> {
+    let failed = |error| not_opened(path, &error);
+    let connection = Connection::open_with_flags(path, CREATE).map_err(failed)?;
+    if connection.is_readonly("main").map_err(failed)? {
+        return Err(OpenError::CannotOpen { path: path.to_owned(), cause: "the file is read-only".to_owned() });
+    }
+    Ok(connection)
+}
+
 fn dump(connection: &Connection) -> Result<Dump, StoreError> {
     Ok(Dump {
         sessions: read::all_sessions(connection).map_err(Failure::from)?,
@@ -296,6 +346,52 @@ mod tests {
         database.connection.execute_batch(trigger).expect("a trigger");
         let writes = [create("a"), say("a"), create("bad"), create("b")];
         check(&mut database, &writes, &[Ok(1), Ok(1), Err("not written"), Ok(1)], &["a@1 messages=1", "b@1"]);
+    }
+
+    /// A full disk refuses writes, says so, and serves reads. With room again, writes are carried out.
+    #[test]
+    fn a_full_disk_refuses_writes_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut database = Database::open(&folder.path().join("state.db")).expect("it opens");
+        check(&mut database, &[create("a")], &[Ok(1)], &["a@1"]);
+        let pages: i64 = database.connection.query_one("PRAGMA page_count", [], |row| row.get(0)).expect("a number");
+        let bound = |database: &Database, pages: i64| {
+            database.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).expect("a setting");
+        };
+        bound(&database, pages);
+        let text = NewMessage::text(Role::User, "x".repeat(100_000), Wall(2000));
+        let long = Write::Append { session: StoredId::new("a"), messages: vec![text], taken: Vec::new() };
+        let refused = StoreError::NotWritten { cause: "database or disk is full".to_owned() };
+        assert_eq!(database.write(&long), Err(refused));
+        assert_eq!(database.dump().expect("it reads").messages, []);
+        bound(&database, pages + 1000);
+        check(&mut database, &[long, create("b")], &[Ok(1), Ok(1)], &["a@1 messages=1", "b@1"]);
+    }
+
+    /// A damaged page is found before anything is written. A check that is over at once finds nothing, and says so.
+    #[test]
+    fn a_damaged_page_is_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.db");
+        let mut database = Database::open(&path).expect("it opens");
+        // Several pages, so that the check has steps enough to be asked.
+        let long = NewMessage::text(Role::User, "x".repeat(2_000_000), Wall(2000));
+        database.write(&create("a")).expect("it is written");
+        let session = StoredId::new("a");
+        database.write(&Write::Append { session, messages: vec![long], taken: Vec::new() }).expect("it is written");
+        let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'messages'";
+        let page: usize = database.connection.query_one(root, [], |row| row.get::<_, i64>(0)).expect("a page") as usize;
+        drop(database);
+        let sound = Database::open_checked(&path, || false).map(|(_, checked)| checked);
+        assert_eq!(sound, Ok(Checked::Whole));
+        assert_eq!(Database::open_checked(&path, || true).map(|(_, checked)| checked), Ok(Checked::Partly));
+
+        let mut bytes = std::fs::read(&path).expect("it is there");
+        bytes[4096 * (page - 1)..4096 * page].fill(0xaa);
+        std::fs::write(&path, &bytes).expect("a file");
+        let error = Database::open_checked(&path, || false).map(|_| ()).expect_err("it is damaged");
+        assert!(matches!(&error, OpenError::Damaged { .. }), "{error}");
+        assert_eq!(std::fs::read(&path).expect("it is there"), bytes, "it was left as it is");
     }
 
     /// The busy timeout of a locked file is waited for once, not once for each write.

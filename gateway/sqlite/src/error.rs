@@ -15,6 +15,14 @@ pub enum OpenError {
         /// The message of the operating system or of SQLite.
         cause: String,
     },
+    /// The file is a database with damaged pages.
+    #[error("database `{}` is damaged: {cause}", path.display())]
+    Damaged {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What SQLite has found first.
+        cause: String,
+    },
     /// The file is not an SQLite database.
     #[error("`{}` is not a database", path.display())]
     NotADatabase {
@@ -59,6 +67,7 @@ pub enum OpenError {
 pub(super) fn not_opened(path: &Path, error: &rusqlite::Error) -> OpenError {
     match error.sqlite_error_code() {
         Some(ffi::ErrorCode::NotADatabase) => OpenError::NotADatabase { path: path.to_owned() },
+        Some(ffi::ErrorCode::DatabaseCorrupt) => OpenError::Damaged { path: path.to_owned(), cause: error.to_string() },
         _ => OpenError::CannotOpen { path: path.to_owned(), cause: error.to_string() },
     }
 }

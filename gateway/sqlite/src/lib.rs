@@ -21,7 +21,7 @@ mod tip;
 mod title;
 mod write;
 
-pub use database::{Database, Dump};
+pub use database::{Checked, Database, Dump};
 pub use durability::{Durability, Journal, Synchronous};
 pub use error::OpenError;
 pub use schema::SCHEMA_VERSION;

@@ -10,15 +10,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use gateway::real::access::{Access, Token};
+use gateway::real::clock::MachineClock;
 use gateway::real::lock::{Lock, LockError};
 use gateway::real::sqlite::SqliteThread;
 use gateway_core::agent::script::TurnScript;
-use gateway_core::clock::Millis;
+use gateway_core::clock::{Clock, Millis, Uptime};
 use gateway_core::config::Config;
 use gateway_core::store::StoreError;
-use gateway_sqlite::{Database, OpenError};
+use gateway_sqlite::{Checked, Database, OpenError};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use tracing::warn;
 
 use crate::options::{Agent, Serve};
 
@@ -96,42 +98,80 @@ pub(crate) fn access(arguments: &Serve) -> Result<Access, StartError> {
     Ok(Access { token, origins: arguments.allow_origin.clone() })
 }
 
-/// Opens the database, then locks it. In this order no lock file is left beside a file that is refused. A write waits
-/// for `busy_wait` while another process holds the database.
-pub(crate) fn open(path: &Path, busy_wait: Millis) -> Result<(Rc<SqliteThread>, Lock), StartError> {
+/// How long the file is checked for damage before it is served. Some GiB are checked in this time.
+const CHECK_MAX: Uptime = Uptime(5000);
+
+/// Locks the database's file, then opens it. A write waits for `busy_wait` while another process holds the database.
+pub(crate) fn open(path: &Path, busy_wait: Millis) -> Result<Rc<SqliteThread>, StartError> {
     let refused = |error: OpenError| StartError { error: error.to_string(), hint: hint(&error) };
-    if Database::names_a_file(path) {
-        create_private(path);
+    let created = if Database::names_a_file(path) { create_private(path) } else { Created::No };
+    // Declared before the connection, so that on an error it is dropped after it.
+    let lock = match Lock::take(path) {
+        Err(error @ LockError::InUse { .. }) => return Err(not_locked(&error)),
+        // Of a file that cannot be read SQLite says more than the lock does.
+        lock => lock,
+    };
+    let clock = MachineClock::start();
+    let opened = Database::open_checked(path, move || clock.now().uptime >= CHECK_MAX);
+    let (database, checked) = match opened {
+        Err(error) if created == Created::Yes && lock.is_ok() => {
+            remove(path);
+            return Err(refused(error));
+        }
+        opened => opened.map_err(refused)?,
+    };
+    if checked == Checked::Partly {
+        warn!(db = %path.display(), "a check of the whole file takes more than {CHECK_MAX}; the rest was not checked");
     }
-    let database = Database::open(path).map_err(refused)?;
+    let lock = lock.map_err(|error| not_locked(&error))?;
+    lock.check().map_err(|gone| StartError { error: gone.to_string(), hint: "start the gateway again" })?;
     let unset = |error: StoreError| StartError { error: error.to_string(), hint: "choose another --busy-timeout" };
     database.set_busy_timeout(Duration::from_millis(busy_wait.0)).map_err(unset)?;
-    let lock = Lock::take(path).map_err(|error| StartError {
-        error: error.to_string(),
-        hint: match error {
-            LockError::InUse { .. } => "stop the other gateway, or choose another file with --db",
-            LockError::CannotLock { .. } => {
-                "a gateway needs to write to the folder of its database; choose one with --db"
-            }
-        },
-    })?;
-    Ok((Rc::new(SqliteThread::start_apart(database, path).map_err(refused)?), lock))
+    Ok(Rc::new(SqliteThread::start_apart(database, path, Some(lock)).map_err(refused)?))
+}
+
+fn not_locked(error: &LockError) -> StartError {
+    let hint = match error {
+        LockError::InUse { .. } => "stop the other gateway, or choose another file with --db",
+        LockError::CannotLock { .. } => "a gateway needs a file system with locks; choose another place with --db",
+    };
+    StartError { error: error.to_string(), hint }
+}
+
+/// Whether this start has created the database's file.
+#[derive(PartialEq)]
+enum Created {
+    Yes,
+    No,
 }
 
 /// Creates the database's file, which holds conversations, so that only its owner can read it. SQLite gives its journals the same
 /// mode. An existing file is left as it is; why none can be created is for SQLite to say.
-fn create_private(path: &Path) {
+fn create_private(path: &Path) -> Created {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     options.mode(0o600);
-    let _ = options.open(path);
+    if options.open(path).is_ok() { Created::Yes } else { Created::No }
+}
+
+/// Removes a file that was created and could not be made a database, with the journals that SQLite has put beside it.
+fn remove(path: &Path) {
+    for beside in ["", "-journal", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(beside);
+        // Most are not there.
+        let _ = fs::remove_file(name);
+    }
 }
 
 fn hint(error: &OpenError) -> &'static str {
     match error {
         OpenError::CannotOpen { .. } => {
-            "the folder must be there, and its files must be writable; choose one with --db"
+            "the folder must be there, with room on its disk, and its files must be writable; choose one with --db"
+        }
+        OpenError::Damaged { .. } => {
+            "the file was left as it is; copy it, recover the copy with `sqlite3 COPY .recover`, or choose another with --db"
         }
         OpenError::NotADatabase { .. } | OpenError::NotOurs { .. } => {
             "the file was left as it is; choose another with --db"

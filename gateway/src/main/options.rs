@@ -65,6 +65,10 @@ pub(crate) struct Serve {
     /// 0s for no pings
     #[arg(long, value_name = "TIME", value_parser = length, default_value = "20s")]
     ping_interval: Millis,
+    /// How long the end may take after SIGINT or SIGTERM. Then the rows of the sessions that are left are ended as far as possible, and
+    /// the exit code is 1; 0s for no limit
+    #[arg(long, value_name = "TIME", value_parser = length, default_value = "8s")]
+    stop_timeout: Millis,
     /// The lowest level that is logged to standard error
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Info)]
     pub(crate) log: LogLevel,
@@ -152,7 +156,7 @@ pub(crate) enum Agent {
 pub(crate) enum LogLevel {
     /// Log nothing
     Off,
-    /// Log errors; the gateway itself has none at this level
+    /// Log errors: a database file that is gone, and what was accepted and is lost
     Error,
     /// Also log refused clients and failed calls of the database
     Warn,
@@ -180,6 +184,11 @@ impl Serve {
             ping_interval: Duration::from_millis(self.ping_interval.0),
             ..Limits::default()
         }
+    }
+
+    /// How long the end may take; `None` for no limit.
+    pub(crate) fn stop_timeout(&self) -> Option<Duration> {
+        (self.stop_timeout > Millis::ZERO).then(|| Duration::from_millis(self.stop_timeout.0))
     }
 
     /// The settings of the config file, overridden by the flags.

@@ -15,9 +15,10 @@ use gateway_core::clock::{Clock, Millis};
 pub struct Limits {
     /// The most connections at one time. Further requests are answered with 503.
     pub connections: usize,
-    /// The most sockets in a handshake, besides the connections. Further ones wait in the listen backlog.
+    /// The most sockets in a handshake, besides the connections, and half as many of one address. A further one takes the place
+    /// of an older one.
     pub handshakes: usize,
-    /// The timeout of a handshake.
+    /// The timeout of a handshake; a fifth of it while more than half of the places are taken.
     pub handshake_time: Duration,
     /// The silence after which a client gets a ping, and after which a client with an unanswered ping is disconnected.
     /// Zero for no pings.

@@ -1,18 +1,33 @@
-//! The lock that keeps a second gateway from a database.
+//! The lock that keeps a second gateway from a database, and the watch over the file that it locks.
 //!
 //! At its start a gateway ends every open row after a grace, so two gateways on one file would end each other's sessions.
 //! SQLite's own locks do not help: they last for a transaction, or they also lock out readers such as the `sqlite3` shell.
-//! So a separate file beside the database is locked while the process lives. The system releases the lock however the
-//! process ends, so a leftover file locks nothing. The file is not deleted, because between the deletion and the next lock
-//! two processes could each hold one.
+//! So the database file itself is locked with `flock` while the process lives: a lock of the file, whatever names lead to it.
+//! It is independent of SQLite's locks (`fcntl`), and the system releases it however the process ends.
+//!
+//! A file that is open stays writable after it was removed or replaced, but what is written to it is lost when the process
+//! ends. So the store asks [`Lock::check`] before it carries out a call, and after a commit.
 
+use std::fmt;
 use std::fs::{self, File, TryLockError};
-#[cfg(unix)]
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{self, Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tracing::{error, info};
 
 /// A held lock on a database. Dropping it releases the lock.
-pub struct Lock(#[expect(dead_code, reason = "the lock lives as long as the file is open")] File);
+///
+/// It must be dropped after every SQLite connection to the file is closed: closing any descriptor of a file drops all locks
+/// of the process on it, also SQLite's.
+pub struct Lock {
+    _file: File,
+    path: PathBuf,
+    inode: Inode,
+    /// Whether the log says that the file is gone.
+    is_told: AtomicBool,
+}
 
 /// Why a database cannot be locked.
 #[derive(Debug, thiserror::Error)]
@@ -23,60 +38,148 @@ pub enum LockError {
         /// The database file, as the path was given.
         path: PathBuf,
     },
-    /// The lock file cannot be created or locked.
+    /// The file cannot be read or locked.
     #[error("cannot lock `{}`: {cause}", path.display())]
     CannotLock {
-        /// The file beside the database.
+        /// The database file, as the path was given.
         path: PathBuf,
         /// The error of the operating system.
-        cause: std::io::Error,
+        cause: io::Error,
     },
 }
 
+/// Why the path does not lead to the locked file any more.
+#[derive(Debug)]
+pub enum Gone {
+    /// There is no file at the path.
+    Removed,
+    /// There is another file.
+    Replaced,
+    /// The system does not say.
+    Hidden(io::Error),
+}
+
+/// The identity of a file, which all its names share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Inode {
+    device: u64,
+    number: u64,
+}
+
 impl Lock {
-    /// Locks the database in the file `path`, which need not exist yet. Does not block.
+    /// Locks the database in the file `path`, which must exist. Does not block, and changes nothing.
     pub fn take(path: &Path) -> Result<Self, LockError> {
-        // Symbolic links and relative paths to one file must share one lock.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let mut beside = path.clone().into_os_string();
-        beside.push(".lock");
-        let beside = PathBuf::from(beside);
-        let cannot_lock = |cause| LockError::CannotLock { path: beside.clone(), cause };
-        let mut options = File::options();
-        options.create(true).truncate(false).write(true);
-        #[cfg(unix)]
-        options.mode(0o600);
-        let file = options.open(&beside).map_err(cannot_lock)?;
+        let cannot_lock = |cause| LockError::CannotLock { path: path.to_owned(), cause };
+        // Asked before the file is opened, because opening a pipe waits for its other end.
+        if !fs::metadata(path).map_err(cannot_lock)?.is_file() {
+            return Err(cannot_lock(io::Error::other("not a file")));
+        }
+        let file = File::open(path).map_err(cannot_lock)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(LockError::InUse { path }),
-            Err(TryLockError::Error(cause)) => Err(cannot_lock(cause)),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LockError::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(cause)) => return Err(cannot_lock(cause)),
+        }
+        let inode = Inode::of(&file.metadata().map_err(cannot_lock)?);
+        let path = path::absolute(path).map_err(cannot_lock)?;
+        Ok(Self { _file: file, path, inode, is_told: AtomicBool::new(false) })
+    }
+
+    /// Whether the path still leads to the locked file. A change is logged when it is first seen.
+    pub fn check(&self) -> Result<(), Gone> {
+        let seen = self.look();
+        let was_gone = self.is_told.swap(seen.is_err(), Ordering::Relaxed);
+        match &seen {
+            Err(gone) if !was_gone => error!(
+                db = %self.path.display(),
+                "{gone}; every call is refused until it is back: move it back, or restart the gateway on a file that is there"
+            ),
+            Ok(()) if was_gone => info!(db = %self.path.display(), "the database file is back"),
+            _ => {}
+        }
+        seen
+    }
+
+    fn look(&self) -> Result<(), Gone> {
+        match fs::metadata(&self.path) {
+            Ok(metadata) if Inode::of(&metadata) == self.inode => Ok(()),
+            Ok(_) => Err(Gone::Replaced),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Err(Gone::Removed)
+            }
+            Err(error) => Err(Gone::Hidden(error)),
+        }
+    }
+}
+
+impl Inode {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self { device: metadata.dev(), number: metadata.ino() }
+    }
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Removed => formatter.write_str("the database file was removed"),
+            Self::Replaced => formatter.write_str("the database file was replaced by another file"),
+            Self::Hidden(cause) => write!(formatter, "the database file cannot be found: {cause}"),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
-    /// A second lock is refused, under any path of the file, until the first is released.
+    fn file(folder: &Path) -> PathBuf {
+        let path = folder.join("state.db");
+        fs::write(&path, "").expect("a file");
+        path
+    }
+
+    /// A second lock is refused, under any name of the file, until the first is released. A copy is another file.
     #[test]
     fn one_at_a_time() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("state.db");
-        fs::write(&path, "").expect("a file");
+        let path = file(folder.path());
+        let name = |name: &str| folder.path().join(name);
+        fs::hard_link(&path, name("hard.db")).expect("a link");
+        symlink(&path, name("soft.db")).expect("a link");
+        fs::copy(&path, name("copy.db")).expect("a copy");
         let first = Lock::take(&path).expect("it is free");
-        assert!(matches!(Lock::take(&path), Err(LockError::InUse { .. })));
-        let detour = folder.path().join(".").join("state.db");
-        assert!(matches!(Lock::take(&detour), Err(LockError::InUse { .. })));
+        for other in ["state.db", "./state.db", "hard.db", "soft.db"] {
+            assert!(matches!(Lock::take(&name(other)), Err(LockError::InUse { .. })), "{other}");
+        }
+        Lock::take(&name("copy.db")).expect("it is another file");
         drop(first);
-        Lock::take(&path).expect("it was released");
+        Lock::take(&name("hard.db")).expect("it was released");
     }
 
     #[test]
-    fn no_folder_no_lock() {
+    fn no_file_no_lock() {
         let folder = tempfile::tempdir().expect("a folder");
-        let error = Lock::take(&folder.path().join("no/state.db")).err().expect("it is refused");
-        assert!(matches!(error, LockError::CannotLock { .. }), "{error}");
+        for path in [folder.path().join("no/state.db"), folder.path().to_owned()] {
+            let error = Lock::take(&path).err().expect("it is refused");
+            assert!(matches!(error, LockError::CannotLock { .. }), "{error}");
+        }
+    }
+
+    /// A file that was moved, removed or replaced is gone, until it is back.
+    #[test]
+    fn a_file_that_is_gone_is_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = file(folder.path());
+        let away = folder.path().join("away.db");
+        let lock = Lock::take(&path).expect("it is free");
+        lock.check().expect("it is there");
+        fs::rename(&path, &away).expect("it moves");
+        assert!(matches!(lock.check(), Err(Gone::Removed)));
+        fs::write(&path, "").expect("a file");
+        assert!(matches!(lock.check(), Err(Gone::Replaced)));
+        fs::rename(&away, &path).expect("it moves back");
+        lock.check().expect("it is back");
     }
 }

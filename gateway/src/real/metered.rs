@@ -1,12 +1,14 @@
-//! A [`Store`] decorator that measures each call and logs the lifecycle of rows.
+//! A [`Store`] decorator that measures each call and logs the lifecycle of rows, and the observer of what is given up.
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "latencies of the machine's own store")]
 
 use std::rc::Rc;
 use std::time::Instant;
 
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::metrics::Counters;
+use gateway_core::ids::SessionId;
+use gateway_core::observe::{Access, Observer, Resource, SessionEvent};
 use gateway_core::store::{EndReason, Found, Pending, Read, Store, StoreError, StoredId, Write, Written};
 
 /// Forwards every call to another store.
@@ -49,6 +51,20 @@ impl Store for MeteredStore {
 
     fn read(&self, read: Read) -> Pending<Found> {
         self.meter("read", self.store.read(read))
+    }
+}
+
+/// Counts and logs what the gateway gives up.
+pub(super) struct LossObserver(pub(super) Rc<Counters>);
+
+impl Observer for LossObserver {
+    fn touch(&self, _: Resource<'_>, _: Access) {}
+
+    fn event(&self, session: &SessionId, event: SessionEvent<'_>) {
+        if let SessionEvent::MessagesGivenUp(messages) = event {
+            error!(%session, messages, "a session has ended, and its last messages are not stored");
+            self.0.gave_up("messages", messages);
+        }
     }
 }
 

@@ -21,6 +21,7 @@ pub struct Counters {
     store_failures: Cell<u64>,
     /// Whether the last write was refused by the store.
     last_write_failed: Cell<bool>,
+    given_up: RefCell<BTreeMap<&'static str, u64>>,
 }
 
 /// Upper bounds of the latency buckets, in microseconds and as the label in seconds.
@@ -67,6 +68,18 @@ impl Counters {
 
     pub(super) fn requested(&self) {
         self.requests.set(self.requests.get() + 1);
+    }
+
+    /// Records what was accepted and is lost, `messages`, or stays undone, `rows`.
+    pub(super) fn gave_up(&self, what: &'static str, count: u64) {
+        if count > 0 {
+            *self.given_up.borrow_mut().entry(what).or_default() += count;
+        }
+    }
+
+    /// Whether anything was given up since the start.
+    pub(super) fn has_given_up(&self) -> bool {
+        !self.given_up.borrow().is_empty()
     }
 
     /// Records the answer to a store call of a kind, `read` or `write`.
@@ -123,6 +136,10 @@ pub(super) async fn page(gateway: &Gateway, counters: &Counters) -> String {
     }
     page.counter("requests_total", "Frames that clients have sent.", counters.requests.get());
     page.counter("store_failures_total", "Calls that the store has refused.", counters.store_failures.get());
+    page.head("given_up_total", "What was accepted and is lost.", "counter");
+    for (what, count) in &*counters.given_up.borrow() {
+        page.line(&format!("given_up_total{{what=\"{what}\"}}"), count);
+    }
     page.latencies("store_seconds", "From a call of the store to its answer.", &counters.store.borrow());
     page.0
 }

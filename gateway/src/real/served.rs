@@ -1,13 +1,14 @@
 //! A running gateway with its transport, from the start to an orderly end.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::net::TcpListener;
 
 use super::access::Access;
 use super::limits::{Limits, WriteTimeout};
-use super::metered::MeteredStore;
+use super::metered::{LossObserver, MeteredStore};
 use super::metrics::{self, Counters};
 use super::stdio::StdioTransport;
 use super::websocket::{Endpoint, WebSocketTransport};
@@ -17,7 +18,8 @@ use gateway_core::config::Config;
 use gateway_core::env::Env;
 use gateway_core::lifecycle::process::Signal;
 use gateway_core::lifecycle::writing::Stalled;
-use gateway_core::server;
+use gateway_core::observe::Observe;
+use gateway_core::server::{self, Left};
 use gateway_core::spawn::{TaskName, TaskRole};
 use gateway_core::state::Gateway;
 use gateway_core::transport::Transport;
@@ -25,8 +27,23 @@ use gateway_core::transport::Transport;
 /// A gateway with its transport. It must be used inside a `LocalSet`.
 pub struct Served {
     gateway: Rc<Gateway>,
+    counters: Rc<Counters>,
     frontend: Frontend,
 }
+
+/// How a gateway has ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every session has ended, and all that was accepted is stored.
+    Whole,
+    /// Every session has ended, and something was given up for it, now or before. The log says what.
+    WithLoss,
+    /// The time was over, and this is left.
+    Late(Left),
+}
+
+/// How long the one last try may take after the time for the end is over.
+const LAST_TRY_MAX: Duration = Duration::from_secs(1);
 
 /// The transport in use.
 enum Frontend {
@@ -56,23 +73,25 @@ impl Served {
             let (gateway, counters) = (Rc::clone(&asked), Rc::clone(&counted));
             async move { metrics::health(&gateway, &counters).await }.boxed_local()
         });
+        let counted = Rc::clone(&counters);
         let endpoint = Endpoint { access, limits, write_timeout, counters, metrics, health };
         let transport = Rc::new(WebSocketTransport::start(listener, endpoint));
-        Self::start(gateway, Rc::clone(&transport) as _, Frontend::WebSocket(transport))
+        Self::start(gateway, counted, Rc::clone(&transport) as _, Frontend::WebSocket(transport))
     }
 
     /// Serves one client on standard input and output.
     pub fn over(transport: StdioTransport, env: Env, config: Config, behavior: Behavior) -> Self {
         let write_timeout = effective_write_timeout(&env, &config, &behavior);
-        let gateway = Gateway::new(metered(env, &Rc::default()), config, behavior);
+        let counters = Rc::default();
+        let gateway = Gateway::new(metered(env, &counters), config, behavior);
         let transport = Rc::new(transport);
-        Self::start(gateway, Rc::clone(&transport) as _, Frontend::Stdio(transport, write_timeout))
+        Self::start(gateway, counters, Rc::clone(&transport) as _, Frontend::Stdio(transport, write_timeout))
     }
 
-    fn start(gateway: Rc<Gateway>, transport: Rc<dyn Transport>, frontend: Frontend) -> Self {
+    fn start(gateway: Rc<Gateway>, counters: Rc<Counters>, transport: Rc<dyn Transport>, frontend: Frontend) -> Self {
         let acceptor = server::serve(Rc::clone(&gateway), transport);
         gateway.env.spawn(TaskName::gateway(TaskRole::Acceptor), acceptor);
-        Self { gateway, frontend }
+        Self { gateway, counters, frontend }
     }
 
     /// The number of live sessions.
@@ -86,6 +105,38 @@ impl Served {
             Frontend::WebSocket(_) => std::future::pending().await,
             Frontend::Stdio(stdio, write_timeout) => stdio.ended(write_timeout).await,
         }
+    }
+
+    /// Ends as [`end`](Self::end) does, within `time` if there is a bound. When it is over, each session that is left has one last
+    /// try to be stored and ended, whatever holds it.
+    #[expect(clippy::disallowed_methods, reason = "a deadline of the process, above the gateway's")]
+    pub async fn end_within(&self, signal: Signal, time: Option<Duration>) -> Ended {
+        let over = async {
+            match time {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut end = std::pin::pin!(self.end(signal));
+        tokio::select! {
+            biased; // an end at the last moment is one in time
+            () = &mut end => return self.ended(),
+            () = over => {}
+        }
+        // The end goes on meanwhile, so that it takes note of what was stored for it.
+        let left = tokio::select! {
+            biased; // an end at the last moment is one in time
+            () = end => return self.ended(),
+            left = server::last_try(&self.gateway) => left,
+            () = tokio::time::sleep(LAST_TRY_MAX) => server::left(&self.gateway),
+        };
+        self.counters.gave_up("messages", left.messages as u64);
+        self.counters.gave_up("rows", left.rows as u64);
+        if left == Left::default() { self.ended() } else { Ended::Late(left) }
+    }
+
+    fn ended(&self) -> Ended {
+        if self.counters.has_given_up() { Ended::WithLoss } else { Ended::Whole }
     }
 
     /// Stops accepting, ends every session, then closes the connections and waits until their sockets are gone.
@@ -118,14 +169,14 @@ fn effective_write_timeout(env: &Env, config: &Config, behavior: &Behavior) -> W
 
 fn metered(env: Env, counters: &Rc<Counters>) -> Env {
     let store = Rc::new(MeteredStore::new(Rc::clone(&env.store), Rc::clone(counters)));
-    Env { store, ..env }
+    let observe = Observe::by(Rc::new(LossObserver(Rc::clone(counters))));
+    Env { store, observe, ..env }
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     use futures_util::StreamExt;
     use futures_util::future::LocalBoxFuture;

@@ -4,16 +4,22 @@
 use std::cell::RefCell;
 use std::panic;
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use gateway_core::store::{Found, Pending, Read, Store, StoreError, Write, Written};
+use super::lock::{Gone, Lock};
+use gateway_core::store::{Found, NewMessage, Pending, Read, Store, StoreError, Write, Written};
 use gateway_sqlite::{Database, OpenError};
 
 /// The most writes of one commit, which bounds the wait of the first of them.
 const TOGETHER_MAX: usize = 256;
+
+/// The bytes of waiting writes at which no further one is taken. The last one may have any length.
+const QUEUE_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// A store whose database lives on other threads.
 ///
@@ -28,24 +34,32 @@ pub struct SqliteThread {
 impl SqliteThread {
     /// Opens the database in the file `path`, then starts the threads.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::start_apart(Database::open(path)?, path)
+        Self::start_apart(Database::open(path)?, path, None)
     }
 
     /// Starts one thread for an open database, for writes and queries.
     pub fn start(database: Database) -> std::io::Result<Self> {
-        Ok(Self { running: RefCell::new(Some(Running { writer: Worker::start("store", database)?, reader: None })) })
+        Ok(Self {
+            running: RefCell::new(Some(Running {
+                writer: Worker::start("store", database, None)?,
+                reader: None,
+                waiting: Arc::default(),
+            })),
+        })
     }
 
-    /// Starts two threads: one writes to `database`, the other reads its file `path`.
-    pub fn start_apart(database: Database, path: &Path) -> Result<Self, OpenError> {
+    /// Starts two threads: one writes to `database`, the other reads its file `path`. With a lock of the file, calls are refused
+    /// while the path leads to no file or to another one.
+    pub fn start_apart(database: Database, path: &Path, lock: Option<Lock>) -> Result<Self, OpenError> {
         let cannot_open = |cause: std::io::Error| OpenError::CannotOpen {
             path: path.to_owned(),
             cause: format!("no thread for it: {cause}"),
         };
         let reading = Database::open_to_read(path)?;
-        let writer = Worker::start("store", database).map_err(cannot_open)?;
-        let reader = Some(Worker::start("store-reads", reading).map_err(cannot_open)?);
-        Ok(Self { running: RefCell::new(Some(Running { writer, reader })) })
+        let lock = lock.map(Arc::new);
+        let writer = Worker::start("store", database, lock.clone()).map_err(cannot_open)?;
+        let reader = Some(Worker::start("store-reads", reading, lock).map_err(cannot_open)?);
+        Ok(Self { running: RefCell::new(Some(Running { writer, reader, waiting: Arc::default() })) })
     }
 
     /// Accepts no more calls, and blocks until earlier calls are answered and the file is closed. A second close has no
@@ -55,7 +69,7 @@ impl SqliteThread {
     ///
     /// With the thread's own panic, if it had one.
     pub fn close(&self) {
-        let Some(Running { writer, reader }) = self.running.take() else {
+        let Some(Running { writer, reader, .. }) = self.running.take() else {
             return;
         };
         // The writer last: the last connection to close checkpoints the WAL, which a read-only one cannot do.
@@ -63,6 +77,23 @@ impl SqliteThread {
             reader.finish();
         }
         writer.finish();
+    }
+
+    /// As [`close`](Self::close), but leaves the threads to themselves after `time`. They may wait for a disk or for another
+    /// process.
+    #[expect(clippy::disallowed_methods, reason = "a deadline of the process")]
+    pub async fn close_within(&self, time: Duration) {
+        let Some(Running { writer, reader, .. }) = self.running.take() else {
+            return;
+        };
+        let ended = async {
+            for worker in reader.into_iter().chain([writer]) {
+                drop(worker.jobs);
+                // A thread that has panicked has ended too.
+                let _ = worker.ended.await;
+            }
+        };
+        let _ = tokio::time::timeout(time, ended).await;
     }
 
     fn enqueue<T: 'static>(&self, side: Side, job: impl FnOnce(Answer<T>) -> Job) -> Pending<T> {
@@ -86,7 +117,12 @@ impl SqliteThread {
 
 impl Store for SqliteThread {
     fn write(&self, write: Write) -> Pending<Written> {
-        self.enqueue(Side::Write, |answer| Job::Write(Box::new(write), answer))
+        let running = self.running.borrow().as_ref().map(|running| Arc::clone(&running.waiting));
+        let Some(room) = Room::take(&running.unwrap_or_default(), bytes(&write)) else {
+            let cause = format!("{} MiB wait to be written already", QUEUE_BYTES_MAX / 1024 / 1024);
+            return Box::pin(std::future::ready(Err(StoreError::NotWritten { cause })));
+        };
+        self.enqueue(Side::Write, |answer| Job::Write(Waiting { write: Box::new(write), answer, _room: room }))
     }
 
     fn read(&self, read: Read) -> Pending<Found> {
@@ -97,6 +133,8 @@ impl Store for SqliteThread {
 struct Running {
     writer: Worker,
     reader: Option<Worker>,
+    /// The bytes of the writes that wait.
+    waiting: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Copy)]
@@ -109,14 +147,23 @@ enum Side {
 struct Worker {
     jobs: mpsc::Sender<Job>,
     thread: JoinHandle<()>,
+    /// Closed when the thread has closed its database.
+    ended: oneshot::Receiver<()>,
 }
 
 impl Worker {
     #[expect(clippy::disallowed_methods, reason = "the store's threads")]
-    fn start(name: &str, database: Database) -> std::io::Result<Self> {
+    fn start(name: &str, database: Database, lock: Option<Arc<Lock>>) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel();
-        let thread = Builder::new().name(name.to_owned()).spawn(move || work(database, &queue))?;
-        Ok(Self { jobs, thread })
+        let (end, ended) = oneshot::channel();
+        let mut file = OwnedFile { database, lock };
+        let thread = Builder::new().name(name.to_owned()).spawn(move || {
+            file.work(&queue);
+            drop(file);
+            // The other end is gone if nobody waits.
+            let _ = end.send(());
+        })?;
+        Ok(Self { jobs, thread, ended })
     }
 
     /// Blocks until the queue is empty and the database closed.
@@ -129,39 +176,122 @@ impl Worker {
 }
 
 enum Job {
-    Write(Box<Write>, Answer<Written>),
+    Write(Waiting),
     Read(Read, Answer<Found>),
+}
+
+/// A write that waits for its turn.
+struct Waiting {
+    write: Box<Write>,
+    answer: Answer<Written>,
+    _room: Room,
+}
+
+/// The bytes that a write occupies in the queue, until it is dropped.
+struct Room {
+    bytes: usize,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Room {
+    /// `None` if there is no room.
+    fn take(waiting: &Arc<AtomicUsize>, bytes: usize) -> Option<Self> {
+        // The other thread only takes away.
+        if waiting.load(Ordering::Relaxed) >= QUEUE_BYTES_MAX {
+            return None;
+        }
+        waiting.fetch_add(bytes, Ordering::Relaxed);
+        Some(Self { bytes, waiting: Arc::clone(waiting) })
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// About how much memory a write holds.
+fn bytes(write: &Write) -> usize {
+    let messages: &[NewMessage] = match write {
+        Write::StartTurn { messages, .. }
+        | Write::Append { messages, .. }
+        | Write::Rotate { messages, .. }
+        | Write::Compact { messages, .. }
+        | Write::ReplaceMessages { messages, .. }
+        | Write::Branch { messages, .. } => messages,
+        Write::Accept { input, .. } => return size_of::<Write>() + input.text.len(),
+        _ => &[],
+    };
+    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let one = |message: &NewMessage| size_of::<NewMessage>() + length(&message.content) + length(&message.tool_calls);
+    size_of::<Write>() + messages.iter().map(one).sum::<usize>()
 }
 
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
-/// Runs until the store is dropped and the queue is empty. Answers without a receiver are discarded.
-///
-/// Writes that have queued up are committed together: during a commit, which waits for the disk, further writes arrive. A
-/// single write does not wait for others, and many writes do not need as many commits.
-fn work(mut database: Database, queue: &mpsc::Receiver<Job>) {
-    let mut writes = Vec::new();
-    for job in queue {
-        let mut next = Some(job);
-        while let Some(job) = next {
-            match job {
-                Job::Write(write, answer) => writes.push((write, answer)),
-                Job::Read(read, answer) => {
-                    commit(&mut database, &mut writes);
-                    let _ = answer.send(database.read(&read));
+/// A connection to a database, and the lock of its file, if it has one. The connection is closed first: fields are dropped in
+/// this order.
+struct OwnedFile {
+    database: Database,
+    lock: Option<Arc<Lock>>,
+}
+
+impl OwnedFile {
+    /// Runs until the store is dropped and the queue is empty. Answers without a receiver are discarded.
+    ///
+    /// Writes that have queued up are committed together: during a commit, which waits for the disk, further writes arrive. A
+    /// single write does not wait for others, and many writes do not need as many commits.
+    fn work(&mut self, queue: &mpsc::Receiver<Job>) {
+        let mut writes = Vec::new();
+        for job in queue {
+            let mut next = Some(job);
+            while let Some(job) = next {
+                match job {
+                    Job::Write(waiting) => writes.push(waiting),
+                    Job::Read(read, answer) => {
+                        self.commit(&mut writes);
+                        let found = self.is_ours().map_err(refused).and_then(|()| self.database.read(&read));
+                        let _ = answer.send(found);
+                    }
                 }
+                next = if writes.len() < TOGETHER_MAX { queue.try_recv().ok() } else { None };
             }
-            next = if writes.len() < TOGETHER_MAX { queue.try_recv().ok() } else { None };
+            self.commit(&mut writes);
         }
-        commit(&mut database, &mut writes);
+    }
+
+    fn commit(&mut self, writes: &mut Vec<Waiting>) {
+        let written = self.written(writes);
+        for (waiting, written) in writes.drain(..).zip(written) {
+            let _ = waiting.answer.send(written);
+        }
+    }
+
+    fn written(&mut self, writes: &[Waiting]) -> Vec<Result<Written, StoreError>> {
+        if writes.is_empty() {
+            return Vec::new();
+        }
+        if let Err(gone) = self.is_ours() {
+            return vec![Err(refused(gone)); writes.len()];
+        }
+        let mut written = self.database.write_all(&writes.iter().map(|waiting| &*waiting.write).collect::<Vec<_>>());
+        // The file may have gone during the commit. Whether it comes back, and with it what was written, nobody knows.
+        if let Err(gone) = self.is_ours() {
+            for written in written.iter_mut().filter(|written| written.is_ok()) {
+                *written = Err(StoreError::Unknown { cause: gone.to_string() });
+            }
+        }
+        written
+    }
+
+    fn is_ours(&self) -> Result<(), Gone> {
+        self.lock.as_ref().map_or(Ok(()), |lock| lock.check())
     }
 }
 
-fn commit(database: &mut Database, writes: &mut Vec<(Box<Write>, Answer<Written>)>) {
-    let written = database.write_all(&writes.iter().map(|(write, _)| &**write).collect::<Vec<_>>());
-    for ((_, answer), written) in writes.drain(..).zip(written) {
-        let _ = answer.send(written);
-    }
+fn refused(gone: Gone) -> StoreError {
+    StoreError::NotWritten { cause: gone.to_string() }
 }
 
 #[cfg(test)]
@@ -170,7 +300,7 @@ mod tests {
 
     use super::*;
     use gateway_core::clock::Wall;
-    use gateway_core::store::{ListOrder, NewSession, Rows, StoredId, TipRule, contract};
+    use gateway_core::store::{ListOrder, NewSession, Role, Rows, StoredId, TipRule, contract};
 
     #[tokio::test(flavor = "current_thread")]
     async fn the_contract_holds_in_memory() {
@@ -242,6 +372,33 @@ mod tests {
         drop(rows);
         assert_eq!(created.await, Ok(true));
         assert!(read.await.expect("it reads").is_some());
+    }
+
+    /// Waiting writes are bounded in bytes. What is refused was not written, and once there is room writes are taken again.
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_waits_to_be_written_is_bounded() {
+        let waiting = Arc::default();
+        let large = Room::take(&waiting, QUEUE_BYTES_MAX).expect("the last one may have any length");
+        assert!(Room::take(&waiting, 1).is_none());
+        drop(large);
+        assert!(Room::take(&waiting, 1).is_some());
+        assert_eq!(waiting.load(Ordering::Relaxed), 0);
+        let messages = vec![NewMessage::text(Role::User, "x".repeat(1000), Wall(1))];
+        assert!(bytes(&Write::Append { session: StoredId::new("a"), messages, taken: Vec::new() }) > 1000);
+    }
+
+    /// A store whose file another process holds is not waited for.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_bounded_close_waits_for_nobody() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.db");
+        let store = Rc::new(SqliteThread::open(&path).expect("it opens"));
+        let other = rusqlite::Connection::open(&path).expect("it opens");
+        other.execute_batch("BEGIN IMMEDIATE").expect("no other writer");
+        let write = Rows::new(store.clone()).create_session(session("late"));
+        store.close_within(Duration::from_millis(1)).await;
+        other.execute_batch("ROLLBACK").expect("it was begun");
+        assert_eq!(write.await, Ok(true), "the thread goes on while the process does");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! One task accepts sockets from the listener. Each socket has a task that performs the handshake and then moves frames
 //! between the socket and the two queues of its connection, which are all that the gateway sees.
 
+mod doorway;
 mod handshake;
 mod keepalive;
 mod pump;
@@ -14,14 +15,14 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
 use std::time::Duration;
 
+use doorway::{Doorway, Place};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use pump::Socket;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::access::Access;
@@ -120,17 +121,18 @@ impl Transport for WebSocketTransport {
 /// Accepts sockets until the transport stops.
 #[expect(clippy::disallowed_methods, reason = "sockets have tasks and deadlines of their own, below the gateway's")]
 async fn listen(listener: TcpListener, intake: Intake) {
-    let slots = intake.endpoint.limits.handshakes.clamp(1, Semaphore::MAX_PERMITS);
-    let slots = Arc::new(Semaphore::new(slots));
+    let doorway = Doorway::new(&intake.endpoint.limits);
     loop {
         let taken = tokio::select! {
             biased; // a stopped transport accepts nothing
             () = intake.arrived.closed() => return,
-            taken = accept(&listener, &slots) => taken,
+            taken = accept(&listener, &doorway) => taken,
         };
         match taken {
-            Ok((stream, peer, slot)) => {
-                tokio::task::spawn_local(serve_socket(stream, peer, slot, intake.clone()));
+            Ok((stream, peer, place)) => {
+                tokio::task::spawn_local(serve_socket(stream, peer, place, intake.clone()));
+                // A handshake may be complete already: it is carried out before another client takes its place.
+                tokio::task::yield_now().await;
             }
             Err(error) => {
                 warn!(%error, "accept failed");
@@ -140,31 +142,33 @@ async fn listen(listener: TcpListener, intake: Intake) {
     }
 }
 
-/// Accepts the next socket once a handshake slot is free; until then it waits in the listen backlog.
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
+/// Accepts the next socket, and takes a place for its handshake. Others wait in the listen backlog meanwhile.
+async fn accept(listener: &TcpListener, doorway: &Rc<Doorway>) -> io::Result<(TcpStream, SocketAddr, Place)> {
     let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, slot))
+    let place = doorway.enter(peer.ip()).await;
+    Ok((stream, peer, place))
 }
 
 /// Performs the handshake of a socket, then serves it.
 #[expect(clippy::disallowed_methods, reason = "a handshake's deadline, below the gateway's")]
-async fn serve_socket(stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit, intake: Intake) {
+async fn serve_socket(stream: TcpStream, peer: SocketAddr, mut place: Place, intake: Intake) {
     let _counted = Counted::one(&intake.endpoint.counters, Counters::sockets);
     let name: Rc<str> = peer.to_string().into();
+    let time = place.time;
     let handshake = tokio::select! {
-        biased; // a stopped transport accepts nothing
+        biased; // a stopped transport accepts nothing, and a handshake that completes at the last moment has completed
         () = intake.arrived.closed() => return,
         // Boxed, so that the memory of the handshake is freed afterwards.
         handshake = Box::pin(tokio::time::timeout(
-            intake.endpoint.limits.handshake_time,
+            time,
             handshake::shake(stream, &intake.endpoint, &name),
         )) => handshake,
+        () = place.taken() => {
+            intake.endpoint.counters.refused("half_handshake");
+            return;
+        }
     };
-    drop(slot);
+    drop(place);
     if let Ok(Some((stream, _seat))) = handshake {
         // Frames are small and latency matters; Nagle's algorithm would delay each until the one before is acknowledged.
         let _ = stream.get_ref().socket().set_nodelay(true);
@@ -343,26 +347,21 @@ mod tests {
         .await;
     }
 
-    /// Handshakes are limited: the next socket waits until one of them times out.
+    /// Handshakes are limited: the next one takes the place of the oldest, and the others time out.
     #[tokio::test(flavor = "current_thread")]
-    async fn silent_handshakes_time_out() {
+    async fn silent_handshakes_go() {
         let connected = async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("its address");
-            let handshake_time = Duration::from_millis(500);
-            let limits = Limits { handshakes: 2, handshake_time, ..Limits::default() };
+            let handshake_time = Duration::from_secs(3600);
+            let limits = Limits { handshakes: 4, handshake_time, ..Limits::default() };
             let transport = WebSocketTransport::start(listener, endpoint(Millis::ZERO, limits));
             let mut silent = Vec::new();
             for _ in 0..2 {
                 silent.push(TcpStream::connect(address).await.expect("it listens"));
             }
-            let mut next = Box::pin(connect(address));
-            tokio::select! {
-                biased; // the third handshake starts only after the first has ended
-                read = silent[0].read_u8() => assert!(read.is_err(), "a silent client got an answer"),
-                _ = &mut next => panic!("a third handshake started"),
-            }
-            let _client = next.await;
+            let _client = connect(address).await;
+            assert!(silent[0].read_u8().await.is_err(), "a silent client got an answer");
             transport.stop();
         };
         LocalSet::new().run_until(connected).await;

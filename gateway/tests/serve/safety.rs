@@ -170,6 +170,43 @@ async fn who_says_nothing_takes_no_place() {
     check_serves(&mut gateway.connect().await).await;
 }
 
+/// Half handshakes, more of them than there are places, hold up no other client: the oldest of them go.
+#[tokio::test(flavor = "current_thread")]
+async fn half_handshakes_hold_up_nobody() {
+    let gateway = Served::start_with(Folder::new(), &[]);
+    let mut silent = Vec::new();
+    for _ in 0..600 {
+        let mut stream = TcpStream::connect(gateway.address).await.expect("it listens");
+        stream.write_all(b"GET /api/ws HTTP/1.1\r\n").await.expect("it is sent");
+        silent.push(stream);
+    }
+    check_serves(&mut gateway.connect().await).await;
+    let page = gateway.metrics().await;
+    let gone = metric(&page, "gateway_connections_refused_total{reason=\"half_handshake\"}");
+    assert!(gone.is_some_and(|gone| gone >= 300.0), "half of 512 places are for one address: {page}");
+}
+
+/// A client that copies a long conversation again and again, and waits for nothing, takes no more memory than its sessions and
+/// a few copies, and holds up no other client.
+#[tokio::test(flavor = "current_thread")]
+async fn a_flood_of_branches_is_bounded() {
+    let gateway = Served::with_config("max_sessions_per_connection = 4");
+    let (mut other, mut client) = (gateway.connect().await, gateway.connect().await);
+    let (session, _) = client.create().await;
+    for _ in 0..4 {
+        client.prompt(&session, &"x".repeat(512 * 1024)).await;
+        client.event_of("message.complete").await;
+    }
+    let before = gateway.memory("VmRSS");
+    for _ in 0..256 {
+        client.send(json!({"method": "session.branch", "params": {"session_id": session}})).await;
+    }
+    check_serves(&mut other).await;
+    client.call("session.active_list", json!({})).await;
+    let grown = gateway.memory("VmHWM") - before;
+    assert!(grown < 160 * 1024, "{grown} KiB for 4 sessions of 4 MiB");
+}
+
 /// A client that answers no ping is disconnected, and its session is
 /// reaped.
 #[tokio::test(flavor = "current_thread")]

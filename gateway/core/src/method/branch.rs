@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::SemaphorePermit;
 
 use super::session::{self, room_for_session};
 use crate::actor::Actor;
@@ -31,6 +32,7 @@ pub(super) struct Branch {
 pub(super) async fn branch(gateway: &Rc<Gateway>, link: &Link, params: Branch) -> Result<Value, Error> {
     let parent = session::find(gateway, &params.session_id)?;
     let title = asked_title(params.name)?;
+    let copying = gateway.copies.acquire().await.ok();
     room_for_session(gateway, link)?;
     let now = gateway.env.now();
     let said = parent.read(|record| {
@@ -59,7 +61,7 @@ pub(super) async fn branch(gateway: &Rc<Gateway>, link: &Link, params: Branch) -
     };
     let record = record_of(&child, said, now);
     let session = match gateway.behavior.lineage.branching() {
-        Branching::OneTransaction => register_then_write(gateway, link, child, title, record).await?,
+        Branching::OneTransaction => register_then_write(gateway, link, (child, title), record, copying).await?,
         Branching::RowThenMessages => legacy::branch::write_then_register(gateway, link, child, title, record).await?,
     };
     let row = gateway.rows.session(key.clone()).await.ok().flatten();
@@ -83,9 +85,9 @@ fn asked_title(name: Option<String>) -> Result<BranchTitle, Error> {
 async fn register_then_write(
     gateway: &Rc<Gateway>,
     link: &Link,
-    child: NewSession,
-    title: BranchTitle,
+    (child, title): (NewSession, BranchTitle),
     mut record: Record,
+    copying: Option<SemaphorePermit<'_>>,
 ) -> Result<Session, Error> {
     let said = record.transcript.messages.clone();
     record.stage = SessionStage::Opening;
@@ -93,6 +95,7 @@ async fn register_then_write(
     let row = child.id.clone();
     let written = gateway.rows.branch(child, title, said).await;
     let written = reconcile::outcome(gateway, written, || gateway.rows.session(row.clone()), Option::is_some).await;
+    drop(copying);
     session.change(|record| record.stage = SessionStage::Open);
     if let Err(error) = written {
         finalize::end(gateway, &session, Actor::Client).await;

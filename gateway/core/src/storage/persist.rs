@@ -2,6 +2,7 @@
 
 use crate::legacy;
 use crate::lifecycle::flush::{FlushPoint, LastTries};
+use crate::observe::SessionEvent;
 use crate::record::Record;
 use crate::state::{Gateway, Session};
 use crate::storage::reconcile::{self, RETRY};
@@ -66,11 +67,13 @@ pub(crate) async fn flush_last(gateway: &Gateway, session: &Session) {
         tries += 1;
         match gateway.behavior.flush.last_tries() {
             LastTries::UntilStored => {}
-            LastTries::Few if tries == LAST_TRIES => return,
+            LastTries::Few if tries == LAST_TRIES => break,
             LastTries::Few => {}
         }
         gateway.env.sleep(RETRY).await;
     }
+    let lost = session.read(|record| record.transcript.messages.len().saturating_sub(record.transcript.saved));
+    session.report(SessionEvent::MessagesGivenUp(lost as u64));
 }
 
 /// Appends messages in one transaction. A lost answer neither repeats nor loses them. Accepted inputs that the messages hold

@@ -60,6 +60,8 @@ impl SessionEvents {
             SessionEvent::PromptWaitsForFinishedTurn => summary.waited_for_finished_turn = true,
             SessionEvent::JobTurnClaimed { owner } => summary.job_owner = Some(owner.clone()),
             SessionEvent::TurnGivenUp => summary.turn_given_up = true,
+            // What is not stored the rows show.
+            SessionEvent::MessagesGivenUp(_) => {}
             SessionEvent::EventAfterRemoval => summary.sent_after_removal = true,
             SessionEvent::EndBegan(end) => summary.end = Some(end),
             SessionEvent::Finalized { agent_closed } => summary.agent_closed = agent_closed,

@@ -1,0 +1,75 @@
+//! The end of the process before its sessions have ended: one last try, and what is left then.
+
+use futures_util::future::join_all;
+
+use crate::actor::Actor;
+use crate::lifecycle::close::RowEnd;
+use crate::lifecycle::flush::FlushPoint;
+use crate::state::{Gateway, Session};
+use crate::storage::{persist, reconcile};
+use crate::store::{StoreError, StoredId};
+
+/// What the end of the process leaves undone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Sessions that were not ended in order: a tool runs, or the store refuses.
+    pub sessions: usize,
+    /// Of their rows, those that stay open. The next start ends them.
+    pub rows: usize,
+    /// Messages that are in no row.
+    pub messages: usize,
+}
+
+/// What is left if nothing more is tried.
+pub(crate) fn left(gateway: &Gateway) -> Left {
+    let sessions = gateway.sessions.all();
+    let messages = sessions.iter().map(unsaved).sum();
+    Left { sessions: sessions.len(), rows: sessions.len(), messages }
+}
+
+/// Stores the messages of each session and ends its row, once, whatever holds the session.
+///
+/// Nothing else of the gateway may begin a write meanwhile. Writes that have begun are waited for, so that no message is
+/// stored twice.
+pub(crate) async fn last_try(gateway: &Gateway) -> Left {
+    let sessions = gateway.sessions.all();
+    // Writes are carried out in the order of their calls. This one changes nothing; its answer says that those before it are over.
+    let _ = gateway.rows.cancel(StoredId::new("")).await;
+    let tries = join_all(sessions.iter().map(|session| one(gateway, session))).await;
+    let (rows, messages) = tries
+        .into_iter()
+        .fold((0, 0), |(rows, messages), (row, unsaved)| (rows + usize::from(row), messages + unsaved));
+    Left { sessions: sessions.len(), rows, messages }
+}
+
+/// Whether the session's row is left open, and how many messages are not stored.
+async fn one(gateway: &Gateway, session: &Session) -> (bool, usize) {
+    let stored = match flush(gateway, session).await {
+        // A session without a row has no messages of a turn.
+        Ok(()) | Err(StoreError::NoSession) => 0,
+        Err(_) => unsaved(session),
+    };
+    let close = &gateway.behavior.close;
+    if session.read(|record| close.on_row(&record.details.source)) == RowEnd::Leave {
+        return (false, stored);
+    }
+    let row = session.read(|record| record.agent.row.clone());
+    let ended = gateway.rows.end(row, gateway.env.now().wall, close.reason(Actor::Shutdown)).await;
+    (ended.is_err(), stored)
+}
+
+/// Stores what no row has. The answer of an earlier try may not have been read, so the rows say what they have.
+async fn flush(gateway: &Gateway, session: &Session) -> Result<(), StoreError> {
+    let (row, messages) = session.read(|record| {
+        let transcript = &record.transcript;
+        (record.agent.row.clone(), transcript.messages.get(transcript.saved..).unwrap_or_default().to_vec())
+    });
+    if messages.is_empty() || reconcile::ends_with(&gateway.rows.messages(row).await?, &messages) {
+        return Ok(());
+    }
+    persist::flush(gateway, session, FlushPoint::Finalize).await
+}
+
+fn unsaved(session: &Session) -> usize {
+    session.read(|record| record.transcript.messages.len().saturating_sub(record.transcript.saved))
+}
