@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::lifecycle::close::is_of_another_program;
+use gateway_core::store::SessionRow;
 
 use super::{Claim, Condition, Invariant, View};
 
@@ -21,12 +22,19 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let rows = view.rows.rows();
     let continued: BTreeSet<_> = rows.iter().filter(|row| view.rows.continues(row)).map(|row| &row.parent).collect();
     let ended = rows.iter().filter(|row| row.end_reason.as_deref() == Some("compression"));
-    // The start of a gateway finishes what an earlier release has begun, but not what another program has.
-    let ended = ended.filter(|row| !view.rows.has_initial_end(row) || !is_of_another_program(&row.source));
-    let cut = ended
-        .filter(|row| !continued.contains(&Some(row.id.clone())) && !view.rows.lost_its_child(&row.id))
-        .map(|row| view.rows.alias(&row.id));
-    cut.map(|subject| Condition { subject, era: Uptime::default(), within: bound + view.slack(), detail }).collect()
+    // The start of a gateway finishes what an earlier release has begun, but not what another program has. One that is down
+    // finishes nothing.
+    let is_up = view.sessions.is_some();
+    let ended =
+        ended.filter(|row| !view.rows.has_initial_end(row) || is_up && !is_of_another_program(&row.source));
+    let cut = ended.filter(|row| !continued.contains(&Some(row.id.clone())) && !view.rows.lost_its_child(&row.id));
+    let condition = |row: &SessionRow| Condition {
+        subject: view.rows.alias(&row.id),
+        era: if view.rows.has_initial_end(row) { view.process.up_since } else { Uptime::default() },
+        within: bound + view.slack(),
+        detail,
+    };
+    cut.map(condition).collect()
 }
 
 fn detail(row: &str, since: Uptime) -> String {
