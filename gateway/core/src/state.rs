@@ -76,7 +76,7 @@ struct ModelChanges {
 
 /// The most conversations that branches copy at one time. Each is in memory several times until it is stored, and the store
 /// commits those that wait together, before the writes of others.
-const COPIES_MAX: usize = 8;
+const COPIES_MAX: usize = 4;
 
 impl Gateway {
     /// A gateway without sessions.

@@ -4,6 +4,7 @@
 //! conversation in which something waits must carry it out, and one grace later no row without an owner may be open.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use futures_util::future::join_all;
@@ -44,19 +45,21 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Something that was acknowledged, and the statement that finds it in the rows.
+/// Something that was acknowledged.
 struct Promise {
     what: &'static str,
     about: String,
-    sql: &'static str,
+    kept: Kept,
 }
 
+/// Where the rows show that it was kept: a statement with all that they hold of its kind.
+type Kept = &'static str;
+
 /// A prompt is a message, or waits.
-const PROMPT: &str = "SELECT (SELECT count(*) FROM messages WHERE role = 'user' AND instr(content, ?1) > 0)
-                           + (SELECT count(*) FROM accepted_inputs WHERE instr(text, ?1) > 0)";
-const ANSWER: &str = "SELECT count(*) FROM messages WHERE role = 'assistant' AND instr(content, ?1) > 0";
-const TITLE: &str = "SELECT count(*) FROM sessions WHERE title = ?1";
-const CLOSED: &str = "SELECT count(*) FROM sessions WHERE id = ?1 AND ended_at IS NOT NULL";
+const PROMPT: Kept = "SELECT content FROM messages WHERE role = 'user' UNION SELECT text FROM accepted_inputs";
+const ANSWER: Kept = "SELECT content FROM messages WHERE role = 'assistant'";
+const TITLE: Kept = "SELECT title FROM sessions WHERE title IS NOT NULL";
+const CLOSED: Kept = "SELECT id FROM sessions WHERE ended_at IS NOT NULL";
 
 /// Runs `rounds` lives with the choices of `seed`.
 pub(crate) async fn run(rounds: u64, seed: u64) -> Tally {
@@ -112,7 +115,7 @@ async fn client(
     mut chance: Chance,
     promises: &RefCell<Vec<Promise>>,
 ) -> Option<()> {
-    let note = |what, about: &str, sql| promises.borrow_mut().push(Promise { what, about: about.to_owned(), sql });
+    let note = |what, about: &str, kept| promises.borrow_mut().push(Promise { what, about: about.to_owned(), kept });
     let mut caller = Caller::connect(address).await?;
     for session in 0.. {
         let created = caller.call("session.create", json!({})).await?;
@@ -191,9 +194,12 @@ fn check(rows: &Connection, promises: &[Promise], lost: &mut Vec<String>) {
     if rows.prepare("PRAGMA foreign_key_check").and_then(|mut keys| keys.exists([])).expect("an answer") {
         lost.push("foreign_key_check: a row refers to none".to_owned());
     }
-    for Promise { what, about, sql } in promises {
-        if rows.query_one(sql, [about], |row| row.get::<_, i64>(0)).expect("a number") == 0 {
-            lost.push(format!("{what} {about}"));
-        }
+    for kept in [PROMPT, ANSWER, TITLE, CLOSED] {
+        let mut texts = rows.prepare(kept).expect("a statement");
+        let texts = texts.query_map([], |row| row.get(0)).expect("rows");
+        let texts: BTreeSet<String> = texts.collect::<Result<_, _>>().expect("texts");
+        let promised = promises.iter().filter(|promise| promise.kept == kept);
+        let broken = promised.filter(|promise| !texts.contains(&promise.about));
+        lost.extend(broken.map(|Promise { what, about, .. }| format!("{what} {about}")));
     }
 }

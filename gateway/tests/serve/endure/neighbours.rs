@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -26,7 +26,7 @@ const LIFE: u64 = 25;
 pub(crate) struct Tally {
     rounds: u64,
     pub(crate) acknowledged: usize,
-    neighbours: usize,
+    neighbours: u64,
     pub(crate) wrong: Vec<String>,
 }
 
@@ -44,17 +44,17 @@ const TRIGGER: &str = "
     CREATE TRIGGER twice AFTER UPDATE OF ended_at ON sessions WHEN OLD.ended_at IS NOT NULL AND NEW.ended_at IS NOT NULL
     BEGIN INSERT INTO ended_twice VALUES (OLD.id, OLD.end_reason, NEW.end_reason); END;";
 
-/// Runs `rounds` sessions beside the other program, with the choices of `seed`.
+/// Runs at least `rounds` sessions beside as many rows of the other program, with the choices of `seed`.
 pub(crate) async fn run(rounds: u64, seed: u64) -> Tally {
-    let mut tally = Tally { rounds, ..Tally::default() };
+    let mut tally = Tally::default();
     let folder = Folder::new();
     folder.write("config.toml", "[gateway]\norphan_grace = \"50ms\"\n");
     let mut gateway = Served::start_with(folder, &["--log", "off"]);
     gateway.folder.rows().execute_batch(TRIGGER).expect("it is ours");
     let other = Neighbour::start(gateway.folder.path("state.db").into(), seed);
     let mut round = 0;
-    while round < rounds {
-        for _ in 0..LIFE.min(rounds - round) {
+    while round < rounds || other.begun.load(Ordering::Relaxed) < rounds {
+        for _ in 0..LIFE {
             if session(&gateway, round, &mut tally).await.is_none() {
                 tally.wrong.push(format!("round {round}: the connection died"));
             }
@@ -62,9 +62,9 @@ pub(crate) async fn run(rounds: u64, seed: u64) -> Tally {
         }
         gateway = Served::start_with(gateway.kill(), &["--log", "off"]);
     }
-    let (rows, wrong) = other.stop();
-    tally.neighbours = rows;
-    tally.wrong.extend(wrong);
+    tally.rounds = round;
+    tally.neighbours = other.begun.load(Ordering::Relaxed);
+    tally.wrong.extend(other.stop());
     let (code, folder) = gateway.stop("TERM").await;
     if code != Some(0) {
         tally.wrong.push(format!("the last end: {code:?}"));
@@ -116,7 +116,10 @@ async fn session(gateway: &Served, round: u64, tally: &mut Tally) -> Option<()> 
 /// The other program, on a thread and a connection of its own.
 struct Neighbour {
     stop: Arc<AtomicBool>,
-    told: mpsc::Receiver<(usize, Vec<String>)>,
+    /// The rows that it has begun.
+    begun: Arc<AtomicU64>,
+    /// What went wrong, once it has stopped.
+    told: mpsc::Receiver<Vec<String>>,
 }
 
 impl Neighbour {
@@ -124,24 +127,25 @@ impl Neighbour {
     fn start(path: PathBuf, seed: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (tell, told) = mpsc::channel();
-        let stopped = Arc::clone(&stop);
+        let begun = Arc::<AtomicU64>::default();
+        let (stopped, count) = (Arc::clone(&stop), Arc::clone(&begun));
         thread::spawn(move || {
             let mut database = Connection::open(path).expect("it opens");
             database.busy_timeout(Duration::from_secs(60)).expect("a setting");
-            let (mut chance, mut wrong, mut number) = (Chance::new(seed), Vec::new(), 0);
+            let (mut chance, mut wrong) = (Chance::new(seed), Vec::new());
             while !stopped.load(Ordering::Relaxed) {
-                number += 1;
+                let number = 1 + count.fetch_add(1, Ordering::Relaxed);
                 if let Err(error) = conversation(&mut database, number, &mut chance, &mut wrong) {
                     wrong.push(format!("the other program: {error}"));
                 }
             }
             // Nobody asks if the run has panicked.
-            let _ = tell.send((number, wrong));
+            let _ = tell.send(wrong);
         });
-        Self { stop, told }
+        Self { stop, begun, told }
     }
 
-    fn stop(self) -> (usize, Vec<String>) {
+    fn stop(self) -> Vec<String> {
         self.stop.store(true, Ordering::Relaxed);
         self.told.recv().expect("it has not panicked")
     }
@@ -151,7 +155,7 @@ impl Neighbour {
 #[expect(clippy::disallowed_methods, reason = "another program: it works and holds the lock for a while")]
 fn conversation(
     database: &mut Connection,
-    number: usize,
+    number: u64,
     chance: &mut Chance,
     wrong: &mut Vec<String>,
 ) -> rusqlite::Result<()> {
