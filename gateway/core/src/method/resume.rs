@@ -242,8 +242,13 @@ async fn register_then_reopen(
             forget(gateway, &session);
             Err(error)
         }
-        // The row may have been reopened: it is ended like that of any other session.
+        // The row may have been reopened: it is ended like that of any other session. Until then the session is listed.
         Err(error) => {
+            if *target != asked.row.id
+                && let Ok(Some(row)) = gateway.rows.session(target.clone()).await
+            {
+                session.change(|record| record.details.model = gateway.behavior.lineage.resumed_model(row.model));
+            }
             session.change(|record| record.stage = SessionStage::Open);
             finalize::end(gateway, &session, Actor::Disconnect).await;
             Err(error)

@@ -133,7 +133,7 @@ impl Process {
             ProcessStep::Signal { signal } => self.signal(*signal),
             ProcessStep::Restart { changes } => self.start(changes),
             ProcessStep::CliNew { session } => return elsewhere(session).await,
-            ProcessStep::ScanIdle => self.scan_idle().await,
+            ProcessStep::ScanIdle => self.scan_idle(),
             ProcessStep::Suspend { length } => self.suspend(*length),
             ProcessStep::SetClock { jump } => self.set_clock(*jump),
         }
@@ -218,10 +218,11 @@ impl Process {
         self.context.pool.spawn(task, Box::pin(ending));
     }
 
-    /// Makes the idle reaper scan now.
-    async fn scan_idle(&self) {
+    /// Makes the idle reaper scan now, in a task of the gateway: an end that it has begun outlives the script.
+    fn scan_idle(&self) {
         if let Some(gateway) = self.gateway() {
-            server::scan_idle(&gateway).await;
+            let task = TaskTag::new("gateway", Role::Gateway(spawn::TaskRole::Idle)).task();
+            self.context.pool.spawn(task, Box::pin(async move { server::scan_idle(&gateway).await }));
         }
     }
 

@@ -34,7 +34,6 @@ impl Uses {
             | Write::StartTurn { .. }
             | Write::NameSession { .. }
             | Write::Append { .. }
-            | Write::Reopen { .. }
             | Write::Rotate { .. }
             | Write::Branch { .. } => drop(self.in_use.insert(row.clone())),
             _ => {}
