@@ -23,18 +23,19 @@ pub(crate) async fn recover(gateway: &Rc<Gateway>) {
     if startup.sweep() == Sweep::None && startup.halves() == Halves::Left {
         return;
     }
-    let orphans = repaired(gateway).await;
-    if orphans.as_ref().is_ok_and(|orphans| orphans.is_empty() || !sweeps(gateway)) {
+    let found = repaired(gateway).await;
+    if let Ok(Some(orphans)) = &found
+        && (orphans.is_empty() || !sweeps(gateway))
+    {
         return;
     }
     let sweeping = Rc::clone(gateway);
     gateway.env.spawn(TaskName::gateway(TaskRole::Sweep), async move {
         // Clients do not wait for a database that cannot be read or written now. Rows that they open meanwhile have an owner
         // or an end by the time the sweep comes to them.
-        let orphans = match orphans {
-            Err(StoreError::Closed) => return,
-            Err(_) => until_repaired(&sweeping).await,
-            Ok(orphans) => orphans,
+        let orphans = match found {
+            Ok(Some(orphans)) => orphans,
+            Ok(None) | Err(_) => until_repaired(&sweeping).await,
         };
         if sweeps(&sweeping) {
             sweeping.env.sleep(sweeping.config.orphan_grace).await;
@@ -50,15 +51,18 @@ fn sweeps(gateway: &Gateway) -> bool {
     gateway.behavior.startup.sweep() != Sweep::None && gateway.config.orphan_grace > Millis::ZERO
 }
 
-/// Repairs the halves of rotations that no session has, and returns the rows that are open then. Repeating it is safe.
-async fn repaired(gateway: &Gateway) -> Result<Vec<SessionRow>, StoreError> {
+/// Repairs the halves of rotations, and returns the rows that are open then. `None` if a session has one of them now: it may fail to
+/// reopen it, so the repair has to be repeated, which is safe.
+async fn repaired(gateway: &Gateway) -> Result<Option<Vec<SessionRow>>, StoreError> {
     let Left { mut open, halves } = gateway.rows.left().await?;
     if gateway.behavior.startup.halves() == Halves::Left {
-        return Ok(open);
+        return Ok(Some(open));
     }
+    let mut is_whole = true;
     for half in halves.into_iter().filter(|half| is_ours(gateway, half.row())) {
-        // A client may have resumed it meanwhile. One that does so from here on finds the row repaired.
+        // A client that resumes it from here on finds the row repaired.
         if gateway.sessions.owner_of(&half.row().id).is_some() {
+            is_whole = false;
             continue;
         }
         match half {
@@ -72,17 +76,17 @@ async fn repaired(gateway: &Gateway) -> Result<Vec<SessionRow>, StoreError> {
             }
         }
     }
-    Ok(open)
+    Ok(is_whole.then_some(open))
 }
 
-/// The same, repeated until the store carries it out. Nothing is open in a store that is closed.
+/// The same, repeated until it is carried out whole. Nothing is open in a store that is closed.
 async fn until_repaired(gateway: &Gateway) -> Vec<SessionRow> {
     loop {
         gateway.env.sleep(RETRY).await;
         match repaired(gateway).await {
-            Ok(orphans) => return orphans,
+            Ok(Some(orphans)) => return orphans,
             Err(StoreError::Closed) => return Vec::new(),
-            Err(_) => {}
+            Ok(None) | Err(_) => {}
         }
     }
 }

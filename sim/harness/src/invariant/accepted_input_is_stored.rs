@@ -33,7 +33,13 @@ fn each_input(view: &View<'_>, id: &str, log: &SessionLog, row: &StoredId, cases
         // What was cancelled is over, unless its agent has begun with it.
         let excuse = if stands(log, input) { not_at_rest(view, session) } else { Some(Excuse::MayBeCancelled) };
         if let Some(excuse) = excuse.filter(|_| input.method != "prompt.submit" || !begun(&input.text)) {
-            cases.add(if is_cancelled(log, input) { Case::NotConcerned } else { Case::Excused(excuse) });
+            // It does not count among those that stand: another input with its text may be the one that is stored.
+            let all = [&standing[..], &[input]].concat();
+            cases.add(match case(view, id, log, row, &all) {
+                _ if is_cancelled(log, input) => Case::NotConcerned,
+                Case::Held => Case::Held,
+                _ => Case::Excused(excuse),
+            });
             continue;
         }
         standing.push(input);
@@ -92,17 +98,21 @@ fn has_begun(view: &View<'_>, id: &str, log: &SessionLog, text: &str) -> bool {
     begun >= accepted.filter(|input| input.text == text).count()
 }
 
-/// Whether no request to stop may have cancelled an accepted input that waits.
+/// Whether no request to stop may have cancelled an accepted input that waits. The requests of a client that were answered on one
+/// connection were carried out in their order.
 fn stands(log: &SessionLog, input: &LoggedRequest) -> bool {
     let mut stops = log.requests.iter().filter(|request| request.stops());
-    stops.all(|stop| stop.answered.as_ref().is_some_and(|reply| reply.at < input.sent_at))
+    let is_earlier = |stop: &LoggedRequest| stop.client == input.client && stop.number < input.number;
+    stops.all(|stop| stop.answered.as_ref().is_some_and(|reply| reply.at < input.sent_at || is_earlier(stop)))
 }
 
 /// Whether a request to stop was carried out after the input was accepted, which cancels what waits.
 fn is_cancelled(log: &SessionLog, input: &LoggedRequest) -> bool {
     let Some(accepted) = &input.answered else { return false };
-    let stops = log.requests.iter().filter(|request| request.stops() && request.sent_at > accepted.at);
-    stops.filter_map(|stop| stop.answered.as_ref()).any(|reply| reply.status.is_ok())
+    let is_later = |stop: &LoggedRequest| stop.client == input.client && stop.number > input.number;
+    let stops = log.requests.iter().filter(|request| request.stops());
+    let after = stops.filter(|stop| stop.sent_at > accepted.at || is_later(stop));
+    after.filter_map(|stop| stop.answered.as_ref()).any(|reply| reply.status.is_ok())
 }
 
 /// Why the session did not come to its end when nothing was left to do, if it did not.

@@ -93,7 +93,7 @@ fn faults_of_the_store() {
     );
     let faults = "faults are `busy` with `lasts`, `error` and `full` (nothing is written), `sync` (nothing says whether it is written), `lost` (it is written), `crash` (a kill before it), `crash_after` (a kill after it) and `power` with `change`";
     check("write = \"end\"", "17:1: missing key `fault`", faults);
-    check("write = \"end\"\nfault = \"full\"", "19:9: unknown fault `full`", faults);
+    check("write = \"end\"\nfault = \"torn\"", "19:9: unknown fault `torn`", faults);
     check("write = \"end\"\nfault = \"lost\"\nlasts = \"1s\"", "20:1: `lasts` with `lost`", faults);
     check(
         "write = \"end\"\nfault = \"busy\"",

@@ -56,13 +56,8 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
         vec(select(NAMES.known.to_vec()), 1..3)
             .prop_map(|names| Expected::Violates(names.into_iter().map(str::to_owned).collect())),
     ];
-    let choices = vec(("[a-z.]{1,8}", vec("[a-z0-9/#']{1,6}", 2..4)), 0..3);
-    let tapes = proptest::option::of(choices.prop_map(|choices| {
-        let choice = |(site, among): (String, Vec<String>)| Choice { site, pick: among.len() - 1, among };
-        Tape { choices: choices.into_iter().map(choice).collect() }
-    }));
     let until = proptest::option::of(0..1000_u64);
-    let head = (texts(), vec(texts(), 0..3), any::<u64>(), any::<bool>(), until, tapes);
+    let head = (texts(), vec(texts(), 0..3), any::<u64>(), any::<bool>(), until, tapes());
     (head, settings, store, turns, draws, expected).prop_map(|(head, settings, store, turns, draws, expected)| {
         let (faults, odds) = store;
         let (about, issues, seed, both, until_after_last_step, tape) = head;
@@ -115,6 +110,15 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
         };
         scenario
     })
+}
+
+/// No tape, or a short one.
+fn tapes() -> impl Strategy<Value = Option<Tape>> {
+    let choices = vec(("[a-z.]{1,8}", vec("[a-z0-9/#']{1,6}", 2..4)), 0..3);
+    proptest::option::of(choices.prop_map(|choices| {
+        let choice = |(site, among): (String, Vec<String>)| Choice { site, pick: among.len() - 1, among };
+        Tape { choices: choices.into_iter().map(choice).collect() }
+    }))
 }
 
 /// A request that reads a session.
