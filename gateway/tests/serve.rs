@@ -17,7 +17,7 @@ mod stop;
 #[path = "serve/surroundings.rs"]
 mod surroundings;
 
-use bench::{Folder, Served, gateway, until};
+use bench::{Folder, Served, gateway, until, within};
 use rusqlite::Connection;
 use serde_json::json;
 use tokio_tungstenite::tungstenite;
@@ -188,6 +188,9 @@ async fn a_row_of_a_killed_gateway_is_swept() {
 
     let gateway = Served::start(folder);
     assert_eq!(until("the row is ended", || gateway.folder.end_of(&row)).await, "startup_orphan_reap");
+    let counted =
+        async { while !gateway.metrics().await.contains("gateway_recovered_rows_total{how=\"ended\"} 1\n") {} };
+    within("the count of that", counted).await;
 }
 
 /// Pipelined requests are answered in order, even more of them than any queue holds.

@@ -35,8 +35,8 @@ pub use crate::ends::deadline::Left;
 const HELD_UP_MAX: Millis = Millis::from_secs(5);
 
 /// The most requests of slow pace of one connection that are carried out at one time. Each holds a conversation in memory.
-/// While there are as many, the connection is not read.
-const LONG_MAX: usize = 16;
+/// While there are as many, the connection is not read. A client that comes back resumes as many sessions as it may have.
+const LONG_MAX: usize = 64;
 
 /// Serves the transport's connections, each in a task of its own, until it has no more.
 pub async fn serve(gateway: Rc<Gateway>, transport: Rc<dyn Transport>) {

@@ -62,6 +62,8 @@ pub struct Gateway {
     /// The idempotency keys of requests that are being carried out.
     pub(crate) keys: KeysInUse,
     stopping: Cell<bool>,
+    /// Whether the process ends before its sessions have ended: nothing but the last try stores messages from then on.
+    is_cut_short: Cell<bool>,
     /// Held by each branch while it copies a conversation. In a simulation as many do not come together, so it is no
     /// resource that an observer hears of.
     pub(crate) copies: Semaphore,
@@ -94,6 +96,7 @@ impl Gateway {
             model_changes: RefCell::default(),
             keys: KeysInUse::observed(observe()),
             stopping: Cell::default(),
+            is_cut_short: Cell::default(),
             copies: Semaphore::new(COPIES_MAX),
             env,
             config,
@@ -105,6 +108,16 @@ impl Gateway {
     pub(crate) fn stop(&self) {
         self.env.observe.write(Resource::Stopping);
         self.stopping.set(true);
+    }
+
+    /// From here on [`is_cut_short`](Self::is_cut_short).
+    pub(crate) fn cut_short(&self) {
+        self.is_cut_short.set(true);
+    }
+
+    /// Whether the process ends before its sessions have ended.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        self.is_cut_short.get()
     }
 
     /// Whether it is being shut down.

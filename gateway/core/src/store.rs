@@ -131,31 +131,9 @@ pub enum Found {
 pub struct Left {
     /// The rows without an end.
     pub open: Vec<SessionRow>,
-    /// The rows that lack the other half of a rotation.
-    pub halves: Vec<Half>,
-}
-
-/// A row that lacks the other half of a rotation, as a release leaves it that does not rotate in one transaction.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Half {
-    /// A compression has ended it, and no row continues it.
-    Unfollowed(SessionRow),
-    /// It is open, although a row of its source continues it: one that has its last message too.
-    Unended {
-        /// The open row.
-        row: SessionRow,
-        /// When the row began that continues it.
-        followed_at: Wall,
-    },
-}
-
-impl Half {
-    /// The row that is there.
-    pub fn row(&self) -> &SessionRow {
-        match self {
-            Self::Unfollowed(row) | Self::Unended { row, .. } => row,
-        }
-    }
+    /// The rows that a compression has ended and that no row continues, as a release leaves them that does not rotate in one
+    /// transaction.
+    pub halves: Vec<SessionRow>,
 }
 
 /// The order of a list. Where it does not decide, the latest start does, then the highest id.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, ffi};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, ffi};
 
 use super::durability::Durability;
 use super::error::{OpenError, not_opened};
@@ -83,11 +83,11 @@ impl Database {
         let mut connection = open_to_write(path)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
         connection.progress_handler(CHECK_STEPS, Some(is_over)).map_err(failed)?;
-        let first: rusqlite::Result<String> = connection.query_one("PRAGMA quick_check(1)", [], |row| row.get(0));
+        let first = first_flaw(&connection);
         connection.progress_handler(CHECK_STEPS, None::<fn() -> bool>).map_err(failed)?;
         let checked = match first {
-            Ok(line) if line == "ok" => Checked::Whole,
-            Ok(line) => {
+            Ok(None) => Checked::Whole,
+            Ok(Some(line)) => {
                 // The first line only names the database, if there are two.
                 let cause = line.lines().last().unwrap_or_default().to_owned();
                 return Err(OpenError::Damaged { path: path.to_owned(), cause });
@@ -280,6 +280,22 @@ fn dump(connection: &Connection) -> Result<Dump, StoreError> {
         messages: read::all_messages(connection).map_err(Failure::from)?,
         inputs: input::all(connection).map_err(Failure::from)?,
     })
+}
+
+/// The first flaw of the tables. Virtual tables and what they keep beside are left out: the search index of another program does not
+/// matter here, and that program can build it anew.
+fn first_flaw(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let mut tables =
+        connection.prepare("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'")?;
+    let names: Vec<String> = tables.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for name in names {
+        let flaw = "SELECT quick_check FROM pragma_quick_check(?1) WHERE quick_check <> 'ok' LIMIT 1";
+        let flaw: Option<String> = connection.query_row(flaw, [name], |row| row.get(0)).optional()?;
+        if flaw.is_some() {
+            return Ok(flaw);
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

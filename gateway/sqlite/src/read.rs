@@ -6,7 +6,7 @@ use super::column::{self, Column, branched_from, select_messages, select_session
 use super::{input, tip};
 use gateway_core::clock::Wall;
 use gateway_core::store::{
-    EndReason, Found, Half, Left, ListOrder, ListedRow, MessageRow, Read, SessionRow, StoredId, TipRule,
+    EndReason, Found, Left, ListOrder, ListedRow, MessageRow, Read, SessionRow, StoredId, TipRule,
 };
 
 /// The time of the last activity of each chain, by its root. The literal selects the roots. `UNION` stops at a cycle.
@@ -51,20 +51,11 @@ pub(super) fn answer(connection: &Connection, read: &Read) -> rusqlite::Result<F
         Read::Tip { session, rule } => Found::Tip(tip::tip(connection, session, *rule)?),
         Read::Chain { session } => Found::Chain(tip::chain(connection, session)?),
         Read::Open => Found::Open(sessions(connection, OPEN, [])?),
-        Read::Left => Found::Left(Left { open: sessions(connection, OPEN, [])?, halves: halves(connection)? }),
+        Read::Left => {
+            Found::Left(Left { open: sessions(connection, OPEN, [])?, halves: sessions(connection, UNFOLLOWED, [])? })
+        }
         Read::List { limit, order, rule } => Found::List(list(connection, *limit, *order, *rule)?),
     })
-}
-
-/// The rows that lack the other half of a rotation. Those without a continuation come first.
-fn halves(connection: &Connection) -> rusqlite::Result<Vec<Half>> {
-    let mut halves: Vec<Half> = sessions(connection, UNFOLLOWED, [])?.into_iter().map(Half::Unfollowed).collect();
-    for row in sessions(connection, UNENDED, [])? {
-        let followed_at =
-            connection.prepare_cached(FOLLOWED_AT)?.query_row([Column(&row.id)], |found| column::value(found, 0))?;
-        halves.push(Half::Unended { row, followed_at });
-    }
-    Ok(halves)
 }
 
 /// Reads all session rows, in order of creation.
@@ -165,39 +156,6 @@ const UNFOLLOWED: &str = concat!(
     ") IS NULL AND NOT (child.started_at < parent.ended_at AND child.source <> parent.source)) ORDER BY rowid"
 );
 
-/// Selects from the rows that continue an open one. That a row names another as its parent is not enough: agents that another
-/// agent has started do so as well, and the two of a parent that was reopened. A compression keeps the last message.
-macro_rules! followers {
-    ($what:literal, $open:literal) => {
-        concat!(
-            "SELECT ",
-            $what,
-            " FROM sessions AS child WHERE child.parent_session_id = ",
-            $open,
-            " AND child.source = (SELECT source FROM sessions WHERE id = ",
-            $open,
-            ") AND (",
-            branched_from!("child.model_config"),
-            ") IS NULL AND EXISTS (
-                SELECT 1 FROM messages AS last JOIN messages AS kept
-                ON kept.role = last.role AND kept.content IS last.content AND kept.tool_calls IS last.tool_calls
-                    AND kept.tool_call_id IS last.tool_call_id
-                WHERE kept.session_id = child.id
-                    AND last.id = (SELECT MAX(id) FROM messages WHERE session_id = ",
-            $open,
-            " AND active = 1))"
-        )
-    };
-}
-
-const UNENDED: &str = concat!(
-    select_sessions!("AS parent WHERE ended_at IS NULL AND EXISTS ("),
-    followers!("1", "parent.id"),
-    ") ORDER BY rowid"
-);
-
-const FOLLOWED_AT: &str = followers!("MIN(child.started_at)", "?1");
-
 const MESSAGES: &str = select_messages!("WHERE session_id = ?1 AND active = 1 ORDER BY id");
 
 const ALL_MESSAGES: &str = select_messages!("ORDER BY id");
@@ -246,24 +204,18 @@ mod tests {
         check_by_activity("a@1; b<a@9 said@9; c@2", &["c at 2", "a at 1"]);
     }
 
-    /// A half is a row that no other continues after its compression, or an open one whose last message another row has too.
+    /// A half is a row that a compression has ended and that no other continues.
     #[test]
     fn halves_of_rotations_are_found() {
         let halves = |rows: &str| -> Vec<String> {
             let Ok(Found::Left(Left { halves, .. })) = notation::database(rows).read(&Read::Left) else {
                 panic!("no halves")
             };
-            let line = |half: &Half| match half {
-                Half::Unfollowed(row) => row.id.to_string(),
-                Half::Unended { row, followed_at } => format!("{} until {}", row.id, followed_at.as_seconds()),
-            };
-            halves.iter().map(line).collect()
+            halves.iter().map(|row| row.id.to_string()).collect()
         };
         assert_eq!(halves("a@1 said@1 compression@2; b@3; c@4 tui_close@5"), ["a"]);
         assert_eq!(halves("a@1 said@1 compression@2; b<a@2"), [""; 0]);
-        assert_eq!(halves("a@1 said@1; b<a@3 said@3; c<a@4 said@4"), ["a until 3"]);
-        assert_eq!(halves("a@1 said@1; b<a@3"), [""; 0], "it has none of its messages");
-        assert_eq!(halves("a@1 said@1 tui_close@9; b<a@3 said@3"), [""; 0]);
+        assert_eq!(halves("a@1 said@1; b<a@3 said@3"), [""; 0], "an open row may have children of any kind");
     }
 
     #[test]

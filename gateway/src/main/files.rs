@@ -108,6 +108,10 @@ pub(crate) fn open(path: &Path, busy_wait: Millis) -> Result<Rc<SqliteThread>, S
     // Declared before the connection, so that on an error it is dropped after it.
     let lock = match Lock::take(path) {
         Err(error @ LockError::InUse { .. }) => return Err(not_locked(&error)),
+        // SQLite would put journals beside a device or a pipe. Of a folder it says what it is.
+        Err(error) if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) => {
+            return Err(not_locked(&error));
+        }
         // Of a file that cannot be read SQLite says more than the lock does.
         lock => lock,
     };

@@ -38,10 +38,13 @@ impl MeteredStore {
 
 impl Store for MeteredStore {
     fn write(&self, write: Write) -> Pending<Written> {
-        let line = log_line(&write);
+        let (line, recovered, counters) = (log_line(&write), recovered(&write), Rc::clone(&self.counters));
         let answer = self.meter("write", self.store.write(write));
         Box::pin(async move {
             let answer = answer.await;
+            if let (Some(how), Ok(Written { changed: 1.., .. })) = (recovered, &answer) {
+                counters.recovered(how);
+            }
             if let (Some(LogLine { row, what, reason }), Ok(Written { changed: 1.., .. })) = (line, &answer) {
                 info!(%row, reason, "{what}");
             }
@@ -82,7 +85,8 @@ fn log_line(write: &Write) -> Option<LogLine> {
         Write::EndOrphan { session, .. } => (session, "a row has ended", Some(EndReason::StartupOrphanReap.as_str())),
         Write::Rotate { child, .. } => (&child.id, "a row continues another", None),
         Write::Branch { child, .. } => (&child.id, "a row branches off another", None),
-        Write::ReopenTip { session } | Write::Reopen { session } => (session, "a row was reopened", None),
+        Write::ReopenTip { session } => (session, "a row was reopened", None),
+        Write::Reopen { session } => (session, "a row that no other continues was reopened", None),
         Write::Delete { session } => (session, "a row was deleted", None),
         Write::DeleteChain { session, .. } => (session, "a conversation was deleted", None),
         Write::CreateSession { .. }
@@ -98,6 +102,16 @@ fn log_line(write: &Write) -> Option<LogLine> {
         | Write::SetModel { .. } => return None,
     };
     Some(LogLine { row: row.clone(), what, reason })
+}
+
+/// How a start has brought a row of an earlier process in order, if the write does that.
+fn recovered(write: &Write) -> Option<&'static str> {
+    match write {
+        Write::EndOrphan { .. } => Some("ended"),
+        // A resume reopens a row with `ReopenTip`.
+        Write::Reopen { .. } => Some("reopened"),
+        _ => None,
+    }
 }
 
 /// Whether an error is a failure of the store. A taken title and a missing session are answers.

@@ -22,6 +22,8 @@ pub struct Counters {
     /// Whether the last write was refused by the store.
     last_write_failed: Cell<bool>,
     given_up: RefCell<BTreeMap<&'static str, u64>>,
+    /// Rows of earlier processes that the start has brought in order.
+    recovered: RefCell<BTreeMap<&'static str, u64>>,
 }
 
 /// Upper bounds of the latency buckets, in microseconds and as the label in seconds.
@@ -75,6 +77,11 @@ impl Counters {
         if count > 0 {
             *self.given_up.borrow_mut().entry(what).or_default() += count;
         }
+    }
+
+    /// A start has ended or reopened a row that an earlier process left.
+    pub(super) fn recovered(&self, how: &'static str) {
+        *self.recovered.borrow_mut().entry(how).or_default() += 1;
     }
 
     /// Whether anything was given up since the start.
@@ -136,6 +143,10 @@ pub(super) async fn page(gateway: &Gateway, counters: &Counters) -> String {
     }
     page.counter("requests_total", "Frames that clients have sent.", counters.requests.get());
     page.counter("store_failures_total", "Calls that the store has refused.", counters.store_failures.get());
+    page.head("recovered_rows_total", "Rows of earlier processes that the start has brought in order.", "counter");
+    for (how, count) in &*counters.recovered.borrow() {
+        page.line(&format!("recovered_rows_total{{how=\"{how}\"}}"), count);
+    }
     page.head("given_up_total", "What was accepted and is lost.", "counter");
     for (what, count) in &*counters.given_up.borrow() {
         page.line(&format!("given_up_total{{what=\"{what}\"}}"), count);

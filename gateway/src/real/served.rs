@@ -123,7 +123,7 @@ impl Served {
             () = &mut end => return self.ended(),
             () = over => {}
         }
-        // The end goes on meanwhile, so that it takes note of what was stored for it.
+        // The end goes on meanwhile, so that it takes note of a write that has begun. It begins no other.
         let left = tokio::select! {
             biased; // an end at the last moment is one in time
             () = end => return self.ended(),

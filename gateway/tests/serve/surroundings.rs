@@ -179,6 +179,7 @@ fn standard_input_is_a_client() {
     let ended = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
     let ended: Vec<Value> = ended.filter(|line| line["fields"]["reason"] == "tui_shutdown").collect();
     assert_eq!(ended.len(), 1, "{log}");
+    assert!(!log.contains("ERROR"), "nothing is given up at an end in order: {log}");
     assert_eq!(ended[0]["fields"]["row"], id("stored_session_id"));
 }
 

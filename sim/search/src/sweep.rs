@@ -166,7 +166,7 @@ impl Sweep {
         if self.kind != Kind::CrashTwice {
             return;
         }
-        for second in self.points_of(&report.calls).filter(|second| is_in_recovery(first.at, second.at)) {
+        for second in self.points_of(&report.calls).filter(|second| is_in_recovery(crashed, first.at, second.at)) {
             let scenario = with_fault(crashed, second);
             let report = simulator.run_with(&scenario, self.release, Box::new(by.clone()));
             self.note(swept, known, &scenario, vec![first, second], &report);
@@ -210,10 +210,17 @@ impl Sweep {
     }
 }
 
-/// Whether a call is made by the process that starts after a crash, before it has served the clients that come back.
-fn is_in_recovery(crashed_at: Uptime, at: Uptime) -> bool {
-    (crashed_at + DOWN..=crashed_at + BACK).contains(&at)
+/// Whether a call is one of the recovery: from the restart until the clients that are back have their answers, over a network and a store
+/// that may be slow.
+fn is_in_recovery(scenario: &Scenario, crashed_at: Uptime, at: Uptime) -> bool {
+    let store = &scenario.store;
+    let call = store.before_commit.max + store.after_commit.max + store.after_lookup.max;
+    let answered = BACK + scenario.network.latency.max.times(2) + call.times(CALLS_OF_A_RESUME);
+    (crashed_at + DOWN..=crashed_at + answered).contains(&at)
 }
+
+/// How many calls of the store a resume waits for, at the most, one after the other.
+const CALLS_OF_A_RESUME: u64 = 8;
 
 /// What fails in a run: the violated claims, or else its outcome.
 fn failures(report: &Report) -> Failures {

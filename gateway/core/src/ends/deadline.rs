@@ -29,9 +29,9 @@ pub(crate) fn left(gateway: &Gateway) -> Left {
 
 /// Stores the messages of each session and ends its row, once, whatever holds the session.
 ///
-/// Nothing else of the gateway may begin a write meanwhile. Writes that have begun are waited for, so that no message is
-/// stored twice.
+/// Nothing else of the gateway stores messages from here on, and what has begun to is waited for, so that no message is stored twice.
 pub(crate) async fn last_try(gateway: &Gateway) -> Left {
+    gateway.cut_short();
     let sessions = gateway.sessions.all();
     // Writes are carried out in the order of their calls. This one changes nothing; its answer says that those before it are over.
     let _ = gateway.rows.cancel(StoredId::new("")).await;
@@ -67,7 +67,7 @@ async fn flush(gateway: &Gateway, session: &Session) -> Result<(), StoreError> {
     if messages.is_empty() || reconcile::ends_with(&gateway.rows.messages(row).await?, &messages) {
         return Ok(());
     }
-    persist::flush(gateway, session, FlushPoint::Finalize).await
+    persist::flush_now(gateway, session, FlushPoint::Finalize).await
 }
 
 fn unsaved(session: &Session) -> usize {

@@ -1,6 +1,7 @@
 //! Brings the rows of earlier processes in order.
 //!
-//! Halves of rotations are repaired before the first client is served. A row of this gateway's clients that is open at its start
+//! Halves of rotations are repaired before the first client is served: a row that a compression has ended and that no row continues
+//! is open again. A row of this gateway's clients that is open at its start
 //! is an orphan. Its client has a grace to come back; then its open tool calls get their results and the row is ended. Rows of
 //! other programs on the same database stay as they are: those may be using them.
 //!
@@ -15,18 +16,16 @@ use crate::lifecycle::provider::CutBy;
 use crate::spawn::{TaskName, TaskRole};
 use crate::state::Gateway;
 use crate::storage::reconcile::RETRY;
-use crate::store::{EndReason, Half, Left, NewMessage, Role, SessionRow, StoreError, StoredId};
+use crate::store::{Left, NewMessage, Role, SessionRow, StoreError, StoredId};
 
 /// Repairs halves of rotations, and starts the sweep of orphans.
 pub(crate) async fn recover(gateway: &Rc<Gateway>) {
-    let startup = &gateway.behavior.startup;
-    if startup.sweep() == Sweep::None && startup.halves() == Halves::Left {
+    // A grace of zero keeps orphans for ever, and a repaired row is an orphan.
+    if gateway.behavior.startup.sweep() == Sweep::None || gateway.config.orphan_grace == Millis::ZERO {
         return;
     }
     let found = repaired(gateway).await;
-    if let Ok(Some(orphans)) = &found
-        && (orphans.is_empty() || !sweeps(gateway))
-    {
+    if matches!(&found, Ok(Some(orphans)) if orphans.is_empty()) {
         return;
     }
     let sweeping = Rc::clone(gateway);
@@ -37,18 +36,11 @@ pub(crate) async fn recover(gateway: &Rc<Gateway>) {
             Ok(Some(orphans)) => orphans,
             Ok(None) | Err(_) => until_repaired(&sweeping).await,
         };
-        if sweeps(&sweeping) {
-            sweeping.env.sleep(sweeping.config.orphan_grace).await;
-            for row in orphans.into_iter().filter(|row| is_swept(&sweeping, row)) {
-                end(&sweeping, &row).await;
-            }
+        sweeping.env.sleep(sweeping.config.orphan_grace).await;
+        for row in orphans.into_iter().filter(|row| is_swept(&sweeping, row)) {
+            end(&sweeping, &row).await;
         }
     });
-}
-
-/// Whether orphans are ended. A grace of zero keeps them for ever.
-fn sweeps(gateway: &Gateway) -> bool {
-    gateway.behavior.startup.sweep() != Sweep::None && gateway.config.orphan_grace > Millis::ZERO
 }
 
 /// Repairs the halves of rotations, and returns the rows that are open then. `None` if a session has one of them now: it may fail to
@@ -59,22 +51,14 @@ async fn repaired(gateway: &Gateway) -> Result<Option<Vec<SessionRow>>, StoreErr
         return Ok(Some(open));
     }
     let mut is_whole = true;
-    for half in halves.into_iter().filter(|half| is_ours(gateway, half.row())) {
+    for half in halves.into_iter().filter(|half| is_ours(gateway, half)) {
         // A client that resumes it from here on finds the row repaired.
-        if gateway.sessions.owner_of(&half.row().id).is_some() {
+        if gateway.sessions.owner_of(&half.id).is_some() {
             is_whole = false;
             continue;
         }
-        match half {
-            Half::Unfollowed(row) => {
-                gateway.rows.reopen(row.id.clone()).await?;
-                open.push(row);
-            }
-            Half::Unended { row, followed_at } => {
-                gateway.rows.end(row.id.clone(), followed_at, EndReason::Compression).await?;
-                open.retain(|open| open.id != row.id);
-            }
-        }
+        gateway.rows.reopen(half.id.clone()).await?;
+        open.push(half);
     }
     Ok(is_whole.then_some(open))
 }

@@ -35,13 +35,11 @@ group! {
             /// Nothing: they stay open (A3).
             None "none",
         }
-        /// What happens to halves of rotations: rows that a compression has ended and none continues, and open rows that one
-        /// of their source continues.
+        /// What happens to halves of rotations, rows that a compression has ended and that no row continues.
         halves: Halves {
-            /// The first kind is open again, for a resume or the sweep, and the second kind is ended. Rows of other programs
-            /// stay as they are: those may be in between.
+            /// They are open again, for a resume or the sweep. Rows of other programs stay as they are: those may be in between.
             Repaired "repaired",
-            /// Nothing: a conversation ends in a compression, or shows two open rows (B2).
+            /// Nothing: a conversation ends in a compression (B2).
             Left "left",
         }
         /// What becomes of the tool calls of a swept row that have no result.

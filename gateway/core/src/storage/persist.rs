@@ -1,5 +1,7 @@
 //! Stores the messages of a transcript that are not stored yet.
 
+use std::future::pending;
+
 use crate::legacy;
 use crate::lifecycle::flush::{FlushPoint, LastTries};
 use crate::observe::SessionEvent;
@@ -15,6 +17,15 @@ const LAST_TRIES: u32 = 5;
 ///
 /// On an error the messages count as not stored and go with the next call.
 pub(crate) async fn flush(gateway: &Gateway, session: &Session, point: FlushPoint) -> Result<(), StoreError> {
+    // The last try stores the messages. Two flushes of one session at a time would store them twice.
+    if gateway.is_cut_short() {
+        return pending().await;
+    }
+    flush_now(gateway, session, point).await
+}
+
+/// The same, also in the last try at the end of the process.
+pub(crate) async fn flush_now(gateway: &Gateway, session: &Session, point: FlushPoint) -> Result<(), StoreError> {
     let flush = &gateway.behavior.flush;
     if point == FlushPoint::Start && flush.trusts_history() {
         session.change(|record| {
@@ -77,7 +88,9 @@ pub(crate) async fn flush_last(gateway: &Gateway, session: &Session) {
         gateway.env.sleep(RETRY).await;
     }
     let lost = session.read(|record| record.transcript.messages.len().saturating_sub(record.transcript.saved));
-    session.report(SessionEvent::MessagesGivenUp(lost as u64));
+    if lost > 0 {
+        session.report(SessionEvent::MessagesGivenUp(lost as u64));
+    }
 }
 
 /// Appends messages in one transaction. A lost answer neither repeats nor loses them. Accepted inputs that the messages hold

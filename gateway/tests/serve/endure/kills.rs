@@ -57,6 +57,8 @@ type Kept = &'static str;
 
 /// A prompt is a message, or waits.
 const PROMPT: Kept = "SELECT content FROM messages WHERE role = 'user' UNION SELECT text FROM accepted_inputs";
+/// Prompts that were stored more than once. Each has a text of its own.
+const TWICE: &str = "SELECT 1 FROM messages WHERE role = 'user' GROUP BY content HAVING count(*) > 1";
 const ANSWER: Kept = "SELECT content FROM messages WHERE role = 'assistant'";
 const TITLE: Kept = "SELECT title FROM sessions WHERE title IS NOT NULL";
 const CLOSED: Kept = "SELECT id FROM sessions WHERE ended_at IS NOT NULL";
@@ -161,7 +163,7 @@ async fn client(
 /// Resumes each conversation in which something waits, until nothing does, then waits until no row is open.
 async fn heal(gateway: &Served, tally: &mut Tally) {
     let count = |sql: &str| -> usize {
-        gateway.folder.rows().query_one(sql, [], |row| row.get::<_, i64>(0)).map_or(0, |count| count as usize)
+        gateway.folder.rows().query_one(sql, [], |row| row.get::<_, i64>(0)).expect("a number") as usize
     };
     const WAITING: &str = "SELECT count(*) FROM accepted_inputs";
     const OPEN: &str = "SELECT count(*) FROM sessions WHERE ended_at IS NULL";
@@ -193,6 +195,9 @@ fn check(rows: &Connection, promises: &[Promise], lost: &mut Vec<String>) {
     }
     if rows.prepare("PRAGMA foreign_key_check").and_then(|mut keys| keys.exists([])).expect("an answer") {
         lost.push("foreign_key_check: a row refers to none".to_owned());
+    }
+    if rows.prepare(TWICE).and_then(|mut twice| twice.exists([])).expect("an answer") {
+        lost.push("a prompt is stored twice".to_owned());
     }
     for kept in [PROMPT, ANSWER, TITLE, CLOSED] {
         let mut texts = rows.prepare(kept).expect("a statement");

@@ -7,7 +7,7 @@ use super::{Case, Cases, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "swept_calls_have_results",
-    about: "in a row that a start has ended, each tool call has a result",
+    about: "in a row that a start has ended, each tool call of the last message with calls has a result",
     claim: Claim::Each(check),
 };
 

@@ -432,10 +432,7 @@ impl Mirror {
             Write::Append { session, messages, .. } => {
                 self.count(session, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
             }
-            Write::End { session, at, reason } => {
-                self.end(session, *at, *reason, now);
-                self.adopt(session);
-            }
+            Write::End { session, at, reason } => self.end(session, *at, *reason, now),
             Write::Reopen { session } => self.open(session),
             Write::ReopenTip { session } => {
                 if written.session.as_ref() == Some(session) {

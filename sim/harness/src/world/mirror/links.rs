@@ -22,25 +22,6 @@ impl Mirror {
         let is_elsewhere = row.started_at < ended_at && row.source != parent.source;
         (!is_elsewhere).then_some((&parent.id, &row.id))
     }
-
-    /// A start has ended a row as the parent of one that was there before the first process: that one continues it from now on.
-    pub(super) fn adopt(&mut self, parent: &StoredId) {
-        let source = self.row(parent).map(|row| row.source.clone());
-        let is_linked = |row: &&SessionRow| {
-            self.link(row).is_some_and(|(linked, _)| linked == parent) && Some(&row.source) == source.as_ref()
-        };
-        let is_new = |row: &&SessionRow| self.begun.contains(&row.id) && self.elsewhere.contains(&row.id);
-        let adopted: Vec<StoredId> =
-            self.rows.iter().filter(is_new).filter(is_linked).map(|row| row.id.clone()).collect();
-        for child in adopted {
-            self.elsewhere.retain(|row| *row != child);
-            let first = self.first(parent).clone();
-            for later in self.firsts.values_mut().filter(|later| **later == child) {
-                *later = first.clone();
-            }
-            self.firsts.insert(child, first);
-        }
-    }
 }
 
 /// A row, and those that `links` lead to, each from a parent to its child: first the earlier ones, then the later ones of all.
