@@ -33,7 +33,9 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
 /// When the gateway started that finishes what an earlier release has begun with a row; none while it is down. What another program
 /// has begun that program finishes.
 fn start(view: &View<'_>, row: &SessionRow) -> Option<Uptime> {
-    view.sessions.filter(|_| !is_of_another_program(&row.source)).map(|_| view.process.up_since)
+    // A grace of zero keeps orphans for ever: what is repaired would be one.
+    let repairs = view.settings().orphan_grace > Millis::ZERO && !is_of_another_program(&row.source);
+    view.sessions.filter(|_| repairs).map(|_| view.process.up_since)
 }
 
 fn detail(row: &str, since: Uptime) -> String {
