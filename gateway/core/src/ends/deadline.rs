@@ -60,11 +60,12 @@ async fn one(gateway: &Gateway, session: &Session) -> (bool, usize) {
 
 /// Stores what no row has. The answer of an earlier try may not have been read, so the rows say what they have.
 async fn flush(gateway: &Gateway, session: &Session) -> Result<(), StoreError> {
-    let (row, messages) = session.read(|record| {
+    let (row, before, messages) = session.read(|record| {
         let transcript = &record.transcript;
-        (record.agent.row.clone(), transcript.messages.get(transcript.saved..).unwrap_or_default().to_vec())
+        let unsaved = transcript.messages.get(transcript.saved..).unwrap_or_default().to_vec();
+        (record.agent.row.clone(), transcript.saved - transcript.draft.min(transcript.saved), unsaved)
     });
-    if messages.is_empty() || reconcile::ends_with(&gateway.rows.messages(row).await?, &messages) {
+    if messages.is_empty() || reconcile::follow(&gateway.rows.messages(row).await?, before, &messages) {
         return Ok(());
     }
     persist::flush_now(gateway, session, FlushPoint::Finalize).await

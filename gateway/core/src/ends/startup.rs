@@ -1,9 +1,9 @@
 //! Brings the rows of earlier processes in order.
 //!
-//! Halves of rotations are repaired before the first client is served: a row that a compression has ended and that no row continues
-//! is open again. A row of this gateway's clients that is open at its start
-//! is an orphan. Its client has a grace to come back; then its open tool calls get their results and the row is ended. Rows of
-//! other programs on the same database stay as they are: those may be using them.
+//! Halves of rotations are repaired before the first client is served: a row that a compression has ended and that no row
+//! continues is open again. A row of this gateway's clients that is open at its start is an orphan. Its client has a grace to
+//! come back; then its open tool calls get their results and the row is ended. Rows of other programs on the same database stay
+//! as they are: those may be using them.
 //!
 //! Each repair is a transaction, and is made only where the rows need it. So a start that is cut off leaves the rest to the next.
 

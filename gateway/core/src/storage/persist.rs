@@ -94,8 +94,7 @@ pub(crate) async fn flush_last(gateway: &Gateway, session: &Session) {
 }
 
 /// Appends messages in one transaction. A lost answer neither repeats nor loses them. Accepted inputs that the messages hold
-/// wait no longer. `before` is how many messages the row has, where that is known: of two equal messages the first is no sign that
-/// the second is stored.
+/// wait no longer. `before` is how many messages the row has, where that is known.
 async fn append_of(
     gateway: &Gateway,
     session: &Session,
@@ -106,9 +105,7 @@ async fn append_of(
     let taken = session.read(|record| record.taken.clone());
     let written = gateway.rows.append_taking(row.clone(), messages.clone(), taken.clone()).await;
     let look = || gateway.rows.messages(row.clone());
-    let shows = |rows: &Vec<MessageRow>| {
-        before.is_none_or(|before| rows.len() >= before + messages.len()) && reconcile::ends_with(rows, &messages)
-    };
+    let shows = |rows: &Vec<MessageRow>| reconcile::follow(rows, before.unwrap_or(0), &messages);
     reconcile::outcome(gateway, written, look, shows).await?;
     if !taken.is_empty() {
         session.change(|record| record.taken.retain(|id| !taken.contains(id)));

@@ -36,6 +36,11 @@ pub(crate) async fn read<F>(gateway: &Gateway, look: impl Fn() -> Pending<F>) ->
     }
 }
 
+/// Whether these messages follow the `before` that a row had: of two equal messages the first is no sign that the second is stored.
+pub(crate) fn follow(rows: &[MessageRow], before: usize, messages: &[NewMessage]) -> bool {
+    rows.len() >= before + messages.len() && ends_with(rows, messages)
+}
+
 /// Whether the last of `rows` are these messages.
 pub(crate) fn ends_with(rows: &[MessageRow], messages: &[NewMessage]) -> bool {
     let last = rows.len().checked_sub(messages.len()).map(|first| &rows[first..]);
