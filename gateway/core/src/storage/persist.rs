@@ -44,7 +44,7 @@ pub(crate) async fn flush_now(gateway: &Gateway, session: &Session, point: Flush
         return Ok(());
     }
     for part in flush.parts(again) {
-        append_of(gateway, session, &row, part, None).await?;
+        append_of(gateway, session, &row, part, 0).await?;
     }
     let is_noted = |record: &Record| record.transcript.loaded == 0 && record.transcript.is_marked;
     if point != FlushPoint::Child && !session.read(is_noted) {
@@ -61,7 +61,7 @@ pub(crate) async fn flush_now(gateway: &Gateway, session: &Session, point: Flush
         flush.counts_each() && !flush.trusts_history() && session.read(|record| record.transcript.draft == 0);
     let mut stored = saved;
     for part in flush.parts(unsaved) {
-        let before = is_exact.then_some(stored);
+        let before = if is_exact { stored } else { 0 };
         stored += part.len();
         append_of(gateway, session, &row, part, before).await?;
         if flush.counts_each() {
@@ -93,34 +93,33 @@ pub(crate) async fn flush_last(gateway: &Gateway, session: &Session) {
     }
 }
 
-/// Appends messages in one transaction. A lost answer neither repeats nor loses them. Accepted inputs that the messages hold
-/// wait no longer. `before` is how many messages the row has, where that is known.
+/// Appends messages to the `before` that the row has, and settles the accepted inputs that they hold.
 async fn append_of(
     gateway: &Gateway,
     session: &Session,
     row: &StoredId,
     messages: Vec<NewMessage>,
-    before: Option<usize>,
+    before: usize,
 ) -> Result<(), StoreError> {
     let taken = session.read(|record| record.taken.clone());
-    let written = gateway.rows.append_taking(row.clone(), messages.clone(), taken.clone()).await;
-    let look = || gateway.rows.messages(row.clone());
-    let shows = |rows: &Vec<MessageRow>| reconcile::follow(rows, before.unwrap_or(0), &messages);
-    reconcile::outcome(gateway, written, look, shows).await?;
+    append(gateway, row, before, messages, taken.clone()).await?;
     if !taken.is_empty() {
         session.change(|record| record.taken.retain(|id| !taken.contains(id)));
     }
     Ok(())
 }
 
-/// The same for a row without a live session. `taken` are the inputs that the messages hold.
+/// Appends messages in one transaction. A lost answer neither repeats nor loses them. Accepted inputs that the messages hold, those
+/// of `taken`, wait no longer. `before` is how many messages the row has, or 0 where that is not known.
 pub(crate) async fn append(
     gateway: &Gateway,
     row: &StoredId,
+    before: usize,
     messages: Vec<NewMessage>,
     taken: Vec<InputId>,
 ) -> Result<(), StoreError> {
     let written = gateway.rows.append_taking(row.clone(), messages.clone(), taken).await;
     let look = || gateway.rows.messages(row.clone());
-    reconcile::outcome(gateway, written, look, |rows| reconcile::ends_with(rows, &messages)).await
+    let shows = |rows: &Vec<MessageRow>| reconcile::follow(rows, before, &messages);
+    reconcile::outcome(gateway, written, look, shows).await
 }

@@ -117,7 +117,8 @@ async fn close_calls(gateway: &Gateway, row: &StoredId, transcript: Transcript) 
     if closing.is_empty() {
         return transcript;
     }
-    let stored = persist::append(gateway, row, closing.clone(), Vec::new()).await;
+    let before = transcript.messages.len();
+    let stored = persist::append(gateway, row, before, closing.clone(), Vec::new()).await;
     let messages = [transcript.messages, closing].concat();
     match stored {
         Ok(()) => Transcript::loaded(messages),
