@@ -113,11 +113,6 @@ impl<'a> Cases<'a> {
         self.tally.judged.get(place / 64).is_some_and(|word| word & (1 << (place % 64)) != 0)
     }
 
-    /// Whether the subject at this place was judged or excused before.
-    pub(crate) fn was_seen(&self, place: usize) -> bool {
-        self.was_judged(place) || self.tally.excused.contains_key(&place)
-    }
-
     pub(crate) fn into_breaches(self) -> Vec<Breach> {
         self.breaches
     }

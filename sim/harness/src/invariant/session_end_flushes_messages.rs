@@ -27,7 +27,7 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
         // Another session may continue with the row later, so a session is judged or excused once, unless its messages change.
         let Some(messages) = messages else { continue };
         let place = place * LENGTHS + messages.min(LENGTHS - 1);
-        if !cases.was_seen(place) {
+        if !cases.was_judged(place) {
             cases.look(place, case(view, session));
         }
     }
