@@ -140,8 +140,13 @@ impl Served {
     }
 
     /// Sends a signal and waits for the exit code; the folder is kept.
-    pub(crate) async fn stop(mut self, signal: &str) -> (Option<i32>, Folder) {
+    pub(crate) async fn stop(self, signal: &str) -> (Option<i32>, Folder) {
         self.signal(signal);
+        self.ended().await
+    }
+
+    /// Waits for the exit code; the folder is kept.
+    pub(crate) async fn ended(mut self) -> (Option<i32>, Folder) {
         let status = until("it ends", || self.process.0.try_wait().expect("our child")).await;
         (status.code(), self.folder)
     }

@@ -4,6 +4,9 @@ use std::fs;
 use std::io::Read;
 use std::process::Stdio;
 
+use gateway::real::clock::MachineClock;
+use gateway_core::clock::{Clock, Millis};
+
 use crate::bench::{Folder, Served, gateway};
 
 /// A gateway with an uninterruptible tool and a short time to stop.
@@ -73,4 +76,38 @@ async fn the_deadline_waits_for_no_other_process() {
     assert_eq!(code, Some(1));
     assert!(said.contains("sessions left: 1, rows left open: 1"), "{said}");
     assert_eq!(folder.end_of(&row), None);
+}
+
+/// Messages that the store has refused are tried again until the end. When the store takes them at the deadline, they are stored
+/// once, although the last try comes between two of those tries.
+#[tokio::test(flavor = "current_thread")]
+async fn the_last_try_stores_nothing_twice() {
+    tokio::join!(check_once(Millis(1350)), check_once(Millis(1500)), check_once(Millis(1650)));
+}
+
+/// Another process holds the database from the call of a tool on, until this long after SIGTERM.
+async fn check_once(held: Millis) {
+    let folder = Folder::new();
+    let script = folder.write("script.toml", "[turns.dig]\nsteps = [{ tool = \"terminal\", takes = \"300ms\" }]");
+    let mut command = gateway(&["--listen", "127.0.0.1:0", "--db", &folder.path("state.db"), "--log", "off"]);
+    command.args(["--agent", &format!("script:{script}"), "--busy-timeout", "300ms", "--stop-timeout", "1200ms"]);
+    command.stderr(Stdio::null());
+    let gateway = Served::run(folder, command);
+    let mut client = gateway.connect().await;
+    let (session, row) = client.create().await;
+    client.prompt(&session, "dig").await;
+    client.event_of("tool.start").await;
+    let other = gateway.folder.rows();
+    other.execute_batch("BEGIN IMMEDIATE").expect("no other writer");
+    client.event_of("message.complete").await;
+    let clock = MachineClock::start();
+    gateway.signal("TERM");
+    clock.sleep_until(clock.now().uptime + held).await;
+    other.execute_batch("ROLLBACK").expect("it was begun");
+    let (_, folder) = gateway.ended().await;
+    let twice =
+        "SELECT count(*) - count(DISTINCT role || ifnull(tool_calls, '') || ifnull(tool_call_id, '') || content)
+                 FROM messages WHERE session_id = ?1";
+    let twice: i64 = folder.rows().query_one(twice, [&row], |row| row.get(0)).expect("a number");
+    assert_eq!(twice, 0, "held for {held}");
 }
