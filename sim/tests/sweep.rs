@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use gateway_core::clock::Millis;
 use sim_harness::invariant::NAMES;
 use sim_harness::verdict::{Reference, judge};
 use sim_harness::{Release, Scenario, Simulator};
-use sim_scenario::{CallSide, Fault, Journal, StoreSettings, Synchronous};
+use sim_scenario::{Call, CallSide, Fault, Journal, OnSkip, StoreFault, StoreSettings, Synchronous};
 use sim_search::sweep::{FailedPoint, Kind, Place, Sample, Sweep, Swept};
 
 fn file(path: &str) -> Scenario {
@@ -71,6 +72,23 @@ fn each_event_has_a_point() {
     assert!(distinct.len() > 5, "{} failures", distinct.len());
     assert_eq!(distinct.len(), between.len());
     replay(&swept, Release::V0_16_0);
+}
+
+/// The two journal modes are two ways to write: the same commits change the disk more often with a journal that is deleted after each.
+#[test]
+fn journal_modes_differ_on_the_disk() {
+    let changes = |journal| {
+        let mut scenario = file("issues/44045_drop_while_idle.toml");
+        let (call, fault) = (Call::any(CallSide::Write), Fault::Power { change: 1 });
+        let (nth, from, until, on_skip) = (Some(u32::MAX), Millis::ZERO, None, OnSkip::Allowed);
+        // A loss of power that does not come puts the database on the disk.
+        scenario.store.faults.push(StoreFault { call, nth, from, until, fault, on_skip });
+        scenario.store.journal = journal;
+        let report = Simulator::new().run(&scenario, Release::Current);
+        report.calls.iter().map(|call| call.changes).sum::<u32>()
+    };
+    let [wal, delete] = [Journal::Wal, Journal::Delete].map(changes);
+    assert!(0 < wal && wal < delete, "{wal} and {delete}");
 }
 
 /// The power is lost at each change of the disk. Where SQLite does not wait for the disk, commits are lost.
