@@ -7,7 +7,7 @@ use gateway_core::clock::Millis;
 use sim_harness::invariant::NAMES;
 use sim_harness::verdict::{Reference, judge};
 use sim_harness::{Release, Scenario, Simulator};
-use sim_scenario::{Call, CallSide, Fault, Journal, OnSkip, StoreFault, StoreSettings, Synchronous};
+use sim_scenario::{Call, CallSide, Fault, Journal, Latency, OnSkip, StoreFault, StoreSettings, Synchronous};
 use sim_search::sweep::{FailedPoint, Kind, Place, Sample, Sweep, Swept};
 
 fn file(path: &str) -> Scenario {
@@ -72,6 +72,20 @@ fn each_event_has_a_point() {
     assert!(distinct.len() > 5, "{} failures", distinct.len());
     assert_eq!(distinct.len(), between.len());
     replay(&swept, Release::V0_16_0);
+}
+
+/// The recovery lasts until the clients that are back have their answers, also over a slow network.
+#[test]
+fn a_slow_network_hides_no_call_of_the_recovery() {
+    let again = |latency| {
+        let mut scenario = file("issues/44045_drop_while_idle.toml");
+        scenario.network.latency = Latency { min: latency, max: latency };
+        let points =
+            |kind| Sweep { release: Release::Current, kind, sample: 0 }.carry_out(&mut Simulator::new(), &scenario);
+        points(Kind::CrashTwice).points - points(Kind::Crash).points
+    };
+    let [fast, slow] = [Millis::ZERO, Millis(300)].map(again);
+    assert!(0 < fast && fast <= slow, "{fast} and {slow}");
 }
 
 /// The two journal modes are two ways to write: the same commits change the disk more often with a journal that is deleted after each.
