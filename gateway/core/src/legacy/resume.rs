@@ -28,7 +28,8 @@ pub(crate) async fn reopen_then_register(
         return Ok(Opened::MovedOn(tip));
     }
     windows::pass(gateway, Window::ReopenedNotRegistered).await;
-    let loaded = opening::load(gateway, target, service).await?;
+    let mut loaded = opening::load(gateway, target, service).await?;
+    opening::close_calls(gateway, target, &mut loaded).await;
     let _lock = gateway.resume_lock.lock().await;
     if let Some(session) = opening::live(gateway, target) {
         if loaded.agent.is_some() && gateway.behavior.close.on_agent_close() == RowEnd::End {

@@ -258,7 +258,7 @@ async fn register_then_reopen(
 
 /// Reads what the session is resumed with, and the model that it has or gets.
 async fn load(gateway: &Gateway, target: &StoredId, asked: &Asked) -> Result<(Loaded, Option<String>), Error> {
-    let loaded = opening::load(gateway, target, asked.service).await?;
+    let mut loaded = opening::load(gateway, target, asked.service).await?;
     let is_unchanged = asked.model_changes.is_some() && gateway.model_changes(target) == asked.model_changes;
     let model = match &asked.model {
         Some(model) => {
@@ -268,6 +268,8 @@ async fn load(gateway: &Gateway, target: &StoredId, asked: &Asked) -> Result<(Lo
         None if *target == asked.row.id && is_unchanged => asked.row.model.clone(),
         None => gateway.rows.session(target.clone()).await.map_err(failed)?.and_then(|row| row.model),
     };
+    // Nothing fails from here on.
+    opening::close_calls(gateway, target, &mut loaded).await;
     Ok((loaded, gateway.behavior.lineage.resumed_model(model)))
 }
 

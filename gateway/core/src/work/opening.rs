@@ -92,39 +92,41 @@ pub(crate) async fn reopen(gateway: &Gateway, target: &StoredId, service: Servic
     }
 }
 
-/// Reads the messages of a row, and builds the agent if that comes before the record.
+/// Reads the messages of a row and what waits for it, and builds the agent if that comes before the record. It writes nothing: a
+/// resume that fails leaves the row of another program as it was.
 pub(crate) async fn load(gateway: &Gateway, target: &StoredId, service: Service) -> Result<Loaded, Error> {
     let rows = gateway.rows.messages(target.clone()).await.map_err(failed)?;
     let messages: Vec<NewMessage> = rows.into_iter().map(|row| row.message).collect();
-    let transcript = close_calls(gateway, target, Transcript::loaded(messages)).await;
-    let messages = &transcript.messages;
     let displayed = match gateway.behavior.resume.counted() {
         CountedRows::Row => Vec::new(),
-        CountedRows::Chain => legacy::chain::displayed(gateway, target, service, messages).await.map_err(failed)?,
+        CountedRows::Chain => legacy::chain::displayed(gateway, target, service, &messages).await.map_err(failed)?,
     };
     let agent = match gateway.behavior.resume.building(service) {
         Building::First => Some(build_now(gateway).await?),
         Building::Meanwhile | Building::Later | Building::AtFirstPrompt => None,
     };
     let waiting = input::left(gateway, target).await.map_err(failed)?;
-    Ok(Loaded { transcript, displayed, waiting, agent })
+    Ok(Loaded { transcript: Transcript::loaded(messages), displayed, waiting, agent })
 }
 
-/// Stores a result for each call that the end of a process has left without one.
-async fn close_calls(gateway: &Gateway, row: &StoredId, transcript: Transcript) -> Transcript {
-    let at = gateway.env.now().wall;
-    let closing = gateway.behavior.provider.closing(&transcript.messages, CutBy::Process, at);
+/// Stores a result for each call that the end of a process has left without one. Where the store refuses them, they stay unsaved
+/// and go with the next flush.
+pub(crate) async fn close_calls(gateway: &Gateway, row: &StoredId, loaded: &mut Loaded) {
+    let transcript = &loaded.transcript;
+    let closing = gateway.behavior.provider.closing(&transcript.messages, CutBy::Process, gateway.env.now().wall);
     if closing.is_empty() {
-        return transcript;
+        return;
     }
-    let before = transcript.messages.len();
-    let stored = persist::append(gateway, row, before, closing.clone(), Vec::new()).await;
-    let messages = [transcript.messages, closing].concat();
-    match stored {
+    let stored = persist::append(gateway, row, transcript.messages.len(), closing.clone(), Vec::new()).await;
+    match gateway.behavior.resume.counted() {
+        CountedRows::Row => {}
+        CountedRows::Chain => loaded.displayed.extend_from_slice(&closing),
+    }
+    let messages = [std::mem::take(&mut loaded.transcript.messages), closing].concat();
+    loaded.transcript = match stored {
         Ok(()) => Transcript::loaded(messages),
-        // They stay unsaved and go with the next flush.
-        Err(_) => Transcript { messages, ..transcript },
-    }
+        Err(_) => Transcript { messages, ..std::mem::take(&mut loaded.transcript) },
+    };
 }
 
 /// Builds an agent before its record is registered.
