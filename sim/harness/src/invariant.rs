@@ -12,6 +12,7 @@ mod answers_reach_tool_results;
 mod archived_messages_are_kept;
 mod attached_clients_know_the_state;
 mod bounds_are_exact;
+mod branches_are_atomic;
 mod busy_sessions_have_a_turn;
 mod call_ids_are_unique;
 mod calls_have_results;
@@ -84,7 +85,7 @@ use crate::claim::{Breach, Case, Cases, Claim, Condition, Excuse, RENAMED, View,
 pub use crate::claim::{Invariant, Violation};
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 74] = [
+pub const ALL: [&Invariant; 75] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_not_cut_short::INVARIANT,
@@ -93,6 +94,7 @@ pub const ALL: [&Invariant; 74] = [
     &live_rows_stay_open::INVARIANT,
     &one_open_row_per_chain::INVARIANT,
     &rotations_are_atomic::INVARIANT,
+    &branches_are_atomic::INVARIANT,
     &one_record_per_row::INVARIANT,
     &one_turn_per_record::INVARIANT,
     &busy_sessions_have_a_turn::INVARIANT,

@@ -21,6 +21,7 @@ use crate::lifecycle::resume::{AnswerMade, CountedRows, OnLive, Order, Service};
 use crate::record::{Record, SessionStage, shown, unfinished};
 use crate::rpc::{Error, code};
 use crate::state::{EventLog, Gateway, Link, Session};
+use crate::storage::reconcile;
 use crate::store::{SessionRow, StoredId};
 use crate::work::model;
 use crate::work::opening::{self, Loaded, Opened, failed};
@@ -244,8 +245,9 @@ async fn register_then_reopen(
         }
         // The row may have been reopened: it is ended like that of any other session. Until then the session is listed.
         Err(error) => {
+            // A list must not show it with the model of an earlier row.
             if *target != asked.row.id
-                && let Ok(Some(row)) = gateway.rows.session(target.clone()).await
+                && let Ok(Some(row)) = reconcile::read(gateway, || gateway.rows.session(target.clone())).await
             {
                 session.change(|record| record.details.model = gateway.behavior.lineage.resumed_model(row.model));
             }

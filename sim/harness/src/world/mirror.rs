@@ -3,6 +3,7 @@
 //! Claims read the mirror instead of the tables. It needs no query, and it implements the writes a second time without
 //! SQL, so that mistakes in the SQL are found. At rest the tables are compared with it.
 
+mod branches;
 mod ends;
 mod inputs;
 mod links;
@@ -40,6 +41,7 @@ pub(crate) struct Mirror {
     /// The titles that new rows asked for but did not get, because another row had them. By the first row of the
     /// conversation.
     untitled: BTreeSet<(StoredId, String)>,
+    branches: branches::Branches,
     ends: ends::Ends,
     uses: uses::Uses,
     /// Rows that received messages after their end, with the end reason.
@@ -406,6 +408,7 @@ impl Mirror {
         }
         self.refused.apply(write, &first, self.messages.active(row));
         self.messages.apply(write, &first);
+        self.branches.apply(write, row, self.messages.active(row).len());
     }
 
     /// Records that a write has changed a row other than by an end.
@@ -464,6 +467,7 @@ impl Mirror {
             }
             Write::Branch { child, title, messages } => {
                 self.insert(child);
+                self.begin_branch(child, messages.len());
                 self.name_branch(child, title);
                 self.count(&child.id, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());
             }
