@@ -15,9 +15,9 @@ use crate::rows::RowSet;
 pub(crate) struct Oracle {
     /// The bound of each claim of [`ALL`] under the present settings; zero where it has none.
     bounds: Vec<Millis>,
-    /// The conditions of `Within` claims that hold now, by the claim's place in [`ALL`] and the subject. Those that are due
-    /// at one instant are reported in this order.
-    begun: BTreeMap<(usize, String), Begun>,
+    /// The conditions of the `Within` claims of [`ALL`] that hold now, by their subject. Those that are due at one instant are
+    /// reported in this order.
+    begun: Vec<BTreeMap<String, Begun>>,
     /// The claims and subjects that are reported: each pair once.
     reported: BTreeSet<(&'static str, String)>,
     violations: Vec<Violation>,
@@ -36,7 +36,8 @@ struct Begun {
 impl Oracle {
     /// The judge of a run of this scenario.
     pub(crate) fn new(scenario: &Scenario) -> Self {
-        let mut oracle = Self { tallies: vec![Tally::default(); ALL.len()], ..Self::default() };
+        let begun = ALL.map(|_| BTreeMap::new()).into();
+        let mut oracle = Self { tallies: vec![Tally::default(); ALL.len()], begun, ..Self::default() };
         oracle.bound_by(scenario);
         oracle
     }
@@ -76,18 +77,17 @@ impl Oracle {
 
     /// The next instant at which a condition is due. `None`: no condition holds.
     pub(crate) fn next_due(&self) -> Option<Uptime> {
-        self.begun.values().map(|begun| begun.due).min()
+        self.begun.iter().flat_map(BTreeMap::values).map(|begun| begun.due).min()
     }
 
     /// Call after the last event of the instant `now`. Reports the conditions that are due.
     pub(crate) fn judge_due(&mut self, now: Uptime) {
-        let due = |begun: &Begun| begun.due <= now;
-        let overdue: Vec<_> = self.begun.iter().filter(|(_, begun)| due(begun)).map(|(key, _)| key.clone()).collect();
-        for key in overdue {
-            if let Some(begun) = self.begun.remove(&key) {
-                let detail = (begun.condition.detail)(&key.1, begun.since);
-                self.close(key.0, 1, None);
-                self.violate(now, ALL[key.0].name, key.1, detail);
+        for place in 0..self.begun.len() {
+            let due = self.begun[place].extract_if(.., |_, begun| begun.due <= now);
+            for (subject, begun) in due.collect::<Vec<_>>() {
+                let detail = (begun.condition.detail)(&subject, begun.since);
+                self.close(place, 1, None);
+                self.violate(now, ALL[place].name, subject, detail);
             }
         }
     }
@@ -121,10 +121,10 @@ impl Oracle {
 
     fn note(&mut self, now: Uptime, place: usize, conditions: Vec<Condition>, view: &View<'_>) {
         let hold: BTreeSet<&str> = conditions.iter().map(|condition| condition.subject.as_str()).collect();
-        let before = self.begun.len();
-        self.begun.retain(|(other, subject), _| *other != place || hold.contains(subject.as_str()));
+        let before = self.begun[place].len();
+        self.begun[place].retain(|subject, _| hold.contains(subject.as_str()));
         // A condition that ended in time is a case that was judged; one that ended with the process would be judged later.
-        let ended = before - self.begun.len();
+        let ended = before - self.begun[place].len();
         self.close(place, ended, view.sessions.is_none().then_some(Excuse::Killed));
         self.ended |= ended > 0;
         let mut replaced = 0;
@@ -133,11 +133,10 @@ impl Oracle {
             let delayed = |since: Uptime| since + within + view.store.delay_since(since);
             let reported = (ALL[place].name, condition.subject.clone());
             if !self.reported.contains(&reported) {
-                let key = (place, reported.1);
                 // What puts it off may be later than now.
                 let since = now.max(condition.era);
                 let begun = Begun { since, due: delayed(since), condition };
-                match self.begun.get_mut(&key) {
+                match self.begun[place].get_mut(&reported.1) {
                     // A condition that may now hold longer, for a fault of the store delays its end, is due later.
                     Some(known) if known.condition.era == begun.condition.era => {
                         known.due = known.due.max(delayed(known.since));
@@ -149,7 +148,7 @@ impl Oracle {
                         self.ended = true;
                     }
                     None => {
-                        self.begun.insert(key, begun);
+                        self.begun[place].insert(reported.1, begun);
                     }
                 }
             }

@@ -85,7 +85,7 @@ impl ScenarioError {
         // The text before the offset is the same in the lossy conversion, so the position is right in both.
         let text = String::from_utf8_lossy(bytes);
         let found = bytes[offset];
-        Source { path, text: &text }
+        Source::new(path, &text)
             .error(offset..offset + 1, format!("not UTF-8: byte 0x{found:02x} at offset {offset}"))
             .with_help("a scenario file is UTF-8 text")
     }
@@ -120,9 +120,15 @@ impl std::error::Error for ScenarioError {}
 pub(super) struct Source<'a> {
     pub(super) path: &'a Path,
     pub(super) text: &'a str,
+    /// The offsets of the line ends: a file of many steps is not counted through for each of them.
+    line_ends: Vec<usize>,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    pub(super) fn new(path: &'a Path, text: &'a str) -> Self {
+        Self { path, text, line_ends: text.match_indices('\n').map(|(at, _)| at).collect() }
+    }
+
     /// A mistake at a place of the text.
     pub(super) fn error(&self, span: Range<usize>, message: impl Into<String>) -> ScenarioError {
         let mut error = ScenarioError::of_path(self.path, message);
@@ -146,7 +152,7 @@ impl Source<'_> {
 
     /// The line of a byte, from 1.
     pub(super) fn line(&self, offset: usize) -> usize {
-        self.text[..offset].matches('\n').count() + 1
+        self.line_ends.partition_point(|end| *end < offset) + 1
     }
 
     /// The position of the key whose value is at `value`: the nearest occurrence of `key` before the value.

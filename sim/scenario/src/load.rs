@@ -11,7 +11,7 @@ use super::scenario::Scenario;
 impl Scenario {
     /// Parses the text of a scenario file. `expect` may name the invariants in `names`; `path` only stands in errors.
     pub fn parse(path: &Path, text: &str, names: &InvariantNames) -> Result<Self, ScenarioError> {
-        let (scenario, _) = check::scenario(&Source { path, text }, names)?;
+        let (scenario, _) = check::scenario(&Source::new(path, text), names)?;
         Ok(scenario)
     }
 
@@ -25,7 +25,7 @@ impl Scenario {
     pub fn load_with_warnings(path: &Path, names: &InvariantNames) -> Result<(Self, Vec<Warning>), ScenarioError> {
         let bytes = fs::read(path).map_err(|error| ScenarioError::unreadable(path, &error))?;
         match str::from_utf8(&bytes) {
-            Ok(text) => check::scenario(&Source { path, text }, names),
+            Ok(text) => check::scenario(&Source::new(path, text), names),
             Err(error) => Err(ScenarioError::not_text(path, &bytes, error.valid_up_to())),
         }
     }

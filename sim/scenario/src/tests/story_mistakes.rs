@@ -88,7 +88,7 @@ fn turns_that_go_no_further() {
     );
     let path = Path::new("x.toml");
     let text = format!("{EXAMPLE}\n[turns.more]\nsteps = [{{ reply = \"done\" }}]\n");
-    let (_, warnings) = crate::check::scenario(&Source { path, text: &text }, &NAMES).expect("a good file");
+    let (_, warnings) = crate::check::scenario(&Source::new(path, &text), &NAMES).expect("a good file");
     let [warning] = warnings.as_slice() else { panic!("one warning: {warnings:?}") };
     assert_eq!(warning.message, "turn `more` is never run: no prompt has `turn = \"more\"`");
 }
