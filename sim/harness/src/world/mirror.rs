@@ -23,7 +23,10 @@ use gateway_core::store::{
 };
 use gateway_sqlite::Dump;
 
-pub(crate) use {ends::RowEnd, refused::RefusedMessage};
+pub(crate) use {
+    ends::RowEnd,
+    refused::{RefusedMessage, Why},
+};
 
 /// The session rows, in the order in which they were inserted.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -169,19 +172,6 @@ impl Mirror {
     /// How many writes of messages to the conversation of a row the store has refused from this instant on.
     pub(crate) fn refusals_since(&self, row: &StoredId, from: Uptime) -> usize {
         self.refused.since(self.first(row), from)
-    }
-
-    /// Records that the store has refused a write, which is known to the gateway as not written.
-    pub(crate) fn note_refused(&mut self, write: &Write, now: Uptime) {
-        match write {
-            Write::Append { session, messages, .. } => self.refused.note(&self.first(session).clone(), messages, now),
-            Write::StartTurn { session, messages, .. } => {
-                let parent = session.parent.as_ref().filter(|_| session.branched_from.is_none());
-                let first = self.first(parent.unwrap_or(&session.id)).clone();
-                self.refused.note(&first, messages, now);
-            }
-            _ => {}
-        }
     }
 
     /// The accepted inputs that wait in the rows, oldest first.

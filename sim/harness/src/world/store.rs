@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::SimContext;
 use super::database::{PowerLoss, SharedDatabase};
 use super::fault::Faults;
-use super::mirror::Mirror;
+use super::mirror::{Mirror, Why};
 use crate::footprint::Resource;
 use crate::story::Skipped;
 use crate::task::{Role, TaskTag};
@@ -265,10 +265,12 @@ impl Workers {
         if let Some(cause) = refused {
             let refused = Err(StoreError::NotWritten { cause: cause.to_owned() });
             self.context.enter(Site::Commit, format!("{write:?} -> {refused:?}"));
-            self.mirror.borrow_mut().note_refused(write, self.context.now());
-            if matches!(fault, Some(Fault::Error | Fault::Full)) || held > self.faults.promised_wait() {
+            let is_failure = matches!(fault, Some(Fault::Error | Fault::Full)) || held > self.faults.promised_wait();
+            if is_failure {
                 self.faults.note_broken();
             }
+            let why = if is_failure { Why::Failure } else { Why::ShortLock };
+            self.mirror.borrow_mut().note_refused(write, why, self.context.now());
             return refused;
         }
         if fault == Some(Fault::Sync) {
@@ -300,7 +302,7 @@ impl Workers {
         match self.context.chooser.choose("store.sync", &["not written", "written"]) {
             0 => {
                 self.context.enter(Site::Commit, format!("{write:?} -> {lost:?}, and it is not written"));
-                self.mirror.borrow_mut().note_refused(write, self.context.now());
+                self.mirror.borrow_mut().note_refused(write, Why::Failure, self.context.now());
             }
             _ => drop(self.commit(write)),
         }
@@ -344,7 +346,7 @@ impl Workers {
         self.context.enter(Site::Commit, format!("{write:?} -> {result:?}"));
         match &result {
             Ok(written) => self.note_commit(write, written),
-            Err(_) => self.mirror.borrow_mut().note_refused(write, self.context.now()),
+            Err(_) => self.mirror.borrow_mut().note_refused(write, Why::Failure, self.context.now()),
         }
         result
     }
