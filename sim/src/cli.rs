@@ -9,6 +9,7 @@ macro_rules! out {
     }};
 }
 
+mod audit;
 mod behavior;
 mod bench;
 mod bounds;
@@ -78,6 +79,8 @@ enum Command {
     Parity(parity::Arguments),
     /// Print the script of a recording as a scenario file
     Import(import::Arguments),
+    /// Judge the rows of a gateway's database, and name the defects that leave them so
+    Audit(audit::Arguments),
 }
 
 /// The exit code of usage errors and bad files.
@@ -124,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Behavior(arguments) => behavior::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
     }) {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(error)) => {

@@ -1,0 +1,385 @@
+//! The claims, one a kind: what must hold, which columns it needs, and which defects of the catalogue break it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+/// A defect of the catalogue that leaves the shape of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Defect {
+    /// Its id, such as `S1`.
+    pub id: &'static str,
+    /// The releases whose code has it.
+    pub releases: &'static [&'static str],
+}
+
+/// What is asked of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Open, and nobody has used it for longer than the age.
+    OpenRowWithoutOwner,
+    /// Two rows of one chain are open.
+    TwoOpenRowsInChain,
+    /// A row continues one that did not end by a rotation.
+    ContinuedRowNotCompressed,
+    /// Ended by a rotation, and nothing continues it.
+    CompressedRowWithoutChild,
+    /// Ended by a rotation, and two rows continue it.
+    CompressedRowContinuedTwice,
+    /// Ended by a rotation, and without a message.
+    CompressedRowWithoutMessages,
+    /// Nobody ever said anything.
+    RowWithoutMessages,
+    /// The counter of messages is wrong.
+    MessageCountDiffers,
+    /// The counter of calls is wrong.
+    ToolCallCountDiffers,
+    /// A call that has no result.
+    CallWithoutResult,
+    /// A result that has no call.
+    ResultWithoutCall,
+    /// A message that was stored again.
+    DuplicateMessages,
+    /// A message that was stored after the end of its row.
+    MessageAfterEnd,
+    /// The row of a messaging platform, ended by a gateway of terminals.
+    PlatformRowEnded,
+    /// A row whose source nobody set.
+    SourceUnknown,
+    /// Messages whose row is missing.
+    MessagesWithoutRow,
+    /// A parent that is missing.
+    ParentMissing,
+    /// Parents that lead back to the row.
+    ParentCycle,
+    /// Another reference that leads nowhere.
+    ReferenceMissing,
+    /// The end lies before the start.
+    EndedBeforeStarted,
+    /// Two rows have one title.
+    TitleGivenTwice,
+    /// Pages that SQLite cannot trust.
+    DamagedPages,
+}
+
+struct Entry {
+    name: &'static str,
+    /// What holds in a sound database.
+    claim: &'static str,
+    /// The columns without which it cannot be judged.
+    needs: &'static [(&'static str, &'static str)],
+    defects: &'static [Defect],
+    /// What else leaves it, where the catalogue has nothing or not all.
+    otherwise: &'static str,
+    /// Whether `--sql` has a statement for it.
+    is_safe: bool,
+}
+
+const ALL: &[&str] = &["0.16.0", "0.17.0", "0.18.2", "0.19.0"];
+const FROM_17: &[&str] = &["0.17.0", "0.18.2", "0.19.0"];
+const FROM_18: &[&str] = &["0.18.2", "0.19.0"];
+const UNTIL_17: &[&str] = &["0.16.0", "0.17.0"];
+const UNTIL_18: &[&str] = &["0.16.0", "0.17.0", "0.18.2"];
+const ONLY_16: &[&str] = &["0.16.0"];
+const ONLY_19: &[&str] = &["0.19.0"];
+
+/// The releases of defects that the four do not have, or that nobody has verified.
+const NONE: &[&str] = &[];
+
+/// Defects as a constant: the id and the name of the releases of each.
+macro_rules! defects {
+    ($($id:ident $releases:ident),*) => {
+        &[$(Defect { id: stringify!($id), releases: $releases }),*]
+    };
+}
+
+const ENDED_AT: (&str, &str) = ("sessions", "ended_at");
+const END_REASON: (&str, &str) = ("sessions", "end_reason");
+const PARENT: (&str, &str) = ("sessions", "parent_session_id");
+const STARTED_AT: (&str, &str) = ("sessions", "started_at");
+const SOURCE: (&str, &str) = ("sessions", "source");
+const ROLE: (&str, &str) = ("messages", "role");
+const TIMESTAMP: (&str, &str) = ("messages", "timestamp");
+const TOOL_CALLS: (&str, &str) = ("messages", "tool_calls");
+const TOOL_CALL_ID: (&str, &str) = ("messages", "tool_call_id");
+
+impl Kind {
+    /// All kinds, in the order in which a report has them.
+    pub const ALL: [Self; 22] = [
+        Self::OpenRowWithoutOwner,
+        Self::TwoOpenRowsInChain,
+        Self::ContinuedRowNotCompressed,
+        Self::CompressedRowWithoutChild,
+        Self::CompressedRowContinuedTwice,
+        Self::CompressedRowWithoutMessages,
+        Self::RowWithoutMessages,
+        Self::MessageCountDiffers,
+        Self::ToolCallCountDiffers,
+        Self::CallWithoutResult,
+        Self::ResultWithoutCall,
+        Self::DuplicateMessages,
+        Self::MessageAfterEnd,
+        Self::PlatformRowEnded,
+        Self::SourceUnknown,
+        Self::MessagesWithoutRow,
+        Self::ParentMissing,
+        Self::ParentCycle,
+        Self::ReferenceMissing,
+        Self::EndedBeforeStarted,
+        Self::TitleGivenTwice,
+        Self::DamagedPages,
+    ];
+
+    /// The word for it in reports and after `--kind`.
+    pub fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// What holds in a sound database.
+    pub fn claim(self) -> &'static str {
+        self.entry().claim
+    }
+
+    /// The columns that it needs, as table and column.
+    pub fn needs(self) -> &'static [(&'static str, &'static str)] {
+        self.entry().needs
+    }
+
+    /// The defects that leave it, the most likely first.
+    pub fn defects(self) -> &'static [Defect] {
+        self.entry().defects
+    }
+
+    /// What else leaves it; empty if the catalogue has every cause that is known.
+    pub fn otherwise(self) -> &'static str {
+        self.entry().otherwise
+    }
+
+    /// Whether a statement mends it without a judgement on its content.
+    pub fn is_safe(self) -> bool {
+        self.entry().is_safe
+    }
+
+    fn entry(self) -> Entry {
+        match self {
+            Self::OpenRowWithoutOwner
+            | Self::TwoOpenRowsInChain
+            | Self::ContinuedRowNotCompressed
+            | Self::CompressedRowWithoutChild
+            | Self::CompressedRowContinuedTwice
+            | Self::CompressedRowWithoutMessages
+            | Self::RowWithoutMessages => self.of_lives(),
+            Self::MessageCountDiffers
+            | Self::ToolCallCountDiffers
+            | Self::CallWithoutResult
+            | Self::ResultWithoutCall
+            | Self::DuplicateMessages
+            | Self::MessageAfterEnd => self.of_messages(),
+            _ => self.of_references(),
+        }
+    }
+
+    fn of_lives(self) -> Entry {
+        let entry =
+            |name, claim, needs, defects, otherwise| Entry { name, claim, needs, defects, otherwise, is_safe: false };
+        match self {
+            Self::OpenRowWithoutOwner => Entry {
+                is_safe: true,
+                ..entry(
+                    "open_row_without_owner",
+                    "an open row of the gateway was used within the age: started, or given a message",
+                    &[ENDED_AT, STARTED_AT, SOURCE, TIMESTAMP],
+                    defects![A3 ALL, S1 ALL, S8 ALL, A14 ALL, A11 UNTIL_17, S19 FROM_18],
+                    "a client that stays connected for longer than the age",
+                )
+            },
+            Self::TwoOpenRowsInChain => entry(
+                "two_open_rows_in_chain",
+                "at most one row of a chain of continuations is open",
+                &[ENDED_AT, END_REASON, PARENT],
+                defects![A10 ALL, A9 ONLY_16, S24 UNTIL_17, S25 UNTIL_18, S23 UNTIL_17],
+                "",
+            ),
+            Self::ContinuedRowNotCompressed => entry(
+                "continued_row_not_compressed",
+                "a row that another continues is ended `compression`",
+                &[ENDED_AT, END_REASON, PARENT],
+                defects![S9 ALL, A10 ALL, A9 ONLY_16, A33 ALL],
+                "",
+            ),
+            Self::CompressedRowWithoutChild => entry(
+                "compressed_row_without_child",
+                "a row that is ended `compression` is continued by another",
+                &[ENDED_AT, END_REASON, PARENT],
+                defects![B2 ALL, B1 UNTIL_17],
+                "a continuation that a person has deleted",
+            ),
+            Self::CompressedRowContinuedTwice => entry(
+                "compressed_row_continued_twice",
+                "a row that is ended `compression` is continued once",
+                &[ENDED_AT, END_REASON, PARENT],
+                defects![S24 UNTIL_17, S25 UNTIL_18, A9 ONLY_16],
+                "",
+            ),
+            Self::CompressedRowWithoutMessages => entry(
+                "compressed_row_without_messages",
+                "a row that is ended `compression` has the messages that were compressed",
+                &[ENDED_AT, END_REASON],
+                defects![B3 ONLY_16],
+                "",
+            ),
+            _ => entry(
+                "row_without_messages",
+                "a row without a title has a message, unless it was just inserted",
+                &[ENDED_AT, STARTED_AT, SOURCE],
+                defects![S8 ALL, B4 ONLY_16, A14 ALL, A13 UNTIL_18, B11 NONE],
+                "a conversation whose messages were all taken back",
+            ),
+        }
+    }
+
+    fn of_messages(self) -> Entry {
+        let entry =
+            |name, claim, needs, defects, otherwise| Entry { name, claim, needs, defects, otherwise, is_safe: false };
+        match self {
+            Self::MessageCountDiffers => Entry {
+                is_safe: true,
+                ..entry(
+                    "message_count_differs",
+                    "`message_count` is the number of live messages, taken back ones counted or not",
+                    &[("sessions", "message_count")],
+                    &[],
+                    "a write by another program, or a repair by hand",
+                )
+            },
+            Self::ToolCallCountDiffers => Entry {
+                is_safe: true,
+                ..entry(
+                    "tool_call_count_differs",
+                    "`tool_call_count` is the number of calls in live messages, taken back ones counted or not",
+                    &[("sessions", "tool_call_count"), TOOL_CALLS],
+                    &[],
+                    "a write by another program, or a repair by hand",
+                )
+            },
+            Self::CallWithoutResult => entry(
+                "call_without_result",
+                "each tool call in a live message is followed by its result, unless it may be under way",
+                &[ROLE, TOOL_CALLS, TOOL_CALL_ID],
+                defects![S23 UNTIL_17, S24 UNTIL_17, S25 UNTIL_18, A30 NONE],
+                "a process that was killed during the call (#11351)",
+            ),
+            Self::ResultWithoutCall => entry(
+                "result_without_call",
+                "each result in a live message follows its call, and is the only one",
+                &[ROLE, TOOL_CALLS, TOOL_CALL_ID],
+                defects![S15 ONLY_19, S18 ALL, S9 ALL, B3 UNTIL_17, A10 FROM_17, A19 FROM_18, S23 ALL, S24 UNTIL_17],
+                "",
+            ),
+            Self::DuplicateMessages => entry(
+                "duplicate_messages",
+                "no live message is stored twice in a row",
+                &[ROLE, ("messages", "content"), TIMESTAMP],
+                defects![B5 FROM_17, B6 ONLY_16, A34 FROM_17, S33 ALL],
+                "",
+            ),
+            _ => entry(
+                "message_after_end",
+                "no message is dated after the end of its row",
+                &[ENDED_AT, TIMESTAMP],
+                defects![S9 ALL, S10 ALL, S34 ALL, S6 ALL, S4 ALL, S7 FROM_17, S29 UNTIL_18, S30 FROM_18, S32 FROM_18, S24 UNTIL_17],
+                "a wall clock that was set back before the end",
+            ),
+        }
+    }
+
+    fn of_references(self) -> Entry {
+        let entry =
+            |name, claim, needs, defects, otherwise| Entry { name, claim, needs, defects, otherwise, is_safe: false };
+        let safe = |entry| Entry { is_safe: true, ..entry };
+        match self {
+            Self::PlatformRowEnded => entry(
+                "platform_row_ended",
+                "a gateway of terminals ends no row of a messaging platform",
+                &[SOURCE, END_REASON],
+                defects![A5 UNTIL_18, A6 ONLY_19],
+                "",
+            ),
+            Self::SourceUnknown => entry(
+                "source_unknown",
+                "the source of a row is the program that inserted it",
+                &[SOURCE],
+                defects![B12 ALL, B1 UNTIL_17],
+                "",
+            ),
+            Self::MessagesWithoutRow => entry(
+                "messages_without_row",
+                "the row of each message exists",
+                &[],
+                defects![B1 UNTIL_17, A32 ALL],
+                "rows that were deleted by hand, without foreign keys",
+            ),
+            Self::ParentMissing => safe(entry(
+                "parent_missing",
+                "the parent of a row exists",
+                &[PARENT],
+                defects![B1 UNTIL_17],
+                "rows that were deleted by hand, without foreign keys",
+            )),
+            Self::ParentCycle => {
+                entry("parent_cycle", "no row is its own ancestor", &[PARENT], &[], "a repair by hand")
+            }
+            Self::ReferenceMissing => entry(
+                "reference_missing",
+                "what any other table refers to exists",
+                &[],
+                &[],
+                "rows that were deleted by hand, without foreign keys",
+            ),
+            Self::EndedBeforeStarted => safe(entry(
+                "ended_before_started",
+                "the end of a row is not before its start",
+                &[ENDED_AT, STARTED_AT],
+                &[],
+                "a wall clock that was set back in between",
+            )),
+            Self::TitleGivenTwice => entry(
+                "title_given_twice",
+                "no two rows have one title",
+                &[("sessions", "title")],
+                &[],
+                "a database from before the unique index on titles",
+            ),
+            _ => entry(
+                "damaged_pages",
+                "the pages of the two tables are sound",
+                &[],
+                &[],
+                "a copy that was made while a gateway wrote, or a disk that fails",
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names = || Self::ALL.map(Self::name).join("`, `");
+        let found = Self::ALL.into_iter().find(|kind| kind.name() == text);
+        found.ok_or_else(|| format!("unknown kind, expected one of `{}`", names()))
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
