@@ -95,7 +95,7 @@ impl AuditError {
             Self::NotADatabase { .. } => "name a `state.db`; decrypt an encrypted one with the tool that encrypted it",
             Self::NotOurs { .. } => "name the `state.db` of a gateway, with its tables `sessions` and `messages`",
             Self::Damaged { .. } => {
-                "copy the file with its -wal, recover the copy with `sqlite3 COPY .recover | sqlite3 NEW`, and audit NEW"
+                "a copy needs its -wal: make it with `sqlite3 state.db '.backup COPY'`. If the original is damaged too, audit what `sqlite3 COPY .recover | sqlite3 NEW` saves"
             }
             Self::Locked { .. } => {
                 "try again when the other process is done, or audit a copy of the file with its -wal"

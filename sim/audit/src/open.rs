@@ -21,7 +21,7 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const READ_VERSION: usize = 19;
 
 /// How long an audit waits for a lock that another process holds.
-const BUSY: Duration = Duration::from_secs(5);
+const BUSY: Duration = Duration::from_secs(3);
 
 /// How much of the file SQLite keeps in memory, in KiB.
 const CACHE_KIB: i64 = 16 * 1024;
