@@ -1,6 +1,7 @@
 //! The integration tests of the command line and of all crates together, in one program. `book`, `planted`, `real` and `scenarios`
 //! are programs of their own; `sim/Cargo.toml` says why.
 
+mod audit;
 mod cli;
 mod determinism;
 mod explore;

@@ -212,7 +212,7 @@ impl Kind {
                 "compressed_row_without_child",
                 "a row that is ended `compression` is continued by another",
                 &[ENDED_AT, END_REASON, PARENT],
-                defects![B2 ALL, B1 UNTIL_17],
+                defects![B2 ALL, A32 ALL, B1 UNTIL_17],
                 "a continuation that a person has deleted",
             ),
             Self::CompressedRowContinuedTwice => entry(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::row::{Mark, Row, place};
+use crate::row::{Mark, Row, is_of_another_program, place};
 
 /// End reasons that the gateway writes itself, and after which nothing may continue a row.
 const OF_THE_GATEWAY: [&str; 9] = [
@@ -37,6 +37,8 @@ pub(crate) struct Lineage {
     pub(crate) continued_by: BTreeMap<usize, Vec<usize>>,
     /// Rows that may be a continuation or a subagent: the database does not say.
     pub(crate) unclear: Vec<usize>,
+    /// Rows that have a child of another program: it may continue them.
+    pub(crate) may_be_continued: BTreeSet<usize>,
     /// Rows whose parent is missing.
     pub(crate) orphans: Vec<usize>,
     /// Each circle of parents, from its smallest id on.
@@ -46,6 +48,8 @@ pub(crate) struct Lineage {
 enum Child {
     Continues,
     Beside,
+    /// Of another program, and from before the end of its parent.
+    Foreign,
     Unclear,
 }
 
@@ -67,6 +71,9 @@ impl Lineage {
                         lineage.continued_by.entry(parent).or_default().push(child);
                     }
                     Child::Unclear => lineage.unclear.push(child),
+                    Child::Foreign => {
+                        lineage.may_be_continued.insert(parent);
+                    }
                     Child::Beside => {}
                 },
             }
@@ -84,7 +91,8 @@ impl Lineage {
         let is_over = move |row: &Row| row.ended_at.is_none_or(|ended| ended < now - UNDER_WAY);
         (0..rows.len()).filter(move |place| {
             let row = &rows[*place];
-            row.is_compressed() && is_over(row) && !self.continued_by.contains_key(place)
+            let is_continued = self.continued_by.contains_key(place) || self.may_be_continued.contains(place);
+            row.is_compressed() && is_over(row) && !is_continued
         })
     }
 
@@ -127,8 +135,13 @@ fn kind(parent: &Row, child: &Row, marks_subagents: bool) -> Child {
         (Some(ended), Some(started)) => started >= ended,
         _ => false,
     };
+    let of_other_programs =
+        parent.source != child.source && [parent, child].iter().any(|row| is_of_another_program(&row.source));
     match (parent.is_open(), parent.end_reason.as_deref()) {
+        // Releases differ in the source of a continuation, and the clock of another program may be behind.
+        (false, Some("compression")) if of_other_programs && !after_its_end => Child::Foreign,
         (false, Some("compression")) => Child::Continues,
+        _ if of_other_programs => Child::Beside,
         (false, Some(reason)) if !is_end_of_the_gateway(reason) => Child::Beside,
         (false, None) => Child::Beside,
         _ if marks_subagents || after_its_end || is_next_title(parent, child) => Child::Continues,

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// Times closer than this are one time: half the resolution of the rows.
+/// Times closer than this are one time: half a millisecond, the resolution of some writers, in seconds.
 const SAME_TIME: f64 = 0.0005;
-/// Two messages of an exchange that are stored within this time were not made then, but stored again: no model answers as fast.
+/// An exchange that is stored within this time, in seconds, was not made then: no model answers as fast.
 const AT_ONCE: f64 = 0.05;
 
 /// Who says a message.
@@ -125,32 +125,37 @@ impl Transcript {
     /// The ids of messages that were stored before.
     ///
     /// A person may say the same thing twice, and get the same answer. So an equal message is a repetition only if it has the
-    /// time of the earlier one, the id of the same call, or follows another repetition faster than it did the first time and
-    /// than a model could answer.
+    /// id of the same call; if it has the time of the earlier one, and later ones were stored in between; if it follows another
+    /// repetition as it did the first time; or if an exchange is stored faster than the first time and than a model could answer.
     fn repeated(&self, live: &[&Message]) -> BTreeSet<i64> {
         let mut repeated = BTreeSet::new();
         let mut first: BTreeMap<u64, usize> = BTreeMap::new();
+        let mut latest = f64::NEG_INFINITY;
+        let gap = |one: usize, next: usize| Some((live[next].at? - live[one].at?).abs());
         for (place, message) in live.iter().enumerate() {
+            let before = latest;
+            latest = message.at.map_or(latest, |at| latest.max(at));
             let Some(&earlier) = first.get(&message.digest) else {
                 first.insert(message.digest, place);
                 continue;
             };
-            let gap = |one: usize, next: usize| Some(live[next].at? - live[one].at?);
-            let same_time = gap(earlier, place).is_some_and(|gap| gap.abs() < SAME_TIME);
-            let ids = self.calls[message.calls.clone()].iter().chain(&message.answers);
-            let same_call = ids.clone().next().is_some() && ids.clone().all(|id| id.is_unique);
-            let in_a_run = place > 0
-                && first
-                    .get(&live[place - 1].digest)
-                    .is_some_and(|before| *before != place - 1 && before + 1 == earlier)
-                && live[place - 1].role != message.role
-                && gap(place - 1, place).is_some_and(|gap| gap.abs() < AT_ONCE)
-                && gap(earlier - 1, earlier).is_some_and(|gap| gap >= AT_ONCE);
-            if same_time || same_call || in_a_run {
+            let ids = || self.calls[message.calls.clone()].iter().chain(&message.answers);
+            let same_call = ids().next().is_some() && ids().all(|id| id.is_unique);
+            let goes_back = message.at.is_some_and(|at| at < before - SAME_TIME);
+            let same_time = gap(earlier, place).is_some_and(|gap| gap < SAME_TIME) && goes_back;
+            // The pair of this message and the one before it, if it was stored before.
+            let pair = place.checked_sub(1).filter(|last| {
+                earlier != place && first.get(&live[*last].digest).is_some_and(|of| of != last && of + 1 == earlier)
+            });
+            let follows = pair.is_some_and(|last| repeated.contains(&live[last].id));
+            let too_fast = pair.is_some_and(|last| {
+                live[last].role != message.role
+                    && gap(last, place).is_some_and(|gap| gap < AT_ONCE)
+                    && gap(earlier - 1, earlier).is_some_and(|gap| gap >= AT_ONCE)
+            });
+            if same_call || same_time || follows || too_fast {
                 repeated.insert(message.id);
-                if in_a_run {
-                    repeated.insert(live[place - 1].id);
-                }
+                repeated.extend(pair.filter(|_| too_fast).map(|last| live[last].id));
             }
         }
         repeated

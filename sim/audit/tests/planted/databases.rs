@@ -95,7 +95,7 @@ impl Planted {
     pub(crate) fn carry_out(&self, sql: &str) {
         let connection = Connection::open(&self.path).expect("it opens");
         connection
-            .execute_batch(&format!("PRAGMA foreign_keys = OFF; {sql}"))
+            .execute_batch(&format!("PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF; {sql}"))
             .unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 }
