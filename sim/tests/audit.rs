@@ -50,43 +50,74 @@ fn scenarios(family: &str) -> Vec<Scenario> {
     found.iter().map(|found| Scenario::load(&found.path, &NAMES).unwrap_or_else(|error| panic!("{error}"))).collect()
 }
 
+/// Kinds that are found in rows that are right under `current`, each with the reason.
+const FOUND: &[(&str, &str, &str)] = &[
+    ("a_clock_set_back_hides_a_continuation", "ended_before_started", "the wall clock is set back"),
+    ("a_clock_set_back_hides_a_continuation", "message_after_end", "the wall clock is set back"),
+    ("a_clock_set_back_lengthens_no_grace", "ended_before_started", "the wall clock is set back"),
+    ("a_clock_set_back_lengthens_no_grace", "message_after_end", "the wall clock is set back"),
+    ("a_conversation_is_resumed_from_its_rows", "row_without_messages", "it begins with such a row"),
+    ("a_failed_resume_is_listed_with_its_model", "call_without_result", "it begins with such a row"),
+    ("a_list_cannot_tell_which_row_continues", "compressed_row_continued_twice", "it begins with such a row"),
+    ("a_resume_fails_while_a_start_closes_its_calls", "call_without_result", "it begins with such a row"),
+    ("a_start_crashes_before_it_repairs_a_half", "call_without_result", "it begins with such a row"),
+    ("a_start_repairs_halves_of_rotations", "compressed_row_without_child", "it begins with such a row"),
+    ("a_start_repairs_halves_of_rotations", "continued_row_not_compressed", "it begins with such a row"),
+    ("a_waiting_prompt_that_was_not_stored_takes_nothing_over", "compressed_row_without_child", "it begins so"),
+    ("an_answer_under_way_outlives_a_deletion", "compressed_row_without_child", "a client deletes the continuation"),
+    ("the_same_prompt_follows_stored_input", "duplicate_messages", "the same prompts are answered at once, twice"),
+];
+
+/// Defects that a kind names, and that no simulated run shows in it.
+const UNSEEN: &[(&str, &str, &str)] = &[
+    ("open_row_without_owner", "A11", "there are no profiles here"),
+    ("two_open_rows_in_chain", "A9", "the scenario closes the second row too"),
+    ("two_open_rows_in_chain", "S24", "the scenario ends one of the two continuations"),
+    ("two_open_rows_in_chain", "S25", "the scenario ends one of the two continuations"),
+    ("compressed_row_without_child", "B2", "the scenario resumes the parent, which opens it again"),
+    ("row_without_messages", "A14", "the scenario sends a second prompt, which is stored"),
+    ("row_without_messages", "S8", "the scenario has a turn in the row"),
+    ("row_without_messages", "B11", "before 0.16.0"),
+    ("call_without_result", "A30", "another transport: pipes"),
+    ("duplicate_messages", "B6", "the scenario stores one prompt twice, and a person may have said it twice"),
+    ("duplicate_messages", "S33", "several processes"),
+    ("source_unknown", "B12", "no tokens are counted here"),
+    ("source_unknown", "B1", "no tokens are counted here"),
+    ("messages_without_row", "B1", "the store here has foreign keys"),
+    ("parent_missing", "B1", "the store here has foreign keys"),
+];
+
+/// The audit cries wolf in no run of this gateway, but where the reason is known.
 #[test]
 fn nothing_is_found_in_rows_of_current() {
     let (mut simulator, mut file) = (Simulator::new(), File::new());
     let mut found = BTreeSet::new();
-    for scenario in scenarios("") {
-        if scenario.releases.contains(&Release::Current) {
-            let report = simulator.run(&scenario, Release::Current);
-            let kinds = file.kinds(&report.rows, 86_400.0);
-            found.extend(kinds.into_keys().map(|kind| (scenario.name.clone(), kind.name())));
-        }
+    for scenario in scenarios("").into_iter().filter(|scenario| scenario.releases.contains(&Release::Current)) {
+        let report = simulator.run(&scenario, Release::Current);
+        let kinds = file.kinds(&report.rows, 86_400.0);
+        found.extend(kinds.into_keys().map(|kind| (scenario.name.clone(), kind.name())));
     }
-    for f in &found { eprintln!("{f:?}"); }
+    let expected = FOUND.iter().map(|(scenario, kind, _)| ((*scenario).to_owned(), *kind)).collect();
+    assert_eq!(found, expected);
 }
 
+/// A defect is named beside a kind because it leaves that shape: in the rows of its scenario, under a release that has it and
+/// not under `current`. Otherwise a reason is given.
 #[test]
 fn defects_are_seen_in_the_rows_that_they_leave() {
     let (mut simulator, mut file) = (Simulator::new(), File::new());
-    let mut seen: BTreeSet<(Kind, String)> = BTreeSet::new();
-    let mut other: BTreeSet<(Kind, String, String)> = BTreeSet::new();
+    let mut seen: BTreeSet<(&str, String)> = BTreeSet::new();
     for scenario in scenarios("defects") {
-        let report = simulator.run(&scenario, Release::Current);
-        let sound = file.kinds(&report.rows, 0.0);
-        for release in &scenario.releases {
-            let report = simulator.run(&scenario, *release);
-            for (kind, defects) in file.kinds(&report.rows, 0.0) {
-                if sound.contains_key(&kind) { continue; }
-                for id in &scenario.issues {
-                    if defects.contains(id.as_str()) {
-                    seen.insert((kind, id.clone())); } else { other.insert((kind, id.clone(), scenario.name.clone())); }
-                }
+        let sound = file.kinds(&simulator.run(&scenario, Release::Current).rows, 0.0);
+        for release in scenario.releases.iter().filter(|release| **release != Release::Current) {
+            let kinds = file.kinds(&simulator.run(&scenario, *release).rows, 0.0);
+            for (kind, defects) in kinds.into_iter().filter(|(kind, _)| !sound.contains_key(kind)) {
+                let named = scenario.issues.iter().filter(|issue| defects.contains(issue.as_str()));
+                seen.extend(named.map(|id| (kind.name(), id.clone())));
             }
         }
     }
-    for kind in Kind::ALL {
-        for d in kind.defects() {
-            eprintln!("{} {} {}", if seen.contains(&(kind, d.id.to_owned())) { "seen" } else {"UNSEEN"}, kind, d.id);
-        }
-    }
-    for o in other { eprintln!("OTHER {o:?}"); }
+    let all = Kind::ALL.into_iter().flat_map(|kind| kind.defects().iter().map(move |defect| (kind.name(), defect.id)));
+    let unseen: BTreeSet<_> = all.filter(|(kind, id)| !seen.contains(&(*kind, (*id).to_owned()))).collect();
+    assert_eq!(unseen, UNSEEN.iter().map(|(kind, id, _)| (*kind, *id)).collect());
 }

@@ -107,6 +107,24 @@ const CRATES: &[Crate] = &[
         ],
     },
     Crate {
+        package: "sim-audit",
+        folder: "sim/audit",
+        uses: &[],
+        never: COMMAND_LINE,
+        layers: &[
+            // The claims, the errors, and what the database has.
+            &["error", "kind", "schema", "transcript"],
+            // A row, a way to read the file, and questions for SQL.
+            &["row"],
+            &["keys", "lineage", "open", "scan"],
+            // What is said of a row whose claim does not hold.
+            &["finding", "pattern"],
+            &["repair"],
+            &["judge"],
+            &["audit"],
+        ],
+    },
+    Crate {
         package: "sim-disk",
         folder: "sim/disk",
         uses: &["interleaving", "gateway-core", "gateway-sqlite"],
@@ -220,6 +238,7 @@ const CRATES: &[Crate] = &[
         folder: "sim",
         uses: &[
             "interleaving",
+            "sim-audit",
             "gateway-core",
             "gateway-sqlite",
             "gateway",
@@ -235,7 +254,7 @@ const CRATES: &[Crate] = &[
             // Forms in which results are printed.
             &["cli::github", "cli::human", "cli::json", "cli::junit"],
             // The commands.
-            &["cli::behavior", "cli::drive", "cli::import", "cli::parity", "cli::replay", "cli::run"],
+            &["cli::audit", "cli::behavior", "cli::drive", "cli::import", "cli::parity", "cli::replay", "cli::run"],
             &["cli::shrink"],
             &["cli::bench", "cli::explore", "cli::fuzz", "cli::sweep"],
             &["cli::coverage"],

@@ -206,18 +206,17 @@ fn report(
 
 /// A file without these has nothing to judge.
 fn check_is_ours(path: &Path, schema: &Schema) -> Result<(), AuditError> {
-    let is_missing = |name: &&str| match name.split_once('.') {
-        Some((table, column)) => !schema.has(table, column),
-        None => !schema.has_table(name),
+    let needed = [("sessions", "id"), ("messages", "session_id")];
+    let Some((table, column)) = needed.into_iter().find(|(table, column)| !schema.has(table, column)) else {
+        return Ok(());
     };
-    match ["sessions", "messages", "sessions.id", "messages.session_id"].iter().find(|name| is_missing(name)) {
-        None => Ok(()),
-        Some(missing) => {
-            let tables: Vec<String> = schema.tables().map(|table| format!("`{table}`")).collect();
-            let tables = if tables.is_empty() { "none at all".to_owned() } else { tables.join(", ") };
-            Err(AuditError::NotOurs { path: path.to_owned(), missing, tables })
-        }
-    }
+    let missing = match schema.has_table(table) {
+        true => format!("column `{table}.{column}`"),
+        false => format!("table `{table}`"),
+    };
+    let tables: Vec<String> = schema.tables().map(|table| format!("`{table}`")).collect();
+    let tables = if tables.is_empty() { "of none".to_owned() } else { tables.join(", ") };
+    Err(AuditError::NotOurs { path: path.to_owned(), missing, tables })
 }
 
 fn asks(options: &Options, kind: Kind) -> bool {

@@ -32,12 +32,12 @@ pub enum AuditError {
         path: PathBuf,
     },
     /// A database of another program.
-    #[error("`{}` is a database of another program: it has no table `{missing}`, but {tables}", path.display())]
+    #[error("`{}` is a database of another program: it has no {missing}, but the tables {tables}", path.display())]
     NotOurs {
         /// The path as given.
         path: PathBuf,
-        /// The table or column that no `state.db` lacks.
-        missing: &'static str,
+        /// The table or column that no `state.db` lacks, as text.
+        missing: String,
         /// The tables that it has, as text.
         tables: String,
     },

@@ -5,7 +5,7 @@ use crate::keys::Dangling;
 use crate::kind::{Defect, Kind};
 use crate::lineage::{Lineage, is_end_of_the_gateway};
 use crate::repair;
-use crate::row::{Row, is_of_another_program};
+use crate::row::{Mark, Row, is_of_another_program};
 
 /// How many messages a finding names.
 const MESSAGES_MAX: usize = 10;
@@ -232,13 +232,18 @@ impl<'a> Judge<'a> {
 /// The defects that leave these very rows, of those that leave the kind.
 fn defects(kind: Kind, rows: &[&Row]) -> Vec<Defect> {
     let Some(row) = rows.last() else { return kind.defects().to_vec() };
+    let continues_compressed = rows.len() > 1 && rows[0].is_compressed();
     let fits = |defect: &&Defect| match (kind, defect.id) {
-        // The first prompt inserts the row, and never gets its turn.
-        (Kind::OpenRowWithoutOwner, "S8" | "A14") => row.talk.stored() == 0,
-        (Kind::OpenRowWithoutOwner, "S1" | "S19" | "A11") => row.talk.stored() > 0,
-        // A review or a second agent leaves two continuations of one row.
-        (Kind::TwoOpenRowsInChain, "S24" | "S25" | "S23") => !rows[0].is_open(),
-        (Kind::TwoOpenRowsInChain | Kind::ContinuedRowNotCompressed, "A10" | "A9") => rows[0].is_open(),
+        // Of these a turn has stored something.
+        (Kind::OpenRowWithoutOwner, "S1" | "S9" | "S19" | "S21" | "S24" | "A35") if row.talk.stored() == 0 => false,
+        // A turn that outlives a close goes on in a row whose parent was closed; one that outlives a grace, in any.
+        (Kind::OpenRowWithoutOwner, "S9") => rows.len() > 1 && !continues_compressed,
+        // A review continues the row of its session a second time.
+        (Kind::OpenRowWithoutOwner, "S24") => continues_compressed,
+        (Kind::OpenRowWithoutOwner, "S8") => rows.len() == 1,
+        (Kind::OpenRowWithoutOwner, "A35") => row.mark == Mark::Branch,
+        (Kind::TwoOpenRowsInChain, "S24" | "S25") => !rows[0].is_open(),
+        (Kind::TwoOpenRowsInChain, "A10" | "A9") => rows[0].is_open(),
         (Kind::ContinuedRowNotCompressed, "S9" | "A33") => !rows[0].is_open(),
         (Kind::RowWithoutMessages, "A13") => !row.is_open(),
         _ => true,

@@ -275,10 +275,10 @@ fn bad_files_are_named_with_a_remedy() {
       `state.db` is damaged: database disk image is malformed
       a copy needs its -wal: make it with `sqlite3 state.db '.backup COPY'`. If the original is damaged too, audit what `sqlite3 COPY .recover | sqlite3 NEW` saves
     another program's
-      `state.db` is a database of another program: it has no table `sessions`, but `notes`, `tags`
+      `state.db` is a database of another program: it has no table `sessions`, but the tables `notes`, `tags`
       name the `state.db` of a gateway, with its tables `sessions` and `messages`
     another program's, with the names of our tables
-      `state.db` is a database of another program: it has no table `messages.session_id`, but `messages`, `notes`, `sessions`, `tags`
+      `state.db` is a database of another program: it has no column `messages.session_id`, but the tables `messages`, `notes`, `sessions`, `tags`
       name the `state.db` of a gateway, with its tables `sessions` and `messages`
     locked by another connection
       `state.db` is locked by another process

@@ -39,6 +39,11 @@ const PLANTS: &[(&[Kind], &str)] = &[
     (&[Kind::CompressedRowWithoutChild], "UPDATE sessions SET end_reason = 'compression' WHERE id = 'tip'"),
     (&[Kind::CompressedRowContinuedTwice], "UPDATE sessions SET parent_session_id = 'root' WHERE id = 'plain'"),
     (
+        &[Kind::CompressedRowContinuedTwice, Kind::TwoOpenRowsInChain, Kind::OpenRowWithoutOwner],
+        "UPDATE sessions SET parent_session_id = 'root' WHERE id = 'plain'; \
+         UPDATE sessions SET ended_at = NULL, end_reason = NULL WHERE id IN ('plain', 'tip')",
+    ),
+    (
         &[Kind::CompressedRowWithoutMessages],
         "DELETE FROM messages WHERE session_id = 'root'; \
          UPDATE sessions SET message_count = 0, tool_call_count = 0 WHERE id = 'root'",
