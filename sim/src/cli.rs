@@ -15,6 +15,7 @@ mod bench;
 mod bounds;
 mod case;
 mod coverage;
+mod database;
 mod diagnostic;
 mod drive;
 mod excuses;

@@ -1,5 +1,7 @@
 //! The command line end to end: errors for bad input, printed output and exit codes.
 
+#[path = "cli/audit.rs"]
+mod audit;
 #[path = "cli/files.rs"]
 mod files;
 #[path = "cli/options.rs"]

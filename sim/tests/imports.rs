@@ -250,7 +250,7 @@ const CRATES: &[Crate] = &[
         layers: &[
             // Flags, results of a run, and errors.
             &["cli::bounds", "cli::case", "cli::diagnostic", "cli::file", "cli::plant", "cli::real", "cli::spread"],
-            &["cli::excuses", "cli::failure", "cli::load", "cli::marks", "cli::snapshots"],
+            &["cli::database", "cli::excuses", "cli::failure", "cli::load", "cli::marks", "cli::snapshots"],
             // Forms in which results are printed.
             &["cli::github", "cli::human", "cli::json", "cli::junit"],
             // The commands.

@@ -74,7 +74,7 @@ fn write(path: &Path, messages: u32, bytes: usize) -> rusqlite::Result<()> {
         for round in 0..rounds {
             for client in 0..CLIENTS {
                 let number = round * CLIENTS + client;
-                let is_open = number % 50 == 0;
+                let is_open = number.is_multiple_of(50);
                 let started = 1_700_000_000.0 + f64::from(number);
                 let ended = (!is_open).then_some(started + 1e7);
                 session.execute(params![id(number), started, ended, ended.map(|_| "tui_close"), LENGTH, LENGTH / 4])?;

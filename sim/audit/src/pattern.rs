@@ -12,7 +12,7 @@ const ROWS_MAX: usize = 4;
 /// The arguments for the rows of a finding; empty where no schedule leads there.
 ///
 /// `database` is the release whose schema the database has. Its rows may be older, so a release that has the defect is taken:
-/// the newest up to that of the database.
+/// the newest up to that of the database. This gateway is searched only for what no release leaves.
 pub(crate) fn arguments(kind: Kind, rows: &[&Row], defects: &[Defect], database: Option<&str>) -> Vec<String> {
     let patterns = patterns(kind, rows);
     if patterns.is_empty() {
@@ -33,9 +33,6 @@ fn release<'a>(defects: &[Defect], database: Option<&'a str>) -> Option<&'a str>
     let place = |release: &str| RELEASES.iter().position(|known| *known == release);
     let newest = database.and_then(place).unwrap_or(RELEASES.len() - 1);
     let has = |release: &str| defects.iter().any(|defect| defect.releases.contains(&release));
-    if database == Some("current") {
-        return database;
-    }
     RELEASES[..=newest].iter().rev().chain(&RELEASES).copied().find(|release| has(release)).or(database)
 }
 

@@ -198,58 +198,57 @@ fn a_damaged_page_is_found() {
     assert_eq!(audit.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(), [Kind::DamagedPages]);
 }
 
-/// The bad files, each with what is said of it. Places and remedies are read by people, so they are shown whole.
-#[test]
-fn bad_files_are_named_with_a_remedy() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("state.db");
-    let mut story = String::new();
-    let mut tell = |title: &str| {
-        let names: Vec<String> = listing(folder.path()).into_keys().collect();
-        let error = look(&path).map(|audit| audit.rows).expect_err(title);
-        assert_eq!(listing(folder.path()).into_keys().collect::<Vec<_>>(), names, "{title}: nothing lies beside it");
+/// The bad files of a folder, each with what is said of it.
+struct Story {
+    folder: TempDir,
+    path: PathBuf,
+    text: String,
+}
+
+impl Story {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.db");
+        Self { folder, path, text: String::new() }
+    }
+
+    /// Audits the file. Places and remedies are read by people, so they are told whole.
+    #[track_caller]
+    fn tell(&mut self, title: &str) {
+        let folder = self.folder.path();
+        let names = |folder: &Path| listing(folder).into_keys().collect::<Vec<_>>();
+        let before = names(folder);
+        let error = look(&self.path).map(|audit| audit.rows).expect_err(title);
+        assert_eq!(names(folder), before, "{title}: nothing lies beside it");
         let causes = std::iter::successors(std::error::Error::source(&error), |error| error.source());
         let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
-        let real = fs::canonicalize(folder.path()).expect("a folder");
-        let text =
-            text.replace(&format!("{}/", real.display()), "").replace(&format!("{}/", folder.path().display()), "");
-        let _ = writeln!(story, "{title}\n  {text}\n  {}", error.help());
-    };
-    tell("missing");
-    fs::create_dir(&path).expect("a folder");
-    tell("a folder");
-    fs::remove_dir(&path).expect("it is there");
-    fs::write(&path, "").expect("a file");
-    tell("empty");
-    fs::write(&path, "dear diary, ".repeat(100)).expect("a file");
-    tell("text");
-    let noise: Vec<u8> = (0..20_000_u64).map(|at| (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect();
-    fs::write(&path, noise).expect("a file");
-    tell("encrypted");
+        let real = fs::canonicalize(folder).expect("a folder");
+        let text = text.replace(&format!("{}/", real.display()), "").replace(&format!("{}/", folder.display()), "");
+        let _ = writeln!(self.text, "{title}\n  {text}\n  {}", error.help());
+    }
+
+    #[track_caller]
+    fn tell_of(&mut self, title: &str, bytes: impl AsRef<[u8]>) {
+        fs::write(&self.path, bytes).expect("a file");
+        self.tell(title);
+    }
+}
+
+/// What is no database is named with a remedy.
+#[test]
+fn what_is_no_database_is_said_so() {
+    let mut story = Story::new();
+    story.tell("missing");
+    fs::create_dir(&story.path).expect("a folder");
+    story.tell("a folder");
+    fs::remove_dir(&story.path).expect("it is there");
+    story.tell_of("empty", "");
+    story.tell_of("text", "dear diary, ".repeat(100));
+    let noise = (0..20_000_u64).map(|at| at.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes()[0]);
+    story.tell_of("encrypted", noise.collect::<Vec<_>>());
     let sound = fs::read(planted(Base::Current, "").path()).expect("the file");
-    fs::write(&path, &sound[..50]).expect("a file");
-    tell("the first 50 bytes");
-    fs::write(&path, &sound[..sound.len() / 2]).expect("a file");
-    tell("the second half is missing");
-    let mut broken = sound.clone();
-    broken[4096..].fill(0x55);
-    fs::write(&path, &broken).expect("a file");
-    tell("all pages but the first are overwritten");
-    fs::remove_file(&path).expect("it is there");
-    let other = Connection::open(&path).expect("it opens");
-    other.execute_batch("CREATE TABLE notes (text TEXT); CREATE TABLE tags (name TEXT)").expect("tables");
-    tell("another program's");
-    other
-        .execute_batch("CREATE TABLE sessions (id TEXT, user TEXT); CREATE TABLE messages (text TEXT)")
-        .expect("tables");
-    tell("another program's, with the names of our tables");
-    fs::write(&path, &sound).expect("a file");
-    other.execute_batch("").expect("it is open");
-    drop(other);
-    let writer = Connection::open(&path).expect("it opens");
-    writer.execute_batch("BEGIN EXCLUSIVE").expect("it is locked");
-    tell("locked by another connection");
-    insta::assert_snapshot!(story, @r#"
+    story.tell_of("the first 50 bytes", &sound[..50]);
+    insta::assert_snapshot!(story.text, @r#"
     missing
       cannot read `state.db`: No such file or directory (os error 2)
       name the database of a gateway: hermes-agent has it in `~/.hermes/state.db`, `gateway serve` where `--db` says
@@ -268,6 +267,31 @@ fn bad_files_are_named_with_a_remedy() {
     the first 50 bytes
       `state.db` is not an SQLite database, or it is encrypted: its first 16 bytes are not `SQLite format 3`
       name a `state.db`; decrypt an encrypted one with the tool that encrypted it
+    "#);
+}
+
+/// A database that cannot be audited is named with a remedy.
+#[test]
+fn bad_databases_are_named_with_a_remedy() {
+    let mut story = Story::new();
+    let sound = fs::read(planted(Base::Current, "").path()).expect("the file");
+    story.tell_of("the second half is missing", &sound[..sound.len() / 2]);
+    let mut broken = sound.clone();
+    broken[4096..].fill(0x55);
+    story.tell_of("all pages but the first are overwritten", broken);
+    fs::remove_file(&story.path).expect("it is there");
+    let other = Connection::open(&story.path).expect("it opens");
+    other.execute_batch("CREATE TABLE notes (text TEXT); CREATE TABLE tags (name TEXT)").expect("tables");
+    story.tell("another program's");
+    let alike = "CREATE TABLE sessions (id TEXT, user TEXT); CREATE TABLE messages (text TEXT)";
+    other.execute_batch(alike).expect("tables");
+    story.tell("another program's, with the names of our tables");
+    drop(other);
+    fs::write(&story.path, &sound).expect("a file");
+    let writer = Connection::open(&story.path).expect("it opens");
+    writer.execute_batch("BEGIN EXCLUSIVE").expect("it is locked");
+    story.tell("locked by another connection");
+    insta::assert_snapshot!(story.text, @r#"
     the second half is missing
       `state.db` is damaged: database disk image is malformed
       a copy needs its -wal: make it with `sqlite3 state.db '.backup COPY'`. If the original is damaged too, audit what `sqlite3 COPY .recover | sqlite3 NEW` saves

@@ -103,9 +103,10 @@ fn print(audit: &Audit, arguments: &Arguments) {
 
 fn print_kind(findings: &[Finding], all: bool) {
     let kind = findings[0].kind;
-    out!("\n{kind}: not so that {}", kind.claim());
+    out!("\n{kind}");
+    out!("  claim: {}", kind.claim());
     if !kind.otherwise().is_empty() {
-        out!("  may also be {}", kind.otherwise());
+        out!("  may also be: {}", kind.otherwise());
     }
     let shown = if all { findings.len() } else { findings.len().min(EXAMPLES) };
     for finding in &findings[..shown] {

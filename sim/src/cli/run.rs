@@ -11,7 +11,7 @@ use super::case::Case;
 use super::diagnostic::ScenarioDiagnostic;
 use super::plant::Plants;
 use super::snapshots::Snapshots;
-use super::{bounds, github, human, json, junit, load, real};
+use super::{bounds, database, github, human, json, junit, load, real};
 use interleaving::strategy::Plan;
 use sim_harness::report::Report;
 use sim_harness::simulation::Simulator;
@@ -50,6 +50,9 @@ pub(super) struct Arguments {
     /// With --snapshots: write the snapshots that are missing or differ
     #[arg(long, requires = "snapshots")]
     update: bool,
+    /// Write the rows at the end of the only run to this new database, for `sim audit`
+    #[arg(long, value_name = "FILE", conflicts_with = "real")]
+    rows: Option<PathBuf>,
     /// Play each scenario over real sockets against a served gateway, and compare its rows with the simulator's.
     /// Scenarios that depend on exact timing are listed and not played. Runs under `current`, or under one `--release`
     #[arg(long, conflicts_with_all = ["format", "trace", "strategy", "seed"])]
@@ -121,6 +124,9 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
             help = "leave `--release` out to run each file's own releases",
             "no scenario lists any of the releases asked for"
         ));
+    }
+    if let Some(path) = &arguments.rows {
+        database::write(&cases, path)?;
     }
     match arguments.format {
         RunFormat::Human => human::print(&cases, arguments.trace),

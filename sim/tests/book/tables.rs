@@ -8,6 +8,7 @@ use gateway_core::behavior::{Alternative, Behavior, Field};
 use gateway_core::config::Config;
 use gateway_core::release::Release;
 use gateway_core::spawn::Window;
+use sim_audit::Kind;
 use sim_harness::coverage::MARKS;
 use sim_harness::invariant::{ALL, NAMES};
 use sim_scenario::table::{Entry, FaultClass, Key, Need, Value};
@@ -44,6 +45,7 @@ pub(crate) fn table(name: &str, words: &[&str]) -> String {
         "invariants-renamed" => renamed(),
         "behavior" => behavior(words),
         "cli" => words.iter().map(|word| command(word)).collect(),
+        "audit-kinds" => audit_kinds(),
         "exit-codes" => exit_codes(),
         "methods" => methods(),
         "marks" => marks(),
@@ -327,6 +329,21 @@ fn command(path: &str) -> String {
         text += &row(&[&shown, &default, &format!("{help}{values}")]);
     }
     text + "\n"
+}
+
+/// The kinds of findings: the claim, the defects that break it, and what else does.
+fn audit_kinds() -> String {
+    let mut table = head(&["kind", "claim", "broken by"]);
+    for kind in Kind::ALL {
+        let defects: Vec<&str> = kind.defects().iter().map(|defect| defect.id).collect();
+        let causes: Vec<String> = [linked(&defects.join(", ")), kind.otherwise().to_owned()]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect();
+        let name = format!("`{}`{}", kind.name(), if kind.is_safe() { " (SQL)" } else { "" });
+        table += &row(&[&name, kind.claim(), &causes.join("; ")]);
+    }
+    table
 }
 
 fn exit_codes() -> String {
