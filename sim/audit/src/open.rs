@@ -68,8 +68,8 @@ impl Opened {
         let is_wal_mode = header[READ_VERSION] == 2;
         match (is_wal_mode, wal.exists(), shm.exists()) {
             (true, true, true) => Self::beside_a_writer(path),
-            (true, true, false) => Self::copied(path, "-wal"),
-            (true, false, _) => {
+            (true, true, false) if has_bytes(&wal) => Self::copied(path, "-wal"),
+            (true, ..) => {
                 let stamp = Stamp::of(path).map_err(|source| unreadable(path, source))?;
                 let connection = connect(path, "mode=ro&immutable=1")?;
                 Self::checked(connection, Read::WithoutWal, path, Some(stamp), None)
@@ -196,6 +196,11 @@ fn encoded(path: &Path) -> String {
     text
 }
 
+/// A WAL without bytes has nothing that the file lacks.
+fn has_bytes(wal: &Path) -> bool {
+    fs::metadata(wal).is_ok_and(|metadata| metadata.len() > 0)
+}
+
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -211,4 +216,26 @@ fn make_writable(path: &Path) -> std::io::Result<()> {
     )]
     permissions.set_readonly(false);
     fs::set_permissions(path, permissions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that is read without locks is one that nobody has written to meanwhile, whether it has grown or not.
+    #[test]
+    fn a_write_meanwhile_is_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.db");
+        let writer = Connection::open(&path).expect("it opens");
+        writer.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE notes (text TEXT)").expect("a table");
+        drop(writer);
+        let opened = Opened::open(&path).expect("it opens");
+        assert!(opened.read == Read::WithoutWal && opened.is_unchanged());
+        let bytes = fs::read(&path).expect("the file");
+        let later = fs::metadata(&path).and_then(|file| file.modified()).expect("a time") + Duration::from_secs(1);
+        fs::write(&path, &bytes).expect("a file");
+        File::options().append(true).open(&path).and_then(|file| file.set_modified(later)).expect("a time");
+        assert!(!opened.is_unchanged());
+    }
 }

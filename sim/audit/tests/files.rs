@@ -133,6 +133,8 @@ fn a_copy_may_lack_its_wal() {
     let copy = copies.path().join("copy.db");
     fs::copy(&path, &copy).expect("a copy");
     assert_eq!(check(&copy, Read::WithoutWal).rows, 6);
+    fs::write(copies.path().join("copy.db-wal"), "").expect("a file");
+    assert_eq!(check(&copy, Read::WithoutWal).rows, 6);
     fs::copy(folder.path().join("state.db-wal"), copies.path().join("copy.db-wal")).expect("a copy");
     assert_eq!(check(&copy, Read::PrivateCopy).rows, 5);
 }

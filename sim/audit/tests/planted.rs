@@ -163,6 +163,23 @@ fn what_a_column_is_missing_for_is_said() {
     assert_eq!(missing, kinds.map(|kind| (kind, column)));
 }
 
+/// Messages that a compression in place has put aside are not counted, and those that a person took back may be. No claim
+/// about calls or repetitions is made of either.
+#[test]
+fn messages_that_are_not_live_break_no_claim() {
+    let aside = "INSERT INTO messages (session_id, role, content, tool_calls, timestamp, active, compacted) VALUES
+        ('tip', 'user', 'go on', NULL, 1700000110, 0, 1), ('tip', 'user', 'go on', NULL, 1700000110, 0, 0),
+        ('tip', 'assistant', '', '[{\"id\": \"call_1\"}]', 1700000111, 0, 1),
+        ('tip', 'assistant', '', '[{\"id\": \"call_1\"}]', 1700000111, 0, 0);";
+    let count = |messages, calls| {
+        format!("{aside} UPDATE sessions SET message_count = {messages}, tool_call_count = {calls} WHERE id = 'tip'")
+    };
+    check(Base::Current, &count(5, 1), &[]);
+    check(Base::Current, &count(7, 2), &[]);
+    check(Base::Current, &count(8, 3), &[Kind::MessageCountDiffers, Kind::ToolCallCountDiffers]);
+    check(Base::Current, &count(4, 0), &[Kind::MessageCountDiffers, Kind::ToolCallCountDiffers]);
+}
+
 /// Open rows within the age are counted and not judged; those of other programs only with their flag. An open row may have a
 /// call under way, and no message yet.
 #[test]
