@@ -130,6 +130,9 @@ fn a_copy_may_lack_its_wal() {
         .execute_batch("DELETE FROM messages WHERE session_id = 'chat'; DELETE FROM sessions WHERE id = 'chat'")
         .expect("it is committed");
     let copies = tempfile::tempdir().expect("a folder");
+    let link = copies.path().join("link.db");
+    std::os::unix::fs::symlink(&path, &link).expect("a link");
+    assert_eq!(check(&link, Read::WithWal).rows, 5);
     let copy = copies.path().join("copy.db");
     fs::copy(&path, &copy).expect("a copy");
     assert_eq!(check(&copy, Read::WithoutWal).rows, 6);
