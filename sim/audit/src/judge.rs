@@ -83,8 +83,8 @@ impl<'a> Judge<'a> {
                 }
                 continue;
             }
-            let is_told = row.is_open() && several.iter().any(|chain| chain.contains(parent));
-            if !is_told {
+            let is_reported = row.is_open() && several.iter().any(|chain| chain.contains(parent));
+            if !is_reported {
                 let end = match &row.end_reason {
                     _ if row.is_open() => "it is open".to_owned(),
                     Some(reason) => format!("it is ended `{reason}`"),

@@ -17,7 +17,7 @@ pub struct Defect {
 /// What is asked of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Open, and nobody has used it for longer than the age.
+    /// Open, and unused for longer than the age.
     OpenRowWithoutOwner,
     /// Two rows of one chain are open.
     TwoOpenRowsInChain,
@@ -29,7 +29,7 @@ pub enum Kind {
     CompressedRowContinuedTwice,
     /// Ended by a rotation, and without a message.
     CompressedRowWithoutMessages,
-    /// Nobody ever said anything.
+    /// Without a single message.
     RowWithoutMessages,
     /// The counter of messages is wrong.
     MessageCountDiffers,
@@ -45,7 +45,7 @@ pub enum Kind {
     MessageAfterEnd,
     /// The row of a messaging platform, ended by a gateway of terminals.
     PlatformRowEnded,
-    /// A row whose source nobody set.
+    /// A row whose source was never set.
     SourceUnknown,
     /// Messages whose row is missing.
     MessagesWithoutRow,
@@ -84,7 +84,7 @@ const UNTIL_18: &[&str] = &["0.16.0", "0.17.0", "0.18.2"];
 const ONLY_16: &[&str] = &["0.16.0"];
 const ONLY_19: &[&str] = &["0.19.0"];
 
-/// The releases of defects that the four do not have, or that nobody has verified.
+/// The releases of defects that the four do not have, or that are not verified.
 const NONE: &[&str] = &[];
 
 /// Defects as a constant: the id and the name of the releases of each.

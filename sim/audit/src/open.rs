@@ -222,7 +222,7 @@ fn make_writable(path: &Path) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
-    /// A file that is read without locks is one that nobody has written to meanwhile, whether it has grown or not.
+    /// A file that is read without locks has had no writer meanwhile, whether it has grown or not.
     #[test]
     fn a_write_meanwhile_is_noticed() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -64,7 +64,7 @@ impl Schema {
         if self.has(table, column) { column } else { otherwise }
     }
 
-    /// Whether a child that is no subagent can be told from one that is.
+    /// Whether the columns distinguish a child that is a subagent from one that is not.
     pub(crate) fn marks_subagents(&self) -> bool {
         self.writer == Writer::Gateway || self.version.is_some_and(|version| version >= MARKS_SUBAGENTS)
     }

@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     /// Database of a gateway: `state.db` of hermes-agent or of `gateway serve`
     #[arg(value_name = "DB")]
     database: PathBuf,
-    /// How long nobody must have used an open row until it counts as one without an owner
+    /// How long an open row must be unused until it counts as one without an owner
     #[arg(long, default_value = "24h", value_parser = humantime::parse_duration, value_name = "TIME")]
     age: Duration,
     /// Judge only this kind. Repeatable [default: all]
