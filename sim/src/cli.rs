@@ -14,6 +14,7 @@ mod behavior;
 mod bench;
 mod bounds;
 mod case;
+mod completions;
 mod coverage;
 mod database;
 mod diagnostic;
@@ -30,11 +31,13 @@ mod json;
 mod junit;
 mod load;
 mod marks;
+mod new;
 mod parity;
 mod plant;
 mod real;
 mod replay;
 mod run;
+mod schema;
 mod shrink;
 mod snapshots;
 mod spread;
@@ -82,6 +85,14 @@ enum Command {
     Import(import::Arguments),
     /// Judge the rows of a gateway's database, and name the defects that leave them so
     Audit(audit::Arguments),
+    /// Write a commented scenario file to start from
+    New(new::Arguments),
+    /// Print the JSON Schema of scenario files, for editors
+    Schema,
+    /// Print a script that completes the commands in a shell
+    Completions(completions::CompletionsArguments),
+    /// Write the man pages
+    Man(completions::ManArguments),
 }
 
 /// The exit code of usage errors and bad files.
@@ -129,6 +140,10 @@ pub fn main() -> ExitCode {
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::New(arguments) => new::run(&arguments),
+        Command::Schema => Ok(schema::run()),
+        Command::Completions(arguments) => Ok(completions::print(&arguments)),
+        Command::Man(arguments) => completions::write_pages(&arguments),
     }) {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(error)) => {

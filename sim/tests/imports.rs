@@ -180,7 +180,9 @@ const CRATES: &[Crate] = &[
         never: &["clap", "ctrlc", "indicatif", "miette", "mimalloc", "quick-junit", "rusqlite", "tokio-tungstenite"],
         layers: &[
             // Plain values.
-            &["expected", "fact", "fault", "invariant", "nearest", "rows"],
+            &["expected", "fact", "fault", "invariant", "nearest", "rows", "shape"],
+            // A value of a file and its place.
+            &["placed"],
             // Mistakes, and the tables of settings.
             &["entries", "error", "settings"],
             &["step"],
@@ -188,7 +190,7 @@ const CRATES: &[Crate] = &[
             // Between text and values.
             &["find", "parse", "print"],
             &["check"],
-            &["load"],
+            &["load", "schema"],
         ],
     },
     Crate {
@@ -254,7 +256,17 @@ const CRATES: &[Crate] = &[
             // Forms in which results are printed.
             &["cli::github", "cli::human", "cli::json", "cli::junit"],
             // The commands.
-            &["cli::audit", "cli::behavior", "cli::drive", "cli::import", "cli::parity", "cli::replay", "cli::run"],
+            &[
+                "cli::audit",
+                "cli::behavior",
+                "cli::drive",
+                "cli::import",
+                "cli::new",
+                "cli::parity",
+                "cli::replay",
+                "cli::run",
+                "cli::schema",
+            ],
             &["cli::shrink"],
             &["cli::bench", "cli::explore", "cli::fuzz", "cli::sweep"],
             &["cli::coverage"],

@@ -12,6 +12,7 @@ mod methods;
 mod parity;
 mod reports;
 mod schedule;
+mod schema;
 mod shrink;
 mod sweep;
 mod tidy;

@@ -139,6 +139,7 @@ pub struct Question {
 
 /// What kind of answer a question wants (spec §4.14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum QuestionKind {
     /// Any text. Answered with `clarify.respond`; empty after `clarify_timeout`.
@@ -193,6 +194,7 @@ impl QuestionKind {
 
 /// How a compression shows in the rows (spec §8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CompressionMode {
     /// The mode of the setting `compression`.

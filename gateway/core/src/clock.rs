@@ -48,6 +48,7 @@ pub struct Wall(pub u64);
 /// Written as text: `"20s"`, `"1m 30s"`, `"250ms"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("pattern" = r"^\s*([0-9][0-9.]*\s*[A-Za-zµ]*\s*)+$")))]
 pub struct Millis(pub u64);
 
 impl Millis {

@@ -7,6 +7,7 @@ use crate::clock::Millis;
 
 /// A gateway's settings (spec §6).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// How long a session without a client is kept for its return. Zero switches the orphan timer off.
@@ -61,6 +62,7 @@ pub struct Config {
 
 /// What a prompt does to a session whose turn runs (spec §4.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BusyInput {
     /// It interrupts the turn that runs, and is next.
@@ -74,6 +76,7 @@ pub enum BusyInput {
 
 /// The setting behind [`CompressionMode::Default`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Compression {
     /// The default of the release.

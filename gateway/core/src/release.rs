@@ -10,6 +10,7 @@ use crate::behavior::Behavior;
 /// A release of the modelled gateway, or ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("enum" = Release::ALL)))]
 pub enum Release {
     /// hermes-agent 0.16.0, tagged 2026.6.5.
     V0_16_0,

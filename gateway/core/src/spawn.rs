@@ -76,6 +76,7 @@ pub enum TaskRole {
 
 /// A gap between two statements of an old release in which other tasks run; `current` has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
     /// Between the list of a dead connection's sessions and detaching them (spec §12, W2).

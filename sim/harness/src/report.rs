@@ -14,7 +14,7 @@ use crate::history::History;
 use crate::rows::RowSet;
 use crate::story::Skipped;
 use crate::trace::Trace;
-pub use crate::trace::{Instant, NotedLoss, StoreCall};
+pub use crate::trace::{Instant, NotedLoss, PlayedStep, StepEffect, StoreCall};
 use interleaving::tape::Tape;
 use sim_scenario::ExpectedOutcome;
 
@@ -42,6 +42,8 @@ pub struct Report {
     pub trace: Trace,
     /// The changes of sessions and rows, and the violations, in order of time.
     pub history: History,
+    /// The steps of the script that were carried out or skipped, in order of time.
+    pub played: Vec<PlayedStep>,
     /// The calls of the store that a fault could hit, in their order: all before the heal phase.
     pub calls: Vec<StoreCall>,
     /// The instants at which tasks ran before the heal phase, in order.

@@ -4,7 +4,7 @@
 //! a detached session), the lane that the event belongs to (`●`), and the lanes that violate a claim (`✗`). The picture
 //! has no colour, so it reads the same in a log.
 
-mod event;
+pub mod event;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,10 +34,14 @@ pub struct Timeline {
 
 /// The subject of a lane, in the order of the columns: a grace is beside its session.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Lane {
+pub enum Lane {
+    /// A client, by its name.
     Client(String),
+    /// The session with this index in the history.
     Session(usize),
+    /// The grace of the session with this index.
     Grace(usize),
+    /// The row with this index in the history.
     Row(usize),
 }
 
@@ -147,7 +151,8 @@ fn in_memory(lane: &Lane) -> bool {
     matches!(lane, Lane::Session(_) | Lane::Grace(_))
 }
 
-fn text(event: &Event) -> String {
+/// The text of an event, with the number of messages that it stored.
+pub fn text(event: &Event) -> String {
     match &event.effect {
         Effect::Stored(1) => format!("{} has 1 more message", event.text),
         Effect::Stored(count) => format!("{} has {count} more messages", event.text),

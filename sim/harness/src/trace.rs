@@ -76,6 +76,28 @@ pub struct Instant {
     pub events: u32,
 }
 
+/// A step of the script that was carried out or skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlayedStep {
+    /// The line of its table in the file; 0 for a step of no file.
+    pub line: usize,
+    /// The word of the step.
+    pub word: &'static str,
+    /// The length of the trace after the step: its own entry, if it has one, is the last of them.
+    pub entries: usize,
+    /// Whether it had an effect.
+    pub effect: StepEffect,
+}
+
+/// Whether a step had an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepEffect {
+    /// It was carried out.
+    CarriedOut,
+    /// It was not possible at that instant.
+    Skipped,
+}
+
 /// A loss of power in a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotedLoss {

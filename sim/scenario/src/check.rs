@@ -15,7 +15,6 @@ use gateway_core::agent::script::TurnScript;
 use gateway_core::behavior::{Behavior, UnknownBehavior};
 use gateway_core::clock::Millis;
 use gateway_core::release::Release;
-use toml::Spanned;
 
 use interleaving::tape::{BadTape, Tape};
 
@@ -29,6 +28,7 @@ use super::parse::{self, Item, Names, RawAgent, RawExpect, RawExpected, RawTurn}
 use super::scenario::Scenario;
 use super::settings::{AgentSettings, NetworkSettings};
 use super::step::{OnSkip, PlacedStep, RawStep};
+use crate::placed::Spanned;
 
 /// The tables `[expect.RELEASE]`, in the order of the file.
 type Stated = Vec<(Spanned<Release>, RawExpected)>;

@@ -1,5 +1,6 @@
 //! The end of a run that a file expects, and what it means if the run leaves out a part of the file.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The expected end of a run.
@@ -12,7 +13,7 @@ pub enum Expected {
 }
 
 /// An outcome that a file can expect. A violation is expected by the invariant's name, with `violates`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpectedOutcome {
     /// The run found no failure.

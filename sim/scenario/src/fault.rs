@@ -2,6 +2,7 @@
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::store::{EndReason, Read, Write};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::expected::OnSkip;
@@ -83,8 +84,9 @@ pub struct Odds {
 }
 
 /// A probability from 0 to 1, as a ratio of integers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(extend("pattern" = "^[0-9]+/[0-9]+$"))]
 pub struct Ratio {
     /// The numerator; at most `whole`.
     part: u32,
@@ -217,6 +219,9 @@ impl Fault {
     pub const fn kills(self) -> bool {
         matches!(self, Self::Crash | Self::CrashAfter | Self::Power { .. })
     }
+
+    /// Every value of `fault`.
+    pub const WORDS: [&str; 8] = ["busy", "error", "full", "sync", "lost", "crash", "crash_after", "power"];
 
     /// The value of `fault`.
     pub const fn name(self) -> &'static str {

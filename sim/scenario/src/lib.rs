@@ -36,10 +36,13 @@ mod invariant;
 mod load;
 mod nearest;
 mod parse;
+mod placed;
 mod print;
 mod rows;
 mod scenario;
+mod schema;
 mod settings;
+mod shape;
 pub mod step;
 #[cfg(test)]
 mod tests;
@@ -55,6 +58,7 @@ pub use self::find::{Found, find};
 pub use self::invariant::{InvariantNames, Warning};
 pub use self::rows::{InitialEnd, InitialMessage, InitialSession, Kinship};
 pub use self::scenario::Scenario;
+pub use self::schema::schema;
 pub use self::settings::{
     AgentSettings, Journal, Latency, NetworkSettings, SettingChanges, StoreSettings, Synchronous,
 };

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use gateway_core::clock::Millis;
 use gateway_core::config::Config;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -64,7 +65,7 @@ pub struct StoreSettings {
 }
 
 /// SQLite's `journal_mode`: key `journal` of `[store]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Journal {
     /// New pages are appended to a log beside the file.
@@ -88,7 +89,7 @@ impl Journal {
 }
 
 /// SQLite's setting of this name: key `synchronous` of `[store]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Synchronous {
     /// Never.

@@ -7,6 +7,7 @@
 
 mod keys;
 mod request;
+mod shape;
 pub mod table;
 
 use gateway_core::clock::Millis;

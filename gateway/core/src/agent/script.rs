@@ -44,6 +44,7 @@ pub struct TurnScript {
 /// One step of a turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "written::Written", into = "written::Written")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum TurnStep {
     /// `{ tool = "terminal", takes = "4s" }`: a call before, its result after.
     Tool {
@@ -128,6 +129,7 @@ pub enum TurnStep {
 
 /// One of the calls that run at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ParallelTool {
     /// The tool's name, for example `terminal`.

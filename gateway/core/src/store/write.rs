@@ -275,6 +275,7 @@ pub struct NewMessage {
 
 /// The role of a message's speaker, as in the `role` column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// A prompt of the client, or the notice of a job.

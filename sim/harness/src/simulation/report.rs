@@ -7,7 +7,7 @@ use super::run::Run;
 use crate::coverage::Milestone;
 use crate::fact::{self, Evidence};
 use crate::observation::Observation;
-use crate::report::{Live, Outcome, Report};
+use crate::report::{Live, Outcome, Report, StepEffect};
 use crate::story::Skipped;
 use crate::world::World;
 use sim_scenario::{OnSkip, Scenario};
@@ -48,8 +48,9 @@ impl Run<'_> {
         for choice in tape.choices.iter().filter(|choice| choice.site != READY && choice.pick > 0) {
             coverage.reach(&Milestone::Chosen { site: &choice.site, label: &choice.among[choice.pick] });
         }
-        for word in context.take_carried_out() {
-            coverage.reach(&Milestone::CarriedOut { word });
+        let played = context.take_played();
+        for step in played.iter().filter(|step| step.effect == StepEffect::CarriedOut) {
+            coverage.reach(&Milestone::CarriedOut { word: step.word });
         }
         let skipped = skipped(self.scenario, &world);
         // Tasks hold the context and the context holds the pool: the tasks are dropped here so that the run's memory is
@@ -89,6 +90,7 @@ impl Run<'_> {
             uptime: context.now(),
             trace,
             history: observers.historian.finish(sessions),
+            played,
             calls: world.store.calls(),
             instants: context.take_instants(),
             power_losses: world.store.power_losses(),

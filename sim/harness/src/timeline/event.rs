@@ -14,17 +14,34 @@ use crate::trace::{Entry, Site};
 use sim_scenario::table::{ClientLane, ConnectionEvent};
 
 /// One line of the picture.
-pub(super) struct Event {
-    pub(super) at: Uptime,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The uptime of the event.
+    pub at: Uptime,
     /// The lane that the event belongs to; none for an event of the process or the run.
-    pub(super) lane: Option<Lane>,
-    pub(super) text: String,
-    pub(super) effect: Effect,
+    pub lane: Option<Lane>,
+    /// What happened, with names in place of ids.
+    pub text: String,
+    /// What it changes in the picture.
+    pub effect: Effect,
+    /// Where it stands in the report.
+    pub source: Source,
+}
+
+/// Where an event stands in the report of its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The entry of the trace with this index.
+    Entry(usize),
+    /// The change of the history with this index; of several changes that are one event, the last.
+    Change(usize),
+    /// The end of a run that broke off.
+    End,
 }
 
 /// The effect of an event on the lanes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
+pub enum Effect {
     /// No change of a lane.
     None,
     /// The event's lane has this sign from here on.
@@ -37,25 +54,34 @@ pub(super) enum Effect {
     Violated(Vec<Lane>),
 }
 
-/// The signs of a lane: present, present without a client, present twice, absent.
-pub(super) const PRESENT: char = '│';
-pub(super) const DETACHED: char = '┆';
-pub(super) const TWICE: char = '║';
-pub(super) const ABSENT: char = ' ';
+/// The sign of a lane that is present.
+pub const PRESENT: char = '│';
+/// The sign of a session that is present without a client.
+pub const DETACHED: char = '┆';
+/// The sign of a lane that is present twice.
+pub const TWICE: char = '║';
+/// The sign of a lane that is absent.
+pub const ABSENT: char = ' ';
 
 /// All events of a run, in order of time.
-pub(super) fn all(report: &Report) -> Vec<Event> {
+pub fn all(report: &Report) -> Vec<Event> {
     let mut builder = Builder::new(report);
-    let mut changes = report.history.changes.iter().peekable();
+    let mut changes = report.history.changes.iter().enumerate().peekable();
     for (place, entry) in report.trace.entries().iter().enumerate() {
-        while let Some(change) = changes.next_if(|change| change.entries <= place) {
+        while let Some((index, change)) = changes.next_if(|(_, change)| change.entries <= place) {
+            builder.source = Source::Change(index);
             builder.change(change);
         }
-        let stored = |change: &&Change| change.entries == place + 1 && matches!(change.what, ChangeKind::Row { .. });
-        let has_row_change = changes.peek().copied().is_some_and(|change| stored(&change));
+        let stored = |change: &Change| change.entries == place + 1 && matches!(change.what, ChangeKind::Row { .. });
+        let has_row_change = changes.peek().is_some_and(|(_, change)| stored(change));
+        builder.source = Source::Entry(place);
         builder.entry(entry, has_row_change);
     }
-    changes.for_each(|change| builder.change(change));
+    for (index, change) in changes {
+        builder.source = Source::Change(index);
+        builder.change(change);
+    }
+    builder.source = Source::End;
     builder.end();
     builder.events
 }
@@ -66,6 +92,8 @@ struct Builder<'a> {
     names: BTreeMap<String, String>,
     /// The methods of requests, by client and number of the request.
     methods: BTreeMap<(String, u64), String>,
+    /// Where the events that are added now stand.
+    source: Source,
     events: Vec<Event>,
 }
 
@@ -73,7 +101,13 @@ impl<'a> Builder<'a> {
     fn new(report: &'a Report) -> Self {
         let sessions = report.history.sessions.iter().map(|(id, label)| (id.to_string(), label.clone()));
         let rows = report.history.rows.iter().enumerate().map(|(place, id)| (id.to_string(), row_name(place)));
-        Self { report, names: sessions.chain(rows).collect(), methods: BTreeMap::new(), events: Vec::new() }
+        Self {
+            report,
+            names: sessions.chain(rows).collect(),
+            methods: BTreeMap::new(),
+            source: Source::End,
+            events: Vec::new(),
+        }
     }
 
     fn add(&mut self, at: Uptime, lane: Option<Lane>, text: String, effect: Effect) {
@@ -82,9 +116,10 @@ impl<'a> Builder<'a> {
             && (last.at, &last.lane) == (at, &lane)
         {
             *count += more;
+            last.source = self.source;
             return;
         }
-        self.events.push(Event { at, lane, text, effect });
+        self.events.push(Event { at, lane, text, effect, source: self.source });
     }
 
     fn entry(&mut self, entry: &Entry, has_row_change: bool) {
@@ -306,7 +341,7 @@ fn state_changes(from: Option<State>, to: State) -> Vec<String> {
 }
 
 /// The alias of a row: `s1` for the first.
-pub(super) fn row_name(place: usize) -> String {
+pub fn row_name(place: usize) -> String {
     format!("s{}", place + 1)
 }
 

@@ -93,7 +93,7 @@ impl Client {
             let Some(step) = self.ahead.borrow().front().cloned() else { break };
             self.context.clock.sleep_until(Uptime(step.at.0)).await;
             match self.act(&step.action).await {
-                Ok(()) => self.context.carried_out(step.action.word()),
+                Ok(()) => self.context.carried_out(&step),
                 Err(Skipped(why)) => {
                     self.context.enter(Site::Script, format!("line {}: skipped, {why}", step.line));
                     self.context.skipped(&step, why);

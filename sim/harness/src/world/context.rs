@@ -17,7 +17,7 @@ use crate::footprint::{Footprints, Resource, SharedFootprints};
 use crate::history::Position;
 use crate::story::Skipped;
 use crate::task::{AnyTask, Pool, Role, TaskTag};
-use crate::trace::{Instant, Site, Trace};
+use crate::trace::{Instant, PlayedStep, Site, StepEffect, Trace};
 
 /// Where the choices of a run are made.
 pub(crate) type Chooser = interleaving::Chooser<Resource>;
@@ -48,8 +48,8 @@ pub(crate) struct SimContext {
     instants: RefCell<Vec<Instant>>,
     /// The number of choices after the last event.
     chosen: Cell<usize>,
-    /// The words of the script's steps that were carried out.
-    carried_out: RefCell<Vec<&'static str>>,
+    /// The steps of the script that are over.
+    played: RefCell<Vec<PlayedStep>>,
     /// The steps that were skipped, in order of time.
     skipped: RefCell<Vec<Skipped>>,
     /// The race windows that a task passed.
@@ -79,7 +79,7 @@ impl SimContext {
             trace: RefCell::default(),
             instants: RefCell::default(),
             chosen: Cell::default(),
-            carried_out: RefCell::default(),
+            played: RefCell::default(),
             skipped: RefCell::default(),
             passed: RefCell::default(),
             answer_check: RefCell::default(),
@@ -118,13 +118,14 @@ impl SimContext {
         self.trace.borrow_mut().enter(self.now(), self.current(), site, text);
     }
 
-    /// Records that a step with this word was carried out.
-    pub(crate) fn carried_out(&self, word: &'static str) {
-        self.carried_out.borrow_mut().push(word);
+    /// Records that a step was carried out.
+    pub(crate) fn carried_out(&self, step: &Step) {
+        self.played(step, StepEffect::CarriedOut);
     }
 
     /// Records that a step was not carried out. Not an event: a run that does not name its skips is the same.
     pub(crate) fn skipped(&self, step: &Step, why: String) {
+        self.played(step, StepEffect::Skipped);
         self.skipped.borrow_mut().push(Skipped {
             line: Some(step.line),
             at_ms: Some(self.now().0),
@@ -132,6 +133,12 @@ impl SimContext {
             why,
             on_skip: step.on_skip,
         });
+    }
+
+    fn played(&self, step: &Step, effect: StepEffect) {
+        let entries = self.trace.borrow().entries().len();
+        let played = PlayedStep { line: step.line, word: step.action.word(), entries, effect };
+        self.played.borrow_mut().push(played);
     }
 
     pub(crate) fn take_skipped(&self) -> Vec<Skipped> {
@@ -161,8 +168,8 @@ impl SimContext {
         }
     }
 
-    pub(crate) fn take_carried_out(&self) -> Vec<&'static str> {
-        self.carried_out.take()
+    pub(crate) fn take_played(&self) -> Vec<PlayedStep> {
+        self.played.take()
     }
 
     /// Counts an event: a task was polled.

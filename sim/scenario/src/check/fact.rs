@@ -7,7 +7,7 @@ use gateway_core::Method;
 use gateway_core::clock::Millis;
 use gateway_core::release::Release;
 use gateway_core::store::EndReason;
-use toml::{Spanned, Table, Value};
+use toml::{Table, Value};
 
 use crate::error::{ScenarioError, Source, list};
 use crate::fact::{
@@ -16,6 +16,7 @@ use crate::fact::{
 };
 use crate::nearest::nearest;
 use crate::parse::{Item, RawFrames, RawMemory, RawRowFact};
+use crate::placed::Spanned;
 use crate::rows::InitialSession;
 use crate::scenario::Scenario;
 use crate::step::{Presence, Step};

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use gateway_core::clock::Millis;
-use toml::Spanned;
 
 use crate::error::{ScenarioError, Source};
+use crate::placed::Spanned;
 use crate::settings::Latency;
 
 /// The longest latency. A run waits a day for what is under way at the end of its script.

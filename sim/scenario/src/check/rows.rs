@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use gateway_core::clock::Millis;
 use gateway_core::store::Role;
-use toml::Spanned;
 
 use super::script::{is_plain, is_reserved};
 use crate::error::{ScenarioError, Source, list};
 use crate::parse::{RawMessage, RawRows, RawSession};
+use crate::placed::Spanned;
 use crate::rows::{InitialEnd, InitialMessage, InitialSession, Kinship, SOURCE, STARTED};
 
 /// The longest time before the run that a row may have: ten years.

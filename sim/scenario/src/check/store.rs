@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use gateway_core::clock::Millis;
-use toml::Spanned;
 
 use super::latency::latency;
 use crate::error::{ScenarioError, Source, list};
 use crate::fault::{Call, CallSide, Fault, Odds, StoreFault};
 use crate::parse::{RawFault, RawOdds, RawStore};
+use crate::placed::Spanned;
 use crate::settings::StoreSettings;
 use crate::step::OnSkip;
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use gateway_core::clock::Millis;
 use gateway_core::lifecycle::process::Signal;
 use serde::Deserialize;
-use toml::{Spanned, Value};
+use toml::Value;
 
 use super::{
     Action, AnsweredQuestion, ConnectionStep, Jump, Memory, Naming, OnDisconnect, OnSkip, PROCESS, ProcessStep, Prompt,
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::entries::Entries;
 use crate::error::{ScenarioError, Source, list};
+use crate::placed::Spanned;
 use crate::settings::SettingChanges;
 
 /// The value of `id` in an answer that names no question.

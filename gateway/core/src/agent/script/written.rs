@@ -9,37 +9,57 @@ use crate::clock::Millis;
 /// The step as the flat table that a file has.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = one_word))]
 pub(super) struct Written {
+    /// A call of this tool, for example `terminal`: the call before, its result after.
     #[serde(skip_serializing_if = "Option::is_none")]
     tool: Option<String>,
+    /// One message with several calls, which run at once; an interrupt ends all.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("minItems" = 1)))]
     tools: Option<Vec<ParallelTool>>,
+    /// A tool call that starts a job of this name and returns. The outcome of the job is then a prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
     background: Option<String>,
+    /// A compression: how the rows are to show it. Beside `review`: how that compresses its copy.
     #[serde(skip_serializing_if = "Option::is_none")]
     compress: Option<CompressionMode>,
+    /// A streamed message of the agent in the middle of the turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     say: Option<String>,
+    /// A question to the user: what kind of answer is wanted. The answer is the result of a tool call.
     #[serde(skip_serializing_if = "Option::is_none")]
     ask: Option<QuestionKind>,
+    /// The text of the question.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
+    /// Time only, as for a slow model.
     #[serde(skip_serializing_if = "Option::is_none")]
     sleep: Option<Millis>,
+    /// The agent reports nothing more until it is interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("const" = true)))]
     hang: Option<bool>,
+    /// The answer, from an agent that ignores an interrupt meanwhile.
     #[serde(skip_serializing_if = "Option::is_none")]
     late: Option<String>,
+    /// All messages so far are stored.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("const" = true)))]
     flush: Option<bool>,
+    /// The turn fails with this text.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// A fork reviews the turn in the background and reports this text. It begins when the turn has been answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     review: Option<String>,
+    /// The answer, which ends the turn. A turn without one ends with `done`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reply: Option<String>,
+    /// How long the step takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     takes: Option<Millis>,
+    /// `false`: the tool runs to its end when its turn is interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
     interruptible: Option<bool>,
 }
@@ -80,10 +100,17 @@ pub enum BadTurnStep {
     },
 }
 
+/// The words that `text` goes with.
+const ASKING: &[&str] = &["ask"];
+/// The words that `takes` goes with, and that need it.
+const TIMED: &[&str] = &["tool", "background", "compress", "review", "late"];
+/// The words that `interruptible` goes with.
+const CALLING: &[&str] = &["tool"];
+
 impl Written {
-    /// The one key that names the step.
-    fn word(&self) -> Result<&'static str, BadTurnStep> {
-        let words = [
+    /// Every key that can name the step, and whether it does.
+    fn words(&self) -> [(&'static str, bool); 13] {
+        [
             ("tool", self.tool.is_some()),
             ("tools", self.tools.is_some()),
             ("background", self.background.is_some()),
@@ -98,8 +125,12 @@ impl Written {
             ("error", self.error.is_some()),
             ("review", self.review.is_some()),
             ("reply", self.reply.is_some()),
-        ];
-        let mut found = words.into_iter().filter_map(|(word, there)| there.then_some(word));
+        ]
+    }
+
+    /// The one key that names the step.
+    fn word(&self) -> Result<&'static str, BadTurnStep> {
+        let mut found = self.words().into_iter().filter_map(|(word, there)| there.then_some(word));
         match (found.next(), found.count()) {
             (Some(word), 0) => Ok(word),
             (first, more) => Err(BadTurnStep::NotOneWord { found: usize::from(first.is_some()) + more }),
@@ -109,9 +140,9 @@ impl Written {
     /// Refuses keys that do not go with the step's word.
     fn no_stray_key(&self, step: &'static str) -> Result<(), BadTurnStep> {
         let keys = [
-            ("text", self.text.is_some(), &["ask"][..]),
-            ("takes", self.takes.is_some(), &["tool", "background", "compress", "review", "late"]),
-            ("interruptible", self.interruptible.is_some(), &["tool"]),
+            ("text", self.text.is_some(), ASKING),
+            ("takes", self.takes.is_some(), TIMED),
+            ("interruptible", self.interruptible.is_some(), CALLING),
         ];
         let stray = keys.into_iter().find(|(_, there, steps)| *there && !steps.contains(&step));
         stray.map_or(Ok(()), |(key, ..)| Err(BadTurnStep::StrayKey { key, step }))
@@ -176,4 +207,25 @@ impl From<TurnStep> for Written {
             TurnStep::Reply { text } => Self { reply: Some(text), ..none },
         }
     }
+}
+
+/// Adds to the schema what the keys require of each other: one word, and the keys that go with it.
+#[cfg(feature = "schema")]
+fn one_word(schema: &mut schemars::Schema) {
+    use serde_json::{Map, Value, json};
+
+    let word = |(word, _): (&'static str, bool)| match word {
+        "compress" => json!({ "required": [word], "not": { "required": ["review"] } }),
+        word => json!({ "required": [word] }),
+    };
+    let words: Vec<Value> = Written::default().words().into_iter().map(word).collect();
+    let one_of = |words: &[&str]| -> Value {
+        json!({ "anyOf": words.iter().map(|word| json!({ "required": [word] })).collect::<Vec<_>>() })
+    };
+    let mut dependencies: Map<String, Value> =
+        TIMED.iter().map(|word| (String::from(*word), json!(["takes"]))).collect();
+    let goes_with = [("text", ASKING), ("takes", TIMED), ("interruptible", CALLING)];
+    dependencies.extend(goes_with.map(|(key, words)| (key.to_owned(), one_of(words))));
+    schema.insert("oneOf".to_owned(), words.into());
+    schema.insert("dependencies".to_owned(), dependencies.into());
 }
