@@ -25,6 +25,7 @@ mod failure;
 mod file;
 mod fuzz;
 mod github;
+mod html;
 mod human;
 mod import;
 mod json;
@@ -36,6 +37,7 @@ mod parity;
 mod plant;
 mod real;
 mod replay;
+mod report;
 mod run;
 mod schema;
 mod shrink;
@@ -85,6 +87,8 @@ enum Command {
     Import(import::Arguments),
     /// Judge the rows of a gateway's database, and name the defects that leave them so
     Audit(audit::Arguments),
+    /// Write a page about runs of a scenario: lanes, events, rows and memory at each of them
+    Report(report::Arguments),
     /// Write a commented scenario file to start from
     New(new::Arguments),
     /// Print the JSON Schema of scenario files, for editors
@@ -140,6 +144,7 @@ pub fn main() -> ExitCode {
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Schema => Ok(schema::run()),
         Command::Completions(arguments) => Ok(completions::print(&arguments)),

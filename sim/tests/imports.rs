@@ -222,6 +222,18 @@ const CRATES: &[Crate] = &[
         ],
     },
     Crate {
+        package: "sim-report",
+        folder: "sim/report",
+        uses: &["gateway-core", "sim-scenario", "sim-harness"],
+        never: COMMAND_LINE,
+        layers: &[
+            // Into a page.
+            &["embed", "graph", "parts", "play"],
+            // The pages.
+            &["audit", "campaign", "run"],
+        ],
+    },
+    Crate {
         package: "sim-search",
         folder: "sim/search",
         uses: &["interleaving", "gateway-core", "gateway-sqlite", "gateway", "sim-scenario", "sim-harness"],
@@ -246,6 +258,7 @@ const CRATES: &[Crate] = &[
             "gateway",
             "sim-scenario",
             "sim-harness",
+            "sim-report",
             "sim-search",
         ],
         never: &[],
@@ -254,7 +267,7 @@ const CRATES: &[Crate] = &[
             &["cli::bounds", "cli::case", "cli::diagnostic", "cli::file", "cli::plant", "cli::real", "cli::spread"],
             &["cli::database", "cli::excuses", "cli::failure", "cli::load", "cli::marks", "cli::snapshots"],
             // Forms in which results are printed.
-            &["cli::github", "cli::human", "cli::json", "cli::junit"],
+            &["cli::github", "cli::html", "cli::human", "cli::json", "cli::junit"],
             // The commands.
             &[
                 "cli::audit",
@@ -267,6 +280,7 @@ const CRATES: &[Crate] = &[
                 "cli::run",
                 "cli::schema",
             ],
+            &["cli::report"],
             &["cli::shrink"],
             &["cli::bench", "cli::explore", "cli::fuzz", "cli::sweep"],
             &["cli::coverage"],

@@ -10,7 +10,7 @@ pub(crate) mod state;
 
 use std::collections::BTreeMap;
 
-pub use graph::Form;
+pub use graph::{Arrows, Form};
 pub use mark::{Alternative, MARKS, Mark, Milestone};
 pub use state::{Client, Life, Phase, Row, State, Timers, Waiting};
 

@@ -13,12 +13,13 @@ use super::file::write;
 use super::load;
 use super::plant::Plants;
 use super::shrink::place_of;
-use super::{excuses, failure};
+use super::{excuses, failure, html, report};
 use sim_harness::counts::ListedCount;
 use sim_harness::invariant::Violation;
 use sim_harness::report::{Outcome, Report};
 use sim_harness::simulation::Simulator;
 use sim_harness::verdict::{Reference, Verdict, judge};
+use sim_report::run::Searched;
 use sim_scenario::Scenario;
 use sim_search::explore::{Bounds, Exploration, Explored, Reduction};
 use sim_search::shrink::as_shown;
@@ -49,6 +50,9 @@ pub(super) struct Arguments {
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    /// Write a page about the result to this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// File for the scenario of a failure and its tape [default: scenarios/found/INVARIANT_DIGEST.toml]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -86,11 +90,39 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         Format::Human => print(arguments, &scenario.behavior, &explored, kept.as_ref()),
         Format::Json => print_json(arguments, &scenario.behavior, &explored, kept.as_ref()),
     }
+    if let Some(file) = &arguments.html {
+        html::keep(file, &page(arguments, &explored, kept.as_ref())?)?;
+    }
     Ok(match kept {
         Some(Kept { verdict, .. }) => verdict.exit_code(),
         None if explored.is_proof() => 0,
         None => Outcome::Limit.exit_code(),
     })
+}
+
+/// The page: the numbers and the claims, and the run of the file that shows the failure.
+fn page(arguments: &Arguments, explored: &Explored, kept: Option<&Kept>) -> miette::Result<String> {
+    let verdict = match kept {
+        Some(kept) => format!("{} on one schedule, under {}", kept.verdict.report.outcome, arguments.release),
+        None if explored.is_proof() => {
+            format!("proof: no violation on any schedule of this file under {}", arguments.release)
+        }
+        None => format!("no violation so far under {}; this is no proof", arguments.release),
+    };
+    let numbers = [
+        ("complete schedules", explored.whole),
+        ("stopped early, as equivalent", explored.left_off),
+        ("alternatives pruned", explored.pruned),
+        ("alternatives cut", explored.cut.by_choices),
+    ];
+    let searched = Searched {
+        verdict,
+        numbers: numbers.map(|(name, number)| (name.to_owned(), number.to_string())).to_vec(),
+        claims: html::claims(&explored.counts, explored.runs()),
+    };
+    let shown = kept.map_or(&arguments.scenario, |kept| &kept.file);
+    let cases = report::cases(std::slice::from_ref(shown), &[arguments.release], &arguments.plants)?;
+    Ok(html::runs(&cases, Some(&searched)))
 }
 
 /// Writes the failing schedule as a scenario that expects it.

@@ -3,6 +3,7 @@
 pub(super) mod campaign;
 pub(super) mod claims;
 mod found;
+mod page;
 mod text;
 
 use std::num::NonZeroUsize;
@@ -15,6 +16,7 @@ use self::campaign::Work;
 use super::bounds;
 use super::bounds::claim;
 use super::bounds::release;
+use super::html;
 use super::marks::{self, Reached};
 use super::plant::Plants;
 use super::spread::threads;
@@ -66,6 +68,9 @@ pub(super) struct Arguments {
     /// Largest number of runs to shrink each kind of failure. With 0 the scenario is kept as it was found
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = bounds::tries())]
     tries: u64,
+    /// Write a page about the campaign to this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Folder for the scenarios of failures
     #[arg(long, value_name = "DIR", default_value = "scenarios/found")]
     out: PathBuf,
@@ -137,7 +142,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         budget: arguments.budget,
         fail_fast: arguments.fail_fast,
     };
-    let summary = campaign::carry_out(&campaign, &work);
+    let (summary, took) = campaign::carry_out_timed(&campaign, &work);
     let files = found::keep(&summary, arguments)?;
     match arguments.format {
         Format::Human => text::print(&campaign, &summary, &files),
@@ -146,6 +151,9 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
             text::print(&campaign, &summary, &files);
             text::print_github(&files);
         }
+    }
+    if let Some(file) = &arguments.html {
+        html::keep(file, &page::of(&campaign, &summary, &files, took))?;
     }
     Ok(exit_code(&campaign, &summary))
 }

@@ -11,7 +11,7 @@ use super::case::Case;
 use super::diagnostic::ScenarioDiagnostic;
 use super::plant::Plants;
 use super::snapshots::Snapshots;
-use super::{bounds, database, github, human, json, junit, load, real};
+use super::{bounds, database, github, html, human, json, junit, load, real};
 use interleaving::strategy::Plan;
 use sim_harness::report::Report;
 use sim_harness::simulation::Simulator;
@@ -36,6 +36,9 @@ pub(super) struct Arguments {
     /// Print every event of each run. Only with `--format human` and `json`
     #[arg(long)]
     trace: bool,
+    /// Write a page about the runs to this file
+    #[arg(long, value_name = "FILE", conflicts_with = "real")]
+    html: Option<PathBuf>,
     /// How to choose among tasks that are ready at one instant: fifo, random, urw, pct[:DEPTH], delay[:BOUND] or
     /// portfolio. Rows are compared with snapshots only on the file's own schedule [default: the file's tape; without one, fifo]
     #[arg(long, value_name = "S", value_parser = bounds::strategy)]
@@ -137,6 +140,9 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
             github::print(&cases);
         }
     }
+    if let Some(file) = &arguments.html {
+        html::keep(file, &html::runs(&cases, None))?;
+    }
     if let Some(snapshots) = &snapshots {
         snapshots.finish(&cases)?;
     }
@@ -156,7 +162,7 @@ fn load(arguments: &Arguments) -> miette::Result<Vec<(Found, Scenario)>> {
 }
 
 /// Allows the skips of parts that have an effect under another release of the file, whether or not that release was asked for.
-fn allow_differences(simulator: &mut Simulator, scenario: &Scenario, reports: &mut Vec<Report>) {
+pub(super) fn allow_differences(simulator: &mut Simulator, scenario: &Scenario, reports: &mut Vec<Report>) {
     let fails = |report: &Report| report.skipped.iter().any(|part| part.on_skip == OnSkip::Fails);
     if !reports.iter().any(fails) {
         return;

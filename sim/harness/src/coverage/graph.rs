@@ -18,7 +18,16 @@ impl Coverage {
     /// Writes the graph. A node is a stage; open sessions have a node for each client state and phase. An edge lists
     /// the tasks that took it. Edges within one node are left out.
     pub fn graph(&self, form: Form) -> String {
-        let mut arrows: BTreeMap<(String, String), BTreeMap<&str, u64>> = BTreeMap::new();
+        let arrows = self.arrows();
+        match form {
+            Form::Dot => dot(&arrows),
+            Form::Mermaid => mermaid(&arrows),
+        }
+    }
+
+    /// The edges of the graph: for each pair of nodes the tasks that went from one to the other, and how often.
+    pub fn arrows(&self) -> Arrows<'_> {
+        let mut arrows: Arrows<'_> = BTreeMap::new();
         for (edge, count) in self.edges() {
             let from = edge.from.map_or_else(|| "new".to_owned(), |state| state.node());
             let to = edge.to.node();
@@ -26,14 +35,12 @@ impl Coverage {
                 *arrows.entry((from, to)).or_default().entry(edge.by.word()).or_default() += count;
             }
         }
-        match form {
-            Form::Dot => dot(&arrows),
-            Form::Mermaid => mermaid(&arrows),
-        }
+        arrows
     }
 }
 
-type Arrows<'a> = BTreeMap<(String, String), BTreeMap<&'a str, u64>>;
+/// Between two nodes, the tasks that made the transition with their counts.
+pub type Arrows<'a> = BTreeMap<(String, String), BTreeMap<&'a str, u64>>;
 
 fn dot(arrows: &Arrows<'_>) -> String {
     let mut text = "digraph lifecycle {\n    rankdir=LR\n    node [shape=box]\n".to_owned();

@@ -32,6 +32,11 @@ pub(in crate::cli) struct Work {
 
 /// Distributes the units of a campaign to threads, round after round, and adds up the results in the order of the units.
 pub(in crate::cli) fn carry_out(campaign: &Campaign, work: &Work) -> Summary {
+    carry_out_timed(campaign, work).0
+}
+
+/// The same, with the machine's time that it took.
+pub(in crate::cli) fn carry_out_timed(campaign: &Campaign, work: &Work) -> (Summary, Duration) {
     let units = (0..work.runs.div_ceil(campaign.unit()))
         .skip(usize::try_from(work.shard.number - 1).expect("a shard's number is small"))
         .step_by(usize::try_from(work.shard.of).expect("there are few shards"));
@@ -56,8 +61,9 @@ pub(in crate::cli) fn carry_out(campaign: &Campaign, work: &Work) -> Summary {
         }
         corpus.absorb(std::mem::take(&mut summary.kept));
     }
-    bar.finish(&summary, started.elapsed());
-    summary
+    let took = started.elapsed();
+    bar.finish(&summary, took);
+    (summary, took)
 }
 
 /// One round: each thread takes the next free unit.

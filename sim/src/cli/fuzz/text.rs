@@ -45,7 +45,7 @@ pub(super) fn print(campaign: &Campaign, summary: &Summary, files: &[Kept<'_>]) 
     }
 }
 
-fn subject(campaign: &Campaign) -> String {
+pub(super) fn subject(campaign: &Campaign) -> String {
     let planted: Vec<String> = campaign.behavior.iter().map(|(field, value)| format!("{field} = {value}")).collect();
     match planted.is_empty() {
         true => campaign.release.to_string(),
@@ -69,7 +69,7 @@ fn print_finding(kept: &Kept<'_>) {
         out!("  claimed: {}", claim.about);
     }
     for explanation in &kept.explained {
-        out!("  {}", explained(explanation));
+        out!("  explained by {}", explained(explanation));
     }
     let size = |size: Size| format!("{} clients, {} sessions, {} steps", size.clients, size.sessions, size.steps);
     out!("  shrunk from {} to {}", size(Size::of(&finding.scenario)), size(Size::of(&kept.scenario)));
@@ -81,12 +81,12 @@ fn print_finding(kept: &Kept<'_>) {
     out!("  explore  sim explore {run}");
 }
 
-/// `explained by grace.expiry = one_shot (S1, hermes-agent#44045)`
-fn explained(explanation: &Explanation) -> String {
+/// `grace.expiry = one_shot (S1, hermes-agent#44045)`
+pub(super) fn explained(explanation: &Explanation) -> String {
     let Explanation { field, alternative, .. } = explanation;
     let defects = explanation.defects();
     let defects = if defects.is_empty() { String::new() } else { format!(" ({})", defects.join(", ")) };
-    format!("explained by {field} = {alternative}{defects}")
+    format!("{field} = {alternative}{defects}")
 }
 
 /// An annotation for each finding, at the first line of its file.

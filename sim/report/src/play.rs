@@ -1,0 +1,181 @@
+//! A run as a page plays it: events in their order, lanes with bars, and the state of each session and row after each event.
+//!
+//! Everything is taken from the report of a run that is over: a page costs a run nothing.
+
+mod lanes;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use sim_harness::history::{Change, ChangeKind, RowState};
+use sim_harness::report::{Report, StepEffect};
+use sim_harness::timeline::event::{self, Effect, Event, Source};
+use sim_harness::timeline::text;
+use sim_harness::trace::Site;
+
+use lanes::Lanes;
+
+/// A run, for the script of the page.
+#[derive(Serialize)]
+pub(crate) struct Play {
+    pub(crate) release: &'static str,
+    pub(crate) outcome: &'static str,
+    pub(crate) expected: bool,
+    /// Clients, sessions with their turns and graces, then rows.
+    pub(crate) lanes: Vec<lanes::Lane>,
+    pub(crate) events: Vec<Happened>,
+    /// The steps of the script: the event with which each began, the line of its table, and whether it was skipped.
+    pub(crate) steps: Vec<Played>,
+    /// The events of the violations, in the order of the report.
+    pub(crate) violations: Vec<usize>,
+}
+
+/// An event.
+#[derive(Serialize)]
+pub(crate) struct Happened {
+    pub(crate) at: u64,
+    pub(crate) time: String,
+    /// The index of its lane.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lane: Option<usize>,
+    pub(crate) kind: Kind,
+    pub(crate) text: String,
+    /// The task whose event it was.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(crate) task: String,
+    /// The frame or the call of the store, as the trace has it, or what contradicts a claim.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) full: Option<String>,
+    /// The lanes that a violated claim is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) about: Vec<usize>,
+}
+
+/// What kind of event it is.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    Sent,
+    Received,
+    Connection,
+    Script,
+    Process,
+    Down,
+    Store,
+    Session,
+    Row,
+    Violation,
+}
+
+/// A step of the script in a run.
+#[derive(Serialize)]
+pub(crate) struct Played {
+    event: usize,
+    line: usize,
+    skipped: bool,
+}
+
+/// The place of an event in the merged order of trace and history: a change stands before the entry that follows it.
+type Place = (usize, usize, usize);
+
+impl Play {
+    /// What a page needs of a run.
+    pub(crate) fn of(report: &Report, expected: bool) -> Self {
+        let events = event::all(report);
+        let places: Vec<Place> = events.iter().map(|event| place_of(event, report)).collect();
+        let lanes = Lanes::of(report, &events, &places);
+        let happened: Vec<Happened> = events.iter().map(|event| happened(event, report, &lanes)).collect();
+        let after = |entries: usize| {
+            let own = places.partition_point(|place| *place < (entries.saturating_sub(1), 1, 0));
+            own.min(events.len().saturating_sub(1))
+        };
+        let steps = report.played.iter().filter(|step| step.line > 0).map(|step| Played {
+            event: after(step.entries),
+            line: step.line,
+            skipped: step.effect == StepEffect::Skipped,
+        });
+        let is_failure = |place: &usize| matches!(events[*place].effect, Effect::Violated(_));
+        Self {
+            release: report.release.name(),
+            outcome: report.outcome.word(),
+            expected,
+            steps: steps.collect(),
+            violations: (0..events.len()).filter(is_failure).collect(),
+            lanes: lanes.finish(),
+            events: happened,
+        }
+    }
+}
+
+fn place_of(event: &Event, report: &Report) -> Place {
+    match event.source {
+        Source::Entry(entry) => (entry, 1, 0),
+        Source::Change(change) => (report.history.changes[change].entries, 0, change),
+        Source::End => (usize::MAX, 0, 0),
+    }
+}
+
+/// The event from which on a change counts: its own, or else the one before it.
+fn event_of(change: usize, report: &Report, places: &[Place]) -> usize {
+    let place = (report.history.changes[change].entries, 0, change);
+    let own = places.partition_point(|other| *other < place);
+    if places.get(own) == Some(&place) { own } else { own.saturating_sub(1) }
+}
+
+fn happened(event: &Event, report: &Report, lanes: &Lanes) -> Happened {
+    let (kind, task, full) = match event.source {
+        Source::Entry(entry) => {
+            let entry = &report.trace.entries()[entry];
+            let full = matches!(entry.site, Site::Sent | Site::Received | Site::Commit | Site::Lookup);
+            (kind_of(entry.site, &event.effect), entry.task.label.to_string(), full.then(|| entry.text.clone()))
+        }
+        Source::Change(change) => {
+            let Change { task, what, .. } = &report.history.changes[change];
+            let (kind, full) = match what {
+                ChangeKind::Session { .. } => (Kind::Session, None),
+                ChangeKind::Row { .. } => (Kind::Row, None),
+                ChangeKind::Violation(place) => (Kind::Violation, Some(report.violations[*place].detail.clone())),
+            };
+            (kind, task.label.to_string(), full)
+        }
+        Source::End => (Kind::Violation, String::new(), report.detail.clone()),
+    };
+    let about = match &event.effect {
+        Effect::Violated(about) => about.iter().filter_map(|lane| lanes.place(lane)).collect(),
+        _ => Vec::new(),
+    };
+    Happened {
+        at: event.at.0,
+        time: event.at.to_string(),
+        lane: event.lane.as_ref().and_then(|lane| lanes.place(lane)),
+        kind,
+        text: text(event),
+        task,
+        full,
+        about,
+    }
+}
+
+const fn kind_of(site: Site, effect: &Effect) -> Kind {
+    match (site, effect) {
+        (_, Effect::ProcessDown) => Kind::Down,
+        (Site::Sent, _) => Kind::Sent,
+        (Site::Received, _) => Kind::Received,
+        (Site::Connection, _) => Kind::Connection,
+        (Site::Script, _) => Kind::Script,
+        (Site::Process | Site::Heal, _) => Kind::Process,
+        (Site::Commit | Site::Lookup, _) => Kind::Store,
+    }
+}
+
+/// The names of rows by their ids.
+fn aliases(report: &Report) -> BTreeMap<String, String> {
+    report.history.rows.iter().enumerate().map(|(place, id)| (id.to_string(), event::row_name(place))).collect()
+}
+
+/// The columns of a row, as the page shows them.
+fn columns(row: &RowState, aliases: &BTreeMap<String, String>) -> [String; 4] {
+    let parent = row.parent.as_ref().map(|id| aliases.get(&id.to_string()).cloned().unwrap_or_else(|| id.to_string()));
+    let end = row.ended.clone().unwrap_or_else(|| "open".to_owned());
+    [end, row.messages.to_string(), parent.unwrap_or_default(), row.title.clone().unwrap_or_default()]
+}

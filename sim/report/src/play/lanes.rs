@@ -1,0 +1,173 @@
+//! The lanes of a run: for each client, session, turn, grace and row, the spans in which it was in a state.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use sim_harness::coverage::{Client, Life, Phase, State, Timers};
+use sim_harness::history::ChangeKind;
+use sim_harness::report::Report;
+use sim_harness::timeline::event::{ABSENT, Effect, Event};
+use sim_harness::timeline::{self};
+
+use super::{Place, aliases, columns, event_of};
+
+/// A lane.
+#[derive(Serialize)]
+pub(crate) struct Lane {
+    pub(crate) kind: LaneKind,
+    pub(crate) name: String,
+    /// In order of time. A state lasts to the next one, or to the end of the run.
+    pub(crate) states: Vec<InState>,
+}
+
+/// What a lane is about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LaneKind {
+    Client,
+    Session,
+    Turn,
+    Grace,
+    Row,
+}
+
+/// The state of a lane from an event on.
+#[derive(PartialEq, Eq, Serialize)]
+pub(crate) struct InState {
+    pub(crate) event: usize,
+    /// The word that decides the colour of the bar; empty where the lane is absent.
+    pub(crate) word: &'static str,
+    /// What a table shows: of a row its end, messages, parent and title; of a session its stage, client, timers, work,
+    /// waiting prompts and row.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) columns: Vec<String>,
+}
+
+/// The lanes, and the place of each.
+pub(crate) struct Lanes {
+    places: BTreeMap<timeline::Lane, usize>,
+    lanes: Vec<Lane>,
+}
+
+impl Lanes {
+    /// The lanes of a run: clients in the order of their first event, each session with its turns and graces, then rows.
+    pub(crate) fn of(report: &Report, events: &[Event], places: &[Place]) -> Self {
+        let mut lanes = Self { places: BTreeMap::new(), lanes: Vec::new() };
+        for event in events {
+            if let Some(lane @ timeline::Lane::Client(name)) = &event.lane
+                && !lanes.places.contains_key(lane)
+            {
+                lanes.add(lane.clone(), LaneKind::Client, name.clone());
+            }
+        }
+        for (session, (_, label)) in report.history.sessions.iter().enumerate() {
+            lanes.add(timeline::Lane::Session(session), LaneKind::Session, label.clone());
+            // The lane of the turns has no place of its own in a picture: it is the one behind its session.
+            lanes.lanes.push(Lane { kind: LaneKind::Turn, name: label.clone(), states: Vec::new() });
+            lanes.add(timeline::Lane::Grace(session), LaneKind::Grace, label.clone());
+        }
+        for row in 0..report.history.rows.len() {
+            lanes.add(timeline::Lane::Row(row), LaneKind::Row, timeline::event::row_name(row));
+        }
+        lanes.follow_changes(report, places);
+        lanes.follow_events(events);
+        lanes
+    }
+
+    /// The index of a lane.
+    pub(crate) fn place(&self, lane: &timeline::Lane) -> Option<usize> {
+        self.places.get(lane).copied()
+    }
+
+    /// The lanes that were ever there.
+    pub(crate) fn finish(self) -> Vec<Lane> {
+        self.lanes
+    }
+
+    fn add(&mut self, lane: timeline::Lane, kind: LaneKind, name: String) {
+        self.places.insert(lane, self.lanes.len());
+        self.lanes.push(Lane { kind, name, states: Vec::new() });
+    }
+
+    /// Sessions, turns, graces and rows change as the history says.
+    fn follow_changes(&mut self, report: &Report, places: &[Place]) {
+        let aliases = aliases(report);
+        for (index, change) in report.history.changes.iter().enumerate() {
+            let event = event_of(index, report, places);
+            match &change.what {
+                ChangeKind::Session { place, to, .. } => self.session(event, *place, *to),
+                ChangeKind::Row { place, to, .. } => {
+                    let lane = self.places[&timeline::Lane::Row(*place)];
+                    let (word, columns) = match to {
+                        None => ("", Vec::new()),
+                        Some(row) => {
+                            let word = if row.ended.is_none() { "open" } else { "ended" };
+                            (word, columns(row, &aliases).to_vec())
+                        }
+                    };
+                    self.enter(lane, InState { event, word, columns });
+                }
+                ChangeKind::Violation(_) => {}
+            }
+        }
+    }
+
+    fn session(&mut self, event: usize, place: usize, to: State) {
+        let Some(lane) = self.place(&timeline::Lane::Session(place)) else { return };
+        let word = match (to.stage, to.client) {
+            (Life::Finalized, _) => "",
+            (Life::Closing, _) => "closing",
+            (_, Client::Attached) => "attached",
+            (_, Client::Detached) => "detached",
+        };
+        let columns =
+            [to.stage.word(), to.client.word(), to.timers.word(), to.phase.word(), to.waiting.word(), to.row.word()];
+        self.enter(lane, InState { event, word, columns: columns.map(str::to_owned).to_vec() });
+        let turn = if to.phase == Phase::Idle { "" } else { to.phase.word() };
+        self.enter(lane + 1, InState { event, word: turn, columns: Vec::new() });
+        let grace = if to.timers == Timers::None { "" } else { to.timers.word() };
+        self.enter(lane + 2, InState { event, word: grace, columns: Vec::new() });
+    }
+
+    /// Clients change as the picture has them, and nothing in memory outlives its process.
+    fn follow_events(&mut self, events: &[Event]) {
+        for (place, event) in events.iter().enumerate() {
+            match (&event.effect, &event.lane) {
+                (Effect::Sign(sign), Some(lane @ timeline::Lane::Client(_))) => {
+                    let word = if *sign == ABSENT { "" } else { "connected" };
+                    self.enter(self.places[lane], InState { event: place, word, columns: Vec::new() });
+                }
+                (Effect::ProcessDown, _) => {
+                    for lane in self.lanes.iter_mut().filter(|lane| lane.is_in_memory()) {
+                        lane.end(place);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A state that is the same as before is none.
+    fn enter(&mut self, lane: usize, state: InState) {
+        let states = &mut self.lanes[lane].states;
+        match states.last() {
+            Some(last) if last.word == state.word && last.columns == state.columns => {}
+            None if state.word.is_empty() && state.columns.is_empty() => {}
+            _ => states.push(state),
+        }
+    }
+}
+
+impl Lane {
+    const fn is_in_memory(&self) -> bool {
+        matches!(self.kind, LaneKind::Session | LaneKind::Turn | LaneKind::Grace)
+    }
+
+    /// Ends the state that the lane is in at an event. Later states of it belong to another process.
+    fn end(&mut self, event: usize) {
+        let later = self.states.partition_point(|state| state.event <= event);
+        if later.checked_sub(1).is_some_and(|last| !self.states[last].word.is_empty()) {
+            self.states.insert(later, InState { event, word: "", columns: Vec::new() });
+        }
+    }
+}
