@@ -21,6 +21,19 @@ pub struct History {
     pub rows: Vec<StoredId>,
     /// The changes, in order of time.
     pub changes: Vec<Change>,
+    /// The sessions that left the registry, in order of time. Old releases end some of them only afterwards.
+    pub departures: Vec<Departure>,
+}
+
+/// A session that left the registry, or whose process went down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Departure {
+    /// The index into [`History::sessions`].
+    pub place: usize,
+    /// The length of the trace then.
+    pub entries: usize,
+    /// The number of changes then.
+    pub changes: usize,
 }
 
 /// A change of a session or row, or a violation.
@@ -119,6 +132,12 @@ impl Historian {
                 }
             }
         }
+    }
+
+    /// Records that a session left the registry.
+    pub(crate) fn departure(&mut self, position: &Position, place: usize) {
+        let changes = self.history.changes.len();
+        self.history.departures.push(Departure { place, entries: position.entries, changes });
     }
 
     /// Records the violations since the last call. `known` is their number so far.

@@ -79,6 +79,8 @@ pub struct Instant {
 /// A step of the script that was carried out or skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlayedStep {
+    /// When it was over.
+    pub at: Uptime,
     /// The line of its table in the file; 0 for a step of no file.
     pub line: usize,
     /// The word of the step.

@@ -5,7 +5,9 @@ use sim_harness::coverage::{Client, Coverage, Life, Phase};
 /// The width and the height of a box, and the room between two.
 const BOX: (i32, i32) = (104, 34);
 const GAP: (i32, i32) = (46, 150);
-const MARGIN: i32 = 24;
+const MARGIN: (i32, i32) = (24, 76);
+/// How far the middle of an arrow's curve is pulled aside at most; the curve itself goes half as far.
+const BEND_MAX: i32 = 140;
 
 /// The phases, in the order of a turn.
 const PHASES: [Phase; 6] =
@@ -63,7 +65,7 @@ pub(crate) fn draw(coverage: &Coverage) -> Drawing {
     let arrows = drawn.collect();
     let right = boxes.iter().map(|place| place.x + BOX.0).max().unwrap_or(0);
     let bottom = boxes.iter().map(|place| place.y + BOX.1).max().unwrap_or(0);
-    Drawing { width: right + MARGIN, height: bottom + MARGIN, boxes, arrows }
+    Drawing { width: right + MARGIN.0, height: bottom + MARGIN.1, boxes, arrows }
 }
 
 fn place(name: &str) -> Place {
@@ -80,8 +82,8 @@ fn place(name: &str) -> Place {
         _ if name == Life::Finalized.word() => (last, 1),
         _ => (0, 0),
     };
-    let at = |place: usize, size: i32, gap: i32| MARGIN + i32::try_from(place).unwrap_or(0) * (size + gap);
-    let (x, y) = (at(column, BOX.0, GAP.0), at(line, BOX.1, GAP.1) + MARGIN);
+    let at = |place: usize, size: i32, gap: i32| i32::try_from(place).unwrap_or(0) * (size + gap);
+    let (x, y) = (MARGIN.0 + at(column, BOX.0, GAP.0), MARGIN.1 + at(line, BOX.1, GAP.1));
     let words: Vec<&str> = name.split(' ').collect();
     let first = if words.len() == 1 { 22 } else { 15 };
     let lines = (0..).zip(words).map(|(line, word)| (y + first + 14 * line, word.to_owned())).collect();
@@ -95,7 +97,7 @@ fn path(from: &Place, to: &Place) -> String {
     let (start, end) = (middle(from), middle(to));
     let (dx, dy) = (end.0 - start.0, end.1 - start.1);
     // Arrows between neighbours are nearly straight; longer ones make room for the boxes between.
-    let bend = if dy == 0 { dx.abs() / 4 + 8 } else { 14 };
+    let bend = if dy == 0 { (dx.abs() / 4 + 8).min(BEND_MAX) } else { 14 };
     let length = (dx.abs().max(dy.abs())).max(1);
     let bent = ((start.0 + end.0) / 2 + dy * bend / length, (start.1 + end.1) / 2 - dx * bend / length);
     let edge = |at: (i32, i32)| {

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use sim_harness::history::{Change, ChangeKind, RowState};
-use sim_harness::report::{Report, StepEffect};
+use sim_harness::report::{PlayedStep, Report, StepEffect};
 use sim_harness::timeline::event::{self, Effect, Event, Source};
-use sim_harness::timeline::text;
+use sim_harness::timeline::{Lane, text};
 use sim_harness::trace::Site;
 
 use lanes::Lanes;
@@ -85,12 +85,14 @@ impl Play {
         let places: Vec<Place> = events.iter().map(|event| place_of(event, report)).collect();
         let lanes = Lanes::of(report, &events, &places);
         let happened: Vec<Happened> = events.iter().map(|event| happened(event, report, &lanes)).collect();
-        let after = |entries: usize| {
-            let own = places.partition_point(|place| *place < (entries.saturating_sub(1), 1, 0));
-            own.min(events.len().saturating_sub(1))
+        // The own entry of a step is the last one, unless that is older: some steps have none.
+        let begun = |step: &PlayedStep| {
+            let own = step.entries.checked_sub(1).filter(|own| report.trace.entries()[*own].at == step.at);
+            let first = own.map_or((step.entries, 0, 0), |own| (own, 1, 0));
+            places.partition_point(|place| *place < first).min(events.len().saturating_sub(1))
         };
         let steps = report.played.iter().filter(|step| step.line > 0).map(|step| Played {
-            event: after(step.entries),
+            event: begun(step),
             line: step.line,
             skipped: step.effect == StepEffect::Skipped,
         });
@@ -115,11 +117,24 @@ fn place_of(event: &Event, report: &Report) -> Place {
     }
 }
 
-/// The event from which on a change counts: its own, or else the one before it.
-fn event_of(change: usize, report: &Report, places: &[Place]) -> usize {
-    let place = (report.history.changes[change].entries, 0, change);
-    let own = places.partition_point(|other| *other < place);
-    if places.get(own) == Some(&place) { own } else { own.saturating_sub(1) }
+/// The event from which on a change counts: its own, which may stand for several stored messages, or else the one before it of the
+/// same instant.
+fn event_of(change: usize, report: &Report, events: &[Event], places: &[Place]) -> usize {
+    let Change { at, entries, what, .. } = &report.history.changes[change];
+    let place = (*entries, 0, change);
+    let next = places.partition_point(|other| *other < place);
+    let of_row = |event: &Event| match what {
+        ChangeKind::Row { place, .. } => event.lane == Some(Lane::Row(*place)),
+        _ => false,
+    };
+    let stands_for = |event: &Event| event.at == *at && of_row(event) && matches!(event.effect, Effect::Stored(_));
+    let is_own = places.get(next) == Some(&place) || events.get(next).is_some_and(stands_for);
+    let is_before = next.checked_sub(1).is_some_and(|before| events[before].at == *at);
+    if is_own || !is_before && events.get(next).is_some_and(|event| event.at == *at) {
+        next
+    } else {
+        next.saturating_sub(1)
+    }
 }
 
 fn happened(event: &Event, report: &Report, lanes: &Lanes) -> Happened {
@@ -179,3 +194,6 @@ fn columns(row: &RowState, aliases: &BTreeMap<String, String>) -> [String; 4] {
     let end = row.ended.clone().unwrap_or_else(|| "open".to_owned());
     [end, row.messages.to_string(), parent.unwrap_or_default(), row.title.clone().unwrap_or_default()]
 }
+
+#[cfg(test)]
+mod tests;

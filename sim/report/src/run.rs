@@ -186,3 +186,64 @@ fn rows(report: &Report) -> String {
     let rows: Vec<String> = report.rows.listed().into_iter().map(row).collect();
     if rows.is_empty() { "no row".to_owned() } else { rows.join(", ") }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use gateway_core::release::Release;
+    use sim_harness::Simulator;
+    use sim_harness::invariant::NAMES;
+    use sim_harness::verdict::{Reference, judge};
+
+    use super::*;
+
+    /// A text of a file that would end the element it stands in, or be markup.
+    const HOSTILE: &str = r#"
+about = "</script><script>alert(1)</script> & <b>bold</b>"
+
+[[steps]]
+at = "0s"
+client = "desktop"
+do = "connect"
+
+[[steps]]
+at = "1s"
+client = "desktop"
+do = "session.create"
+as = "work"
+title = "</script><!--"
+"#;
+
+    fn page_of(text: &str) -> String {
+        let scenario = Scenario::parse(Path::new("hostile.toml"), text, &NAMES).expect("a scenario");
+        let report = Simulator::new().run(&scenario, Release::Current);
+        let verdict = judge(report, &scenario, &Reference::None);
+        let commands = vec![Copied::new("run again", "sim run '<b>.toml'")];
+        let run = Run { verdict: &verdict, causes: Vec::new(), commands };
+        page("hostile", &[Story { scenario: &scenario, text: text.to_owned(), runs: vec![run] }], None)
+    }
+
+    /// Texts of the scenario and of its frames stay texts, and the page asks for nothing else.
+    #[test]
+    fn a_page_holds_texts_and_no_links() {
+        let page = page_of(HOSTILE);
+        let opened = page.matches("<script").count();
+        assert_eq!((opened, page.matches("</script").count()), (3, 3), "{page}");
+        for wrong in ["<b>", "<!--", "alert(1)</", "http:", "https:", "src=", "@import", "url(h"] {
+            assert!(!page.contains(wrong), "the page has `{wrong}`");
+        }
+    }
+
+    /// The same run gives the same bytes.
+    #[test]
+    fn a_page_is_repeatable() {
+        assert_eq!(page_of(HOSTILE), page_of(HOSTILE));
+    }
+
+    /// What is written by hand stays small enough to be read.
+    #[test]
+    fn scripts_are_short() {
+        assert!(SCRIPT.lines().count() + COPY.lines().count() < 1000);
+    }
+}

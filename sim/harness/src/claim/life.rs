@@ -29,8 +29,16 @@ pub(crate) struct Lives {
 
 impl Lives {
     /// Call after each change of sessions. `known` has all sessions of the run, `live` those that are in the registry; `ends` is
-    /// the number of rows that have been ended.
-    pub(crate) fn observe(&mut self, known: &[Session], live: &[Session], is_up: bool, ends: usize, now: Uptime) {
+    /// the number of rows that have been ended. Returns the places of the lives that are over now.
+    pub(crate) fn observe(
+        &mut self,
+        known: &[Session],
+        live: &[Session],
+        is_up: bool,
+        ends: usize,
+        now: Uptime,
+    ) -> Vec<usize> {
+        let mut over = Vec::new();
         for place in self.lives.len()..known.len() {
             self.lives.push(Life { from: now, ends_before: ends, ending: None, until: None, is_cut: false });
             self.going_on.push(place);
@@ -45,9 +53,11 @@ impl Lives {
             }
             if !live.iter().any(|live| live.is(session)) {
                 (life.until, life.is_cut) = (Some(now), !is_up);
+                over.push(*place);
             }
             life.until.is_none()
         });
+        over
     }
 
     /// The life of each session.

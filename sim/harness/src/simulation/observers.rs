@@ -140,7 +140,7 @@ impl<'a> Observers<'a> {
         let live = live(gateway);
         self.register(&live);
         let ends = world.store.mirror().row_ends().len();
-        self.lives.observe(&self.known, &live, gateway.is_some(), ends, world.context.now());
+        let over = self.lives.observe(&self.known, &live, gateway.is_some(), ends, world.context.now());
         for session in &live {
             let is_asked = session.read(|record| record.turn.as_ref().is_some_and(|turn| turn.interrupted));
             let log = &world.context.agent_log;
@@ -153,6 +153,7 @@ impl<'a> Observers<'a> {
         let mirror = world.store.mirror();
         self.historian.observe(&position, mirror.rows());
         self.coverage.observe(&self.known, &mirror, &position, &mut self.historian);
+        over.into_iter().for_each(|place| self.historian.departure(&position, place));
         drop(mirror);
         let tasks = world.context.gateway_tasks();
         let observed = Observed { world, process, gateway, live: &live, tasks: &tasks, events: &[] };

@@ -137,7 +137,7 @@ impl SimContext {
 
     fn played(&self, step: &Step, effect: StepEffect) {
         let entries = self.trace.borrow().entries().len();
-        let played = PlayedStep { line: step.line, word: step.action.word(), entries, effect };
+        let played = PlayedStep { at: self.now(), line: step.line, word: step.action.word(), entries, effect };
         self.played.borrow_mut().push(played);
     }
 

@@ -69,7 +69,8 @@ impl Lanes {
         for row in 0..report.history.rows.len() {
             lanes.add(timeline::Lane::Row(row), LaneKind::Row, timeline::event::row_name(row));
         }
-        lanes.follow_changes(report, places);
+        lanes.follow_changes(report, events, places);
+        lanes.follow_departures(report, places);
         lanes.follow_events(events);
         lanes
     }
@@ -90,10 +91,10 @@ impl Lanes {
     }
 
     /// Sessions, turns, graces and rows change as the history says.
-    fn follow_changes(&mut self, report: &Report, places: &[Place]) {
+    fn follow_changes(&mut self, report: &Report, events: &[Event], places: &[Place]) {
         let aliases = aliases(report);
         for (index, change) in report.history.changes.iter().enumerate() {
-            let event = event_of(index, report, places);
+            let event = event_of(index, report, events, places);
             match &change.what {
                 ChangeKind::Session { place, to, .. } => self.session(event, *place, *to),
                 ChangeKind::Row { place, to, .. } => {
@@ -109,6 +110,18 @@ impl Lanes {
                 }
                 ChangeKind::Violation(_) => {}
             }
+        }
+    }
+
+    /// A session is shown as long as it is registered; its turns may outlive it.
+    fn follow_departures(&mut self, report: &Report, places: &[Place]) {
+        for departure in &report.history.departures {
+            let place = (departure.entries, 0, departure.changes);
+            let event = places.partition_point(|other| *other < place).saturating_sub(1);
+            let Some(lane) = self.place(&timeline::Lane::Session(departure.place)) else { continue };
+            let states = &mut self.lanes[lane].states;
+            states.retain(|state| state.event <= event);
+            states.push(InState { event, word: "", columns: Vec::new() });
         }
     }
 
@@ -129,7 +142,7 @@ impl Lanes {
         self.enter(lane + 2, InState { event, word: grace, columns: Vec::new() });
     }
 
-    /// Clients change as the picture has them, and nothing in memory outlives its process.
+    /// Clients change as the picture has them, and no turn and no grace outlives its process.
     fn follow_events(&mut self, events: &[Event]) {
         for (place, event) in events.iter().enumerate() {
             match (&event.effect, &event.lane) {
@@ -138,7 +151,7 @@ impl Lanes {
                     self.enter(self.places[lane], InState { event: place, word, columns: Vec::new() });
                 }
                 (Effect::ProcessDown, _) => {
-                    for lane in self.lanes.iter_mut().filter(|lane| lane.is_in_memory()) {
+                    for lane in self.lanes.iter_mut().filter(|lane| lane.ends_with_process()) {
                         lane.end(place);
                     }
                 }
@@ -159,8 +172,8 @@ impl Lanes {
 }
 
 impl Lane {
-    const fn is_in_memory(&self) -> bool {
-        matches!(self.kind, LaneKind::Session | LaneKind::Turn | LaneKind::Grace)
+    const fn ends_with_process(&self) -> bool {
+        matches!(self.kind, LaneKind::Turn | LaneKind::Grace)
     }
 
     /// Ends the state that the lane is in at an event. Later states of it belong to another process.
