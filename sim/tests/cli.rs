@@ -6,6 +6,8 @@ mod audit;
 mod files;
 #[path = "cli/options.rs"]
 mod options;
+#[path = "cli/pages.rs"]
+mod pages;
 #[path = "cli/results.rs"]
 mod results;
 #[path = "cli/schedules.rs"]
