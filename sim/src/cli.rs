@@ -147,8 +147,8 @@ pub fn main() -> ExitCode {
         Command::Report(arguments) => report::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Schema => Ok(schema::run()),
-        Command::Completions(arguments) => Ok(completions::print(&arguments)),
-        Command::Man(arguments) => completions::write_pages(&arguments),
+        Command::Completions(arguments) => Ok(completions::print(&arguments, &mut command())),
+        Command::Man(arguments) => completions::write_pages(&arguments, command()),
     }) {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(error)) => {

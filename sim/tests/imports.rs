@@ -228,7 +228,9 @@ const CRATES: &[Crate] = &[
         never: COMMAND_LINE,
         layers: &[
             // Into a page.
-            &["embed", "graph", "parts", "play"],
+            &["embed", "graph", "parts", "play::place"],
+            &["play::lanes"],
+            &["play"],
             // The pages.
             &["audit", "campaign", "run"],
         ],

@@ -3,17 +3,17 @@
 //! Everything is taken from the report of a run that is over: a page costs a run nothing.
 
 mod lanes;
-
-use std::collections::BTreeMap;
+mod place;
 
 use serde::Serialize;
-use sim_harness::history::{Change, ChangeKind, RowState};
+use sim_harness::history::{Change, ChangeKind};
 use sim_harness::report::{PlayedStep, Report, StepEffect};
 use sim_harness::timeline::event::{self, Effect, Event, Source};
-use sim_harness::timeline::{Lane, text};
+use sim_harness::timeline::text;
 use sim_harness::trace::Site;
 
 use lanes::Lanes;
+use place::{Place, place_of};
 
 /// A run, for the script of the page.
 #[derive(Serialize)]
@@ -75,9 +75,6 @@ pub(crate) struct Played {
     skipped: bool,
 }
 
-/// The place of an event in the merged order of trace and history: a change stands before the entry that follows it.
-type Place = (usize, usize, usize);
-
 impl Play {
     /// What a page needs of a run.
     pub(crate) fn of(report: &Report, expected: bool) -> Self {
@@ -106,34 +103,6 @@ impl Play {
             lanes: lanes.finish(),
             events: happened,
         }
-    }
-}
-
-fn place_of(event: &Event, report: &Report) -> Place {
-    match event.source {
-        Source::Entry(entry) => (entry, 1, 0),
-        Source::Change(change) => (report.history.changes[change].entries, 0, change),
-        Source::End => (usize::MAX, 0, 0),
-    }
-}
-
-/// The event from which on a change counts: its own, which may stand for several stored messages, or else the one before it of the
-/// same instant.
-fn event_of(change: usize, report: &Report, events: &[Event], places: &[Place]) -> usize {
-    let Change { at, entries, what, .. } = &report.history.changes[change];
-    let place = (*entries, 0, change);
-    let next = places.partition_point(|other| *other < place);
-    let of_row = |event: &Event| match what {
-        ChangeKind::Row { place, .. } => event.lane == Some(Lane::Row(*place)),
-        _ => false,
-    };
-    let stands_for = |event: &Event| event.at == *at && of_row(event) && matches!(event.effect, Effect::Stored(_));
-    let is_own = places.get(next) == Some(&place) || events.get(next).is_some_and(stands_for);
-    let is_before = next.checked_sub(1).is_some_and(|before| events[before].at == *at);
-    if is_own || !is_before && events.get(next).is_some_and(|event| event.at == *at) {
-        next
-    } else {
-        next.saturating_sub(1)
     }
 }
 
@@ -181,18 +150,6 @@ const fn kind_of(site: Site, effect: &Effect) -> Kind {
         (Site::Process | Site::Heal, _) => Kind::Process,
         (Site::Commit | Site::Lookup, _) => Kind::Store,
     }
-}
-
-/// The names of rows by their ids.
-fn aliases(report: &Report) -> BTreeMap<String, String> {
-    report.history.rows.iter().enumerate().map(|(place, id)| (id.to_string(), event::row_name(place))).collect()
-}
-
-/// The columns of a row, as the page shows them.
-fn columns(row: &RowState, aliases: &BTreeMap<String, String>) -> [String; 4] {
-    let parent = row.parent.as_ref().map(|id| aliases.get(&id.to_string()).cloned().unwrap_or_else(|| id.to_string()));
-    let end = row.ended.clone().unwrap_or_else(|| "open".to_owned());
-    [end, row.messages.to_string(), parent.unwrap_or_default(), row.title.clone().unwrap_or_default()]
 }
 
 #[cfg(test)]

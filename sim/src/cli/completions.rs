@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::Command;
 use clap_complete::Shell;
 use miette::{Context, IntoDiagnostic};
 
@@ -18,20 +19,20 @@ pub(super) struct ManArguments {
     folder: PathBuf,
 }
 
-/// Prints a script with the completions.
-pub(super) fn print(arguments: &CompletionsArguments) -> u8 {
+/// Prints a script that completes the command.
+pub(super) fn print(arguments: &CompletionsArguments, command: &mut Command) -> u8 {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut super::command(), "sim", &mut script);
+    clap_complete::generate(arguments.shell, command, "sim", &mut script);
     out!("{}", String::from_utf8_lossy(&script).trim_end());
     0
 }
 
-/// Writes the man pages.
-pub(super) fn write_pages(arguments: &ManArguments) -> miette::Result<u8> {
+/// Writes the man pages of the command and of its commands.
+pub(super) fn write_pages(arguments: &ManArguments, command: Command) -> miette::Result<u8> {
     let folder = &arguments.folder;
     let named = || folder.display().to_string();
     std::fs::create_dir_all(folder).into_diagnostic().wrap_err_with(named)?;
-    clap_mangen::generate_to(super::command(), folder).into_diagnostic().wrap_err_with(named)?;
+    clap_mangen::generate_to(command, folder).into_diagnostic().wrap_err_with(named)?;
     out!("wrote the pages to {}; read one with `man -l {}`", named(), folder.join("sim-run.1").display());
     Ok(0)
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use sim_harness::coverage::{Client, Life, Phase, State, Timers};
-use sim_harness::history::ChangeKind;
+use sim_harness::history::{ChangeKind, RowState};
 use sim_harness::report::Report;
-use sim_harness::timeline::event::{ABSENT, Effect, Event};
-use sim_harness::timeline::{self};
+use sim_harness::timeline;
+use sim_harness::timeline::event::{self, ABSENT, Effect, Event};
 
-use super::{Place, aliases, columns, event_of};
+use super::place::{Place, event_of};
 
 /// A lane.
 #[derive(Serialize)]
@@ -67,7 +67,7 @@ impl Lanes {
             lanes.add(timeline::Lane::Grace(session), LaneKind::Grace, label.clone());
         }
         for row in 0..report.history.rows.len() {
-            lanes.add(timeline::Lane::Row(row), LaneKind::Row, timeline::event::row_name(row));
+            lanes.add(timeline::Lane::Row(row), LaneKind::Row, event::row_name(row));
         }
         lanes.follow_changes(report, events, places);
         lanes.follow_departures(report, places);
@@ -183,4 +183,16 @@ impl Lane {
             self.states.insert(later, InState { event, word: "", columns: Vec::new() });
         }
     }
+}
+
+/// The names of rows by their ids.
+fn aliases(report: &Report) -> BTreeMap<String, String> {
+    report.history.rows.iter().enumerate().map(|(place, id)| (id.to_string(), event::row_name(place))).collect()
+}
+
+/// The columns of a row, as the page shows them.
+fn columns(row: &RowState, aliases: &BTreeMap<String, String>) -> [String; 4] {
+    let parent = row.parent.as_ref().map(|id| aliases.get(&id.to_string()).cloned().unwrap_or_else(|| id.to_string()));
+    let end = row.ended.clone().unwrap_or_else(|| "open".to_owned());
+    [end, row.messages.to_string(), parent.unwrap_or_default(), row.title.clone().unwrap_or_default()]
 }
