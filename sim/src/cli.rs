@@ -36,6 +36,7 @@ mod new;
 mod parity;
 mod plant;
 mod real;
+mod record;
 mod replay;
 mod report;
 mod run;
@@ -44,6 +45,7 @@ mod shrink;
 mod snapshots;
 mod spread;
 mod sweep;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -79,6 +81,10 @@ enum Command {
     Bench(bench::Arguments),
     /// Play a scenario over real sockets against a running gateway, and compare its rows
     Drive(drive::Arguments),
+    /// Record what passes between clients and a running gateway as a scenario
+    Record(record::Arguments),
+    /// Round the times of a scenario, and drop what does not matter for its rows
+    Tidy(tidy::Arguments),
     /// List the fields of behaviour, their alternatives, and the releases that have each
     Behavior(behavior::Arguments),
     /// Compare recordings of the real gateway with runs of the simulator
@@ -140,6 +146,8 @@ pub fn main() -> ExitCode {
         Command::Coverage(arguments) => coverage::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Drive(arguments) => drive::run(&arguments),
+        Command::Record(arguments) => record::run(&arguments),
+        Command::Tidy(arguments) => tidy::run(&arguments),
         Command::Behavior(arguments) => behavior::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

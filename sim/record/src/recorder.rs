@@ -1,0 +1,191 @@
+//! What the proxy sees, on its way into the journal.
+#![expect(clippy::disallowed_methods, reason = "a recording has the machine's time")]
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use crate::journal::{EarlierRow, Entry, Event, How, Journal, JournalError, Side};
+use crate::reduce::Texts;
+use crate::rows;
+use sim_scenario::Word;
+
+/// Notes events with their times.
+pub struct Recorder {
+    began: Instant,
+    db: Option<PathBuf>,
+    state: RefCell<State>,
+}
+
+struct State {
+    journal: Journal,
+    texts: Texts,
+    connections: u64,
+    /// The methods of the requests that wait for an answer, by connection and id.
+    pending: BTreeMap<(u64, String), String>,
+    /// The stored ids of the database at the start that no client has asked for yet.
+    earlier: BTreeSet<String>,
+    /// Why the journal has a gap.
+    trouble: Option<JournalError>,
+}
+
+/// Where and what is recorded.
+pub struct Start<'a> {
+    /// The file of the journal, which must not exist.
+    pub journal: &'a Path,
+    /// The gateway's database, if it is known.
+    pub db: Option<&'a Path>,
+    /// The gateway, as `ADDRESS/PATH`.
+    pub gateway: String,
+    /// The wall time, in milliseconds since 1970.
+    pub wall_ms: u64,
+    /// Whether texts are kept.
+    pub texts: Texts,
+}
+
+impl Recorder {
+    /// Begins a recording at this instant.
+    ///
+    /// # Errors
+    /// The journal exists or cannot be written.
+    pub fn start(start: Start<'_>) -> Result<Self, JournalError> {
+        let mut journal = Journal::create(start.journal)?;
+        // A gateway that has not started yet has no database.
+        let earlier: BTreeSet<String> =
+            start.db.and_then(|db| rows::ids(db).ok()).unwrap_or_default().into_iter().collect();
+        let event = Event::Began { wall_ms: start.wall_ms, gateway: start.gateway, rows: earlier.clone() };
+        journal.append(&Entry { at: 0, connection: 0, event })?;
+        let state = State {
+            journal,
+            texts: start.texts,
+            connections: 0,
+            pending: BTreeMap::new(),
+            earlier,
+            trouble: None,
+        };
+        Ok(Self { began: Instant::now(), db: start.db.map(Path::to_owned), state: RefCell::new(state) })
+    }
+
+    /// Notes the end of the recording, and returns the first mistake of the journal.
+    ///
+    /// # Errors
+    /// An event could not be written.
+    pub fn finish(&self) -> Result<(), JournalError> {
+        self.note(0, Event::Finished);
+        self.state.borrow_mut().trouble.take().map_or(Ok(()), Err)
+    }
+
+    /// A WebSocket connection is open; returns its number.
+    pub(crate) fn connected(&self, path: &str) -> u64 {
+        let connection = {
+            let mut state = self.state.borrow_mut();
+            state.connections += 1;
+            state.connections
+        };
+        self.note(connection, Event::Connected { path: path.to_owned() });
+        connection
+    }
+
+    pub(crate) fn ended(&self, connection: u64, by: Side, how: How) {
+        self.note(connection, Event::Ended { by, how });
+    }
+
+    pub(crate) fn unreachable(&self) {
+        self.note(0, Event::Unreachable);
+    }
+
+    pub(crate) fn foreign(&self, connection: u64, from: Side, kind: &str) {
+        self.note(connection, Event::Foreign { from, kind: kind.to_owned() });
+    }
+
+    /// A text message.
+    pub(crate) fn text(&self, connection: u64, from: Side, text: &str) {
+        let Ok(frame) = serde_json::from_str::<Value>(text) else {
+            return self.foreign(connection, from, "no JSON");
+        };
+        let method = frame["method"].as_str();
+        match (from, method) {
+            (Side::Client, Some(method)) => self.request(connection, method, &frame),
+            (Side::Gateway, Some("event")) => {
+                let notice = self.state.borrow_mut().texts.frame(&frame)["params"].take();
+                self.note(connection, Event::Notice(notice));
+            }
+            (Side::Gateway, None) if frame.get("id").is_some() => self.answer(connection, &frame),
+            _ => self.foreign(connection, from, "no JSON-RPC"),
+        }
+    }
+
+    fn request(&self, connection: u64, method: &str, frame: &Value) {
+        if let Some(id) = frame.get("id") {
+            self.state.borrow_mut().pending.insert((connection, id.to_string()), method.to_owned());
+        }
+        if method == "session.resume"
+            && let Some(id) = frame["params"]["session_id"].as_str()
+        {
+            self.look_up(id);
+        }
+        let kept = if has_content(method) {
+            self.state.borrow_mut().texts.frame(frame)
+        } else {
+            json!({"id": frame["id"], "method": method})
+        };
+        self.note(connection, Event::Request(kept));
+    }
+
+    fn answer(&self, connection: u64, frame: &Value) {
+        let method = self.state.borrow_mut().pending.remove(&(connection, frame["id"].to_string()));
+        let kept = match method.as_deref() {
+            Some(method) if has_content(method) => self.state.borrow_mut().texts.frame(frame),
+            _ => {
+                let error = frame.get("error").map(|error| json!({"code": error["code"]}));
+                let fields = [("id", Some(frame["id"].clone())), ("error", error)];
+                let fields = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+                Value::Object(fields.collect::<Map<_, _>>())
+            }
+        };
+        self.note(connection, Event::Answer(kept));
+    }
+
+    /// Notes a row from before the recording, when a client asks for it.
+    fn look_up(&self, id: &str) {
+        let is_earlier = self.state.borrow_mut().earlier.remove(id);
+        let row: Option<EarlierRow> = match (&self.db, is_earlier) {
+            (Some(db), true) => rows::earlier(db, id, &mut self.state.borrow_mut().texts).ok(),
+            _ => None,
+        };
+        if let Some(row) = row {
+            self.note(0, Event::EarlierRow(row));
+        }
+    }
+
+    fn note(&self, connection: u64, event: Event) {
+        let at = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut state = self.state.borrow_mut();
+        if let Err(error) = state.journal.append(&Entry { at, connection, event }) {
+            // The frame is passed all the same: what is recorded must not stop what runs.
+            state.trouble.get_or_insert(error);
+        }
+    }
+}
+
+/// Whether a scenario can hold something of a request with this method. Of any other only the method is kept.
+fn has_content(method: &str) -> bool {
+    let steps = || Word::ALL.iter().any(|word| word.entry().word == method);
+    method == "config.get" || method.ends_with(".respond") || steps()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a request that no step is made of, nothing but the method is kept.
+    #[test]
+    fn unknown_requests_have_no_content() {
+        let known = ["session.create", "prompt.submit", "approval.respond", "config.get"];
+        assert!(known.into_iter().all(has_content));
+        assert!(!["fs.read", "pet.cells", "model.options"].into_iter().any(has_content));
+    }
+}

@@ -1,0 +1,158 @@
+//! Tidying: a smaller scenario with rounder times that leaves the same rows.
+//!
+//! The [`Reducer`] of shrinking offers ever smaller scenarios; here one is kept if every release of the file leaves what it left
+//! before. Times of rows may change, since rounding times is the purpose.
+
+use gateway_core::release::Release;
+use interleaving::strategy::{Fifo, Random, Strategy};
+use proptest::strategy::ValueTree;
+use sim_harness::report::Live;
+use sim_harness::simulation::Simulator;
+use sim_scenario::{ExpectedFact, FactKind, OnSkip, Scenario, WhichRows};
+use sim_search::shrink::Reducer;
+
+/// The result of tidying.
+pub struct Tidied {
+    /// The smallest scenario that leaves the same rows.
+    pub scenario: Scenario,
+    /// The number of scenarios that were run.
+    pub tries: u64,
+    /// The facts that name what is gone.
+    pub dropped: Vec<ExpectedFact>,
+}
+
+/// What a run leaves, without ids and times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Left {
+    rows: Vec<(Option<String>, Option<String>, bool, u64, Option<String>, String)>,
+    live: (usize, usize, usize),
+}
+
+/// The schedules on which a smaller scenario has to leave the same: one that needs a certain order of tasks is no replacement.
+const SEEDS: u64 = 3;
+
+/// Makes a scenario smaller, with at most `tries` candidates.
+pub fn tidy(simulator: &mut Simulator, scenario: &Scenario, tries: u64) -> Tidied {
+    let expected: Vec<(Release, Left)> =
+        scenario.releases.iter().map(|release| (*release, left(simulator, scenario, *release, Box::new(Fifo)))).collect();
+    let bare = Scenario { facts: Vec::new(), expect: Default::default(), ..scenario.clone() };
+    let mut reducer = Reducer::new(bare);
+    let (mut run, mut best) = (0, None);
+    let mut goes_on = reducer.simplify();
+    while goes_on && run < tries {
+        run += 1;
+        let candidate = reducer.current();
+        goes_on = if leaves(simulator, &candidate, &expected) {
+            best = Some(candidate);
+            reducer.simplify()
+        } else {
+            reducer.complicate()
+        };
+    }
+    let mut tidied = best.unwrap_or_else(|| scenario.clone());
+    let (kept, dropped) = scenario.facts.iter().cloned().partition(|fact| is_kept(fact, &tidied));
+    (tidied.facts, tidied.expect, tidied.on_skip) = (kept, scenario.expect.clone(), scenario.on_skip);
+    Tidied { scenario: tidied, tries: run, dropped }
+}
+
+/// Whether a scenario leaves what is expected under each release, on several schedules, and carries out all its steps.
+fn leaves(simulator: &mut Simulator, candidate: &Scenario, expected: &[(Release, Left)]) -> bool {
+    expected.iter().all(|(release, expected)| {
+        let report = simulator.run_with(candidate, *release, Box::new(Fifo));
+        let whole = report.skipped.iter().all(|part| part.on_skip == OnSkip::Allowed);
+        let schedules = (0..SEEDS).map(|seed| Box::new(Random::new(seed)) as Box<dyn Strategy>);
+        whole
+            && of(&report) == *expected
+            && schedules.into_iter().all(|order| left(simulator, candidate, *release, order) == *expected)
+    })
+}
+
+fn left(simulator: &mut Simulator, scenario: &Scenario, release: Release, order: Box<dyn Strategy>) -> Left {
+    of(&simulator.run_with(scenario, release, order))
+}
+
+fn of(report: &sim_harness::Report) -> Left {
+    let rows = report.rows.listed().into_iter().map(|row| {
+        (row.parent, row.end_reason, row.ended_ms.is_some(), row.message_count, row.title, row.source)
+    });
+    let Live { sessions, timers, turns, .. } = report.live;
+    Left { rows: rows.collect(), live: (sessions, timers, turns) }
+}
+
+/// Whether a fact is about something that is still there, at the end of the script.
+fn is_kept(fact: &ExpectedFact, scenario: &Scenario) -> bool {
+    let has = |session: &str| scenario.steps.iter().any(|step| step.action.is_about(session));
+    match &fact.kind {
+        FactKind::Rows(rows) => {
+            let named = match &rows.which {
+                WhichRows::Session(session) | WhichRows::Tip(session) => has(session),
+                WhichRows::Any | WhichRows::Row(_) => true,
+            };
+            rows.at.is_none() && rows.messages.is_none() && named
+        }
+        FactKind::Memory(memory) => memory.at.is_none(),
+        FactKind::Frames(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    use sim_harness::invariant::NAMES;
+
+    const RECORDED: &str = r#"about = "x"
+until = "93412ms"
+
+[turns.turn_1]
+steps = [{ sleep = "13ms" }, { tool = "terminal", takes = "2013ms" }, { reply = "text 2" }]
+
+[[steps]]
+at = "7ms"
+client = "client_1"
+do = "connect"
+
+[[steps]]
+at = "11ms"
+client = "client_1"
+do = "session.create"
+as = "session_1"
+
+[[steps]]
+at = "29ms"
+client = "client_1"
+do = "session.active_list"
+
+[[steps]]
+at = "1412ms"
+client = "client_1"
+do = "prompt.submit"
+session = "session_1"
+turn = "turn_1"
+
+[[steps]]
+at = "6143ms"
+client = "client_1"
+do = "drop"
+
+[[expect.rows]]
+row = "s1"
+message_count = 4
+end_reason = "ws_orphan_reap"
+"#;
+
+    /// Times get round and reads go, the rows and the fact about them stay.
+    #[test]
+    fn what_does_not_matter_is_dropped() {
+        let scenario = Scenario::parse(Path::new("x.toml"), RECORDED, &NAMES).expect("a scenario");
+        let mut simulator = Simulator::new();
+        let tidied = tidy(&mut simulator, &scenario, 5000).scenario;
+        let words: Vec<&str> = tidied.steps.iter().map(|step| step.action.word()).collect();
+        assert_eq!(words, ["connect", "session.create", "prompt.submit", "drop"], "{tidied}");
+        assert!(!tidied.to_toml().contains("ms\""), "{tidied}");
+        assert_eq!(tidied.facts, scenario.facts);
+        let report = simulator.run(&tidied, Release::Current);
+        assert!(report.unmet.is_empty(), "{tidied}");
+    }
+}
