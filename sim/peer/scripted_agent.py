@@ -13,11 +13,15 @@ helper process for slash commands (none, it would cost each session a second Pyt
 as a whole by an object that only says and stores what its turns say: what is left is the gateway's own cost.
 
 A turn is a `[turns.NAME]` table as scenario files have it; a prompt that is NAME plays it, any other is answered with
-itself. Steps: tool, say, sleep, ask, compress, flush, error, reply. Times are multiplied by `--scale`.
+itself. Steps: tool, tools, say, sleep, ask, compress, hang, flush, error, reply. The settings `orphan_grace`, `session_ttl`
+and `busy_input_mode` of the file's `[gateway]`, and its `[agent]` table, hold too. Times are multiplied by `--scale`.
+
+A line `memory` on its standard input is answered with a line of JSON: the live sessions, armed orphan timers and running turns.
 """
 
 import argparse
 import importlib.metadata
+import json
 import os
 import pathlib
 import re
@@ -43,7 +47,10 @@ def main():
     # The package reads these when it is imported.
     os.environ["HERMES_HOME"] = str(home)
     os.environ["HERMES_DASHBOARD_SESSION_TOKEN"] = token
-    os.environ["HERMES_TUI_WS_ORPHAN_REAP_GRACE_S"] = str(arguments.grace * arguments.scale)
+    script = Script(arguments.turns, arguments.scale)
+    grace = script.gateway.get("orphan_grace", "20s") if arguments.grace is None else f"{arguments.grace}s"
+    os.environ["HERMES_TUI_WS_ORPHAN_REAP_GRACE_S"] = str(script.seconds(grace))
+    os.environ["HERMES_TUI_SESSION_TTL_S"] = str(script.seconds(script.gateway.get("session_ttl", "6h")))
     # Otherwise the package would install dependencies of tools that no turn here calls.
     os.environ["HERMES_DISABLE_LAZY_INSTALLS"] = "1"
     # No provider is ever called: port 9 is the discard port, if any process listens on it.
@@ -52,14 +59,14 @@ def main():
         " context_length: 200000}\n"
         "updates: {check: false}\n"
         "security: {allow_lazy_installs: false}\n"
+        f"display: {{busy_input_mode: {script.gateway.get('busy_input_mode', 'interrupt')}}}\n"
     )
-    script = Script(arguments.turns, arguments.scale)
-    replace(script, arguments.agent)
+    make_whole = replace(script, arguments.agent)
 
     from hermes_cli import web_server
 
     port = arguments.port or free_port()
-    threading.Thread(target=announce, args=(port, token, home, arguments.agent), daemon=True).start()
+    threading.Thread(target=announce, args=(port, token, home, make_whole), daemon=True).start()
     web_server.start_server(host="127.0.0.1", port=port, open_browser=False)
 
 
@@ -67,7 +74,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--turns", type=pathlib.Path, help="a TOML file with [turns.NAME] tables")
     parser.add_argument("--scale", type=float, default=1.0, help="how many seconds a second of the file takes")
-    parser.add_argument("--grace", type=float, default=20.0, help="the orphan grace in seconds, before scaling")
+    parser.add_argument("--grace", type=float, help="the orphan grace in seconds, before scaling; default: the file's, or 20")
     parser.add_argument("--port", type=int, default=0, help="0 takes any that is free")
     parser.add_argument("--home", help="HERMES_HOME, where state.db will be; a fresh folder if none is given")
     parser.add_argument("--agent", choices=["whole", "light"], default="whole")
@@ -80,14 +87,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def announce(port, token, home, kind):
+def announce(port, token, home, make_whole):
     """Says where clients can connect, once the first of them would not pay for what is made only once."""
     from tui_gateway import server
 
     server._get_db()
-    if kind == "whole":
+    if make_whole:
         # The first prompt for a model, which a compression sends, takes seconds.
-        agent = server._make_agent("warm", "warm")
+        agent = make_whole("warm", "warm")
         agent._build_system_prompt(None)
         agent.close()
     while True:
@@ -99,23 +106,52 @@ def announce(port, token, home, kind):
     # The package has redirected standard output to standard error.
     print(f"database {home / 'state.db'}", file=sys.__stdout__, flush=True)
     print(f"listening on ws://127.0.0.1:{port}/api/ws?token={token}", file=sys.__stdout__, flush=True)
+    for line in sys.stdin:
+        if line.strip() == "memory":
+            print(f"memory {json.dumps(memory(server))}", file=sys.__stdout__, flush=True)
+
+
+def memory(server):
+    """What the package has in its memory now."""
+    timers = [timer for timer in threading.enumerate() if isinstance(timer, threading.Timer)]
+    sessions = list(server._sessions.values())
+    return {
+        "sessions": len(sessions),
+        "timers": sum(timer.interval == server._WS_ORPHAN_REAP_GRACE_S for timer in timers),
+        "turns": Turn.running,
+    }
 
 
 class Script:
     """The turns of a file."""
 
     def __init__(self, path, scale):
-        self.turns = tomllib.loads(path.read_text()).get("turns", {}) if path else {}
+        file = tomllib.loads(path.read_text()) if path else {}
+        self.turns, self.gateway = file.get("turns", {}), file.get("gateway", {})
         self.scale = scale
+        agent = file.get("agent", {})
+        first = agent.get("first_build", [])
+        self.builds = [self.seconds(length) for length in ([first] if isinstance(first, str) else first)]
+        self.build, self.summary = self.seconds(agent.get("build", "0s")), self.seconds(agent.get("summary", "0s"))
+        self.failures = agent.get("failures", 0)
+
+    def wait_for_build(self):
+        """Takes the time of the next build, or fails as the file says."""
+        time.sleep(self.builds.pop(0) if self.builds else self.build)
+        if self.failures > 0:
+            self.failures -= 1
+            raise RuntimeError("the script says so")
 
     def steps(self, prompt):
-        steps = self.turns.get(prompt, {"steps": [{"reply": prompt}]})["steps"]
+        # Prompts that were merged while they waited run the first turn that one of them names.
+        named = next((name for name in [prompt, *prompt.split("\n\n")] if name in self.turns), None)
+        steps = self.turns[named]["steps"] if named is not None else [{"reply": prompt}]
         # A turn without a final reply gets the reply of this project's scripted agent.
         return steps if steps and "reply" in steps[-1] else [*steps, {"reply": "done"}]
 
     def seconds(self, text):
-        number, unit = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", text.replace(" ", "")).groups()
-        return float(number) * UNITS[unit] * self.scale
+        parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h)", text)
+        return sum(float(number) * UNITS[unit] for number, unit in parts) * self.scale
 
 
 class Interrupted(Exception):
@@ -125,25 +161,42 @@ class Interrupted(Exception):
 class Turn:
     """One turn of an agent: what it says goes to the callbacks that the gateway has given the agent."""
 
+    # How many run now.
+    running = 0
+    lock = threading.Lock()
+
     def __init__(self, agent, script, store, stream):
         self.agent, self.script, self.store, self.stream = agent, script, store, stream
         self.calls = 0
 
     def run(self, prompt):
         text, interrupted = "", False
-        self.store.begin(prompt)
+        self.count(1)
         try:
-            for step in self.script.steps(prompt):
-                text = self.step(step) or text
-        except Interrupted:
-            text, interrupted = "", True
-        self.store.end()
+            self.store.begin(prompt)
+            try:
+                for step in self.script.steps(prompt):
+                    text = self.step(step) or text
+            except Interrupted:
+                text, interrupted = "", True
+            self.store.end()
+        finally:
+            self.count(-1)
         self.agent.clear_interrupt()
         return {"final_response": text, "messages": self.store.messages, "interrupted": interrupted}
+
+    @classmethod
+    def count(cls, change):
+        with cls.lock:
+            cls.running += change
 
     def step(self, step):
         if "tool" in step:
             self.tool(step["tool"], lambda: self.wait(step["takes"], step.get("interruptible", True)))
+        elif "tools" in step:
+            self.tools(step["tools"])
+        elif "hang" in step:
+            self.wait("24h")
         elif "sleep" in step:
             self.wait(step["sleep"])
         elif "say" in step:
@@ -178,13 +231,50 @@ class Turn:
         self.store.add({"role": "tool", "content": result, "tool_call_id": call, "tool_name": name})
         self.store.tool_done()
 
+    def tools(self, calls):
+        """One message with several calls, which run at once; their results come in the order in which they end."""
+        asked = []
+        for call in calls:
+            self.calls += 1
+            asked.append((f"call_{self.calls}_{uuid.uuid4().hex[:6]}", call["tool"], self.script.seconds(call["takes"])))
+        function = lambda name: {"name": name, "arguments": "{}"}
+        listed = [{"id": id, "type": "function", "function": function(name)} for id, name, _ in asked]
+        self.store.add({"role": "assistant", "content": "", "tool_calls": listed})
+        for id, name, _ in asked:
+            self.agent.tool_start_callback(id, name, {})
+        began = time.monotonic()
+        for id, name, takes in sorted(asked, key=lambda call: call[2]):
+            self.wait_until(began + takes)
+            self.agent.tool_complete_callback(id, name, {}, "ok")
+            self.store.add({"role": "tool", "content": "ok", "tool_call_id": id, "tool_name": name})
+        self.store.tool_done()
+
     def ask(self, kind, text):
-        if kind != "clarify":
-            raise RuntimeError(f"only `clarify` can be asked here, not `{kind}`")
-        return self.agent.clarify_callback(text, [])
+        if kind == "clarify":
+            return self.agent.clarify_callback(text, [])
+        if kind == "approval":
+            return self.approve(text)
+        if kind == "sudo":
+            from tools import terminal_tool
+
+            return terminal_tool._get_sudo_password_callback()()
+        raise RuntimeError(f"a `{kind}` cannot be asked here")
+
+    def approve(self, command):
+        """Waits for leave to run a command, in the queue in which the package's tools wait."""
+        from tools import approval
+
+        key = approval.get_current_session_key()
+        notify = approval._gateway_notify_cbs.get(key)
+        if notify is None:
+            return "deny"
+        asked = {"command": command, "description": command, "pattern_key": "scripted", "pattern_keys": ["scripted"]}
+        return approval._await_gateway_decision(key, notify, asked)["choice"] or "deny"
 
     def wait(self, length, interruptible=True):
-        over = time.monotonic() + self.script.seconds(length)
+        self.wait_until(time.monotonic() + self.script.seconds(length), interruptible)
+
+    def wait_until(self, over, interruptible=True):
         while (left := over - time.monotonic()) > 0:
             if interruptible and getattr(self.agent, "_interrupt_requested", False):
                 raise Interrupted
@@ -218,18 +308,17 @@ class WholeStore:
         self.flush()
 
     def compress(self, mode, work):
-        def summarize(messages, current_tokens=None, focus_topic=None, force=False):
+        def summarize(messages, **_):
             work()
-            # As the package's own agent does: a copy without the mark that it is stored already.
-            last = {key: value for key, value in messages[-1].items() if not key.startswith("_")}
-            return [{"role": "user", "content": SUMMARY}, last]
+            return summarized(messages, 0)
 
         if mode != "release_default":
             self.agent.compression_in_place = mode == "in_place"
-        self.agent._compression_feasibility_checked = True
+        asked_by_client = self.agent.context_compressor.compress
         self.agent.context_compressor.compress = summarize
         before = self.agent.session_id
         self.messages, _ = self.agent._compress_context(self.messages, None, force=True)
+        self.agent.context_compressor.compress = asked_by_client
         # A new row has none of the messages yet; a row that was compacted in place has all of them.
         self.known = [] if self.agent.session_id != before else list(self.messages)
 
@@ -305,7 +394,7 @@ class NoWorker:
 
 
 def replace(script, agent):
-    """Puts the script where the package would ask a model."""
+    """Puts the script where the package would ask a model. Returns what makes the package's own agent, if that is used."""
     import run_agent
     from agent import title_generator
     from tui_gateway import server
@@ -323,8 +412,25 @@ def replace(script, agent):
     run_agent.AIAgent.run_conversation = run_conversation
     title_generator.maybe_auto_title = lambda *_, **__: None
     server._SlashWorker = NoWorker
-    if agent == "light":
-        server._make_agent = make_agent
+    make_whole = server._make_agent
+
+    def make_whole_agent(*arguments, **settings):
+        made = make_whole(*arguments, **settings)
+        script.wait_for_build()
+        made._compression_feasibility_checked = True
+        made.context_compressor.compress = lambda messages, **_: summarized(messages, script.summary)
+        return made
+
+    server._make_agent = make_agent if agent == "light" else make_whole_agent
+    return None if agent == "light" else make_whole
+
+
+def summarized(messages, takes):
+    """The summary that takes the place of the messages before the last, after the time that a model takes for it."""
+    time.sleep(takes)
+    # As the package's own agent does: a copy without the mark that it is stored already.
+    last = {key: value for key, value in messages[-1].items() if not key.startswith("_")}
+    return [{"role": "user", "content": SUMMARY}, last]
 
 
 if __name__ == "__main__":
