@@ -3,8 +3,12 @@
 //! The speed of the machine must not decide a test, so these tests compare times loosely; `sim run --real` compares
 //! them closely.
 
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+#[path = "real/record.rs"]
+mod record;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
 use std::rc::Rc;
 
 use gateway::real;
@@ -13,6 +17,7 @@ use gateway::real::clock::MachineClock;
 use gateway::real::limits::Limits;
 use gateway::real::served::Served;
 use gateway::real::sqlite::SqliteThread;
+use gateway_core::agent::script::TurnScript;
 use gateway_core::clock::{Clock, Millis};
 use gateway_core::config::Config;
 use gateway_core::lifecycle::process::Signal;
@@ -74,28 +79,52 @@ fn scenarios_that_need_simulated_time_are_not_eligible() {
     assert!(!matches!(rows, Err(Ineligible::Simulated(_) | Ineligible::Long(_))), "{rows:?}");
 }
 
-/// A gateway in this process, and `sim drive` as its client.
-async fn drive(file: &Path, more: &[&str]) -> Output {
-    let folder = tempfile::tempdir().expect("a folder");
-    let db = folder.path().join("state.db");
-    let store = Rc::new(SqliteThread::open(&db).expect("it opens"));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("ws://{}/api/ws", listener.local_addr().expect("its address"));
-    let turns = Scenario::load(file, &NAMES).map(|scenario| scenario.turns).unwrap_or_default();
-    let env = real::env(Rc::clone(&store) as _, turns);
-    let access = Access { token: Token::parse("correct-horse-battery").ok(), ..Access::default() };
-    let behavior = Release::Current.behavior();
-    let served = Served::on(listener, env, Config::default(), behavior, (access, Limits::default()));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sim"));
-    command.arg("drive").arg(file).args(["--url", &url, "--db"]).arg(&db).args(more);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+/// A gateway in this process, over a real socket and a real file.
+struct Gateway {
+    url: String,
+    store: Rc<SqliteThread>,
+    served: Served,
+}
+
+impl Gateway {
+    async fn start(turns: BTreeMap<String, TurnScript>, db: PathBuf) -> Self {
+        let store = Rc::new(SqliteThread::open(&db).expect("it opens"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("ws://{}/api/ws", listener.local_addr().expect("its address"));
+        let env = real::env(Rc::clone(&store) as _, turns);
+        let access = Access { token: Token::parse(TOKEN[1]).ok(), ..Access::default() };
+        let behavior = Release::Current.behavior();
+        let served = Served::on(listener, env, Config::default(), behavior, (access, Limits::default()));
+        Self { url, store, served }
+    }
+
+    async fn end(self) {
+        self.served.end(Signal::Term).await;
+        self.store.close();
+    }
+}
+
+/// The output of a child, while this thread goes on to serve it.
+async fn finished(mut child: Child) -> Output {
     let clock = MachineClock::start();
     while child.try_wait().expect("our child").is_none() {
         clock.sleep_until(clock.now().uptime + Millis(10)).await;
     }
-    served.end(Signal::Term).await;
-    store.close();
     child.wait_with_output().expect("our child")
+}
+
+/// A gateway in this process, and `sim drive` as its client.
+async fn drive(file: &Path, more: &[&str]) -> Output {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = folder.path().join("state.db");
+    let turns = Scenario::load(file, &NAMES).map(|scenario| scenario.turns).unwrap_or_default();
+    let gateway = Gateway::start(turns, db.clone()).await;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sim"));
+    command.arg("drive").arg(file).args(["--url", &gateway.url, "--db"]).arg(&db).args(more);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let output = finished(child).await;
+    gateway.end().await;
+    output
 }
 
 async fn check_drive(text: &str, more: &[&str], code: i32, says: &[&str]) {

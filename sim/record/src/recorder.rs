@@ -58,14 +58,8 @@ impl Recorder {
             start.db.and_then(|db| rows::ids(db).ok()).unwrap_or_default().into_iter().collect();
         let event = Event::Began { wall_ms: start.wall_ms, gateway: start.gateway, rows: earlier.clone() };
         journal.append(&Entry { at: 0, connection: 0, event })?;
-        let state = State {
-            journal,
-            texts: start.texts,
-            connections: 0,
-            pending: BTreeMap::new(),
-            earlier,
-            trouble: None,
-        };
+        let state =
+            State { journal, texts: start.texts, connections: 0, pending: BTreeMap::new(), earlier, trouble: None };
         Ok(Self { began: Instant::now(), db: start.db.map(Path::to_owned), state: RefCell::new(state) })
     }
 

@@ -50,7 +50,8 @@ const KEPT: &[&str] = &[
 const TEXTS: &[&str] = &["answer", "content", "message", "prompt", "question", "text", "title"];
 
 /// Keys whose values are objects or lists, which are reduced themselves.
-const INNER: &[&str] = &["error", "events", "info", "messages", "missed", "params", "payload", "pending", "result", "sessions"];
+const INNER: &[&str] =
+    &["error", "events", "info", "messages", "missed", "params", "payload", "pending", "result", "sessions"];
 
 /// Methods whose answers are passwords or secrets.
 const SECRET: [&str; 2] = ["sudo.respond", "secret.respond"];

@@ -68,13 +68,7 @@ pub(crate) fn earlier(db: &Path, id: &str, texts: &mut Texts) -> rusqlite::Resul
     let mut row = connection.query_row("SELECT source, end_reason, title FROM sessions WHERE id = ?", [id], |row| {
         let title: Option<String> = row.get(2)?;
         let title = title.map(|title| texts.reduce(&title));
-        Ok(EarlierRow {
-            id: id.to_owned(),
-            source: row.get(0)?,
-            end_reason: row.get(1)?,
-            title,
-            messages: Vec::new(),
-        })
+        Ok(EarlierRow { id: id.to_owned(), source: row.get(0)?, end_reason: row.get(1)?, title, messages: Vec::new() })
     })?;
     // Releases before the compression in place have no such column.
     let columns = connection.prepare("SELECT * FROM messages LIMIT 0")?;

@@ -1,8 +1,10 @@
 //! Tidying: a smaller scenario with rounder times that leaves the same rows.
 //!
 //! The [`Reducer`] of shrinking offers ever smaller scenarios; here one is kept if every release of the file leaves what it left
-//! before. Times of rows may change, since rounding times is the purpose.
+//! before. Times of rows may change, since rounding times is the purpose. What was apart stays apart: a file whose events
+//! coincide could not be played in real time any more.
 
+use gateway_core::clock::Millis;
 use gateway_core::release::Release;
 use interleaving::strategy::{Fifo, Random, Strategy};
 use proptest::strategy::ValueTree;
@@ -10,6 +12,9 @@ use sim_harness::report::Live;
 use sim_harness::simulation::Simulator;
 use sim_scenario::{ExpectedFact, FactKind, OnSkip, Scenario, WhichRows};
 use sim_search::shrink::Reducer;
+
+/// Events nearer than this may coincide in real time.
+const APART: Millis = Millis(500);
 
 /// The result of tidying.
 pub struct Tidied {
@@ -33,16 +38,19 @@ const SEEDS: u64 = 3;
 
 /// Makes a scenario smaller, with at most `tries` candidates.
 pub fn tidy(simulator: &mut Simulator, scenario: &Scenario, tries: u64) -> Tidied {
-    let expected: Vec<(Release, Left)> =
-        scenario.releases.iter().map(|release| (*release, left(simulator, scenario, *release, Box::new(Fifo)))).collect();
+    let expected: Vec<(Release, Left)> = scenario
+        .releases
+        .iter()
+        .map(|release| (*release, left(simulator, scenario, *release, Box::new(Fifo))))
+        .collect();
     let bare = Scenario { facts: Vec::new(), expect: Default::default(), ..scenario.clone() };
     let mut reducer = Reducer::new(bare);
-    let (mut run, mut best) = (0, None);
+    let (mut run, mut best, close) = (0, None, close(scenario));
     let mut goes_on = reducer.simplify();
     while goes_on && run < tries {
         run += 1;
         let candidate = reducer.current();
-        goes_on = if leaves(simulator, &candidate, &expected) {
+        goes_on = if self::close(&candidate) <= close && leaves(simulator, &candidate, &expected) {
             best = Some(candidate);
             reducer.simplify()
         } else {
@@ -53,6 +61,15 @@ pub fn tidy(simulator: &mut Simulator, scenario: &Scenario, tries: u64) -> Tidie
     let (kept, dropped) = scenario.facts.iter().cloned().partition(|fact| is_kept(fact, &tidied));
     (tidied.facts, tidied.expect, tidied.on_skip) = (kept, scenario.expect.clone(), scenario.on_skip);
     Tidied { scenario: tidied, tries: run, dropped }
+}
+
+/// How many events come within half a second of the one before.
+fn close(scenario: &Scenario) -> usize {
+    let turns = scenario.turns.values().flat_map(|turn| &turn.steps);
+    let short = turns.filter_map(|step| step.takes()).filter(|takes| *takes < APART).count();
+    let pairs = scenario.steps.windows(2).filter(|pair| pair[1].at.0 - pair[0].at.0 < APART.0).count();
+    let last = scenario.steps.last().map_or(0, |step| usize::from(scenario.until.0 - step.at.0 < APART.0));
+    short + pairs + last
 }
 
 /// Whether a scenario leaves what is expected under each release, on several schedules, and carries out all its steps.
@@ -72,9 +89,11 @@ fn left(simulator: &mut Simulator, scenario: &Scenario, release: Release, order:
 }
 
 fn of(report: &sim_harness::Report) -> Left {
-    let rows = report.rows.listed().into_iter().map(|row| {
-        (row.parent, row.end_reason, row.ended_ms.is_some(), row.message_count, row.title, row.source)
-    });
+    let rows = report
+        .rows
+        .listed()
+        .into_iter()
+        .map(|row| (row.parent, row.end_reason, row.ended_ms.is_some(), row.message_count, row.title, row.source));
     let Live { sessions, timers, turns, .. } = report.live;
     Left { rows: rows.collect(), live: (sessions, timers, turns) }
 }

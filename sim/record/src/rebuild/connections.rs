@@ -47,7 +47,14 @@ pub(super) fn step(at: u64, client: &str, action: impl Into<Action>) -> Step {
 
 impl Connections {
     /// A client has connected.
-    pub(super) fn connected(&mut self, at: u64, connection: u64, client: &str, steps: &mut Vec<Step>, notes: &mut Notes) {
+    pub(super) fn connected(
+        &mut self,
+        at: u64,
+        connection: u64,
+        client: &str,
+        steps: &mut Vec<Step>,
+        notes: &mut Notes,
+    ) {
         self.settle(steps, notes);
         if std::mem::take(&mut self.process) == Process::Down {
             let changes = SettingChanges::default();

@@ -89,8 +89,7 @@ impl Sessions {
         let stored = find(&|session| session.stored.as_deref() == Some(id));
         let stored = stored.map(|place| (place, ResumeTarget::Stored));
         let tip = || find(&|session| session.keys.contains(id)).map(|place| (place, ResumeTarget::Tip));
-        let title =
-            || find(&|session| session.title.as_deref() == Some(id)).map(|place| (place, ResumeTarget::Title));
+        let title = || find(&|session| session.title.as_deref() == Some(id)).map(|place| (place, ResumeTarget::Title));
         // A row that clients were not told of continues one that they know.
         let later = || {
             let (place, _) = self.of_stored(self.parents.get(id)?)?;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
+use gateway_core::Method;
 use gateway_core::agent::script::CONTINUE;
 use gateway_core::clock::Millis;
-use gateway_core::Method;
 use gateway_core::store::Role;
 use serde_json::Value;
 use sim_scenario::{
@@ -97,7 +97,8 @@ impl<'a> Story<'a> {
             (Event::Unreachable, _) => {
                 self.notes.say(format!("The gateway could not be reached at {}.", Millis(at)));
             }
-            (Event::Request(_) | Event::Answer(_) | Event::Notice(_), None) | (Event::Began { .. } | Event::Finished, _) => {}
+            (Event::Request(_) | Event::Answer(_) | Event::Notice(_), None)
+            | (Event::Began { .. } | Event::Finished, _) => {}
         }
     }
 
@@ -322,9 +323,9 @@ impl<'a> Story<'a> {
         self.sessions.bind_stored(place, &row.id);
         let end = row.end_reason.clone().map(|reason| InitialEnd { ago: Millis::ZERO, reason });
         let messages = row.messages.iter().map(|message| {
-            let calls = message.calls.iter().map(|id| {
-                serde_json::json!({"id": id, "type": "function", "function": {"name": "tool", "arguments": "{}"}})
-            });
+            let calls = message.calls.iter().map(
+                |id| serde_json::json!({"id": id, "type": "function", "function": {"name": "tool", "arguments": "{}"}}),
+            );
             let calls: Vec<Value> = calls.collect();
             InitialMessage {
                 role: role(&message.role),
@@ -350,8 +351,7 @@ impl<'a> Story<'a> {
         let turns = self.scripts();
         let clients = self.seen.clients.len();
         let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-        let about =
-            format!("A recorded session of {} and {}.", plural(clients, "client"), plural(turns.len(), "turn"));
+        let about = format!("A recorded session of {} and {}.", plural(clients, "client"), plural(turns.len(), "turn"));
         let initial: Vec<String> = self.initial.iter().map(|row| row.id.clone()).collect();
         let facts = self.rows.map(|rows| expected::facts(rows, &initial, &self.seen.earlier)).unwrap_or_default();
         while self.builds.last() == Some(&Millis::ZERO) {
@@ -390,9 +390,13 @@ impl<'a> Story<'a> {
         let known = match (self.seen.known, &self.seen.other_version) {
             (Known::Given, _) => format!("The release, {release}, was given."),
             (Known::Told, _) => format!("The gateway says that it is {release}."),
-            (_, Some(version)) => format!("The gateway says that it is {version}, of which there is no model; {release} is assumed."),
+            (_, Some(version)) => {
+                format!("The gateway says that it is {version}, of which there is no model; {release} is assumed.")
+            }
             (Known::Numbered, None) => format!("The events have numbers, so the release is {release}."),
-            (Known::Assumed, None) => format!("The gateway does not say its release; {release} is assumed (--release)."),
+            (Known::Assumed, None) => {
+                format!("The gateway does not say its release; {release} is assumed (--release).")
+            }
         };
         let mut lines = vec![format!("Recorded from {} by `sim record`.", self.seen.gateway), known];
         if !self.seen.finished {
@@ -434,8 +438,9 @@ impl<'a> Story<'a> {
         let at = |seconds: f64| (seconds * 1000.0) as u64;
         let since = |seconds: f64| at(seconds).checked_sub(self.seen.wall_ms);
         let rows = self.rows.unwrap_or_default().iter();
-        let of_session: Vec<&Stored> =
-            rows.filter(|stored| self.sessions.runtimes_of_row(&stored.row.id).contains(turn.runtime.as_str())).collect();
+        let of_session: Vec<&Stored> = rows
+            .filter(|stored| self.sessions.runtimes_of_row(&stored.row.id).contains(turn.runtime.as_str()))
+            .collect();
         let rotated = of_session.iter().filter(|stored| stored.row.end_reason.as_deref() == Some("compression"));
         let rotations = rotated.filter_map(|stored| since(stored.row.ended_at?)).collect();
         let answers = of_session.iter().filter_map(|stored| stored.last.as_ref()).filter(|last| last.is_answer);

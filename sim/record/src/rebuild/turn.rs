@@ -151,12 +151,7 @@ impl Turn {
     }
 
     pub(super) fn said(&mut self, at: u64, text: &Value) {
-        let said = self.said.get_or_insert_with(|| Said {
-            at,
-            first: text.clone(),
-            joined: String::new(),
-            length: 0,
-        });
+        let said = self.said.get_or_insert_with(|| Said { at, first: text.clone(), joined: String::new(), length: 0 });
         said.at = at;
         said.joined += text.as_str().unwrap_or_default();
         said.length += length(text);
@@ -301,9 +296,8 @@ impl Turn {
             several => {
                 let from = several.iter().map(|call| call.from).min().unwrap_or_default();
                 let last = several.iter().map(to).max().unwrap_or_default();
-                let calls = several
-                    .iter()
-                    .map(|call| ParallelTool { name: call.name.clone(), takes: Millis(to(call) - from) });
+                let calls =
+                    several.iter().map(|call| ParallelTool { name: call.name.clone(), takes: Millis(to(call) - from) });
                 let step = TurnStep::Tools { calls: calls.collect() };
                 self.spans.push(Span { from, to: last, step });
             }

@@ -39,13 +39,7 @@ const OF_SESSION: [&str; 3] = ["gateway.ready", "question.resolved", "session.in
 
 impl Turns {
     pub(super) fn new(merges: bool) -> Self {
-        Self {
-            merges,
-            turns: Vec::new(),
-            running: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-            numbers: BTreeMap::new(),
-        }
+        Self { merges, turns: Vec::new(), running: BTreeMap::new(), waiting: BTreeMap::new(), numbers: BTreeMap::new() }
     }
 
     /// A client has submitted a prompt with the step at this place.
