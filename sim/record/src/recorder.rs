@@ -1,9 +1,10 @@
 //! What the proxy sees, on its way into the journal.
-#![expect(clippy::disallowed_methods, reason = "a recording has the machine's time")]
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a recording has the machine's time")]
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
@@ -40,8 +41,6 @@ pub struct Start<'a> {
     pub db: Option<&'a Path>,
     /// The gateway, as `ADDRESS/PATH`.
     pub gateway: String,
-    /// The wall time, in milliseconds since 1970.
-    pub wall_ms: u64,
     /// Whether texts are kept.
     pub texts: Texts,
 }
@@ -56,11 +55,14 @@ impl Recorder {
         // A gateway that has not started yet has no database.
         let earlier: BTreeSet<String> =
             start.db.and_then(|db| rows::ids(db).ok()).unwrap_or_default().into_iter().collect();
-        let event = Event::Began { wall_ms: start.wall_ms, gateway: start.gateway, rows: earlier.clone() };
+        // Read together, so that the times of rows can be told from those of events.
+        let (began, wall) = (Instant::now(), SystemTime::now().duration_since(SystemTime::UNIX_EPOCH));
+        let wall_ms = u64::try_from(wall.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
+        let event = Event::Began { wall_ms, gateway: start.gateway, rows: earlier.clone() };
         journal.append(&Entry { at: 0, connection: 0, event })?;
         let state =
             State { journal, texts: start.texts, connections: 0, pending: BTreeMap::new(), earlier, trouble: None };
-        Ok(Self { began: Instant::now(), db: start.db.map(Path::to_owned), state: RefCell::new(state) })
+        Ok(Self { began, db: start.db.map(Path::to_owned), state: RefCell::new(state) })
     }
 
     /// Notes the end of the recording, and returns the first mistake of the journal.

@@ -24,7 +24,7 @@ impl Ends {
             format!("ws://{}/api/ws", gateway.local_addr().expect("its address")).parse().expect("a URL");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let proxy = listener.local_addr().expect("its address");
-        let start = Start { journal, db: None, gateway: upstream.without_query(), wall_ms: 0, texts: Texts::hidden() };
+        let start = Start { journal, db: None, gateway: upstream.without_query(), texts: Texts::hidden() };
         let recorder = Rc::new(Recorder::start(start).expect("a journal"));
         tokio::task::spawn_local(proxy::serve(listener, upstream, recorder));
         Self { gateway, proxy }

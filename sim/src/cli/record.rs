@@ -1,15 +1,8 @@
 //! `sim record`: a proxy between clients and a gateway that writes what passes as a scenario.
-#![expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "a recording of running programs has the machine's time"
-)]
-
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::SystemTime;
 
 use gateway_core::release::Release;
 use miette::{IntoDiagnostic, WrapErr, miette};
@@ -106,13 +99,11 @@ fn record(arguments: &Arguments) -> miette::Result<PathBuf> {
         })?;
         let listener = TcpListener::bind(arguments.listen).await.into_diagnostic();
         let listener = listener.wrap_err_with(|| format!("cannot listen on {}", arguments.listen))?;
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let recorder = Rc::new(
             Recorder::start(Start {
                 journal: &journal,
                 db: arguments.db.as_deref(),
                 gateway: upstream.without_query(),
-                wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
                 texts: if arguments.text { Texts::kept() } else { Texts::hidden() },
             })
             .into_diagnostic()?,

@@ -140,7 +140,8 @@ async fn a_recorded_session_leaves_the_same_rows() {
             let recording = Recording::start(&[]).await;
             recording.drive().await;
             let (folder, output) = recording.end("-TERM").await;
-            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            let text = fs::read_to_string(file(&folder)).unwrap_or_default();
+            let said = format!("{}\n{text}", String::from_utf8_lossy(&output.stdout));
             assert_eq!(output.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&output.stderr));
             assert!(said.contains("the simulator leaves the same rows under current"), "{said}");
             check_recorded(&file(&folder));

@@ -86,6 +86,9 @@ const GAP: u64 = 40;
 /// How much longer than seen something takes that was cut off: whatever cuts it off comes first.
 const CUT_OFF: u64 = 60_000;
 
+/// How far the clock of a row may be from that of the recorder.
+const CLOCKS: u64 = 250;
+
 /// The difference in length between streamed texts and the answer that is white space.
 const WHITE_SPACE: u64 = 4;
 
@@ -203,7 +206,7 @@ impl Turn {
             let mut to = span.to;
             // The summary is over when something follows, if the rows do not say when.
             if let TurnStep::Compress { takes, .. } = &mut step {
-                to = if to == span.from { next.max(to) } else { to };
+                to = if is_unresolved(span) { next.max(to) } else { to };
                 *takes = Millis(to - span.from);
             }
             steps.push(step);
@@ -315,13 +318,132 @@ fn sleep(steps: &mut Vec<TurnStep>, from: u64, to: u64) {
 /// Puts a rotation where the turn did nothing else: it is the end of a compression that was seen to begin, or of one that
 /// began with the end of the span before.
 fn rotate(spans: &mut Vec<Span>, began: u64, at: u64) {
-    let place = spans.partition_point(|span| span.from <= at);
-    let seen = spans[..place].last_mut().filter(|span| matches!(span.step, TurnStep::Compress { .. }));
     let mode = CompressionMode::Rotate;
-    if let Some(span) = seen.filter(|span| span.to == span.from) {
-        (span.to, span.step) = (at, TurnStep::Compress { mode, takes: Millis::ZERO });
+    let seen = spans.iter().rposition(|span| is_unresolved(span) && span.from <= at + CLOCKS);
+    if let Some(place) = seen {
+        let next = spans.get(place + 1).map_or(u64::MAX, |next| next.from);
+        let from = spans[place].from;
+        spans[place] = Span { from, to: at.clamp(from, next), step: TurnStep::Compress { mode, takes: Millis::ZERO } };
         return;
+    }
+    let mut place = spans.partition_point(|span| span.from <= at);
+    let mut at = at;
+    if let Some(before) = spans[..place].last().filter(|before| before.to > at && at - before.from <= CLOCKS) {
+        (place, at) = (place - 1, before.from);
     }
     let from = spans[..place].iter().map(|span| span.to).max().unwrap_or(began).min(at);
     spans.insert(place, Span { from, to: at, step: TurnStep::Compress { mode, takes: Millis::ZERO } });
+}
+
+/// Whether it is a compression of which only the beginning was seen.
+fn is_unresolved(span: &Span) -> bool {
+    matches!(span.step, TurnStep::Compress { mode: CompressionMode::Default, .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn turn() -> Turn {
+        Turn::new("5a3c", 0, json!("go"), 1000)
+    }
+
+    /// The turn steps of a turn, in the notation of files.
+    #[track_caller]
+    fn check(turn: Turn, rotations: &[u64], rest: Rest, expected: &[serde_json::Value]) {
+        let steps = turn.script(rotations, rest).steps;
+        let steps: Vec<_> = steps.iter().map(|step| serde_json::to_value(step).expect("plain data")).collect();
+        assert_eq!(steps, expected);
+    }
+
+    /// What lies between two events is a sleep, calls that overlap ran at once, and streamed text is a message if a call
+    /// follows.
+    #[test]
+    fn events_become_steps() {
+        let mut turn = turn();
+        turn.said(1100, &json!("Let me "));
+        turn.said(1200, &json!("see."));
+        turn.call(1300, &json!("a"), "read");
+        turn.call(1310, &json!("b"), "write");
+        turn.result(1800, &json!("b"));
+        turn.result(2300, &json!("a"));
+        turn.said(3300, &json!("Done."));
+        turn.end(3300, End::Complete(json!("Done.")));
+        check(
+            turn,
+            &[],
+            Rest::RunsAt(0),
+            &[
+                json!({"sleep": "200ms"}),
+                json!({"say": "Let me see."}),
+                json!({"sleep": "100ms"}),
+                json!({"tools": [{"tool": "read", "takes": "1s"}, {"tool": "write", "takes": "500ms"}]}),
+                json!({"sleep": "1s"}),
+                json!({"reply": "Done."}),
+            ],
+        );
+    }
+
+    /// Without their texts, a message before the answer is told by its length.
+    #[test]
+    fn a_message_before_the_answer_is_kept() {
+        let hidden = |number: u32, length: u32| json!({"text": number, "length": length});
+        for (said, expected) in [(30, vec![json!({"say": "text 1"})]), (10, vec![])] {
+            let mut turn = turn();
+            turn.said(1000, &hidden(1, said));
+            turn.end(1000, End::Complete(hidden(2, 10)));
+            check(turn, &[], Rest::RunsAt(0), &[expected, vec![json!({"reply": "text 2"})]].concat());
+        }
+    }
+
+    /// A rotation is the end of a compression that was seen, also if the clock of its row is a little ahead; otherwise it
+    /// began with the end of the call before.
+    #[test]
+    fn a_rotation_ends_a_compression() {
+        let call = |turn: &mut Turn, from: u64, to: u64| {
+            turn.call(from, &json!(from), "terminal");
+            turn.result(to, &json!(from));
+        };
+        let tool = |takes: &str| json!({"tool": "terminal", "takes": takes});
+        for (seen, rotation) in [(true, 2200), (true, 2205), (false, 2200), (false, 2205)] {
+            let mut turn = turn();
+            call(&mut turn, 1000, 2000);
+            if seen {
+                turn.compresses(2000);
+            }
+            call(&mut turn, 2200, 5200);
+            turn.end(5200, End::Complete(json!("Done.")));
+            let compress = json!({"compress": "rotate", "takes": "200ms"});
+            check(turn, &[rotation], Rest::RunsAt(0), &[tool("1s"), compress, tool("3s"), json!({"reply": "Done."})]);
+        }
+    }
+
+    /// A question is the call in which it was asked, up to its answer.
+    #[test]
+    fn a_question_ends_with_its_answer() {
+        let mut turn = turn();
+        turn.call(1000, &json!("a"), "terminal");
+        turn.ask(1000, QuestionKind::Clarify, &json!({"question": "which?"}));
+        turn.answered(4000);
+        turn.result(6000, &json!("a"));
+        turn.end(6000, End::Failed("broken".to_owned()));
+        let ask = json!({"ask": "clarify", "text": "which?"});
+        check(turn, &[], Rest::RunsAt(0), &[ask, json!({"sleep": "2s"}), json!({"error": "broken"})]);
+    }
+
+    /// What was cut off would have gone on. Of a turn whose end nobody saw, the database may know the answer.
+    #[test]
+    fn what_was_cut_off_takes_longer() {
+        let open = || {
+            let mut turn = turn();
+            turn.call(1000, &json!("a"), "terminal");
+            turn
+        };
+        let mut interrupted = open();
+        interrupted.end(3000, End::Interrupted);
+        check(interrupted, &[], Rest::RunsAt(0), &[json!({"tool": "terminal", "takes": "1m 2s"})]);
+        check(open(), &[], Rest::AnsweredAt(36_000), &[json!({"tool": "terminal", "takes": "35s"})]);
+        check(open(), &[], Rest::RunsAt(11_000), &[json!({"tool": "terminal", "takes": "1m 10s"})]);
+    }
 }
