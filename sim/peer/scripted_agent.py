@@ -430,7 +430,7 @@ def summarized(messages, takes):
     time.sleep(takes)
     # As the package's own agent does: a copy without the mark that it is stored already.
     last = {key: value for key, value in messages[-1].items() if not key.startswith("_")}
-    return [{"role": "user", "content": SUMMARY}, last]
+    return [{"role": "assistant", "content": SUMMARY}, last]
 
 
 if __name__ == "__main__":

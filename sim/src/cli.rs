@@ -15,6 +15,7 @@ mod bench;
 mod bounds;
 mod case;
 mod completions;
+mod confirm;
 mod coverage;
 mod database;
 mod diagnostic;
@@ -85,6 +86,8 @@ enum Command {
     Record(record::Arguments),
     /// Round the times of a scenario, and drop what does not matter for its rows
     Tidy(tidy::Arguments),
+    /// Play a scenario on the real gateway of hermes-agent, and compare what it leaves with the simulator
+    Confirm(confirm::Arguments),
     /// List the fields of behaviour, their alternatives, and the releases that have each
     Behavior(behavior::Arguments),
     /// Compare recordings of the real gateway with runs of the simulator
@@ -148,6 +151,7 @@ pub fn main() -> ExitCode {
         Command::Drive(arguments) => drive::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),
         Command::Tidy(arguments) => tidy::run(&arguments),
+        Command::Confirm(arguments) => confirm::run(&arguments),
         Command::Behavior(arguments) => behavior::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

@@ -1,0 +1,117 @@
+//! One play on the package.
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the package runs in real time")]
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use gateway_core::release::Release;
+use sim_harness::Simulator;
+use sim_harness::report::Report;
+use sim_scenario::Scenario;
+use sim_search::drive::rows::{self, Origin};
+use sim_search::drive::{PlayError, Said, Scale, Target, What};
+use tokio::task::LocalSet;
+
+use super::compare::{self, Left};
+use super::frames::{self, Frames};
+use super::peer::{NoPeer, Peer};
+
+/// Where a play takes place.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The environment of the package, as [`install`](super::peer::install) returns it.
+    pub environment: &'a Path,
+    /// The folder for the files of the package. It stays.
+    pub home: &'a Path,
+}
+
+/// What a play shows.
+pub struct Confirmation {
+    /// The scenario as it was played.
+    pub played: Scenario,
+    /// The simulator's run of it.
+    pub report: Report,
+    /// What the package left.
+    pub left: Left,
+    /// How the two differ, one sentence each.
+    pub differences: Vec<String>,
+}
+
+/// Why a play has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// There is no package.
+    #[error(transparent)]
+    Peer(#[from] NoPeer),
+    /// A client was refused.
+    #[error(transparent)]
+    Play(#[from] PlayError),
+    /// Steps were skipped, although the simulator carries them out.
+    #[error("the package's gateway did not let {0}")]
+    Skipped(String),
+    /// The rows cannot be read.
+    #[error("the rows cannot be read: {0}")]
+    Rows(#[from] rusqlite::Error),
+    /// A file or a pipe failed.
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
+/// Plays a scenario that [`prepare`](super::prepare) has returned, and compares.
+///
+/// # Errors
+/// The play has no result.
+pub fn confirm(
+    simulator: &mut Simulator,
+    played: &Scenario,
+    release: Release,
+    options: Options<'_>,
+) -> Result<Confirmation, Trouble> {
+    fs::create_dir_all(options.home)?;
+    let file = options.home.join("played.toml");
+    fs::write(&file, played.to_toml())?;
+    let mut peer = Peer::start(options.environment, &file, options.home)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let left = LocalSet::new().block_on(&runtime, play(played, &mut peer))?;
+    let report = simulator.run(played, release);
+    let differences = compare::differences(&report, played, &left);
+    Ok(Confirmation { played: played.clone(), report, left, differences })
+}
+
+async fn play(scenario: &Scenario, peer: &mut Peer) -> Result<Left, Trouble> {
+    let db: PathBuf = peer.db.clone();
+    let (frames, skipped) = (Rc::<RefCell<Frames>>::default(), Rc::<RefCell<Option<String>>>::default());
+    let (hears, skips) = (Rc::clone(&frames), Rc::clone(&skipped));
+    let tell = move |said: Said| hear(&said, &mut hears.borrow_mut(), &mut skips.borrow_mut());
+    let target = Target { url: peer.url.clone(), token: None, db: Some(db.clone()), scale: Scale::default() };
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+    let played = sim_search::drive::play(scenario, target, Rc::new(tell)).await?;
+    // As in the simulator, all is read before the clients disconnect.
+    let memory = peer.memory()?;
+    let rows = rows::listed(&rows::read(&db)?, &BTreeSet::new(), Origin { wall_ms, scale: Scale::default() });
+    let messages = compare::stored(&db, &rows)?;
+    played.leave().await;
+    if let Some(skipped) = skipped.take() {
+        return Err(Trouble::Skipped(skipped));
+    }
+    let frames = frames.take();
+    Ok(Left { rows, messages, memory, frames })
+}
+
+fn hear(said: &Said, frames: &mut Frames, skipped: &mut Option<String>) {
+    let heard = frames.entry(said.client.clone()).or_default();
+    match &said.what {
+        What::Answered { method, answer } => heard.answers.push(frames::answer(method, answer)),
+        What::Received { kind, payload, .. } => heard.events.extend(frames::event(kind, payload)),
+        What::Skipped { line, why } => {
+            skipped.get_or_insert_with(|| format!("{} do the step of line {line}: {why}", said.client));
+        }
+        What::Did(_) | What::Asked { .. } => {}
+    }
+}

@@ -1,0 +1,130 @@
+//! What the package cannot be made to do: refused before anything is started.
+
+use gateway_core::agent::QuestionKind;
+use gateway_core::agent::script::TurnStep;
+use gateway_core::clock::Millis;
+use gateway_core::config::Config;
+use gateway_core::release::Release;
+use sim_harness::Simulator;
+use sim_harness::report::Outcome;
+use sim_scenario::{NetworkSettings, Scenario, StoreSettings};
+use sim_search::drive::unplayable;
+
+/// The longest script.
+const LENGTH_MAX: Millis = Millis::from_secs(600);
+
+/// The reason for which a scenario cannot be played.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unplayable {
+    /// The release is no package.
+    #[error("{0} is no published release of hermes-agent")]
+    Release(Release),
+    /// A step that a client cannot do over a socket.
+    #[error("line {line}: `{word}`: {why}")]
+    Step {
+        /// The step's line in the file; 0 for a step of no file.
+        line: usize,
+        /// The step's word.
+        word: &'static str,
+        /// Why.
+        why: &'static str,
+    },
+    /// A step of a turn that the package's agent cannot be made to do.
+    #[error("turn `{turn}`, step {number}: `{word}` is no step for the package's agent")]
+    TurnStep {
+        /// The name of the turn.
+        turn: String,
+        /// The number of the step, from 1.
+        number: usize,
+        /// The step's word.
+        word: &'static str,
+    },
+    /// A setting that the package does not take.
+    #[error("the package takes no setting `{0}`")]
+    Setting(String),
+    /// A thing of the simulated world.
+    #[error("only a simulated world has {0}")]
+    Simulated(&'static str),
+    /// The script takes too long.
+    #[error("{0} of script, at most {LENGTH_MAX}")]
+    Long(Millis),
+    /// The simulator itself does not carry it out.
+    #[error("the simulator does not carry it out: {0}")]
+    Skips(String),
+}
+
+/// Refuses a scenario that cannot be played on a release.
+pub(super) fn check(simulator: &mut Simulator, scenario: &Scenario, release: Release) -> Result<(), Unplayable> {
+    if super::version(release).is_none() {
+        return Err(Unplayable::Release(release));
+    }
+    if let Some((step, why)) = unplayable(scenario, None) {
+        return Err(Unplayable::Step { line: step.line, word: step.action.word(), why });
+    }
+    let simulated = [
+        (scenario.tapes.contains_key(&release), "a tape"),
+        (!scenario.behavior.is_empty(), "a planted behaviour"),
+        (scenario.store != StoreSettings::default(), "a store with faults or latencies"),
+        (scenario.network != NetworkSettings::default(), "a network with latencies or other buffers"),
+        (!scenario.windows.is_empty(), "windows that stay open"),
+        (!scenario.rows.is_empty(), "rows that the database holds from the start"),
+        (scenario.agent.failures > 0, "agents whose build fails"),
+    ];
+    if let Some((_, what)) = simulated.into_iter().find(|(has, _)| *has) {
+        return Err(Unplayable::Simulated(what));
+    }
+    settings(&scenario.gateway)?;
+    turns(scenario)?;
+    if scenario.until > LENGTH_MAX {
+        return Err(Unplayable::Long(scenario.until));
+    }
+    let report = simulator.run(scenario, release);
+    if let Some(part) = report.skipped.first() {
+        return Err(Unplayable::Skips(part.to_string()));
+    }
+    match report.outcome {
+        Outcome::Panicked | Outcome::Limit | Outcome::Nondeterministic => {
+            Err(Unplayable::Skips(report.detail.unwrap_or_else(|| report.outcome.to_string())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The settings that the package takes are the grace, the time to live and what a prompt does to a busy session.
+fn settings(given: &Config) -> Result<(), Unplayable> {
+    let taken = Config {
+        orphan_grace: given.orphan_grace,
+        session_ttl: given.session_ttl,
+        busy_input_mode: given.busy_input_mode,
+        ..Config::default()
+    };
+    let table = |config: &Config| serde_json::to_value(config).unwrap_or_default();
+    let (given, taken) = (table(given), table(&taken));
+    let other = given.as_object().into_iter().flatten().find(|(key, value)| taken.get(key.as_str()) != Some(*value));
+    other.map_or(Ok(()), |(key, _)| Err(Unplayable::Setting(key.clone())))
+}
+
+fn turns(scenario: &Scenario) -> Result<(), Unplayable> {
+    for (name, turn) in &scenario.turns {
+        for (place, step) in turn.steps.iter().enumerate() {
+            let word = match step {
+                TurnStep::Background { .. } => "background",
+                TurnStep::Late { .. } => "late",
+                TurnStep::Review { .. } => "review",
+                TurnStep::Ask { kind: QuestionKind::Secret, .. } => "ask",
+                TurnStep::Ask { .. }
+                | TurnStep::Tool { .. }
+                | TurnStep::Tools { .. }
+                | TurnStep::Compress { .. }
+                | TurnStep::Say { .. }
+                | TurnStep::Sleep { .. }
+                | TurnStep::Hang
+                | TurnStep::Flush
+                | TurnStep::Error { .. }
+                | TurnStep::Reply { .. } => continue,
+            };
+            return Err(Unplayable::TurnStep { turn: name.clone(), number: place + 1, word });
+        }
+    }
+    Ok(())
+}
