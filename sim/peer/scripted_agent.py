@@ -114,11 +114,35 @@ def announce(port, token, home, make_whole):
 def memory(server):
     """What the package has in its memory now."""
     timers = [timer for timer in threading.enumerate() if isinstance(timer, threading.Timer)]
-    sessions = list(server._sessions.values())
+    records = [record(server, sid, session) for sid, session in list(server._sessions.items())]
+    running = sum(entry["running"] for entry in records)
     return {
-        "sessions": len(sessions),
+        "sessions": len(records),
         "timers": sum(timer.interval == server._WS_ORPHAN_REAP_GRACE_S for timer in timers),
         "turns": Turn.running,
+        "turns_without_session": max(0, Turn.running - running),
+        "records": records,
+    }
+
+
+def record(server, sid, session):
+    """A live session, in the words of a recording."""
+    transport, ready = session.get("transport"), session.get("agent_ready")
+    if transport is getattr(server, "_detached_ws_transport", None):
+        kind = "detached"
+    elif transport is server._stdio_transport:
+        kind = "stdio"
+    else:
+        kind = "ws-closed" if getattr(transport, "_closed", False) else "ws-live"
+    return {
+        "sid": sid,
+        "session_key": session.get("session_key"),
+        "agent_session_id": getattr(session.get("agent"), "session_id", None),
+        "ready": ready is not None and ready.is_set(),
+        "running": bool(session.get("running")),
+        "finalized": bool(session.get("_finalized")),
+        "transport": kind,
+        "queued_prompt": bool(session.get("queued_prompt")),
     }
 
 
@@ -430,7 +454,7 @@ def summarized(messages, takes):
     time.sleep(takes)
     # As the package's own agent does: a copy without the mark that it is stored already.
     last = {key: value for key, value in messages[-1].items() if not key.startswith("_")}
-    return [{"role": "assistant", "content": SUMMARY}, last]
+    return [{"role": "user", "content": SUMMARY}, last]
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ use sim_harness::rows::ListedSession;
 use sim_scenario::Scenario;
 use sim_search::drive::rows;
 
-use super::frames::{self, Frames, Heard};
+use super::frames::{self, Frames, Heard, Logged};
 
 /// How far the time of a row may be from the simulated one.
 const TOLERANCE: Millis = Millis(1000);
@@ -26,6 +26,8 @@ pub struct Left {
     pub memory: Value,
     /// What each client heard.
     pub(crate) frames: Frames,
+    /// The requests of all clients, in their order.
+    pub(crate) log: Vec<Logged>,
 }
 
 /// The differences, one sentence each.
@@ -63,14 +65,23 @@ fn messages(report: &Report, left: &Left) -> Vec<String> {
         let of_row = report.rows.messages.iter().filter(|message| message.session == row.id);
         let expected: Vec<String> = of_row
             .map(|message| {
-                let role = message.message.role.as_str();
-                let active = if message.active { "" } else { " (replaced)" };
-                format!("{role} {:?}{active}", message.message.content.as_deref().unwrap_or_default())
+                let content = message.message.content.as_deref().unwrap_or_default();
+                written(message.message.role.as_str(), content, message.active)
             })
             .collect();
         lines.extend(list(&format!("messages of s{}", place + 1), &expected, found));
     }
     lines
+}
+
+/// The text of a summary, in both gateways.
+const SUMMARY: &str = "summary of the conversation so far";
+
+/// A message in words. The package stores a summary as the user's, and the simulator as the assistant's: that is no
+/// difference in what is stored when.
+fn written(role: &str, content: &str, active: bool) -> String {
+    let role = if content == SUMMARY { "summary" } else { role };
+    format!("{role} {content:?}{}", if active { "" } else { " (replaced)" })
 }
 
 /// The first place at which two lists differ.
@@ -95,8 +106,7 @@ pub(crate) fn stored(db: &Path, rows: &[ListedSession]) -> rusqlite::Result<Vec<
     let mut found = statement.query([])?;
     while let Some(message) = found.next()? {
         let (role, content, active): (String, String, bool) = (message.get(1)?, message.get(2)?, message.get(3)?);
-        let active = if active { "" } else { " (replaced)" };
-        messages.entry(message.get(0)?).or_default().push(format!("{role} {content:?}{active}"));
+        messages.entry(message.get(0)?).or_default().push(written(&role, &content, active));
     }
     Ok(rows.iter().map(|row| messages.remove(&row.id).unwrap_or_default()).collect())
 }

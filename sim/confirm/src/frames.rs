@@ -17,6 +17,14 @@ pub(crate) struct Heard {
     pub(crate) events: Vec<String>,
 }
 
+/// A request as it was sent, and its answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Logged {
+    pub(crate) client: String,
+    pub(crate) method: String,
+    pub(crate) answer: Option<Value>,
+}
+
 /// By client.
 pub(crate) type Frames = BTreeMap<String, Heard>;
 

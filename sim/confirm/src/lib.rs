@@ -3,7 +3,7 @@
 //! In the order of a play: `playable` refuses what the package cannot be made to do, [`distance`] what real time cannot
 //! order, [`shorten`] makes a scenario of the same events in the same order that takes seconds, [`peer`] installs and
 //! starts the package, [`play`] plays the clients against it, and `compare` finds the differences. [`Confirmation`] is the
-//! result.
+//! result. [`random`] draws scenarios for a campaign, and [`save`] writes a play as a recording for `sim parity`.
 //!
 //! *Absent: anything of the package.* `sim/peer/scripted_agent.py`, which is embedded, calls it.
 
@@ -13,6 +13,8 @@ mod frames;
 pub mod peer;
 pub mod play;
 mod playable;
+pub mod random;
+pub mod save;
 
 pub mod shorten;
 

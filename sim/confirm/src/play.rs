@@ -18,7 +18,7 @@ use sim_search::drive::{PlayError, Said, Scale, Target, What};
 use tokio::task::LocalSet;
 
 use super::compare::{self, Left};
-use super::frames::{self, Frames};
+use super::frames::{self, Frames, Logged};
 use super::peer::{NoPeer, Peer};
 
 /// Where a play takes place.
@@ -85,9 +85,9 @@ pub fn confirm(
 
 async fn play(scenario: &Scenario, peer: &mut Peer) -> Result<Left, Trouble> {
     let db: PathBuf = peer.db.clone();
-    let (frames, skipped) = (Rc::<RefCell<Frames>>::default(), Rc::<RefCell<Option<String>>>::default());
-    let (hears, skips) = (Rc::clone(&frames), Rc::clone(&skipped));
-    let tell = move |said: Said| hear(&said, &mut hears.borrow_mut(), &mut skips.borrow_mut());
+    let heard = Rc::<RefCell<Ear>>::default();
+    let hears = Rc::clone(&heard);
+    let tell = move |said: Said| hears.borrow_mut().hear(said);
     let target = Target { url: peer.url.clone(), token: None, db: Some(db.clone()), scale: Scale::default() };
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
@@ -97,21 +97,42 @@ async fn play(scenario: &Scenario, peer: &mut Peer) -> Result<Left, Trouble> {
     let rows = rows::listed(&rows::read(&db)?, &BTreeSet::new(), Origin { wall_ms, scale: Scale::default() });
     let messages = compare::stored(&db, &rows)?;
     played.leave().await;
-    if let Some(skipped) = skipped.take() {
-        return Err(Trouble::Skipped(skipped));
+    let Ear { frames, log, skipped } = heard.take();
+    match skipped {
+        Some(skipped) => Err(Trouble::Skipped(skipped)),
+        None => Ok(Left { rows, messages, memory, frames, log }),
     }
-    let frames = frames.take();
-    Ok(Left { rows, messages, memory, frames })
 }
 
-fn hear(said: &Said, frames: &mut Frames, skipped: &mut Option<String>) {
-    let heard = frames.entry(said.client.clone()).or_default();
-    match &said.what {
-        What::Answered { method, answer } => heard.answers.push(frames::answer(method, answer)),
-        What::Received { kind, payload, .. } => heard.events.extend(frames::event(kind, payload)),
-        What::Skipped { line, why } => {
-            skipped.get_or_insert_with(|| format!("{} do the step of line {line}: {why}", said.client));
+/// What all clients do and hear.
+#[derive(Default)]
+struct Ear {
+    frames: Frames,
+    log: Vec<Logged>,
+    /// The first step that was skipped.
+    skipped: Option<String>,
+}
+
+impl Ear {
+    fn hear(&mut self, said: Said) {
+        let client = said.client;
+        let heard = self.frames.entry(client.clone()).or_default();
+        match said.what {
+            What::Asked { method, .. } => self.log.push(Logged { client, method, answer: None }),
+            What::Answered { method, answer } => {
+                heard.answers.push(frames::answer(&method, &answer));
+                let open = |logged: &&mut Logged| {
+                    logged.client == client && logged.method == method && logged.answer.is_none()
+                };
+                if let Some(logged) = self.log.iter_mut().find(open) {
+                    logged.answer = Some(answer);
+                }
+            }
+            What::Received { kind, payload, .. } => heard.events.extend(frames::event(&kind, &payload)),
+            What::Skipped { line, why } => {
+                self.skipped.get_or_insert_with(|| format!("{client} do the step of line {line}: {why}"));
+            }
+            What::Did(_) => {}
         }
-        What::Did(_) | What::Asked { .. } => {}
     }
 }

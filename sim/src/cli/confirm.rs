@@ -1,14 +1,18 @@
 //! `sim confirm`: a scenario on the real gateway of hermes-agent.
 
-use std::path::PathBuf;
+mod campaign;
+
+use std::path::{Path, PathBuf};
 
 use gateway_core::release::Release;
-use miette::{IntoDiagnostic, miette};
+use miette::{IntoDiagnostic, WrapErr, miette};
 
 use super::bounds;
+use super::file::write;
 use super::human;
 use super::load;
 use sim_confirm::peer::{self, NoPeer};
+use sim_confirm::save::recording;
 use sim_confirm::{Confirmation, Options, Pace, confirm, prepare, version};
 use sim_harness::Simulator;
 use sim_harness::report::Outcome;
@@ -17,30 +21,47 @@ use sim_scenario::Scenario;
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The scenario file
-    scenario: PathBuf,
+    #[arg(required_unless_present = "random")]
+    scenario: Option<PathBuf>,
     /// Release of hermes-agent, which is installed from PyPI: 0.16.0, 0.17.0, 0.18.2 or 0.19.0
     #[arg(long, value_name = "R", value_parser = bounds::release)]
     release: Release,
     /// Keep the files of the package, `state.db` among them, in this folder
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
+    /// Save the play as a recording for `sim parity`
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
     /// Play with the times of the file [default: the same events in the same order, in as little time as they need]
     #[arg(long)]
     exact: bool,
     /// Folder of the installed packages, each in a folder named like its version
     #[arg(long, value_name = "FOLDER", default_value = "target/peer")]
     peers: PathBuf,
+    /// Play this number of drawn scenarios, and group their differences
+    #[arg(long, value_name = "N", conflicts_with_all = ["scenario", "keep", "save", "exact"], value_parser = bounds::runs())]
+    random: Option<u64>,
+    /// Seed of the first drawn scenario
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "random")]
+    seed: u64,
+    /// Folder for a small scenario of each kind of difference
+    #[arg(long, value_name = "FOLDER", requires = "random", default_value = "target/confirm")]
+    out: PathBuf,
+    /// Largest number of plays in which a scenario is made smaller
+    #[arg(long, value_name = "N", requires = "random", default_value_t = 12, value_parser = bounds::tries())]
+    tries: u64,
 }
 
 /// Plays, and prints whether the package leaves what the simulator leaves. The exit code is 0, 15 where they differ, or 2 where
 /// the scenario cannot be played.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
-    let scenario = load::scenario(&arguments.scenario)?;
+    let Some(path) = &arguments.scenario else { return campaign::run(arguments) };
+    let scenario = load::scenario(path)?;
     let release = arguments.release;
     let mut simulator = Simulator::new();
     let pace = if arguments.exact { Pace::Exact } else { Pace::Shortened };
     let played = prepare(&mut simulator, &scenario, release, pace);
-    let played = played.map_err(|why| miette!("cannot be played: {}: {why}", arguments.scenario.display()))?;
+    let played = played.map_err(|why| miette!("cannot be played: {}: {why}", path.display()))?;
     let environment = environment(&arguments.peers, release)?;
     let fresh = tempfile::tempdir().into_diagnostic()?;
     let home = match &arguments.keep {
@@ -53,12 +74,15 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     };
     let options = Options { environment: &environment, home };
     let confirmation = confirm(&mut simulator, &played, release, options).into_diagnostic()?;
-    print(arguments, &scenario, &confirmation);
+    print(arguments, path, &scenario, &confirmation);
+    if let Some(file) = &arguments.save {
+        save(file, &confirmation)?;
+    }
     Ok(if confirmation.differences.is_empty() { 0 } else { Outcome::RowsDiffer.exit_code() })
 }
 
 /// The environment of the release's package, which is installed if it is not there.
-pub(super) fn environment(peers: &std::path::Path, release: Release) -> miette::Result<PathBuf> {
+pub(super) fn environment(peers: &Path, release: Release) -> miette::Result<PathBuf> {
     let version = version(release).ok_or_else(|| miette!("{release} is no published release of hermes-agent"))?;
     if !peers.join(version).join("installed").exists() {
         eprintln!("installing hermes-agent {version} into {}, which takes a minute", peers.join(version).display());
@@ -73,8 +97,18 @@ pub(super) fn environment(peers: &std::path::Path, release: Release) -> miette::
     })
 }
 
-fn print(arguments: &Arguments, scenario: &Scenario, confirmation: &Confirmation) {
-    let (path, release) = (arguments.scenario.display(), arguments.release);
+/// Writes the play as a recording.
+fn save(file: &Path, confirmation: &Confirmation) -> miette::Result<()> {
+    let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let document = recording(&name, confirmation).into_diagnostic()?;
+    let text = serde_json::to_string_pretty(&document).into_diagnostic()? + "\n";
+    write(file, &text).into_diagnostic().wrap_err_with(|| format!("cannot write {}", file.display()))?;
+    out!("recording: sim parity '{}'", file.display());
+    Ok(())
+}
+
+fn print(arguments: &Arguments, path: &Path, scenario: &Scenario, confirmation: &Confirmation) {
+    let (path, release) = (path.display(), arguments.release);
     let Confirmation { played, left, differences, .. } = confirmation;
     if *played != *scenario {
         out!("played in {} what takes {} in the file: the same events in the same order", played.until, scenario.until);

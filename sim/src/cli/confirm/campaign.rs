@@ -1,0 +1,109 @@
+//! `sim confirm --random`: many drawn scenarios on the real gateway.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use miette::{IntoDiagnostic, WrapErr};
+use proptest::strategy::ValueTree;
+
+use super::super::file::write;
+use super::{Arguments, environment};
+use sim_confirm::random::{kind, scenario};
+use sim_confirm::{Options, Pace, Trouble, confirm, prepare};
+use sim_harness::Simulator;
+use sim_harness::report::Outcome;
+use sim_scenario::Scenario;
+use sim_search::shrink::{Reducer, Size};
+
+/// A kind of difference: how many scenarios show it, and the first of them.
+struct Group {
+    count: u64,
+    example: String,
+    seed: u64,
+    scenario: Scenario,
+}
+
+/// Plays, then shrinks the first scenario of each kind. The exit code is 0, or 15 where any scenario differs.
+pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
+    let environment = environment(&arguments.peers, arguments.release)?;
+    let mut simulator = Simulator::new();
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    let (mut equal, mut differ, mut failed) = (0_u64, 0_u64, 0_u64);
+    for seed in arguments.seed..arguments.seed + arguments.random.unwrap_or_default() {
+        let drawn = scenario(&mut simulator, seed, arguments.release);
+        let lines = match play(&mut simulator, &drawn, arguments, &environment) {
+            Ok(lines) => lines,
+            Err(error) => {
+                failed += 1;
+                out!("seed {seed}: no result, {error}");
+                continue;
+            }
+        };
+        let Some(first) = lines.first() else {
+            equal += 1;
+            continue;
+        };
+        differ += 1;
+        out!("seed {seed}: {first}");
+        let group = groups.entry(kind(first));
+        let group = group.or_insert_with(|| Group { count: 0, example: first.clone(), seed, scenario: drawn });
+        group.count += 1;
+    }
+    out!("\n{equal} equal, {differ} differ in {} ways, {failed} without a result", groups.len());
+    for (kind, group) in &groups {
+        let small = shrink(&mut simulator, kind, &group.scenario, arguments, &environment);
+        let file = arguments.out.join(format!("{}_{}.toml", arguments.release, group.seed));
+        write(&file, &small.to_toml()).into_diagnostic().wrap_err_with(|| file.display().to_string())?;
+        out!("{:>5} × {}", group.count, group.example);
+        out!(
+            "        {} steps: sim confirm '{}' --release {} --exact",
+            small.steps.len(),
+            file.display(),
+            arguments.release
+        );
+    }
+    Ok(if differ == 0 && failed == 0 { 0 } else { Outcome::RowsDiffer.exit_code() })
+}
+
+/// The differences of one play.
+fn play(
+    simulator: &mut Simulator,
+    scenario: &Scenario,
+    arguments: &Arguments,
+    environment: &Path,
+) -> Result<Vec<String>, Trouble> {
+    let home = tempfile::tempdir()?;
+    let options = Options { environment, home: home.path() };
+    Ok(confirm(simulator, scenario, arguments.release, options)?.differences)
+}
+
+/// A smaller scenario whose first difference is of the same kind: each candidate is played on both.
+fn shrink(
+    simulator: &mut Simulator,
+    kept: &str,
+    scenario: &Scenario,
+    arguments: &Arguments,
+    environment: &Path,
+) -> Scenario {
+    let mut reducer = Reducer::new(scenario.clone());
+    let (mut best, mut plays) = (scenario.clone(), 0);
+    let mut goes_on = reducer.simplify();
+    while goes_on && plays < arguments.tries {
+        let candidate = reducer.current();
+        // Only what has fewer parts is worth a play.
+        let is_less = Size::of(&candidate).script() < Size::of(&best).script();
+        let playable = is_less && prepare(simulator, &candidate, arguments.release, Pace::Exact).is_ok();
+        let shows = playable && {
+            plays += 1;
+            let lines = play(simulator, &candidate, arguments, environment).unwrap_or_default();
+            lines.first().is_some_and(|first| kind(first) == kept)
+        };
+        goes_on = if shows {
+            best = candidate;
+            reducer.simplify()
+        } else {
+            reducer.complicate()
+        };
+    }
+    best
+}
