@@ -215,6 +215,9 @@ class Turn:
             cls.running += change
 
     def step(self, step):
+        # The package's loop looks before each call of the model.
+        if getattr(self.agent, "_interrupt_requested", False):
+            raise Interrupted
         if "tool" in step:
             self.tool(step["tool"], lambda: self.wait(step["takes"], step.get("interruptible", True)))
         elif "tools" in step:
@@ -249,6 +252,7 @@ class Turn:
         call = f"call_{self.calls}_{uuid.uuid4().hex[:6]}"
         asked = {"id": call, "type": "function", "function": {"name": name, "arguments": "{}"}}
         self.store.add({"role": "assistant", "content": "", "tool_calls": [asked]})
+        self.store.tool_asked()
         self.agent.tool_start_callback(call, name, {})
         result = work() or "ok"
         self.agent.tool_complete_callback(call, name, {}, result)
@@ -264,6 +268,7 @@ class Turn:
         function = lambda name: {"name": name, "arguments": "{}"}
         listed = [{"id": id, "type": "function", "function": function(name)} for id, name, _ in asked]
         self.store.add({"role": "assistant", "content": "", "tool_calls": listed})
+        self.store.tool_asked()
         for id, name, _ in asked:
             self.agent.tool_start_callback(id, name, {})
         began = time.monotonic()
@@ -321,6 +326,10 @@ class WholeStore:
     def add(self, message):
         self.messages.append(message)
 
+    def tool_asked(self):
+        if self.release >= (0, 18):
+            self.flush()
+
     def tool_done(self):
         if self.release >= (0, 18):
             self.flush()
@@ -336,7 +345,7 @@ class WholeStore:
             work()
             return summarized(messages, 0)
 
-        if mode != "release_default":
+        if mode != "default":
             self.agent.compression_in_place = mode == "in_place"
         asked_by_client = self.agent.context_compressor.compress
         self.agent.context_compressor.compress = summarize
@@ -361,6 +370,9 @@ class LightStore:
 
     def add(self, message):
         self.messages.append(message)
+
+    def tool_asked(self):
+        pass
 
     def tool_done(self):
         pass

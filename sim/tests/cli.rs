@@ -2,6 +2,8 @@
 
 #[path = "cli/audit.rs"]
 mod audit;
+#[path = "cli/confirm.rs"]
+mod confirm;
 #[path = "cli/files.rs"]
 mod files;
 #[path = "cli/options.rs"]

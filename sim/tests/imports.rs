@@ -250,6 +250,28 @@ const CRATES: &[Crate] = &[
         ],
     },
     Crate {
+        package: "sim-record",
+        folder: "sim/record",
+        uses: &["interleaving", "gateway-core", "sim-scenario", "sim-harness", "sim-search"],
+        never: COMMAND_LINE,
+        layers: &[
+            &["journal", "reduce"],
+            &["rows"],
+            &["recorder"],
+            &["proxy"],
+            // From the journal to a scenario.
+            &["rebuild"],
+            &["tidy"],
+        ],
+    },
+    Crate {
+        package: "sim-confirm",
+        folder: "sim/confirm",
+        uses: &["interleaving", "gateway-core", "sim-scenario", "sim-harness", "sim-search"],
+        never: COMMAND_LINE,
+        layers: &[&["distance", "frames", "peer", "playable"], &["compare", "shorten"], &["play"], &["random", "save"]],
+    },
+    Crate {
         package: "sim",
         folder: "sim",
         uses: &[
@@ -262,6 +284,8 @@ const CRATES: &[Crate] = &[
             "sim-harness",
             "sim-report",
             "sim-search",
+            "sim-record",
+            "sim-confirm",
         ],
         never: &[],
         layers: &[
@@ -283,6 +307,7 @@ const CRATES: &[Crate] = &[
                 "cli::schema",
             ],
             &["cli::report"],
+            &["cli::confirm", "cli::record", "cli::tidy"],
             &["cli::shrink"],
             &["cli::bench", "cli::explore", "cli::fuzz", "cli::sweep"],
             &["cli::coverage"],
@@ -324,6 +349,9 @@ const PARENTS: &[(&str, &str, &str)] = &[
     ("sim-search", "fuzz", "a campaign is made of runs that findings and the guard name"),
     ("sim-search", "generate", "a mutation takes its new parts from a generated scenario"),
     ("sim", "cli::bench", "the table is filled with the cells of the command"),
+    ("sim-record", "proxy", "the head of a request is written for the gateway behind the proxy"),
+    ("sim-record", "rebuild", "what is found is made into what the module returns"),
+    ("sim", "cli::confirm", "the campaign takes its scenarios from the flags of the command"),
     ("sim", "cli::fuzz", "the campaign takes its shard from the flags of the command"),
 ];
 

@@ -17,7 +17,7 @@ use sim_scenario::{
     ResumeTarget, Scenario, Start, Step,
 };
 
-use super::{Pace, prepare};
+use super::prepare::{Pace, prepare};
 
 /// The scenario of a seed, as it is played: the first that is drawn and can be played.
 ///

@@ -8,7 +8,7 @@ use gateway_core::clock::Millis;
 use serde_json::{Map, Value, json};
 use sim_scenario::{Action, ConnectionStep, OnDisconnect, RequestStep, ResumeMode, ResumeTarget, Step};
 
-use super::Confirmation;
+use super::play::Confirmation;
 
 /// Why a play is no recording: the format has no such thing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -9,6 +9,7 @@ use gateway_core::release::Release;
 use interleaving::strategy::{Fifo, Random, Strategy};
 use proptest::strategy::ValueTree;
 use sim_harness::report::Live;
+use sim_harness::rows::ListedSession;
 use sim_harness::simulation::Simulator;
 use sim_scenario::{ExpectedFact, FactKind, OnSkip, Scenario, WhichRows};
 use sim_search::shrink::Reducer;
@@ -27,9 +28,9 @@ pub struct Tidied {
 }
 
 /// What a run leaves, without ids and times.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Left {
-    rows: Vec<(Option<String>, Option<String>, bool, u64, Option<String>, String)>,
+    rows: Vec<ListedSession>,
     live: (usize, usize, usize),
 }
 
@@ -89,11 +90,11 @@ fn left(simulator: &mut Simulator, scenario: &Scenario, release: Release, order:
 }
 
 fn of(report: &sim_harness::Report) -> Left {
-    let rows = report
-        .rows
-        .listed()
-        .into_iter()
-        .map(|row| (row.parent, row.end_reason, row.ended_ms.is_some(), row.message_count, row.title, row.source));
+    let timeless = |row: ListedSession| {
+        let (id, started_ms, ended_ms) = (String::new(), 0, row.ended_ms.map(|_| 0));
+        ListedSession { id, started_ms, ended_ms, ..row }
+    };
+    let rows = report.rows.listed().into_iter().map(timeless);
     let Live { sessions, timers, turns, .. } = report.live;
     Left { rows: rows.collect(), live: (sessions, timers, turns) }
 }
