@@ -203,6 +203,7 @@ class Turn:
                     text = self.step(step) or text
             except Interrupted:
                 text, interrupted = "", True
+                self.store.interrupted()
             self.store.end()
         finally:
             self.count(-1)
@@ -216,7 +217,7 @@ class Turn:
 
     def step(self, step):
         # The package's loop looks before each call of the model.
-        if getattr(self.agent, "_interrupt_requested", False):
+        if self.is_interrupted():
             raise Interrupted
         if "tool" in step:
             self.tool(step["tool"], lambda: self.wait(step["takes"], step.get("interruptible", True)))
@@ -254,7 +255,9 @@ class Turn:
         self.store.add({"role": "assistant", "content": "", "tool_calls": [asked]})
         self.store.tool_asked()
         self.agent.tool_start_callback(call, name, {})
-        result = work() or "ok"
+        result = work()
+        if result is None:
+            result = "interrupted" if self.is_interrupted() else "ok"
         self.agent.tool_complete_callback(call, name, {}, result)
         self.store.add({"role": "tool", "content": result, "tool_call_id": call, "tool_name": name})
         self.store.tool_done()
@@ -274,8 +277,9 @@ class Turn:
         began = time.monotonic()
         for id, name, takes in sorted(asked, key=lambda call: call[2]):
             self.wait_until(began + takes)
-            self.agent.tool_complete_callback(id, name, {}, "ok")
-            self.store.add({"role": "tool", "content": "ok", "tool_call_id": id, "tool_name": name})
+            result = "interrupted" if self.is_interrupted() else "ok"
+            self.agent.tool_complete_callback(id, name, {}, result)
+            self.store.add({"role": "tool", "content": result, "tool_call_id": id, "tool_name": name})
         self.store.tool_done()
 
     def ask(self, kind, text):
@@ -305,9 +309,12 @@ class Turn:
 
     def wait_until(self, over, interruptible=True):
         while (left := over - time.monotonic()) > 0:
-            if interruptible and getattr(self.agent, "_interrupt_requested", False):
-                raise Interrupted
+            if interruptible and self.is_interrupted():
+                return
             time.sleep(min(left, 0.02))
+
+    def is_interrupted(self):
+        return getattr(self.agent, "_interrupt_requested", False)
 
 
 class WholeStore:
@@ -336,6 +343,13 @@ class WholeStore:
 
     def flush(self):
         self.agent._flush_messages_to_session_db(self.messages, self.known)
+
+    def interrupted(self):
+        from agent import message_sanitization
+
+        # The releases that end such a conversation with a message have this.
+        if close := getattr(message_sanitization, "close_interrupted_tool_sequence", None):
+            close(self.messages)
 
     def end(self):
         self.flush()
@@ -385,6 +399,9 @@ class LightStore:
                 session_id=self.agent.session_id, role=message["role"], content=message["content"], **more
             )
         self.kept = len(self.messages)
+
+    def interrupted(self):
+        pass
 
     def end(self):
         self.flush()
