@@ -41,7 +41,8 @@ pub fn smallest(simulator: &mut Simulator, scenario: &Scenario, release: Release
     let mut near = |one: u64, other: u64| {
         let distance = Millis(one.abs_diff(other));
         if nearest.as_ref().is_none_or(|nearest| distance < nearest.distance) {
-            nearest = Some(TooNear { one: run.name(scenario, one), other: run.name(scenario, other), distance });
+            let second = if one == other { run.beside(scenario, one) } else { run.name(scenario, other) };
+            nearest = Some(TooNear { one: run.name(scenario, one), other: second, distance });
         }
     };
     for (at, client) in groups(scenario) {
@@ -98,6 +99,18 @@ impl Run {
         let report = simulator.run_with(scenario, release, Box::new(Fifo));
         let instants = report.instants.iter().map(|instant| instant.at.0);
         Self { instants: instants.filter(|at| *at <= scenario.until.0).collect(), names: names(&report) }
+    }
+
+    /// A name for what happens at the instant of a step and is none of its own.
+    fn beside(&self, scenario: &Scenario, instant: u64) -> String {
+        let clients: BTreeSet<&str> =
+            scenario.steps.iter().filter(|step| step.at.0 == instant).map(|step| step.client.as_str()).collect();
+        let what = match (clients.len(), self.names.get(&instant).and_then(BTreeSet::first)) {
+            (2.., _) => "a step of another client".to_owned(),
+            (_, Some(name)) => name.clone(),
+            (_, None) => "a timer".to_owned(),
+        };
+        format!("{what} at {}", Millis(instant))
     }
 
     /// A name for what happens at an instant.
@@ -199,8 +212,8 @@ mod tests {
     fn near_events_are_named() {
         check(&scenario("6s", "3s", "10s"), Ok(950));
         let drop = "`drop` of a at 6.000s";
-        check(&scenario("6s", "4900ms", "10s"), Err(("the write `Append` at 5.900s", drop, 100)));
-        check(&scenario("6s", "5s", "10s"), Err((drop, drop, 0)));
+        check(&scenario("6s", "4900ms", "10s"), Err(("`message.complete` at 5.900s", drop, 100)));
+        check(&scenario("6s", "5s", "10s"), Err((drop, "the write `Append` at 6.000s", 0)));
         check(&scenario("6s", "25100ms", "10s"), Err(("a timer at 26.000s", "the write `Append` at 26.100s", 100)));
         check(&scenario("6s", "3s", "6200ms"), Err((drop, "`connect` of b at 6.200s", 200)));
         check(
