@@ -42,7 +42,7 @@ pub fn kind(difference: &str) -> String {
     let plain = |text: &str| {
         let digits = text.chars().map(|letter| if letter.is_ascii_digit() { '#' } else { letter });
         let mut plain = String::new();
-        digits.filter(|letter| *letter != '.').for_each(|letter| {
+        digits.for_each(|letter| {
             if !(letter == '#' && plain.ends_with('#')) {
                 plain.push(letter);
             }

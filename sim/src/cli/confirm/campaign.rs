@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, WrapErr};
 use proptest::strategy::ValueTree;
 
@@ -29,16 +30,23 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let mut simulator = Simulator::new();
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     let (mut equal, mut differ, mut failed) = (0_u64, 0_u64, 0_u64);
-    for seed in arguments.seed..arguments.seed + arguments.random.unwrap_or_default() {
+    let plays = arguments.random.unwrap_or_default();
+    let progress = ProgressBar::new(plays).with_style(
+        ProgressStyle::with_template("{pos}/{len} played, {elapsed} {wide_bar} {eta}")
+            .expect("a template of known keys"),
+    );
+    for seed in arguments.seed..arguments.seed + plays {
         let drawn = scenario(&mut simulator, seed, arguments.release);
         let lines = match play(&mut simulator, &drawn, arguments, &environment) {
             Ok(lines) => lines,
             Err(error) => {
                 failed += 1;
+                progress.inc(1);
                 out!("seed {seed}: no result, {error}");
                 continue;
             }
         };
+        progress.inc(1);
         let Some(first) = lines.first() else {
             equal += 1;
             continue;
@@ -49,6 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         let group = group.or_insert_with(|| Group { count: 0, example: first.clone(), seed, scenario: drawn });
         group.count += 1;
     }
+    progress.finish_and_clear();
     out!("\n{equal} equal, {differ} differ in {} ways, {failed} without a result", groups.len());
     for (kind, group) in &groups {
         let small = shrink(&mut simulator, kind, &group.scenario, arguments, &environment);
