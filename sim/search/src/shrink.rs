@@ -1,8 +1,8 @@
 //! Shrinking: from a failing run to the smallest scenario that shows the same failure.
 //!
 //! A [`Reducer`] offers ever smaller scenarios. Each is run with the failing tape *followed* ([`Follow`]), then on the
-//! scripted schedule, then on some schedules of the strategy that found the failure. A candidate with the same
-//! [`FailureSignature`] becomes the next scenario to reduce. When the script cannot get shorter, the tape is brought nearer
+//! scripted schedule, then on some schedules of the strategy that found the failure. A candidate that shows the same
+//! [`Target`] (for a failure: one with the same [`FailureSignature`]) becomes the next scenario to reduce. When the script cannot get shorter, the tape is brought nearer
 //! to the scripted schedule ([`Departures`]). After that, settings and times are simplified only if that adds no departure.
 //! The process ends when nothing gets smaller or the limit of runs is reached. The result is a function of the scenario,
 //! the tape and the limits.
@@ -10,6 +10,7 @@
 mod edit;
 mod reducer;
 mod size;
+mod target;
 mod time;
 
 #[cfg(test)]
@@ -20,6 +21,8 @@ use gateway_core::release::Release;
 pub(crate) use edit::tidy;
 pub use reducer::Reducer;
 pub use size::Size;
+pub use target::as_shown;
+pub(crate) use target::{Phase, Target, as_file, bare};
 
 pub use interleaving::Departures;
 
@@ -28,10 +31,9 @@ use proptest::strategy::ValueTree;
 use crate::signature::FailureSignature;
 use interleaving::strategy::{Fifo, Follow, Plan, Profile, Random, Replay, Strategy};
 use interleaving::tape::Tape;
-use sim_harness::invariant::NAMES;
 use sim_harness::report::{Outcome, Report};
 use sim_harness::simulation::Simulator;
-use sim_scenario::{Expected, ExpectedOutcome, OnSkip, Scenario};
+use sim_scenario::Scenario;
 
 /// The limits of a shrink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +57,11 @@ pub struct Shrunk {
     pub tries: u64,
 }
 
-/// The run does not show the expected failure.
+/// The run does not show what it should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the run ends `{outcome}` and does not show `{target}`")]
 pub struct NotShown {
-    target: FailureSignature,
+    target: String,
     outcome: Outcome,
 }
 
@@ -79,17 +81,31 @@ pub fn shrink(
     limits: Limits,
     on_progress: &mut dyn FnMut(&Shrunk),
 ) -> Result<Shrunk, NotShown> {
-    let mut scenario = bare(scenario, release);
+    let mut scenario = scenario.clone();
     // The facts of a file are about its whole script; a smaller one is judged by them only if they are what fails.
     if target.claim != Outcome::FactsDiffer.word() {
         scenario.facts.clear();
     }
-    let report = simulator.run_with(&scenario, release, Box::new(Replay::new(tape.clone())));
-    let Some(phase) = phase(&scenario, &report, target) else {
-        return Err(NotShown { target: target.clone(), outcome: report.outcome });
+    shrink_to(simulator, &scenario, release, tape, target, limits, on_progress)
+}
+
+/// As [`shrink`], for whatever a run may show.
+pub(crate) fn shrink_to(
+    simulator: &mut Simulator,
+    scenario: &Scenario,
+    release: Release,
+    tape: &Tape,
+    target: &dyn Target,
+    limits: Limits,
+    on_progress: &mut dyn FnMut(&Shrunk),
+) -> Result<Shrunk, NotShown> {
+    let scenario = bare(scenario, release);
+    let (report, phase) = target::run(simulator, &scenario, release, Box::new(Replay::new(tape.clone())), target);
+    let Some(phase) = phase else {
+        return Err(NotShown { target: target.name(), outcome: report.outcome });
     };
     let tape = Departures::until_last(&report.tape);
-    let best = Shrunk { scenario: finished(scenario.clone(), &report, &tape, target), tape, tries: 1 };
+    let best = Shrunk { scenario: target.finished(scenario.clone(), &report, &tape), tape, tries: 1 };
     let schedules = Schedules::Own;
     let mut search =
         Search { simulator, release, target, phase, schedules, limits, tries: 1, bare: scenario, best, on_progress };
@@ -101,15 +117,6 @@ pub fn shrink(
         }
     }
     Ok(Shrunk { tries: search.tries, ..search.best })
-}
-
-/// The phase in which a failure shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// While the script acts, so that the rows at its end show it too.
-    Script,
-    /// Only after the clients have left.
-    Later,
 }
 
 /// The schedules on which a failure shows.
@@ -124,20 +131,10 @@ enum Schedules {
 /// The number of schedules that stand for all.
 const SAMPLE: u64 = 5;
 
-/// The phase in which the run shows the failure; `None` if it does not.
-fn phase(scenario: &Scenario, report: &Report, target: &FailureSignature) -> Option<Phase> {
-    if !FailureSignature::all(scenario, report).contains(target) {
-        return None;
-    }
-    let of_target = report.violations.iter().find(|violation| violation.invariant == target.claim);
-    let in_script = of_target.is_some_and(|violation| violation.at_ms <= scenario.until.0);
-    Some(if in_script { Phase::Script } else { Phase::Later })
-}
-
 struct Search<'a> {
     simulator: &'a mut Simulator,
     release: Release,
-    target: &'a FailureSignature,
+    target: &'a dyn Target,
     phase: Phase,
     schedules: Schedules,
     limits: Limits,
@@ -226,64 +223,17 @@ impl Search<'_> {
     /// Runs the candidate, and returns the run if it shows the failure.
     fn shown(&mut self, scenario: &Scenario, strategy: Box<dyn Strategy>) -> Option<Report> {
         self.tries += 1;
-        let report = self.simulator.run_with(scenario, self.release, strategy);
+        let (report, phase) = target::run(self.simulator, scenario, self.release, strategy, self.target);
         // A failure of the script phase must not be reduced to one of the heal phase, which the file would not show.
-        let phase = phase(scenario, &report, self.target)?;
+        let phase = phase?;
         (phase == self.phase || phase == Phase::Script).then_some(report)
     }
 
     fn improve(&mut self, scenario: Scenario, report: &Report) {
         let tape = Departures::until_last(&report.tape);
-        let finished = finished(scenario.clone(), report, &tape, self.target);
+        let finished = self.target.finished(scenario.clone(), report, &tape);
         self.bare = scenario;
         self.best = Shrunk { scenario: finished, tape, tries: self.tries };
         (self.on_progress)(&self.best);
     }
-}
-
-/// The scenario under one release, without texts and expectations about other runs.
-fn bare(scenario: &Scenario, release: Release) -> Scenario {
-    Scenario { releases: vec![release], expect: Default::default(), tapes: Default::default(), ..scenario.clone() }
-}
-
-/// The scenario as a file of one failing run: with its release, its tape, and the failure as its expectation.
-pub fn as_shown(scenario: &Scenario, report: &Report) -> Scenario {
-    let signature = FailureSignature::all(scenario, report).into_iter().next().expect("a failure has a signature");
-    finished(bare(scenario, report.release), report, &report.tape, &signature)
-}
-
-/// The scenario as a file that expects the failure of its run.
-fn finished(scenario: Scenario, report: &Report, tape: &Tape, target: &FailureSignature) -> Scenario {
-    let release = report.release;
-    let expected = match report.outcome {
-        Outcome::Panicked => Some(Expected::Outcome(ExpectedOutcome::Panicked)),
-        Outcome::NotAtRest => Some(Expected::Outcome(ExpectedOutcome::NotAtRest)),
-        Outcome::Limit => Some(Expected::Outcome(ExpectedOutcome::Limit)),
-        // A fact that does not hold is no outcome that a file can expect: the file shows it by failing.
-        Outcome::Passed => None,
-        _ => {
-            let mut names: Vec<String> = Vec::new();
-            for violation in &report.violations {
-                if !names.iter().any(|name| name == violation.invariant) {
-                    names.push(violation.invariant.to_owned());
-                }
-            }
-            Some(Expected::Violates(names))
-        }
-    };
-    let violation = report.violations.iter().find(|violation| violation.invariant == target.claim);
-    let about = match (violation, &report.detail) {
-        (None, None) if report.outcome == Outcome::Passed && !report.unmet.is_empty() => {
-            format!("Under {release} a fact does not hold: {}.", report.unmet[0].expected)
-        }
-        (Some(violation), _) => format!("Under {release}, `{}` does not hold: {}.", target.claim, violation.detail),
-        (None, Some(detail)) => format!("Under {release} the run ends `{}`: {detail}.", report.outcome),
-        (None, None) => format!("Under {release} the run ends `{}`.", report.outcome),
-    };
-    let tapes = if tape.choices.is_empty() { Default::default() } else { [(release, tape.clone())].into() };
-    let expect = expected.map(|expected| (release, expected)).into_iter().collect();
-    let strict = Scenario { about, tapes, expect, on_skip: OnSkip::Fails, ..scenario };
-    // The file allows skips only if the failing run has some, or if its parts could not be read otherwise.
-    let is_whole = report.skipped.is_empty() && Scenario::parse(&strict.path, &strict.to_toml(), &NAMES).is_ok();
-    Scenario { on_skip: OnSkip::of(!is_whole), ..strict }
 }
