@@ -56,6 +56,7 @@ pub use self::fact::{
 pub use self::fault::{Call, CallSide, Fault, InvalidRatio, Odds, Ratio, StoreFault, Weights};
 pub use self::find::{Found, find};
 pub use self::invariant::{InvariantNames, Warning};
+pub use self::nearest::nearest;
 pub use self::rows::{InitialEnd, InitialMessage, InitialSession, Kinship};
 pub use self::scenario::Scenario;
 pub use self::schema::schema;

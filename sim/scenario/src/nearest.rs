@@ -1,7 +1,7 @@
 //! Suggestions for misspelt words.
 
 /// The word of `known` with the smallest edit distance to `found`, if at most a third of its letters differ.
-pub(super) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distances = known.into_iter().map(|word| (distance(found, word), word));
     let (distance, word) = distances.min_by_key(|(distance, _)| *distance)?;
     (distance * 3 <= word.chars().count()).then_some(word)

@@ -6,7 +6,7 @@
 
 mod accepted;
 mod blind;
-mod explain;
+pub(crate) mod explain;
 mod finding;
 mod guard;
 mod guided;

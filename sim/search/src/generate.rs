@@ -14,10 +14,12 @@ mod rows;
 mod script;
 mod settings;
 mod swarm;
+mod topic;
 mod turns;
 mod workflow;
 
 pub use mutate::mutate;
+pub use topic::Topic;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,11 +35,22 @@ use sim_scenario::{OnSkip, Scenario};
 pub fn scenario(seed: u64) -> Scenario {
     let mut prng = Prng::stream(seed, "generate");
     let swarm = swarm::Swarm::draw(&mut prng);
-    let mut settings = settings::draw(&mut prng, &swarm);
+    with_swarm(seed, prng, &swarm)
+}
+
+/// Generates a scenario about a topic. Every `u64` is a valid seed, which gives another scenario for each topic.
+pub fn scenario_about(seed: u64, topic: Topic) -> Scenario {
+    let mut prng = Prng::stream(seed, "generate");
+    let swarm = swarm::Swarm::about(&mut prng, topic.features());
+    with_swarm(seed, prng, &swarm)
+}
+
+fn with_swarm(seed: u64, mut prng: Prng, swarm: &swarm::Swarm) -> Scenario {
+    let mut settings = settings::draw(&mut prng, swarm);
     if swarm.has(Feature::HalfOpen) {
         settings.network.ping = settings::ping(&mut Prng::stream(seed, "ping"));
     }
-    let turns = turns::draw(&mut prng, &swarm, settings.gateway.orphan_grace);
+    let turns = turns::draw(&mut prng, swarm, settings.gateway.orphan_grace);
     let mut scenario = Scenario {
         name: "generated".to_owned(),
         path: PathBuf::from("generated.toml"),
@@ -52,7 +65,7 @@ pub fn scenario(seed: u64) -> Scenario {
         store: settings.store,
         windows: settings.windows,
         agent: settings.agent,
-        rows: rows::draw(&mut prng, &swarm),
+        rows: rows::draw(&mut prng, swarm),
         turns,
         steps: Vec::new(),
         expect: BTreeMap::new(),
@@ -61,7 +74,7 @@ pub fn scenario(seed: u64) -> Scenario {
         on_skip: OnSkip::Allowed,
         tapes: BTreeMap::new(),
     };
-    scenario.steps = script::write(&mut prng, &swarm, &scenario);
+    scenario.steps = script::write(&mut prng, swarm, &scenario);
     crashes::add(&mut Prng::stream(seed, "crashes"), &mut scenario);
     scenario.until = scenario.default_until();
     scenario

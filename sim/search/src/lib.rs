@@ -7,6 +7,7 @@
 mod comeback;
 pub mod drive;
 pub mod explore;
+pub mod find;
 pub mod fuzz;
 pub mod generate;
 pub mod margin;

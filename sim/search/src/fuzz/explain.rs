@@ -62,15 +62,15 @@ pub fn explain(
 }
 
 /// The alternative of `current`.
-fn sound(field: &Field) -> &'static str {
+pub(crate) fn sound(field: &Field) -> &'static str {
     field.alternatives[0].name
 }
 
-fn set(field: &Field, value: &str) -> (String, String) {
+pub(crate) fn set(field: &Field, value: &str) -> (String, String) {
     (field.name.clone(), value.to_owned())
 }
 
-fn explanation(field: &Field) -> Explanation {
+pub(crate) fn explanation(field: &Field) -> Explanation {
     let alternative = field.alternatives.iter().find(|alternative| alternative.name == field.value);
     let about = alternative.map_or("", |alternative| alternative.about);
     Explanation { field: field.name.clone(), alternative: field.value, about }

@@ -71,6 +71,15 @@ impl Swarm {
             }
             _ => (*prng.one(&THEMES), None),
         };
+        Self::on(prng, theme, workflow)
+    }
+
+    /// The features of a scenario that concentrates on these.
+    pub(super) fn about(prng: &mut Prng, theme: &'static [Feature]) -> Self {
+        Self::on(prng, theme, None)
+    }
+
+    fn on(prng: &mut Prng, theme: &'static [Feature], workflow: Option<&'static Workflow>) -> Self {
         // With a theme, all other features are half as likely.
         let rarer = if theme.is_empty() { 1 } else { 2 };
         let on = |prng: &mut Prng, feature: Feature| match feature.one_in() {

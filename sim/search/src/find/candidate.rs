@@ -1,0 +1,138 @@
+//! Candidates: generated scenarios that lean towards the words of a pattern, and come to an end at which rows can be judged.
+
+use std::collections::BTreeSet;
+
+use gateway_core::clock::Millis;
+use gateway_core::config::Config;
+use gateway_core::store::EndReason;
+use interleaving::prng::Prng;
+use sim_scenario::{
+    Action, ConnectionStep, OnSkip, PROCESS, Presence, ProcessStep, Scenario, SettingChanges, Step,
+};
+
+use super::pattern::{Pattern, RowWord};
+use crate::comeback;
+use crate::generate::{self, Topic};
+use crate::shrink::tidy;
+
+/// The topics that a pattern's words suggest, with their weights.
+pub(super) fn topics(pattern: &Pattern) -> Vec<(u32, Topic)> {
+    let mut weights: Vec<(u32, Topic)> = Topic::ALL.into_iter().map(|topic| (1, topic)).collect();
+    let mut add = |topics: &[Topic]| {
+        for (weight, topic) in &mut weights {
+            *weight += if topics.contains(topic) { 8 } else { 0 };
+        }
+    };
+    for (_, word) in pattern.words() {
+        add(of_word(word));
+    }
+    if pattern.live.is_some_and(|live| live > 0) {
+        add(&[Topic::LostClients, Topic::Returns]);
+    }
+    weights
+}
+
+fn of_word(word: &RowWord) -> &'static [Topic] {
+    use Topic::*;
+    match word {
+        RowWord::Open => &[LostClients, Deaths, Closes, Returns],
+        RowWord::Ended => &[Closes, Returns],
+        RowWord::EndReason(reason) => of_reason(reason),
+        RowWord::Parent(_) => &[Rotations, Branches],
+        RowWord::Messages(0) => &[Closes, Histories, Rotations, Builds],
+        RowWord::Messages(_) | RowWord::MessagesMin(_) => &[Returns, Histories, Queues],
+        RowWord::Title | RowWord::NoTitle => &[Titles],
+        RowWord::CallsWithoutResult => &[Interrupts, Deaths, Rotations],
+        RowWord::ResultsWithoutCall => &[Rotations, Histories],
+        RowWord::DuplicateMessages => &[Histories, Rotations, StoreFaults, Returns],
+        RowWord::CountDiffers => &[StoreFaults, Histories, Deletions],
+        RowWord::NoParent | RowWord::Source(_) => &[],
+    }
+}
+
+fn of_reason(reason: &str) -> &'static [Topic] {
+    use Topic::*;
+    match EndReason::ALL.into_iter().find(|known| known.as_str() == reason) {
+        Some(EndReason::Compression) => &[Rotations, Histories],
+        Some(EndReason::TuiClose) => &[Closes],
+        Some(EndReason::WsOrphanReap) => &[LostClients, Returns],
+        Some(EndReason::WsDisconnect) => &[LostClients, Closes],
+        Some(EndReason::IdleTimeout) => &[Idleness],
+        Some(EndReason::LruEvict) => &[Crowds],
+        Some(EndReason::AgentClose) => &[Builds, Closes, Returns],
+        Some(EndReason::StartupOrphanReap | EndReason::TuiShutdown) => &[Deaths],
+        Some(EndReason::NewSession | EndReason::CliClose) | None => &[],
+    }
+}
+
+/// A new candidate: usually about one of the topics.
+pub(super) fn generated(prng: &mut Prng, topics: &[(u32, Topic)], pattern: &Pattern) -> Scenario {
+    let seed = prng.draw();
+    let scenario = match prng.weighted(topics).filter(|_| prng.hits(4, 5)) {
+        Some(topic) => generate::scenario_about(seed, topic),
+        None => generate::scenario(seed),
+    };
+    settled(prng, scenario, pattern)
+}
+
+/// A candidate near another one.
+pub(super) fn mutated(prng: &mut Prng, near: &Scenario, pattern: &Pattern) -> Scenario {
+    let scenario = generate::mutate(near, prng.draw());
+    settled(prng, scenario, pattern)
+}
+
+/// The scenario without the parts that would make the rows trivial, and with an end at which nothing goes on.
+///
+/// Rows that the file itself gives, or that another program leaves, would be the pattern without any cause. So would a
+/// session that a grace of zero keeps.
+fn settled(prng: &mut Prng, mut scenario: Scenario, pattern: &Pattern) -> Scenario {
+    scenario.rows.clear();
+    scenario.steps.retain(|step| !matches!(step.action, Action::Process(ProcessStep::CliNew { .. })));
+    if scenario.gateway.orphan_grace == Millis::ZERO {
+        scenario.gateway.orphan_grace = Config::default().orphan_grace;
+    }
+    let sources = pattern.words().filter_map(|(_, word)| match word {
+        RowWord::Source(source) => Some(source),
+        _ => None,
+    });
+    if let Some(source) = sources.last().filter(|_| prng.hits(3, 4)) {
+        scenario.gateway.source.clone_from(source);
+    }
+    tidy(&mut scenario);
+    part(prng, &mut scenario);
+    scenario.on_skip = OnSkip::Allowed;
+    scenario.until = scenario.default_until();
+    scenario
+}
+
+/// Clients that are still connected leave, and a gateway that is down is started.
+fn part(prng: &mut Prng, scenario: &mut Scenario) {
+    let mut connected: BTreeSet<&str> = BTreeSet::new();
+    let mut is_up = true;
+    for step in &scenario.steps {
+        match step.action.presence() {
+            Presence::Connects => drop(connected.insert(&step.client)),
+            Presence::Disconnects => drop(connected.remove(step.client.as_str())),
+            Presence::DisconnectsAll => connected.clear(),
+            Presence::NoClient | Presence::Connected => {}
+        }
+        match step.action {
+            Action::Process(ProcessStep::Kill | ProcessStep::Signal { .. }) => is_up = false,
+            Action::Process(ProcessStep::Restart { .. }) => is_up = true,
+            _ => {}
+        }
+    }
+    let last = scenario.steps.last().map_or(Millis::ZERO, |step| step.at);
+    let grace = scenario.gateway.orphan_grace;
+    let lengths = [Millis::ZERO, Millis(1), Millis::from_secs(1), Millis::from_secs(7), grace, grace.times(4)];
+    let mut leave: Vec<Step> = Vec::new();
+    for client in connected {
+        let action = if prng.hits(2, 3) { ConnectionStep::Drop } else { ConnectionStep::Close };
+        leave.push(comeback::step(last + *prng.one(&lengths), client, action.into()));
+    }
+    if !is_up {
+        let changes = SettingChanges::default();
+        leave.push(comeback::step(last + *prng.one(&lengths), PROCESS, ProcessStep::Restart { changes }.into()));
+    }
+    comeback::add(scenario, leave);
+}

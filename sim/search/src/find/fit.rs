@@ -1,0 +1,361 @@
+//! The fit of a pattern to the rows of a run: which row stands for which alias, and how far the run is from the pattern.
+
+use std::collections::BTreeSet;
+
+use gateway_core::store::{MessageRow, NewMessage, Role, SessionRow, StoredId};
+use serde::Deserialize;
+use sim_harness::observation::Observation;
+use sim_harness::rows::RowSet;
+
+use super::pattern::{Others, Pattern, RowPattern, RowWord};
+
+/// The largest number of partial assignments that are looked at. A run seldom has more than ten rows, which need a few
+/// hundred; a crowd of sixty equal rows would need millions.
+const LOOKS_MAX: u32 = 20_000;
+
+/// What is looked at in one row of the database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct SeenRow {
+    /// The place of the row that it continues or was branched from.
+    parent: Option<usize>,
+    has_parent: bool,
+    is_open: bool,
+    end_reason: Option<String>,
+    source: String,
+    /// The number of active messages, and the column `message_count`.
+    messages: u64,
+    counted: u64,
+    has_title: bool,
+    calls_without_result: bool,
+    results_without_call: bool,
+    has_duplicates: bool,
+}
+
+/// The distance of a run from a pattern; all parts are zero if the pattern holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Distance {
+    /// The number of words that no row meets in the best assignment, those of aliases without a row included.
+    pub words: u32,
+    /// The number of aliases without a row.
+    pub missing: u32,
+    /// The number of rows too many, of a pattern that names all.
+    pub extra: u32,
+    /// How many live sessions there are too many or too few.
+    pub live: u32,
+    /// How much goes on at the end: each kind of connections, turns and armed timers counts as one, and so does a gateway
+    /// that is down.
+    pub unrest: u32,
+}
+
+/// The best assignment of rows to the aliases of a pattern.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fit {
+    /// The place of each alias's row in the database, in the order of the pattern.
+    pub rows: Vec<Option<usize>>,
+    /// The words that are not met, as places of an alias and of its word.
+    pub unmet: Vec<(usize, usize)>,
+    /// How far the run is from the pattern.
+    pub distance: Distance,
+}
+
+/// Whether clients may be connected at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clients {
+    /// They may: their sessions are among the live ones that the pattern counts.
+    MayStay,
+    /// They may not.
+    AreGone,
+}
+
+impl Distance {
+    /// The sum of all parts.
+    pub fn sum(self) -> u32 {
+        self.rows() + self.live + self.unrest
+    }
+
+    /// The parts that are about rows.
+    pub fn rows(self) -> u32 {
+        self.words + self.missing + self.extra
+    }
+}
+
+impl Fit {
+    /// The fit of a pattern to the end of a run.
+    pub fn of(pattern: &Pattern, end: &Observation, clients: Clients) -> Self {
+        let seen = SeenRow::all(&end.rows);
+        let mut fit = assign(pattern, &seen);
+        if pattern.others == Others::None {
+            fit.distance.extra = count(seen.len().saturating_sub(pattern.rows.len()));
+        }
+        let memory = end.memory.as_ref();
+        let live = memory.map_or(0, |memory| memory.sessions.len());
+        fit.distance.live = pattern.live.map_or(0, |wanted| count(wanted.abs_diff(live)));
+        let unrest = memory.map_or([true, false, false, false], |memory| {
+            [
+                false,
+                memory.connections > 0 && clients == Clients::AreGone,
+                memory.turns + memory.turns_without_session > 0,
+                memory.orphan_timers > 0,
+            ]
+        });
+        fit.distance.unrest = count(unrest.into_iter().filter(|is| *is).count());
+        fit
+    }
+}
+
+/// The place of each alias's row in the best assignment.
+pub(super) fn assign_rows(pattern: &Pattern, rows: &RowSet) -> Vec<Option<usize>> {
+    assign(pattern, &SeenRow::all(rows)).rows
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+impl SeenRow {
+    pub(super) fn all(rows: &RowSet) -> Vec<Self> {
+        let place = |id: &StoredId| rows.sessions.iter().position(|row| row.id == *id);
+        let of = |row: &SessionRow| {
+            let messages: Vec<&MessageRow> =
+                rows.messages.iter().filter(|message| message.session == row.id && message.active).collect();
+            let talk = Talk::of(&messages);
+            Self {
+                parent: row.parent.as_ref().and_then(place),
+                has_parent: row.parent.is_some(),
+                is_open: row.ended_at.is_none(),
+                end_reason: row.end_reason.clone(),
+                source: row.source.clone(),
+                messages: messages.len() as u64,
+                counted: row.message_count,
+                has_title: row.title.is_some(),
+                calls_without_result: talk.calls_without_result,
+                results_without_call: talk.results_without_call,
+                has_duplicates: has_duplicates(&messages),
+            }
+        };
+        rows.sessions.iter().map(of).collect()
+    }
+
+    /// Whether the word holds of the row; a parent's word is judged when its row is known.
+    pub(super) fn meets(&self, word: &RowWord) -> bool {
+        match word {
+            RowWord::Open => self.is_open,
+            RowWord::Ended => !self.is_open,
+            RowWord::EndReason(reason) => self.end_reason.as_ref() == Some(reason),
+            RowWord::Parent(_) => self.has_parent,
+            RowWord::NoParent => !self.has_parent,
+            RowWord::Source(source) => self.source == *source,
+            RowWord::Messages(number) => self.messages == *number,
+            RowWord::MessagesMin(least) => self.messages >= *least,
+            RowWord::Title => self.has_title,
+            RowWord::NoTitle => !self.has_title,
+            RowWord::CallsWithoutResult => self.calls_without_result,
+            RowWord::ResultsWithoutCall => self.results_without_call,
+            RowWord::DuplicateMessages => self.has_duplicates,
+            RowWord::CountDiffers => self.counted != self.messages,
+        }
+    }
+}
+
+/// The tool calls and results of a row, in the order of its messages.
+#[derive(Default)]
+struct Talk {
+    calls_without_result: bool,
+    results_without_call: bool,
+}
+
+#[derive(Deserialize)]
+struct CallId {
+    id: String,
+}
+
+impl Talk {
+    fn of(messages: &[&MessageRow]) -> Self {
+        let (mut called, mut open): (BTreeSet<String>, BTreeSet<String>) = Default::default();
+        let mut talk = Self::default();
+        for row in messages {
+            let calls: Vec<CallId> = row
+                .message
+                .tool_calls
+                .as_deref()
+                .and_then(|calls| serde_json::from_str(calls).ok())
+                .unwrap_or_default();
+            open.extend(calls.iter().map(|call| call.id.clone()));
+            called.extend(calls.into_iter().map(|call| call.id));
+            if row.message.role == Role::Tool {
+                let id = row.message.tool_call_id.as_deref().unwrap_or_default();
+                open.remove(id);
+                talk.results_without_call |= !called.contains(id);
+            }
+        }
+        talk.calls_without_result = !open.is_empty();
+        talk
+    }
+}
+
+/// Whether two messages are equal, their time included: a client may well say the same twice, but not at one instant.
+fn has_duplicates(messages: &[&MessageRow]) -> bool {
+    let same = |one: &NewMessage, other: &NewMessage| one == other;
+    messages.iter().enumerate().any(|(place, row)| {
+        let earlier = &messages[..place];
+        earlier.iter().any(|earlier| same(&earlier.message, &row.message))
+    })
+}
+
+/// Branch and bound over the aliases in their order.
+struct Assigning<'a> {
+    pattern: &'a Pattern,
+    seen: &'a [SeenRow],
+    /// The least cost of all aliases from this one on.
+    rest: Vec<u32>,
+    taken: Vec<Option<usize>>,
+    best: Option<(u32, Vec<Option<usize>>)>,
+    looks: u32,
+}
+
+/// The assignment of distinct rows to aliases with the fewest unmet words; of several, the first in the order of insertion.
+pub(super) fn assign(pattern: &Pattern, seen: &[SeenRow]) -> Fit {
+    let least = |row: &RowPattern| {
+        let costs = seen.iter().map(|seen| unmet_alone(row, seen));
+        costs.min().unwrap_or(u32::MAX).min(cost_of_none(row))
+    };
+    let mut rest = vec![0; pattern.rows.len() + 1];
+    for (place, row) in pattern.rows.iter().enumerate().rev() {
+        rest[place] = rest[place + 1] + least(row);
+    }
+    let mut assigning = Assigning { pattern, seen, rest, taken: Vec::new(), best: None, looks: 0 };
+    assigning.next(0);
+    let (_, rows) = assigning.best.unwrap_or_default();
+    let mut fit = Fit { rows, ..Fit::default() };
+    for (alias, row) in pattern.rows.iter().enumerate() {
+        for (place, word) in row.words.iter().enumerate() {
+            if !is_met(&fit.rows, seen, alias, word) {
+                fit.unmet.push((alias, place));
+            }
+        }
+    }
+    fit.distance.words = count(fit.unmet.len());
+    fit.distance.missing = count(fit.rows.iter().filter(|row| row.is_none()).count());
+    fit
+}
+
+fn unmet_alone(row: &RowPattern, seen: &SeenRow) -> u32 {
+    count(row.words.iter().filter(|word| !seen.meets(word)).count())
+}
+
+/// An alias without a row costs its words and one more.
+fn cost_of_none(row: &RowPattern) -> u32 {
+    count(row.words.len() + 1)
+}
+
+fn is_met(rows: &[Option<usize>], seen: &[SeenRow], alias: usize, word: &RowWord) -> bool {
+    let Some(place) = rows.get(alias).copied().flatten() else { return false };
+    match word {
+        RowWord::Parent(parent) => {
+            let parent = rows.get(*parent).copied().flatten();
+            parent.is_some() && seen[place].parent == parent
+        }
+        word => seen[place].meets(word),
+    }
+}
+
+impl Assigning<'_> {
+    /// Assigns the next alias. `cost` is that of the earlier ones, without parents whose rows are not known.
+    fn next(&mut self, cost: u32) {
+        let alias = self.taken.len();
+        let bound = cost + self.rest[alias];
+        if self.best.as_ref().is_some_and(|(best, _)| *best <= bound) || self.looks >= LOOKS_MAX {
+            return;
+        }
+        self.looks += 1;
+        let Some(row) = self.pattern.rows.get(alias) else {
+            let cost = cost + self.unmet_parents();
+            if self.best.as_ref().is_none_or(|(best, _)| *best > cost) {
+                self.best = Some((cost, self.taken.clone()));
+            }
+            return;
+        };
+        // The cheapest first, so that the bound cuts early.
+        let free = (0..self.seen.len()).filter(|place| !self.taken.contains(&Some(*place)));
+        let mut choices: Vec<(u32, Option<usize>)> =
+            free.map(|place| (unmet_alone(row, &self.seen[place]), Some(place))).collect();
+        choices.sort_by_key(|(cost, _)| *cost);
+        choices.push((cost_of_none(row), None));
+        for (more, place) in choices {
+            self.taken.push(place);
+            self.next(cost + more);
+            self.taken.pop();
+        }
+    }
+
+    /// Children whose row has another parent than the pattern says. A child without any parent is counted already.
+    fn unmet_parents(&self) -> u32 {
+        let words = self.pattern.words().filter(|(_, word)| matches!(word, RowWord::Parent(_)));
+        let wrong = words.filter(|(alias, word)| {
+            let row = self.taken[*alias].map(|place| &self.seen[place]);
+            row.is_some_and(|row| row.has_parent) && !is_met(&self.taken, self.seen, *alias, word)
+        });
+        count(wrong.count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(end: &str, parent: Option<usize>, messages: u64) -> SeenRow {
+        let ended = (end != "open").then(|| end.to_owned());
+        SeenRow {
+            parent,
+            has_parent: parent.is_some(),
+            is_open: ended.is_none(),
+            end_reason: ended,
+            source: "tui".to_owned(),
+            messages,
+            counted: messages,
+            ..SeenRow::default()
+        }
+    }
+
+    #[track_caller]
+    fn check(rows: &[&str], seen: &[SeenRow], expected: &[Option<usize>], words: u32, missing: u32) {
+        let rows: Vec<String> = rows.iter().map(|row| (*row).to_owned()).collect();
+        let pattern = Pattern::parse(&rows, None, Others::Free).expect("a good pattern");
+        let fit = assign(&pattern, seen);
+        assert_eq!((fit.rows.as_slice(), fit.distance.words, fit.distance.missing), (expected, words, missing));
+    }
+
+    /// An alias gets the row that meets most of its words, and two aliases never get one row.
+    #[test]
+    fn rows_are_assigned() {
+        let ghost = [seen("compression", None, 3), seen("open", Some(0), 5)];
+        check(&["s1 end_reason=compression", "s2 parent=s1 open"], &ghost, &[Some(0), Some(1)], 0, 0);
+        check(&["s2 parent=s1 open", "s1"], &ghost, &[Some(1), Some(0)], 0, 0);
+        check(&["s1 open", "s2 open"], &ghost, &[Some(0), Some(1)], 1, 0);
+        check(&["s1 open messages=5", "s2 open messages=5", "s3"], &ghost, &[Some(1), Some(0), None], 2, 1);
+        check(&["s1 open"], &[], &[None], 1, 1);
+    }
+
+    /// A word about the parent weighs as much as another, also where it forbids the nearest rows of both.
+    #[test]
+    fn parents_are_rows_of_the_pattern() {
+        let two = [
+            seen("compression", None, 3),
+            seen("compression", None, 3),
+            seen("open", Some(1), 5),
+            seen("tui_close", Some(0), 5),
+        ];
+        check(&["s1 end_reason=compression", "s2 parent=s1 open"], &two, &[Some(1), Some(2)], 0, 0);
+        check(&["s1 parent=none", "s2 parent=s1 ended"], &two, &[Some(0), Some(3)], 0, 0);
+        check(&["s1 open", "s2 parent=s1"], &two, &[Some(0), Some(3)], 1, 0);
+    }
+
+    /// Crowds of equal rows end within the bound.
+    #[test]
+    fn a_crowd_is_assigned() {
+        let crowd = vec![seen("open", None, 1); 60];
+        let rows = ["s1 ended", "s2 ended", "s3 ended", "s4 ended", "s5 ended", "s6 parent=s5", "s7 ended", "s8 open"];
+        let expected: Vec<Option<usize>> = (0..8).map(Some).collect();
+        check(&rows, &crowd, &expected, 7, 0);
+    }
+}

@@ -1,0 +1,429 @@
+//! Patterns of final rows: what they say, and how they are read and printed.
+//!
+//! A row of a pattern is an alias (`s1`) and words (`end_reason=compression`). Aliases are names within the pattern: `s1` may
+//! be any row of the database.
+
+use std::fmt;
+use std::ops::Range;
+
+use gateway_core::store::EndReason;
+use sim_scenario::{is_alias, nearest};
+
+/// The largest number of rows of a pattern: each may be any row of the database, so the number of assignments grows fast.
+pub const ROWS_MAX: usize = 8;
+
+/// A pattern of final rows and memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pattern {
+    /// The rows, in the order in which they were given.
+    pub rows: Vec<RowPattern>,
+    /// The number of live sessions at the end; any if there is none.
+    pub live: Option<usize>,
+    /// Whether the database may hold rows that the pattern does not name.
+    pub others: Others,
+}
+
+/// Rows that a pattern does not name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Others {
+    /// There may be any number of them.
+    #[default]
+    Free,
+    /// There is none: the pattern names every row.
+    None,
+}
+
+/// What a pattern says about one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowPattern {
+    /// Its name within the pattern.
+    pub alias: String,
+    /// What holds of it.
+    pub words: Vec<RowWord>,
+}
+
+/// What a pattern says of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RowWord {
+    /// `open`: it has no `ended_at`.
+    Open,
+    /// `ended`: it has one.
+    Ended,
+    /// `end_reason=X`.
+    EndReason(String),
+    /// `parent=ALIAS`: it continues that row of the pattern, or was branched from it. The value is its place in the pattern.
+    Parent(usize),
+    /// `parent=none`.
+    NoParent,
+    /// `source=X`.
+    Source(String),
+    /// `messages=N`: it has so many active messages.
+    Messages(u64),
+    /// `messages>=N`: it has so many active messages at least.
+    MessagesMin(u64),
+    /// `title`: it has a title.
+    Title,
+    /// `no_title`: it has none.
+    NoTitle,
+    /// `calls_without_result`: one of its messages calls a tool, and none has the result.
+    CallsWithoutResult,
+    /// `results_without_call`: one of its messages is a tool's result, and none before it has the call.
+    ResultsWithoutCall,
+    /// `duplicate_messages`: two of its messages are equal, time included.
+    DuplicateMessages,
+    /// `count_differs`: `message_count` is not the number of its active messages.
+    CountDiffers,
+}
+
+/// Every word as it is written, in the order of the documentation.
+pub const WORDS: [&str; 14] = [
+    "open",
+    "ended",
+    "end_reason=X",
+    "parent=ALIAS",
+    "parent=none",
+    "source=X",
+    "messages=N",
+    "messages>=N",
+    "title",
+    "no_title",
+    "calls_without_result",
+    "results_without_call",
+    "duplicate_messages",
+    "count_differs",
+];
+
+/// A mistake in a pattern.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct PatternError {
+    /// What is wrong, as a fragment.
+    pub message: String,
+    /// What would be right.
+    pub help: Option<String>,
+    /// The place of the row among those that were given, from 0.
+    pub row: usize,
+    /// The part of the row's text, in bytes.
+    pub span: Range<usize>,
+}
+
+/// A row as it was read: `parent` still names its alias.
+struct Draft {
+    alias: String,
+    words: Vec<(Range<usize>, DraftWord)>,
+}
+
+enum DraftWord {
+    Is(RowWord),
+    ParentIs(String),
+}
+
+impl Pattern {
+    /// Reads the rows of a pattern, each as `ALIAS WORD…`.
+    pub fn parse(rows: &[String], live: Option<usize>, others: Others) -> Result<Self, PatternError> {
+        if rows.len() > ROWS_MAX {
+            let help = Some("leave out rows that do not matter: other rows are free".to_owned());
+            let message = format!("a pattern has {ROWS_MAX} rows at most, and this one has {}", rows.len());
+            return Err(PatternError { message, help, row: ROWS_MAX, span: 0..rows[ROWS_MAX].len() });
+        }
+        let drafts = rows.iter().enumerate().map(|(row, text)| draft(row, text)).collect::<Result<Vec<_>, _>>()?;
+        for (row, draft) in drafts.iter().enumerate() {
+            if drafts[..row].iter().any(|earlier| earlier.alias == draft.alias) {
+                let message = format!("alias `{}` is given twice", draft.alias);
+                let help = Some("write all words of a row behind one alias".to_owned());
+                return Err(PatternError { message, help, row, span: 0..draft.alias.len() });
+            }
+        }
+        let aliases: Vec<String> = drafts.iter().map(|draft| draft.alias.clone()).collect();
+        let mut pattern = Self { rows: Vec::new(), live, others };
+        for (row, Draft { alias, words }) in drafts.into_iter().enumerate() {
+            let mut spans: Vec<Range<usize>> = Vec::new();
+            let mut known: Vec<RowWord> = Vec::new();
+            for (span, word) in words {
+                let word = resolve(word, &aliases, row, &span)?;
+                if let Some(message) = contradiction(&known, &word, &aliases) {
+                    return Err(PatternError { message, help: None, row, span });
+                }
+                if !known.contains(&word) {
+                    known.push(word);
+                    spans.push(span);
+                }
+            }
+            pattern.rows.push(RowPattern { alias, words: known });
+            pattern.check_circle(row, &spans)?;
+        }
+        Ok(pattern)
+    }
+
+    /// A row that is its own ancestor is in no database.
+    fn check_circle(&self, row: usize, spans: &[Range<usize>]) -> Result<(), PatternError> {
+        let mut at = row;
+        for _ in 0..=self.rows.len() {
+            let Some(parent) = self.rows.get(at).and_then(RowPattern::parent) else { return Ok(()) };
+            if parent == row {
+                let is_parent = |word: &RowWord| matches!(word, RowWord::Parent(_));
+                let place = self.rows[row].words.iter().position(is_parent).unwrap_or_default();
+                let message = format!("`{}` is its own ancestor", self.rows[row].alias);
+                return Err(PatternError { message, help: None, row, span: spans[place].clone() });
+            }
+            at = parent;
+        }
+        Ok(())
+    }
+
+    /// A word as it is written.
+    pub fn written(&self, word: &RowWord) -> String {
+        match word {
+            RowWord::Open => "open".to_owned(),
+            RowWord::Ended => "ended".to_owned(),
+            RowWord::EndReason(reason) => format!("end_reason={reason}"),
+            RowWord::Parent(place) => format!("parent={}", self.rows[*place].alias),
+            RowWord::NoParent => "parent=none".to_owned(),
+            RowWord::Source(source) => format!("source={source}"),
+            RowWord::Messages(count) => format!("messages={count}"),
+            RowWord::MessagesMin(count) => format!("messages>={count}"),
+            RowWord::Title => "title".to_owned(),
+            RowWord::NoTitle => "no_title".to_owned(),
+            RowWord::CallsWithoutResult => "calls_without_result".to_owned(),
+            RowWord::ResultsWithoutCall => "results_without_call".to_owned(),
+            RowWord::DuplicateMessages => "duplicate_messages".to_owned(),
+            RowWord::CountDiffers => "count_differs".to_owned(),
+        }
+    }
+
+    /// A row as it is written: `s2 parent=s1 open`.
+    pub fn row(&self, row: &RowPattern) -> String {
+        let words = row.words.iter().map(|word| self.written(word));
+        std::iter::once(row.alias.clone()).chain(words).collect::<Vec<_>>().join(" ")
+    }
+
+    /// All words with the places of their rows.
+    pub fn words(&self) -> impl Iterator<Item = (usize, &RowWord)> {
+        self.rows.iter().enumerate().flat_map(|(place, row)| row.words.iter().map(move |word| (place, word)))
+    }
+}
+
+impl RowPattern {
+    /// The place of the row that it continues.
+    fn parent(&self) -> Option<usize> {
+        self.words.iter().find_map(|word| if let RowWord::Parent(place) = word { Some(*place) } else { None })
+    }
+}
+
+/// Prints the rows, the number of live sessions, and whether other rows are free.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows: Vec<String> = self.rows.iter().map(|row| self.row(row)).collect();
+        write!(f, "{}", rows.join("; "))?;
+        if let Some(live) = self.live {
+            write!(f, "; {live} live")?;
+        }
+        if self.others == Others::None {
+            write!(f, "; no other row")?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a row without the rows that it names.
+fn draft(row: usize, text: &str) -> Result<Draft, PatternError> {
+    let mut parts = parts(text);
+    let wrong = |message: String, help: &str, span: Range<usize>| PatternError {
+        message,
+        help: Some(help.to_owned()),
+        row,
+        span,
+    };
+    let Some(span) = parts.next() else {
+        let help = "write `ALIAS WORD...`, as `s1 end_reason=compression`";
+        return Err(wrong("a row without an alias".to_owned(), help, 0..text.len()));
+    };
+    let alias = text[span.clone()].to_owned();
+    if !is_alias(&alias) {
+        let help = "a row begins with its alias, `s1`, `s2` and so on: `s1 end_reason=compression`";
+        return Err(wrong(format!("`{alias}` is no alias"), help, span));
+    }
+    let mut words = Vec::new();
+    for span in parts {
+        let word = word(&text[span.clone()]).map_err(|(message, help)| PatternError {
+            message,
+            help: Some(help),
+            row,
+            span: span.clone(),
+        })?;
+        words.push((span, word));
+    }
+    Ok(Draft { alias, words })
+}
+
+/// The spans of the words of a text.
+fn parts(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let start = text.as_ptr() as usize;
+    text.split_whitespace().map(move |part| {
+        let begin = part.as_ptr() as usize - start;
+        begin..begin + part.len()
+    })
+}
+
+/// Reads a word, or says what is wrong and what would be right.
+fn word(text: &str) -> Result<DraftWord, (String, String)> {
+    let plain = match text {
+        "open" => Some(RowWord::Open),
+        "ended" => Some(RowWord::Ended),
+        "title" => Some(RowWord::Title),
+        "no_title" => Some(RowWord::NoTitle),
+        "calls_without_result" => Some(RowWord::CallsWithoutResult),
+        "results_without_call" => Some(RowWord::ResultsWithoutCall),
+        "duplicate_messages" => Some(RowWord::DuplicateMessages),
+        "count_differs" => Some(RowWord::CountDiffers),
+        _ => None,
+    };
+    if let Some(word) = plain {
+        return Ok(DraftWord::Is(word));
+    }
+    if let Some(count) = text.strip_prefix("messages>=") {
+        return number(text, count).map(|count| DraftWord::Is(RowWord::MessagesMin(count)));
+    }
+    match text.split_once('=') {
+        Some((key @ ("end_reason" | "source" | "parent"), "")) => {
+            Err((format!("`{key}` has no value"), format!("write it without a blank, as `{key}=…`")))
+        }
+        Some(("end_reason", reason)) => end_reason(reason).map(DraftWord::Is),
+        Some(("source", source)) => Ok(DraftWord::Is(RowWord::Source(source.to_owned()))),
+        Some(("parent", "none")) => Ok(DraftWord::Is(RowWord::NoParent)),
+        Some(("parent", alias)) => Ok(DraftWord::ParentIs(alias.to_owned())),
+        Some(("messages", count)) => number(text, count).map(|count| DraftWord::Is(RowWord::Messages(count))),
+        _ => Err(unknown(text)),
+    }
+}
+
+fn number(text: &str, count: &str) -> Result<u64, (String, String)> {
+    let help = || "write a number, as `messages=2` or `messages>=2`".to_owned();
+    count.parse().map_err(|_| (format!("`{text}` has no number of messages"), help()))
+}
+
+/// An end reason that no release writes is in no run, however long the search.
+fn end_reason(reason: &str) -> Result<RowWord, (String, String)> {
+    let known = EndReason::ALL.map(EndReason::as_str);
+    if known.contains(&reason) {
+        return Ok(RowWord::EndReason(reason.to_owned()));
+    }
+    let help = match nearest(reason, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("end reasons are `{}`", known.join("`, `")),
+    };
+    Err((format!("no release writes the end reason `{reason}`"), help))
+}
+
+fn unknown(text: &str) -> (String, String) {
+    let key = text.split(['=', '>', '<']).next().unwrap_or(text);
+    let keys = WORDS.map(|word| word.split(['=', '>']).next().unwrap_or(word));
+    let help = match nearest(key, keys) {
+        Some(near) if near != key => {
+            let written: Vec<&str> = WORDS.into_iter().filter(|word| word.split(['=', '>']).next() == Some(near)).collect();
+            format!("did you mean `{}`?", written.join("` or `"))
+        }
+        _ => format!("words are `{}`", WORDS.join("`, `")),
+    };
+    (format!("unknown word `{text}`"), help)
+}
+
+fn resolve(word: DraftWord, aliases: &[String], row: usize, span: &Range<usize>) -> Result<RowWord, PatternError> {
+    let alias = match word {
+        DraftWord::Is(word) => return Ok(word),
+        DraftWord::ParentIs(alias) => alias,
+    };
+    let place = aliases.iter().position(|known| *known == alias);
+    place.map(RowWord::Parent).ok_or_else(|| PatternError {
+        message: format!("no row of the pattern has the alias `{alias}`"),
+        help: Some(format!("its aliases are `{}`; a row without a parent is `parent=none`", aliases.join("`, `"))),
+        row,
+        span: span.clone(),
+    })
+}
+
+/// Why no row can meet the word besides the earlier ones.
+fn contradiction(known: &[RowWord], word: &RowWord, aliases: &[String]) -> Option<String> {
+    let names = Pattern {
+        rows: aliases.iter().map(|alias| RowPattern { alias: alias.clone(), words: Vec::new() }).collect(),
+        ..Pattern::default()
+    };
+    let other = known.iter().find(|earlier| excludes(earlier, word) || excludes(word, earlier))?;
+    Some(format!("no row is both `{}` and `{}`", names.written(other), names.written(word)))
+}
+
+fn excludes(one: &RowWord, other: &RowWord) -> bool {
+    match (one, other) {
+        (RowWord::Open, RowWord::Ended | RowWord::EndReason(_))
+        | (RowWord::NoParent, RowWord::Parent(_))
+        | (RowWord::Title, RowWord::NoTitle) => true,
+        (RowWord::EndReason(one), RowWord::EndReason(other)) | (RowWord::Source(one), RowWord::Source(other)) => one != other,
+        (RowWord::Parent(one), RowWord::Parent(other)) => one != other,
+        (RowWord::Messages(one), RowWord::Messages(other)) => one != other,
+        (RowWord::Messages(count), RowWord::MessagesMin(least)) => count < least,
+        (RowWord::Messages(0), RowWord::CallsWithoutResult | RowWord::ResultsWithoutCall | RowWord::DuplicateMessages) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(rows: &[&str]) -> Vec<String> {
+        rows.iter().map(|row| (*row).to_owned()).collect()
+    }
+
+    #[track_caller]
+    fn check(given: &[&str], expected: Result<&str, (&str, &str)>) {
+        let rows = rows(given);
+        match (Pattern::parse(&rows, None, Others::Free), expected) {
+            (Ok(pattern), Ok(printed)) => assert_eq!(pattern.to_string(), printed),
+            (Err(error), Err((message, marked))) => {
+                assert_eq!((error.message.as_str(), &rows[error.row][error.span]), (message, marked));
+            }
+            (found, expected) => panic!("{given:?}: {found:?}, expected {expected:?}"),
+        }
+    }
+
+    /// A pattern prints as it was written, with single blanks; a row may name a later one.
+    #[test]
+    fn patterns_are_read() {
+        check(&["s1 end_reason=compression", " s2  parent=s1 open"], Ok("s1 end_reason=compression; s2 parent=s1 open"));
+        check(&["s2 parent=s7 messages>=3 title", "s7"], Ok("s2 parent=s7 messages>=3 title; s7"));
+        check(&["s1 open open source=cli parent=none"], Ok("s1 open source=cli parent=none"));
+        for word in ["calls_without_result", "results_without_call", "duplicate_messages", "count_differs", "no_title"] {
+            let row = format!("s1 {word} messages=2");
+            check(&[&row], Ok(&row));
+        }
+    }
+
+    /// A mistake is marked in its row, and says what would be right.
+    #[test]
+    fn mistakes_are_marked() {
+        check(&[""], Err(("a row without an alias", "")));
+        check(&["open"], Err(("`open` is no alias", "open")));
+        check(&["s0 open"], Err(("`s0` is no alias", "s0")));
+        check(&["s1 opn"], Err(("unknown word `opn`", "opn")));
+        check(&["s1 open", "s2 parent=s3"], Err(("no row of the pattern has the alias `s3`", "parent=s3")));
+        check(&["s1 open", "s1 ended"], Err(("alias `s1` is given twice", "s1")));
+        check(&["s1 end_reason=compresion"], Err(("no release writes the end reason `compresion`", "end_reason=compresion")));
+        check(&["s1 end_reason="], Err(("`end_reason` has no value", "end_reason=")));
+        check(&["s1 messages=two"], Err(("`messages=two` has no number of messages", "messages=two")));
+        check(&["s1 messages<2"], Err(("unknown word `messages<2`", "messages<2")));
+        check(&["s1 open end_reason=compression"], Err(("no row is both `open` and `end_reason=compression`", "end_reason=compression")));
+        check(&["s1 messages>=3 messages=2"], Err(("no row is both `messages>=3` and `messages=2`", "messages=2")));
+        check(&["s1 parent=s1"], Err(("`s1` is its own ancestor", "parent=s1")));
+        check(&["s1 parent=s2", "s2 open parent=s1"], Err(("`s2` is its own ancestor", "parent=s1")));
+        check(&["s1"; 9], Err(("a pattern has 8 rows at most, and this one has 9", "s1")));
+    }
+
+    /// A misspelt word names the nearest, and another one all of them.
+    #[test]
+    fn help_names_the_nearest() {
+        let help = |row: &str| Pattern::parse(&rows(&[row]), None, Others::Free).expect_err("a mistake").help;
+        assert_eq!(help("s1 opn").as_deref(), Some("did you mean `open`?"));
+        assert_eq!(help("s1 end_reason=tui_closed").as_deref(), Some("did you mean `tui_close`?"));
+        assert!(help("s1 xyzzy").is_some_and(|help| help.contains("`messages>=N`")));
+    }
+}

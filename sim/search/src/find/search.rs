@@ -1,0 +1,289 @@
+//! The search for runs that end in the rows of a pattern.
+//!
+//! The unit of work is a candidate with its schedules. Units of one round share nothing, and their results are added in their
+//! order, so that a search does not depend on the number of threads. Some candidates of later rounds are mutations of the
+//! nearest ones of earlier rounds.
+
+use std::collections::BTreeMap;
+
+use gateway_core::release::Release;
+use interleaving::prng::Prng;
+use interleaving::strategy::{Fifo, Follow, Plan, Profile, Strategy};
+use interleaving::tape::Tape;
+use sim_harness::observation::Observation;
+use sim_harness::report::Live;
+use sim_harness::rows::ListedSession;
+use sim_harness::simulation::Simulator;
+use sim_scenario::Scenario;
+
+use super::candidate;
+use super::cause::{Cause, Question, Settings, is_whole, mended};
+use super::fit::{Clients, Fit};
+use super::goal::Goal;
+use super::pattern::Pattern;
+use crate::shrink::{Limits, shrink_to};
+
+/// The number of schedules of one candidate: the scripted one, and some of the portfolio of strategies.
+pub const SCHEDULES: u64 = 4;
+
+/// The number of units of a round.
+const ROUND: u64 = 32;
+
+/// The number of near candidates that are kept for mutation.
+const POOL: usize = 24;
+
+/// What is searched for.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// The rows.
+    pub pattern: Pattern,
+    /// The release that leaves them.
+    pub release: Release,
+    /// The seed of all candidates and schedules.
+    pub seed: u64,
+    /// The largest number of runs.
+    pub runs: u64,
+    /// The largest number of runs of one shrink.
+    pub tries: u64,
+}
+
+/// A run, and how far it is from the pattern.
+#[derive(Clone, Debug)]
+pub struct Near {
+    /// The number of the run, from 0.
+    pub run: u64,
+    /// Its fit to the pattern.
+    pub fit: Fit,
+    /// Its rows at the end.
+    pub rows: Vec<ListedSession>,
+    /// What was live then.
+    pub live: Live,
+    scenario: Scenario,
+    tape: Tape,
+}
+
+/// A run that ends in the rows.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// The number of the run, from 0.
+    pub run: u64,
+    /// How its schedule was chosen.
+    pub plan: Plan,
+    /// The scenario as it was run.
+    pub scenario: Scenario,
+    /// Why the release leaves the rows.
+    pub cause: Cause,
+    tape: Tape,
+}
+
+/// A hit with its file.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The run.
+    pub hit: Hit,
+    /// The smallest scenario that ends in the rows by the same cause, as a file with its tape and expectations.
+    pub scenario: Scenario,
+    /// The cause, judged on that scenario.
+    pub cause: Cause,
+    /// The number of runs of the shrink.
+    pub tries: u64,
+}
+
+/// The result of a unit.
+#[derive(Clone, Debug, Default)]
+pub struct UnitResult {
+    runs: u64,
+    hit: Option<Hit>,
+    sound: Option<Hit>,
+    near: Option<Near>,
+    met: BTreeMap<(usize, usize), u64>,
+}
+
+/// The state of a search: a function of the search and of the number of rounds that it holds.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// The number of runs so far.
+    pub runs: u64,
+    /// The nearest run that does not end in the rows by a new cause.
+    pub nearest: Option<Near>,
+    /// The first run that ends in rows that `current` leaves, too.
+    pub sound: Option<Hit>,
+    /// How many runs met each word in their best assignment, by the places of an alias and of its word.
+    pub met: BTreeMap<(usize, usize), u64>,
+    /// The nearest runs, the nearest first.
+    pool: Vec<Near>,
+    /// The fields of the causes that are found, set as in `current`.
+    mended: Settings,
+    next: u64,
+}
+
+impl Search {
+    /// Whether clients may stay: under `current` a live session without a client ends soon, so a pattern with live sessions
+    /// would never hold. An old release is asked for what it leaves when everybody has gone.
+    pub fn clients(&self) -> Clients {
+        match self.release == Release::Current && self.pattern.live.is_some_and(|live| live > 0) {
+            true => Clients::MayStay,
+            false => Clients::AreGone,
+        }
+    }
+
+    /// The units of the next round; empty when the bound is reached.
+    pub fn round(&self, progress: &Progress) -> Vec<u64> {
+        let end = self.runs.div_ceil(SCHEDULES);
+        (progress.next.min(end)..(progress.next + ROUND).min(end)).collect()
+    }
+
+    /// Carries out one unit. The result is a function of the search, the unit and the progress.
+    pub fn carry_out(&self, simulator: &mut Simulator, unit: u64, progress: &Progress) -> UnitResult {
+        let mut prng = Prng::stream(self.seed ^ unit.wrapping_mul(0x9e37_79b9_7f4a_7c15), "find.unit");
+        let parent = (!progress.pool.is_empty() && prng.hits(3, 8)).then(|| prng.one(&progress.pool));
+        let mut scenario = match parent {
+            Some(near) => candidate::mutated(&mut prng, &near.scenario, &self.pattern),
+            None => candidate::generated(&mut prng, &candidate::topics(&self.pattern), &self.pattern),
+        };
+        scenario.releases = vec![self.release];
+        scenario.behavior.clone_from(&progress.mended);
+        let mut result = UnitResult::default();
+        let mut profile = Profile::default();
+        for number in unit * SCHEDULES..((unit + 1) * SCHEDULES).min(self.runs) {
+            let schedule = prng.draw();
+            let (plan, strategy) = match (result.runs, parent) {
+                (0, Some(near)) => (Plan::Fifo, Box::new(Follow::new(&near.tape)) as Box<dyn Strategy>),
+                (0, None) => (Plan::Fifo, Box::new(Fifo) as Box<dyn Strategy>),
+                _ => {
+                    let plan = Plan::member(schedule);
+                    (plan, plan.strategy(schedule, &profile))
+                }
+            };
+            let (report, ends) = simulator.observe(&scenario, self.release, strategy, &[]);
+            if result.runs == 0 {
+                profile = Profile::of(&report.tape);
+            }
+            result.runs += 1;
+            let Some(end) = ends.last().filter(|_| is_whole(&report)) else { continue };
+            let fit = Fit::of(&self.pattern, end, self.clients());
+            result.count(&self.pattern, &fit);
+            let is_hit = fit.distance.sum() == 0;
+            result.note(Near::new(number, fit, end, report.live, &scenario, &report.tape));
+            if is_hit && result.hit.is_none() {
+                self.verify(simulator, &mut result, number, plan, &scenario, report.tape, progress);
+            }
+        }
+        result
+    }
+
+    /// Decides whether a run that ends in the rows is a hit: under an old release, whether `current` does not leave them.
+    #[expect(clippy::too_many_arguments, reason = "the coordinates of the run")]
+    fn verify(
+        &self,
+        simulator: &mut Simulator,
+        result: &mut UnitResult,
+        run: u64,
+        plan: Plan,
+        scenario: &Scenario,
+        tape: Tape,
+        progress: &Progress,
+    ) {
+        let plain = Scenario { behavior: Vec::new(), ..scenario.clone() };
+        let mut tape = tape;
+        // The run was one of the release with its earlier causes mended; the release itself has to show the rows as well.
+        if !progress.mended.is_empty() {
+            let strategy: Box<dyn Strategy> = Box::new(Follow::new(&tape));
+            let (report, ends) = simulator.observe(&plain, self.release, strategy, &[]);
+            let holds = |end: &&Observation| Fit::of(&self.pattern, end, self.clients()).distance.sum() == 0;
+            if ends.last().filter(|_| is_whole(&report)).filter(holds).is_none() {
+                return;
+            }
+            tape = report.tape;
+        }
+        let (pattern, clients, release) = (&self.pattern, self.clients(), self.release);
+        let question = Question { pattern, clients, scenario: &plain, release, tape: &tape };
+        let cause = question.cause(simulator, &progress.mended);
+        let is_sound = cause == Cause::Sound;
+        let hit = Hit { run, plan, scenario: plain, cause, tape };
+        if is_sound && release != Release::Current {
+            result.sound.get_or_insert(hit);
+        } else {
+            result.hit = Some(hit);
+        }
+    }
+
+    /// Shrinks a hit to its file.
+    pub fn finish(&self, simulator: &mut Simulator, hit: Hit, progress: &Progress) -> Found {
+        let (pattern, clients) = (&self.pattern, self.clients());
+        let goal = Goal { pattern, clients, mended: &progress.mended, cause: &hit.cause };
+        let limits = Limits { tries: self.tries.max(1), plan: hit.plan, ..Limits::default() };
+        let shrunk = shrink_to(simulator, &hit.scenario, self.release, &hit.tape, &goal, limits, &mut |_| {});
+        let shrunk = shrunk.expect("a hit shows what it was found by");
+        let tape = shrunk.scenario.tapes.get(&self.release).cloned().unwrap_or_default();
+        let bare = Scenario { facts: Vec::new(), ..shrunk.scenario.clone() };
+        let question = Question { pattern, clients, scenario: &bare, release: self.release, tape: &tape };
+        let cause = question.cause(simulator, &progress.mended);
+        Found { scenario: shrunk.scenario, cause, tries: shrunk.tries, hit }
+    }
+}
+
+impl Near {
+    fn new(run: u64, fit: Fit, end: &Observation, live: Live, scenario: &Scenario, tape: &Tape) -> Self {
+        let (rows, scenario, tape) = (end.rows.listed(), scenario.clone(), tape.clone());
+        Self { run, fit, rows, live, scenario, tape }
+    }
+}
+
+impl UnitResult {
+    fn count(&mut self, pattern: &Pattern, fit: &Fit) {
+        for (alias, row) in pattern.rows.iter().enumerate() {
+            for word in (0..row.words.len()).filter(|word| !fit.unmet.contains(&(alias, *word))) {
+                *self.met.entry((alias, word)).or_default() += 1;
+            }
+        }
+    }
+
+    /// Keeps the nearest run, the first of several.
+    fn note(&mut self, near: Near) {
+        let is_nearer = |kept: &Near| near.fit.distance.sum() < kept.fit.distance.sum();
+        if self.near.as_ref().is_none_or(is_nearer) {
+            self.near = Some(near);
+        }
+    }
+}
+
+impl Progress {
+    /// Adds the results of a round in the order of its units, and returns the first hit.
+    pub fn absorb(&mut self, round: Vec<UnitResult>) -> Option<Hit> {
+        let mut first = None;
+        for result in round {
+            self.next += 1;
+            self.runs += result.runs;
+            for (word, count) in result.met {
+                *self.met.entry(word).or_default() += count;
+            }
+            self.sound = self.sound.take().or(result.sound);
+            first = first.or(result.hit);
+            self.pool.extend(result.near);
+        }
+        // Later ones first among equals, so that the pool moves on.
+        self.pool.sort_by_key(|near| (near.fit.distance.sum(), std::cmp::Reverse(near.run)));
+        self.pool.truncate(POOL);
+        let nearest = self.pool.iter().min_by_key(|near| (near.fit.distance.sum(), near.run));
+        if let Some(near) = nearest
+            && self.nearest.as_ref().is_none_or(|kept| near.fit.distance.sum() < kept.fit.distance.sum())
+        {
+            self.nearest = Some(near.clone());
+        }
+        first
+    }
+
+    /// Goes on for another cause: from here on the release is searched with this one mended.
+    ///
+    /// Returns false if the cause has no field that could be mended, so that nothing else can be told from it.
+    pub fn mend(&mut self, found: &Found, release: Release) -> bool {
+        let settings = mended(&found.cause, release);
+        let new: Settings = settings.into_iter().filter(|setting| !self.mended.contains(setting)).collect();
+        let is_new = !new.is_empty();
+        self.mended.extend(new);
+        self.pool.clear();
+        self.nearest = None;
+        is_new
+    }
+}
