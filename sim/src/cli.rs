@@ -24,6 +24,7 @@ mod excuses;
 mod explore;
 mod failure;
 mod file;
+mod find;
 mod fuzz;
 mod github;
 mod html;
@@ -72,6 +73,8 @@ enum Command {
     Shrink(shrink::Arguments),
     /// Run random scenarios on chosen schedules, and write each kind of failure as a scenario file
     Fuzz(fuzz::Arguments),
+    /// Find the smallest scenario that ends in given rows, and the field of behaviour that explains them
+    Find(find::Arguments),
     /// Run every schedule of a scenario, up to bounds: prove that none fails, or find the first that does
     Explore(explore::Arguments),
     /// Run scenarios with a fault at each store call in turn: a crash, a disk error or a lock
@@ -144,6 +147,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Shrink(arguments) => shrink::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Find(arguments) => find::run(&arguments),
         Command::Explore(arguments) => explore::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Coverage(arguments) => coverage::run(&arguments),

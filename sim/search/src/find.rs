@@ -17,10 +17,12 @@ mod candidate;
 mod cause;
 mod fit;
 mod goal;
+mod input;
 pub mod pattern;
 mod search;
 
 pub use cause::Cause;
 pub use fit::{Clients, Distance, Fit};
+pub use input::{Given, InputError};
 pub use pattern::{Others, Pattern, PatternError, RowPattern, RowWord};
 pub use search::{Found, Hit, Near, Progress, SCHEDULES, Search, UnitResult};

@@ -80,23 +80,21 @@ fn print_rows(rows: &RowSet) {
 
 /// One line for each row of `sessions`.
 pub(super) fn print_listed(rows: &[ListedSession]) {
-    for row in rows {
-        let parent = row.parent.as_ref().map_or(String::new(), |parent| format!(", continues {parent}"));
-        let end = match (row.ended_ms, &row.end_reason) {
-            (Some(ms), reason) => format!("ended {} {}", since_start_text(ms), reason.as_deref().unwrap_or_default()),
-            (None, _) => "open".to_owned(),
-        };
-        out!(
-            "      {} {}{parent}: started {}, {end}, {} messages",
-            row.alias,
-            row.id,
-            since_start_text(row.started_ms),
-            row.message_count
-        );
-    }
+    rows.iter().for_each(|row| out!("      {}", listed(row)));
 }
 
-fn print_live(live: Live) {
+/// A row of `sessions` in one line.
+pub(super) fn listed(row: &ListedSession) -> String {
+    let parent = row.parent.as_ref().map_or(String::new(), |parent| format!(", continues {parent}"));
+    let end = match (row.ended_ms, &row.end_reason) {
+        (Some(ms), reason) => format!("ended {} {}", since_start_text(ms), reason.as_deref().unwrap_or_default()),
+        (None, _) => "open".to_owned(),
+    };
+    let started = since_start_text(row.started_ms);
+    format!("{} {}{parent}: started {started}, {end}, {} messages", row.alias, row.id, row.message_count)
+}
+
+pub(super) fn print_live(live: Live) {
     let Live { sessions, timers, turns, connections } = live;
     out!("      live: {sessions} sessions, {timers} orphan timers, {turns} turns, {connections} connections");
 }

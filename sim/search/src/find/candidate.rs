@@ -6,9 +6,7 @@ use gateway_core::clock::Millis;
 use gateway_core::config::Config;
 use gateway_core::store::EndReason;
 use interleaving::prng::Prng;
-use sim_scenario::{
-    Action, ConnectionStep, OnSkip, PROCESS, Presence, ProcessStep, Scenario, SettingChanges, Step,
-};
+use sim_scenario::{Action, ConnectionStep, OnSkip, PROCESS, Presence, ProcessStep, Scenario, SettingChanges, Step};
 
 use super::pattern::{Pattern, RowWord};
 use crate::comeback;

@@ -91,8 +91,7 @@ impl Question<'_> {
         }
         let is_mended = |field: &Field| mended.iter().any(|(name, _)| *name == field.name);
         let fields = self.release.behavior().fields().into_iter();
-        let different: Vec<Field> =
-            fields.filter(|field| field.value != sound(field) && !is_mended(field)).collect();
+        let different: Vec<Field> = fields.filter(|field| field.value != sound(field) && !is_mended(field)).collect();
         let mut without = |field: &&Field| {
             let behavior = [mended.clone(), vec![set(field, sound(field))]].concat();
             self.vanishes(simulator, self.release, &behavior)

