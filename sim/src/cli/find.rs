@@ -17,8 +17,8 @@ use super::bounds::{self, Format, release};
 use super::file::write;
 use super::spread::{spread, threads};
 use sim_harness::report::Outcome;
-use sim_harness::simulation::Simulator;
 use sim_search::find::{Found, Given, Others, Pattern, Progress, Search};
+use sim_search::shrink::Size;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -81,29 +81,25 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let search = Search { pattern, release, seed: arguments.seed, runs: arguments.runs, tries: arguments.tries };
     let (mut progress, mut kept) = (Progress::default(), Vec::new());
     let bar = Bar::new(search.runs);
-    let mut simulator = Simulator::new();
+    let threads = threads(arguments.jobs);
     loop {
         let units = search.round(&progress);
-        if units.is_empty() {
-            break;
-        }
-        let results =
-            spread(&units, threads(arguments.jobs), |simulator, unit| search.carry_out(simulator, *unit, &progress));
-        let hit = progress.absorb(results);
+        let results = spread(&units, threads, |simulator, unit| search.carry_out(simulator, *unit, &progress));
+        progress.absorb(results);
         bar.show(progress.runs, &text::so_far(&progress, kept.len()));
-        let Some(hit) = hit else { continue };
-        let found = search.finish(&mut simulator, hit, &progress);
-        let goes_on = progress.mend(&found, search.release);
-        kept.push(keep(&search, found, arguments)?);
-        if kept.len() >= arguments.causes as usize || !goes_on {
+        let hits = progress.take_hits(search.release, units.is_empty());
+        let mut found = spread(&hits, threads, |simulator, hit| search.finish(simulator, hit, &progress));
+        found.sort_by_cached_key(|found| Size::of(&found.scenario));
+        let mut goes_on = !units.is_empty();
+        for found in found {
+            goes_on &= progress.mend(&found, search.release);
+            if kept.len() < arguments.causes as usize {
+                kept.push(keep(&search, found, arguments)?);
+            }
+        }
+        if !goes_on || kept.len() >= arguments.causes as usize {
             break;
         }
-    }
-    // Rows that `current` leaves, too, are better than none.
-    if kept.is_empty()
-        && let Some(hit) = progress.sound.clone()
-    {
-        kept.push(keep(&search, search.finish(&mut simulator, hit, &progress), arguments)?);
     }
     bar.finish(progress.runs);
     match arguments.format {

@@ -63,27 +63,43 @@ fn of_reason(reason: &str) -> &'static [Topic] {
     }
 }
 
+/// What surrounds the script of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum World {
+    /// A quick network, a quick and faultless store, agents that are built at once: what a user's machine has most of the
+    /// time, and what a real gateway can be given.
+    Plain,
+    /// Any latencies and faults.
+    Any,
+}
+
 /// A new candidate: usually about one of the topics.
-pub(super) fn generated(prng: &mut Prng, topics: &[(u32, Topic)], pattern: &Pattern) -> Scenario {
+pub(super) fn generated(prng: &mut Prng, topics: &[(u32, Topic)], pattern: &Pattern, world: World) -> Scenario {
     let seed = prng.draw();
     let scenario = match prng.weighted(topics).filter(|_| prng.hits(4, 5)) {
         Some(topic) => generate::scenario_about(seed, topic),
         None => generate::scenario(seed),
     };
-    settled(prng, scenario, pattern)
+    settled(prng, scenario, pattern, world)
 }
 
 /// A candidate near another one.
-pub(super) fn mutated(prng: &mut Prng, near: &Scenario, pattern: &Pattern) -> Scenario {
+pub(super) fn mutated(prng: &mut Prng, near: &Scenario, pattern: &Pattern, world: World) -> Scenario {
     let scenario = generate::mutate(near, prng.draw());
-    settled(prng, scenario, pattern)
+    settled(prng, scenario, pattern, world)
 }
 
 /// The scenario without the parts that would make the rows trivial, and with an end at which nothing goes on.
 ///
 /// Rows that the file itself gives, or that another program leaves, would be the pattern without any cause. So would a
 /// session that a grace of zero keeps.
-fn settled(prng: &mut Prng, mut scenario: Scenario, pattern: &Pattern) -> Scenario {
+fn settled(prng: &mut Prng, mut scenario: Scenario, pattern: &Pattern, world: World) -> Scenario {
+    if world == World::Plain {
+        scenario.network = Default::default();
+        scenario.store = Default::default();
+        scenario.agent = Default::default();
+        scenario.windows.clear();
+    }
     scenario.rows.clear();
     scenario.steps.retain(|step| !matches!(step.action, Action::Process(ProcessStep::CliNew { .. })));
     if scenario.gateway.orphan_grace == Millis::ZERO {

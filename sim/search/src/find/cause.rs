@@ -19,11 +19,17 @@ pub(super) type Settings = Vec<(String, String)>;
 /// Why a release leaves the rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
+    /// The release is `current`, which has no other behaviour to compare with.
+    Current,
     /// `current` leaves them too, so they need no defect.
     Sound,
-    /// `current` does not, and neither does the release if any one of these fields is set as in `current`.
-    Fields(Vec<Explanation>),
-    /// `current` does not, but no field is needed on its own: several have the same effect. These suffice alone.
+    /// These fields are the cause: the release without any one of them does not leave the rows, and `current` with all of them
+    /// does.
+    Clear(Vec<Explanation>),
+    /// The release without any one of these fields does not leave the rows, but `current` with all of them does not either:
+    /// other differences matter, too.
+    Needed(Vec<Explanation>),
+    /// No field is needed on its own, because several have the same effect. `current` with one of these leaves the rows.
     Several(Vec<Explanation>),
 }
 
@@ -31,8 +37,17 @@ impl Cause {
     /// The fields that explain the rows.
     pub fn fields(&self) -> &[Explanation] {
         match self {
-            Self::Sound => &[],
-            Self::Fields(fields) | Self::Several(fields) => fields,
+            Self::Current | Self::Sound => &[],
+            Self::Clear(fields) | Self::Needed(fields) | Self::Several(fields) => fields,
+        }
+    }
+
+    /// Whether one field alone is the cause, or none can be.
+    pub fn is_clear(&self) -> bool {
+        match self {
+            Self::Current => true,
+            Self::Clear(fields) => fields.len() == 1,
+            Self::Sound | Self::Needed(_) | Self::Several(_) => false,
         }
     }
 }
@@ -96,12 +111,41 @@ impl Question<'_> {
             let behavior = [mended.clone(), vec![set(field, sound(field))]].concat();
             self.vanishes(simulator, self.release, &behavior)
         };
-        let needed: Vec<Explanation> = different.iter().filter(&mut without).map(explanation).collect();
-        if !needed.is_empty() {
-            return Cause::Fields(needed);
+        let needed: Vec<Field> = different.iter().filter(&mut without).cloned().collect();
+        let mut with = |fields: &[Field]| {
+            let behavior = fields.iter().map(|field| set(field, field.value)).collect();
+            self.shows(simulator, Release::Current, &behavior)
+        };
+        if needed.is_empty() {
+            let alone = different.iter().filter(|field| with(std::slice::from_ref(field)));
+            return Cause::Several(alone.map(explanation).collect());
         }
-        let mut alone = |field: &&Field| self.shows(simulator, Release::Current, &vec![set(field, field.value)]);
-        Cause::Several(different.iter().filter(&mut alone).map(explanation).collect())
+        if let Some(field) = needed.iter().find(|field| with(std::slice::from_ref(field))) {
+            return Cause::Clear(vec![explanation(field)]);
+        }
+        let is_enough = with(&needed);
+        let explained = needed.iter().map(explanation).collect();
+        if is_enough { Cause::Clear(explained) } else { Cause::Needed(explained) }
+    }
+
+    /// Whether the fields of a cause are still that of the rows, in the release with earlier causes mended.
+    pub(super) fn is_by(&self, simulator: &mut Simulator, cause: &Cause, earlier: &Settings) -> bool {
+        if matches!(cause, Cause::Current | Cause::Sound) {
+            return true;
+        }
+        let release = self.release;
+        if let Cause::Clear(fields) = cause {
+            let behavior = fields.iter().map(|field| (field.field.clone(), field.alternative.to_owned())).collect();
+            if !self.shows(simulator, Release::Current, &behavior) {
+                return false;
+            }
+        }
+        if !self.vanishes(simulator, Release::Current, &Vec::new()) {
+            return false;
+        }
+        let needed = if matches!(cause, Cause::Several(_)) { Vec::new() } else { mended(cause, release) };
+        let mut each = needed.into_iter();
+        each.all(|field| self.vanishes(simulator, release, &[earlier.clone(), vec![field]].concat()))
     }
 }
 

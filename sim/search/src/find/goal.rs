@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use gateway_core::release::Release;
 use gateway_core::store::MessageRow;
 use interleaving::strategy::{Follow, Strategy};
 use interleaving::tape::Tape;
@@ -13,7 +12,7 @@ use sim_scenario::{
     ExpectedFact, ExpectedMemory, ExpectedMessage, ExpectedRows, FactKind, MemoryCount, RowColumn, Scenario, WhichRows,
 };
 
-use super::cause::{Cause, Question, Settings, is_whole, mended};
+use super::cause::{Cause, Question, Settings, is_whole};
 use super::fit::{Clients, Fit, assign_rows};
 use super::pattern::{Others, Pattern, RowWord};
 use crate::shrink::{Phase, Target, as_file};
@@ -28,22 +27,6 @@ pub(super) struct Goal<'a> {
     /// The fields of earlier causes, set as in `current`: the rows must come about without those.
     pub(super) mended: &'a Settings,
     pub(super) cause: &'a Cause,
-}
-
-impl Goal<'_> {
-    /// Whether the cause is still that of the rows.
-    fn is_by_cause(&self, simulator: &mut Simulator, question: &Question<'_>) -> bool {
-        let release = question.release;
-        if *self.cause == Cause::Sound {
-            return true;
-        }
-        if !question.vanishes(simulator, Release::Current, &Vec::new()) {
-            return false;
-        }
-        let Cause::Fields(_) = self.cause else { return true };
-        let Some(first) = mended(self.cause, release).into_iter().next() else { return true };
-        question.vanishes(simulator, release, &[self.mended.clone(), vec![first]].concat())
-    }
 }
 
 impl Target for Goal<'_> {
@@ -68,7 +51,7 @@ impl Target for Goal<'_> {
         }
         let (pattern, clients) = (self.pattern, self.clients);
         let question = Question { pattern, clients, scenario, release: report.release, tape: &report.tape };
-        self.is_by_cause(simulator, &question).then_some(Phase::Script)
+        question.is_by(simulator, self.cause, self.mended).then_some(Phase::Script)
     }
 
     fn finished(&self, scenario: Scenario, report: &Report, tape: &Tape) -> Scenario {

@@ -18,7 +18,7 @@ use sim_harness::simulation::Simulator;
 use sim_scenario::Scenario;
 use siphasher::sip::SipHasher13;
 
-use super::candidate;
+use super::candidate::{self, World};
 use super::cause::{Cause, Question, Settings, is_whole, mended};
 use super::fit::{Clients, Fit};
 use super::goal::Goal;
@@ -30,6 +30,15 @@ pub const SCHEDULES: u64 = 4;
 
 /// The number of units of a round.
 const ROUND: u64 = 32;
+
+/// So many units come before the first that has latencies or faults: a cause that needs none of them is found without.
+const PLAIN: u64 = 256;
+
+/// After a first hit, so many rounds go on for hits by other causes: the smallest scenario may have another one.
+const CLEAR_ROUNDS: u64 = 8;
+
+/// After a hit whose cause is not clear, so many rounds go on for one whose cause is.
+const UNCLEAR_ROUNDS: u64 = 16;
 
 /// The number of near candidates that are kept for mutation.
 const POOL: usize = 24;
@@ -109,7 +118,12 @@ pub struct Progress {
     /// The nearest run that does not end in the rows by a new cause.
     pub nearest: Option<Near>,
     /// The first run that ends in rows that `current` leaves, too.
-    pub sound: Option<Hit>,
+    sound: Option<Hit>,
+    /// The first run by each clear cause, and the rounds since the first of them.
+    clear: Vec<Hit>,
+    clear_rounds: u64,
+    /// The first run by a cause that is not clear, and the rounds since.
+    unclear: Option<(Hit, u64)>,
     /// How many runs met each word in their best assignment, by the places of an alias and of its word.
     pub met: BTreeMap<(usize, usize), u64>,
     /// The nearest runs, the nearest first.
@@ -139,9 +153,11 @@ impl Search {
     pub fn carry_out(&self, simulator: &mut Simulator, unit: u64, progress: &Progress) -> UnitResult {
         let mut prng = Prng::stream(self.seed ^ unit.wrapping_mul(0x9e37_79b9_7f4a_7c15), "find.unit");
         let parent = (!progress.pool.is_empty() && prng.hits(3, 8)).then(|| prng.one(&progress.pool));
+        let world = if unit < PLAIN || prng.hits(1, 2) { World::Plain } else { World::Any };
+        let pattern = &self.pattern;
         let mut scenario = match parent {
-            Some(near) => candidate::mutated(&mut prng, &near.scenario, &self.pattern),
-            None => candidate::generated(&mut prng, &candidate::topics(&self.pattern), &self.pattern),
+            Some(near) => candidate::mutated(&mut prng, &near.scenario, pattern, world),
+            None => candidate::generated(&mut prng, &candidate::topics(pattern), pattern, world),
         };
         scenario.releases = vec![self.release];
         scenario.behavior.clone_from(&progress.mended);
@@ -203,15 +219,18 @@ impl Search {
         let cause = question.cause(simulator, &progress.mended);
         let is_sound = cause == Cause::Sound;
         let hit = Hit { run, plan, scenario: plain, cause, tape };
-        if is_sound && release != Release::Current {
+        if is_sound && release == Release::Current {
+            result.hit = Some(Hit { cause: Cause::Current, ..hit });
+        } else if is_sound {
             result.sound.get_or_insert(hit);
         } else {
             result.hit = Some(hit);
         }
     }
 
-    /// Shrinks a hit to its file.
-    pub fn finish(&self, simulator: &mut Simulator, hit: Hit, progress: &Progress) -> Found {
+    /// Shrinks a hit to its file. The result is a function of the search, the hit and the progress.
+    pub fn finish(&self, simulator: &mut Simulator, hit: &Hit, progress: &Progress) -> Found {
+        let hit = hit.clone();
         let (pattern, clients) = (&self.pattern, self.clients());
         let goal = Goal { pattern, clients, mended: &progress.mended, cause: &hit.cause };
         let limits = Limits { tries: self.tries.max(1), plan: hit.plan, ..Limits::default() };
@@ -220,7 +239,12 @@ impl Search {
         let tape = shrunk.scenario.tapes.get(&self.release).cloned().unwrap_or_default();
         let bare = Scenario { facts: Vec::new(), ..shrunk.scenario.clone() };
         let question = Question { pattern, clients, scenario: &bare, release: self.release, tape: &tape };
-        let cause = question.cause(simulator, &progress.mended);
+        // A cause that was not clear may be so in a smaller scenario.
+        let cause = if hit.cause.is_clear() || hit.cause == Cause::Sound {
+            hit.cause.clone()
+        } else {
+            question.cause(simulator, &progress.mended)
+        };
         Found { scenario: shrunk.scenario, cause, tries: shrunk.tries, hit }
     }
 }
@@ -263,9 +287,12 @@ impl UnitResult {
 }
 
 impl Progress {
-    /// Adds the results of a round in the order of its units, and returns the first hit.
-    pub fn absorb(&mut self, round: Vec<UnitResult>) -> Option<Hit> {
-        let mut first = None;
+    /// Adds the results of a round in the order of its units.
+    pub fn absorb(&mut self, round: Vec<UnitResult>) {
+        self.clear_rounds += u64::from(!self.clear.is_empty());
+        if let Some((_, rounds)) = &mut self.unclear {
+            *rounds += 1;
+        }
         for result in round {
             self.next += 1;
             self.runs += result.runs;
@@ -273,7 +300,15 @@ impl Progress {
                 *self.met.entry(word).or_default() += count;
             }
             self.sound = self.sound.take().or(result.sound);
-            first = first.or(result.hit);
+            match result.hit {
+                Some(hit) if hit.cause.is_clear() => {
+                    if self.clear.iter().all(|kept| kept.cause != hit.cause) {
+                        self.clear.push(hit);
+                    }
+                }
+                Some(hit) if self.unclear.is_none() => self.unclear = Some((hit, 0)),
+                _ => {}
+            }
             self.pool.extend(result.near);
         }
         // Later ones first among equals, so that the pool moves on.
@@ -285,7 +320,22 @@ impl Progress {
         {
             self.nearest = Some(near.clone());
         }
-        first
+    }
+
+    /// The hits to shrink now, each by another cause; empty while the search should go on. `last` says that its bound is
+    /// reached.
+    ///
+    /// A hit without a clear cause is among them only if none with one has come for a while, and rows that `current` leaves,
+    /// too, only if there is nothing else at all.
+    pub fn take_hits(&mut self, release: Release, last: bool) -> Vec<Hit> {
+        let is_enough = last || release == Release::Current || self.clear_rounds >= CLEAR_ROUNDS;
+        if !self.clear.is_empty() {
+            return if is_enough { std::mem::take(&mut self.clear) } else { Vec::new() };
+        }
+        let is_late = self.unclear.as_ref().is_some_and(|(_, rounds)| *rounds > UNCLEAR_ROUNDS);
+        let unclear = if last || is_late { self.unclear.take() } else { None };
+        let sound = if last && unclear.is_none() && self.mended.is_empty() { self.sound.take() } else { None };
+        unclear.map(|(hit, _)| hit).or(sound).into_iter().collect()
     }
 
     /// Goes on for another cause: from here on the release is searched with this one mended.
@@ -297,7 +347,7 @@ impl Progress {
         let is_new = !new.is_empty();
         self.mended.extend(new);
         self.pool.clear();
-        self.nearest = None;
+        (self.nearest, self.unclear, self.clear_rounds) = (None, None, 0);
         is_new
     }
 }

@@ -37,11 +37,10 @@ fn print_found(search: &Search, kept: &Kept) {
     let Kept { found, file } = kept;
     out!("\nfound in run {}, by {}", found.hit.run, found.hit.plan);
     match &found.cause {
-        Cause::Sound if search.release == gateway_core::release::Release::Current => {
-            out!("  no defect is needed: these are rows of `current`");
-        }
+        Cause::Current => {}
         Cause::Sound => out!("  no defect is needed: `current` leaves these rows too"),
-        Cause::Fields(fields) => fields.iter().for_each(|field| print_field("explained by", field)),
+        Cause::Clear(fields) => fields.iter().for_each(|field| print_field("explained by", field)),
+        Cause::Needed(fields) => fields.iter().for_each(|field| print_field("needs, with other differences,", field)),
         Cause::Several(fields) if fields.is_empty() => {
             out!("  `current` leaves other rows, but no single field of the release explains it");
         }
@@ -184,8 +183,10 @@ fn found(kept: &Kept) -> Value {
         "run": found.hit.run,
         "strategy": found.hit.plan.to_string(),
         "cause": match found.cause {
+            Cause::Current => "current",
             Cause::Sound => "none",
-            Cause::Fields(_) => "fields",
+            Cause::Clear(_) => "clear",
+            Cause::Needed(_) => "needed",
             Cause::Several(_) => "several",
         },
         "explained": found.cause.fields().iter().map(of_field).collect::<Vec<_>>(),
