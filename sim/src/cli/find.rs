@@ -17,8 +17,7 @@ use super::bounds::{self, Format, release};
 use super::file::write;
 use super::spread::{spread, threads};
 use sim_harness::report::Outcome;
-use sim_search::find::{Found, Given, Others, Pattern, Progress, Search};
-use sim_search::shrink::Size;
+use sim_search::find::{Found, Given, Hit, Others, Pattern, Progress, Search};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -88,14 +87,18 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         progress.absorb(results);
         bar.show(progress.runs, &text::so_far(&progress, kept.len()));
         let hits = progress.take_hits(search.release, units.is_empty());
-        let mut found = spread(&hits, threads, |simulator, hit| search.finish(simulator, hit, &progress));
-        found.sort_by_cached_key(|found| Size::of(&found.scenario));
+        // One hit needs no comparison.
+        let mut hits = match hits.len() {
+            0 | 1 => hits,
+            _ => spread(&hits, threads, |simulator, hit| search.rough(simulator, hit, &progress)),
+        };
+        hits.sort_by_cached_key(Hit::size);
+        hits.truncate(arguments.causes as usize - kept.len());
+        let found = spread(&hits, threads, |simulator, hit| search.finish(simulator, hit, &progress));
         let mut goes_on = !units.is_empty();
         for found in found {
-            goes_on &= progress.mend(&found, search.release);
-            if kept.len() < arguments.causes as usize {
-                kept.push(keep(&search, found, arguments)?);
-            }
+            goes_on &= progress.mend(&found.cause, search.release);
+            kept.push(keep(&search, found, arguments)?);
         }
         if !goes_on || kept.len() >= arguments.causes as usize {
             break;

@@ -62,9 +62,9 @@ pub(super) struct Question<'a> {
     pub(super) tape: &'a Tape,
 }
 
-/// Random schedules that are tried besides the tape and the scripted one. Rows that a change of behaviour only moves to
+/// How many random schedules are tried besides the tape and the scripted one. Rows that a change of behaviour only moves to
 /// another schedule have not vanished.
-const SCHEDULES: u64 = 2;
+const SCHEDULES: u64 = 1;
 
 impl Question<'_> {
     /// Whether the rows are those of the pattern, whatever else still goes on; none for a run that broke off.
@@ -133,7 +133,6 @@ impl Question<'_> {
         if matches!(cause, Cause::Current | Cause::Sound) {
             return true;
         }
-        let release = self.release;
         if let Cause::Clear(fields) = cause {
             let behavior = fields.iter().map(|field| (field.field.clone(), field.alternative.to_owned())).collect();
             if !self.shows(simulator, Release::Current, &behavior) {
@@ -143,9 +142,13 @@ impl Question<'_> {
         if !self.vanishes(simulator, Release::Current, &Vec::new()) {
             return false;
         }
-        let needed = if matches!(cause, Cause::Several(_)) { Vec::new() } else { mended(cause, release) };
-        let mut each = needed.into_iter();
-        each.all(|field| self.vanishes(simulator, release, &[earlier.clone(), vec![field]].concat()))
+        matches!(cause, Cause::Several(_)) || self.is_needed(simulator, cause, earlier)
+    }
+
+    /// Whether the release without any one of the cause's fields leaves other rows.
+    pub(super) fn is_needed(&self, simulator: &mut Simulator, cause: &Cause, earlier: &Settings) -> bool {
+        let mut fields = mended(cause, self.release).into_iter();
+        fields.all(|field| self.vanishes(simulator, self.release, &[earlier.clone(), vec![field]].concat()))
     }
 }
 

@@ -15,7 +15,7 @@ use sim_harness::observation::Observation;
 use sim_harness::report::Live;
 use sim_harness::rows::ListedSession;
 use sim_harness::simulation::Simulator;
-use sim_scenario::Scenario;
+use sim_scenario::{OnSkip, Scenario};
 use siphasher::sip::SipHasher13;
 
 use super::candidate::{self, World};
@@ -23,7 +23,7 @@ use super::cause::{Cause, Question, Settings, is_whole, mended};
 use super::fit::{Clients, Fit};
 use super::goal::Goal;
 use super::pattern::Pattern;
-use crate::shrink::{Limits, shrink_to};
+use crate::shrink::{Limits, Shrunk, Size, shrink_to};
 
 /// The number of schedules of one candidate: the scripted one, and some of the portfolio of strategies.
 pub const SCHEDULES: u64 = 4;
@@ -39,6 +39,9 @@ const CLEAR_ROUNDS: u64 = 8;
 
 /// After a hit whose cause is not clear, so many rounds go on for one whose cause is.
 const UNCLEAR_ROUNDS: u64 = 16;
+
+/// The largest number of runs of a shrink before hits are compared.
+const ROUGH_TRIES: u64 = 1_500;
 
 /// The number of near candidates that are kept for mutation.
 const POOL: usize = 24;
@@ -216,6 +219,11 @@ impl Search {
         }
         let (pattern, clients, release) = (&self.pattern, self.clients(), self.release);
         let question = Question { pattern, clients, scenario: &plain, release, tape: &tape };
+        // A full explanation takes a run for each field of behaviour, and most hits have a cause that is known.
+        let known = progress.clear.iter().filter(|kept| !kept.cause.fields().is_empty());
+        if known.into_iter().any(|kept| question.is_needed(simulator, &kept.cause, &progress.mended)) {
+            return;
+        }
         let cause = question.cause(simulator, &progress.mended);
         let is_sound = cause == Cause::Sound;
         let hit = Hit { run, plan, scenario: plain, cause, tape };
@@ -228,14 +236,34 @@ impl Search {
         }
     }
 
+    /// Shrinks a hit so far that its size can be compared with that of others.
+    pub fn rough(&self, simulator: &mut Simulator, hit: &Hit, progress: &Progress) -> Hit {
+        let shrunk = self.shrink(simulator, hit, progress, self.tries.clamp(1, ROUGH_TRIES));
+        let tape = shrunk.scenario.tapes.get(&self.release).cloned().unwrap_or_default();
+        let scenario = Scenario {
+            facts: Vec::new(),
+            expect: Default::default(),
+            tapes: Default::default(),
+            on_skip: OnSkip::Allowed,
+            ..shrunk.scenario
+        };
+        Hit { scenario, tape, ..hit.clone() }
+    }
+
+    fn shrink(&self, simulator: &mut Simulator, hit: &Hit, progress: &Progress, tries: u64) -> Shrunk {
+        let (pattern, clients) = (&self.pattern, self.clients());
+        let goal = Goal { pattern, clients, mended: &progress.mended, cause: &hit.cause };
+        let limits = Limits { tries, plan: hit.plan, ..Limits::default() };
+        let tape = &hit.tape;
+        let shrunk = shrink_to(simulator, &hit.scenario, self.release, tape, &goal, limits, &mut |_| {});
+        shrunk.expect("a hit shows what it was found by")
+    }
+
     /// Shrinks a hit to its file. The result is a function of the search, the hit and the progress.
     pub fn finish(&self, simulator: &mut Simulator, hit: &Hit, progress: &Progress) -> Found {
         let hit = hit.clone();
         let (pattern, clients) = (&self.pattern, self.clients());
-        let goal = Goal { pattern, clients, mended: &progress.mended, cause: &hit.cause };
-        let limits = Limits { tries: self.tries.max(1), plan: hit.plan, ..Limits::default() };
-        let shrunk = shrink_to(simulator, &hit.scenario, self.release, &hit.tape, &goal, limits, &mut |_| {});
-        let shrunk = shrunk.expect("a hit shows what it was found by");
+        let shrunk = self.shrink(simulator, &hit, progress, self.tries.max(1));
         let tape = shrunk.scenario.tapes.get(&self.release).cloned().unwrap_or_default();
         let bare = Scenario { facts: Vec::new(), ..shrunk.scenario.clone() };
         let question = Question { pattern, clients, scenario: &bare, release: self.release, tape: &tape };
@@ -246,6 +274,13 @@ impl Search {
             question.cause(simulator, &progress.mended)
         };
         Found { scenario: shrunk.scenario, cause, tries: shrunk.tries, hit }
+    }
+}
+
+impl Hit {
+    /// Its size, by which hits are compared.
+    pub fn size(&self) -> Size {
+        Size::of(&self.scenario)
     }
 }
 
@@ -341,8 +376,8 @@ impl Progress {
     /// Goes on for another cause: from here on the release is searched with this one mended.
     ///
     /// Returns false if the cause has no field that could be mended, so that nothing else can be told from it.
-    pub fn mend(&mut self, found: &Found, release: Release) -> bool {
-        let settings = mended(&found.cause, release);
+    pub fn mend(&mut self, cause: &Cause, release: Release) -> bool {
+        let settings = mended(cause, release);
         let new: Settings = settings.into_iter().filter(|setting| !self.mended.contains(setting)).collect();
         let is_new = !new.is_empty();
         self.mended.extend(new);
