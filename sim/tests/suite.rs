@@ -6,6 +6,7 @@ mod cli;
 mod determinism;
 mod explore;
 mod faults;
+mod find;
 mod fuzz;
 mod imports;
 mod methods;

@@ -6,15 +6,18 @@ use gateway_core::clock::Millis;
 use gateway_core::config::Config;
 use gateway_core::store::EndReason;
 use interleaving::prng::Prng;
-use sim_scenario::{Action, ConnectionStep, OnSkip, PROCESS, Presence, ProcessStep, Scenario, SettingChanges, Step};
+use sim_scenario::{
+    Action, ConnectionStep, OnSkip, PROCESS, Presence, ProcessStep, RequestStep, Scenario, SettingChanges, Step,
+};
 
+use super::fit::Clients;
 use super::pattern::{Pattern, RowWord};
 use crate::comeback;
 use crate::generate::{self, Topic};
 use crate::shrink::tidy;
 
 /// The topics that a pattern's words suggest, with their weights.
-pub(super) fn topics(pattern: &Pattern) -> Vec<(u32, Topic)> {
+fn topics(pattern: &Pattern) -> Vec<(u32, Topic)> {
     let mut weights: Vec<(u32, Topic)> = Topic::ALL.into_iter().map(|topic| (1, topic)).collect();
     let mut add = |topics: &[Topic]| {
         for (weight, topic) in &mut weights {
@@ -73,28 +76,36 @@ pub(super) enum World {
     Any,
 }
 
-/// A new candidate: usually about one of the topics.
-pub(super) fn generated(prng: &mut Prng, topics: &[(u32, Topic)], pattern: &Pattern, world: World) -> Scenario {
+/// What candidates have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Shape<'a> {
+    pub(super) pattern: &'a Pattern,
+    pub(super) world: World,
+    pub(super) clients: Clients,
+}
+
+/// A new candidate: usually about one of the topics of the pattern.
+pub(super) fn generated(prng: &mut Prng, shape: Shape<'_>) -> Scenario {
     let seed = prng.draw();
-    let scenario = match prng.weighted(topics).filter(|_| prng.hits(4, 5)) {
+    let scenario = match prng.weighted(&topics(shape.pattern)).filter(|_| prng.hits(4, 5)) {
         Some(topic) => generate::scenario_about(seed, topic),
         None => generate::scenario(seed),
     };
-    settled(prng, scenario, pattern, world)
+    settled(prng, scenario, shape)
 }
 
 /// A candidate near another one.
-pub(super) fn mutated(prng: &mut Prng, near: &Scenario, pattern: &Pattern, world: World) -> Scenario {
+pub(super) fn mutated(prng: &mut Prng, near: &Scenario, shape: Shape<'_>) -> Scenario {
     let scenario = generate::mutate(near, prng.draw());
-    settled(prng, scenario, pattern, world)
+    settled(prng, scenario, shape)
 }
 
 /// The scenario without the parts that would make the rows trivial, and with an end at which nothing goes on.
 ///
 /// Rows that the file itself gives, or that another program leaves, would be the pattern without any cause. So would a
 /// session that a grace of zero keeps.
-fn settled(prng: &mut Prng, mut scenario: Scenario, pattern: &Pattern, world: World) -> Scenario {
-    if world == World::Plain {
+fn settled(prng: &mut Prng, mut scenario: Scenario, shape: Shape<'_>) -> Scenario {
+    if shape.world == World::Plain {
         scenario.network = Default::default();
         scenario.store = Default::default();
         scenario.agent = Default::default();
@@ -105,15 +116,27 @@ fn settled(prng: &mut Prng, mut scenario: Scenario, pattern: &Pattern, world: Wo
     if scenario.gateway.orphan_grace == Millis::ZERO {
         scenario.gateway.orphan_grace = Config::default().orphan_grace;
     }
-    let sources = pattern.words().filter_map(|(_, word)| match word {
+    let sources = shape.pattern.words().filter_map(|(_, word)| match word {
         RowWord::Source(source) => Some(source),
         _ => None,
     });
-    if let Some(source) = sources.last().filter(|_| prng.hits(3, 4)) {
-        scenario.gateway.source.clone_from(source);
+    match sources.last() {
+        Some(source) if prng.hits(3, 4) => scenario.gateway.source.clone_from(source),
+        Some(_) => {}
+        // The row of a messaging platform stays open by right, until its own program ends it.
+        None => {
+            scenario.gateway.source = Config::default().source;
+            for step in &mut scenario.steps {
+                if let Action::Request(RequestStep::Create { start, .. }) = &mut step.action {
+                    start.source = None;
+                }
+            }
+        }
     }
     tidy(&mut scenario);
-    part(prng, &mut scenario);
+    if shape.clients == Clients::AreGone || prng.hits(1, 2) {
+        part(prng, &mut scenario);
+    }
     scenario.on_skip = OnSkip::Allowed;
     scenario.until = scenario.default_until();
     scenario

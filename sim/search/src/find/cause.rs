@@ -79,7 +79,7 @@ impl Question<'_> {
         let scenario = Scenario { behavior, tapes: Default::default(), ..self.scenario.clone() };
         let (report, observations) = simulator.observe(&scenario, release, strategy, &[]);
         let end = observations.last().filter(|_| is_whole(&report))?;
-        let distance = Fit::of(self.pattern, end, self.clients).distance;
+        let distance = Fit::of(self.pattern, &scenario, end, self.clients).distance;
         Some(distance.rows() + distance.live == 0)
     }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use gateway_core::clock::Millis;
 use gateway_core::store::{MessageRow, NewMessage, Role, SessionRow, StoredId};
 use serde::Deserialize;
 use sim_harness::observation::Observation;
 use sim_harness::rows::RowSet;
+use sim_scenario::Scenario;
 
 use super::pattern::{Others, Pattern, RowPattern, RowWord};
 
@@ -43,7 +45,7 @@ pub struct Distance {
     /// How many live sessions there are too many or too few.
     pub live: u32,
     /// How much goes on at the end: each kind of connections, turns and armed timers counts as one, and so does a gateway
-    /// that is down.
+    /// that is down, or a script whose last step is not a whole grace ago.
     pub unrest: u32,
 }
 
@@ -80,8 +82,8 @@ impl Distance {
 }
 
 impl Fit {
-    /// The fit of a pattern to the end of a run.
-    pub fn of(pattern: &Pattern, end: &Observation, clients: Clients) -> Self {
+    /// The fit of a pattern to the end of a run of the scenario.
+    pub fn of(pattern: &Pattern, scenario: &Scenario, end: &Observation, clients: Clients) -> Self {
         let seen = SeenRow::all(&end.rows);
         let mut fit = assign(pattern, &seen);
         if pattern.others == Others::None {
@@ -92,7 +94,7 @@ impl Fit {
         fit.distance.live = pattern.live.map_or(0, |wanted| count(wanted.abs_diff(live)));
         let unrest = memory.map_or([true, false, false, false], |memory| {
             [
-                false,
+                !is_quiet(scenario),
                 memory.connections > 0 && clients == Clients::AreGone,
                 memory.turns + memory.turns_without_session > 0,
                 memory.orphan_timers > 0,
@@ -103,9 +105,34 @@ impl Fit {
     }
 }
 
+impl Fit {
+    /// The words that some row of the run meets, as places of an alias and of its word; parents only in this assignment.
+    pub(super) fn met_by_any(&self, pattern: &Pattern, end: &Observation) -> BTreeSet<(usize, usize)> {
+        let seen = SeenRow::all(&end.rows);
+        let mut met = BTreeSet::new();
+        for (alias, row) in pattern.rows.iter().enumerate() {
+            for (place, word) in row.words.iter().enumerate() {
+                let is_met = match word {
+                    RowWord::Parent(_) => !self.unmet.contains(&(alias, place)),
+                    word => seen.iter().any(|row| row.meets(word)),
+                };
+                met.extend(is_met.then_some((alias, place)));
+            }
+        }
+        met
+    }
+}
+
 /// The place of each alias's row in the best assignment.
 pub(super) fn assign_rows(pattern: &Pattern, rows: &RowSet) -> Vec<Option<usize>> {
     assign(pattern, &SeenRow::all(rows)).rows
+}
+
+/// Whether a whole grace has passed since the last step, and a second more. What a step has set off without an orphan timer
+/// is over by then: a gateway that has started ends the rows of the process before after a grace.
+fn is_quiet(scenario: &Scenario) -> bool {
+    let last = scenario.steps.last().map_or(Millis::ZERO, |step| step.at);
+    scenario.until >= last + scenario.gateway.orphan_grace + Millis::from_secs(1)
 }
 
 fn count(number: usize) -> u32 {

@@ -37,7 +37,7 @@ impl Target for Goal<'_> {
         report: &Report,
         end: &Observation,
     ) -> Option<Phase> {
-        if !is_whole(report) || Fit::of(self.pattern, end, self.clients).distance.sum() > 0 {
+        if !is_whole(report) || Fit::of(self.pattern, scenario, end, self.clients).distance.sum() > 0 {
             return None;
         }
         if !self.mended.is_empty() {
@@ -45,7 +45,7 @@ impl Target for Goal<'_> {
             let strategy: Box<dyn Strategy> = Box::new(Follow::new(&report.tape));
             let (report, ends) = simulator.observe(&other, report.release, strategy, &[]);
             let end = ends.last().filter(|_| is_whole(&report))?;
-            if Fit::of(self.pattern, end, self.clients).distance.sum() > 0 {
+            if Fit::of(self.pattern, scenario, end, self.clients).distance.sum() > 0 {
                 return None;
             }
         }

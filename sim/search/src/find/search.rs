@@ -4,7 +4,7 @@
 //! order, so that a search does not depend on the number of threads. Some candidates of later rounds are mutations of the
 //! nearest ones of earlier rounds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
 
 use gateway_core::release::Release;
@@ -18,7 +18,7 @@ use sim_harness::simulation::Simulator;
 use sim_scenario::{OnSkip, Scenario};
 use siphasher::sip::SipHasher13;
 
-use super::candidate::{self, World};
+use super::candidate::{self, Shape, World};
 use super::cause::{Cause, Question, Settings, is_whole, mended};
 use super::fit::{Clients, Fit};
 use super::goal::Goal;
@@ -127,7 +127,7 @@ pub struct Progress {
     clear_rounds: u64,
     /// The first run by a cause that is not clear, and the rounds since.
     unclear: Option<(Hit, u64)>,
-    /// How many runs met each word in their best assignment, by the places of an alias and of its word.
+    /// How many runs had a row that meets each word, by the places of an alias and of its word.
     pub met: BTreeMap<(usize, usize), u64>,
     /// The nearest runs, the nearest first.
     pool: Vec<Near>,
@@ -157,10 +157,11 @@ impl Search {
         let mut prng = Prng::stream(self.seed ^ unit.wrapping_mul(0x9e37_79b9_7f4a_7c15), "find.unit");
         let parent = (!progress.pool.is_empty() && prng.hits(3, 8)).then(|| prng.one(&progress.pool));
         let world = if unit < PLAIN || prng.hits(1, 2) { World::Plain } else { World::Any };
-        let pattern = &self.pattern;
+        let (pattern, clients) = (&self.pattern, self.clients());
+        let shape = Shape { pattern, world, clients };
         let mut scenario = match parent {
-            Some(near) => candidate::mutated(&mut prng, &near.scenario, pattern, world),
-            None => candidate::generated(&mut prng, &candidate::topics(pattern), pattern, world),
+            Some(near) => candidate::mutated(&mut prng, &near.scenario, shape),
+            None => candidate::generated(&mut prng, shape),
         };
         scenario.releases = vec![self.release];
         scenario.behavior.clone_from(&progress.mended);
@@ -182,8 +183,8 @@ impl Search {
             }
             result.runs += 1;
             let Some(end) = ends.last().filter(|_| is_whole(&report)) else { continue };
-            let fit = Fit::of(&self.pattern, end, self.clients());
-            result.count(&self.pattern, &fit);
+            let fit = Fit::of(pattern, &scenario, end, self.clients());
+            result.count(fit.met_by_any(pattern, end));
             let is_hit = fit.distance.sum() == 0;
             result.note(Near::new(number, fit, end, report.live, &scenario, &report.tape));
             if is_hit && result.hit.is_none() {
@@ -211,7 +212,7 @@ impl Search {
         if !progress.mended.is_empty() {
             let strategy: Box<dyn Strategy> = Box::new(Follow::new(&tape));
             let (report, ends) = simulator.observe(&plain, self.release, strategy, &[]);
-            let holds = |end: &&Observation| Fit::of(&self.pattern, end, self.clients()).distance.sum() == 0;
+            let holds = |end: &&Observation| Fit::of(&self.pattern, &plain, end, self.clients()).distance.sum() == 0;
             if ends.last().filter(|_| is_whole(&report)).filter(holds).is_none() {
                 return;
             }
@@ -220,8 +221,9 @@ impl Search {
         let (pattern, clients, release) = (&self.pattern, self.clients(), self.release);
         let question = Question { pattern, clients, scenario: &plain, release, tape: &tape };
         // A full explanation takes a run for each field of behaviour, and most hits have a cause that is known.
-        let known = progress.clear.iter().filter(|kept| !kept.cause.fields().is_empty());
-        if known.into_iter().any(|kept| question.is_needed(simulator, &kept.cause, &progress.mended)) {
+        let mut known = progress.clear.iter().chain(progress.unclear.iter().map(|(hit, _)| hit));
+        let is_named = |kept: &Hit| matches!(kept.cause, Cause::Clear(_) | Cause::Needed(_));
+        if known.any(|kept| is_named(kept) && question.is_needed(simulator, &kept.cause, &progress.mended)) {
             return;
         }
         let cause = question.cause(simulator, &progress.mended);
@@ -304,11 +306,9 @@ impl Near {
 }
 
 impl UnitResult {
-    fn count(&mut self, pattern: &Pattern, fit: &Fit) {
-        for (alias, row) in pattern.rows.iter().enumerate() {
-            for word in (0..row.words.len()).filter(|word| !fit.unmet.contains(&(alias, *word))) {
-                *self.met.entry((alias, word)).or_default() += 1;
-            }
+    fn count(&mut self, met: BTreeSet<(usize, usize)>) {
+        for word in met {
+            *self.met.entry(word).or_default() += 1;
         }
     }
 
