@@ -12,7 +12,7 @@ use sim_search::fuzz::{Campaign, Mode, Summary};
 use sim_search::shrink::Size;
 
 use super::found::Kept;
-use super::text::{explained, subject};
+use super::text::subject;
 use crate::cli::html;
 use crate::cli::marks::{self, Reached};
 
@@ -95,7 +95,7 @@ fn group(kept: &Kept<'_>) -> Group {
         first: format!("run {}, by {}", finding.run.number, finding.run.by()),
         at: finding.at.to_string(),
         detail: finding.detail.clone(),
-        causes: causes.iter().map(explained).collect(),
+        causes: causes.iter().map(ToString::to_string).collect(),
         shrunk: format!("Shrunk from {} to {}.", size(Size::of(&finding.scenario)), size(Size::of(scenario))),
         picture: Timeline::of(&report).to_string(),
         commands: vec![
