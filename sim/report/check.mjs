@@ -68,7 +68,7 @@ await tab.keyboard.press("ArrowUp");
 await tab.keyboard.press("ArrowUp");
 expect("after ↑ ↑", await present(), 4);
 await tab.keyboard.press("v");
-expect("after v", await tab.$eval(".pane.active [aria-selected=true]", (option) => option.classList.contains("violation")), true);
+expect("after v", await tab.$eval(".pane.active [aria-selected=true]", (option) => option.classList.contains("failed")), true);
 expect("rows then", await tab.$eval(".pane .rows", (rows) => rows.textContent.includes("open")), true);
 expect("lit line", await tab.$eval("#text .lit", (line) => line.textContent.trim()), "[[steps]]");
 await tab.evaluate(() => { location.hash = "#e=7"; });

@@ -261,7 +261,7 @@
     option(place) {
       const event = this.run.events[place];
       const before = this.run.events[place - 1];
-      const option = make("div", `event ${event.kind}`);
+      const option = make("div", event.kind === "violation" ? "event failed" : "event");
       option.id = `e${this.place}-${place}`;
       option.dataset.event = place;
       option.setAttribute("role", "option");

@@ -152,6 +152,12 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
 
 /// Reads every file before the first run, so that a bad file stops the command before any output.
 fn load(arguments: &Arguments) -> miette::Result<Vec<(Found, Scenario)>> {
+    if arguments.paths == [PathBuf::from("scenarios")] && !arguments.paths[0].exists() {
+        return Err(miette!(
+            help = "name a file or a folder; `sim new` writes a file to start from",
+            "scenarios: no such file or directory"
+        ));
+    }
     let mut scenarios = Vec::new();
     for found in sim_scenario::find(&arguments.paths).map_err(ScenarioDiagnostic::from)? {
         let mut scenario = load::scenario(&found.path)?;

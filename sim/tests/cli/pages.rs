@@ -22,6 +22,12 @@ fn a_new_file_runs_and_is_kept() {
     assert!(fs::read_to_string(&file).expect("the file").ends_with("# mine\n"));
 }
 
+/// Where there is no folder of scenarios, the way to a first one is said.
+#[test]
+fn an_empty_folder_leads_to_a_new_file() {
+    check_refused(&["run"], &[], &["scenarios: no such file or directory", "`sim new`"]);
+}
+
 /// The line that names the schema is a comment: the file runs, and writing snapshots leaves it as it is.
 #[test]
 fn the_line_of_the_schema_stays() {
