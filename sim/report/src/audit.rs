@@ -2,11 +2,15 @@
 
 use askama::Template;
 use serde::Deserialize;
+use time::OffsetDateTime;
 
 use crate::parts::{COPY, Copied, STYLE, quoted};
 
 /// The format of an audit that this page reads.
 const FORMAT: u32 = 1;
+
+/// The number of findings of one kind that a page shows.
+const SHOWN_MAX: usize = 20;
 
 /// An audit, as its JSON has it. Keys of later versions are passed over.
 #[derive(Debug, Deserialize)]
@@ -87,8 +91,14 @@ impl Audit {
     /// # Panics
     /// Never: the template writes to a string.
     pub fn page(&self) -> String {
-        let commands = self.findings.iter().map(Finding::commands).collect();
-        Page { audit: self, commands, style: STYLE, copy: COPY }.render().expect("a string takes all")
+        let mut shown: Vec<Shown<'_>> = Vec::new();
+        for finding in &self.findings {
+            if shown.iter().filter(|other| other.finding.kind == finding.kind).count() < SHOWN_MAX {
+                shown.push(Shown { finding, commands: finding.commands() });
+            }
+        }
+        let left = self.findings.len() - shown.len();
+        Page { audit: self, shown, left, style: STYLE, copy: COPY }.render().expect("a string takes all")
     }
 }
 
@@ -102,20 +112,35 @@ impl Finding {
     }
 }
 
-/// A time of the database as it stands in the JSON.
-fn time(value: Option<&serde_json::Value>) -> String {
+/// A time of the database: seconds since 1970 as a date in UTC, and anything else as it stands in the JSON.
+fn date(value: Option<&serde_json::Value>) -> String {
+    let seconds = |value: &serde_json::Value| OffsetDateTime::from_unix_timestamp(value.as_f64()? as i64).ok();
     match value {
         None | Some(serde_json::Value::Null) => String::new(),
         Some(serde_json::Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
+        Some(other) => seconds(other).map_or_else(
+            || other.to_string(),
+            |at| {
+                let (hour, minute, second) = at.to_hms();
+                format!("{} {hour:02}:{minute:02}:{second:02}", at.date())
+            },
+        ),
     }
+}
+
+/// A finding with its command.
+struct Shown<'a> {
+    finding: &'a Finding,
+    commands: Vec<Copied>,
 }
 
 #[derive(Template)]
 #[template(path = "audit.html")]
 struct Page<'a> {
     audit: &'a Audit,
-    commands: Vec<Vec<Copied>>,
+    shown: Vec<Shown<'a>>,
+    /// The number of findings that are not shown.
+    left: usize,
     style: &'a str,
     copy: &'a str,
 }
@@ -127,7 +152,7 @@ mod tests {
     const AUDIT: &str = r#"{ "format": 1, "database": "/home/a/<b>.db", "rows": 2, "messages": 9, "new": [],
         "summary": [{"kind": "open_row_without_owner", "count": 1, "defects": ["A3"], "releases": ["0.16.0"]}],
         "findings": [{"kind": "open_row_without_owner", "claim": "s2 is open and nothing owns it",
-            "rows": [{"id": "20260101_1", "parent": null, "source": "tui", "started_at": 1.5, "ended_at": null,
+            "rows": [{"id": "20260101_1", "parent": null, "source": "tui", "started_at": 1767225601.5, "ended_at": null,
                 "end_reason": null, "message_count": 6}],
             "defects": ["A3"], "releases": ["0.16.0"],
             "find": ["--release", "0.19.0", "--row", "s1 end_reason=compression"]}] }"#;
@@ -136,11 +161,22 @@ mod tests {
     #[test]
     fn a_finding_leads_to_its_command() {
         let page = Audit::read(AUDIT).expect("an audit").page();
-        for part in ["open_row_without_owner", "20260101_1", "s2 is open", "&#60;b&#62;.db"] {
+        for part in ["open_row_without_owner", "20260101_1", "s2 is open", "2026-01-01 00:00:01", "&#60;b&#62;.db"] {
             assert!(page.contains(part), "no `{part}` in\n{page}");
         }
         assert!(page.contains("sim find --release 0.19.0 --row &#39;s1 end_reason=compression&#39;"), "{page}");
         assert!(!page.contains("<b>"), "{page}");
+    }
+
+    /// A database with thousands of open rows gives a page that can still be read: it says how many findings it leaves out.
+    #[test]
+    fn many_findings_of_one_kind_are_counted() {
+        let mut audit: serde_json::Value = serde_json::from_str(AUDIT).expect("JSON");
+        let finding = audit["findings"][0].clone();
+        audit["findings"] = vec![finding; SHOWN_MAX + 3].into();
+        let page = Audit::read(&audit.to_string()).expect("an audit").page();
+        assert_eq!(page.matches("s2 is open and nothing owns it").count(), SHOWN_MAX);
+        assert!(page.contains("3 more findings"), "{page}");
     }
 
     /// Another format, and what is no audit at all, are errors that say which.

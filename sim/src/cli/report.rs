@@ -18,7 +18,7 @@ use super::{bounds, html, load, run};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// A scenario file, a folder of them, or the JSON of an audit
+    /// A scenario file, a folder of them, or what `sim audit --format json` has printed
     #[arg(value_name = "INPUT")]
     input: PathBuf,
     /// The page
