@@ -195,6 +195,8 @@ class Turn:
 
     def run(self, prompt):
         text, interrupted = "", False
+        # The package's loop tells its agent where to look for an interrupt; an approval looks there.
+        self.agent._execution_thread_id = threading.get_ident()
         self.count(1)
         try:
             self.store.begin(prompt)
@@ -302,7 +304,9 @@ class Turn:
         if notify is None:
             return "deny"
         asked = {"command": command, "description": command, "pattern_key": "scripted", "pattern_keys": ["scripted"]}
-        return approval._await_gateway_decision(key, notify, asked)["choice"] or "deny"
+        choice = approval._await_gateway_decision(key, notify, asked)["choice"]
+        # As this project's scripted agent answers a question that an interrupt has ended.
+        return "" if self.is_interrupted() else choice or "deny"
 
     def wait(self, length, interruptible=True):
         self.wait_until(time.monotonic() + self.script.seconds(length), interruptible)

@@ -269,7 +269,12 @@ const CRATES: &[Crate] = &[
         folder: "sim/confirm",
         uses: &["interleaving", "gateway-core", "sim-scenario", "sim-harness", "sim-search"],
         never: COMMAND_LINE,
-        layers: &[&["distance", "frames", "peer", "playable"], &["compare", "shorten"], &["play"], &["random", "save"]],
+        layers: &[
+            &["distance", "frames", "peer", "playable"],
+            &["compare", "shorten"],
+            &["play", "prepare"],
+            &["random", "save"],
+        ],
     },
     Crate {
         package: "sim",

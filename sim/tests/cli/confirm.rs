@@ -12,7 +12,7 @@ fn check(scenario: &str, release: &str, said: &str) {
 #[test]
 fn what_the_package_cannot_do_is_named() {
     let step = format!("{GHOST}\n[[steps]]\nat = \"9s\"\ndo = \"gateway.kill\"\n");
-    check(&step, "0.16.0", "line 37: `gateway.kill`: nothing here starts or ends the gateway");
+    check(&step, "0.16.0", "line 35: `gateway.kill`: nothing here starts or ends the gateway");
     let late = GHOST.replace("{ reply = \"done\" }", "{ late = \"done\", takes = \"1s\" }");
     check(&late, "0.16.0", "turn `refactor`, step 3: `late` is no step for the package's agent");
     let setting = format!("gateway = {{ clarify_timeout = \"1m\" }}\n{GHOST}");
