@@ -91,6 +91,13 @@ impl Texts {
         if let Some(method) = frame["method"].as_str().filter(|method| SECRET.contains(method)) {
             kept["params"]["answer"] = Self::hidden().reduce(method);
         }
+        // A resume may name its session by the title, which is a text.
+        let named =
+            frame["params"]["session_id"].as_str().filter(|id| frame["method"] == "session.resume" && !is_id(id));
+        if let (Some(title), Some(params)) = (named, kept["params"].as_object_mut()) {
+            params.remove("session_id");
+            params.insert("title".to_owned(), self.reduce(title));
+        }
         // The settings of this project's gateway, as `config.get` answers.
         let config = &frame["result"]["config"];
         if let Some(gateway) = config.get("gateway").filter(|gateway| gateway.is_object()) {
@@ -122,6 +129,12 @@ impl Texts {
             _ => None,
         }
     }
+}
+
+/// Whether a text may be a stored id: all gateways begin it with a date, as `20260101_000000_c0f0b2`.
+fn is_id(text: &str) -> bool {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+    text.chars().all(plain) && text.get(..8).is_some_and(|date| date.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A reduced text as a scenario has it: `text 3`, or the text itself.
@@ -162,6 +175,19 @@ mod tests {
         let mut texts = Texts::hidden();
         let numbers = ["a", "b", "a"].map(|text| shown(&texts.reduce(text)));
         assert_eq!(numbers, ["text 1", "text 2", "text 1"]);
+    }
+
+    /// A resume by its id keeps the id; one by the title has the same number as the request that gave the title.
+    #[test]
+    fn a_title_in_a_resume_is_a_text() {
+        let mut texts = Texts::hidden();
+        let mut params =
+            |method: &str, params: Value| texts.frame(&json!({"method": method, "params": params}))["params"].take();
+        let title = json!({"text": 1, "length": 7});
+        assert_eq!(params("session.title", json!({"session_id": "5a3c", "title": "PRIVATE"}))["title"], title);
+        assert_eq!(params("session.resume", json!({"session_id": "PRIVATE"})), json!({"title": title}));
+        let id = json!({"session_id": "20260101_000000_c0f0b2"});
+        assert_eq!(params("session.resume", id.clone()), id);
     }
 
     /// `--text` keeps what was said, but no password.
