@@ -10,7 +10,7 @@ use sim_scenario::{
     Action, ConnectionStep, OnSkip, PROCESS, Presence, ProcessStep, RequestStep, Scenario, SettingChanges, Step,
 };
 
-use super::fit::Clients;
+use super::fit::{Clients, last_event};
 use super::pattern::{Pattern, RowWord};
 use crate::comeback;
 use crate::generate::{self, Topic};
@@ -138,7 +138,8 @@ fn settled(prng: &mut Prng, mut scenario: Scenario, shape: Shape<'_>) -> Scenari
         part(prng, &mut scenario);
     }
     scenario.on_skip = OnSkip::Allowed;
-    scenario.until = scenario.default_until();
+    let quiet = last_event(&scenario) + scenario.gateway.orphan_grace.times(3);
+    scenario.until = scenario.default_until().max(quiet);
     scenario
 }
 

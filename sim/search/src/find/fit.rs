@@ -7,7 +7,7 @@ use gateway_core::store::{MessageRow, NewMessage, Role, SessionRow, StoredId};
 use serde::Deserialize;
 use sim_harness::observation::Observation;
 use sim_harness::rows::RowSet;
-use sim_scenario::Scenario;
+use sim_scenario::{Fault, Scenario};
 
 use super::pattern::{Others, Pattern, RowPattern, RowWord};
 
@@ -45,7 +45,7 @@ pub struct Distance {
     /// How many live sessions there are too many or too few.
     pub live: u32,
     /// How much goes on at the end: each kind of connections, turns and armed timers counts as one, and so does a gateway
-    /// that is down, or a script whose last step is not a whole grace ago.
+    /// that is down, or a last step or fault that is not a whole grace ago.
     pub unrest: u32,
 }
 
@@ -128,11 +128,20 @@ pub(super) fn assign_rows(pattern: &Pattern, rows: &RowSet) -> Vec<Option<usize>
     assign(pattern, &SeenRow::all(rows)).rows
 }
 
-/// Whether a whole grace has passed since the last step, and a second more. What a step has set off without an orphan timer
-/// is over by then: a gateway that has started ends the rows of the process before after a grace.
+/// Whether a whole grace has passed since the last step and the last fault, and a second more. What they have set off without
+/// an orphan timer is over by then: a gateway that has started ends the rows of the process before after a grace.
 fn is_quiet(scenario: &Scenario) -> bool {
-    let last = scenario.steps.last().map_or(Millis::ZERO, |step| step.at);
-    scenario.until >= last + scenario.gateway.orphan_grace + Millis::from_secs(1)
+    scenario.until >= last_event(scenario) + scenario.gateway.orphan_grace + Millis::from_secs(1)
+}
+
+/// The instant after which the file lets nothing more happen from outside.
+pub(super) fn last_event(scenario: &Scenario) -> Millis {
+    let steps = scenario.steps.iter().map(|step| step.at);
+    let faults = scenario.store.faults.iter().map(|of| match of.fault {
+        Fault::Busy { lasts } => of.until.unwrap_or(of.from) + lasts,
+        _ => of.until.unwrap_or(of.from),
+    });
+    steps.chain(faults).max().unwrap_or_default()
 }
 
 fn count(number: usize) -> u32 {
