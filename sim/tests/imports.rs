@@ -247,6 +247,13 @@ const CRATES: &[Crate] = &[
             &["shrink"],
             &["explore", "generate", "sweep"],
             &["fuzz"],
+            // A pattern, its fit to a run, the cause, the search.
+            &["find::pattern"],
+            &["find::fit", "find::input"],
+            &["find::candidate", "find::cause"],
+            &["find::goal"],
+            &["find::search"],
+            &["find"],
         ],
     },
     Crate {
@@ -314,7 +321,7 @@ const CRATES: &[Crate] = &[
             &["cli::report"],
             &["cli::confirm", "cli::record", "cli::tidy"],
             &["cli::shrink"],
-            &["cli::bench", "cli::explore", "cli::fuzz", "cli::sweep"],
+            &["cli::bench", "cli::explore", "cli::find", "cli::fuzz", "cli::sweep"],
             &["cli::coverage"],
             &["cli"],
             // The binary.

@@ -12,12 +12,14 @@ use gateway_core::release::Release;
 use miette::{IntoDiagnostic, WrapErr};
 
 use self::bar::Bar;
+use self::text::Kept;
 use self::wrong::PatternDiagnostic;
 use super::bounds::{self, Format, release};
 use super::file::write;
 use super::spread::{spread, threads};
 use sim_harness::report::Outcome;
 use sim_search::find::{Found, Given, Hit, Others, Pattern, Progress, Search};
+use sim_search::shrink::Size;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -67,12 +69,6 @@ pub(super) struct Arguments {
     out: PathBuf,
 }
 
-/// A found scenario with its file.
-struct Kept {
-    found: Found,
-    file: PathBuf,
-}
-
 /// Searches, shrinks what is found, writes the files, and prints the result. The exit code is 0 if anything was found.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let (pattern, of_file) = pattern(arguments)?;
@@ -93,8 +89,12 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
             _ => spread(&hits, threads, |simulator, hit| search.rough(simulator, hit, &progress)),
         };
         hits.sort_by_cached_key(Hit::size);
-        hits.truncate(arguments.causes as usize - kept.len());
-        let found = spread(&hits, threads, |simulator, hit| search.finish(simulator, hit, &progress));
+        // The nearest competitor may be the smaller one in the end.
+        let wanted = arguments.causes as usize - kept.len();
+        hits.truncate(wanted + 1);
+        let mut found = spread(&hits, threads, |simulator, hit| search.finish(simulator, hit, &progress));
+        found.sort_by_cached_key(|found| Size::of(&found.scenario));
+        found.truncate(wanted);
         let mut goes_on = !units.is_empty();
         for found in found {
             goes_on &= progress.mend(&found.cause, search.release);

@@ -154,11 +154,9 @@ fn part(prng: &mut Prng, scenario: &mut Scenario) {
             Presence::DisconnectsAll => connected.clear(),
             Presence::NoClient | Presence::Connected => {}
         }
-        match step.action {
-            Action::Process(ProcessStep::Kill | ProcessStep::Signal { .. }) => is_up = false,
-            Action::Process(ProcessStep::Restart { .. }) => is_up = true,
-            _ => {}
-        }
+        let is_end = matches!(step.action, Action::Process(ProcessStep::Kill | ProcessStep::Signal { .. }));
+        let is_start = matches!(step.action, Action::Process(ProcessStep::Restart { .. }));
+        is_up = (is_up && !is_end) || is_start;
     }
     let last = scenario.steps.last().map_or(Millis::ZERO, |step| step.at);
     let grace = scenario.gateway.orphan_grace;

@@ -1,14 +1,21 @@
 //! The result of a search as text and as JSON. It contains no real time, so it is the same on every machine.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
-use super::Kept;
 use crate::cli::failure;
 use crate::cli::human;
 use sim_harness::simulation::Simulator;
-use sim_search::find::{Cause, Near, Others, Pattern, Progress, Search};
+use sim_search::find::{Cause, Found, Near, Others, Pattern, Progress, Search};
 use sim_search::fuzz::Explanation;
 use sim_search::shrink::Size;
+
+/// A found scenario with its file.
+pub(super) struct Kept {
+    pub(super) found: Found,
+    pub(super) file: PathBuf,
+}
 
 /// The state of a search as one line of a progress bar.
 pub(super) fn so_far(progress: &Progress, found: usize) -> String {
