@@ -82,12 +82,12 @@ impl Oracle {
 
     /// Call after the last event of the instant `now`. Reports the conditions that are due.
     pub(crate) fn judge_due(&mut self, now: Uptime) {
-        for place in 0..self.begun.len() {
+        for (place, invariant) in ALL.into_iter().enumerate() {
             let due = self.begun[place].extract_if(.., |_, begun| begun.due <= now);
             for (subject, begun) in due.collect::<Vec<_>>() {
                 let detail = (begun.condition.detail)(&subject, begun.since);
                 self.close(place, 1, None);
-                self.violate(now, ALL[place].name, subject, detail);
+                self.violate(now, invariant.name, subject, detail);
             }
         }
     }

@@ -243,9 +243,8 @@ async fn register_then_reopen(
             forget(gateway, &session);
             Err(error)
         }
-        // The row may have been reopened: it is ended like that of any other session. Until then the session is listed.
+        // The row may have been reopened: it is ended like that of any other session. Until then it is listed, with its own model.
         Err(error) => {
-            // A list must not show it with the model of an earlier row.
             if *target != asked.row.id
                 && let Ok(Some(row)) = reconcile::read(gateway, || gateway.rows.session(target.clone())).await
             {

@@ -10,6 +10,7 @@ mod links;
 mod messages;
 pub(crate) mod misdated;
 mod refused;
+mod reports;
 mod rows;
 pub(crate) mod talk;
 mod titles;

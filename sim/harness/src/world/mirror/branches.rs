@@ -3,22 +3,20 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use gateway_core::store::{NewMessage, NewSession, Role, StoredId, Write};
-
-use super::Mirror;
+use gateway_core::store::{NewMessage, Role, StoredId, Write};
 
 /// The branches of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Branches {
     /// The rows that were inserted with fewer messages than a branch has at least, and the number that they are to have.
-    short: BTreeMap<StoredId, usize>,
+    pub(super) short: BTreeMap<StoredId, usize>,
     /// The number of branches.
-    begun: usize,
+    pub(super) begun: usize,
 }
 
 impl Branches {
     /// Records that a branch was inserted with this many messages, of a row with those of `parent`.
-    fn begin(&mut self, row: &StoredId, messages: usize, parent: &[NewMessage]) {
+    pub(super) fn begin(&mut self, row: &StoredId, messages: usize, parent: &[NewMessage]) {
         self.begun += 1;
         let settled = settled(parent);
         if messages < settled.start {
@@ -53,27 +51,6 @@ impl Branches {
         if is_whole {
             self.short.remove(row);
         }
-    }
-}
-
-impl Mirror {
-    /// The rows of branches that lack messages which they begin with.
-    pub(crate) fn short_branches(&self) -> impl Iterator<Item = &StoredId> {
-        self.branches.short.keys()
-    }
-
-    /// The number of branches.
-    pub(crate) fn branches(&self) -> usize {
-        self.branches.begun
-    }
-
-    /// Records that a branch was inserted with this many messages.
-    pub(super) fn begin_branch(&mut self, child: &NewSession, messages: usize) {
-        // A row that a compression has ended is not what the conversation says now.
-        let parent =
-            child.branched_from.as_ref().filter(|parent| self.row(parent).is_some_and(|row| row.ended_at.is_none()));
-        let copied = parent.map_or(&[][..], |parent| self.messages.active(parent));
-        self.branches.begin(&child.id, messages, copied);
     }
 }
 

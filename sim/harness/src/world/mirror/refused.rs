@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use gateway_core::clock::Uptime;
 use gateway_core::store::{NewMessage, StoredId, Write};
 
-use super::Mirror;
 use super::messages::appeared;
 
 /// The refusals, by the first row of their conversation.
@@ -20,7 +19,7 @@ pub(super) struct Refused {
     /// When writes were refused, oldest first.
     times: BTreeMap<StoredId, Vec<Uptime>>,
     /// When writes of what clients have submitted were refused and why, oldest first.
-    inputs: BTreeMap<StoredId, Vec<(Uptime, Why)>>,
+    pub(super) inputs: BTreeMap<StoredId, Vec<(Uptime, Why)>>,
 }
 
 /// Why a write was refused.
@@ -116,32 +115,6 @@ impl Refused {
             }
         }
         refused.iter_mut().for_each(|known| known.is_last = false);
-    }
-}
-
-impl Mirror {
-    /// Records that the store has refused a write, which is known to the gateway as not written.
-    pub(crate) fn note_refused(&mut self, write: &Write, why: Why, now: Uptime) {
-        let (row, messages) = match write {
-            Write::Append { session, messages, .. } => (session, &messages[..]),
-            Write::StartTurn { session, messages, .. } => {
-                let parent = session.parent.as_ref().filter(|_| session.branched_from.is_none());
-                (parent.unwrap_or(&session.id), &messages[..])
-            }
-            Write::Accept { input, .. } => (&input.session, &[][..]),
-            _ => return,
-        };
-        let first = self.first(row).clone();
-        if !matches!(write, Write::Accept { .. }) {
-            self.refused.note(&first, messages, now);
-        }
-        self.refused.inputs.entry(first).or_default().push((now, why));
-    }
-
-    /// Why writes of what clients have submitted to the conversation of a row, or of its messages, were refused from this instant on.
-    pub(crate) fn refused_inputs(&self, row: &StoredId, from: Uptime) -> impl Iterator<Item = Why> {
-        let of_row = self.refused.inputs.get(self.first(row)).into_iter().flatten();
-        of_row.filter(move |(at, _)| *at >= from).map(|(_, why)| *why)
     }
 }
 
