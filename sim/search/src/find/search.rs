@@ -336,11 +336,7 @@ impl Progress {
             }
             self.sound = self.sound.take().or(result.sound);
             match result.hit {
-                Some(hit) if hit.cause.is_clear() => {
-                    if self.clear.iter().all(|kept| kept.cause != hit.cause) {
-                        self.clear.push(hit);
-                    }
-                }
+                Some(hit) if hit.cause.is_clear() => self.keep(hit),
                 Some(hit) if self.unclear.is_none() => self.unclear = Some((hit, 0)),
                 _ => {}
             }
@@ -354,6 +350,13 @@ impl Progress {
             && self.nearest.as_ref().is_none_or(|kept| near.fit.distance.sum() < kept.fit.distance.sum())
         {
             self.nearest = Some(near.clone());
+        }
+    }
+
+    /// Keeps a hit whose cause is new.
+    fn keep(&mut self, hit: Hit) {
+        if self.clear.iter().all(|kept| kept.cause != hit.cause) {
+            self.clear.push(hit);
         }
     }
 
