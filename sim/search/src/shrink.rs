@@ -2,7 +2,7 @@
 //!
 //! A [`Reducer`] offers ever smaller scenarios. Each is run with the failing tape *followed* ([`Follow`]), then on the
 //! scripted schedule, then on some schedules of the strategy that found the failure. A candidate that shows the same
-//! [`Target`] (for a failure: one with the same [`FailureSignature`]) becomes the next scenario to reduce. When the script cannot get shorter, the tape is brought nearer
+//! target (for a failure: one with the same [`FailureSignature`]) becomes the next scenario to reduce. When the script cannot get shorter, the tape is brought nearer
 //! to the scripted schedule ([`Departures`]). After that, settings and times are simplified only if that adds no departure.
 //! The process ends when nothing gets smaller or the limit of runs is reached. The result is a function of the scenario,
 //! the tape and the limits.
