@@ -52,7 +52,8 @@ fn connected(scenario: &Scenario, at: Millis) -> BTreeMap<String, BTreeSet<Strin
     clients.into_iter().map(|client| (client.to_owned(), of(client))).collect()
 }
 
-fn resume(session: String) -> RequestStep {
+/// A resume of a session by its stored id.
+pub(crate) fn resume(session: String) -> RequestStep {
     let (target, mode) = (ResumeTarget::Stored, ResumeMode::Continue);
     RequestStep::Resume { session, target, name: None, model: None, last_seen: None, mode }
 }

@@ -89,6 +89,17 @@ pub fn shrink(
     shrink_to(simulator, &scenario, release, tape, target, limits, on_progress)
 }
 
+/// Whether the run of a tape shows the target, so that [`shrink_to`] can start with it.
+pub(crate) fn is_shown(
+    simulator: &mut Simulator,
+    scenario: &Scenario,
+    release: Release,
+    tape: &Tape,
+    target: &dyn Target,
+) -> bool {
+    target::run(simulator, scenario, release, Box::new(Replay::new(tape.clone())), target).1.is_some()
+}
+
 /// As [`shrink`], for whatever a run may show.
 pub(crate) fn shrink_to(
     simulator: &mut Simulator,

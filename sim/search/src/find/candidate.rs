@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use gateway_core::clock::Millis;
 use gateway_core::config::Config;
+use gateway_core::spawn::Window;
 use gateway_core::store::EndReason;
 use interleaving::prng::Prng;
 use sim_scenario::{
-    Action, ConnectionStep, OnSkip, PROCESS, Presence, ProcessStep, RequestStep, Scenario, SettingChanges, Step,
+    Action, ConnectionStep, Latency, Memory, OnSkip, PROCESS, Presence, ProcessStep, RequestStep, Scenario,
+    SettingChanges, Step,
 };
 
 use super::fit::{Clients, last_event};
@@ -72,6 +74,8 @@ pub(super) enum World {
     /// A quick network, a quick and faultless store, agents that are built at once: what a user's machine has most of the
     /// time, and what a real gateway can be given.
     Plain,
+    /// As plain, but race windows stay open for a while, so that others can act in them.
+    Windows,
     /// Any latencies and faults.
     Any,
 }
@@ -105,11 +109,17 @@ pub(super) fn mutated(prng: &mut Prng, near: &Scenario, shape: Shape<'_>) -> Sce
 /// Rows that the file itself gives, or that another program leaves, would be the pattern without any cause. So would a
 /// session that a grace of zero keeps.
 fn settled(prng: &mut Prng, mut scenario: Scenario, shape: Shape<'_>) -> Scenario {
-    if shape.world == World::Plain {
+    if shape.world != World::Any {
         scenario.network = Default::default();
         scenario.store = Default::default();
         scenario.agent = Default::default();
         scenario.windows.clear();
+    }
+    if shape.world == World::Windows {
+        let length = Latency::fixed(Millis::from_secs(*prng.one(&[1, 2, 5])));
+        let windows = Window::ALL.into_iter().filter(|_| prng.hits(1, 2));
+        scenario.windows = windows.map(|window| (window, length)).collect();
+        race(prng, &mut scenario, length.max);
     }
     scenario.rows.clear();
     scenario.steps.retain(|step| !matches!(step.action, Action::Process(ProcessStep::CliNew { .. })));
@@ -141,6 +151,39 @@ fn settled(prng: &mut Prng, mut scenario: Scenario, shape: Shape<'_>) -> Scenari
     let quiet = last_event(&scenario) + scenario.gateway.orphan_grace.times(3);
     scenario.until = scenario.default_until().max(quiet);
     scenario
+}
+
+/// Another client acts on a session while a window of one of its steps may be open, or the client of that step is lost.
+fn race(prng: &mut Prng, scenario: &mut Scenario, length: Millis) {
+    let is_about_session = |step: &&Step| step.client != PROCESS && step.action.session().is_some();
+    let steps: Vec<Step> = scenario.steps.iter().filter(is_about_session).cloned().collect();
+    if steps.is_empty() {
+        return;
+    }
+    for _ in 0..1 + prng.below(2) {
+        let step = prng.one(&steps);
+        let session = step.action.session().expect("it was chosen for it").to_owned();
+        let at = step.at + Millis(1 + prng.below(usize::try_from(length.0).expect("it is short")) as u64);
+        let racing = match prng.below(4) {
+            0 => vec![comeback::step(at, &step.client, ConnectionStep::Drop.into())],
+            1 | 2 => vec![
+                comeback::step(step.at, RACER, connect()),
+                comeback::step(at, RACER, RequestStep::CloseSession { session }.into()),
+            ],
+            _ => vec![
+                comeback::step(step.at, RACER, connect()),
+                comeback::step(at, RACER, comeback::resume(session).into()),
+            ],
+        };
+        comeback::add(scenario, racing);
+    }
+}
+
+/// The client that races with those of the script.
+const RACER: &str = "tablet";
+
+fn connect() -> Action {
+    ConnectionStep::Connect { memory: Memory::Kept }.into()
 }
 
 /// Clients that are still connected leave, and a gateway that is down is started.

@@ -23,7 +23,7 @@ use super::cause::{Cause, Question, Settings, is_whole, mended};
 use super::fit::{Clients, Fit};
 use super::goal::Goal;
 use super::pattern::Pattern;
-use crate::shrink::{Limits, Shrunk, Size, shrink_to};
+use crate::shrink::{Limits, Shrunk, Size, is_shown, shrink_to};
 
 /// The number of schedules of one candidate: the scripted one, and some of the portfolio of strategies.
 pub const SCHEDULES: u64 = 4;
@@ -156,7 +156,12 @@ impl Search {
     pub fn carry_out(&self, simulator: &mut Simulator, unit: u64, progress: &Progress) -> UnitResult {
         let mut prng = Prng::stream(self.seed ^ unit.wrapping_mul(0x9e37_79b9_7f4a_7c15), "find.unit");
         let parent = (!progress.pool.is_empty() && prng.hits(3, 8)).then(|| prng.one(&progress.pool));
-        let world = if unit < PLAIN || prng.hits(1, 2) { World::Plain } else { World::Any };
+        let world = match prng.below(4) {
+            _ if unit < PLAIN => World::Plain,
+            0 => World::Plain,
+            1 => World::Windows,
+            _ => World::Any,
+        };
         let (pattern, clients) = (&self.pattern, self.clients());
         let shape = Shape { pattern, world, clients };
         let mut scenario = match parent {
@@ -227,6 +232,11 @@ impl Search {
             return;
         }
         let cause = question.cause(simulator, &progress.mended);
+        // With the earlier causes mended, the tape of the release itself may lead elsewhere.
+        let goal = Goal { pattern, clients, mended: &progress.mended, cause: &cause };
+        if !is_shown(simulator, &plain, release, &tape, &goal) {
+            return;
+        }
         let is_sound = cause == Cause::Sound;
         let hit = Hit { run, plan, scenario: plain, cause, tape };
         if is_sound && release == Release::Current {
@@ -336,7 +346,8 @@ impl Progress {
             }
             self.sound = self.sound.take().or(result.sound);
             match result.hit {
-                Some(hit) if hit.cause.is_clear() => self.keep(hit),
+                Some(hit) if self.clear.iter().any(|kept| kept.cause == hit.cause) => {}
+                Some(hit) if hit.cause.is_clear() => self.clear.push(hit),
                 Some(hit) if self.unclear.is_none() => self.unclear = Some((hit, 0)),
                 _ => {}
             }
@@ -350,13 +361,6 @@ impl Progress {
             && self.nearest.as_ref().is_none_or(|kept| near.fit.distance.sum() < kept.fit.distance.sum())
         {
             self.nearest = Some(near.clone());
-        }
-    }
-
-    /// Keeps a hit whose cause is new.
-    fn keep(&mut self, hit: Hit) {
-        if self.clear.iter().all(|kept| kept.cause != hit.cause) {
-            self.clear.push(hit);
         }
     }
 
