@@ -34,19 +34,7 @@ impl Branches {
             | Write::Compact { .. }
             | Write::Delete { .. }
             | Write::DeleteChain { .. } => true,
-            Write::CreateSession { .. }
-            | Write::Accept { .. }
-            | Write::Cancel { .. }
-            | Write::End { .. }
-            | Write::EndOrphan { .. }
-            | Write::Reopen { .. }
-            | Write::ReopenTip { .. }
-            | Write::Rotate { .. }
-            | Write::ContinueTitle { .. }
-            | Write::SetTitle { .. }
-            | Write::SetModel { .. }
-            | Write::NameSession { .. }
-            | Write::Branch { .. } => false,
+            _ => false,
         };
         if is_whole {
             self.short.remove(row);
