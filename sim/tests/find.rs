@@ -114,7 +114,7 @@ fn sound_rows_need_no_defect() {
     assert_eq!(document["found"][0]["cause"], "none", "{document}");
 }
 
-/// What cannot be found is told honestly: the nearest run, its rows, and the words that no run met. Only another program
+/// What cannot be found is reported: the nearest run, its rows, and the words that no run met. Only another program
 /// writes `cli_close`, and no other program writes here.
 #[test]
 fn nothing_is_made_up() {

@@ -118,7 +118,6 @@ pub struct Audit {
 pub fn audit(path: &Path, options: &Options) -> Result<Audit, AuditError> {
     let opened = Opened::open(path)?;
     let failed = |source| of_sqlite(path, source, None);
-    opened.connection.execute_batch("BEGIN").map_err(failed)?;
     let schema = Schema::read(&opened.connection).map_err(failed)?;
     check_is_ours(path, &schema)?;
     let complaints = match asks(options, Kind::DamagedPages) {
@@ -126,11 +125,11 @@ pub fn audit(path: &Path, options: &Options) -> Result<Audit, AuditError> {
         false => Vec::new(),
     };
     let audit = carry_out(path, options, &opened, &schema, &complaints);
-    let audit = audit.map_err(|source| of_sqlite(path, source, complaints.first()))?;
+    // A file that was written to meanwhile may look damaged.
     if !opened.is_unchanged() {
         return Err(AuditError::Changed { path: path.to_owned() });
     }
-    Ok(audit)
+    audit.map_err(|source| of_sqlite(path, source, complaints.first()))
 }
 
 fn carry_out(

@@ -26,6 +26,7 @@ pub use error::AuditError;
 pub use finding::{Finding, ListedRow, Quote};
 pub use kind::{Defect, Kind};
 pub use open::Read;
+pub use pattern::SEARCHED_REASONS;
 pub use repair::script;
 pub use row::is_of_another_program;
 pub use schema::Writer;

@@ -125,6 +125,8 @@ impl Opened {
         let failed = |source| of_sqlite(path, source, None);
         connection.busy_timeout(BUSY).map_err(failed)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(failed)?;
+        // What is checked here is what is read: everything of the audit happens in this transaction.
+        connection.execute_batch("BEGIN").map_err(failed)?;
         connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
         Ok(Self { connection, read, path: path.to_owned(), stamp, _copy: copy })
     }
@@ -157,7 +159,11 @@ fn header(path: &Path) -> Result<[u8; 100], AuditError> {
     if metadata.is_dir() {
         return Err(AuditError::Folder { path: path.to_owned() });
     }
-    if metadata.is_file() && metadata.len() == 0 {
+    // A pipe would be waited for.
+    if !metadata.is_file() {
+        return Err(AuditError::NotADatabase { path: path.to_owned() });
+    }
+    if metadata.len() == 0 {
         return Err(AuditError::Empty { path: path.to_owned() });
     }
     let mut header = [0; 100];

@@ -6,6 +6,21 @@ use crate::row::{Mark, Row};
 /// The releases from the oldest to the newest.
 const RELEASES: [&str; 4] = ["0.16.0", "0.17.0", "0.18.2", "0.19.0"];
 
+/// The end reasons that a run can leave. A row with another is searched for as one that is ended.
+pub const SEARCHED_REASONS: [&str; 11] = [
+    "tui_close",
+    "tui_shutdown",
+    "ws_orphan_reap",
+    "ws_disconnect",
+    "idle_timeout",
+    "lru_evict",
+    "agent_close",
+    "startup_orphan_reap",
+    "compression",
+    "new_session",
+    "cli_close",
+];
+
 /// The most rows that a pattern has. A longer chain is searched for by its first rows.
 const ROWS_MAX: usize = 4;
 
@@ -58,7 +73,7 @@ fn patterns(kind: Kind, rows: &[&Row]) -> Vec<String> {
             Some(first) => row(&format!("{} messages=0", end(first))),
             None => Vec::new(),
         },
-        Kind::MessageCountDiffers | Kind::ToolCallCountDiffers => row("count_differs"),
+        Kind::MessageCountDiffers => row("count_differs"),
         Kind::CallWithoutResult => row("calls_without_result"),
         Kind::ResultWithoutCall => row("results_without_call"),
         Kind::DuplicateMessages => row("duplicate_messages"),
@@ -67,7 +82,8 @@ fn patterns(kind: Kind, rows: &[&Row]) -> Vec<String> {
             None => Vec::new(),
         },
         Kind::SourceUnknown => row("source=unknown"),
-        Kind::MessageAfterEnd
+        Kind::ToolCallCountDiffers
+        | Kind::MessageAfterEnd
         | Kind::MessagesWithoutRow
         | Kind::ParentMissing
         | Kind::ParentCycle
@@ -95,7 +111,7 @@ fn chain(rows: &[&Row]) -> Vec<String> {
 fn end(row: &Row) -> String {
     match &row.end_reason {
         _ if row.is_open() => "open".to_owned(),
-        Some(reason) if is_word(reason) => format!("end_reason={reason}"),
+        Some(reason) if SEARCHED_REASONS.contains(&reason.as_str()) => format!("end_reason={reason}"),
         _ => "ended".to_owned(),
     }
 }

@@ -10,7 +10,9 @@ pub fn script(database: &str, findings: &[Finding]) -> Option<String> {
     if statements.is_empty() {
         return None;
     }
-    let database: String = database.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect();
+    // A name that a shell could change stands in no command.
+    let is_word = database.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
+    let database = if is_word { database } else { "state.db" };
     Some(format!(
         "-- Nothing of this was run. Before you do:\n\
          -- 1. Stop every program that uses the database: each gateway, the desktop app, the command line.\n\

@@ -176,7 +176,7 @@ fn a_half_transaction_is_not_read() {
     assert_eq!((audit.messages, &audit.findings[..]), (15, &[][..]));
 }
 
-/// A newer schema, with tables and columns that nobody knows, is judged by the columns that it has.
+/// A newer schema, with tables and columns that are unknown, is judged by the columns that it has.
 #[test]
 fn a_newer_schema_is_judged() {
     let newer = "UPDATE schema_version SET version = 99; CREATE TABLE later (session_id TEXT REFERENCES sessions(id)); \
@@ -217,7 +217,7 @@ impl Story {
         Self { folder, path, text: String::new() }
     }
 
-    /// Audits the file. Places and remedies are read by people, so they are told whole.
+    /// Audits the file. Places and remedies are read by people, so they are compared whole.
     #[track_caller]
     fn tell(&mut self, title: &str) {
         let folder = self.folder.path();

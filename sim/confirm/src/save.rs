@@ -207,8 +207,8 @@ impl Aliases {
     fn of(confirmation: &Confirmation) -> Self {
         let left = &confirmation.left;
         let mut runtime: Vec<String> = Vec::new();
-        let told = left.log.iter().filter_map(|logged| logged.answer.as_ref()?["result"]["session_id"].as_str());
-        for id in told {
+        let named = left.log.iter().filter_map(|logged| logged.answer.as_ref()?["result"]["session_id"].as_str());
+        for id in named {
             if !runtime.iter().any(|known| known == id) {
                 runtime.push(id.to_owned());
             }

@@ -55,7 +55,7 @@ impl Recorder {
         // A gateway that has not started yet has no database.
         let earlier: BTreeSet<String> =
             start.db.and_then(|db| rows::ids(db).ok()).unwrap_or_default().into_iter().collect();
-        // Read together, so that the times of rows can be told from those of events.
+        // Read together, so that the times of rows can be distinguished from those of events.
         let (began, wall) = (Instant::now(), SystemTime::now().duration_since(SystemTime::UNIX_EPOCH));
         let wall_ms = u64::try_from(wall.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
         let event = Event::Began { wall_ms, gateway: start.gateway, rows: earlier.clone() };

@@ -346,7 +346,7 @@
     const pane = panes[place];
     if (!pane || pane.run.events.length === 0) return;
     active = place;
-    const to = Math.min(Math.max(event, 0), pane.run.events.length - 1);
+    const to = Math.min(Math.max(Math.trunc(event), 0), pane.run.events.length - 1);
     pane.show(to);
     for (const other of panes) {
       if (other !== pane && other.run.events.length > 0) other.show(along(pane, other, to));
@@ -500,13 +500,14 @@
 
   function readHash() {
     const hash = new URLSearchParams(location.hash.slice(1));
-    const wanted = Math.min(Number(hash.get("s")) || 0, data.length - 1);
+    const number = (key, max) => Math.min(Math.max(Math.trunc(Number(hash.get(key))) || 0, 0), max);
+    const wanted = number("s", data.length - 1);
     if (!story || story.place !== wanted) open(wanted);
     if ($("story")) $("story").value = wanted;
     const named = (hash.get("r") || "").split(" ").map((name) => story.runs.findIndex((run) => run.release === name));
     const [left, right] = named[0] >= 0 ? named : bestPair(story.runs);
     compare(left, right);
-    active = Math.min(Number(hash.get("p")) || 0, panes.length - 1);
+    active = number("p", panes.length - 1);
     const event = hash.get("e");
     const start = panes[active].run.violations[0] ?? difference ?? 0;
     seek(active, event === null ? start : Number(event) || 0);

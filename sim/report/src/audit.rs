@@ -59,7 +59,7 @@ struct Row {
     started_at: Option<serde_json::Value>,
     ended_at: Option<serde_json::Value>,
     end_reason: Option<String>,
-    message_count: Option<u64>,
+    message_count: Option<i64>,
 }
 
 /// Why a file is no audit.
@@ -153,7 +153,7 @@ mod tests {
         "summary": [{"kind": "open_row_without_owner", "count": 1, "defects": ["A3"], "releases": ["0.16.0"]}],
         "findings": [{"kind": "open_row_without_owner", "claim": "s2 is open and nothing owns it",
             "rows": [{"id": "20260101_1", "parent": null, "source": "tui", "started_at": 1767225601.5, "ended_at": null,
-                "end_reason": null, "message_count": 6}],
+                "end_reason": null, "message_count": -1}],
             "defects": ["A3"], "releases": ["0.16.0"],
             "find": ["--release", "0.19.0", "--row", "s1 end_reason=compression"]}] }"#;
 

@@ -1,6 +1,6 @@
 //! A run as a page plays it: events in their order, lanes with bars, and the state of each session and row after each event.
 //!
-//! Everything is taken from the report of a run that is over: a page costs a run nothing.
+//! Everything is taken from the report of a run that is over. For it a run notes its steps and the sessions that left, no more.
 
 mod lanes;
 mod place;

@@ -8,9 +8,13 @@ use sim_audit::{Audit, AuditError, Finding, Kind, ListedRow, Options, Read, Sour
 
 use super::bounds::Format;
 use sim_harness::Outcome;
+use sim_report::quoted;
 
 /// How many findings of a kind are shown without `--all`.
 const EXAMPLES: usize = 3;
+
+/// The default of `--age`.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -98,7 +102,10 @@ fn print(audit: &Audit, arguments: &Arguments) {
     if audit.findings.iter().any(is_mended) {
         out!("\nsafe to mend by SQL after a backup: {}", command(arguments, "--sql"));
     }
-    out!("find a schedule for each: {} > audit.json; sim find --audit audit.json", command(arguments, "--format json"));
+    if let Some(place) = audit.findings.iter().position(|finding| !finding.find.is_empty()) {
+        let json = command(arguments, "--format json");
+        out!("find a schedule for one: {json} > audit.json; sim find --audit audit.json --finding {}", place + 1);
+    }
 }
 
 fn print_kind(findings: &[Finding], all: bool) {
@@ -129,6 +136,7 @@ fn schema(audit: &Audit) -> String {
     match (audit.writer, audit.release) {
         (sim_audit::Writer::Gateway, _) => format!("schema {version} of this gateway"),
         (_, Some(release)) => format!("schema {version}, as hermes-agent {release} has it; rows may be older"),
+        (_, None) if audit.schema_version.is_none() => "no schema version: judged by its columns".to_owned(),
         (_, None) => format!("schema {version}, which is newer than any known one: judged by its columns"),
     }
 }
@@ -169,9 +177,18 @@ fn not_judged(audit: &Audit, arguments: &Arguments) -> Vec<String> {
     lines
 }
 
-/// This command with another flag.
+/// This command, with the flags that choose what is judged, and another one. The last of two ages counts.
 fn command(arguments: &Arguments, flag: &str) -> String {
-    format!("sim audit {} {flag}", quoted(&arguments.database.display().to_string()))
+    let mut words = vec!["sim audit".to_owned(), quoted(&plain(&arguments.database.display().to_string()))];
+    if arguments.age != DAY && !flag.starts_with("--age") {
+        words.push(quoted(&format!("--age={}", humantime::format_duration(arguments.age))));
+    }
+    words.extend(arguments.kinds.iter().map(|kind| format!("--kind {kind}")));
+    if arguments.all_sources {
+        words.push("--all-sources".to_owned());
+    }
+    words.push(flag.to_owned());
+    words.join(" ")
 }
 
 fn listed(row: &ListedRow) -> String {
@@ -203,21 +220,23 @@ fn plain(text: &str) -> String {
 }
 
 fn shell(arguments: &[String]) -> String {
-    arguments.iter().map(|argument| quoted(argument)).collect::<Vec<_>>().join(" ")
-}
-
-/// An argument for a shell.
-fn quoted(argument: &str) -> String {
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
-    match !argument.is_empty() && argument.bytes().all(is_word) {
-        true => argument.to_owned(),
-        false => format!("'{}'", plain(argument).replace('\'', r"'\''")),
-    }
+    arguments.iter().map(|argument| quoted(&plain(argument))).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use gateway_core::lifecycle::close::is_of_another_program;
+    use gateway_core::store::EndReason;
+
+    /// `sim find` takes what the audit prints: the reasons that a run can leave are those of the gateway.
+    #[test]
+    fn reasons_are_those_of_the_gateway() {
+        let mut searched = sim_audit::SEARCHED_REASONS;
+        let mut known = EndReason::ALL.map(EndReason::as_str);
+        searched.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(searched, known);
+    }
 
     /// The audit has a list of its own, because it depends on no gateway. `unknown` is the one difference: the gateway leaves
     /// such a row alone, and only a token count of its own agents writes the word.

@@ -142,7 +142,7 @@ mod tests {
         }
     }
 
-    /// What is no frame is told once; the bytes pass all the same.
+    /// What is no frame is reported once; the bytes pass all the same.
     #[test]
     fn what_is_no_frame_is_told_once() {
         let mut tap = Tap::default();

@@ -17,7 +17,7 @@ pub(super) struct Sessions {
 /// A session of the script.
 pub(super) struct Session {
     pub(super) name: String,
-    /// The ids that the name stands for, once an answer has told them.
+    /// The ids that the name stands for, once an answer has named them.
     pub(super) runtime: Option<String>,
     pub(super) stored: Option<String>,
     /// All stored ids that clients have learned for it.
@@ -53,7 +53,7 @@ impl Sessions {
         self.list[place].title = Some(title);
     }
 
-    /// An answer has told the ids of a session.
+    /// An answer has named the ids of a session.
     pub(super) fn bind(&mut self, place: usize, runtime: &str, stored: Option<&str>) {
         self.by_runtime.insert(runtime.to_owned(), place);
         let session = &mut self.list[place];
@@ -71,7 +71,7 @@ impl Sessions {
         session.keys.insert(stored.to_owned());
     }
 
-    /// The gateway has told another stored id of a session: it has moved on.
+    /// The gateway has named another stored id of a session: it has moved on.
     pub(super) fn learn(&mut self, runtime: &str, stored: &str) {
         if let Some(place) = self.by_runtime.get(runtime) {
             self.list[*place].keys.insert(stored.to_owned());
@@ -90,7 +90,7 @@ impl Sessions {
         let stored = stored.map(|place| (place, ResumeTarget::Stored));
         let tip = || find(&|session| session.keys.contains(id)).map(|place| (place, ResumeTarget::Tip));
         let title = || find(&|session| session.title.as_deref() == Some(id)).map(|place| (place, ResumeTarget::Title));
-        // A row that clients were not told of continues one that they know.
+        // A row that no client has heard of continues one that they know.
         let later = || {
             let (place, _) = self.of_stored(self.parents.get(id)?)?;
             Some((place, ResumeTarget::Tip))

@@ -54,12 +54,12 @@ pub(super) fn look(entries: &[Entry], choices: &Choices) -> Result<Seen, Nothing
             Event::Notice(notice) => {
                 name(&mut clients, entry.connection);
                 numbered |= notice["seq"].is_u64();
-                let told = notice["payload"]["version"].as_str().map(str::to_owned);
-                version = told.or(version);
+                let said = notice["payload"]["version"].as_str().map(str::to_owned);
+                version = said.or(version);
             }
             Event::Answer(answer) => {
-                let told = answer["result"]["info"]["version"].as_str().map(str::to_owned);
-                version = told.or(version);
+                let said = answer["result"]["info"]["version"].as_str().map(str::to_owned);
+                version = said.or(version);
                 settings(&answer["result"]["config"], &mut config);
             }
             _ => {}
@@ -71,8 +71,8 @@ pub(super) fn look(entries: &[Entry], choices: &Choices) -> Result<Seen, Nothing
     for (key, value) in &choices.settings {
         set(&mut config, key, value);
     }
-    let told = version.as_deref().and_then(|version| version.parse::<Release>().ok());
-    let (release, known) = match (choices.release, told) {
+    let said = version.as_deref().and_then(|version| version.parse::<Release>().ok());
+    let (release, known) = match (choices.release, said) {
         (Some(release), _) => (release, Known::Given),
         (None, Some(release)) => (release, Known::Told),
         (None, None) if numbered => (Release::Current, Known::Numbered),
@@ -81,7 +81,7 @@ pub(super) fn look(entries: &[Entry], choices: &Choices) -> Result<Seen, Nothing
     Ok(Seen {
         release,
         known,
-        other_version: version.filter(|_| told.is_none()),
+        other_version: version.filter(|_| said.is_none()),
         config,
         clients,
         wall_ms: *wall_ms,
@@ -106,11 +106,11 @@ fn name(clients: &mut BTreeMap<u64, String>, connection: u64) {
 }
 
 /// The settings in an answer to `config.get`.
-fn settings(told: &Value, config: &mut Config) {
-    for (key, value) in told["gateway"].as_object().into_iter().flatten() {
+fn settings(said: &Value, config: &mut Config) {
+    for (key, value) in said["gateway"].as_object().into_iter().flatten() {
         set(config, key, value);
     }
-    if let Ok(busy) = serde_json::from_value::<BusyInput>(told["display"]["busy_input_mode"].clone()) {
+    if let Ok(busy) = serde_json::from_value::<BusyInput>(said["display"]["busy_input_mode"].clone()) {
         config.busy_input_mode = busy;
     }
 }

@@ -189,7 +189,7 @@ impl<'a> Story<'a> {
     fn by_stored(&mut self, method: &str, id: Option<&str>, params: &Value, asked: &mut Asked) -> Option<RequestStep> {
         let id = id.map(str::to_owned).or_else(|| params.get("title").map(shown))?;
         let (place, target) = self.sessions.of_stored(&id).unwrap_or_else(|| {
-            // A row from before the recording, of which no database has told more.
+            // A row from before the recording, about which no database says more.
             let place = self.sessions.add();
             self.sessions.bind_stored(place, &id);
             let row = InitialSession { name: Some(self.sessions.name(place)), ..InitialSession::new(&id) };

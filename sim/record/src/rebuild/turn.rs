@@ -385,7 +385,7 @@ mod tests {
         );
     }
 
-    /// Without their texts, a message before the answer is told by its length.
+    /// Without their texts, a message before the answer is recognized by its length.
     #[test]
     fn a_message_before_the_answer_is_kept() {
         let hidden = |number: u32, length: u32| json!({"text": number, "length": length});
@@ -432,7 +432,7 @@ mod tests {
         check(turn, &[], Rest::RunsAt(0), &[ask, json!({"sleep": "2s"}), json!({"error": "broken"})]);
     }
 
-    /// What was cut off would have gone on. Of a turn whose end nobody saw, the database may know the answer.
+    /// What was cut off would have gone on. Of a turn whose end no client saw, the database may know the answer.
     #[test]
     fn what_was_cut_off_takes_longer() {
         let open = || {

@@ -57,7 +57,7 @@ fn at(lane: &Lane, event: usize) -> Option<&InState> {
     after.checked_sub(1).map(|place| &lane.states[place])
 }
 
-/// An event that tells of stored messages is the one with which they are counted, not one before it.
+/// An event that reports stored messages is the one with which they are counted, not one before it.
 #[test]
 fn messages_are_counted_with_their_event() {
     let mut simulator = Simulator::new();
@@ -69,12 +69,13 @@ fn messages_are_counted_with_their_event() {
             let lane = &play.lanes[event.lane.expect("the lane of a row")];
             let count =
                 |place: usize| at(lane, place).map_or(0, |state| state.columns[1].parse::<u64>().expect("a count"));
-            let told: u64 = event.text.split(' ').nth(2).expect("s1 has 2 more messages").parse().expect("a number");
+            let reported: u64 =
+                event.text.split(' ').nth(2).expect("s1 has 2 more messages").parse().expect("a number");
             // One change can insert a row and its first messages: then the event of the insertion has them too.
             let other = &play.events[place - 1];
             let is_of_insertion = other.lane == event.lane && other.text.contains(" is inserted");
             let before = if is_of_insertion { 0 } else { count(place - 1) };
-            assert_eq!(count(place) - before, told, "{}, event {place}: {}", path.display(), event.text);
+            assert_eq!(count(place) - before, reported, "{}, event {place}: {}", path.display(), event.text);
         }
     }
 }

@@ -303,7 +303,12 @@ impl Found {
         let mut hasher = SipHasher13::new();
         hasher.write(search.pattern.to_string().as_bytes());
         let digest = format!("{:016x}", hasher.finish());
-        let cause = self.cause.fields().first().map_or("no_defect", |explained| &explained.field);
+        let cause = match self.cause.fields().first() {
+            Some(explained) => &explained.field,
+            // `current` leaves other rows, but no field alone explains it.
+            None if matches!(self.cause, Cause::Several(_)) => "several_fields",
+            None => "no_defect",
+        };
         format!("rows_{}_{}_{cause}", &digest[..8], search.release)
     }
 }
@@ -382,7 +387,7 @@ impl Progress {
 
     /// Goes on for another cause: from here on the release is searched with this one mended.
     ///
-    /// Returns false if the cause has no field that could be mended, so that nothing else can be told from it.
+    /// Returns false if the cause has no field that could be mended, so that no other cause can be distinguished from it.
     pub fn mend(&mut self, cause: &Cause, release: Release) -> bool {
         let settings = mended(cause, release);
         let new: Settings = settings.into_iter().filter(|setting| !self.mended.contains(setting)).collect();

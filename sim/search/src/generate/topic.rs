@@ -13,9 +13,9 @@ pub enum Topic {
     Returns,
     /// Sessions that are closed by a client while something else happens to them.
     Closes,
-    /// Processes that are killed or told to end, and started again.
+    /// Processes that are killed or signalled, and started again.
     Deaths,
-    /// Sessions that end because nobody uses them.
+    /// Sessions that end because they are not used.
     Idleness,
     /// More live sessions than the gateway keeps.
     Crowds,
