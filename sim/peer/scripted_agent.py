@@ -32,6 +32,7 @@ import tempfile
 import threading
 import time
 import tomllib
+import traceback
 import types
 import uuid
 
@@ -66,7 +67,7 @@ def main():
     from hermes_cli import web_server
 
     port = arguments.port or free_port()
-    threading.Thread(target=announce, args=(port, token, home, make_whole), daemon=True).start()
+    threading.Thread(target=announce_or_end, args=(port, token, home, make_whole), daemon=True).start()
     web_server.start_server(host="127.0.0.1", port=port, open_browser=False)
 
 
@@ -85,6 +86,15 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def announce_or_end(*arguments):
+    """A gateway that cannot be announced is waited for in vain."""
+    try:
+        announce(*arguments)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
 
 
 def announce(port, token, home, make_whole):
@@ -174,7 +184,10 @@ class Script:
         return steps if steps and "reply" in steps[-1] else [*steps, {"reply": "done"}]
 
     def seconds(self, text):
+        text = text.replace(" ", "")
         parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h)", text)
+        if "".join(map("".join, parts)) != text:
+            raise ValueError(f"no length of time: {text}")
         return sum(float(number) * UNITS[unit] for number, unit in parts) * self.scale
 
 
@@ -363,13 +376,16 @@ class WholeStore:
             work()
             return summarized(messages, 0)
 
+        in_place, asked_by_client = self.agent.compression_in_place, self.agent.context_compressor.compress
         if mode != "default":
             self.agent.compression_in_place = mode == "in_place"
-        asked_by_client = self.agent.context_compressor.compress
         self.agent.context_compressor.compress = summarize
         before = self.agent.session_id
-        self.messages, _ = self.agent._compress_context(self.messages, None, force=True)
-        self.agent.context_compressor.compress = asked_by_client
+        try:
+            self.messages, _ = self.agent._compress_context(self.messages, None, force=True)
+        finally:
+            self.agent.context_compressor.compress = asked_by_client
+            self.agent.compression_in_place = in_place
         # A new row has none of the messages yet; a row that was compacted in place has all of them.
         self.known = [] if self.agent.session_id != before else list(self.messages)
 

@@ -69,6 +69,12 @@ pub fn smallest(simulator: &mut Simulator, scenario: &Scenario, release: Release
     if let Some(last) = run.instants.iter().copied().filter(|instant| *instant <= until).max() {
         near(last, until);
     }
+    // The package is read a moment after the end of the script.
+    let longer = Scenario { until: scenario.until + NEAR, ..scenario.clone() };
+    let later = Run::of(simulator, &longer, release);
+    if let Some(next) = later.instants.iter().copied().find(|instant| *instant > until) {
+        near(until, next);
+    }
     match nearest {
         Some(nearest) if nearest.distance < NEAR => Err(nearest),
         Some(nearest) => Ok(nearest.distance),
@@ -219,6 +225,10 @@ mod tests {
         check(
             &scenario("6s", "3s", "59900ms"),
             Err(("`connect` of b at 59.900s", "the end of the script at 60.000s", 100)),
+        );
+        check(
+            &scenario("6s", "59100ms", "10s"),
+            Err(("the end of the script at 60.000s", "the write `Append` at 60.100s", 100)),
         );
     }
 }

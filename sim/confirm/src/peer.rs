@@ -50,11 +50,16 @@ pub fn install(folder: &Path, version: &str) -> Result<PathBuf, NoPeer> {
     if done.exists() {
         return Ok(environment);
     }
-    // An interrupted install cannot be continued.
+    // An interrupted install cannot be continued. Another folder of this name is not ours to remove.
+    let begun = folder.join(format!("{version}.installing"));
     if environment.exists() {
+        if !begun.exists() {
+            return Err(failed(io::ErrorKind::AlreadyExists.into()));
+        }
         fs::remove_dir_all(&environment).map_err(failed)?;
     }
     fs::create_dir_all(folder).map_err(failed)?;
+    File::create(&begun).map_err(failed)?;
     let check = "import sys, venv; sys.exit(sys.version_info < (3, 11) and f'it is {sys.version.split()[0]}')";
     run(Command::new("python3").args(["-c", check])).map_err(NoPeer::Python)?;
     run(Command::new("python3").args(["-m", "venv"]).arg(&environment)).map_err(NoPeer::Python)?;
@@ -64,6 +69,7 @@ pub fn install(folder: &Path, version: &str) -> Result<PathBuf, NoPeer> {
     pip.args([&format!("hermes-agent=={version}"), "python-multipart"]);
     run(&mut pip).map_err(|said| NoPeer::Pip { version: version.to_owned(), said })?;
     File::create(&done).map_err(failed)?;
+    fs::remove_file(&begun).map_err(failed)?;
     Ok(environment)
 }
 

@@ -17,5 +17,5 @@ pub mod rows;
 pub mod tidy;
 
 pub use journal::{Entry, Event, How, Journal, JournalError, Side};
-pub use rebuild::{Choices, Recorded, rebuild};
+pub use rebuild::{Choices, NothingRecorded, Recorded, rebuild};
 pub use reduce::Texts;

@@ -52,6 +52,9 @@ const REST: Duration = Duration::from_secs(5);
 /// How long a client may take to send the head of its request.
 const HEAD_TIME: Duration = Duration::from_secs(30);
 
+/// How long to wait after a connection could not be accepted.
+const RETRY: Duration = Duration::from_millis(100);
+
 /// The bytes that are read at once.
 const CHUNK: usize = 16 * 1024;
 
@@ -99,7 +102,11 @@ impl Upstream {
 pub async fn serve(listener: TcpListener, upstream: Upstream, recorder: Rc<Recorder>) -> io::Result<()> {
     let own = listener.local_addr()?.to_string();
     loop {
-        let (stream, _) = listener.accept().await?;
+        // Too many open files, or a client that has gone again: the connections that are there go on.
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(RETRY).await;
+            continue;
+        };
         let (upstream, recorder, own) = (upstream.clone(), Rc::clone(&recorder), own.clone());
         tokio::task::spawn_local(async move {
             // The connection ends with the mistake; both sides see that.

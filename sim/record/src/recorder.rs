@@ -45,16 +45,35 @@ pub struct Start<'a> {
     pub texts: Texts,
 }
 
+/// Why a recording cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The journal exists or cannot be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The database cannot be read.
+    #[error("the rows of `{path}` cannot be read: {source}")]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+}
+
 impl Recorder {
     /// Begins a recording at this instant.
     ///
     /// # Errors
-    /// The journal exists or cannot be written.
-    pub fn start(start: Start<'_>) -> Result<Self, JournalError> {
-        let mut journal = Journal::create(start.journal)?;
+    /// The journal exists or cannot be written; the database is there and cannot be read, so that its rows could not be
+    /// distinguished from new ones.
+    pub fn start(start: Start<'_>) -> Result<Self, StartError> {
         // A gateway that has not started yet has no database.
-        let earlier: BTreeSet<String> =
-            start.db.and_then(|db| rows::ids(db).ok()).unwrap_or_default().into_iter().collect();
+        let earlier: BTreeSet<String> = match start.db.filter(|db| db.exists()) {
+            Some(db) => rows::ids(db).map_err(|source| StartError::Database { path: db.to_owned(), source })?,
+            None => BTreeSet::new(),
+        };
+        let mut journal = Journal::create(start.journal)?;
         // Read together, so that the times of rows can be distinguished from those of events.
         let (began, wall) = (Instant::now(), SystemTime::now().duration_since(SystemTime::UNIX_EPOCH));
         let wall_ms = u64::try_from(wall.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
@@ -160,10 +179,12 @@ impl Recorder {
     fn note(&self, connection: u64, event: Event) {
         let at = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut state = self.state.borrow_mut();
-        if let Err(error) = state.journal.append(&Entry { at, connection, event }) {
-            // The frame is passed all the same: what is recorded must not stop what runs.
-            state.trouble.get_or_insert(error);
+        // Half a line at the end is left out by a reader; one in the middle would spoil the rest.
+        if state.trouble.is_some() {
+            return;
         }
+        // The frame is passed all the same: what is recorded must not stop what runs.
+        state.trouble = state.journal.append(&Entry { at, connection, event }).err();
     }
 }
 

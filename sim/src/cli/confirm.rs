@@ -2,6 +2,7 @@
 
 mod campaign;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use gateway_core::release::Release;
@@ -65,9 +66,10 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let environment = environment(&arguments.peers, release)?;
     let fresh = tempfile::tempdir().into_diagnostic()?;
     let home = match &arguments.keep {
-        Some(folder) if folder.join("state.db").exists() => {
+        // The gateway writes its database, its settings and a log there.
+        Some(folder) if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) => {
             let help = "choose another folder with `--keep`";
-            return Err(miette!(help = help, "{} has a state.db already", folder.display()));
+            return Err(miette!(help = help, "{} is not empty", folder.display()));
         }
         Some(folder) => folder.as_path(),
         None => fresh.path(),

@@ -18,7 +18,7 @@ use sim_harness::invariant::NAMES;
 use sim_harness::report::Outcome;
 use sim_record::proxy::{self, Upstream};
 use sim_record::recorder::{Recorder, Start};
-use sim_record::{Choices, Journal, Recorded, Texts, rebuild, rows};
+use sim_record::{Choices, Journal, NothingRecorded, Recorded, Texts, rebuild, rows};
 use sim_scenario::{Expected, Scenario, SettingChanges};
 
 #[derive(clap::Args)]
@@ -52,6 +52,9 @@ pub(super) struct Arguments {
 /// Records until a signal, or reads a journal, and writes the scenario. The exit code is 0, or 17 if the simulator leaves other
 /// rows than the gateway.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
+    if fs::exists(&arguments.out).into_diagnostic()? {
+        return Err(miette!(help = "choose another file with `--out`", "{} exists", arguments.out.display()));
+    }
     let journal = match &arguments.from {
         Some(journal) => journal.clone(),
         None => record(arguments)?,
@@ -78,9 +81,6 @@ fn record(arguments: &Arguments) -> miette::Result<PathBuf> {
     let mut journal = arguments.out.clone().into_os_string();
     journal.push(".journal");
     let journal = PathBuf::from(journal);
-    if fs::exists(&arguments.out).into_diagnostic()? {
-        return Err(miette!(help = "choose another file with `--out`", "{} exists", arguments.out.display()));
-    }
     if fs::exists(&journal).into_diagnostic()? {
         let help = format!(
             "an earlier recording ended before its scenario was written: `sim record --from '{}' -o FILE` writes it",
@@ -114,7 +114,10 @@ fn record(arguments: &Arguments) -> miette::Result<PathBuf> {
             () = stop.notified() => {}
             served = proxy::serve(listener, upstream, Rc::clone(&recorder)) => served.into_diagnostic()?,
         }
-        recorder.finish().into_diagnostic()
+        if let Err(error) = recorder.finish() {
+            eprintln!("what came after this is not in the recording: {error}");
+        }
+        Ok::<(), miette::Report>(())
     })?;
     Ok(journal)
 }
@@ -132,7 +135,12 @@ fn deliver(arguments: &Arguments, journal: &Path) -> miette::Result<u8> {
     };
     let choices =
         Choices { path: arguments.out.clone(), release: arguments.release, settings: arguments.settings.clone() };
-    let mut recorded = rebuild(&entries, stored.as_deref(), &choices).into_diagnostic()?;
+    let rebuilt = rebuild(&entries, stored.as_deref(), &choices);
+    if matches!(rebuilt, Err(NothingRecorded::NoClient)) && arguments.from.is_none() {
+        // Nothing is in it, and it would be in the way of the next recording.
+        fs::remove_file(journal).into_diagnostic()?;
+    }
+    let mut recorded = rebuilt.into_diagnostic()?;
     let (code, lines) = judge(&mut recorded);
     write(&arguments.out, &recorded.to_toml())
         .into_diagnostic()

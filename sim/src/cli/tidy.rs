@@ -1,8 +1,9 @@
 //! `sim tidy`: rounds the times of a scenario, and drops what does not matter for its rows.
 
+use std::fs;
 use std::path::PathBuf;
 
-use miette::{IntoDiagnostic, WrapErr};
+use miette::{IntoDiagnostic, WrapErr, miette};
 
 use super::bounds;
 use super::file::write;
@@ -26,9 +27,17 @@ pub(super) struct Arguments {
 /// Tidies, and prints the sizes before and after.
 pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let scenario = load::scenario(&arguments.scenario)?;
+    if !scenario.tapes.is_empty() {
+        let help = "`sim shrink` makes such a file smaller";
+        return Err(miette!(help = help, "{} has a tape, which fits no other script", arguments.scenario.display()));
+    }
+    // What a recorder has noted about the file stands above it.
+    let text = fs::read_to_string(&arguments.scenario).into_diagnostic()?;
+    let notes = text.lines().take_while(|line| line.starts_with('#')).map(|line| format!("{line}\n"));
+    let notes: String = notes.collect();
     let tidied = tidy(&mut Simulator::new(), &scenario, arguments.tries);
     let out = arguments.out.as_ref().unwrap_or(&arguments.scenario);
-    write(out, &tidied.scenario.to_toml())
+    write(out, &(notes + &tidied.scenario.to_toml()))
         .into_diagnostic()
         .wrap_err_with(|| format!("cannot write {}", out.display()))?;
     let (before, after) = (Size::of(&scenario), Size::of(&tidied.scenario));
