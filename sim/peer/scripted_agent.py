@@ -376,7 +376,9 @@ class WholeStore:
             work()
             return summarized(messages, 0)
 
-        in_place, asked_by_client = self.agent.compression_in_place, self.agent.context_compressor.compress
+        asked_by_client = self.agent.context_compressor.compress
+        # 0.16.0 compresses in one way only, and has no such field.
+        in_place = getattr(self.agent, "compression_in_place", False)
         if mode != "default":
             self.agent.compression_in_place = mode == "in_place"
         self.agent.context_compressor.compress = summarize
