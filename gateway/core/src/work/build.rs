@@ -8,6 +8,7 @@ use crate::lifecycle::agents::{BuildDecision, OfEnded};
 use crate::record::{AgentState, Record, SessionStage};
 use crate::spawn::{TaskName, TaskRole};
 use crate::state::{Gateway, Session};
+use crate::work::silence;
 
 /// Starts the build after `delay`, unless it has begun by then.
 pub(crate) fn later(gateway: &Rc<Gateway>, session: &Session, delay: Millis) {
@@ -54,6 +55,8 @@ async fn build(gateway: &Rc<Gateway>, session: &Session) {
         Ok(agent) => handles.set_agent(record, agent),
         Err(error) => record.agent.state = AgentState::Failed(format!("agent init failed: {error}")),
     });
+    // Its turn is no longer silent from this instant on, also for a grace that expires before the turn's task goes on.
+    silence::ends(gateway, session);
     // For a session that has ended meanwhile, the entry of its row goes, whichever session it is by now (S12).
     match gateway.sessions.contains(session) {
         true => gateway.approvals.enter(session),

@@ -138,7 +138,6 @@ async fn run(gateway: Rc<Gateway>, session: Session, prompt: String) {
     let history = session.read(|record| record.transcript.before_last());
     let (ending, before, review) = match agent_ready(&gateway, &session, &interrupt).await {
         Ok(agent) => {
-            silence::ends(&gateway, &session);
             let interrupt = interrupts::clear(&gateway, &session, interrupt).await;
             session.emit("message.start", Value::Null);
             // On an error the messages stay unsaved and go with the next flush.

@@ -69,6 +69,8 @@ struct Inner {
     screens: Screens,
     /// Until when a request on a connection that has ended may still take a session, by session.
     lingering: BTreeMap<String, Uptime>,
+    /// Until when a resume on a connection that has ended may still take a session that is created meanwhile.
+    lingering_resume: Option<Uptime>,
     /// The questions that clients received, in order.
     receipts: Vec<Receipt>,
     /// The requests that answer a question and were not refused, in the order in which they were sent.
@@ -496,6 +498,9 @@ impl Inner {
             self.screens.unknown(&session);
             self.lingering.insert(session, now + LOST);
         }
+        if own.iter().any(|request| request.method == "session.resume") {
+            self.lingering_resume = Some(now + LOST);
+        }
         self.revision += u64::from(self.connections.lose(client, &own, now));
     }
 
@@ -527,7 +532,8 @@ impl Inner {
         // or an earlier one of this client on a connection that has ended since.
         let was_over = |at: Uptime| at < request.sent_at;
         let is_clear = self.connections.given(session).all(|(other, at)| other == client || was_over(at))
-            && self.lingering.get(session).is_none_or(|at| was_over(*at));
+            && self.lingering.get(session).is_none_or(|at| was_over(*at))
+            && self.lingering_resume.is_none_or(was_over);
         self.screens.give(client, session, is_clear);
         self.changes_screen(session);
         let says_running = screen::running_in(&request.method, result).filter(|_| !result.is_null());
