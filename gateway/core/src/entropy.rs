@@ -1,10 +1,10 @@
-//! Random numbers, one stream per client or session.
+//! Random numbers, one stream per client or session, and one for waits.
 //!
 //! Each has a stream of its own, so that one more draw for a client does not change the ids of any other.
 
 use crate::ids::SessionId;
 
-/// The source of the random bits in ids, and of what the model of an old release leaves open.
+/// The source of the random bits in ids and in the waits between tries, and of what the model of an old release leaves open.
 pub trait Entropy {
     /// The next 64 bits of `stream`.
     fn draw(&self, stream: Stream<'_>, purpose: Purpose) -> u64;
@@ -30,6 +30,8 @@ pub enum Stream<'a> {
     /// The tool calls of a live session, by its runtime id. They have a stream of their own, so that the ids of rows do not
     /// depend on them.
     Calls(&'a SessionId),
+    /// The waits between tries of calls that the store refuses. They have a stream of their own, so that a refusal changes no id.
+    Retries,
 }
 
 /// The kind of id that the bits become.
@@ -43,4 +45,6 @@ pub enum Purpose {
     QuestionId,
     /// The id of a tool call.
     CallId,
+    /// The length of a wait.
+    Wait,
 }

@@ -157,6 +157,8 @@ pub struct Queued {
     pub link: Option<ConnectionId>,
     /// Whether it outlives the process.
     pub kept: Kept,
+    /// How often the store has refused to make it a message.
+    pub refusals: u32,
 }
 
 impl Queued {

@@ -71,6 +71,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("flush.unit", "message"),
     ("flush.loaded", "in_turns"),
     ("flush.last_tries", "few"),
+    ("flush.again", "each_second"),
     ("rotation.procedure", "steps_and_write"),
     ("rotation.key", "after_turn"),
     ("rotation.kept", "last_message"),

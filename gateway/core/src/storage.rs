@@ -7,4 +7,5 @@ pub(crate) mod compaction;
 pub(crate) mod input;
 pub(crate) mod persist;
 pub(crate) mod reconcile;
+pub(crate) mod retry;
 pub(crate) mod rotation;

@@ -14,7 +14,7 @@ use crate::spawn::Window;
 use crate::state::{Gateway, Session};
 use crate::storage::input;
 use crate::storage::persist;
-use crate::storage::reconcile::RETRY;
+use crate::storage::retry::Retry;
 use crate::store::{EndReason, StoreError};
 
 /// Ends a session. Only one caller does: `true` for it, `false` for the others, after the session has ended.
@@ -140,13 +140,14 @@ async fn close_agent(gateway: &Gateway, session: &Session) {
 }
 
 async fn end_now(gateway: &Gateway, session: &Session, reason: EndReason) {
+    let mut retry = Retry::default();
     loop {
         let row = session.read(|record| record.agent.row.clone());
         match gateway.rows.end(row, gateway.env.now().wall, reason).await {
             Ok(_) | Err(StoreError::Closed) => return,
             // The first end of a row counts, so a second try is safe also when the answer was lost.
             Err(_) => match gateway.behavior.close.after_refusal() {
-                AfterRefusal::Again => gateway.env.sleep(RETRY).await,
+                AfterRefusal::Again => retry.wait(gateway).await,
                 AfterRefusal::GiveUp => return,
             },
         }

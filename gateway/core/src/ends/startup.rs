@@ -15,7 +15,7 @@ use crate::lifecycle::process::{Calls, Halves, Sweep};
 use crate::lifecycle::provider::CutBy;
 use crate::spawn::{TaskName, TaskRole};
 use crate::state::Gateway;
-use crate::storage::reconcile::RETRY;
+use crate::storage::retry::Retry;
 use crate::store::{Left, NewMessage, Role, SessionRow, StoreError, StoredId};
 
 /// Repairs halves of rotations, and starts the sweep of orphans.
@@ -65,8 +65,9 @@ async fn repaired(gateway: &Gateway) -> Result<Option<Vec<SessionRow>>, StoreErr
 
 /// The same, repeated until it is carried out whole. Nothing is open in a store that is closed.
 async fn until_repaired(gateway: &Gateway) -> Vec<SessionRow> {
+    let mut retry = Retry::default();
     loop {
-        gateway.env.sleep(RETRY).await;
+        retry.wait(gateway).await;
         match repaired(gateway).await {
             Ok(Some(orphans)) => return orphans,
             Err(StoreError::Closed) => return Vec::new(),
@@ -90,6 +91,7 @@ fn is_swept(gateway: &Gateway, row: &SessionRow) -> bool {
 /// reopens the row, so either the record is found here, or the row is reopened after this end.
 async fn end(gateway: &Gateway, row: &SessionRow) {
     let is_orphan = || gateway.sessions.owner_of(&row.id).is_none();
+    let mut retry = Retry::default();
     while is_orphan() {
         let ended = match closing(gateway, row).await {
             Ok(_) if !is_orphan() => return,
@@ -99,7 +101,7 @@ async fn end(gateway: &Gateway, row: &SessionRow) {
         match ended {
             Ok(()) | Err(StoreError::Closed) => return,
             // It ends the row only if that is open, so a second try is safe also when the answer was lost.
-            Err(_) => gateway.env.sleep(RETRY).await,
+            Err(_) => retry.wait(gateway).await,
         }
     }
 }

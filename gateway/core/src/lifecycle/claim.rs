@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn kept_prompts_come_first() {
         let kept = Kept::Stored(crate::store::InputId("one".into()));
-        let waiting = Queued { text: "one".to_owned(), link: None, kept };
+        let waiting = Queued { text: "one".to_owned(), link: None, kept, refusals: 0 };
         let about_to_begin = with(idle(), |record| record.queue = vec![waiting]);
         check(&Claim::default(), &about_to_begin, BusyInput::Interrupt, Admission::Queue);
         assert_eq!(Claim::default().keys(), Keys::Honored);

@@ -78,7 +78,7 @@ group! {
         }
         /// What happens to the end of a row that the store has refused.
         refused: RefusedEnd {
-            /// It is tried again each second until it is written.
+            /// It is tried again until it is written.
             TriedAgain "tried_again",
             /// It is forgotten: the row stays open until the next start.
             Forgotten "forgotten",

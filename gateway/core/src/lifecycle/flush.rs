@@ -48,8 +48,17 @@ group! {
         last_tries: LastTries {
             /// Until they are stored, and ends its row then.
             UntilStored "until_stored",
-            /// A few times, a second apart; then its row is ended without them.
+            /// A few times; then its row is ended without them.
             Few "few",
+        }
+        /// How long a call that the store could not carry out waits before it is repeated.
+        again: Again {
+            /// A tenth of a second, twice as long after each refusal, and a second at most; of that a part up to the half is
+            /// left out at random, so that sessions that were refused together do not come back together.
+            BackOff "back_off",
+            /// A second.
+            EachSecond "each_second"
+                harmless "the call is repeated all the same",
         }
         /// Which messages of the conversation count as stored.
         loaded: Loaded {
@@ -116,6 +125,11 @@ impl Flush {
         self.last_tries
     }
 
+    /// How a call that the store could not carry out waits.
+    pub fn again(&self) -> Again {
+        self.again
+    }
+
     /// Whether messages are stored at this point.
     pub fn wanted(&self, point: FlushPoint) -> bool {
         if point == FlushPoint::Finalize {
@@ -166,6 +180,22 @@ impl Flush {
     }
 }
 
+/// The longest first wait of [`Again::BackOff`].
+const BACK_OFF_FIRST: Millis = Millis(100);
+
+/// Its longest wait. The longer it is, the later a session hears that the store is well again.
+const BACK_OFF_MAX: Millis = Millis::from_secs(1);
+
+/// After these many refusals the wait is [`BACK_OFF_MAX`].
+const DOUBLINGS: u32 = 4;
+
+/// How long a call waits that the store has refused `refusals` times before the last; `bits` are random.
+pub fn back_off(refusals: u32, bits: u64) -> Millis {
+    let longest = (0..refusals.min(DOUBLINGS)).fold(BACK_OFF_FIRST, |wait, _| wait.times(2).min(BACK_OFF_MAX));
+    let shortest = longest.0 / 2;
+    Millis(shortest + bits % (longest.0 - shortest + 1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,6 +237,23 @@ mod tests {
         let last_tries = LastTries::Few;
         let decided = [Flush::default(), Flush { last_tries, ..Flush::default() }].map(|flush| flush.last_tries());
         assert_eq!(decided, [LastTries::UntilStored, LastTries::Few]);
+    }
+
+    /// Each wait is twice as long as the one before, up to a second, and of each at most the half is left out.
+    #[test]
+    fn waits_double_up_to_a_second() {
+        let bounds = |refusals| {
+            let waits: Vec<u64> = (0..2_000).map(|bits| back_off(refusals, bits).0).collect();
+            (*waits.iter().min().expect("waits"), *waits.iter().max().expect("waits"))
+        };
+        let doubled = [(50, 100), (100, 200), (200, 400), (400, 800)];
+        assert_eq!([0, 1, 2, 3].map(bounds), doubled);
+        assert_eq!([4, 63, 64, u32::MAX].map(bounds), [(500, 1_000); 4]);
+        let again = Again::EachSecond;
+        assert_eq!(
+            [Flush::default(), Flush { again, ..Flush::default() }].map(|flush| flush.again()),
+            [Again::BackOff, Again::EachSecond]
+        );
     }
 
     #[test]

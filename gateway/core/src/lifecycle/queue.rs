@@ -138,7 +138,7 @@ mod tests {
     use crate::record::samples::{idle, with};
 
     fn prompt(text: &str) -> Queued {
-        Queued { text: text.to_owned(), link: Some(ConnectionId::new(1, text)), kept: Kept::Memory }
+        Queued { text: text.to_owned(), link: Some(ConnectionId::new(1, text)), kept: Kept::Memory, refusals: 0 }
     }
 
     #[test]

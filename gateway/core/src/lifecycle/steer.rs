@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn unread_words_come_first() {
         let carried = |unread, interrupted| {
-            let prompt = |text: &str| Queued { text: text.to_owned(), link: None, kept: Kept::Memory };
+            let prompt = |text: &str| Queued { text: text.to_owned(), link: None, kept: Kept::Memory, refusals: 0 };
             let mut waiting = vec![prompt("prompt")];
             let turn = running().turn.map(|turn| TurnState { interrupted, steers: vec![prompt("words")], ..turn });
             Steer { unread }.carry_over(turn, &mut waiting);

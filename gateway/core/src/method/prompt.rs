@@ -179,7 +179,7 @@ async fn enqueue(
         gateway
             .behavior
             .queue
-            .push(&mut record.queue, Queued { text, link: Some(link.id.clone()), kept: kept.clone() });
+            .push(&mut record.queue, Queued { text, link: Some(link.id.clone()), kept: kept.clone(), refusals: 0 });
         handles.keep(record, link);
         record.details.last_active = gateway.env.now();
         waiting + 1 - record.queue.len()

@@ -67,7 +67,12 @@ fn wait(gateway: &Gateway, session: &Session, link: &Link, text: &str, kept: &Ke
             if max > 0 && turn.steers.len() >= max as usize {
                 return Err(Error::passing(code::BUSY, format!("the turn has not read {max} words to it yet")));
             }
-            turn.steers.push(Queued { text: text.to_owned(), link: Some(link.id.clone()), kept: kept.clone() });
+            turn.steers.push(Queued {
+                text: text.to_owned(),
+                link: Some(link.id.clone()),
+                kept: kept.clone(),
+                refusals: 0,
+            });
             handles.keep(record, link);
         }
         record.details.last_active = gateway.env.now();

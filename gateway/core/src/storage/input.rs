@@ -7,7 +7,8 @@ use crate::observe::SessionEvent;
 use crate::record::{Kept, Queued, SessionStage};
 use crate::rpc::{Error, code};
 use crate::state::{Gateway, Session};
-use crate::storage::reconcile::{self, RETRY};
+use crate::storage::reconcile;
+use crate::storage::retry::Retry;
 use crate::store::{InputId, InputKind, KeyedAnswer, NewInput, StoreError, StoredId};
 
 /// How a new input of the session is kept. The caller adds it to those that wait, then calls [`store`].
@@ -84,18 +85,19 @@ pub(crate) async fn left(gateway: &Gateway, row: &StoredId) -> Result<Vec<Queued
     }
     let mut inputs = gateway.rows.inputs(row.clone()).await?;
     inputs.sort_by_key(|input| input.kind != InputKind::Steer);
-    let queued = |input: NewInput| Queued { text: input.text, link: None, kept: Kept::Stored(input.id) };
+    let queued = |input: NewInput| Queued { text: input.text, link: None, kept: Kept::Stored(input.id), refusals: 0 };
     Ok(inputs.into_iter().map(queued).collect())
 }
 
 /// A client has cancelled what waits for the session: deletes it from the rows.
 pub(crate) async fn cancel(gateway: &Gateway, session: &Session) {
     let row = session.read(|record| record.agent.row.clone());
+    let mut retry = Retry::default();
     loop {
         match gateway.rows.cancel(row.clone()).await {
             Ok(_) | Err(StoreError::Closed) => return,
             // What is deleted twice is deleted.
-            Err(_) => gateway.env.sleep(RETRY).await,
+            Err(_) => retry.wait(gateway).await,
         }
     }
 }

@@ -7,7 +7,8 @@ use crate::lifecycle::flush::{FlushPoint, LastTries};
 use crate::observe::SessionEvent;
 use crate::record::Record;
 use crate::state::{Gateway, Session};
-use crate::storage::reconcile::{self, RETRY};
+use crate::storage::reconcile;
+use crate::storage::retry::Retry;
 use crate::store::{InputId, MessageRow, NewMessage, StoreError, StoredId};
 
 /// How often a session that ends tries to store its last messages, where that is limited.
@@ -77,7 +78,7 @@ pub(crate) async fn flush_now(gateway: &Gateway, session: &Session, point: Flush
 /// Stores the last messages of a session that ends, and tries again until the store takes them: a row that is ended without them
 /// looks whole. The end of the process ends the tries.
 pub(crate) async fn flush_last(gateway: &Gateway, session: &Session) {
-    let mut tries = 0;
+    let (mut tries, mut retry) = (0, Retry::default());
     while let Err(StoreError::NotWritten { .. }) = flush(gateway, session, FlushPoint::Finalize).await {
         tries += 1;
         match gateway.behavior.flush.last_tries() {
@@ -85,7 +86,7 @@ pub(crate) async fn flush_last(gateway: &Gateway, session: &Session) {
             LastTries::Few if tries == LAST_TRIES => break,
             LastTries::Few => {}
         }
-        gateway.env.sleep(RETRY).await;
+        retry.wait(gateway).await;
     }
     let lost = session.read(|record| record.transcript.messages.len().saturating_sub(record.transcript.saved));
     if lost > 0 {

@@ -1,11 +1,8 @@
 //! Finds out whether a write was carried out whose answer was lost ([`StoreError::Unknown`]), by reading the rows.
 
-use crate::clock::Millis;
 use crate::state::Gateway;
+use crate::storage::retry::Retry;
 use crate::store::{MessageRow, NewMessage, Pending, StoreError};
-
-/// How long to wait before a call that the store could not carry out is repeated.
-pub(crate) const RETRY: Millis = Millis::from_secs(1);
 
 /// The outcome of a write. If the answer was lost, `look` reads the rows and `shows` says whether they have the write.
 ///
@@ -27,11 +24,12 @@ pub(crate) async fn outcome<T, F>(
 
 /// Reads until there is an answer. Fails only when the store is closed.
 pub(crate) async fn read<F>(gateway: &Gateway, look: impl Fn() -> Pending<F>) -> Result<F, StoreError> {
+    let mut retry = Retry::default();
     loop {
         match look().await {
             Ok(found) => return Ok(found),
             Err(StoreError::Closed) => return Err(StoreError::Closed),
-            Err(_) => gateway.env.sleep(RETRY).await,
+            Err(_) => retry.wait(gateway).await,
         }
     }
 }

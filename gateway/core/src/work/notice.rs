@@ -57,5 +57,5 @@ pub(crate) fn claim(gateway: &Gateway, session: &Session, timing: NoticeTiming) 
         return None;
     }
     session.report(SessionEvent::PromptsAccepted(1));
-    Some(Queued { text: notice.text, link: None, kept: notice.kept })
+    Some(Queued { text: notice.text, link: None, kept: notice.kept, refusals: 0 })
 }

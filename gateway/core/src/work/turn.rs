@@ -21,7 +21,7 @@ use crate::record::{AgentState, Kept, Queued, SessionStage, Transcript, TurnPhas
 use crate::spawn::{TaskName, TaskRole, Window};
 use crate::state::{Gateway, Session};
 use crate::storage::persist;
-use crate::storage::reconcile::RETRY;
+use crate::storage::retry;
 use crate::storage::rotation;
 use crate::store::{NewMessage, Role, StoreError};
 use crate::work::build;
@@ -95,13 +95,14 @@ pub(crate) fn go_on(gateway: &Rc<Gateway>, session: &Session) {
 
 /// A prompt that is kept could not become a message: it waits again, before all others, and is tried again a little later.
 fn try_again(gateway: &Rc<Gateway>, session: &Session, next: Queued) {
+    let wait = retry::wait(gateway, next.refusals);
     let carried = session.change_with(|record, handles| {
         let turn = handles.free(record);
         let waiting = record.queue.len();
         gateway.behavior.steer.carry_over(turn, &mut record.queue);
         let carried = record.queue.len() - waiting;
         // While it was tried nothing named its connection, whose link may be gone.
-        record.queue.insert(0, Queued { link: None, ..next });
+        record.queue.insert(0, Queued { link: None, refusals: next.refusals.saturating_add(1), ..next });
         carried
     });
     // The prompt that waits again was reported before; words that it leaves to the queue are prompts from now on.
@@ -109,7 +110,7 @@ fn try_again(gateway: &Rc<Gateway>, session: &Session, next: Queued) {
     gateway.emit_info(session);
     let (waiting, session) = (Rc::clone(gateway), session.clone());
     gateway.env.spawn(TaskName::session(session.id(), TaskRole::Next), async move {
-        waiting.env.sleep(RETRY).await;
+        waiting.env.sleep(wait).await;
         go_on(&waiting, &session);
     });
 }

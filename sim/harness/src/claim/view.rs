@@ -107,7 +107,7 @@ pub(crate) struct StoreState {
 }
 
 /// How much longer an operation may take for each injected fault, without the latency of the store: a write waits a second for
-/// another process, and the gateway another second before it tries again.
+/// another process, and the gateway at most another second before it tries again.
 const FAULT: Millis = Millis::from_secs(2);
 
 impl StoreState {

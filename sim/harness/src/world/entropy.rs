@@ -33,6 +33,7 @@ impl Entropy for SeededEntropy {
             Stream::Client(name) => format!("entropy.client.{name}"),
             Stream::Session(id) => format!("entropy.session.{}", self.context.names.label(id)),
             Stream::Calls(id) => format!("entropy.calls.{}", self.context.names.label(id)),
+            Stream::Retries => "entropy.retries".to_owned(),
         };
         self.context.footprints.write(|| Resource::Entropy(name.clone()));
         let mut streams = self.streams.borrow_mut();
