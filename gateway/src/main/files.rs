@@ -107,7 +107,13 @@ pub(crate) fn open(path: &Path, busy_wait: Millis) -> Result<Rc<SqliteThread>, S
     let created = if Database::names_a_file(path) { create_private(path) } else { Created::No };
     // Declared before the connection, so that on an error it is dropped after it.
     let lock = match Lock::take(path) {
-        Err(error @ LockError::InUse { .. }) => return Err(not_locked(&error)),
+        Err(error @ (LockError::InUse { .. } | LockError::InUseByEarlier { .. })) => {
+            // Nobody else uses a new file: its own lock was free.
+            if created == Created::Yes && matches!(error, LockError::InUseByEarlier { .. }) {
+                remove(path);
+            }
+            return Err(not_locked(&error));
+        }
         // SQLite would put journals beside a device or a pipe. Of a folder it says what it is.
         Err(error) if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) => {
             return Err(not_locked(&error));
@@ -136,7 +142,9 @@ pub(crate) fn open(path: &Path, busy_wait: Millis) -> Result<Rc<SqliteThread>, S
 
 fn not_locked(error: &LockError) -> StartError {
     let hint = match error {
-        LockError::InUse { .. } => "stop the other gateway, or choose another file with --db",
+        LockError::InUse { .. } | LockError::InUseByEarlier { .. } => {
+            "stop the other gateway, or choose another file with --db"
+        }
         LockError::CannotLock { .. } => "a gateway needs a file system with locks; choose another place with --db",
     };
     StartError { error: error.to_string(), hint }

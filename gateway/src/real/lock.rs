@@ -5,6 +5,9 @@
 //! So the database file itself is locked with `flock` while the process lives: a lock of the file, whatever names lead to it.
 //! It is independent of SQLite's locks (`fcntl`), and the system releases it however the process ends.
 //!
+//! Earlier builds locked a file beside the database instead, `state.db.lock`. One that is there is locked as well, so that neither such a
+//! gateway that runs nor one that starts later shares the database. It is not created.
+//!
 //! A file that is open stays writable after it was removed or replaced, but what is written to it is lost when the process
 //! ends. So the store asks [`Lock::check`] before it carries out a call, and after a commit.
 
@@ -23,6 +26,7 @@ use tracing::{error, info};
 /// of the process on it, also SQLite's.
 pub struct Lock {
     _file: File,
+    _beside: Option<File>,
     path: PathBuf,
     inode: Inode,
     /// Whether the log says that the file is gone.
@@ -38,10 +42,22 @@ pub enum LockError {
         /// The database file, as the path was given.
         path: PathBuf,
     },
+    /// A gateway of an earlier build holds its lock, which is a file beside the database.
+    #[error(
+        "database `{}` is in use by another gateway, of an earlier build: it holds `{}`",
+        path.display(),
+        beside.display()
+    )]
+    InUseByEarlier {
+        /// The database file, as the path was given.
+        path: PathBuf,
+        /// The file that is locked.
+        beside: PathBuf,
+    },
     /// The file cannot be read or locked.
     #[error("cannot lock `{}`: {cause}", path.display())]
     CannotLock {
-        /// The database file, as the path was given.
+        /// The database file, as the path was given, or the file beside it.
         path: PathBuf,
         /// The error of the operating system.
         cause: io::Error,
@@ -80,9 +96,10 @@ impl Lock {
             Err(TryLockError::WouldBlock) => return Err(LockError::InUse { path: path.to_owned() }),
             Err(TryLockError::Error(cause)) => return Err(cannot_lock(cause)),
         }
+        let beside = take_beside(path)?;
         let inode = Inode::of(&file.metadata().map_err(cannot_lock)?);
         let path = path::absolute(path).map_err(cannot_lock)?;
-        Ok(Self { _file: file, path, inode, is_told: AtomicBool::new(false) })
+        Ok(Self { _file: file, _beside: beside, path, inode, is_told: AtomicBool::new(false) })
     }
 
     /// Whether the path still leads to the locked file. A change is logged when it is first seen.
@@ -109,6 +126,26 @@ impl Lock {
             }
             Err(error) => Err(Gone::Hidden(error)),
         }
+    }
+}
+
+/// Locks the file that an earlier build locks, if it is there.
+fn take_beside(path: &Path) -> Result<Option<File>, LockError> {
+    // As they found it: links and relative paths to one file shared one lock.
+    let mut beside = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).into_os_string();
+    beside.push(".lock");
+    let beside = PathBuf::from(beside);
+    if !fs::metadata(&beside).is_ok_and(|found| found.is_file()) {
+        return Ok(None);
+    }
+    let cannot_lock = |cause| LockError::CannotLock { path: beside.clone(), cause };
+    let file = File::open(&beside).map_err(cannot_lock)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => {
+            Err(LockError::InUseByEarlier { path: path.to_owned(), beside: beside.clone() })
+        }
+        Err(TryLockError::Error(cause)) => Err(cannot_lock(cause)),
     }
 }
 
@@ -156,6 +193,28 @@ mod tests {
         Lock::take(&name("copy.db")).expect("it is another file");
         drop(first);
         Lock::take(&name("hard.db")).expect("it was released");
+    }
+
+    /// A gateway of an earlier build is seen under each path of the file, and one that starts later finds its own lock taken. What such
+    /// builds have left behind locks nothing, and none is made.
+    #[test]
+    fn earlier_builds_are_seen() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = file(folder.path());
+        let (beside, link) = (folder.path().join("state.db.lock"), folder.path().join("link.db"));
+        symlink(&path, &link).expect("a link");
+        drop(Lock::take(&path).expect("it is free"));
+        assert!(!beside.exists());
+        let earlier = File::create(&beside).expect("a file");
+        earlier.try_lock().expect("it is free");
+        for name in [&path, &link] {
+            assert!(matches!(Lock::take(name), Err(LockError::InUseByEarlier { .. })), "{}", name.display());
+        }
+        earlier.unlock().expect("it ends");
+        let held = Lock::take(&link).expect("the file alone locks nothing");
+        assert!(matches!(earlier.try_lock(), Err(TryLockError::WouldBlock)));
+        drop(held);
+        earlier.try_lock().expect("it was released");
     }
 
     #[test]

@@ -123,6 +123,12 @@ async fn databases() {
     let folder = Folder::new();
     refused(&mut story, "no room for a new file", &folder, command(&folder, "trap '' XFSZ; ulimit -f 8"));
 
+    let folder = copy();
+    let earlier = fs::File::create(folder.path("state.db.lock")).expect("a file");
+    earlier.try_lock().expect("it is free");
+    check(&mut story, "a gateway of an earlier build serves it", &folder);
+    drop(earlier);
+
     full_while_running(&mut story).await;
     deleted_while_running(&mut story).await;
     let mut settings = insta::Settings::clone_current();

@@ -26,7 +26,7 @@ async fn a_second_gateway_is_refused_under_every_name() {
     let path = |name: &str| gateway.folder.path(name);
     fs::hard_link(path("state.db"), path("hard.db")).expect("a link");
     symlink(path("state.db"), path("soft.db")).expect("a link");
-    // What an earlier version has left beside the file has no meaning.
+    // What an earlier version has left beside the file, and nobody holds, has no meaning.
     gateway.folder.write("state.db.lock", "");
     fs::remove_file(path("state.db.lock")).expect("it was there");
     let before = gateway.folder.names();
