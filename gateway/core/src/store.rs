@@ -13,8 +13,8 @@ use crate::clock::Wall;
 
 pub use rows::Rows;
 pub use write::{
-    BranchTitle, EndReason, InputId, InputKind, KeyedAnswer, MessageRow, NewInput, NewMessage, NewSession, Replaced,
-    Role, SessionRow, StoredId, TipRule, Write,
+    BranchTitle, EndReason, InputId, InputKind, KeyedAnswer, MessageRow, NewInput, NewMessage, NewSession, Placed,
+    Replaced, Role, SessionRow, StoredId, TipRule, Write,
 };
 
 /// Keeps rows. The contract, which every implementation is tested on:

@@ -4,7 +4,7 @@
 //! simulator inside its store. It reads neither the clock nor random numbers: each value of a row comes with the call.
 //!
 //! In the order of a call: `database` opens the file with the settings of `durability`, `schema` creates or checks the
-//! tables, `write` executes transactions with the help of `title` and `tip`, `read` executes queries, `column` converts
+//! tables, `write` executes transactions with the help of `orphan`, `title` and `tip`, `read` executes queries, `column` converts
 //! values to columns and back, `failure` converts errors. An [`OpenError`] says why a database cannot be opened.
 
 mod column;
@@ -15,6 +15,7 @@ mod failure;
 mod input;
 #[cfg(test)]
 mod notation;
+mod orphan;
 mod read;
 mod schema;
 mod tip;

@@ -4,11 +4,11 @@ use rusqlite::{Connection, params};
 
 use super::column::Column;
 use super::failure::Failure;
-use super::{input, tip, title};
+use super::{input, orphan, tip, title};
 use gateway_core::clock::Wall;
 use gateway_core::store::{
-    BranchTitle, EndReason, MessageRow, NewMessage, NewSession, Replaced, SessionRow, StoreError, StoredId, TipRule,
-    Write, Written,
+    BranchTitle, EndReason, MessageRow, NewMessage, NewSession, Placed, Replaced, SessionRow, StoreError, StoredId,
+    TipRule, Write, Written,
 };
 
 /// Executes the statements of `write`. After an error the caller must roll back.
@@ -35,7 +35,7 @@ pub(super) fn carry_out(connection: &Connection, write: &Write) -> Result<Writte
             0
         }
         Write::End { session, at, reason } => end(connection, session, *at, *reason)?,
-        Write::EndOrphan { session, at, messages } => end_orphan(connection, session, *at, messages)?,
+        Write::EndOrphan { session, at, results } => end_orphan(connection, session, *at, results)?,
         Write::Reopen { session } => reopen(connection, session)?,
         Write::ReopenTip { session } => return reopen_tip(connection, session),
         Write::Rotate { parent, at, child, messages } => rotate(connection, parent, *at, child, messages)?,
@@ -72,15 +72,10 @@ fn end(connection: &Connection, session: &StoredId, at: Wall, reason: EndReason)
     Ok(connection.prepare_cached(END)?.execute(params![Column(session), Column(at), Column(reason)])?)
 }
 
-fn end_orphan(
-    connection: &Connection,
-    session: &StoredId,
-    at: Wall,
-    messages: &[NewMessage],
-) -> Result<usize, Failure> {
+fn end_orphan(connection: &Connection, session: &StoredId, at: Wall, results: &[Placed]) -> Result<usize, Failure> {
     let ended = end(connection, session, at, EndReason::StartupOrphanReap)?;
-    if ended > 0 && !messages.is_empty() {
-        append(connection, session, messages)?;
+    if ended > 0 && !results.is_empty() {
+        orphan::insert_between(connection, session, results)?;
     }
     Ok(ended)
 }
@@ -239,7 +234,7 @@ pub(super) fn insert(
     Ok(())
 }
 
-fn count_messages(
+pub(super) fn count_messages(
     connection: &Connection,
     sql: &str,
     session: &StoredId,
@@ -253,7 +248,11 @@ fn count_messages(
     }
 }
 
-fn insert_messages(connection: &Connection, session: &StoredId, messages: &[NewMessage]) -> rusqlite::Result<()> {
+pub(super) fn insert_messages(
+    connection: &Connection,
+    session: &StoredId,
+    messages: &[NewMessage],
+) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(INSERT_MESSAGE)?;
     for message in messages {
         let NewMessage { role, content, tool_call_id, tool_calls, tool_name, timestamp } = message;
@@ -299,7 +298,7 @@ const SET_MODEL: &str = "UPDATE sessions SET model = ?2 WHERE id = ?1";
 
 const REOPEN: &str = "UPDATE sessions SET ended_at = NULL, end_reason = NULL WHERE id = ?1";
 
-const COUNT_MORE: &str = "
+pub(super) const COUNT_MORE: &str = "
 UPDATE sessions SET message_count = message_count + ?2, tool_call_count = tool_call_count + ?3 WHERE id = ?1";
 
 const COUNT_ANEW: &str = "UPDATE sessions SET message_count = ?2, tool_call_count = ?3 WHERE id = ?1";

@@ -16,7 +16,7 @@ use crate::lifecycle::provider::CutBy;
 use crate::spawn::{TaskName, TaskRole};
 use crate::state::Gateway;
 use crate::storage::retry::Retry;
-use crate::store::{Left, NewMessage, Role, SessionRow, StoreError, StoredId};
+use crate::store::{Left, NewMessage, Placed, Role, SessionRow, StoreError, StoredId};
 
 /// Repairs halves of rotations, and starts the sweep of orphans.
 pub(crate) async fn recover(gateway: &Rc<Gateway>) {
@@ -107,17 +107,20 @@ async fn end(gateway: &Gateway, row: &SessionRow) {
 }
 
 /// The results of an orphan's tool calls that have none.
-async fn closing(gateway: &Gateway, row: &SessionRow) -> Result<Vec<NewMessage>, StoreError> {
+async fn closing(gateway: &Gateway, row: &SessionRow) -> Result<Vec<Placed>, StoreError> {
     let calls = gateway.behavior.startup.calls();
     if calls == Calls::Left || row.tool_call_count == 0 {
         return Ok(Vec::new());
     }
     let messages = messages(gateway, &row.id).await?;
-    let cut = match calls {
-        Calls::Closed | Calls::Left => &messages[..],
-        Calls::ClosedAgain => without_results(&messages),
-    };
-    Ok(gateway.behavior.provider.closing(cut, CutBy::Process, gateway.env.now().wall))
+    let (provider, at) = (&gateway.behavior.provider, gateway.env.now().wall);
+    Ok(match calls {
+        Calls::Closed | Calls::Left => provider.closing_all(&messages, at),
+        Calls::ClosedAgain => {
+            let again = provider.closing(without_results(&messages), CutBy::Process, at);
+            again.into_iter().map(|message| Placed { before: messages.len(), message }).collect()
+        }
+    })
 }
 
 async fn messages(gateway: &Gateway, row: &StoredId) -> Result<Vec<NewMessage>, StoreError> {

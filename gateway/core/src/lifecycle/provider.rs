@@ -3,7 +3,7 @@
 use super::request;
 use crate::clock::Wall;
 use crate::group::group;
-use crate::store::{NewMessage, Role};
+use crate::store::{NewMessage, Placed, Role};
 
 group! {
     /// What a model provider accepts: tool calls, roles, empty messages.
@@ -75,13 +75,23 @@ impl Provider {
 
     /// The results that the calls at the end of a conversation get which have none.
     pub fn closing(&self, messages: &[NewMessage], cut_by: CutBy, at: Wall) -> Vec<NewMessage> {
-        let result = |(id, name)| NewMessage {
-            tool_call_id: Some(id),
-            tool_name: Some(name),
-            ..NewMessage::text(Role::Tool, cut_by.result(), at)
+        match self.open_calls {
+            OpenCalls::Closed => {
+                request::unanswered(messages).into_iter().map(|call| result(call, cut_by, at)).collect()
+            }
+            OpenCalls::Left => Vec::new(),
+        }
+    }
+
+    /// The results that all calls of a conversation get which have none, because their process ended. One in between has the time of the
+    /// message before it, so that it has its place for whoever reads messages by their times.
+    pub fn closing_all(&self, messages: &[NewMessage], at: Wall) -> Vec<Placed> {
+        let placed = |(before, call): (usize, _)| {
+            let at = if before < messages.len() { messages[before - 1].timestamp } else { at };
+            Placed { before, message: result(call, CutBy::Process, at) }
         };
         match self.open_calls {
-            OpenCalls::Closed => request::unanswered(messages).into_iter().map(result).collect(),
+            OpenCalls::Closed => request::all_unanswered(messages).into_iter().map(placed).collect(),
             OpenCalls::Left => Vec::new(),
         }
     }
@@ -114,6 +124,10 @@ impl Provider {
     }
 }
 
+fn result((id, name): (String, String), cut_by: CutBy, at: Wall) -> NewMessage {
+    NewMessage { tool_call_id: Some(id), tool_name: Some(name), ..NewMessage::text(Role::Tool, cut_by.result(), at) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +156,17 @@ mod tests {
         assert_eq!(closing(OpenCalls::Closed, "u c1,2 r2"), ["1"]);
         assert_eq!(closing(OpenCalls::Closed, "u c1,2"), ["1", "2"]);
         assert!(closing(OpenCalls::Closed, "u c1 r1").is_empty() && closing(OpenCalls::Left, "u c1").is_empty());
+    }
+
+    /// A result in between has the time of its neighbour, one at the end that of the start.
+    #[test]
+    fn all_open_calls_are_closed() {
+        let closing = |open_calls| {
+            let closing = Provider { open_calls, ..Provider::default() }.closing_all(&talk("u c1 u c2"), Wall(7));
+            closing.into_iter().map(|placed| (placed.before, placed.message.timestamp)).collect::<Vec<_>>()
+        };
+        assert_eq!(closing(OpenCalls::Closed), [(2, Wall(0)), (4, Wall(7))]);
+        assert_eq!(closing(OpenCalls::Left), []);
     }
 
     /// A branch begins with no call that still runs.

@@ -23,6 +23,25 @@ pub(crate) fn unanswered(messages: &[NewMessage]) -> Vec<(String, String)> {
     open
 }
 
+/// The calls of a whole conversation that have no result, as id and name, in order. With each comes how many messages come before the place of
+/// its result: behind its message and the results that follow that one. A result that comes later is one, although a provider does
+/// not take it for one.
+pub(crate) fn all_unanswered(messages: &[NewMessage]) -> Vec<(usize, (String, String))> {
+    let mut open = Vec::new();
+    for (place, message) in messages.iter().enumerate() {
+        let later = &messages[place + 1..];
+        let results = later.iter().take_while(|message| message.role == Role::Tool).count();
+        let has_result = |id: &str| {
+            let until = later.iter().position(|message| calls(message).iter().any(|(other, _)| other == id));
+            let own = &later[..until.unwrap_or(later.len())];
+            own.iter().any(|message| message.role == Role::Tool && message.tool_call_id.as_deref() == Some(id))
+        };
+        let without = calls(message).into_iter().filter(|(id, _)| !has_result(id));
+        open.extend(without.map(|call| (place + 1 + results, call)));
+    }
+    open
+}
+
 /// The messages as a provider accepts them: user and assistant alternate, each call has one result, and nothing is empty.
 /// Texts of one role in a row become one, a missing result is added, a result without its call is left out.
 pub(crate) fn repaired(messages: &[NewMessage]) -> Vec<NewMessage> {
@@ -125,6 +144,25 @@ mod tests {
         check("u1 a1 a2 u2", &["user u1", "assistant a1\n\na2", "user u2"]);
         check("a1 u1", &["user (earlier messages were replaced by a summary)", "assistant a1", "user u1"]);
         check("u1 - u2", &["user u1\n\nu2"]);
+    }
+
+    /// A result belongs behind the message with its call and the results that are there.
+    #[test]
+    fn calls_without_a_result_are_found_anywhere() {
+        let found = |words: &str| {
+            let open = all_unanswered(&talk(words)).into_iter();
+            open.map(|(before, (id, _))| format!("{id} at {before}")).collect::<Vec<_>>().join(", ")
+        };
+        for (words, expected) in [
+            ("u c1,2 r1 u a c3 r3", "2 at 3"),
+            ("u c1 u c2 a c3", "1 at 2, 2 at 4, 3 at 6"),
+            ("u c1,2 u", "1 at 2, 2 at 2"),
+            ("u c1 u r1", ""),
+            ("u c1 u c1 r1", "1 at 2"),
+            ("u a", ""),
+        ] {
+            assert_eq!(found(words), expected, "{words}");
+        }
     }
 
     #[test]

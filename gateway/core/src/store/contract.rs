@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::{
     BranchTitle, EndReason, InputId, InputKind, KeyedAnswer, ListOrder, MessageRow, NewInput, NewMessage, NewSession,
-    Replaced, Role, Rows, Store, StoreError, StoredId, TipRule, Written,
+    Placed, Replaced, Role, Rows, Store, StoreError, StoredId, TipRule, Written,
 };
 use crate::clock::Wall;
 
@@ -24,6 +24,7 @@ pub async fn holds<S: Store + 'static>(new: impl AsyncFn() -> Rc<S>) {
     a_failed_transaction_writes_nothing(&new().await).await;
     the_first_end_wins(&new().await).await;
     an_orphan_ends_once(&new().await).await;
+    an_orphan_is_closed_in_between(&new().await).await;
     a_title_is_held_once(&new().await).await;
     a_model_is_set(&new().await).await;
     a_rotation_is_one_step(&new().await).await;
@@ -192,12 +193,27 @@ async fn the_first_end_wins(rows: &Rows) {
 
 /// The row of an orphan ends together with its last messages, and only if it is open.
 async fn an_orphan_ends_once(rows: &Rows) {
+    let placed = |before, text| Placed { before, message: message(text) };
     rows.create_session(session("a")).await.expect("it is written");
-    assert_eq!(rows.end_orphan(id("a"), Wall(2), said(&["closed"])).await, Ok(true));
-    assert_eq!(rows.end_orphan(id("a"), Wall(3), said(&["again"])).await, Ok(false));
-    assert_eq!(rows.end_orphan(id("nowhere"), Wall(3), said(&["again"])).await, Ok(false));
+    assert_eq!(rows.end_orphan(id("a"), Wall(2), vec![placed(0, "closed")]).await, Ok(true));
+    assert_eq!(rows.end_orphan(id("a"), Wall(3), vec![placed(0, "again")]).await, Ok(false));
+    assert_eq!(rows.end_orphan(id("nowhere"), Wall(3), vec![placed(0, "again")]).await, Ok(false));
     assert_eq!(contents(rows, "a").await, ["closed"]);
     assert_eq!(end_of(rows, "a").await, Some((Wall(2), "startup_orphan_reap".to_owned())));
+}
+
+/// The messages that an orphan gets have their places among those that it has, and another row keeps its own.
+async fn an_orphan_is_closed_in_between(rows: &Rows) {
+    let placed = |before, text| Placed { before, message: message(text) };
+    rows.start_turn(session("a"), said(&["call", "two", "call too"])).await.expect("it is written");
+    rows.start_turn(session("b"), said(&["one"])).await.expect("it is written");
+    let results = vec![placed(1, "closed"), placed(1, "closed too"), placed(3, "last")];
+    assert_eq!(rows.end_orphan(id("a"), Wall(2), results).await, Ok(true));
+    assert_eq!(contents(rows, "a").await, ["call", "closed", "closed too", "two", "call too", "last"]);
+    assert_eq!(count_of(rows, "a").await, 6);
+    rows.append(id("a"), said(&["three"])).await.expect("it is written");
+    assert_eq!(contents(rows, "a").await.last().map(String::as_str), Some("three"));
+    assert_eq!(contents(rows, "b").await, ["one"]);
 }
 
 /// A taken title is an error for a call that sets a title, and is left out by a call that inserts a row.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{
     BranchTitle, EndReason, Found, InputId, KeyedAnswer, Left, ListOrder, ListedRow, MessageRow, NewInput, NewMessage,
-    NewSession, Pending, Read, Replaced, SessionRow, Store, StoreError, StoredId, TipRule, Write, Written,
+    NewSession, Pending, Placed, Read, Replaced, SessionRow, Store, StoreError, StoredId, TipRule, Write, Written,
 };
 use crate::clock::Wall;
 
@@ -65,8 +65,8 @@ impl Rows {
     }
 
     /// [`Write::EndOrphan`]; true if this call ended the row.
-    pub fn end_orphan(&self, session: StoredId, at: Wall, messages: Vec<NewMessage>) -> Pending<bool> {
-        changed(self.0.write(Write::EndOrphan { session, at, messages }))
+    pub fn end_orphan(&self, session: StoredId, at: Wall, results: Vec<Placed>) -> Pending<bool> {
+        changed(self.0.write(Write::EndOrphan { session, at, results }))
     }
 
     /// [`Write::Reopen`]; true if there is such a row.

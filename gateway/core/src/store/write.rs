@@ -64,14 +64,15 @@ pub enum Write {
         /// The value of `end_reason`.
         reason: EndReason,
     },
-    /// Appends messages to the row that an earlier process left open, and ends it. Changes nothing if it is not open.
+    /// Ends the row that an earlier process left open, and adds the results that its tool calls lack. Changes nothing if it is not
+    /// open.
     EndOrphan {
         /// The row to end.
         session: StoredId,
         /// The wall time of the end.
         at: Wall,
-        /// The results of its open calls.
-        messages: Vec<NewMessage>,
+        /// The results of its open calls, in their order in the row.
+        results: Vec<Placed>,
     },
     /// Clears a row's end, whatever its reason.
     Reopen {
@@ -313,6 +314,15 @@ pub struct SessionRow {
     pub model: Option<String>,
     /// The row it was branched from. A branch has a parent too, but does not continue it.
     pub branched_from: Option<StoredId>,
+}
+
+/// A new message with its place among those that a row has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placed {
+    /// How many of the row's active messages come before it.
+    pub before: usize,
+    /// The message.
+    pub message: NewMessage,
 }
 
 /// A message row as it is read.

@@ -7,7 +7,7 @@ use super::{Case, Cases, Claim, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "swept_calls_have_results",
-    about: "in a row that a start has ended, each tool call of the last message with calls has a result",
+    about: "in a row that a start has ended, each tool call has a result",
     claim: Claim::Each(check),
 };
 
@@ -20,7 +20,7 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
 
 fn case(view: &View<'_>, row: &SessionRow) -> Case {
     let Some(talk) = view.rows.talk(&row.id).filter(|talk| talk.has_calls()) else { return Case::NotConcerned };
-    let Some(open) = talk.open().first() else { return Case::Held };
+    let Some(open) = talk.without_result().next() else { return Case::Held };
     let alias = view.rows.alias(&row.id);
     Case::failed(&*alias, format!("row {alias} was ended at a start, and its call `{open}` has no result"))
 }

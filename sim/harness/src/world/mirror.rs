@@ -360,7 +360,8 @@ impl Mirror {
 
     /// Applies a transaction that was committed at `now`.
     pub(crate) fn apply(&mut self, write: &Write, written: &Written, now: Uptime) {
-        for part in rows::parts(write, written).as_deref().unwrap_or(std::slice::from_ref(write)) {
+        let parts = rows::parts(write, written, |row| self.messages.active(row).len());
+        for part in parts.as_deref().unwrap_or(std::slice::from_ref(write)) {
             self.apply_part(part, written, now);
         }
     }
@@ -418,7 +419,8 @@ impl Mirror {
     fn apply_to_rows(&mut self, write: &Write, written: &Written, now: Uptime) {
         match write {
             Write::CreateSession { session } => self.insert(session),
-            Write::Accept { .. } | Write::Cancel { .. } | Write::EndOrphan { .. } => {}
+            Write::Accept { .. } | Write::Cancel { .. } => {}
+            Write::EndOrphan { session, results, .. } => self.count(session, results.len() as u64, 0),
             Write::StartTurn { session, messages, .. } => {
                 self.insert(session);
                 self.count(&session.id, messages.len() as u64, messages.iter().map(NewMessage::calls).sum());

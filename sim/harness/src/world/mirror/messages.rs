@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gateway_core::clock::Wall;
-use gateway_core::store::{MessageRow, NewMessage, Replaced, StoredId, Write};
+use gateway_core::store::{MessageRow, NewMessage, Placed, Replaced, StoredId, Write};
 
 use super::talk::{Flaw, Talk, calls};
 
@@ -123,6 +123,7 @@ impl Messages {
         match write {
             Write::StartTurn { session, messages, .. } => self.add(&session.id, first, messages),
             Write::Append { session, messages, .. } => self.add(session, first, messages),
+            Write::EndOrphan { session, results, .. } => self.insert_between(session, first, results),
             Write::Rotate { child, messages, .. } | Write::Branch { child, messages, .. } => {
                 self.active.insert(child.id.clone(), messages.clone());
                 self.judge_anew(&child.id, first, messages);
@@ -145,7 +146,6 @@ impl Messages {
             | Write::Accept { .. }
             | Write::Cancel { .. }
             | Write::End { .. }
-            | Write::EndOrphan { .. }
             | Write::Reopen { .. }
             | Write::ReopenTip { .. }
             | Write::ContinueTitle { .. }
@@ -163,6 +163,24 @@ impl Messages {
         self.active.remove(row);
         self.talks.remove(row);
         self.archived.remove(row);
+    }
+
+    /// Inserts results between the messages of a row, which are not judged again.
+    fn insert_between(&mut self, row: &StoredId, first: &StoredId, results: &[Placed]) {
+        let active = self.active.entry(row.clone()).or_default();
+        for placed in results.iter().rev() {
+            active.insert(placed.before, placed.message.clone());
+        }
+        let mut talk = Talk::default();
+        for message in active.iter() {
+            let flaw = talk.add(message, calls(message));
+            let is_new = results.iter().any(|placed| placed.message == *message);
+            self.flaws.extend(flaw.filter(|_| is_new).map(|flaw| (row.clone(), flaw)));
+        }
+        self.talks.insert(row.clone(), talk);
+        self.judged.0 += results.len();
+        self.added += results.len();
+        self.all.entry(first.clone()).or_default().extend(results.iter().map(|placed| placed.message.clone()));
     }
 
     fn add(&mut self, row: &StoredId, first: &StoredId, messages: &[NewMessage]) {

@@ -20,11 +20,17 @@ pub(super) fn begun(session: &NewSession, parent: Option<StoredId>, title: Optio
     }
 }
 
-/// The end of an orphan as the two writes that it is made of, none if its row was not open; `None` for any other write.
-pub(super) fn parts(write: &Write, written: &Written) -> Option<Vec<Write>> {
-    let Write::EndOrphan { session, at, messages } = write else { return None };
-    let append = Write::Append { session: session.clone(), messages: messages.clone(), taken: Vec::new() };
+/// The end of an orphan as the writes that it is made of, none if its row was not open; `None` for any other write. The first
+/// is that end with the results alone that come before another of the `active` messages.
+pub(super) fn parts(write: &Write, written: &Written, active: impl Fn(&StoredId) -> usize) -> Option<Vec<Write>> {
+    let Write::EndOrphan { session, at, results } = write else { return None };
+    let (between, last): (Vec<_>, Vec<_>) = results.iter().cloned().partition(|one| one.before < active(session));
+    let last: Vec<_> = last.into_iter().map(|placed| placed.message).collect();
+    let inserted =
+        (!between.is_empty()).then(|| Write::EndOrphan { session: session.clone(), at: *at, results: between });
+    let appended =
+        (!last.is_empty()).then(|| Write::Append { session: session.clone(), messages: last, taken: Vec::new() });
     let end = Write::End { session: session.clone(), at: *at, reason: EndReason::StartupOrphanReap };
-    let parts = (!messages.is_empty()).then_some(append).into_iter().chain([end]);
+    let parts = inserted.into_iter().chain(appended).chain([end]);
     Some(parts.filter(|_| written.changed > 0).collect())
 }

@@ -14,6 +14,8 @@ use serde::Deserialize;
 pub(crate) struct Talk {
     /// The ids of the calls of the last message with calls that have no result yet.
     open: Vec<String>,
+    /// The ids of the calls of earlier messages that have no result.
+    passed_over: Vec<String>,
     has_calls: bool,
 }
 
@@ -34,6 +36,11 @@ impl Talk {
         &self.open
     }
 
+    /// The ids of all calls that have no result, oldest first.
+    pub(crate) fn without_result(&self) -> impl Iterator<Item = &String> {
+        self.passed_over.iter().chain(&self.open)
+    }
+
     /// Whether any message has a call.
     pub(crate) fn has_calls(&self) -> bool {
         self.has_calls
@@ -49,10 +56,14 @@ impl Talk {
                     self.open.remove(place);
                     None
                 }
-                None => Some(Flaw::Stray(id.to_owned())),
+                None => {
+                    self.passed_over.retain(|call| call != id);
+                    Some(Flaw::Stray(id.to_owned()))
+                }
             };
         }
-        let unanswered = std::mem::take(&mut self.open).into_iter().next();
+        let unanswered = self.open.first().cloned();
+        self.passed_over.append(&mut self.open);
         self.open = calls;
         self.has_calls |= !self.open.is_empty();
         let is_empty = message.role == Role::Assistant
@@ -167,6 +178,17 @@ mod tests {
             ("u c1 r1 c1 r1 u", "two calls `1`"),
         ] {
             assert_eq!(reason(words).as_deref(), Some(expected), "{words}");
+        }
+    }
+
+    /// A call that was passed over has no result, unless one comes late.
+    #[test]
+    fn calls_without_a_result_are_known() {
+        for (words, expected) in [("u c1 u c2", "1 2"), ("u c1 u r1", ""), ("u c1,2 r1 u a", "2"), ("u c1 r1 a", "")] {
+            let mut talk = Talk::default();
+            words.split(' ').map(message).for_each(|message| drop(talk.add(&message, calls(&message))));
+            let open: Vec<&str> = talk.without_result().map(String::as_str).collect();
+            assert_eq!(open.join(" "), expected, "{words}");
         }
     }
 
