@@ -113,7 +113,7 @@ const CRATES: &[Crate] = &[
         never: COMMAND_LINE,
         layers: &[
             // The claims, the errors, and what the database has.
-            &["error", "kind", "schema", "transcript"],
+            &["error", "kind", "lock", "schema", "transcript"],
             // A row, a way to read the file, and questions for SQL.
             &["row"],
             &["keys", "lineage", "open", "scan"],

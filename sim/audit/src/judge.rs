@@ -6,9 +6,7 @@ use crate::kind::{Defect, Kind};
 use crate::lineage::{Lineage, is_end_of_the_gateway};
 use crate::repair;
 use crate::row::{Mark, Row, is_of_another_program};
-
-/// How many messages a finding names.
-const MESSAGES_MAX: usize = 10;
+use crate::transcript::Ids;
 
 /// What the judgement depends on beside the rows.
 #[derive(Clone, Copy, Debug)]
@@ -182,20 +180,23 @@ impl<'a> Judge<'a> {
     fn messages(&mut self, row: &Row) {
         let talk = &row.talk;
         let is_young = row.last_used().is_none_or(|last| self.terms.now - last <= self.terms.age);
-        let may_be_under_way = row.is_open() && is_young && talk.is_under_way;
-        let unanswered: &[i64] = if may_be_under_way { &[] } else { &talk.unanswered };
+        let (none, may_be_under_way) = (Ids::default(), row.is_open() && is_young && talk.is_under_way);
         let kinds = [
-            (Kind::CallWithoutResult, unanswered, "with a call that no result follows"),
+            (
+                Kind::CallWithoutResult,
+                if may_be_under_way { &none } else { &talk.unanswered },
+                "with a call that no result follows",
+            ),
             (Kind::ResultWithoutCall, &talk.unasked, "with a result that follows no open call"),
             (Kind::DuplicateMessages, &talk.repeated, "stored a second time"),
             (Kind::MessageAfterEnd, &talk.after_end, "dated after its end"),
         ];
         for (kind, ids, what) in kinds {
-            if let Some(first) = ids.first() {
-                let claim = format!("{} {what}, the first with id {first}", messages(ids.len() as u64));
+            if let Some(first) = ids.first.first() {
+                let claim = format!("{} {what}, the first with id {first}", messages(ids.count));
                 self.add(kind, claim, &[row]);
                 let finding = self.findings.last_mut().expect("it was just added");
-                finding.messages = ids.iter().copied().take(MESSAGES_MAX).collect();
+                finding.messages.clone_from(&ids.first);
             }
         }
     }

@@ -1,10 +1,10 @@
 //! Judges the rows of a gateway's `state.db` by claims that hold in a sound one.
 //!
-//! In the order an audit goes through them: `open` finds a way to read the file that changes and creates nothing,
-//! `schema` asks which columns it has, `row` reads the sessions, `scan` streams the messages through `transcript`,
-//! `lineage` looks at the chains of rows, `keys` at what refers to nothing. `judge` makes a [`Finding`] of each claim
-//! that does not hold, with the `pattern` that `sim find` takes and the `repair` of a safe kind. Start at [`audit`](audit()); the
-//! claims are in [`Kind`].
+//! In the order an audit goes through them: `open` finds a way to read the file that changes and creates nothing, with a
+//! `lock` for the time of the look, `schema` asks which columns it has, `row` reads the sessions, `scan` streams the messages
+//! through `transcript`, `lineage` looks at the chains of rows, `keys` at what refers to nothing. `judge` makes a [`Finding`] of
+//! each claim that does not hold, with the `pattern` that `sim find` takes and the `repair` of a safe kind. Start at
+//! [`audit`](audit()); the claims are in [`Kind`].
 
 mod audit;
 mod error;
@@ -13,6 +13,7 @@ mod judge;
 mod keys;
 mod kind;
 mod lineage;
+mod lock;
 mod open;
 mod pattern;
 mod repair;

@@ -13,6 +13,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::error::AuditError;
+use crate::lock;
 
 /// The first bytes of every SQLite database that is not encrypted.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -58,28 +59,72 @@ struct Stamp {
     modified: Option<std::time::Duration>,
 }
 
-impl Opened {
-    /// Opens the file, and reads its first page.
-    pub(crate) fn open(path: &Path) -> Result<Self, AuditError> {
-        let header = header(path)?;
+/// A file at which was looked. While this lives, no gateway removes what was seen beside it.
+#[derive(Debug)]
+struct Held {
+    path: PathBuf,
+    way: Way,
+    /// Locked; unlocked when it is closed.
+    _file: File,
+}
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    BesideAWriter,
+    CopyWithWal,
+    WithoutWal,
+    File,
+}
+
+impl Held {
+    /// Finds the way.
+    ///
+    /// The last gateway that closes a database removes its WAL, and SQLite would create one for a reader that comes then. So
+    /// the file is locked first, as every reader locks it: only who is alone with it may remove the WAL.
+    fn look(path: &Path) -> Result<Self, AuditError> {
+        let file = file(path)?;
+        if !lock::shared(&file, BUSY) {
+            return Err(AuditError::Locked { path: path.to_owned() });
+        }
+        let header = header(path, &file)?;
         // What belongs to the file lies beside it, not beside a link to it.
-        let path = &fs::canonicalize(path).map_err(|source| unreadable(path, source))?;
-        let (wal, shm) = (beside(path, "-wal"), beside(path, "-shm"));
+        let path = fs::canonicalize(path).map_err(|source| unreadable(path, source))?;
+        let (wal, shm) = (beside(&path, "-wal"), beside(&path, "-shm"));
         let is_wal_mode = header[READ_VERSION] == 2;
-        match (is_wal_mode, wal.exists(), shm.exists()) {
-            (true, true, true) => Self::beside_a_writer(path),
-            (true, true, false) if has_bytes(&wal) => Self::copied(path, "-wal"),
-            (true, ..) => {
+        let way = match (is_wal_mode, wal.exists(), shm.exists()) {
+            (true, true, true) => Way::BesideAWriter,
+            (true, true, false) if has_bytes(&wal) => Way::CopyWithWal,
+            (true, ..) => Way::WithoutWal,
+            (false, ..) => Way::File,
+        };
+        Ok(Self { path, way, _file: file })
+    }
+
+    /// Goes it, up to the lock that SQLite itself holds while it reads.
+    fn open(self) -> Result<Opened, AuditError> {
+        let path = &self.path;
+        match self.way {
+            Way::BesideAWriter => Opened::beside_a_writer(path),
+            Way::CopyWithWal => Opened::copied(path, "-wal"),
+            Way::WithoutWal => {
                 let stamp = Stamp::of(path).map_err(|source| unreadable(path, source))?;
                 let connection = connect(path, "mode=ro&immutable=1")?;
-                Self::checked(connection, Read::WithoutWal, path, Some(stamp), None)
+                Opened::checked(connection, Read::WithoutWal, path, Some(stamp), None)
             }
-            (false, ..) => match Self::checked(connect(path, "mode=ro")?, Read::File, path, None, None) {
+            Way::File => match Opened::checked(connect(path, "mode=ro")?, Read::File, path, None, None) {
                 // A writer has died in a transaction, and only a writer may roll it back.
-                Err(AuditError::Query { source, .. }) if needs_a_writer(&source) => Self::copied(path, "-journal"),
+                Err(AuditError::Query { source, .. }) if needs_a_writer(&source) => Opened::copied(path, "-journal"),
                 opened => opened,
             },
         }
+    }
+}
+
+impl Opened {
+    /// Opens the file, and reads its first page.
+    pub(crate) fn open(path: &Path) -> Result<Self, AuditError> {
+        Held::look(path)?.open()
     }
 
     /// Whether the file is still the one that was read.
@@ -153,7 +198,7 @@ pub(crate) fn of_sqlite(path: &Path, source: rusqlite::Error, complaint: Option<
     }
 }
 
-fn header(path: &Path) -> Result<[u8; 100], AuditError> {
+fn file(path: &Path) -> Result<File, AuditError> {
     let failed = |source| unreadable(path, source);
     let metadata = fs::metadata(path).map_err(failed)?;
     if metadata.is_dir() {
@@ -166,8 +211,12 @@ fn header(path: &Path) -> Result<[u8; 100], AuditError> {
     if metadata.len() == 0 {
         return Err(AuditError::Empty { path: path.to_owned() });
     }
+    File::open(path).map_err(failed)
+}
+
+fn header(path: &Path, mut file: &File) -> Result<[u8; 100], AuditError> {
     let mut header = [0; 100];
-    let is_whole = File::open(path).map_err(failed)?.read_exact(&mut header).is_ok();
+    let is_whole = file.read_exact(&mut header).is_ok();
     if !is_whole || !header.starts_with(MAGIC) {
         return Err(AuditError::NotADatabase { path: path.to_owned() });
     }
@@ -227,6 +276,32 @@ fn make_writable(path: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A gateway that ends between the look and the open leaves its WAL, so that SQLite does not create another one; the next
+    /// that ends removes it.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_last_gateway_may_end_meanwhile() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.db");
+        let gateway = || {
+            let gateway = Connection::open(&path).expect("it opens");
+            gateway
+                .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE IF NOT EXISTS notes (text)")
+                .expect("a table");
+            gateway
+        };
+        let files = || fs::read_dir(folder.path()).expect("a folder").count();
+        let last = gateway();
+        let held = Held::look(&path).expect("it is a database");
+        assert_eq!((held.way, files()), (Way::BesideAWriter, 3));
+        drop(last);
+        let opened = held.open().expect("it opens");
+        assert_eq!((opened.read, files()), (Read::WithWal, 3));
+        drop(opened);
+        drop(gateway());
+        assert_eq!(files(), 1);
+    }
 
     /// A file that is read without locks has had no writer meanwhile, whether it has grown or not.
     #[test]

@@ -10,10 +10,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::row::{Row, place, seconds, text};
 use crate::schema::Schema;
-use crate::transcript::{CallId, Message, Part, Role, Transcript};
-
-/// A message may be dated a little after the end of its row: some are dated when they are stored, others when they are said.
-const SLACK: f64 = 1.0;
+use crate::transcript::{CallId, Message, Part, Role, Talk, Transcript};
 
 /// An id of a call from this length on is drawn at random. Shorter ones, such as `call_0`, come again in each answer.
 const UNIQUE_LENGTH: usize = 16;
@@ -53,9 +50,8 @@ pub(crate) fn messages(connection: &Connection, schema: &Schema, rows: &mut [Row
                 Some(place) => {
                     // The index has them by time; they were stored in the order of their ids.
                     ids.sort_unstable();
-                    let transcript = reader.read(&ids)?;
                     let row = &mut rows[place];
-                    row.talk = transcript.sum_up(row.ended_at, SLACK);
+                    row.talk = reader.read(&ids, row.ended_at)?;
                 }
                 None => scanned.without_row.push((session, ids.len() as u64)),
             }
@@ -70,7 +66,6 @@ pub(crate) fn messages(connection: &Connection, schema: &Schema, rows: &mut [Row
 /// Reads messages by id.
 struct Reader<'a> {
     statement: Statement<'a>,
-    transcript: Transcript,
 }
 
 impl<'a> Reader<'a> {
@@ -86,12 +81,12 @@ impl<'a> Reader<'a> {
             column("active", "1"),
             column("compacted", "0"),
         );
-        Ok(Self { statement: connection.prepare(&sql)?, transcript: Transcript::default() })
+        Ok(Self { statement: connection.prepare(&sql)? })
     }
 
-    fn read(&mut self, ids: &[i64]) -> rusqlite::Result<&Transcript> {
-        self.transcript.clear();
-        let calls = &mut self.transcript.calls;
+    /// Reads the messages of one row, which ended at `ended_at`, if at all.
+    fn read(&mut self, ids: &[i64], ended_at: Option<f64>) -> rusqlite::Result<Talk> {
+        let mut transcript = Transcript::new(ended_at);
         for &id in ids {
             let mut found = self.statement.query([id])?;
             let Some(row) = found.next()? else { continue };
@@ -99,20 +94,19 @@ impl<'a> Reader<'a> {
             for column in [0, 2, 3, 4] {
                 hash(&mut digest, row.get_ref(column)?);
             }
-            let begin = calls.len();
-            let calls_made = read_calls(row.get_ref(4)?, calls);
-            self.transcript.messages.push(Message {
+            let (calls, calls_made) = read_calls(row.get_ref(4)?);
+            transcript.add(Message {
                 id,
                 role: role(row.get_ref(0)?),
                 part: part(row.get_ref(5)?, row.get_ref(6)?),
                 at: seconds(row.get_ref(1)?),
                 digest: digest.finish(),
-                calls: begin..calls.len(),
+                calls,
                 calls_made,
                 answers: bytes(row.get_ref(3)?).filter(|id| !id.is_empty()).map(|id| call_id(id, id)),
             });
         }
-        Ok(&self.transcript)
+        Ok(transcript.finish())
     }
 }
 
@@ -163,22 +157,21 @@ struct Call<'a> {
     call_id: Option<std::borrow::Cow<'a, str>>,
 }
 
-/// Appends the ids of the calls in a column, and returns the number of calls as the releases count them: the elements of a
-/// list, or 1 for anything else.
-fn read_calls(value: ValueRef<'_>, calls: &mut Vec<CallId>) -> u64 {
-    let Some(text) = bytes(value).filter(|text| !text.is_empty()) else { return 0 };
+/// The ids of the calls in a column, and the number of calls as the releases count them: the elements of a list, or 1 for
+/// anything else.
+fn read_calls(value: ValueRef<'_>) -> (Vec<CallId>, u64) {
+    let Some(text) = bytes(value).filter(|text| !text.is_empty()) else { return (Vec::new(), 0) };
     if let Ok(list) = serde_json::from_slice::<Vec<Call<'_>>>(text) {
         let named = list.iter().filter_map(|call| {
             let first = call.id.as_ref().or(call.call_id.as_ref())?;
             let second = call.call_id.as_ref().unwrap_or(first);
             Some(call_id(first.as_bytes(), second.as_bytes()))
         });
-        calls.extend(named);
-        return list.len() as u64;
+        return (named.collect(), list.len() as u64);
     }
     match serde_json::from_slice::<Vec<IgnoredAny>>(text) {
-        Ok(list) => list.len() as u64,
-        Err(_) => 1,
+        Ok(list) => (Vec::new(), list.len() as u64),
+        Err(_) => (Vec::new(), 1),
     }
 }
 

@@ -1,12 +1,17 @@
-//! The messages of one row: which calls and results belong together, and what is stored twice. Pure: it reads no database.
+//! The messages of one row, in the order in which they were stored: which calls and results belong together, and what is stored
+//! twice. Pure: it reads no database.
+//!
+//! A row may have millions of messages. So they are taken one at a time, and of each only its time and its digest stay.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::collections::BTreeMap;
 
 /// Times closer than this are one time: half a millisecond, the resolution of some writers, in seconds.
 const SAME_TIME: f64 = 0.0005;
 /// An exchange that is stored within this time, in seconds, was not made then: no model answers as fast.
 const AT_ONCE: f64 = 0.05;
+/// A message may be dated a little after the end of its row, in seconds: some are dated when they are stored, others when they
+/// are said.
+const SLACK: f64 = 1.0;
 
 /// Who says a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +41,7 @@ pub(crate) struct CallId {
 }
 
 /// A message without its text.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Message {
     pub(crate) id: i64,
     pub(crate) role: Role,
@@ -45,19 +50,31 @@ pub(crate) struct Message {
     pub(crate) at: Option<f64>,
     /// Of role, text, calls and the id of the result.
     pub(crate) digest: u64,
-    /// The calls that it makes, as a range of [`Transcript::calls`].
-    pub(crate) calls: Range<usize>,
+    /// The calls that it makes, of those that have an id.
+    pub(crate) calls: Vec<CallId>,
     /// How many calls it makes, also those without an id.
     pub(crate) calls_made: u64,
     /// The call that it answers.
     pub(crate) answers: Option<CallId>,
 }
 
-/// The messages of one row, in the order in which they were stored.
+/// Messages of one kind in a row: how many, and the ids of the first.
 #[derive(Debug, Default)]
-pub(crate) struct Transcript {
-    pub(crate) messages: Vec<Message>,
-    pub(crate) calls: Vec<CallId>,
+pub(crate) struct Ids {
+    pub(crate) count: u64,
+    pub(crate) first: Vec<i64>,
+}
+
+impl Ids {
+    /// How many ids are kept, which a finding names.
+    const KEPT: usize = 10;
+
+    fn add(&mut self, id: i64) {
+        self.count += 1;
+        if self.first.len() < Self::KEPT {
+            self.first.push(id);
+        }
+    }
 }
 
 /// What the messages of a row amount to.
@@ -71,15 +88,15 @@ pub(crate) struct Talk {
     /// The largest time of a message, in seconds since 1970.
     pub(crate) last_at: Option<f64>,
     /// Messages with a call that no result follows; of the last message of an open row, the call may be under way.
-    pub(crate) unanswered: Vec<i64>,
+    pub(crate) unanswered: Ids,
     /// Whether the only unanswered calls are those of the last message that makes any.
     pub(crate) is_under_way: bool,
     /// Results that follow no open call.
-    pub(crate) unasked: Vec<i64>,
+    pub(crate) unasked: Ids,
     /// Messages that repeat earlier ones.
-    pub(crate) repeated: Vec<i64>,
+    pub(crate) repeated: Ids,
     /// Messages with a time after the end of the row.
-    pub(crate) after_end: Vec<i64>,
+    pub(crate) after_end: Ids,
 }
 
 impl Talk {
@@ -88,107 +105,173 @@ impl Talk {
     }
 }
 
+/// Takes the messages of one row.
+#[derive(Debug)]
+pub(crate) struct Transcript {
+    ended_at: Option<f64>,
+    talk: Talk,
+    repetitions: Repetitions,
+    calls: Calls,
+    /// The last live message. The next one may show that it repeats an earlier one.
+    last: Option<(Message, Place)>,
+}
+
 impl Transcript {
-    pub(crate) fn clear(&mut self) {
-        self.messages.clear();
-        self.calls.clear();
+    /// Of a row that ended at `ended_at`, if at all.
+    pub(crate) fn new(ended_at: Option<f64>) -> Self {
+        let (talk, repetitions, calls) = (Talk::default(), Repetitions::default(), Calls::default());
+        Self { ended_at, talk, repetitions, calls, last: None }
     }
 
-    /// Sums up the messages of a row that ended at `ended_at`, if at all; a message up to `slack` seconds after it is in time.
-    pub(crate) fn sum_up(&self, ended_at: Option<f64>, slack: f64) -> Talk {
-        let mut talk = Talk::default();
-        for message in &self.messages {
-            let calls = i64::try_from(message.calls_made).unwrap_or(i64::MAX);
-            match message.part {
-                Part::Live => (talk.live, talk.live_calls) = (talk.live + 1, talk.live_calls + calls),
-                Part::Undone => (talk.undone, talk.undone_calls) = (talk.undone + 1, talk.undone_calls + calls),
-                Part::Archived => talk.archived += 1,
-            }
-            talk.last_at = match (talk.last_at, message.at) {
-                (Some(last), Some(at)) => Some(last.max(at)),
-                (last, at) => last.or(at),
-            };
-            if let (Some(ended), Some(at)) = (ended_at, message.at)
-                && at > ended + slack
-            {
-                talk.after_end.push(message.id);
-            }
+    /// Takes the next message.
+    pub(crate) fn add(&mut self, message: Message) {
+        let talk = &mut self.talk;
+        let calls = i64::try_from(message.calls_made).unwrap_or(i64::MAX);
+        match message.part {
+            Part::Live => (talk.live, talk.live_calls) = (talk.live + 1, talk.live_calls + calls),
+            Part::Undone => (talk.undone, talk.undone_calls) = (talk.undone + 1, talk.undone_calls + calls),
+            Part::Archived => talk.archived += 1,
         }
-        let live: Vec<&Message> = self.messages.iter().filter(|message| message.part == Part::Live).collect();
-        let repeated = self.repeated(&live);
-        let once: Vec<&Message> = live.iter().copied().filter(|message| !repeated.contains(&message.id)).collect();
-        self.match_calls(&once, &mut talk);
-        talk.repeated = repeated.into_iter().collect();
-        talk
+        talk.last_at = match (talk.last_at, message.at) {
+            (Some(last), Some(at)) => Some(last.max(at)),
+            (last, at) => last.or(at),
+        };
+        if let (Some(ended), Some(at)) = (self.ended_at, message.at)
+            && at > ended + SLACK
+        {
+            talk.after_end.add(message.id);
+        }
+        if message.part == Part::Live {
+            let mut last = self.last.take();
+            let place = self.repetitions.place(&message, last.as_mut().map(|(message, place)| (&*message, place)));
+            self.settle(last);
+            self.last = Some((message, place));
+        }
     }
 
-    /// The ids of messages that were stored before.
+    /// What the messages amount to.
+    pub(crate) fn finish(mut self) -> Talk {
+        let last = self.last.take();
+        self.settle(last);
+        self.calls.finish(&mut self.talk);
+        self.talk
+    }
+
+    /// Of the live message before the current one it is known now whether it repeats another. If so, its calls are those of
+    /// the other one.
+    fn settle(&mut self, last: Option<(Message, Place)>) {
+        match last {
+            Some((message, Place { is_repeated: true, .. })) => self.talk.repeated.add(message.id),
+            Some((message, _)) => self.calls.take(&message, &mut self.talk),
+            None => {}
+        }
+    }
+}
+
+/// Where a live message stands.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Its number among the live messages.
+    own: usize,
+    /// The number of the first message that is equal; its own if there is none before it.
+    first: usize,
+    is_repeated: bool,
+}
+
+/// The live messages so far, as far as a later one may repeat them.
+#[derive(Debug, Default)]
+struct Repetitions {
+    /// The number of the first message with a digest.
+    first: BTreeMap<u64, usize>,
+    /// The time of each message, in seconds since 1970; no number if it has none.
+    times: Vec<f64>,
+    /// The latest time.
+    latest: Option<f64>,
+}
+
+impl Repetitions {
+    /// Finds whether a message was stored before, and whether it shows that the one before it was.
     ///
     /// A person may say the same thing twice, and get the same answer. So an equal message is a repetition only if it has the
     /// id of the same call; if it has the time of the earlier one, and later ones were stored in between; if it follows another
     /// repetition as it did the first time; or if an exchange is stored faster than the first time and than a model could answer.
-    fn repeated(&self, live: &[&Message]) -> BTreeSet<i64> {
-        let mut repeated = BTreeSet::new();
-        let mut first: BTreeMap<u64, usize> = BTreeMap::new();
-        let mut latest = f64::NEG_INFINITY;
-        let gap = |one: usize, next: usize| Some((live[next].at? - live[one].at?).abs());
-        for (place, message) in live.iter().enumerate() {
-            let before = latest;
-            latest = message.at.map_or(latest, |at| latest.max(at));
-            let Some(&earlier) = first.get(&message.digest) else {
-                first.insert(message.digest, place);
-                continue;
-            };
-            let ids = || self.calls[message.calls.clone()].iter().chain(&message.answers);
-            let same_call = ids().next().is_some() && ids().all(|id| id.is_unique);
-            let goes_back = message.at.is_some_and(|at| at < before - SAME_TIME);
-            let same_time = gap(earlier, place).is_some_and(|gap| gap < SAME_TIME) && goes_back;
-            // The pair of this message and the one before it, if it was stored before.
-            let pair = place.checked_sub(1).filter(|last| {
-                earlier != place && first.get(&live[*last].digest).is_some_and(|of| of != last && of + 1 == earlier)
-            });
-            let follows = pair.is_some_and(|last| repeated.contains(&live[last].id));
-            let too_fast = pair.is_some_and(|last| {
-                live[last].role != message.role
-                    && gap(last, place).is_some_and(|gap| gap < AT_ONCE)
-                    && gap(earlier - 1, earlier).is_some_and(|gap| gap >= AT_ONCE)
-            });
-            if same_call || same_time || follows || too_fast {
-                repeated.insert(message.id);
-                repeated.extend(pair.filter(|_| too_fast).map(|last| live[last].id));
-            }
+    fn place(&mut self, message: &Message, last: Option<(&Message, &mut Place)>) -> Place {
+        let own = self.times.len();
+        self.times.push(message.at.unwrap_or(f64::NAN));
+        let before = self.latest;
+        self.latest = [before, message.at].into_iter().flatten().reduce(f64::max);
+        let earlier = *self.first.entry(message.digest).or_insert(own);
+        let mut place = Place { own, first: earlier, is_repeated: false };
+        if earlier == own {
+            return place;
         }
-        repeated
+        let ids = || message.calls.iter().chain(&message.answers);
+        let same_call = ids().next().is_some() && ids().all(|id| id.is_unique);
+        let goes_back = message.at.zip(before).is_some_and(|(at, before)| at < before - SAME_TIME);
+        let same_time = self.gap(earlier, own) < SAME_TIME && goes_back;
+        // The pair of this message and the one before it, if it was stored before.
+        let pair = last.filter(|(_, last)| last.first != last.own && last.first + 1 == earlier);
+        let follows = pair.as_ref().is_some_and(|(_, last)| last.is_repeated);
+        let too_fast = pair.filter(|(other, last)| {
+            other.role != message.role && self.gap(last.own, own) < AT_ONCE && self.gap(earlier - 1, earlier) >= AT_ONCE
+        });
+        place.is_repeated = same_call || same_time || follows || too_fast.is_some();
+        if let Some((_, last)) = too_fast {
+            last.is_repeated = true;
+        }
+        place
     }
 
-    fn match_calls(&self, messages: &[&Message], talk: &mut Talk) {
-        // The open calls, by the hash of each of their names, as places in `self.calls`.
-        let mut open: BTreeMap<u64, usize> = BTreeMap::new();
-        let mut makers: BTreeMap<usize, i64> = BTreeMap::new();
-        let mut last_maker = None;
-        for message in messages {
-            if message.role == Role::Tool {
-                let Some(answers) = message.answers else { continue };
-                match open.get(&answers.names[0]).copied() {
-                    Some(call) => {
-                        for name in self.calls[call].names {
-                            open.remove(&name);
-                        }
-                        makers.remove(&call);
+    /// The seconds between two messages. No number, which is neither more nor less than any, if one of them has no time.
+    fn gap(&self, one: usize, next: usize) -> f64 {
+        (self.times[next] - self.times[one]).abs()
+    }
+}
+
+/// The calls that have no result so far.
+#[derive(Debug, Default)]
+struct Calls {
+    /// By their number in the row.
+    open: BTreeMap<usize, OpenCall>,
+    /// The number of the call that a name stands for, by the hash of the name.
+    by_name: BTreeMap<u64, usize>,
+    made: usize,
+    /// The last message that makes any.
+    last_maker: Option<i64>,
+}
+
+#[derive(Debug)]
+struct OpenCall {
+    names: [u64; 2],
+    maker: i64,
+}
+
+impl Calls {
+    fn take(&mut self, message: &Message, talk: &mut Talk) {
+        if message.role == Role::Tool {
+            let Some(answers) = message.answers else { return };
+            match self.by_name.get(&answers.names[0]).copied() {
+                Some(number) => {
+                    let call = self.open.remove(&number);
+                    for name in call.into_iter().flat_map(|call| call.names) {
+                        self.by_name.remove(&name);
                     }
-                    None => talk.unasked.push(message.id),
                 }
-            }
-            for call in message.calls.clone() {
-                makers.insert(call, message.id);
-                last_maker = Some(message.id);
-                for name in self.calls[call].names {
-                    open.insert(name, call);
-                }
+                None => talk.unasked.add(message.id),
             }
         }
-        let unanswered: BTreeSet<i64> = makers.into_values().collect();
-        talk.is_under_way = unanswered.iter().all(|maker| Some(*maker) == last_maker);
-        talk.unanswered = unanswered.into_iter().collect();
+        for call in &message.calls {
+            self.open.insert(self.made, OpenCall { names: call.names, maker: message.id });
+            self.by_name.extend(call.names.map(|name| (name, self.made)));
+            self.made += 1;
+            self.last_maker = Some(message.id);
+        }
+    }
+
+    fn finish(self, talk: &mut Talk) {
+        talk.is_under_way = self.open.values().all(|call| Some(call.maker) == self.last_maker);
+        let makers: Vec<i64> = self.open.into_values().map(|call| call.maker).collect();
+        // The calls of one message have neighbouring numbers.
+        makers.chunk_by(PartialEq::eq).for_each(|calls| talk.unanswered.add(calls[0]));
     }
 }
