@@ -296,6 +296,7 @@ mod tests {
         let held = Held::look(&path).expect("it is a database");
         assert_eq!((held.way, files()), (Way::BesideAWriter, 3));
         drop(last);
+        assert_eq!(files(), 3, "the WAL is left");
         let opened = held.open().expect("it opens");
         assert_eq!((opened.read, files()), (Read::WithWal, 3));
         drop(opened);
