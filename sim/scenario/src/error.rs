@@ -82,6 +82,10 @@ impl ScenarioError {
 
     /// A file whose bytes stop being UTF-8 at `offset`.
     pub(super) fn not_text(path: &Path, bytes: &[u8], offset: usize) -> Self {
+        if bytes.starts_with(b"SQLite format 3\0") {
+            let help = format!("`sim audit {}` judges the rows of a gateway's database", path.display());
+            return Self::of_path(path, "an SQLite database, not a scenario").with_help(help);
+        }
         // The text before the offset is the same in the lossy conversion, so the position is right in both.
         let text = String::from_utf8_lossy(bytes);
         let found = bytes[offset];

@@ -99,6 +99,13 @@ fn not_utf8() {
     check_refused(&["run", "story.toml"], &[("story.toml", text)], &said);
 }
 
+/// A database is no scenario; the message names the command for it.
+#[test]
+fn a_database() {
+    let said = ["state.db: an SQLite database, not a scenario", "`sim audit state.db`"];
+    check_refused(&["run", "state.db"], &[("state.db", b"SQLite format 3\0\x10\x00\xff")], &said);
+}
+
 /// A command that runs nothing must not pass, for any reason.
 #[test]
 fn nothing_to_run() {

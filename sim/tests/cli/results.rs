@@ -83,7 +83,7 @@ fn a_violation_exits_10_unless_it_is_expected() {
     run(&[("a.toml", VISIT.as_bytes()), ("b.toml", GHOST.as_bytes()), ("c.toml", expecting.as_bytes())], 10);
 }
 
-/// Inside `scenarios/` every file must have a snapshot; elsewhere the rows are printed.
+/// Inside `scenarios/` every file that does not state its rows must have a snapshot; elsewhere the rows are printed.
 #[test]
 fn a_missing_snapshot_exits_15_inside_scenarios_only() {
     for (path, code) in [("scenarios/visit.toml", 15), ("scenarios/deep/visit.toml", 15), ("stories/visit.toml", 0)] {
@@ -92,6 +92,8 @@ fn a_missing_snapshot_exits_15_inside_scenarios_only() {
         assert!(printed.contains("no snapshot"), "{printed}");
     }
     check(&["run"], &[("scenarios/visit.toml", VISIT.as_bytes())], 15, &[]);
+    let with_rows = format!("{VISIT}\n[[expect.rows]]\nopen = true\ncount = 0\n");
+    check(&["run"], &[("scenarios/visit.toml", with_rows.as_bytes())], 0, &[]);
 }
 
 /// Whether a file is inside `scenarios/` does not depend on the working directory or on how the path is written.
