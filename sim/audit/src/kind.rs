@@ -104,6 +104,169 @@ const TIMESTAMP: (&str, &str) = ("messages", "timestamp");
 const TOOL_CALLS: (&str, &str) = ("messages", "tool_calls");
 const TOOL_CALL_ID: (&str, &str) = ("messages", "tool_call_id");
 
+const fn entry(
+    name: &'static str,
+    claim: &'static str,
+    needs: &'static [(&'static str, &'static str)],
+    defects: &'static [Defect],
+    otherwise: &'static str,
+) -> Entry {
+    Entry { name, claim, needs, defects, otherwise, is_safe: false }
+}
+
+const fn safe(entry: Entry) -> Entry {
+    Entry { is_safe: true, ..entry }
+}
+
+const OPEN_ROW_WITHOUT_OWNER: Entry = safe(entry(
+    "open_row_without_owner",
+    "an open row of the gateway was used within the age: started, or given a message",
+    &[ENDED_AT, STARTED_AT, SOURCE, TIMESTAMP],
+    defects![A3 ALL, S1 ALL, S8 ALL, S9 ALL, S21 ONLY_19, S19 FROM_18, S24 UNTIL_17, A11 UNTIL_17, A35 ALL],
+    "a client that stays connected for longer than the age",
+));
+const TWO_OPEN_ROWS_IN_CHAIN: Entry = entry(
+    "two_open_rows_in_chain",
+    "at most one row of a chain of continuations is open",
+    &[ENDED_AT, END_REASON, PARENT],
+    defects![A10 ALL, A9 ONLY_16, S24 UNTIL_17, S25 UNTIL_18],
+    "",
+);
+const CONTINUED_ROW_NOT_COMPRESSED: Entry = entry(
+    "continued_row_not_compressed",
+    "a row that another continues is ended `compression`",
+    &[ENDED_AT, END_REASON, PARENT],
+    defects![S9 ALL, A10 ALL, A9 ONLY_16, A33 ALL],
+    "",
+);
+const COMPRESSED_ROW_WITHOUT_CHILD: Entry = entry(
+    "compressed_row_without_child",
+    "a row that is ended `compression` is continued by another",
+    &[ENDED_AT, END_REASON, PARENT],
+    defects![B2 ALL, A32 ALL, B1 UNTIL_17],
+    "a continuation that a person has deleted",
+);
+const COMPRESSED_ROW_CONTINUED_TWICE: Entry = entry(
+    "compressed_row_continued_twice",
+    "a row that is ended `compression` is continued once",
+    &[ENDED_AT, END_REASON, PARENT],
+    defects![S24 UNTIL_17, S25 UNTIL_18],
+    "",
+);
+const COMPRESSED_ROW_WITHOUT_MESSAGES: Entry = entry(
+    "compressed_row_without_messages",
+    "a row that is ended `compression` has the messages that were compressed",
+    &[ENDED_AT, END_REASON],
+    defects![B3 ONLY_16],
+    "",
+);
+const ROW_WITHOUT_MESSAGES: Entry = entry(
+    "row_without_messages",
+    "a row without a title has a message, unless it was just inserted",
+    &[ENDED_AT, STARTED_AT, SOURCE],
+    defects![B4 ONLY_16, A15 ALL, S20 FROM_18, A14 ALL, A13 UNTIL_18, S8 ALL, B11 NONE],
+    "a conversation whose messages were all taken back",
+);
+const MESSAGE_COUNT_DIFFERS: Entry = safe(entry(
+    "message_count_differs",
+    "`message_count` is the number of live messages, taken back ones counted or not",
+    &[("sessions", "message_count")],
+    &[],
+    "a write by another program, or a repair by hand",
+));
+const TOOL_CALL_COUNT_DIFFERS: Entry = safe(entry(
+    "tool_call_count_differs",
+    "`tool_call_count` is the number of calls in live messages, taken back ones counted or not",
+    &[("sessions", "tool_call_count"), TOOL_CALLS],
+    &[],
+    "a write by another program, or a repair by hand",
+));
+const CALL_WITHOUT_RESULT: Entry = entry(
+    "call_without_result",
+    "each tool call in a live message is followed by its result, unless it may be under way",
+    &[ROLE, TOOL_CALLS, TOOL_CALL_ID],
+    defects![A3 ALL, A13 UNTIL_18, A30 NONE],
+    "a process that was killed during the call (#11351)",
+);
+const RESULT_WITHOUT_CALL: Entry = entry(
+    "result_without_call",
+    "each result in a live message follows its call, and is the only one",
+    &[ROLE, TOOL_CALLS, TOOL_CALL_ID],
+    defects![B3 UNTIL_17, A19 FROM_18],
+    "a compression of 0.16 to 0.19: what it keeps may begin with a result",
+);
+const DUPLICATE_MESSAGES: Entry = entry(
+    "duplicate_messages",
+    "no live message is stored twice in a row",
+    &[ROLE, ("messages", "content"), TIMESTAMP],
+    defects![B5 FROM_17, B6 ONLY_16, A34 FROM_17, S33 ALL],
+    "",
+);
+const MESSAGE_AFTER_END: Entry = entry(
+    "message_after_end",
+    "no message is dated after the end of its row",
+    &[ENDED_AT, TIMESTAMP],
+    defects![S10 ALL, S34 ALL, S6 ALL, S4 ALL, S7 FROM_17, S29 UNTIL_18, S30 FROM_18, S32 FROM_18, S24 UNTIL_17, S25 UNTIL_18, S12 ALL, A33 ALL],
+    "a wall clock that was set back before the end",
+);
+const PLATFORM_ROW_ENDED: Entry = entry(
+    "platform_row_ended",
+    "a gateway of terminals ends no row of a messaging platform",
+    &[SOURCE, END_REASON],
+    defects![A5 UNTIL_18, A6 ONLY_19],
+    "",
+);
+const SOURCE_UNKNOWN: Entry = entry(
+    "source_unknown",
+    "the source of a row is the program that inserted it",
+    &[SOURCE],
+    defects![B12 ALL, B1 UNTIL_17],
+    "",
+);
+const MESSAGES_WITHOUT_ROW: Entry = entry(
+    "messages_without_row",
+    "the row of each message exists",
+    &[],
+    defects![B1 UNTIL_17],
+    "rows that were deleted by hand, without foreign keys",
+);
+const PARENT_MISSING: Entry = safe(entry(
+    "parent_missing",
+    "the parent of a row exists",
+    &[PARENT],
+    defects![B1 UNTIL_17],
+    "rows that were deleted by hand, without foreign keys",
+));
+const PARENT_CYCLE: Entry = entry("parent_cycle", "no row is its own ancestor", &[PARENT], &[], "a repair by hand");
+const REFERENCE_MISSING: Entry = entry(
+    "reference_missing",
+    "what any other table refers to exists",
+    &[],
+    &[],
+    "rows that were deleted by hand, without foreign keys",
+);
+const ENDED_BEFORE_STARTED: Entry = safe(entry(
+    "ended_before_started",
+    "the end of a row is not before its start",
+    &[ENDED_AT, STARTED_AT],
+    &[],
+    "a wall clock that was set back in between",
+));
+const TITLE_GIVEN_TWICE: Entry = entry(
+    "title_given_twice",
+    "no two rows have one title",
+    &[("sessions", "title")],
+    &[],
+    "a database from before the unique index on titles",
+);
+const DAMAGED_PAGES: Entry = entry(
+    "damaged_pages",
+    "the pages of the two tables are sound",
+    &[],
+    &[],
+    "a copy that was made while a gateway wrote, or a disk that fails",
+);
+
 impl Kind {
     /// All kinds, in the order in which a report has them.
     pub const ALL: [Self; 22] = [
@@ -161,203 +324,30 @@ impl Kind {
         self.entry().is_safe
     }
 
-    fn entry(self) -> Entry {
+    fn entry(self) -> &'static Entry {
         match self {
-            Self::OpenRowWithoutOwner
-            | Self::TwoOpenRowsInChain
-            | Self::ContinuedRowNotCompressed
-            | Self::CompressedRowWithoutChild
-            | Self::CompressedRowContinuedTwice
-            | Self::CompressedRowWithoutMessages
-            | Self::RowWithoutMessages => self.of_lives(),
-            Self::MessageCountDiffers
-            | Self::ToolCallCountDiffers
-            | Self::CallWithoutResult
-            | Self::ResultWithoutCall
-            | Self::DuplicateMessages
-            | Self::MessageAfterEnd => self.of_messages(),
-            _ => self.of_references(),
-        }
-    }
-
-    fn of_lives(self) -> Entry {
-        let entry =
-            |name, claim, needs, defects, otherwise| Entry { name, claim, needs, defects, otherwise, is_safe: false };
-        match self {
-            Self::OpenRowWithoutOwner => Entry {
-                is_safe: true,
-                ..entry(
-                    "open_row_without_owner",
-                    "an open row of the gateway was used within the age: started, or given a message",
-                    &[ENDED_AT, STARTED_AT, SOURCE, TIMESTAMP],
-                    defects![A3 ALL, S1 ALL, S8 ALL, S9 ALL, S21 ONLY_19, S19 FROM_18, S24 UNTIL_17, A11 UNTIL_17, A35 ALL],
-                    "a client that stays connected for longer than the age",
-                )
-            },
-            Self::TwoOpenRowsInChain => entry(
-                "two_open_rows_in_chain",
-                "at most one row of a chain of continuations is open",
-                &[ENDED_AT, END_REASON, PARENT],
-                defects![A10 ALL, A9 ONLY_16, S24 UNTIL_17, S25 UNTIL_18],
-                "",
-            ),
-            Self::ContinuedRowNotCompressed => entry(
-                "continued_row_not_compressed",
-                "a row that another continues is ended `compression`",
-                &[ENDED_AT, END_REASON, PARENT],
-                defects![S9 ALL, A10 ALL, A9 ONLY_16, A33 ALL],
-                "",
-            ),
-            Self::CompressedRowWithoutChild => entry(
-                "compressed_row_without_child",
-                "a row that is ended `compression` is continued by another",
-                &[ENDED_AT, END_REASON, PARENT],
-                defects![B2 ALL, A32 ALL, B1 UNTIL_17],
-                "a continuation that a person has deleted",
-            ),
-            Self::CompressedRowContinuedTwice => entry(
-                "compressed_row_continued_twice",
-                "a row that is ended `compression` is continued once",
-                &[ENDED_AT, END_REASON, PARENT],
-                defects![S24 UNTIL_17, S25 UNTIL_18],
-                "",
-            ),
-            Self::CompressedRowWithoutMessages => entry(
-                "compressed_row_without_messages",
-                "a row that is ended `compression` has the messages that were compressed",
-                &[ENDED_AT, END_REASON],
-                defects![B3 ONLY_16],
-                "",
-            ),
-            _ => entry(
-                "row_without_messages",
-                "a row without a title has a message, unless it was just inserted",
-                &[ENDED_AT, STARTED_AT, SOURCE],
-                defects![B4 ONLY_16, A15 ALL, S20 FROM_18, A14 ALL, A13 UNTIL_18, S8 ALL, B11 NONE],
-                "a conversation whose messages were all taken back",
-            ),
-        }
-    }
-
-    fn of_messages(self) -> Entry {
-        let entry =
-            |name, claim, needs, defects, otherwise| Entry { name, claim, needs, defects, otherwise, is_safe: false };
-        match self {
-            Self::MessageCountDiffers => Entry {
-                is_safe: true,
-                ..entry(
-                    "message_count_differs",
-                    "`message_count` is the number of live messages, taken back ones counted or not",
-                    &[("sessions", "message_count")],
-                    &[],
-                    "a write by another program, or a repair by hand",
-                )
-            },
-            Self::ToolCallCountDiffers => Entry {
-                is_safe: true,
-                ..entry(
-                    "tool_call_count_differs",
-                    "`tool_call_count` is the number of calls in live messages, taken back ones counted or not",
-                    &[("sessions", "tool_call_count"), TOOL_CALLS],
-                    &[],
-                    "a write by another program, or a repair by hand",
-                )
-            },
-            Self::CallWithoutResult => entry(
-                "call_without_result",
-                "each tool call in a live message is followed by its result, unless it may be under way",
-                &[ROLE, TOOL_CALLS, TOOL_CALL_ID],
-                defects![A3 ALL, A13 UNTIL_18, A30 NONE],
-                "a process that was killed during the call (#11351)",
-            ),
-            Self::ResultWithoutCall => entry(
-                "result_without_call",
-                "each result in a live message follows its call, and is the only one",
-                &[ROLE, TOOL_CALLS, TOOL_CALL_ID],
-                defects![B3 UNTIL_17, A19 FROM_18],
-                "a compression of 0.16 to 0.19: what it keeps may begin with a result",
-            ),
-            Self::DuplicateMessages => entry(
-                "duplicate_messages",
-                "no live message is stored twice in a row",
-                &[ROLE, ("messages", "content"), TIMESTAMP],
-                defects![B5 FROM_17, B6 ONLY_16, A34 FROM_17, S33 ALL],
-                "",
-            ),
-            _ => entry(
-                "message_after_end",
-                "no message is dated after the end of its row",
-                &[ENDED_AT, TIMESTAMP],
-                defects![S10 ALL, S34 ALL, S6 ALL, S4 ALL, S7 FROM_17, S29 UNTIL_18, S30 FROM_18, S32 FROM_18, S24 UNTIL_17, S25 UNTIL_18, S12 ALL, A33 ALL],
-                "a wall clock that was set back before the end",
-            ),
-        }
-    }
-
-    fn of_references(self) -> Entry {
-        let entry =
-            |name, claim, needs, defects, otherwise| Entry { name, claim, needs, defects, otherwise, is_safe: false };
-        let safe = |entry| Entry { is_safe: true, ..entry };
-        match self {
-            Self::PlatformRowEnded => entry(
-                "platform_row_ended",
-                "a gateway of terminals ends no row of a messaging platform",
-                &[SOURCE, END_REASON],
-                defects![A5 UNTIL_18, A6 ONLY_19],
-                "",
-            ),
-            Self::SourceUnknown => entry(
-                "source_unknown",
-                "the source of a row is the program that inserted it",
-                &[SOURCE],
-                defects![B12 ALL, B1 UNTIL_17],
-                "",
-            ),
-            Self::MessagesWithoutRow => entry(
-                "messages_without_row",
-                "the row of each message exists",
-                &[],
-                defects![B1 UNTIL_17],
-                "rows that were deleted by hand, without foreign keys",
-            ),
-            Self::ParentMissing => safe(entry(
-                "parent_missing",
-                "the parent of a row exists",
-                &[PARENT],
-                defects![B1 UNTIL_17],
-                "rows that were deleted by hand, without foreign keys",
-            )),
-            Self::ParentCycle => {
-                entry("parent_cycle", "no row is its own ancestor", &[PARENT], &[], "a repair by hand")
-            }
-            Self::ReferenceMissing => entry(
-                "reference_missing",
-                "what any other table refers to exists",
-                &[],
-                &[],
-                "rows that were deleted by hand, without foreign keys",
-            ),
-            Self::EndedBeforeStarted => safe(entry(
-                "ended_before_started",
-                "the end of a row is not before its start",
-                &[ENDED_AT, STARTED_AT],
-                &[],
-                "a wall clock that was set back in between",
-            )),
-            Self::TitleGivenTwice => entry(
-                "title_given_twice",
-                "no two rows have one title",
-                &[("sessions", "title")],
-                &[],
-                "a database from before the unique index on titles",
-            ),
-            _ => entry(
-                "damaged_pages",
-                "the pages of the two tables are sound",
-                &[],
-                &[],
-                "a copy that was made while a gateway wrote, or a disk that fails",
-            ),
+            Self::OpenRowWithoutOwner => &OPEN_ROW_WITHOUT_OWNER,
+            Self::TwoOpenRowsInChain => &TWO_OPEN_ROWS_IN_CHAIN,
+            Self::ContinuedRowNotCompressed => &CONTINUED_ROW_NOT_COMPRESSED,
+            Self::CompressedRowWithoutChild => &COMPRESSED_ROW_WITHOUT_CHILD,
+            Self::CompressedRowContinuedTwice => &COMPRESSED_ROW_CONTINUED_TWICE,
+            Self::CompressedRowWithoutMessages => &COMPRESSED_ROW_WITHOUT_MESSAGES,
+            Self::RowWithoutMessages => &ROW_WITHOUT_MESSAGES,
+            Self::MessageCountDiffers => &MESSAGE_COUNT_DIFFERS,
+            Self::ToolCallCountDiffers => &TOOL_CALL_COUNT_DIFFERS,
+            Self::CallWithoutResult => &CALL_WITHOUT_RESULT,
+            Self::ResultWithoutCall => &RESULT_WITHOUT_CALL,
+            Self::DuplicateMessages => &DUPLICATE_MESSAGES,
+            Self::MessageAfterEnd => &MESSAGE_AFTER_END,
+            Self::PlatformRowEnded => &PLATFORM_ROW_ENDED,
+            Self::SourceUnknown => &SOURCE_UNKNOWN,
+            Self::MessagesWithoutRow => &MESSAGES_WITHOUT_ROW,
+            Self::ParentMissing => &PARENT_MISSING,
+            Self::ParentCycle => &PARENT_CYCLE,
+            Self::ReferenceMissing => &REFERENCE_MISSING,
+            Self::EndedBeforeStarted => &ENDED_BEFORE_STARTED,
+            Self::TitleGivenTwice => &TITLE_GIVEN_TWICE,
+            Self::DamagedPages => &DAMAGED_PAGES,
         }
     }
 }
