@@ -60,6 +60,7 @@ const FOUND: &[(&str, &str, &str)] = &[
     ("a_failed_resume_is_listed_with_its_model", "call_without_result", "it begins with such a row"),
     ("a_list_cannot_tell_which_row_continues", "compressed_row_continued_twice", "it begins with such a row"),
     ("a_resume_fails_while_a_start_closes_its_calls", "call_without_result", "it begins with such a row"),
+    ("a_signal_gives_messages_up", "call_without_result", "a planted bug ends the row without them"),
     ("a_start_crashes_before_it_repairs_a_half", "call_without_result", "it begins with such a row"),
     ("a_start_repairs_halves_of_rotations", "compressed_row_without_child", "it begins with such a row"),
     ("a_start_repairs_halves_of_rotations", "continued_row_not_compressed", "it begins with such a row"),

@@ -100,7 +100,7 @@ const CRATES: &[Crate] = &[
             // Values and errors, each converted.
             &["column", "durability", "error", "failure"],
             // Tables, and the parts of statements that several calls share.
-            &["input", "schema", "tip", "title"],
+            &["input", "message", "orphan", "schema", "tip", "title"],
             // One transaction, one query.
             &["read", "write"],
             &["database"],

@@ -4,7 +4,7 @@
 //! simulator inside its store. It reads neither the clock nor random numbers: each value of a row comes with the call.
 //!
 //! In the order of a call: `database` opens the file with the settings of `durability`, `schema` creates or checks the
-//! tables, `write` executes transactions with the help of `orphan`, `title` and `tip`, `read` executes queries, `column` converts
+//! tables, `write` executes transactions with the help of `message`, `orphan`, `title` and `tip`, `read` executes queries, `column` converts
 //! values to columns and back, `failure` converts errors. An [`OpenError`] says why a database cannot be opened.
 
 mod column;
@@ -13,6 +13,7 @@ mod durability;
 mod error;
 mod failure;
 mod input;
+mod message;
 #[cfg(test)]
 mod notation;
 mod orphan;

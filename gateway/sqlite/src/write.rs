@@ -4,11 +4,12 @@ use rusqlite::{Connection, params};
 
 use super::column::Column;
 use super::failure::Failure;
+use super::message::{COUNT_ANEW, COUNT_MORE, count_messages, insert_messages};
 use super::{input, orphan, tip, title};
 use gateway_core::clock::Wall;
 use gateway_core::store::{
-    BranchTitle, EndReason, MessageRow, NewMessage, NewSession, Placed, Replaced, SessionRow, StoreError, StoredId,
-    TipRule, Write, Written,
+    BranchTitle, EndReason, MessageRow, NewMessage, NewSession, Placed, Replaced, SessionRow, StoredId, TipRule, Write,
+    Written,
 };
 
 /// Executes the statements of `write`. After an error the caller must roll back.
@@ -234,41 +235,6 @@ pub(super) fn insert(
     Ok(())
 }
 
-pub(super) fn count_messages(
-    connection: &Connection,
-    sql: &str,
-    session: &StoredId,
-    messages: &[NewMessage],
-) -> Result<(), Failure> {
-    let count = i64::try_from(messages.len()).expect("a batch fits into memory");
-    let calls = i64::try_from(messages.iter().map(NewMessage::calls).sum::<u64>()).expect("as many calls at the most");
-    match connection.prepare_cached(sql)?.execute(params![Column(session), count, calls])? {
-        0 => Err(StoreError::NoSession.into()),
-        _ => Ok(()),
-    }
-}
-
-pub(super) fn insert_messages(
-    connection: &Connection,
-    session: &StoredId,
-    messages: &[NewMessage],
-) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(INSERT_MESSAGE)?;
-    for message in messages {
-        let NewMessage { role, content, tool_call_id, tool_calls, tool_name, timestamp } = message;
-        statement.execute(params![
-            Column(session),
-            Column(*role),
-            content,
-            tool_call_id,
-            tool_calls,
-            tool_name,
-            Column(*timestamp)
-        ])?;
-    }
-    Ok(())
-}
-
 /// The columns and values of a new session. A title that another row has becomes `NULL`.
 macro_rules! insert_session {
     ($parent:literal, $rest:literal) => {
@@ -298,11 +264,6 @@ const SET_MODEL: &str = "UPDATE sessions SET model = ?2 WHERE id = ?1";
 
 const REOPEN: &str = "UPDATE sessions SET ended_at = NULL, end_reason = NULL WHERE id = ?1";
 
-pub(super) const COUNT_MORE: &str = "
-UPDATE sessions SET message_count = message_count + ?2, tool_call_count = tool_call_count + ?3 WHERE id = ?1";
-
-const COUNT_ANEW: &str = "UPDATE sessions SET message_count = ?2, tool_call_count = ?3 WHERE id = ?1";
-
 const REPLACE_MESSAGES: &str = "UPDATE messages SET active = 0, compacted = 1 WHERE session_id = ?1 AND active = 1";
 
 const DELETE_ACTIVE: &str = "DELETE FROM messages WHERE session_id = ?1 AND active = 1";
@@ -321,7 +282,3 @@ VALUES (?1, ?2, ?3, ?4, CASE WHEN ?5 IS NOT NULL THEN json_object('_branched_fro
 const INSERT_MESSAGE_ROW: &str = "
 INSERT INTO messages (id, session_id, role, content, tool_call_id, tool_calls, tool_name, timestamp, active, compacted)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NOT ?9)";
-
-const INSERT_MESSAGE: &str = "
-INSERT INTO messages (session_id, role, content, tool_call_id, tool_calls, tool_name, timestamp)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";

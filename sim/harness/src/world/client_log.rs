@@ -5,6 +5,7 @@ mod closed;
 mod connections;
 mod counted;
 mod event;
+mod lingering;
 mod models;
 mod receipt;
 mod request;
@@ -25,6 +26,7 @@ pub(crate) use closed::HadRoom;
 use connections::Connections;
 pub(crate) use counted::Counted;
 pub(crate) use event::{ClientEvent, SESSION_LIMIT};
+use lingering::Lingering;
 pub(crate) use models::{ModelRequest, Models};
 pub(crate) use receipt::{Receipt, ReceivedQuestion};
 use request::is_use;
@@ -36,9 +38,6 @@ pub(crate) use unanswered::{Passage, Target};
 
 use crate::footprint::{Resource, SharedFootprints};
 use crate::world::cases::Excuse;
-
-/// How long after the end of its connection a request may still be carried out.
-const LOST: Millis = Millis::from_secs(60);
 
 /// Answers that take less time are not looked at.
 const LATE: Millis = Millis::from_secs(10);
@@ -67,10 +66,7 @@ struct Inner {
     models: Models,
     connections: Connections,
     screens: Screens,
-    /// Until when a request on a connection that has ended may still take a session, by session.
-    lingering: BTreeMap<String, Uptime>,
-    /// Until when a resume on a connection that has ended may still take a session that is created meanwhile.
-    lingering_resume: Option<Uptime>,
+    lingering: Lingering,
     /// The questions that clients received, in order.
     receipts: Vec<Receipt>,
     /// The requests that answer a question and were not refused, in the order in which they were sent.
@@ -490,16 +486,8 @@ impl Inner {
         self.screens.doubt(client);
         let waiting = self.in_flight.values().map(|waiting| &waiting.request);
         let own: Vec<&SentRequest> = waiting.filter(|request| request.client == client).collect();
-        let attaches = |request: &SentRequest, session: &str| {
-            is_attaching(&request.method) && (request.method == "session.resume" || request.session() == session)
-        };
-        let taken = self.sessions.keys().filter(|session| own.iter().any(|request| attaches(request, session)));
-        for session in taken.cloned().collect::<Vec<_>>() {
+        for session in self.lingering.lose(&own, self.sessions.keys(), now) {
             self.screens.unknown(&session);
-            self.lingering.insert(session, now + LOST);
-        }
-        if own.iter().any(|request| request.method == "session.resume") {
-            self.lingering_resume = Some(now + LOST);
         }
         self.revision += u64::from(self.connections.lose(client, &own, now));
     }
@@ -532,8 +520,7 @@ impl Inner {
         // or an earlier one of this client on a connection that has ended since.
         let was_over = |at: Uptime| at < request.sent_at;
         let is_clear = self.connections.given(session).all(|(other, at)| other == client || was_over(at))
-            && self.lingering.get(session).is_none_or(|at| was_over(*at))
-            && self.lingering_resume.is_none_or(was_over);
+            && self.lingering.is_over(session, request.sent_at);
         self.screens.give(client, session, is_clear);
         self.changes_screen(session);
         let says_running = screen::running_in(&request.method, result).filter(|_| !result.is_null());

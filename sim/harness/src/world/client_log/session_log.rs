@@ -126,7 +126,8 @@ impl SessionLog {
         match method {
             "prompt.submit" => {
                 if idle {
-                    self.run = Run { uncertain: self.run.uncertain, ..Run::default() };
+                    let has_several_receivers = self.awaits_events();
+                    self.run = Run { uncertain: self.run.uncertain, has_several_receivers, ..Run::default() };
                 }
                 self.run.prompts += 1;
             }
@@ -265,6 +266,13 @@ impl SessionLog {
     pub(super) fn continues_anywhere(&mut self, client: &str, sent_at: Uptime) {
         self.followed_since.insert(client.to_owned(), sent_at);
         self.followed.remove(client);
+    }
+
+    /// Whether events are missing that may be under way to a client, while another has received later ones.
+    fn awaits_events(&self) -> bool {
+        let (Some(slowest), Some(latest)) = (self.followed.values().min(), self.latest()) else { return false };
+        let missing = latest.saturating_sub(*slowest);
+        (self.shown.range(slowest + 1..).count() as u64) < missing
     }
 
     /// Forgets what a client has received on its connection, which has ended.
