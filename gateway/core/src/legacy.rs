@@ -7,6 +7,7 @@
 //! * `current` has none of the `windows`, so that passing one does nothing;
 //! * `current` counts the messages of one row, and `chain` those of the rows before it;
 //! * `current` forgets no failed turn, so that `forgotten` has nothing to take for stored;
+//! * `current` stores a title that waits with the row, so that `title` has none left;
 //! * `interrupts` returns what it was given, `approvals` is an empty table, and `resume_lock` is a lock that guards nothing.
 
 pub(crate) mod approvals;
@@ -18,4 +19,5 @@ pub(crate) mod prompt;
 pub(crate) mod resume;
 pub(crate) mod resume_lock;
 pub(crate) mod rotation;
+pub(crate) mod title;
 pub(crate) mod windows;

@@ -414,8 +414,12 @@ impl Record {
 
     /// The live status that clients see (spec §2).
     pub fn status(&self) -> &'static str {
+        if self.question.is_some() { "waiting" } else { self.work_status() }
+    }
+
+    /// The live status without its question.
+    pub(crate) fn work_status(&self) -> &'static str {
         match (&self.agent.state, &self.turn) {
-            _ if self.question.is_some() => "waiting",
             (AgentState::Building, _) => "starting",
             (_, Some(_)) => "working",
             (_, None) => "idle",

@@ -93,6 +93,7 @@ const V0_19_0_REARM: &[(&str, &str)] = &[
     ("history.busy", "ignored"),
     ("history.hold", "none"),
     ("title.get", "applies_pending"),
+    ("title.pending", "after_complete_turn"),
     ("lineage.delete", "session_key"),
     ("list.tip", "best"),
     ("lineage.branch", "row_then_messages"),

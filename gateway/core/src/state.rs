@@ -147,7 +147,7 @@ impl Gateway {
     pub(crate) fn emit_state(&self, session: &Session) {
         let state = session.read(|record| {
             let mut state = record.info(&self.config.model);
-            state["status"] = record.status().into();
+            state["status"] = self.behavior.approval.status(record).into();
             state["inflight"] = record.inflight();
             state
         });

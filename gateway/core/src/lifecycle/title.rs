@@ -19,6 +19,14 @@ group! {
             /// The title waits for the row (spec §4.8).
             Waits "waits",
         }
+        /// When a title that waits is stored.
+        pending: Pending {
+            /// With the row.
+            WithRow "with_row",
+            /// After the first turn that completes: a session whose turns are interrupted or fail has no title, and one that
+            /// another row has meanwhile is dropped (played on 0.16.0 and 0.19.0).
+            AfterCompleteTurn "after_complete_turn",
+        }
     }
 }
 
@@ -44,6 +52,11 @@ impl Title {
     pub fn on_unsaved(&self) -> Unsaved {
         self.unsaved
     }
+
+    /// When a title that waits is stored.
+    pub fn on_pending(&self) -> Pending {
+        self.pending
+    }
 }
 
 /// A title as it is stored.
@@ -62,10 +75,10 @@ mod tests {
 
     #[test]
     fn titles_wait_by_release() {
-        let decided = |title: &Title| (title.on_get(), title.on_unsaved());
-        assert_eq!(decided(&Title::default()), (Get::Reads, Unsaved::CreatesRow));
-        let other = Title { get: Get::AppliesPending, unsaved: Unsaved::Waits };
-        assert_eq!(decided(&other), (Get::AppliesPending, Unsaved::Waits));
+        let decided = |title: &Title| (title.on_get(), title.on_unsaved(), title.on_pending());
+        assert_eq!(decided(&Title::default()), (Get::Reads, Unsaved::CreatesRow, Pending::WithRow));
+        let other = Title { get: Get::AppliesPending, unsaved: Unsaved::Waits, pending: Pending::AfterCompleteTurn };
+        assert_eq!(decided(&other), (Get::AppliesPending, Unsaved::Waits, Pending::AfterCompleteTurn));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::hold;
 use super::session::OfSession;
 use crate::agent::{CompressError, CompressionMode, Interrupt};
+use crate::legacy;
 use crate::record::Transcript;
 use crate::rpc::{Error, code};
 use crate::state::{Gateway, Link, Session};
@@ -69,7 +70,9 @@ async fn summarize(gateway: &Rc<Gateway>, session: &Session, interrupt: &Interru
     let talk = session.read(|record| record.transcript.clone());
     let (mode, said) = (CompressionMode::Default, summary.clone());
     let compressed = rotation::compress(gateway, session, mode, said).await;
+    let before = session.read(|record| record.key.clone());
     gateway.approvals.follow_row(session);
+    legacy::title::forget(gateway, session, &before);
     session.change(|record| {
         // Only a session that is not held can have changed meanwhile. Then the transcript is kept, unlike the rows (S28).
         if version != talk.version {

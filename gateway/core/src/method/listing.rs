@@ -48,7 +48,7 @@ fn entry(gateway: &Gateway, session: &Session, title: &str, current: Option<&str
             "message_count": record.transcript.messages.len(),
             "started_at": record.details.started_at.as_seconds(),
             "last_active": record.details.last_active.wall.as_seconds(),
-            "status": record.status(),
+            "status": gateway.behavior.approval.status(record),
             "current": current == Some(session.id().as_str()),
         })
     })

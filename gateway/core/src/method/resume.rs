@@ -331,7 +331,7 @@ fn payload(gateway: &Gateway, link: &Link, session: &Session, displayed: Option<
             "inflight": record.inflight(),
             "running": record.is_running(),
             "started_at": record.details.started_at.as_seconds(),
-            "status": record.status(),
+            "status": gateway.behavior.approval.status(record),
         });
         if keeps_inputs {
             payload["waiting"] = record.queue.iter().map(|queued| queued.text.clone()).collect::<Vec<_>>().into();

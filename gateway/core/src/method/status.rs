@@ -15,7 +15,7 @@ pub(super) fn status(gateway: &Gateway, params: &OfSession) -> Result<Value, Err
             "session_id": session.id().as_str(),
             "session_key": record.key.as_str(),
             "model": record.model(&gateway.config.model),
-            "status": record.status(),
+            "status": gateway.behavior.approval.status(record),
             "running": record.is_running(),
             "attached": record.attachment.connection().is_some(),
             "queued": record.queue.len(),

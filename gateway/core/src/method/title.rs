@@ -6,13 +6,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::session;
+use crate::legacy;
 use crate::lifecycle::lineage::Draft;
 use crate::lifecycle::title::{self, BadTitle, Get, Unsaved};
 use crate::record::SessionStage;
 use crate::rpc::{Error, code};
 use crate::state::{Gateway, Session};
 use crate::storage::reconcile;
-use crate::store::{SessionRow, StoreError, StoredId};
+use crate::store::{NewSession, SessionRow, StoreError, StoredId};
 use crate::work::prompt;
 
 #[derive(Deserialize)]
@@ -80,7 +81,10 @@ async fn set(gateway: &Gateway, session: &Session, title: String) -> Result<Valu
     }
     // Called in the step that has found the session open: a later end ends the row that this inserts.
     let now = gateway.env.now();
-    let row = session.read(|record| prompt::row_of(gateway, record, now));
+    let row = session.read(|record| {
+        let id = legacy::title::titled_row(gateway, record);
+        NewSession { id, ..prompt::row_of(gateway, record, now) }
+    });
     let id = row.id.clone();
     let named = gateway.rows.name_session(row, title.clone()).await;
     let shows = |row: &Option<SessionRow>| row.as_ref().is_some_and(|row| row.title.as_ref() == Some(&title));

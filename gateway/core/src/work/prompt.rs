@@ -9,6 +9,7 @@ use crate::lifecycle::flush;
 use crate::lifecycle::lineage::Draft;
 use crate::lifecycle::notice::NoticeTiming;
 use crate::lifecycle::queue::{NextPrompt, PrecedingTurn};
+use crate::lifecycle::title::Pending;
 use crate::record::{Kept, Queued, Record};
 use crate::rpc::{Error, code};
 use crate::state::{Gateway, Session};
@@ -123,6 +124,9 @@ pub(crate) fn row_of(gateway: &Gateway, record: &Record, now: Now) -> NewSession
         branched_from: record.details.branch_of.clone(),
         started_at: now.wall,
         cwd: record.details.cwd.clone(),
-        title: record.details.pending_title.clone(),
+        title: match gateway.behavior.title.on_pending() {
+            Pending::WithRow => record.details.pending_title.clone(),
+            Pending::AfterCompleteTurn => None,
+        },
     }
 }

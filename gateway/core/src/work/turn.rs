@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::agent::{Agent, Interrupt, Turn, TurnEvent};
 use crate::ends::idle;
+use crate::legacy;
 use crate::legacy::interrupts;
 use crate::legacy::windows;
 use crate::lifecycle::finish::{FreeTiming, OnFailure, after_forgetting};
@@ -343,7 +344,10 @@ async fn finish(gateway: &Rc<Gateway>, session: &Session, ending: TurnEnd, befor
         next = free(gateway, session, before);
     }
     match ending {
-        TurnEnd::Complete { text } => complete(session, &text, "complete"),
+        TurnEnd::Complete { text } => {
+            complete(session, &text, "complete");
+            legacy::title::apply(gateway, session).await;
+        }
         TurnEnd::Interrupted => complete(session, "", "interrupted"),
         TurnEnd::Failed { message } => session.emit("error", json!({"message": message})),
         TurnEnd::Silent => {}
