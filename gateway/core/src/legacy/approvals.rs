@@ -3,8 +3,10 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use crate::agent::QuestionKind;
 use crate::lifecycle::approval::Asked;
 use crate::observe::{Observe, Resource};
+use crate::record::{OpenQuestion, Resolution};
 use crate::state::session::Session;
 use crate::store::StoredId;
 
@@ -29,10 +31,15 @@ impl ApprovalTable {
         }
     }
 
-    /// The session is over. The entry under its stored id goes, also when it is another session's by now (S12).
+    /// The session is over. The entry under its stored id goes, also when it is another session's by now (S12). A release with
+    /// the table denies what an agent asks for under that id, so that its turn goes on.
     pub(crate) fn leave(&self, session: &Session) {
         self.observe.write(Resource::Approvals);
-        self.entries.borrow_mut().remove(&key(session));
+        let entered = self.entries.borrow_mut().remove(&key(session));
+        match self.asked {
+            Asked::Session => {}
+            Asked::StoredId => entered.iter().chain([session]).for_each(deny),
+        }
     }
 
     /// Whether the session's client is asked.
@@ -52,6 +59,16 @@ impl ApprovalTable {
         if let Some(asked) = entries.remove(&before) {
             entries.insert(key(session), asked);
         }
+    }
+}
+
+/// The open approval of a session is answered as if nobody had given leave.
+fn deny(session: &Session) {
+    let is_approval = |question: &OpenQuestion| question.kind == QuestionKind::Approval;
+    let answer =
+        session.change_with(|record, handles| handles.take_question(record, Resolution::SessionEnded, is_approval));
+    if let Some(answer) = answer {
+        let _ = answer.send(QuestionKind::Approval.unanswered().to_owned());
     }
 }
 
