@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+/// Installs a version of the package: the arguments are the version and the folder, and the exit code says what is missing.
+const INSTALL: &str = include_str!("../../peer/install");
+
 /// Replaces the model of the package by the turns of a file.
 const SCRIPTED_AGENT: &str = include_str!("../../peer/scripted_agent.py");
 
@@ -45,43 +48,27 @@ pub enum NoPeer {
 /// Python or PyPI is missing.
 pub fn install(folder: &Path, version: &str) -> Result<PathBuf, NoPeer> {
     let environment = folder.join(version);
-    let failed = |source| NoPeer::File { path: environment.clone(), source };
-    let done = environment.join("installed");
-    if done.exists() {
+    if environment.join("installed").exists() {
         return Ok(environment);
     }
-    // An interrupted install cannot be continued. Another folder of this name is not ours to remove.
-    let begun = folder.join(format!("{version}.installing"));
-    if environment.exists() {
-        if !begun.exists() {
-            return Err(failed(io::ErrorKind::AlreadyExists.into()));
-        }
-        fs::remove_dir_all(&environment).map_err(failed)?;
+    let mut script = Command::new("bash");
+    script.args(["-c", INSTALL, "install", version]).arg(&environment);
+    let output = script.stdin(Stdio::null()).output();
+    let output = output.map_err(|source| NoPeer::File { path: "bash".into(), source })?;
+    let said = last_line(&output.stderr).unwrap_or_else(|| output.status.to_string());
+    match output.status.code() {
+        Some(0) => Ok(environment),
+        Some(3) => Err(NoPeer::Python(said)),
+        Some(4) => Err(NoPeer::Pip { version: version.to_owned(), said }),
+        _ => Err(NoPeer::File { path: environment, source: io::Error::other(said) }),
     }
-    fs::create_dir_all(folder).map_err(failed)?;
-    File::create(&begun).map_err(failed)?;
-    let check = "import sys, venv; sys.exit(sys.version_info < (3, 11) and f'it is {sys.version.split()[0]}')";
-    run(Command::new("python3").args(["-c", check])).map_err(NoPeer::Python)?;
-    run(Command::new("python3").args(["-m", "venv"]).arg(&environment)).map_err(NoPeer::Python)?;
-    let mut pip = Command::new(environment.join("bin/pip"));
-    // The web server requires python-multipart, which 0.16.0 does not declare as a dependency.
-    pip.args(["install", "--quiet", "--disable-pip-version-check"]);
-    pip.args([&format!("hermes-agent=={version}"), "python-multipart"]);
-    run(&mut pip).map_err(|said| NoPeer::Pip { version: version.to_owned(), said })?;
-    File::create(&done).map_err(failed)?;
-    fs::remove_file(&begun).map_err(failed)?;
-    Ok(environment)
 }
 
-/// Runs a program to its end. The error is the last line that it said.
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let last = said.lines().rfind(|line| !line.trim().is_empty() && !line.starts_with("[notice]"));
-    Err(last.map_or_else(|| output.status.to_string(), |line| line.trim().to_owned()))
+/// The last line that a program said, without what pip says about itself.
+fn last_line(said: &[u8]) -> Option<String> {
+    let said = String::from_utf8_lossy(said);
+    let last = said.lines().rfind(|line| !line.trim().is_empty() && !line.starts_with("[notice]"))?;
+    Some(last.trim().to_owned())
 }
 
 /// The package's gateway, which runs until this is dropped.
@@ -170,5 +157,32 @@ impl Drop for Peer {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder that the install did not make is refused and keeps its files.
+    #[test]
+    fn a_foreign_folder_stays() {
+        let peers = tempfile::tempdir().expect("a folder");
+        let file = peers.path().join("0.19.0/notes");
+        fs::create_dir_all(peers.path().join("0.19.0")).expect("a folder");
+        fs::write(&file, "mine").expect("a file");
+        let refused = install(peers.path(), "0.19.0").expect_err("it is no environment").to_string();
+        assert!(refused.ends_with("0.19.0 exists, and is no finished install"), "{refused}");
+        assert_eq!(fs::read_to_string(&file).expect("it is there"), "mine");
+    }
+
+    /// An environment that is complete is used as it is.
+    #[test]
+    fn an_environment_is_found() {
+        let peers = tempfile::tempdir().expect("a folder");
+        let environment = peers.path().join("0.19.0");
+        fs::create_dir_all(&environment).expect("a folder");
+        fs::write(environment.join("installed"), "").expect("a file");
+        assert_eq!(install(peers.path(), "0.19.0").expect("it is found"), environment);
     }
 }
