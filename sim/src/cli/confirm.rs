@@ -1,6 +1,7 @@
 //! `sim confirm`: a scenario on the real gateway of hermes-agent.
 
 mod campaign;
+mod json;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +9,8 @@ use std::path::{Path, PathBuf};
 use gateway_core::release::Release;
 use miette::{IntoDiagnostic, WrapErr, miette};
 
-use super::bounds;
-use super::file::write;
+use super::bounds::{self, Format};
+use super::file::{word, write};
 use super::human;
 use super::load;
 use sim_confirm::peer::{self, NoPeer};
@@ -36,6 +37,9 @@ pub(super) struct Arguments {
     /// Play with the times of the file [default: the same events in the same order, in as little time as they need]
     #[arg(long)]
     exact: bool,
+    /// The format of the output
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
     /// Folder of the installed packages, each in a folder named like its version
     #[arg(long, value_name = "FOLDER", default_value = "target/peer")]
     peers: PathBuf,
@@ -76,9 +80,16 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     };
     let options = Options { environment: &environment, home };
     let confirmation = confirm(&mut simulator, &played, release, options).into_diagnostic()?;
-    print(arguments, path, &scenario, &confirmation);
+    match arguments.format {
+        Format::Human => print(arguments, path, &scenario, &confirmation),
+        Format::Json => json::print(&json::Play::of(path, scenario.until, &confirmation, database(arguments))),
+    }
     if let Some(file) = &arguments.save {
         save(file, &confirmation)?;
+        match arguments.format {
+            Format::Human => out!("recording: sim parity {}", word(file)),
+            Format::Json => {}
+        }
     }
     Ok(if confirmation.differences.is_empty() { 0 } else { Outcome::RowsDiffer.exit_code() })
 }
@@ -105,7 +116,6 @@ fn save(file: &Path, confirmation: &Confirmation) -> miette::Result<()> {
     let document = recording(&name, confirmation).into_diagnostic()?;
     let text = serde_json::to_string_pretty(&document).into_diagnostic()? + "\n";
     write(file, &text).into_diagnostic().wrap_err_with(|| format!("cannot write {}", file.display()))?;
-    out!("recording: sim parity '{}'", file.display());
     Ok(())
 }
 
@@ -124,7 +134,12 @@ fn print(arguments: &Arguments, path: &Path, scenario: &Scenario, confirmation: 
         out!("not confirmed: hermes-agent {release} differs from the simulator, {path}");
         differences.iter().for_each(|line| out!("  {line}"));
     }
-    if let Some(folder) = &arguments.keep {
-        out!("database: {}", folder.join("state.db").display());
+    if let Some(database) = database(arguments) {
+        out!("database: {}", database.display());
     }
+}
+
+/// The package's database, where it is kept.
+fn database(arguments: &Arguments) -> Option<PathBuf> {
+    arguments.keep.as_ref().map(|folder| folder.join("state.db"))
 }

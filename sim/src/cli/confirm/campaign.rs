@@ -7,8 +7,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, WrapErr};
 use proptest::strategy::ValueTree;
 
-use super::super::file::write;
-use super::{Arguments, environment};
+use super::super::file::{word, write};
+use super::json::{self, Campaign, Kind, WithoutResult};
+use super::{Arguments, Format, environment};
 use sim_confirm::random::{kind, scenario};
 use sim_confirm::{Options, Pace, Trouble, confirm, prepare};
 use sim_harness::Simulator;
@@ -16,11 +17,10 @@ use sim_harness::report::Outcome;
 use sim_scenario::Scenario;
 use sim_search::shrink::{Reducer, Size};
 
-/// A kind of difference: how many scenarios show it, and the first of them.
+/// A kind of difference: the seeds whose scenarios show it, and the first of these.
 struct Group {
-    count: u64,
+    seeds: Vec<u64>,
     example: String,
-    seed: u64,
     scenario: Scenario,
 }
 
@@ -29,7 +29,8 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     let environment = environment(&arguments.peers, arguments.release)?;
     let mut simulator = Simulator::new();
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-    let (mut equal, mut differ, mut failed) = (0_u64, 0_u64, 0_u64);
+    let is_human = arguments.format == Format::Human;
+    let (mut equal, mut differ, mut without_result) = (0_u64, 0_u64, Vec::new());
     let plays = arguments.random.unwrap_or_default();
     let progress = ProgressBar::new(plays).with_style(
         ProgressStyle::with_template("{pos}/{len} played, {elapsed} {wide_bar} {eta}")
@@ -37,41 +38,57 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     );
     for seed in arguments.seed..arguments.seed + plays {
         let drawn = scenario(&mut simulator, seed, arguments.release);
-        let lines = match play(&mut simulator, &drawn, arguments, &environment) {
-            Ok(lines) => lines,
+        let result = play(&mut simulator, &drawn, arguments, &environment);
+        progress.inc(1);
+        let said = match result {
             Err(error) => {
-                failed += 1;
-                progress.inc(1);
-                out!("seed {seed}: no result, {error}");
-                continue;
+                let why = error.to_string();
+                let said = format!("seed {seed}: no result, {why}");
+                without_result.push(WithoutResult { seed, why });
+                said
+            }
+            Ok(lines) => {
+                let Some(first) = lines.into_iter().next() else {
+                    equal += 1;
+                    continue;
+                };
+                differ += 1;
+                let said = format!("seed {seed}: {first}");
+                let group = groups.entry(kind(&first));
+                let group = group.or_insert_with(|| Group { seeds: Vec::new(), example: first, scenario: drawn });
+                group.seeds.push(seed);
+                said
             }
         };
-        progress.inc(1);
-        let Some(first) = lines.first() else {
-            equal += 1;
-            continue;
-        };
-        differ += 1;
-        out!("seed {seed}: {first}");
-        let group = groups.entry(kind(first));
-        let group = group.or_insert_with(|| Group { count: 0, example: first.clone(), seed, scenario: drawn });
-        group.count += 1;
+        if is_human {
+            out!("{said}");
+        }
     }
     progress.finish_and_clear();
-    out!("\n{equal} equal, {differ} differ in {} ways, {failed} without a result", groups.len());
-    for (kind, group) in &groups {
-        let small = shrink(&mut simulator, kind, &group.scenario, arguments, &environment);
-        let file = arguments.out.join(format!("{}_{}.toml", arguments.release, group.seed));
+    let mut kinds = Vec::new();
+    for (kind, group) in groups {
+        let small = shrink(&mut simulator, &kind, &group.scenario, arguments, &environment);
+        let file = arguments.out.join(format!("{}_{}.toml", arguments.release, group.seeds[0]));
         write(&file, &small.to_toml()).into_diagnostic().wrap_err_with(|| file.display().to_string())?;
-        out!("{:>5} × {}", group.count, group.example);
-        out!(
-            "        {} steps: sim confirm '{}' --release {} --exact",
-            small.steps.len(),
-            file.display(),
-            arguments.release
-        );
+        kinds.push(Kind { kind, seeds: group.seeds, example: group.example, file, steps: small.steps.len() });
     }
-    Ok(if differ == 0 && failed == 0 { 0 } else { Outcome::RowsDiffer.exit_code() })
+    let (release, seed) = (arguments.release, arguments.seed);
+    let campaign = Campaign { release, seed, plays, equal, differ, without_result, kinds };
+    match arguments.format {
+        Format::Human => print(&campaign),
+        Format::Json => json::print(&campaign),
+    }
+    let all_equal = campaign.equal == campaign.plays;
+    Ok(if all_equal { 0 } else { Outcome::RowsDiffer.exit_code() })
+}
+
+fn print(campaign: &Campaign) {
+    let Campaign { equal, differ, without_result, kinds, release, .. } = campaign;
+    out!("\n{equal} equal, {differ} differ in {} ways, {} without a result", kinds.len(), without_result.len());
+    for Kind { seeds, example, file, steps, .. } in kinds {
+        out!("{:>5} × {example}", seeds.len());
+        out!("        {steps} steps: sim confirm {} --release {release} --exact", word(file));
+    }
 }
 
 /// The differences of one play.
