@@ -9,7 +9,7 @@ use miette::{IntoDiagnostic, WrapErr};
 use serde::Serialize;
 
 use super::bounds::{choices, claim, release, runs};
-use super::file::write;
+use super::file::{word, write};
 use super::load;
 use super::plant::Plants;
 use super::shrink::place_of;
@@ -165,7 +165,7 @@ fn print_failure(kept: &Kept) {
     out!("  {} {judged}, after {} choices", report.outcome, report.tape.choices.len());
     failure::claims(report).lines().for_each(|line| out!("{line}"));
     failure::picture(&kept.scenario, report).lines().for_each(|line| out!("{line}"));
-    let run = format!("'{}' --release {}", kept.file.display(), report.release);
+    let run = format!("{} --release {}", word(&kept.file), report.release);
     out!("      replay   sim replay {run}");
     out!("      shrink   sim shrink {run}");
 }

@@ -15,6 +15,7 @@ use sim_harness::snapshot::differences;
 use sim_harness::story::Skipped;
 use sim_harness::timeline::Timeline;
 use sim_harness::verdict::{Comparison, Verdict};
+use sim_report::quoted;
 use sim_scenario::{OnSkip, Scenario};
 
 /// The indentation of a run's lines.
@@ -114,7 +115,7 @@ pub(super) fn ways(case: &Case) -> String {
     let Case { again, plants, flags, .. } = case;
     let report = &case.verdict.report;
     let mut text = String::new();
-    let run = format!("'{}' --release {}{plants}", report.scenario, report.release);
+    let run = format!("{} --release {}{plants}", quoted(&report.scenario), report.release);
     line(&mut text, &format!("replay   sim {again} {run}{flags}"));
     if matches!(
         report.outcome,

@@ -1,7 +1,9 @@
-//! Writes the files that commands leave.
+//! The files that commands leave: how they are written, and how the commands that are printed name them.
 
 use std::path::Path;
 use std::{fs, io};
+
+use sim_report::quoted;
 
 /// Replaces the whole file or leaves it unchanged, even if the command is interrupted.
 pub(super) fn write(out: &Path, text: &str) -> io::Result<()> {
@@ -12,4 +14,9 @@ pub(super) fn write(out: &Path, text: &str) -> io::Result<()> {
     let part = folder.join(format!(".{name}.part"));
     fs::write(&part, text)?;
     fs::rename(&part, out)
+}
+
+/// A path as a word of a printed command, which a shell reads back as the path.
+pub(super) fn word(path: &Path) -> String {
+    quoted(&path.display().to_string())
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use miette::{Context, IntoDiagnostic, miette};
 
+use super::file::word;
+
 /// The file that is written.
 const START: &str = include_str!("new/start.toml");
 
@@ -29,7 +31,8 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
     };
     file.write_all(START.as_bytes()).into_diagnostic().wrap_err_with(named)?;
     out!("wrote {name}");
-    out!("run:    sim run {name}");
-    out!("as of:  sim run {name} --release 0.19.0");
+    let file = word(&arguments.file);
+    out!("run:    sim run {file}");
+    out!("as of:  sim run {file} --release 0.19.0");
     Ok(0)
 }

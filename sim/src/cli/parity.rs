@@ -8,6 +8,7 @@ use miette::IntoDiagnostic;
 use serde::Serialize;
 
 use super::bounds::{BAD_FILE, Format, release};
+use super::file::word;
 use sim_harness::parity::{Cell, Difference};
 use sim_harness::recording::{Recording, RecordingError};
 use sim_harness::report::Outcome;
@@ -101,7 +102,7 @@ fn print(arguments: &Arguments, cells: &[Cell]) {
         0 => out!("\n{} cells, all equal", cells.len()),
         _ => {
             out!("\n{} cells, {differing} DIFFER", cells.len());
-            out!("details: sim parity {} --format json", arguments.path.display());
+            out!("details: sim parity {} --format json", word(&arguments.path));
         }
     }
 }

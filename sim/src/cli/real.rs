@@ -5,6 +5,7 @@ use miette::miette;
 
 use sim_harness::report::Outcome;
 use sim_harness::simulation::Simulator;
+use sim_report::quoted;
 use sim_scenario::{Found, Scenario};
 use sim_search::drive::Scale;
 use sim_search::drive::rows::differences;
@@ -38,7 +39,7 @@ pub(super) fn run(scenarios: &[(Found, Scenario)], release: Release, scale: Scal
                 differ += 1;
                 out!("{path}: DIFFERS");
                 lines.iter().for_each(|line| out!("      {line}"));
-                out!("      simulated: sim run '{path}' --release {release} --trace");
+                out!("      simulated: sim run {} --release {release} --trace", quoted(&path.to_string()));
             }
             Compared::NotEligible(why) => rest.push(format!("{path}: {why}")),
         }

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
 use super::bounds;
-use super::file::write;
+use super::file::{word, write};
 use sim_harness::Simulator;
 use sim_harness::invariant::NAMES;
 use sim_harness::report::Outcome;
@@ -83,8 +83,8 @@ fn record(arguments: &Arguments) -> miette::Result<PathBuf> {
     let journal = PathBuf::from(journal);
     if fs::exists(&journal).into_diagnostic()? {
         let help = format!(
-            "an earlier recording ended before its scenario was written: `sim record --from '{}' -o FILE` writes it",
-            journal.display()
+            "an earlier recording ended before its scenario was written: `sim record --from {} -o FILE` writes it",
+            word(&journal)
         );
         return Err(miette!(help = help, "{} exists", journal.display()));
     }
@@ -148,8 +148,8 @@ fn deliver(arguments: &Arguments, journal: &Path) -> miette::Result<u8> {
     let (steps, turns) = (recorded.scenario.steps.len(), recorded.scenario.turns.len());
     out!("{steps} steps and {turns} turns; written to {}", arguments.out.display());
     lines.iter().for_each(|line| out!("{line}"));
-    out!("run:    sim run '{}'", arguments.out.display());
-    out!("tidy:   sim tidy '{}'", arguments.out.display());
+    out!("run:    sim run {}", word(&arguments.out));
+    out!("tidy:   sim tidy {}", word(&arguments.out));
     Ok(code)
 }
 

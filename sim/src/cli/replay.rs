@@ -9,6 +9,7 @@ use miette::{IntoDiagnostic, WrapErr, miette};
 
 use super::bounds::release;
 use super::case::Case;
+use super::file::word;
 use super::human;
 use super::load;
 use super::plant::Plants;
@@ -51,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         scenario.tapes.insert(release, tape(path)?);
     }
     let scenario = Rc::new(scenario);
-    let flags = arguments.tape.as_ref().map_or_else(String::new, |tape| format!(" --tape '{}'", tape.display()));
+    let flags = arguments.tape.as_ref().map_or_else(String::new, |tape| format!(" --tape {}", word(tape)));
     let (mut cases, mut sayings, mut code) = (Vec::new(), Vec::new(), 0);
     for release in releases {
         let (report, same) = replay(&scenario, release, arguments.times);

@@ -9,7 +9,7 @@ use miette::{IntoDiagnostic, WrapErr, miette};
 use siphasher::sip::SipHasher13;
 
 use super::bounds::{self, claim, release};
-use super::file::write;
+use super::file::{word, write};
 use super::load;
 use super::plant::Plants;
 use super::replay::tape;
@@ -163,8 +163,8 @@ fn tell(scenario: &Scenario, failure: &Failure, shrunk: &Shrunk, out: &Path) {
         out!("  {what:<22} {before:>5} → {after}");
     }
     out!("{} runs; written to {}", shrunk.tries, out.display());
-    out!("replay: sim replay '{}' --times 100", out.display());
-    out!("run:    sim run '{}'", out.display());
+    out!("replay: sim replay {} --times 100", word(out));
+    out!("run:    sim run {}", word(out));
     let inside =
         sim_harness::snapshot::Snapshot::path(&out.canonicalize().unwrap_or_else(|_| out.to_owned())).is_some();
     if inside {

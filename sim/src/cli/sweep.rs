@@ -17,6 +17,7 @@ use super::spread::{spread, threads};
 use super::{excuses, load};
 use sim_harness::counts::Counts;
 use sim_harness::report::Outcome;
+use sim_report::quoted;
 use sim_scenario::{Fault, Journal, Scenario};
 use sim_search::sweep::{FailedPoint, Kind, Place, Point, Sample, Sweep, Swept};
 
@@ -182,7 +183,7 @@ fn print(lines: &[Line], arguments: &Arguments) {
         out!("{name:wide$}  {} of {} points failed", swept.failures.len(), swept.points);
         for Kept { claim, point, file } in kept {
             out!("    {claim}: {point}");
-            out!("      replay   sim replay '{file}' --release {}", arguments.release);
+            out!("      replay   sim replay {} --release {}", quoted(file), arguments.release);
         }
     }
     let (points, failed) = totals(lines);

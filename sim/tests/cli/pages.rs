@@ -22,6 +22,18 @@ fn a_new_file_runs_and_is_kept() {
     assert!(fs::read_to_string(&file).expect("the file").ends_with("# mine\n"));
 }
 
+/// A printed command names its file as a shell reads it, also one with a quote in its name.
+#[test]
+fn printed_commands_can_be_copied() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let said = |arguments: &[&str]| text(sim(folder.path(), arguments).stdout);
+    let new = said(&["new", "it's.toml"]);
+    assert!(new.contains(r"run:    sim run 'it'\''s.toml'"), "{new}");
+    fs::write(folder.path().join("it's.toml"), GHOST).expect("a file");
+    let run = said(&["run", "it's.toml"]);
+    assert!(run.contains(r"replay   sim run 'it'\''s.toml' --release"), "{run}");
+}
+
 /// Where there is no folder of scenarios, the way to a first one is said.
 #[test]
 fn an_empty_folder_leads_to_a_new_file() {

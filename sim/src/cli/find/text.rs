@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::cli::failure;
+use crate::cli::file::word;
 use crate::cli::human;
 use sim_harness::simulation::Simulator;
 use sim_search::find::{Cause, Found, Near, Others, Pattern, Progress, Search};
@@ -59,7 +60,7 @@ fn print_found(search: &Search, kept: &Kept) {
     failure::picture(&found.scenario, &report).lines().for_each(|line| out!("{line}"));
     human::print_listed(&report.rows.listed());
     human::print_live(report.live);
-    let run = format!("'{}'", file.display());
+    let run = word(file);
     out!("  run      sim run {run}");
     out!("  replay   sim replay {run} --times 100");
     out!("  explore  sim explore {run} --release {}", search.release);

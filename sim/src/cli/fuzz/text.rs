@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::claims;
 use super::found::Kept;
+use crate::cli::file::word;
 use crate::cli::marks::Reached;
 use crate::cli::{failure, github, marks};
 use sim_harness::coverage::Mark;
@@ -75,7 +76,7 @@ fn print_finding(kept: &Kept<'_>) {
     out!("  shrunk from {} to {}", size(Size::of(&finding.scenario)), size(Size::of(&kept.scenario)));
     let report = Simulator::new().run(&kept.scenario, finding.release);
     failure::picture(&kept.scenario, &report).lines().for_each(|line| out!("{line}"));
-    let run = format!("'{}' --release {}", kept.file.display(), finding.release);
+    let run = format!("{} --release {}", word(&kept.file), finding.release);
     out!("  replay   sim replay {run}");
     out!("  shrink   sim shrink {run}");
     out!("  explore  sim explore {run}");
