@@ -23,6 +23,8 @@ pub(crate) struct SessionLog {
     pub(crate) answers: Vec<String>,
     /// The `source` of the request that created the session.
     pub(crate) source: Option<String>,
+    /// The title in the request that created the session.
+    pub(crate) first_title: Option<String>,
     /// Whether the request that created the session gave it messages. Then its row is inserted with its first prompt.
     pub(crate) began_with_messages: bool,
     /// The requested titles without the space around them, answered or not.
@@ -197,6 +199,7 @@ impl SessionLog {
     /// Records the answer to the request that created the session.
     pub(super) fn created(&mut self, request: &SentRequest) {
         self.source = request.params["source"].as_str().map(str::to_owned);
+        self.first_title = request.params["title"].as_str().map(|title| title.trim().to_owned());
         self.began_with_messages = request.params["messages"].is_array();
         self.closes_on_disconnect = Some(request.params["close_on_disconnect"] == true);
     }
