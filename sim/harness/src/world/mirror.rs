@@ -54,7 +54,7 @@ pub(crate) struct Mirror {
     deleted: Vec<StoredId>,
     childless: Vec<StoredId>,
     /// Attempts to set a title of an existing row, with the title.
-    title_attempts: Vec<(StoredId, String)>,
+    title_attempts: Vec<(StoredId, String, Uptime)>,
     /// Rows whose model a write has tried to set.
     asked_models: Vec<StoredId>,
     /// The models that rows had before another was set.
@@ -251,7 +251,7 @@ impl Mirror {
     }
 
     /// Attempts to set a title of an existing row, with the title, failed attempts included.
-    pub(crate) fn title_attempts(&self) -> &[(StoredId, String)] {
+    pub(crate) fn title_attempts(&self) -> &[(StoredId, String, Uptime)] {
         &self.title_attempts
     }
 
@@ -344,10 +344,10 @@ impl Mirror {
     }
 
     /// Records the attempt of a transaction.
-    pub(crate) fn note_attempt(&mut self, write: &Write) {
+    pub(crate) fn note_attempt(&mut self, write: &Write, now: Uptime) {
         match write {
             Write::SetTitle { session, title } if self.row(session).is_some() => {
-                self.title_attempts.push((session.clone(), title.clone()));
+                self.title_attempts.push((session.clone(), title.clone(), now));
             }
             Write::SetModel { session, .. } => self.asked_models.push(session.clone()),
             Write::NameSession { session, title } => self.first_titles.push((session.id.clone(), title.clone())),

@@ -321,7 +321,7 @@ impl Workers {
     /// The power is lost in a write, and comes back before the process does.
     fn lose_power(&self, write: &Write, change: u32) {
         touched::by_commit(&self.context.footprints, &self.mirror.borrow(), write);
-        self.mirror.borrow_mut().note_attempt(write);
+        self.mirror.borrow_mut().note_attempt(write, self.context.now());
         let lost = self.database.borrow_mut().lose_power(write, change, &mut &*self.context.chooser);
         let PowerLoss { written, in_write, complaint } = lost;
         let left = if written.is_some() { "written" } else { "not written" };
@@ -341,7 +341,7 @@ impl Workers {
 
     fn commit(&self, write: &Write) -> Result<Written, StoreError> {
         touched::by_commit(&self.context.footprints, &self.mirror.borrow(), write);
-        self.mirror.borrow_mut().note_attempt(write);
+        self.mirror.borrow_mut().note_attempt(write, self.context.now());
         let result = self.database.borrow_mut().write(write);
         self.context.enter(Site::Commit, format!("{write:?} -> {result:?}"));
         match &result {
