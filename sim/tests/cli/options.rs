@@ -69,7 +69,7 @@ fn bugs_are_planted_by_one_flag() {
     let plants = ["--plant", "grace.expiry=kill", "--plant", "grace.expiry=one_shot"];
     let printed = check(&[&["run", "story.toml", "--release", "current"], &plants[..]].concat(), &files, 10, &[]);
     for command in ["replay   sim run", "shrink   sim shrink", "explore  sim explore"] {
-        let line = format!("{command} 'story.toml' --release current --plant grace.expiry=one_shot");
+        let line = format!("{command} story.toml --release current --plant grace.expiry=one_shot");
         assert!(printed.contains(&line), "no `{line}` in\n{printed}");
     }
     let replayed = check(&[&["replay", "story.toml", "--release", "current"], &plants[..]].concat(), &files, 10, &[]);
