@@ -168,7 +168,7 @@ async fn a_killed_recorder_leaves_what_it_has_seen() {
             };
             let refused = sim(&["record", "--upstream", &upstream, "--out", "recorded.toml"]);
             assert_eq!(refused.status.code(), Some(2));
-            assert!(String::from_utf8_lossy(&refused.stderr).contains("sim record --from 'recorded.toml.journal'"));
+            assert!(String::from_utf8_lossy(&refused.stderr).contains("sim record --from recorded.toml.journal"));
             let made = sim(&["record", "--from", "recorded.toml.journal", "--out", "recorded.toml"]);
             assert_eq!(made.status.code(), Some(0), "{}", String::from_utf8_lossy(&made.stderr));
             check_recorded(&file(&folder));
