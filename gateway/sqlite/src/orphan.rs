@@ -7,7 +7,8 @@ use super::column::Column;
 use super::failure::Failure;
 use super::message::{COUNT_MORE, count_messages, insert_messages};
 
-/// Inserts messages among those of a row. Messages are read in the order of their ids, so those behind the first one get new ids, and keep all else.
+/// Inserts messages among those of a row. Messages are read in the order of their ids, so those behind the first one get new
+/// ids, and keep all else.
 pub(super) fn insert_between(connection: &Connection, session: &StoredId, placed: &[Placed]) -> Result<(), Failure> {
     let messages: Vec<NewMessage> = placed.iter().map(|placed| placed.message.clone()).collect();
     count_messages(connection, COUNT_MORE, session, &messages)?;

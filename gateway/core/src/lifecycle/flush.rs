@@ -191,9 +191,9 @@ const DOUBLINGS: u32 = 4;
 
 /// How long a call waits that the store has refused `refusals` times before the last; `bits` are random.
 pub fn back_off(refusals: u32, bits: u64) -> Millis {
-    let longest = (0..refusals.min(DOUBLINGS)).fold(BACK_OFF_FIRST, |wait, _| wait.times(2).min(BACK_OFF_MAX));
-    let shortest = longest.0 / 2;
-    Millis(shortest + bits % (longest.0 - shortest + 1))
+    let longest = (BACK_OFF_FIRST.0 << refusals.min(DOUBLINGS)).min(BACK_OFF_MAX.0);
+    let shortest = longest / 2;
+    Millis(shortest + bits % (longest - shortest + 1))
 }
 
 #[cfg(test)]

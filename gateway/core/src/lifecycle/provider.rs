@@ -83,8 +83,8 @@ impl Provider {
         }
     }
 
-    /// The results that all calls of a conversation get which have none, because their process ended. One in between has the time of the
-    /// message before it, so that it has its place for whoever reads messages by their times.
+    /// The results that all calls of a conversation get which have none, because their process ended. One in between has the
+    /// time of the message before it, so that it has its place for whoever reads messages by their times.
     pub fn closing_all(&self, messages: &[NewMessage], at: Wall) -> Vec<Placed> {
         let placed = |(before, call): (usize, _)| {
             let at = if before < messages.len() { messages[before - 1].timestamp } else { at };

@@ -4,6 +4,8 @@
 //! comes, and each `tool` message answers such a call. The Anthropic protocol: the first message is the user's, user and
 //! assistant alternate (a result counts as the user's), and no message is empty. A request that obeys both is made here.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::store::{NewMessage, Role};
@@ -23,23 +25,30 @@ pub(crate) fn unanswered(messages: &[NewMessage]) -> Vec<(String, String)> {
     open
 }
 
-/// The calls of a whole conversation that have no result, as id and name, in order. With each comes how many messages come before the place of
-/// its result: behind its message and the results that follow that one. A result that comes later is one, although a provider does
-/// not take it for one.
+/// The calls of a whole conversation that have no result, as id and name, in order. With each comes how many messages come before
+/// the place of its result: behind its message and the results that follow that one. A result that comes later, before another
+/// message with a call of this id, is one, although a provider does not take it for one. Linear: a row may have any length.
 pub(crate) fn all_unanswered(messages: &[NewMessage]) -> Vec<(usize, (String, String))> {
-    let mut open = Vec::new();
+    // By their number; and the numbers of those that the next result with an id answers.
+    let (mut made, mut open, mut latest) = (0, BTreeMap::new(), BTreeMap::<String, Vec<usize>>::new());
     for (place, message) in messages.iter().enumerate() {
-        let later = &messages[place + 1..];
-        let results = later.iter().take_while(|message| message.role == Role::Tool).count();
-        let has_result = |id: &str| {
-            let until = later.iter().position(|message| calls(message).iter().any(|(other, _)| other == id));
-            let own = &later[..until.unwrap_or(later.len())];
-            own.iter().any(|message| message.role == Role::Tool && message.tool_call_id.as_deref() == Some(id))
-        };
-        let without = calls(message).into_iter().filter(|(id, _)| !has_result(id));
-        open.extend(without.map(|call| (place + 1 + results, call)));
+        if message.role == Role::Tool {
+            let answered = message.tool_call_id.as_ref().and_then(|id| latest.remove(id));
+            answered.into_iter().flatten().for_each(|number| _ = open.remove(&number));
+        }
+        let calls = calls(message);
+        if calls.is_empty() {
+            continue;
+        }
+        let results = messages[place + 1..].iter().take_while(|message| message.role == Role::Tool).count();
+        calls.iter().for_each(|(id, _)| _ = latest.remove(id));
+        for call in calls {
+            latest.entry(call.0.clone()).or_default().push(made);
+            open.insert(made, (place + 1 + results, call));
+            made += 1;
+        }
     }
-    open
+    open.into_values().collect()
 }
 
 /// The messages as a provider accepts them: user and assistant alternate, each call has one result, and nothing is empty.
@@ -162,6 +171,33 @@ mod tests {
             ("u a", ""),
         ] {
             assert_eq!(found(words), expected, "{words}");
+        }
+    }
+
+    /// The same follows from looking for the result of each call on its own, in all conversations of up to five of these words.
+    #[test]
+    fn calls_without_a_result_are_those_that_none_answers() {
+        const WORDS: [&str; 7] = ["u", "a", "c1", "c2", "c1,2", "r1", "r2"];
+        let alone = |messages: &[NewMessage]| {
+            let mut open = Vec::new();
+            for (place, message) in messages.iter().enumerate() {
+                let later = &messages[place + 1..];
+                let results = later.iter().take_while(|message| message.role == Role::Tool).count();
+                let has_result = |id: &str| {
+                    let until = later.iter().position(|message| calls(message).iter().any(|(other, _)| other == id));
+                    let own = &later[..until.unwrap_or(later.len())];
+                    own.iter().any(|message| message.role == Role::Tool && message.tool_call_id.as_deref() == Some(id))
+                };
+                let without = calls(message).into_iter().filter(|(id, _)| !has_result(id));
+                open.extend(without.map(|call| (place + 1 + results, call)));
+            }
+            open
+        };
+        for number in 0..WORDS.len().pow(5) {
+            let words =
+                (0..5).map(|place| WORDS[number / WORDS.len().pow(place) % WORDS.len()]).collect::<Vec<_>>().join(" ");
+            let messages = talk(&words);
+            assert_eq!(all_unanswered(&messages), alone(&messages), "{words}");
         }
     }
 
