@@ -214,6 +214,15 @@ async fn an_orphan_is_closed_in_between(rows: &Rows) {
     rows.append(id("a"), said(&["three"])).await.expect("it is written");
     assert_eq!(contents(rows, "a").await.last().map(String::as_str), Some("three"));
     assert_eq!(contents(rows, "b").await, ["one"]);
+
+    // No id is given twice, also not one that a moved message had when its row was deleted.
+    rows.start_turn(session("c"), said(&["call", "two"])).await.expect("it is written");
+    assert_eq!(rows.end_orphan(id("c"), Wall(2), vec![placed(1, "closed")]).await, Ok(true));
+    let last = async |name| rows.messages(id(name)).await.expect("it reads").last().map(|message| message.id);
+    let moved = last("c").await;
+    assert_eq!(rows.delete(id("c")).await, Ok(true));
+    rows.append(id("b"), said(&["two"])).await.expect("it is written");
+    assert!(last("b").await > moved);
 }
 
 /// A taken title is an error for a call that sets a title, and is left out by a call that inserts a row.

@@ -7,11 +7,13 @@
 use gateway_core::agent::script::TurnStep;
 use gateway_core::clock::Uptime;
 use gateway_core::config::BusyInput;
+use gateway_core::store::{NewMessage, Role, StoredId};
 use sim_scenario::Scenario;
 
 use super::View;
 use crate::world::agent_log::AgentTurn;
 use crate::world::client_log::{LoggedRequest, SentRequest, SessionLog};
+use crate::world::mirror::Mirror;
 
 /// The error code of input that the store has refused (spec §3).
 const STORAGE: i64 = 5071;
@@ -26,13 +28,17 @@ pub(crate) struct Waiting<'a> {
     prompts_are_steers: bool,
     /// How many inputs may have been left to the session by earlier ones of its conversation.
     left: usize,
+    /// The rows, and the first one of the conversation, if a client knows it.
+    rows: &'a Mirror,
+    row: Option<&'a StoredId>,
 }
 
 impl<'a> Waiting<'a> {
     pub(crate) fn new(log: &'a SessionLog, turns: Option<&'a Vec<AgentTurn>>, view: &View<'a>) -> Self {
         let turns = turns.map(Vec::as_slice).unwrap_or_default();
         let prompts_are_steers = view.settings().busy_input_mode == BusyInput::Steer;
-        Self { log, turns, scenario: view.scenario, prompts_are_steers, left: left(log, view) }
+        let (left, row) = (left(log, view), log.stored.as_ref());
+        Self { log, turns, scenario: view.scenario, prompts_are_steers, left, rows: view.rows, row }
     }
 
     /// The most prompts that may have waited when `request` was carried out.
@@ -50,7 +56,20 @@ impl<'a> Waiting<'a> {
             }
         }
         let left = begun.iter().filter(|prompt| prompts.contains(prompt) && !self.is_job(prompt)).count();
-        (may_wait.count() + self.left).saturating_sub(left)
+        (may_wait.count() + self.left).saturating_sub(left) + self.outcomes_at_most(request)
+    }
+
+    /// The most outcomes of jobs that may have waited among the prompts when `request` was carried out. An outcome has a turn as
+    /// soon as the session is free, and waits only if the store has refused to make it a message: it waits still, or its turn has
+    /// begun since the request was sent.
+    fn outcomes_at_most(&self, request: &SentRequest) -> usize {
+        let Some(row) = self.row.filter(|row| self.rows.refusals_since(row, Uptime::default()) > 0) else { return 0 };
+        let is_outcome = |message: &NewMessage| {
+            message.role == Role::User && message.content.as_deref().is_some_and(|text| self.is_job(text))
+        };
+        let waiting = self.rows.refused(row).iter().filter(|refused| is_outcome(&refused.message)).count();
+        let begun = self.turns.iter().filter(|turn| turn.began >= request.sent_at && self.is_job(&turn.prompt));
+        waiting + begun.count()
     }
 
     /// The fewest prompts that waited when `request` was carried out, whose answer has just arrived.
