@@ -67,15 +67,14 @@ pub async fn shutdown(gateway: &Gateway, signal: Signal) {
     }
 }
 
-/// The process ends now, although [`shutdown`] has not: stores the messages of each session that is left and ends its row, once.
-/// Tools that run go on. The caller bounds it in time, and goes on with the shutdown meanwhile.
-pub async fn last_try(gateway: &Gateway) -> Left {
-    deadline::last_try(gateway).await
-}
-
-/// What is left if not even [`last_try`] has come to an end.
-pub fn left(gateway: &Gateway) -> Left {
-    deadline::left(gateway)
+/// Carries out `ending`, which calls [`shutdown`], within `time` if there is a bound. When it is over, each session that is left
+/// has one last try to store its messages and to end its row, whatever holds it. Returns what is left then; `None` if the end came
+/// in time.
+///
+/// The last try takes a second at most. Tools that run go on, and the caller ends the process. Cancelling it leaves sessions
+/// unended; the next start ends their rows.
+pub async fn end_within(gateway: &Gateway, ending: impl Future<Output = ()>, time: Option<Millis>) -> Option<Left> {
+    deadline::end_within(gateway, ending, time).await
 }
 
 /// Scans every session as the idle reaper does.

@@ -187,8 +187,8 @@ impl Serve {
     }
 
     /// How long the end may take; `None` for no limit.
-    pub(crate) fn stop_timeout(&self) -> Option<Duration> {
-        (self.stop_timeout > Millis::ZERO).then(|| Duration::from_millis(self.stop_timeout.0))
+    pub(crate) fn stop_timeout(&self) -> Option<Millis> {
+        (self.stop_timeout > Millis::ZERO).then_some(self.stop_timeout)
     }
 
     /// The settings of the config file, overridden by the flags.

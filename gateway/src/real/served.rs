@@ -1,7 +1,6 @@
 //! A running gateway with its transport, from the start to an orderly end.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::net::TcpListener;
@@ -41,9 +40,6 @@ pub enum Ended {
     /// The time was over, and this is left.
     Late(Left),
 }
-
-/// How long the one last try may take after the time for the end is over.
-const LAST_TRY_MAX: Duration = Duration::from_secs(1);
 
 /// The transport in use.
 enum Frontend {
@@ -109,27 +105,9 @@ impl Served {
 
     /// Ends as [`end`](Self::end) does, within `time` if there is a bound. When it is over, each session that is left has one last
     /// try to be stored and ended, whatever holds it.
-    #[expect(clippy::disallowed_methods, reason = "a deadline of the process, above the gateway's")]
-    pub async fn end_within(&self, signal: Signal, time: Option<Duration>) -> Ended {
-        let over = async {
-            match time {
-                Some(time) => tokio::time::sleep(time).await,
-                None => std::future::pending().await,
-            }
-        };
-        let mut end = std::pin::pin!(self.end(signal));
-        tokio::select! {
-            biased; // an end at the last moment is one in time
-            () = &mut end => return self.ended(),
-            () = over => {}
-        }
-        // The end goes on meanwhile, so that it takes note of a write that has begun. It begins no other.
-        let left = tokio::select! {
-            biased; // an end at the last moment is one in time
-            () = end => return self.ended(),
-            left = server::last_try(&self.gateway) => left,
-            () = tokio::time::sleep(LAST_TRY_MAX) => server::left(&self.gateway),
-        };
+    pub async fn end_within(&self, signal: Signal, time: Option<Millis>) -> Ended {
+        let left = server::end_within(&self.gateway, self.end(signal), time).await;
+        let Some(left) = left else { return self.ended() };
         self.counters.gave_up("messages", left.messages as u64);
         self.counters.gave_up("rows", left.rows as u64);
         if left == Left::default() { self.ended() } else { Ended::Late(left) }
@@ -194,7 +172,7 @@ mod tests {
     use gateway_sqlite::Database;
 
     /// The timeout of a test; only a hang takes longer.
-    const HANG: Duration = Duration::from_secs(60);
+    const HANG: std::time::Duration = std::time::Duration::from_secs(60);
 
     /// Starts the gateway's own tasks at once, and holds back the readers of clients.
     #[derive(Default)]

@@ -67,6 +67,7 @@ mod session_cap_is_enforced;
 mod session_end_flushes_messages;
 mod sessions_keep_their_model;
 mod short_locks_refuse_nothing;
+mod signals_end_in_time;
 mod signals_end_rows;
 mod stalled_clients_are_disconnected;
 mod successful_requests_attach;
@@ -85,7 +86,7 @@ use crate::claim::{Breach, Case, Cases, Claim, Condition, Excuse, RENAMED, View,
 pub use crate::claim::{Invariant, Violation};
 
 /// Every invariant, in the order in which they are judged.
-pub const ALL: [&Invariant; 75] = [
+pub const ALL: [&Invariant; 76] = [
     &detached_rows_end::INVARIANT,
     &foreign_rows_stay_open::INVARIANT,
     &grace_is_not_cut_short::INVARIANT,
@@ -155,6 +156,7 @@ pub const ALL: [&Invariant; 75] = [
     &lists_have_no_duplicates::INVARIANT,
     &short_locks_refuse_nothing::INVARIANT,
     &signals_end_rows::INVARIANT,
+    &signals_end_in_time::INVARIANT,
     &close_on_disconnect_is_honored::INVARIANT,
     &compressions_are_completed::INVARIANT,
     &idle_sessions_end::INVARIANT,

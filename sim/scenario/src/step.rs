@@ -5,6 +5,7 @@
 //! [`Action::presence`], …) and the entry of the [`table`]. Code that carries steps out matches on one group.
 //! No match over the groups has a wildcard arm, so that the compiler lists what a new word needs.
 
+mod entry;
 mod keys;
 mod request;
 mod shape;
@@ -103,6 +104,8 @@ pub enum ProcessStep {
     Signal {
         /// Key `signal`: INT or TERM.
         signal: Signal,
+        /// Key `stop_timeout`: how long the end may take. `None`: as long as it takes.
+        stop_timeout: Option<Millis>,
     },
     /// `gateway.restart`: a new process starts on the same database.
     Restart {

@@ -253,7 +253,7 @@ fn alternative(way: &Alternative, releases: &[&str]) -> String {
 
 /// The groups of behaviour that no page of the reference contains.
 pub(crate) fn missing_groups() -> Vec<String> {
-    let pages = ["", "-prompts", "-waiting", "-clients", "-sessions", "-rows", "-turns"].map(|page| {
+    let pages = ["", "-prompts", "-waiting", "-clients", "-sessions", "-rows", "-turns", "-process"].map(|page| {
         let path = root().join(format!("docs/src/reference/behavior{page}.md"));
         fs::read_to_string(path).expect("a page of the reference")
     });

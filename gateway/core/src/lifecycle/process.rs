@@ -19,6 +19,15 @@ group! {
             /// They are aborted; unsaved messages are lost.
             CutOff "cut_off",
         }
+        /// What becomes of the sessions that have not ended when the time for the end is over.
+        late: Late {
+            /// Their messages are stored and their rows ended, once, whatever holds them.
+            OneTry "one_try",
+            /// Nothing: their rows stay open until the next start.
+            Left "left",
+            /// They are waited for, as if there were no limit.
+            Awaited "awaited",
+        }
     }
 }
 
@@ -93,6 +102,11 @@ impl Shutdown {
             (_, _, Turns::Joined) => OnSignal::EndSessions,
         }
     }
+
+    /// What becomes of the sessions that have not ended in time.
+    pub fn late(&self) -> Late {
+        self.late
+    }
 }
 
 impl Startup {
@@ -118,7 +132,9 @@ mod tests {
 
     #[test]
     fn signals_end_rows_by_release() {
-        let decided = |on_term, turns| [Signal::Int, Signal::Term].map(|by| Shutdown { on_term, turns }.on_signal(by));
+        let decided = |on_term, turns| {
+            [Signal::Int, Signal::Term].map(|by| Shutdown { on_term, turns, ..Shutdown::default() }.on_signal(by))
+        };
         assert_eq!(decided(OnTerm::EndsRows, Turns::Joined), [OnSignal::EndSessions; 2]);
         assert_eq!(decided(OnTerm::EndsRows, Turns::CutOff), [OnSignal::EndRows; 2]);
         assert_eq!(decided(OnTerm::LeavesRows, Turns::Joined), [OnSignal::EndSessions, OnSignal::Exit]);

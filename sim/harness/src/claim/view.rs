@@ -19,7 +19,7 @@ use crate::world::agent_log::AgentLog;
 use crate::world::client_log::{Answer, ClientEvent, ClientLog, SessionLog};
 use crate::world::mirror::Mirror;
 use crate::world::names::Names;
-use crate::world::process::SignalSpan;
+use crate::world::process::{ProcessEnd, SignalSpan};
 use crate::world::session_events::SessionEvents;
 
 /// The state of a run at one instant.
@@ -54,8 +54,8 @@ pub(crate) struct ProcessState<'a> {
     pub(crate) up_since: Uptime,
     /// How many sessions of [`View::known`] are of earlier processes. Several processes can start within one millisecond.
     pub(crate) inherited: usize,
-    /// Whether the process is down because of a signal.
-    pub(crate) is_signalled: bool,
+    /// How the process has ended, if it is down.
+    pub(crate) ended: Option<ProcessEnd>,
     /// When processes had received a signal, oldest first.
     pub(crate) signals: &'a [SignalSpan],
     /// The settings of each process so far, with the time of its start, oldest first.

@@ -68,6 +68,8 @@ pub enum Milestone<'a> {
     },
     /// The process exited after a signal.
     Ended,
+    /// The process exited after a signal, before its sessions had ended.
+    CutShort,
     /// A process started on the rows of an earlier one.
     Restarted,
     /// A step of the script was carried out.
@@ -225,6 +227,11 @@ pub const MARKS: &[Mark] = &[
         name: "ends_with_a_signal",
         about: "the process exits after a signal",
         reached: |milestone| matches!(milestone, Milestone::Ended),
+    },
+    Mark {
+        name: "cut_short",
+        about: "the time for the end after a signal is over before the sessions have ended",
+        reached: |milestone| matches!(milestone, Milestone::CutShort),
     },
     Mark {
         name: "restarted",

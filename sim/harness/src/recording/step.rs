@@ -110,8 +110,8 @@ fn act(word: &str, keys: &mut Keys) -> Result<Act, Misplaced> {
         "restart" => ProcessStep::Restart { changes: SettingChanges::default() }.into(),
         "kill" => match keys.text("sig")?.as_deref() {
             None | Some("KILL") => ProcessStep::Kill.into(),
-            Some("TERM") => ProcessStep::Signal { signal: Signal::Term }.into(),
-            Some("INT") => ProcessStep::Signal { signal: Signal::Int }.into(),
+            Some("TERM") => ProcessStep::Signal { signal: Signal::Term, stop_timeout: None }.into(),
+            Some("INT") => ProcessStep::Signal { signal: Signal::Int, stop_timeout: None }.into(),
             Some(other) => {
                 return Err(keys.error(format!("unknown `sig`: `{other}`; there are `KILL`, `TERM` and `INT`")));
             }

@@ -115,6 +115,7 @@ impl<'a> Observers<'a> {
             (true, _) => Milestone::Restarted,
             (false, ProcessEnd::Killed) => Milestone::Killed { working: self.coverage.working() },
             (false, ProcessEnd::Signalled) => Milestone::Ended,
+            (false, ProcessEnd::CutShort(_)) => Milestone::CutShort,
         });
         if process.is_up() {
             self.note_settings(process);
@@ -184,14 +185,13 @@ impl<'a> Observers<'a> {
     fn view(&mut self, observed: &Observed<'_>, judge: impl FnOnce(&mut Oracle, Uptime, &View<'_>)) {
         let Observed { world, process, gateway, live, tasks, events } = *observed;
         let now = world.context.now();
-        let is_signalled = !process.is_up() && process.last_end() == ProcessEnd::Signalled;
         let view = View {
             now,
             scenario: &self.scenario,
             process: ProcessState {
                 up_since: process.since(),
                 inherited: self.inherited,
-                is_signalled,
+                ended: (!process.is_up()).then(|| process.last_end()),
                 signals: &process.signals(),
                 settings: &process.settings(),
             },

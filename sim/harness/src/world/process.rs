@@ -47,13 +47,18 @@ pub(crate) struct SignalSpan {
     pub(crate) from: Uptime,
     /// None as long as no process has started since.
     pub(crate) until: Option<Uptime>,
+    /// When the time for the end is over, if it is bounded; by the strictest of several signals.
+    pub(crate) due: Option<Uptime>,
 }
 
 /// The cause of a process's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProcessEnd {
     Killed,
+    /// It has exited after a signal, with every session ended.
     Signalled,
+    /// It has exited after a signal, and its time for that was over at this instant.
+    CutShort(Uptime),
 }
 
 impl Process {
@@ -130,7 +135,7 @@ impl Process {
             }
             ProcessStep::Restart { .. } if self.is_up() => return Err(E::from("the gateway is up")),
             ProcessStep::Kill => self.kill(),
-            ProcessStep::Signal { signal } => self.signal(*signal),
+            ProcessStep::Signal { signal, stop_timeout } => self.signal(*signal, *stop_timeout),
             ProcessStep::Restart { changes } => self.start(changes),
             ProcessStep::CliNew { session } => return elsewhere(session).await,
             ProcessStep::ScanIdle => self.scan_idle(),
@@ -198,24 +203,38 @@ impl Process {
         }
     }
 
-    /// Sends a signal to the gateway. The process exits when the gateway has ended.
-    fn signal(self: &Rc<Self>, signal: Signal) {
+    /// Sends a signal to the gateway. The process exits when the gateway has ended, or a last try after this time is over.
+    fn signal(self: &Rc<Self>, signal: Signal, stop_timeout: Option<Millis>) {
         self.context.footprints.everywhere();
         let Some(gateway) = self.gateway() else { return };
-        let mut signals = self.signals.borrow_mut();
-        if signals.last().is_none_or(|span| span.until.is_some()) {
-            signals.push(SignalSpan { from: self.context.now(), until: None });
-        }
-        drop(signals);
+        let due = stop_timeout.map(|time| self.context.now() + time);
+        self.note_signal(due);
         self.context.enter(Site::Process, format!("gets SIG{}", signal.name()));
         let process = Rc::clone(self);
         let ending = async move {
-            server::shutdown(&gateway, signal).await;
-            process.context.enter(Site::Process, "ends".to_owned());
-            process.end(ProcessEnd::Signalled);
+            let late = server::end_within(&gateway, server::shutdown(&gateway, signal), stop_timeout).await;
+            process.exit(late.and(due));
         };
         let task = TaskTag::new("gateway", Role::Gateway(spawn::TaskRole::Shutdown)).task();
         self.context.pool.spawn(task, Box::pin(ending));
+    }
+
+    fn note_signal(&self, due: Option<Uptime>) {
+        let mut signals = self.signals.borrow_mut();
+        match signals.last_mut().filter(|span| span.until.is_none()) {
+            Some(span) => span.due = span.due.into_iter().chain(due).min(),
+            None => signals.push(SignalSpan { from: self.context.now(), until: None, due }),
+        }
+    }
+
+    /// The process exits; `late` says when its time for that was over, if it was.
+    fn exit(&self, late: Option<Uptime>) {
+        let (how, end) = match late {
+            None => ("ends", ProcessEnd::Signalled),
+            Some(due) => ("ends before its sessions have", ProcessEnd::CutShort(due)),
+        };
+        self.context.enter(Site::Process, how.to_owned());
+        self.end(end);
     }
 
     /// Makes the idle reaper scan now, in a task of the gateway: an end that it has begun outlives the script.
@@ -263,7 +282,8 @@ impl Process {
         self.network.sever();
         self.store.sever();
         self.context.agent_log.sever(Some(match how {
-            ProcessEnd::Killed => Severing::Kill,
+            // What is left at a late end is cut off as by a kill.
+            ProcessEnd::Killed | ProcessEnd::CutShort(_) => Severing::Kill,
             ProcessEnd::Signalled => Severing::Exit,
         }));
         self.context.pool.cancel(|task| task.tag.role.is_gateway());

@@ -89,7 +89,7 @@ impl Connections {
             let first = &together[0];
             let action = match first.how {
                 How::Died => ProcessStep::Kill,
-                How::Closed { .. } => ProcessStep::Signal { signal: Signal::Term },
+                How::Closed { .. } => ProcessStep::Signal { signal: Signal::Term, stop_timeout: None },
             };
             steps.insert(first.place, step(first.at, PROCESS, action));
             self.process = Process::Down;

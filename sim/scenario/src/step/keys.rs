@@ -44,6 +44,7 @@ pub(crate) struct RawStep {
     close_on_disconnect: Option<Spanned<bool>>,
     lazy: Option<Spanned<bool>>,
     takes: Option<Spanned<Millis>>,
+    stop_timeout: Option<Spanned<Millis>>,
     forward: Option<Spanned<Millis>>,
     back: Option<Spanned<Millis>>,
     truncate: Option<Spanned<i64>>,
@@ -184,7 +185,9 @@ fn request_keys(step: &RequestStep) -> Keys {
 
 fn process_keys(step: &ProcessStep) -> Keys {
     match step {
-        ProcessStep::Signal { signal } => vec![("signal", Some(Value::from(signal.name())))],
+        ProcessStep::Signal { signal, stop_timeout } => {
+            vec![("signal", Some(Value::from(signal.name()))), ("stop_timeout", stop_timeout.map(duration))]
+        }
         ProcessStep::CliNew { session } => vec![("session", Some(Value::from(session.as_str())))],
         ProcessStep::Suspend { length } => vec![("takes", Some(duration(*length)))],
         ProcessStep::SetClock { jump: Jump::Forward(far) } => vec![("forward", Some(duration(*far)))],
@@ -212,7 +215,7 @@ fn duration(length: Millis) -> Value {
 impl RawStep {
     /// Every key but `at`, with the position of its value if the key is present. The first key that the word does not
     /// take is reported.
-    fn keys(&self) -> [(&'static str, Option<Range<usize>>); 27] {
+    fn keys(&self) -> [(&'static str, Option<Range<usize>>); 28] {
         fn place<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
             value.as_ref().map(Spanned::span)
         }
@@ -231,6 +234,7 @@ impl RawStep {
             ("source", place(&self.source)),
             ("parent", place(&self.parent)),
             ("takes", place(&self.takes)),
+            ("stop_timeout", place(&self.stop_timeout)),
             ("forward", place(&self.forward)),
             ("back", place(&self.back)),
             ("close_on_disconnect", place(&self.close_on_disconnect)),
@@ -325,7 +329,11 @@ impl Reading<'_> {
             Word::ActiveList => RequestStep::ActiveList.into(),
             Word::List => RequestStep::List.into(),
             Word::Kill => ProcessStep::Kill.into(),
-            Word::Signal => ProcessStep::Signal { signal: self.signal(word)? }.into(),
+            Word::Signal => {
+                let stop_timeout = self.raw.stop_timeout.as_ref().map(|time| *time.get_ref());
+                let stop_timeout = stop_timeout.filter(|time| *time > Millis::ZERO);
+                ProcessStep::Signal { signal: self.signal(word)?, stop_timeout }.into()
+            }
             Word::Restart => ProcessStep::Restart { changes: self.changes()? }.into(),
             Word::CliNew => ProcessStep::CliNew { session: session()? }.into(),
             Word::ScanIdle => ProcessStep::ScanIdle.into(),

@@ -3,158 +3,12 @@
 //! The reference of the scenario language and the checks of keys are generated from it. An entry holds the properties that
 //! are the same for every step with the word; properties that depend on the values of keys are methods of [`Action`].
 
+pub use super::entry::{
+    ClientLane, ConnectionEvent, Entry, Fault, FaultClass, Key, Need, OverSockets, Presence, SocketStep, Value,
+};
+
+use super::entry::SESSION;
 use crate::step::{Action, ConnectionStep, ProcessStep, RequestStep};
-
-/// The properties of a word that scenario files, reports and the simulator share.
-#[derive(Debug)]
-pub struct Entry {
-    /// The value of `do`. For a request, the method.
-    pub word: &'static str,
-    /// One sentence without its full stop: what the step does.
-    pub about: &'static str,
-    /// The keys besides `at`, `do` and `client`, in the order in which they are printed.
-    pub keys: &'static [Key],
-    /// The end of the sentence "`word` takes …". `None`: the sentence lists the names of the keys.
-    pub(super) takes: Option<&'static str>,
-    /// The connection that the step requires, and the connections that it opens or ends.
-    pub presence: Presence,
-    /// Whether the step can be carried out over real sockets.
-    pub over_sockets: OverSockets,
-    /// The fault that the step injects.
-    pub fault: Option<Fault>,
-    /// The text of a change of a connection in the trace, and its effect on the client's lane. `None`: no change.
-    pub event: Option<ConnectionEvent>,
-    /// Whether frames may wait at the client from here on, until its connection ends.
-    pub withholds_frames: bool,
-}
-
-/// A key of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// The key as it is written in the file, such as `session`.
-    pub name: &'static str,
-    /// The type of its value.
-    pub value: Value,
-    /// Whether the step requires the key.
-    pub need: Need,
-    /// The meaning of the value, a phrase without a full stop.
-    pub about: &'static str,
-}
-
-/// The type of a key's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// A string with any text.
-    Text,
-    /// The name of a session that an earlier step has named.
-    Session,
-    /// A new name for a session.
-    NewSession,
-    /// The name of a turn of the file's `[turns]`.
-    Turn,
-    /// One of these words.
-    OneOf(&'static [&'static str]),
-    /// A duration, such as `"5s"`.
-    Duration,
-    /// An integer, which may be negative.
-    Integer,
-    /// A boolean; `false` if left out.
-    Flag,
-    /// A list of texts.
-    Texts,
-    /// An inline table with settings of the gateway.
-    Settings,
-}
-
-/// Whether a step requires a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// The step requires the key.
-    Required,
-    /// The step requires exactly one of the keys that are marked in this way.
-    OneOf,
-    /// The step may omit the key.
-    Optional,
-}
-
-/// The connection that a step requires, and the connections that it opens or ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
-    /// The client must be disconnected, and is connected afterwards.
-    Connects,
-    /// The client must be connected, and is disconnected afterwards.
-    Disconnects,
-    /// The client must be connected.
-    Connected,
-    /// The process ends, and all connections end with it.
-    DisconnectsAll,
-    /// The step has no client.
-    NoClient,
-}
-
-/// Whether a step can be carried out over real sockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OverSockets {
-    /// The step is sent as a request.
-    Request,
-    /// The step is carried out by the client's socket.
-    Step(SocketStep),
-    /// The step cannot be carried out over a real socket, for this reason.
-    No(&'static str),
-}
-
-/// A step that a real socket can carry out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SocketStep {
-    /// Opens the socket of the client.
-    Connect,
-    /// Closes the socket with a close frame.
-    Close,
-    /// Closes the socket without a close frame.
-    Drop,
-}
-
-/// A fault that a step injects, and what the gateway guarantees under the fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The part of the simulated world that fails.
-    pub class: FaultClass,
-    /// The guarantee of the gateway under the fault.
-    pub duty: &'static str,
-    /// The invariants that check the guarantee.
-    pub invariants: &'static [&'static str],
-}
-
-/// The part of the simulated world that fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FaultClass {
-    /// A connection of a client, or its network.
-    Connection,
-    /// The wall clock of the machine.
-    Clock,
-    /// The process of the gateway.
-    Process,
-}
-
-/// The text of a change of a connection in the trace, after the client's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConnectionEvent {
-    /// The text, such as `closes`.
-    pub text: &'static str,
-    /// How the client's lane of a timeline continues.
-    pub lane: ClientLane,
-}
-
-/// How the client's lane of a timeline continues after an event of its connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientLane {
-    /// The lane begins here.
-    Begins,
-    /// The lane continues as before.
-    Continues,
-    /// The lane ends here.
-    Ends,
-}
 
 /// Declares [`Word`] from the table: the group and the variant of each word, and its entry.
 macro_rules! table {
@@ -426,13 +280,20 @@ table! {
         ),
         Signal: Entry {
             presence: Presence::DisconnectsAll,
-            takes: Some("`signal`, which is `INT` or `TERM`, and no `client`"),
-            keys: const { &[Key::required("signal", Value::OneOf(&["INT", "TERM"]), "the signal")] },
+            takes: Some("`signal`, which is `INT` or `TERM`, may take `stop_timeout`, and no `client`"),
+            keys: const { &[
+                Key::required("signal", Value::OneOf(&["INT", "TERM"]), "the signal"),
+                Key::optional(
+                    "stop_timeout",
+                    Value::Duration,
+                    "how long the end may take, before the rows that are left have one last try; left out or `0s`: as long as it takes",
+                ),
+            ] },
             ..Entry::process("gateway.signal", "sends a signal to the process, which shuts down", NO_CONTROL)
         }.injects(
             FaultClass::Process,
             "turns are interrupted and stored, and rows are ended, before the process ends",
-            &["signals_end_rows", "acknowledged_messages_are_stored"],
+            &["signals_end_rows", "signals_end_in_time", "acknowledged_messages_are_stored"],
         ),
         Restart: Entry {
             takes: Some("no `client`, and may take `gateway` or `model`"),
@@ -488,107 +349,9 @@ table! {
     }
 }
 
-const SESSION: Key = Key::required("session", Value::Session, "its name in this file");
-
 const READS_ON: &str = "the system reads on for a client that has stopped";
 const LOSES_NOTHING: &str = "the network of this machine loses and delays nothing";
 const NO_CONTROL: &str = "nothing here starts or ends the gateway";
-
-impl Entry {
-    /// Whether the step has a client, and with it the key `client`.
-    pub const fn has_client(&self) -> bool {
-        !matches!(self.presence, Presence::NoClient | Presence::DisconnectsAll)
-    }
-
-    /// Whether a key besides `at` and `do` goes with the word.
-    pub fn has_key(&self, name: &str) -> bool {
-        if name == "client" { self.has_client() } else { self.keys.iter().any(|key| key.name == name) }
-    }
-
-    /// The keys of the word, as a sentence.
-    pub fn help(&self) -> String {
-        let word = self.word;
-        match (self.takes, self.keys) {
-            (Some(takes), _) => format!("`{word}` takes {takes}"),
-            (None, []) if self.has_client() => format!("`{word}` takes only `at`, `client` and `do`"),
-            (None, []) => format!("`{word}` takes only `at` and `do`"),
-            (None, keys) => {
-                let keys: Vec<String> = keys.iter().map(|key| format!("`{}`", key.name)).collect();
-                format!("`{word}` takes {}", keys.join(", "))
-            }
-        }
-    }
-
-    /// The text of the step in the trace, after the client's name; empty if the word changes no connection.
-    pub const fn event_text(&self) -> &'static str {
-        match self.event {
-            Some(event) => event.text,
-            None => "",
-        }
-    }
-
-    const fn new(word: &'static str, about: &'static str, presence: Presence, over_sockets: OverSockets) -> Self {
-        Self {
-            word,
-            about,
-            keys: &[],
-            takes: None,
-            presence,
-            over_sockets,
-            fault: None,
-            event: None,
-            withholds_frames: false,
-        }
-    }
-
-    const fn on_socket(word: &'static str, about: &'static str, step: SocketStep, event: &'static str) -> Self {
-        let event = Some(ConnectionEvent { text: event, lane: ClientLane::Ends });
-        Self { event, ..Self::new(word, about, Presence::Connected, OverSockets::Step(step)) }
-    }
-
-    const fn of_network(word: &'static str, about: &'static str, why: &'static str, event: &'static str) -> Self {
-        let event = Some(ConnectionEvent { text: event, lane: ClientLane::Ends });
-        Self { event, ..Self::new(word, about, Presence::Connected, OverSockets::No(why)) }
-    }
-
-    const fn request(word: &'static str, about: &'static str) -> Self {
-        Self::new(word, about, Presence::Connected, OverSockets::Request)
-    }
-
-    const fn of_session(word: &'static str, about: &'static str) -> Self {
-        Self { keys: &[SESSION], ..Self::request(word, about) }
-    }
-
-    const fn process(word: &'static str, about: &'static str, why: &'static str) -> Self {
-        Self::new(word, about, Presence::NoClient, OverSockets::No(why))
-    }
-
-    const fn injects(self, class: FaultClass, duty: &'static str, invariants: &'static [&'static str]) -> Self {
-        Self { fault: Some(Fault { class, duty, invariants }), ..self }
-    }
-
-    const fn drawn(self, lane: ClientLane) -> Self {
-        Self { event: Some(ConnectionEvent { text: self.event_text(), lane }), ..self }
-    }
-
-    const fn withholding_frames(self) -> Self {
-        Self { withholds_frames: true, ..self }
-    }
-}
-
-impl Key {
-    const fn required(name: &'static str, value: Value, about: &'static str) -> Self {
-        Self { name, value, need: Need::Required, about }
-    }
-
-    const fn one_of(name: &'static str, value: Value, about: &'static str) -> Self {
-        Self { name, value, need: Need::OneOf, about }
-    }
-
-    const fn optional(name: &'static str, value: Value, about: &'static str) -> Self {
-        Self { name, value, need: Need::Optional, about }
-    }
-}
 
 impl ConnectionEvent {
     /// How the client's lane continues after an event with this text. What is the end of no step ends the lane.

@@ -442,7 +442,8 @@ impl Writer<'_> {
 
     fn signal(&mut self) {
         let signal = *self.prng.one(&[Signal::Int, Signal::Term]);
-        self.process(ProcessStep::Signal { signal });
+        let stop_timeout = *self.prng.one(&[None, None, Some(Millis(500)), Some(Millis::from_secs(8))]);
+        self.process(ProcessStep::Signal { signal, stop_timeout });
         self.restart();
     }
 
