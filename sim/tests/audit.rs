@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use gateway_sqlite::{Database, Dump};
+use interleaving::strategy::Fifo;
 use sim_audit::{Kind, Options, Sources, Texts, audit};
 use sim_harness::invariant::NAMES;
 use sim_harness::rows::RowSet;
 use sim_harness::{Release, Scenario, Simulator};
+use sim_search::find::{Clients, Fit, Others, Pattern};
 
 /// One database file, which gets the rows of one run after another.
 struct File {
@@ -69,6 +71,14 @@ const FOUND: &[(&str, &str, &str)] = &[
     ("the_same_prompt_follows_stored_input", "duplicate_messages", "the same prompts are answered at once, twice"),
 ];
 
+/// Words of a pattern, and the kinds that they stand for.
+const WORDS: [(&str, Kind); 4] = [
+    ("calls_without_result", Kind::CallWithoutResult),
+    ("results_without_call", Kind::ResultWithoutCall),
+    ("duplicate_messages", Kind::DuplicateMessages),
+    ("count_differs", Kind::MessageCountDiffers),
+];
+
 /// Defects that a kind names, and that no simulated run shows in it.
 const UNSEEN: &[(&str, &str, &str)] = &[
     ("open_row_without_owner", "A11", "there are no profiles here"),
@@ -121,4 +131,29 @@ fn defects_are_seen_in_the_rows_that_they_leave() {
     let all = Kind::ALL.into_iter().flat_map(|kind| kind.defects().iter().map(move |defect| (kind.name(), defect.id)));
     let unseen: BTreeSet<_> = all.filter(|(kind, id)| !seen.contains(&(*kind, (*id).to_owned()))).collect();
     assert_eq!(unseen, UNSEEN.iter().map(|(kind, id, _)| (*kind, *id)).collect());
+}
+
+/// `sim find` looks for what an audit has found: a word holds of some row exactly if the audit finds its kind, in the rows of
+/// every scenario under every release.
+#[test]
+fn words_of_patterns_are_kinds() {
+    let (mut simulator, mut file) = (Simulator::new(), File::new());
+    let mut seen = BTreeSet::new();
+    for scenario in scenarios("") {
+        for release in &scenario.releases {
+            let (_, ends) = simulator.observe(&scenario, *release, Box::new(Fifo), &[]);
+            let end = ends.last().expect("every run observes the end of its script");
+            let kinds = file.kinds(&end.rows, 0.0);
+            for (word, kind) in WORDS {
+                let rows = [format!("s1 {word}")];
+                let pattern = Pattern::parse(&rows, None, Others::Free).expect("a good pattern");
+                let holds = Fit::of(&pattern, &scenario, end, Clients::MayStay).distance.rows() == 0;
+                let name = &scenario.name;
+                assert_eq!(holds, kinds.contains_key(&kind), "{name} under {release}: `{word}` beside {kinds:?}");
+                seen.extend(holds.then_some(word));
+            }
+        }
+    }
+    // No run here has a wrong counter.
+    assert_eq!(seen, BTreeSet::from(["calls_without_result", "duplicate_messages", "results_without_call"]));
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use sim_confirm::{Pace, prepare};
 use sim_harness::invariant::NAMES;
 use sim_harness::verdict::{Reference, judge};
 use sim_harness::{Release, Simulator};
@@ -50,7 +51,8 @@ fn check(arguments: &[&str], code: i32) -> (Value, Searched) {
     (serde_json::from_str(&searched.printed).expect("one document"), searched)
 }
 
-/// A found file is small, names its cause, and does what it expects on its own: rows, memory and violations.
+/// A found file is small, names its cause, does what it expects on its own (rows, memory and violations), and has times that
+/// the real gateway can be given. In the smallest one the steps share an instant.
 #[test]
 fn a_found_file_replays() {
     for release in [Release::V0_16_0, Release::V0_19_0] {
@@ -64,6 +66,9 @@ fn a_found_file_replays() {
         let scenario = Scenario::parse(Path::new(name), text, &NAMES).expect("a good file");
         let report = Simulator::new().run(&scenario, release);
         assert_eq!((report.rows.sessions.len() >= 2, report.live.sessions), (true, 1), "{text}");
+        assert!(found["unplayable"].is_null(), "{found}");
+        let played = prepare(&mut Simulator::new(), &scenario, release, Pace::Exact);
+        played.unwrap_or_else(|why| panic!("{why}: {text}"));
         let verdict = judge(report, &scenario, &Reference::OtherSchedule);
         assert!(verdict.expected && verdict.report.unmet.is_empty(), "{text}");
     }
@@ -79,6 +84,9 @@ fn threads_do_not_matter() {
         (searched.printed, searched.files)
     };
     let one = of(&["--jobs", "1"]);
+    let (name, _) = one.1.first_key_value().expect("a file");
+    let confirm = format!("  confirm  sim confirm scenarios/found/{name} --release 0.18.2\n");
+    assert!(one.0.contains(&confirm), "{}", one.0);
     assert_eq!(one, of(&["--jobs", "3"]));
     assert_ne!(one, of(&["--jobs", "1", "--seed", "5"]));
 }
@@ -104,6 +112,7 @@ fn a_session_in_use_is_no_ghost() {
     assert!(document["nearest"]["distance"]["sum"].as_u64() >= Some(1), "{document}");
     let (document, _) = check(&[&rows[..], &["--live", "1"]].concat(), 0);
     assert_eq!(document["found"][0]["cause"], "current");
+    assert_eq!(document["found"][0]["unplayable"], "current is no published release of hermes-agent");
 }
 
 /// Rows that `current` leaves as well are said to need no defect.

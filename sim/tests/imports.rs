@@ -113,7 +113,9 @@ const CRATES: &[Crate] = &[
         never: COMMAND_LINE,
         layers: &[
             // The claims, the errors, and what the database has.
-            &["error", "kind", "lock", "schema", "transcript"],
+            &["error", "kind", "lock", "message", "schema"],
+            // The messages of a row.
+            &["transcript"],
             // A row, a way to read the file, and questions for SQL.
             &["row"],
             &["keys", "lineage", "open", "scan"],
@@ -238,7 +240,15 @@ const CRATES: &[Crate] = &[
     Crate {
         package: "sim-search",
         folder: "sim/search",
-        uses: &["interleaving", "gateway-core", "gateway-sqlite", "gateway", "sim-scenario", "sim-harness"],
+        uses: &[
+            "interleaving",
+            "sim-audit",
+            "gateway-core",
+            "gateway-sqlite",
+            "gateway",
+            "sim-scenario",
+            "sim-harness",
+        ],
         never: COMMAND_LINE,
         layers: &[
             &["comeback", "signature"],
@@ -249,7 +259,7 @@ const CRATES: &[Crate] = &[
             &["fuzz"],
             // A pattern, its fit to a run, the cause, the search.
             &["find::pattern"],
-            &["find::fit", "find::input"],
+            &["find::apart", "find::fit", "find::input"],
             &["find::candidate", "find::cause"],
             &["find::goal"],
             &["find::search"],

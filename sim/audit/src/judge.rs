@@ -166,12 +166,13 @@ impl<'a> Judge<'a> {
 
     fn counters(&mut self, row: &Row) {
         let talk = &row.talk;
+        let (messages, calls) = (row.message_count, row.tool_call_count);
         let counters = [
-            (Kind::MessageCountDiffers, "message_count", row.message_count, talk.live, talk.undone),
-            (Kind::ToolCallCountDiffers, "tool_call_count", row.tool_call_count, talk.live_calls, talk.undone_calls),
+            (Kind::MessageCountDiffers, "message_count", messages, talk.live, talk.is_message_count(messages)),
+            (Kind::ToolCallCountDiffers, "tool_call_count", calls, talk.live_calls, talk.is_call_count(calls)),
         ];
-        for (kind, column, counted, live, undone) in counters {
-            if !(live..=live + undone).contains(&counted) {
+        for (kind, column, counted, live, is_right) in counters {
+            if !is_right {
                 self.add(kind, format!("{column} is {counted}, and the messages say {live}"), &[row]);
             }
         }

@@ -56,7 +56,7 @@ fn patterns(kind: Kind, rows: &[&Row]) -> Vec<String> {
     match kind {
         Kind::OpenRowWithoutOwner => {
             let messages =
-                if rows.last().is_some_and(|row| row.talk.stored() > 0) { "messages>=1" } else { "messages=0" };
+                if rows.last().is_some_and(|row| row.talk.live() > 0) { "messages>=1" } else { "messages=0" };
             let mut patterns = chain(rows);
             if let Some(last) = patterns.last_mut() {
                 last.push(' ');

@@ -1,19 +1,14 @@
 //! Streams the messages, one row of `sessions` at a time. Texts are hashed and dropped.
 
-use std::hash::Hasher;
+use std::borrow::Cow;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Statement};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use siphasher::sip::SipHasher13;
 
+use crate::message::{Columns, Message, Part};
 use crate::row::{Row, place, seconds, text};
 use crate::schema::Schema;
-use crate::transcript::{CallId, Message, Part, Role, Talk, Transcript};
-
-/// An id of a call from this length on is drawn at random. Shorter ones, such as `call_0`, come again in each answer.
-const UNIQUE_LENGTH: usize = 16;
+use crate::transcript::{Talk, Transcript};
 
 /// What the scan found beside the talk of each row.
 #[derive(Debug, Default)]
@@ -90,32 +85,18 @@ impl<'a> Reader<'a> {
         for &id in ids {
             let mut found = self.statement.query([id])?;
             let Some(row) = found.next()? else { continue };
-            let mut digest = SipHasher13::new();
-            for column in [0, 2, 3, 4] {
-                hash(&mut digest, row.get_ref(column)?);
-            }
-            let (calls, calls_made) = read_calls(row.get_ref(4)?);
-            transcript.add(Message {
-                id,
-                role: role(row.get_ref(0)?),
-                part: part(row.get_ref(5)?, row.get_ref(6)?),
-                at: seconds(row.get_ref(1)?),
-                digest: digest.finish(),
-                calls,
-                calls_made,
-                answers: bytes(row.get_ref(3)?).filter(|id| !id.is_empty()).map(|id| call_id(id, id)),
-            });
+            let (role, content, tool_call_id, tool_calls) =
+                (stored(row.get_ref(0)?), stored(row.get_ref(2)?), stored(row.get_ref(3)?), stored(row.get_ref(4)?));
+            let columns = Columns {
+                role: role.as_deref(),
+                content: content.as_deref(),
+                tool_call_id: tool_call_id.as_deref(),
+                tool_calls: tool_calls.as_deref(),
+            };
+            let part = part(row.get_ref(5)?, row.get_ref(6)?);
+            transcript.add(Message::new(id, part, seconds(row.get_ref(1)?), columns));
         }
         Ok(transcript.finish())
-    }
-}
-
-fn role(value: ValueRef<'_>) -> Role {
-    match bytes(value) {
-        Some(b"user") => Role::User,
-        Some(b"assistant") => Role::Assistant,
-        Some(b"tool") => Role::Tool,
-        _ => Role::Other,
     }
 }
 
@@ -128,58 +109,10 @@ fn part(active: ValueRef<'_>, compacted: ValueRef<'_>) -> Part {
     }
 }
 
-fn bytes(value: ValueRef<'_>) -> Option<&[u8]> {
+/// The bytes of a value: those of a number are its digits.
+fn stored(value: ValueRef<'_>) -> Option<Cow<'_, [u8]>> {
     match value {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes),
-        _ => None,
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(Cow::Borrowed(bytes)),
+        other => text(other).map(|text| Cow::Owned(text.into_bytes())),
     }
-}
-
-/// Adds a value to a digest. The length keeps two neighbours apart.
-fn hash(digest: &mut SipHasher13, value: ValueRef<'_>) {
-    match value {
-        ValueRef::Null => digest.write_u8(0),
-        ValueRef::Integer(number) => digest.write_i64(number),
-        ValueRef::Real(number) => digest.write_u64(number.to_bits()),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            digest.write_usize(bytes.len());
-            digest.write(bytes);
-        }
-    }
-}
-
-/// One call in the column `tool_calls`. Some providers name it twice, and the result has either name.
-#[derive(Deserialize)]
-struct Call<'a> {
-    #[serde(borrow, default)]
-    id: Option<std::borrow::Cow<'a, str>>,
-    #[serde(borrow, default)]
-    call_id: Option<std::borrow::Cow<'a, str>>,
-}
-
-/// The ids of the calls in a column, and the number of calls as the releases count them: the elements of a list, or 1 for
-/// anything else.
-fn read_calls(value: ValueRef<'_>) -> (Vec<CallId>, u64) {
-    let Some(text) = bytes(value).filter(|text| !text.is_empty()) else { return (Vec::new(), 0) };
-    if let Ok(list) = serde_json::from_slice::<Vec<Call<'_>>>(text) {
-        let named = list.iter().filter_map(|call| {
-            let first = call.id.as_ref().or(call.call_id.as_ref())?;
-            let second = call.call_id.as_ref().unwrap_or(first);
-            Some(call_id(first.as_bytes(), second.as_bytes()))
-        });
-        return (named.collect(), list.len() as u64);
-    }
-    match serde_json::from_slice::<Vec<IgnoredAny>>(text) {
-        Ok(list) => (Vec::new(), list.len() as u64),
-        Err(_) => (Vec::new(), 1),
-    }
-}
-
-fn call_id(first: &[u8], second: &[u8]) -> CallId {
-    let name = |id: &[u8]| {
-        let mut digest = SipHasher13::new();
-        digest.write(id);
-        digest.finish()
-    };
-    CallId { names: [name(first), name(second)], is_unique: first.len() >= UNIQUE_LENGTH }
 }

@@ -1,9 +1,12 @@
 //! The messages of one row, in the order in which they were stored: which calls and results belong together, and what is stored
-//! twice. Pure: it reads no database.
+//! twice. Pure: it reads no database. `sim find` judges the rows of its runs by it too, so that a word of a pattern and a finding
+//! mean the same.
 //!
 //! A row may have millions of messages. So they are taken one at a time, and of each only its time and its digest stay.
 
 use std::collections::BTreeMap;
+
+use crate::message::{Message, Part, Role};
 
 /// Times closer than this are one time: half a millisecond, the resolution of some writers, in seconds.
 const SAME_TIME: f64 = 0.0005;
@@ -12,51 +15,6 @@ const AT_ONCE: f64 = 0.05;
 /// A message may be dated a little after the end of its row, in seconds: some are dated when they are stored, others when they
 /// are said.
 const SLACK: f64 = 1.0;
-
-/// Who says a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    User,
-    Assistant,
-    Tool,
-    Other,
-}
-
-/// Whether a message is still part of the conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// The model gets it.
-    Live,
-    /// A compression in place has replaced it.
-    Archived,
-    /// A person has taken it back. It may still be counted.
-    Undone,
-}
-
-/// The id of a call as a hash of each name that it has, and whether it is long enough to be unique.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CallId {
-    pub(crate) names: [u64; 2],
-    pub(crate) is_unique: bool,
-}
-
-/// A message without its text.
-#[derive(Debug)]
-pub(crate) struct Message {
-    pub(crate) id: i64,
-    pub(crate) role: Role,
-    pub(crate) part: Part,
-    /// Seconds since 1970.
-    pub(crate) at: Option<f64>,
-    /// Of role, text, calls and the id of the result.
-    pub(crate) digest: u64,
-    /// The calls that it makes, of those that have an id.
-    pub(crate) calls: Vec<CallId>,
-    /// How many calls it makes, also those without an id.
-    pub(crate) calls_made: u64,
-    /// The call that it answers.
-    pub(crate) answers: Option<CallId>,
-}
 
 /// Messages of one kind in a row: how many, and the ids of the first.
 #[derive(Debug, Default)]
@@ -79,7 +37,7 @@ impl Ids {
 
 /// What the messages of a row amount to.
 #[derive(Debug, Default)]
-pub(crate) struct Talk {
+pub struct Talk {
     pub(crate) live: i64,
     pub(crate) undone: i64,
     pub(crate) archived: i64,
@@ -100,6 +58,36 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
+    /// The number of messages that the model gets.
+    pub fn live(&self) -> u64 {
+        self.live.unsigned_abs()
+    }
+
+    /// Whether a message makes a call that no result follows.
+    pub fn has_call_without_result(&self) -> bool {
+        self.unanswered.count > 0
+    }
+
+    /// Whether a result follows no open call.
+    pub fn has_result_without_call(&self) -> bool {
+        self.unasked.count > 0
+    }
+
+    /// Whether a message is stored a second time.
+    pub fn has_duplicates(&self) -> bool {
+        self.repeated.count > 0
+    }
+
+    /// Whether a counter of messages is right. Messages that were taken back are counted or not.
+    pub fn is_message_count(&self, count: i64) -> bool {
+        (self.live..=self.live + self.undone).contains(&count)
+    }
+
+    /// Whether a counter of calls is right. Those of messages that were taken back are counted or not.
+    pub fn is_call_count(&self, count: i64) -> bool {
+        (self.live_calls..=self.live_calls + self.undone_calls).contains(&count)
+    }
+
     pub(crate) fn stored(&self) -> i64 {
         self.live + self.undone + self.archived
     }
@@ -107,7 +95,7 @@ impl Talk {
 
 /// Takes the messages of one row.
 #[derive(Debug)]
-pub(crate) struct Transcript {
+pub struct Transcript {
     ended_at: Option<f64>,
     talk: Talk,
     repetitions: Repetitions,
@@ -117,14 +105,14 @@ pub(crate) struct Transcript {
 }
 
 impl Transcript {
-    /// Of a row that ended at `ended_at`, if at all.
-    pub(crate) fn new(ended_at: Option<f64>) -> Self {
+    /// Of a row that ended at `ended_at`, if at all, in seconds since 1970.
+    pub fn new(ended_at: Option<f64>) -> Self {
         let (talk, repetitions, calls) = (Talk::default(), Repetitions::default(), Calls::default());
         Self { ended_at, talk, repetitions, calls, last: None }
     }
 
     /// Takes the next message.
-    pub(crate) fn add(&mut self, message: Message) {
+    pub fn add(&mut self, message: Message) {
         let talk = &mut self.talk;
         let calls = i64::try_from(message.calls_made).unwrap_or(i64::MAX);
         match message.part {
@@ -150,7 +138,7 @@ impl Transcript {
     }
 
     /// What the messages amount to.
-    pub(crate) fn finish(mut self) -> Talk {
+    pub fn finish(mut self) -> Talk {
         let last = self.last.take();
         self.settle(last);
         self.calls.finish(&mut self.talk);

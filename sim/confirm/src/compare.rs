@@ -13,9 +13,6 @@ use sim_search::drive::rows;
 
 use super::frames::{self, Frames, Heard, Logged};
 
-/// How far the time of a row may be from the simulated one.
-const TOLERANCE: Millis = Millis(1000);
-
 /// What the package left.
 pub struct Left {
     /// The rows, named as in reports.
@@ -30,10 +27,10 @@ pub struct Left {
     pub(crate) log: Vec<Logged>,
 }
 
-/// The differences, one sentence each.
-pub(crate) fn differences(report: &Report, scenario: &Scenario, left: &Left) -> Vec<String> {
+/// The differences, one sentence each. Times of rows may differ by `tolerance`.
+pub(crate) fn differences(report: &Report, scenario: &Scenario, left: &Left, tolerance: Millis) -> Vec<String> {
     let expected = report.rows.listed();
-    let mut lines = rows::differences(&expected, &left.rows, TOLERANCE);
+    let mut lines = rows::differences(&expected, &left.rows, tolerance);
     for (one, other) in expected.iter().zip(&left.rows) {
         if one.title != other.title {
             lines.push(format!("{}.title: expected {:?}, found {:?}", one.alias, one.title, other.title));

@@ -3,7 +3,7 @@
 //! Two events are independent if one can move without the other: when a step comes a millisecond later, what it causes comes
 //! later as well, and everything else stays. So each step is moved once, and the instants of the runs are compared. What is
 //! found in this way needs no list of the causes: a timer moves with the end of its connection, the end of a tool with its
-//! prompt.
+//! prompt. Two steps of one client at one instant move together, so they are looked at on their own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use interleaving::strategy::Fifo;
 use sim_harness::Simulator;
 use sim_harness::report::Report;
 use sim_harness::trace::Site;
-use sim_scenario::Scenario;
+use sim_scenario::{Action, ConnectionStep, RequestStep, Scenario, Step};
 
 /// What real time orders: sockets, threads and a database file take some milliseconds each.
 pub const NEAR: Millis = Millis(300);
@@ -35,6 +35,9 @@ pub struct TooNear {
 /// # Errors
 /// Two are nearer than [`NEAR`].
 pub fn smallest(simulator: &mut Simulator, scenario: &Scenario, release: Release) -> Result<Millis, TooNear> {
+    if let Some(crowded) = crowded(scenario) {
+        return Err(crowded);
+    }
     let run = Run::of(simulator, scenario, release);
     let until = scenario.until.0;
     let mut nearest: Option<TooNear> = None;
@@ -136,8 +139,29 @@ impl Run {
 
 /// The steps of an instant: `` `drop` of desktop ``.
 fn steps(scenario: &Scenario, instant: u64) -> BTreeSet<String> {
-    let steps = scenario.steps.iter().filter(|step| step.at.0 == instant);
-    steps.map(|step| format!("`{}` of {}", step.action.word(), step.client)).collect()
+    scenario.steps.iter().filter(|step| step.at.0 == instant).map(named).collect()
+}
+
+fn named(step: &Step) -> String {
+    format!("`{}` of {}", step.action.word(), step.client)
+}
+
+/// A step at the instant of an earlier one of its client that it does not wait for: what that one sets off goes on beside it.
+/// Only a connection and a new session are waited for.
+fn crowded(scenario: &Scenario) -> Option<TooNear> {
+    let is_awaited = |step: &Step| {
+        let action = &step.action;
+        matches!(
+            action,
+            Action::Connection(ConnectionStep::Connect { .. }) | Action::Request(RequestStep::Create { .. })
+        )
+    };
+    scenario.steps.iter().enumerate().filter(|(_, step)| !is_awaited(step)).find_map(|(place, one)| {
+        let mut later = scenario.steps[place + 1..].iter();
+        let next = later.find(|next| next.at == one.at && next.client == one.client)?;
+        let at = |step: &Step| format!("{} at {}", named(step), step.at);
+        Some(TooNear { one: at(one), other: at(next), distance: Millis::ZERO })
+    })
 }
 
 /// What frames and commits happen at each instant.
@@ -230,5 +254,8 @@ mod tests {
             &scenario("6s", "59100ms", "10s"),
             Err(("the end of the script at 60.000s", "the write `Append` at 60.100s", 100)),
         );
+        // The client waits for its connection and its session, and not for its prompt.
+        let prompt = "`prompt.submit` of a at 1.000s";
+        check(&scenario("1s", "3s", "10s"), Err((prompt, "`drop` of a at 1.000s", 0)));
     }
 }

@@ -20,6 +20,7 @@ use tokio::task::LocalSet;
 use super::compare::{self, Left};
 use super::frames::{self, Frames, Logged};
 use super::peer::{NoPeer, Peer};
+use super::prepare::Pace;
 
 /// Where a play takes place.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,8 @@ pub struct Options<'a> {
     pub environment: &'a Path,
     /// The folder for the files of the package. It stays.
     pub home: &'a Path,
+    /// The pace for which the scenario was prepared.
+    pub pace: Pace,
 }
 
 /// What a play shows.
@@ -79,7 +82,7 @@ pub fn confirm(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let left = LocalSet::new().block_on(&runtime, play(played, &mut peer))?;
     let report = simulator.run(played, release);
-    let differences = compare::differences(&report, played, &left);
+    let differences = compare::differences(&report, played, &left, options.pace.tolerance());
     Ok(Confirmation { played: played.clone(), report, left, differences })
 }
 

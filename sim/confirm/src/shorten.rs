@@ -54,6 +54,20 @@ pub fn shorten(simulator: &mut Simulator, scenario: &Scenario, release: Release,
     }
 }
 
+/// The scenario in so many times its time; none if its events then come in another order, because not every setting is among
+/// its times.
+pub fn stretch(simulator: &mut Simulator, scenario: &Scenario, release: Release, factor: u64) -> Option<Scenario> {
+    let mut longer = scenario.clone();
+    let agent = &mut longer.agent;
+    let builds = agent.first_build.iter_mut().chain([&mut agent.build, &mut agent.summary]);
+    let steps = longer.steps.iter_mut().map(|step| &mut step.at);
+    let settings = [&mut longer.until, &mut longer.gateway.orphan_grace];
+    builds.chain(steps).chain(settings).for_each(|time| *time = time.times(factor));
+    longer.turns.values_mut().flat_map(|turn| &mut turn.steps).for_each(|step| step.stretch(factor));
+    let is_same = distance::order(simulator, &longer, release) == distance::order(simulator, scenario, release);
+    is_same.then_some(longer)
+}
+
 /// The least end of the script.
 fn rest(scenario: &Scenario) -> Millis {
     let last = scenario.steps.last().map_or(Millis::ZERO, |step| step.at);
@@ -151,5 +165,19 @@ mod tests {
             };
             assert_eq!(rows(&short), rows(&scenario));
         }
+    }
+
+    /// A longer play has the same events in the same order. One whose order depends on a time that is not stretched is refused:
+    /// here a session that expires after a fixed time.
+    #[test]
+    fn the_ghost_may_take_longer() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/issues/44045_turn_outlives_grace.toml");
+        let mut scenario = Scenario::load(&path, &NAMES).expect("a scenario");
+        let mut simulator = Simulator::new();
+        let longer = stretch(&mut simulator, &scenario, Release::V0_19_0, 4).expect("all of its times are stretched");
+        assert_eq!((longer.until, longer.gateway.orphan_grace), (Millis::from_secs(360), Millis::from_secs(80)));
+        assert_eq!(longer.turns["refactor"].length(), scenario.turns["refactor"].length().times(4));
+        scenario.gateway.session_ttl = Millis::from_secs(100);
+        assert_eq!(stretch(&mut simulator, &scenario, Release::V0_19_0, 4), None);
     }
 }

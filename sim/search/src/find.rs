@@ -11,8 +11,10 @@
 //! * The database is empty at the start, no other program writes to it, and a detached session has a grace.
 //!
 //! The first such run is shrunk with the pattern and its cause as the property. Then the fields of the cause are mended, and
-//! the search goes on for another one. Start at [`Search::carry_out`].
+//! the search goes on for another one. Start at [`Search::carry_out`]. What is found may be given times at which its events are
+//! apart ([`Search::apart`]).
 
+mod apart;
 mod candidate;
 mod cause;
 mod fit;

@@ -23,6 +23,7 @@ pub use reducer::Reducer;
 pub use size::Size;
 pub use target::as_shown;
 pub(crate) use target::{Phase, Target, as_file, bare};
+pub(crate) use time::Slot;
 
 pub use interleaving::Departures;
 
@@ -98,6 +99,21 @@ pub(crate) fn is_shown(
     target: &dyn Target,
 ) -> bool {
     target::run(simulator, scenario, release, Box::new(Replay::new(tape.clone())), target).1.is_some()
+}
+
+/// The scripted run, if it and some random schedules show the target while the script acts.
+pub(crate) fn shown_on_any_schedule(
+    simulator: &mut Simulator,
+    scenario: &Scenario,
+    release: Release,
+    target: &dyn Target,
+) -> Option<Report> {
+    let mut run = |strategy: Box<dyn Strategy>| {
+        let (report, phase) = target::run(simulator, scenario, release, strategy, target);
+        (phase == Some(Phase::Script)).then_some(report)
+    };
+    let report = run(Box::new(Fifo))?;
+    (0..SAMPLE).all(|seed| run(Box::new(Random::new(seed))).is_some()).then_some(report)
 }
 
 /// As [`shrink`], for whatever a run may show.

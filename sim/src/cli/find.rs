@@ -1,6 +1,7 @@
 //! `sim find`: from final rows to the smallest scenario that ends in them.
 
 mod bar;
+mod playable;
 mod text;
 mod wrong;
 
@@ -92,13 +93,17 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         // The nearest competitor may be the smaller one in the end.
         let wanted = arguments.causes as usize - kept.len();
         hits.truncate(wanted + 1);
-        let mut found = spread(&hits, threads, |simulator, hit| search.finish(simulator, hit, &progress));
-        found.sort_by_cached_key(|found| Size::of(&found.scenario));
+        let mut found = spread(&hits, threads, |simulator, hit| {
+            let found = search.finish(simulator, hit, &progress);
+            playable::of(simulator, &search, found, &progress)
+        });
+        found.sort_by_cached_key(|(found, _)| Size::of(&found.scenario));
         found.truncate(wanted);
         let mut goes_on = !units.is_empty();
-        for found in found {
+        for (found, unplayable) in found {
             goes_on &= progress.mend(&found.cause, search.release);
-            kept.push(keep(&search, found, arguments)?);
+            let file = keep(&search, &found, arguments)?;
+            kept.push(Kept { found, file, unplayable });
         }
         if !goes_on || kept.len() >= arguments.causes as usize {
             break;
@@ -146,9 +151,9 @@ fn pattern(arguments: &Arguments) -> miette::Result<(Pattern, Option<Release>)> 
     Ok((pattern, given.release))
 }
 
-fn keep(search: &Search, found: Found, arguments: &Arguments) -> miette::Result<Kept> {
+fn keep(search: &Search, found: &Found, arguments: &Arguments) -> miette::Result<PathBuf> {
     let file = arguments.out.join(format!("{}.toml", found.name(search)));
     let wrong = || format!("cannot write {}", file.display());
     write(&file, &found.scenario.to_toml()).into_diagnostic().wrap_err_with(wrong)?;
-    Ok(Kept { found, file })
+    Ok(file)
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use gateway_core::clock::Millis;
-use gateway_core::store::{MessageRow, NewMessage, Role, SessionRow, StoredId};
-use serde::Deserialize;
+use gateway_core::clock::{Millis, Wall};
+use gateway_core::store::{MessageRow, SessionRow, StoredId};
+use sim_audit::{Columns, Message, Part, Talk, Transcript};
 use sim_harness::observation::Observation;
 use sim_harness::rows::RowSet;
 use sim_scenario::{Fault, Scenario};
@@ -24,9 +24,9 @@ pub(super) struct SeenRow {
     is_open: bool,
     end_reason: Option<String>,
     source: String,
-    /// The number of active messages, and the column `message_count`.
+    /// The number of active messages.
     messages: u64,
-    counted: u64,
+    count_differs: bool,
     has_title: bool,
     calls_without_result: bool,
     results_without_call: bool,
@@ -152,21 +152,19 @@ impl SeenRow {
     pub(super) fn all(rows: &RowSet) -> Vec<Self> {
         let place = |id: &StoredId| rows.sessions.iter().position(|row| row.id == *id);
         let of = |row: &SessionRow| {
-            let messages: Vec<&MessageRow> =
-                rows.messages.iter().filter(|message| message.session == row.id && message.active).collect();
-            let talk = Talk::of(&messages);
+            let talk = talk(row, rows);
             Self {
                 parent: row.parent.as_ref().and_then(place),
                 has_parent: row.parent.is_some(),
                 is_open: row.ended_at.is_none(),
                 end_reason: row.end_reason.clone(),
                 source: row.source.clone(),
-                messages: messages.len() as u64,
-                counted: row.message_count,
+                messages: talk.live(),
+                count_differs: !talk.is_message_count(i64::try_from(row.message_count).unwrap_or(i64::MAX)),
                 has_title: row.title.is_some(),
-                calls_without_result: talk.calls_without_result,
-                results_without_call: talk.results_without_call,
-                has_duplicates: has_duplicates(&messages),
+                calls_without_result: talk.has_call_without_result(),
+                results_without_call: talk.has_result_without_call(),
+                has_duplicates: talk.has_duplicates(),
             }
         };
         rows.sessions.iter().map(of).collect()
@@ -188,54 +186,25 @@ impl SeenRow {
             RowWord::CallsWithoutResult => self.calls_without_result,
             RowWord::ResultsWithoutCall => self.results_without_call,
             RowWord::DuplicateMessages => self.has_duplicates,
-            RowWord::CountDiffers => self.counted != self.messages,
+            RowWord::CountDiffers => self.count_differs,
         }
     }
 }
 
-/// The tool calls and results of a row, in the order of its messages.
-#[derive(Default)]
-struct Talk {
-    calls_without_result: bool,
-    results_without_call: bool,
-}
-
-#[derive(Deserialize)]
-struct CallId {
-    id: String,
-}
-
-impl Talk {
-    fn of(messages: &[&MessageRow]) -> Self {
-        let (mut called, mut open): (BTreeSet<String>, BTreeSet<String>) = Default::default();
-        let mut talk = Self::default();
-        for row in messages {
-            let calls: Vec<CallId> = row
-                .message
-                .tool_calls
-                .as_deref()
-                .and_then(|calls| serde_json::from_str(calls).ok())
-                .unwrap_or_default();
-            open.extend(calls.iter().map(|call| call.id.clone()));
-            called.extend(calls.into_iter().map(|call| call.id));
-            if row.message.role == Role::Tool {
-                let id = row.message.tool_call_id.as_deref().unwrap_or_default();
-                open.remove(id);
-                talk.results_without_call |= !called.contains(id);
-            }
-        }
-        talk.calls_without_result = !open.is_empty();
-        talk
+/// What the messages of a row amount to, as an audit of the database says it.
+fn talk(row: &SessionRow, rows: &RowSet) -> Talk {
+    let mut transcript = Transcript::new(row.ended_at.map(Wall::as_seconds));
+    for MessageRow { id, message, active, .. } in rows.messages.iter().filter(|message| message.session == row.id) {
+        let columns = Columns {
+            role: Some(message.role.as_str().as_bytes()),
+            content: message.content.as_deref().map(str::as_bytes),
+            tool_call_id: message.tool_call_id.as_deref().map(str::as_bytes),
+            tool_calls: message.tool_calls.as_deref().map(str::as_bytes),
+        };
+        let part = if *active { Part::Live } else { Part::Archived };
+        transcript.add(Message::new(*id, part, Some(message.timestamp.as_seconds()), columns));
     }
-}
-
-/// Whether two messages are equal, their time included: a client may well say the same twice, but not at one instant.
-fn has_duplicates(messages: &[&MessageRow]) -> bool {
-    let same = |one: &NewMessage, other: &NewMessage| one == other;
-    messages.iter().enumerate().any(|(place, row)| {
-        let earlier = &messages[..place];
-        earlier.iter().any(|earlier| same(&earlier.message, &row.message))
-    })
+    transcript.finish()
 }
 
 /// Branch and bound over the aliases in their order.
@@ -349,7 +318,6 @@ mod tests {
             end_reason: ended,
             source: "tui".to_owned(),
             messages,
-            counted: messages,
             ..SeenRow::default()
         }
     }

@@ -65,11 +65,11 @@ pub enum RowWord {
     Title,
     /// `no_title`: it has none.
     NoTitle,
-    /// `calls_without_result`: one of its messages calls a tool, and none has the result.
+    /// `calls_without_result`: one of its messages calls a tool, and no result follows.
     CallsWithoutResult,
-    /// `results_without_call`: one of its messages is a tool's result, and none before it has the call.
+    /// `results_without_call`: one of its messages is a tool's result, and no open call stands before it.
     ResultsWithoutCall,
-    /// `duplicate_messages`: two of its messages are equal, time included.
+    /// `duplicate_messages`: one of its messages is stored a second time.
     DuplicateMessages,
     /// `count_differs`: `message_count` is not the number of its active messages.
     CountDiffers,

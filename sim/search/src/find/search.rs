@@ -18,12 +18,13 @@ use sim_harness::simulation::Simulator;
 use sim_scenario::{OnSkip, Scenario};
 use siphasher::sip::SipHasher13;
 
+use super::apart::apart;
 use super::candidate::{self, Shape, World};
 use super::cause::{Cause, Question, Settings, is_whole, mended};
 use super::fit::{Clients, Fit};
 use super::goal::Goal;
 use super::pattern::Pattern;
-use crate::shrink::{Limits, Shrunk, Size, is_shown, shrink_to};
+use crate::shrink::{Limits, Shrunk, Size, Target, bare, is_shown, shown_on_any_schedule, shrink_to};
 
 /// The number of schedules of one candidate: the scripted one, and some of the portfolio of strategies.
 pub const SCHEDULES: u64 = 4;
@@ -286,6 +287,25 @@ impl Search {
             question.cause(simulator, &progress.mended)
         };
         Found { scenario: shrunk.scenario, cause, tries: shrunk.tries, hit }
+    }
+
+    /// The found scenario with other times, which `accepts` and at which any schedule ends in the rows by the same cause; none
+    /// if no such times were found. The result is a function of the search, the found scenario and the progress.
+    pub fn apart(
+        &self,
+        simulator: &mut Simulator,
+        found: &Found,
+        progress: &Progress,
+        accepts: &mut dyn FnMut(&mut Simulator, &Scenario) -> bool,
+    ) -> Option<Found> {
+        let (pattern, clients, release) = (&self.pattern, self.clients(), self.release);
+        let goal = Goal { pattern, clients, mended: &progress.mended, cause: &found.cause };
+        let plain = Scenario { facts: Vec::new(), ..bare(&found.scenario, release) };
+        let scenario = apart(&plain, &mut |candidate| {
+            accepts(simulator, candidate) && shown_on_any_schedule(simulator, candidate, release, &goal).is_some()
+        })?;
+        let report = shown_on_any_schedule(simulator, &scenario, release, &goal)?;
+        Some(Found { scenario: goal.finished(scenario, &report, &Tape::default()), ..found.clone() })
     }
 }
 

@@ -9,7 +9,7 @@ use sim_scenario::{Latency, Scenario, StoreSettings};
 
 /// A place of a scenario that holds a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Slot {
+pub(crate) enum Slot {
     /// The gap between the step before and this one. All later steps, and the end of the script, move along.
     Gap(usize),
     /// The duration of a step of a turn.
@@ -68,6 +68,16 @@ impl Slot {
         slots
     }
 
+    /// The times of the script, also those that are zero: the gaps between its steps, and the durations of the steps of turns.
+    pub(crate) fn of_script(scenario: &Scenario) -> Vec<Self> {
+        let mut slots: Vec<Self> = (0..scenario.steps.len()).map(Self::Gap).collect();
+        for (name, turn) in &scenario.turns {
+            let timed = (0..turn.steps.len()).filter(|place| taken(&mut turn.steps[*place].clone()).is_some());
+            slots.extend(timed.map(|place| Self::Turn(name.clone(), place)));
+        }
+        slots
+    }
+
     /// Fixes a latency at its maximum, so that it is no longer a choice.
     pub(super) fn fix(&self, scenario: &mut Scenario) {
         let latency = match self {
@@ -91,7 +101,7 @@ impl Slot {
     }
 
     /// Simpler times for this place, the simplest first.
-    pub(super) fn simpler(&self, scenario: &Scenario) -> Vec<Millis> {
+    pub(crate) fn simpler(&self, scenario: &Scenario) -> Vec<Millis> {
         let time = self.get(scenario);
         if let Self::Gateway(_) = self {
             // Zero turns a setting off or means no limit.
@@ -131,7 +141,7 @@ impl Slot {
     }
 
     /// Sets the time at this place.
-    pub(super) fn set(&self, scenario: &mut Scenario, time: Millis) {
+    pub(crate) fn set(&self, scenario: &mut Scenario, time: Millis) {
         match self {
             Self::Gap(place) => {
                 let before = self.get(scenario);

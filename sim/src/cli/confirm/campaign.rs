@@ -99,7 +99,7 @@ fn play(
     environment: &Path,
 ) -> Result<Vec<String>, Trouble> {
     let home = tempfile::tempdir()?;
-    let options = Options { environment, home: home.path() };
+    let options = Options { environment, home: home.path(), pace: Pace::Exact };
     Ok(confirm(simulator, scenario, arguments.release, options)?.differences)
 }
 

@@ -7,15 +7,17 @@ use serde_json::{Value, json};
 use crate::cli::failure;
 use crate::cli::file::word;
 use crate::cli::human;
+use sim_confirm::Refusal;
 use sim_harness::simulation::Simulator;
 use sim_search::find::{Cause, Found, Near, Others, Pattern, Progress, Search};
 use sim_search::fuzz::Explanation;
 use sim_search::shrink::Size;
 
-/// A found scenario with its file.
+/// A found scenario with its file, and the reason why `sim confirm` cannot play it, if there is one.
 pub(super) struct Kept {
     pub(super) found: Found,
     pub(super) file: PathBuf,
+    pub(super) unplayable: Option<Refusal>,
 }
 
 /// The state of a search as one line of a progress bar.
@@ -42,7 +44,7 @@ pub(super) fn print(search: &Search, progress: &Progress, kept: &[Kept]) {
 }
 
 fn print_found(search: &Search, kept: &Kept) {
-    let Kept { found, file } = kept;
+    let Kept { found, file, unplayable } = kept;
     out!("\nfound in run {}, by {}", found.hit.run, found.hit.plan);
     match &found.cause {
         Cause::Current => {}
@@ -63,7 +65,12 @@ fn print_found(search: &Search, kept: &Kept) {
     let run = word(file);
     out!("  run      sim run {run}");
     out!("  replay   sim replay {run} --times 100");
-    out!("  explore  sim explore {run} --release {}", search.release);
+    let release = search.release;
+    out!("  explore  sim explore {run} --release {release}");
+    match unplayable {
+        None => out!("  confirm  sim confirm {run} --release {release}"),
+        Some(why) => out!("  confirm  cannot be played: {why}"),
+    }
 }
 
 fn print_field(how: &str, explanation: &Explanation) {
@@ -180,7 +187,7 @@ pub(super) fn print_json(search: &Search, progress: &Progress, kept: &[Kept]) {
 }
 
 fn found(kept: &Kept) -> Value {
-    let Kept { found, file } = kept;
+    let Kept { found, file, unplayable } = kept;
     let of_field = |explanation: &Explanation| -> Value {
         let Explanation { field, alternative, .. } = explanation;
         json!({"field": field, "alternative": alternative, "defects": explanation.defects()})
@@ -202,5 +209,6 @@ fn found(kept: &Kept) -> Value {
         "sessions": size.sessions,
         "steps": size.steps,
         "tries": found.tries,
+        "unplayable": unplayable.as_ref().map(Refusal::to_string),
     })
 }
