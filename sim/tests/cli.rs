@@ -10,6 +10,8 @@ mod files;
 mod options;
 #[path = "cli/pages.rs"]
 mod pages;
+#[path = "cli/record.rs"]
+mod record;
 #[path = "cli/results.rs"]
 mod results;
 #[path = "cli/schedules.rs"]

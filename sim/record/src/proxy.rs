@@ -38,8 +38,19 @@ pub struct Upstream {
 /// Why a URL is not the one of a gateway.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadUpstream {
+    /// The scheme is `wss`. A proxy that passes the gateway's TLS on as it is would see no frame.
+    #[error(
+        "TLS is not spoken here: let `socat TCP-LISTEN:8645,bind=127.0.0.1,fork OPENSSL:{server}` (or stunnel) do so, and \
+         write `ws://127.0.0.1:8645` in place of `wss://{authority}`"
+    )]
+    Tls {
+        /// The address as the URL has it.
+        authority: String,
+        /// The address with its port.
+        server: String,
+    },
     /// The scheme is another one.
-    #[error("only `ws://` is spoken here")]
+    #[error("expected `ws://ADDRESS:PORT/PATH`; only `ws://` is spoken here")]
     Scheme,
     /// The URL has no address, or a user in it.
     #[error("expected `ws://ADDRESS:PORT/PATH`")]
@@ -62,14 +73,22 @@ impl std::str::FromStr for Upstream {
     type Err = BadUpstream;
 
     fn from_str(url: &str) -> Result<Self, Self::Err> {
-        let rest = url.strip_prefix("ws://").ok_or(BadUpstream::Scheme)?;
+        let (scheme, rest) = url.split_once("://").ok_or(BadUpstream::Scheme)?;
+        let port = match scheme {
+            "ws" => 80,
+            "wss" => 443,
+            _ => return Err(BadUpstream::Scheme),
+        };
         let path = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, target) = rest.split_at(path);
-        if authority.is_empty() || authority.contains(['@', '#']) || url.contains(['#', ' ']) {
+        let (given, target) = rest.split_at(path);
+        if given.is_empty() || given.contains(['@', '#']) || url.contains(['#', ' ']) {
             return Err(BadUpstream::Address);
         }
-        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        let authority = if has_port { authority.to_owned() } else { format!("{authority}:80") };
+        let has_port = given.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let authority = if has_port { given.to_owned() } else { format!("{given}:{port}") };
+        if scheme == "wss" {
+            return Err(BadUpstream::Tls { authority: given.to_owned(), server: authority });
+        }
         let slash = if target.starts_with('/') { "" } else { "/" };
         Ok(Self { authority, target: format!("{slash}{target}") })
     }
@@ -233,8 +252,18 @@ mod tests {
         check("ws://127.0.0.1:8645/api/ws?token=x", Ok(("127.0.0.1:8645", "/api/ws?token=x")));
         check("ws://[::1]:8645", Ok(("[::1]:8645", "/")));
         check("ws://localhost?token=x", Ok(("localhost:80", "/?token=x")));
-        check("wss://localhost/api/ws", Err(BadUpstream::Scheme));
+        check("http://localhost/api/ws", Err(BadUpstream::Scheme));
         check("ws://", Err(BadUpstream::Address));
         check("ws://me@localhost/", Err(BadUpstream::Address));
+        check("wss://me@localhost/", Err(BadUpstream::Address));
+    }
+
+    /// A gateway behind TLS is refused with its address and port, and with nothing of the query, which may hold a token.
+    #[test]
+    fn tls_names_the_server() {
+        for (given, server) in [("gateway.example", "gateway.example:443"), ("[::1]:8443", "[::1]:8443")] {
+            let (authority, server) = (given.to_owned(), server.to_owned());
+            check(&format!("wss://{given}/api/ws?token=x"), Err(BadUpstream::Tls { authority, server }));
+        }
     }
 }
