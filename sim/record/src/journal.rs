@@ -75,6 +75,8 @@ pub enum Event {
 pub struct EarlierRow {
     /// The stored id.
     pub id: String,
+    /// The row that it continues.
+    pub parent: Option<String>,
     /// The column `source`.
     pub source: String,
     /// The column `end_reason`.

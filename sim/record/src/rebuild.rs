@@ -1,17 +1,20 @@
 //! From the journal to a scenario.
 //!
-//! `seen` finds release, settings and the connections that are clients. `story` then goes through the entries once: `names`
-//! gives sessions their names, `requests` makes steps of requests, `turns` collects the events of each turn, and
-//! `connections` makes steps of beginnings and ends. When all entries are read, `turn` makes a turn of its events, and
+//! `seen` finds release, settings and the connections that are clients, and `answers` which answer belongs to which request.
+//! `story` then goes through the entries once: `names` gives sessions their names, `requests` makes steps of requests (`stored` of
+//! those that name a session by its id or title), `turns` collects the events of each turn, `connections` makes steps of beginnings and
+//! ends, and `script` holds the steps in their order. When all entries are read, `turn` makes a turn of its events, and
 //! `expected` makes facts of the rows. What has no place in a scenario is counted by `notes`.
 //!
 //! *Absent: files, sockets, and the running of anything.*
 
+mod answers;
 mod connections;
 mod expected;
 mod names;
 mod notes;
 mod requests;
+mod script;
 mod seen;
 mod story;
 mod turn;
@@ -72,6 +75,6 @@ pub enum NothingRecorded {
 pub fn rebuild(entries: &[Entry], rows: Option<&[Stored]>, choices: &Choices) -> Result<Recorded, NothingRecorded> {
     let seen = seen::look(entries, choices)?;
     let mut story = story::Story::new(&seen, rows);
-    entries.iter().for_each(|entry| story.take(entry));
+    entries.iter().enumerate().for_each(|(place, entry)| story.take(place, entry));
     Ok(story.finish(choices))
 }

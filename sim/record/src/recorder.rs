@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use crate::journal::{EarlierRow, Entry, Event, How, Journal, JournalError, Side};
+use crate::journal::{Entry, Event, How, Journal, JournalError, Side};
 use crate::reduce::Texts;
 use crate::rows;
 use sim_scenario::Word;
@@ -164,15 +164,15 @@ impl Recorder {
         self.note(connection, Event::Answer(kept));
     }
 
-    /// Notes a row from before the recording, when a client asks for it.
-    fn look_up(&self, id: &str) {
-        let is_earlier = self.state.borrow_mut().earlier.remove(id);
-        let row: Option<EarlierRow> = match (&self.db, is_earlier) {
-            (Some(db), true) => rows::earlier(db, id, &mut self.state.borrow_mut().texts).ok(),
-            _ => None,
-        };
-        if let Some(row) = row {
-            self.note(0, Event::EarlierRow(row));
+    /// Notes the row from before the recording that a client names by its id or its title, and those that continue it.
+    fn look_up(&self, named: &str) {
+        let Some(db) = self.db.as_ref().filter(|_| !self.state.borrow().earlier.is_empty()) else { return };
+        for id in rows::lineage(db, named).unwrap_or_default() {
+            let is_earlier = self.state.borrow_mut().earlier.remove(&id);
+            let row = is_earlier.then(|| rows::earlier(db, &id, &mut self.state.borrow_mut().texts));
+            if let Some(Ok(row)) = row {
+                self.note(0, Event::EarlierRow(row));
+            }
         }
     }
 

@@ -81,7 +81,8 @@ impl Texts {
             return text.into();
         }
         let next = self.numbers.len() + 1;
-        let number = *self.numbers.entry(text.to_owned()).or_insert(next);
+        // Gateways store a title without the white space around it.
+        let number = *self.numbers.entry(text.trim().to_owned()).or_insert(next);
         json!({"text": number, "length": text.chars().count()})
     }
 
@@ -131,10 +132,14 @@ impl Texts {
     }
 }
 
-/// Whether a text may be a stored id: all gateways begin it with a date, as `20260101_000000_c0f0b2`.
+/// Whether a text may be a stored id: all gateways begin it with a time, as `20260101_000000_c0f0b2`.
 fn is_id(text: &str) -> bool {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
-    text.chars().all(plain) && text.get(..8).is_some_and(|date| date.bytes().all(|byte| byte.is_ascii_digit()))
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    match (text.get(..8), text.get(8..9), text.get(9..15)) {
+        (Some(date), Some("_"), Some(time)) => digits(date) && digits(time) && text.chars().all(plain),
+        _ => false,
+    }
 }
 
 /// A reduced text as a scenario has it: `text 3`, or the text itself.
@@ -169,12 +174,12 @@ mod tests {
         assert_eq!(kept, json!({"id": "r1", "method": "prompt.submit", "params": params}));
     }
 
-    /// Equal texts have one number, others have another.
+    /// Equal texts have one number, others have another. The white space around a title does not count.
     #[test]
     fn equal_texts_stay_equal() {
         let mut texts = Texts::hidden();
-        let numbers = ["a", "b", "a"].map(|text| shown(&texts.reduce(text)));
-        assert_eq!(numbers, ["text 1", "text 2", "text 1"]);
+        let numbers = ["a", "b", "a", " a\n"].map(|text| shown(&texts.reduce(text)));
+        assert_eq!(numbers, ["text 1", "text 2", "text 1", "text 1"]);
     }
 
     /// A resume by its id keeps the id; one by the title has the same number as the request that gave the title.
@@ -186,6 +191,7 @@ mod tests {
         let title = json!({"text": 1, "length": 7});
         assert_eq!(params("session.title", json!({"session_id": "5a3c", "title": "PRIVATE"}))["title"], title);
         assert_eq!(params("session.resume", json!({"session_id": "PRIVATE"})), json!({"title": title}));
+        assert_eq!(params("session.resume", json!({"session_id": "20260101-PRIVATE"}))["title"]["text"], 2);
         let id = json!({"session_id": "20260101_000000_c0f0b2"});
         assert_eq!(params("session.resume", id.clone()), id);
     }

@@ -62,13 +62,42 @@ pub fn ids(db: &Path) -> rusqlite::Result<BTreeSet<String>> {
     statement.query_map([], |row| row.get(0))?.collect()
 }
 
+/// The longest lineage that is followed.
+const LINEAGE_MAX: u32 = 100;
+
+/// The ids of the row that has an id or a title, and of those that continue it, oldest first. None if there is no such row.
+pub(crate) fn lineage(db: &Path, named: &str) -> rusqlite::Result<Vec<String>> {
+    let connection = open(db)?;
+    // A branch begins before its parent ends.
+    let mut statement = connection.prepare(
+        "WITH RECURSIVE line(id, place) AS (
+             SELECT id, 0 FROM sessions
+             WHERE id = ?1 OR (title = ?1 AND NOT EXISTS (SELECT 1 FROM sessions WHERE id = ?1))
+             UNION
+             SELECT child.id, place + 1 FROM line
+             JOIN sessions AS parent ON parent.id = line.id
+             JOIN sessions AS child ON child.parent_session_id = parent.id AND child.started_at >= parent.ended_at
+             WHERE parent.end_reason = 'compression' AND place < ?2
+         )
+         SELECT id FROM line ORDER BY place, id",
+    )?;
+    statement.query_map((named, LINEAGE_MAX), |row| row.get(0))?.collect()
+}
+
 /// Reads a row from before the recording with its messages.
 pub(crate) fn earlier(db: &Path, id: &str, texts: &mut Texts) -> rusqlite::Result<EarlierRow> {
     let connection = open(db)?;
-    let mut row = connection.query_row("SELECT source, end_reason, title FROM sessions WHERE id = ?", [id], |row| {
+    let query = "SELECT source, end_reason, title, parent_session_id FROM sessions WHERE id = ?";
+    let mut row = connection.query_row(query, [id], |row| {
         let title: Option<String> = row.get(2)?;
-        let title = title.map(|title| texts.reduce(&title));
-        Ok(EarlierRow { id: id.to_owned(), source: row.get(0)?, end_reason: row.get(1)?, title, messages: Vec::new() })
+        Ok(EarlierRow {
+            id: id.to_owned(),
+            parent: row.get(3)?,
+            source: row.get(0)?,
+            end_reason: row.get(1)?,
+            title: title.map(|title| texts.reduce(&title)),
+            messages: Vec::new(),
+        })
     })?;
     // Releases before the compression in place have no such column.
     let columns = connection.prepare("SELECT * FROM messages LIMIT 0")?;
@@ -96,4 +125,31 @@ fn open(db: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(db, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A row is found by its id or its title, with the rows that continue it after their compressions, and without its branches.
+    #[test]
+    fn a_lineage_is_found_by_title() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let db = folder.path().join("state.db");
+        let tables = "
+            CREATE TABLE sessions (id TEXT, parent_session_id TEXT, started_at REAL, ended_at REAL, end_reason TEXT, title TEXT);
+            INSERT INTO sessions VALUES ('root', NULL, 1, 5, 'compression', 'plan'), ('branch', 'root', 3, NULL, NULL, 'plan #2'),
+                ('middle', 'root', 5, 9, 'compression', NULL), ('tip', 'middle', 9, 12, 'tui_close', 'other'),
+                ('after', 'tip', 13, NULL, NULL, NULL), ('plan b', NULL, 1, NULL, NULL, 'tip');";
+        Connection::open(&db).and_then(|connection| connection.execute_batch(tables)).expect("tables");
+        for (named, expected) in [
+            ("plan", &["root", "middle", "tip"][..]),
+            ("middle", &["middle", "tip"]),
+            ("plan #2", &["branch"]),
+            ("tip", &["tip"]),
+            ("nothing", &[]),
+        ] {
+            assert_eq!(lineage(&db, named).expect("rows"), expected, "{named}");
+        }
+    }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use gateway_core::clock::Millis;
 use gateway_core::lifecycle::process::Signal;
-use sim_scenario::{Action, ConnectionStep, Memory, OnSkip, PROCESS, ProcessStep, SettingChanges, Step};
+use sim_scenario::{ConnectionStep, Memory, PROCESS, ProcessStep, SettingChanges};
 
 use super::notes::Notes;
+use super::script::Script;
 use crate::journal::{How, Side};
 
 /// The connections that are open, and the ends that the gateway made.
@@ -41,41 +42,31 @@ const MOMENT: u64 = 1000;
 /// The codes with which gateways leave: going away, service restart, and none.
 const LEAVES: [Option<u16>; 4] = [Some(1001), Some(1012), Some(1005), None];
 
-pub(super) fn step(at: u64, client: &str, action: impl Into<Action>) -> Step {
-    Step { at: Millis(at), client: client.to_owned(), action: action.into(), on_skip: OnSkip::Fails, line: 0 }
-}
-
 impl Connections {
     /// A client has connected.
-    pub(super) fn connected(
-        &mut self,
-        at: u64,
-        connection: u64,
-        client: &str,
-        steps: &mut Vec<Step>,
-        notes: &mut Notes,
-    ) {
-        self.settle(steps, notes);
+    pub(super) fn connected(&mut self, at: u64, connection: u64, client: &str, script: &mut Script, notes: &mut Notes) {
+        self.settle(script, notes);
         if std::mem::take(&mut self.process) == Process::Down {
             let changes = SettingChanges::default();
-            steps.push(step(at, PROCESS, ProcessStep::Restart { changes }));
+            script.push(at, PROCESS, ProcessStep::Restart { changes });
         }
         self.open.insert(connection, client.to_owned());
-        steps.push(step(at, client, ConnectionStep::Connect { memory: Memory::Kept }));
+        script.push(at, client, ConnectionStep::Connect { memory: Memory::Kept });
     }
 
     /// A connection has ended.
-    pub(super) fn ended(&mut self, at: u64, connection: u64, by: Side, how: How, steps: &mut Vec<Step>) {
+    pub(super) fn ended(&mut self, at: u64, connection: u64, by: Side, how: How, script: &mut Script) {
         let Some(client) = self.open.remove(&connection) else { return };
-        match (by, how) {
-            (Side::Client, How::Closed { .. }) => steps.push(step(at, &client, ConnectionStep::Close)),
-            (Side::Client, How::Died) => steps.push(step(at, &client, ConnectionStep::Drop)),
-            (Side::Gateway, how) => self.ends.push(End { at, client, how, place: steps.len() }),
-        }
+        let step = match (by, how) {
+            (Side::Client, How::Closed { .. }) => ConnectionStep::Close,
+            (Side::Client, How::Died) => ConnectionStep::Drop,
+            (Side::Gateway, how) => return self.ends.push(End { at, client, how, place: script.len() }),
+        };
+        script.push(at, &client, step);
     }
 
     /// Finds the cause of the ends that the gateway made: if none of its connections is left, its process has ended.
-    pub(super) fn settle(&mut self, steps: &mut Vec<Step>, notes: &mut Notes) {
+    pub(super) fn settle(&mut self, script: &mut Script, notes: &mut Notes) {
         let ends = std::mem::take(&mut self.ends);
         let Some(last) = ends.last().map(|end| end.at) else { return };
         let leaves = |end: &End| match end.how {
@@ -91,8 +82,10 @@ impl Connections {
                 How::Died => ProcessStep::Kill,
                 How::Closed { .. } => ProcessStep::Signal { signal: Signal::Term, stop_timeout: None },
             };
-            steps.insert(first.place, step(first.at, PROCESS, action));
+            script.insert(first.place, first.at, PROCESS, action);
             self.process = Process::Down;
+            // What a client still sent to the dead process was carried out by nothing.
+            together.iter().for_each(|end| script.may_skip(first.place, &end.client));
         }
         for end in apart.iter().chain(together.iter().filter(|_| !is_over)) {
             let how = match end.how {

@@ -10,20 +10,28 @@ use sim_scenario::ResumeTarget;
 pub(super) struct Sessions {
     list: Vec<Session>,
     by_runtime: BTreeMap<String, usize>,
+    /// By a runtime id that an answer on its way will name, its session.
+    coming: BTreeMap<String, usize>,
     /// By the id of a row, the row that it continues.
     parents: BTreeMap<String, String>,
 }
 
 /// A session of the script.
-pub(super) struct Session {
-    pub(super) name: String,
+struct Session {
+    name: String,
     /// The ids that the name stands for, once an answer has named them.
-    pub(super) runtime: Option<String>,
-    pub(super) stored: Option<String>,
+    runtime: Option<String>,
+    stored: Option<String>,
     /// All stored ids that clients have learned for it.
     keys: BTreeSet<String>,
-    /// The reduced title that a client has given.
-    pub(super) title: Option<String>,
+    title: Option<Title>,
+}
+
+/// The reduced title that a session has.
+struct Title {
+    text: String,
+    /// How a resume finds the row that has it: rows that came later begin without it.
+    target: ResumeTarget,
 }
 
 impl Sessions {
@@ -41,20 +49,41 @@ impl Sessions {
         self.list.len() - 1
     }
 
-    pub(super) fn session(&self, place: usize) -> &Session {
-        &self.list[place]
+    /// Whether two names stand for one conversation.
+    pub(super) fn are_one(&self, one: usize, other: usize) -> bool {
+        one == other || !self.list[one].keys.is_disjoint(&self.list[other].keys)
     }
 
     pub(super) fn name(&self, place: usize) -> String {
         self.list[place].name.clone()
     }
 
-    pub(super) fn entitle(&mut self, place: usize, title: String) {
-        self.list[place].title = Some(title);
+    /// A session has got a title. No other has it from here on.
+    pub(super) fn entitle(&mut self, place: usize, text: String) {
+        let keys = self.list[place].keys.clone();
+        // The title of a session that has moved on is that of its newest row; the row before keeps its own.
+        let target = if keys.len() > 1 { ResumeTarget::Tip } else { ResumeTarget::Title };
+        for session in &mut self.list {
+            let is_same = !session.keys.is_disjoint(&keys);
+            let loses = |title: &Title| title.text == text || is_same && title.target == target;
+            session.title = session.title.take().filter(|title| !loses(title));
+        }
+        self.list[place].title = Some(Title { text, target });
+    }
+
+    /// Whether an answer has named a runtime id of the session, or one on its way will.
+    pub(super) fn has_runtime(&self, place: usize) -> bool {
+        self.list[place].runtime.is_some() || self.coming.values().any(|coming| *coming == place)
+    }
+
+    /// An answer on its way will name the runtime id of a session.
+    pub(super) fn announce(&mut self, place: usize, runtime: &str) {
+        self.coming.insert(runtime.to_owned(), place);
     }
 
     /// An answer has named the ids of a session.
     pub(super) fn bind(&mut self, place: usize, runtime: &str, stored: Option<&str>) {
+        self.coming.remove(runtime);
         self.by_runtime.insert(runtime.to_owned(), place);
         let session = &mut self.list[place];
         session.runtime = Some(runtime.to_owned());
@@ -71,6 +100,13 @@ impl Sessions {
         session.keys.insert(stored.to_owned());
     }
 
+    /// A row from before the recording continues another.
+    pub(super) fn continues(&mut self, row: &str, parent: &str) {
+        for session in self.list.iter_mut().filter(|session| session.keys.contains(parent)) {
+            session.keys.insert(row.to_owned());
+        }
+    }
+
     /// The gateway has named another stored id of a session: it has moved on.
     pub(super) fn learn(&mut self, runtime: &str, stored: &str) {
         if let Some(place) = self.by_runtime.get(runtime) {
@@ -78,24 +114,30 @@ impl Sessions {
         }
     }
 
-    /// The session with a runtime id.
+    /// The session with a runtime id, also if the answer that names it is still on its way.
     pub(super) fn of_runtime(&self, runtime: &str) -> Option<usize> {
-        self.by_runtime.get(runtime).copied()
+        self.by_runtime.get(runtime).or_else(|| self.coming.get(runtime)).copied()
     }
 
-    /// The session that a stored id or a title names, and how.
+    /// The session that a stored id names, and how.
     pub(super) fn of_stored(&self, id: &str) -> Option<(usize, ResumeTarget)> {
         let find = |is: &dyn Fn(&Session) -> bool| self.list.iter().rposition(is);
         let stored = find(&|session| session.stored.as_deref() == Some(id));
         let stored = stored.map(|place| (place, ResumeTarget::Stored));
         let tip = || find(&|session| session.keys.contains(id)).map(|place| (place, ResumeTarget::Tip));
-        let title = || find(&|session| session.title.as_deref() == Some(id)).map(|place| (place, ResumeTarget::Title));
         // A row that no client has heard of continues one that they know.
         let later = || {
             let (place, _) = self.of_stored(self.parents.get(id)?)?;
             Some((place, ResumeTarget::Tip))
         };
-        stored.or_else(tip).or_else(title).or_else(later)
+        stored.or_else(tip).or_else(later)
+    }
+
+    /// The session that has a title, and how a resume by that finds it.
+    pub(super) fn of_title(&self, text: &str) -> Option<(usize, ResumeTarget)> {
+        let mut titles =
+            self.list.iter().enumerate().filter_map(|(place, session)| Some((place, session.title.as_ref()?)));
+        titles.find(|(_, title)| title.text == text).map(|(place, title)| (place, title.target))
     }
 
     /// The runtime id under which the turns of a row's session are known.

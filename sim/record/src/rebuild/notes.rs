@@ -20,6 +20,8 @@ pub(super) enum Kind {
     UnknownRequest,
     /// Requests and events on sessions that began before the recording.
     UnknownSession,
+    /// Requests on stored sessions that the gateway did not find.
+    NoSession,
     /// Answers of users to questions that were not seen.
     UnknownQuestion,
     /// Events that say nothing that a scenario holds.
@@ -41,6 +43,7 @@ impl Kind {
             Self::Repeated => "repeated reads",
             Self::UnknownRequest => "requests that no step has",
             Self::UnknownSession => "on sessions that began before the recording",
+            Self::NoSession => "on stored sessions that do not exist",
             Self::UnknownQuestion => "answers to questions that were not seen",
             Self::Event => "events that no turn step makes",
             Self::UnknownEvent => "events that are unknown here",

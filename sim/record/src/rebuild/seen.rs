@@ -6,6 +6,7 @@ use gateway_core::config::{BusyInput, Config};
 use gateway_core::release::Release;
 use serde_json::{Map, Value};
 
+use super::answers::Answers;
 use super::{Choices, NothingRecorded};
 use crate::journal::{Entry, Event};
 
@@ -23,7 +24,7 @@ pub(super) enum Known {
 }
 
 /// The result.
-pub(super) struct Seen {
+pub(super) struct Seen<'a> {
     pub(super) release: Release,
     pub(super) known: Known,
     /// The version that the gateway names, if no release here has it.
@@ -31,6 +32,8 @@ pub(super) struct Seen {
     pub(super) config: Config,
     /// The names of the connections that are clients.
     pub(super) clients: BTreeMap<u64, String>,
+    /// The answer to each request.
+    pub(super) answers: Answers<'a>,
     pub(super) wall_ms: u64,
     pub(super) gateway: String,
     /// The stored ids from before the recording.
@@ -42,7 +45,7 @@ pub(super) struct Seen {
 }
 
 /// Looks through the entries.
-pub(super) fn look(entries: &[Entry], choices: &Choices) -> Result<Seen, NothingRecorded> {
+pub(super) fn look<'a>(entries: &'a [Entry], choices: &Choices) -> Result<Seen<'a>, NothingRecorded> {
     let Some(Event::Began { wall_ms, gateway, rows }) = entries.first().map(|entry| &entry.event) else {
         return Err(NothingRecorded::NoBeginning);
     };
@@ -84,6 +87,7 @@ pub(super) fn look(entries: &[Entry], choices: &Choices) -> Result<Seen, Nothing
         other_version: version.filter(|_| said.is_none()),
         config,
         clients,
+        answers: Answers::of(entries),
         wall_ms: *wall_ms,
         gateway: gateway.clone(),
         earlier: rows.clone(),
@@ -92,7 +96,7 @@ pub(super) fn look(entries: &[Entry], choices: &Choices) -> Result<Seen, Nothing
     })
 }
 
-impl Seen {
+impl Seen<'_> {
     /// Whether waiting prompts are merged into one turn (field `queue.slots`).
     pub(super) fn merges(&self) -> bool {
         let fields = self.release.behavior().fields();

@@ -1,42 +1,44 @@
 //! Goes through the entries once, and puts the scenario together.
 
+mod stored;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 use gateway_core::Method;
 use gateway_core::agent::script::CONTINUE;
 use gateway_core::clock::Millis;
-use gateway_core::store::Role;
 use serde_json::Value;
 use sim_scenario::{
-    Action, AgentSettings, AnsweredQuestion, InitialEnd, InitialMessage, InitialSession, Naming, OnSkip, Prompt,
-    RequestStep, ResumeTarget, Scenario, Step,
+    Action, AgentSettings, AnsweredQuestion, InitialSession, Naming, OnSkip, Prompt, RequestStep, Scenario,
 };
 
-use super::connections::{Connections, step};
+use super::answers::Answer;
+use super::connections::Connections;
 use super::names::Sessions;
 use super::notes::{Kind, Notes};
 use super::requests;
+use super::script::Script;
 use super::seen::{Known, Seen};
 use super::turn::{Rest, Turn};
 use super::turns::Turns;
 use super::{Choices, Recorded, expected};
-use crate::journal::{EarlierRow, Entry, Event};
+use crate::journal::{Entry, Event};
 use crate::reduce::shown;
 use crate::rows::Stored;
 
 /// The scenario so far.
 pub(super) struct Story<'a> {
-    seen: &'a Seen,
+    seen: &'a Seen<'a>,
     rows: Option<&'a [Stored]>,
-    steps: Vec<Step>,
+    script: Script,
     sessions: Sessions,
     turns: Turns,
     connections: Connections,
     notes: Notes,
     initial: Vec<InitialSession>,
     /// The requests that wait for an answer, by connection and id.
-    asked: BTreeMap<(u64, String), Asked>,
+    asked: BTreeMap<(u64, String), Asked<'a>>,
     /// The questions that each connection received, by runtime id, and whether each has an id.
     questions: BTreeMap<(u64, String), Vec<Option<String>>>,
     /// The reads that each client has made.
@@ -44,27 +46,35 @@ pub(super) struct Story<'a> {
     /// Sessions whose agent is being built, with the place of the build and its beginning.
     building: BTreeMap<String, (usize, u64)>,
     builds: Vec<Millis>,
+    /// The runtime ids of which an event has said that their agent is there.
+    built: BTreeSet<String>,
 }
 
 /// A request without an answer yet.
-struct Asked {
+struct Asked<'a> {
     method: String,
-    /// The place of its step.
+    /// The answer that will come.
+    answer: Option<Answer<'a>>,
+    /// The number of its step.
     step: Option<usize>,
     /// The session that it creates or resumes, or on whose prompt it is.
     session: Option<usize>,
     runtime: Option<String>,
+    /// The place of the build of the agent that it starts.
+    build: Option<usize>,
+    /// Whether the step may have no effect.
+    on_skip: OnSkip,
 }
 
 /// A build that takes less is none: the gateway's own delays are longer.
 const BUILD_MIN: Millis = Millis(250);
 
 impl<'a> Story<'a> {
-    pub(super) fn new(seen: &'a Seen, rows: Option<&'a [Stored]>) -> Self {
+    pub(super) fn new(seen: &'a Seen<'a>, rows: Option<&'a [Stored]>) -> Self {
         Self {
             seen,
             rows,
-            steps: Vec::new(),
+            script: Script::default(),
             sessions: Sessions::new(rows),
             turns: Turns::new(seen.merges()),
             connections: Connections::default(),
@@ -75,22 +85,24 @@ impl<'a> Story<'a> {
             reads: BTreeSet::new(),
             building: BTreeMap::new(),
             builds: Vec::new(),
+            built: BTreeSet::new(),
         }
     }
 
-    pub(super) fn take(&mut self, entry: &Entry) {
+    /// Takes the entry at this place.
+    pub(super) fn take(&mut self, place: usize, entry: &Entry) {
         let (at, connection) = (entry.at, entry.connection);
         let client = self.seen.clients.get(&connection);
         match (&entry.event, client) {
             (Event::Connected { .. }, Some(client)) => {
-                self.connections.connected(at, connection, client, &mut self.steps, &mut self.notes);
+                self.connections.connected(at, connection, client, &mut self.script, &mut self.notes);
             }
             (Event::Connected { path }, None) => self.notes.count(Kind::OtherConnection, path),
-            (Event::Request(request), Some(client)) => self.request(at, connection, client, request),
+            (Event::Request(request), Some(client)) => self.request(place, entry, client, request),
             (Event::Answer(answer), Some(_)) => self.answer(at, connection, answer),
             (Event::Notice(notice), Some(_)) => self.notice(at, connection, notice),
             (Event::Ended { by, how }, _) => {
-                self.connections.ended(at, connection, *by, *how, &mut self.steps);
+                self.connections.ended(at, connection, *by, *how, &mut self.script);
             }
             (Event::Foreign { kind, .. }, _) => self.notes.count(Kind::Foreign, kind),
             (Event::EarlierRow(row), _) => self.earlier(row),
@@ -102,21 +114,57 @@ impl<'a> Story<'a> {
         }
     }
 
-    fn request(&mut self, at: u64, connection: u64, client: &str, request: &Value) {
+    fn request(&mut self, place: usize, entry: &Entry, client: &str, request: &Value) {
+        let (at, connection) = (entry.at, entry.connection);
         let method = request["method"].as_str().unwrap_or_default();
-        let mut asked = Asked { method: method.to_owned(), step: None, session: None, runtime: None };
-        if let Some(request_step) = self.request_step(at, connection, client, request, &mut asked) {
-            asked.step = Some(self.steps.len());
-            if let RequestStep::Prompt { .. } = request_step
-                && let Some(runtime) = &asked.runtime
-            {
-                self.turns.prompted(runtime, self.steps.len(), request["params"]["text"].clone());
+        let mut asked = Asked {
+            method: method.to_owned(),
+            answer: self.seen.answers.to(place),
+            step: None,
+            session: None,
+            runtime: None,
+            build: None,
+            on_skip: OnSkip::Fails,
+        };
+        if let Some(mut request_step) = self.request_step(at, connection, client, request, &mut asked) {
+            self.announce(&mut asked, &mut request_step);
+            let prompts = matches!(request_step, RequestStep::Prompt { .. });
+            let number = self.script.push(at, client, request_step);
+            if let Some(step) = self.script.step(number) {
+                step.on_skip = asked.on_skip;
             }
-            self.steps.push(step(at, client, request_step));
+            if let Some(runtime) = asked.runtime.as_ref().filter(|_| prompts) {
+                self.turns.prompted(runtime, number, request["params"]["text"].clone());
+            }
+            asked.step = Some(number);
         }
         if let Some(id) = request.get("id") {
             self.asked.insert((connection, id.to_string()), asked);
         }
+    }
+
+    /// Gives the session that a request leads to its name in the script, which steps before the answer may use already.
+    fn announce(&mut self, asked: &mut Asked<'a>, step: &mut RequestStep) {
+        let (Some(session), Some(runtime)) = (asked.session, asked.answer.and_then(Answer::runtime)) else { return };
+        let known = self.sessions.of_runtime(runtime);
+        if known.is_none() && asked.method != "session.branch" {
+            asked.build = Some(self.builds.len());
+            self.builds.push(Millis::ZERO);
+        }
+        let place = match known {
+            Some(known) => known,
+            None if !self.sessions.has_runtime(session) => session,
+            // The session has another runtime id from here on; other clients may still use the one before.
+            None => {
+                let renamed = self.sessions.add();
+                if let RequestStep::Resume { name, .. } = step {
+                    *name = Some(self.sessions.name(renamed));
+                }
+                renamed
+            }
+        };
+        self.sessions.announce(place, runtime);
+        asked.session = Some(place);
     }
 
     /// The step of a request; `None` if there is none, which is noted.
@@ -126,7 +174,7 @@ impl<'a> Story<'a> {
         connection: u64,
         client: &str,
         request: &Value,
-        asked: &mut Asked,
+        asked: &mut Asked<'a>,
     ) -> Option<RequestStep> {
         let (method, params) = (asked.method.clone(), &request["params"]);
         let runtime = params["session_id"].as_str();
@@ -136,9 +184,10 @@ impl<'a> Story<'a> {
                 let parent = parent.map(|(place, _)| self.sessions.name(place));
                 let session = self.sessions.add();
                 asked.session = Some(session);
+                self.entitle(session, params, asked);
                 return Some(requests::create(self.sessions.name(session), parent, params));
             }
-            "session.resume" | "session.delete" => return self.by_stored(&method, runtime, params, asked),
+            "session.resume" | "session.delete" => return self.by_stored(params, asked),
             _ if method.ends_with(".respond") => return self.respond(at, connection, &method, params),
             _ => {}
         }
@@ -166,9 +215,7 @@ impl<'a> Story<'a> {
                 Some(RequestStep::Branch { session, name: self.sessions.name(branch) })
             }
             _ => {
-                if let Some(title) = params.get("title") {
-                    self.sessions.entitle(place, shown(title));
-                }
+                self.entitle(place, params, asked);
                 let step = requests::of_session(&method, session, params)?;
                 self.unless_repeated(client, &method, step)
             }
@@ -183,27 +230,6 @@ impl<'a> Story<'a> {
             return None;
         }
         Some(step)
-    }
-
-    /// A request that names a session by its stored id or its title.
-    fn by_stored(&mut self, method: &str, id: Option<&str>, params: &Value, asked: &mut Asked) -> Option<RequestStep> {
-        let id = id.map(str::to_owned).or_else(|| params.get("title").map(shown))?;
-        let (place, target) = self.sessions.of_stored(&id).unwrap_or_else(|| {
-            // A row from before the recording, about which no database says more.
-            let place = self.sessions.add();
-            self.sessions.bind_stored(place, &id);
-            let row = InitialSession { name: Some(self.sessions.name(place)), ..InitialSession::new(&id) };
-            self.initial.push(row);
-            (place, ResumeTarget::Stored)
-        });
-        let session = self.sessions.name(place);
-        if method == "session.delete" {
-            return Some(RequestStep::Delete { session, target });
-        }
-        asked.session = Some(place);
-        let model = params["model"].as_str().map(str::to_owned);
-        let last_seen = params["last_seen"].as_u64();
-        Some(RequestStep::Resume { session, target, name: None, model, last_seen, mode: requests::mode(params) })
     }
 
     /// The answer of a user to a question.
@@ -242,11 +268,14 @@ impl<'a> Story<'a> {
     fn answer(&mut self, at: u64, connection: u64, answer: &Value) {
         let Some(asked) = self.asked.remove(&(connection, answer["id"].to_string())) else { return };
         let result = &answer["result"];
-        let runtime = result["session_id"].as_str();
-        if let (Some(session), Some(runtime)) = (asked.session, runtime) {
-            let keys = ["stored_session_id", "session_key", "resumed"];
-            let stored = keys.into_iter().find_map(|key| result[key].as_str());
-            self.bound(at, &asked, session, runtime, stored);
+        if let (Some(session), Some(named)) = (asked.session, asked.answer)
+            && let Some(runtime) = named.runtime()
+        {
+            self.sessions.bind(session, runtime, named.stored());
+            if let Some(build) = asked.build.filter(|_| !self.built.contains(runtime)) {
+                let delay = if asked.method == "session.create" { self.seen.config.build_delay.0 } else { 0 };
+                self.building.insert(runtime.to_owned(), (build, at + delay));
+            }
             let pending = result["pending"].as_array().into_iter().flatten();
             for question in pending {
                 self.question(connection, runtime, question["type"].as_str().unwrap_or_default(), &question["payload"]);
@@ -266,39 +295,14 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// An answer names the session that its request creates or resumes.
-    fn bound(&mut self, at: u64, asked: &Asked, session: usize, runtime: &str, stored: Option<&str>) {
-        let known = self.sessions.of_runtime(runtime);
-        let delay = match asked.method.as_str() {
-            "session.create" => self.seen.config.build_delay.0,
-            _ => 0,
-        };
-        if known.is_none() && asked.method != "session.branch" {
-            self.building.insert(runtime.to_owned(), (self.builds.len(), at + delay));
-            self.builds.push(Millis::ZERO);
-        }
-        let before = self.sessions.session(session).runtime.clone();
-        if before.is_none() || before.as_deref() == Some(runtime) || known.is_some() {
-            return self.sessions.bind(known.unwrap_or(session), runtime, stored);
-        }
-        // The session has another runtime id from here on; other clients may still use the one before.
-        let renamed = self.sessions.add();
-        let name = self.sessions.name(renamed);
-        let step = asked.step.map(|place| &mut self.steps[place].action);
-        if let Some(Action::Request(RequestStep::Resume { name: given, .. })) = step {
-            *given = Some(name);
-        }
-        self.sessions.bind(renamed, runtime, stored);
-    }
-
     fn notice(&mut self, at: u64, connection: u64, notice: &Value) {
         let kind = notice["type"].as_str().unwrap_or_default();
         if let Some(runtime) = notice["session_id"].as_str() {
-            if kind == "session.info"
-                && notice["payload"]["lazy"] != true
-                && let Some((place, began)) = self.building.remove(runtime)
-            {
-                self.builds[place] = Millis(at.saturating_sub(began));
+            if kind == "session.info" && notice["payload"]["lazy"] != true {
+                self.built.insert(runtime.to_owned());
+                if let Some((place, began)) = self.building.remove(runtime) {
+                    self.builds[place] = Millis(at.saturating_sub(began));
+                }
             }
             self.question(connection, runtime, kind, &notice["payload"]);
         }
@@ -317,38 +321,11 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// A row from before the recording.
-    fn earlier(&mut self, row: &EarlierRow) {
-        let place = self.sessions.add();
-        self.sessions.bind_stored(place, &row.id);
-        let end = row.end_reason.clone().map(|reason| InitialEnd { ago: Millis::ZERO, reason });
-        let messages = row.messages.iter().map(|message| {
-            let calls = message.calls.iter().map(
-                |id| serde_json::json!({"id": id, "type": "function", "function": {"name": "tool", "arguments": "{}"}}),
-            );
-            let calls: Vec<Value> = calls.collect();
-            InitialMessage {
-                role: role(&message.role),
-                content: message.content.as_ref().map(shown),
-                tool_call_id: message.result_of.clone(),
-                tool_calls: (!calls.is_empty()).then(|| Value::Array(calls).to_string()),
-                tool_name: message.result_of.as_ref().map(|_| "tool".to_owned()),
-                is_active: true,
-            }
-        });
-        self.initial.push(InitialSession {
-            name: Some(self.sessions.name(place)),
-            source: row.source.clone(),
-            title: row.title.as_ref().map(shown),
-            end,
-            messages: messages.collect(),
-            ..InitialSession::new(&row.id)
-        });
-    }
-
     pub(super) fn finish(mut self, choices: &Choices) -> Recorded {
-        self.connections.settle(&mut self.steps, &mut self.notes);
+        self.connections.settle(&mut self.script, &mut self.notes);
         let turns = self.scripts();
+        let steps = std::mem::take(&mut self.script).finish();
+        let last = steps.last().map_or(Millis::ZERO, |step| step.at);
         let clients = self.seen.clients.len();
         let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         let about = format!("A recorded session of {} and {}.", plural(clients, "client"), plural(turns.len(), "turn"));
@@ -366,7 +343,7 @@ impl<'a> Story<'a> {
             issues: Vec::new(),
             releases: vec![self.seen.release],
             seed: 0,
-            until: Millis(self.seen.end),
+            until: last.max(Millis(self.seen.end)),
             gateway: self.seen.config.clone(),
             behavior: Vec::new(),
             network: Default::default(),
@@ -375,7 +352,7 @@ impl<'a> Story<'a> {
             agent: AgentSettings { first_build, ..AgentSettings::default() },
             rows: self.initial.clone(),
             turns,
-            steps: self.steps.clone(),
+            steps,
             expect: BTreeMap::new(),
             facts,
             on_skip: OnSkip::Fails,
@@ -413,7 +390,8 @@ impl<'a> Story<'a> {
         let mut scripts = BTreeMap::new();
         for (number, turn) in std::mem::take(&mut self.turns.turns).into_iter().enumerate() {
             let name = name(&turn, number, &scripts);
-            if let Action::Request(RequestStep::Prompt { prompt, .. }) = &mut self.steps[turn.step].action {
+            let step = self.script.step(turn.step).map(|step| &mut step.action);
+            if let Some(Action::Request(RequestStep::Prompt { prompt, .. })) = step {
                 *prompt = Prompt::Turn(name.clone());
             }
             let (rotations, last) = self.stored(&turn);
@@ -467,8 +445,4 @@ fn prompt(session: String, params: &Value) -> RequestStep {
 /// Whether this project's gateway has the method.
 fn is_known(method: &str) -> bool {
     Method::ALL.iter().any(|known| known.name() == method)
-}
-
-fn role(text: &str) -> Role {
-    serde_json::from_value(text.into()).unwrap_or(Role::User)
 }

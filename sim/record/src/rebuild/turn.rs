@@ -13,7 +13,7 @@ use crate::reduce::{length, shown};
 /// The events of a turn.
 pub(super) struct Turn {
     pub(super) runtime: String,
-    /// The place of the step that prompts it.
+    /// The number of the step that prompts it.
     pub(super) step: usize,
     /// The reduced text of the prompt.
     pub(super) text: Value,

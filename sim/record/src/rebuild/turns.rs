@@ -24,7 +24,7 @@ pub(super) struct Turns {
 
 /// A prompt that waits for its turn.
 struct Waiting {
-    /// The place of its step.
+    /// The number of its step.
     step: usize,
     text: Value,
     queued: bool,
@@ -42,7 +42,7 @@ impl Turns {
         Self { merges, turns: Vec::new(), running: BTreeMap::new(), waiting: BTreeMap::new(), numbers: BTreeMap::new() }
     }
 
-    /// A client has submitted a prompt with the step at this place.
+    /// A client has submitted a prompt with the step of this number.
     pub(super) fn prompted(&mut self, runtime: &str, step: usize, text: Value) {
         self.waiting.entry(runtime.to_owned()).or_default().push(Waiting { step, text, queued: false });
     }
