@@ -31,7 +31,8 @@ fn each_input(view: &View<'_>, id: &str, log: &SessionLog, row: &StoredId, cases
     let begun = |text: &str| has_begun(view, id, log, text);
     for input in inputs {
         // What was cancelled is over, unless its agent has begun with it.
-        let excuse = if stands(log, input) { not_at_rest(view, session) } else { Some(Excuse::MayBeCancelled) };
+        let stands = stands(log, input) && !may_be_cancelled_later(view, id, row, input);
+        let excuse = if stands { not_at_rest(view, session) } else { Some(Excuse::MayBeCancelled) };
         if let Some(excuse) = excuse.filter(|_| input.method != "prompt.submit" || !begun(&input.text)) {
             // It does not count among those that stand: another input with its text may be the one that is stored.
             let all = [&standing[..], &[input]].concat();
@@ -104,6 +105,19 @@ fn stands(log: &SessionLog, input: &LoggedRequest) -> bool {
     let mut stops = log.requests.iter().filter(|request| request.stops());
     let is_earlier = |stop: &LoggedRequest| stop.client == input.client && stop.number < input.number;
     stops.all(|stop| stop.answered.as_ref().is_some_and(|reply| reply.at < input.sent_at || is_earlier(stop)))
+}
+
+/// Whether a request to stop another session of the conversation may have cancelled it: what a session leaves in the rows is taken
+/// over by the next one.
+fn may_be_cancelled_later(view: &View<'_>, id: &str, row: &StoredId, input: &LoggedRequest) -> bool {
+    let first = view.rows.first(row);
+    let is_other = |other: &str, log: &SessionLog| {
+        other != id && log.stored.as_ref().is_some_and(|row| view.rows.first(row) == first)
+    };
+    let others = view.clients.log.sessions();
+    let others = others.iter().filter(|(other, log)| is_other(other.as_str(), log));
+    let mut stops = others.flat_map(|(_, log)| &log.requests).filter(|request| request.stops());
+    stops.any(|stop| stop.answered.as_ref().is_none_or(|reply| reply.at >= input.sent_at))
 }
 
 /// Whether a request to stop was carried out after the input was accepted, which cancels what waits.
