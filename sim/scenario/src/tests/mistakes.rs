@@ -348,7 +348,7 @@ fn words_and_keys() {
     check_change(
         r#"turn = "refactor""#,
         r#"turns = "refactor""#,
-        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `may_skip`, `as`, `title`, `model`, `session`, `turn`, `text`, `continue`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`, `forward`, `back`, `truncate`, `key`, `question`, `again`, `eager_build`, `source`, `parent`, `seed`, `forgets`, `last_seen`, `gateway`",
+        "41:1: unknown key `turns`, expected one of `at`, `client`, `do`, `may_skip`, `as`, `title`, `model`, `session`, `turn`, `text`, `continue`, `id`, `signal`, `close_on_disconnect`, `lazy`, `takes`, `stop_timeout`, `forward`, `back`, `truncate`, `key`, `question`, `again`, `eager_build`, `source`, `parent`, `seed`, `forgets`, `last_seen`, `gateway`",
         "did you mean `turn`?",
     );
 }
