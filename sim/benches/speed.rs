@@ -32,6 +32,7 @@ fn main() {
         None => {
             against_statements();
             by_clients();
+            by_sessions();
         }
     }
 }
@@ -58,13 +59,30 @@ fn against_statements() {
 
 /// Each client creates its own session, submits two prompts, and drops its connection during the second turn.
 fn by_clients() {
-    let mut simulator = Simulator::new();
-    for clients in [1, 4, 16, 64] {
-        let scenario = crowd(clients);
-        let times = (0..3).map(|_| per_run(|| drop(simulator.run(&scenario, Release::Current)))).collect();
-        let time = median(times);
-        println!("{clients:>3} clients: {time:>9.1?} a run, {:>6.0} runs/s", 1.0 / time.as_secs_f64());
+    for clients in [1, 4, 16, 64, 256] {
+        per_event(&format!("{clients} clients"), &crowd(clients), 2048 / clients);
     }
+}
+
+/// One client creates sessions, each with a prompt, and closes each before the next.
+fn by_sessions() {
+    for sessions in [1, 10, 100, 1_000, 10_000] {
+        per_event(&format!("{sessions} sessions"), &row(sessions), (2_000 / sessions).max(1));
+    }
+}
+
+/// Prints what a run and an event of it cost: the median of three times as many runs.
+fn per_event(what: &str, scenario: &Scenario, runs: usize) {
+    let mut simulator = Simulator::new();
+    let events = simulator.run(scenario, Release::Current).trace.events();
+    let mut times = || {
+        let started = Instant::now();
+        (0..runs).for_each(|_| drop(simulator.run(scenario, Release::Current)));
+        started.elapsed() / runs as u32
+    };
+    let time = median((0..3).map(|_| times()).collect());
+    let each = time.as_secs_f64() * 1e6 / events as f64;
+    println!("{what:>15}: {time:>9.1?} a run of {events:>6} events, {each:.1} µs each");
 }
 
 /// Memory does not grow with the number of runs.
@@ -110,6 +128,20 @@ fn crowd(clients: usize) -> Scenario {
             (5, "do = \"drop\"".to_owned()),
         ] {
             write!(text, "[[steps]]\nat = \"{at}s\"\nclient = \"c{client}\"\n{step}\n").expect("a string takes all");
+        }
+    }
+    scenario(&text)
+}
+
+fn row(sessions: usize) -> Scenario {
+    let mut text = "about = \"One after the other.\"\n[[steps]]\nat = \"0s\"\nclient = \"c\"\ndo = \"connect\"\n".to_owned();
+    for session in 0..sessions {
+        for step in [
+            format!("do = \"session.create\"\nas = \"s{session}\""),
+            format!("do = \"prompt.submit\"\nsession = \"s{session}\"\ntext = \"hello\""),
+            format!("do = \"session.close\"\nsession = \"s{session}\""),
+        ] {
+            write!(text, "[[steps]]\nat = \"{session}s\"\nclient = \"c\"\n{step}\n").expect("a string takes all");
         }
     }
     scenario(&text)

@@ -9,6 +9,7 @@ mod faults;
 mod find;
 mod fuzz;
 mod imports;
+mod judging;
 mod methods;
 mod parity;
 mod reports;

@@ -2,6 +2,7 @@
 
 pub(crate) mod bound;
 mod case;
+mod changed;
 mod end;
 pub(crate) mod endless;
 mod life;
@@ -10,11 +11,14 @@ pub(crate) mod room;
 mod view;
 
 use gateway_core::clock::{Millis, Uptime};
+use gateway_core::state::Session;
+use gateway_core::store::SessionRow;
 use serde::Serialize;
 use sim_scenario::Scenario;
 
 pub use crate::world::cases::{Count, Excuse};
 pub(crate) use case::{Breach, Case, Cases, TURNS, Tally, turn_place};
+pub(crate) use changed::{Changes, Places};
 pub(crate) use end::End;
 pub(crate) use life::Lives;
 pub(crate) use renamed::RENAMED;
@@ -42,6 +46,23 @@ pub(crate) enum Claim {
         bound: fn(&Scenario) -> Millis,
         begun: fn(&View<'_>, Millis) -> Vec<Condition>,
     },
+    /// As `Within`, for conditions of a session that is live. They end with it, and may change only with what is known of it:
+    /// `begun` is called for sessions of which something has changed.
+    OfSession { bound: fn(&Scenario) -> Millis, begun: fn(&View<'_>, &Session, Millis) -> Vec<Condition> },
+    /// As `OfSession`, for a promise as that of `WithinOf`.
+    OfSessionOf {
+        bound: fn(&Scenario) -> Millis,
+        begun: fn(&View<'_>, &Session, Millis) -> Vec<Condition>,
+        cases: fn(&View<'_>) -> usize,
+    },
+    /// As `OfSession`, for the condition of a row.
+    OfRow { bound: fn(&Scenario) -> Millis, begun: fn(&View<'_>, &SessionRow, Millis) -> Option<Condition> },
+    /// As `OfRow`, for a promise as that of `WithinOf`.
+    OfRowOf {
+        bound: fn(&Scenario) -> Millis,
+        begun: fn(&View<'_>, &SessionRow, Millis) -> Option<Condition>,
+        cases: fn(&View<'_>) -> usize,
+    },
     /// As `Within`, for a promise that is mostly kept at once, so that its condition seldom begins.
     WithinOf {
         bound: fn(&Scenario) -> Millis,
@@ -60,7 +81,12 @@ impl Invariant {
     pub const fn kind(&self) -> &'static str {
         match self.claim {
             Claim::Each(_) => "Always",
-            Claim::Within { .. } | Claim::WithinOf { .. } => "Within",
+            Claim::Within { .. }
+            | Claim::WithinOf { .. }
+            | Claim::OfSession { .. }
+            | Claim::OfSessionOf { .. }
+            | Claim::OfRow { .. }
+            | Claim::OfRowOf { .. } => "Within",
             Claim::Frames(_) => "Received",
             Claim::Rest(_) => "AtRest",
         }

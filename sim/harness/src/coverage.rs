@@ -90,16 +90,16 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
-    /// Records the transitions since the last call, here and in the history. `known` has every session of the run, in the
-    /// order of registration.
-    pub(crate) fn observe(
+    /// Records the transitions since the last call, here and in the history. `changed` are the sessions that may have changed, with
+    /// their places in the order of registration; each is there from its registration on.
+    pub(crate) fn observe<'a>(
         &mut self,
-        known: &[Session],
+        changed: impl Iterator<Item = (usize, &'a Session)>,
         rows: &Mirror,
         position: &history::Position,
         historian: &mut Historian,
     ) {
-        for (place, session) in known.iter().enumerate() {
+        for (place, session) in changed {
             let (state, timer) =
                 session.read(|record| (State::of(record, rows), record.timers.last().map(|timer| timer.id)));
             let before = self.last.get(place).copied();

@@ -3,7 +3,7 @@
 //! Recording a change is neither a choice nor an event, and no part of the digest: a run is the same with and without
 //! it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_core::clock::Uptime;
 use gateway_core::ids::SessionId;
@@ -11,6 +11,7 @@ use gateway_core::store::{SessionRow, StoredId};
 
 use crate::coverage::state::State;
 use crate::task::AnyTask;
+use crate::world::mirror::Mirror;
 
 /// The changes of one run.
 #[derive(Clone, Debug, Default)]
@@ -111,9 +112,9 @@ impl Historian {
         self.note(position, ChangeKind::Session { place, from, to });
     }
 
-    /// Records the changes of the rows since the last call.
-    pub(crate) fn observe(&mut self, position: &Position, rows: &[SessionRow]) {
-        for row in rows {
+    /// Records the changes of these rows since the last call. No other row has changed.
+    pub(crate) fn observe(&mut self, position: &Position, rows: &Mirror, changed: &BTreeSet<StoredId>) {
+        for row in rows.among(changed) {
             let known = self.places.get(&row.id).copied();
             let place = known.unwrap_or(self.last.len());
             if known.is_none() {
@@ -125,11 +126,11 @@ impl Historian {
                 self.row(position, place, Some(RowState::of(row)));
             }
         }
-        if rows.len() < self.last.iter().flatten().count() {
-            for place in 0..self.last.len() {
-                if self.last[place].is_some() && rows.iter().all(|row| row.id != self.history.rows[place]) {
-                    self.row(position, place, None);
-                }
+        let deleted = changed.iter().filter(|id| rows.row(id).is_none());
+        let places: BTreeSet<usize> = deleted.filter_map(|id| self.places.get(id).copied()).collect();
+        for place in places {
+            if self.last[place].is_some() {
+                self.row(position, place, None);
             }
         }
     }

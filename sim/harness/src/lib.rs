@@ -43,5 +43,5 @@ pub mod world;
 pub use gateway_core::release::Release;
 pub use report::{Outcome, Report};
 pub use sim_scenario::Scenario;
-pub use simulation::Simulator;
+pub use simulation::{Judging, Simulator};
 pub use world::database::Calls;

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_core::clock::{Millis, Uptime};
+use gateway_core::state::Session;
+use gateway_core::store::{SessionRow, StoredId};
 use sim_scenario::Scenario;
 
 use crate::claim::{Breach, Case, Cases, Claim, Condition, Excuse, Invariant, Tally, View, Violation};
@@ -18,6 +20,8 @@ pub(crate) struct Oracle {
     /// The conditions of the `Within` claims of [`ALL`] that hold now, by their subject. Those that are due at one instant are
     /// reported in this order.
     begun: Vec<BTreeMap<String, Begun>>,
+    /// The subjects of the conditions of each claim of [`ALL`] that is judged by sessions or by rows.
+    of_parts: Vec<BTreeMap<Part, Vec<String>>>,
     /// The claims and subjects that are reported: each pair once.
     reported: BTreeSet<(&'static str, String)>,
     violations: Vec<Violation>,
@@ -25,6 +29,17 @@ pub(crate) struct Oracle {
     tallies: Vec<Tally>,
     /// Whether a condition has ended, or was replaced, since the last `take_ended`.
     ended: bool,
+}
+
+type BegunOf = fn(&View<'_>, &Session, Millis) -> Vec<Condition>;
+type BegunOfRow = fn(&View<'_>, &SessionRow, Millis) -> Option<Condition>;
+
+/// What the conditions of a claim are about that change together.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// The session at this place.
+    Session(usize),
+    Row(StoredId),
 }
 
 struct Begun {
@@ -37,7 +52,8 @@ impl Oracle {
     /// The judge of a run of this scenario.
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let begun = ALL.map(|_| BTreeMap::new()).into();
-        let mut oracle = Self { tallies: vec![Tally::default(); ALL.len()], begun, ..Self::default() };
+        let of_parts = vec![BTreeMap::new(); ALL.len()];
+        let mut oracle = Self { tallies: vec![Tally::default(); ALL.len()], begun, of_parts, ..Self::default() };
         oracle.bound_by(scenario);
         oracle
     }
@@ -45,7 +61,12 @@ impl Oracle {
     /// Call when a process starts with other settings. Conditions that hold already keep the time at which they are due.
     pub(crate) fn bound_by(&mut self, scenario: &Scenario) {
         let bound = |invariant: &Invariant| match invariant.claim {
-            Claim::Within { bound, .. } | Claim::WithinOf { bound, .. } => bound(scenario),
+            Claim::Within { bound, .. }
+            | Claim::WithinOf { bound, .. }
+            | Claim::OfSession { bound, .. }
+            | Claim::OfSessionOf { bound, .. }
+            | Claim::OfRow { bound, .. }
+            | Claim::OfRowOf { bound, .. } => bound(scenario),
             _ => Millis::ZERO,
         };
         self.bounds = ALL.into_iter().map(bound).collect();
@@ -56,10 +77,20 @@ impl Oracle {
         for (place, invariant) in ALL.into_iter().enumerate() {
             match &invariant.claim {
                 Claim::Each(check) => self.look(now, place, |cases| check(view, cases)),
-                Claim::Within { begun, .. } => self.note(now, place, begun(view, self.bounds[place]), view),
+                Claim::Within { begun, .. } => self.note_all(now, place, begun(view, self.bounds[place]), view),
                 Claim::WithinOf { begun, cases, .. } => {
                     self.look(now, place, |counted| counted.so_far(cases(view)));
-                    self.note(now, place, begun(view, self.bounds[place]), view);
+                    self.note_all(now, place, begun(view, self.bounds[place]), view);
+                }
+                Claim::OfSession { begun, .. } => self.note_sessions(now, place, *begun, view),
+                Claim::OfSessionOf { begun, cases, .. } => {
+                    self.look(now, place, |counted| counted.so_far(cases(view)));
+                    self.note_sessions(now, place, *begun, view);
+                }
+                Claim::OfRow { begun, .. } => self.note_rows(now, place, *begun, view),
+                Claim::OfRowOf { begun, cases, .. } => {
+                    self.look(now, place, |counted| counted.so_far(cases(view)));
+                    self.note_rows(now, place, *begun, view);
                 }
                 Claim::Frames(_) | Claim::Rest(_) => {}
             }
@@ -119,12 +150,58 @@ impl Oracle {
         Counts::new(|place| self.tallies.get(place).map(Tally::count).unwrap_or_default())
     }
 
-    fn note(&mut self, now: Uptime, place: usize, conditions: Vec<Condition>, view: &View<'_>) {
+    /// Notes which conditions of a claim hold now.
+    fn note_all(&mut self, now: Uptime, place: usize, conditions: Vec<Condition>, view: &View<'_>) {
+        let held = self.begun[place].keys().cloned().collect();
+        self.note(now, place, held, conditions, view);
+    }
+
+    /// Notes which conditions of the sessions hold now of which something has changed.
+    fn note_sessions(&mut self, now: Uptime, place: usize, begun: BegunOf, view: &View<'_>) {
+        let bound = self.bounds[place];
+        let conditions = |(known, session)| match view.is_live(known) {
+            true => (Part::Session(known), begun(view, session, bound)),
+            false => (Part::Session(known), Vec::new()),
+        };
+        self.note_parts(now, place, view.changed().map(conditions), view);
+    }
+
+    /// Notes which conditions of the rows hold now of which something has changed.
+    fn note_rows(&mut self, now: Uptime, place: usize, begun: BegunOfRow, view: &View<'_>) {
+        let bound = self.bounds[place];
+        let condition = |id: &StoredId| view.rows.row(id).and_then(|row| begun(view, row, bound));
+        let conditions = |id: &StoredId| (Part::Row(id.clone()), condition(id).into_iter().collect());
+        self.note_parts(now, place, view.changed_rows.iter().map(conditions), view);
+    }
+
+    /// Notes which conditions of these parts hold now. Those of all parts go together: a row can have the alias that another had.
+    fn note_parts(
+        &mut self,
+        now: Uptime,
+        place: usize,
+        parts: impl Iterator<Item = (Part, Vec<Condition>)>,
+        view: &View<'_>,
+    ) {
+        let (mut held, mut all) = (Vec::new(), Vec::new());
+        for (part, conditions) in parts {
+            held.extend(self.of_parts[place].remove(&part).unwrap_or_default());
+            if !conditions.is_empty() {
+                let subjects = conditions.iter().map(|condition| condition.subject.clone()).collect();
+                self.of_parts[place].insert(part, subjects);
+                all.extend(conditions);
+            }
+        }
+        if !held.is_empty() || !all.is_empty() {
+            self.note(now, place, held, all, view);
+        }
+    }
+
+    /// Notes which of some conditions hold now. `held` are the subjects of those that may have held before.
+    fn note(&mut self, now: Uptime, place: usize, held: Vec<String>, conditions: Vec<Condition>, view: &View<'_>) {
         let hold: BTreeSet<&str> = conditions.iter().map(|condition| condition.subject.as_str()).collect();
-        let before = self.begun[place].len();
-        self.begun[place].retain(|subject, _| hold.contains(subject.as_str()));
         // A condition that ended in time is a case that was judged; one that ended with the process would be judged later.
-        let ended = before - self.begun[place].len();
+        let over = held.iter().filter(|subject| !hold.contains(subject.as_str()));
+        let ended = over.filter_map(|subject| self.begun[place].remove(subject)).count();
         self.close(place, ended, view.sessions.is_none().then_some(Excuse::Killed));
         self.ended |= ended > 0;
         let mut replaced = 0;
@@ -161,8 +238,10 @@ impl Oracle {
         let tally = &mut self.tallies[place];
         for _ in 0..conditions {
             match (&ALL[place].claim, excuse) {
-                (Claim::WithinOf { .. }, None) => {}
-                (Claim::WithinOf { .. }, Some(excuse)) => tally.take_back(excuse),
+                (Claim::WithinOf { .. } | Claim::OfSessionOf { .. } | Claim::OfRowOf { .. }, None) => {}
+                (Claim::WithinOf { .. } | Claim::OfSessionOf { .. } | Claim::OfRowOf { .. }, Some(excuse)) => {
+                    tally.take_back(excuse);
+                }
                 (_, None) => tally.add(&Case::Held),
                 (_, Some(excuse)) => tally.add(&Case::Excused(excuse)),
             }

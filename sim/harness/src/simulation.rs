@@ -27,6 +27,17 @@ use run::Run;
 /// Runs scenarios one after the other. Each run empties the database, which is kept open.
 pub struct Simulator {
     database: SharedDatabase,
+    judging: Judging,
+}
+
+/// Which sessions and rows the claims judge after an event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Judging {
+    /// Those of which something has changed. The cost of an event does not grow with the sessions that are over.
+    #[default]
+    Changed,
+    /// All of the run. Slower by far, with the same report: tests compare the two.
+    Everything,
 }
 
 impl Simulator {
@@ -36,7 +47,12 @@ impl Simulator {
     /// When SQLite cannot open a database in memory.
     pub fn new() -> Self {
         let database = Database::in_memory().expect("SQLite opens a database in memory");
-        Self { database: ReusedDatabase::new(database) }
+        Self { database: ReusedDatabase::new(database), judging: Judging::default() }
+    }
+
+    /// Changes what the claims judge after each event of the runs to come.
+    pub fn judge(&mut self, judging: Judging) {
+        self.judging = judging;
     }
 
     /// Runs a scenario under a release on its scripted schedule: its tape, or the first alternative of each choice.
@@ -110,7 +126,7 @@ impl Simulator {
         interleaving::block_on(async {
             let world = World::new(scenario, chooser, Rc::clone(&self.database));
             world.store_start(&scenario.rows);
-            Run::new(world, scenario, release, behavior).finish(instants).await
+            Run::new(world, scenario, release, behavior, self.judging).finish(instants).await
         })
     }
 }

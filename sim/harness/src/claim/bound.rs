@@ -26,6 +26,31 @@ pub(super) fn write(scenario: &Scenario) -> Millis {
     store.before_commit.max + store.after_commit.max + store.after_lookup.max
 }
 
+/// The bounds that claims compare with after each event. Each takes all steps of the scenario, so they are computed once for each
+/// process with other settings.
+pub(crate) struct Bounds {
+    /// See [`frame`].
+    pub(crate) frame: Millis,
+    /// See [`held_back`].
+    pub(crate) held_back: Millis,
+    /// See [`notice`].
+    pub(crate) notice: Millis,
+    /// See [`queue`].
+    pub(crate) queue: Millis,
+}
+
+impl Bounds {
+    /// The bounds under the settings of a scenario.
+    pub(crate) fn of(scenario: &Scenario) -> Self {
+        Self {
+            frame: frame(scenario),
+            held_back: held_back(scenario),
+            notice: notice(scenario),
+            queue: queue(scenario),
+        }
+    }
+}
+
 /// How many frames may wait for a client.
 const WAITING: u64 = 64;
 
@@ -47,13 +72,13 @@ pub(crate) fn frame(scenario: &Scenario) -> Millis {
 
 /// How long a frame may be in transit on a connection that does not carry its frames as usual, from the end of the connection
 /// on. One that was cut may be mended by the heal phase only.
-pub(crate) fn held_back(scenario: &Scenario) -> Millis {
+fn held_back(scenario: &Scenario) -> Millis {
     let is_cut = scenario.steps.iter().any(|step| step.action.word() == "cut");
     if is_cut { scenario.until + frame(scenario) } else { frame(scenario) }
 }
 
 /// How long the gateway may take to learn that a client's connection has ended.
-pub(crate) fn notice(scenario: &Scenario) -> Millis {
+fn notice(scenario: &Scenario) -> Millis {
     let vanished = scenario.steps.iter().filter_map(|step| step.action.notice_after());
     frame(scenario) + vanished.fold(scenario.network.ping.times(2), Millis::max)
 }
@@ -71,7 +96,7 @@ pub(super) fn writes(scenario: &Scenario) -> Millis {
 }
 
 /// How long one write may wait for those of other sessions and of deletions, which form one queue, while no fault is injected.
-pub(crate) fn queue(scenario: &Scenario) -> Millis {
+fn queue(scenario: &Scenario) -> Millis {
     write(scenario).times(sessions(scenario))
 }
 

@@ -4,9 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use gateway_core::state::Session;
-
-use super::view::View;
 use crate::world::cases::{Count, Excuse};
 
 /// A claim that failed for one subject.
@@ -84,13 +81,6 @@ impl<'a> Cases<'a> {
     pub(crate) fn look(&mut self, place: usize, case: Case) {
         self.tally.look(place, &case);
         self.keep(case);
-    }
-
-    /// The same, for a session.
-    pub(crate) fn look_at(&mut self, view: &View<'_>, session: &Session, case: Case) {
-        if !matches!(case, Case::NotConcerned) {
-            self.look(view.place(session), case);
-        }
     }
 
     /// Sets the number of cases that were judged so far in the run, for a claim whose cases something else counts.

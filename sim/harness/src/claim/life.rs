@@ -44,6 +44,8 @@ impl Lives {
             self.going_on.push(place);
         }
         let lives = &mut self.lives;
+        // Both are in the order of registration.
+        let mut live = live.iter().peekable();
         self.going_on.retain(|place| {
             let (life, session) = (&mut lives[*place], &known[*place]);
             let is_ending =
@@ -51,13 +53,18 @@ impl Lives {
             if life.ending.is_none() && is_ending() {
                 life.ending = Some(now);
             }
-            if !live.iter().any(|live| live.is(session)) {
+            if live.next_if(|live| live.is(session)).is_none() {
                 (life.until, life.is_cut) = (Some(now), !is_up);
                 over.push(*place);
             }
             life.until.is_none()
         });
         over
+    }
+
+    /// The places of the sessions that are live.
+    pub(crate) fn going_on(&self) -> &[usize] {
+        &self.going_on
     }
 
     /// The life of each session.

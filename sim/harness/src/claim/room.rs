@@ -198,9 +198,8 @@ pub(crate) fn sessions_at_least(view: &View<'_>, client: &str, request: &SentReq
     let connections = view.clients.log.connections();
     let is_own = |session: &str| {
         let mut requests = logs.get(session).into_iter().flat_map(|log| &log.requests);
-        !connections.may_share(client, session, Uptime::default())
-            && requests.all(|other| other.client == client && other.method != "session.close")
+        !connections.may_share(client, session, Uptime::default()) && requests.all(|other| other.client == client)
     };
-    let given = connections.sessions_of(client).filter(|(_, since)| *since < request.sent_at);
+    let given = connections.kept_by(client).filter(|(_, since)| *since < request.sent_at);
     given.filter(|(session, _)| is_own(session)).count()
 }

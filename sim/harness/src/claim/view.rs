@@ -1,17 +1,18 @@
 //! The state of a run that claims read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::config::Config;
 use gateway_core::ids::{ConnectionId, SessionId};
 use gateway_core::state::{Registry, Session};
-use gateway_core::store::StoredId;
+use gateway_core::store::{SessionRow, StoredId};
 use gateway_core::transport::Connection;
 use sim_scenario::Scenario;
 
-use super::bound;
+use super::bound::{self, Bounds};
+use super::changed::Places;
 use super::life::Life;
 use crate::task::AnyTask;
 use crate::trace::NotedLoss;
@@ -26,6 +27,8 @@ use crate::world::session_events::SessionEvents;
 pub(crate) struct View<'a> {
     pub(crate) now: Uptime,
     pub(crate) scenario: &'a Scenario,
+    /// The bounds under its present settings.
+    pub(crate) bounds: &'a Bounds,
     pub(crate) process: ProcessState<'a>,
     pub(crate) store: &'a StoreState,
     pub(crate) clients: Clients<'a>,
@@ -37,6 +40,15 @@ pub(crate) struct View<'a> {
     pub(crate) known: &'a [Session],
     /// When each of them was live, at the same places.
     pub(crate) lives: &'a [Life],
+    /// The places of the live sessions, in ascending order.
+    pub(crate) live_places: &'a [usize],
+    /// The places of the sessions of the run by their rows.
+    pub(crate) places: &'a Places,
+    /// The places of the sessions whose cases may be others than before, in ascending order.
+    pub(crate) changed: &'a BTreeSet<usize>,
+    /// The rows that have changed since the claims were judged last, with their parents and the first rows of their conversations.
+    /// Some of them may be deleted.
+    pub(crate) changed_rows: &'a BTreeSet<StoredId>,
     /// The number of running turns, by the label of their session.
     pub(crate) turns: &'a BTreeMap<&'a str, usize>,
     pub(crate) rows: &'a Mirror,
@@ -205,9 +217,33 @@ impl<'a> View<'a> {
         at < since || (at == since && place < self.process.inherited)
     }
 
-    /// The place of a session among those of the run.
-    pub(crate) fn place(&self, session: &Session) -> usize {
-        self.known.iter().rposition(|known| known.is(session)).unwrap_or(self.known.len())
+    /// The sessions whose cases may be others than when the claims were judged last, with their places: those that are live, and
+    /// those of which something has changed.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = (usize, &'a Session)> {
+        let known = self.known;
+        self.changed.iter().map(move |place| (*place, &known[*place]))
+    }
+
+    /// Those of them that are live.
+    pub(crate) fn changed_live(&self) -> impl Iterator<Item = (usize, &'a Session)> {
+        self.changed().filter(|(place, _)| self.is_live(*place))
+    }
+
+    /// The live sessions that may have a row, oldest first: those that have had it in memory, and those of which a client knows that
+    /// they have it.
+    pub(crate) fn with_row(&self, row: &StoredId) -> impl Iterator<Item = &'a Session> {
+        let known = self.known;
+        self.places.with_row(row).filter(|place| self.is_live(*place)).map(move |place| &known[place])
+    }
+
+    /// Whether the session at this place is live.
+    pub(crate) fn is_live(&self, place: usize) -> bool {
+        self.lives.get(place).is_some_and(|life| life.until.is_none())
+    }
+
+    /// The rows whose cases may be others than when the claims were judged last, in the order of their insertion.
+    pub(crate) fn changed_rows(&self) -> impl Iterator<Item = &'a SessionRow> {
+        self.rows.among(self.changed_rows)
     }
 
     /// Every session that was registered in the process that is up or was up last.

@@ -17,26 +17,22 @@ use crate::world::client_log::{Screens, SessionLog};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "attached_clients_know_the_state",
     about: "a client that has a session knows within two frame delays whether a turn runs, and with `fan_out` hears every event",
-    claim: Claim::Within { bound: |scenario| bound::frame(scenario).times(2), begun },
+    claim: Claim::OfSession { bound: |scenario| bound::frame(scenario).times(2), begun },
 };
 
-fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
+fn begun(view: &View<'_>, session: &Session, bound: Millis) -> Vec<Condition> {
     let (screens, logs) = (view.clients.log.screens(), view.clients.log.sessions());
-    let mut conditions = Vec::new();
-    for session in view.live {
-        let id = session.id().as_str();
-        let judged: Vec<&str> = match view.settings().fan_out {
-            true => screens.holders(id).collect(),
-            false => screens.last_holder(id).into_iter().collect(),
-        };
-        for client in judged {
-            if let Some((what, era)) = mistake(view, &screens, logs.get(id), session, client) {
-                let subject = format!("{client} {what} {}", view.names.label(session.id()));
-                conditions.push(Condition { subject, era, within: bound + view.slack(), detail });
-            }
-        }
-    }
-    conditions
+    let id = session.id().as_str();
+    let judged: Vec<&str> = match view.settings().fan_out {
+        true => screens.holders(id).collect(),
+        false => screens.last_holder(id).into_iter().collect(),
+    };
+    let condition = |client| {
+        let (what, era) = mistake(view, &screens, logs.get(id), session, client)?;
+        let subject = format!("{client} {what} {}", view.names.label(session.id()));
+        Some(Condition { subject, era, within: bound + view.slack(), detail })
+    };
+    judged.into_iter().filter_map(condition).collect()
 }
 
 /// What the client does not know of the session, and since when in terms of what it has received.

@@ -15,8 +15,8 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
-    for session in view.live {
-        cases.look_at(view, session, case(view, session));
+    for (place, session) in view.changed_live() {
+        cases.look(place, case(view, session));
     }
 }
 

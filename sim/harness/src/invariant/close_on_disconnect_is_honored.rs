@@ -9,19 +9,16 @@ use super::{Claim, Condition, Invariant, View};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "close_on_disconnect_is_honored",
     about: "a session with `close_on_disconnect` begins to end at most a second after its connection is gone",
-    claim: Claim::Within { bound: |_| BEGIN, begun },
+    claim: Claim::OfSession { bound: |_| BEGIN, begun },
 };
 
 /// The longest time from the end of the connection to the beginning of the end.
 const BEGIN: Millis = Millis::from_secs(1);
 
-fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
-    let live = view.live.iter();
-    live.filter_map(|session| {
-        let era = left(session)?;
-        Some(Condition { subject: view.names.label(session.id()), era, within: bound + view.slack(), detail })
-    })
-    .collect()
+fn begun(view: &View<'_>, session: &Session, bound: Millis) -> Vec<Condition> {
+    let condition =
+        |era| Condition { subject: view.names.label(session.id()), era, within: bound + view.slack(), detail };
+    left(session).map(condition).into_iter().collect()
 }
 
 /// Since when it is open without a client.

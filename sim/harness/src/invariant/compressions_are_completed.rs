@@ -18,16 +18,13 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     let turns = view.agents.turns();
-    if turns.values().flatten().all(|turn| !turn.has_compressed) {
-        return;
-    }
     let logs = view.clients.log.sessions();
-    for session in view.known {
+    for (place, session) in view.changed() {
         let Some(turns) = turns.get(&view.names.label(session.id())) else { continue };
         let log = logs.get(session.id().as_str());
         if turns.iter().any(|turn| turn.has_compressed) {
             let of = turns.iter().find_map(|turn| of_turn(view, session, log, turn));
-            cases.look_at(view, session, of.unwrap_or(Case::Held));
+            cases.look(place, of.unwrap_or(Case::Held));
         }
     }
 }

@@ -16,7 +16,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     // A process that is down has no connections.
     let Some(sessions) = view.sessions else { return };
-    for (place, session) in view.known.iter().enumerate() {
+    for (place, session) in view.changed() {
         cases.look(place, case(view, sessions, place, session));
     }
 }

@@ -1,62 +1,49 @@
 //! An open row that no client can use is ended (I1 of spec §15; hermes-agent#44045): within a grace after its session is detached
 //! and idle, or after its session is gone.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::lifecycle::close::{is_foreign, is_of_another_program};
 use gateway_core::record::{Attachment, Record, SessionStage};
 use gateway_core::state::{Registry, Session};
-use gateway_core::store::{SessionRow, StoredId};
+use gateway_core::store::SessionRow;
 
 use super::{Claim, Condition, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "detached_rows_end",
     about: "an open row of a detached session is ended within the orphan grace once no turn runs",
-    claim: Claim::Within { bound: |scenario| scenario.gateway.orphan_grace, begun },
+    claim: Claim::OfRow { bound: |scenario| scenario.gateway.orphan_grace, begun },
 };
 
-fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
+fn begun(view: &View<'_>, row: &SessionRow, bound: Millis) -> Option<Condition> {
     // A gateway that is down ends nothing. A grace of zero keeps orphans.
-    let Some(sessions) = view.sessions.filter(|_| bound > Millis::ZERO) else {
-        return Vec::new();
-    };
-    let open = view.rows.rows().iter().filter(|row| row.ended_at.is_none() && !is_foreign(&row.source));
-    let owners = owners(view.live);
-    let open = open.filter(|row| owners.contains_key(&row.id) || !is_left_to_another_program(view, row));
-    let owners = |row: &SessionRow| owners.get(&row.id).into_iter().flatten();
+    let sessions = view.sessions.filter(|_| bound > Millis::ZERO)?;
+    if row.ended_at.is_some() || is_foreign(&row.source) {
+        return None;
+    }
     // Old releases can have two records on one row; the row is in use if one of them is.
-    let unused = open.filter(|row| !owners(row).any(|session| session.read(|record| in_use(sessions, record))));
-    let condition = |row: &SessionRow| Condition {
+    let owners: Vec<&Session> = view
+        .with_row(&row.id)
+        .filter(|session| session.read(|record| record.owned().any(|own| *own == row.id)))
+        .collect();
+    let is_used = owners.iter().any(|session| session.read(|record| in_use(sessions, record)));
+    if is_used || owners.is_empty() && is_left_to_another_program(view, row) {
+        return None;
+    }
+    // A process gives the rows that it finds at its start a grace of their own.
+    let left = owners.iter().filter_map(|session| session.read(since)).max();
+    Some(Condition {
         subject: view.rows.alias(&row.id),
-        // A process gives the rows that it finds at its start a grace of their own.
-        era: owners(row)
-            .filter_map(|session| session.read(since))
-            .chain([view.process.up_since])
-            .max()
-            .unwrap_or_default(),
+        era: left.unwrap_or_default().max(view.process.up_since),
         within: bound + view.slack(),
-        detail: owners(row).map(|session| session.read(detail)).next().unwrap_or(unowned),
-    };
-    unused.map(condition).collect()
+        detail: owners.first().map_or(unowned, |session| session.read(detail)),
+    })
 }
 
 /// Whether another program may be using a row that this process has not had: only that program ends it.
 fn is_left_to_another_program(view: &View<'_>, row: &SessionRow) -> bool {
     let is_found = view.rows.is_initial(&row.id) || view.process.up_since > Uptime::default();
     is_found && is_of_another_program(&row.source)
-}
-
-/// The sessions that have a row, by row, oldest first.
-fn owners(live: &[Session]) -> BTreeMap<StoredId, Vec<&Session>> {
-    let mut owners: BTreeMap<StoredId, Vec<&Session>> = BTreeMap::new();
-    for session in live {
-        for row in session.read(|record| record.owned().cloned().collect::<BTreeSet<_>>()) {
-            owners.entry(row).or_default().push(session);
-        }
-    }
-    owners
 }
 
 /// Since when it has no client. The grace begins again with each client that leaves.

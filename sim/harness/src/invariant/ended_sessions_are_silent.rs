@@ -17,7 +17,8 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     let (logs, turns) = (view.clients.log.sessions(), view.agents.turns());
-    for (place, (session, life)) in view.known.iter().zip(view.lives).enumerate() {
+    for (place, session) in view.changed() {
+        let life = &view.lives[place];
         if life.until.is_none() {
             continue;
         }

@@ -23,7 +23,7 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     // Judged at the instant at which an end begins or a row is ended; most events do neither.
     let is_now = |place: usize| view.lives[place].ending == Some(view.now);
     let ends_row = view.rows.row_ends().last().is_some_and(|end| end.at == view.now);
-    for (place, session) in view.known.iter().enumerate().filter(|(place, _)| ends_row || is_now(*place)) {
+    for (place, session) in view.changed().filter(|(place, _)| ends_row || is_now(*place)) {
         cases.look(place, case(view, place, session));
     }
 }

@@ -15,7 +15,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
-    for row in view.rows.rows() {
+    for row in view.changed_rows() {
         let is_theirs =
             is_foreign(&row.source) || is_of_another_program(&row.source) && view.rows.is_untouched(&row.id);
         if is_theirs && !Mirror::is_ended_elsewhere(row) {

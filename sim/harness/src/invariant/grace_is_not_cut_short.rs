@@ -9,7 +9,7 @@ use gateway_core::state::Session;
 use gateway_core::store::EndReason;
 
 use super::end_reason_matches_actor::is_closed;
-use super::{Case, Cases, Claim, Invariant, View, bound};
+use super::{Case, Cases, Claim, Invariant, View};
 use crate::claim::End;
 
 pub(super) const INVARIANT: Invariant = Invariant {
@@ -23,7 +23,7 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     if view.rows.row_ends().last().is_none_or(|end| end.at != view.now) {
         return;
     }
-    for (place, session) in view.known.iter().enumerate() {
+    for (place, session) in view.changed() {
         cases.look(place, case(view, place, session));
     }
 }
@@ -58,6 +58,6 @@ pub(super) fn cut_short(view: &View<'_>, session: &Session, at: Uptime) -> Optio
         return Some(format!("its client ended the connection at {left}"));
     }
     // A client learns that the gateway has ended a connection within the time of a frame.
-    let held = connections.held_since(id).filter(|since| *since <= at && bound::frame(view.scenario) < grace);
+    let held = connections.held_since(id).filter(|since| *since <= at && view.bounds.frame < grace);
     held.map(|since| format!("since {since} a client is connected that has it"))
 }

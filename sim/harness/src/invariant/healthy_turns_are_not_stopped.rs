@@ -21,14 +21,14 @@ pub(super) const INVARIANT: Invariant = Invariant {
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     let logs = view.clients.log.sessions();
     let (turns, early) = (view.agents.turns(), view.agents.early_stops());
-    // Most runs stop no turn, and the claim is judged after each event.
-    if early.is_empty() && turns.values().flatten().all(|turn| turn.stop.is_none()) {
-        return;
-    }
-    for (known, session) in view.known.iter().enumerate() {
+    for (known, session) in view.changed() {
         let label = view.names.label(session.id());
-        let (log, id) = (logs.get(session.id().as_str()), session.id().as_str());
         let turns = turns.get(&label).map_or(&[][..], Vec::as_slice);
+        // Most sessions stop no turn, and the claim is judged after each event.
+        if !early.contains_key(&label) && turns.iter().all(|turn| turn.stop.is_none()) {
+            continue;
+        }
+        let (log, id) = (logs.get(session.id().as_str()), session.id().as_str());
         let mut judge = |place: usize, stop: Stop, asked: Option<Case>| {
             // Those of an earlier process, which may have had other settings, were judged then.
             if view.was_judged(known, stop.at) {

@@ -8,34 +8,31 @@ use gateway_core::state::{Registry, Session};
 use gateway_core::store::StoredId;
 
 use super::evictions_have_a_cause::last_used;
-use super::{Claim, Condition, Invariant, View, bound};
+use super::{Claim, Condition, Invariant, View};
 use crate::world::client_log::{Passage, Target};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "idle_sessions_end",
     about: "a session without a client and a turn is ended by the first idle scan after `session_ttl`",
-    claim: Claim::Within { bound: |scenario| scenario.gateway.session_ttl + SCAN, begun },
+    claim: Claim::OfSession { bound: |scenario| scenario.gateway.session_ttl + SCAN, begun },
 };
 
-fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
+fn begun(view: &View<'_>, session: &Session, bound: Millis) -> Vec<Condition> {
     let Some(sessions) = view.sessions else { return Vec::new() };
     let within = bound + view.slack();
     let transit = |passage| match passage {
-        Passage::Open => bound::frame(view.scenario),
-        Passage::HeldBack => bound::held_back(view.scenario),
+        Passage::Open => view.bounds.frame,
+        Passage::HeldBack => view.bounds.held_back,
     };
-    let idle = view.live.iter().filter_map(|session| {
-        if !is_idle(sessions, session) {
-            return None;
-        }
-        let subject = view.names.label(session.id());
-        // What the session itself takes for its last use is not asked: it could put off its end for ever.
-        let connections = view.clients.log.connections();
-        let maybe = connections.used_without_answer(transit, |target| concerns(view, session, target));
-        let era = last_used(view, session, &subject).max(maybe).unwrap_or_default();
-        Some(Condition { subject, era, within, detail })
-    });
-    idle.collect()
+    if !is_idle(sessions, session) {
+        return Vec::new();
+    }
+    let subject = view.names.label(session.id());
+    // What the session itself takes for its last use is not asked: it could put off its end for ever.
+    let connections = view.clients.log.connections();
+    let maybe = connections.used_without_answer(transit, |target| concerns(view, session, target));
+    let era = last_used(view, session, &subject).max(maybe).unwrap_or_default();
+    vec![Condition { subject, era, within, detail }]
 }
 
 /// Whether a request with this target concerns the session. A row that is not known, by a title of before, may be its own.

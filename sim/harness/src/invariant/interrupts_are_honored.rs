@@ -8,6 +8,7 @@
 use gateway_core::agent::script::TurnStep;
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::record::Record;
+use gateway_core::state::Session;
 
 use super::{Claim, Condition, Invariant, View, bound};
 use crate::world::agent_log::AgentTurn;
@@ -16,26 +17,24 @@ use crate::world::client_log::{LoggedRequest, SessionLog};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "interrupts_are_honored",
     about: "a turn is over a second after a client's interrupt of it was acknowledged, its tool has finished or stopped, and its messages are stored",
-    claim: Claim::Within { bound: bound::stopping, begun },
+    claim: Claim::OfSession { bound: bound::stopping, begun },
 };
 
-fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
+fn begun(view: &View<'_>, session: &Session, bound: Millis) -> Vec<Condition> {
     let (logs, turns) = (view.clients.log.sessions(), view.agents.turns());
     let within = bound + view.slack() + view.slack();
-    let stopping = view.live.iter().filter_map(|session| {
-        let log = logs.get(session.id().as_str()).filter(|log| log.stops > 0);
-        let subject = view.names.label(session.id());
-        let turns = turns.get(&subject).map_or(&[][..], Vec::as_slice);
-        let asked = log.and_then(|log| match turns.last().filter(|turn| turn.over.is_none()) {
-            Some(turn) => interrupted_at(log, turn),
-            None if view.has_turn(&subject) => interrupted_before_its_agent(view, log, turns),
-            None => None,
-        });
-        // The mark stays on a turn from its interrupt on: the era is that of the turn, also where a client is answered later.
-        let marked = session.read(|record| record.turn.as_ref().filter(|turn| turn.interrupted).map(|_| era(record)));
-        Some(Condition { subject, era: marked.or(asked)?, within, detail })
+    let log = logs.get(session.id().as_str()).filter(|log| log.stops > 0);
+    let subject = view.names.label(session.id());
+    let turns = turns.get(&subject).map_or(&[][..], Vec::as_slice);
+    let asked = log.and_then(|log| match turns.last().filter(|turn| turn.over.is_none()) {
+        Some(turn) => interrupted_at(log, turn),
+        None if view.has_turn(&subject) => interrupted_before_its_agent(view, log, turns),
+        None => None,
     });
-    stopping.collect()
+    // The mark stays on a turn from its interrupt on: the era is that of the turn, also where a client is answered later.
+    let marked = session.read(|record| record.turn.as_ref().filter(|turn| turn.interrupted).map(|_| era(record)));
+    let era = marked.or(asked);
+    era.map(|era| Condition { subject, era, within, detail }).into_iter().collect()
 }
 
 /// Turns that follow each other differ in their beginning.

@@ -22,7 +22,7 @@ fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     if jobs.is_empty() {
         return;
     }
-    for (known, session) in view.known.iter().enumerate() {
+    for (known, session) in view.changed() {
         let label = view.names.label(session.id());
         for (place, turn) in turns.get(&label).into_iter().flatten().enumerate() {
             let Some(owners) = jobs.get(&turn.prompt) else { continue };

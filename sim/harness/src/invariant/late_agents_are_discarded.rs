@@ -13,8 +13,8 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     let builds = view.agents.builds();
-    for (place, (session, life)) in view.known.iter().zip(view.lives).enumerate() {
-        let Some(until) = life.until else { continue };
+    for (place, session) in view.changed() {
+        let Some(until) = view.lives[place].until else { continue };
         let label = view.names.label(session.id());
         let is_kept = builds.get(&label).into_iter().flatten().any(|build| build.at > until && !build.is_dropped);
         let detail = || format!("session {label} got an agent after its end");

@@ -1,9 +1,7 @@
 //! A rotated conversation has at most one open row, its last. Each row before it is ended `compression` and continued by one
 //! other (I3 of spec §15), so that a list of sessions shows one conversation, not two.
 
-use std::collections::BTreeMap;
-
-use gateway_core::store::{SessionRow, StoredId};
+use gateway_core::store::SessionRow;
 
 use super::{Case, Cases, Claim, Invariant, View};
 
@@ -14,16 +12,11 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
-    let mut children: BTreeMap<&StoredId, Vec<&SessionRow>> = BTreeMap::new();
-    for row in view.rows.rows().iter().filter(|row| view.rows.continues(row)) {
-        if let Some(parent) = &row.parent {
-            children.entry(parent).or_default().push(row);
-        }
-    }
-    // In the order of the parents' insertion.
-    for parent in view.rows.rows() {
-        if let Some(children) = children.get(&parent.id) {
-            cases.look(view.rows.place(&parent.id), case(view, parent, children));
+    for parent in view.changed_rows() {
+        let is_child = |row: &&SessionRow| row.parent.as_ref() == Some(&parent.id) && view.rows.continues(row);
+        let children: Vec<&SessionRow> = view.rows.rows().iter().filter(is_child).collect();
+        if !children.is_empty() {
+            cases.look(view.rows.place(&parent.id), case(view, parent, &children));
         }
     }
 }

@@ -1,7 +1,5 @@
 //! At most one live session writes a row at a time (I4 of spec §15): two agents on one row interleave their messages.
 
-use std::collections::BTreeMap;
-
 use gateway_core::record::SessionStage;
 use gateway_core::state::Session;
 use gateway_core::store::StoredId;
@@ -12,18 +10,20 @@ pub(super) const INVARIANT: Invariant =
     Invariant { name: "one_record_per_row", about: "at most one live session writes a row", claim: Claim::Each(check) };
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
-    let mut writers: BTreeMap<StoredId, Vec<&Session>> = BTreeMap::new();
-    for session in view.live {
-        let (row, stage) = session.read(|record| (record.agent.row.clone(), record.stage));
-        if stage != SessionStage::Finalized {
-            writers.entry(row).or_default().push(session);
-            cases.look_at(view, session, Case::Held);
+    for (place, session) in view.changed_live() {
+        let Some(row) = written(session) else { continue };
+        cases.look(place, Case::Held);
+        let writers = view.with_row(&row).filter(|other| written(other).as_ref() == Some(&row));
+        let labels: Vec<String> = writers.map(|session| view.names.label(session.id())).collect();
+        if labels.len() > 1 {
+            let row = view.rows.alias(&row);
+            let detail = format!("row {row} is written by the live sessions {}", labels.join(" and "));
+            cases.fail(row, detail);
         }
     }
-    for (row, sessions) in writers.into_iter().filter(|(_, sessions)| sessions.len() > 1) {
-        let row = view.rows.alias(&row);
-        let sessions: Vec<String> = sessions.iter().map(|session| view.names.label(session.id())).collect();
-        let detail = format!("row {row} is written by the live sessions {}", sessions.join(" and "));
-        cases.fail(row, detail);
-    }
+}
+
+/// The row that a session writes; none once it is over.
+fn written(session: &Session) -> Option<StoredId> {
+    session.read(|record| (record.stage != SessionStage::Finalized).then(|| record.agent.row.clone()))
 }

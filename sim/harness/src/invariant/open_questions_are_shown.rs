@@ -10,12 +10,14 @@ use super::{Claim, Condition, Invariant, View, bound};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "open_questions_are_shown",
     about: "each client attached to a session receives its open question within two frame delays",
-    claim: Claim::Within { bound: |scenario| bound::frame(scenario).times(2), begun },
+    claim: Claim::OfSession { bound: |scenario| bound::frame(scenario).times(2), begun },
 };
 
-fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
-    let asking = view.live.iter().flat_map(|session| unaware(view, session));
-    asking.map(|subject| Condition { subject, era: Uptime::default(), within: bound, detail }).collect()
+fn begun(view: &View<'_>, session: &Session, bound: Millis) -> Vec<Condition> {
+    unaware(view, session)
+        .into_iter()
+        .map(|subject| Condition { subject, era: Uptime::default(), within: bound, detail })
+        .collect()
 }
 
 /// The question that attached clients have not received, as text for each.

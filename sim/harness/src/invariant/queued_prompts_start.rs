@@ -4,32 +4,31 @@
 
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::record::{Record, SessionStage};
+use gateway_core::state::Session;
 use gateway_core::store::{InputKind, NewInput};
 
-use super::{Claim, Condition, Invariant, View, bound};
+use super::{Claim, Condition, Invariant, View};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "queued_prompts_start",
     about: "no prompt or unread steer waits for more than a second while its session is open and idle",
-    claim: Claim::WithinOf { bound: |_| CLAIM, begun, cases: |view| view.clients.log.counted().queued },
+    claim: Claim::OfSessionOf { bound: |_| CLAIM, begun, cases: |view| view.clients.log.counted().queued },
 };
 
 /// The longest time until the next turn begins, without its writes.
 const CLAIM: Millis = Millis::from_secs(1);
 
-fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
-    let live = view.live.iter();
+fn begun(view: &View<'_>, session: &Session, bound: Millis) -> Vec<Condition> {
     let is_prompt = |input: &&NewInput| matches!(input.kind, InputKind::Prompt | InputKind::Steer);
     let waits = |record: &Record| {
         let mut stored = view.rows.inputs().iter().filter(is_prompt);
         !record.queue.is_empty() || stored.any(|input| record.owns(&input.session) && !is_unsaved(record, input))
     };
-    let waiting = live.filter(|session| {
-        session.read(|record| record.stage == SessionStage::Open && !record.is_running() && waits(record))
-    });
-    let within = bound + view.slack() + bound::queue(view.scenario);
-    let condition = |subject| Condition { subject, era: Uptime::default(), within, detail };
-    waiting.map(|session| condition(view.names.label(session.id()))).collect()
+    if !session.read(|record| record.stage == SessionStage::Open && !record.is_running() && waits(record)) {
+        return Vec::new();
+    }
+    let within = bound + view.slack() + view.bounds.queue;
+    vec![Condition { subject: view.names.label(session.id()), era: Uptime::default(), within, detail }]
 }
 
 /// Whether a turn has read it, in a message that the store has refused: it is taken from the rows with that message.

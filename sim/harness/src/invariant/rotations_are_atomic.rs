@@ -1,8 +1,6 @@
 //! A row that a compression ended has a row that continues it (W10 of spec §12): a crash in between leaves the old state or the
 //! new one, not a conversation without a continuation.
 
-use std::collections::BTreeSet;
-
 use gateway_core::clock::{Millis, Uptime};
 use gateway_core::lifecycle::close::is_of_another_program;
 use gateway_core::store::SessionRow;
@@ -12,22 +10,22 @@ use super::{Claim, Condition, Invariant, View};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "rotations_are_atomic",
     about: "a row that is ended `compression` is continued by another within five seconds, without the time of its writes",
-    claim: Claim::WithinOf { bound: |_| STEPS, begun, cases: |view| view.rows.rotations() },
+    claim: Claim::OfRowOf { bound: |_| STEPS, begun, cases: |view| view.rows.rotations() },
 };
 
 /// The longest time of the steps of a rotation, without their writes.
 const STEPS: Millis = Millis::from_secs(5);
 
-fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
-    let rows = view.rows.rows();
-    let continued: BTreeSet<_> = rows.iter().filter(|row| view.rows.continues(row)).map(|row| &row.parent).collect();
-    let ended = rows.iter().filter(|row| row.end_reason.as_deref() == Some("compression"));
-    let cut = ended.filter(|row| !continued.contains(&Some(row.id.clone())) && !view.rows.lost_its_child(&row.id));
-    let condition = |row: &SessionRow| {
-        let era = if view.rows.has_initial_end(row) { start(view, row)? } else { Uptime::default() };
-        Some(Condition { subject: view.rows.alias(&row.id), era, within: bound + view.slack(), detail })
-    };
-    cut.filter_map(condition).collect()
+fn begun(view: &View<'_>, row: &SessionRow, bound: Millis) -> Option<Condition> {
+    if row.end_reason.as_deref() != Some("compression") || view.rows.lost_its_child(&row.id) {
+        return None;
+    }
+    let continues = |other: &SessionRow| other.parent.as_ref() == Some(&row.id) && view.rows.continues(other);
+    if view.rows.rows().iter().any(continues) {
+        return None;
+    }
+    let era = if view.rows.has_initial_end(row) { start(view, row)? } else { Uptime::default() };
+    Some(Condition { subject: view.rows.alias(&row.id), era, within: bound + view.slack(), detail })
 }
 
 /// When the gateway started that finishes what an earlier release has begun with a row; none while it is down. What another program

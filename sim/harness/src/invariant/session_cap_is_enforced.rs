@@ -24,9 +24,8 @@ fn begun(view: &View<'_>, bound: Millis) -> Vec<Condition> {
     let Some(cap) = bound::live_sessions(view.scenario).filter(|cap| view.live.len() > *cap) else { return Vec::new() };
     // One that is being ended or opened leaves or stays for another reason.
     let is_open = |session: &Session| session.read(|record| record.stage == SessionStage::Open);
-    let places = view.known.iter().zip(view.lives).filter(|(_, life)| life.until.is_none());
-    let stays: Vec<(&Session, Uptime)> =
-        places.filter(|(session, _)| is_open(session)).map(|(session, life)| (session, life.from)).collect();
+    let places = view.live_places.iter().map(|place| (&view.known[*place], view.lives[*place].from));
+    let stays: Vec<(&Session, Uptime)> = places.filter(|(session, _)| is_open(session)).collect();
     let added = stays.iter().map(|(_, from)| *from).max();
     let Some(added) = added.filter(|_| stays.len() > cap) else { return Vec::new() };
     let unused = stays.into_iter().filter(|(session, _)| is_unused(view, session, added));
@@ -46,8 +45,8 @@ fn is_unused(view: &View<'_>, session: &Session, added: Uptime) -> bool {
     let (id, label) = (session.id().as_str(), view.names.label(session.id()));
     let connections = view.clients.log.connections();
     // A gateway learns of the end of a connection after its client, and of a silent one much later.
-    let noticed = bound::notice(view.scenario);
-    let has_left = !connections.may_be_held(id) && connections.left_at(id).is_some_and(|left| left + noticed < added);
+    let noticed = view.bounds.notice;
+    let has_left = connections.left_at(id).is_some_and(|left| left + noticed < added) && !connections.may_be_held(id);
     // A session whose agent is being built is not evicted, nor one that stores the end of its turn.
     let busy = build(view.scenario) + view.slack();
     has_left && !view.has_turn(&label) && used_at(view, session, &label).is_some_and(|used| used + busy < added)

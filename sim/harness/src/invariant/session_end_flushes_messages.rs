@@ -19,7 +19,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 const LENGTHS: usize = 64;
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
-    for (place, session) in view.known.iter().enumerate() {
+    for (place, session) in view.changed() {
         let messages = session.read(|record| match record.stage {
             SessionStage::Finalized => Some(record.transcript.messages.len()),
             SessionStage::Opening | SessionStage::Open | SessionStage::Closing => None,

@@ -13,7 +13,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
     let swept = |row: &&SessionRow| row.end_reason.as_deref() == Some(EndReason::StartupOrphanReap.as_str());
-    for row in view.rows.rows().iter().filter(swept).filter(|row| !view.rows.has_initial_end(row)) {
+    for row in view.changed_rows().filter(swept).filter(|row| !view.rows.has_initial_end(row)) {
         cases.look(view.rows.place(&row.id), case(view, row));
     }
 }

@@ -15,7 +15,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(view: &View<'_>, cases: &mut Cases<'_>) {
-    for (place, session) in view.known.iter().enumerate() {
+    for (place, session) in view.changed() {
         cases.look(place, case(view, session));
     }
 }

@@ -11,6 +11,7 @@ use gateway_core::release::Release;
 use interleaving::Progress;
 use sim_scenario::{Scenario, Step};
 
+use super::Judging;
 use super::observers::Observers;
 use super::rest::leftovers;
 use crate::claim::bound;
@@ -43,7 +44,13 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// A run whose process is up and whose clients are about to start.
-    pub(super) fn new(world: World, scenario: &'a Scenario, release: Release, behavior: Behavior) -> Self {
+    pub(super) fn new(
+        world: World,
+        scenario: &'a Scenario,
+        release: Release,
+        behavior: Behavior,
+        judging: Judging,
+    ) -> Self {
         let process = Process::new(&world, scenario.gateway.clone(), behavior);
         let mut by_client: BTreeMap<&str, Vec<Step>> = BTreeMap::new();
         for step in &scenario.steps {
@@ -64,7 +71,7 @@ impl<'a> Run<'a> {
             release,
             process,
             clients,
-            observers: Observers::new(scenario),
+            observers: Observers::new(scenario, judging),
             tables: RefCell::default(),
             broken: None,
         }

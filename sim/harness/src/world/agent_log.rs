@@ -15,6 +15,8 @@ pub(crate) struct AgentLog {
     turns: RefCell<BTreeMap<String, Vec<AgentTurn>>>,
     /// How many conversations agents were given.
     given: Cell<usize>,
+    /// How many answers to questions agents have received.
+    answers: Cell<usize>,
     /// The agents that were built, by the label of the session for which they were, oldest first.
     builds: RefCell<BTreeMap<String, Vec<Build>>>,
     /// When the agent of a session last began or delivered a summary that is no part of its turn.
@@ -30,6 +32,8 @@ pub(crate) struct AgentLog {
     /// When each question was over, by its id; none as long as its agent waits for the answer. The ids are those that the
     /// simulator has drawn for the gateway.
     questions: RefCell<BTreeMap<String, Option<Uptime>>>,
+    /// The sessions whose agents have done something since the last `take_changed`.
+    changed: RefCell<BTreeSet<String>>,
     /// How the process is ending at this instant: a turn that is dropped then was not stopped.
     severed: Cell<Option<Severing>>,
 }
@@ -165,8 +169,21 @@ impl AgentLog {
         self.jobs.borrow()
     }
 
+    /// The sessions whose agents have done something since the last call, by their labels.
+    pub(crate) fn take_changed(&self) -> BTreeSet<String> {
+        self.changed.take()
+    }
+
+    fn note_change(&self, session: &str) {
+        let mut changed = self.changed.borrow_mut();
+        if !changed.contains(session) {
+            changed.insert(session.to_owned());
+        }
+    }
+
     /// An agent was built for a session. Returns its place among those of the session.
     pub(super) fn built(&self, session: &str, now: Uptime) -> usize {
+        self.note_change(session);
         let mut builds = self.builds.borrow_mut();
         let builds = builds.entry(session.to_owned()).or_default();
         builds.push(Build { at: now, is_dropped: false });
@@ -175,6 +192,7 @@ impl AgentLog {
 
     /// The gateway has let go of an agent.
     pub(super) fn dropped(&self, session: &str, place: usize) {
+        self.note_change(session);
         if let Some(build) = self.builds.borrow_mut().get_mut(session).and_then(|builds| builds.get_mut(place)) {
             build.is_dropped = true;
         }
@@ -183,6 +201,11 @@ impl AgentLog {
     /// A turn of a session has started a background job.
     pub(super) fn job_started(&self, session: &str, job: &str) {
         self.jobs.borrow_mut().entry(job.to_owned()).or_default().insert(session.to_owned());
+    }
+
+    /// How many answers to questions agents have received.
+    pub(crate) fn answers(&self) -> usize {
+        self.answers.get()
     }
 
     /// How many conversations agents were given.
@@ -250,6 +273,7 @@ impl AgentLog {
 
     /// An agent begins to work on a prompt of a session. Returns the turn's place among those of the session.
     pub(super) fn begin(&self, session: &str, request: &[NewMessage], prompt: &str, now: Uptime) -> usize {
+        self.note_change(session);
         self.given.update(|given| given + 1);
         let reason = talk::refused(request).map(|reason| (session.to_owned(), reason));
         self.refused.borrow_mut().extend(reason);
@@ -289,9 +313,12 @@ impl AgentLog {
 
     /// Changes a turn of a session.
     pub(super) fn change(&self, session: &str, place: usize, now: Uptime, change: impl FnOnce(&mut AgentTurn)) {
+        self.note_change(session);
         if let Some(turn) = self.turns.borrow_mut().get_mut(session).and_then(|turns| turns.get_mut(place)) {
             let asked = turn.asked.as_ref().and_then(|asked| asked.id.clone());
+            let answers = turn.answers.len();
             change(turn);
+            self.answers.update(|all| all + turn.answers.len() - answers);
             if turn.asked.is_none() || turn.over.is_some() {
                 self.questions.borrow_mut().extend(asked.map(|id| (id, Some(now))));
             }

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_core::agent::QuestionKind;
 use gateway_core::clock::{Millis, Uptime};
+use gateway_core::ids::SessionId;
 use gateway_core::store::StoredId;
 use serde_json::Value;
 
@@ -53,6 +54,9 @@ struct Inner {
     footprints: SharedFootprints,
     /// One log for each session, by runtime id.
     sessions: BTreeMap<String, SessionLog>,
+    /// The sessions of which something may have changed here since the last `take_changed`, and whether that concerns any.
+    changed: BTreeSet<SessionId>,
+    concerns_all: bool,
     /// The events since the last `take_events`.
     events: Vec<ClientEvent>,
     /// Counts changes of `questions`, so that an observer reads them only after a change.
@@ -98,6 +102,8 @@ impl ClientLog {
     pub(crate) fn sent(&self, request: &SentRequest) {
         let mut inner = self.0.borrow_mut();
         inner.connections.sent(request);
+        // It may attach any session.
+        inner.concerns_all |= request.method == "session.resume";
         inner.models.sent(request);
         let ahead = 1 + inner.in_flight.keys().filter(|(client, _)| *client == request.client).count() as u64;
         let in_flight = InFlight { request: request.clone(), ahead };
@@ -127,6 +133,7 @@ impl ClientLog {
     pub(crate) fn answered(&self, client: &str, request: SentRequest, mut response: Value, now: Uptime) {
         let mut inner = self.0.borrow_mut();
         inner.connections.answered(&request);
+        inner.concerns_all |= request.method == "session.resume";
         let in_flight = inner.in_flight.remove(&(request.client.clone(), request.number));
         if inner.connections.is_sound(client)
             && let Some(InFlight { request, ahead }) = in_flight
@@ -237,6 +244,7 @@ impl ClientLog {
     /// A client has opened a connection.
     pub(crate) fn connected(&self, client: &str) {
         let mut inner = self.0.borrow_mut();
+        inner.concerns_all = true;
         inner.connections.open(client);
         inner.screens.clear(client);
         inner.sessions.values_mut().for_each(|log| log.disconnected(client));
@@ -245,6 +253,7 @@ impl ClientLog {
     /// The connection of a client has ended.
     pub(crate) fn disconnected(&self, client: &str, now: Uptime) {
         let mut inner = self.0.borrow_mut();
+        inner.concerns_all = true;
         // A request that is carried out delays the moment at which the gateway finds the end of its connection, and so does a
         // network that is cut or slow.
         if !inner.connections.is_sound(client) || inner.in_flight.keys().any(|(other, _)| other == client) {
@@ -280,19 +289,24 @@ impl ClientLog {
 
     /// The frames of a client's connection no longer arrive as usual.
     pub(crate) fn doubted(&self, client: &str) {
-        self.0.borrow_mut().connections.doubt(client);
+        let mut inner = self.0.borrow_mut();
+        inner.concerns_all = true;
+        inner.connections.doubt(client);
     }
 
     /// A client is about to go without notice to the gateway, which finds out later if anything makes it notice.
     pub(crate) fn vanishes(&self, client: &str, is_noticed: bool, now: Uptime) {
         let mut inner = self.0.borrow_mut();
+        inner.concerns_all = true;
         inner.connections.vanish(client, is_noticed);
         inner.doubts_holders(client, now);
     }
 
     /// The network carries all frames from now on.
     pub(crate) fn mended(&self, now: Uptime) {
-        self.0.borrow_mut().connections.mended(now);
+        let mut inner = self.0.borrow_mut();
+        inner.concerns_all = true;
+        inner.connections.mended(now);
     }
 
     /// What clients show.
@@ -323,6 +337,12 @@ impl ClientLog {
     /// Counts changes of what claims about the state read here.
     pub(crate) fn revision(&self) -> u64 {
         self.0.borrow().revision
+    }
+
+    /// The sessions of which something may have changed here since the last call, and whether something has that concerns any.
+    pub(crate) fn take_changed(&self) -> (BTreeSet<SessionId>, bool) {
+        let mut inner = self.0.borrow_mut();
+        (std::mem::take(&mut inner.changed), std::mem::take(&mut inner.concerns_all))
     }
 
     /// Whether there are events since the last `take_events`.
@@ -408,7 +428,14 @@ impl ClientLog {
 impl Inner {
     fn session(&mut self, session: &str) -> &mut SessionLog {
         self.footprints.write(|| Resource::SessionLog(session.to_owned()));
+        self.note_change(session);
         self.sessions.entry(session.to_owned()).or_default()
+    }
+
+    fn note_change(&mut self, session: &str) {
+        if !self.changed.contains(session) {
+            self.changed.insert(SessionId::from(session));
+        }
     }
 
     /// Records a numbered event of a session. Returns whether no client has received it before.
@@ -494,6 +521,7 @@ impl Inner {
 
     /// Records that the answer to a request has given a session to a client, and from which event on it hears all.
     fn attached(&mut self, client: &str, session: &str, request: &SentRequest, result: &Value, now: Uptime) {
+        self.note_change(session);
         self.connections.give(request, session, now);
         self.give(client, session, request, result);
         if request.method == "session.resume" {
@@ -516,6 +544,7 @@ impl Inner {
 
     /// Records that the answer to a request has given a session to a client, which shows what the answer says.
     fn give(&mut self, client: &str, session: &str, request: &SentRequest, result: &Value) {
+        self.note_change(session);
         // Another request that was under way meanwhile may have been carried out before or after this one: that of another client,
         // or an earlier one of this client on a connection that has ended since.
         let was_over = |at: Uptime| at < request.sent_at;
@@ -567,6 +596,7 @@ impl Inner {
 
     /// Records that a client shows something else of a session than before.
     fn changes_screen(&mut self, session: &str) {
+        self.note_change(session);
         self.footprints.write(|| Resource::Questions(session.to_owned()));
         self.revision += 1;
     }
@@ -574,6 +604,7 @@ impl Inner {
     /// Records that a client has received a question.
     fn ask(&mut self, client: &str, session: &str, kind: &str, payload: &Value, at: Uptime) {
         self.revision += 1;
+        self.note_change(session);
         self.screens.open(client, session, &screen::key(kind, payload), self.revision);
         self.receipts.push(Receipt {
             client: client.to_owned(),

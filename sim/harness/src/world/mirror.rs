@@ -66,6 +66,20 @@ pub(crate) struct Mirror {
     /// Rows that were there before the first process started and that no write but an end has changed, with their end reason; `begun` has all of the first.
     initial: BTreeMap<StoredId, Option<String>>,
     begun: BTreeSet<StoredId>,
+    /// What has changed since the last `take_changed`.
+    changed: Changed,
+}
+
+/// What writes have changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Changed {
+    /// The rows that were written, inserted under another or deleted, with their parents and the first rows of their
+    /// conversations.
+    pub(crate) rows: BTreeSet<StoredId>,
+    /// Whether an id or a title may stand for another row than before.
+    pub(crate) renamed: bool,
+    /// Whether a row was deleted: the aliases of others have changed.
+    pub(crate) deleted: bool,
 }
 
 impl Mirror {
@@ -91,6 +105,7 @@ impl Mirror {
             self.messages.begin_with(&row.id, &first, messages());
             self.initial.insert(row.id.clone(), row.end_reason.clone());
             self.begun.insert(row.id.clone());
+            self.changed.rows.insert(row.id.clone());
         }
     }
 
@@ -117,6 +132,12 @@ impl Mirror {
     /// The row with this id, unless it is deleted.
     pub(crate) fn row(&self, id: &StoredId) -> Option<&SessionRow> {
         self.places.get(id).map(|place| &self.rows[*place])
+    }
+
+    /// Which of these rows exist, in the order of insertion.
+    pub(crate) fn among<'a>(&'a self, ids: &BTreeSet<StoredId>) -> impl Iterator<Item = &'a SessionRow> {
+        let places: BTreeSet<usize> = ids.iter().filter_map(|id| self.places.get(id).copied()).collect();
+        places.into_iter().map(|place| &self.rows[place])
     }
 
     /// The row with a title.
@@ -401,6 +422,16 @@ impl Mirror {
         self.refused.apply(write, &first, self.messages.active(row));
         self.messages.apply(write, &first);
         self.branches.apply(write, row, self.messages.active(row).len());
+        self.changed.rows.extend([row.clone(), first]);
+        self.changed.renamed |= matches!(
+            write,
+            Write::SetTitle { .. } | Write::NameSession { .. } | Write::ContinueTitle { .. } | Write::Branch { .. }
+        );
+    }
+
+    /// What has changed since the last call.
+    pub(crate) fn take_changed(&mut self) -> Changed {
+        std::mem::take(&mut self.changed)
     }
 
     /// Records that a write has changed a row other than by an end.
@@ -481,10 +512,14 @@ impl Mirror {
         let continued = row.parent.clone().filter(|_| self.continues(row));
         self.childless.extend(continued);
         self.deleted.push(id.clone());
+        self.changed.deleted = true;
+        self.changed.rows.extend(self.rows.iter().find(|row| row.id == *id).and_then(|row| row.parent.clone()));
+        self.changed.rows.insert(id.clone());
         self.rows.retain(|row| row.id != *id);
         self.places = self.rows.iter().enumerate().map(|(place, row)| (row.id.clone(), place)).collect();
         for row in self.rows.iter_mut().filter(|row| row.parent.as_ref() == Some(id)) {
             row.parent = None;
+            self.changed.rows.insert(row.id.clone());
         }
         self.messages.delete(id);
     }
@@ -493,7 +528,9 @@ impl Mirror {
     fn take_title(&mut self, id: &StoredId, title: &str) {
         let continued = |row: &SessionRow| row.parent.clone().filter(|_| row.branched_from.is_none());
         let mut next = self.row(id).and_then(continued);
-        while let Some(row) = next.and_then(|id| self.row_mut(&id)) {
+        while let Some(id) = next {
+            self.changed.rows.insert(id.clone());
+            let Some(row) = self.row_mut(&id) else { return };
             if row.end_reason.as_deref() != Some("compression") {
                 return;
             }
@@ -536,6 +573,8 @@ impl Mirror {
         self.untitled.extend(untitled.map(|title| (first, title)));
         let is_left_out = |parent: &StoredId| session.branched_from.is_some() && self.row(parent).is_none();
         let parent = session.parent.clone().filter(|parent| !is_left_out(parent));
+        self.changed.rows.extend(parent.clone());
+        self.changed.renamed = true;
         self.places.insert(session.id.clone(), self.rows.len());
         self.uses.add(&session.id);
         self.rows.push(rows::begun(session, parent, title));
@@ -578,6 +617,7 @@ impl Mirror {
     }
 
     fn change(&mut self, id: &StoredId, change: impl FnOnce(&mut SessionRow)) {
+        self.changed.rows.insert(id.clone());
         if let Some(row) = self.row_mut(id) {
             change(row);
         }

@@ -1,7 +1,7 @@
 //! The events that the gateway reports of its sessions, as claims read them: facts that no record holds.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use gateway_core::ids::SessionId;
@@ -14,6 +14,10 @@ use crate::footprint::GatewayAccesses;
 #[derive(Default)]
 pub(crate) struct SessionEvents {
     sessions: RefCell<BTreeMap<SessionId, SessionSummary>>,
+    /// The sessions that had an event, or whose record may have changed, since the last `take_changed`.
+    changed: RefCell<BTreeSet<SessionId>>,
+    /// Whether the served connections may have changed since then.
+    relinked: Cell<bool>,
 }
 
 /// The reported events of one session. See [`SessionEvent`] for the meaning of each.
@@ -51,7 +55,21 @@ impl SessionEvents {
         self.read(session, |summary| summary.end)
     }
 
+    /// The sessions that had an event, or whose record may have changed, since the last call; and whether the served connections may
+    /// have changed.
+    pub(crate) fn take_changed(&self) -> (BTreeSet<SessionId>, bool) {
+        (self.changed.take(), self.relinked.take())
+    }
+
+    fn note_change(&self, session: &SessionId) {
+        let mut changed = self.changed.borrow_mut();
+        if !changed.contains(session) {
+            changed.insert(session.clone());
+        }
+    }
+
     fn add(&self, session: &SessionId, event: SessionEvent<'_>) {
+        self.note_change(session);
         let mut sessions = self.sessions.borrow_mut();
         let summary = sessions.entry(session.clone()).or_default();
         match event {
@@ -78,6 +96,11 @@ pub(crate) struct GatewayObserver {
 
 impl Observer for GatewayObserver {
     fn touch(&self, resource: Resource<'_>, access: Access) {
+        match (resource, access) {
+            (Resource::Record(session), Access::Write) => self.events.note_change(session),
+            (Resource::Links, Access::Write) => self.events.relinked.set(true),
+            _ => {}
+        }
         self.accesses.touch(resource, access);
     }
 

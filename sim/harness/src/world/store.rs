@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::SimContext;
 use super::database::{PowerLoss, SharedDatabase};
 use super::fault::Faults;
-use super::mirror::{Mirror, Why};
+use super::mirror::{Changed, Mirror, Why};
 use crate::footprint::Resource;
 use crate::story::Skipped;
 use crate::task::{Role, TaskTag};
@@ -138,6 +138,11 @@ impl SimStore {
     /// The model of the rows after the committed writes.
     pub(crate) fn mirror(&self) -> std::cell::Ref<'_, Mirror> {
         self.mirror.borrow()
+    }
+
+    /// What writes have changed since the last call.
+    pub(crate) fn take_changed(&self) -> Changed {
+        self.mirror.borrow_mut().take_changed()
     }
 
     /// Records that another program inserts this row without a parent.

@@ -26,6 +26,8 @@ pub(crate) struct Connections {
     lost: BTreeSet<String>,
     /// The sessions that were attached to a connection of whose end the gateway hears nothing, by runtime id.
     silent: BTreeSet<String>,
+    /// The sessions that a client has asked to close, by runtime id.
+    closing: BTreeSet<String>,
     /// When the last request was sent that has used a session, by runtime id: attached it to a connection, or held it as a turn does.
     used: BTreeMap<String, Uptime>,
     /// Requests without an answer whose connection has ended.
@@ -47,6 +49,8 @@ struct Connection {
     is_sound: bool,
     /// The sessions that answers to its requests have attached to it, by runtime id, and since when.
     sessions: BTreeMap<String, Uptime>,
+    /// Those of them that no client has asked to close, and since when.
+    kept: BTreeMap<String, Uptime>,
     /// The number of requests without an answer that may attach a session.
     unanswered: usize,
     /// When answers arrived that refuse such a request for another reason than the bound: its session may have been attached
@@ -57,7 +61,13 @@ struct Connection {
 impl Connections {
     /// A client has opened a connection.
     pub(super) fn open(&mut self, client: &str) {
-        let connection = Connection { is_sound: true, sessions: BTreeMap::new(), unanswered: 0, failed: Vec::new() };
+        let connection = Connection {
+            is_sound: true,
+            sessions: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            unanswered: 0,
+            failed: Vec::new(),
+        };
         self.open.insert(client.to_owned(), connection);
     }
 
@@ -95,6 +105,10 @@ impl Connections {
 
     /// A client has sent a request on its connection.
     pub(super) fn sent(&mut self, request: &SentRequest) {
+        if request.method == "session.close" {
+            self.open.values_mut().for_each(|connection| _ = connection.kept.remove(request.session()));
+            self.closing.insert(request.session().to_owned());
+        }
         self.attaching.extend(Attaching::of(request).map(|attaching| (request.client.clone(), attaching)));
         self.count(request, |unanswered| unanswered + 1);
     }
@@ -127,7 +141,10 @@ impl Connections {
         self.use_at(session, request.sent_at);
         self.silent.remove(session);
         if let Some(connection) = self.open.get_mut(&request.client) {
-            connection.sessions.entry(session.to_owned()).or_insert(now);
+            let since = *connection.sessions.entry(session.to_owned()).or_insert(now);
+            if !self.closing.contains(session) {
+                connection.kept.insert(session.to_owned(), since);
+            }
         }
     }
 
@@ -150,6 +167,12 @@ impl Connections {
     /// The sessions that answers have attached to a client's connection, and since when.
     pub(crate) fn sessions_of(&self, client: &str) -> impl Iterator<Item = (&str, Uptime)> {
         let sessions = self.open.get(client).into_iter().flat_map(|connection| &connection.sessions);
+        sessions.map(|(session, since)| (session.as_str(), *since))
+    }
+
+    /// Those of them that no client has asked to close, and since when.
+    pub(crate) fn kept_by(&self, client: &str) -> impl Iterator<Item = (&str, Uptime)> {
+        let sessions = self.open.get(client).into_iter().flat_map(|connection| &connection.kept);
         sessions.map(|(session, since)| (session.as_str(), *since))
     }
 
@@ -224,6 +247,11 @@ impl Connections {
         concerns: impl Fn(&Target) -> bool,
     ) -> Option<Uptime> {
         self.unanswered.last(transit, concerns)
+    }
+
+    /// Whether a connection has ended before a request on it had an answer that may have used a session.
+    pub(crate) fn has_lost_requests(&self) -> bool {
+        !self.unanswered.is_empty()
     }
 
     /// Whether any connection has ended, or may have without the knowledge of its client.

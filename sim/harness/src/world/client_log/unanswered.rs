@@ -51,6 +51,11 @@ impl Unanswered {
         }
     }
 
+    /// Whether there are any.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// When the last of them may have been carried out that concerns a session. `transit` is how long after the end of its
     /// connection a request may be under way.
     pub(super) fn last(

@@ -37,6 +37,7 @@ impl Mirror {
             _ => return,
         };
         let first = self.first(row).clone();
+        self.changed.rows.extend([row.clone(), first.clone()]);
         if !matches!(write, Write::Accept { .. }) {
             self.refused.note(&first, messages, now);
         }
