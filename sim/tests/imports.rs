@@ -258,6 +258,8 @@ const CRATES: &[Crate] = &[
             &["explore", "generate", "sweep"],
             &["fuzz"],
             // A pattern, its fit to a run, the cause, the search.
+            &["find::elapsed"],
+            &["find::word"],
             &["find::pattern"],
             &["find::apart", "find::fit", "find::input"],
             &["find::candidate", "find::cause"],

@@ -17,14 +17,18 @@
 mod apart;
 mod candidate;
 mod cause;
+mod elapsed;
 mod fit;
 mod goal;
 mod input;
 pub mod pattern;
 mod search;
+mod word;
 
 pub use cause::Cause;
+pub use elapsed::{Bound, Elapsed, Since};
 pub use fit::{Clients, Distance, Fit};
 pub use input::{Given, InputError};
-pub use pattern::{Others, Pattern, PatternError, RowPattern, RowWord};
+pub use pattern::{Others, Pattern, PatternError, RowPattern};
 pub use search::{Found, Hit, Near, Progress, SCHEDULES, Search, UnitResult};
+pub use word::{RowWord, WORDS};

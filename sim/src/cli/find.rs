@@ -26,7 +26,8 @@ use sim_search::shrink::Size;
 pub(super) struct Arguments {
     /// A row of the pattern: an alias (`s1`, `s2`, …) and what holds of the row, as `s2 parent=s1 open`. Repeatable. Words
     /// are `open`, `ended`, `end_reason=X`, `parent=ALIAS`, `parent=none`, `source=X`, `messages=N`, `messages>=N`, `title`,
-    /// `no_title`, `calls_without_result`, `results_without_call`, `duplicate_messages` and `count_differs`
+    /// `no_title`, `calls_without_result`, `results_without_call`, `duplicate_messages`, `count_differs`, and times before the
+    /// end: `since_start<TIME`, `since_message<TIME`, `since_prompt<TIME`, or with `>`
     #[arg(long = "row", value_name = "ROW")]
     rows: Vec<String>,
     /// Number of live sessions at the end [default: any, but none that is still in use]

@@ -12,8 +12,10 @@ use sim_scenario::{
     SettingChanges, Step,
 };
 
+use super::elapsed::Bound;
 use super::fit::{Clients, last_event};
-use super::pattern::{Pattern, RowWord};
+use super::pattern::Pattern;
+use super::word::RowWord;
 use crate::comeback;
 use crate::generate::{self, Topic};
 use crate::shrink::tidy;
@@ -49,6 +51,10 @@ fn of_word(word: &RowWord) -> &'static [Topic] {
         RowWord::ResultsWithoutCall => &[Rotations, Histories],
         RowWord::DuplicateMessages => &[Histories, Rotations, StoreFaults, Returns],
         RowWord::CountDiffers => &[StoreFaults, Histories, Deletions],
+        RowWord::Elapsed(elapsed) => match elapsed.bound {
+            Bound::Below(_) => &[LostClients, Returns],
+            Bound::Above(_) => &[Idleness, Returns],
+        },
         RowWord::NoParent | RowWord::Source(_) => &[],
     }
 }

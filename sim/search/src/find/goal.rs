@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gateway_core::clock::Millis;
 use gateway_core::store::MessageRow;
 use interleaving::strategy::{Follow, Strategy};
 use interleaving::tape::Tape;
@@ -14,7 +15,8 @@ use sim_scenario::{
 
 use super::cause::{Cause, Question, Settings, is_whole};
 use super::fit::{Clients, Fit, assign_rows};
-use super::pattern::{Others, Pattern, RowWord};
+use super::pattern::{Others, Pattern};
+use super::word::RowWord;
 use crate::shrink::{Phase, Target, as_file};
 
 /// The most messages of a row that a file lists.
@@ -109,6 +111,8 @@ fn expected(pattern: &Pattern, alias: usize, place: usize, rows: &[Option<usize>
             RowWord::NoParent => Some((RowColumn::Parent, null())),
             RowWord::Source(source) => Some((RowColumn::Source, source.clone())),
             RowWord::Title | RowWord::NoTitle => Some((RowColumn::Title, row.title.clone().unwrap_or_else(null))),
+            // The file states the instant; whoever reads it has the script for the time before.
+            RowWord::Elapsed(_) => ended_at(place, report).map(|ended_at| (RowColumn::EndedAt, ended_at)),
             RowWord::CountDiffers => {
                 fact.messages = Some(messages(row, report));
                 Some((RowColumn::MessageCount, row.message_count.to_string()))
@@ -129,6 +133,12 @@ fn expected(pattern: &Pattern, alias: usize, place: usize, rows: &[Option<usize>
         fact.columns.insert(RowColumn::MessageCount, row.message_count.to_string());
     }
     fact
+}
+
+/// The end of a row as a file writes it. One before the start of the script cannot be written.
+fn ended_at(place: usize, report: &Report) -> Option<String> {
+    let ended_ms = report.rows.listed()[place].ended_ms?;
+    u64::try_from(ended_ms).ok().map(|ended_ms| String::from(Millis(ended_ms)))
 }
 
 fn messages(row: &gateway_core::store::SessionRow, report: &Report) -> Vec<ExpectedMessage> {

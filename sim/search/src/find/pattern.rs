@@ -6,8 +6,9 @@
 use std::fmt;
 use std::ops::Range;
 
-use gateway_core::store::EndReason;
-use sim_scenario::{is_alias, nearest};
+use sim_scenario::is_alias;
+
+use super::word::{self, DraftWord, RowWord, excludes};
 
 /// The largest number of rows of a pattern: each may be any row of the database, so the number of assignments grows fast.
 pub const ROWS_MAX: usize = 8;
@@ -42,57 +43,6 @@ pub struct RowPattern {
     pub words: Vec<RowWord>,
 }
 
-/// What a pattern says of a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RowWord {
-    /// `open`: it has no `ended_at`.
-    Open,
-    /// `ended`: it has one.
-    Ended,
-    /// `end_reason=X`.
-    EndReason(String),
-    /// `parent=ALIAS`: it continues that row of the pattern, or was branched from it. The value is its place in the pattern.
-    Parent(usize),
-    /// `parent=none`.
-    NoParent,
-    /// `source=X`.
-    Source(String),
-    /// `messages=N`: it has so many active messages.
-    Messages(u64),
-    /// `messages>=N`: it has so many active messages at least.
-    MessagesMin(u64),
-    /// `title`: it has a title.
-    Title,
-    /// `no_title`: it has none.
-    NoTitle,
-    /// `calls_without_result`: one of its messages calls a tool, and no result follows.
-    CallsWithoutResult,
-    /// `results_without_call`: one of its messages is a tool's result, and no open call stands before it.
-    ResultsWithoutCall,
-    /// `duplicate_messages`: one of its messages is stored a second time.
-    DuplicateMessages,
-    /// `count_differs`: `message_count` is not the number of its active messages.
-    CountDiffers,
-}
-
-/// Every word as it is written, in the order of the documentation.
-pub const WORDS: [&str; 14] = [
-    "open",
-    "ended",
-    "end_reason=X",
-    "parent=ALIAS",
-    "parent=none",
-    "source=X",
-    "messages=N",
-    "messages>=N",
-    "title",
-    "no_title",
-    "calls_without_result",
-    "results_without_call",
-    "duplicate_messages",
-    "count_differs",
-];
-
 /// A mistake in a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -111,11 +61,6 @@ pub struct PatternError {
 struct Draft {
     alias: String,
     words: Vec<(Range<usize>, DraftWord)>,
-}
-
-enum DraftWord {
-    Is(RowWord),
-    ParentIs(String),
 }
 
 impl Pattern {
@@ -188,6 +133,7 @@ impl Pattern {
             RowWord::ResultsWithoutCall => "results_without_call".to_owned(),
             RowWord::DuplicateMessages => "duplicate_messages".to_owned(),
             RowWord::CountDiffers => "count_differs".to_owned(),
+            RowWord::Elapsed(elapsed) => elapsed.to_string(),
         }
     }
 
@@ -245,7 +191,7 @@ fn draft(row: usize, text: &str) -> Result<Draft, PatternError> {
     }
     let mut words = Vec::new();
     for span in parts {
-        let word = word(&text[span.clone()]).map_err(|(message, help)| PatternError {
+        let word = word::read(&text[span.clone()]).map_err(|(message, help)| PatternError {
             message,
             help: Some(help),
             row,
@@ -264,71 +210,6 @@ fn parts(text: &str) -> impl Iterator<Item = Range<usize>> {
         begin..begin + part.len()
     })
 }
-
-/// Reads a word, or says what is wrong and what would be right.
-fn word(text: &str) -> Result<DraftWord, (String, String)> {
-    let plain = match text {
-        "open" => Some(RowWord::Open),
-        "ended" => Some(RowWord::Ended),
-        "title" => Some(RowWord::Title),
-        "no_title" => Some(RowWord::NoTitle),
-        "calls_without_result" => Some(RowWord::CallsWithoutResult),
-        "results_without_call" => Some(RowWord::ResultsWithoutCall),
-        "duplicate_messages" => Some(RowWord::DuplicateMessages),
-        "count_differs" => Some(RowWord::CountDiffers),
-        _ => None,
-    };
-    if let Some(word) = plain {
-        return Ok(DraftWord::Is(word));
-    }
-    if let Some(count) = text.strip_prefix("messages>=") {
-        return number(text, count).map(|count| DraftWord::Is(RowWord::MessagesMin(count)));
-    }
-    match text.split_once('=') {
-        Some((key @ ("end_reason" | "source" | "parent"), "")) => {
-            Err((format!("`{key}` has no value"), format!("write it without a blank, as `{key}=…`")))
-        }
-        Some(("end_reason", reason)) => end_reason(reason).map(DraftWord::Is),
-        Some(("source", source)) => Ok(DraftWord::Is(RowWord::Source(source.to_owned()))),
-        Some(("parent", "none")) => Ok(DraftWord::Is(RowWord::NoParent)),
-        Some(("parent", alias)) => Ok(DraftWord::ParentIs(alias.to_owned())),
-        Some(("messages", count)) => number(text, count).map(|count| DraftWord::Is(RowWord::Messages(count))),
-        _ => Err(unknown(text)),
-    }
-}
-
-fn number(text: &str, count: &str) -> Result<u64, (String, String)> {
-    let help = || "write a number, as `messages=2` or `messages>=2`".to_owned();
-    count.parse().map_err(|_| (format!("`{text}` has no number of messages"), help()))
-}
-
-/// An end reason that no release writes is in no run, however long the search.
-fn end_reason(reason: &str) -> Result<RowWord, (String, String)> {
-    let known = EndReason::ALL.map(EndReason::as_str);
-    if known.contains(&reason) {
-        return Ok(RowWord::EndReason(reason.to_owned()));
-    }
-    let help = match nearest(reason, known) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("end reasons are `{}`", known.join("`, `")),
-    };
-    Err((format!("no release writes the end reason `{reason}`"), help))
-}
-
-fn unknown(text: &str) -> (String, String) {
-    let key = text.split(['=', '>', '<']).next().unwrap_or(text);
-    let keys = WORDS.map(|word| word.split(['=', '>']).next().unwrap_or(word));
-    let help = match nearest(key, keys) {
-        Some(near) if near != key => {
-            let written: Vec<&str> =
-                WORDS.into_iter().filter(|word| word.split(['=', '>']).next() == Some(near)).collect();
-            format!("did you mean `{}`?", written.join("` or `"))
-        }
-        _ => format!("words are `{}`", WORDS.join("`, `")),
-    };
-    (format!("unknown word `{text}`"), help)
-}
-
 fn resolve(word: DraftWord, aliases: &[String], row: usize, span: &Range<usize>) -> Result<RowWord, PatternError> {
     let alias = match word {
         DraftWord::Is(word) => return Ok(word),
@@ -351,25 +232,6 @@ fn contradiction(known: &[RowWord], word: &RowWord, aliases: &[String]) -> Optio
     };
     let other = known.iter().find(|earlier| excludes(earlier, word) || excludes(word, earlier))?;
     Some(format!("no row is both `{}` and `{}`", names.written(other), names.written(word)))
-}
-
-fn excludes(one: &RowWord, other: &RowWord) -> bool {
-    match (one, other) {
-        (RowWord::Open, RowWord::Ended | RowWord::EndReason(_))
-        | (RowWord::NoParent, RowWord::Parent(_))
-        | (RowWord::Title, RowWord::NoTitle) => true,
-        (RowWord::EndReason(one), RowWord::EndReason(other)) | (RowWord::Source(one), RowWord::Source(other)) => {
-            one != other
-        }
-        (RowWord::Parent(one), RowWord::Parent(other)) => one != other,
-        (RowWord::Messages(one), RowWord::Messages(other)) => one != other,
-        (RowWord::Messages(count), RowWord::MessagesMin(least)) => count < least,
-        (
-            RowWord::Messages(0),
-            RowWord::CallsWithoutResult | RowWord::ResultsWithoutCall | RowWord::DuplicateMessages,
-        ) => true,
-        _ => false,
-    }
 }
 
 #[cfg(test)]

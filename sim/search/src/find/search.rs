@@ -349,7 +349,7 @@ impl UnitResult {
 
     /// Keeps the nearest run, the first of several.
     fn note(&mut self, near: Near) {
-        let is_nearer = |kept: &Near| near.fit.distance.sum() < kept.fit.distance.sum();
+        let is_nearer = |kept: &Near| near.fit.distance.rank() < kept.fit.distance.rank();
         if self.near.as_ref().is_none_or(is_nearer) {
             self.near = Some(near);
         }
@@ -379,11 +379,11 @@ impl Progress {
             self.pool.extend(result.near);
         }
         // Later ones first among equals, so that the pool moves on.
-        self.pool.sort_by_key(|near| (near.fit.distance.sum(), std::cmp::Reverse(near.run)));
+        self.pool.sort_by_key(|near| (near.fit.distance.rank(), std::cmp::Reverse(near.run)));
         self.pool.truncate(POOL);
-        let nearest = self.pool.iter().min_by_key(|near| (near.fit.distance.sum(), near.run));
+        let nearest = self.pool.iter().min_by_key(|near| (near.fit.distance.rank(), near.run));
         if let Some(near) = nearest
-            && self.nearest.as_ref().is_none_or(|kept| near.fit.distance.sum() < kept.fit.distance.sum())
+            && self.nearest.as_ref().is_none_or(|kept| near.fit.distance.rank() < kept.fit.distance.rank())
         {
             self.nearest = Some(near.clone());
         }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use gateway_core::clock::Millis;
 use serde_json::{Value, json};
 
 use crate::cli::failure;
@@ -132,8 +133,11 @@ fn parts(near: &Near) -> String {
         (distance.live, "live sessions too many or too few"),
         (distance.unrest, "kinds of events may still come"),
     ];
-    let parts: Vec<String> =
+    let mut parts: Vec<String> =
         parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    if distance.missed_ms > 0 {
+        parts.push(format!("times are missed by {}", Millis(distance.missed_ms)));
+    }
     if parts.is_empty() { "its rows are those of the pattern".to_owned() } else { parts.join(", ") }
 }
 
@@ -160,6 +164,7 @@ pub(super) fn print_json(search: &Search, progress: &Progress, kept: &[Kept]) {
                 "extra": distance.extra,
                 "live": distance.live,
                 "unrest": distance.unrest,
+                "missed_ms": distance.missed_ms,
             },
             "unmet": near.fit.unmet.iter().map(|(alias, word)| {
                 let row = &pattern.rows[*alias];
