@@ -261,7 +261,7 @@ const CRATES: &[Crate] = &[
             &["find::elapsed"],
             &["find::word"],
             &["find::pattern"],
-            &["find::apart", "find::fit", "find::input"],
+            &["find::apart", "find::fit", "find::input", "find::race"],
             &["find::candidate", "find::cause"],
             &["find::goal"],
             &["find::search"],

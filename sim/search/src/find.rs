@@ -22,6 +22,7 @@ mod fit;
 mod goal;
 mod input;
 pub mod pattern;
+mod race;
 mod search;
 mod word;
 

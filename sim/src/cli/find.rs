@@ -88,15 +88,14 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         // One hit needs no comparison.
         let mut hits = match hits.len() {
             0 | 1 => hits,
-            _ => spread(&hits, threads, |simulator, hit| search.rough(simulator, hit, &progress)),
+            _ => spread(&hits, threads, |simulator, hit| search.rough(simulator, hit)),
         };
         hits.sort_by_cached_key(Hit::size);
         // The nearest competitor may be the smaller one in the end.
         let wanted = arguments.causes as usize - kept.len();
         hits.truncate(wanted + 1);
         let mut found = spread(&hits, threads, |simulator, hit| {
-            let found = search.finish(simulator, hit, &progress);
-            playable::of(simulator, &search, found, &progress)
+            playable::of(simulator, &search, search.finish(simulator, hit))
         });
         found.sort_by_cached_key(|(found, _)| Size::of(&found.scenario));
         found.truncate(wanted);

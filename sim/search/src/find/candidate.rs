@@ -8,13 +8,14 @@ use gateway_core::spawn::Window;
 use gateway_core::store::EndReason;
 use interleaving::prng::Prng;
 use sim_scenario::{
-    Action, ConnectionStep, Latency, Memory, OnSkip, PROCESS, Presence, ProcessStep, RequestStep, Scenario,
+    Action, ConnectionStep, Latency, OnDisconnect, OnSkip, PROCESS, Presence, ProcessStep, RequestStep, Scenario,
     SettingChanges, Step,
 };
 
 use super::elapsed::Bound;
 use super::fit::{Clients, last_event};
 use super::pattern::Pattern;
+use super::race;
 use super::word::RowWord;
 use crate::comeback;
 use crate::generate::{self, Topic};
@@ -52,7 +53,7 @@ fn of_word(word: &RowWord) -> &'static [Topic] {
         RowWord::DuplicateMessages => &[Histories, Rotations, StoreFaults, Returns],
         RowWord::CountDiffers => &[StoreFaults, Histories, Deletions],
         RowWord::Elapsed(elapsed) => match elapsed.bound {
-            Bound::Below(_) => &[LostClients, Returns],
+            Bound::Below(_) => &[LostClients, Returns, Closes],
             Bound::Above(_) => &[Idleness, Returns],
         },
         RowWord::NoParent | RowWord::Source(_) => &[],
@@ -125,7 +126,7 @@ fn settled(prng: &mut Prng, mut scenario: Scenario, shape: Shape<'_>) -> Scenari
         let length = Latency::fixed(Millis::from_secs(*prng.one(&[1, 2, 5])));
         let windows = Window::ALL.into_iter().filter(|_| prng.hits(1, 2));
         scenario.windows = windows.map(|window| (window, length)).collect();
-        race(prng, &mut scenario, length.max);
+        race::add(prng, &mut scenario, length.max);
     }
     scenario.rows.clear();
     scenario.steps.retain(|step| !matches!(step.action, Action::Process(ProcessStep::CliNew { .. })));
@@ -149,6 +150,14 @@ fn settled(prng: &mut Prng, mut scenario: Scenario, shape: Shape<'_>) -> Scenari
             }
         }
     }
+    let closes = RowWord::EndReason(EndReason::WsDisconnect.as_str().to_owned());
+    if shape.pattern.words().any(|(_, word)| *word == closes) && prng.hits(3, 4) {
+        for step in &mut scenario.steps {
+            if let Action::Request(RequestStep::Create { on_disconnect, .. }) = &mut step.action {
+                *on_disconnect = OnDisconnect::Close;
+            }
+        }
+    }
     tidy(&mut scenario);
     if shape.clients == Clients::AreGone || prng.hits(1, 2) {
         part(prng, &mut scenario);
@@ -157,39 +166,6 @@ fn settled(prng: &mut Prng, mut scenario: Scenario, shape: Shape<'_>) -> Scenari
     let quiet = last_event(&scenario) + scenario.gateway.orphan_grace.times(3);
     scenario.until = scenario.default_until().max(quiet);
     scenario
-}
-
-/// Another client acts on a session while a window of one of its steps may be open, or the client of that step is lost.
-fn race(prng: &mut Prng, scenario: &mut Scenario, length: Millis) {
-    let is_about_session = |step: &&Step| step.client != PROCESS && step.action.session().is_some();
-    let steps: Vec<Step> = scenario.steps.iter().filter(is_about_session).cloned().collect();
-    if steps.is_empty() {
-        return;
-    }
-    for _ in 0..1 + prng.below(2) {
-        let step = prng.one(&steps);
-        let session = step.action.session().expect("it was chosen for it").to_owned();
-        let at = step.at + Millis(1 + prng.below(usize::try_from(length.0).expect("it is short")) as u64);
-        let racing = match prng.below(4) {
-            0 => vec![comeback::step(at, &step.client, ConnectionStep::Drop.into())],
-            1 | 2 => vec![
-                comeback::step(step.at, RACER, connect()),
-                comeback::step(at, RACER, RequestStep::CloseSession { session }.into()),
-            ],
-            _ => vec![
-                comeback::step(step.at, RACER, connect()),
-                comeback::step(at, RACER, comeback::resume(session).into()),
-            ],
-        };
-        comeback::add(scenario, racing);
-    }
-}
-
-/// The client that races with those of the script.
-const RACER: &str = "tablet";
-
-fn connect() -> Action {
-    ConnectionStep::Connect { memory: Memory::Kept }.into()
 }
 
 /// Clients that are still connected leave, and a gateway that is down is started.

@@ -77,7 +77,16 @@ pub struct Near {
     tape: Tape,
 }
 
-/// A run that ends in the rows.
+/// A run that ends in the rows, before its cause is known.
+struct Run<'a> {
+    number: u64,
+    plan: Plan,
+    /// The scenario as it was run, with the mended fields.
+    scenario: &'a Scenario,
+    tape: Tape,
+}
+
+/// A run that ends in the rows by a cause.
 #[derive(Clone, Debug)]
 pub struct Hit {
     /// The number of the run, from 0.
@@ -88,6 +97,8 @@ pub struct Hit {
     pub scenario: Scenario,
     /// Why the release leaves the rows.
     pub cause: Cause,
+    /// The fields that were set as in `current` when it was found.
+    mended: Settings,
     tape: Tape,
 }
 
@@ -132,8 +143,8 @@ pub struct Progress {
     pub met: BTreeMap<(usize, usize), u64>,
     /// The nearest runs, the nearest first.
     pool: Vec<Near>,
-    /// The fields of the causes that are found, set as in `current`.
-    mended: Settings,
+    /// The fields of the causes that are found, set as in `current`: of each group one is, in turn.
+    mended: Vec<Settings>,
     next: u64,
 }
 
@@ -157,12 +168,13 @@ impl Search {
     pub fn carry_out(&self, simulator: &mut Simulator, unit: u64, progress: &Progress) -> UnitResult {
         let mut prng = Prng::stream(self.seed ^ unit.wrapping_mul(0x9e37_79b9_7f4a_7c15), "find.unit");
         let parent = (!progress.pool.is_empty() && prng.hits(3, 8)).then(|| prng.one(&progress.pool));
-        let world = match prng.below(4) {
+        let world = match prng.below(8) {
             _ if unit < PLAIN => World::Plain,
-            0 => World::Plain,
-            1 => World::Windows,
+            0 | 1 => World::Plain,
+            2..=4 => World::Windows,
             _ => World::Any,
         };
+        let mended = progress.mended_in(unit);
         let (pattern, clients) = (&self.pattern, self.clients());
         let shape = Shape { pattern, world, clients };
         let mut scenario = match parent {
@@ -170,7 +182,7 @@ impl Search {
             None => candidate::generated(&mut prng, shape),
         };
         scenario.releases = vec![self.release];
-        scenario.behavior.clone_from(&progress.mended);
+        scenario.behavior.clone_from(&mended);
         let mut result = UnitResult::default();
         let mut profile = Profile::default();
         for number in unit * SCHEDULES..((unit + 1) * SCHEDULES).min(self.runs) {
@@ -194,28 +206,24 @@ impl Search {
             let is_hit = fit.distance.sum() == 0;
             result.note(Near::new(number, fit, end, report.live, &scenario, &report.tape));
             if is_hit && result.hit.is_none() {
-                self.verify(simulator, &mut result, number, plan, &scenario, report.tape, progress);
+                self.verify(
+                    simulator,
+                    &mut result,
+                    Run { number, plan, scenario: &scenario, tape: report.tape },
+                    progress,
+                );
             }
         }
         result
     }
 
     /// Decides whether a run that ends in the rows is a hit: under an old release, whether `current` does not leave them.
-    #[expect(clippy::too_many_arguments, reason = "the coordinates of the run")]
-    fn verify(
-        &self,
-        simulator: &mut Simulator,
-        result: &mut UnitResult,
-        run: u64,
-        plan: Plan,
-        scenario: &Scenario,
-        tape: Tape,
-        progress: &Progress,
-    ) {
-        let plain = Scenario { behavior: Vec::new(), ..scenario.clone() };
-        let mut tape = tape;
+    fn verify(&self, simulator: &mut Simulator, result: &mut UnitResult, run: Run<'_>, progress: &Progress) {
+        let mended = run.scenario.behavior.clone();
+        let plain = Scenario { behavior: Vec::new(), ..run.scenario.clone() };
+        let mut tape = run.tape;
         // The run was one of the release with its earlier causes mended; the release itself has to show the rows as well.
-        if !progress.mended.is_empty() {
+        if !mended.is_empty() {
             let strategy: Box<dyn Strategy> = Box::new(Follow::new(&tape));
             let (report, ends) = simulator.observe(&plain, self.release, strategy, &[]);
             let holds = |end: &&Observation| Fit::of(&self.pattern, &plain, end, self.clients()).distance.sum() == 0;
@@ -229,17 +237,17 @@ impl Search {
         // A full explanation takes a run for each field of behaviour, and most hits have a cause that is known.
         let mut known = progress.clear.iter().chain(progress.unclear.iter().map(|(hit, _)| hit));
         let is_named = |kept: &Hit| matches!(kept.cause, Cause::Clear(_) | Cause::Needed(_));
-        if known.any(|kept| is_named(kept) && question.is_needed(simulator, &kept.cause, &progress.mended)) {
+        if known.any(|kept| is_named(kept) && question.is_needed(simulator, &kept.cause, &mended)) {
             return;
         }
-        let cause = question.cause(simulator, &progress.mended);
+        let cause = question.cause(simulator, &mended);
         // With the earlier causes mended, the tape of the release itself may lead elsewhere.
-        let goal = Goal { pattern, clients, mended: &progress.mended, cause: &cause };
+        let goal = Goal { pattern, clients, mended: &mended, cause: &cause };
         if !is_shown(simulator, &plain, release, &tape, &goal) {
             return;
         }
         let is_sound = cause == Cause::Sound;
-        let hit = Hit { run, plan, scenario: plain, cause, tape };
+        let hit = Hit { run: run.number, plan: run.plan, scenario: plain, cause, mended, tape };
         if is_sound && release == Release::Current {
             result.hit = Some(Hit { cause: Cause::Current, ..hit });
         } else if is_sound {
@@ -250,8 +258,8 @@ impl Search {
     }
 
     /// Shrinks a hit so far that its size can be compared with that of others.
-    pub fn rough(&self, simulator: &mut Simulator, hit: &Hit, progress: &Progress) -> Hit {
-        let shrunk = self.shrink(simulator, hit, progress, self.tries.clamp(1, ROUGH_TRIES));
+    pub fn rough(&self, simulator: &mut Simulator, hit: &Hit) -> Hit {
+        let shrunk = self.shrink(simulator, hit, self.tries.clamp(1, ROUGH_TRIES));
         let tape = shrunk.scenario.tapes.get(&self.release).cloned().unwrap_or_default();
         let scenario = Scenario {
             facts: Vec::new(),
@@ -263,20 +271,20 @@ impl Search {
         Hit { scenario, tape, ..hit.clone() }
     }
 
-    fn shrink(&self, simulator: &mut Simulator, hit: &Hit, progress: &Progress, tries: u64) -> Shrunk {
+    fn shrink(&self, simulator: &mut Simulator, hit: &Hit, tries: u64) -> Shrunk {
         let (pattern, clients) = (&self.pattern, self.clients());
-        let goal = Goal { pattern, clients, mended: &progress.mended, cause: &hit.cause };
+        let goal = Goal { pattern, clients, mended: &hit.mended, cause: &hit.cause };
         let limits = Limits { tries, plan: hit.plan, ..Limits::default() };
         let tape = &hit.tape;
         let shrunk = shrink_to(simulator, &hit.scenario, self.release, tape, &goal, limits, &mut |_| {});
         shrunk.expect("a hit shows what it was found by")
     }
 
-    /// Shrinks a hit to its file. The result is a function of the search, the hit and the progress.
-    pub fn finish(&self, simulator: &mut Simulator, hit: &Hit, progress: &Progress) -> Found {
+    /// Shrinks a hit to its file. The result is a function of the search and the hit.
+    pub fn finish(&self, simulator: &mut Simulator, hit: &Hit) -> Found {
         let hit = hit.clone();
         let (pattern, clients) = (&self.pattern, self.clients());
-        let shrunk = self.shrink(simulator, &hit, progress, self.tries.max(1));
+        let shrunk = self.shrink(simulator, &hit, self.tries.max(1));
         let tape = shrunk.scenario.tapes.get(&self.release).cloned().unwrap_or_default();
         let bare = Scenario { facts: Vec::new(), ..shrunk.scenario.clone() };
         let question = Question { pattern, clients, scenario: &bare, release: self.release, tape: &tape };
@@ -284,22 +292,22 @@ impl Search {
         let cause = if hit.cause.is_clear() || hit.cause == Cause::Sound {
             hit.cause.clone()
         } else {
-            question.cause(simulator, &progress.mended)
+            question.cause(simulator, &hit.mended)
         };
         Found { scenario: shrunk.scenario, cause, tries: shrunk.tries, hit }
     }
 
     /// The found scenario with other times, which `accepts` and at which any schedule ends in the rows by the same cause; none
-    /// if no such times were found. The result is a function of the search, the found scenario and the progress.
+    /// if no such times were found. The result is a function of the search and the found
+    /// scenario.
     pub fn apart(
         &self,
         simulator: &mut Simulator,
         found: &Found,
-        progress: &Progress,
         accepts: &mut dyn FnMut(&mut Simulator, &Scenario) -> bool,
     ) -> Option<Found> {
         let (pattern, clients, release) = (&self.pattern, self.clients(), self.release);
-        let goal = Goal { pattern, clients, mended: &progress.mended, cause: &found.cause };
+        let goal = Goal { pattern, clients, mended: &found.hit.mended, cause: &found.cause };
         let plain = Scenario { facts: Vec::new(), ..bare(&found.scenario, release) };
         let scenario = apart(&plain, &mut |candidate| {
             accepts(simulator, candidate) && shown_on_any_schedule(simulator, candidate, release, &goal).is_some()
@@ -409,12 +417,33 @@ impl Progress {
     ///
     /// Returns false if the cause has no field that could be mended, so that no other cause can be distinguished from it.
     pub fn mend(&mut self, cause: &Cause, release: Release) -> bool {
-        let settings = mended(cause, release);
-        let new: Settings = settings.into_iter().filter(|setting| !self.mended.contains(setting)).collect();
+        let fields = mended(cause, release);
+        let groups = match cause {
+            // Each field has the same effect, so the rows vanish only without all of them.
+            Cause::Several(_) => fields.into_iter().map(|field| vec![field]).collect(),
+            // The rows vanish without any one of them.
+            _ if fields.is_empty() => Vec::new(),
+            _ => vec![fields],
+        };
+        let new: Vec<Settings> = groups.into_iter().filter(|group| !self.mended.contains(group)).collect();
         let is_new = !new.is_empty();
         self.mended.extend(new);
         self.pool.clear();
         (self.nearest, self.unclear, self.clear_rounds) = (None, None, 0);
         is_new
+    }
+
+    /// The fields that are mended in a unit: one of each group, another one in the next unit. So no run ends in the rows by
+    /// a cause that is found, and a field of it that is also a cause of its own, or with others, is still one in some units.
+    fn mended_in(&self, unit: u64) -> Settings {
+        let mut mended = Settings::new();
+        for group in &self.mended {
+            let place = unit % group.len() as u64;
+            let field = &group[usize::try_from(place).expect("it is below a length")];
+            if !mended.contains(field) {
+                mended.push(field.clone());
+            }
+        }
+        mended
     }
 }
