@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use gateway_core::store::Role;
 use serde_json::Value;
 use sim_confirm::{Pace, prepare};
 use sim_harness::invariant::NAMES;
@@ -102,6 +103,69 @@ fn causes_differ() {
     assert_ne!(fields[0], fields[1]);
 }
 
+/// A row that ended too early is found by the time since its prompt (S3), and its file states when it ended. The prompt
+/// alone would be no evidence: `current` ends such rows too, but later.
+#[test]
+fn an_early_end_is_found() {
+    let row = "s1 end_reason=ws_orphan_reap since_prompt<20s";
+    let (document, searched) = check(&["--row", row, "--release", "0.19.0", "--tries", "300"], 0);
+    let found = &document["found"][0];
+    assert_eq!((&found["cause"], &found["explained"][0]["field"]), (&"clear".into(), &"grace.timers".into()));
+    let (name, text) = searched.files.iter().next().expect("a file");
+    let scenario = Scenario::parse(Path::new(name), text, &NAMES).expect("a good file");
+    let [early, late] = [Release::V0_19_0, Release::Current].map(|release| {
+        let rows = Simulator::new().run(&scenario, release).rows;
+        let ended = rows.sessions[0].ended_at.expect("it ended").0;
+        let prompts = rows.messages.iter().filter(|row| row.message.role == Role::User);
+        ended - prompts.map(|row| row.message.timestamp.0).max().expect("a prompt")
+    });
+    assert!(early < 20_000 && late >= 20_000, "{early} and {late} ms in\n{text}");
+    assert!(text.contains("ended_at = "), "{text}");
+}
+
+/// The nearest run says by how much it misses a time. A session is not reaped within a grace of its only prompt, whatever
+/// the release.
+#[test]
+fn a_missed_time_is_measured() {
+    let rows = ["--row", "s1 end_reason=ws_orphan_reap since_start<1s", "--runs", "64"];
+    let (document, searched) = check(&rows, 13);
+    let distance = &document["nearest"]["distance"];
+    assert_eq!(distance["words"], 1, "{document}");
+    let missed = distance["missed_ms"].as_u64().expect("a number");
+    assert!((1..86_400_000).contains(&missed), "{document}");
+    assert!(searched.files.is_empty());
+    let printed = find(&rows).printed;
+    assert!(printed.contains(&format!("times are missed by {}.{:03}s", missed / 1000, missed % 1000)), "{printed}");
+}
+
+/// Each entry of the table that `sim/search/measure-find` measures can be searched for, and the fields by which a file is
+/// recognized are differences of its release.
+#[test]
+fn the_measured_patterns_can_be_searched_for() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("search/find-patterns.toml");
+    let table: toml::Table = toml::from_str(&fs::read_to_string(path).expect("UTF-8")).expect("a table");
+    let strings = |value: Option<&toml::Value>| -> Vec<String> {
+        let list = value.map(|value| value.as_array().expect("a list").as_slice()).unwrap_or_default();
+        list.iter().map(|value| value.as_str().expect("a string").to_owned()).collect()
+    };
+    for entry in table["defect"].as_array().expect("a list") {
+        let name = entry["release"].as_str().expect("a string");
+        let release: Release = name.parse().expect("a release");
+        for field in strings(entry.get("fields")) {
+            let fields = release.behavior().fields();
+            let known = fields.iter().find(|known| known.name == field).unwrap_or_else(|| panic!("no field {field}"));
+            assert_ne!(known.value, known.alternatives[0].name, "{field} of {name} is as in `current`");
+        }
+        let mut arguments = vec!["--release".to_owned(), name.to_owned()];
+        arguments.extend(strings(entry.get("rows")).into_iter().flat_map(|row| ["--row".to_owned(), row]));
+        arguments.extend(strings(entry.get("flags")));
+        arguments.extend(["--runs", "1", "--tries", "0"].map(str::to_owned));
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let searched = find(&arguments);
+        assert!([Some(0), Some(13)].contains(&searched.code), "{arguments:?}: {}", searched.said);
+    }
+}
+
 /// An open row of a session that is still in use is no result: under `current` there is no other, so nothing is found.
 /// With `--live` it is what was asked for.
 #[test]
@@ -160,6 +224,11 @@ fn mistakes_are_refused() {
     check(&[], &["a pattern without rows", "--row 's1 end_reason=compression'"]);
     check(&["--row", "s1 opn"], &["unknown word `opn`", "[row 1:1:4]", "did you mean `open`?"]);
     check(&["--row", "s1 open", "--row", "s2 parent=s9"], &["no row of the pattern has the alias `s9`", "[row 2:1:4]"]);
+    check(
+        &["--row", "s1 ended since_prompt<20"],
+        &["not a time: `20`", "[row 1:1:10]", "write `since_prompt<20s` or `since_prompt>1m30s`"],
+    );
+    check(&["--row", "s1 open since_start<20s"], &["no row is both `open` and `since_start<20s`", "[row 1:1:9]"]);
     check(&["--row", "s1 open", "--pattern", "x.toml"], &["cannot be used with"]);
     check(&["--pattern", "missing.toml"], &["cannot read missing.toml"]);
     check(&["--row", "s1 open", "--release", "0.20"], &["unknown release `0.20`"]);

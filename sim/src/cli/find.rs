@@ -95,7 +95,8 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         let wanted = arguments.causes as usize - kept.len();
         hits.truncate(wanted + 1);
         let mut found = spread(&hits, threads, |simulator, hit| {
-            playable::of(simulator, &search, search.finish(simulator, hit))
+            let found = search.finish(simulator, hit);
+            playable::of(simulator, &search, found)
         });
         found.sort_by_cached_key(|(found, _)| Size::of(&found.scenario));
         found.truncate(wanted);

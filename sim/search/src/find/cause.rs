@@ -66,6 +66,9 @@ pub(super) struct Question<'a> {
 /// another schedule have not vanished.
 const SCHEDULES: u64 = 1;
 
+/// How many fields are mended at once to see whether any of them matters.
+const GROUP: usize = 8;
+
 impl Question<'_> {
     /// Whether the rows are those of the pattern, whatever else still goes on; none for a run that broke off.
     fn leaves(
@@ -107,11 +110,7 @@ impl Question<'_> {
         let is_mended = |field: &Field| mended.iter().any(|(name, _)| *name == field.name);
         let fields = self.release.behavior().fields().into_iter();
         let different: Vec<Field> = fields.filter(|field| field.value != sound(field) && !is_mended(field)).collect();
-        let mut without = |field: &&Field| {
-            let behavior = [mended.clone(), vec![set(field, sound(field))]].concat();
-            self.vanishes(simulator, self.release, &behavior)
-        };
-        let needed: Vec<Field> = different.iter().filter(&mut without).cloned().collect();
+        let needed = self.needed(simulator, &different, mended);
         let mut with = |fields: &[Field]| {
             let behavior = fields.iter().map(|field| set(field, field.value)).collect();
             self.shows(simulator, Release::Current, &behavior)
@@ -126,6 +125,24 @@ impl Question<'_> {
         let is_enough = with(&needed);
         let explained = needed.iter().map(explanation).collect();
         if is_enough { Cause::Clear(explained) } else { Cause::Needed(explained) }
+    }
+
+    /// The fields without any one of which the rows vanish.
+    ///
+    /// A release differs from `current` in some seventy fields, of which one or two matter. So several are mended at once: if
+    /// the rows are still left, none of them is asked for on its own.
+    fn needed(&self, simulator: &mut Simulator, different: &[Field], mended: &Settings) -> Vec<Field> {
+        let mut without = |fields: &[Field]| {
+            let sound = fields.iter().map(|field| set(field, sound(field))).collect();
+            self.vanishes(simulator, self.release, &[mended.clone(), sound].concat())
+        };
+        let mut needed = Vec::new();
+        for group in different.chunks(GROUP) {
+            if without(group) {
+                needed.extend(group.iter().filter(|field| without(std::slice::from_ref(field))).cloned());
+            }
+        }
+        needed
     }
 
     /// Whether the fields of a cause are still that of the rows, in the release with earlier causes mended.

@@ -135,3 +135,53 @@ fn bound(event: &str, comparison: &str) -> Result<Bound, (String, String)> {
         Err(error) => Err((error.to_string(), examples())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn read(text: &str) -> Elapsed {
+        Elapsed::read(text).expect("a word about time").expect("a good word")
+    }
+
+    /// What is missing falls to zero as a time comes nearer to its bound, which does not meet the word itself. A row
+    /// without the time is as far away as any.
+    #[test]
+    fn what_is_missing_falls() {
+        let missing = |text: &str, time: i64| {
+            read(text).missing(&Times { prompt: Some(time), start: Some(-1), ..Times::default() })
+        };
+        let of = |text: &str, times: [i64; 4]| times.map(|time| missing(text, time));
+        assert_eq!(of("since_prompt<20s", [25_000, 20_000, 19_999, -1]), [5001, 1, 0, 0]);
+        assert_eq!(of("since_prompt>20s", [5_000, 20_000, 20_001, 90_000]), [15_001, 1, 0, 0]);
+        assert_eq!(of("since_prompt<0s", [3, 0, -1, -9]), [4, 1, 0, 0]);
+        assert_eq!(
+            of("since_prompt<0s", [i64::MAX, 86_400_000, 86_399_998, 0]),
+            [MISSING_MAX, MISSING_MAX, 86_399_999, 1]
+        );
+        assert_eq!(read("since_start<0s").missing(&Times { start: Some(-1), ..Times::default() }), 0);
+        assert_eq!(read("since_message<20s").missing(&Times { start: Some(-1), ..Times::default() }), MISSING_MAX);
+    }
+
+    /// A mistake names what is wrong, and the remedy is a word that can be read.
+    #[test]
+    fn mistakes_have_a_remedy() {
+        let check = |text: &str, said: &str| {
+            let (message, help) = Elapsed::read(text).expect("a word about time").expect_err("a mistake");
+            assert_eq!(message, said);
+            let event = text.split(['<', '>', '=']).next().expect("a part");
+            assert_eq!(help, format!("write `{event}<20s` or `{event}>1m30s`, without blanks"));
+            read(help.split('`').nth(1).expect("an example"));
+            read(help.split('`').nth(3).expect("another example"));
+        };
+        check("since_prompt", "`since_prompt` has no comparison");
+        check("since_start=20s", "`since_start=20s` has no comparison");
+        check("since_message<", "`since_message<` has no length of time");
+        check("since_message<=20s", "`since_message<=20s` compares with something else than `<` or `>`");
+        check("since_prompt<20", "not a time: `20`, expected a length such as `0s`, `250ms` or `1m 30s`");
+        check("since_prompt>-3s", "negative time `-3s`, expected a length such as `0s`, `250ms` or `1m 30s`");
+        assert_eq!(Elapsed::read("open"), None);
+        assert_eq!(Elapsed::read("since<20s"), None);
+    }
+}

@@ -400,6 +400,28 @@ mod tests {
         check(&["s1 open", "s2 parent=s1"], &two, &[Some(2), Some(3)], 1, 0);
     }
 
+    /// Of two rows that meet as many words, the one that misses a time by less stands for the alias, and what it misses is
+    /// in the distance. A word that is not met weighs more than any time.
+    #[test]
+    fn times_decide_between_equals() {
+        let ended_after = |prompt: i64| SeenRow {
+            times: Times { prompt: Some(prompt), ..Times::default() },
+            ..seen("ws_orphan_reap", None, 2)
+        };
+        let check = |words: &str, seen: &[SeenRow], expected: usize, (words_unmet, missed_ms): (u32, u64)| {
+            let pattern = Pattern::parse(&[format!("s1 {words}")], None, Others::Free).expect("a good pattern");
+            let Fit { rows, distance, .. } = assign(&pattern, seen);
+            assert_eq!((rows, distance.words, distance.missed_ms), (vec![Some(expected)], words_unmet, missed_ms));
+            assert_eq!(distance.rank(), (words_unmet, missed_ms));
+        };
+        let rows = [ended_after(90_000), ended_after(25_000), seen("open", None, 2)];
+        check("since_prompt<20s", &rows, 1, (1, 5001));
+        check("since_prompt>100s", &rows, 0, (1, 10_001));
+        check("since_message<20s", &rows, 0, (1, 86_400_000));
+        check("since_prompt<20s messages=2 end_reason=ws_orphan_reap", &rows, 1, (1, 5001));
+        check("since_prompt<30s", &rows, 1, (0, 0));
+    }
+
     /// Crowds of equal rows end within the bound.
     #[test]
     fn a_crowd_is_assigned() {

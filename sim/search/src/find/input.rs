@@ -186,6 +186,11 @@ mod tests {
             assert_eq!((said.as_str(), span.map(|span| &text[span])), (message, Some(marked)), "{text}");
         };
         check("[rows]\ns1 = \"open opn\"\n", "unknown word `opn`", "opn");
+        check(
+            "[rows]\ns1 = \"open\"\ns2 = \"ended since_prompt<20\"\n",
+            "not a time: `20`, expected a length such as `0s`, `250ms` or `1m 30s`",
+            "since_prompt<20",
+        );
         check("[rows]\nx = \"open\"\n", "`x` is no alias", "o");
         check("live = -1\n[rows]\ns1 = \"open\"\n", "`live` is -1, and no number of sessions", "-1");
         check(

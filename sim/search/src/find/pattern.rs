@@ -268,6 +268,11 @@ mod tests {
             let row = format!("s1 {word} messages=2");
             check(&[&row], Ok(&row));
         }
+        check(
+            &["s1 since_start<1h since_message>90s since_prompt<0s"],
+            Ok("s1 since_start<1h since_message>1m30s since_prompt<0s"),
+        );
+        check(&["s1 since_prompt>1s since_prompt<20s"], Ok("s1 since_prompt>1s since_prompt<20s"));
     }
 
     /// A mistake is marked in its row, and says what would be right.
@@ -291,6 +296,20 @@ mod tests {
             Err(("no row is both `open` and `end_reason=compression`", "end_reason=compression")),
         );
         check(&["s1 messages>=3 messages=2"], Err(("no row is both `messages>=3` and `messages=2`", "messages=2")));
+        check(
+            &["s1 ended since_prompt<20"],
+            Err(("not a time: `20`, expected a length such as `0s`, `250ms` or `1m 30s`", "since_prompt<20")),
+        );
+        check(&["s1 since_prompt < 20s"], Err(("`since_prompt` has no comparison", "since_prompt")));
+        check(&["s1 since_start<20s open"], Err(("no row is both `since_start<20s` and `open`", "open")));
+        check(
+            &["s1 since_start>20s since_start<20s"],
+            Err(("no row is both `since_start>20s` and `since_start<20s`", "since_start<20s")),
+        );
+        check(
+            &["s1 messages=0 since_prompt<20s"],
+            Err(("no row is both `messages=0` and `since_prompt<20s`", "since_prompt<20s")),
+        );
         check(&["s1 parent=s1"], Err(("`s1` is its own ancestor", "parent=s1")));
         check(&["s1 parent=s2", "s2 open parent=s1"], Err(("`s2` is its own ancestor", "parent=s1")));
         check(&["s1"; 9], Err(("a pattern has 8 rows at most, and this one has 9", "s1")));
@@ -302,6 +321,14 @@ mod tests {
         let help = |row: &str| Pattern::parse(&rows(&[row]), None, Others::Free).expect_err("a mistake").help;
         assert_eq!(help("s1 opn").as_deref(), Some("did you mean `open`?"));
         assert_eq!(help("s1 end_reason=tui_closed").as_deref(), Some("did you mean `tui_close`?"));
+        assert_eq!(
+            help("s1 since_promt<20s").as_deref(),
+            Some("did you mean `since_prompt<TIME` or `since_prompt>TIME`?")
+        );
+        assert_eq!(
+            help("s1 since_prompt<20").as_deref(),
+            Some("write `since_prompt<20s` or `since_prompt>1m30s`, without blanks")
+        );
         assert!(help("s1 xyzzy").is_some_and(|help| help.contains("`messages>=N`")));
     }
 }

@@ -99,3 +99,70 @@ fn sessions<'a>(steps: &'a [Step], client: Option<&str>) -> BTreeSet<&'a str> {
     let by = steps.iter().filter(|step| client.is_none_or(|client| step.client == client));
     by.flat_map(|step| [step.action.names(), step.action.session()]).flatten().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::generate;
+    use crate::shrink::tidy;
+    use sim_harness::invariant::NAMES;
+
+    /// Windows open at requests about a session, at the steps of its turn, when its client's connection ends and a grace
+    /// later, and when the reaper scans; not when a client connects, and not for the sessions of other clients.
+    #[test]
+    fn moments_are_where_windows_open() {
+        let step = |at: &str, client: &str, rest: &str| {
+            format!("[[steps]]\nat = \"{at}\"\nclient = \"{client}\"\ndo = {rest}\n")
+        };
+        let steps = [
+            step("0s", "desktop", "\"connect\""),
+            step("0s", "desktop", "\"session.create\"\nas = \"work\""),
+            step("1s", "phone", "\"connect\""),
+            step("1s", "phone", "\"session.create\"\nas = \"chat\""),
+            step("2s", "desktop", "\"prompt.submit\"\nsession = \"work\"\nturn = \"long\""),
+            step("9s", "desktop", "\"drop\""),
+            "[[steps]]\nat = \"40s\"\ndo = \"gateway.scan_idle\"\n".to_owned(),
+        ];
+        let turn = "[turns.long]\nsteps = [{ tool = \"terminal\", takes = \"3s\" }, { say = \"so far\" }, { sleep = \"4s\" }]\n";
+        let text = format!("about = \"x\"\nreleases = [\"current\"]\nuntil = \"90s\"\n{turn}{}", steps.concat());
+        let scenario = Scenario::parse(Path::new("x.toml"), &text, &NAMES).unwrap_or_else(|error| panic!("{error}"));
+        let found: Vec<String> = moments(&scenario)
+            .iter()
+            .map(|moment| format!("{} {} {}", moment.at, moment.session, moment.client.as_deref().unwrap_or("-")))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "2.000s work desktop",
+                "5.000s work desktop",
+                "9.000s work desktop",
+                "9.000s work -",
+                "29.000s work -",
+                "40.000s chat -",
+                "40.000s work -",
+            ]
+        );
+    }
+
+    /// A scenario with races is a valid file once it is tidied and lasts long enough, as each candidate does, and nearly always has a
+    /// step more.
+    #[test]
+    fn races_are_valid_steps() {
+        let mut raced = 0;
+        for seed in 0..200 {
+            let mut scenario = generate::scenario(seed);
+            let before = scenario.steps.len();
+            add(&mut Prng::stream(seed, "race"), &mut scenario, Millis::from_secs(2));
+            tidy(&mut scenario);
+            scenario.until = scenario.default_until();
+            raced += usize::from(scenario.steps.len() > before);
+            let text = scenario.to_toml();
+            if let Err(error) = Scenario::parse(&scenario.path, &text, &NAMES) {
+                panic!("seed {seed}: {error}\n{text}");
+            }
+        }
+        assert!(raced > 150, "only {raced} of 200 have a race");
+    }
+}

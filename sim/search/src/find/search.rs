@@ -44,6 +44,9 @@ const UNCLEAR_ROUNDS: u64 = 16;
 /// The largest number of runs of a shrink before hits are compared.
 const ROUGH_TRIES: u64 = 1_500;
 
+/// The largest number of causes by which a hit is recognized. Each takes a run or a few.
+const KNOWN: usize = 16;
+
 /// The number of near candidates that are kept for mutation.
 const POOL: usize = 24;
 
@@ -139,6 +142,8 @@ pub struct Progress {
     clear_rounds: u64,
     /// The first run by a cause that is not clear, and the rounds since.
     unclear: Option<(Hit, u64)>,
+    /// The causes of all hits so far, at most [`KNOWN`], by which further hits are passed over.
+    known: Vec<Cause>,
     /// How many runs had a row that meets each word, by the places of an alias and of its word.
     pub met: BTreeMap<(usize, usize), u64>,
     /// The nearest runs, the nearest first.
@@ -235,9 +240,7 @@ impl Search {
         let (pattern, clients, release) = (&self.pattern, self.clients(), self.release);
         let question = Question { pattern, clients, scenario: &plain, release, tape: &tape };
         // A full explanation takes a run for each field of behaviour, and most hits have a cause that is known.
-        let mut known = progress.clear.iter().chain(progress.unclear.iter().map(|(hit, _)| hit));
-        let is_named = |kept: &Hit| matches!(kept.cause, Cause::Clear(_) | Cause::Needed(_));
-        if known.any(|kept| is_named(kept) && question.is_needed(simulator, &kept.cause, &mended)) {
+        if progress.known.iter().any(|cause| question.is_needed(simulator, cause, &mended)) {
             return;
         }
         let cause = question.cause(simulator, &mended);
@@ -378,6 +381,7 @@ impl Progress {
                 *self.met.entry(word).or_default() += count;
             }
             self.sound = self.sound.take().or(result.sound);
+            self.learn(result.hit.as_ref());
             match result.hit {
                 Some(hit) if self.clear.iter().any(|kept| kept.cause == hit.cause) => {}
                 Some(hit) if hit.cause.is_clear() => self.clear.push(hit),
@@ -394,6 +398,14 @@ impl Progress {
             && self.nearest.as_ref().is_none_or(|kept| near.fit.distance.rank() < kept.fit.distance.rank())
         {
             self.nearest = Some(near.clone());
+        }
+    }
+
+    /// Notes the cause of a hit. One whose fields are not each needed is not recognized by them.
+    fn learn(&mut self, hit: Option<&Hit>) {
+        let Some(Hit { cause: cause @ (Cause::Clear(_) | Cause::Needed(_)), .. }) = hit else { return };
+        if self.known.len() < KNOWN && !self.known.contains(cause) {
+            self.known.push(cause.clone());
         }
     }
 
@@ -430,6 +442,7 @@ impl Progress {
         self.mended.extend(new);
         self.pool.clear();
         (self.nearest, self.unclear, self.clear_rounds) = (None, None, 0);
+        self.known.clear();
         is_new
     }
 
@@ -445,5 +458,37 @@ impl Progress {
             }
         }
         mended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzz::Explanation;
+
+    fn explanation(field: &str) -> Explanation {
+        Explanation { field: field.to_owned(), alternative: "", about: "" }
+    }
+
+    /// Of a cause that needs several fields one is mended in turn, so that each may still be found as a cause of its own. Of
+    /// fields that have the same effect all are mended.
+    #[test]
+    fn one_field_of_a_cause_is_mended_in_turn() {
+        let release = Release::V0_19_0;
+        let names = |progress: &Progress, unit| -> Vec<String> {
+            progress.mended_in(unit).into_iter().map(|(name, _)| name).collect()
+        };
+        let mut progress = Progress::default();
+        assert!(progress.mend(&Cause::Clear(vec![explanation("grace.timers")]), release));
+        assert!(!progress.mend(&Cause::Clear(vec![explanation("grace.timers")]), release), "it is mended already");
+        let two = vec![explanation("claim.row"), explanation("startup.sweep")];
+        assert!(progress.mend(&Cause::Needed(two.clone()), release));
+        assert_eq!(names(&progress, 0), ["grace.timers", "claim.row"]);
+        assert_eq!(names(&progress, 1), ["grace.timers", "startup.sweep"]);
+        assert_eq!(names(&progress, 2), names(&progress, 0));
+        let mut progress = Progress::default();
+        assert!(progress.mend(&Cause::Several(two), release));
+        assert_eq!(names(&progress, 7), ["claim.row", "startup.sweep"]);
+        assert!(!progress.mend(&Cause::Sound, release), "nothing could be mended");
     }
 }
