@@ -145,6 +145,14 @@ impl Question<'_> {
         needed
     }
 
+    /// Whether the rows come by one of these causes. Those of one field are mended at once, which takes no more runs than one.
+    pub(super) fn is_known(&self, simulator: &mut Simulator, known: &[Cause], mended: &Settings) -> bool {
+        let (single, joint): (Vec<&Cause>, Vec<&Cause>) = known.iter().partition(|cause| cause.fields().len() == 1);
+        let fields: Settings = single.iter().flat_map(|cause| self::mended(cause, self.release)).collect();
+        !fields.is_empty() && self.vanishes(simulator, self.release, &[mended.clone(), fields].concat())
+            || joint.into_iter().any(|cause| self.is_needed(simulator, cause, mended))
+    }
+
     /// Whether the fields of a cause are still that of the rows, in the release with earlier causes mended.
     pub(super) fn is_by(&self, simulator: &mut Simulator, cause: &Cause, earlier: &Settings) -> bool {
         if matches!(cause, Cause::Current | Cause::Sound) {

@@ -29,17 +29,19 @@ use crate::shrink::{Limits, Shrunk, Size, Target, bare, is_shown, shown_on_any_s
 /// The number of schedules of one candidate: the scripted one, and some of the portfolio of strategies.
 pub const SCHEDULES: u64 = 4;
 
-/// The number of units of a round.
+/// The number of units of a round. The first ones, and those after a cause is found, are smaller: the hits of one round do not
+/// know each other, so each of them is explained in full.
 const ROUND: u64 = 32;
+const FIRST_ROUND: u64 = 4;
 
 /// So many units come before the first that has latencies or faults: a cause that needs none of them is found without.
 const PLAIN: u64 = 256;
 
-/// After a first hit, so many rounds go on for hits by other causes: the smallest scenario may have another one.
-const CLEAR_ROUNDS: u64 = 8;
+/// After a first hit, so many units go on for hits by other causes: the smallest scenario may have another one.
+const CLEAR_UNITS: u64 = 256;
 
-/// After a hit whose cause is not clear, so many rounds go on for one whose cause is.
-const UNCLEAR_ROUNDS: u64 = 16;
+/// After a hit whose cause is not clear, so many units go on for one whose cause is.
+const UNCLEAR_UNITS: u64 = 512;
 
 /// The largest number of runs of a shrink before hits are compared.
 const ROUGH_TRIES: u64 = 1_500;
@@ -137,10 +139,12 @@ pub struct Progress {
     pub nearest: Option<Near>,
     /// The first run that ends in rows that `current` leaves, too.
     sound: Option<Hit>,
-    /// The first run by each clear cause, and the rounds since the first of them.
+    /// The number of rounds since the start or the last cause that was found.
+    rounds: u32,
+    /// The first run by each clear cause, and the units since the first of them.
     clear: Vec<Hit>,
-    clear_rounds: u64,
-    /// The first run by a cause that is not clear, and the rounds since.
+    clear_units: u64,
+    /// The first run by a cause that is not clear, and the units since.
     unclear: Option<(Hit, u64)>,
     /// The causes of all hits so far, at most [`KNOWN`], by which further hits are passed over.
     known: Vec<Cause>,
@@ -166,7 +170,8 @@ impl Search {
     /// The units of the next round; empty when the bound is reached.
     pub fn round(&self, progress: &Progress) -> Vec<u64> {
         let end = self.runs.div_ceil(SCHEDULES);
-        (progress.next.min(end)..(progress.next + ROUND).min(end)).collect()
+        let width = (FIRST_ROUND << progress.rounds.min(u64::BITS / 2)).min(ROUND);
+        (progress.next.min(end)..(progress.next + width).min(end)).collect()
     }
 
     /// Carries out one unit. The result is a function of the search, the unit and the progress.
@@ -240,7 +245,7 @@ impl Search {
         let (pattern, clients, release) = (&self.pattern, self.clients(), self.release);
         let question = Question { pattern, clients, scenario: &plain, release, tape: &tape };
         // A full explanation takes a run for each field of behaviour, and most hits have a cause that is known.
-        if progress.known.iter().any(|cause| question.is_needed(simulator, cause, &mended)) {
+        if question.is_known(simulator, &progress.known, &mended) {
             return;
         }
         let cause = question.cause(simulator, &mended);
@@ -370,9 +375,11 @@ impl UnitResult {
 impl Progress {
     /// Adds the results of a round in the order of its units.
     pub fn absorb(&mut self, round: Vec<UnitResult>) {
-        self.clear_rounds += u64::from(!self.clear.is_empty());
-        if let Some((_, rounds)) = &mut self.unclear {
-            *rounds += 1;
+        let units = round.len() as u64;
+        self.rounds += 1;
+        self.clear_units += if self.clear.is_empty() { 0 } else { units };
+        if let Some((_, since)) = &mut self.unclear {
+            *since += units;
         }
         for result in round {
             self.next += 1;
@@ -415,11 +422,11 @@ impl Progress {
     /// A hit without a clear cause is among them only if none with one has come for a while, and rows that `current` leaves,
     /// too, only if there is nothing else at all.
     pub fn take_hits(&mut self, release: Release, last: bool) -> Vec<Hit> {
-        let is_enough = last || release == Release::Current || self.clear_rounds >= CLEAR_ROUNDS;
+        let is_enough = last || release == Release::Current || self.clear_units >= CLEAR_UNITS;
         if !self.clear.is_empty() {
             return if is_enough { std::mem::take(&mut self.clear) } else { Vec::new() };
         }
-        let is_late = self.unclear.as_ref().is_some_and(|(_, rounds)| *rounds > UNCLEAR_ROUNDS);
+        let is_late = self.unclear.as_ref().is_some_and(|(_, units)| *units > UNCLEAR_UNITS);
         let unclear = if last || is_late { self.unclear.take() } else { None };
         let sound = if last && unclear.is_none() && self.mended.is_empty() { self.sound.take() } else { None };
         unclear.map(|(hit, _)| hit).or(sound).into_iter().collect()
@@ -441,7 +448,7 @@ impl Progress {
         let is_new = !new.is_empty();
         self.mended.extend(new);
         self.pool.clear();
-        (self.nearest, self.unclear, self.clear_rounds) = (None, None, 0);
+        (self.nearest, self.unclear, self.clear_units, self.rounds) = (None, None, 0, 0);
         self.known.clear();
         is_new
     }
