@@ -17,6 +17,9 @@ itself. Steps: tool, tools, say, sleep, ask, compress, hang, flush, error, reply
 and `busy_input_mode` of the file's `[gateway]`, and its `[agent]` table, hold too. Times are multiplied by `--scale`.
 
 A line `memory` on its standard input is answered with a line of JSON: the live sessions, armed orphan timers and running turns.
+
+A second process on the same `--home` goes on with its database. `--database-only` makes that database and ends, for a caller
+that puts rows into it.
 """
 
 import argparse
@@ -62,6 +65,8 @@ def main():
         "security: {allow_lazy_installs: false}\n"
         f"display: {{busy_input_mode: {script.gateway.get('busy_input_mode', 'interrupt')}}}\n"
     )
+    if arguments.database_only:
+        return make_database()
     make_whole = replace(script, arguments.agent)
 
     from hermes_cli import web_server
@@ -79,7 +84,19 @@ def parse():
     parser.add_argument("--port", type=int, default=0, help="0 takes any that is free")
     parser.add_argument("--home", help="HERMES_HOME, where state.db will be; a fresh folder if none is given")
     parser.add_argument("--agent", choices=["whole", "light"], default="whole")
+    parser.add_argument("--database-only", action="store_true", help="make the database in --home and end")
     return parser.parse_args()
+
+
+def make_database():
+    """Makes the tables as the package does when it starts. The exit code is 1 if it does not."""
+    from tui_gateway import server
+
+    db = server._get_db()
+    if db is None:
+        return 1
+    db.close()
+    return 0
 
 
 def free_port():

@@ -13,7 +13,7 @@ use interleaving::strategy::Fifo;
 use sim_harness::Simulator;
 use sim_harness::report::Report;
 use sim_harness::trace::Site;
-use sim_scenario::{Action, ConnectionStep, RequestStep, Scenario, Step};
+use sim_scenario::{Action, ConnectionStep, PROCESS, ProcessStep, RequestStep, Scenario, Step};
 
 /// What real time orders: sockets, threads and a database file take some milliseconds each.
 pub const NEAR: Millis = Millis(300);
@@ -143,17 +143,20 @@ fn steps(scenario: &Scenario, instant: u64) -> BTreeSet<String> {
 }
 
 fn named(step: &Step) -> String {
-    format!("`{}` of {}", step.action.word(), step.client)
+    let word = step.action.word();
+    if step.client == PROCESS { format!("`{word}`") } else { format!("`{word}` of {}", step.client) }
 }
 
 /// A step at the instant of an earlier one of its client that it does not wait for: what that one sets off goes on beside it.
-/// Only a connection and a new session are waited for.
+/// Only a connection, a new session and the end of a killed process are waited for.
 fn crowded(scenario: &Scenario) -> Option<TooNear> {
     let is_awaited = |step: &Step| {
         let action = &step.action;
         matches!(
             action,
-            Action::Connection(ConnectionStep::Connect { .. }) | Action::Request(RequestStep::Create { .. })
+            Action::Connection(ConnectionStep::Connect { .. })
+                | Action::Request(RequestStep::Create { .. })
+                | Action::Process(ProcessStep::Kill)
         )
     };
     scenario.steps.iter().enumerate().filter(|(_, step)| !is_awaited(step)).find_map(|(place, one)| {
@@ -257,5 +260,18 @@ mod tests {
         // The client waits for its connection and its session, and not for its prompt.
         let prompt = "`prompt.submit` of a at 1.000s";
         check(&scenario("1s", "3s", "10s"), Err((prompt, "`drop` of a at 1.000s", 0)));
+    }
+
+    /// A kill is over at once, so a start may share its instant. After a signal the process decides when it ends.
+    #[test]
+    fn a_start_may_share_the_instant_of_a_kill() {
+        let with = |end: &str| {
+            let step = |step: &str| format!("\n[[steps]]\nat = \"12s\"\ndo = {step}\n");
+            let text = scenario("6s", "3s", "10s").to_toml() + &step(end) + &step("\"gateway.restart\"");
+            Scenario::parse(Path::new("x.toml"), &text, &NAMES).expect("a scenario")
+        };
+        check(&with("\"gateway.kill\""), Ok(950));
+        let (signal, restart) = ("`gateway.signal` at 12.000s", "`gateway.restart` at 12.000s");
+        check(&with("\"gateway.signal\"\nsignal = \"TERM\""), Err((signal, restart, 0)));
     }
 }

@@ -1,12 +1,13 @@
 //! The package: found or installed, and started with the embedded `scripted_agent.py`.
 #![expect(clippy::disallowed_methods, reason = "the package runs in real time")]
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use gateway_core::lifecycle::process::Signal;
 use serde_json::Value;
 
 /// Installs a version of the package: the arguments are the version and the folder, and the exit code says what is missing.
@@ -71,6 +72,17 @@ fn last_line(said: &[u8]) -> Option<String> {
     Some(last.trim().to_owned())
 }
 
+/// Has the package make its database in `home`, and returns the file.
+///
+/// # Errors
+/// It makes none.
+pub fn make_database(environment: &Path, home: &Path) -> Result<PathBuf, NoPeer> {
+    let mut child = spawn(environment, home, &["--database-only".as_ref()])?;
+    let ended = child.wait().map_err(|source| NoPeer::File { path: environment.to_owned(), source })?;
+    let db = home.join("state.db");
+    if ended.success() && db.exists() { Ok(db) } else { Err(NoPeer::Start(last_words(home))) }
+}
+
 /// The package's gateway, which runs until this is dropped.
 pub struct Peer {
     child: Child,
@@ -83,24 +95,13 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts the gateway of an environment with the turns of a scenario file. Its files are in `home`.
+    /// Starts the gateway of an environment with the turns of a scenario file. Its files are in `home`, where those of an
+    /// earlier process may be.
     ///
     /// # Errors
     /// It does not start.
     pub fn start(environment: &Path, turns: &Path, home: &Path) -> Result<Self, NoPeer> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| NoPeer::File { path, source }
-        };
-        fs::create_dir_all(home).map_err(failed(home))?;
-        let script = home.join("scripted_agent.py");
-        fs::write(&script, SCRIPTED_AGENT).map_err(failed(&script))?;
-        let log = home.join("peer.log");
-        let errors = File::create(&log).map_err(failed(&log))?;
-        let mut command = Command::new(environment.join("bin/python"));
-        command.arg(&script).arg("--turns").arg(turns).arg("--home").arg(home);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors);
-        let mut child = command.spawn().map_err(failed(environment))?;
+        let mut child = spawn(environment, home, &["--turns".as_ref(), turns])?;
         let (orders, said) = (child.stdin.take(), child.stdout.take());
         let (Some(orders), Some(said)) = (orders, said) else { unreachable!("both are pipes") };
         let mut peer =
@@ -110,12 +111,50 @@ impl Peer {
                 peer.url = url;
                 Ok(peer)
             }
-            Err(_) => {
-                let said = fs::read_to_string(&log).unwrap_or_default();
-                let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it says nothing");
-                Err(NoPeer::Start(last.to_owned()))
-            }
+            Err(_) => Err(NoPeer::Start(last_words(home))),
         }
+    }
+
+    /// Ends the process at once, as SIGKILL does.
+    ///
+    /// # Errors
+    /// The system refuses it.
+    pub fn kill(mut self) -> io::Result<ExitStatus> {
+        self.child.kill()?;
+        self.child.wait()
+    }
+
+    /// Sends a signal to the process, unless it has ended.
+    ///
+    /// # Errors
+    /// The system refuses it.
+    pub fn signal(&mut self, signal: Signal) -> io::Result<()> {
+        // The system may give the id of a process that has ended to another one.
+        if self.child.try_wait()?.is_some() {
+            return Ok(());
+        }
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let pid = pid.ok_or(io::ErrorKind::NotFound)?;
+        let signal = match signal {
+            Signal::Int => rustix::process::Signal::INT,
+            Signal::Term => rustix::process::Signal::TERM,
+        };
+        Ok(rustix::process::kill_process(pid, signal)?)
+    }
+
+    /// Waits for the end of a process that has got a signal; `None` if it goes on for [`ENDING`].
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        let step = Duration::from_millis(20);
+        for _ in 0..ENDING.as_millis() / step.as_millis() {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(Some(status));
+            }
+            std::thread::sleep(step);
+        }
+        self.child.try_wait()
     }
 
     /// What the gateway has in its memory now.
@@ -147,17 +186,41 @@ impl Peer {
 impl Drop for Peer {
     /// Asks it to end, so that its database is whole, and kills it if it does not.
     fn drop(&mut self) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
-        let asked = pid.is_some_and(|pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM).is_ok());
-        for _ in 0..if asked { 50 } else { 0 } {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(100));
+        if self.signal(Signal::Term).is_ok() && matches!(self.ended(), Ok(Some(_))) {
+            return;
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// How long a process may take to end after a signal.
+pub const ENDING: Duration = Duration::from_secs(10);
+
+/// The log of all processes of a home.
+const LOG: &str = "peer.log";
+
+/// Starts `scripted_agent.py` on a home, with more arguments.
+fn spawn(environment: &Path, home: &Path, more: &[&Path]) -> Result<Child, NoPeer> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| NoPeer::File { path, source }
+    };
+    fs::create_dir_all(home).map_err(failed(home))?;
+    let script = home.join("scripted_agent.py");
+    fs::write(&script, SCRIPTED_AGENT).map_err(failed(&script))?;
+    let log = home.join(LOG);
+    let errors = OpenOptions::new().create(true).append(true).open(&log).map_err(failed(&log))?;
+    let mut command = Command::new(environment.join("bin/python"));
+    command.arg(&script).arg("--home").arg(home).args(more);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors);
+    command.spawn().map_err(failed(environment))
+}
+
+/// The last line of the log.
+fn last_words(home: &Path) -> String {
+    let said = fs::read_to_string(home.join(LOG)).unwrap_or_default();
+    said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it says nothing").to_owned()
 }
 
 #[cfg(test)]

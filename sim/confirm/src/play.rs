@@ -3,24 +3,25 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::SystemTime;
 
+use gateway_core::clock::Wall;
 use gateway_core::release::Release;
 use sim_harness::Simulator;
 use sim_harness::report::Report;
 use sim_scenario::Scenario;
 use sim_search::drive::rows::{self, Origin};
-use sim_search::drive::{PlayError, Said, Scale, Target, What};
+use sim_search::drive::{Control, PlayError, Said, Scale, Target, What};
 use tokio::task::LocalSet;
 
 use super::compare::{self, Left};
 use super::frames::{self, Frames, Logged};
-use super::peer::{NoPeer, Peer};
+use super::host::{Host, NotServed};
 use super::prepare::Pace;
+use super::script_time::ScriptTime;
 
 /// Where a play takes place.
 #[derive(Clone, Copy, Debug)]
@@ -48,9 +49,9 @@ pub struct Confirmation {
 /// Why a play has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
-    /// There is no package.
+    /// There is no package, or its database cannot hold the rows that the scenario begins with.
     #[error(transparent)]
-    Peer(#[from] NoPeer),
+    NotServed(#[from] NotServed),
     /// A client was refused.
     #[error(transparent)]
     Play(#[from] PlayError),
@@ -75,29 +76,28 @@ pub fn confirm(
     release: Release,
     options: Options<'_>,
 ) -> Result<Confirmation, Trouble> {
-    fs::create_dir_all(options.home)?;
-    let file = options.home.join("played.toml");
-    fs::write(&file, played.to_toml())?;
-    let mut peer = Peer::start(options.environment, &file, options.home)?;
+    let host = Rc::new(Host::start(played, options.environment, options.home, now)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let left = LocalSet::new().block_on(&runtime, play(played, &mut peer))?;
+    let left = LocalSet::new().block_on(&runtime, play(played, &host))?;
     let report = simulator.run(played, release);
     let differences = compare::differences(&report, played, &left, options.pace.tolerance());
     Ok(Confirmation { played: played.clone(), report, left, differences })
 }
 
-async fn play(scenario: &Scenario, peer: &mut Peer) -> Result<Left, Trouble> {
-    let db: PathBuf = peer.db.clone();
+async fn play(scenario: &Scenario, host: &Rc<Host>) -> Result<Left, Trouble> {
     let heard = Rc::<RefCell<Ear>>::default();
     let hears = Rc::clone(&heard);
     let tell = move |said: Said| hears.borrow_mut().hear(said);
-    let target = Target { url: peer.url.clone(), token: None, db: Some(db.clone()), scale: Scale::default() };
-    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+    let control = Rc::clone(host) as Rc<dyn Control>;
+    let (url, db) = (host.url(), host.db());
+    let target = Target { url, token: None, db: Some(db.clone()), scale: Scale::default(), control: Some(control) };
+    let began = now();
     let played = sim_search::drive::play(scenario, target, Rc::new(tell)).await?;
     // As in the simulator, all is read before the clients disconnect.
-    let memory = peer.memory()?;
-    let rows = rows::listed(&rows::read(&db)?, &BTreeSet::new(), Origin { wall_ms, scale: Scale::default() });
+    let memory = host.memory()?;
+    let time = ScriptTime::new(began, host.stored_at, &played.pauses);
+    let origin = Origin { wall_ms: time.began_ms(), scale: Scale::default() };
+    let rows = rows::listed(&time.rows(rows::read(&db)?), &BTreeSet::new(), origin);
     let messages = compare::stored(&db, &rows)?;
     played.leave().await;
     let Ear { frames, log, skipped } = heard.take();
@@ -105,6 +105,11 @@ async fn play(scenario: &Scenario, peer: &mut Peer) -> Result<Left, Trouble> {
         Some(skipped) => Err(Trouble::Skipped(skipped)),
         None => Ok(Left { rows, messages, memory, frames, log }),
     }
+}
+
+fn now() -> Wall {
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Wall(u64::try_from(wall.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// What all clients do and hear.

@@ -7,8 +7,10 @@ use gateway_core::config::Config;
 use gateway_core::release::Release;
 use sim_harness::Simulator;
 use sim_harness::report::Outcome;
-use sim_scenario::{NetworkSettings, Scenario, StoreSettings};
-use sim_search::drive::unplayable;
+use sim_scenario::{
+    Action, NetworkSettings, ProcessStep, Prompt, RequestStep, Scenario, SettingChanges, Step, StoreSettings,
+};
+use sim_search::drive::{Means, unplayable};
 
 /// The longest script.
 const LENGTH_MAX: Millis = Millis::from_secs(600);
@@ -69,7 +71,7 @@ pub(super) fn check(simulator: &mut Simulator, scenario: &Scenario, release: Rel
     if version(release).is_none() {
         return Err(Unplayable::Release(release));
     }
-    if let Some((step, why)) = unplayable(scenario, None) {
+    if let Some((step, why)) = unplayable(scenario, Means::Process).or_else(|| absent(scenario)) {
         return Err(Unplayable::Step { line: step.line, word: step.action.word(), why });
     }
     let simulated = [
@@ -78,13 +80,17 @@ pub(super) fn check(simulator: &mut Simulator, scenario: &Scenario, release: Rel
         (scenario.store != StoreSettings::default(), "a store with faults or latencies"),
         (scenario.network != NetworkSettings::default(), "a network with latencies or other buffers"),
         (!scenario.windows.is_empty(), "windows that stay open"),
-        (!scenario.rows.is_empty(), "rows that the database holds from the start"),
         (scenario.agent.failures > 0, "agents whose build fails"),
+        (
+            !scenario.agent.first_build.is_empty() && restarts(scenario).next().is_some(),
+            "first builds over several processes",
+        ),
     ];
     if let Some((_, what)) = simulated.into_iter().find(|(has, _)| *has) {
         return Err(Unplayable::Simulated(what));
     }
     settings(&scenario.gateway)?;
+    restarts(scenario).try_for_each(|changes| settings(&changes.apply(&scenario.gateway)))?;
     turns(scenario)?;
     if scenario.until > LENGTH_MAX {
         return Err(Unplayable::Long(scenario.until));
@@ -99,6 +105,29 @@ pub(super) fn check(simulator: &mut Simulator, scenario: &Scenario, release: Rel
         }
         _ => Ok(()),
     }
+}
+
+/// The first step with a key that the package or its scripted agent does not have. The package's own agent does go on after a
+/// call, but the scripted one has no such turn.
+fn absent(scenario: &Scenario) -> Option<(&Step, &'static str)> {
+    let why = |step: &Step| match &step.action {
+        Action::Request(RequestStep::Prompt { prompt: Prompt::Continue, .. }) => {
+            Some("the package's scripted agent does not go on after a call")
+        }
+        Action::Process(ProcessStep::Signal { stop_timeout: Some(_), .. }) => {
+            Some("the package has no time limit for its end")
+        }
+        _ => None,
+    };
+    scenario.steps.iter().find_map(|step| why(step).map(|why| (step, why)))
+}
+
+/// The changes of settings with which processes start.
+fn restarts(scenario: &Scenario) -> impl Iterator<Item = &SettingChanges> {
+    scenario.steps.iter().filter_map(|step| {
+        let Action::Process(ProcessStep::Restart { changes }) = &step.action else { return None };
+        Some(changes)
+    })
 }
 
 /// The settings that the package takes are the grace, the time to live and what a prompt does to a busy session.

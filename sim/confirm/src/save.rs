@@ -21,6 +21,9 @@ pub struct NoRecording(String);
 /// The format of recordings has no word for a part of the script.
 pub fn recording(name: &str, confirmation: &Confirmation) -> Result<Value, NoRecording> {
     let Confirmation { played, report, left, .. } = confirmation;
+    if !played.rows.is_empty() {
+        return Err(no("row from before its start"));
+    }
     let mut scripts = Map::new();
     for (turn, script) in &played.turns {
         scripts.insert(turn.clone(), turn_steps(script)?);

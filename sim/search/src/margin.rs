@@ -12,7 +12,7 @@ use gateway_core::clock::Millis;
 use gateway_core::release::Release;
 
 use crate::drive::rows::differences;
-use crate::drive::unplayable;
+use crate::drive::{Means, unplayable};
 use interleaving::strategy::{Fifo, Random, Strategy};
 use sim_harness::rows::ListedSession;
 use sim_harness::simulation::Simulator;
@@ -107,7 +107,7 @@ pub fn rows(
 
 /// Whether it consists of steps and turns only.
 fn plain(scenario: &Scenario, release: Release) -> Result<(), Ineligible> {
-    if let Some((step, why)) = unplayable(scenario, None) {
+    if let Some((step, why)) = unplayable(scenario, Means::Rows) {
         return Err(Ineligible::Step { line: step.line, word: step.action.word(), why });
     }
     if scenario.until > LENGTH_MAX {

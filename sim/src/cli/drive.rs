@@ -56,8 +56,9 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<u8> {
         token: arguments.token.clone(),
         db: arguments.db.clone(),
         scale: arguments.scale,
+        control: None,
     };
-    if let Some((step, why)) = unplayable(&scenario, Some(&target)) {
+    if let Some((step, why)) = unplayable(&scenario, target.means()) {
         let (path, line) = (arguments.scenario.display(), step.line);
         return Err(miette!(help = why, "{path}:{line}: `{}` is a step for the simulator only", step.action.word()));
     }

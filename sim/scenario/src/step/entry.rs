@@ -94,6 +94,8 @@ pub enum OverSockets {
     Request,
     /// The step is carried out by the client's socket.
     Step(SocketStep),
+    /// The step is carried out by whatever has started the gateway. Where that is nothing here, it cannot be, for this reason.
+    Process(&'static str),
     /// The step cannot be carried out over a real socket, for this reason.
     No(&'static str),
 }
@@ -236,6 +238,11 @@ impl Entry {
 
     pub(super) const fn process(word: &'static str, about: &'static str, why: &'static str) -> Self {
         Self::new(word, about, Presence::NoClient, OverSockets::No(why))
+    }
+
+    pub(super) const fn controlled(word: &'static str, about: &'static str) -> Self {
+        let over_sockets = OverSockets::Process("nothing here starts or ends the gateway");
+        Self::new(word, about, Presence::NoClient, over_sockets)
     }
 
     pub(super) const fn injects(

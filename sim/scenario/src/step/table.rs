@@ -268,11 +268,7 @@ table! {
     Process(ProcessStep) {
         Kill: Entry {
             presence: Presence::DisconnectsAll,
-            ..Entry::process(
-                "gateway.kill",
-                "ends the process at once; memory, timers and uncommitted writes are lost",
-                NO_CONTROL,
-            )
+            ..Entry::controlled("gateway.kill", "ends the process at once; memory, timers and uncommitted writes are lost")
         }.injects(
             FaultClass::Process,
             "what was acknowledged is in the rows; no rotation is half done; rows left open are ended a grace after the next start",
@@ -289,7 +285,7 @@ table! {
                     "how long the end may take, before the rows that are left have one last try; left out or `0s`: as long as it takes",
                 ),
             ] },
-            ..Entry::process("gateway.signal", "sends a signal to the process, which shuts down", NO_CONTROL)
+            ..Entry::controlled("gateway.signal", "sends a signal to the process, which shuts down")
         }.injects(
             FaultClass::Process,
             "turns are interrupted and stored, and rows are ended, before the process ends",
@@ -305,7 +301,7 @@ table! {
                 ),
                 Key::optional("model", Value::Text, "short for `gateway = { model = … }`"),
             ] },
-            ..Entry::process("gateway.restart", "starts a new process on the same database", NO_CONTROL)
+            ..Entry::controlled("gateway.restart", "starts a new process on the same database")
         },
         CliNew: Entry {
             takes: Some("`session`, the one that another program leaves, and no `client`"),
@@ -351,7 +347,6 @@ table! {
 
 const READS_ON: &str = "the system reads on for a client that has stopped";
 const LOSES_NOTHING: &str = "the network of this machine loses and delays nothing";
-const NO_CONTROL: &str = "nothing here starts or ends the gateway";
 
 impl ConnectionEvent {
     /// How the client's lane continues after an event with this text. What is the end of no step ends the lane.

@@ -49,7 +49,7 @@ impl Client {
     pub(super) async fn follow(self: &Rc<Self>, steps: Vec<Step>) -> Result<usize, PlayError> {
         let mut skipped = 0;
         for step in steps {
-            tokio::time::sleep_until(self.play.began + self.play.target.scale.real(step.at)).await;
+            self.play.reach(step.at).await;
             match self.act(&step.action).await {
                 Ok(()) => {}
                 Err(Failure::Skipped(why)) => {
@@ -57,7 +57,7 @@ impl Client {
                     self.tell(What::Skipped { line: step.line, why });
                 }
                 Err(Failure::NotConnected(cause)) => {
-                    let url = self.play.target.url.split('?').next().unwrap_or_default().to_owned();
+                    let url = self.play.url.borrow().split('?').next().unwrap_or_default().to_owned();
                     return Err(PlayError::NotConnected { client: self.name.clone(), url, cause });
                 }
             }
@@ -93,14 +93,26 @@ impl Client {
                 }
                 Ok(())
             }
-            (_, OverSockets::Request | OverSockets::No(_) | OverSockets::Step(SocketStep::Connect)) => {
+            (Action::Process(step), OverSockets::Process(_)) => {
+                self.tell(What::Did(action.word()));
+                self.play.control(step).map_err(Failure::Skipped)
+            }
+            (
+                _,
+                OverSockets::Request
+                | OverSockets::No(_)
+                | OverSockets::Process(_)
+                | OverSockets::Step(SocketStep::Connect),
+            ) => {
                 unreachable!("`{}` is not played over sockets", action.word())
             }
         }
     }
 
     async fn connect(self: &Rc<Self>) -> Result<(), Failure> {
-        let (socket, pump) = socket::open(&self.play.target).await.map_err(Failure::NotConnected)?;
+        let url = self.play.url.borrow().clone();
+        let opened = socket::open(&url, self.play.target.token.as_deref()).await;
+        let (socket, pump) = opened.map_err(Failure::NotConnected)?;
         self.tell(What::Did("connects"));
         *self.socket.borrow_mut() = Some(socket.clone());
         let (listening, lost) = (Rc::clone(self), Rc::clone(self));
@@ -122,6 +134,9 @@ impl Client {
             Some(session) => Some(self.ids(session).await?),
             None => None,
         };
+        if mentions.stored.is_none() && ids.as_ref().is_some_and(|ids| ids.runtime.is_empty()) {
+            return Err("no client has resumed the session".to_owned());
+        }
         let name = mentions.binds;
         let stored = match mentions.stored {
             Some((session, target)) => {

@@ -83,8 +83,10 @@ pub fn listed(rows: &[Row], before: &BTreeSet<String>, origin: Origin) -> Vec<Li
         place.map_or_else(|| id.clone(), |place| format!("s{}", place + 1))
     };
     let ms = |seconds: f64| {
-        let since = Duration::try_from_secs_f64(seconds - origin.wall_ms as f64 / 1000.0).unwrap_or_default();
-        origin.scale.scripted(since).0.cast_signed()
+        let since = seconds - origin.wall_ms as f64 / 1000.0;
+        let length = Duration::try_from_secs_f64(since.abs()).unwrap_or_default();
+        let ms = origin.scale.scripted(length).0.cast_signed();
+        if since < 0.0 { -ms } else { ms }
     };
     let listed = |row: &&Row| ListedSession {
         alias: alias(&row.id),
@@ -164,13 +166,17 @@ mod tests {
         listed(&rows, &BTreeSet::from(["old".to_owned()]), Origin { wall_ms: 1_000_000, scale })
     }
 
-    /// Earlier rows are left out, parents are named, and times are those of the script.
+    /// Earlier rows are left out, parents are named, and times are those of the script, also before its beginning.
     #[test]
     fn rows_are_those_of_the_script() {
         let rows = rows();
         let seen = |row: &ListedSession| (row.alias.clone(), row.parent.clone(), row.started_ms, row.ended_ms);
         assert_eq!(seen(&rows[0]), ("s1".to_owned(), None, 2000, Some(4000)));
         assert_eq!(seen(&rows[1]), ("s2".to_owned(), Some("s1".to_owned()), 2000, Some(6000)));
+        let earlier = Row { started_at: 999.0, ..row("z", None, Some(999.5)) };
+        let origin = Origin { wall_ms: 1_000_000, scale: Scale::default() };
+        let listed = listed(&[earlier], &BTreeSet::new(), origin);
+        assert_eq!((listed[0].started_ms, listed[0].ended_ms), (-1000, Some(-500)));
     }
 
     /// Each kind of difference is detected, with both sides.

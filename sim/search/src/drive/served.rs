@@ -82,7 +82,7 @@ async fn run(scenario: &Scenario, release: Release, scale: Scale) -> Result<Repl
     let served = Served::on(listener, env, scenario.gateway.clone(), behavior, door);
 
     let origin = Origin { wall_ms: clock.now().wall.0, scale: Scale::default() };
-    let target = Target { url, token: None, db: Some(db.clone()), scale };
+    let target = Target { url, token: None, db: Some(db.clone()), scale, control: None };
     let played = tokio::select! {
         biased; // the measurement never ends
         played = play(scenario, target, Rc::new(|_| {})) => played?,

@@ -9,8 +9,6 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::Target;
-
 /// The operations on a connection, in order.
 #[derive(Clone)]
 pub(super) struct Socket {
@@ -30,10 +28,10 @@ pub(super) struct Pump {
 }
 
 /// Connects. The error is the gateway's answer.
-pub(super) async fn open(target: &Target) -> Result<(Socket, Pump), String> {
+pub(super) async fn open(url: &str, token: Option<&str>) -> Result<(Socket, Pump), String> {
     let said = |error: &dyn std::fmt::Display| error.to_string();
-    let mut request = target.url.as_str().into_client_request().map_err(|error| said(&error))?;
-    if let Some(token) = &target.token {
+    let mut request = url.into_client_request().map_err(|error| said(&error))?;
+    if let Some(token) = token {
         let bearer = format!("Bearer {token}").parse().map_err(|_| "the token cannot stand in a header".to_owned())?;
         request.headers_mut().insert(AUTHORIZATION, bearer);
     }
