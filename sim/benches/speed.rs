@@ -134,7 +134,8 @@ fn crowd(clients: usize) -> Scenario {
 }
 
 fn row(sessions: usize) -> Scenario {
-    let mut text = "about = \"One after the other.\"\n[[steps]]\nat = \"0s\"\nclient = \"c\"\ndo = \"connect\"\n".to_owned();
+    let mut text =
+        "about = \"One after the other.\"\n[[steps]]\nat = \"0s\"\nclient = \"c\"\ndo = \"connect\"\n".to_owned();
     for session in 0..sessions {
         for step in [
             format!("do = \"session.create\"\nas = \"s{session}\""),
