@@ -1,7 +1,7 @@
-//! Which sessions the claims judge again after an event: those that are live, and those of which something has changed.
+//! Which sessions the claims judge again after an event: those of which something has changed.
 //!
-//! A session that has ended gets the same verdict until something of it changes: its record, its row, what a client has sent or
-//! received of it, or the work of its agent. A run that judged every session of its past after each event would take quadratic time.
+//! A session gets the same verdict until something of it changes: its record, its row, what a client has sent or
+//! received of it, or the work of its agent. A run that judged all sessions after each event would take quadratic time.
 
 use std::collections::{BTreeMap, BTreeSet};
 

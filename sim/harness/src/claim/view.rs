@@ -217,8 +217,7 @@ impl<'a> View<'a> {
         at < since || (at == since && place < self.process.inherited)
     }
 
-    /// The sessions whose cases may be others than when the claims were judged last, with their places: those that are live, and
-    /// those of which something has changed.
+    /// The sessions whose cases may be others than when the claims were judged last, with their places.
     pub(crate) fn changed(&self) -> impl Iterator<Item = (usize, &'a Session)> {
         let known = self.known;
         self.changed.iter().map(move |place| (*place, &known[*place]))

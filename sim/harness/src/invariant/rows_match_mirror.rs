@@ -40,7 +40,7 @@ fn messages(view: &View<'_>, tables: &RowSet, row: &SessionRow) -> Option<Breach
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::path::Path;
 
     use gateway_core::clock::{Uptime, Wall};
@@ -50,7 +50,8 @@ mod tests {
     use sim_scenario::Scenario;
 
     use super::*;
-    use crate::claim::{Clients, ProcessState, StoreState, Tally};
+    use crate::claim::bound::Bounds;
+    use crate::claim::{Clients, Places, ProcessState, StoreState, Tally};
     use crate::invariant::NAMES;
     use crate::world::agent_log::AgentLog;
     use crate::world::client_log::ClientLog;
@@ -88,6 +89,7 @@ mod tests {
         let view = View {
             now: Uptime::default(),
             scenario: &scenario,
+            bounds: &Bounds::of(&scenario),
             process: ProcessState::default(),
             store: &StoreState::new(&scenario),
             clients: Clients { log: &log, events: &[], stalled: &[], reaches: &|_| true },
@@ -95,6 +97,10 @@ mod tests {
             live: &[],
             known: &[],
             lives: &[],
+            live_places: &[],
+            places: &Places::default(),
+            changed: &BTreeSet::new(),
+            changed_rows: &BTreeSet::new(),
             turns: &BTreeMap::new(),
             rows: &mirror,
             events: &SessionEvents::default(),

@@ -4,6 +4,7 @@
 //! SQL, so that mistakes in the SQL are found. At rest the tables are compared with it.
 
 mod branches;
+mod changed;
 mod ends;
 mod inputs;
 mod links;
@@ -25,6 +26,7 @@ use gateway_core::store::{
 use gateway_sqlite::Dump;
 
 pub(crate) use {
+    changed::Changed,
     ends::RowEnd,
     refused::{RefusedMessage, Why},
 };
@@ -68,18 +70,6 @@ pub(crate) struct Mirror {
     begun: BTreeSet<StoredId>,
     /// What has changed since the last `take_changed`.
     changed: Changed,
-}
-
-/// What writes have changed.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Changed {
-    /// The rows that were written, inserted under another or deleted, with their parents and the first rows of their
-    /// conversations.
-    pub(crate) rows: BTreeSet<StoredId>,
-    /// Whether an id or a title may stand for another row than before.
-    pub(crate) renamed: bool,
-    /// Whether a row was deleted: the aliases of others have changed.
-    pub(crate) deleted: bool,
 }
 
 impl Mirror {
@@ -338,32 +328,6 @@ impl Mirror {
         self.childless.contains(id)
     }
 
-    /// The newest row of the chain that starts with `id`, as a client finds it in the tables.
-    pub(crate) fn newest(&self, id: &StoredId) -> StoredId {
-        let mut newest = id.clone();
-        // A child is inserted after its parent, so a search from there on follows the whole chain.
-        let mut rows = &self.rows[..];
-        while let Some(place) = rows.iter().position(|row| row.parent.as_ref() == Some(&newest) && self.continues(row))
-        {
-            rows = &rows[place..];
-            let children = rows.iter().filter(|row| row.parent.as_ref() == Some(&newest) && self.continues(row));
-            newest = children.max_by_key(|row| self.rank(row)).map_or(newest, |row| row.id.clone());
-        }
-        newest
-    }
-
-    /// How likely a row is the one that goes on, among several that continue one parent (spec §10): one that was compressed
-    /// itself, then an open one, then the one with the latest activity.
-    fn rank<'a>(&'a self, row: &'a SessionRow) -> (u8, Wall, Wall, &'a StoredId) {
-        let class = match row.end_reason.as_deref().filter(|_| row.ended_at.is_some()) {
-            Some("compression") => 2,
-            None => 1,
-            Some(_) => 0,
-        };
-        let said = self.messages(&row.id).iter().map(|message| message.timestamp).max();
-        (class, said.unwrap_or(row.started_at), row.started_at, &row.id)
-    }
-
     /// Records the attempt of a transaction.
     pub(crate) fn note_attempt(&mut self, write: &Write, now: Uptime) {
         match write {
@@ -427,11 +391,6 @@ impl Mirror {
             write,
             Write::SetTitle { .. } | Write::NameSession { .. } | Write::ContinueTitle { .. } | Write::Branch { .. }
         );
-    }
-
-    /// What has changed since the last call.
-    pub(crate) fn take_changed(&mut self) -> Changed {
-        std::mem::take(&mut self.changed)
     }
 
     /// Records that a write has changed a row other than by an end.
