@@ -3,6 +3,7 @@
 //! [`Simulator`] is the entry. `run` has the phases of a run, `observers` records and judges after each event, `rest`
 //! finds leftovers at the end, and `report` builds the result.
 
+mod judging;
 mod observers;
 mod report;
 mod rest;
@@ -22,22 +23,13 @@ use crate::observation::Observation;
 use crate::report::Report;
 use crate::world::database::{Calls, ReusedDatabase, SharedDatabase};
 use crate::world::{Chooser, World};
+pub use judging::Judging;
 use run::Run;
 
 /// Runs scenarios one after the other. Each run empties the database, which is kept open.
 pub struct Simulator {
     database: SharedDatabase,
     judging: Judging,
-}
-
-/// Which sessions and rows the claims judge after an event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Judging {
-    /// Those of which something has changed. The cost of an event does not grow with the sessions that are over.
-    #[default]
-    Changed,
-    /// All of the run. Slower by far, with the same report: tests compare the two.
-    Everything,
 }
 
 impl Simulator {

@@ -12,7 +12,7 @@ use gateway_core::state::Session;
 use gateway_core::store::StoredId;
 use sim_scenario::Scenario;
 
-use super::Judging;
+use super::judging::Judging;
 use crate::claim::bound::Bounds;
 use crate::claim::{Changes, Clients, Lives, Places, ProcessState, StoreState, View, turns};
 use crate::coverage::{Milestone, Observer};

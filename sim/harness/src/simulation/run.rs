@@ -11,7 +11,7 @@ use gateway_core::release::Release;
 use interleaving::Progress;
 use sim_scenario::{Scenario, Step};
 
-use super::Judging;
+use super::judging::Judging;
 use super::observers::Observers;
 use super::rest::leftovers;
 use crate::claim::bound;

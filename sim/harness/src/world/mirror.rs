@@ -393,6 +393,11 @@ impl Mirror {
         );
     }
 
+    /// What has changed since the last call.
+    pub(crate) fn take_changed(&mut self) -> Changed {
+        std::mem::take(&mut self.changed)
+    }
+
     /// Records that a write has changed a row other than by an end.
     fn touch(&mut self, write: &Write, written: &Written, row: &StoredId) {
         if self.initial.is_empty() {

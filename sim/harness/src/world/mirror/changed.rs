@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 
 use gateway_core::store::StoredId;
 
-use super::Mirror;
-
 /// What writes have changed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Changed {
@@ -16,11 +14,4 @@ pub(crate) struct Changed {
     pub(crate) renamed: bool,
     /// Whether a row was deleted: the aliases of others have changed.
     pub(crate) deleted: bool,
-}
-
-impl Mirror {
-    /// What has changed since the last call.
-    pub(crate) fn take_changed(&mut self) -> Changed {
-        std::mem::take(&mut self.changed)
-    }
 }
