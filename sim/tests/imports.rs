@@ -289,8 +289,8 @@ const CRATES: &[Crate] = &[
         uses: &["interleaving", "gateway-core", "sim-scenario", "sim-harness", "sim-search"],
         never: COMMAND_LINE,
         layers: &[
-            &["distance", "frames", "peer", "playable"],
-            &["compare", "shorten"],
+            &["distance", "frames", "initial", "peer", "playable", "script_time"],
+            &["compare", "host", "shorten"],
             &["play", "prepare"],
             &["random", "save"],
         ],

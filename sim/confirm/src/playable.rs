@@ -110,14 +110,14 @@ pub(super) fn check(simulator: &mut Simulator, scenario: &Scenario, release: Rel
 /// The first step with a key that the package or its scripted agent does not have. The package's own agent does go on after a
 /// call, but the scripted one has no such turn.
 fn absent(scenario: &Scenario) -> Option<(&Step, &'static str)> {
-    let why = |step: &Step| match &step.action {
-        Action::Request(RequestStep::Prompt { prompt: Prompt::Continue, .. }) => {
+    let why = |step: &Step| {
+        if matches!(step.action, Action::Request(RequestStep::Prompt { prompt: Prompt::Continue, .. })) {
             Some("the package's scripted agent does not go on after a call")
-        }
-        Action::Process(ProcessStep::Signal { stop_timeout: Some(_), .. }) => {
+        } else if matches!(step.action, Action::Process(ProcessStep::Signal { stop_timeout: Some(_), .. })) {
             Some("the package has no time limit for its end")
+        } else {
+            None
         }
-        _ => None,
     };
     scenario.steps.iter().find_map(|step| why(step).map(|why| (step, why)))
 }

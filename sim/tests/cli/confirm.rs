@@ -28,8 +28,10 @@ fn what_the_package_cannot_do_is_named() {
     check(&model, "0.16.0", "the package takes no setting `model`");
     let builds = format!("agent = {{ first_build = [\"1s\"] }}\n{again}");
     check(&builds, "0.16.0", "only a simulated world has first builds over several processes");
-    let goes_on = step("\"prompt.submit\"\nclient = \"desktop\"\nsession = \"work\"\ncontinue = true");
-    check(&goes_on, "0.16.0", "line 35: `prompt.submit`: the package's scripted agent does not go on after a call");
+    let goes_on =
+        "[[steps]]\nat = \"10s\"\nclient = \"desktop\"\ndo = \"prompt.submit\"\nsession = \"work\"\ncontinue = true";
+    let goes_on = step(&format!("\"connect\"\nclient = \"desktop\"\n{goes_on}"));
+    check(&goes_on, "0.16.0", "line 39: `prompt.submit`: the package's scripted agent does not go on after a call");
     let late = GHOST.replace("{ reply = \"done\" }", "{ late = \"done\", takes = \"1s\" }");
     check(&late, "0.16.0", "turn `refactor`, step 3: `late` is no step for the package's agent");
     let setting = format!("gateway = {{ clarify_timeout = \"1m\" }}\n{GHOST}");
