@@ -77,6 +77,7 @@ fn a_run_that_ends_before_its_tape_diverges() {
 /// Method: binaries run all scenarios and print digests. `SIM_OTHER_BUILD` names a binary of another profile, which `.ci/run` sets to
 /// the release build of the same sources; without it the debug build is compared with itself.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "whoever has made another build of the same sources says where it is")]
 fn builds_and_environments_do_not_matter() {
     let debug = PathBuf::from(env!("CARGO_BIN_EXE_sim"));
     let other = std::env::var_os("SIM_OTHER_BUILD").map_or_else(|| debug.clone(), |path| root().join(path));

@@ -130,7 +130,7 @@ struct Table {
 impl Table {
     fn of(connection: &Connection, name: &'static str) -> rusqlite::Result<Self> {
         let statement = connection.prepare(&format!("SELECT * FROM {name} LIMIT 0"))?;
-        Ok(Self { name, columns: statement.column_names().into_iter().map(str::to_owned).collect() })
+        Ok(Self { name, columns: statement.column_names().map(str::to_owned).collect() })
     }
 
     fn insert<const N: usize>(&self, connection: &Connection, row: &str, values: [Column; N]) -> Result<(), NotStored> {
