@@ -79,7 +79,6 @@ impl Places {
     fn note_rows(&mut self, place: usize, session: &Session, log: &ClientLog, rows: &Mirror) {
         let known = log.sessions().get(session.id().as_str()).and_then(|log| log.stored.clone());
         let mut all: BTreeSet<StoredId> = session.read(|record| record.owned().cloned().collect());
-        all.insert(session.read(|record| record.agent.row.clone()));
         all.extend(known);
         let firsts: Vec<StoredId> = all.iter().map(|row| rows.first(row).clone()).collect();
         all.extend(firsts);

@@ -3,7 +3,7 @@
 //! Observing is neither an event nor a choice: a run is the same with and without its observers.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use gateway_core::Gateway;
@@ -74,7 +74,7 @@ struct Observed<'a> {
     process: &'a Process,
     gateway: Option<&'a Gateway>,
     live: &'a [Session],
-    tasks: &'a [AnyTask],
+    turns: &'a BTreeMap<&'a str, usize>,
     events: &'a [ClientEvent],
     changed: &'a BTreeSet<usize>,
     rows: &'a BTreeSet<StoredId>,
@@ -141,7 +141,7 @@ impl<'a> Observers<'a> {
             process,
             gateway: gateway.as_deref(),
             live: &live,
-            tasks,
+            turns: &turns(tasks),
             events: &[],
             changed: &BTreeSet::new(),
             rows: &BTreeSet::new(),
@@ -185,7 +185,8 @@ impl<'a> Observers<'a> {
         let over = self.lives.observe(&self.known, &live, gateway.is_some(), ends, world.context.now());
         let position = world.context.position();
         let tasks = world.context.gateway_tasks();
-        let mut changes = self.changes(world, process, &tasks);
+        let turns = turns(&tasks);
+        let mut changes = self.changes(world, process, &turns);
         let mirror = world.store.mirror();
         let mut changed = self.changed(world, &mirror, &changes);
         match scope {
@@ -208,7 +209,7 @@ impl<'a> Observers<'a> {
             process,
             gateway,
             live: &live,
-            tasks: &tasks,
+            turns: &turns,
             events: &[],
             changed: &changed,
             rows: &changes.rows,
@@ -230,7 +231,7 @@ impl<'a> Observers<'a> {
             process,
             gateway,
             live: &live,
-            tasks: &[],
+            turns: &BTreeMap::new(),
             events: &events,
             changed: &BTreeSet::new(),
             rows: &BTreeSet::new(),
@@ -252,7 +253,7 @@ impl<'a> Observers<'a> {
     }
 
     /// What has changed since the last call.
-    fn changes(&mut self, world: &World, process: &Process, tasks: &[AnyTask]) -> Changes {
+    fn changes(&mut self, world: &World, process: &Process, turns: &BTreeMap<&str, usize>) -> Changes {
         let surroundings = Surroundings {
             network: self.observed.network,
             faults: world.store.injected_faults(),
@@ -268,7 +269,7 @@ impl<'a> Observers<'a> {
         // A request without an answer may mean any session whose row has its name.
         let renamed = renamed && world.context.client_log.connections().has_lost_requests();
         let mut labels = world.context.agent_log.take_changed();
-        let running: BTreeSet<String> = turns(tasks).into_keys().map(str::to_owned).collect();
+        let running: BTreeSet<String> = turns.keys().map(|label| (*label).to_owned()).collect();
         labels.extend(running.symmetric_difference(&self.running).cloned());
         self.running = running;
         Changes { ids, labels, rows, concerns_all: surrounds || concerns_all || relinked || renamed || deleted }
@@ -298,7 +299,7 @@ impl<'a> Observers<'a> {
 
     /// Builds the view of the run and passes it to the oracle.
     fn view(&mut self, observed: &Observed<'_>, judge: impl FnOnce(&mut Oracle, Uptime, &View<'_>)) {
-        let Observed { world, process, gateway, live, tasks, events, changed, rows } = *observed;
+        let Observed { world, process, gateway, live, turns, events, changed, rows } = *observed;
         let now = world.context.now();
         let view = View {
             now,
@@ -326,7 +327,7 @@ impl<'a> Observers<'a> {
             places: &self.places,
             changed,
             changed_rows: rows,
-            turns: &turns(tasks),
+            turns,
             rows: &world.store.mirror(),
             events: &world.session_events,
             agents: &world.context.agent_log,
